@@ -1,0 +1,63 @@
+import vue from 'eslint-plugin-vue'
+import a11y from 'eslint-plugin-vuejs-accessibility'
+import globals from 'globals'
+import ts from 'typescript-eslint'
+
+/** The arrows: features → ui, api, live, lib, i18n; the lower floors never look up. */
+const mayNotImport = (...folders) => [
+  'error',
+  {
+    patterns: folders.map((folder) => ({
+      group: [`@/${folder}`, `@/${folder}/**`],
+      message: `The arrows point the other way: this folder must not know ${folder}.`,
+    })),
+  },
+]
+
+export default ts.config(
+  { ignores: ['dist', 'src/api/schema.d.ts'] },
+  ...ts.configs.recommended,
+  ...vue.configs['flat/recommended'],
+  ...a11y.configs['flat/recommended'],
+  {
+    files: ['**/*.{ts,vue}'],
+    languageOptions: {
+      globals: globals.browser,
+      parserOptions: { parser: ts.parser },
+    },
+    rules: {
+      'max-lines': ['error', { max: 400 }],
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      'no-console': 'error',
+      eqeqeq: 'error',
+    },
+  },
+  {
+    files: ['**/*.vue'],
+    rules: {
+      'max-lines': ['error', { max: 250 }],
+      'vue/no-v-html': 'error',
+      'vue/block-order': ['error', { order: ['script', 'template', 'style'] }],
+      'vue/component-api-style': ['error', ['script-setup']],
+      'vue/define-props-declaration': ['error', 'type-based'],
+      'vue/define-emits-declaration': ['error', 'type-based'],
+      'vue/multi-word-component-names': 'off',
+      'vue/require-default-prop': 'off',
+      // Layout of the markup is left to the writer; the rules about meaning stay.
+      'vue/max-attributes-per-line': 'off',
+      'vue/singleline-html-element-content-newline': 'off',
+      'vue/html-self-closing': 'off',
+      'vue/html-indent': 'off',
+      'vue/html-closing-bracket-newline': 'off',
+      'vue/first-attribute-linebreak': 'off',
+      'vue/attributes-order': 'off',
+      'vuejs-accessibility/label-has-for': ['error', { required: { some: ['nesting', 'id'] } }],
+    },
+  },
+  { files: ['src/lib/**'], rules: { 'no-restricted-imports': mayNotImport('features', 'ui', 'api', 'live') } },
+  { files: ['src/ui/**'], rules: { 'no-restricted-imports': mayNotImport('features', 'api', 'live') } },
+  { files: ['src/live/**'], rules: { 'no-restricted-imports': mayNotImport('features', 'ui') } },
+  { files: ['src/api/**'], rules: { 'no-restricted-imports': mayNotImport('features', 'ui', 'live') } },
+  { files: ['public/**/*.js'], languageOptions: { sourceType: 'script', globals: globals.browser } },
+)

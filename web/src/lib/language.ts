@@ -1,0 +1,21 @@
+export const LANGUAGES = ['th', 'en'] as const
+export type Language = (typeof LANGUAGES)[number]
+
+export function isLanguage(value: unknown): value is Language {
+  return LANGUAGES.some((language) => language === value)
+}
+
+/** The saved choice, else the first of the browser's languages that the page speaks, else English. */
+export function pickLanguage(saved: string | null, wanted: readonly string[]): Language {
+  if (isLanguage(saved)) return saved
+  for (const tag of wanted) {
+    const base = tag.toLowerCase().split('-')[0]
+    if (isLanguage(base)) return base
+  }
+  return 'en'
+}
+
+/** The text in the page's language where there is one. */
+export function inLanguage(language: string, english: string | null | undefined, thai: string | null | undefined): string {
+  return (language === 'th' ? thai || english : english || thai) ?? ''
+}

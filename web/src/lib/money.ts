@@ -1,0 +1,35 @@
+/** An amount in minor units (satang), as the server sends it. */
+export interface Money {
+  amount: number
+  currency: string
+}
+
+const MINOR_PER_MAJOR = 100
+
+/** `฿320`, or `฿320.50` where there are satang. The sign, not the code, in both languages. */
+export function formatMoney(money: Money, language: string): string {
+  const major = money.amount / MINOR_PER_MAJOR
+  return new Intl.NumberFormat(language, {
+    style: 'currency',
+    currency: money.currency,
+    currencyDisplay: 'narrowSymbol',
+    minimumFractionDigits: Number.isInteger(major) ? 0 : 2,
+    maximumFractionDigits: 2,
+  }).format(major)
+}
+
+/** The bare number, for sentences that name the currency themselves ("320 baht"). */
+export function formatAmount(money: Money, language: string): string {
+  return new Intl.NumberFormat(language, { maximumFractionDigits: 2 }).format(money.amount / MINOR_PER_MAJOR)
+}
+
+export function sumMoney(parts: readonly Money[], currency: string): Money {
+  return { amount: parts.reduce((sum, part) => sum + part.amount, 0), currency: parts[0]?.currency ?? currency }
+}
+
+/** What a person typed in a price field, in major units; null when it is no amount. */
+export function parseMajor(text: string): number | null {
+  const trimmed = text.trim().replaceAll(',', '')
+  if (!/^\d{1,6}(\.\d{1,2})?$/.test(trimmed)) return null
+  return Math.round(Number(trimmed) * MINOR_PER_MAJOR)
+}

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest'
+import type { Frame, LiveStatus, SeatChange } from './frames'
+import { parseFrame } from './frames'
+import { EMPTY_ROOM, applyFrame, applyLoaded, type Room } from './room'
+
+const GLYPHS: Record<string, LiveStatus> = { '.': 'AVAILABLE', l: 'LOCKED', B: 'BOOKED' }
+
+/** `picture('.lB')`: A1 available, A2 locked, A3 booked. */
+function picture(text: string): SeatChange[] {
+  return [...text].map((glyph, index) => ({ id: `A${index + 1}`, status: GLYPHS[glyph]! }))
+}
+
+function draw(room: Room, seats: number): string {
+  if (room.kind === 'empty') return 'empty'
+  const glyphOf = (status: LiveStatus) => (status === 'BOOKED' ? 'B' : status === 'LOCKED' ? 'l' : '.')
+  const row = Array.from({ length: seats }, (_, index) => glyphOf(room.seats.get(`A${index + 1}`)?.status ?? 'AVAILABLE'))
+  return `${row.join('')} @${room.seq}`
+}
+
+const at = (text: string, seq: number): Room => applyFrame(EMPTY_ROOM, { type: 'snapshot', seq, seats: picture(text) }).room
+const locked = (prev: number, seq: number, id = 'A1'): Frame => ({
+  type: 'changes',
+  prev,
+  seq,
+  changes: [{ id, status: 'LOCKED', until: '2026-11-23T12:00:00Z' }],
+})
+
+function check(before: Room, frame: Frame, after: string) {
+  const step = applyFrame(before, frame)
+  expect(`${draw(step.room, 4)} ${step.verdict}`).toBe(after)
+}
+
+describe('a changes frame', () => {
+  it('applies when it follows at once', () => check(at('..B.', 41), locked(41, 57), 'l.B. @57 applied'))
+  it('applies when it overlaps what is known', () => check(at('..B.', 41), locked(30, 57), 'l.B. @57 applied'))
+  it('is ignored when it ends where we are', () => check(at('..B.', 57), locked(41, 57), '..B. @57 ignored'))
+  it('asks for a reload over a gap', () => check(at('..B.', 40), locked(41, 57), '..B. @40 reload'))
+  it('asks for a reload when numbers step back', () => check(at('..B.', 90), locked(41, 57), '..B. @90 reload'))
+  it('asks for a reload before any snapshot', () => check(EMPTY_ROOM, locked(41, 57), 'empty reload'))
+  it('frees a seat', () => {
+    const frame: Frame = { type: 'changes', prev: 5, seq: 6, changes: [{ id: 'A2', status: 'AVAILABLE' }] }
+    check(at('.l..', 5), frame, '.... @6 applied')
+  })
+})
+
+describe('a snapshot', () => {
+  it('replaces everything, whatever its number', () =>
+    check(at('llll', 90), { type: 'snapshot', seq: 3, seats: picture('B...') }, 'B... @3 applied'))
+  it('tells what is different, seats that came back too', () => {
+    const { changed } = applyFrame(at('ll..', 1), { type: 'snapshot', seq: 2, seats: picture('lB..').slice(1, 2) })
+    expect(changed).toEqual([
+      { id: 'A2', status: 'BOOKED' },
+      { id: 'A1', status: 'AVAILABLE' },
+    ])
+  })
+})
+
+describe('an alive frame', () => {
+  it('with our number changes nothing', () => check(at('l...', 7), { type: 'alive', seq: 7 }, 'l... @7 ignored'))
+  it('with a greater number means we missed something', () => check(at('l...', 7), { type: 'alive', seq: 8 }, 'l... @7 reload'))
+  it('with a smaller number means so too', () => check(at('l...', 7), { type: 'alive', seq: 6 }, 'l... @7 reload'))
+})
+
+describe('a GET answer', () => {
+  it('fills an empty room, and frames go on from it', () => {
+    const loaded = applyLoaded(EMPTY_ROOM, 10, picture('.B..')).room
+    check(loaded, locked(9, 11), 'lB.. @11 applied')
+  })
+  it('never replaces something newer', () => {
+    expect(draw(applyLoaded(at('l...', 12), 10, picture('....')).room, 4)).toBe('l... @12')
+  })
+})
+
+describe('random histories', () => {
+  it('end as the server has it, whatever is repeated, and notice every loss', () => {
+    let seed = 7
+    const random = () => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) / 2_147_483_648
+    for (let history = 0; history < 300; history++) {
+      let server = at('....', 1)
+      let client = server
+      for (let step = 0; step < 20; step++) {
+        const seq = server.kind === 'synced' ? server.seq : 0
+        const id = `A${1 + Math.floor(random() * 4)}`
+        const status = (['AVAILABLE', 'LOCKED', 'BOOKED'] as const)[Math.floor(random() * 3)]!
+        const frame: Frame = { type: 'changes', prev: seq, seq: seq + 1 + Math.floor(random() * 5), changes: [{ id, status }] }
+        server = applyFrame(server, frame).room
+        if (random() < 0.2) continue
+        let heard = applyFrame(client, frame)
+        if (heard.verdict === 'reload' && server.kind === 'synced') {
+          heard = applyFrame(client, { type: 'snapshot', seq: server.seq, seats: [...server.seats.values()] })
+        }
+        client = heard.room
+        expect(draw(client, 4)).toBe(draw(server, 4))
+        expect(applyFrame(client, frame).verdict).toBe('ignored')
+      }
+    }
+  })
+})
+
+describe('parsing', () => {
+  it('takes the three kinds', () => {
+    expect(parseFrame('{"type":"alive","seq":57}')).toEqual({ type: 'alive', seq: 57 })
+    expect(parseFrame('{"type":"snapshot","seq":1,"seats":[{"id":"A1","status":"LOCKED"}]}')?.type).toBe('snapshot')
+    expect(parseFrame('{"type":"changes","prev":1,"seq":2,"changes":[]}')?.type).toBe('changes')
+  })
+  it.each(['', 'null', '[]', '{"type":"alive"}', '{"type":"new","seq":1}', '{"type":"snapshot","seq":1,"seats":[{"id":1}]}'])(
+    'means nothing: %s',
+    (text) => expect(parseFrame(text)).toBeNull(),
+  )
+})

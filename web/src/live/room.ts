@@ -1,0 +1,61 @@
+import type { Frame, SeatChange } from './frames'
+
+/** What this page knows about a screening. A seat that is not listed is available. */
+export type Room =
+  | { kind: 'empty' }
+  | { kind: 'synced'; seq: number; seats: ReadonlyMap<string, SeatChange> }
+
+/** `reload`: something was missed or went backwards, so what is known may be wrong and a snapshot is needed. */
+export type Verdict = 'applied' | 'ignored' | 'reload'
+
+export interface Step {
+  room: Room
+  verdict: Verdict
+  /** What is different from before, with absolute statuses. */
+  changed: SeatChange[]
+}
+
+export const EMPTY_ROOM: Room = { kind: 'empty' }
+
+export function applyFrame(room: Room, frame: Frame): Step {
+  switch (frame.type) {
+    case 'snapshot':
+      return applySnapshot(room, frame.seq, frame.seats)
+    case 'changes':
+      return applyChanges(room, frame)
+    case 'alive':
+      return { room, verdict: room.kind === 'synced' && room.seq !== frame.seq ? 'reload' : 'ignored', changed: [] }
+  }
+}
+
+/** The answer of a plain GET shares the numbering of the frames; it never replaces something newer. */
+export function applyLoaded(room: Room, seq: number, seats: readonly SeatChange[]): Step {
+  if (room.kind === 'synced' && room.seq >= seq) return { room, verdict: 'ignored', changed: [] }
+  return applySnapshot(room, seq, seats)
+}
+
+function applySnapshot(room: Room, seq: number, listed: readonly SeatChange[]): Step {
+  const before = room.kind === 'synced' ? room.seats : new Map<string, SeatChange>()
+  const seats = new Map(listed.filter((seat) => seat.status !== 'AVAILABLE').map((seat) => [seat.id, seat]))
+  const changed: SeatChange[] = []
+  for (const [id, seat] of seats) {
+    if (before.get(id)?.status !== seat.status) changed.push(seat)
+  }
+  for (const id of before.keys()) {
+    if (!seats.has(id)) changed.push({ id, status: 'AVAILABLE' })
+  }
+  return { room: { kind: 'synced', seq, seats }, verdict: 'applied', changed }
+}
+
+function applyChanges(room: Room, frame: Extract<Frame, { type: 'changes' }>): Step {
+  if (room.kind === 'synced' && frame.seq === room.seq) return { room, verdict: 'ignored', changed: [] }
+  if (room.kind === 'empty' || frame.prev > room.seq || frame.seq < room.seq) {
+    return { room, verdict: 'reload', changed: [] }
+  }
+  const seats = new Map(room.seats)
+  for (const change of frame.changes) {
+    if (change.status === 'AVAILABLE') seats.delete(change.id)
+    else seats.set(change.id, change)
+  }
+  return { room: { kind: 'synced', seq: frame.seq, seats }, verdict: 'applied', changed: frame.changes }
+}

@@ -1,0 +1,33 @@
+import { defineStore } from 'pinia'
+import { shallowReactive } from 'vue'
+import type { Frame, SeatChange } from './frames'
+import { EMPTY_ROOM, applyFrame, applyLoaded, type Room, type Step, type Verdict } from './room'
+import type { ConnectionState } from './watch'
+
+/** Everything live, by screening; pages read it with computed values and never keep a copy. */
+export const useSeatStore = defineStore('seats', () => {
+  const rooms = shallowReactive(new Map<string, Room>())
+  const connections = shallowReactive(new Map<string, ConnectionState>())
+
+  const roomOf = (screeningId: string): Room => rooms.get(screeningId) ?? EMPTY_ROOM
+
+  function keep(screeningId: string, step: Step): Step {
+    if (step.verdict === 'applied') rooms.set(screeningId, step.room)
+    return step
+  }
+
+  return {
+    roomOf,
+    connectionOf: (screeningId: string): ConnectionState => connections.get(screeningId) ?? 'connecting',
+    setConnection: (screeningId: string, state: ConnectionState) => void connections.set(screeningId, state),
+    loaded: (screeningId: string, seq: number, seats: readonly SeatChange[]): Step =>
+      keep(screeningId, applyLoaded(roomOf(screeningId), seq, seats)),
+    heard: (screeningId: string, frame: Frame): { verdict: Verdict; changed: SeatChange[] } =>
+      keep(screeningId, applyFrame(roomOf(screeningId), frame)),
+    /** Old knowledge must not greet the next visit. */
+    forget(screeningId: string): void {
+      rooms.delete(screeningId)
+      connections.delete(screeningId)
+    },
+  }
+})

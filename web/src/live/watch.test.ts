@@ -1,0 +1,138 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Verdict } from './room'
+import {
+  CONNECT_MS_MAX,
+  RECONNECT_MS_MAX,
+  RECONNECT_MS_MIN,
+  SILENCE_MS_MAX,
+  STABLE_MS_MIN,
+  reconnectDelayMs,
+  watchScreening,
+  type SocketLike,
+} from './watch'
+
+class FakeSocket implements SocketLike {
+  onmessage: SocketLike['onmessage'] = null
+  onclose: SocketLike['onclose'] = null
+  closed = false
+  close() {
+    this.closed = true
+    this.onclose?.()
+  }
+  say(frame: object) {
+    this.onmessage?.({ data: JSON.stringify(frame) })
+  }
+}
+
+const SNAPSHOT = { type: 'snapshot', seq: 1, seats: [] }
+
+function setUp() {
+  const sockets: FakeSocket[] = []
+  const states: string[] = []
+  let verdict: Verdict = 'applied'
+  const watch = watchScreening({
+    connect: () => {
+      const socket = new FakeSocket()
+      sockets.push(socket)
+      return socket
+    },
+    onFrame: () => verdict,
+    onState: (state) => states.push(state),
+    random: () => 1,
+  })
+  return { watch, sockets, states, answer: (next: Verdict) => (verdict = next), last: () => sockets.at(-1)! }
+}
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+describe('watching a screening', () => {
+  it('is live from the first snapshot on', () => {
+    const { states, last } = setUp()
+    last().say(SNAPSHOT)
+    expect(states).toEqual(['connecting', 'live'])
+  })
+
+  it('gives up on silence, and comes back', () => {
+    const { states, sockets, last } = setUp()
+    last().say(SNAPSHOT)
+    vi.advanceTimersByTime(SILENCE_MS_MAX - 1)
+    expect(states.at(-1)).toBe('live')
+    vi.advanceTimersByTime(1)
+    expect(states.at(-1)).toBe('lost')
+    expect(sockets[0]!.closed).toBe(true)
+    vi.advanceTimersByTime(RECONNECT_MS_MIN)
+    expect(sockets).toHaveLength(2)
+    last().say(SNAPSHOT)
+    expect(states.at(-1)).toBe('live')
+  })
+
+  it('stays while the server says alive', () => {
+    const { states, sockets, last } = setUp()
+    last().say(SNAPSHOT)
+    for (let i = 0; i < 10; i++) {
+      vi.advanceTimersByTime(10_000)
+      last().say({ type: 'alive', seq: 1 })
+    }
+    expect(sockets).toHaveLength(1)
+    expect(states.at(-1)).toBe('live')
+  })
+
+  it('starts over when a frame cannot be applied', () => {
+    const { states, sockets, last, answer } = setUp()
+    last().say(SNAPSHOT)
+    answer('reload')
+    last().say({ type: 'changes', prev: 9, seq: 10, changes: [] })
+    expect(states.at(-1)).toBe('lost')
+    vi.advanceTimersByTime(RECONNECT_MS_MIN)
+    expect(sockets).toHaveLength(2)
+  })
+
+  it('waits longer each time, and little again after a good stretch', () => {
+    const { sockets, last } = setUp()
+    for (let tries = 0; tries < 4; tries++) {
+      last().close()
+      vi.advanceTimersByTime(reconnectDelayMs(tries, 1) - 1)
+      expect(sockets).toHaveLength(tries + 1)
+      vi.advanceTimersByTime(1)
+      expect(sockets).toHaveLength(tries + 2)
+    }
+    vi.advanceTimersByTime(STABLE_MS_MIN)
+    last().say(SNAPSHOT)
+    last().close()
+    vi.advanceTimersByTime(RECONNECT_MS_MIN)
+    expect(sockets).toHaveLength(6)
+  })
+
+  it('does not wait for a server that never answers the dial', () => {
+    const { states } = setUp()
+    vi.advanceTimersByTime(CONNECT_MS_MAX)
+    expect(states.at(-1)).toBe('lost')
+  })
+
+  it('ignores a socket it has let go of', () => {
+    const { sockets, states, watch } = setUp()
+    sockets[0]!.say(SNAPSHOT)
+    watch.drop()
+    watch.retryNow()
+    const before = states.length
+    sockets[0]!.say(SNAPSHOT)
+    expect(states).toHaveLength(before)
+  })
+
+  it('is silent for ever once stopped', () => {
+    const { sockets, watch } = setUp()
+    watch.stop()
+    watch.retryNow()
+    vi.advanceTimersByTime(10 * RECONNECT_MS_MAX)
+    expect(sockets).toHaveLength(1)
+  })
+})
+
+describe('the pause before a reconnect', () => {
+  it('is jittered over half its length and capped', () => {
+    expect(reconnectDelayMs(0, 0)).toBe(RECONNECT_MS_MIN / 2)
+    expect(reconnectDelayMs(0, 1)).toBe(RECONNECT_MS_MIN)
+    expect(reconnectDelayMs(50, 1)).toBe(RECONNECT_MS_MAX)
+  })
+})
