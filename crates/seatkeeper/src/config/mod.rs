@@ -1,0 +1,242 @@
+//! Settings: from flags, environment, a file and the manual's defaults to one [`Config`] whose types cannot
+//! hold a wrong value. Nothing outside this folder reads an environment variable.
+
+mod mock_payment;
+mod origin;
+mod parse;
+mod problem;
+mod secret;
+mod settings;
+mod sources;
+mod urls;
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use jiff::tz::TimeZone;
+use url::Url;
+
+pub use mock_payment::{MockCallback, MockPaymentFaults};
+pub use origin::{Origin, PublicUrl};
+pub use parse::{LogFormat, LogLevel, PromptPayId, RateLimit};
+pub use problem::SettingsError;
+pub use secret::{Secret, ServiceUrl};
+pub use settings::{ALL, Flag, Secrecy, Setting};
+pub use sources::{CONFIG_ENV, MANUAL, Outside, Source, Value, Values};
+pub use urls::{Adapters, EventsUrl, LocksUrl, MailUrl, StoreUrl};
+
+/// Shorter, nobody could pay; longer, a hall stands locked by people who went home.
+const TTL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60 * 60);
+/// Up to a day before the start.
+const SALES_CLOSE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(24 * 60 * 60);
+/// A hundred seats are a large party; more is a mistake.
+const SEATS_PER_PERSON: RangeInclusive<u32> = 1..=100;
+/// Up to four hours.
+const CLEANING_MINUTES: RangeInclusive<u32> = 0..=240;
+
+/// Everything that can be set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// The address that people type.
+    pub public_url: PublicUrl,
+    /// Other sites whose pages may change things here.
+    pub allowed_origins: Vec<Origin>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Folder for everything the program keeps.
+    pub data_dir: PathBuf,
+    /// The cinema's name.
+    pub site_name: String,
+    /// The cinema's time zone.
+    pub time_zone: TimeZone,
+    /// Whether an empty store is filled with the demo cinema.
+    pub demo: bool,
+    /// The store.
+    pub store: StoreUrl,
+    /// The lock store and the live changes.
+    pub locks: LocksUrl,
+    /// The event log.
+    pub events: EventsUrl,
+    /// How mail is sent.
+    pub mail: MailUrl,
+    /// How long a seat stays locked.
+    pub lock_ttl: Duration,
+    /// How long a payment may take.
+    pub payment_ttl: Duration,
+    /// Seats that one person may hold at one screening.
+    pub seats_per_person: u32,
+    /// How long before the start sales close.
+    pub sales_close: Duration,
+    /// Time between the end of a film and the next one in the same hall.
+    pub cleaning: Duration,
+    /// Limits on requests.
+    pub rate_limit: RateLimit,
+    /// How people sign in.
+    pub sign_in: SignIn,
+    /// Who is paid by PromptPay.
+    pub promptpay_id: Option<PromptPayId>,
+    /// What the payment provider signs its messages with; none means a new one at every start.
+    pub payment_callback_secret: Option<Secret>,
+    /// What the mock payment provider does wrong.
+    pub mock_payment: MockPaymentFaults,
+    /// How much is logged.
+    pub log_level: LogLevel,
+    /// How the log is written.
+    pub log_format: LogFormat,
+}
+
+/// How people sign in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignIn {
+    /// With Google, or another provider of OpenID Connect.
+    Google {
+        /// Who makes the ID tokens.
+        issuer: Url,
+        /// The provider's id for this cinema.
+        client_id: String,
+        /// The secret that belongs to it.
+        client_secret: Secret,
+    },
+    /// With the built-in provider, as anybody.
+    Demo,
+}
+
+impl Config {
+    /// Understands every value and checks that they fit together.
+    ///
+    /// # Errors
+    /// The first value that is wrong, or the first two that do not fit.
+    pub fn from_values(values: &Values, adapters: Adapters) -> Result<Self, SettingsError> {
+        use settings as s;
+        let read = Reader(values);
+        let data_dir = read.parse(&s::DATA_DIR, parse::parse_data_dir)?;
+        let listen = read.parse(&s::LISTEN, parse::parse_listen)?;
+        let public_url = read
+            .optional(&s::PUBLIC_URL, Origin::parse)?
+            .map_or(PublicUrl::FromListen, PublicUrl::Given);
+        let minutes = read.parse(&s::CLEANING_MINUTES, |text| {
+            parse::parse_number(text, CLEANING_MINUTES)
+        })?;
+        let ttl = |text: &str| parse::parse_duration(text, TTL);
+        let config = Self {
+            listen,
+            allowed_origins: read.parse(&s::ALLOWED_ORIGINS, parse::parse_origins)?,
+            trusted_proxies: read.parse(&s::TRUSTED_PROXIES, parse::parse_networks)?,
+            site_name: read.parse(&s::SITE_NAME, parse::parse_site_name)?,
+            time_zone: read.parse(&s::TIME_ZONE, parse::parse_time_zone)?,
+            demo: read.parse(&s::DEMO, parse::parse_switch)?,
+            store: read.parse(&s::STORE_URL, |text| {
+                StoreUrl::parse(text, &data_dir, adapters)
+            })?,
+            locks: read.parse(&s::LOCKS_URL, |text| LocksUrl::parse(text, adapters))?,
+            events: read.parse(&s::EVENTS_URL, |text| EventsUrl::parse(text, adapters))?,
+            mail: read.parse(&s::MAIL_URL, |text| MailUrl::parse(text, &data_dir))?,
+            lock_ttl: read.parse(&s::LOCK_TTL, ttl)?,
+            payment_ttl: read.parse(&s::PAYMENT_TTL, ttl)?,
+            seats_per_person: read.parse(&s::SEATS_PER_PERSON, |text| {
+                parse::parse_number(text, SEATS_PER_PERSON)
+            })?,
+            sales_close: read.parse(&s::SALES_CLOSE, |text| {
+                parse::parse_duration(text, SALES_CLOSE)
+            })?,
+            cleaning: Duration::from_secs(u64::from(minutes) * 60),
+            rate_limit: read.parse(&s::RATE_LIMIT, parse::parse_rate_limit)?,
+            sign_in: read.sign_in()?,
+            promptpay_id: read.optional(&s::PROMPTPAY_ID, parse::parse_promptpay_id)?,
+            payment_callback_secret: read
+                .optional(&s::PAYMENT_CALLBACK_SECRET, parse::parse_secret)?,
+            mock_payment: read.parse(&s::MOCK_PAYMENT, MockPaymentFaults::parse)?,
+            log_level: read.parse(&s::LOG_LEVEL, parse::parse_log_level)?,
+            log_format: read.parse(&s::LOG_FORMAT, parse::parse_log_format)?,
+            public_url,
+            data_dir,
+        };
+        read.check_reach(&config)?;
+        Ok(config)
+    }
+}
+
+/// Reads values one at a time; a refusal names the place where the value is from.
+struct Reader<'a>(&'a Values);
+
+impl Reader<'_> {
+    fn parse<T>(
+        &self,
+        setting: &Setting,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, SettingsError> {
+        let value = self.0.get(setting)?;
+        parse(&value.text).map_err(|why| value.refuse(why))
+    }
+
+    fn optional<T>(
+        &self,
+        setting: &Setting,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, SettingsError> {
+        self.parse(setting, |text| {
+            if text.is_empty() {
+                Ok(None)
+            } else {
+                parse(text).map(Some)
+            }
+        })
+    }
+
+    fn sign_in(&self) -> Result<SignIn, SettingsError> {
+        let issuer = self.parse(&settings::OIDC_ISSUER, parse::parse_issuer)?;
+        let client_id = self.0.get(&settings::GOOGLE_CLIENT_ID)?;
+        let client_secret = self.0.get(&settings::GOOGLE_CLIENT_SECRET)?;
+        match (client_id.text.as_str(), client_secret.text.as_str()) {
+            ("", "") => Ok(SignIn::Demo),
+            (_, "") => Err(client_id
+                .refuse("SEATKEEPER_GOOGLE_CLIENT_SECRET (or …_FILE) is needed with a client id")),
+            ("", _) => Err(client_secret
+                .refuse("SEATKEEPER_GOOGLE_CLIENT_ID (or …_FILE) is needed with a client secret")),
+            (id, secret) => Ok(SignIn::Google {
+                issuer,
+                client_id: id.to_owned(),
+                client_secret: Secret::new(secret),
+            }),
+        }
+    }
+
+    /// Who can reach this server, and may they sign in as anybody?
+    fn check_reach(&self, config: &Config) -> Result<(), SettingsError> {
+        let is_local_address = match &config.public_url {
+            PublicUrl::Given(origin) => origin.is_loopback(),
+            PublicUrl::FromListen if config.listen.ip().to_canonical().is_unspecified() => {
+                let why = format!(
+                    "{} is every address of this machine; --public-url must say which one people type",
+                    config.listen
+                );
+                return Err(self.0.get(&settings::LISTEN)?.refuse(why));
+            }
+            PublicUrl::FromListen => true,
+        };
+        let is_local = is_local_address && origin::is_loopback(config.listen.ip());
+        let is_allowed = self.parse(&settings::ALLOW_DEMO_SIGN_IN, parse::parse_switch)?;
+        if config.sign_in != SignIn::Demo || is_local || is_allowed {
+            return Ok(());
+        }
+        let setting = if is_local_address {
+            &settings::LISTEN
+        } else {
+            &settings::PUBLIC_URL
+        };
+        let value = self.0.get(setting)?;
+        Err(value.refuse(format!(
+            "'{}' can be reached from other machines, where demo sign-in lets everybody in as anybody; \
+             set SEATKEEPER_GOOGLE_CLIENT_ID, or --allow-demo-sign-in if that is what you want",
+            value.shown()
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests;

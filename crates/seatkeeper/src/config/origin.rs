@@ -1,0 +1,175 @@
+//! Addresses of sites: scheme, host and port, nothing else.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use url::{Host, Url};
+
+/// A site as browsers name it in `Origin`: `https://cinema.example`, the port only when it is not the
+/// scheme's own, host in lower case.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Origin(Url);
+
+impl Origin {
+    /// Reads an address without path, query or login.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || format!("'{text}' is not an address such as https://cinema.example");
+        let url = Url::parse(text).map_err(|_| wrong())?;
+        let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
+        let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        let has_login = !url.username().is_empty() || url.password().is_some();
+        if !is_web || has_login {
+            return Err(wrong());
+        }
+        if !is_bare {
+            return Err(format!(
+                "'{text}' has a path; only scheme, host and port count"
+            ));
+        }
+        if url.port() == Some(0) {
+            return Err(format!("'{text}' has port 0, which nobody can reach"));
+        }
+        Ok(Self(url))
+    }
+
+    /// As browsers send it in `Origin`, without a slash at the end.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str().trim_end_matches('/')
+    }
+
+    /// As browsers send it in `Host`: `cinema.example` or `127.0.0.1:8080`.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.as_str().split_once("://").map_or("", |(_, host)| host)
+    }
+
+    /// Whether the browser speaks TLS to it, so that cookies are `Secure`.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// Whether only this machine can mean it.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => is_loopback(IpAddr::V6(address)),
+            None => false,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+
+/// Whether an address is this machine's own, `::ffff:127.0.0.1` included.
+pub(super) fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+/// The address that people type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublicUrl {
+    /// By settings.
+    Given(Origin),
+    /// Where the program listens; known for good once a free port has been taken.
+    FromListen,
+}
+
+impl PublicUrl {
+    /// The site's origin, given the address that was really bound.
+    ///
+    /// # Errors
+    /// A sentence, when there is none: `bound` is an unspecified address.
+    pub fn resolve(&self, bound: SocketAddr) -> Result<Origin, String> {
+        match self {
+            Self::Given(origin) => Ok(origin.clone()),
+            Self::FromListen if bound.ip().is_unspecified() => Err(format!(
+                "{bound} is every address of this machine; people need one to type"
+            )),
+            Self::FromListen => Origin::parse(&format!("http://{bound}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_written_as_browsers_write_it() {
+        for (text, origin, host) in [
+            (
+                "https://Cinema.Example:443/",
+                "https://cinema.example",
+                "cinema.example",
+            ),
+            (
+                "http://127.0.0.1:8080",
+                "http://127.0.0.1:8080",
+                "127.0.0.1:8080",
+            ),
+            ("http://[::1]:8080", "http://[::1]:8080", "[::1]:8080"),
+        ] {
+            let parsed = Origin::parse(text).unwrap();
+            assert_eq!((parsed.as_str(), parsed.host()), (origin, host));
+        }
+    }
+
+    #[test]
+    fn what_is_no_origin_is_refused() {
+        for text in [
+            "cinema.example",
+            "ftp://a",
+            "https://a/b",
+            "https://a?b",
+            "https://u:p@a",
+            "http://a:0",
+            "null",
+            "file:///",
+        ] {
+            Origin::parse(text).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn loopback_is_this_machine_only() {
+        for (text, expected) in [
+            ("http://localhost:1", true),
+            ("http://127.9.9.9", true),
+            ("http://[::1]", true),
+            ("http://[::ffff:127.0.0.1]", true),
+            ("http://10.0.0.1", false),
+            ("http://localhost.example", false),
+        ] {
+            assert_eq!(
+                Origin::parse(text).unwrap().is_loopback(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_public_url_follows_the_port_that_was_bound() {
+        let bound = "127.0.0.1:40123".parse().unwrap();
+        assert_eq!(
+            PublicUrl::FromListen.resolve(bound).unwrap().as_str(),
+            "http://127.0.0.1:40123"
+        );
+        let everywhere = "0.0.0.0:80".parse().unwrap();
+        PublicUrl::FromListen.resolve(everywhere).unwrap_err();
+    }
+}

@@ -1,0 +1,231 @@
+//! From text to types. Each refusal is the second half of a sentence: "SEATKEEPER_LOCK_TTL: …".
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use url::Url;
+
+use super::origin::Origin;
+use super::secret::Secret;
+
+/// Entries in one list; a longer one is a mistake.
+const LIST_ITEMS_MAX: usize = 100;
+/// Characters in the cinema's name: it stands in the head of every page and mail.
+const SITE_NAME_CHARS_MAX: usize = 100;
+/// A shorter secret can be guessed by trying.
+const SECRET_CHARS_MIN: usize = 16;
+
+/// Who is paid by PromptPay: digits only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PromptPayId {
+    /// A phone number, 10 digits from 0.
+    Phone(String),
+    /// A person's or company's tax number, 13 digits.
+    Tax(String),
+    /// An electronic wallet, 15 digits.
+    Wallet(String),
+}
+
+/// Whether limits on requests are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateLimit {
+    /// They are.
+    On,
+    /// They are not: for load tests.
+    Off,
+}
+
+/// How much is logged; each includes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// What went wrong.
+    Error,
+    /// What may go wrong.
+    Warn,
+    /// What happened.
+    Info,
+    /// How it happened.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("'{text}' is not an address and port such as 127.0.0.1:8080"))
+}
+
+pub(super) fn parse_switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" | "1" => Ok(true),
+        "off" | "false" | "0" => Ok(false),
+        _ => Err(format!("'{text}' is neither on nor off")),
+    }
+}
+
+pub(super) fn parse_rate_limit(text: &str) -> Result<RateLimit, String> {
+    parse_switch(text).map(|on| if on { RateLimit::On } else { RateLimit::Off })
+}
+
+pub(super) fn parse_duration(
+    text: &str,
+    allowed: RangeInclusive<Duration>,
+) -> Result<Duration, String> {
+    let parsed: Option<SignedDuration> = text.parse().ok();
+    let duration = parsed
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .ok_or_else(|| format!("'{text}' is not a duration such as 5m or 90s"))?;
+    if allowed.contains(&duration) {
+        return Ok(duration);
+    }
+    let [low, high] = [allowed.start(), allowed.end()].map(|end| show_duration(*end));
+    Err(format!("'{text}' is not from {low} to {high}"))
+}
+
+fn show_duration(duration: Duration) -> String {
+    SignedDuration::try_from(duration).map_or_else(
+        |_| format!("{duration:?}"),
+        |duration| format!("{duration:#}"),
+    )
+}
+
+pub(super) fn parse_number(text: &str, allowed: RangeInclusive<u32>) -> Result<u32, String> {
+    let refuse = || {
+        format!(
+            "'{text}' is not a whole number from {} to {}",
+            allowed.start(),
+            allowed.end()
+        )
+    };
+    let number: u32 = text.parse().map_err(|_| refuse())?;
+    if allowed.contains(&number) {
+        Ok(number)
+    } else {
+        Err(refuse())
+    }
+}
+
+pub(super) fn parse_time_zone(text: &str) -> Result<TimeZone, String> {
+    let refuse = |_| format!("'{text}' is not a time zone such as Asia/Bangkok");
+    TimeZone::get(text).map_err(refuse)
+}
+
+pub(super) fn parse_site_name(text: &str) -> Result<String, String> {
+    if text.is_empty()
+        || text.chars().count() > SITE_NAME_CHARS_MAX
+        || text.chars().any(char::is_control)
+    {
+        return Err(format!(
+            "'{}' is not a name of 1 to {SITE_NAME_CHARS_MAX} characters on one line",
+            text.escape_debug()
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn parse_data_dir(text: &str) -> Result<std::path::PathBuf, String> {
+    if text.is_empty() {
+        Err("a folder is needed".to_owned())
+    } else {
+        Ok(text.into())
+    }
+}
+
+fn parse_list<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    let items: Vec<&str> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .collect();
+    if items.len() > LIST_ITEMS_MAX {
+        return Err(format!("lists more than {LIST_ITEMS_MAX} items"));
+    }
+    items.into_iter().map(parse).collect()
+}
+
+pub(super) fn parse_origins(text: &str) -> Result<Vec<Origin>, String> {
+    parse_list(text, Origin::parse)
+}
+
+pub(super) fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
+    parse_list(text, |item| {
+        let alone = || item.parse::<IpAddr>().map(IpNet::from);
+        item.parse()
+            .or_else(|_| alone())
+            .map_err(|_| format!("'{item}' is not a network such as 10.0.0.0/8"))
+    })
+}
+
+/// The issuer of ID tokens. Over plain http anybody on the way could make them up, so that is for this machine.
+pub(super) fn parse_issuer(text: &str) -> Result<Url, String> {
+    let refuse = || format!("'{text}' is not an address such as https://accounts.google.com");
+    let url = Url::parse(text).map_err(|_| refuse())?;
+    let site = Origin::parse(&url.origin().ascii_serialization()).map_err(|_| refuse())?;
+    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+        return Err(refuse());
+    }
+    if site.is_https() || site.is_loopback() {
+        Ok(url)
+    } else {
+        Err(format!("'{text}' must be https"))
+    }
+}
+
+pub(super) fn parse_promptpay_id(text: &str) -> Result<PromptPayId, String> {
+    let id: String = text
+        .chars()
+        .filter(|letter| !matches!(letter, '-' | ' '))
+        .collect();
+    let is_digits = id.bytes().all(|byte| byte.is_ascii_digit());
+    match id.len() {
+        10 if is_digits && id.starts_with('0') => Ok(PromptPayId::Phone(id)),
+        13 if is_digits => Ok(PromptPayId::Tax(id)),
+        15 if is_digits => Ok(PromptPayId::Wallet(id)),
+        _ => Err(format!(
+            "'{text}' is not a phone number of 10 digits, a tax number of 13 or a wallet of 15"
+        )),
+    }
+}
+
+pub(super) fn parse_secret(text: &str) -> Result<Secret, String> {
+    if text.chars().count() < SECRET_CHARS_MIN {
+        return Err(format!(
+            "the secret is shorter than {SECRET_CHARS_MIN} characters"
+        ));
+    }
+    Ok(Secret::new(text))
+}
+
+pub(super) fn parse_log_level(text: &str) -> Result<LogLevel, String> {
+    match text {
+        "error" => Ok(LogLevel::Error),
+        "warn" => Ok(LogLevel::Warn),
+        "info" => Ok(LogLevel::Info),
+        "debug" => Ok(LogLevel::Debug),
+        "trace" => Ok(LogLevel::Trace),
+        _ => Err(format!(
+            "'{text}' is none of error, warn, info, debug and trace"
+        )),
+    }
+}
+
+pub(super) fn parse_log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!("'{text}' is neither text nor json")),
+    }
+}

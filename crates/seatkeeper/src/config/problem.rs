@@ -1,0 +1,28 @@
+//! What can be wrong with the settings, as a sentence that says what and where.
+
+use std::fmt;
+
+/// Why the program does not start: a sentence that names the place (flag, variable, or file and key).
+/// It never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsError {
+    place: String,
+    why: String,
+}
+
+impl SettingsError {
+    pub(super) fn new(place: impl Into<String>, why: impl Into<String>) -> Self {
+        Self {
+            place: place.into(),
+            why: why.into(),
+        }
+    }
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.why)
+    }
+}
+
+impl std::error::Error for SettingsError {}

@@ -1,0 +1,141 @@
+//! The one list of settings. Flags, environment variables, keys of the file and the help text all
+//! come from here; a test holds `config.default.toml` against it.
+
+/// What every environment variable of the program begins with.
+pub(super) const ENV_PREFIX: &str = "SEATKEEPER_";
+
+/// Variables for the test suites only (such as the address of a real database); `serve` ignores them.
+pub(super) const ENV_PREFIX_OF_TESTS: &str = "SEATKEEPER_TEST_";
+
+/// What may be shown of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrecy {
+    /// All of it.
+    Public,
+    /// An address that may hold a password, which is drawn over.
+    Address,
+    /// Nothing.
+    Secret,
+}
+
+/// How the flag looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flag {
+    /// `--key VALUE`.
+    Value,
+    /// `--key`, and `--key=off` to undo what a file says.
+    Switch,
+    /// None: a secret on the command line is in everybody's process list.
+    Missing,
+}
+
+/// One setting; its names are all made from `key`.
+#[derive(Debug)]
+pub struct Setting {
+    /// Key in the settings file, `snake_case`.
+    pub key: &'static str,
+    /// What stands for the value in the help text.
+    pub value_name: &'static str,
+    /// A sentence for the help text; the manual's comment begins with it.
+    pub help: &'static str,
+    /// How the flag looks.
+    pub flag: Flag,
+    /// What may be shown.
+    pub secrecy: Secrecy,
+    /// Whether `SEATKEEPER_…_FILE` may name a file that holds the value.
+    pub from_file: bool,
+}
+
+impl Setting {
+    const fn new(key: &'static str, value_name: &'static str, help: &'static str) -> Self {
+        Self {
+            key,
+            value_name,
+            help,
+            flag: Flag::Value,
+            secrecy: Secrecy::Public,
+            from_file: false,
+        }
+    }
+
+    const fn switch(mut self) -> Self {
+        self.flag = Flag::Switch;
+        self
+    }
+
+    const fn without_flag(mut self) -> Self {
+        self.flag = Flag::Missing;
+        self
+    }
+
+    const fn address(mut self) -> Self {
+        self.secrecy = Secrecy::Address;
+        self.readable_from_file()
+    }
+
+    const fn secret(mut self) -> Self {
+        self.secrecy = Secrecy::Secret;
+        self.readable_from_file()
+    }
+
+    const fn readable_from_file(mut self) -> Self {
+        self.from_file = true;
+        self
+    }
+
+    /// The flag without its dashes: `lock-ttl`. It is also the name that `check` prints.
+    #[must_use]
+    pub fn flag_name(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// The environment variable: `SEATKEEPER_LOCK_TTL`.
+    #[must_use]
+    pub fn env_name(&self) -> String {
+        format!("{ENV_PREFIX}{}", self.key.to_uppercase())
+    }
+
+    /// The variable that names a file with the value, where there is one.
+    #[must_use]
+    pub fn env_file_name(&self) -> Option<String> {
+        self.from_file.then(|| format!("{}_FILE", self.env_name()))
+    }
+}
+
+macro_rules! settings {
+    ($($name:ident = $setting:expr;)*) => {
+        $(pub(super) static $name: Setting = $setting;)*
+        /// Every setting, in the order of the manual.
+        pub static ALL: &[&Setting] = &[$(&$name),*];
+    };
+}
+
+settings! {
+    LISTEN = Setting::new("listen", "ADDRESS", "Address and port to listen on.");
+    PUBLIC_URL = Setting::new("public_url", "URL", "The address that people type.");
+    ALLOWED_ORIGINS = Setting::new("allowed_origins", "URL,…", "Other sites whose pages may change things here.");
+    TRUSTED_PROXIES = Setting::new("trusted_proxies", "NETWORK,…", "Proxies whose X-Forwarded-For is believed.");
+    DATA_DIR = Setting::new("data_dir", "DIR", "Folder for everything the program keeps.");
+    SITE_NAME = Setting::new("site_name", "NAME", "The cinema's name, on the page and in mails.");
+    TIME_ZONE = Setting::new("time_zone", "ZONE", "The cinema's time zone.");
+    DEMO = Setting::new("demo", "on|off", "Fill an empty store with the demo cinema.").switch();
+    ALLOW_DEMO_SIGN_IN = Setting::new("allow_demo_sign_in", "on|off", "Let everybody sign in as anybody, beyond this machine too.").switch();
+    STORE_URL = Setting::new("store_url", "URL", "Where the programme, people and bookings are kept.").address();
+    LOCKS_URL = Setting::new("locks_url", "URL", "Where seat locks are kept and live changes pass.").address();
+    EVENTS_URL = Setting::new("events_url", "URL", "The event log.").address();
+    MAIL_URL = Setting::new("mail_url", "URL", "How confirmations are sent.").address();
+    LOCK_TTL = Setting::new("lock_ttl", "DURATION", "How long a seat stays locked.");
+    PAYMENT_TTL = Setting::new("payment_ttl", "DURATION", "How long a payment may take.");
+    SEATS_PER_PERSON = Setting::new("seats_per_person", "NUMBER", "Seats that one person may hold at one screening.");
+    SALES_CLOSE = Setting::new("sales_close", "DURATION", "How long before the start sales close.");
+    CLEANING_MINUTES = Setting::new("cleaning_minutes", "MINUTES", "Time between the end of a film and the next one in the same hall.");
+    RATE_LIMIT = Setting::new("rate_limit", "on|off", "Limits on requests by person and by address.");
+    OIDC_ISSUER = Setting::new("oidc_issuer", "URL", "The OpenID Connect provider to sign in with.");
+    GOOGLE_CLIENT_ID = Setting::new("google_client_id", "ID", "The provider's id for this cinema; with it demo sign-in is off.").readable_from_file();
+    GOOGLE_CLIENT_SECRET = Setting::new("google_client_secret", "SECRET", "The secret that belongs to the client id.").secret().without_flag();
+    PROMPTPAY_ID = Setting::new("promptpay_id", "ID", "Who is paid by PromptPay.");
+    PAYMENT_CALLBACK_SECRET = Setting::new("payment_callback_secret", "SECRET", "What the payment provider signs its messages with.").secret();
+    MOCK_PAYMENT = Setting::new("mock_payment", "FAULTS", "Faults of the mock payment provider.");
+    LOG_LEVEL = Setting::new("log_level", "LEVEL", "How much is logged.");
+    LOG_FORMAT = Setting::new("log_format", "FORMAT", "How the log is written.");
+}

@@ -1,0 +1,233 @@
+//! What the program runs on, chosen by URL. Each URL becomes an enum that carries what its adapter needs.
+
+use std::path::{Path, PathBuf};
+
+use super::secret::{ServiceUrl, hide_password};
+
+/// File of the embedded store, in the data folder.
+const STORE_FILE: &str = "seatkeeper.db";
+/// Folder of the mails that are filed rather than sent, in the data folder.
+const MAIL_FOLDER: &str = "mail";
+/// Servers in one list of addresses; a cluster is found by asking any of them.
+const SERVERS_MAX: usize = 64;
+
+/// Which adapters this program was built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adapters {
+    /// SQLite, memory, files, SMTP.
+    Embedded,
+    /// Those, and MongoDB, Redis and Kafka.
+    All,
+}
+
+impl Adapters {
+    /// What this very program has.
+    pub const BUILT_IN: Self = Self::Embedded;
+
+    fn need_cluster(self, url: &str, instead: &str) -> Result<(), String> {
+        match self {
+            Self::All => Ok(()),
+            Self::Embedded => {
+                let url = hide_password(url);
+                Err(format!(
+                    "'{url}' needs a program built with the feature 'cluster'; this one has only {instead}"
+                ))
+            }
+        }
+    }
+}
+
+/// Where the programme, people and bookings are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// One file on this machine.
+    Sqlite {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// A MongoDB replica set.
+    Mongo {
+        /// `mongodb://…`, with the database's name.
+        url: ServiceUrl,
+    },
+}
+
+impl StoreUrl {
+    pub(super) fn parse(text: &str, data_dir: &Path, adapters: Adapters) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            let path = path_or(path, data_dir, STORE_FILE);
+            return Ok(Self::Sqlite { path });
+        }
+        let rest = text
+            .strip_prefix("mongodb://")
+            .or_else(|| text.strip_prefix("mongodb+srv://"));
+        match rest
+            .map(|rest| rest.split('?').next().unwrap_or(rest))
+            .and_then(|rest| rest.split_once('/'))
+        {
+            Some((hosts, database)) if !hosts.is_empty() && !database.is_empty() => {
+                adapters.need_cluster(text, "sqlite:")?;
+                Ok(Self::Mongo {
+                    url: ServiceUrl::new(text),
+                })
+            }
+            _ => Err(not_an_address(
+                text,
+                "sqlite:, sqlite:PATH or mongodb://host/db?replicaSet=rs0",
+            )),
+        }
+    }
+}
+
+/// Where seat locks are kept and live changes pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LocksUrl {
+    /// In this process.
+    Memory,
+    /// One Redis.
+    Redis {
+        /// `redis://host:port`.
+        url: ServiceUrl,
+    },
+    /// A Redis Cluster.
+    RedisCluster {
+        /// `redis://host:port` of each node that is asked first.
+        nodes: Vec<ServiceUrl>,
+    },
+}
+
+impl LocksUrl {
+    pub(super) fn parse(text: &str, adapters: Adapters) -> Result<Self, String> {
+        if text == "memory:" {
+            return Ok(Self::Memory);
+        }
+        let is_named = |rest: &&str| !rest.is_empty();
+        let single = ["redis://", "rediss://"]
+            .iter()
+            .find_map(|scheme| text.strip_prefix(scheme))
+            .filter(is_named);
+        let cluster = text.strip_prefix("redis+cluster://").filter(is_named);
+        match (single, cluster) {
+            (Some(_), _) => {
+                adapters.need_cluster(text, "memory:")?;
+                Ok(Self::Redis {
+                    url: ServiceUrl::new(text),
+                })
+            }
+            (None, Some(nodes)) => {
+                let nodes =
+                    servers(nodes).map_err(|why| format!("'{}' {why}", hide_password(text)))?;
+                adapters.need_cluster(text, "memory:")?;
+                let nodes = nodes
+                    .into_iter()
+                    .map(|node| ServiceUrl::new(format!("redis://{node}")))
+                    .collect();
+                Ok(Self::RedisCluster { nodes })
+            }
+            (None, None) => Err(not_an_address(
+                text,
+                "memory:, redis://host:port or redis+cluster://a,b,c",
+            )),
+        }
+    }
+}
+
+/// The event log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventsUrl {
+    /// A table of the store.
+    Embedded,
+    /// Kafka.
+    Kafka {
+        /// `host:port` of each server that is asked first.
+        brokers: Vec<String>,
+    },
+}
+
+impl EventsUrl {
+    pub(super) fn parse(text: &str, adapters: Adapters) -> Result<Self, String> {
+        if text == "embedded:" {
+            return Ok(Self::Embedded);
+        }
+        match text
+            .strip_prefix("kafka://")
+            .filter(|rest| !rest.is_empty())
+        {
+            Some(rest) => {
+                let brokers =
+                    servers(rest).map_err(|why| format!("'{}' {why}", hide_password(text)))?;
+                adapters.need_cluster(text, "embedded:")?;
+                Ok(Self::Kafka { brokers })
+            }
+            None => Err(not_an_address(
+                text,
+                "embedded: or kafka://host:port,host:port",
+            )),
+        }
+    }
+}
+
+/// How confirmations are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailUrl {
+    /// Written as `.eml` files.
+    File {
+        /// The folder they go to.
+        dir: PathBuf,
+    },
+    /// Handed to a mail server.
+    Smtp {
+        /// `smtp://…` or `smtps://…`.
+        url: ServiceUrl,
+    },
+}
+
+impl MailUrl {
+    pub(super) fn parse(text: &str, data_dir: &Path) -> Result<Self, String> {
+        if let Some(dir) = text.strip_prefix("file:") {
+            return Ok(Self::File {
+                dir: path_or(dir, data_dir, MAIL_FOLDER),
+            });
+        }
+        let has_host = url::Url::parse(text)
+            .is_ok_and(|url| matches!(url.scheme(), "smtp" | "smtps") && url.has_host());
+        if has_host {
+            return Ok(Self::Smtp {
+                url: ServiceUrl::new(text),
+            });
+        }
+        Err(not_an_address(
+            text,
+            "file:, file:DIR, smtp://host:port or smtps://user:password@host",
+        ))
+    }
+}
+
+fn not_an_address(text: &str, such_as: &str) -> String {
+    format!("'{}' is none of {such_as}", hide_password(text))
+}
+
+/// A path, or the usual one in the data folder when none is written.
+fn path_or(path: &str, data_dir: &Path, usual: &str) -> PathBuf {
+    if path.is_empty() {
+        data_dir.join(usual)
+    } else {
+        PathBuf::from(path)
+    }
+}
+
+/// A list of `host:port`, none of them empty.
+fn servers(list: &str) -> Result<Vec<String>, String> {
+    let servers: Vec<String> = list
+        .trim_end_matches('/')
+        .split(',')
+        .map(|server| server.trim().to_owned())
+        .collect();
+    if servers.iter().any(String::is_empty) {
+        return Err("has an empty address in its list".to_owned());
+    }
+    if servers.len() > SERVERS_MAX {
+        return Err(format!("lists more than {SERVERS_MAX} addresses"));
+    }
+    Ok(servers)
+}

@@ -1,0 +1,60 @@
+//! `seatkeeper check` as an operator meets it: what it prints and how it ends.
+
+use std::process::{Command, Output};
+
+fn check(args: &[&str], env: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_seatkeeper"))
+        .arg("check")
+        .args(args)
+        .env_clear()
+        .envs(env.iter().copied())
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn good_settings_end_with_0() {
+    let output = check(
+        &["--lock-ttl", "2s"],
+        &[("SEATKEEPER_SITE_NAME", "โรงหนังสยาม")],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("flag --lock-ttl"));
+    assert!(stdout(&output).contains("โรงหนังสยาม"));
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn a_bad_value_ends_with_2_and_shows_everything_and_one_sentence() {
+    let output = check(&[], &[("SEATKEEPER_LOCK_TTL", "abc")]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stdout(&output).contains("environment SEATKEEPER_LOCK_TTL"));
+    let sentence = "seatkeeper: SEATKEEPER_LOCK_TTL: 'abc' is not a duration such as 5m or 90s\n";
+    assert_eq!(stderr(&output), sentence);
+}
+
+#[test]
+fn bad_usage_ends_with_2() {
+    for args in [&["--no-such-flag"][..], &["--lock-ttl"], &["extra"]] {
+        assert_eq!(check(args, &[]).status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn an_unknown_variable_ends_with_2_before_anything_is_printed() {
+    let output = check(&[], &[("SEATKEEPER_COLOUR", "red")]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        stderr(&output),
+        "seatkeeper: SEATKEEPER_COLOUR: there is no such setting\n"
+    );
+    assert_eq!(stdout(&output), "");
+}
