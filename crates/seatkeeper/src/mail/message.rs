@@ -1,0 +1,190 @@
+//! A mail as bytes: headers, HTML and text in one `multipart/alternative`. The same mail is always the same bytes.
+
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use lettre::address::AddressError;
+use lettre::message::header::{Header, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
+use lettre::{Address, Message};
+use sha2::{Digest, Sha256};
+
+use super::render::one_line;
+use super::send::SendError;
+
+/// Local part of the cinema's own address.
+const SENDER_LOCAL_PART: &str = "tickets";
+
+/// Longest local part of a Message-ID, in bytes: it also names a file.
+const MESSAGE_ID_LOCAL_BYTES_MAX: usize = 128;
+
+/// Hex digits of the hash that separates the parts of a mail.
+const BOUNDARY_DIGITS: usize = 32;
+
+/// From whom mails come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// Shown name: the cinema's.
+    pub name: String,
+    /// E-mail address.
+    pub address: String,
+}
+
+impl Sender {
+    /// The sender of a cinema whose page is on `host` (a name or an IP address, without a port).
+    #[must_use]
+    pub fn of_site(name: &str, host: &str) -> Self {
+        let domain = domain_of(host);
+        Self {
+            name: name.to_owned(),
+            address: format!("{SENDER_LOCAL_PART}@{domain}"),
+        }
+    }
+}
+
+/// A mail ready to go.
+#[derive(Debug, Clone)]
+pub struct OutgoingMail {
+    /// From whom.
+    pub sender: Sender,
+    /// The customer's e-mail address.
+    pub to: String,
+    /// The customer's name; may be empty.
+    pub name: String,
+    /// Subject; control characters become spaces.
+    pub subject: String,
+    /// The HTML part.
+    pub html: String,
+    /// The plain text part.
+    pub text: String,
+    /// `<booking.ID@host>`, see [`booking_message_id`]: every try of one mail carries the same.
+    pub message_id: String,
+    /// When the mail was written; stays the same over all tries.
+    pub date: jiff::Timestamp,
+}
+
+/// The Message-ID of a booking's confirmation: always the same, so that mail readers show one mail after two sends.
+#[must_use]
+pub fn booking_message_id(booking_id: &str, host: &str) -> String {
+    format!("<booking.{booking_id}@{}>", domain_of(host))
+}
+
+/// A mail checked and built.
+pub(super) struct Built {
+    pub(super) message: Message,
+    /// The part of the Message-ID before the `@`: letters, digits, `.`, `_`, `-`, safe as a file name.
+    pub(super) id_local_part: String,
+}
+
+/// Builds the bytes.
+///
+/// # Errors
+/// [`SendError::Permanent`]: an address or the Message-ID is not one; no later try could succeed.
+pub(super) fn build(mail: &OutgoingMail) -> Result<Built, SendError> {
+    let id_local_part = local_part_of(&mail.message_id)?;
+    let date = SystemTime::try_from(mail.date)
+        .map_err(|error| SendError::Permanent(format!("mail date: {error}")))?;
+    // The renderer's boundary would be random; this one is stable, and nobody can write it into a name beforehand.
+    let boundary = boundary_of(mail);
+    let body = MultiPart::builder()
+        .kind(MultiPartKind::Alternative)
+        .boundary(boundary)
+        .singlepart(SinglePart::plain(mail.text.clone()))
+        .singlepart(SinglePart::html(mail.html.clone()));
+    let message = Message::builder()
+        .from(mailbox(&mail.sender.name, &mail.sender.address, "sender")?)
+        .to(mailbox(&mail.name, &mail.to, "recipient")?)
+        .subject(one_line(&mail.subject))
+        .date(date)
+        .message_id(Some(mail.message_id.clone()))
+        .header(AutoSubmitted)
+        .multipart(body)
+        .map_err(|error| SendError::Permanent(format!("mail cannot be built: {error}")))?;
+    Ok(Built {
+        message,
+        id_local_part,
+    })
+}
+
+fn mailbox(name: &str, address: &str, whose: &str) -> Result<Mailbox, SendError> {
+    let address: Address = address.parse().map_err(|error: AddressError| {
+        // The address itself stays out of the message: it ends in logs.
+        SendError::Permanent(format!(
+            "the {whose}'s address is not an e-mail address: {error}"
+        ))
+    })?;
+    let name = Some(one_line(name)).filter(|name| !name.is_empty());
+    Ok(Mailbox::new(name, address))
+}
+
+fn local_part_of(message_id: &str) -> Result<String, SendError> {
+    let safe = |part: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        !part.is_empty() && part.len() <= MESSAGE_ID_LOCAL_BYTES_MAX && part.chars().all(allowed)
+    };
+    let domain_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let parts = message_id
+        .strip_prefix('<')
+        .and_then(|id| id.strip_suffix('>'))
+        .and_then(|id| id.split_once('@'));
+    match parts {
+        Some((local, host))
+            if safe(local) && !local.starts_with('.') && host.chars().all(domain_char) =>
+        {
+            Ok(local.to_owned())
+        }
+        _ => Err(SendError::Permanent(
+            "the Message-ID is not of the form <booking.ID@host>".into(),
+        )),
+    }
+}
+
+fn boundary_of(mail: &OutgoingMail) -> String {
+    let mut hash = Sha256::new();
+    for part in [&mail.message_id, &mail.text, &mail.html] {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    let mut digits: String = hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    digits.truncate(BOUNDARY_DIGITS);
+    digits
+}
+
+/// Mail has no place for a bare IP address that every mail program accepts; such a cinema is a trial on one machine.
+fn domain_of(host: &str) -> &str {
+    if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+        "localhost"
+    } else {
+        host
+    }
+}
+
+/// Tells out-of-office robots not to answer (RFC 3834).
+#[derive(Debug, Clone, Copy)]
+struct AutoSubmitted;
+
+impl AutoSubmitted {
+    const VALUE: &str = "auto-generated";
+}
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        if text == Self::VALUE {
+            Ok(Self)
+        } else {
+            Err("not auto-generated".into())
+        }
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), Self::VALUE.to_owned())
+    }
+}

@@ -1,0 +1,218 @@
+//! The confirmation mail as HTML and as plain text. Pure: the same booking gives the same bytes.
+
+use jiff::tz::TimeZone;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+use mrml::prelude::render::RenderOptions;
+use serde::Serialize;
+
+use super::words::{Language, baht, long_date_time, seat_kind, words};
+
+const HTML_TEMPLATE: &str = "confirmation.mjml.j2";
+const TEXT_TEMPLATE: &str = "confirmation.txt.j2";
+
+/// Longest text taken over from a booking, in characters; the rest becomes an ellipsis. A title may have 200.
+const FIELD_CHARS_MAX: usize = 300;
+
+/// What a confirmation tells, as plain data. `movie_title` is already in the language of the mail.
+#[derive(Debug, Clone)]
+pub struct ConfirmationMail {
+    /// The booking code that opens the door.
+    pub code: String,
+    /// Title of the film.
+    pub movie_title: String,
+    /// Name of the hall.
+    pub hall_name: String,
+    /// When the film begins.
+    pub start_time: jiff::Timestamp,
+    /// The cinema's zone, in which `start_time` is written.
+    pub time_zone: TimeZone,
+    /// Each seat's label ("A12") and kind (`seat`, `pair`, `wheelchair`, `companion`).
+    pub seats: Vec<(String, String)>,
+    /// Total paid, in satang.
+    pub total_minor: i64,
+    /// The customer's name; may be empty.
+    pub customer_name: String,
+    /// Name of the cinema.
+    pub cinema_name: String,
+    /// Where the booking is shown on the page.
+    pub booking_url: String,
+}
+
+/// A mail in its final words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedMail {
+    /// One line without control characters.
+    pub subject: String,
+    /// The HTML part; loads nothing from anywhere.
+    pub html: String,
+    /// The plain text part.
+    pub text: String,
+}
+
+/// The mail's own templates are broken. No booking can cause it.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// A template does not compile or names a value that is not there.
+    #[error("mail template: {0}")]
+    Template(#[from] minijinja::Error),
+    /// The result of the template is not MJML.
+    #[error("mail layout: {0}")]
+    Layout(String),
+}
+
+/// The values of the templates, cleaned and written out in the mail's language.
+#[derive(Debug, Serialize)]
+struct View<'a> {
+    code: String,
+    movie_title: String,
+    hall_name: String,
+    when: String,
+    seats: Vec<SeatView<'a>>,
+    seats_line: String,
+    total: String,
+    greeting: String,
+    cinema_name: String,
+    booking_url: String,
+}
+
+#[derive(Debug, Serialize)]
+struct SeatView<'a> {
+    label: String,
+    kind: std::borrow::Cow<'a, str>,
+}
+
+/// Writes the confirmation of a booking.
+///
+/// # Errors
+/// [`RenderError`] when a template of this program is broken.
+pub fn render_confirmation(
+    mail: &ConfirmationMail,
+    language: Language,
+) -> Result<RenderedMail, RenderError> {
+    let view = View::of(mail, language);
+    let subject = view.subject(language);
+    let values = context! { mail => Serde(view), words => Serde(words(language)), subject => subject.as_str() };
+
+    let templates = templates()?;
+    let mjml = templates.get_template(HTML_TEMPLATE)?.render(&values)?;
+    let text = templates.get_template(TEXT_TEMPLATE)?.render(&values)?;
+    Ok(RenderedMail {
+        subject,
+        html: html_of(&mjml)?,
+        text,
+    })
+}
+
+impl<'a> View<'a> {
+    fn of(mail: &'a ConfirmationMail, language: Language) -> Self {
+        let seats: Vec<SeatView<'a>> = mail
+            .seats
+            .iter()
+            .map(|(label, kind)| SeatView {
+                label: one_line(label),
+                kind: match seat_kind(kind, language) {
+                    word if word == kind => one_line(word).into(),
+                    word => word.into(),
+                },
+            })
+            .collect();
+        let labels: Vec<&str> = seats.iter().map(|seat| seat.label.as_str()).collect();
+        Self {
+            code: one_line(&mail.code),
+            movie_title: one_line(&mail.movie_title),
+            hall_name: one_line(&mail.hall_name),
+            when: long_date_time(mail.start_time, &mail.time_zone, language),
+            seats_line: labels.join(", "),
+            seats,
+            total: baht(mail.total_minor),
+            greeting: greeting(&one_line(&mail.customer_name), language),
+            cinema_name: one_line(&mail.cinema_name),
+            booking_url: one_line(&mail.booking_url),
+        }
+    }
+
+    fn subject(&self, language: Language) -> String {
+        let Self {
+            movie_title,
+            when,
+            code,
+            ..
+        } = self;
+        match language {
+            Language::En => format!("Your tickets: {movie_title}, {when} ({code})"),
+            Language::Th => format!("ตั๋วของคุณ: {movie_title} {when} (รหัส {code})"),
+        }
+    }
+}
+
+/// One line of visible text. Names come from people and identity providers: a line break would end a header or
+/// forge a line of the plain text, and an invisible turn of the writing direction can disguise what is written.
+pub(super) fn one_line(text: &str) -> String {
+    let visible = text.chars().map(|c| {
+        if c.is_control() || is_direction_mark(c) {
+            ' '
+        } else {
+            c
+        }
+    });
+    let mut line: String = visible
+        .collect::<String>()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    if let Some((end, _)) = line.char_indices().nth(FIELD_CHARS_MAX) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
+fn is_direction_mark(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn greeting(name: &str, language: Language) -> String {
+    match (language, name) {
+        (Language::En, "") => "Hello,".into(),
+        (Language::En, name) => format!("Hello {name},"),
+        (Language::Th, "") => "สวัสดี".into(),
+        (Language::Th, name) => format!("สวัสดีคุณ {name}"),
+    }
+}
+
+fn templates() -> Result<Environment<'static>, minijinja::Error> {
+    let mut templates = Environment::new();
+    // A value that is missing must stop the mail, not leave a hole in it.
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    templates.set_auto_escape_callback(|name| {
+        if name == TEXT_TEMPLATE {
+            AutoEscape::None
+        } else {
+            AutoEscape::Html
+        }
+    });
+    templates.add_template(
+        HTML_TEMPLATE,
+        include_str!("../../templates/mail/confirmation.mjml.j2"),
+    )?;
+    templates.add_template(
+        TEXT_TEMPLATE,
+        include_str!("../../templates/mail/confirmation.txt.j2"),
+    )?;
+    Ok(templates)
+}
+
+fn html_of(mjml: &str) -> Result<String, RenderError> {
+    // No fonts: the renderer would otherwise link some from another site.
+    let options = RenderOptions {
+        disable_comments: true,
+        fonts: Default::default(),
+        ..Default::default()
+    };
+    let parsed = mrml::parse(mjml).map_err(|error| RenderError::Layout(error.to_string()))?;
+    parsed
+        .element
+        .render(&options)
+        .map_err(|error| RenderError::Layout(error.to_string()))
+}

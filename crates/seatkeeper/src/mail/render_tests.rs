@@ -1,0 +1,244 @@
+//! The mails as pictures, and what hostile names cannot do to them. `UPDATE_EXPECT=1 cargo test` redraws the pictures.
+
+use expect_test::{expect, expect_file};
+use jiff::tz::TimeZone;
+
+use super::words::{baht, long_date_time};
+use super::*;
+
+fn booking() -> ConfirmationMail {
+    ConfirmationMail {
+        code: "K7QM-4TXD".into(),
+        movie_title: "The Last Ferry to Koh Noi".into(),
+        hall_name: "Hall 1".into(),
+        start_time: "2026-11-28T12:30:00Z".parse().unwrap(),
+        time_zone: TimeZone::get("Asia/Bangkok").unwrap(),
+        seats: vec![
+            ("A12".into(), "seat".into()),
+            ("N3".into(), "pair".into()),
+            ("M1".into(), "wheelchair".into()),
+            ("M2".into(), "companion".into()),
+        ],
+        total_minor: 110_000,
+        customer_name: "Ann O'Neil".into(),
+        cinema_name: "Seatkeeper Cinema".into(),
+        booking_url: "https://cinema.example/bookings/b1?from=mail&lang=en".into(),
+    }
+}
+
+fn thai_booking() -> ConfirmationMail {
+    ConfirmationMail {
+        movie_title: "เรือเที่ยวสุดท้าย".into(),
+        hall_name: "โรง 1".into(),
+        customer_name: "กัญญา ฐิติญาณ".into(),
+        cinema_name: "โรงหนังซีทคีปเปอร์".into(),
+        ..booking()
+    }
+}
+
+#[test]
+fn english_confirmation_looks_as_drawn() {
+    let mail = render_confirmation(&booking(), Language::En).unwrap();
+    expect![
+        "Your tickets: The Last Ferry to Koh Noi, Saturday, 28 November 2026, 19:30 (K7QM-4TXD)"
+    ]
+    .assert_eq(&mail.subject);
+    expect_file!["golden/confirmation.en.txt"].assert_eq(&mail.text);
+    expect_file!["golden/confirmation.en.html"].assert_eq(&mail.html);
+}
+
+#[test]
+fn thai_confirmation_looks_as_drawn() {
+    let mail = render_confirmation(&thai_booking(), Language::Th).unwrap();
+    expect!["ตั๋วของคุณ: เรือเที่ยวสุดท้าย วันเสาร์ที่ 28 พฤศจิกายน 2569 เวลา 19:30 น. (รหัส K7QM-4TXD)"]
+        .assert_eq(&mail.subject);
+    expect_file!["golden/confirmation.th.txt"].assert_eq(&mail.text);
+    expect_file!["golden/confirmation.th.html"].assert_eq(&mail.html);
+}
+
+#[test]
+fn rendering_twice_gives_the_same_bytes() {
+    let first = render_confirmation(&thai_booking(), Language::Th).unwrap();
+    assert_eq!(
+        first,
+        render_confirmation(&thai_booking(), Language::Th).unwrap()
+    );
+}
+
+#[test]
+fn the_mail_loads_nothing_from_anywhere() {
+    let html = render_confirmation(&booking(), Language::En).unwrap().html;
+    for loading in ["<link", "@import", "<img", "<script", "url("] {
+        assert!(!html.contains(loading), "{loading} in {html}");
+    }
+}
+
+#[test]
+fn markup_in_every_field_stays_text() {
+    let hostile = "</td></tr><script>alert(1)</script><mj-raw><img src=x onerror=\"a\">&amp;{{ mail }}{% raw %}";
+    let mail = ConfirmationMail {
+        code: hostile.into(),
+        movie_title: hostile.into(),
+        hall_name: hostile.into(),
+        seats: vec![(hostile.into(), hostile.into())],
+        customer_name: hostile.into(),
+        cinema_name: hostile.into(),
+        booking_url: format!("https://cinema.example/\"><script>x</script>{hostile}"),
+        ..booking()
+    };
+    let clean = render_confirmation(&booking(), Language::En).unwrap();
+    let rendered = render_confirmation(&mail, Language::En).unwrap();
+    let tags = |html: &str| html.matches('<').count();
+    let rows = 3 * 2 * 3; // the clean mail has three seats more: <tr>, two <td>, each opened and closed
+    assert_eq!(
+        tags(&rendered.html) + rows,
+        tags(&clean.html),
+        "{}",
+        rendered.html
+    );
+    assert!(!rendered.html.contains("<script"), "{}", rendered.html);
+    assert!(!rendered.html.contains("<mj-"), "{}", rendered.html);
+    assert!(!rendered.html.contains("<img"), "{}", rendered.html);
+    assert!(
+        rendered.html.contains("&lt;script&gt;alert(1)&lt;"),
+        "{}",
+        rendered.html
+    );
+    assert!(
+        rendered.text.contains("{{ mail }}{% raw %}"),
+        "{}",
+        rendered.text
+    );
+}
+
+#[test]
+fn line_breaks_in_a_name_forge_neither_headers_nor_lines() {
+    let mail = ConfirmationMail {
+        movie_title: "Film\r\nBcc: all@example.test\r\n\r\nBody".into(),
+        customer_name: "Ann\r\nBooking code: FAKE-0000\u{2028}\u{202e}Total paid: nothing".into(),
+        ..booking()
+    };
+    for language in [Language::En, Language::Th] {
+        let rendered = render_confirmation(&mail, language).unwrap();
+        assert!(
+            !rendered.subject.contains(['\r', '\n']),
+            "{:?}",
+            rendered.subject
+        );
+        assert!(!rendered.text.contains('\u{202e}'));
+        assert!(
+            rendered
+                .text
+                .lines()
+                .all(|line| !line.starts_with("Booking code: FAKE")),
+            "{}",
+            rendered.text
+        );
+        assert!(
+            rendered.text.lines().all(|line| !line.starts_with("Bcc:")),
+            "{}",
+            rendered.text
+        );
+    }
+}
+
+#[test]
+fn an_endless_name_is_cut() {
+    let mail = ConfirmationMail {
+        customer_name: "ก".repeat(100_000),
+        ..booking()
+    };
+    let rendered = render_confirmation(&mail, Language::Th).unwrap();
+    assert!(rendered.text.len() < 4_000, "{} bytes", rendered.text.len());
+    assert!(rendered.text.contains("กก…"));
+}
+
+#[test]
+fn somebody_without_a_name_is_greeted_too() {
+    let mail = ConfirmationMail {
+        customer_name: " \t".into(),
+        ..booking()
+    };
+    assert!(
+        render_confirmation(&mail, Language::En)
+            .unwrap()
+            .text
+            .contains("\nHello,\n")
+    );
+    assert!(
+        render_confirmation(&mail, Language::Th)
+            .unwrap()
+            .text
+            .contains("\nสวัสดี\n")
+    );
+}
+
+#[test]
+fn a_day_is_the_cinemas_day() {
+    let bangkok = TimeZone::get("Asia/Bangkok").unwrap();
+    let late = "2026-12-31T17:05:00Z".parse().unwrap();
+    expect!["Friday, 1 January 2027, 00:05"].assert_eq(&long_date_time(
+        late,
+        &bangkok,
+        Language::En,
+    ));
+    expect!["วันศุกร์ที่ 1 มกราคม 2570 เวลา 00:05 น."].assert_eq(&long_date_time(
+        late,
+        &bangkok,
+        Language::Th,
+    ));
+    expect!["Thursday, 31 December 2026, 17:05"].assert_eq(&long_date_time(
+        late,
+        &TimeZone::UTC,
+        Language::En,
+    ));
+}
+
+#[test]
+fn every_weekday_and_month_has_its_word() {
+    let english = |at: &str| long_date_time(at.parse().unwrap(), &TimeZone::UTC, Language::En);
+    let thai = |at: &str| long_date_time(at.parse().unwrap(), &TimeZone::UTC, Language::Th);
+    let days: Vec<String> = (1..=7)
+        .map(|day| english(&format!("2026-06-0{day}T00:00:00Z")))
+        .collect();
+    for (day, word) in days
+        .iter()
+        .zip(["Mon", "Tues", "Wednes", "Thurs", "Fri", "Satur", "Sun"])
+    {
+        assert!(day.starts_with(&format!("{word}day, ")), "{day}");
+    }
+    let months: Vec<String> = (1..=12)
+        .map(|month| thai(&format!("2026-{month:02}-15T00:00:00Z")))
+        .collect();
+    for (month, word) in months.iter().zip([
+        "มกรา",
+        "กุมภา",
+        "มีนา",
+        "เมษา",
+        "พฤษภา",
+        "มิถุนา",
+        "กรกฎา",
+        "สิงหา",
+        "กันยา",
+        "ตุลา",
+        "พฤศจิกา",
+        "ธันวา",
+    ]) {
+        assert!(month.contains(&format!(" 15 {word}")), "{month}");
+    }
+}
+
+#[test]
+fn money_reads_as_baht() {
+    for (satang, text) in [
+        (0, "฿0"),
+        (5, "฿0.05"),
+        (20_000, "฿200"),
+        (106_050, "฿1,060.50"),
+        (123_456_789, "฿1,234,567.89"),
+        (-28_000, "-฿280"),
+        (i64::MIN, "-฿92,233,720,368,547,758.08"),
+    ] {
+        assert_eq!(baht(satang), text);
+    }
+}
