@@ -1,1 +1,19 @@
-//! Seatkeeper.
+//! The rules of Seatkeeper, which never sells a seat twice.
+//!
+//! No I/O and no clock: time and randomness are arguments, the world is behind [`ports`]. The [`box_office`] is the list of
+//! what people can do; [`locks`], [`payment`] and [`booking`] hold the rules of seats and money.
+
+pub mod booking;
+pub mod box_office;
+pub mod catalogue;
+pub mod event;
+pub mod ids;
+pub mod invalid;
+pub mod locks;
+pub mod money;
+pub mod payment;
+pub mod person;
+pub mod ports;
+pub mod seating;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

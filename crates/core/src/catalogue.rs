@@ -1,0 +1,203 @@
+//! What is on: films, halls, screenings.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{HallId, MovieId, ScreeningId, SeatId},
+    invalid::Invalid,
+    money::Money,
+    seating::{Layout, PlannedSeat, SeatPlan},
+};
+
+/// The longest title or name, in characters.
+pub const TITLE_CHARS_MAX: usize = 200;
+/// The longest synopsis, in characters.
+pub const SYNOPSIS_CHARS_MAX: usize = 4_000;
+/// The most genres of a film.
+pub const GENRES_MAX: usize = 10;
+/// The longest film, in minutes.
+pub const DURATION_MIN_MAX: u32 = 1_440;
+
+/// What an administrator says of a film.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovieDetails {
+    /// In English or the original language.
+    pub title: String,
+    /// In Thai.
+    pub title_th: Option<String>,
+    /// What it is about.
+    pub synopsis: Option<String>,
+    /// The same in Thai.
+    pub synopsis_th: Option<String>,
+    /// Short words.
+    pub genres: Vec<String>,
+    /// How long it runs, in minutes.
+    pub duration_min: u32,
+    /// The age rating as shown: `13+`.
+    pub rating: Option<String>,
+    /// A path of this site.
+    pub poster_url: Option<String>,
+}
+
+impl MovieDetails {
+    /// Checks lengths and the poster's path.
+    ///
+    /// # Errors
+    /// Every field that breaks a rule.
+    pub fn check(&self) -> Result<(), Invalid> {
+        let mut invalid = Invalid::default();
+        check_text(&mut invalid, "title", Some(&self.title), TITLE_CHARS_MAX);
+        check_text(&mut invalid, "title_th", self.title_th.as_ref(), TITLE_CHARS_MAX);
+        check_text(&mut invalid, "synopsis", self.synopsis.as_ref(), SYNOPSIS_CHARS_MAX);
+        check_text(&mut invalid, "synopsis_th", self.synopsis_th.as_ref(), SYNOPSIS_CHARS_MAX);
+        check_text(&mut invalid, "rating", self.rating.as_ref(), 20);
+        invalid.check(self.genres.len() <= GENRES_MAX, "genres", format!("at most {GENRES_MAX}"));
+        for (index, genre) in self.genres.iter().enumerate().take(GENRES_MAX) {
+            check_text(&mut invalid, &format!("genres[{index}]"), Some(genre), 40);
+        }
+        let runs = (1..=DURATION_MIN_MAX).contains(&self.duration_min);
+        invalid.check(runs, "duration_min", format!("1 to {DURATION_MIN_MAX} minutes"));
+        if let Some(url) = &self.poster_url {
+            let is_path = url.starts_with('/') && !url.starts_with("//") && url.len() <= 500;
+            let is_plain = url.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+            invalid.check(is_path && is_plain, "poster_url", "a path of this site, such as /posters/film.svg");
+        }
+        invalid.or(())
+    }
+}
+
+fn check_text(invalid: &mut Invalid, field: &str, text: Option<&String>, chars_max: usize) {
+    if let Some(text) = text {
+        let fits = !text.trim().is_empty() && text.chars().count() <= chars_max;
+        invalid.check(fits, field, format!("1 to {chars_max} characters"));
+        let plain = !text.chars().any(|c| c.is_control() && c != '\n');
+        invalid.check(plain, field, "no control characters");
+    }
+}
+
+/// A film.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Movie {
+    /// Its id.
+    pub id: MovieId,
+    /// What is said of it.
+    pub details: MovieDetails,
+}
+
+/// A hall and its seats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hall {
+    /// Its id.
+    pub id: HallId,
+    /// 1–200 characters.
+    pub name: String,
+    /// Its seats.
+    pub layout: Layout,
+}
+
+impl Hall {
+    /// Checks a hall's name.
+    ///
+    /// # Errors
+    /// The field `name`.
+    pub fn check_name(name: &str) -> Result<(), Invalid> {
+        let mut invalid = Invalid::default();
+        check_text(&mut invalid, "name", Some(&name.to_owned()), TITLE_CHARS_MAX);
+        invalid.or(())
+    }
+}
+
+/// A price for each category of a hall.
+pub type Prices = BTreeMap<String, Money>;
+
+/// One showing as the store keeps it, with its own copy of the hall's layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Screening {
+    /// Its id.
+    pub id: ScreeningId,
+    /// The film.
+    pub movie_id: MovieId,
+    /// The hall.
+    pub hall_id: HallId,
+    /// The real start of the show.
+    pub start_time: Timestamp,
+    /// When the hall is free again: start + film + cleaning.
+    pub end_time: Timestamp,
+    /// The film's title, joined in by the store.
+    pub movie_title: String,
+    /// The hall's name, joined in by the store.
+    pub hall_name: String,
+    /// The layout of the day it was made.
+    pub layout: Layout,
+    /// By category of the layout.
+    pub prices: Prices,
+}
+
+impl Screening {
+    /// When the hall is free again.
+    #[must_use]
+    pub fn end_of(start: Timestamp, duration_min: u32, cleaning_min: u32) -> Timestamp {
+        let minutes = i64::from(duration_min) + i64::from(cleaning_min);
+        start.saturating_add(SignedDuration::from_mins(minutes)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Checks that every category of `layout` has a price and no price is absurd.
+    ///
+    /// # Errors
+    /// The categories without a price.
+    pub fn missing_prices<'a>(layout: &'a Layout, prices: &Prices) -> Vec<&'a str> {
+        layout.categories().into_iter().filter(|category| !prices.contains_key(*category)).collect()
+    }
+}
+
+/// A screening as a server keeps it at hand: with its seats numbered.
+#[derive(Clone, Debug)]
+pub struct OpenScreening {
+    /// As stored.
+    pub screening: Screening,
+    /// Its seats.
+    pub plan: SeatPlan,
+    /// When sales end.
+    pub sales_close_at: Timestamp,
+}
+
+/// Servers share these.
+pub type SharedScreening = Arc<OpenScreening>;
+
+impl OpenScreening {
+    /// Numbers the seats of a screening; sales end `sales_close` before the start.
+    #[must_use]
+    pub fn new(screening: Screening, sales_close: SignedDuration) -> Self {
+        let plan = SeatPlan::of(&screening.layout);
+        let sales_close_at = screening.start_time.saturating_sub(sales_close).unwrap_or(screening.start_time);
+        Self { screening, plan, sales_close_at }
+    }
+
+    /// Whether sales have ended.
+    #[must_use]
+    pub fn sales_closed(&self, now: Timestamp) -> bool {
+        now >= self.sales_close_at
+    }
+
+    /// What a seat costs.
+    #[must_use]
+    pub fn price_of(&self, seat: &PlannedSeat) -> Money {
+        self.screening.prices.get(self.plan.category_of(seat)).copied().unwrap_or(Money::satang(0))
+    }
+
+    /// What a seat of this name costs, if there is one.
+    #[must_use]
+    pub fn price_by_id(&self, id: SeatId) -> Option<Money> {
+        self.plan.find(id).map(|seat| self.price_of(seat))
+    }
+
+    /// The cheapest seat that can be sold.
+    #[must_use]
+    pub fn price_from(&self) -> Money {
+        let for_sale = self.plan.seats().iter().filter(|seat| seat.kind.is_for_sale());
+        for_sale.map(|seat| self.price_of(seat)).min_by_key(|price| price.amount).unwrap_or(Money::satang(0))
+    }
+}

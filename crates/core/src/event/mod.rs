@@ -1,0 +1,240 @@
+//! Events: what happened, told to the log in the order it happened to one booking or one seat.
+//!
+//! One tagged, versioned enum. A variant that has shipped never changes; a new meaning is a new variant.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    ids::{BookingId, EventId, PaymentId, PersonId, ScreeningId, SeatId},
+    locks::{Release, ReleaseReason},
+    money::Money,
+    ports::Entropy,
+};
+
+/// The version of the shapes below.
+pub const EVENT_VERSION: u32 = 1;
+
+/// The namespace of ids made from their cause (version 5), so that telling a thing twice is telling it once.
+const CAUSE_NAMESPACE: Uuid = Uuid::from_u128(0x5ea7_4ee9_e12b_4c0a_9d3e_7a11_c0de_0001);
+
+/// Why seats were released, on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleasedBecause {
+    /// Their holder let them go.
+    UserUnlocked,
+    /// Their time was up.
+    Expired,
+}
+
+/// What happened, with its data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum EventKind {
+    /// Seats were sold.
+    BookingSuccess {
+        /// The sale.
+        booking_id: BookingId,
+        /// Its code.
+        code: String,
+        /// Paid with.
+        payment_id: PaymentId,
+        /// In order of seat.
+        seat_ids: Vec<SeatId>,
+        /// The sum.
+        total: Money,
+    },
+    /// A payment ran out of time.
+    BookingTimeout {
+        /// Which.
+        payment_id: PaymentId,
+        /// Its seats.
+        seat_ids: Vec<SeatId>,
+    },
+    /// Locks ended without a sale.
+    SeatReleased {
+        /// Which.
+        seat_ids: Vec<SeatId>,
+        /// Why.
+        reason: ReleasedBecause,
+    },
+    /// Money went back.
+    PaymentRefunded {
+        /// Which payment.
+        payment_id: PaymentId,
+        /// The sale that it ended, if there was one.
+        booking_id: Option<BookingId>,
+        /// How much.
+        amount: Money,
+        /// Why, in a word.
+        reason: String,
+    },
+    /// Something went wrong inside.
+    SystemError {
+        /// What, in a word: `internal`, `unavailable`, `recovered`.
+        code: String,
+        /// Where: a method and route, or a part.
+        place: String,
+        /// How often since the last such event.
+        count: u64,
+    },
+    /// Somebody did something that is kept: an administrator's change, a sign-in, a refused attempt.
+    AuditLog {
+        /// What: `sign_in`, `sign_out`, `movie_created`, `admin_refused` …
+        action: String,
+        /// On what: an id or a path.
+        subject: Option<String>,
+        /// Anything more, without secrets.
+        details: serde_json::Value,
+    },
+}
+
+impl EventKind {
+    /// The names of all types.
+    pub const TYPES: [&'static str; 6] =
+        ["BOOKING_SUCCESS", "BOOKING_TIMEOUT", "SEAT_RELEASED", "PAYMENT_REFUNDED", "SYSTEM_ERROR", "AUDIT_LOG"];
+
+    /// The type's name.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::BookingSuccess { .. } => "BOOKING_SUCCESS",
+            Self::BookingTimeout { .. } => "BOOKING_TIMEOUT",
+            Self::SeatReleased { .. } => "SEAT_RELEASED",
+            Self::PaymentRefunded { .. } => "PAYMENT_REFUNDED",
+            Self::SystemError { .. } => "SYSTEM_ERROR",
+            Self::AuditLog { .. } => "AUDIT_LOG",
+        }
+    }
+}
+
+/// One event as it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Unique, and the same on redelivery.
+    pub id: EventId,
+    /// Its type and data.
+    #[serde(flatten)]
+    pub kind: EventKind,
+    /// The version of its shape.
+    pub version: u32,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Where, if anywhere.
+    pub screening_id: Option<ScreeningId>,
+    /// Who, if anybody.
+    pub actor: Option<PersonId>,
+    /// The request that caused it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+impl Event {
+    /// A new event with an id of its own.
+    #[must_use]
+    pub fn new(now: Timestamp, entropy: &dyn Entropy, kind: EventKind) -> Self {
+        let id = EventId::generate(now, entropy);
+        Self { id, kind, version: EVENT_VERSION, at: now, screening_id: None, actor: None, request_id: None }
+    }
+
+    /// About this screening.
+    #[must_use]
+    pub fn at_screening(mut self, screening: ScreeningId) -> Self {
+        self.screening_id = Some(screening);
+        self
+    }
+
+    /// Done by this person.
+    #[must_use]
+    pub fn by(mut self, actor: Option<PersonId>) -> Self {
+        self.actor = actor;
+        self
+    }
+
+    /// Caused by this request.
+    #[must_use]
+    pub fn in_request(mut self, request_id: Option<&str>) -> Self {
+        self.request_id = request_id.map(str::to_owned);
+        self
+    }
+
+    /// With an id made from its cause: the same cause is the same event.
+    #[must_use]
+    pub fn caused_by(mut self, cause: &str) -> Self {
+        self.id = EventId::from_uuid(Uuid::new_v5(&CAUSE_NAMESPACE, cause.as_bytes()));
+        self
+    }
+
+    /// The lock store's own event. Its id comes from screening, seat and sequence, so that a repeat is the same event.
+    #[must_use]
+    pub fn of_release(release: &Release) -> Self {
+        let reason = match release.reason {
+            ReleaseReason::UserUnlocked => ReleasedBecause::UserUnlocked,
+            ReleaseReason::Expired => ReleasedBecause::Expired,
+        };
+        let first = release.seats.first().map(ToString::to_string).unwrap_or_default();
+        let cause = format!("release/{}/{first}/{}", release.screening, release.seq);
+        Self {
+            id: EventId::from_uuid(Uuid::new_v5(&CAUSE_NAMESPACE, cause.as_bytes())),
+            kind: EventKind::SeatReleased { seat_ids: release.seats.to_vec(), reason },
+            version: EVENT_VERSION,
+            at: Timestamp::from_millisecond(release.at).unwrap_or(Timestamp::UNIX_EPOCH),
+            screening_id: Some(release.screening),
+            actor: Some(release.holder),
+            request_id: None,
+        }
+    }
+
+    /// What events of one order share: the screening, else the actor.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match (self.screening_id, self.actor) {
+            (Some(screening), _) => screening.to_string(),
+            (None, Some(actor)) => actor.to_string(),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn the_shape_on_the_wire() {
+        let release = Release {
+            screening: ScreeningId::from_uuid(Uuid::from_u128(1)),
+            seq: 1_700_000_000_000,
+            holder: PersonId::from_uuid(Uuid::from_u128(2)),
+            seats: [SeatId::parse("A1"), SeatId::parse("A2")].into_iter().flatten().collect(),
+            reason: ReleaseReason::Expired,
+            at: 1_700_000_000_000,
+        };
+        let event = Event::of_release(&release);
+        assert_eq!(event, Event::of_release(&release), "telling it twice is telling it once");
+        let json = serde_json::to_string_pretty(&event).unwrap();
+        expect![[r#"
+            {
+              "id": "00000000-0000-0000-0000-000000000000",
+              "type": "SEAT_RELEASED",
+              "data": {
+                "seat_ids": [
+                  "A1",
+                  "A2"
+                ],
+                "reason": "expired"
+              },
+              "version": 1,
+              "at": "2023-11-14T22:13:20Z",
+              "screening_id": "00000000-0000-0000-0000-000000000001",
+              "actor": "00000000-0000-0000-0000-000000000002"
+            }"#]]
+        .assert_eq(&json.replace(&event.id.to_string(), "00000000-0000-0000-0000-000000000000"));
+        assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
+        assert!(EventKind::TYPES.contains(&event.kind.type_name()));
+    }
+}

@@ -1,0 +1,204 @@
+//! Identifiers. Each is its own type, so that a payment's id cannot stand where a booking's belongs.
+//!
+//! Outside the process every id is an opaque string; whoever sends one that cannot be an id asks for something that does
+//! not exist, so parsing answers an `Option`, never an error.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::ports::Entropy;
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new id that sorts by the time it was made (UUID version 7).
+            #[must_use]
+            pub fn generate(now: jiff::Timestamp, entropy: &dyn Entropy) -> Self {
+                Self(uuid_v7(now, entropy))
+            }
+
+            /// The id that `text` spells, if it can be one.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                Uuid::try_parse(text).ok().map(Self)
+            }
+
+            /// The id with this value.
+            #[must_use]
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The value, as adapters store it.
+            #[must_use]
+            pub const fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+    };
+}
+
+id_type!(
+    /// A film.
+    MovieId
+);
+id_type!(
+    /// A hall (an auditorium).
+    HallId
+);
+id_type!(
+    /// One showing of one film in one hall at one time.
+    ScreeningId
+);
+id_type!(
+    /// Somebody who has signed in.
+    PersonId
+);
+id_type!(
+    /// One attempt to pay for the seats of one hold.
+    PaymentId
+);
+id_type!(
+    /// A sale: all of its seats or none.
+    BookingId
+);
+id_type!(
+    /// An event; the same on redelivery.
+    EventId
+);
+id_type!(
+    /// A confirmation mail.
+    MailId
+);
+id_type!(
+    /// An event that could not be handled.
+    DeadLetterId
+);
+id_type!(
+    /// A picture of a film.
+    PosterId
+);
+
+fn uuid_v7(now: jiff::Timestamp, entropy: &dyn Entropy) -> Uuid {
+    let mut random = [0u8; 10];
+    entropy.fill(&mut random);
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+}
+
+/// The longest label of a row, in letters.
+pub const ROW_LABEL_LETTERS_MAX: usize = 3;
+
+/// A seat's name within its hall: the row's label and the seat's number, `"A1"`.
+///
+/// Four bytes, so that maps of seats stay small and refusing a lock allocates nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeatId {
+    row: [u8; ROW_LABEL_LETTERS_MAX],
+    number: u8,
+}
+
+impl SeatId {
+    /// The seat `number` of the row `label`: 1–3 ASCII letters and a number from 1.
+    #[must_use]
+    pub fn new(label: &str, number: u8) -> Option<Self> {
+        let bytes = label.as_bytes();
+        let fits = (1..=ROW_LABEL_LETTERS_MAX).contains(&bytes.len());
+        if !fits || number == 0 || !bytes.iter().all(u8::is_ascii_alphabetic) {
+            return None;
+        }
+        let mut row = [0; ROW_LABEL_LETTERS_MAX];
+        row[..bytes.len()].copy_from_slice(bytes);
+        Some(Self { row, number })
+    }
+
+    /// The seat that `text` names, in the one spelling that a seat has: `"A01"` is not `"A1"`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let split = text.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (label, digits) = text.split_at(split);
+        if digits.starts_with(['0', '+']) {
+            return None;
+        }
+        Self::new(label, digits.parse().ok()?)
+    }
+
+    /// The row's label.
+    #[must_use]
+    pub fn row(&self) -> &str {
+        let len = self.row.iter().position(|b| *b == 0).unwrap_or(ROW_LABEL_LETTERS_MAX);
+        std::str::from_utf8(&self.row[..len]).unwrap_or_default()
+    }
+
+    /// The number within the row, from 1.
+    #[must_use]
+    pub const fn number(&self) -> u8 {
+        self.number
+    }
+}
+
+impl fmt::Display for SeatId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.row(), self.number)
+    }
+}
+
+impl fmt::Debug for SeatId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for SeatId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SeatId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not a seat's name, such as A1"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seat_has_one_spelling() {
+        for good in ["A1", "ZZZ100", "b7"] {
+            assert_eq!(SeatId::parse(good).map(|s| s.to_string()).as_deref(), Some(good));
+        }
+        for bad in ["", "A", "1", "A0", "A01", "A+1", "ABCD1", "A256", "A1 ", "é1", "A-1", "A1A"] {
+            assert_eq!(SeatId::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn ids_survive_their_text() {
+        let id = ScreeningId::from_uuid(Uuid::from_u128(7));
+        assert_eq!(ScreeningId::parse(&id.to_string()), Some(id));
+        assert_eq!(ScreeningId::parse("A1"), None);
+    }
+}

@@ -1,0 +1,369 @@
+//! One screening's live state and the rules by which it changes.
+//!
+//! Time is an argument. A lock past its time is free for the next asker even if nobody has announced it; whoever takes it
+//! over writes its release first.
+
+use std::collections::BTreeMap;
+
+use smallvec::SmallVec;
+
+use super::{
+    Effects, HeldSeat, Hold, LiveChange, LockReply, Millis, PaymentLock, Release, ReleaseReason, ReleaseReply,
+    SeatChange, SeatList, SeatSnapshot, SeatStatus, StartReply,
+};
+use crate::ids::{PaymentId, PersonId, ScreeningId, SeatId};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lock {
+    pub(super) holder: PersonId,
+    pub(super) until: Millis,
+    /// Its time has been restarted by a payment; it is not restarted again.
+    pub(super) restarted: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seat {
+    Locked(Lock),
+    Sold,
+}
+
+/// One screening's sold seats, locks and payment locks, and its sequence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatBoard {
+    pub(super) screening: ScreeningId,
+    pub(super) loaded: bool,
+    pub(super) seq: u64,
+    pub(super) seats: BTreeMap<SeatId, Seat>,
+    pub(super) holds: BTreeMap<PersonId, SmallVec<[SeatId; 8]>>,
+    pub(super) payments: BTreeMap<PersonId, PaymentLock>,
+}
+
+/// Collects what a call changes and numbers it once, at its end.
+pub(super) struct Turn {
+    pub(super) now: Millis,
+    pub(super) changes: Vec<SeatChange>,
+    pub(super) releases: SmallVec<[Release; 1]>,
+}
+
+impl Turn {
+    pub(super) fn at(now: Millis) -> Self {
+        Self { now, changes: Vec::new(), releases: SmallVec::new() }
+    }
+
+    pub(super) fn change(&mut self, id: SeatId, status: SeatStatus) {
+        self.changes.retain(|earlier| earlier.id != id);
+        self.changes.push(SeatChange { id, status });
+    }
+
+    fn release(&mut self, screening: ScreeningId, holder: PersonId, seat: SeatId, reason: ReleaseReason) {
+        let same = |r: &&mut Release| r.holder == holder && r.reason == reason;
+        if let Some(release) = self.releases.iter_mut().find(same) {
+            release.seats.push(seat);
+            return;
+        }
+        let seats = SeatList::from_slice(&[seat]);
+        self.releases.push(Release { screening, seq: 0, holder, seats, reason, at: self.now });
+    }
+}
+
+impl SeatBoard {
+    /// A board that knows nothing yet, and says so.
+    #[must_use]
+    pub fn new(screening: ScreeningId) -> Self {
+        Self {
+            screening,
+            loaded: false,
+            seq: 0,
+            seats: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            payments: BTreeMap::new(),
+        }
+    }
+
+    /// Takes all of `wanted` for `holder`, or none. Seats already theirs stay theirs and keep their time.
+    pub fn lock(
+        &mut self,
+        now: Millis,
+        holder: PersonId,
+        wanted: &[SeatId],
+        not_for_sale: &[SeatId],
+        ttl_ms: Millis,
+        seats_max: usize,
+    ) -> (LockReply, Effects) {
+        if !self.loaded {
+            return (LockReply::NotLoaded { seq: self.seq }, Effects::default());
+        }
+        if let Some(paying) = self.payment_of(now, holder) {
+            return (LockReply::Paying(paying), Effects::default());
+        }
+        let held = self.held_by(now, holder).count();
+        let is_new = |(index, seat): &(usize, &SeatId)| {
+            !wanted[..*index].contains(seat) && self.live_lock(now, **seat).is_none_or(|l| l.holder != holder)
+        };
+        let new = wanted.iter().enumerate().filter(is_new).count();
+        if new > 0 && held + new > seats_max {
+            return (LockReply::TooMany, Effects::default());
+        }
+        let is_taken = |seat: &&SeatId| not_for_sale.contains(seat) || self.is_taken(now, holder, **seat);
+        let mut taken: SeatList = wanted.iter().filter(is_taken).copied().collect();
+        if !taken.is_empty() {
+            taken.sort_unstable();
+            taken.dedup();
+            return (LockReply::Taken(taken), Effects::default());
+        }
+        let mut turn = Turn::at(now);
+        let until = now.saturating_add(ttl_ms);
+        for seat in wanted {
+            if self.live_lock(now, *seat).is_none() {
+                self.free_if_expired(*seat, &mut turn);
+                self.put_lock(*seat, Lock { holder, until, restarted: false });
+                turn.change(*seat, SeatStatus::Locked { until });
+            }
+        }
+        let effects = self.finish(turn);
+        (LockReply::Held(self.hold_of(now, holder)), effects)
+    }
+
+    /// Lets go of `seats`, or of everything when `None`. Seats of others are ignored.
+    pub fn release(&mut self, now: Millis, holder: PersonId, seats: Option<&[SeatId]>) -> (ReleaseReply, Effects) {
+        if let Some(paying) = self.payment_of(now, holder) {
+            return (ReleaseReply::Paying(paying), Effects::default());
+        }
+        let mine: SeatList = self
+            .held_by(now, holder)
+            .filter(|held| seats.is_none_or(|seats| seats.contains(&held.id)))
+            .map(|held| held.id)
+            .collect();
+        let mut turn = Turn::at(now);
+        for seat in mine {
+            self.remove_lock(seat);
+            turn.change(seat, SeatStatus::Available);
+            turn.release(self.screening, holder, seat, ReleaseReason::UserUnlocked);
+        }
+        let effects = self.finish(turn);
+        (ReleaseReply::Left(self.hold_of(now, holder)), effects)
+    }
+
+    /// Sets the payment lock on everything that `holder` holds and restarts each seat's time, once in a lock's life.
+    /// The same payment again changes nothing.
+    pub fn start_payment(
+        &mut self,
+        now: Millis,
+        holder: PersonId,
+        payment: PaymentId,
+        ttl_ms: Millis,
+    ) -> (StartReply, Effects) {
+        if !self.loaded {
+            return (StartReply::NotLoaded { seq: self.seq }, Effects::default());
+        }
+        match self.payment_of(now, holder) {
+            Some(standing) if standing.payment != payment => return (StartReply::Paying(standing), Effects::default()),
+            Some(_) => return (StartReply::Started(self.hold_of(now, holder)), Effects::default()),
+            None => {}
+        }
+        let held: SeatList = self.held_by(now, holder).map(|held| held.id).collect();
+        let mut turn = Turn::at(now);
+        for seat in &held {
+            if let Some(Seat::Locked(lock)) = self.seats.get_mut(seat)
+                && !lock.restarted
+            {
+                lock.restarted = true;
+                lock.until = now.saturating_add(ttl_ms);
+                turn.change(*seat, SeatStatus::Locked { until: lock.until });
+            }
+        }
+        let Some(until) = self.hold_of(now, holder).expires_at() else {
+            return (StartReply::NothingHeld, Effects::default());
+        };
+        self.payments.insert(holder, PaymentLock { payment, since: now, until });
+        let effects = self.finish(turn);
+        (StartReply::Started(self.hold_of(now, holder)), effects)
+    }
+
+    /// Keeps a payment's locks until `until`, however long they had: its outcome is being asked for.
+    pub fn keep_payment(
+        &mut self,
+        now: Millis,
+        holder: PersonId,
+        payment: PaymentId,
+        seats: &[SeatId],
+        until: Millis,
+    ) -> Effects {
+        let standing = self.payments.get(&holder).copied().filter(|lock| lock.until > now);
+        if standing.is_some_and(|lock| lock.payment != payment) {
+            return Effects::default();
+        }
+        let mut turn = Turn::at(now);
+        for seat in seats {
+            let takes = match self.seats.get(seat) {
+                Some(Seat::Sold) => false,
+                Some(Seat::Locked(lock)) => (lock.holder == holder || lock.until <= now) && lock.until < until,
+                None => true,
+            };
+            if takes {
+                if self.live_lock(now, *seat).is_none() {
+                    self.free_if_expired(*seat, &mut turn);
+                }
+                self.put_lock(*seat, Lock { holder, until, restarted: true });
+                turn.change(*seat, SeatStatus::Locked { until });
+            }
+        }
+        let since = standing.map_or(now, |lock| lock.since);
+        self.payments.insert(holder, PaymentLock { payment, since, until });
+        self.finish(turn)
+    }
+
+    /// Ends the payment lock of this very payment; the seats stay locked until their time is up.
+    pub fn end_payment(&mut self, holder: PersonId, payment: PaymentId) {
+        if self.payments.get(&holder).is_some_and(|lock| lock.payment == payment) {
+            self.payments.remove(&holder);
+        }
+    }
+
+    /// Marks seats sold and unlocks them, whoever holds the lock; ends the payment lock of `payment`.
+    pub fn mark_sold(&mut self, now: Millis, payment: PaymentId, seats: &[SeatId]) -> Effects {
+        let mut turn = Turn::at(now);
+        for seat in seats {
+            if self.seats.get(seat) != Some(&Seat::Sold) {
+                self.remove_lock(*seat);
+                self.seats.insert(*seat, Seat::Sold);
+                turn.change(*seat, SeatStatus::Booked);
+            }
+        }
+        self.payments.retain(|_, lock| lock.payment != payment);
+        self.finish(turn)
+    }
+
+    /// Marks sold seats as free again (a refund). Locks are not touched.
+    pub fn mark_freed(&mut self, now: Millis, seats: &[SeatId]) -> Effects {
+        let mut turn = Turn::at(now);
+        for seat in seats {
+            if self.seats.get(seat) == Some(&Seat::Sold) {
+                self.seats.remove(seat);
+                turn.change(*seat, SeatStatus::Available);
+            }
+        }
+        self.finish(turn)
+    }
+
+    /// Ends every lock whose time is up.
+    pub fn sweep(&mut self, now: Millis) -> Effects {
+        let mut turn = Turn::at(now);
+        let expired: SmallVec<[SeatId; 16]> = self
+            .seats
+            .iter()
+            .filter(|(_, seat)| matches!(seat, Seat::Locked(lock) if lock.until <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        for seat in expired {
+            self.free_if_expired(seat, &mut turn);
+        }
+        self.payments.retain(|_, lock| lock.until > now);
+        self.finish(turn)
+    }
+
+    /// The map as everybody may see it; `None` while not loaded. Sweep first, so that it is true of its sequence.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<SeatSnapshot> {
+        let status = |seat: &Seat| match seat {
+            Seat::Locked(lock) => SeatStatus::Locked { until: lock.until },
+            Seat::Sold => SeatStatus::Booked,
+        };
+        let seats = self.seats.iter().map(|(id, seat)| SeatChange { id: *id, status: status(seat) });
+        self.loaded.then(|| SeatSnapshot { seq: self.seq, seats: seats.collect() })
+    }
+
+    /// All that `holder` holds.
+    #[must_use]
+    pub fn hold_of(&self, now: Millis, holder: PersonId) -> Hold {
+        let mut seats: Vec<HeldSeat> = self.held_by(now, holder).collect();
+        seats.sort_unstable_by_key(|seat| seat.id);
+        Hold { seats, payment: self.payment_of(now, holder).map(|lock| lock.payment) }
+    }
+
+    /// The sequence of the last change.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Whether anybody holds anything here, live or not yet swept.
+    #[must_use]
+    pub fn has_locks(&self) -> bool {
+        !self.holds.is_empty() || !self.payments.is_empty()
+    }
+
+    /// The first moment at which a lock's time is up.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Millis> {
+        let locks = self.holds.values().flatten().filter_map(|seat| match self.seats.get(seat) {
+            Some(Seat::Locked(lock)) => Some(lock.until),
+            _ => None,
+        });
+        locks.chain(self.payments.values().map(|lock| lock.until)).min()
+    }
+
+    fn held_by(&self, now: Millis, holder: PersonId) -> impl Iterator<Item = HeldSeat> + '_ {
+        let seats = self.holds.get(&holder).map_or(&[][..], |seats| seats.as_slice());
+        seats.iter().filter_map(move |id| self.live_lock(now, *id).map(|lock| HeldSeat { id: *id, until: lock.until }))
+    }
+
+    pub(super) fn payment_of(&self, now: Millis, holder: PersonId) -> Option<PaymentLock> {
+        self.payments.get(&holder).copied().filter(|lock| lock.until > now)
+    }
+
+    fn live_lock(&self, now: Millis, seat: SeatId) -> Option<Lock> {
+        match self.seats.get(&seat) {
+            Some(Seat::Locked(lock)) if lock.until > now => Some(*lock),
+            _ => None,
+        }
+    }
+
+    fn is_taken(&self, now: Millis, holder: PersonId, seat: SeatId) -> bool {
+        match self.seats.get(&seat) {
+            None => false,
+            Some(Seat::Sold) => true,
+            Some(Seat::Locked(lock)) => lock.until > now && lock.holder != holder,
+        }
+    }
+
+    pub(super) fn put_lock(&mut self, seat: SeatId, lock: Lock) {
+        self.remove_lock(seat);
+        self.seats.insert(seat, Seat::Locked(lock));
+        self.holds.entry(lock.holder).or_default().push(seat);
+    }
+
+    pub(super) fn remove_lock(&mut self, seat: SeatId) -> Option<Lock> {
+        let Some(Seat::Locked(lock)) = self.seats.get(&seat).copied() else { return None };
+        self.seats.remove(&seat);
+        if let Some(held) = self.holds.get_mut(&lock.holder) {
+            held.retain(|id| *id != seat);
+            if held.is_empty() {
+                self.holds.remove(&lock.holder);
+            }
+        }
+        Some(lock)
+    }
+
+    fn free_if_expired(&mut self, seat: SeatId, turn: &mut Turn) {
+        if let Some(lock) = self.remove_lock(seat) {
+            turn.change(seat, SeatStatus::Available);
+            turn.release(self.screening, lock.holder, seat, ReleaseReason::Expired);
+        }
+    }
+
+    /// Numbers the changes of a call: `seq = max(last + 1, now)`, so that a lost or rolled-back counter never gives an
+    /// old number again.
+    pub(super) fn finish(&mut self, mut turn: Turn) -> Effects {
+        if turn.changes.is_empty() {
+            return Effects::default();
+        }
+        let prev = self.seq;
+        self.seq = (prev + 1).max(u64::try_from(turn.now).unwrap_or(0));
+        for release in &mut turn.releases {
+            release.seq = self.seq;
+        }
+        let live = LiveChange { screening: self.screening, prev, seq: self.seq, changes: turn.changes };
+        Effects { live: Some(live), releases: turn.releases }
+    }
+}

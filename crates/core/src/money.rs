@@ -1,0 +1,78 @@
+//! Money as whole minor units (satang). Never a fraction, never another currency by accident.
+
+use serde::{Deserialize, Serialize};
+
+/// The highest price of one seat, in satang.
+pub const PRICE_SATANG_MAX: i64 = 10_000_000;
+
+/// A currency by its ISO 4217 code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Currency {
+    /// Thai baht, 100 satang.
+    #[serde(rename = "THB")]
+    Thb,
+}
+
+impl Currency {
+    /// The ISO 4217 code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Thb => "THB",
+        }
+    }
+}
+
+/// An amount of money: `{"amount": 20000, "currency": "THB"}` is 200 baht.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Money {
+    /// Minor units.
+    pub amount: i64,
+    /// What they are units of.
+    pub currency: Currency,
+}
+
+impl Money {
+    /// So many satang.
+    #[must_use]
+    pub const fn satang(amount: i64) -> Self {
+        Self { amount, currency: Currency::Thb }
+    }
+
+    /// The sum, or `None` when it would not fit.
+    #[must_use]
+    pub fn sum(parts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        parts.into_iter().try_fold(0i64, |sum, part| sum.checked_add(part.amount)).map(Self::satang)
+    }
+
+    /// Whether a seat may cost this.
+    #[must_use]
+    pub const fn is_price(self) -> bool {
+        0 <= self.amount && self.amount <= PRICE_SATANG_MAX
+    }
+
+    /// Major units with two decimals: `200.00`.
+    #[must_use]
+    pub fn to_decimal(self) -> String {
+        let sign = if self.amount < 0 { "-" } else { "" };
+        let minor = self.amount.unsigned_abs();
+        format!("{sign}{}.{:02}", minor / 100, minor % 100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_keep_the_satang() {
+        let shown = [0, 5, 20_000, -150].map(|amount| Money::satang(amount).to_decimal());
+        assert_eq!(shown, ["0.00", "0.05", "200.00", "-1.50"]);
+    }
+
+    #[test]
+    fn a_sum_that_does_not_fit_is_none() {
+        assert_eq!(Money::sum([Money::satang(i64::MAX), Money::satang(1)]), None);
+        assert_eq!(Money::sum([Money::satang(1), Money::satang(2)]), Some(Money::satang(3)));
+    }
+}
