@@ -1,0 +1,74 @@
+# Everything that is done here, by name. `make` alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/seatkeeper/bin
+export PATH := $(TOOLS):$(PATH)
+
+PROGRAM := target/release/seatkeeper
+# The end-to-end tests start this one: the tests before them have built it already.
+export SEATKEEPER_TEST_PROGRAM := $(CURDIR)/target/debug/seatkeeper
+
+WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.json web/*.ts -type f 2>/dev/null)
+WEB_PACKAGES := web/node_modules/.package-lock.json
+WEB_PAGE := web/dist/index.html
+
+.PHONY: help run build test check openapi advisories clean setup unit web-test e2e
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
+
+run: build ## build everything and serve the demo cinema on http://127.0.0.1:8080
+	$(PROGRAM) serve --demo
+
+build: $(WEB_PAGE) ## target/release/seatkeeper, with the page inside
+	cargo build --release --locked -p seatkeeper
+
+test: setup check unit web-test e2e ## all tests, on a fresh machine too
+
+check: $(WEB_PAGE) ## formats, lints, licences, types and house rules
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo deny --log-level error check licenses bans sources
+	cd web && npm run --silent lint
+	cd web && npm run --silent typecheck
+	cargo test --quiet --locked -p seatkeeper --test house_rules
+
+unit: $(WEB_PAGE) ## the tests of the crates and of the program
+	cargo test --workspace --locked
+
+web-test: $(WEB_PACKAGES) ## the page's own tests
+	cd web && npm test
+
+e2e: $(WEB_PAGE) ## the whole path in a real browser
+	cargo build --locked -p seatkeeper
+	cd web && npm run --silent e2e
+
+openapi: $(WEB_PACKAGES) ## make openapi.json and the page's types from the code
+	cargo run --quiet --locked -p seatkeeper -- openapi > openapi.json.new
+	mv openapi.json.new openapi.json
+	cd web && npm run --silent api
+
+advisories: ## known holes in dependencies (needs the network)
+	cargo deny check advisories
+
+setup: ## what the tests need and the machine lacks
+	scripts/setup.sh
+
+clean: ## remove what was built; data stays
+	cargo clean
+	rm -rf web/dist web/node_modules web/test-results
+
+# npm writes this file when it is done, so it is the stamp of its own installation.
+$(WEB_PACKAGES): web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	touch $@
+
+$(WEB_PAGE): $(WEB_PACKAGES) $(WEB_SOURCES)
+	cd web && npm run --silent build
+	touch $@
