@@ -175,7 +175,7 @@ impl SeatBoard {
         let Some(until) = self.hold_of(now, holder).expires_at() else {
             return (StartReply::NothingHeld, Effects::default());
         };
-        self.payments.insert(holder, PaymentLock { payment, since: now, until });
+        self.payments.insert(holder, PaymentLock { payment, since: now, until, kept_from: None });
         let effects = self.finish(turn);
         (StartReply::Started(self.hold_of(now, holder)), effects)
     }
@@ -209,15 +209,29 @@ impl SeatBoard {
             }
         }
         let since = standing.map_or(now, |lock| lock.since);
-        self.payments.insert(holder, PaymentLock { payment, since, until });
+        let kept_from = standing.map(|lock| lock.kept_from.unwrap_or(lock.until));
+        self.payments.insert(holder, PaymentLock { payment, since, until, kept_from });
         self.finish(turn)
     }
 
-    /// Ends the payment lock of this very payment; the seats stay locked until their time is up.
-    pub fn end_payment(&mut self, holder: PersonId, payment: PaymentId) {
-        if self.payments.get(&holder).is_some_and(|lock| lock.payment == payment) {
-            self.payments.remove(&holder);
+    /// Ends the payment lock of this very payment; the seats stay locked until the time they had before they were kept.
+    pub fn end_payment(&mut self, now: Millis, holder: PersonId, payment: PaymentId) -> Effects {
+        let Some(ended) = self.payments.get(&holder).copied().filter(|lock| lock.payment == payment) else {
+            return Effects::default();
+        };
+        self.payments.remove(&holder);
+        let mut turn = Turn::at(now);
+        if let Some(until) = ended.kept_from {
+            let held: SeatList =
+                self.held_by(now, holder).filter(|held| held.until > until).map(|held| held.id).collect();
+            for seat in held {
+                if let Some(Seat::Locked(lock)) = self.seats.get_mut(&seat) {
+                    lock.until = until;
+                    turn.change(seat, SeatStatus::Locked { until });
+                }
+            }
         }
+        self.finish(turn)
     }
 
     /// Marks seats sold and unlocks them, whoever holds the lock; ends the payment lock of `payment`.

@@ -30,6 +30,8 @@ pub enum Kept {
         since: Millis,
         /// Until when.
         until: Millis,
+        /// The end it had before its seats were kept for an outcome.
+        kept_from: Option<Millis>,
     },
 }
 
@@ -66,8 +68,10 @@ impl SeatBoard {
                 self.put_lock(claim.id, lock);
                 turn.change(claim.id, SeatStatus::Locked { until });
             }
-            let since = self.payment_of(now, claim.holder).map_or(now, |lock| lock.since);
-            self.payments.insert(claim.holder, PaymentLock { payment: claim.payment, since, until });
+            let standing = self.payment_of(now, claim.holder).filter(|lock| lock.payment == claim.payment);
+            let since = standing.map_or(now, |lock| lock.since);
+            let kept_from = standing.and_then(|lock| lock.kept_from);
+            self.payments.insert(claim.holder, PaymentLock { payment: claim.payment, since, until, kept_from });
         }
         if !self.loaded && turn.changes.is_empty() {
             // An empty hall has a number too: a viewer of an earlier life of this board notices the step.
@@ -90,6 +94,7 @@ impl SeatBoard {
             payment: lock.payment,
             since: lock.since,
             until: lock.until,
+            kept_from: lock.kept_from,
         });
         locks.chain(payments)
     }
@@ -100,8 +105,8 @@ impl SeatBoard {
         for entry in kept {
             match entry {
                 Kept::Lock { seat, holder, until, restarted } => self.put_lock(seat, Lock { holder, until, restarted }),
-                Kept::Payment { holder, payment, since, until } => {
-                    self.payments.insert(holder, PaymentLock { payment, since, until });
+                Kept::Payment { holder, payment, since, until, kept_from } => {
+                    self.payments.insert(holder, PaymentLock { payment, since, until, kept_from });
                 }
             }
         }

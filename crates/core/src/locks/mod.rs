@@ -57,6 +57,8 @@ pub struct PaymentLock {
     pub since: Millis,
     /// When it ends by itself.
     pub until: Millis,
+    /// The end it had before its seats were kept for an outcome; they fall back to it when the payment ends.
+    pub kept_from: Option<Millis>,
 }
 
 /// What a lock call answers.

@@ -133,7 +133,8 @@ pub trait Ledger: Send + Sync {
     async fn finish_money_task(&self, id: PaymentId, task: MoneyTask) -> Backend<()>;
     /// Payments that need somebody: PENDING past their time, CONFIRMING, or with a money task. Oldest first.
     async fn list_unfinished(&self, now: Timestamp, limit: u32) -> Backend<Vec<Payment>>;
-    /// Sold and claimed seats of a screening; claims of payments past their time are left out.
+    /// Sold and claimed seats of a screening; claims of payments past their time are left out. A claim that is being
+    /// confirmed lasts [`crate::payment::CONFIRMING_FOR_MAX`] from then.
     async fn seat_truth(&self, screening: ScreeningId, now: Timestamp) -> Backend<SeatTruth>;
     /// How many seats of each of these screenings are sold or claimed, in the same order.
     async fn count_taken(&self, screenings: &[ScreeningId], now: Timestamp) -> Backend<Vec<u32>>;
