@@ -1,1 +1,10 @@
-//! For tests.
+//! For tests: clocks, randomness and samples, and the contract suites that every adapter of a port passes.
+//!
+//! A suite is a function over a fixture that opens a fresh, empty adapter; an adapter's own test is one line.
+
+mod build;
+// pub mod locks;
+
+pub use build::{
+    ManualClock, SAMPLE_NOW_MS, SeededEntropy, hall_of, identity_of, layout_of, movie_of, sample_now, screening_of,
+};

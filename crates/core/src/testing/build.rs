@@ -1,0 +1,201 @@
+//! Clocks, randomness and samples.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::{
+    catalogue::{Hall, Movie, MovieDetails, Screening},
+    ids::{HallId, MovieId, ScreeningId},
+    money::Money,
+    person::{Identity, Language},
+    ports::{Clock, Entropy},
+    seating::{Layout, LayoutDraft, Row, SeatKind},
+};
+
+/// When tests begin: 2026-11-23T12:30:00Z, in milliseconds since 1970.
+pub const SAMPLE_NOW_MS: i64 = 1_795_437_000_000;
+
+/// When tests begin.
+#[must_use]
+pub fn sample_now() -> Timestamp {
+    at_ms(SAMPLE_NOW_MS)
+}
+
+fn at_ms(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// A clock that stands until it is moved.
+#[derive(Debug)]
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    /// Shows `now`, to the millisecond.
+    #[must_use]
+    pub const fn at_ms(now_ms: i64) -> Self {
+        Self(AtomicI64::new(now_ms))
+    }
+
+    /// Moves on, or back when `by` is negative.
+    pub fn advance(&self, by: SignedDuration) {
+        let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::at_ms(SAMPLE_NOW_MS)
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        at_ms(self.now_ms())
+    }
+}
+
+/// Randomness that is the same for the same seed (SplitMix64).
+#[derive(Debug)]
+pub struct SeededEntropy(AtomicU64);
+
+impl SeededEntropy {
+    /// The sequence of this seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(AtomicU64::new(seed))
+    }
+
+    /// The next number.
+    pub fn next_u64(&self) -> u64 {
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut z = self.0.fetch_add(STEP, Ordering::SeqCst).wrapping_add(STEP);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// The next id: any id type can be made of it.
+    pub fn next_uuid(&self) -> Uuid {
+        Uuid::from_u64_pair(self.next_u64(), self.next_u64())
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next_u64().to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// A hall from a picture such as `"ss_ss/sofa:pp"`: rows A, B, … from the screen to the back, parted by `/`, each with an
+/// optional category (`standard` if none). `s` seat, `p` pair, `w` wheelchair, `c` companion, `x` blocked, `_` gap.
+///
+/// # Panics
+/// When the picture is not one of a hall: that is a mistake of the test.
+#[must_use]
+pub fn layout_of(picture: &str) -> Layout {
+    let rows = (b'A'..=b'Z').zip(picture.split('/')).map(|(label, row)| {
+        let (category, cells) = row.split_once(':').unwrap_or(("standard", row));
+        let label = char::from(label).to_string();
+        Row { label, category: category.to_owned(), cells: cells.chars().map(cell_of).collect() }
+    });
+    match Layout::parse(LayoutDraft { rows: rows.collect() }) {
+        Ok(layout) => layout,
+        Err(invalid) => unreachable!("{picture:?} is not a hall: {invalid:?}"),
+    }
+}
+
+fn cell_of(letter: char) -> Option<SeatKind> {
+    match letter {
+        's' => Some(SeatKind::Seat),
+        'p' => Some(SeatKind::Pair),
+        'w' => Some(SeatKind::Wheelchair),
+        'c' => Some(SeatKind::Companion),
+        'x' => Some(SeatKind::Blocked),
+        '_' => None,
+        other => unreachable!("{other:?} is not a cell of a hall"),
+    }
+}
+
+/// A film of this title that runs 100 minutes.
+#[must_use]
+pub fn movie_of(id: MovieId, title: &str) -> Movie {
+    let details = MovieDetails {
+        title: title.to_owned(),
+        title_th: Some(format!("{title} ภาษาไทย")),
+        synopsis: None,
+        synopsis_th: None,
+        genres: vec!["drama".to_owned()],
+        duration_min: 100,
+        rating: Some("13+".to_owned()),
+        poster_url: None,
+    };
+    Movie { id, details }
+}
+
+/// A hall with the seats of a picture: see [`layout_of`].
+#[must_use]
+pub fn hall_of(id: HallId, name: &str, picture: &str) -> Hall {
+    Hall { id, name: name.to_owned(), layout: layout_of(picture) }
+}
+
+/// A screening of a film in a hall, every category at 200 baht, with 15 minutes of cleaning.
+#[must_use]
+pub fn screening_of(id: ScreeningId, movie: &Movie, hall: &Hall, start_time: Timestamp) -> Screening {
+    let prices = hall.layout.categories().into_iter().map(|name| (name.to_owned(), Money::satang(20_000)));
+    Screening {
+        id,
+        movie_id: movie.id,
+        hall_id: hall.id,
+        start_time,
+        end_time: Screening::end_of(start_time, movie.details.duration_min, 15),
+        movie_title: movie.details.title.clone(),
+        hall_name: hall.name.clone(),
+        prices: prices.collect(),
+        layout: hall.layout.clone(),
+    }
+}
+
+/// What a provider says of somebody whose subject and e-mail come from `name`.
+#[must_use]
+pub fn identity_of(name: &str) -> Identity {
+    Identity {
+        issuer: "https://idp.example.test".to_owned(),
+        subject: format!("sub-{name}"),
+        name: name.to_owned(),
+        email: format!("{}@example.test", name.to_lowercase().replace(' ', ".")),
+        picture_url: None,
+        language: Language::Th,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_a_hall() {
+        let layout = layout_of("s_x/sofa:pp");
+        assert_eq!(layout.categories(), ["standard", "sofa"]);
+        assert_eq!(layout.rows()[0].cells, [Some(SeatKind::Seat), None, Some(SeatKind::Blocked)]);
+        assert_eq!(layout.rows()[1].label, "B");
+    }
+
+    #[test]
+    fn the_same_seed_is_the_same_randomness() {
+        let (a, b) = (SeededEntropy::new(7), SeededEntropy::new(7));
+        assert_eq!(a.next_uuid(), b.next_uuid());
+        assert_ne!(a.next_u64(), a.next_u64());
+        assert_eq!(sample_now().to_string(), "2026-11-23T12:30:00Z");
+    }
+}
