@@ -5,9 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand};
 
-use crate::config::{
-    ALL, Adapters, CONFIG_ENV, Config, Flag, Outside, Setting, SettingsError, Value, Values,
-};
+use crate::config::{ALL, Adapters, CONFIG_ENV, Config, Flag, Outside, Setting, SettingsError, Value, Values};
 
 /// Real-time cinema booking that never sells a seat twice.
 #[derive(Debug, Parser)]
@@ -38,22 +36,14 @@ impl SettingFlags {
     /// # Errors
     /// An unknown key or variable, a file that cannot be read.
     pub fn gather(self, environment: Vec<(OsString, OsString)>) -> Result<Values, SettingsError> {
-        Values::gather(Outside {
-            config_file: self.config_file,
-            flags: self.given,
-            environment,
-        })
+        Values::gather(Outside { config_file: self.config_file, flags: self.given, environment })
     }
 
     /// The settings, understood and checked.
     ///
     /// # Errors
     /// The first thing that is wrong, as a sentence.
-    pub fn load(
-        self,
-        environment: Vec<(OsString, OsString)>,
-        adapters: Adapters,
-    ) -> Result<Config, SettingsError> {
+    pub fn load(self, environment: Vec<(OsString, OsString)>, adapters: Adapters) -> Result<Config, SettingsError> {
         Config::from_values(&self.gather(environment)?, adapters)
     }
 }
@@ -61,23 +51,12 @@ impl SettingFlags {
 /// Every value and where it is from, a line each, in columns.
 #[must_use]
 pub fn describe_values(values: &Values) -> String {
-    let name_width = ALL
-        .iter()
-        .map(|setting| setting.key.len())
-        .max()
-        .unwrap_or(0);
-    let value_width = values
-        .iter()
-        .map(|value| value.shown().chars().count())
-        .max()
-        .unwrap_or(0);
+    let name_width = ALL.iter().map(|setting| setting.key.len()).max().unwrap_or(0);
+    let value_width = values.iter().map(|value| value.shown().chars().count()).max().unwrap_or(0);
     let line = |value: &Value| {
         let name = value.setting.flag_name();
         let source = describe_source(value);
-        format!(
-            "{name:name_width$}  {:value_width$}  {source}\n",
-            value.shown()
-        )
+        format!("{name:name_width$}  {:value_width$}  {source}\n", value.shown())
     };
     values.iter().map(line).collect()
 }
@@ -111,17 +90,14 @@ impl Args for SettingFlags {
 }
 
 fn setting_flag(setting: &'static Setting) -> Option<Arg> {
-    let arg = Arg::new(setting.key)
-        .long(setting.flag_name())
-        .value_name(setting.value_name)
-        .help(format!("{} [env {}]", setting.help, setting.env_name()));
+    let arg = Arg::new(setting.key).long(setting.flag_name()).value_name(setting.value_name).help(format!(
+        "{} [env {}]",
+        setting.help,
+        setting.env_name()
+    ));
     match setting.flag {
         Flag::Value => Some(arg.allow_hyphen_values(true)),
-        Flag::Switch => Some(
-            arg.num_args(0..=1)
-                .require_equals(true)
-                .default_missing_value("on"),
-        ),
+        Flag::Switch => Some(arg.num_args(0..=1).require_equals(true).default_missing_value("on")),
         Flag::Missing => None,
     }
 }
@@ -153,13 +129,7 @@ mod tests {
     fn gather(args: &[&str], env: &[(&str, &str)]) -> Values {
         let cli = Cli::try_parse_from([&["seatkeeper", "check"], args].concat()).unwrap();
         let Command::Check(flags) = cli.command;
-        flags
-            .gather(
-                env.iter()
-                    .map(|(name, value)| (name.into(), value.into()))
-                    .collect(),
-            )
-            .unwrap()
+        flags.gather(env.iter().map(|(name, value)| (name.into(), value.into())).collect()).unwrap()
     }
 
     #[test]
@@ -169,35 +139,19 @@ mod tests {
 
     #[test]
     fn a_switch_may_have_a_value() {
-        for (args, shown) in [
-            (&["--demo"][..], "on"),
-            (&["--demo=off"], "off"),
-            (&[], "off"),
-        ] {
+        for (args, shown) in [(&["--demo"][..], "on"), (&["--demo=off"], "off"), (&[], "off")] {
             let values = gather(args, &[("SEATKEEPER_DEMO", "off")]);
-            let demo = values
-                .iter()
-                .find(|value| value.setting.key == "demo")
-                .unwrap();
+            let demo = values.iter().find(|value| value.setting.key == "demo").unwrap();
             assert_eq!(demo.shown(), shown, "{args:?}");
         }
     }
 
     #[test]
     fn a_secret_has_no_flag_and_the_help_names_every_other() {
-        let help = Cli::command()
-            .find_subcommand_mut("check")
-            .unwrap()
-            .render_long_help()
-            .to_string();
+        let help = Cli::command().find_subcommand_mut("check").unwrap().render_long_help().to_string();
         for setting in ALL {
             let has_flag = setting.flag != Flag::Missing;
-            assert_eq!(
-                help.contains(&format!("--{}", setting.flag_name())),
-                has_flag,
-                "{}",
-                setting.key
-            );
+            assert_eq!(help.contains(&format!("--{}", setting.flag_name())), has_flag, "{}", setting.key);
             assert_eq!(help.contains(setting.help), has_flag, "{}", setting.key);
         }
     }
@@ -208,29 +162,12 @@ mod tests {
             ("SEATKEEPER_GOOGLE_CLIENT_SECRET", "a very secret text"),
             ("SEATKEEPER_MAIL_URL", "smtp://ann:hunter2@mail.example"),
         ];
-        let text = describe_values(&gather(
-            &[
-                "--lock-ttl",
-                "2s",
-                "--payment-callback-secret",
-                "another secret text",
-            ],
-            &env,
-        ));
-        assert!(
-            !text.contains("secret text") && !text.contains("hunter2"),
-            "{text}"
-        );
-        let rows: Vec<String> = text
-            .lines()
-            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-            .collect();
-        let has = |row: &str| {
-            assert!(
-                rows.iter().any(|line| line == row),
-                "{row} is not in\n{text}"
-            )
-        };
+        let text =
+            describe_values(&gather(&["--lock-ttl", "2s", "--payment-callback-secret", "another secret text"], &env));
+        assert!(!text.contains("secret text") && !text.contains("hunter2"), "{text}");
+        let rows: Vec<String> =
+            text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let has = |row: &str| assert!(rows.iter().any(|line| line == row), "{row} is not in\n{text}");
         has("listen 127.0.0.1:8080 default");
         has("promptpay-id (none) default");
         has("mail-url smtp://ann:***@mail.example environment SEATKEEPER_MAIL_URL");

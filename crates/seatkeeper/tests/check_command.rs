@@ -1,5 +1,7 @@
 //! `seatkeeper check` as an operator meets it: what it prints and how it ends.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where it stopped")]
+
 use std::process::{Command, Output};
 
 fn check(args: &[&str], env: &[(&str, &str)]) -> Output {
@@ -22,10 +24,7 @@ fn stderr(output: &Output) -> String {
 
 #[test]
 fn good_settings_end_with_0() {
-    let output = check(
-        &["--lock-ttl", "2s"],
-        &[("SEATKEEPER_SITE_NAME", "โรงหนังสยาม")],
-    );
+    let output = check(&["--lock-ttl", "2s"], &[("SEATKEEPER_SITE_NAME", "โรงหนังสยาม")]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stdout(&output).contains("flag --lock-ttl"));
     assert!(stdout(&output).contains("โรงหนังสยาม"));
@@ -52,9 +51,6 @@ fn bad_usage_ends_with_2() {
 fn an_unknown_variable_ends_with_2_before_anything_is_printed() {
     let output = check(&[], &[("SEATKEEPER_COLOUR", "red")]);
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(
-        stderr(&output),
-        "seatkeeper: SEATKEEPER_COLOUR: there is no such setting\n"
-    );
+    assert_eq!(stderr(&output), "seatkeeper: SEATKEEPER_COLOUR: there is no such setting\n");
     assert_eq!(stdout(&output), "");
 }

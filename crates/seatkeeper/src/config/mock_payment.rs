@@ -39,11 +39,7 @@ impl MockPaymentFaults {
     /// Reads a list such as `answer_delay=3s,lose_answer=0.1,callback=late:2s`; nothing means no faults.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut faults = Self::default();
-        for item in text
-            .split(',')
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-        {
+        for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
             match item.split_once('=') {
                 Some(("answer_delay", delay)) => faults.answer_delay = parse_delay(delay)?,
                 Some(("lose_answer", share)) => faults.lose_answer = parse_share(share)?,
@@ -64,12 +60,8 @@ impl MockCallback {
         match text.split_once(':') {
             None if text == "twice" => Ok(Self::Twice),
             None if text == "never" => Ok(Self::Never),
-            Some(("late", by)) => Ok(Self::Late {
-                by: parse_delay(by)?,
-            }),
-            _ => Err(format!(
-                "callback '{text}' is none of late:2s, twice and never"
-            )),
+            Some(("late", by)) => Ok(Self::Late { by: parse_delay(by)? }),
+            _ => Err(format!("callback '{text}' is none of late:2s, twice and never")),
         }
     }
 }
@@ -80,9 +72,7 @@ fn parse_delay(text: &str) -> Result<Duration, String> {
 
 fn parse_share(text: &str) -> Result<f64, String> {
     let share: Option<f64> = text.parse().ok();
-    share
-        .filter(|share| (0.0..=1.0).contains(share))
-        .ok_or_else(|| format!("'{text}' is not a share from 0 to 1"))
+    share.filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| format!("'{text}' is not a share from 0 to 1"))
 }
 
 #[cfg(test)]
@@ -91,47 +81,26 @@ mod tests {
 
     #[test]
     fn a_list_of_faults_is_understood() {
-        let faults =
-            MockPaymentFaults::parse("answer_delay=3s, lose_answer=0.1,callback=late:2s").unwrap();
+        let faults = MockPaymentFaults::parse("answer_delay=3s, lose_answer=0.1,callback=late:2s").unwrap();
         let expected = MockPaymentFaults {
             answer_delay: Duration::from_secs(3),
             lose_answer: 0.1,
-            callback: MockCallback::Late {
-                by: Duration::from_secs(2),
-            },
+            callback: MockCallback::Late { by: Duration::from_secs(2) },
         };
         assert_eq!(faults, expected);
-        assert_eq!(
-            MockPaymentFaults::parse("").unwrap(),
-            MockPaymentFaults::default()
-        );
-        assert_eq!(
-            MockPaymentFaults::parse("callback=twice").unwrap().callback,
-            MockCallback::Twice
-        );
-        assert_eq!(
-            MockPaymentFaults::parse("callback=never").unwrap().callback,
-            MockCallback::Never
-        );
+        assert_eq!(MockPaymentFaults::parse("").unwrap(), MockPaymentFaults::default());
+        assert_eq!(MockPaymentFaults::parse("callback=twice").unwrap().callback, MockCallback::Twice);
+        assert_eq!(MockPaymentFaults::parse("callback=never").unwrap().callback, MockCallback::Never);
     }
 
     #[test]
     fn a_wrong_fault_is_named() {
         for (text, why) in [
-            (
-                "slow",
-                "'slow' is none of answer_delay=3s, lose_answer=0.1 and callback=late:2s|twice|never",
-            ),
+            ("slow", "'slow' is none of answer_delay=3s, lose_answer=0.1 and callback=late:2s|twice|never"),
             ("lose_answer=1.5", "'1.5' is not a share from 0 to 1"),
             ("lose_answer=NaN", "'NaN' is not a share from 0 to 1"),
-            (
-                "callback=maybe",
-                "callback 'maybe' is none of late:2s, twice and never",
-            ),
-            (
-                "callback=late",
-                "callback 'late' is none of late:2s, twice and never",
-            ),
+            ("callback=maybe", "callback 'maybe' is none of late:2s, twice and never"),
+            ("callback=late", "callback 'late' is none of late:2s, twice and never"),
             ("answer_delay=3", "'3' is not a duration such as 5m or 90s"),
             ("answer_delay=11m", "'11m' is not from 0s to 10m"),
         ] {

@@ -116,12 +116,8 @@ impl Config {
         let read = Reader(values);
         let data_dir = read.parse(&s::DATA_DIR, parse::parse_data_dir)?;
         let listen = read.parse(&s::LISTEN, parse::parse_listen)?;
-        let public_url = read
-            .optional(&s::PUBLIC_URL, Origin::parse)?
-            .map_or(PublicUrl::FromListen, PublicUrl::Given);
-        let minutes = read.parse(&s::CLEANING_MINUTES, |text| {
-            parse::parse_number(text, CLEANING_MINUTES)
-        })?;
+        let public_url = read.optional(&s::PUBLIC_URL, Origin::parse)?.map_or(PublicUrl::FromListen, PublicUrl::Given);
+        let minutes = read.parse(&s::CLEANING_MINUTES, |text| parse::parse_number(text, CLEANING_MINUTES))?;
         let ttl = |text: &str| parse::parse_duration(text, TTL);
         let config = Self {
             listen,
@@ -130,26 +126,19 @@ impl Config {
             site_name: read.parse(&s::SITE_NAME, parse::parse_site_name)?,
             time_zone: read.parse(&s::TIME_ZONE, parse::parse_time_zone)?,
             demo: read.parse(&s::DEMO, parse::parse_switch)?,
-            store: read.parse(&s::STORE_URL, |text| {
-                StoreUrl::parse(text, &data_dir, adapters)
-            })?,
+            store: read.parse(&s::STORE_URL, |text| StoreUrl::parse(text, &data_dir, adapters))?,
             locks: read.parse(&s::LOCKS_URL, |text| LocksUrl::parse(text, adapters))?,
             events: read.parse(&s::EVENTS_URL, |text| EventsUrl::parse(text, adapters))?,
             mail: read.parse(&s::MAIL_URL, |text| MailUrl::parse(text, &data_dir))?,
             lock_ttl: read.parse(&s::LOCK_TTL, ttl)?,
             payment_ttl: read.parse(&s::PAYMENT_TTL, ttl)?,
-            seats_per_person: read.parse(&s::SEATS_PER_PERSON, |text| {
-                parse::parse_number(text, SEATS_PER_PERSON)
-            })?,
-            sales_close: read.parse(&s::SALES_CLOSE, |text| {
-                parse::parse_duration(text, SALES_CLOSE)
-            })?,
+            seats_per_person: read.parse(&s::SEATS_PER_PERSON, |text| parse::parse_number(text, SEATS_PER_PERSON))?,
+            sales_close: read.parse(&s::SALES_CLOSE, |text| parse::parse_duration(text, SALES_CLOSE))?,
             cleaning: Duration::from_secs(u64::from(minutes) * 60),
             rate_limit: read.parse(&s::RATE_LIMIT, parse::parse_rate_limit)?,
             sign_in: read.sign_in()?,
             promptpay_id: read.optional(&s::PROMPTPAY_ID, parse::parse_promptpay_id)?,
-            payment_callback_secret: read
-                .optional(&s::PAYMENT_CALLBACK_SECRET, parse::parse_secret)?,
+            payment_callback_secret: read.optional(&s::PAYMENT_CALLBACK_SECRET, parse::parse_secret)?,
             mock_payment: read.parse(&s::MOCK_PAYMENT, MockPaymentFaults::parse)?,
             log_level: read.parse(&s::LOG_LEVEL, parse::parse_log_level)?,
             log_format: read.parse(&s::LOG_FORMAT, parse::parse_log_format)?,
@@ -165,11 +154,7 @@ impl Config {
 struct Reader<'a>(&'a Values);
 
 impl Reader<'_> {
-    fn parse<T>(
-        &self,
-        setting: &Setting,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<T, SettingsError> {
+    fn parse<T>(&self, setting: &Setting, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, SettingsError> {
         let value = self.0.get(setting)?;
         parse(&value.text).map_err(|why| value.refuse(why))
     }
@@ -179,13 +164,7 @@ impl Reader<'_> {
         setting: &Setting,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<T>, SettingsError> {
-        self.parse(setting, |text| {
-            if text.is_empty() {
-                Ok(None)
-            } else {
-                parse(text).map(Some)
-            }
-        })
+        self.parse(setting, |text| if text.is_empty() { Ok(None) } else { parse(text).map(Some) })
     }
 
     fn sign_in(&self) -> Result<SignIn, SettingsError> {
@@ -194,15 +173,11 @@ impl Reader<'_> {
         let client_secret = self.0.get(&settings::GOOGLE_CLIENT_SECRET)?;
         match (client_id.text.as_str(), client_secret.text.as_str()) {
             ("", "") => Ok(SignIn::Demo),
-            (_, "") => Err(client_id
-                .refuse("SEATKEEPER_GOOGLE_CLIENT_SECRET (or …_FILE) is needed with a client id")),
-            ("", _) => Err(client_secret
-                .refuse("SEATKEEPER_GOOGLE_CLIENT_ID (or …_FILE) is needed with a client secret")),
-            (id, secret) => Ok(SignIn::Google {
-                issuer,
-                client_id: id.to_owned(),
-                client_secret: Secret::new(secret),
-            }),
+            (_, "") => Err(client_id.refuse("SEATKEEPER_GOOGLE_CLIENT_SECRET (or …_FILE) is needed with a client id")),
+            ("", _) => {
+                Err(client_secret.refuse("SEATKEEPER_GOOGLE_CLIENT_ID (or …_FILE) is needed with a client secret"))
+            }
+            (id, secret) => Ok(SignIn::Google { issuer, client_id: id.to_owned(), client_secret: Secret::new(secret) }),
         }
     }
 
@@ -224,11 +199,7 @@ impl Reader<'_> {
         if config.sign_in != SignIn::Demo || is_local || is_allowed {
             return Ok(());
         }
-        let setting = if is_local_address {
-            &settings::LISTEN
-        } else {
-            &settings::PUBLIC_URL
-        };
+        let setting = if is_local_address { &settings::LISTEN } else { &settings::PUBLIC_URL };
         let value = self.0.get(setting)?;
         Err(value.refuse(format!(
             "'{}' can be reached from other machines, where demo sign-in lets everybody in as anybody; \

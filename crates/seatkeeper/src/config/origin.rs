@@ -22,9 +22,7 @@ impl Origin {
             return Err(wrong());
         }
         if !is_bare {
-            return Err(format!(
-                "'{text}' has a path; only scheme, host and port count"
-            ));
+            return Err(format!("'{text}' has a path; only scheme, host and port count"));
         }
         if url.port() == Some(0) {
             return Err(format!("'{text}' has port 0, which nobody can reach"));
@@ -96,9 +94,9 @@ impl PublicUrl {
     pub fn resolve(&self, bound: SocketAddr) -> Result<Origin, String> {
         match self {
             Self::Given(origin) => Ok(origin.clone()),
-            Self::FromListen if bound.ip().is_unspecified() => Err(format!(
-                "{bound} is every address of this machine; people need one to type"
-            )),
+            Self::FromListen if bound.ip().is_unspecified() => {
+                Err(format!("{bound} is every address of this machine; people need one to type"))
+            }
             Self::FromListen => Origin::parse(&format!("http://{bound}")),
         }
     }
@@ -111,16 +109,8 @@ mod tests {
     #[test]
     fn an_origin_is_written_as_browsers_write_it() {
         for (text, origin, host) in [
-            (
-                "https://Cinema.Example:443/",
-                "https://cinema.example",
-                "cinema.example",
-            ),
-            (
-                "http://127.0.0.1:8080",
-                "http://127.0.0.1:8080",
-                "127.0.0.1:8080",
-            ),
+            ("https://Cinema.Example:443/", "https://cinema.example", "cinema.example"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080", "127.0.0.1:8080"),
             ("http://[::1]:8080", "http://[::1]:8080", "[::1]:8080"),
         ] {
             let parsed = Origin::parse(text).unwrap();
@@ -154,21 +144,14 @@ mod tests {
             ("http://10.0.0.1", false),
             ("http://localhost.example", false),
         ] {
-            assert_eq!(
-                Origin::parse(text).unwrap().is_loopback(),
-                expected,
-                "{text}"
-            );
+            assert_eq!(Origin::parse(text).unwrap().is_loopback(), expected, "{text}");
         }
     }
 
     #[test]
     fn the_public_url_follows_the_port_that_was_bound() {
         let bound = "127.0.0.1:40123".parse().unwrap();
-        assert_eq!(
-            PublicUrl::FromListen.resolve(bound).unwrap().as_str(),
-            "http://127.0.0.1:40123"
-        );
+        assert_eq!(PublicUrl::FromListen.resolve(bound).unwrap().as_str(), "http://127.0.0.1:40123");
         let everywhere = "0.0.0.0:80".parse().unwrap();
         PublicUrl::FromListen.resolve(everywhere).unwrap_err();
     }

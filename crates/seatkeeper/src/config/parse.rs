@@ -64,8 +64,7 @@ pub enum LogFormat {
 }
 
 pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| format!("'{text}' is not an address and port such as 127.0.0.1:8080"))
+    text.parse().map_err(|_| format!("'{text}' is not an address and port such as 127.0.0.1:8080"))
 }
 
 pub(super) fn parse_switch(text: &str) -> Result<bool, String> {
@@ -80,10 +79,7 @@ pub(super) fn parse_rate_limit(text: &str) -> Result<RateLimit, String> {
     parse_switch(text).map(|on| if on { RateLimit::On } else { RateLimit::Off })
 }
 
-pub(super) fn parse_duration(
-    text: &str,
-    allowed: RangeInclusive<Duration>,
-) -> Result<Duration, String> {
+pub(super) fn parse_duration(text: &str, allowed: RangeInclusive<Duration>) -> Result<Duration, String> {
     let parsed: Option<SignedDuration> = text.parse().ok();
     let duration = parsed
         .and_then(|duration| Duration::try_from(duration).ok())
@@ -96,26 +92,13 @@ pub(super) fn parse_duration(
 }
 
 fn show_duration(duration: Duration) -> String {
-    SignedDuration::try_from(duration).map_or_else(
-        |_| format!("{duration:?}"),
-        |duration| format!("{duration:#}"),
-    )
+    SignedDuration::try_from(duration).map_or_else(|_| format!("{duration:?}"), |duration| format!("{duration:#}"))
 }
 
 pub(super) fn parse_number(text: &str, allowed: RangeInclusive<u32>) -> Result<u32, String> {
-    let refuse = || {
-        format!(
-            "'{text}' is not a whole number from {} to {}",
-            allowed.start(),
-            allowed.end()
-        )
-    };
+    let refuse = || format!("'{text}' is not a whole number from {} to {}", allowed.start(), allowed.end());
     let number: u32 = text.parse().map_err(|_| refuse())?;
-    if allowed.contains(&number) {
-        Ok(number)
-    } else {
-        Err(refuse())
-    }
+    if allowed.contains(&number) { Ok(number) } else { Err(refuse()) }
 }
 
 pub(super) fn parse_time_zone(text: &str) -> Result<TimeZone, String> {
@@ -124,10 +107,7 @@ pub(super) fn parse_time_zone(text: &str) -> Result<TimeZone, String> {
 }
 
 pub(super) fn parse_site_name(text: &str) -> Result<String, String> {
-    if text.is_empty()
-        || text.chars().count() > SITE_NAME_CHARS_MAX
-        || text.chars().any(char::is_control)
-    {
+    if text.is_empty() || text.chars().count() > SITE_NAME_CHARS_MAX || text.chars().any(char::is_control) {
         return Err(format!(
             "'{}' is not a name of 1 to {SITE_NAME_CHARS_MAX} characters on one line",
             text.escape_debug()
@@ -137,19 +117,11 @@ pub(super) fn parse_site_name(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn parse_data_dir(text: &str) -> Result<std::path::PathBuf, String> {
-    if text.is_empty() {
-        Err("a folder is needed".to_owned())
-    } else {
-        Ok(text.into())
-    }
+    if text.is_empty() { Err("a folder is needed".to_owned()) } else { Ok(text.into()) }
 }
 
 fn parse_list<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
-    let items: Vec<&str> = text
-        .split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-        .collect();
+    let items: Vec<&str> = text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
     if items.len() > LIST_ITEMS_MAX {
         return Err(format!("lists more than {LIST_ITEMS_MAX} items"));
     }
@@ -163,9 +135,7 @@ pub(super) fn parse_origins(text: &str) -> Result<Vec<Origin>, String> {
 pub(super) fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
     parse_list(text, |item| {
         let alone = || item.parse::<IpAddr>().map(IpNet::from);
-        item.parse()
-            .or_else(|_| alone())
-            .map_err(|_| format!("'{item}' is not a network such as 10.0.0.0/8"))
+        item.parse().or_else(|_| alone()).map_err(|_| format!("'{item}' is not a network such as 10.0.0.0/8"))
     })
 }
 
@@ -177,34 +147,23 @@ pub(super) fn parse_issuer(text: &str) -> Result<Url, String> {
     if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
         return Err(refuse());
     }
-    if site.is_https() || site.is_loopback() {
-        Ok(url)
-    } else {
-        Err(format!("'{text}' must be https"))
-    }
+    if site.is_https() || site.is_loopback() { Ok(url) } else { Err(format!("'{text}' must be https")) }
 }
 
 pub(super) fn parse_promptpay_id(text: &str) -> Result<PromptPayId, String> {
-    let id: String = text
-        .chars()
-        .filter(|letter| !matches!(letter, '-' | ' '))
-        .collect();
+    let id: String = text.chars().filter(|letter| !matches!(letter, '-' | ' ')).collect();
     let is_digits = id.bytes().all(|byte| byte.is_ascii_digit());
     match id.len() {
         10 if is_digits && id.starts_with('0') => Ok(PromptPayId::Phone(id)),
         13 if is_digits => Ok(PromptPayId::Tax(id)),
         15 if is_digits => Ok(PromptPayId::Wallet(id)),
-        _ => Err(format!(
-            "'{text}' is not a phone number of 10 digits, a tax number of 13 or a wallet of 15"
-        )),
+        _ => Err(format!("'{text}' is not a phone number of 10 digits, a tax number of 13 or a wallet of 15")),
     }
 }
 
 pub(super) fn parse_secret(text: &str) -> Result<Secret, String> {
     if text.chars().count() < SECRET_CHARS_MIN {
-        return Err(format!(
-            "the secret is shorter than {SECRET_CHARS_MIN} characters"
-        ));
+        return Err(format!("the secret is shorter than {SECRET_CHARS_MIN} characters"));
     }
     Ok(Secret::new(text))
 }
@@ -216,9 +175,7 @@ pub(super) fn parse_log_level(text: &str) -> Result<LogLevel, String> {
         "info" => Ok(LogLevel::Info),
         "debug" => Ok(LogLevel::Debug),
         "trace" => Ok(LogLevel::Trace),
-        _ => Err(format!(
-            "'{text}' is none of error, warn, info, debug and trace"
-        )),
+        _ => Err(format!("'{text}' is none of error, warn, info, debug and trace")),
     }
 }
 

@@ -12,10 +12,7 @@ pub struct SettingsError {
 
 impl SettingsError {
     pub(super) fn new(place: impl Into<String>, why: impl Into<String>) -> Self {
-        Self {
-            place: place.into(),
-            why: why.into(),
-        }
+        Self { place: place.into(), why: why.into() }
     }
 }
 

@@ -80,10 +80,7 @@ mod tests {
     fn an_address_shows_all_but_its_password() {
         for (url, shown) in [
             ("redis://10.0.0.1:6379", "redis://10.0.0.1:6379"),
-            (
-                "smtp://ann:pw@mail.example:25",
-                "smtp://ann:***@mail.example:25",
-            ),
+            ("smtp://ann:pw@mail.example:25", "smtp://ann:***@mail.example:25"),
             ("smtp://ann:p@w@mail.example", "smtp://ann:***@mail.example"),
             ("redis://:pw@host", "redis://:***@host"),
             ("smtp:ann:pw@host", "smtp:***@host"),

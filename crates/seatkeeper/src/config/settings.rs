@@ -48,14 +48,7 @@ pub struct Setting {
 
 impl Setting {
     const fn new(key: &'static str, value_name: &'static str, help: &'static str) -> Self {
-        Self {
-            key,
-            value_name,
-            help,
-            flag: Flag::Value,
-            secrecy: Secrecy::Public,
-            from_file: false,
-        }
+        Self { key, value_name, help, flag: Flag::Value, secrecy: Secrecy::Public, from_file: false }
     }
 
     const fn switch(mut self) -> Self {

@@ -116,21 +116,13 @@ impl Values {
     }
 
     pub(super) fn get(&self, setting: &Setting) -> Result<&Value, SettingsError> {
-        let missing =
-            || SettingsError::new("config.default.toml", format!("no key {}", setting.key));
+        let missing = || SettingsError::new("config.default.toml", format!("no key {}", setting.key));
         self.0.get(setting.key).ok_or_else(missing)
     }
 
     fn put(&mut self, setting: &'static Setting, source: Source, text: String) {
         let text = text.trim().to_owned();
-        self.0.insert(
-            setting.key,
-            Value {
-                setting,
-                source,
-                text,
-            },
-        );
+        self.0.insert(setting.key, Value { setting, source, text });
     }
 
     fn read_toml(&mut self, text: &str, source: &Source) -> Result<(), SettingsError> {
@@ -140,23 +132,15 @@ impl Values {
         };
         // Only the parser's message and the line: the text around it may hold a secret.
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| {
-                1 + text[..span.start.min(text.len())].matches('\n').count()
-            });
+            let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
             SettingsError::new(&place, format!("line {line}: {}", error.message()))
         })?;
         for (key, value) in table {
             let Some(setting) = ALL.iter().find(|setting| setting.key == key) else {
-                return Err(SettingsError::new(
-                    place,
-                    format!("there is no setting '{key}'{}", nearest(&key)),
-                ));
+                return Err(SettingsError::new(place, format!("there is no setting '{key}'{}", nearest(&key))));
             };
             let Some(text) = toml_text(&value) else {
-                let why = format!(
-                    "{key} is {}, not a text, a number, true, false or a list of texts",
-                    kind(&value)
-                );
+                let why = format!("{key} is {}, not a text, a number, true, false or a list of texts", kind(&value));
                 return Err(SettingsError::new(place, why));
             };
             self.put(setting, source.clone(), text);
@@ -164,23 +148,15 @@ impl Values {
         Ok(())
     }
 
-    fn read_environment(
-        &mut self,
-        mut variables: BTreeMap<String, String>,
-    ) -> Result<(), SettingsError> {
+    fn read_environment(&mut self, mut variables: BTreeMap<String, String>) -> Result<(), SettingsError> {
         for setting in ALL {
             let direct = setting.env_name();
             let text = variables.remove(&direct);
-            let named = setting
-                .env_file_name()
-                .and_then(|name| variables.remove_entry(&name));
+            let named = setting.env_file_name().and_then(|name| variables.remove_entry(&name));
             match (text, named) {
                 (None, None) => {}
                 (Some(_), Some((file_name, _))) => {
-                    return Err(SettingsError::new(
-                        direct,
-                        format!("{file_name} is set too; one of them is enough"),
-                    ));
+                    return Err(SettingsError::new(direct, format!("{file_name} is set too; one of them is enough")));
                 }
                 (Some(text), None) => self.put(setting, Source::Environment(direct), text),
                 (None, Some((file_name, path))) => {
@@ -193,19 +169,14 @@ impl Values {
             None => Ok(()),
             Some(name) => {
                 let key = name[ENV_PREFIX.len()..].to_lowercase();
-                Err(SettingsError::new(
-                    &name,
-                    format!("there is no such setting{}", nearest(&key)),
-                ))
+                Err(SettingsError::new(&name, format!("there is no such setting{}", nearest(&key))))
             }
         }
     }
 }
 
 /// The program's own variables, as text.
-fn own_variables(
-    all: Vec<(OsString, OsString)>,
-) -> Result<BTreeMap<String, String>, SettingsError> {
+fn own_variables(all: Vec<(OsString, OsString)>) -> Result<BTreeMap<String, String>, SettingsError> {
     let mut own = BTreeMap::new();
     for (name, value) in all {
         let Ok(name) = name.into_string() else {
@@ -223,11 +194,8 @@ fn own_variables(
 }
 
 fn read_small_file(path: &Path, place: &str) -> Result<String, SettingsError> {
-    let refuse =
-        |why: String| SettingsError::new(place, format!("cannot read {}: {why}", path.display()));
-    let size = fs::metadata(path)
-        .map_err(|error| refuse(error.to_string()))?
-        .len();
+    let refuse = |why: String| SettingsError::new(place, format!("cannot read {}: {why}", path.display()));
+    let size = fs::metadata(path).map_err(|error| refuse(error.to_string()))?.len();
     if size > FILE_BYTES_MAX {
         return Err(refuse(format!("it is larger than {FILE_BYTES_MAX} bytes")));
     }
@@ -253,19 +221,14 @@ fn kind(value: &toml::Value) -> &'static str {
         toml::Value::Datetime(_) => "a time",
         toml::Value::Float(_) => "a fraction",
         toml::Value::Array(_) => "a list of other things",
-        toml::Value::String(_) | toml::Value::Integer(_) | toml::Value::Boolean(_) => {
-            "a plain value"
-        }
+        toml::Value::String(_) | toml::Value::Integer(_) | toml::Value::Boolean(_) => "a plain value",
     }
 }
 
 /// ", did you mean 'lock_ttl'?" when the unknown key looks like a known one.
 fn nearest(key: &str) -> String {
     let plain = key.replace('-', "_").to_lowercase();
-    let likely = ALL.iter().find(|setting| {
-        setting.key == plain || setting.key.contains(&plain) || plain.contains(setting.key)
-    });
-    likely.map_or_else(String::new, |setting| {
-        format!(", did you mean '{}'?", setting.key)
-    })
+    let likely =
+        ALL.iter().find(|setting| setting.key == plain || setting.key.contains(&plain) || plain.contains(setting.key));
+    likely.map_or_else(String::new, |setting| format!(", did you mean '{}'?", setting.key))
 }

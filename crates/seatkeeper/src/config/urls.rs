@@ -29,9 +29,7 @@ impl Adapters {
             Self::All => Ok(()),
             Self::Embedded => {
                 let url = hide_password(url);
-                Err(format!(
-                    "'{url}' needs a program built with the feature 'cluster'; this one has only {instead}"
-                ))
+                Err(format!("'{url}' needs a program built with the feature 'cluster'; this one has only {instead}"))
             }
         }
     }
@@ -58,23 +56,13 @@ impl StoreUrl {
             let path = path_or(path, data_dir, STORE_FILE);
             return Ok(Self::Sqlite { path });
         }
-        let rest = text
-            .strip_prefix("mongodb://")
-            .or_else(|| text.strip_prefix("mongodb+srv://"));
-        match rest
-            .map(|rest| rest.split('?').next().unwrap_or(rest))
-            .and_then(|rest| rest.split_once('/'))
-        {
+        let rest = text.strip_prefix("mongodb://").or_else(|| text.strip_prefix("mongodb+srv://"));
+        match rest.map(|rest| rest.split('?').next().unwrap_or(rest)).and_then(|rest| rest.split_once('/')) {
             Some((hosts, database)) if !hosts.is_empty() && !database.is_empty() => {
                 adapters.need_cluster(text, "sqlite:")?;
-                Ok(Self::Mongo {
-                    url: ServiceUrl::new(text),
-                })
+                Ok(Self::Mongo { url: ServiceUrl::new(text) })
             }
-            _ => Err(not_an_address(
-                text,
-                "sqlite:, sqlite:PATH or mongodb://host/db?replicaSet=rs0",
-            )),
+            _ => Err(not_an_address(text, "sqlite:, sqlite:PATH or mongodb://host/db?replicaSet=rs0")),
         }
     }
 }
@@ -102,32 +90,20 @@ impl LocksUrl {
             return Ok(Self::Memory);
         }
         let is_named = |rest: &&str| !rest.is_empty();
-        let single = ["redis://", "rediss://"]
-            .iter()
-            .find_map(|scheme| text.strip_prefix(scheme))
-            .filter(is_named);
+        let single = ["redis://", "rediss://"].iter().find_map(|scheme| text.strip_prefix(scheme)).filter(is_named);
         let cluster = text.strip_prefix("redis+cluster://").filter(is_named);
         match (single, cluster) {
             (Some(_), _) => {
                 adapters.need_cluster(text, "memory:")?;
-                Ok(Self::Redis {
-                    url: ServiceUrl::new(text),
-                })
+                Ok(Self::Redis { url: ServiceUrl::new(text) })
             }
             (None, Some(nodes)) => {
-                let nodes =
-                    servers(nodes).map_err(|why| format!("'{}' {why}", hide_password(text)))?;
+                let nodes = servers(nodes).map_err(|why| format!("'{}' {why}", hide_password(text)))?;
                 adapters.need_cluster(text, "memory:")?;
-                let nodes = nodes
-                    .into_iter()
-                    .map(|node| ServiceUrl::new(format!("redis://{node}")))
-                    .collect();
+                let nodes = nodes.into_iter().map(|node| ServiceUrl::new(format!("redis://{node}"))).collect();
                 Ok(Self::RedisCluster { nodes })
             }
-            (None, None) => Err(not_an_address(
-                text,
-                "memory:, redis://host:port or redis+cluster://a,b,c",
-            )),
+            (None, None) => Err(not_an_address(text, "memory:, redis://host:port or redis+cluster://a,b,c")),
         }
     }
 }
@@ -149,20 +125,13 @@ impl EventsUrl {
         if text == "embedded:" {
             return Ok(Self::Embedded);
         }
-        match text
-            .strip_prefix("kafka://")
-            .filter(|rest| !rest.is_empty())
-        {
+        match text.strip_prefix("kafka://").filter(|rest| !rest.is_empty()) {
             Some(rest) => {
-                let brokers =
-                    servers(rest).map_err(|why| format!("'{}' {why}", hide_password(text)))?;
+                let brokers = servers(rest).map_err(|why| format!("'{}' {why}", hide_password(text)))?;
                 adapters.need_cluster(text, "embedded:")?;
                 Ok(Self::Kafka { brokers })
             }
-            None => Err(not_an_address(
-                text,
-                "embedded: or kafka://host:port,host:port",
-            )),
+            None => Err(not_an_address(text, "embedded: or kafka://host:port,host:port")),
         }
     }
 }
@@ -185,21 +154,14 @@ pub enum MailUrl {
 impl MailUrl {
     pub(super) fn parse(text: &str, data_dir: &Path) -> Result<Self, String> {
         if let Some(dir) = text.strip_prefix("file:") {
-            return Ok(Self::File {
-                dir: path_or(dir, data_dir, MAIL_FOLDER),
-            });
+            return Ok(Self::File { dir: path_or(dir, data_dir, MAIL_FOLDER) });
         }
-        let has_host = url::Url::parse(text)
-            .is_ok_and(|url| matches!(url.scheme(), "smtp" | "smtps") && url.has_host());
+        let has_host =
+            url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "smtp" | "smtps") && url.has_host());
         if has_host {
-            return Ok(Self::Smtp {
-                url: ServiceUrl::new(text),
-            });
+            return Ok(Self::Smtp { url: ServiceUrl::new(text) });
         }
-        Err(not_an_address(
-            text,
-            "file:, file:DIR, smtp://host:port or smtps://user:password@host",
-        ))
+        Err(not_an_address(text, "file:, file:DIR, smtp://host:port or smtps://user:password@host"))
     }
 }
 
@@ -209,20 +171,12 @@ fn not_an_address(text: &str, such_as: &str) -> String {
 
 /// A path, or the usual one in the data folder when none is written.
 fn path_or(path: &str, data_dir: &Path, usual: &str) -> PathBuf {
-    if path.is_empty() {
-        data_dir.join(usual)
-    } else {
-        PathBuf::from(path)
-    }
+    if path.is_empty() { data_dir.join(usual) } else { PathBuf::from(path) }
 }
 
 /// A list of `host:port`, none of them empty.
 fn servers(list: &str) -> Result<Vec<String>, String> {
-    let servers: Vec<String> = list
-        .trim_end_matches('/')
-        .split(',')
-        .map(|server| server.trim().to_owned())
-        .collect();
+    let servers: Vec<String> = list.trim_end_matches('/').split(',').map(|server| server.trim().to_owned()).collect();
     if servers.iter().any(String::is_empty) {
         return Err("has an empty address in its list".to_owned());
     }

@@ -4,10 +4,7 @@ use super::*;
 
 #[test]
 fn a_value_and_a_file_for_it_are_one_too_many() {
-    let both = [
-        ("SEATKEEPER_GOOGLE_CLIENT_ID", "a"),
-        ("SEATKEEPER_GOOGLE_CLIENT_ID_FILE", "/nowhere"),
-    ];
+    let both = [("SEATKEEPER_GOOGLE_CLIENT_ID", "a"), ("SEATKEEPER_GOOGLE_CLIENT_ID_FILE", "/nowhere")];
     let expected = "SEATKEEPER_GOOGLE_CLIENT_ID: SEATKEEPER_GOOGLE_CLIENT_ID_FILE is set too; one of them is enough";
     assert_eq!(from_env(&both).unwrap_err(), expected);
 }
@@ -28,11 +25,7 @@ fn client_id_and_secret_come_together() {
 fn an_unspecified_address_needs_a_public_url() {
     for listen in ["0.0.0.0:8080", "[::]:8080"] {
         assert_eq!(
-            from_env(&[
-                ("SEATKEEPER_LISTEN", listen),
-                ("SEATKEEPER_ALLOW_DEMO_SIGN_IN", "on")
-            ])
-            .unwrap_err(),
+            from_env(&[("SEATKEEPER_LISTEN", listen), ("SEATKEEPER_ALLOW_DEMO_SIGN_IN", "on")]).unwrap_err(),
             format!(
                 "SEATKEEPER_LISTEN: {listen} is every address of this machine; --public-url must say which one people type"
             )
@@ -46,64 +39,32 @@ const DEMO_REFUSAL: &str = "can be reached from other machines, where demo sign-
 #[test]
 fn demo_sign_in_stays_on_this_machine_unless_allowed() {
     for (env, refused) in [
+        (&[("SEATKEEPER_LISTEN", "10.0.0.5:80")][..], "SEATKEEPER_LISTEN: '10.0.0.5:80'"),
+        (&[("SEATKEEPER_PUBLIC_URL", "https://a.example")], "SEATKEEPER_PUBLIC_URL: 'https://a.example'"),
         (
-            &[("SEATKEEPER_LISTEN", "10.0.0.5:80")][..],
-            "SEATKEEPER_LISTEN: '10.0.0.5:80'",
-        ),
-        (
-            &[("SEATKEEPER_PUBLIC_URL", "https://a.example")],
-            "SEATKEEPER_PUBLIC_URL: 'https://a.example'",
-        ),
-        (
-            &[
-                ("SEATKEEPER_LISTEN", "0.0.0.0:80"),
-                ("SEATKEEPER_PUBLIC_URL", "http://localhost"),
-            ],
+            &[("SEATKEEPER_LISTEN", "0.0.0.0:80"), ("SEATKEEPER_PUBLIC_URL", "http://localhost")],
             "SEATKEEPER_LISTEN: '0.0.0.0:80'",
         ),
     ] {
-        assert_eq!(
-            from_env(env).unwrap_err(),
-            format!("{refused} {DEMO_REFUSAL}")
-        );
+        assert_eq!(from_env(env).unwrap_err(), format!("{refused} {DEMO_REFUSAL}"));
         let allowed = [env, &[("SEATKEEPER_ALLOW_DEMO_SIGN_IN", "on")]].concat();
         assert_eq!(from_env(&allowed).unwrap().sign_in, SignIn::Demo);
-        let google = [
-            env,
-            &[
-                ("SEATKEEPER_GOOGLE_CLIENT_ID", "a"),
-                ("SEATKEEPER_GOOGLE_CLIENT_SECRET", "b"),
-            ],
-        ]
-        .concat();
+        let google = [env, &[("SEATKEEPER_GOOGLE_CLIENT_ID", "a"), ("SEATKEEPER_GOOGLE_CLIENT_SECRET", "b")]].concat();
         from_env(&google).unwrap();
     }
-    from_env(&[
-        ("SEATKEEPER_LISTEN", "[::1]:0"),
-        ("SEATKEEPER_PUBLIC_URL", "http://localhost:5173"),
-    ])
-    .unwrap();
+    from_env(&[("SEATKEEPER_LISTEN", "[::1]:0"), ("SEATKEEPER_PUBLIC_URL", "http://localhost:5173")]).unwrap();
 }
 
 #[test]
 fn cluster_addresses_need_a_program_that_has_their_adapters() {
     for (variable, url, instead) in [
-        (
-            "SEATKEEPER_STORE_URL",
-            "mongodb://host/cinema?replicaSet=rs0",
-            "sqlite:",
-        ),
+        ("SEATKEEPER_STORE_URL", "mongodb://host/cinema?replicaSet=rs0", "sqlite:"),
         ("SEATKEEPER_LOCKS_URL", "redis://host:6379", "memory:"),
         ("SEATKEEPER_LOCKS_URL", "redis+cluster://a,b", "memory:"),
         ("SEATKEEPER_EVENTS_URL", "kafka://host:9092", "embedded:"),
     ] {
-        let why = format!(
-            "'{url}' needs a program built with the feature 'cluster'; this one has only {instead}"
-        );
-        assert_eq!(
-            from_env(&[(variable, url)]).unwrap_err(),
-            format!("{variable}: {why}")
-        );
+        let why = format!("'{url}' needs a program built with the feature 'cluster'; this one has only {instead}");
+        assert_eq!(from_env(&[(variable, url)]).unwrap_err(), format!("{variable}: {why}"));
         from_env_with_cluster(&[(variable, url)]).unwrap();
     }
 }

@@ -12,11 +12,7 @@ const CONTRACT: &[(&str, &str, &str)] = &[
     ("--site-name", "SEATKEEPER_SITE_NAME", "Seatkeeper Cinema"),
     ("--time-zone", "SEATKEEPER_TIME_ZONE", "Asia/Bangkok"),
     ("--demo", "SEATKEEPER_DEMO", "off"),
-    (
-        "--allow-demo-sign-in",
-        "SEATKEEPER_ALLOW_DEMO_SIGN_IN",
-        "off",
-    ),
+    ("--allow-demo-sign-in", "SEATKEEPER_ALLOW_DEMO_SIGN_IN", "off"),
     ("--store-url", "SEATKEEPER_STORE_URL", "sqlite:"),
     ("--locks-url", "SEATKEEPER_LOCKS_URL", "memory:"),
     ("--events-url", "SEATKEEPER_EVENTS_URL", "embedded:"),
@@ -27,19 +23,11 @@ const CONTRACT: &[(&str, &str, &str)] = &[
     ("--sales-close", "SEATKEEPER_SALES_CLOSE", "0m"),
     ("--cleaning-minutes", "SEATKEEPER_CLEANING_MINUTES", "15"),
     ("--rate-limit", "SEATKEEPER_RATE_LIMIT", "on"),
-    (
-        "--oidc-issuer",
-        "SEATKEEPER_OIDC_ISSUER",
-        "https://accounts.google.com",
-    ),
+    ("--oidc-issuer", "SEATKEEPER_OIDC_ISSUER", "https://accounts.google.com"),
     ("--google-client-id", "SEATKEEPER_GOOGLE_CLIENT_ID", ""),
     ("", "SEATKEEPER_GOOGLE_CLIENT_SECRET", ""),
     ("--promptpay-id", "SEATKEEPER_PROMPTPAY_ID", ""),
-    (
-        "--payment-callback-secret",
-        "SEATKEEPER_PAYMENT_CALLBACK_SECRET",
-        "",
-    ),
+    ("--payment-callback-secret", "SEATKEEPER_PAYMENT_CALLBACK_SECRET", ""),
     ("--mock-payment", "SEATKEEPER_MOCK_PAYMENT", ""),
     ("--log-level", "SEATKEEPER_LOG_LEVEL", "info"),
     ("--log-format", "SEATKEEPER_LOG_FORMAT", "text"),
@@ -58,10 +46,7 @@ fn the_list_the_manual_and_the_contract_agree() {
             (flag, value.setting.env_name(), value.text.clone())
         })
         .collect();
-    let list: Vec<(&str, &str, &str)> = list
-        .iter()
-        .map(|(a, b, c)| (a.as_str(), b.as_str(), c.as_str()))
-        .collect();
+    let list: Vec<(&str, &str, &str)> = list.iter().map(|(a, b, c)| (a.as_str(), b.as_str(), c.as_str())).collect();
     assert_eq!(list, CONTRACT);
 }
 
@@ -74,16 +59,10 @@ fn the_manual_explains_every_setting_in_the_words_and_order_of_the_list() {
             comment += more;
         } else if let Some((key, _)) = line.split_once(" = ") {
             let help = setting(key).help;
-            assert!(
-                comment.trim_start().starts_with(help),
-                "the comment of {key} begins with: {help}"
-            );
+            assert!(comment.trim_start().starts_with(help), "the comment of {key} begins with: {help}");
             if let Some(variable) = setting(key).env_file_name() {
                 let said_above = setting(key).secrecy == Secrecy::Address;
-                assert!(
-                    said_above || comment.contains(&variable),
-                    "the comment of {key} names {variable}"
-                );
+                assert!(said_above || comment.contains(&variable), "the comment of {key} names {variable}");
             }
             keys.push(key);
             comment.clear();

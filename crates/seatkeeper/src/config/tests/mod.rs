@@ -43,23 +43,10 @@ fn setting(key: &str) -> &'static Setting {
 }
 
 fn gather(given: &Given<'_>) -> Result<Values, String> {
-    let flags = given
-        .flags
-        .iter()
-        .map(|(key, text)| (setting(key), (*text).to_owned()))
-        .collect();
-    let environment = given
-        .env
-        .iter()
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect();
+    let flags = given.flags.iter().map(|(key, text)| (setting(key), (*text).to_owned())).collect();
+    let environment = given.env.iter().map(|(name, value)| (name.into(), value.into())).collect();
     let config_file = given.file.map(Path::to_owned);
-    Values::gather(Outside {
-        config_file,
-        flags,
-        environment,
-    })
-    .map_err(|error| error.to_string())
+    Values::gather(Outside { config_file, flags, environment }).map_err(|error| error.to_string())
 }
 
 fn load(given: &Given<'_>) -> Result<Config, String> {
@@ -68,27 +55,14 @@ fn load(given: &Given<'_>) -> Result<Config, String> {
 }
 
 fn from_env(env: &[(&str, &str)]) -> Result<Config, String> {
-    load(&Given {
-        env,
-        ..Given::default()
-    })
+    load(&Given { env, ..Given::default() })
 }
 
 fn from_env_with_cluster(env: &[(&str, &str)]) -> Result<Config, String> {
-    load(&Given {
-        env,
-        adapters: Some(Adapters::All),
-        ..Given::default()
-    })
+    load(&Given { env, adapters: Some(Adapters::All), ..Given::default() })
 }
 
 fn from_file(text: &str, name: &str) -> (Result<Config, String>, String) {
     let file = TestFile::new(name, text);
-    (
-        load(&Given {
-            file: Some(&file.0),
-            ..Given::default()
-        }),
-        file.shown(),
-    )
+    (load(&Given { file: Some(&file.0), ..Given::default() }), file.shown())
 }

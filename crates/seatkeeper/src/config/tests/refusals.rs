@@ -5,112 +5,32 @@ use super::*;
 #[test]
 fn a_bad_value_is_named_with_its_variable() {
     for (variable, value, why) in [
-        (
-            "LOCK_TTL",
-            "abc",
-            "'abc' is not a duration such as 5m or 90s",
-        ),
-        (
-            "LOCK_TTL",
-            "300",
-            "'300' is not a duration such as 5m or 90s",
-        ),
-        (
-            "LOCK_TTL",
-            "-5m",
-            "'-5m' is not a duration such as 5m or 90s",
-        ),
+        ("LOCK_TTL", "abc", "'abc' is not a duration such as 5m or 90s"),
+        ("LOCK_TTL", "300", "'300' is not a duration such as 5m or 90s"),
+        ("LOCK_TTL", "-5m", "'-5m' is not a duration such as 5m or 90s"),
         ("LOCK_TTL", "", "'' is not a duration such as 5m or 90s"),
         ("PAYMENT_TTL", "500ms", "'500ms' is not from 1s to 1h"),
         ("SALES_CLOSE", "25h", "'25h' is not from 0s to 24h"),
-        (
-            "LISTEN",
-            "localhost:8080",
-            "'localhost:8080' is not an address and port such as 127.0.0.1:8080",
-        ),
-        (
-            "PUBLIC_URL",
-            "cinema.example",
-            "'cinema.example' is not an address such as https://cinema.example",
-        ),
-        (
-            "PUBLIC_URL",
-            "https://a.example/x",
-            "'https://a.example/x' has a path; only scheme, host and port count",
-        ),
-        (
-            "ALLOWED_ORIGINS",
-            "https://a.example,*",
-            "'*' is not an address such as https://cinema.example",
-        ),
-        (
-            "TRUSTED_PROXIES",
-            "10.0.0.0/99",
-            "'10.0.0.0/99' is not a network such as 10.0.0.0/8",
-        ),
+        ("LISTEN", "localhost:8080", "'localhost:8080' is not an address and port such as 127.0.0.1:8080"),
+        ("PUBLIC_URL", "cinema.example", "'cinema.example' is not an address such as https://cinema.example"),
+        ("PUBLIC_URL", "https://a.example/x", "'https://a.example/x' has a path; only scheme, host and port count"),
+        ("ALLOWED_ORIGINS", "https://a.example,*", "'*' is not an address such as https://cinema.example"),
+        ("TRUSTED_PROXIES", "10.0.0.0/99", "'10.0.0.0/99' is not a network such as 10.0.0.0/8"),
         ("DATA_DIR", "", "a folder is needed"),
-        (
-            "SITE_NAME",
-            "",
-            "'' is not a name of 1 to 100 characters on one line",
-        ),
-        (
-            "SITE_NAME",
-            "a\nb",
-            "'a\\nb' is not a name of 1 to 100 characters on one line",
-        ),
-        (
-            "TIME_ZONE",
-            "Bangkok",
-            "'Bangkok' is not a time zone such as Asia/Bangkok",
-        ),
+        ("SITE_NAME", "", "'' is not a name of 1 to 100 characters on one line"),
+        ("SITE_NAME", "a\nb", "'a\\nb' is not a name of 1 to 100 characters on one line"),
+        ("TIME_ZONE", "Bangkok", "'Bangkok' is not a time zone such as Asia/Bangkok"),
         ("DEMO", "yes", "'yes' is neither on nor off"),
-        (
-            "ALLOW_DEMO_SIGN_IN",
-            "please",
-            "'please' is neither on nor off",
-        ),
+        ("ALLOW_DEMO_SIGN_IN", "please", "'please' is neither on nor off"),
         ("RATE_LIMIT", "20", "'20' is neither on nor off"),
-        (
-            "SEATS_PER_PERSON",
-            "0",
-            "'0' is not a whole number from 1 to 100",
-        ),
-        (
-            "SEATS_PER_PERSON",
-            "ten",
-            "'ten' is not a whole number from 1 to 100",
-        ),
-        (
-            "CLEANING_MINUTES",
-            "15m",
-            "'15m' is not a whole number from 0 to 240",
-        ),
-        (
-            "OIDC_ISSUER",
-            "http://accounts.example",
-            "'http://accounts.example' must be https",
-        ),
-        (
-            "OIDC_ISSUER",
-            "google",
-            "'google' is not an address such as https://accounts.google.com",
-        ),
-        (
-            "PROMPTPAY_ID",
-            "12345",
-            "'12345' is not a phone number of 10 digits, a tax number of 13 or a wallet of 15",
-        ),
-        (
-            "PAYMENT_CALLBACK_SECRET",
-            "short",
-            "the secret is shorter than 16 characters",
-        ),
-        (
-            "MOCK_PAYMENT",
-            "callback=maybe",
-            "callback 'maybe' is none of late:2s, twice and never",
-        ),
+        ("SEATS_PER_PERSON", "0", "'0' is not a whole number from 1 to 100"),
+        ("SEATS_PER_PERSON", "ten", "'ten' is not a whole number from 1 to 100"),
+        ("CLEANING_MINUTES", "15m", "'15m' is not a whole number from 0 to 240"),
+        ("OIDC_ISSUER", "http://accounts.example", "'http://accounts.example' must be https"),
+        ("OIDC_ISSUER", "google", "'google' is not an address such as https://accounts.google.com"),
+        ("PROMPTPAY_ID", "12345", "'12345' is not a phone number of 10 digits, a tax number of 13 or a wallet of 15"),
+        ("PAYMENT_CALLBACK_SECRET", "short", "the secret is shorter than 16 characters"),
+        ("MOCK_PAYMENT", "callback=maybe", "callback 'maybe' is none of late:2s, twice and never"),
         (
             "STORE_URL",
             "postgres://x/y",
@@ -121,93 +41,44 @@ fn a_bad_value_is_named_with_its_variable() {
             "mongodb://host",
             "'mongodb://host' is none of sqlite:, sqlite:PATH or mongodb://host/db?replicaSet=rs0",
         ),
-        (
-            "LOCKS_URL",
-            "redis://",
-            "'redis://' is none of memory:, redis://host:port or redis+cluster://a,b,c",
-        ),
-        (
-            "LOCKS_URL",
-            "redis+cluster://a,,b",
-            "'redis+cluster://a,,b' has an empty address in its list",
-        ),
-        (
-            "EVENTS_URL",
-            "nats://x",
-            "'nats://x' is none of embedded: or kafka://host:port,host:port",
-        ),
+        ("LOCKS_URL", "redis://", "'redis://' is none of memory:, redis://host:port or redis+cluster://a,b,c"),
+        ("LOCKS_URL", "redis+cluster://a,,b", "'redis+cluster://a,,b' has an empty address in its list"),
+        ("EVENTS_URL", "nats://x", "'nats://x' is none of embedded: or kafka://host:port,host:port"),
         (
             "MAIL_URL",
             "smpt://u:pw@h",
             "'smpt://u:***@h' is none of file:, file:DIR, smtp://host:port or smtps://user:password@host",
         ),
-        (
-            "LOG_LEVEL",
-            "loud",
-            "'loud' is none of error, warn, info, debug and trace",
-        ),
+        ("LOG_LEVEL", "loud", "'loud' is none of error, warn, info, debug and trace"),
         ("LOG_FORMAT", "xml", "'xml' is neither text nor json"),
     ] {
         let variable = format!("SEATKEEPER_{variable}");
-        assert_eq!(
-            from_env(&[(&variable, value)]).unwrap_err(),
-            format!("{variable}: {why}")
-        );
+        assert_eq!(from_env(&[(&variable, value)]).unwrap_err(), format!("{variable}: {why}"));
     }
 }
 
 #[test]
 fn a_bad_value_is_named_with_its_flag_or_its_file() {
     let flags = [("lock_ttl", "abc")];
-    let by_flag = load(&Given {
-        flags: &flags,
-        ..Given::default()
-    });
-    assert_eq!(
-        by_flag.unwrap_err(),
-        "--lock-ttl: 'abc' is not a duration such as 5m or 90s"
-    );
+    let by_flag = load(&Given { flags: &flags, ..Given::default() });
+    assert_eq!(by_flag.unwrap_err(), "--lock-ttl: 'abc' is not a duration such as 5m or 90s");
     let (by_file, path) = from_file("lock_ttl = \"abc\"", "bad-value");
-    assert_eq!(
-        by_file.unwrap_err(),
-        format!("{path}: lock_ttl: 'abc' is not a duration such as 5m or 90s")
-    );
+    assert_eq!(by_file.unwrap_err(), format!("{path}: lock_ttl: 'abc' is not a duration such as 5m or 90s"));
 }
 
 #[test]
 fn an_unknown_key_or_variable_stops_the_start() {
     for (variable, why) in [
         ("SEATKEEPER_LOCKTTL", "there is no such setting"),
-        (
-            "SEATKEEPER_LOCK_TTL_SECONDS",
-            "there is no such setting, did you mean 'lock_ttl'?",
-        ),
-        (
-            "SEATKEEPER_LISTEN_FILE",
-            "there is no such setting, did you mean 'listen'?",
-        ),
+        ("SEATKEEPER_LOCK_TTL_SECONDS", "there is no such setting, did you mean 'lock_ttl'?"),
+        ("SEATKEEPER_LISTEN_FILE", "there is no such setting, did you mean 'listen'?"),
     ] {
-        assert_eq!(
-            from_env(&[(variable, "1")]).unwrap_err(),
-            format!("{variable}: {why}")
-        );
+        assert_eq!(from_env(&[(variable, "1")]).unwrap_err(), format!("{variable}: {why}"));
     }
     for (name, text, why) in [
-        (
-            "unknown",
-            "colour = \"red\"",
-            "there is no setting 'colour'",
-        ),
-        (
-            "dashes",
-            "lock-ttl = \"5m\"",
-            "there is no setting 'lock-ttl', did you mean 'lock_ttl'?",
-        ),
-        (
-            "section",
-            "[listen]\nport = 1",
-            "listen is a section, not a text, a number, true, false or a list of texts",
-        ),
+        ("unknown", "colour = \"red\"", "there is no setting 'colour'"),
+        ("dashes", "lock-ttl = \"5m\"", "there is no setting 'lock-ttl', did you mean 'lock_ttl'?"),
+        ("section", "[listen]\nport = 1", "listen is a section, not a text, a number, true, false or a list of texts"),
         (
             "fraction",
             "seats_per_person = 1.5",
@@ -226,10 +97,7 @@ fn an_unknown_key_or_variable_stops_the_start() {
 
 #[test]
 fn a_broken_file_is_named_by_line_and_shows_nothing_of_its_text() {
-    let (refused, path) = from_file(
-        "demo = true\ngoogle_client_secret = \"hunter2\nlog_level = 1",
-        "broken",
-    );
+    let (refused, path) = from_file("demo = true\ngoogle_client_secret = \"hunter2\nlog_level = 1", "broken");
     let why = refused.unwrap_err();
     assert!(why.starts_with(&format!("{path}: line 2: ")), "{why}");
     assert!(!why.contains("hunter2"), "{why}");
@@ -238,29 +106,11 @@ fn a_broken_file_is_named_by_line_and_shows_nothing_of_its_text() {
 #[test]
 fn a_file_that_cannot_be_read_is_named_with_who_asked_for_it() {
     let missing = Path::new("/nowhere/seatkeeper.toml");
-    let by_flag = load(&Given {
-        file: Some(missing),
-        ..Given::default()
-    })
-    .unwrap_err();
-    assert!(
-        by_flag.starts_with("--config: cannot read /nowhere/seatkeeper.toml: No such file"),
-        "{by_flag}"
-    );
-    let by_env =
-        from_env(&[("SEATKEEPER_GOOGLE_CLIENT_SECRET_FILE", "/nowhere/secret")]).unwrap_err();
-    assert!(
-        by_env.starts_with("SEATKEEPER_GOOGLE_CLIENT_SECRET_FILE: cannot read /nowhere/secret: "),
-        "{by_env}"
-    );
+    let by_flag = load(&Given { file: Some(missing), ..Given::default() }).unwrap_err();
+    assert!(by_flag.starts_with("--config: cannot read /nowhere/seatkeeper.toml: No such file"), "{by_flag}");
+    let by_env = from_env(&[("SEATKEEPER_GOOGLE_CLIENT_SECRET_FILE", "/nowhere/secret")]).unwrap_err();
+    assert!(by_env.starts_with("SEATKEEPER_GOOGLE_CLIENT_SECRET_FILE: cannot read /nowhere/secret: "), "{by_env}");
     let large = TestFile::new("large", &"#".repeat(64 * 1024 + 1));
-    let too_large = load(&Given {
-        file: Some(&large.0),
-        ..Given::default()
-    })
-    .unwrap_err();
-    assert!(
-        too_large.ends_with("it is larger than 65536 bytes"),
-        "{too_large}"
-    );
+    let too_large = load(&Given { file: Some(&large.0), ..Given::default() }).unwrap_err();
+    assert!(too_large.ends_with("it is larger than 65536 bytes"), "{too_large}");
 }

@@ -7,22 +7,9 @@ fn the_defaults_are_a_cinema_on_this_machine() {
     let config = from_env(&[]).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.public_url, PublicUrl::FromListen);
-    assert_eq!(
-        config.store,
-        StoreUrl::Sqlite {
-            path: "./data/seatkeeper.db".into()
-        }
-    );
-    assert_eq!(
-        config.mail,
-        MailUrl::File {
-            dir: "./data/mail".into()
-        }
-    );
-    assert_eq!(
-        (config.locks, config.events),
-        (LocksUrl::Memory, EventsUrl::Embedded)
-    );
+    assert_eq!(config.store, StoreUrl::Sqlite { path: "./data/seatkeeper.db".into() });
+    assert_eq!(config.mail, MailUrl::File { dir: "./data/mail".into() });
+    assert_eq!((config.locks, config.events), (LocksUrl::Memory, EventsUrl::Embedded));
     assert_eq!(config.lock_ttl, Duration::from_secs(300));
     assert_eq!(config.payment_ttl, Duration::from_secs(300));
     assert_eq!(config.sales_close, Duration::ZERO);
@@ -32,42 +19,24 @@ fn the_defaults_are_a_cinema_on_this_machine() {
     assert_eq!(config.sign_in, SignIn::Demo);
     assert_eq!(config.rate_limit, RateLimit::On);
     assert_eq!(config.mock_payment, MockPaymentFaults::default());
-    assert!(
-        !config.demo && config.promptpay_id.is_none() && config.payment_callback_secret.is_none()
-    );
+    assert!(!config.demo && config.promptpay_id.is_none() && config.payment_callback_secret.is_none());
 }
 
 #[test]
 fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
-    let file = TestFile::new(
-        "precedence",
-        "seats_per_person = 2\nlock_ttl = \"2s\"\nsite_name = \"File\"\n",
-    );
+    let file = TestFile::new("precedence", "seats_per_person = 2\nlock_ttl = \"2s\"\nsite_name = \"File\"\n");
     let given = Given {
         flags: &[("seats_per_person", "4")],
-        env: &[
-            ("SEATKEEPER_SEATS_PER_PERSON", "3"),
-            ("SEATKEEPER_LOCK_TTL", "3s"),
-        ],
+        env: &[("SEATKEEPER_SEATS_PER_PERSON", "3"), ("SEATKEEPER_LOCK_TTL", "3s")],
         file: Some(&file.0),
         ..Given::default()
     };
     let config = load(&given).unwrap();
-    assert_eq!(
-        (
-            config.seats_per_person,
-            config.lock_ttl.as_secs(),
-            config.site_name.as_str()
-        ),
-        (4, 3, "File")
-    );
+    assert_eq!((config.seats_per_person, config.lock_ttl.as_secs(), config.site_name.as_str()), (4, 3, "File"));
     let sources: Vec<Source> = gather(&given)
         .unwrap()
         .iter()
-        .filter(|value| {
-            ["site_name", "lock_ttl", "payment_ttl", "seats_per_person"]
-                .contains(&value.setting.key)
-        })
+        .filter(|value| ["site_name", "lock_ttl", "payment_ttl", "seats_per_person"].contains(&value.setting.key))
         .map(|value| value.source.clone())
         .collect();
     assert_eq!(
@@ -83,18 +52,12 @@ fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
 
 #[test]
 fn the_file_can_be_named_by_flag_or_variable_and_the_flag_wins() {
-    let (by_flag, by_env) = (
-        TestFile::new("by-flag", "site_name = \"A\""),
-        TestFile::new("by-env", "site_name = \"B\""),
-    );
+    let (by_flag, by_env) =
+        (TestFile::new("by-flag", "site_name = \"A\""), TestFile::new("by-env", "site_name = \"B\""));
     let path = by_env.shown();
     let env = [("SEATKEEPER_CONFIG", path.as_str())];
     assert_eq!(from_env(&env).unwrap().site_name, "B");
-    let both = Given {
-        env: &env,
-        file: Some(&by_flag.0),
-        ..Given::default()
-    };
+    let both = Given { env: &env, file: Some(&by_flag.0), ..Given::default() };
     assert_eq!(load(&both).unwrap().site_name, "A");
 }
 
@@ -109,75 +72,34 @@ fn a_secret_is_read_from_a_file_without_its_line_end() {
         ("SEATKEEPER_PAYMENT_CALLBACK_SECRET_FILE", &secret_path),
     ])
     .unwrap();
-    let SignIn::Google {
-        client_id,
-        client_secret,
-        issuer,
-    } = &config.sign_in
-    else {
-        panic!("{:?}", config.sign_in)
-    };
-    assert_eq!(
-        (client_id.as_str(), client_secret.expose()),
-        ("cinema-1", "a secret of sixteen or more")
-    );
+    let SignIn::Google { client_id, client_secret, issuer } = &config.sign_in else { panic!("{:?}", config.sign_in) };
+    assert_eq!((client_id.as_str(), client_secret.expose()), ("cinema-1", "a secret of sixteen or more"));
     assert_eq!(issuer.as_str(), "https://accounts.google.com/");
-    assert!(
-        !format!("{config:?}").contains("sixteen"),
-        "printing the settings must not show a secret"
-    );
+    assert!(!format!("{config:?}").contains("sixteen"), "printing the settings must not show a secret");
 }
 
 #[test]
 fn every_setting_can_be_set_in_every_way() {
     let file = TestFile::new("every", MANUAL);
     for setting in ALL {
-        let default = gather(&Given::default())
-            .unwrap()
-            .get(setting)
-            .unwrap()
-            .text
-            .clone();
+        let default = gather(&Given::default()).unwrap().get(setting).unwrap().text.clone();
         let variable = setting.env_name();
         let env = [(variable.as_str(), default.as_str())];
         let flags = [(setting.key, default.as_str())];
-        load(&Given {
-            env: &env,
-            ..Given::default()
-        })
-        .unwrap();
-        load(&Given {
-            flags: &flags,
-            ..Given::default()
-        })
-        .unwrap();
+        load(&Given { env: &env, ..Given::default() }).unwrap();
+        load(&Given { flags: &flags, ..Given::default() }).unwrap();
     }
-    load(&Given {
-        file: Some(&file.0),
-        ..Given::default()
-    })
-    .unwrap();
+    load(&Given { file: Some(&file.0), ..Given::default() }).unwrap();
 }
 
 #[test]
 fn lists_may_be_lists_in_the_file_and_commas_elsewhere() {
-    let (config, _) = from_file(
-        "trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\ndemo = true",
-        "lists",
-    );
+    let (config, _) = from_file("trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\ndemo = true", "lists");
     let config = config.unwrap();
     assert!(config.demo);
-    let shown: Vec<String> = config
-        .trusted_proxies
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let shown: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(shown, ["10.0.0.0/8", "::1/128"]);
-    let origins = from_env(&[(
-        "SEATKEEPER_ALLOWED_ORIGINS",
-        "https://a.example, http://b.example:81",
-    )])
-    .unwrap();
+    let origins = from_env(&[("SEATKEEPER_ALLOWED_ORIGINS", "https://a.example, http://b.example:81")]).unwrap();
     let shown: Vec<&str> = origins.allowed_origins.iter().map(Origin::as_str).collect();
     assert_eq!(shown, ["https://a.example", "http://b.example:81"]);
 }
@@ -196,41 +118,18 @@ fn an_empty_variable_means_none_and_the_variables_of_tests_are_not_ours() {
 #[test]
 fn addresses_choose_the_adapters_and_carry_what_they_need() {
     let config = from_env_with_cluster(&[
-        (
-            "SEATKEEPER_STORE_URL",
-            "mongodb://ann:pw@a,b/cinema?replicaSet=rs0",
-        ),
+        ("SEATKEEPER_STORE_URL", "mongodb://ann:pw@a,b/cinema?replicaSet=rs0"),
         ("SEATKEEPER_LOCKS_URL", "redis+cluster://a:7001,b:7002"),
         ("SEATKEEPER_EVENTS_URL", "kafka://a:9092,b:9092"),
         ("SEATKEEPER_MAIL_URL", "smtps://ann:pw@mail.example:465"),
     ])
     .unwrap();
-    assert_eq!(
-        format!("{:?}", config.store),
-        r#"Mongo { url: "mongodb://ann:***@a,b/cinema?replicaSet=rs0" }"#
-    );
-    assert_eq!(
-        format!("{:?}", config.locks),
-        r#"RedisCluster { nodes: ["redis://a:7001", "redis://b:7002"] }"#
-    );
-    assert_eq!(
-        format!("{:?}", config.events),
-        r#"Kafka { brokers: ["a:9092", "b:9092"] }"#
-    );
-    let MailUrl::Smtp { url } = config.mail else {
-        panic!("a mail server was given")
-    };
+    assert_eq!(format!("{:?}", config.store), r#"Mongo { url: "mongodb://ann:***@a,b/cinema?replicaSet=rs0" }"#);
+    assert_eq!(format!("{:?}", config.locks), r#"RedisCluster { nodes: ["redis://a:7001", "redis://b:7002"] }"#);
+    assert_eq!(format!("{:?}", config.events), r#"Kafka { brokers: ["a:9092", "b:9092"] }"#);
+    let MailUrl::Smtp { url } = config.mail else { panic!("a mail server was given") };
     assert_eq!(url.expose(), "smtps://ann:pw@mail.example:465");
-    let paths = from_env(&[
-        ("SEATKEEPER_STORE_URL", "sqlite:/srv/c.db"),
-        ("SEATKEEPER_MAIL_URL", "file:out"),
-    ])
-    .unwrap();
-    assert_eq!(
-        paths.store,
-        StoreUrl::Sqlite {
-            path: "/srv/c.db".into()
-        }
-    );
+    let paths = from_env(&[("SEATKEEPER_STORE_URL", "sqlite:/srv/c.db"), ("SEATKEEPER_MAIL_URL", "file:out")]).unwrap();
+    assert_eq!(paths.store, StoreUrl::Sqlite { path: "/srv/c.db".into() });
     assert_eq!(paths.mail, MailUrl::File { dir: "out".into() });
 }

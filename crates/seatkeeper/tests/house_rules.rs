@@ -1,0 +1,287 @@
+//! The rules of this house that no compiler checks. Each failure lists every place that breaks the rule.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where it stopped")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A longer file does too much; a question first, a failure from here on.
+const RUST_LINES_MAX: usize = 500;
+/// A longer component should be two, or a component and a `use…`.
+const VUE_LINES_MAX: usize = 250;
+/// A decision that needs more than a page has not been made yet.
+const DECISION_LINES_MAX: usize = 60;
+
+/// Which crate may know which others of ours.
+const ARROWS: &[(&str, &[&str])] =
+    &[("core", &[]), ("embedded", &["core"]), ("api", &["core"]), ("seatkeeper", &["core", "embedded", "api"])];
+
+/// What has no place in the core: it does no I/O and knows no technology.
+const NOT_IN_CORE: &[&str] =
+    &["axum", "clap", "hyper", "lettre", "mongodb", "rdkafka", "redis", "reqwest", "rusqlite", "tower", "tower-http"];
+
+/// Which folder of the page may not know which others.
+const PAGE_ARROWS: &[(&str, &[&str])] = &[
+    ("ui", &["features", "api", "live"]),
+    ("lib", &["features", "api", "live", "ui"]),
+    ("api", &["features", "live", "ui"]),
+    ("live", &["features", "ui"]),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// Every file below a folder of the repository that ends like this, with its text. Made folders are left out.
+fn files(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
+    let (root, mut found) = (root(), Vec::new());
+    let mut folders = vec![root.join(folder)];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let is_made = matches!(name.as_str(), "target" | "node_modules" | "dist" | "test-results" | "data");
+            if path.is_dir() && !is_made && !name.starts_with('.') {
+                folders.push(path);
+            } else if path.is_file() && endings.iter().any(|ending| name.ends_with(ending)) {
+                let shown = path.strip_prefix(&root).unwrap().display().to_string();
+                found.push((shown, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn rust_files() -> Vec<(String, String)> {
+    let found = files("crates", &[".rs"]);
+    assert!(found.len() > 10, "the crates were not found");
+    found
+}
+
+#[track_caller]
+fn assert_none(broken: &[String], rule: &str) {
+    assert!(broken.is_empty(), "{rule}:\n  {}", broken.join("\n  "));
+}
+
+/// Lines that break a rule, as `file:line`.
+fn lines_where(files: &[(String, String)], breaks: impl Fn(&str) -> bool) -> Vec<String> {
+    let all = files.iter().flat_map(|(path, text)| text.lines().enumerate().map(move |line| (path, line)));
+    all.filter(|(_, (_, line))| breaks(line)).map(|(path, (index, line))| at(path, index, line)).collect()
+}
+
+fn at(path: &str, index: usize, line: &str) -> String {
+    format!("{path}:{}: {}", index + 1, line.trim())
+}
+
+fn longer_than(files: &[(String, String)], lines_max: usize) -> Vec<String> {
+    let long = files.iter().map(|(path, text)| (path, text.lines().count())).filter(|(_, lines)| *lines > lines_max);
+    long.map(|(path, lines)| format!("{path}: {lines}")).collect()
+}
+
+#[test]
+fn files_stay_short() {
+    assert_none(&longer_than(&rust_files(), RUST_LINES_MAX), "a Rust file has at most 500 lines");
+    assert_none(&longer_than(&files("web/src", &[".vue"]), VUE_LINES_MAX), "a component has at most 250 lines");
+    assert_none(&longer_than(&files("docs/decisions", &[".md"]), DECISION_LINES_MAX), "a decision is a page");
+}
+
+#[test]
+fn crates_know_only_whom_they_may() {
+    let mut broken = Vec::new();
+    for (path, text) in files("crates", &["Cargo.toml"]) {
+        let name = path.split('/').nth(1).unwrap();
+        let Some((_, allowed)) = ARROWS.iter().find(|(known, _)| *known == name) else {
+            broken.push(format!("{path}: the arrows of this crate are not written down in this test"));
+            continue;
+        };
+        for dependency in dependencies(&text) {
+            let ours = dependency.strip_prefix("seatkeeper-");
+            if ours.is_some_and(|ours| !allowed.contains(&ours))
+                || (name == "core" && NOT_IN_CORE.contains(&dependency.as_str()))
+            {
+                broken.push(format!("{path}: {dependency}"));
+            }
+        }
+    }
+    assert_none(&broken, "seatkeeper → api, embedded → core, and no technology in core");
+}
+
+fn dependencies(manifest: &str) -> Vec<String> {
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let sections = ["dependencies", "dev-dependencies", "build-dependencies"];
+    let tables = sections.iter().filter_map(|section| manifest.get(*section)?.as_table());
+    tables.flat_map(|table| table.keys().cloned()).collect()
+}
+
+#[test]
+fn the_core_touches_nothing_outside() {
+    let outside = ["std::fs", "std::net", "std::env", "std::process", "tokio::net", "tokio::fs"];
+    let broken = lines_where(&files("crates/core/src", &[".rs"]), |line| {
+        let code = line.split("//").next().unwrap_or(line);
+        outside.iter().any(|path| code.contains(path))
+    });
+    assert_none(&broken, "the core does no I/O and reads no environment");
+}
+
+#[test]
+fn lints_are_expected_with_a_reason_never_allowed() {
+    let allow = concat!("[", "allow(");
+    let broken =
+        lines_where(&rust_files(), |line| line.contains(&format!("#{allow}")) || line.contains(&format!("#!{allow}")));
+    assert_none(&broken, "write #[expect(lint, reason = \"…\")]: it complains when it is no longer needed");
+}
+
+#[test]
+fn tests_wait_for_conditions_not_for_time() {
+    let sleep = concat!("sleep", "(");
+    let mut broken = Vec::new();
+    for (path, text) in rust_files() {
+        let is_test_file = path.contains("/tests/") || path.ends_with("/tests.rs") || path.contains("/testing/");
+        let mut in_tests = is_test_file;
+        let mut above = "";
+        for (index, line) in text.lines().enumerate() {
+            in_tests |= line.trim_start().starts_with("#[cfg(test)]");
+            let is_pause = ["thread::", "time::"].iter().any(|module| line.contains(&format!("{module}{sleep}")));
+            let is_poll = above.trim_start().starts_with("// Poll");
+            if in_tests && is_pause && !is_poll {
+                broken.push(at(&path, index, line));
+            }
+            above = line;
+        }
+    }
+    broken.extend(lines_where(&files("web", &[".ts", ".mjs"]), |line| line.contains(concat!("waitFor", "Timeout("))));
+    assert_none(
+        &broken,
+        "wait for a condition; the pause inside a loop that asks again has a comment above: // Poll …",
+    );
+}
+
+#[test]
+fn the_page_has_its_own_arrows() {
+    let mut broken = Vec::new();
+    for (path, text) in files("web/src", &[".ts", ".vue"]) {
+        let Some((_, not_allowed)) =
+            PAGE_ARROWS.iter().find(|(folder, _)| path.starts_with(&format!("web/src/{folder}/")))
+        else {
+            continue;
+        };
+        for (index, line) in text.lines().enumerate() {
+            let target = imported(line).and_then(|module| page_folder(&path, module));
+            if target.is_some_and(|target| not_allowed.contains(&target.as_str())) {
+                broken.push(at(&path, index, line));
+            }
+        }
+    }
+    assert_none(&broken, "features → ui, api, live, lib, and never back");
+}
+
+/// The module that a line imports: what is quoted after `from` or `import`.
+fn imported(line: &str) -> Option<&str> {
+    let after =
+        line.split_once(" from ").or_else(|| line.split_once("import(")).or_else(|| line.split_once("import "))?.1;
+    let quote = after.trim_start().chars().next().filter(|first| matches!(first, '\'' | '"'))?;
+    after.split(quote).nth(1)
+}
+
+/// The folder of `web/src` that a module is in: of `@/ui/Button.vue` and of `../ui/Button.vue` it is `ui`.
+fn page_folder(importer: &str, module: &str) -> Option<String> {
+    if let Some(path) = module.strip_prefix("@/") {
+        return path.split('/').next().map(str::to_owned);
+    }
+    if !module.starts_with('.') {
+        return None;
+    }
+    let mut parts: Vec<&str> = importer.split('/').collect();
+    parts.pop();
+    for part in module.split('/') {
+        match part {
+            "." => {}
+            ".." => drop(parts.pop()),
+            name => parts.push(name),
+        }
+    }
+    parts.get(2).map(|folder| (*folder).to_owned())
+}
+
+#[test]
+fn imports_are_read_as_meant() {
+    let folder = |line: &str| imported(line).and_then(|module| page_folder("web/src/ui/seats/Seat.vue", module));
+    assert_eq!(folder("import { useSeats } from '@/features/seats/useSeats'").as_deref(), Some("features"));
+    assert_eq!(folder("const Page = () => import(\"../../api/client\")").as_deref(), Some("api"));
+    assert_eq!(folder("import './seat.css'").as_deref(), Some("ui"));
+    assert_eq!(folder("import { ref } from 'vue'"), None);
+    assert_eq!(folder("// the colours come from the tokens"), None);
+}
+
+#[test]
+fn components_name_colours_by_meaning() {
+    let broken = lines_where(&files("web/src", &[".vue"]), has_hex_colour);
+    assert_none(&broken, "a component uses a token such as --color-seat-locked, no hex colour");
+}
+
+fn has_hex_colour(line: &str) -> bool {
+    line.match_indices('#').any(|(index, _)| {
+        let digits = line[index + 1..].bytes().take_while(u8::is_ascii_hexdigit).count();
+        let is_word = |letter: Option<char>| {
+            letter.is_some_and(|letter| letter.is_alphanumeric() || matches!(letter, '&' | '_' | '-'))
+        };
+        let stands_alone =
+            !is_word(line[..index].chars().next_back()) && !is_word(line[index + 1 + digits..].chars().next());
+        matches!(digits, 3 | 4 | 6 | 8) && stands_alone
+    })
+}
+
+#[test]
+fn hex_colours_are_told_from_other_things() {
+    for line in ["color: #fff;", "fill=\"#A1b2C3\"", "bg-[#12345678]"] {
+        assert!(has_hex_colour(line), "{line}");
+    }
+    for line in ["<template #default>", "&#123;", "href=\"#top\"", "issue #12", "#1234567"] {
+        assert!(!has_hex_colour(line), "{line}");
+    }
+}
+
+#[test]
+fn commands_in_the_documents_exist() {
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
+    let targets: Vec<&str> = makefile
+        .lines()
+        .filter(|line| !line.starts_with(['\t', ' ', '#', '.']))
+        .filter_map(|line| line.split_once(':'))
+        .map(|(target, _)| target.trim())
+        .collect();
+    let mut documents = files("docs", &[".md"]);
+    for name in ["README.md", "ARCHITECTURE.md", "STYLE.md", "CHANGELOG.md"] {
+        documents.extend(fs::read_to_string(root().join(name)).ok().map(|text| (name.to_owned(), text)));
+    }
+    let (mut broken, mut seen) = (Vec::new(), 0);
+    for (path, text) in &documents {
+        for (index, line) in text.lines().enumerate() {
+            for command in make_commands(line) {
+                seen += 1;
+                if !targets.contains(&command) {
+                    broken.push(at(path, index, line));
+                }
+            }
+        }
+    }
+    assert!(seen > 0, "no document names a command, so this test looks in the wrong place");
+    assert_none(&broken, "a command that is written down is a target of the Makefile");
+}
+
+/// Targets in `` `make test` `` and in lines of code blocks that begin with `make`.
+fn make_commands(line: &str) -> Vec<&str> {
+    let quoted = line.split('`').filter(|part| part.starts_with("make "));
+    let own_line = line.trim_start().trim_start_matches("$ ");
+    let plain = Some(own_line)
+        .filter(|line| line.starts_with("make ") && !line.contains('`') && line.split_whitespace().count() <= 2);
+    let word = |part: &'_ str| part.len();
+    quoted.chain(plain).filter(|part| word(part) > 5).filter_map(|part| part.split_whitespace().nth(1)).collect()
+}
+
+#[test]
+fn the_lock_file_of_the_page_names_no_registry() {
+    let broken = lines_where(&files("web", &["package-lock.json"]), |line| line.contains("\"resolved\": \"http"));
+    assert_none(&broken, "packages come from whichever registry a machine is set up for");
+}
