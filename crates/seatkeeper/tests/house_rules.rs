@@ -141,7 +141,7 @@ fn tests_wait_for_conditions_not_for_time() {
         let mut in_tests = is_test_file;
         let mut above = "";
         for (index, line) in text.lines().enumerate() {
-            in_tests |= line.trim_start().starts_with("#[cfg(test)]");
+            in_tests |= above.trim_start() == "#[cfg(test)]" && line.starts_with("mod ") && line.ends_with('{');
             let is_pause = ["thread::", "time::"].iter().any(|module| line.contains(&format!("{module}{sleep}")));
             let is_poll = above.trim_start().starts_with("// Poll");
             if in_tests && is_pause && !is_poll {
