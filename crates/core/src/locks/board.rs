@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use smallvec::SmallVec;
 
 use super::{
-    Effects, HeldSeat, Hold, LiveChange, LockReply, Millis, PaymentLock, Release, ReleaseReason, ReleaseReply,
-    SeatChange, SeatList, SeatSnapshot, SeatStatus, StartReply,
+    Effects, HeldSeat, Hold, LockReply, Millis, PaymentLock, ReleaseReason, ReleaseReply, SeatChange, SeatList,
+    SeatSnapshot, SeatStatus, StartReply, turn::Turn,
 };
 use crate::ids::{PaymentId, PersonId, ScreeningId, SeatId};
 
@@ -34,36 +34,9 @@ pub struct SeatBoard {
     pub(super) loaded: bool,
     pub(super) seq: u64,
     pub(super) seats: BTreeMap<SeatId, Seat>,
+    /// Each person's seats, in order.
     pub(super) holds: BTreeMap<PersonId, SmallVec<[SeatId; 8]>>,
     pub(super) payments: BTreeMap<PersonId, PaymentLock>,
-}
-
-/// Collects what a call changes and numbers it once, at its end.
-pub(super) struct Turn {
-    pub(super) now: Millis,
-    pub(super) changes: Vec<SeatChange>,
-    pub(super) releases: SmallVec<[Release; 1]>,
-}
-
-impl Turn {
-    pub(super) fn at(now: Millis) -> Self {
-        Self { now, changes: Vec::new(), releases: SmallVec::new() }
-    }
-
-    pub(super) fn change(&mut self, id: SeatId, status: SeatStatus) {
-        self.changes.retain(|earlier| earlier.id != id);
-        self.changes.push(SeatChange { id, status });
-    }
-
-    fn release(&mut self, screening: ScreeningId, holder: PersonId, seat: SeatId, reason: ReleaseReason) {
-        let same = |r: &&mut Release| r.holder == holder && r.reason == reason;
-        if let Some(release) = self.releases.iter_mut().find(same) {
-            release.seats.push(seat);
-            return;
-        }
-        let seats = SeatList::from_slice(&[seat]);
-        self.releases.push(Release { screening, seq: 0, holder, seats, reason, at: self.now });
-    }
 }
 
 impl SeatBoard {
@@ -111,12 +84,12 @@ impl SeatBoard {
             taken.dedup();
             return (LockReply::Taken(taken), Effects::default());
         }
-        let mut turn = Turn::at(now);
+        let mut turn = self.turn(now);
         let until = now.saturating_add(ttl_ms);
         for seat in wanted {
             if self.live_lock(now, *seat).is_none() {
-                self.free_if_expired(*seat, &mut turn);
-                self.put_lock(*seat, Lock { holder, until, restarted: false });
+                self.free(*seat, &mut turn);
+                self.set_seat(&mut turn, *seat, Some(Seat::Locked(Lock { holder, until, restarted: false })));
                 turn.change(*seat, SeatStatus::Locked { until });
             }
         }
@@ -134,9 +107,9 @@ impl SeatBoard {
             .filter(|held| seats.is_none_or(|seats| seats.contains(&held.id)))
             .map(|held| held.id)
             .collect();
-        let mut turn = Turn::at(now);
+        let mut turn = self.turn(now);
         for seat in mine {
-            self.remove_lock(seat);
+            self.set_seat(&mut turn, seat, None);
             turn.change(seat, SeatStatus::Available);
             turn.release(self.screening, holder, seat, ReleaseReason::UserUnlocked);
         }
@@ -158,29 +131,33 @@ impl SeatBoard {
         }
         match self.payment_of(now, holder) {
             Some(standing) if standing.payment != payment => return (StartReply::Paying(standing), Effects::default()),
-            Some(_) => return (StartReply::Started(self.hold_of(now, holder)), Effects::default()),
+            Some(_) => {
+                let hold = self.hold_of(now, holder);
+                let is_empty = hold.seats.is_empty();
+                let reply = if is_empty { StartReply::NothingHeld } else { StartReply::Started(hold) };
+                return (reply, Effects::default());
+            }
             None => {}
         }
         let held: SeatList = self.held_by(now, holder).map(|held| held.id).collect();
-        let mut turn = Turn::at(now);
+        let mut turn = self.turn(now);
         for seat in &held {
-            if let Some(Seat::Locked(lock)) = self.seats.get_mut(seat)
-                && !lock.restarted
-            {
-                lock.restarted = true;
-                lock.until = now.saturating_add(ttl_ms);
-                turn.change(*seat, SeatStatus::Locked { until: lock.until });
+            if let Some(Seat::Locked(Lock { restarted: false, .. })) = self.seats.get(seat) {
+                let until = now.saturating_add(ttl_ms);
+                self.set_seat(&mut turn, *seat, Some(Seat::Locked(Lock { holder, until, restarted: true })));
+                turn.change(*seat, SeatStatus::Locked { until });
             }
         }
         let Some(until) = self.hold_of(now, holder).expires_at() else {
             return (StartReply::NothingHeld, Effects::default());
         };
-        self.payments.insert(holder, PaymentLock { payment, since: now, until, kept_from: None });
+        self.set_payment(&mut turn, holder, Some(PaymentLock { payment, since: now, until, kept_from: None }));
         let effects = self.finish(turn);
         (StartReply::Started(self.hold_of(now, holder)), effects)
     }
 
-    /// Keeps a payment's locks until `until`, however long they had: its outcome is being asked for.
+    /// Keeps a payment's locks until `until`, however long they had: its outcome is being asked for. Seats that others
+    /// hold or have bought are left to them; without a single seat there is no payment lock either.
     pub fn keep_payment(
         &mut self,
         now: Millis,
@@ -193,7 +170,7 @@ impl SeatBoard {
         if standing.is_some_and(|lock| lock.payment != payment) {
             return Effects::default();
         }
-        let mut turn = Turn::at(now);
+        let mut turn = self.turn(now);
         for seat in seats {
             let takes = match self.seats.get(seat) {
                 Some(Seat::Sold) => false,
@@ -202,15 +179,19 @@ impl SeatBoard {
             };
             if takes {
                 if self.live_lock(now, *seat).is_none() {
-                    self.free_if_expired(*seat, &mut turn);
+                    self.free(*seat, &mut turn);
                 }
-                self.put_lock(*seat, Lock { holder, until, restarted: true });
+                self.set_seat(&mut turn, *seat, Some(Seat::Locked(Lock { holder, until, restarted: true })));
                 turn.change(*seat, SeatStatus::Locked { until });
             }
         }
-        let since = standing.map_or(now, |lock| lock.since);
-        let kept_from = standing.map(|lock| lock.kept_from.unwrap_or(lock.until));
-        self.payments.insert(holder, PaymentLock { payment, since, until, kept_from });
+        if seats.iter().any(|seat| self.live_lock(now, *seat).is_some_and(|lock| lock.holder == holder)) {
+            let since = standing.map_or(now, |lock| lock.since);
+            // Locks that had run out are given back at once when the payment ends.
+            let kept_from = Some(standing.map_or(now, |lock| lock.kept_from.unwrap_or(lock.until)));
+            let until = standing.map_or(until, |lock| lock.until.max(until));
+            self.set_payment(&mut turn, holder, Some(PaymentLock { payment, since, until, kept_from }));
+        }
         self.finish(turn)
     }
 
@@ -219,14 +200,16 @@ impl SeatBoard {
         let Some(ended) = self.payments.get(&holder).copied().filter(|lock| lock.payment == payment) else {
             return Effects::default();
         };
-        self.payments.remove(&holder);
-        let mut turn = Turn::at(now);
+        let mut turn = self.turn(now);
+        self.set_payment(&mut turn, holder, None);
         if let Some(until) = ended.kept_from {
             let held: SeatList =
                 self.held_by(now, holder).filter(|held| held.until > until).map(|held| held.id).collect();
             for seat in held {
-                if let Some(Seat::Locked(lock)) = self.seats.get_mut(&seat) {
-                    lock.until = until;
+                if until <= now {
+                    self.free(seat, &mut turn);
+                } else if let Some(Seat::Locked(lock)) = self.seats.get(&seat).copied() {
+                    self.set_seat(&mut turn, seat, Some(Seat::Locked(Lock { until, ..lock })));
                     turn.change(seat, SeatStatus::Locked { until });
                 }
             }
@@ -234,26 +217,27 @@ impl SeatBoard {
         self.finish(turn)
     }
 
-    /// Marks seats sold and unlocks them, whoever holds the lock; ends the payment lock of `payment`.
+    /// Marks seats sold and unlocks them, whoever holds the lock; ends the payment lock of `payment`. A lock that had run
+    /// out before has its release written first.
     pub fn mark_sold(&mut self, now: Millis, payment: PaymentId, seats: &[SeatId]) -> Effects {
-        let mut turn = Turn::at(now);
+        let mut turn = self.turn(now);
         for seat in seats {
-            if self.seats.get(seat) != Some(&Seat::Sold) {
-                self.remove_lock(*seat);
-                self.seats.insert(*seat, Seat::Sold);
-                turn.change(*seat, SeatStatus::Booked);
-            }
+            self.sell(*seat, &mut turn);
         }
-        self.payments.retain(|_, lock| lock.payment != payment);
+        self.end_payments(&mut turn, |lock| lock.payment == payment);
         self.finish(turn)
     }
 
     /// Marks sold seats as free again (a refund). Locks are not touched.
     pub fn mark_freed(&mut self, now: Millis, seats: &[SeatId]) -> Effects {
-        let mut turn = Turn::at(now);
+        let mut turn = self.turn(now);
+        if !self.loaded {
+            // Whoever is about to load may have read the store before this.
+            self.seq = self.next_seq(now);
+        }
         for seat in seats {
             if self.seats.get(seat) == Some(&Seat::Sold) {
-                self.seats.remove(seat);
+                self.set_seat(&mut turn, *seat, None);
                 turn.change(*seat, SeatStatus::Available);
             }
         }
@@ -262,7 +246,7 @@ impl SeatBoard {
 
     /// Ends every lock whose time is up.
     pub fn sweep(&mut self, now: Millis) -> Effects {
-        let mut turn = Turn::at(now);
+        let mut turn = self.turn(now);
         let expired: SmallVec<[SeatId; 16]> = self
             .seats
             .iter()
@@ -270,9 +254,9 @@ impl SeatBoard {
             .map(|(id, _)| *id)
             .collect();
         for seat in expired {
-            self.free_if_expired(seat, &mut turn);
+            self.free(seat, &mut turn);
         }
-        self.payments.retain(|_, lock| lock.until > now);
+        self.end_payments(&mut turn, |lock| lock.until <= now);
         self.finish(turn)
     }
 
@@ -290,8 +274,7 @@ impl SeatBoard {
     /// All that `holder` holds.
     #[must_use]
     pub fn hold_of(&self, now: Millis, holder: PersonId) -> Hold {
-        let mut seats: Vec<HeldSeat> = self.held_by(now, holder).collect();
-        seats.sort_unstable_by_key(|seat| seat.id);
+        let seats = self.held_by(now, holder).collect();
         Hold { seats, payment: self.payment_of(now, holder).map(|lock| lock.payment) }
     }
 
@@ -299,6 +282,12 @@ impl SeatBoard {
     #[must_use]
     pub const fn seq(&self) -> u64 {
         self.seq
+    }
+
+    /// How many seats are locked or sold, as of [`Self::seq`]; `None` while not loaded.
+    #[must_use]
+    pub fn count_taken(&self) -> Option<usize> {
+        self.loaded.then(|| self.seats.len())
     }
 
     /// Whether anybody holds anything here, live or not yet swept.
@@ -341,43 +330,32 @@ impl SeatBoard {
         }
     }
 
-    pub(super) fn put_lock(&mut self, seat: SeatId, lock: Lock) {
-        self.remove_lock(seat);
-        self.seats.insert(seat, Seat::Locked(lock));
-        self.holds.entry(lock.holder).or_default().push(seat);
-    }
-
-    pub(super) fn remove_lock(&mut self, seat: SeatId) -> Option<Lock> {
-        let Some(Seat::Locked(lock)) = self.seats.get(&seat).copied() else { return None };
-        self.seats.remove(&seat);
-        if let Some(held) = self.holds.get_mut(&lock.holder) {
-            held.retain(|id| *id != seat);
-            if held.is_empty() {
-                self.holds.remove(&lock.holder);
-            }
+    /// Marks a seat sold. A live lock goes with the sale; one that had run out is released first.
+    pub(super) fn sell(&mut self, seat: SeatId, turn: &mut Turn) {
+        if self.seats.get(&seat) == Some(&Seat::Sold) {
+            return;
         }
-        Some(lock)
+        if self.live_lock(turn.now, seat).is_none() {
+            self.free(seat, turn);
+        }
+        self.set_seat(turn, seat, Some(Seat::Sold));
+        turn.change(seat, SeatStatus::Booked);
     }
 
-    fn free_if_expired(&mut self, seat: SeatId, turn: &mut Turn) {
-        if let Some(lock) = self.remove_lock(seat) {
+    /// Ends a lock whose time is up.
+    pub(super) fn free(&mut self, seat: SeatId, turn: &mut Turn) {
+        if let Some(Seat::Locked(lock)) = self.seats.get(&seat).copied() {
+            self.set_seat(turn, seat, None);
             turn.change(seat, SeatStatus::Available);
             turn.release(self.screening, lock.holder, seat, ReleaseReason::Expired);
         }
     }
 
-    /// Numbers the changes of a call: `seq = max(last + 1, now)`, so that a lost or rolled-back counter never gives an
-    /// old number again.
-    pub(super) fn finish(&mut self, mut turn: Turn) -> Effects {
-        if turn.changes.is_empty() {
-            return Effects::default();
+    fn end_payments(&mut self, turn: &mut Turn, is_over: impl Fn(&PaymentLock) -> bool) {
+        let over = self.payments.iter().filter(|(_, lock)| is_over(lock)).map(|(holder, _)| *holder);
+        let over: SmallVec<[PersonId; 4]> = over.collect();
+        for holder in over {
+            self.set_payment(turn, holder, None);
         }
-        let prev = self.seq;
-        self.seq = (prev + 1).max(u64::try_from(turn.now).unwrap_or(0));
-        for release in &mut turn.releases {
-            release.seq = self.seq;
-        }
-        let live = LiveChange { screening: self.screening, prev, seq: self.seq, changes: turn.changes };
-        Effects { live: Some(live), releases: turn.releases }
     }
 }

@@ -1,12 +1,13 @@
 //! Making a board agree with the store, and writing it down for a restart.
 
 use super::{
-    Effects, LoadReply, Millis, PaymentLock, SeatBoard, SeatStatus, SeatTruth,
-    board::{Lock, Seat, Turn},
+    ClaimedSeat, Effects, LoadReply, Millis, PaymentLock, SeatBoard, SeatStatus, SeatTruth,
+    board::{Lock, Seat},
+    turn::Turn,
 };
 use crate::ids::{PaymentId, PersonId, SeatId};
 
-/// One line of a board written down: enough to stand it up again.
+/// One line of a board, or of a change of it, written down: enough to stand it up again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
     /// A lock.
@@ -33,6 +34,28 @@ pub enum Kept {
         /// The end it had before its seats were kept for an outcome.
         kept_from: Option<Millis>,
     },
+    /// The seat's lock has ended.
+    NoLock {
+        /// The seat.
+        seat: SeatId,
+    },
+    /// The payment lock has ended.
+    NoPayment {
+        /// Who paid.
+        holder: PersonId,
+    },
+}
+
+impl Kept {
+    pub(super) fn of_lock(seat: SeatId, lock: &Lock) -> Self {
+        let Lock { holder, until, restarted } = *lock;
+        Self::Lock { seat, holder, until, restarted }
+    }
+
+    pub(super) fn of_payment(holder: PersonId, lock: &PaymentLock) -> Self {
+        let PaymentLock { payment, since, until, kept_from } = *lock;
+        Self::Payment { holder, payment, since, until, kept_from }
+    }
 }
 
 impl SeatBoard {
@@ -42,71 +65,80 @@ impl SeatBoard {
         if self.seq != expected_seq {
             return (LoadReply::Moved { seq: self.seq }, Effects::default());
         }
-        let mut turn = Turn::at(now);
+        let mut turn = self.turn(now);
+        if !self.loaded {
+            // A step that no frame tells of: a viewer of an earlier life of this board sees a gap and starts over.
+            self.seq = self.next_seq(now);
+            self.loaded = true;
+        }
+        let mut sold = truth.sold.clone();
+        sold.sort_unstable();
         let was_sold = self.seats.iter().filter(|(_, seat)| **seat == Seat::Sold).map(|(id, _)| *id);
-        let freed: Vec<SeatId> = was_sold.filter(|id| !truth.sold.contains(id)).collect();
+        let freed: Vec<SeatId> = was_sold.filter(|id| sold.binary_search(id).is_err()).collect();
         for seat in freed {
-            self.seats.remove(&seat);
+            self.set_seat(&mut turn, seat, None);
             turn.change(seat, SeatStatus::Available);
         }
-        for seat in &truth.sold {
-            if self.seats.get(seat) != Some(&Seat::Sold) {
-                self.remove_lock(*seat);
-                self.seats.insert(*seat, Seat::Sold);
-                turn.change(*seat, SeatStatus::Booked);
-            }
+        for seat in sold {
+            self.sell(seat, &mut turn);
         }
         for claim in truth.claimed.iter().filter(|claim| claim.until > now) {
-            let standing = match self.seats.get(&claim.id) {
-                Some(Seat::Locked(lock)) => Some(*lock),
-                _ => None,
-            };
-            let until =
-                standing.filter(|lock| lock.holder == claim.holder).map_or(claim.until, |l| l.until.max(claim.until));
-            let lock = Lock { holder: claim.holder, until, restarted: true };
-            if standing != Some(lock) {
-                self.put_lock(claim.id, lock);
-                turn.change(claim.id, SeatStatus::Locked { until });
-            }
-            let standing = self.payment_of(now, claim.holder).filter(|lock| lock.payment == claim.payment);
-            let since = standing.map_or(now, |lock| lock.since);
-            let kept_from = standing.and_then(|lock| lock.kept_from);
-            self.payments.insert(claim.holder, PaymentLock { payment: claim.payment, since, until, kept_from });
+            self.set_claim(claim, &mut turn);
         }
-        if !self.loaded && turn.changes.is_empty() {
-            // An empty hall has a number too: a viewer of an earlier life of this board notices the step.
-            self.seq = self.seq.max(u64::try_from(now).unwrap_or(0));
-        }
-        self.loaded = true;
         (LoadReply::Loaded, self.finish(turn))
+    }
+
+    /// A claim is a lock with a payment lock. A live lock of another gives way to it: the store decides.
+    fn set_claim(&mut self, claim: &ClaimedSeat, turn: &mut Turn) {
+        let standing = match self.seats.get(&claim.id) {
+            Some(Seat::Sold) => return,
+            Some(Seat::Locked(lock)) if lock.until > turn.now => Some(*lock),
+            Some(Seat::Locked(_)) | None => None,
+        };
+        let until =
+            standing.filter(|lock| lock.holder == claim.holder).map_or(claim.until, |l| l.until.max(claim.until));
+        let lock = Lock { holder: claim.holder, until, restarted: true };
+        if standing != Some(lock) {
+            if standing.is_none() {
+                self.free(claim.id, turn);
+            }
+            self.set_seat(turn, claim.id, Some(Seat::Locked(lock)));
+            turn.change(claim.id, SeatStatus::Locked { until });
+        }
+        let standing = self.payment_of(turn.now, claim.holder).filter(|lock| lock.payment == claim.payment);
+        let since = standing.map_or(turn.now, |lock| lock.since);
+        let kept_from = standing.and_then(|lock| lock.kept_from);
+        let until = standing.map_or(claim.until, |lock| lock.until.max(claim.until));
+        let lock = PaymentLock { payment: claim.payment, since, until, kept_from };
+        self.set_payment(turn, claim.holder, Some(lock));
     }
 
     /// Everything that a restart must bring back; sold seats are in the store.
     pub fn kept(&self) -> impl Iterator<Item = Kept> + '_ {
         let locks = self.seats.iter().filter_map(|(seat, state)| match state {
-            Seat::Locked(Lock { holder, until, restarted }) => {
-                Some(Kept::Lock { seat: *seat, holder: *holder, until: *until, restarted: *restarted })
-            }
+            Seat::Locked(lock) => Some(Kept::of_lock(*seat, lock)),
             Seat::Sold => None,
         });
-        let payments = self.payments.iter().map(|(holder, lock)| Kept::Payment {
-            holder: *holder,
-            payment: lock.payment,
-            since: lock.since,
-            until: lock.until,
-            kept_from: lock.kept_from,
-        });
-        locks.chain(payments)
+        locks.chain(self.payments.iter().map(|(holder, lock)| Kept::of_payment(*holder, lock)))
     }
 
-    /// Stands up what [`Self::kept`] wrote down, expired or not, at the sequence of that time. The board stays unloaded.
+    /// Stands up what [`Self::kept`] and, after it, [`Self::kept_after`] wrote down, expired or not, at the sequence of
+    /// that time. The board stays unloaded.
     pub fn restore(&mut self, seq: u64, kept: impl IntoIterator<Item = Kept>) {
         self.seq = self.seq.max(seq);
         for entry in kept {
             match entry {
-                Kept::Lock { seat, holder, until, restarted } => self.put_lock(seat, Lock { holder, until, restarted }),
+                Kept::Lock { seat, holder, until, restarted } => {
+                    self.put_seat(seat, Some(Seat::Locked(Lock { holder, until, restarted })));
+                }
+                Kept::NoLock { seat } => {
+                    self.put_seat(seat, None);
+                }
                 Kept::Payment { holder, payment, since, until, kept_from } => {
-                    self.payments.insert(holder, PaymentLock { payment, since, until, kept_from });
+                    self.put_payment(holder, Some(PaymentLock { payment, since, until, kept_from }));
+                }
+                Kept::NoPayment { holder } => {
+                    self.put_payment(holder, None);
                 }
             }
         }

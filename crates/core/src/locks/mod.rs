@@ -8,6 +8,7 @@ mod board;
 mod board_load;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use smallvec::SmallVec;
 
@@ -218,10 +219,12 @@ pub struct Effects {
     pub live: Option<LiveChange>,
     /// For the outbox.
     pub releases: SmallVec<[Release; 1]>,
+    /// For whoever must take the call back.
+    undo: Option<turn::Undo>,
 }
 
 impl Effects {
-    /// Whether nothing happened.
+    /// Whether there is nothing to tell.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.live.is_none() && self.releases.is_empty()

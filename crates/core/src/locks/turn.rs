@@ -1,0 +1,171 @@
+//! One call on a board: what it changes, how that is numbered, written down and, if it must be, taken back.
+
+use smallvec::SmallVec;
+
+use super::{
+    Effects, Kept, LiveChange, Millis, PaymentLock, Release, ReleaseReason, SeatBoard, SeatChange, SeatList,
+    SeatStatus,
+    board::{Lock, Seat},
+};
+use crate::ids::{PersonId, ScreeningId, SeatId};
+
+/// How one thing was before a call changed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Was {
+    Seat(SeatId, Option<Seat>),
+    Payment(PersonId, Option<PaymentLock>),
+}
+
+impl Was {
+    fn is_about_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Seat(one, _), Self::Seat(two, _)) => one == two,
+            (Self::Payment(one, _), Self::Payment(two, _)) => one == two,
+            _ => false,
+        }
+    }
+}
+
+/// Everything that a call changed, as it was before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Undo {
+    seq: u64,
+    loaded: bool,
+    /// In the order in which it was changed.
+    was: Vec<Was>,
+}
+
+/// Collects what a call changes and numbers it once, at its end.
+pub(super) struct Turn {
+    pub(super) now: Millis,
+    pub(super) changes: Vec<SeatChange>,
+    releases: SmallVec<[Release; 1]>,
+    undo: Undo,
+}
+
+impl Turn {
+    pub(super) fn change(&mut self, id: SeatId, status: SeatStatus) {
+        self.changes.retain(|earlier| earlier.id != id);
+        self.changes.push(SeatChange { id, status });
+    }
+
+    pub(super) fn release(&mut self, screening: ScreeningId, holder: PersonId, seat: SeatId, reason: ReleaseReason) {
+        let same = |r: &&mut Release| r.holder == holder && r.reason == reason;
+        if let Some(release) = self.releases.iter_mut().find(same) {
+            release.seats.push(seat);
+            return;
+        }
+        let seats = SeatList::from_slice(&[seat]);
+        self.releases.push(Release { screening, seq: 0, holder, seats, reason, at: self.now });
+    }
+}
+
+impl SeatBoard {
+    pub(super) fn turn(&self, now: Millis) -> Turn {
+        let undo = Undo { seq: self.seq, loaded: self.loaded, was: Vec::new() };
+        Turn { now, changes: Vec::new(), releases: SmallVec::new(), undo }
+    }
+
+    /// `max(last + 1, now)`, so that a lost or rolled-back counter never gives an old number again.
+    pub(super) fn next_seq(&self, now: Millis) -> u64 {
+        (self.seq + 1).max(u64::try_from(now).unwrap_or(0))
+    }
+
+    /// Numbers the changes of a call.
+    pub(super) fn finish(&mut self, mut turn: Turn) -> Effects {
+        let undo = Some(turn.undo);
+        if turn.changes.is_empty() {
+            return Effects { undo, ..Effects::default() };
+        }
+        let prev = self.seq;
+        self.seq = self.next_seq(turn.now);
+        for release in &mut turn.releases {
+            release.seq = self.seq;
+        }
+        let live = LiveChange { screening: self.screening, prev, seq: self.seq, changes: turn.changes };
+        Effects { live: Some(live), releases: turn.releases, undo }
+    }
+
+    /// The only way in which a call changes a seat.
+    pub(super) fn set_seat(&mut self, turn: &mut Turn, seat: SeatId, next: Option<Seat>) {
+        let was = self.put_seat(seat, next);
+        if was != next {
+            turn.undo.was.push(Was::Seat(seat, was));
+        }
+    }
+
+    /// The only way in which a call changes a payment lock.
+    pub(super) fn set_payment(&mut self, turn: &mut Turn, holder: PersonId, next: Option<PaymentLock>) {
+        let was = self.put_payment(holder, next);
+        if was != next {
+            turn.undo.was.push(Was::Payment(holder, was));
+        }
+    }
+
+    /// Takes back the last call, whose `effects` could not be written down: nobody has been told of them.
+    pub fn undo(&mut self, effects: Effects) {
+        let Some(undo) = effects.undo else { return };
+        for was in undo.was.into_iter().rev() {
+            match was {
+                Was::Seat(seat, state) => drop(self.put_seat(seat, state)),
+                Was::Payment(holder, lock) => drop(self.put_payment(holder, lock)),
+            }
+        }
+        self.seq = undo.seq;
+        self.loaded = undo.loaded;
+    }
+
+    /// What must be written down after the last call, whose `effects` these are, so that [`Self::restore`] brings it back.
+    pub fn kept_after<'a>(&'a self, effects: &'a Effects) -> impl Iterator<Item = Kept> + 'a {
+        let was = effects.undo.as_ref().map_or(&[][..], |undo| undo.was.as_slice());
+        let first = |(index, one): &(usize, &Was)| !was[..*index].iter().any(|earlier| earlier.is_about_the_same(one));
+        was.iter().enumerate().filter(first).filter_map(|(_, was)| match *was {
+            Was::Seat(seat, was) => match (was, self.seats.get(&seat)) {
+                (_, Some(Seat::Locked(lock))) => Some(Kept::of_lock(seat, lock)),
+                (Some(Seat::Locked(_)), _) => Some(Kept::NoLock { seat }),
+                _ => None,
+            },
+            Was::Payment(holder, _) => {
+                let lock = self.payments.get(&holder);
+                Some(lock.map_or(Kept::NoPayment { holder }, |lock| Kept::of_payment(holder, lock)))
+            }
+        })
+    }
+
+    /// Sets a seat and keeps the index by holder right. Answers what it was.
+    pub(super) fn put_seat(&mut self, seat: SeatId, next: Option<Seat>) -> Option<Seat> {
+        let was = match next {
+            Some(state) => self.seats.insert(seat, state),
+            None => self.seats.remove(&seat),
+        };
+        let holder_of = |state: Option<Seat>| match state {
+            Some(Seat::Locked(Lock { holder, .. })) => Some(holder),
+            _ => None,
+        };
+        let (old, new) = (holder_of(was), holder_of(next));
+        if old == new {
+            return was;
+        }
+        if let Some(holder) = old
+            && let Some(held) = self.holds.get_mut(&holder)
+        {
+            held.retain(|id| *id != seat);
+            if held.is_empty() {
+                self.holds.remove(&holder);
+            }
+        }
+        if let Some(holder) = new {
+            let held = self.holds.entry(holder).or_default();
+            let place = held.partition_point(|id| *id < seat);
+            held.insert(place, seat);
+        }
+        was
+    }
+
+    pub(super) fn put_payment(&mut self, holder: PersonId, next: Option<PaymentLock>) -> Option<PaymentLock> {
+        match next {
+            Some(lock) => self.payments.insert(holder, lock),
+            None => self.payments.remove(&holder),
+        }
+    }
+}
