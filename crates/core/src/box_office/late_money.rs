@@ -1,0 +1,106 @@
+//! What the provider says by itself, in whatever order and however often. Nothing is believed that it does not repeat when
+//! asked: the message only says which payment to ask about.
+
+use super::{
+    BoxOffice,
+    seats::{load_screening, millis},
+    settling::{ConfirmAnswer, close, commit, settle_payment},
+    unfinished::run_money_task,
+};
+use crate::{
+    ids::PaymentId,
+    locks::{LockReply, SeatStatus},
+    payment::{ConfirmOutcome, MoneyTask, Payment, PaymentStatus},
+    ports::{Backend, BackendError, ConfirmStart, LockSeats, ProviderAnswer},
+};
+
+/// The provider has something to say about a payment. `Ok(false)`: there is no such payment.
+///
+/// # Errors
+/// The store, the lock store or the provider failed; the provider will say it again.
+pub async fn provider_reported(office: &BoxOffice, id: PaymentId) -> Backend<bool> {
+    let Some(payment) = office.ledger.find_payment(id).await? else { return Ok(false) };
+    let answer = office.provider.find(id).await.map_err(|error| BackendError::retryable("provider", error))?;
+    match (answer, payment.status) {
+        (ProviderAnswer::Authorised | ProviderAnswer::Captured, PaymentStatus::Pending) => {
+            paid_without_confirm(office, payment, ConfirmOutcome::Success).await?;
+        }
+        (ProviderAnswer::Declined, PaymentStatus::Pending) => {
+            paid_without_confirm(office, payment, ConfirmOutcome::Decline).await?;
+        }
+        (
+            ProviderAnswer::Authorised | ProviderAnswer::Captured,
+            PaymentStatus::Expired | PaymentStatus::Cancelled | PaymentStatus::Declined,
+        ) => sell_late(office, payment).await?,
+        (ProviderAnswer::Refunded, PaymentStatus::Succeeded) => {
+            close(office, &payment, PaymentStatus::Refunded, None).await?;
+            office.locks.mark_freed(payment.screening_id, &payment.seat_ids()).await?;
+        }
+        (_, PaymentStatus::Confirming) => drop(settle_payment(office, payment).await?),
+        _ => run_money_task(office, &payment).await?,
+    }
+    Ok(true)
+}
+
+/// A QR code was paid, or refused, without a word from the page.
+async fn paid_without_confirm(office: &BoxOffice, payment: Payment, outcome: ConfirmOutcome) -> Backend<()> {
+    match office.ledger.begin_confirming(payment.id, outcome, office.now()).await? {
+        ConfirmStart::Confirming(payment) => settle_payment(office, payment).await.map(drop),
+        ConfirmStart::Over(payment) if outcome == ConfirmOutcome::Success && is_late(payment.status) => {
+            sell_late(office, payment).await
+        }
+        ConfirmStart::Over(_) | ConfirmStart::NotFound => Ok(()),
+    }
+}
+
+const fn is_late(status: PaymentStatus) -> bool {
+    matches!(status, PaymentStatus::Expired | PaymentStatus::Cancelled | PaymentStatus::Declined)
+}
+
+/// Money for a payment that was over: the same seats if nobody has them, else it goes back.
+async fn sell_late(office: &BoxOffice, payment: Payment) -> Backend<()> {
+    let from = &[PaymentStatus::Expired, PaymentStatus::Cancelled, PaymentStatus::Declined];
+    if seats_are_free(office, &payment).await? {
+        let answer = commit(office, payment.clone(), from).await?;
+        if matches!(answer, ConfirmAnswer::SeatsLost(_)) {
+            let seats = payment.seat_ids();
+            office.locks.release(payment.screening_id, payment.person_id, Some(&seats)).await?;
+        }
+        return Ok(());
+    }
+    let refunded = close(office, &payment, PaymentStatus::Refunded, Some(MoneyTask::GiveBack)).await?;
+    run_money_task(office, &refunded).await
+}
+
+/// Whether the payer has all seats now, by locking them: a seat that another holds is not free.
+async fn seats_are_free(office: &BoxOffice, payment: &Payment) -> Backend<bool> {
+    let seats = payment.seat_ids();
+    let call = LockSeats {
+        screening: payment.screening_id,
+        holder: payment.person_id,
+        seats: &seats,
+        not_for_sale: &[],
+        ttl_ms: millis(office.settings.payment_ttl),
+        seats_max: usize::MAX,
+    };
+    let mut reply = office.locks.lock(&call).await?;
+    if let LockReply::NotLoaded { seq } = reply {
+        load_screening(office, payment.screening_id, seq).await?;
+        reply = office.locks.lock(&call).await?;
+    }
+    match reply {
+        LockReply::Held(_) => Ok(true),
+        LockReply::Taken(_) | LockReply::TooMany => Ok(false),
+        LockReply::NotLoaded { .. } => Err(BackendError::retryable("locks", "the seat map is changing too fast")),
+        // The payer is paying for something else here and cannot lock: look whether anybody else has the seats.
+        LockReply::Paying(_) => {
+            let mine = office.locks.find_hold(payment.screening_id, payment.person_id).await?;
+            let map = office.locks.snapshot(payment.screening_id).await?;
+            let map = map.map_err(|_| BackendError::retryable("locks", "the seat map is not loaded"))?;
+            Ok(map.seats.iter().filter(|seat| seats.contains(&seat.id)).all(|seat| {
+                let held = mine.seats.iter().any(|held| held.id == seat.id);
+                held && matches!(seat.status, SeatStatus::Locked { .. })
+            }))
+        }
+    }
+}

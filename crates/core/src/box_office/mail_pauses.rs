@@ -1,0 +1,46 @@
+//! When a mail is tried again.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ports::MailAttempt;
+
+/// A mail that no server has taken for so long is FAILED.
+pub const MAIL_TRIES_FOR_MAX: SignedDuration = SignedDuration::from_hours(48);
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+const PAUSE_MAX: SignedDuration = SignedDuration::from_mins(15);
+
+/// What follows a failed try: pauses double from 5 s to 15 min, for 48 h; a refusal for good ends it at once.
+#[must_use]
+pub fn next_mail_attempt(
+    filed_at: Timestamp,
+    attempts_before: u32,
+    now: Timestamp,
+    is_permanent: bool,
+    error: String,
+) -> MailAttempt {
+    let is_too_old = now.duration_since(filed_at) >= MAIL_TRIES_FOR_MAX;
+    if is_permanent || is_too_old {
+        return MailAttempt::Failed { error };
+    }
+    let pause = FIRST_PAUSE.saturating_mul(1 << attempts_before.min(12)).min(PAUSE_MAX);
+    MailAttempt::Later { due_at: now.saturating_add(pause).unwrap_or(now), error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_quarter_of_an_hour_for_two_days() {
+        let t = |s| Timestamp::from_second(s).unwrap();
+        let pause = |attempts| match next_mail_attempt(t(0), attempts, t(100), false, String::new()) {
+            MailAttempt::Later { due_at, .. } => due_at.as_second() - 100,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!([0, 1, 2, 7, 8, 99].map(pause), [5, 10, 20, 640, 900, 900]);
+        let late = next_mail_attempt(t(0), 3, t(48 * 3600), false, "x".into());
+        assert_eq!(late, MailAttempt::Failed { error: "x".into() });
+        let refused = next_mail_attempt(t(0), 0, t(1), true, "550".into());
+        assert_eq!(refused, MailAttempt::Failed { error: "550".into() });
+    }
+}

@@ -1,0 +1,182 @@
+//! Starting and cancelling a payment: claim before paying.
+
+use jiff::Timestamp;
+
+use super::{
+    BoxOffice,
+    seats::{LOCK_TRIES_MAX, end_if_over, load_screening, millis},
+};
+use crate::{
+    booking::Booking,
+    catalogue::OpenScreening,
+    ids::{BookingId, PaymentId, PersonId, SeatId},
+    locks::{Hold, StartReply},
+    payment::{Payment, PaymentMethod, PaymentStatus},
+    ports::{Backend, BackendError, CloseOutcome, ClosePayment, NewPayment, StartOutcome},
+};
+
+/// What became of starting a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartPaymentOutcome {
+    /// It is PENDING, with a claim on each seat.
+    Started(Payment),
+    /// The person holds nothing there.
+    NothingLocked,
+    /// Another payment of theirs is in progress.
+    PaymentInProgress(PaymentId),
+    /// The store knows better than the locks: somebody has claimed or bought these.
+    SeatsTaken(Vec<SeatId>),
+    /// Sales have ended.
+    SalesClosed,
+    /// The screening is gone.
+    NotFound,
+}
+
+/// Starts paying for everything the person holds. `id` is chosen by the caller, so that a repeat after a crash finds its
+/// own payment.
+///
+/// Order: locks (all still theirs? restart once, payment lock = id) → store (payment with claims) → else end the payment
+/// lock of this id.
+///
+/// # Errors
+/// The lock store or the store failed.
+pub async fn start_payment(
+    office: &BoxOffice,
+    person: PersonId,
+    screening: &OpenScreening,
+    id: PaymentId,
+    method: PaymentMethod,
+) -> Backend<StartPaymentOutcome> {
+    if let Some(payment) = find_payment_of(office, person, id).await? {
+        return Ok(StartPaymentOutcome::Started(payment));
+    }
+    if screening.sales_closed(office.now()) {
+        return Ok(StartPaymentOutcome::SalesClosed);
+    }
+    let screening_id = screening.screening.id;
+    let hold = match lock_for_payment(office, person, screening, id).await? {
+        Ok(hold) => hold,
+        Err(refused) => return Ok(refused),
+    };
+    let expires_at = hold.expires_at().and_then(|until| Timestamp::from_millisecond(until).ok());
+    let new = NewPayment {
+        id,
+        screening_id,
+        person_id: person,
+        method,
+        seats: hold.seats.iter().map(|seat| seat.id).collect(),
+        expires_at: expires_at.unwrap_or_else(|| office.now()),
+        sales_close: office.settings.sales_close,
+    };
+    let started = office.ledger.start_payment(&new, office.now()).await;
+    if !matches!(started, Ok(StartOutcome::Started(_))) {
+        // Unknown counts as not started: if the store has it after all, its own time ends it.
+        let ended = office.locks.end_payment(screening_id, person, id).await;
+        if started.is_ok() {
+            ended?;
+        }
+    }
+    Ok(match started? {
+        StartOutcome::Started(payment) => StartPaymentOutcome::Started(payment),
+        StartOutcome::AlreadyPaying(other) => StartPaymentOutcome::PaymentInProgress(other),
+        StartOutcome::SalesClosed => StartPaymentOutcome::SalesClosed,
+        StartOutcome::NotFound => StartPaymentOutcome::NotFound,
+        StartOutcome::SeatsTaken(seats) => {
+            // The locks said otherwise, so they were wrong: let them learn.
+            let seq =
+                office.locks.list_states(&[screening_id]).await?.first().copied().flatten().map_or(0, |(seq, _)| seq);
+            load_screening(office, screening_id, seq).await?;
+            StartPaymentOutcome::SeatsTaken(seats)
+        }
+    })
+}
+
+async fn lock_for_payment(
+    office: &BoxOffice,
+    person: PersonId,
+    screening: &OpenScreening,
+    id: PaymentId,
+) -> Backend<Result<Hold, StartPaymentOutcome>> {
+    let ttl_ms = millis(office.settings.payment_ttl);
+    let screening_id = screening.screening.id;
+    for _ in 0..LOCK_TRIES_MAX {
+        match office.locks.start_payment(screening_id, person, id, ttl_ms).await? {
+            StartReply::Started(hold) => return Ok(Ok(hold)),
+            StartReply::NothingHeld => return Ok(Err(StartPaymentOutcome::NothingLocked)),
+            StartReply::NotLoaded { seq } => load_screening(office, screening_id, seq).await?,
+            StartReply::Paying(lock) => {
+                if !end_if_over(office, screening_id, person, lock).await? {
+                    return Ok(Err(StartPaymentOutcome::PaymentInProgress(lock.payment)));
+                }
+            }
+        }
+    }
+    Err(BackendError::retryable("locks", "the seat map is changing too fast"))
+}
+
+/// The person's own payment, as it is now: one past its time is EXPIRED, and is made so.
+///
+/// # Errors
+/// The store failed.
+pub async fn find_payment_of(office: &BoxOffice, person: PersonId, id: PaymentId) -> Backend<Option<Payment>> {
+    let found = office.ledger.find_payment(id).await?.filter(|payment| payment.person_id == person);
+    match found {
+        Some(payment) if payment.is_overdue(office.now()) => {
+            super::unfinished::expire_payment(office, &payment).await?;
+            office.ledger.find_payment(id).await
+        }
+        other => Ok(other),
+    }
+}
+
+/// The payment in progress that a person's hold names, if it is one.
+///
+/// # Errors
+/// The store failed.
+pub async fn find_unfinished_payment(office: &BoxOffice, person: PersonId, id: PaymentId) -> Backend<Option<Payment>> {
+    Ok(find_payment_of(office, person, id).await?.filter(|payment| payment.status.holds_claims()))
+}
+
+/// The person's own booking.
+///
+/// # Errors
+/// The store failed.
+pub async fn find_booking_of(office: &BoxOffice, person: PersonId, id: BookingId) -> Backend<Option<Booking>> {
+    Ok(office.sales.find_booking(id).await?.filter(|booking| booking.person_id == person))
+}
+
+/// What became of cancelling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CancelOutcome {
+    /// It is CANCELLED, perhaps since an earlier call.
+    Cancelled(Payment),
+    /// It is being confirmed, or is over in another way.
+    NotPending(Payment),
+    /// There is no such payment of this person.
+    NotFound,
+}
+
+/// Cancels a payment; its seats stay locked until their time is up.
+///
+/// # Errors
+/// The lock store or the store failed.
+pub async fn cancel_payment(office: &BoxOffice, person: PersonId, id: PaymentId) -> Backend<CancelOutcome> {
+    if find_payment_of(office, person, id).await?.is_none() {
+        return Ok(CancelOutcome::NotFound);
+    }
+    let close = ClosePayment {
+        id,
+        from: &[PaymentStatus::Pending],
+        to: PaymentStatus::Cancelled,
+        money_task: None,
+        events: Vec::new(),
+    };
+    let payment = match office.ledger.close_payment(&close, office.now()).await? {
+        CloseOutcome::Closed(payment) => payment,
+        CloseOutcome::NotNow(payment) if payment.status == PaymentStatus::Cancelled => payment,
+        CloseOutcome::NotNow(payment) => return Ok(CancelOutcome::NotPending(payment)),
+        CloseOutcome::NotFound => return Ok(CancelOutcome::NotFound),
+    };
+    office.locks.end_payment(payment.screening_id, payment.person_id, id).await?;
+    Ok(CancelOutcome::Cancelled(payment))
+}

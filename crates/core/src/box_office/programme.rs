@@ -1,0 +1,337 @@
+//! Changing the programme. Every change is told in the audit log.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::BoxOffice;
+use crate::{
+    catalogue::{Hall, Movie, MovieDetails, Prices, Screening, TITLE_CHARS_MAX},
+    ids::{HallId, MovieId, PersonId, ScreeningId},
+    invalid::Invalid,
+    money::PRICE_SATANG_MAX,
+    ports::{Backend, ProgrammeChange, ProgrammeOutcome},
+    seating::{CATEGORY_CHARS_MAX, Layout},
+};
+
+/// How often a change is made again because somebody else changed the same thing in between.
+const CHANGE_TRIES_MAX: usize = 5;
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangeOutcome<T> {
+    /// As it is now.
+    Done(T),
+    /// There is no such film, hall or screening.
+    NotFound,
+    /// These fields break a rule.
+    Invalid(Invalid),
+    /// The film of the screening is not there.
+    MovieMissing,
+    /// The hall of the screening is not there.
+    HallMissing,
+    /// These categories have no price.
+    PriceMissing(Vec<String>),
+    /// The start is in the past.
+    StartsInPast,
+    /// Another screening is in the hall then.
+    HallBusy,
+    /// Screenings are to come.
+    HasScreenings,
+    /// Seats are locked, claimed or sold.
+    HasBookings,
+    /// Others change the same thing faster than this can be written.
+    Busy,
+}
+
+/// Who makes a change, in which request: for the audit log.
+#[derive(Clone, Copy, Debug)]
+pub struct Editor<'a> {
+    /// The administrator.
+    pub person: PersonId,
+    /// The request.
+    pub request_id: Option<&'a str>,
+}
+
+impl BoxOffice {
+    async fn change<T>(
+        &self,
+        editor: Editor<'_>,
+        action: &str,
+        subject: String,
+        change: ProgrammeChange,
+        done: T,
+    ) -> Backend<Result<T, ProgrammeOutcome>> {
+        let event = self.audit_event(action, Some(subject), editor.person, editor.request_id);
+        let outcome = self.programme.change_programme(&change, &event, self.now()).await?;
+        if outcome != ProgrammeOutcome::Done {
+            return Ok(Err(outcome));
+        }
+        self.follow_programme().await?;
+        Ok(Ok(done))
+    }
+}
+
+fn outcome_of<T>(refused: ProgrammeOutcome) -> ChangeOutcome<T> {
+    match refused {
+        ProgrammeOutcome::HasScreenings => ChangeOutcome::HasScreenings,
+        ProgrammeOutcome::HasBookings => ChangeOutcome::HasBookings,
+        ProgrammeOutcome::HallBusy => ChangeOutcome::HallBusy,
+        ProgrammeOutcome::PartMissing => ChangeOutcome::HallMissing,
+        ProgrammeOutcome::Changed | ProgrammeOutcome::Done => ChangeOutcome::Busy,
+        ProgrammeOutcome::NotFound => ChangeOutcome::NotFound,
+    }
+}
+
+fn answer<T>(changed: Result<T, ProgrammeOutcome>) -> ChangeOutcome<T> {
+    changed.map_or_else(outcome_of, ChangeOutcome::Done)
+}
+
+/// Adds a film.
+///
+/// # Errors
+/// The store failed.
+pub async fn create_movie(
+    office: &BoxOffice,
+    editor: Editor<'_>,
+    id: MovieId,
+    details: MovieDetails,
+) -> Backend<ChangeOutcome<Movie>> {
+    if let Err(invalid) = details.check() {
+        return Ok(ChangeOutcome::Invalid(invalid));
+    }
+    let movie = Movie { id, details };
+    let change = ProgrammeChange::PutMovie(movie.clone(), 0);
+    Ok(answer(office.change(editor, "movie_created", id.to_string(), change, movie).await?))
+}
+
+/// Changes a film; `edit` makes the new details from the old.
+///
+/// # Errors
+/// The store failed.
+pub async fn update_movie(
+    office: &BoxOffice,
+    editor: Editor<'_>,
+    id: MovieId,
+    edit: impl Fn(MovieDetails) -> MovieDetails + Send + Sync,
+) -> Backend<ChangeOutcome<Movie>> {
+    for _ in 0..CHANGE_TRIES_MAX {
+        let Some((movie, revision)) = office.programme.find_movie(id).await? else {
+            return Ok(ChangeOutcome::NotFound);
+        };
+        let movie = Movie { id, details: edit(movie.details) };
+        if let Err(invalid) = movie.details.check() {
+            return Ok(ChangeOutcome::Invalid(invalid));
+        }
+        let change = ProgrammeChange::PutMovie(movie.clone(), revision);
+        match office.change(editor, "movie_changed", id.to_string(), change, movie).await? {
+            Err(ProgrammeOutcome::Changed) => {}
+            changed => return Ok(answer(changed)),
+        }
+    }
+    Ok(ChangeOutcome::Busy)
+}
+
+/// Deletes a film without screenings to come.
+///
+/// # Errors
+/// The store failed.
+pub async fn delete_movie(office: &BoxOffice, editor: Editor<'_>, id: MovieId) -> Backend<ChangeOutcome<()>> {
+    let change = ProgrammeChange::DeleteMovie(id);
+    Ok(answer(office.change(editor, "movie_deleted", id.to_string(), change, ()).await?))
+}
+
+/// Adds a hall.
+///
+/// # Errors
+/// The store failed.
+pub async fn create_hall(
+    office: &BoxOffice,
+    editor: Editor<'_>,
+    id: HallId,
+    name: String,
+    layout: Layout,
+) -> Backend<ChangeOutcome<Hall>> {
+    if let Err(invalid) = Hall::check_name(&name) {
+        return Ok(ChangeOutcome::Invalid(invalid));
+    }
+    let hall = Hall { id, name, layout };
+    let change = ProgrammeChange::PutHall(hall.clone(), 0);
+    Ok(answer(office.change(editor, "hall_created", id.to_string(), change, hall).await?))
+}
+
+/// Changes a hall. Screenings keep the layout of the day they were made.
+///
+/// # Errors
+/// The store failed.
+pub async fn update_hall(
+    office: &BoxOffice,
+    editor: Editor<'_>,
+    id: HallId,
+    edit: impl Fn(Hall) -> Hall + Send + Sync,
+) -> Backend<ChangeOutcome<Hall>> {
+    for _ in 0..CHANGE_TRIES_MAX {
+        let Some((hall, revision)) = office.programme.find_hall(id).await? else { return Ok(ChangeOutcome::NotFound) };
+        let hall = Hall { id, ..edit(hall) };
+        if let Err(invalid) = Hall::check_name(&hall.name) {
+            return Ok(ChangeOutcome::Invalid(invalid));
+        }
+        let change = ProgrammeChange::PutHall(hall.clone(), revision);
+        match office.change(editor, "hall_changed", id.to_string(), change, hall).await? {
+            Err(ProgrammeOutcome::Changed) => {}
+            changed => return Ok(answer(changed)),
+        }
+    }
+    Ok(ChangeOutcome::Busy)
+}
+
+/// Deletes a hall without screenings to come.
+///
+/// # Errors
+/// The store failed.
+pub async fn delete_hall(office: &BoxOffice, editor: Editor<'_>, id: HallId) -> Backend<ChangeOutcome<()>> {
+    let change = ProgrammeChange::DeleteHall(id);
+    Ok(answer(office.change(editor, "hall_deleted", id.to_string(), change, ()).await?))
+}
+
+/// What an administrator says of a screening.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScreeningDetails {
+    /// The film.
+    pub movie_id: MovieId,
+    /// The hall.
+    pub hall_id: HallId,
+    /// The start.
+    pub start_time: Timestamp,
+    /// By category.
+    pub prices: Prices,
+}
+
+/// Adds a screening, with its own copy of the hall's layout.
+///
+/// # Errors
+/// The store failed.
+pub async fn create_screening(
+    office: &BoxOffice,
+    editor: Editor<'_>,
+    id: ScreeningId,
+    details: ScreeningDetails,
+) -> Backend<ChangeOutcome<Screening>> {
+    let screening = match build_screening(office, id, details, None).await? {
+        Ok(screening) => screening,
+        Err(refused) => return Ok(refused),
+    };
+    let change = ProgrammeChange::PutScreening(screening.clone(), 0);
+    Ok(answer(office.change(editor, "screening_created", id.to_string(), change, screening).await?))
+}
+
+/// Changes a screening; a move (time, hall, film) is refused once seats are locked, claimed or sold.
+///
+/// # Errors
+/// The store or the lock store failed.
+pub async fn update_screening(
+    office: &BoxOffice,
+    editor: Editor<'_>,
+    id: ScreeningId,
+    edit: impl Fn(ScreeningDetails) -> ScreeningDetails + Send + Sync,
+) -> Backend<ChangeOutcome<Screening>> {
+    for _ in 0..CHANGE_TRIES_MAX {
+        let Some((old, revision)) = office.programme.find_screening(id).await? else {
+            return Ok(ChangeOutcome::NotFound);
+        };
+        let details = edit(ScreeningDetails {
+            movie_id: old.movie_id,
+            hall_id: old.hall_id,
+            start_time: old.start_time,
+            prices: old.prices.clone(),
+        });
+        let moves =
+            (details.movie_id, details.hall_id, details.start_time) != (old.movie_id, old.hall_id, old.start_time);
+        let screening = match build_screening(office, id, details, Some(&old)).await? {
+            Ok(screening) => screening,
+            Err(refused) => return Ok(refused),
+        };
+        if moves && has_locks(office, id).await? {
+            return Ok(ChangeOutcome::HasBookings);
+        }
+        let change = ProgrammeChange::PutScreening(screening.clone(), revision);
+        match office.change(editor, "screening_changed", id.to_string(), change, screening).await? {
+            Err(ProgrammeOutcome::Changed) => {}
+            changed => return Ok(answer(changed)),
+        }
+    }
+    Ok(ChangeOutcome::Busy)
+}
+
+/// Deletes a screening on which no seat is locked, claimed or sold.
+///
+/// # Errors
+/// The store or the lock store failed.
+pub async fn delete_screening(office: &BoxOffice, editor: Editor<'_>, id: ScreeningId) -> Backend<ChangeOutcome<()>> {
+    if has_locks(office, id).await? {
+        return Ok(ChangeOutcome::HasBookings);
+    }
+    let change = ProgrammeChange::DeleteScreening(id);
+    Ok(answer(office.change(editor, "screening_deleted", id.to_string(), change, ()).await?))
+}
+
+async fn has_locks(office: &BoxOffice, id: ScreeningId) -> Backend<bool> {
+    office.locks.sweep().await?;
+    let taken = office.locks.list_states(&[id]).await?.first().copied().flatten().map_or(0, |(_, taken)| taken);
+    Ok(taken > 0)
+}
+
+async fn build_screening(
+    office: &BoxOffice,
+    id: ScreeningId,
+    details: ScreeningDetails,
+    old: Option<&Screening>,
+) -> Backend<Result<Screening, ChangeOutcome<Screening>>> {
+    let ScreeningDetails { movie_id, hall_id, start_time, prices } = details;
+    if let Err(invalid) = check_prices(&prices) {
+        return Ok(Err(ChangeOutcome::Invalid(invalid)));
+    }
+    let Some((movie, _)) = office.programme.find_movie(movie_id).await? else {
+        return Ok(Err(ChangeOutcome::MovieMissing));
+    };
+    let Some((hall, _)) = office.programme.find_hall(hall_id).await? else {
+        return Ok(Err(ChangeOutcome::HallMissing));
+    };
+    let same_hall = old.filter(|old| old.hall_id == hall_id);
+    let layout = same_hall.map_or(hall.layout, |old| old.layout.clone());
+    let missing = Screening::missing_prices(&layout, &prices);
+    if !missing.is_empty() {
+        return Ok(Err(ChangeOutcome::PriceMissing(missing.into_iter().map(str::to_owned).collect())));
+    }
+    let same_start = old.is_some_and(|old| old.start_time == start_time);
+    if !same_start && start_time <= office.now() {
+        return Ok(Err(ChangeOutcome::StartsInPast));
+    }
+    let same_show = old.filter(|old| same_start && old.movie_id == movie_id);
+    let end_time = same_show.map_or_else(
+        || Screening::end_of(start_time, movie.details.duration_min, office.settings.cleaning_minutes),
+        |old| old.end_time,
+    );
+    Ok(Ok(Screening {
+        id,
+        movie_id,
+        hall_id,
+        start_time,
+        end_time,
+        movie_title: movie.details.title,
+        hall_name: hall.name,
+        layout,
+        prices,
+    }))
+}
+
+fn check_prices(prices: &BTreeMap<String, crate::money::Money>) -> Result<(), Invalid> {
+    let mut invalid = Invalid::default();
+    invalid.check(prices.len() <= crate::seating::ROWS_MAX, "prices", "no more than a hall can have");
+    for (category, price) in prices {
+        let field = format!("prices.{category}");
+        invalid.check(price.is_price(), &field, format!("0 to {PRICE_SATANG_MAX} satang"));
+        invalid.check(category.chars().count() <= CATEGORY_CHARS_MAX.min(TITLE_CHARS_MAX), &field, "a shorter name");
+    }
+    invalid.or(())
+}

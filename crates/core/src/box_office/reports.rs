@@ -1,0 +1,104 @@
+//! Sales by day and by film. A day is a day of the cinema's zone.
+
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+
+use super::BoxOffice;
+use crate::{
+    invalid::Invalid,
+    ports::{Backend, MovieSales, SalesTotals},
+};
+
+/// The longest span of a report, in days.
+pub const REPORT_DAYS_MAX: i32 = 400;
+
+/// Sales of one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DailySales {
+    /// The day.
+    pub date: Date,
+    /// What was sold on it.
+    pub totals: SalesTotals,
+}
+
+/// The first moment of `from` and the first after `to`, both days of `zone`.
+///
+/// # Errors
+/// The span is backwards, longer than [`REPORT_DAYS_MAX`], or outside of time.
+pub fn day_span(from: Date, to: Date, zone: &TimeZone) -> Result<(Timestamp, Timestamp), Invalid> {
+    if to < from {
+        return Err(Invalid::one("to", "not before from"));
+    }
+    if (to - from).get_days() >= REPORT_DAYS_MAX {
+        return Err(Invalid::one("to", &format!("at most {REPORT_DAYS_MAX} days")));
+    }
+    let start_of = |date: Date| date.to_zoned_datetime(zone.clone()).map(|zoned| zoned.timestamp());
+    let after = to.checked_add(1.day()).and_then(start_of);
+    match (start_of(from), after) {
+        (Ok(start), Ok(end)) => Ok((start, end)),
+        _ => Err(Invalid::one("from", "not a day of the calendar")),
+    }
+}
+
+/// Sales of each day from `from` to `to`, both included, days without sales too.
+///
+/// # Errors
+/// The store failed.
+pub async fn list_daily_sales(office: &BoxOffice, from: Date, to: Date) -> Backend<Result<Vec<DailySales>, Invalid>> {
+    let zone = &office.settings.time_zone;
+    let (start, end) = match day_span(from, to, zone) {
+        Ok(span) => span,
+        Err(invalid) => return Ok(Err(invalid)),
+    };
+    let mut days: Vec<DailySales> = from
+        .series(1.day())
+        .take_while(|date| *date <= to)
+        .map(|date| DailySales { date, totals: SalesTotals::default() })
+        .collect();
+    for slice in office.sales.list_sales(start, end).await? {
+        // A zone whose offset is no whole quarter of an hour may cut a slice; its sales count for the day they are nearest.
+        let date = slice.starts_at.max(start).to_zoned_datetime(zone.clone()).date();
+        if let Some(day) = days.iter_mut().find(|day| day.date == date) {
+            day.totals.bookings += slice.totals.bookings;
+            day.totals.seats += slice.totals.seats;
+            day.totals.revenue += slice.totals.revenue;
+        }
+    }
+    Ok(Ok(days))
+}
+
+/// Sales of each film from `from` to `to`, both included, greatest revenue first.
+///
+/// # Errors
+/// The store failed.
+pub async fn list_movie_sales(office: &BoxOffice, from: Date, to: Date) -> Backend<Result<Vec<MovieSales>, Invalid>> {
+    match day_span(from, to, &office.settings.time_zone) {
+        Ok((start, end)) => office.sales.list_movie_sales(start, end).await.map(Ok),
+        Err(invalid) => Ok(Err(invalid)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_a_day_of_the_cinemas_zone() {
+        let bangkok = TimeZone::get("Asia/Bangkok").unwrap();
+        let day: Date = "2026-11-23".parse().unwrap();
+        let (start, end) = day_span(day, day, &bangkok).unwrap();
+        assert_eq!(
+            (start.to_string(), end.to_string()),
+            ("2026-11-22T17:00:00Z".into(), "2026-11-23T17:00:00Z".into())
+        );
+    }
+
+    #[test]
+    fn a_span_is_forward_and_not_too_long() {
+        let zone = TimeZone::UTC;
+        let day = |text: &str| text.parse::<Date>().unwrap();
+        assert!(day_span(day("2026-01-02"), day("2026-01-01"), &zone).is_err());
+        assert!(day_span(day("2026-01-01"), day("2027-02-04"), &zone).is_ok(), "400 days");
+        assert!(day_span(day("2026-01-01"), day("2027-02-05"), &zone).is_err(), "401 days");
+        assert!(day_span(day("9999-12-31"), day("9999-12-31"), &zone).is_err(), "the end of the calendar");
+    }
+}

@@ -1,0 +1,199 @@
+//! Locking and unlocking seats.
+
+use jiff::SignedDuration;
+
+use super::BoxOffice;
+use crate::{
+    catalogue::OpenScreening,
+    ids::{PersonId, ScreeningId, SeatId},
+    locks::{Hold, LoadReply, LockReply, Millis, PaymentLock, ReleaseReply, SeatList},
+    ports::{Backend, BackendError, LockSeats},
+};
+
+/// How often a call is repeated because the map was not loaded or a dead payment lock was in its way.
+pub(super) const LOCK_TRIES_MAX: usize = 4;
+/// How often a load is repeated because the screening's sequence moved meanwhile.
+const LOAD_TRIES_MAX: usize = 16;
+/// A payment lock without a payment in the store is ended when it is older than this: its server died in between.
+const PAYMENT_LOCK_ALONE_MS_MAX: Millis = 10_000;
+
+/// Seats that exist, each once, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatSelection {
+    seats: SeatList,
+    not_for_sale: SeatList,
+}
+
+impl SeatSelection {
+    /// Reads seats' names; doubles count once.
+    ///
+    /// # Errors
+    /// The names that are no seats of this screening.
+    pub fn parse(screening: &OpenScreening, names: &[String]) -> Result<Self, Vec<String>> {
+        let mut seats = SeatList::new();
+        let mut not_for_sale = SeatList::new();
+        let mut unknown = Vec::new();
+        for name in names {
+            match SeatId::parse(name).and_then(|id| screening.plan.find(id)) {
+                Some(seat) => {
+                    seats.push(seat.id);
+                    if !seat.kind.is_for_sale() {
+                        not_for_sale.push(seat.id);
+                    }
+                }
+                None => unknown.push(name.clone()),
+            }
+        }
+        seats.sort_unstable();
+        seats.dedup();
+        if unknown.is_empty() { Ok(Self { seats, not_for_sale }) } else { Err(unknown) }
+    }
+
+    /// The seats.
+    #[must_use]
+    pub fn seats(&self) -> &[SeatId] {
+        &self.seats
+    }
+}
+
+/// What became of a request for seats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LockOutcome {
+    /// They are held.
+    Held(Hold),
+    /// Sales have ended.
+    SalesClosed,
+    /// The person is paying and may not change seats.
+    PaymentInProgress(PaymentLock),
+    /// More than one person may hold.
+    TooManySeats,
+    /// Locked by another, sold, or not for sale.
+    SeatsTaken(SeatList),
+}
+
+/// Takes all of `wanted` or none.
+///
+/// # Errors
+/// The lock store or the store failed.
+pub async fn lock_seats(
+    office: &BoxOffice,
+    person: PersonId,
+    screening: &OpenScreening,
+    wanted: &SeatSelection,
+) -> Backend<LockOutcome> {
+    if screening.sales_closed(office.now()) {
+        return Ok(LockOutcome::SalesClosed);
+    }
+    let id = screening.screening.id;
+    let call = LockSeats {
+        screening: id,
+        holder: person,
+        seats: &wanted.seats,
+        not_for_sale: &wanted.not_for_sale,
+        ttl_ms: millis(office.settings.lock_ttl),
+        seats_max: office.settings.seats_per_person,
+    };
+    for _ in 0..LOCK_TRIES_MAX {
+        match office.locks.lock(&call).await? {
+            LockReply::Held(hold) => return Ok(LockOutcome::Held(hold)),
+            LockReply::TooMany => return Ok(LockOutcome::TooManySeats),
+            LockReply::Taken(seats) => return Ok(LockOutcome::SeatsTaken(seats)),
+            LockReply::NotLoaded { seq } => load_screening(office, id, seq).await?,
+            LockReply::Paying(lock) => {
+                if !end_if_over(office, id, person, lock).await? {
+                    return Ok(LockOutcome::PaymentInProgress(lock));
+                }
+            }
+        }
+    }
+    Err(BackendError::retryable("locks", "the seat map is changing too fast"))
+}
+
+/// What became of letting seats go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReleaseOutcome {
+    /// What is left.
+    Left(Hold),
+    /// The person is paying and may not change seats.
+    PaymentInProgress(PaymentLock),
+}
+
+/// Lets go of `seats`, or of everything; other people's are ignored.
+///
+/// # Errors
+/// The lock store or the store failed.
+pub async fn release_seats(
+    office: &BoxOffice,
+    person: PersonId,
+    screening: ScreeningId,
+    seats: Option<&[SeatId]>,
+) -> Backend<ReleaseOutcome> {
+    for _ in 0..LOCK_TRIES_MAX {
+        match office.locks.release(screening, person, seats).await? {
+            ReleaseReply::Left(hold) => return Ok(ReleaseOutcome::Left(hold)),
+            ReleaseReply::Paying(lock) => {
+                if !end_if_over(office, screening, person, lock).await? {
+                    return Ok(ReleaseOutcome::PaymentInProgress(lock));
+                }
+            }
+        }
+    }
+    Err(BackendError::retryable("locks", "the seat map is changing too fast"))
+}
+
+/// All that a person holds at a screening.
+///
+/// # Errors
+/// The lock store failed.
+pub async fn find_hold(office: &BoxOffice, person: PersonId, screening: ScreeningId) -> Backend<Hold> {
+    let hold = office.locks.find_hold(screening, person).await?;
+    let Some(payment) = hold.payment else { return Ok(hold) };
+    // A payment that is over is not in progress, whatever its lock says.
+    let is_over = match office.ledger.find_payment(payment).await? {
+        Some(payment) => !payment.status.holds_claims() || payment.is_overdue(office.now()),
+        None => false,
+    };
+    Ok(if is_over { Hold { payment: None, ..hold } } else { hold })
+}
+
+/// Tells the lock store what the store knows of a screening; `seq` is the screening's sequence there.
+///
+/// # Errors
+/// The lock store or the store failed, or the screening changes faster than it can be read.
+pub async fn load_screening(office: &BoxOffice, screening: ScreeningId, seq: u64) -> Backend<()> {
+    let mut seq = seq;
+    for _ in 0..LOAD_TRIES_MAX {
+        let truth = office.ledger.seat_truth(screening, office.now()).await?;
+        match office.locks.load(screening, seq, &truth).await? {
+            LoadReply::Loaded => return Ok(()),
+            LoadReply::Moved { seq: now } => seq = now,
+        }
+    }
+    Err(BackendError::retryable("locks", "the seat map is changing too fast"))
+}
+
+/// Ends a payment lock whose payment is over, or was never written. The payment in the store decides.
+pub(super) async fn end_if_over(
+    office: &BoxOffice,
+    screening: ScreeningId,
+    person: PersonId,
+    lock: PaymentLock,
+) -> Backend<bool> {
+    let now = office.now();
+    let is_over = match office.ledger.find_payment(lock.payment).await? {
+        Some(payment) if payment.is_overdue(now) => {
+            super::unfinished::expire_payment(office, &payment).await?;
+            true
+        }
+        Some(payment) => !payment.status.holds_claims(),
+        None => now.as_millisecond() - lock.since >= PAYMENT_LOCK_ALONE_MS_MAX,
+    };
+    if is_over {
+        office.locks.end_payment(screening, person, lock.payment).await?;
+    }
+    Ok(is_over)
+}
+
+pub(super) fn millis(duration: SignedDuration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+}

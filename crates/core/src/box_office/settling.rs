@@ -1,0 +1,252 @@
+//! Confirming a payment: PENDING → CONFIRMING in the store, and only then is the provider asked: authorise → commit →
+//! capture. Every step may be repeated by anybody; the store decides which one is next.
+
+use jiff::SignedDuration;
+
+use super::{
+    BoxOffice,
+    paying::find_payment_of,
+    seats::millis,
+    unfinished::{end_payment_lock, run_money_task},
+};
+use crate::{
+    booking::{Booking, BookingStatus, draw_code},
+    event::EventKind,
+    ids::{BookingId, PaymentId, PersonId},
+    payment::{ConfirmOutcome, MoneyTask, Payment, PaymentStatus},
+    ports::{
+        Backend, BackendError, Charge, CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart,
+        ProviderAnswer,
+    },
+};
+
+/// Seats of a payment being confirmed are kept when less than this is left of their time.
+const KEEP_WHEN_LEFT: SignedDuration = SignedDuration::from_secs(30);
+/// … for so long, again and again until the outcome is known.
+const KEEP_FOR: SignedDuration = SignedDuration::from_secs(60);
+/// How often another booking code is drawn; one in 10¹² is taken.
+const CODE_DRAWS_MAX: usize = 8;
+
+/// What confirming answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfirmAnswer {
+    /// Sold.
+    Succeeded(Box<(Payment, Booking)>),
+    /// The provider said no.
+    Declined(Payment),
+    /// Not known yet: ask again.
+    Unknown(Payment),
+    /// Its time was up; the provider was not asked.
+    Expired(Payment),
+    /// Money came too late for the seats and went back.
+    SeatsLost(Payment),
+    /// It is over in another way, or another outcome was confirmed.
+    NotPending(Payment),
+    /// There is no such payment of this person.
+    NotFound,
+}
+
+/// Confirms a payment. Call it in a task of its own: it must go on when the caller leaves.
+///
+/// # Errors
+/// The store failed. The payment goes on from where it stands, by [`super::resume_unfinished`].
+pub async fn confirm_payment(
+    office: &BoxOffice,
+    person: PersonId,
+    id: PaymentId,
+    outcome: ConfirmOutcome,
+) -> Backend<ConfirmAnswer> {
+    if find_payment_of(office, person, id).await?.is_none() {
+        return Ok(ConfirmAnswer::NotFound);
+    }
+    match office.ledger.begin_confirming(id, outcome, office.now()).await? {
+        ConfirmStart::NotFound => Ok(ConfirmAnswer::NotFound),
+        ConfirmStart::Confirming(payment) if payment.outcome != Some(outcome) => Ok(ConfirmAnswer::NotPending(payment)),
+        ConfirmStart::Confirming(payment) => settle_payment(office, payment).await,
+        ConfirmStart::Over(payment) => answer_of(office, payment, Some(outcome)).await,
+    }
+}
+
+/// What a payment in its present state answers to a confirmation with `outcome` (any, when `None`).
+async fn answer_of(office: &BoxOffice, payment: Payment, outcome: Option<ConfirmOutcome>) -> Backend<ConfirmAnswer> {
+    let same = |expected| outcome.is_none_or(|outcome| outcome == expected);
+    Ok(match payment.status {
+        PaymentStatus::Succeeded if same(ConfirmOutcome::Success) => {
+            let Some(id) = payment.booking_id else {
+                return Err(BackendError::lasting("store", "a payment SUCCEEDED without a booking"));
+            };
+            match office.sales.find_booking(id).await? {
+                Some(booking) => ConfirmAnswer::Succeeded(Box::new((payment, booking))),
+                None => return Err(BackendError::lasting("store", "the booking of a payment is missing")),
+            }
+        }
+        PaymentStatus::Declined if same(ConfirmOutcome::Decline) => ConfirmAnswer::Declined(payment),
+        PaymentStatus::Expired => ConfirmAnswer::Expired(payment),
+        PaymentStatus::Refunded if same(ConfirmOutcome::Success) => ConfirmAnswer::SeatsLost(payment),
+        PaymentStatus::Confirming => ConfirmAnswer::Unknown(payment),
+        _ => ConfirmAnswer::NotPending(payment),
+    })
+}
+
+/// Takes a CONFIRMING payment as far as it goes. Idempotent; several may do it at once.
+///
+/// # Errors
+/// The store failed.
+pub async fn settle_payment(office: &BoxOffice, payment: Payment) -> Backend<ConfirmAnswer> {
+    if payment.status != PaymentStatus::Confirming {
+        return answer_of(office, payment, None).await;
+    }
+    if payment.is_confirmed_too_long(office.now()) {
+        return give_up(office, payment).await;
+    }
+    keep_locks(office, &payment).await;
+    let charge = Charge {
+        payment_id: payment.id,
+        amount: payment.amount,
+        method: payment.method,
+        outcome: payment.outcome.unwrap_or(ConfirmOutcome::Success),
+    };
+    match office.provider.authorise(&charge).await {
+        Ok(ProviderAnswer::Authorised | ProviderAnswer::Captured) => {
+            commit(office, payment, &[PaymentStatus::Confirming]).await
+        }
+        Ok(ProviderAnswer::Declined) => {
+            let declined = close(office, &payment, PaymentStatus::Declined, None).await?;
+            answer_of(office, declined, None).await
+        }
+        Ok(ProviderAnswer::Voided | ProviderAnswer::Refunded) => give_up(office, payment).await,
+        Ok(ProviderAnswer::Unknown) | Err(_) => Ok(ConfirmAnswer::Unknown(payment)),
+    }
+}
+
+/// Sells the payment's seats. Money is authorised or taken already; when a seat is lost it goes back.
+pub(super) async fn commit(
+    office: &BoxOffice,
+    payment: Payment,
+    from: &'static [PaymentStatus],
+) -> Backend<ConfirmAnswer> {
+    let Some(open) = office.find_screening(payment.screening_id).await? else {
+        return Err(BackendError::lasting("store", "the screening of a claimed seat is gone"));
+    };
+    for _ in 0..CODE_DRAWS_MAX {
+        let booking = Booking {
+            id: BookingId::generate(office.now(), &*office.entropy),
+            code: draw_code(&*office.entropy),
+            status: BookingStatus::Confirmed,
+            person_id: payment.person_id,
+            payment_id: payment.id,
+            screening_id: payment.screening_id,
+            movie_id: open.screening.movie_id,
+            movie_title: open.screening.movie_title.clone(),
+            hall_name: open.screening.hall_name.clone(),
+            start_time: open.screening.start_time,
+            seats: payment.seats.clone(),
+            total: payment.amount,
+            created_at: office.now(),
+        };
+        let sold = EventKind::BookingSuccess {
+            booking_id: booking.id,
+            code: booking.code.clone(),
+            payment_id: payment.id,
+            seat_ids: payment.seat_ids(),
+            total: booking.total,
+        };
+        let event = office
+            .event(sold)
+            .at_screening(payment.screening_id)
+            .by(Some(payment.person_id))
+            .caused_by(&format!("booking/{}", payment.id));
+        let commit = CommitBooking { booking, from, money_task: Some(MoneyTask::Capture), events: vec![event] };
+        match office.ledger.commit_booking(&commit, office.now()).await? {
+            CommitOutcome::CodeTaken => {}
+            CommitOutcome::NotFound => return Ok(ConfirmAnswer::NotFound),
+            CommitOutcome::NotNow(payment) => return answer_of(office, payment, None).await,
+            CommitOutcome::SeatsLost(_) => {
+                let refunded = close(office, &payment, PaymentStatus::Refunded, Some(MoneyTask::GiveBack)).await?;
+                run_money_task(office, &refunded).await?;
+                return answer_of(office, refunded, None).await;
+            }
+            CommitOutcome::Committed(booking) => return finish_sale(office, &payment, booking).await,
+        }
+    }
+    Err(BackendError::retryable("store", "no free booking code"))
+}
+
+/// After the sale: everything here is repeated by others if it fails, and none of it can undo the sale.
+async fn finish_sale(office: &BoxOffice, payment: &Payment, booking: Booking) -> Backend<ConfirmAnswer> {
+    let _told_again_by_the_relay = office.locks.mark_sold(payment.screening_id, payment.id, &payment.seat_ids()).await;
+    let sold = Payment {
+        status: PaymentStatus::Succeeded,
+        booking_id: Some(booking.id),
+        money_task: Some(MoneyTask::Capture),
+        ..payment.clone()
+    };
+    let _taken_again_by_the_reconciler = run_money_task(office, &sold).await;
+    Ok(ConfirmAnswer::Succeeded(Box::new((sold, booking))))
+}
+
+/// Nobody knows the outcome for too long, or the provider has let the money go: give it back and end the payment.
+async fn give_up(office: &BoxOffice, payment: Payment) -> Backend<ConfirmAnswer> {
+    let (to, task) = match office.provider.give_back(payment.id).await {
+        Ok(ProviderAnswer::Refunded) => (PaymentStatus::Refunded, None),
+        Ok(ProviderAnswer::Voided | ProviderAnswer::Declined | ProviderAnswer::Unknown) => {
+            (PaymentStatus::Expired, None)
+        }
+        Ok(ProviderAnswer::Authorised | ProviderAnswer::Captured) | Err(_) => {
+            keep_locks(office, &payment).await;
+            return Ok(ConfirmAnswer::Unknown(payment));
+        }
+    };
+    let over = close(office, &payment, to, task).await?;
+    answer_of(office, over, None).await
+}
+
+/// Ends a payment from any state in which that is allowed; answers the payment as it then stands.
+pub(super) async fn close(
+    office: &BoxOffice,
+    payment: &Payment,
+    to: PaymentStatus,
+    money_task: Option<MoneyTask>,
+) -> Backend<Payment> {
+    let refund = EventKind::PaymentRefunded {
+        payment_id: payment.id,
+        booking_id: payment.booking_id,
+        amount: payment.amount,
+        reason: if payment.booking_id.is_some() { "provider_refunded" } else { "seats_lost" }.to_owned(),
+    };
+    let events = match to {
+        PaymentStatus::Refunded => vec![
+            office
+                .event(refund)
+                .at_screening(payment.screening_id)
+                .by(Some(payment.person_id))
+                .caused_by(&format!("refund/{}", payment.id)),
+        ],
+        PaymentStatus::Expired => vec![crate::event::Event::timeout_of(payment, office.now())],
+        _ => Vec::new(),
+    };
+    let from: &'static [PaymentStatus] = match payment.status {
+        PaymentStatus::Pending => &[PaymentStatus::Pending],
+        PaymentStatus::Confirming => &[PaymentStatus::Confirming],
+        PaymentStatus::Succeeded => &[PaymentStatus::Succeeded],
+        _ => &[PaymentStatus::Declined, PaymentStatus::Cancelled, PaymentStatus::Expired],
+    };
+    let close = ClosePayment { id: payment.id, from, to, money_task, events };
+    let closed = match office.ledger.close_payment(&close, office.now()).await? {
+        CloseOutcome::Closed(payment) | CloseOutcome::NotNow(payment) => payment,
+        CloseOutcome::NotFound => return Err(BackendError::lasting("store", "a payment vanished")),
+    };
+    end_payment_lock(office, &closed).await;
+    Ok(closed)
+}
+
+async fn keep_locks(office: &BoxOffice, payment: &Payment) {
+    if payment.expires_at.duration_since(office.now()) < KEEP_WHEN_LEFT {
+        let seats = payment.seat_ids();
+        // The claim in the store is what counts; without the lock the map is only less true.
+        let _claim_stands = office
+            .locks
+            .keep_payment(payment.screening_id, payment.person_id, payment.id, &seats, millis(KEEP_FOR))
+            .await;
+    }
+}

@@ -1,0 +1,90 @@
+//! What is on: films with their screenings to come.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::BoxOffice;
+use crate::{
+    catalogue::{Movie, SharedScreening},
+    ids::MovieId,
+    ports::{Backend, Page, PageRequest, ScreeningFilter},
+};
+
+/// The most screenings to come that one answer names, over all of its films.
+const SCREENINGS_LISTED_MAX: usize = 5_000;
+
+/// A film with its screenings to come.
+#[derive(Clone, Debug)]
+pub struct MovieOnShow {
+    /// The film.
+    pub movie: Movie,
+    /// In order of start.
+    pub screenings: Vec<SharedScreening>,
+}
+
+/// A page of films, each with its screenings that have not started.
+///
+/// # Errors
+/// The store failed.
+pub async fn list_movies_on_show(office: &BoxOffice, page: PageRequest) -> Backend<Page<MovieOnShow>> {
+    let movies = office.programme.list_movies(page).await?;
+    let ids: Vec<MovieId> = movies.items.iter().map(|movie| movie.id).collect();
+    let mut by_movie: HashMap<MovieId, Vec<SharedScreening>> = HashMap::new();
+    for screening in upcoming_of(office, ids).await? {
+        by_movie.entry(screening.screening.movie_id).or_default().push(screening);
+    }
+    Ok(movies.map(|movie| {
+        let screenings = by_movie.remove(&movie.id).unwrap_or_default();
+        MovieOnShow { movie, screenings }
+    }))
+}
+
+/// A film with its screenings that have not started.
+///
+/// # Errors
+/// The store failed.
+pub async fn movie_on_show(office: &BoxOffice, id: MovieId) -> Backend<Option<MovieOnShow>> {
+    let Some((movie, _)) = office.programme.find_movie(id).await? else { return Ok(None) };
+    let screenings = upcoming_of(office, vec![id]).await?;
+    Ok(Some(MovieOnShow { movie, screenings }))
+}
+
+/// A page of screenings that fit `filter` and have not started, in order of start.
+///
+/// # Errors
+/// The store failed.
+pub async fn list_upcoming(
+    office: &BoxOffice,
+    filter: ScreeningFilter,
+    page: PageRequest,
+) -> Backend<Page<SharedScreening>> {
+    let filter =
+        ScreeningFilter { from: Some(not_started(office.now()).max(filter.from.unwrap_or(Timestamp::MIN))), ..filter };
+    let found = office.programme.list_screenings(&filter, page).await?;
+    let next = found.next;
+    let mut items = Vec::with_capacity(found.items.len());
+    for screening in found.items {
+        items.extend(office.find_screening(screening.id).await?);
+    }
+    Ok(Page { items, next })
+}
+
+async fn upcoming_of(office: &BoxOffice, movies: Vec<MovieId>) -> Backend<Vec<SharedScreening>> {
+    let filter = ScreeningFilter { movies: Some(movies), ..ScreeningFilter::default() };
+    let mut page = PageRequest::FIRST;
+    let mut all = Vec::new();
+    loop {
+        let mut found = list_upcoming(office, filter.clone(), page).await?;
+        all.append(&mut found.items);
+        match found.next {
+            Some(next) if all.len() < SCREENINGS_LISTED_MAX => page.after = Some(next),
+            _ => return Ok(all),
+        }
+    }
+}
+
+/// A screening that starts at this very moment has started.
+fn not_started(now: Timestamp) -> Timestamp {
+    now.saturating_add(jiff::SignedDuration::from_millis(1)).unwrap_or(now)
+}
