@@ -242,6 +242,14 @@ fn hex_colours_are_told_from_other_things() {
     }
 }
 
+fn documents() -> Vec<(String, String)> {
+    let mut documents = files("docs", &[".md"]);
+    for name in ["README.md", "ARCHITECTURE.md", "STYLE.md", "CHANGELOG.md"] {
+        documents.extend(fs::read_to_string(root().join(name)).ok().map(|text| (name.to_owned(), text)));
+    }
+    documents
+}
+
 #[test]
 fn commands_in_the_documents_exist() {
     let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
@@ -251,12 +259,8 @@ fn commands_in_the_documents_exist() {
         .filter_map(|line| line.split_once(':'))
         .map(|(target, _)| target.trim())
         .collect();
-    let mut documents = files("docs", &[".md"]);
-    for name in ["README.md", "ARCHITECTURE.md", "STYLE.md", "CHANGELOG.md"] {
-        documents.extend(fs::read_to_string(root().join(name)).ok().map(|text| (name.to_owned(), text)));
-    }
     let (mut broken, mut seen) = (Vec::new(), 0);
-    for (path, text) in &documents {
+    for (path, text) in &documents() {
         for (index, line) in text.lines().enumerate() {
             for command in make_commands(line) {
                 seen += 1;
@@ -278,6 +282,29 @@ fn make_commands(line: &str) -> Vec<&str> {
         .filter(|line| line.starts_with("make ") && !line.contains('`') && line.split_whitespace().count() <= 2);
     let word = |part: &'_ str| part.len();
     quoted.chain(plain).filter(|part| word(part) > 5).filter_map(|part| part.split_whitespace().nth(1)).collect()
+}
+
+#[test]
+fn paths_in_the_documents_exist() {
+    let (mut broken, mut seen) = (Vec::new(), 0);
+    for (path, text) in &documents() {
+        for (index, line) in text.lines().enumerate() {
+            for named in line.split('`').skip(1).step_by(2).filter(|quoted| is_path(quoted)) {
+                seen += 1;
+                if !root().join(named).exists() {
+                    broken.push(at(path, index, named));
+                }
+            }
+        }
+    }
+    assert!(seen > 0, "no document names a path, so this test looks in the wrong place");
+    assert_none(&broken, "a path that is written down is there");
+}
+
+/// Paths from the root of the repository; `web/dist` and whatever else is made is not in a fresh clone.
+fn is_path(quoted: &str) -> bool {
+    let folders = ["crates/", "web/src/", "web/e2e/", "docs/", "scripts/", "deploy/"];
+    folders.iter().any(|folder| quoted.starts_with(folder)) && !quoted.contains([' ', '*', '<', ':', '{'])
 }
 
 #[test]

@@ -72,8 +72,8 @@ pub struct Config {
     pub seats_per_person: u32,
     /// How long before the start sales close.
     pub sales_close: Duration,
-    /// Time between the end of a film and the next one in the same hall.
-    pub cleaning: Duration,
+    /// Minutes between the end of a film and the next one in the same hall.
+    pub cleaning_minutes: u32,
     /// Limits on requests.
     pub rate_limit: RateLimit,
     /// How people sign in.
@@ -117,7 +117,6 @@ impl Config {
         let data_dir = read.parse(&s::DATA_DIR, parse::parse_data_dir)?;
         let listen = read.parse(&s::LISTEN, parse::parse_listen)?;
         let public_url = read.optional(&s::PUBLIC_URL, Origin::parse)?.map_or(PublicUrl::FromListen, PublicUrl::Given);
-        let minutes = read.parse(&s::CLEANING_MINUTES, |text| parse::parse_number(text, CLEANING_MINUTES))?;
         let ttl = |text: &str| parse::parse_duration(text, TTL);
         let config = Self {
             listen,
@@ -134,7 +133,7 @@ impl Config {
             payment_ttl: read.parse(&s::PAYMENT_TTL, ttl)?,
             seats_per_person: read.parse(&s::SEATS_PER_PERSON, |text| parse::parse_number(text, SEATS_PER_PERSON))?,
             sales_close: read.parse(&s::SALES_CLOSE, |text| parse::parse_duration(text, SALES_CLOSE))?,
-            cleaning: Duration::from_secs(u64::from(minutes) * 60),
+            cleaning_minutes: read.parse(&s::CLEANING_MINUTES, |text| parse::parse_number(text, CLEANING_MINUTES))?,
             rate_limit: read.parse(&s::RATE_LIMIT, parse::parse_rate_limit)?,
             sign_in: read.sign_in()?,
             promptpay_id: read.optional(&s::PROMPTPAY_ID, parse::parse_promptpay_id)?,

@@ -13,7 +13,7 @@ fn the_defaults_are_a_cinema_on_this_machine() {
     assert_eq!(config.lock_ttl, Duration::from_secs(300));
     assert_eq!(config.payment_ttl, Duration::from_secs(300));
     assert_eq!(config.sales_close, Duration::ZERO);
-    assert_eq!(config.cleaning, Duration::from_secs(900));
+    assert_eq!(config.cleaning_minutes, 15);
     assert_eq!(config.seats_per_person, 10);
     assert_eq!(config.time_zone.iana_name(), Some("Asia/Bangkok"));
     assert_eq!(config.sign_in, SignIn::Demo);
