@@ -1,1 +1,27 @@
-//! Seatkeeper.
+//! HTTP and WebSocket: extract, call a use case, answer.
+//!
+//! [`router()`] is the table of contents; each file of `routes` tells a whole endpoint: its shapes, its document, its
+//! handler. Rules of seats and money are not here but in `seatkeeper_core::box_office`.
+
+pub mod auth;
+mod client_address;
+pub mod config;
+pub mod error;
+pub mod extract;
+mod front_door;
+pub mod live;
+mod openapi;
+mod origin;
+mod page;
+mod rate_limit;
+pub mod request_id;
+mod router;
+mod routes;
+pub mod state;
+mod system_errors;
+pub mod wire;
+
+pub use config::{ApiConfig, Secret, SignInConfig, SiteUrl};
+pub use openapi::document as openapi_document;
+pub use router::router;
+pub use state::{App, AppParts, AppState};

@@ -1,0 +1,337 @@
+//! The only file that maps errors to HTTP.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use seatkeeper_core::{invalid::Invalid, ports::BackendError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::request_id;
+
+/// When to try again, if nothing better is known, in seconds.
+const RETRY_AFTER_S: u32 = 1;
+/// The content type of every error.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+macro_rules! error_codes {
+    ($($variant:ident $status:literal $code:literal $title:literal;)*) => {
+        /// Every code that an error can carry. Stable: clients decide by it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum ErrorCode {
+            $(#[doc = concat!($status, ": ", $title, ".")] $variant,)*
+        }
+
+        impl ErrorCode {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// As on the wire.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// What it means, in a few words.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+
+            const fn status_number(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+        }
+    };
+}
+
+error_codes! {
+    BadRequest 400 "bad_request" "The body is not JSON";
+    BadReturnTo 400 "bad_return_to" "The address to return to is not a path of this site";
+    BadState 400 "bad_state" "This sign-in is not one that was begun here, in this browser, a short while ago";
+    SignInRequired 401 "sign_in_required" "Sign in first";
+    BadSignature 401 "bad_signature" "The signature is missing, wrong or too old";
+    PaymentDeclined 402 "payment_declined" "The payment was declined";
+    Forbidden 403 "forbidden" "Not allowed";
+    BadOrigin 403 "bad_origin" "Another site's page may not do this";
+    NotFound 404 "not_found" "There is nothing here";
+    MovieNotFound 404 "movie_not_found" "There is no such film";
+    ScreeningNotFound 404 "screening_not_found" "There is no such screening";
+    HallNotFound 404 "hall_not_found" "There is no such hall";
+    PaymentNotFound 404 "payment_not_found" "There is no such payment";
+    BookingNotFound 404 "booking_not_found" "There is no such booking";
+    MailNotFound 404 "mail_not_found" "There is no such mail";
+    DeadLetterNotFound 404 "dead_letter_not_found" "There is no such dead letter";
+    ProviderNotFound 404 "provider_not_found" "There is no such payment provider";
+    MethodNotAllowed 405 "method_not_allowed" "This cannot be done with that method";
+    AmbiguousScreening 409 "ambiguous_screening" "Several screenings of this film begin then";
+    SalesClosed 409 "sales_closed" "Sales for this screening have ended";
+    PaymentInProgress 409 "payment_in_progress" "A payment is in progress";
+    SeatTaken 409 "seat_taken" "Seats are taken";
+    NothingLocked 409 "nothing_locked" "No seats are held";
+    InProgress 409 "in_progress" "The same call is still running";
+    PaymentNotPending 409 "payment_not_pending" "The payment is over";
+    PaymentExpired 409 "payment_expired" "The time for this payment is up";
+    SeatsLost 409 "seats_lost" "The seats went to somebody else; the money goes back";
+    HallBusy 409 "hall_busy" "Another screening is in this hall then";
+    HasScreenings 409 "has_screenings" "Screenings are to come";
+    HasBookings 409 "has_bookings" "Seats are locked or sold";
+    AlreadySent 409 "already_sent" "The mail has been sent";
+    TooLarge 413 "too_large" "The body is too large";
+    UnsupportedMediaType 415 "unsupported_media_type" "This content type is not understood here";
+    Misdirected 421 "misdirected" "This server is not the one that was asked for";
+    Invalid 422 "invalid" "The request breaks a rule";
+    UnknownSeat 422 "unknown_seat" "The hall has no such seat";
+    TooManySeats 422 "too_many_seats" "More seats than one person may hold at once";
+    UnknownMethod 422 "unknown_method" "There is no such way to pay";
+    PriceMissing 422 "price_missing" "A category of the hall has no price";
+    StartsInPast 422 "starts_in_past" "A screening starts in the future";
+    IdempotencyKeyReused 422 "idempotency_key_reused" "This key was used for another request";
+    RateLimited 429 "rate_limited" "Too many requests";
+    Internal 500 "internal" "Something went wrong here";
+    TryAgain 503 "try_again" "Not possible just now";
+    NotReady 503 "not_ready" "A part of the server does not answer";
+}
+
+impl ErrorCode {
+    /// The status that goes with it.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.status_number()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+/// One field and why it was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldProblem {
+    /// Where, as a path: `layout.rows[2].label`.
+    #[schema(example = "seat_ids")]
+    pub field: String,
+    /// Why, as a sentence.
+    #[schema(example = "1 to 10 seats")]
+    pub why: String,
+}
+
+/// A refusal, as it is answered.
+#[derive(Debug)]
+pub struct ApiError(Box<Refusal>);
+
+#[derive(Debug)]
+struct Refusal {
+    code: ErrorCode,
+    detail: Option<String>,
+    retry_after_s: Option<u32>,
+    more: More,
+}
+
+/// Fields that only some errors carry.
+#[derive(Debug, Default, Serialize)]
+struct More {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldProblem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seat_ids: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    screening_ids: Option<Vec<String>>,
+}
+
+/// An error document (RFC 9457).
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: &'a str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: ErrorCode,
+    request_id: &'a str,
+    #[serde(flatten)]
+    more: &'a More,
+}
+
+impl ApiError {
+    /// A refusal with this code.
+    #[must_use]
+    pub fn new(code: ErrorCode) -> Self {
+        let retry_after_s = matches!(code, ErrorCode::TryAgain | ErrorCode::RateLimited).then_some(RETRY_AFTER_S);
+        Self(Box::new(Refusal { code, detail: None, retry_after_s, more: More::default() }))
+    }
+
+    /// 422 `invalid` for one field.
+    #[must_use]
+    pub fn invalid(field: &str, why: &str) -> Self {
+        Invalid::one(field, why).into()
+    }
+
+    /// Says more, for a person. Never what a part of the server said.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// When to try again, in seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.0.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// The seats that it is about.
+    #[must_use]
+    pub fn seats<S: ToString>(mut self, seats: impl IntoIterator<Item = S>) -> Self {
+        self.0.more.seat_ids = Some(seats.into_iter().map(|seat| seat.to_string()).collect());
+        self
+    }
+
+    /// The payment that it is about, by its id.
+    #[must_use]
+    pub fn payment_id(mut self, id: impl ToString) -> Self {
+        self.0.more.payment_id = Some(id.to_string());
+        self
+    }
+
+    /// The payment that it is about, whole.
+    #[must_use]
+    pub fn payment(mut self, payment: &impl Serialize) -> Self {
+        self.0.more.payment = serde_json::to_value(payment).ok();
+        self
+    }
+
+    /// The screenings that could be meant.
+    #[must_use]
+    pub fn screenings<S: ToString>(mut self, ids: impl IntoIterator<Item = S>) -> Self {
+        self.0.more.screening_ids = Some(ids.into_iter().map(|id| id.to_string()).collect());
+        self
+    }
+
+    /// Its code.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        self.0.code
+    }
+
+    /// When to try again, in seconds.
+    #[must_use]
+    pub fn retry_after_s(&self) -> Option<u32> {
+        self.0.retry_after_s
+    }
+
+    /// The body.
+    fn to_json(&self) -> Vec<u8> {
+        let Refusal { code, detail, more, .. } = &*self.0;
+        let request = request_id::current();
+        let problem = Problem {
+            r#type: &format!("/docs#{}", code.as_str()),
+            title: code.title(),
+            status: code.status_number(),
+            detail: detail.as_deref().unwrap_or(code.title()),
+            code: *code,
+            request_id: request.as_ref().map_or("", |id| id.as_str()),
+            more,
+        };
+        serde_json::to_vec(&problem).unwrap_or_default()
+    }
+}
+
+impl From<ErrorCode> for ApiError {
+    fn from(code: ErrorCode) -> Self {
+        Self::new(code)
+    }
+}
+
+impl From<Invalid> for ApiError {
+    fn from(invalid: Invalid) -> Self {
+        let mut error = Self::new(ErrorCode::Invalid);
+        let problems = invalid.errors.into_iter().map(|e| FieldProblem { field: e.field, why: e.why });
+        error.0.more.errors = problems.collect();
+        error
+    }
+}
+
+impl From<BackendError> for ApiError {
+    /// What the part said is logged here, once, and told to nobody.
+    fn from(error: BackendError) -> Self {
+        let request = request_id::current();
+        let request_id = request.as_ref().map_or("", |id| id.as_str());
+        if error.retryable {
+            tracing::warn!(request_id, part = error.part, error = %error.source, "a part did not answer");
+            Self::new(ErrorCode::TryAgain)
+        } else {
+            tracing::error!(request_id, part = error.part, error = %error.source, "a part failed");
+            Self::new(ErrorCode::Internal)
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.0.code.status(), self.to_json()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Some(seconds) = self.0.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(self.0.code);
+        response
+    }
+}
+
+/// What a handler answers.
+pub type ApiResult<T> = Result<T, ApiError>;
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::request_id::RequestId;
+
+    async fn shown(error: ApiError) -> String {
+        let response = error.into_response();
+        let (parts, body) = response.into_parts();
+        let retry = parts.headers.get("retry-after").map(|v| v.to_str().unwrap().to_owned());
+        let kind = parts.headers["content-type"].to_str().unwrap().to_owned();
+        let body = axum::body::to_bytes(body, 10_000).await.unwrap();
+        format!("{} {kind} {retry:?}\n{}", parts.status.as_u16(), String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn codes_are_spelt_once() {
+        for code in ErrorCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+            assert!(code.status().is_client_error() || code.status().is_server_error(), "{code:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_is_a_problem_document() {
+        let error = ApiError::new(ErrorCode::SeatTaken).seats(["A1", "A2"]);
+        expect![[r#"
+            409 application/problem+json None
+            {"type":"/docs#seat_taken","title":"Seats are taken","status":409,"detail":"Seats are taken","code":"seat_taken","request_id":"","seat_ids":["A1","A2"]}"#]]
+        .assert_eq(&shown(error).await);
+        let error = ApiError::invalid("limit", "1 to 200");
+        expect![[r#"
+            422 application/problem+json None
+            {"type":"/docs#invalid","title":"The request breaks a rule","status":422,"detail":"The request breaks a rule","code":"invalid","request_id":"","errors":[{"field":"limit","why":"1 to 200"}]}"#]]
+        .assert_eq(&shown(error).await);
+    }
+
+    #[tokio::test]
+    async fn what_a_part_says_is_told_to_nobody() {
+        let id = RequestId::next();
+        let secret = "password=hunter2";
+        let away = id.scope(async { shown(BackendError::retryable("store", secret).into()).await }).await;
+        assert!(away.starts_with("503 application/problem+json Some(\"1\")"), "{away}");
+        assert!(away.contains(id.as_str()), "{away}");
+        let broken = shown(BackendError::lasting("store", secret).into()).await;
+        assert!(broken.starts_with("500 ") && broken.contains("\"internal\""), "{broken}");
+        assert!(!away.contains("hunter2") && !broken.contains("hunter2"));
+    }
+}

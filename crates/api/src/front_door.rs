@@ -1,0 +1,166 @@
+//! What happens to every request, in one function: its name, who may knock, how long it may take, and what every answer
+//! carries. One layer instead of a tower of them, because seats are locked through it.
+
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+use futures_util::FutureExt;
+
+use crate::{
+    client_address::{counting_key, of_request},
+    error::{ApiError, ApiResult, ErrorCode},
+    rate_limit::{ADDRESS, SIGN_IN},
+    request_id::RequestId,
+    state::App,
+};
+
+/// The longest that an answer may take. Confirming a payment is the slowest call: it waits 5 s for the provider and 5 s
+/// for the store.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// When to come back if too many requests are being answered, in seconds.
+const BUSY_RETRY_AFTER_S: u32 = 2;
+/// The call that begins a sign-in.
+const SIGN_IN_PATH: &str = "/api/auth/google/login";
+
+/// A page may load what this site serves, and nothing else. Styles of components are set by scripts.
+const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
+     connect-src 'self' ws: wss:; object-src 'none'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'";
+
+/// The methods of each route, so that 405 comes before 429.
+pub(crate) type Methods = HashMap<String, Vec<Method>>;
+
+/// What the front door needs: the application, and which routes there are.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) app: App,
+    pub(crate) methods: Arc<Methods>,
+}
+
+/// Lets a request in, and dresses its answer.
+pub(crate) async fn front_door(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let id = RequestId::next();
+    let is_api = request.uri().path().starts_with("/api/");
+    let place = Place::of(&request);
+    id.scope(async move {
+        let answer = AssertUnwindSafe(answer(&door, request, next)).catch_unwind().await;
+        let mut response = match answer {
+            Ok(Ok(response)) => response,
+            Ok(Err(refusal)) => refusal.into_response(),
+            Err(panic) => {
+                let said = panic
+                    .downcast_ref::<&str>()
+                    .copied()
+                    .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+                tracing::error!(request_id = %id, panic = said.unwrap_or("?"), "a handler panicked");
+                ApiError::new(ErrorCode::Internal).into_response()
+            }
+        };
+        if response.status().is_server_error() {
+            note_failure(&door.app, &response, place, id);
+        }
+        dress(response.headers_mut(), id, is_api, door.app.config.public_url.is_https());
+        response
+    })
+    .await
+}
+
+async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response> {
+    let app = &door.app;
+    let (parts, body) = request.into_parts();
+    if let Some(elsewhere) = misdirected(app, &parts)? {
+        return Ok(elsewhere);
+    }
+    if is_counted(door, &parts) {
+        count(app, &parts)?;
+    }
+    let busy =
+        || ApiError::new(ErrorCode::TryAgain).retry_after(BUSY_RETRY_AFTER_S).detail("too many requests at once");
+    let _permit = app.permits.try_acquire().map_err(|_| busy())?;
+    let answered = tokio::time::timeout(ANSWER_WITHIN, next.run(Request::from_parts(parts, body))).await;
+    answered.map_err(|_| ApiError::new(ErrorCode::TryAgain).detail("no answer in time"))
+}
+
+/// On loopback another name in `Host` is a page of another site that had its name point here. A browser that shows pages
+/// is sent to the right name.
+fn misdirected(app: &App, parts: &Parts) -> ApiResult<Option<Response>> {
+    if !app.config.listen_is_loopback {
+        return Ok(None);
+    }
+    let host = parts.uri.authority().map(|authority| authority.as_str());
+    let host = host.or_else(|| parts.headers.get(header::HOST)?.to_str().ok()).unwrap_or_default();
+    if app.config.is_own_host(host) {
+        return Ok(None);
+    }
+    let path = parts.uri.path();
+    let accepts = parts.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    if parts.method == Method::GET && accepts.contains("text/html") && !path.starts_with("/api/") {
+        let path_and_query = parts.uri.path_and_query().map_or("/", |both| both.as_str());
+        let there = format!("{}{path_and_query}", app.config.public_url.as_str());
+        return Ok(Some(Redirect::temporary(&there).into_response()));
+    }
+    Err(ErrorCode::Misdirected.into())
+}
+
+/// Unknown calls are refused before they are counted; pages and their files are counted.
+fn is_counted(door: &Door, parts: &Parts) -> bool {
+    match parts.extensions.get::<MatchedPath>() {
+        Some(route) => door.methods.get(route.as_str()).is_none_or(|methods| methods.contains(&parts.method)),
+        None => !parts.uri.path().starts_with("/api/"),
+    }
+}
+
+fn count(app: &App, parts: &Parts) -> ApiResult<()> {
+    if !app.config.rate_limit {
+        return Ok(());
+    }
+    let address = counting_key(of_request(parts, &app.config.trusted_proxies));
+    let now_us = app.uptime_us();
+    app.limits.take(&ADDRESS, address, now_us)?;
+    if parts.uri.path() == SIGN_IN_PATH { app.limits.take(&SIGN_IN, address, now_us) } else { Ok(()) }
+}
+
+/// Where an answer came from, for the rare case that it is told.
+struct Place {
+    method: Method,
+    route: Option<MatchedPath>,
+}
+
+impl Place {
+    fn of(request: &Request) -> Self {
+        Self { method: request.method().clone(), route: request.extensions().get::<MatchedPath>().cloned() }
+    }
+}
+
+fn note_failure(app: &App, response: &Response, place: Place, id: RequestId) {
+    let code = response.extensions().get::<ErrorCode>().map_or("internal", |code| code.as_str());
+    metrics::counter!("seatkeeper_http_failures_total", "code" => code).increment(1);
+    if response.status().as_u16() == 500 {
+        let route = place.route.as_ref().map_or("page", |route| route.as_str());
+        app.system_errors.count(format!("{} {route}", place.method), code, id);
+    }
+}
+
+/// The headers of every answer. What a handler set itself stands.
+fn dress(headers: &mut HeaderMap, id: RequestId, is_api: bool, is_https: bool) {
+    const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+    headers.insert(REQUEST_ID, id.header());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if is_https {
+        let for_a_year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, for_a_year);
+    }
+    if is_api {
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    } else {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(PAGE_POLICY));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+        headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+    }
+}

@@ -1,0 +1,99 @@
+//! The web page, compiled in: whatever is not a call.
+
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use rust_embed::Embed;
+
+use crate::{
+    auth::Admin,
+    error::{ApiError, ApiResult, ErrorCode},
+    state::App,
+};
+
+/// The built page; the build makes an empty folder where it is missing.
+#[derive(Embed)]
+#[folder = "../../web/dist"]
+struct Files;
+
+/// Files whose names carry a hash of what is in them.
+const HASHED: &str = "assets/";
+/// What stands in for a page that was not built.
+const NOT_BUILT: &str = "<!doctype html><meta charset=utf-8><title>Seatkeeper</title>\
+     <p>The page was not built into this program. The calls are described under <a href=\"/docs\">/docs</a>.";
+
+/// Answers whatever no route answers.
+pub(crate) async fn get_page(State(app): State<App>, request: Request) -> ApiResult<Response> {
+    let (mut parts, _) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    if path == "/api" || path.starts_with("/api/") {
+        guard_admin(&mut parts, &app).await?;
+        return Err(ErrorCode::NotFound.into());
+    }
+    if !matches!(parts.method, Method::GET | Method::HEAD) {
+        let allow = [(header::ALLOW, "GET, HEAD")];
+        return Ok((allow, ApiError::new(ErrorCode::MethodNotAllowed)).into_response());
+    }
+    let name = path.trim_start_matches('/');
+    if let Some(file) = Files::get(name) {
+        return Ok(file_answer(name, file, parts.headers.get(header::IF_NONE_MATCH)));
+    }
+    if name.starts_with(HASHED) {
+        return Err(ErrorCode::NotFound.into());
+    }
+    Ok(match Files::get("index.html") {
+        Some(file) => file_answer("index.html", file, parts.headers.get(header::IF_NONE_MATCH)),
+        None => axum::response::Html(NOT_BUILT).into_response(),
+    })
+}
+
+/// Answers a call with a method that its path does not have.
+pub(crate) async fn refuse_method(State(app): State<App>, request: Request) -> ApiResult<Response> {
+    let (mut parts, _) = request.into_parts();
+    guard_admin(&mut parts, &app).await?;
+    Err(ErrorCode::MethodNotAllowed.into())
+}
+
+/// Under `/api/admin` strangers do not even learn what is there.
+async fn guard_admin(parts: &mut axum::http::request::Parts, app: &App) -> ApiResult<()> {
+    let path = parts.uri.path();
+    if path == "/api/admin" || path.starts_with("/api/admin/") {
+        Admin::from_request_parts(parts, app).await?;
+    }
+    Ok(())
+}
+
+fn file_answer(name: &str, file: rust_embed::EmbeddedFile, known: Option<&HeaderValue>) -> Response {
+    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&file.metadata.sha256_hash()[..16]));
+    let caching = if name.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let headers = [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, caching.to_owned())];
+    // Compression weakens the tag on the way; a weak one is the same file.
+    let is_known = |tags: &str| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag);
+    if known.and_then(|tags| tags.to_str().ok()).is_some_and(is_known) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    let kind = [(header::CONTENT_TYPE, content_type(name))];
+    (headers, kind, file.data).into_response()
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
+        "html" => "text/html; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "json" | "map" => "application/json",
+        "webmanifest" => "application/manifest+json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        "woff" => "font/woff",
+        "txt" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,123 @@
+//! How often one person, and one address, may ask.
+//!
+//! Each counter is one number, the moment at which its bucket would be full again (GCRA): nothing runs in the background
+//! and a counter that is full again can be forgotten.
+
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+
+use crate::error::{ApiError, ErrorCode};
+
+/// A bucket that fills `per_second` and holds `burst`.
+#[derive(Debug)]
+pub(crate) struct Limit {
+    index: usize,
+    per_second: u64,
+    burst: u64,
+}
+
+/// Of a signed-in person.
+pub(crate) const PERSON: Limit = Limit { index: 0, per_second: 20, burst: 60 };
+/// Of an address: many people may sit behind one.
+pub(crate) const ADDRESS: Limit = Limit { index: 1, per_second: 200, burst: 2_000 };
+/// Sign-ins from an address: each costs the provider a page and the store a row.
+pub(crate) const SIGN_IN: Limit = Limit { index: 2, per_second: 10, burst: 20 };
+
+/// Counters of one kind that are kept in one shard; then those that are full again are forgotten, and if that frees too
+/// little, all are: forgetting is on the side of letting people in.
+const COUNTERS_PER_SHARD_MAX: usize = 8_192;
+/// Shards, so that requests on different threads seldom wait for each other.
+const SHARDS: usize = 16;
+
+type Shard = Mutex<HashMap<u128, u64>>;
+
+/// All counters of this server.
+pub(crate) struct RateLimits {
+    shards: [[Shard; SHARDS]; 3],
+}
+
+impl RateLimits {
+    /// Everybody's bucket is full.
+    #[must_use]
+    pub(crate) fn new() -> Self {
+        Self { shards: std::array::from_fn(|_| std::array::from_fn(|_| Shard::default())) }
+    }
+
+    /// Takes one from the bucket of `key`, at `now_us` by a clock that never steps.
+    ///
+    /// # Errors
+    /// `rate_limited`, with the time until there is one again.
+    pub(crate) fn take(&self, limit: &Limit, key: u128, now_us: u64) -> Result<(), ApiError> {
+        let spread = key ^ (key >> 64) ^ (key >> 32) ^ (key >> 16);
+        let mut counters = self.shards[limit.index][(spread % SHARDS as u128) as usize].lock();
+        if counters.len() >= COUNTERS_PER_SHARD_MAX {
+            make_room(&mut counters, now_us);
+        }
+        let full_at_us = counters.entry(key).or_insert(0);
+        take_one(limit, full_at_us, now_us).map_err(|wait_us| {
+            let seconds = u32::try_from(wait_us.div_ceil(1_000_000)).unwrap_or(u32::MAX);
+            ApiError::new(ErrorCode::RateLimited).retry_after(seconds.max(1))
+        })
+    }
+}
+
+fn make_room(counters: &mut HashMap<u128, u64>, now_us: u64) {
+    counters.retain(|_, full_at_us| *full_at_us > now_us);
+    if counters.len() > COUNTERS_PER_SHARD_MAX / 2 {
+        counters.clear();
+    }
+}
+
+/// Moves the moment at which the bucket is full, or says how long to wait, in microseconds.
+fn take_one(limit: &Limit, full_at_us: &mut u64, now_us: u64) -> Result<(), u64> {
+    let each_us = 1_000_000 / limit.per_second;
+    let next = (*full_at_us).max(now_us) + each_us;
+    let latest = now_us + each_us * limit.burst;
+    if next > latest {
+        return Err(next - latest);
+    }
+    *full_at_us = next;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND_US: u64 = 1_000_000;
+
+    fn taken(limits: &RateLimits, limit: &Limit, key: u128, tries: usize, now_us: u64) -> usize {
+        (0..tries).filter(|_| limits.take(limit, key, now_us).is_ok()).count()
+    }
+
+    #[test]
+    fn a_burst_then_a_steady_rate() {
+        let limits = RateLimits::new();
+        assert_eq!(taken(&limits, &PERSON, 1, 100, SECOND_US), 60);
+        assert_eq!(taken(&limits, &PERSON, 1, 100, 2 * SECOND_US), 20);
+        assert_eq!(taken(&limits, &PERSON, 1, 100, 100 * SECOND_US), 60, "full again, and no fuller");
+        assert_eq!(taken(&limits, &ADDRESS, 1, 3_000, SECOND_US), 2_000, "kinds are counted apart");
+        assert_eq!(taken(&limits, &PERSON, 2, 100, SECOND_US), 60, "and so are people");
+    }
+
+    #[test]
+    fn whoever_waits_as_told_is_let_in() {
+        let limits = RateLimits::new();
+        let mut now_us = SECOND_US;
+        while limits.take(&SIGN_IN, 9, now_us).is_ok() {}
+        let refusal = limits.take(&SIGN_IN, 9, now_us).unwrap_err();
+        now_us += u64::from(refusal.retry_after_s().unwrap()) * SECOND_US;
+        assert!(limits.take(&SIGN_IN, 9, now_us).is_ok());
+    }
+
+    #[test]
+    fn a_flood_of_addresses_does_not_fill_the_memory() {
+        let limits = RateLimits::new();
+        for key in 0..(COUNTERS_PER_SHARD_MAX * SHARDS * 2) as u128 {
+            assert!(limits.take(&ADDRESS, key, SECOND_US).is_ok());
+        }
+        let kept: usize = limits.shards[ADDRESS.index].iter().map(|shard| shard.lock().len()).sum();
+        assert!(kept <= COUNTERS_PER_SHARD_MAX * SHARDS, "{kept}");
+    }
+}

@@ -1,0 +1,94 @@
+//! A name for every request, which its answer, its errors, its log lines and its events carry.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::http::HeaderValue;
+
+/// Length of an id, in characters: 12 that differ between runs of the program, 8 that count.
+const CHARS: usize = 20;
+
+tokio::task_local! {
+    static CURRENT: RequestId;
+}
+
+/// The name of one request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RequestId([u8; CHARS]);
+
+impl RequestId {
+    /// The next one. What a client sends as its own id is never believed.
+    #[must_use]
+    pub fn next() -> Self {
+        static RUN: OnceLock<u64> = OnceLock::new();
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let run = *RUN.get_or_init(rand::random::<u64>);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mut text = [0; CHARS];
+        write_hex(&mut text[..12], run);
+        write_hex(&mut text[12..], count);
+        Self(text)
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// As the value of `X-Request-Id`.
+    #[must_use]
+    pub fn header(&self) -> HeaderValue {
+        HeaderValue::from_bytes(&self.0).unwrap_or_else(|_| HeaderValue::from_static(""))
+    }
+
+    /// Runs `work` as part of this request.
+    pub fn scope<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, work)
+    }
+}
+
+fn write_hex(text: &mut [u8], mut number: u64) {
+    for digit in text.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The request that this task is working for.
+#[must_use]
+pub fn current() -> Option<RequestId> {
+    CURRENT.try_with(|id| *id).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_request_has_its_own_name() {
+        let (one, two) = (RequestId::next(), RequestId::next());
+        assert_ne!(one.as_str(), two.as_str());
+        assert_eq!(one.as_str().len(), CHARS);
+        assert_eq!(one.header(), one.as_str());
+    }
+
+    #[tokio::test]
+    async fn work_knows_whom_it_is_for() {
+        let id = RequestId::next();
+        assert!(id.scope(async { current() }).await == Some(id));
+        assert!(current().is_none());
+    }
+}

@@ -1,0 +1,62 @@
+//! Answers of 500 become events: one for each method, route and code in ten seconds.
+
+use std::{collections::HashMap, mem, time::Duration};
+
+use parking_lot::Mutex;
+use seatkeeper_core::{box_office::BoxOffice, event::EventKind};
+use tokio_util::sync::CancellationToken;
+
+use crate::request_id::RequestId;
+
+/// How long answers are gathered into one event.
+const GATHERED_FOR: Duration = Duration::from_secs(10);
+/// Kinds of answers gathered at once; routes and methods are few, so this is never reached by honest use.
+const KINDS_MAX: usize = 256;
+
+/// Answers of 500 not yet told.
+#[derive(Default)]
+pub(crate) struct SystemErrors {
+    gathered: Mutex<HashMap<(String, &'static str), Gathered>>,
+}
+
+struct Gathered {
+    count: u64,
+    request_id: RequestId,
+}
+
+impl SystemErrors {
+    /// Counts an answer; `place` is a method and a route.
+    pub(crate) fn count(&self, place: String, code: &'static str, request_id: RequestId) {
+        let mut gathered = self.gathered.lock();
+        let key = (place, code);
+        if gathered.len() < KINDS_MAX || gathered.contains_key(&key) {
+            gathered.entry(key).or_insert(Gathered { count: 0, request_id }).count += 1;
+        }
+    }
+
+    /// Tells what was gathered, until stopped, and then once more.
+    pub(crate) async fn tell(&self, office: &BoxOffice, stop: CancellationToken) {
+        let mut is_last = false;
+        while !is_last {
+            is_last = tokio::time::timeout(GATHERED_FOR, stop.cancelled()).await.is_ok();
+            self.tell_once(office).await;
+        }
+    }
+
+    async fn tell_once(&self, office: &BoxOffice) {
+        let gathered = mem::take(&mut *self.gathered.lock());
+        if gathered.is_empty() {
+            return;
+        }
+        let events: Vec<_> = gathered
+            .into_iter()
+            .map(|((place, code), Gathered { count, request_id })| {
+                let kind = EventKind::SystemError { code: code.to_owned(), place, count };
+                office.event(kind).in_request(Some(request_id.as_str()))
+            })
+            .collect();
+        if let Err(error) = office.outbox.append_events(&events).await {
+            tracing::error!(part = error.part, error = %error.source, lost = events.len(), "errors could not be told");
+        }
+    }
+}
