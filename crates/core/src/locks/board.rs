@@ -278,6 +278,12 @@ impl SeatBoard {
         Hold { seats, payment: self.payment_of(now, holder).map(|lock| lock.payment) }
     }
 
+    /// Whose board it is.
+    #[must_use]
+    pub const fn screening(&self) -> ScreeningId {
+        self.screening
+    }
+
     /// The sequence of the last change.
     #[must_use]
     pub const fn seq(&self) -> u64 {

@@ -1,0 +1,49 @@
+//! Releases not yet told to the outbox.
+
+use std::collections::{HashSet, VecDeque};
+
+use seatkeeper_core::locks::Release;
+
+use super::record::ReleaseName;
+
+/// The most releases that wait to be told; beyond it the oldest are dropped, which is logged. About 16 MB.
+pub const RELEASES_WAITING_MAX: usize = 100_000;
+
+/// Oldest first.
+#[derive(Default)]
+pub(super) struct Pending(VecDeque<Release>);
+
+impl Pending {
+    pub(super) fn push(&mut self, releases: impl IntoIterator<Item = Release>) {
+        for release in releases {
+            if self.0.len() >= RELEASES_WAITING_MAX {
+                let dropped = self.0.pop_front();
+                let seq = dropped.as_ref().map(|release| release.seq);
+                let screening = dropped.map(|release| release.screening.to_string());
+                tracing::error!(screening, seq, "too many releases wait for the outbox: the oldest is dropped");
+            }
+            self.0.push_back(release);
+        }
+    }
+
+    pub(super) fn list(&self, limit: usize) -> Vec<Release> {
+        self.0.iter().take(limit).cloned().collect()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Release> {
+        self.0.iter()
+    }
+
+    /// Forgets those of these names. Told oldest first, they cost nothing to find.
+    pub(super) fn forget(&mut self, told: &[ReleaseName]) {
+        let mut told: HashSet<ReleaseName> = told.iter().copied().collect();
+        while let Some(name) = self.0.front().and_then(ReleaseName::of)
+            && told.remove(&name)
+        {
+            self.0.pop_front();
+        }
+        if !told.is_empty() {
+            self.0.retain(|release| ReleaseName::of(release).is_none_or(|name| !told.contains(&name)));
+        }
+    }
+}

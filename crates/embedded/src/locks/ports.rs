@@ -1,0 +1,133 @@
+//! The ports, call by call.
+
+use async_trait::async_trait;
+use seatkeeper_core::{
+    ids::{PaymentId, PersonId, ScreeningId, SeatId},
+    locks::{Hold, LoadReply, LockReply, Millis, Release, ReleaseReply, SeatSnapshot, SeatTruth, StartReply},
+    ports::{Backend, BackendError, Health, LiveChanges, LiveFeed, LockSeats, SeatLocks},
+};
+
+use super::{MemoryLocks, PART};
+
+#[async_trait]
+impl SeatLocks for MemoryLocks {
+    async fn lock(&self, call: &LockSeats<'_>) -> Backend<LockReply> {
+        let LockSeats { screening, holder, seats, not_for_sale, ttl_ms, seats_max } = *call;
+        let reply = self.with_room(screening, |room, now| {
+            self.change(room, |board| board.lock(now, holder, seats, not_for_sale, ttl_ms, seats_max))
+        });
+        reply.unwrap_or(Ok(LockReply::NotLoaded { seq: 0 }))
+    }
+
+    async fn release(
+        &self,
+        screening: ScreeningId,
+        holder: PersonId,
+        seats: Option<&[SeatId]>,
+    ) -> Backend<ReleaseReply> {
+        let reply = self.with_room(screening, |room, now| self.change(room, |board| board.release(now, holder, seats)));
+        reply.unwrap_or_else(|| Ok(ReleaseReply::Left(Hold::default())))
+    }
+
+    async fn start_payment(
+        &self,
+        screening: ScreeningId,
+        holder: PersonId,
+        payment: PaymentId,
+        ttl_ms: Millis,
+    ) -> Backend<StartReply> {
+        let reply = self.with_room(screening, |room, now| {
+            self.change(room, |board| board.start_payment(now, holder, payment, ttl_ms))
+        });
+        reply.unwrap_or(Ok(StartReply::NotLoaded { seq: 0 }))
+    }
+
+    async fn keep_payment(
+        &self,
+        screening: ScreeningId,
+        holder: PersonId,
+        payment: PaymentId,
+        seats: &[SeatId],
+        ttl_ms: Millis,
+    ) -> Backend<()> {
+        self.with_new_room(screening, |room, now| {
+            let until = now.saturating_add(ttl_ms);
+            self.change(room, |board| ((), board.keep_payment(now, holder, payment, seats, until)))
+        })?
+    }
+
+    async fn end_payment(&self, screening: ScreeningId, holder: PersonId, payment: PaymentId) -> Backend<()> {
+        let ended = self
+            .with_room(screening, |room, now| self.change(room, |board| ((), board.end_payment(now, holder, payment))));
+        ended.unwrap_or(Ok(()))
+    }
+
+    async fn mark_sold(&self, screening: ScreeningId, payment: PaymentId, seats: &[SeatId]) -> Backend<()> {
+        // Also where nobody has asked yet: whoever is about to load may have read the store before this.
+        self.with_new_room(screening, |room, now| {
+            self.change(room, |board| ((), board.mark_sold(now, payment, seats)))
+        })?
+    }
+
+    async fn mark_freed(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<()> {
+        self.with_new_room(screening, |room, now| self.change(room, |board| ((), board.mark_freed(now, seats))))?
+    }
+
+    async fn load(&self, screening: ScreeningId, expected_seq: u64, truth: &SeatTruth) -> Backend<LoadReply> {
+        self.with_new_room(screening, |room, now| self.change(room, |board| board.load(now, expected_seq, truth)))?
+    }
+
+    async fn find_hold(&self, screening: ScreeningId, holder: PersonId) -> Backend<Hold> {
+        Ok(self.with_room(screening, |room, now| room.board.hold_of(now, holder)).unwrap_or_default())
+    }
+
+    async fn snapshot(&self, screening: ScreeningId) -> Backend<Result<SeatSnapshot, u64>> {
+        let snapshot = self.with_room(screening, |room, now| {
+            self.sweep_room(room, now)?;
+            Ok(room.board.snapshot().ok_or(room.board.seq()))
+        });
+        snapshot.unwrap_or(Ok(Err(0)))
+    }
+
+    async fn list_states(&self, screenings: &[ScreeningId]) -> Backend<Vec<Option<(u64, u32)>>> {
+        let state = |screening: &ScreeningId| {
+            let state = self.with_room(*screening, |room, _| {
+                let taken = room.board.count_taken()?;
+                Some((room.board.seq(), u32::try_from(taken).unwrap_or(u32::MAX)))
+            });
+            state.flatten()
+        };
+        Ok(screenings.iter().map(state).collect())
+    }
+
+    async fn sweep(&self) -> Backend<()> {
+        self.sweep_all()
+    }
+
+    async fn list_releases(&self, limit: usize) -> Backend<Vec<Release>> {
+        Ok(self.list_pending(limit))
+    }
+
+    async fn forget_releases(&self, told: &[Release]) -> Backend<()> {
+        self.forget_pending(told)
+    }
+}
+
+#[async_trait]
+impl LiveChanges for MemoryLocks {
+    async fn watch(&self, screening: ScreeningId) -> Backend<LiveFeed> {
+        let feed = self.with_new_room(screening, |room, _| room.watch())?;
+        feed.ok_or_else(|| BackendError::retryable(PART, "too many watchers of one screening"))
+    }
+}
+
+#[async_trait]
+impl Health for MemoryLocks {
+    fn part(&self) -> &'static str {
+        PART
+    }
+
+    async fn ping(&self) -> Backend<()> {
+        self.try_log()
+    }
+}

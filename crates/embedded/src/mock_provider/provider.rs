@@ -1,0 +1,145 @@
+//! The provider itself.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use seatkeeper_core::{
+    ids::PaymentId,
+    payment::ConfirmOutcome,
+    ports::{Charge, Clock, Entropy, MockBook, PaymentProvider, ProviderAnswer, ProviderError},
+};
+
+use super::{
+    FaultSwitch, MockFaults,
+    callback::{CallbackMessage, CallbackSink, Callbacks},
+};
+
+/// How often a move is tried again because another came first. Money moves at most twice: set aside, then taken or given
+/// back.
+const MOVES_TRIED_MAX: usize = 4;
+
+/// A provider of play money. Its books decide, move by move, whatever happens to its answers.
+pub struct MockProvider {
+    book: Arc<dyn MockBook>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    faults: Arc<FaultSwitch>,
+    callbacks: Callbacks,
+}
+
+impl MockProvider {
+    /// A provider with these books. Without a `sink` it sends no messages.
+    #[must_use]
+    pub fn new(
+        book: Arc<dyn MockBook>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        faults: Arc<FaultSwitch>,
+        sink: Option<Arc<dyn CallbackSink>>,
+    ) -> Self {
+        Self { book, clock, entropy, faults, callbacks: Callbacks::to(sink) }
+    }
+
+    /// Its faults, to change them.
+    #[must_use]
+    pub fn faults(&self) -> &FaultSwitch {
+        &self.faults
+    }
+
+    /// Sends no more messages; those on their way end here.
+    pub async fn stop(&self) {
+        self.callbacks.stop().await;
+    }
+
+    /// Moves a payment's money as `next` says, from wherever it stands; answers where it is then.
+    async fn turn_page(
+        &self,
+        id: PaymentId,
+        next: impl Fn(Option<ProviderAnswer>) -> Option<ProviderAnswer> + Send + Sync,
+    ) -> Result<ProviderAnswer, ProviderError> {
+        let mut stands = self.book.find_entry(id).await.map_err(failed)?;
+        for _ in 0..MOVES_TRIED_MAX {
+            let Some(wanted) = next(stands).filter(|wanted| stands != Some(*wanted)) else {
+                return Ok(stands.unwrap_or(ProviderAnswer::Unknown));
+            };
+            let before = stands;
+            stands = self.book.put_entry(id, before, wanted).await.map_err(failed)?;
+            if stands == Some(wanted) {
+                let message = CallbackMessage { payment_id: id, answer: wanted, at: self.clock.now() };
+                self.callbacks.send(message, self.faults.get().callbacks);
+                return Ok(wanted);
+            }
+        }
+        Err(ProviderError("the payment kept moving".to_owned()))
+    }
+
+    fn refuse(&self, counter: impl Fn(&mut MockFaults) -> &mut u32) -> Result<(), ProviderError> {
+        if self.faults.take_one(counter) {
+            return Err(ProviderError("out of order, by its faults".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The way of an answer to the server, on which it may be slow or lost.
+    async fn answer(&self, answer: ProviderAnswer) -> Result<ProviderAnswer, ProviderError> {
+        let MockFaults { answer_delay, lose_answer, .. } = self.faults.get();
+        if !answer_delay.is_zero() {
+            tokio::time::sleep(answer_delay).await;
+        }
+        if lose_answer > 0.0 && self.draw() < lose_answer {
+            return Err(ProviderError("no answer in time, by its faults".to_owned()));
+        }
+        Ok(answer)
+    }
+
+    /// A number from 0 to below 1.
+    fn draw(&self) -> f64 {
+        let mut bytes = [0; 4];
+        self.entropy.fill(&mut bytes);
+        f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
+    }
+}
+
+#[async_trait]
+impl PaymentProvider for MockProvider {
+    fn name(&self) -> &'static str {
+        "mock"
+    }
+
+    async fn authorise(&self, charge: &Charge) -> Result<ProviderAnswer, ProviderError> {
+        self.refuse(|faults| &mut faults.refuse_authorise_first_n)?;
+        let first = match charge.outcome {
+            ConfirmOutcome::Success => ProviderAnswer::Authorised,
+            ConfirmOutcome::Decline => ProviderAnswer::Declined,
+        };
+        let answer = self.turn_page(charge.payment_id, |stands| stands.is_none().then_some(first)).await?;
+        self.answer(answer).await
+    }
+
+    async fn capture(&self, id: PaymentId) -> Result<ProviderAnswer, ProviderError> {
+        self.refuse(|faults| &mut faults.refuse_capture_first_n)?;
+        let is_set_aside = |stands| stands == Some(ProviderAnswer::Authorised);
+        let answer = self.turn_page(id, |stands| is_set_aside(stands).then_some(ProviderAnswer::Captured)).await?;
+        self.answer(answer).await
+    }
+
+    async fn give_back(&self, id: PaymentId) -> Result<ProviderAnswer, ProviderError> {
+        self.refuse(|faults| &mut faults.refuse_give_back_first_n)?;
+        let next = |stands| match stands {
+            None | Some(ProviderAnswer::Authorised | ProviderAnswer::Unknown) => Some(ProviderAnswer::Voided),
+            Some(ProviderAnswer::Captured) => Some(ProviderAnswer::Refunded),
+            Some(ProviderAnswer::Declined | ProviderAnswer::Voided | ProviderAnswer::Refunded) => None,
+        };
+        let answer = self.turn_page(id, next).await?;
+        self.answer(answer).await
+    }
+
+    async fn find(&self, id: PaymentId) -> Result<ProviderAnswer, ProviderError> {
+        let stands = self.book.find_entry(id).await.map_err(failed)?;
+        self.answer(stands.unwrap_or(ProviderAnswer::Unknown)).await
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> ProviderError {
+    ProviderError(format!("its books: {error}"))
+}
