@@ -35,10 +35,7 @@ impl Sender {
     #[must_use]
     pub fn of_site(name: &str, host: &str) -> Self {
         let domain = domain_of(host);
-        Self {
-            name: name.to_owned(),
-            address: format!("{SENDER_LOCAL_PART}@{domain}"),
-        }
+        Self { name: name.to_owned(), address: format!("{SENDER_LOCAL_PART}@{domain}") }
     }
 }
 
@@ -82,8 +79,7 @@ pub(super) struct Built {
 /// [`SendError::Permanent`]: an address or the Message-ID is not one; no later try could succeed.
 pub(super) fn build(mail: &OutgoingMail) -> Result<Built, SendError> {
     let id_local_part = local_part_of(&mail.message_id)?;
-    let date = SystemTime::try_from(mail.date)
-        .map_err(|error| SendError::Permanent(format!("mail date: {error}")))?;
+    let date = SystemTime::try_from(mail.date).map_err(|error| SendError::Permanent(format!("mail date: {error}")))?;
     // The renderer's boundary would be random; this one is stable, and nobody can write it into a name beforehand.
     let boundary = boundary_of(mail);
     let body = MultiPart::builder()
@@ -100,18 +96,13 @@ pub(super) fn build(mail: &OutgoingMail) -> Result<Built, SendError> {
         .header(AutoSubmitted)
         .multipart(body)
         .map_err(|error| SendError::Permanent(format!("mail cannot be built: {error}")))?;
-    Ok(Built {
-        message,
-        id_local_part,
-    })
+    Ok(Built { message, id_local_part })
 }
 
 fn mailbox(name: &str, address: &str, whose: &str) -> Result<Mailbox, SendError> {
     let address: Address = address.parse().map_err(|error: AddressError| {
         // The address itself stays out of the message: it ends in logs.
-        SendError::Permanent(format!(
-            "the {whose}'s address is not an e-mail address: {error}"
-        ))
+        SendError::Permanent(format!("the {whose}'s address is not an e-mail address: {error}"))
     })?;
     let name = Some(one_line(name)).filter(|name| !name.is_empty());
     Ok(Mailbox::new(name, address))
@@ -123,19 +114,12 @@ fn local_part_of(message_id: &str) -> Result<String, SendError> {
         !part.is_empty() && part.len() <= MESSAGE_ID_LOCAL_BYTES_MAX && part.chars().all(allowed)
     };
     let domain_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    let parts = message_id
-        .strip_prefix('<')
-        .and_then(|id| id.strip_suffix('>'))
-        .and_then(|id| id.split_once('@'));
+    let parts = message_id.strip_prefix('<').and_then(|id| id.strip_suffix('>')).and_then(|id| id.split_once('@'));
     match parts {
-        Some((local, host))
-            if safe(local) && !local.starts_with('.') && host.chars().all(domain_char) =>
-        {
+        Some((local, host)) if safe(local) && !local.starts_with('.') && host.chars().all(domain_char) => {
             Ok(local.to_owned())
         }
-        _ => Err(SendError::Permanent(
-            "the Message-ID is not of the form <booking.ID@host>".into(),
-        )),
+        _ => Err(SendError::Permanent("the Message-ID is not of the form <booking.ID@host>".into())),
     }
 }
 
@@ -145,22 +129,14 @@ fn boundary_of(mail: &OutgoingMail) -> String {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }
-    let mut digits: String = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     digits.truncate(BOUNDARY_DIGITS);
     digits
 }
 
 /// Mail has no place for a bare IP address that every mail program accepts; such a cinema is a trial on one machine.
 fn domain_of(host: &str) -> &str {
-    if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
-        "localhost"
-    } else {
-        host
-    }
+    if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() { "localhost" } else { host }
 }
 
 /// Tells out-of-office robots not to answer (RFC 3834).
@@ -177,11 +153,7 @@ impl Header for AutoSubmitted {
     }
 
     fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        if text == Self::VALUE {
-            Ok(Self)
-        } else {
-            Err("not auto-generated".into())
-        }
+        if text == Self::VALUE { Ok(Self) } else { Err("not auto-generated".into()) }
     }
 
     fn display(&self) -> HeaderValue {

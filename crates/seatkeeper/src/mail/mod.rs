@@ -11,8 +11,8 @@ mod words;
 
 pub use message::{OutgoingMail, Sender, booking_message_id};
 pub use render::{ConfirmationMail, RenderError, RenderedMail, render_confirmation};
+pub use seatkeeper_core::person::Language;
 pub use send::{MailTransport, SendError, SmtpServer, TransportUrlError};
-pub use words::Language;
 
 #[cfg(test)]
 mod render_tests;

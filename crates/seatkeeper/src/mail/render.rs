@@ -4,9 +4,10 @@ use jiff::tz::TimeZone;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use mrml::prelude::render::RenderOptions;
+use seatkeeper_core::person::Language;
 use serde::Serialize;
 
-use super::words::{Language, baht, long_date_time, seat_kind, words};
+use super::words::{baht, long_date_time, seat_kind, words};
 
 const HTML_TEMPLATE: &str = "confirmation.mjml.j2";
 const TEXT_TEMPLATE: &str = "confirmation.txt.j2";
@@ -86,10 +87,7 @@ struct SeatView<'a> {
 ///
 /// # Errors
 /// [`RenderError`] when a template of this program is broken.
-pub fn render_confirmation(
-    mail: &ConfirmationMail,
-    language: Language,
-) -> Result<RenderedMail, RenderError> {
+pub fn render_confirmation(mail: &ConfirmationMail, language: Language) -> Result<RenderedMail, RenderError> {
     let view = View::of(mail, language);
     let subject = view.subject(language);
     let values = context! { mail => Serde(view), words => Serde(words(language)), subject => subject.as_str() };
@@ -97,11 +95,7 @@ pub fn render_confirmation(
     let templates = templates()?;
     let mjml = templates.get_template(HTML_TEMPLATE)?.render(&values)?;
     let text = templates.get_template(TEXT_TEMPLATE)?.render(&values)?;
-    Ok(RenderedMail {
-        subject,
-        html: html_of(&mjml)?,
-        text,
-    })
+    Ok(RenderedMail { subject, html: html_of(&mjml)?, text })
 }
 
 impl<'a> View<'a> {
@@ -133,12 +127,7 @@ impl<'a> View<'a> {
     }
 
     fn subject(&self, language: Language) -> String {
-        let Self {
-            movie_title,
-            when,
-            code,
-            ..
-        } = self;
+        let Self { movie_title, when, code, .. } = self;
         match language {
             Language::En => format!("Your tickets: {movie_title}, {when} ({code})"),
             Language::Th => format!("ตั๋วของคุณ: {movie_title} {when} (รหัส {code})"),
@@ -149,18 +138,8 @@ impl<'a> View<'a> {
 /// One line of visible text. Names come from people and identity providers: a line break would end a header or
 /// forge a line of the plain text, and an invisible turn of the writing direction can disguise what is written.
 pub(super) fn one_line(text: &str) -> String {
-    let visible = text.chars().map(|c| {
-        if c.is_control() || is_direction_mark(c) {
-            ' '
-        } else {
-            c
-        }
-    });
-    let mut line: String = visible
-        .collect::<String>()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
+    let visible = text.chars().map(|c| if c.is_control() || is_direction_mark(c) { ' ' } else { c });
+    let mut line: String = visible.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = line.char_indices().nth(FIELD_CHARS_MAX) {
         line.truncate(end);
         line.push('…');
@@ -185,34 +164,15 @@ fn templates() -> Result<Environment<'static>, minijinja::Error> {
     let mut templates = Environment::new();
     // A value that is missing must stop the mail, not leave a hole in it.
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    templates.set_auto_escape_callback(|name| {
-        if name == TEXT_TEMPLATE {
-            AutoEscape::None
-        } else {
-            AutoEscape::Html
-        }
-    });
-    templates.add_template(
-        HTML_TEMPLATE,
-        include_str!("../../templates/mail/confirmation.mjml.j2"),
-    )?;
-    templates.add_template(
-        TEXT_TEMPLATE,
-        include_str!("../../templates/mail/confirmation.txt.j2"),
-    )?;
+    templates.set_auto_escape_callback(|name| if name == TEXT_TEMPLATE { AutoEscape::None } else { AutoEscape::Html });
+    templates.add_template(HTML_TEMPLATE, include_str!("../../templates/mail/confirmation.mjml.j2"))?;
+    templates.add_template(TEXT_TEMPLATE, include_str!("../../templates/mail/confirmation.txt.j2"))?;
     Ok(templates)
 }
 
 fn html_of(mjml: &str) -> Result<String, RenderError> {
     // No fonts: the renderer would otherwise link some from another site.
-    let options = RenderOptions {
-        disable_comments: true,
-        fonts: Default::default(),
-        ..Default::default()
-    };
+    let options = RenderOptions { disable_comments: true, fonts: Default::default(), ..Default::default() };
     let parsed = mrml::parse(mjml).map_err(|error| RenderError::Layout(error.to_string()))?;
-    parsed
-        .element
-        .render(&options)
-        .map_err(|error| RenderError::Layout(error.to_string()))
+    parsed.element.render(&options).map_err(|error| RenderError::Layout(error.to_string()))
 }

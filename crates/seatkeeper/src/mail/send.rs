@@ -45,9 +45,7 @@ pub struct SmtpServer {
 
 impl fmt::Debug for SmtpServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SmtpServer")
-            .field("send_timeout", &self.send_timeout)
-            .finish_non_exhaustive()
+        f.debug_struct("SmtpServer").field("send_timeout", &self.send_timeout).finish_non_exhaustive()
     }
 }
 
@@ -82,11 +80,7 @@ impl MailTransport {
     pub fn from_url(url: &str, default_dir: &Path) -> Result<Self, TransportUrlError> {
         if let Some(dir) = url.strip_prefix("file:") {
             let dir = dir.strip_prefix("//").unwrap_or(dir);
-            let dir = if dir.is_empty() {
-                default_dir.to_owned()
-            } else {
-                PathBuf::from(dir)
-            };
+            let dir = if dir.is_empty() { default_dir.to_owned() } else { PathBuf::from(dir) };
             return Ok(Self::File { dir });
         }
         if url.starts_with("smtp://") || url.starts_with("smtps://") {
@@ -95,18 +89,11 @@ impl MailTransport {
         Err(TransportUrlError::UnknownScheme)
     }
 
-    pub(super) fn smtp(
-        url: &str,
-        connect: Duration,
-        send_timeout: Duration,
-    ) -> Result<Self, TransportUrlError> {
+    pub(super) fn smtp(url: &str, connect: Duration, send_timeout: Duration) -> Result<Self, TransportUrlError> {
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
             .map_err(|error| TransportUrlError::BadSmtp(reason(&error)))?;
         let transport = builder.timeout(Some(connect)).build();
-        Ok(Self::Smtp(SmtpServer {
-            transport,
-            send_timeout,
-        }))
+        Ok(Self::Smtp(SmtpServer { transport, send_timeout }))
     }
 
     /// Sends one mail, in 30 s at most.
@@ -118,10 +105,7 @@ impl MailTransport {
         let built = build(mail)?;
         match self {
             Self::File { dir } => write_eml(dir, &built).await.map_err(|error| {
-                SendError::Temporary(format!(
-                    "cannot write the mail into {}: {error}",
-                    dir.display()
-                ))
+                SendError::Temporary(format!("cannot write the mail into {}: {error}", dir.display()))
             }),
             Self::Smtp(server) => server.send(&built).await,
         }
@@ -135,18 +119,15 @@ impl SmtpServer {
         match tokio::time::timeout(self.send_timeout, sending).await {
             Ok(Ok(_accepted)) => Ok(()),
             Ok(Err(error)) => Err(refusal(&error)),
-            Err(_elapsed) => Err(SendError::Temporary(format!(
-                "the mail server did not answer within {:?}",
-                self.send_timeout
-            ))),
+            Err(_elapsed) => {
+                Err(SendError::Temporary(format!("the mail server did not answer within {:?}", self.send_timeout)))
+            }
         }
     }
 }
 
 fn refusal(error: &smtp::Error) -> SendError {
-    let about_the_account = error
-        .status()
-        .is_some_and(|code| ACCOUNT_REFUSALS.contains(&u16::from(code)));
+    let about_the_account = error.status().is_some_and(|code| ACCOUNT_REFUSALS.contains(&u16::from(code)));
     if error.is_permanent() && !about_the_account {
         SendError::Permanent(reason(error))
     } else {
@@ -155,12 +136,7 @@ fn refusal(error: &smtp::Error) -> SendError {
 }
 
 fn reason(error: &smtp::Error) -> String {
-    error
-        .to_string()
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(REASON_CHARS_MAX)
-        .collect()
+    error.to_string().chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect()
 }
 
 /// Whole or not at all: whoever reads the folder never meets half a mail, nor does a power cut leave one.

@@ -28,44 +28,25 @@ async fn send_to(sink: &SmtpSink) -> Result<(), SendError> {
 }
 
 async fn send_by(url: &str, send_timeout: Duration) -> Result<(), SendError> {
-    MailTransport::smtp(url, CONNECT_TIMEOUT, send_timeout)
-        .unwrap()
-        .send(&mail())
-        .await
+    MailTransport::smtp(url, CONNECT_TIMEOUT, send_timeout).unwrap().send(&mail()).await
 }
 
 fn headers_of(eml: &str) -> &str {
-    eml.split_once("\r\n\r\n")
-        .expect("headers end with an empty line")
-        .0
+    eml.split_once("\r\n\r\n").expect("headers end with an empty line").0
 }
 
 #[tokio::test]
 async fn a_server_that_takes_it_gets_the_whole_mail() {
     let sink = SmtpSink::start(Manner::Accepts).await;
     send_by(&sink.url(), CONNECT_TIMEOUT).await.unwrap();
-    let [eml] = &sink.mails()[..] else {
-        panic!("one mail")
-    };
+    let [eml] = &sink.mails()[..] else { panic!("one mail") };
     let headers = headers_of(eml);
-    assert!(
-        headers.contains("Message-ID: <booking.0193-ab@cinema.example>"),
-        "{headers}"
-    );
-    assert!(
-        headers.contains("Auto-Submitted: auto-generated"),
-        "{headers}"
-    );
-    assert!(
-        headers.contains("Date: Sat, 28 Nov 2026 12:30:00 +0000"),
-        "{headers}"
-    );
+    assert!(headers.contains("Message-ID: <booking.0193-ab@cinema.example>"), "{headers}");
+    assert!(headers.contains("Auto-Submitted: auto-generated"), "{headers}");
+    assert!(headers.contains("Date: Sat, 28 Nov 2026 12:30:00 +0000"), "{headers}");
     assert!(headers.contains("multipart/alternative"), "{headers}");
     assert!(headers.contains("Subject: =?utf-8?b?"), "{headers}");
-    assert!(
-        eml.contains("text/plain") && eml.contains("text/html"),
-        "{eml}"
-    );
+    assert!(eml.contains("text/plain") && eml.contains("text/html"), "{eml}");
 }
 
 #[tokio::test]
@@ -80,44 +61,27 @@ async fn an_account_is_used_and_never_shown() {
 
 #[tokio::test]
 async fn refusals_of_4xx_are_temporary() {
-    for manner in [
-        Manner::AnswersRecipient("451 later"),
-        Manner::AnswersData("452 full"),
-    ] {
+    for manner in [Manner::AnswersRecipient("451 later"), Manner::AnswersData("452 full")] {
         let sink = SmtpSink::start(manner).await;
         let refused = send_to(&sink).await.unwrap_err();
-        assert!(
-            matches!(&refused, SendError::Temporary(why) if why.contains("45")),
-            "{manner:?}: {refused:?}"
-        );
+        assert!(matches!(&refused, SendError::Temporary(why) if why.contains("45")), "{manner:?}: {refused:?}");
     }
 }
 
 #[tokio::test]
 async fn refusals_of_5xx_are_permanent() {
-    for manner in [
-        Manner::AnswersRecipient("550 nobody here"),
-        Manner::AnswersData("554 no"),
-    ] {
+    for manner in [Manner::AnswersRecipient("550 nobody here"), Manner::AnswersData("554 no")] {
         let sink = SmtpSink::start(manner).await;
         let refused = send_to(&sink).await.unwrap_err();
-        assert!(
-            matches!(&refused, SendError::Permanent(why) if why.contains("55")),
-            "{manner:?}: {refused:?}"
-        );
+        assert!(matches!(&refused, SendError::Permanent(why) if why.contains("55")), "{manner:?}: {refused:?}");
     }
 }
 
 #[tokio::test]
 async fn a_wrong_password_keeps_the_mails_waiting() {
     let sink = SmtpSink::start(Manner::AnswersLogin("535 wrong password")).await;
-    let refused = send_by(&sink.url_with_account("ann:wrong"), CONNECT_TIMEOUT)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(&refused, SendError::Temporary(why) if why.contains("535")),
-        "{refused:?}"
-    );
+    let refused = send_by(&sink.url_with_account("ann:wrong"), CONNECT_TIMEOUT).await.unwrap_err();
+    assert!(matches!(&refused, SendError::Temporary(why) if why.contains("535")), "{refused:?}");
     assert!(sink.mails().is_empty());
 }
 
@@ -126,10 +90,7 @@ async fn a_silent_server_is_left_in_time() {
     for manner in [Manner::HangsAtOnce, Manner::HangsAtRecipient] {
         let sink = SmtpSink::start(manner).await;
         let refused = send_to(&sink).await.unwrap_err();
-        assert!(
-            matches!(&refused, SendError::Temporary(why) if why.contains("300ms")),
-            "{manner:?}: {refused:?}"
-        );
+        assert!(matches!(&refused, SendError::Temporary(why) if why.contains("300ms")), "{manner:?}: {refused:?}");
     }
 }
 
@@ -137,17 +98,11 @@ async fn a_silent_server_is_left_in_time() {
 async fn a_server_that_hangs_up_or_is_away_is_temporary() {
     let sink = SmtpSink::start(Manner::HangsUp).await;
     let url = sink.url();
-    assert!(matches!(
-        send_by(&url, CONNECT_TIMEOUT).await,
-        Err(SendError::Temporary(_))
-    ));
+    assert!(matches!(send_by(&url, CONNECT_TIMEOUT).await, Err(SendError::Temporary(_))));
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", unused.local_addr().unwrap());
     drop(unused);
-    assert!(matches!(
-        send_by(&url, CONNECT_TIMEOUT).await,
-        Err(SendError::Temporary(_))
-    ));
+    assert!(matches!(send_by(&url, CONNECT_TIMEOUT).await, Err(SendError::Temporary(_))));
 }
 
 #[tokio::test]
@@ -160,10 +115,7 @@ async fn the_same_mail_again_replaces_its_file() {
     let again = std::fs::read_to_string(dir.path.join("booking.0193-ab.eml")).unwrap();
     assert_eq!(first, again);
     assert_eq!(dir.names(), ["booking.0193-ab.eml"]);
-    assert!(
-        headers_of(&first).contains("Message-ID: <booking.0193-ab@cinema.example>"),
-        "{first}"
-    );
+    assert!(headers_of(&first).contains("Message-ID: <booking.0193-ab@cinema.example>"), "{first}");
 }
 
 #[tokio::test]
@@ -174,14 +126,7 @@ async fn many_mails_at_once_are_each_whole() {
     for turn in 0..40 {
         let transport = std::sync::Arc::clone(&transport);
         let id = booking_message_id(&format!("b{}", turn % 10), "cinema.example");
-        sends.spawn(async move {
-            transport
-                .send(&OutgoingMail {
-                    message_id: id,
-                    ..mail()
-                })
-                .await
-        });
+        sends.spawn(async move { transport.send(&OutgoingMail { message_id: id, ..mail() }).await });
     }
     for sent in sends.join_all().await {
         sent.unwrap();
@@ -189,10 +134,7 @@ async fn many_mails_at_once_are_each_whole() {
     assert_eq!(dir.names().len(), 10);
     for name in dir.names() {
         let eml = std::fs::read_to_string(dir.path.join(&name)).unwrap();
-        assert!(
-            eml.trim_end().ends_with("--"),
-            "{name} ends with its last boundary"
-        );
+        assert!(eml.trim_end().ends_with("--"), "{name} ends with its last boundary");
     }
 }
 
@@ -200,69 +142,34 @@ async fn many_mails_at_once_are_each_whole() {
 async fn a_folder_that_cannot_be_is_temporary() {
     let dir = Folder::new("cannot");
     std::fs::write(dir.path.join("file"), "").unwrap();
-    let transport = MailTransport::File {
-        dir: dir.path.join("file"),
-    };
-    assert!(matches!(
-        transport.send(&mail()).await,
-        Err(SendError::Temporary(_))
-    ));
+    let transport = MailTransport::File { dir: dir.path.join("file") };
+    assert!(matches!(transport.send(&mail()).await, Err(SendError::Temporary(_))));
 }
 
 #[tokio::test]
 async fn headers_cannot_be_injected() {
     let dir = Folder::new("inject");
-    let transport = MailTransport::File {
-        dir: dir.path.clone(),
-    };
+    let transport = MailTransport::File { dir: dir.path.clone() };
     let hostile = "Ann\r\nBcc: all@example.test\r\n\r\n<script>";
     let mut sender = Sender::of_site("x", "cinema.example");
     sender.name = hostile.into();
-    let mail = OutgoingMail {
-        sender,
-        name: hostile.into(),
-        subject: hostile.into(),
-        ..mail()
-    };
+    let mail = OutgoingMail { sender, name: hostile.into(), subject: hostile.into(), ..mail() };
     transport.send(&mail).await.unwrap();
     let eml = std::fs::read_to_string(dir.path.join("booking.0193-ab.eml")).unwrap();
     let headers = headers_of(&eml);
-    assert!(
-        headers
-            .lines()
-            .all(|line| !line.to_ascii_lowercase().starts_with("bcc")),
-        "{headers}"
-    );
-    assert!(
-        headers.contains("multipart/alternative"),
-        "the headers were not cut short: {headers}"
-    );
+    assert!(headers.lines().all(|line| !line.to_ascii_lowercase().starts_with("bcc")), "{headers}");
+    assert!(headers.contains("multipart/alternative"), "the headers were not cut short: {headers}");
 }
 
 #[tokio::test]
 async fn what_is_no_address_or_message_id_is_permanent() {
     let dir = Folder::new("permanent");
-    let transport = MailTransport::File {
-        dir: dir.path.clone(),
-    };
-    for to in [
-        "",
-        "ann",
-        "ann@",
-        "a b@example.test",
-        "ann@example.test\r\nBcc: x@example.test",
-        "ann@example.test,b@x.test",
-    ] {
-        let refused = transport
-            .send(&OutgoingMail {
-                to: to.into(),
-                ..mail()
-            })
-            .await;
-        assert!(
-            matches!(refused, Err(SendError::Permanent(_))),
-            "{to:?}: {refused:?}"
-        );
+    let transport = MailTransport::File { dir: dir.path.clone() };
+    for to in
+        ["", "ann", "ann@", "a b@example.test", "ann@example.test\r\nBcc: x@example.test", "ann@example.test,b@x.test"]
+    {
+        let refused = transport.send(&OutgoingMail { to: to.into(), ..mail() }).await;
+        assert!(matches!(refused, Err(SendError::Permanent(_))), "{to:?}: {refused:?}");
     }
     let long = format!("<{}@x>", "a".repeat(200));
     for id in [
@@ -276,16 +183,8 @@ async fn what_is_no_address_or_message_id_is_permanent() {
         "<a@x\r\n>",
         &long,
     ] {
-        let refused = transport
-            .send(&OutgoingMail {
-                message_id: id.into(),
-                ..mail()
-            })
-            .await;
-        assert!(
-            matches!(refused, Err(SendError::Permanent(_))),
-            "{id:?}: {refused:?}"
-        );
+        let refused = transport.send(&OutgoingMail { message_id: id.into(), ..mail() }).await;
+        assert!(matches!(refused, Err(SendError::Permanent(_))), "{id:?}: {refused:?}");
     }
     assert!(dir.names().is_empty());
 }
@@ -293,20 +192,11 @@ async fn what_is_no_address_or_message_id_is_permanent() {
 #[tokio::test]
 async fn a_cinema_on_a_bare_address_can_send() {
     let dir = Folder::new("bare");
-    let transport = MailTransport::File {
-        dir: dir.path.clone(),
-    };
+    let transport = MailTransport::File { dir: dir.path.clone() };
     for host in ["127.0.0.1", "::1", "[::1]", "localhost", "cinema.example"] {
         let message_id = booking_message_id("b1", host);
-        let mail = OutgoingMail {
-            sender: Sender::of_site("Cinema", host),
-            message_id,
-            ..mail()
-        };
-        transport
-            .send(&mail)
-            .await
-            .unwrap_or_else(|error| panic!("{host}: {error}"));
+        let mail = OutgoingMail { sender: Sender::of_site("Cinema", host), message_id, ..mail() };
+        transport.send(&mail).await.unwrap_or_else(|error| panic!("{host}: {error}"));
     }
 }
 
@@ -325,13 +215,7 @@ fn mail_urls_are_understood_or_refused_without_showing_them() {
         "smtps://a:b@mail.example",
         "smtp://m.example?tls=required",
     ] {
-        assert!(
-            matches!(
-                MailTransport::from_url(url, Path::new("x")),
-                Ok(MailTransport::Smtp(_))
-            ),
-            "{url}"
-        );
+        assert!(matches!(MailTransport::from_url(url, Path::new("x")), Ok(MailTransport::Smtp(_))), "{url}");
     }
     for url in [
         "",
@@ -353,17 +237,14 @@ struct Folder {
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("seatkeeper-mail-{name}-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("seatkeeper-mail-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Self { path }
     }
 
     fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.path).unwrap();
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }

@@ -43,11 +43,7 @@ impl SmtpSink {
                 let _ = talk(socket, manner, &kept).await;
             }
         });
-        Self {
-            port,
-            mails,
-            server,
-        }
+        Self { port, mails, server }
     }
 
     pub(super) fn url(&self) -> String {
@@ -69,11 +65,7 @@ impl Drop for SmtpSink {
     }
 }
 
-async fn talk(
-    socket: TcpStream,
-    manner: Manner,
-    mails: &Mutex<Vec<String>>,
-) -> std::io::Result<()> {
+async fn talk(socket: TcpStream, manner: Manner, mails: &Mutex<Vec<String>>) -> std::io::Result<()> {
     let mut socket = BufReader::new(socket);
     if matches!(manner, Manner::HangsAtOnce) {
         return hang(&mut socket).await;

@@ -2,16 +2,8 @@
 
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
+use seatkeeper_core::person::Language;
 use serde::Serialize;
-
-/// A language in which the cinema writes to its customers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    /// Thai: Buddhist years, full month names.
-    Th,
-    /// English: years of the common era.
-    En,
-}
 
 /// Years that the Buddhist calendar of Thailand is ahead of the common era.
 const BUDDHIST_YEARS_AHEAD: i32 = 543;
@@ -124,21 +116,14 @@ pub(super) fn long_date_time(at: jiff::Timestamp, zone: &TimeZone, language: Lan
 /// Minor units (satang) as baht: `฿1,060`, and `฿1,060.50` only when there are satang.
 pub(super) fn baht(total_minor: i64) -> String {
     let sign = if total_minor < 0 { "-" } else { "" };
-    let (whole, satang) = (
-        total_minor.unsigned_abs() / SATANG_PER_BAHT,
-        total_minor.unsigned_abs() % SATANG_PER_BAHT,
-    );
+    let (whole, satang) = (total_minor.unsigned_abs() / SATANG_PER_BAHT, total_minor.unsigned_abs() % SATANG_PER_BAHT);
     let mut digits = whole.to_string();
     let mut at = digits.len();
     while at > 3 {
         at -= 3;
         digits.insert(at, ',');
     }
-    if satang == 0 {
-        format!("{sign}฿{digits}")
-    } else {
-        format!("{sign}฿{digits}.{satang:02}")
-    }
+    if satang == 0 { format!("{sign}฿{digits}") } else { format!("{sign}฿{digits}.{satang:02}") }
 }
 
 /// A seat's kind as people call it. A kind without a word here is shown as it is: better than a mail not sent.
