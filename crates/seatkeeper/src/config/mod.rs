@@ -17,11 +17,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
-use url::Url;
 
 pub use mock_payment::{MockCallback, MockPaymentFaults};
 pub use origin::{Origin, PublicUrl};
-pub use parse::{LogFormat, LogLevel, PromptPayId, RateLimit};
+pub use parse::{Issuer, LogFormat, LogLevel, PromptPayId, RateLimit};
 pub use problem::SettingsError;
 pub use secret::{Secret, ServiceUrl};
 pub use settings::{ALL, Flag, Secrecy, Setting};
@@ -72,8 +71,8 @@ pub struct Config {
     pub seats_per_person: u32,
     /// How long before the start sales close.
     pub sales_close: Duration,
-    /// Minutes between the end of a film and the next one in the same hall.
-    pub cleaning_minutes: u32,
+    /// Time between the end of a film and the next one in the same hall.
+    pub cleaning: Duration,
     /// Limits on requests.
     pub rate_limit: RateLimit,
     /// How people sign in.
@@ -96,7 +95,7 @@ pub enum SignIn {
     /// With Google, or another provider of OpenID Connect.
     Google {
         /// Who makes the ID tokens.
-        issuer: Url,
+        issuer: Issuer,
         /// The provider's id for this cinema.
         client_id: String,
         /// The secret that belongs to it.
@@ -133,7 +132,7 @@ impl Config {
             payment_ttl: read.parse(&s::PAYMENT_TTL, ttl)?,
             seats_per_person: read.parse(&s::SEATS_PER_PERSON, |text| parse::parse_number(text, SEATS_PER_PERSON))?,
             sales_close: read.parse(&s::SALES_CLOSE, |text| parse::parse_duration(text, SALES_CLOSE))?,
-            cleaning_minutes: read.parse(&s::CLEANING_MINUTES, |text| parse::parse_number(text, CLEANING_MINUTES))?,
+            cleaning: read.parse(&s::CLEANING_MINUTES, |text| parse::parse_minutes(text, CLEANING_MINUTES))?,
             rate_limit: read.parse(&s::RATE_LIMIT, parse::parse_rate_limit)?,
             sign_in: read.sign_in()?,
             promptpay_id: read.optional(&s::PROMPTPAY_ID, parse::parse_promptpay_id)?,

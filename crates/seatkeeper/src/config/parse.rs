@@ -1,5 +1,6 @@
 //! From text to types. Each refusal is the second half of a sentence: "SEATKEEPER_LOCK_TTL: …".
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -28,6 +29,16 @@ pub enum PromptPayId {
     Tax(String),
     /// An electronic wallet, 15 digits.
     Wallet(String),
+}
+
+/// Who makes the ID tokens, to the letter: tokens are compared with it, and a slash more is another issuer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer(String);
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// Whether limits on requests are kept.
@@ -101,6 +112,10 @@ pub(super) fn parse_number(text: &str, allowed: RangeInclusive<u32>) -> Result<u
     if allowed.contains(&number) { Ok(number) } else { Err(refuse()) }
 }
 
+pub(super) fn parse_minutes(text: &str, allowed: RangeInclusive<u32>) -> Result<Duration, String> {
+    parse_number(text, allowed).map(|minutes| Duration::from_secs(u64::from(minutes) * 60))
+}
+
 pub(super) fn parse_time_zone(text: &str) -> Result<TimeZone, String> {
     let refuse = |_| format!("'{text}' is not a time zone such as Asia/Bangkok");
     TimeZone::get(text).map_err(refuse)
@@ -140,14 +155,18 @@ pub(super) fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
 }
 
 /// The issuer of ID tokens. Over plain http anybody on the way could make them up, so that is for this machine.
-pub(super) fn parse_issuer(text: &str) -> Result<Url, String> {
+pub(super) fn parse_issuer(text: &str) -> Result<Issuer, String> {
     let refuse = || format!("'{text}' is not an address such as https://accounts.google.com");
     let url = Url::parse(text).map_err(|_| refuse())?;
     let site = Origin::parse(&url.origin().ascii_serialization()).map_err(|_| refuse())?;
     if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
         return Err(refuse());
     }
-    if site.is_https() || site.is_loopback() { Ok(url) } else { Err(format!("'{text}' must be https")) }
+    if site.is_https() || site.is_loopback() {
+        Ok(Issuer(text.to_owned()))
+    } else {
+        Err(format!("'{text}' must be https"))
+    }
 }
 
 pub(super) fn parse_promptpay_id(text: &str) -> Result<PromptPayId, String> {
