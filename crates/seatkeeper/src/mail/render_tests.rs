@@ -1,10 +1,17 @@
 //! The mails as pictures, and what hostile names cannot do to them. `UPDATE_EXPECT=1 cargo test` redraws the pictures.
 
+use std::path::{Path, PathBuf};
+
 use expect_test::{expect, expect_file};
 use jiff::tz::TimeZone;
 
 use super::words::{baht, long_date_time};
 use super::*;
+
+/// Absolute: a path relative to the workspace is looked for in the wrong place when the checkout lies in another one.
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mail/golden").join(name)
+}
 
 fn booking() -> ConfirmationMail {
     ConfirmationMail {
@@ -41,16 +48,16 @@ fn english_confirmation_looks_as_drawn() {
     let mail = render_confirmation(&booking(), Language::En).unwrap();
     expect!["Your tickets: The Last Ferry to Koh Noi, Saturday, 28 November 2026, 19:30 (K7QM-4TXD)"]
         .assert_eq(&mail.subject);
-    expect_file!["golden/confirmation.en.txt"].assert_eq(&mail.text);
-    expect_file!["golden/confirmation.en.html"].assert_eq(&mail.html);
+    expect_file![golden("confirmation.en.txt")].assert_eq(&mail.text);
+    expect_file![golden("confirmation.en.html")].assert_eq(&mail.html);
 }
 
 #[test]
 fn thai_confirmation_looks_as_drawn() {
     let mail = render_confirmation(&thai_booking(), Language::Th).unwrap();
     expect!["ตั๋วของคุณ: เรือเที่ยวสุดท้าย วันเสาร์ที่ 28 พฤศจิกายน 2569 เวลา 19:30 น. (รหัส K7QM-4TXD)"].assert_eq(&mail.subject);
-    expect_file!["golden/confirmation.th.txt"].assert_eq(&mail.text);
-    expect_file!["golden/confirmation.th.html"].assert_eq(&mail.html);
+    expect_file![golden("confirmation.th.txt")].assert_eq(&mail.text);
+    expect_file![golden("confirmation.th.html")].assert_eq(&mail.html);
 }
 
 #[test]
