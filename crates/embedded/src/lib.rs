@@ -1,1 +1,5 @@
-//! Seatkeeper.
+//! Adapters that need nothing installed: the store in one SQLite file, seat locks in memory, a mock payment provider.
+
+pub mod locks;
+pub mod mock_provider;
+pub mod sqlite;

@@ -1,0 +1,122 @@
+//! Claims on seats: the table whose key is the law.
+
+use jiff::Timestamp;
+use rusqlite::{Row, Transaction};
+use seatkeeper_core::{
+    event::Event,
+    ids::{PaymentId, PersonId, ScreeningId, SeatId},
+    payment::{Payment, PaymentStatus},
+};
+
+use super::{
+    outbox, payments,
+    rows::{Columns, Fault, StoredId, find, list, ms, run},
+};
+
+/// Who has a seat.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim {
+    pub(super) payment_id: PaymentId,
+    pub(super) person_id: PersonId,
+    pub(super) is_sold: bool,
+    until_ms: Option<i64>,
+}
+
+impl Claim {
+    fn is_overdue(&self, now: Timestamp) -> bool {
+        self.until_ms.is_some_and(|until| until <= ms(now))
+    }
+}
+
+fn read_claim(row: &Row<'_>) -> Result<Claim, Fault> {
+    let state: String = row.get("state")?;
+    Ok(Claim {
+        payment_id: row.id("payment_id")?,
+        person_id: row.id("person_id")?,
+        is_sold: state == "SOLD",
+        until_ms: row.get("until")?,
+    })
+}
+
+/// Who has the seat now. A claim of another's PENDING payment past its time is met here, and ended.
+pub(super) fn standing_claim(
+    tx: &Transaction<'_>,
+    screening: ScreeningId,
+    seat: SeatId,
+    mine: PaymentId,
+    now: Timestamp,
+) -> Result<Option<Claim>, Fault> {
+    let sql = "SELECT payment_id, person_id, state, until FROM seat_claims WHERE screening_id = ?1 AND seat_id = ?2";
+    let claim = find(tx, sql, (screening.bytes(), seat.to_string()), read_claim)?;
+    match claim {
+        Some(claim) if claim.payment_id != mine && claim.is_overdue(now) => {
+            expire_by_id(tx, claim.payment_id, now)?;
+            Ok(None)
+        }
+        other => Ok(other),
+    }
+}
+
+/// Ends every claim at a screening whose time is up.
+pub(super) fn expire_overdue_at(tx: &Transaction<'_>, screening: ScreeningId, now: Timestamp) -> Result<(), Fault> {
+    let sql = "SELECT DISTINCT payment_id FROM seat_claims WHERE screening_id = ?1 AND until <= ?2";
+    for payment in list(tx, sql, (screening.bytes(), ms(now)), |row| row.id("payment_id"))? {
+        expire_by_id(tx, payment, now)?;
+    }
+    Ok(())
+}
+
+fn expire_by_id(tx: &Transaction<'_>, id: PaymentId, now: Timestamp) -> Result<(), Fault> {
+    let mut payment = payments::find_payment(tx, id)?.ok_or(Fault::Broken("a claim without its payment"))?;
+    if !payment.is_overdue(now) {
+        return Err(Fault::Broken("a claim ends before its payment"));
+    }
+    expire(tx, &mut payment, now)
+}
+
+/// PENDING → EXPIRED, claims freed, event told.
+pub(super) fn expire(tx: &Transaction<'_>, payment: &mut Payment, now: Timestamp) -> Result<(), Fault> {
+    payment.status = PaymentStatus::Expired;
+    payments::write_state(tx, payment)?;
+    free(tx, payment)?;
+    outbox::put_events(tx, &[Event::timeout_of(payment, now)])
+}
+
+/// Claims a seat for a payment until its time. The key refuses a second row, whatever was looked up before.
+pub(super) fn claim(tx: &Transaction<'_>, payment: &Payment, seat: SeatId) -> Result<(), Fault> {
+    let sql = "INSERT INTO seat_claims (screening_id, seat_id, payment_id, person_id, state, until) \
+         VALUES (?1, ?2, ?3, ?4, 'CLAIMED', ?5)";
+    let (screening, person) = (payment.screening_id.bytes(), payment.person_id.bytes());
+    run(tx, sql, (screening, seat.to_string(), payment.id.bytes(), person, ms(payment.expires_at)))?;
+    Ok(())
+}
+
+/// From now on the payment's claims do not end by time.
+pub(super) fn keep(tx: &Transaction<'_>, payment: &Payment) -> Result<(), Fault> {
+    let sql = "UPDATE seat_claims SET until = NULL WHERE screening_id = ?1 AND seat_id = ?2 AND payment_id = ?3";
+    for seat in &payment.seats {
+        run(tx, sql, (payment.screening_id.bytes(), seat.id.to_string(), payment.id.bytes()))?;
+    }
+    Ok(())
+}
+
+/// Sells a seat to a payment that has it claimed, or that meets it free. Another's row makes this fail.
+pub(super) fn sell(tx: &Transaction<'_>, payment: &Payment, seat: SeatId) -> Result<(), Fault> {
+    let sql = "INSERT INTO seat_claims (screening_id, seat_id, payment_id, person_id, state, until) \
+         VALUES (?1, ?2, ?3, ?4, 'SOLD', NULL) ON CONFLICT (screening_id, seat_id) DO UPDATE \
+         SET state = 'SOLD', until = NULL WHERE payment_id = excluded.payment_id";
+    let (screening, person) = (payment.screening_id.bytes(), payment.person_id.bytes());
+    match run(tx, sql, (screening, seat.to_string(), payment.id.bytes(), person))? {
+        1 => Ok(()),
+        _ => Err(Fault::Broken("a seat of another cannot be sold")),
+    }
+}
+
+/// Takes away whatever the payment has: claims or sold seats.
+pub(super) fn free(tx: &Transaction<'_>, payment: &Payment) -> Result<(), Fault> {
+    let sql = "DELETE FROM seat_claims WHERE screening_id = ?1 AND seat_id = ?2 AND payment_id = ?3";
+    for seat in &payment.seats {
+        run(tx, sql, (payment.screening_id.bytes(), seat.id.to_string(), payment.id.bytes()))?;
+    }
+    Ok(())
+}

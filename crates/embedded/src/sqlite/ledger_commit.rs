@@ -1,0 +1,111 @@
+//! How a payment ends: with a sale, or without.
+
+use jiff::Timestamp;
+use rusqlite::Transaction;
+use seatkeeper_core::{
+    booking::Booking,
+    catalogue::OpenScreening,
+    ids::SeatId,
+    payment::{Payment, PaymentStatus},
+    ports::{CloseOutcome, ClosePayment, CommitBooking, CommitOutcome},
+};
+
+use super::{
+    bookings, claims, outbox, payments,
+    rows::{Fault, whole_ms},
+    screenings,
+};
+
+/// Sells the payment's seats: claims, payment, booking and events, all or nothing.
+pub(super) fn commit_booking(
+    tx: &Transaction<'_>,
+    commit: &CommitBooking,
+    now: Timestamp,
+) -> Result<CommitOutcome, Fault> {
+    let Some(mut payment) = payments::find_payment(tx, commit.booking.payment_id)? else {
+        return Ok(CommitOutcome::NotFound);
+    };
+    if let (PaymentStatus::Succeeded, Some(id)) = (payment.status, payment.booking_id) {
+        let booking = bookings::find_booking(tx, id)?.ok_or(Fault::Broken("a sale without its booking"))?;
+        return Ok(CommitOutcome::Committed(booking));
+    }
+    if !commit.from.contains(&payment.status) || !payment.status.may_become(PaymentStatus::Succeeded) {
+        return Ok(CommitOutcome::NotNow(payment));
+    }
+    check_booking(&commit.booking, &payment)?;
+    let lost = find_lost(tx, &payment, now)?;
+    if !lost.is_empty() {
+        return Ok(CommitOutcome::SeatsLost(lost));
+    }
+    let booking = Booking {
+        start_time: whole_ms(commit.booking.start_time),
+        created_at: whole_ms(commit.booking.created_at),
+        ..commit.booking.clone()
+    };
+    if !bookings::insert(tx, &booking)? {
+        return Ok(CommitOutcome::CodeTaken);
+    }
+    for seat in &payment.seats {
+        claims::sell(tx, &payment, seat.id)?;
+    }
+    payment.status = PaymentStatus::Succeeded;
+    payment.booking_id = Some(booking.id);
+    payment.money_task = commit.money_task;
+    payments::write_state(tx, &payment)?;
+    outbox::put_events(tx, &commit.events)?;
+    Ok(CommitOutcome::Committed(booking))
+}
+
+/// A sale is of the payment's person, seats and sum, or it is a mistake of the program.
+fn check_booking(booking: &Booking, payment: &Payment) -> Result<(), Fault> {
+    let same_what = booking.screening_id == payment.screening_id && booking.seats == payment.seats;
+    let same_who = booking.person_id == payment.person_id && booking.total == payment.amount;
+    if same_what && same_who { Ok(()) } else { Err(Fault::Broken("a booking that is not its payment's")) }
+}
+
+/// Seats that the payment neither has nor can have: another's, or not there any more.
+fn find_lost(tx: &Transaction<'_>, payment: &Payment, now: Timestamp) -> Result<Vec<SeatId>, Fault> {
+    let (mut lost, mut unclaimed) = (Vec::new(), Vec::new());
+    for seat in &payment.seats {
+        match claims::standing_claim(tx, payment.screening_id, seat.id, payment.id, now)? {
+            Some(claim) if claim.payment_id == payment.id => {}
+            Some(_) => lost.push(seat.id),
+            None => unclaimed.push(seat.id),
+        }
+    }
+    if unclaimed.is_empty() {
+        return Ok(lost);
+    }
+    // Nothing kept an administrator from changing or deleting the screening meanwhile.
+    let screening = screenings::find_screening(tx, payment.screening_id)?;
+    let open = screening.map(|(screening, _)| OpenScreening::new(screening, jiff::SignedDuration::ZERO));
+    let is_there = |seat: &SeatId| {
+        let planned = open.as_ref().and_then(|open| open.plan.find(*seat));
+        planned.is_some_and(|planned| planned.kind.is_for_sale())
+    };
+    lost.extend(unclaimed.into_iter().filter(|seat| !is_there(seat)));
+    lost.sort_unstable();
+    Ok(lost)
+}
+
+/// Ends a payment without a sale, and takes back the sale when it is refunded.
+pub(super) fn close_payment(tx: &Transaction<'_>, close: &ClosePayment, now: Timestamp) -> Result<CloseOutcome, Fault> {
+    let Some(mut payment) = payments::find_payment(tx, close.id)? else { return Ok(CloseOutcome::NotFound) };
+    // A payment past its time is EXPIRED, even if nobody has said so yet.
+    if payment.is_overdue(now) && !matches!(close.to, PaymentStatus::Expired | PaymentStatus::Refunded) {
+        claims::expire(tx, &mut payment, now)?;
+        return Ok(CloseOutcome::NotNow(payment));
+    }
+    if !close.from.contains(&payment.status) || !payment.status.may_become(close.to) {
+        return Ok(CloseOutcome::NotNow(payment));
+    }
+    if let (PaymentStatus::Succeeded, Some(booking)) = (payment.status, payment.booking_id) {
+        bookings::set_refunded(tx, booking)?;
+    }
+    claims::free(tx, &payment)?;
+    payment.status = close.to;
+    payment.money_task = close.money_task;
+    payments::write_state(tx, &payment)?;
+    outbox::put_events(tx, &close.events)?;
+    Ok(CloseOutcome::Closed(payment))
+}

@@ -1,0 +1,126 @@
+//! Confirmation mails: filed once per event, taken by one sender at a time.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::{Row, Transaction, params};
+use seatkeeper_core::{
+    ids::MailId,
+    person::Language,
+    ports::{Backend, Cursor, Mail, MailAttempt, MailQueue, MailStatus, NewMail, Page, PageRequest},
+};
+
+use super::{
+    SqliteStore,
+    rows::{Columns, Fault, StoredId, before, find, limit, list, ms, run},
+};
+
+/// Which mails are due, by their own small index.
+pub(super) const DUE: &str =
+    "SELECT id FROM mails WHERE status = 'PENDING' AND due_at <= ?1 ORDER BY due_at, id LIMIT ?2";
+
+#[async_trait]
+impl MailQueue for SqliteStore {
+    async fn file_mail(&self, mail: &NewMail) -> Backend<()> {
+        let mail = mail.clone();
+        self.write(move |tx| file_mail(tx, &mail)).await
+    }
+
+    async fn take_due_mails(&self, now: Timestamp, lease_until: Timestamp, limit: u32) -> Backend<Vec<Mail>> {
+        self.write(move |tx| {
+            let due: Vec<MailId> = list(tx, DUE, (ms(now), limit), |row| row.id("id"))?;
+            let lease = "UPDATE mails SET due_at = ?2 WHERE id = ?1 RETURNING *";
+            let taken = due.iter().map(|id| find(tx, lease, (id.bytes(), ms(lease_until)), read_mail));
+            Ok(taken.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+        })
+        .await
+    }
+
+    async fn record_attempt(&self, id: MailId, attempt: &MailAttempt) -> Backend<()> {
+        let attempt = attempt.clone();
+        self.write(move |tx| record_attempt(tx, id, &attempt)).await
+    }
+
+    async fn find_mail(&self, id: MailId) -> Backend<Option<Mail>> {
+        self.read(move |tx| find(tx, "SELECT * FROM mails WHERE id = ?1", [id.bytes()], read_mail)).await
+    }
+
+    async fn list_mails(&self, status: Option<MailStatus>, page: PageRequest) -> Backend<Page<Mail>> {
+        let all = "SELECT * FROM mails WHERE (created_at, id) < (?1, ?2) ORDER BY created_at DESC, id DESC LIMIT ?3";
+        let of_status = "SELECT * FROM mails WHERE status = ?4 AND (created_at, id) < (?1, ?2) \
+             ORDER BY created_at DESC, id DESC LIMIT ?3";
+        self.read(move |tx| {
+            let (at, id) = before(page);
+            let items = match status {
+                Some(status) => list(tx, of_status, (at, id, limit(page), status.as_str()), read_mail)?,
+                None => list(tx, all, (at, id, limit(page)), read_mail)?,
+            };
+            let key = |mail: &Mail| Cursor { at: ms(mail.mail.created_at), id: mail.mail.id.uuid() };
+            Ok(Page::cut(items, page.limit, key))
+        })
+        .await
+    }
+
+    async fn retry_mail(&self, id: MailId, now: Timestamp) -> Backend<bool> {
+        let sql = "UPDATE mails SET status = 'PENDING', due_at = ?2 WHERE id = ?1 AND status <> 'SENT'";
+        self.write(move |tx| Ok(run(tx, sql, (id.bytes(), ms(now)))? == 1)).await
+    }
+}
+
+fn file_mail(tx: &Transaction<'_>, mail: &NewMail) -> Result<(), Fault> {
+    let sql = "INSERT INTO mails (id, event_id, booking_id, booking_code, address, name, language, created_at, status, \
+         attempts, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'PENDING', 0, ?8) ON CONFLICT (event_id) DO NOTHING";
+    let values = params![
+        mail.id.bytes(),
+        mail.event_id.bytes(),
+        mail.booking_id.bytes(),
+        mail.booking_code,
+        mail.to,
+        mail.name,
+        mail.language.as_str(),
+        ms(mail.created_at)
+    ];
+    run(tx, sql, values)?;
+    Ok(())
+}
+
+/// That the server took it is final; a failure changes only what still waits.
+fn record_attempt(tx: &Transaction<'_>, id: MailId, attempt: &MailAttempt) -> Result<(), Fault> {
+    let id = id.bytes();
+    match attempt {
+        MailAttempt::Sent => {
+            let sql = "UPDATE mails SET status = 'SENT', attempts = attempts + 1, last_error = NULL WHERE id = ?1";
+            run(tx, sql, [id])?
+        }
+        MailAttempt::Later { due_at, error } => {
+            let sql = "UPDATE mails SET due_at = ?2, last_error = ?3, attempts = attempts + 1 \
+                 WHERE id = ?1 AND status = 'PENDING'";
+            run(tx, sql, (id, ms(*due_at), error))?
+        }
+        MailAttempt::Failed { error } => {
+            let sql = "UPDATE mails SET status = 'FAILED', last_error = ?2, attempts = attempts + 1 \
+                 WHERE id = ?1 AND status = 'PENDING'";
+            run(tx, sql, (id, error))?
+        }
+    };
+    Ok(())
+}
+
+fn read_mail(row: &Row<'_>) -> Result<Mail, Fault> {
+    let mail = NewMail {
+        id: row.id("id")?,
+        event_id: row.id("event_id")?,
+        booking_id: row.id("booking_id")?,
+        booking_code: row.get("booking_code")?,
+        to: row.get("address")?,
+        name: row.get("name")?,
+        language: row.word("language", Language::parse)?,
+        created_at: row.time("created_at")?,
+    };
+    Ok(Mail {
+        mail,
+        status: row.word("status", MailStatus::parse)?,
+        attempts: row.number("attempts")?,
+        last_error: row.get("last_error")?,
+        due_at: row.time("due_at")?,
+    })
+}

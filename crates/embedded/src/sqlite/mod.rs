@@ -1,0 +1,108 @@
+//! The store in one SQLite file (WAL, `synchronous=FULL`): what was answered is on the disk.
+//!
+//! One writer gathers waiting writes into one commit ([`writer`]); readers are a small pool ([`readers`]). One file for
+//! each port; all of them speak SQL through [`rows`].
+
+mod audit;
+mod bookings;
+mod claims;
+mod dead_letters;
+mod event_log;
+mod ledger;
+mod ledger_commit;
+mod ledger_start;
+mod mail;
+mod mock_book;
+mod open;
+mod outbox;
+mod payments;
+mod people;
+mod programme;
+mod programme_change;
+mod readers;
+mod reservations;
+mod rows;
+mod sales;
+mod sales_reports;
+mod screenings;
+mod sessions;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::{fs::File, path::Path};
+
+use async_trait::async_trait;
+use rusqlite::Transaction;
+use seatkeeper_core::ports::{Backend, Health};
+
+pub use open::OpenError;
+pub use readers::{READERS, READS_WAITING_MAX};
+pub use writer::{BATCH_WRITES_MAX, WRITES_WAITING_MAX, WriteCounts};
+
+use readers::Readers;
+use rows::Fault;
+use writer::Writer;
+
+/// What its failures are filed under.
+const PART: &str = "store";
+
+/// All store ports over one SQLite file. Dropping it finishes the writes that wait, then lets the file go.
+#[derive(Debug)]
+pub struct SqliteStore {
+    // Fields are dropped in this order: the file is let go only when nobody writes any more.
+    writer: Writer,
+    readers: Readers,
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the file at `path`, creates it if it is not there, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// When another server has the file open, when a newer program wrote it, or when it cannot be read or written.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let lock = open::lock_file(path)?;
+        let mut connection = open::connect_writer(path)?;
+        open::migrate(&mut connection)?;
+        let readers = Readers::start(path)?;
+        let writer = Writer::start(connection)?;
+        Ok(Self { writer, readers, _lock: lock })
+    }
+
+    /// How many writes were made in how many commits since the store was opened.
+    #[must_use]
+    pub fn write_counts(&self) -> WriteCounts {
+        self.writer.counts()
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Backend<T> {
+        self.writer.run(work).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Backend<T> {
+        self.readers.run(work).await
+    }
+}
+
+#[async_trait]
+impl Health for SqliteStore {
+    fn part(&self) -> &'static str {
+        PART
+    }
+
+    /// The writer takes its lock on the file, and a reader reads.
+    async fn ping(&self) -> Backend<()> {
+        let read =
+            |tx: &Transaction<'_>| rows::count(tx, "SELECT value FROM counters WHERE name = 'programme_revision'", []);
+        self.write(move |tx| read(tx)).await?;
+        self.read(read).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! Opening the file: the lock against a second server, the settings of a connection, migrations.
+
+use std::{
+    ffi::OsString,
+    fs::{File, OpenOptions, TryLockError},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+/// How long a connection waits for another process that has the file (a backup, a person with a shell), in milliseconds.
+const BUSY_WAIT_MS_MAX: u64 = 5_000;
+/// The write-ahead log is copied into the file after so many pages of 4 KiB: each copy costs two more syncs.
+const WAL_PAGES_MAX: u32 = 4_000;
+/// What is left of the write-ahead log after a copy, in bytes.
+const WAL_BYTES_KEPT_MAX: u32 = 64 << 20;
+/// Pages kept in memory by one connection, in KiB.
+const CACHE_KIB: u32 = 16 << 10;
+/// Compiled statements kept by one connection.
+const STATEMENTS_MAX: usize = 256;
+
+/// Each is run once, in this order; `user_version` says how many were. One that has shipped never changes.
+pub(super) const MIGRATIONS: [(&str, &str); 4] = [
+    ("001_programme", include_str!("../../migrations/001_programme.sql")),
+    ("002_people", include_str!("../../migrations/002_people.sql")),
+    ("003_ledger", include_str!("../../migrations/003_ledger.sql")),
+    ("004_events", include_str!("../../migrations/004_events.sql")),
+];
+
+/// Why the store does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Two servers on one file would each believe that they are alone.
+    #[error("the store {0:?} is in use by another server")]
+    InUse(PathBuf),
+    /// The tables are of a later version.
+    #[error("the store was written by a newer program (version {found}, this one knows {known})")]
+    TooNew {
+        /// What the file says.
+        found: usize,
+        /// What this program can read.
+        known: usize,
+    },
+    /// A migration failed; the file is as it was before.
+    #[error("migration {name}: {source}")]
+    Migration {
+        /// Which.
+        name: &'static str,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The file system refused.
+    #[error("{path:?}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What it said.
+        source: std::io::Error,
+    },
+    /// A thread could not be started.
+    #[error("a thread of the store: {0}")]
+    Thread(std::io::Error),
+    /// SQLite refused.
+    #[error("the store: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// Takes the lock beside the store. The system lets it go when the process ends, however it ends.
+pub(super) fn lock_file(store: &Path) -> Result<File, OpenError> {
+    let mut name = OsString::from(store);
+    name.push(".lock");
+    let path = PathBuf::from(name);
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = opened.map_err(|source| OpenError::File { path: path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(store.to_owned())),
+        Err(TryLockError::Error(source)) => Err(OpenError::File { path, source }),
+    }
+}
+
+/// The one connection that writes.
+pub(super) fn connect_writer(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    set_up(&connection)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT_MAX)?;
+    Ok(connection)
+}
+
+/// A connection of the pool: it cannot write.
+pub(super) fn connect_reader(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    set_up(&connection)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn set_up(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.busy_timeout(Duration::from_millis(BUSY_WAIT_MS_MAX))?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", -i64::from(CACHE_KIB))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(())
+}
+
+/// Runs the migrations that the file has not seen, each in a transaction of its own.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let found = usize::try_from(found).unwrap_or(usize::MAX);
+    if found > MIGRATIONS.len() {
+        return Err(OpenError::TooNew { found, known: MIGRATIONS.len() });
+    }
+    for (version, (name, sql)) in (1i64..).zip(MIGRATIONS).skip(found) {
+        run_migration(connection, version, sql).map_err(|source| OpenError::Migration { name, source })?;
+    }
+    Ok(())
+}
+
+fn run_migration(connection: &mut Connection, version: i64, sql: &str) -> Result<(), rusqlite::Error> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute_batch(sql)?;
+    tx.pragma_update(None, "user_version", version)?;
+    tx.commit()
+}

@@ -1,0 +1,101 @@
+//! The outbox: events written with the change that they tell of, until the relay has put them into the log.
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::Transaction;
+use seatkeeper_core::{
+    event::Event,
+    ids::EventId,
+    ports::{Backend, Outbox},
+};
+use uuid::Uuid;
+
+use super::{
+    SqliteStore,
+    rows::{Columns, Fault, StoredId, count, exists, json_of, list, ms, run},
+};
+
+/// How long the id of a sent event is known, so that the same event told again is not sent again. The log's own unique
+/// id stands behind it.
+const SENT_AGE_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The most sent events that one renewal of the lease forgets.
+const FORGOTTEN_AT_ONCE_MAX: u32 = 200;
+
+/// Unsent events, oldest first, by their own small index.
+pub(super) const UNSENT: &str = "SELECT event FROM outbox WHERE sent = 0 ORDER BY seq LIMIT ?1";
+
+#[async_trait]
+impl Outbox for SqliteStore {
+    async fn append_events(&self, events: &[Event]) -> Backend<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let events = events.to_vec();
+        self.write(move |tx| put_events(tx, &events)).await
+    }
+
+    async fn take_relay_lease(&self, relay: Uuid, now: Timestamp, until: Timestamp) -> Backend<bool> {
+        let sql = "INSERT INTO relay_lease (one, relay, lease_until) VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE \
+             SET relay = excluded.relay, lease_until = excluded.lease_until \
+             WHERE relay = excluded.relay OR lease_until <= ?3";
+        self.write(move |tx| {
+            let has_lease = run(tx, sql, (relay.bytes(), ms(until), ms(now)))? == 1;
+            if has_lease {
+                forget_sent(tx, now)?;
+            }
+            Ok(has_lease)
+        })
+        .await
+    }
+
+    async fn list_unsent(&self, relay: Uuid, limit: u32) -> Backend<Vec<Event>> {
+        self.read(move |tx| match has_lease(tx, relay)? {
+            true => list(tx, UNSENT, [limit], |row| row.json("event")),
+            false => Ok(Vec::new()),
+        })
+        .await
+    }
+
+    async fn mark_sent(&self, relay: Uuid, ids: &[EventId]) -> Backend<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ids = ids.to_vec();
+        self.write(move |tx| {
+            // A former holder changes nothing: the new one sends these again, and the log knows them.
+            if !has_lease(tx, relay)? {
+                return Ok(());
+            }
+            for id in &ids {
+                run(tx, "UPDATE outbox SET sent = 1 WHERE id = ?1", [id.bytes()])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn count_unsent(&self) -> Backend<u64> {
+        self.read(|tx| count(tx, "SELECT count(*) FROM outbox WHERE sent = 0", [])).await
+    }
+}
+
+/// Adds events within the transaction of what they tell of; those that are there already are left alone.
+pub(super) fn put_events(tx: &Transaction<'_>, events: &[Event]) -> Result<(), Fault> {
+    let sql = "INSERT INTO outbox (id, at, event) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING";
+    for event in events {
+        run(tx, sql, (event.id.bytes(), ms(event.at), json_of(event)?))?;
+    }
+    Ok(())
+}
+
+fn has_lease(tx: &Transaction<'_>, relay: Uuid) -> Result<bool, Fault> {
+    exists(tx, "SELECT 1 FROM relay_lease WHERE relay = ?1", [relay.bytes()])
+}
+
+fn forget_sent(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
+    let sql = "DELETE FROM outbox WHERE seq IN \
+         (SELECT seq FROM outbox WHERE sent = 1 AND at <= ?1 ORDER BY at LIMIT ?2)";
+    let oldest = now.saturating_sub(SENT_AGE_MAX).unwrap_or(Timestamp::UNIX_EPOCH);
+    run(tx, sql, (ms(oldest), FORGOTTEN_AT_ONCE_MAX))?;
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! People. Of all who ever signed in the first is ADMIN: the one writer makes "first" a fact.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::{Row, Transaction, params};
+use seatkeeper_core::{
+    ids::PersonId,
+    person::{Identity, Language, Person, Role},
+    ports::{Backend, People},
+};
+
+use super::{
+    SqliteStore,
+    rows::{Columns, Fault, StoredId, exists, find, ms, run},
+};
+
+#[async_trait]
+impl People for SqliteStore {
+    async fn sign_in(&self, identity: &Identity, new_id: PersonId, now: Timestamp) -> Backend<Person> {
+        let identity = identity.clone();
+        self.write(move |tx| sign_in(tx, &identity, new_id, now)).await
+    }
+
+    async fn find_person(&self, id: PersonId) -> Backend<Option<Person>> {
+        self.read(move |tx| find_person(tx, id)).await
+    }
+
+    async fn set_language(&self, id: PersonId, language: Language) -> Backend<Option<Person>> {
+        self.write(move |tx| {
+            let sql = "UPDATE people SET language = ?2 WHERE id = ?1";
+            run(tx, sql, (id.bytes(), language.as_str()))?;
+            find_person(tx, id)
+        })
+        .await
+    }
+}
+
+fn sign_in(tx: &Transaction<'_>, identity: &Identity, new_id: PersonId, now: Timestamp) -> Result<Person, Fault> {
+    let role = if exists(tx, "SELECT 1 FROM people", [])? { Role::User } else { Role::Admin };
+    let sql = "INSERT INTO people \
+         (id, issuer, subject, name, email, picture_url, role, language, search, created_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (issuer, subject) DO UPDATE SET \
+         name = excluded.name, email = excluded.email, picture_url = excluded.picture_url, search = excluded.search";
+    let values = params![
+        new_id.bytes(),
+        identity.issuer,
+        identity.subject,
+        identity.name,
+        identity.email,
+        identity.picture_url,
+        role.as_str(),
+        identity.language.as_str(),
+        search_text(&identity.name, &identity.email),
+        ms(now)
+    ];
+    run(tx, sql, values)?;
+    let sql = "SELECT * FROM people WHERE issuer = ?1 AND subject = ?2";
+    let person = find(tx, sql, (&identity.issuer, &identity.subject), read_person)?;
+    person.ok_or(Fault::Broken("a person who is there and is not"))
+}
+
+/// What `text` is looked for in, and how it is written there: without case, for all letters.
+pub(super) fn search_text(name: &str, email: &str) -> String {
+    format!("{}\n{}", without_case(name), without_case(email))
+}
+
+/// The same text for every way of writing large and small.
+pub(super) fn without_case(text: &str) -> String {
+    text.to_lowercase()
+}
+
+fn find_person(tx: &Transaction<'_>, id: PersonId) -> Result<Option<Person>, Fault> {
+    find(tx, "SELECT * FROM people WHERE id = ?1", [id.bytes()], read_person)
+}
+
+pub(super) fn read_person(row: &Row<'_>) -> Result<Person, Fault> {
+    let role_of = |text: &str| [Role::Admin, Role::User].into_iter().find(|role| role.as_str() == text);
+    Ok(Person {
+        id: row.id("id")?,
+        name: row.get("name")?,
+        email: row.get("email")?,
+        picture_url: row.get("picture_url")?,
+        role: row.word("role", role_of)?,
+        language: row.word("language", Language::parse)?,
+    })
+}

@@ -1,0 +1,218 @@
+//! Between rows and types: ids as 16 bytes, times as milliseconds, money as satang, words and JSON as text.
+
+use jiff::Timestamp;
+use rusqlite::{Params, Row, Transaction};
+use seatkeeper_core::{
+    ids::{
+        BookingId, DeadLetterId, EventId, HallId, MailId, MovieId, PaymentId, PersonId, PosterId, ScreeningId, SeatId,
+    },
+    money::Money,
+    ports::{BackendError, PageRequest},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use super::PART;
+
+/// A piece of work that failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("JSON in the store: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the column {0} holds what cannot be there")]
+    Unreadable(String),
+    #[error("{0}")]
+    Broken(&'static str),
+    #[error("the work panicked")]
+    Panicked,
+}
+
+impl From<Fault> for BackendError {
+    fn from(fault: Fault) -> Self {
+        use rusqlite::ErrorCode as Code;
+        let code = match &fault {
+            Fault::Sqlite(error) => error.sqlite_error_code(),
+            Fault::Json(_) | Fault::Unreadable(_) | Fault::Broken(_) | Fault::Panicked => None,
+        };
+        let passes = matches!(
+            code,
+            Some(
+                Code::DatabaseBusy
+                    | Code::DatabaseLocked
+                    | Code::DiskFull
+                    | Code::SystemIoFailure
+                    | Code::CannotOpen
+                    | Code::OutOfMemory
+                    | Code::OperationInterrupted
+                    | Code::OperationAborted
+            )
+        );
+        if passes { Self::retryable(PART, fault) } else { Self::lasting(PART, fault) }
+    }
+}
+
+/// An id as the store keeps it.
+pub(super) trait StoredId: Sized {
+    fn of_uuid(uuid: Uuid) -> Self;
+    fn uuid(&self) -> Uuid;
+
+    fn bytes(&self) -> [u8; 16] {
+        self.uuid().into_bytes()
+    }
+}
+
+macro_rules! stored_ids {
+    ($($name:ident),*) => {$(
+        impl StoredId for $name {
+            fn of_uuid(uuid: Uuid) -> Self {
+                Self::from_uuid(uuid)
+            }
+            fn uuid(&self) -> Uuid {
+                self.as_uuid()
+            }
+        }
+    )*};
+}
+
+stored_ids!(BookingId, DeadLetterId, EventId, HallId, MailId, MovieId, PaymentId, PersonId, PosterId, ScreeningId);
+
+impl StoredId for Uuid {
+    fn of_uuid(uuid: Uuid) -> Self {
+        uuid
+    }
+    fn uuid(&self) -> Uuid {
+        *self
+    }
+}
+
+/// Reads a row's columns by name.
+pub(super) trait Columns {
+    fn id<T: StoredId>(&self, column: &str) -> Result<T, Fault>;
+    fn maybe_id<T: StoredId>(&self, column: &str) -> Result<Option<T>, Fault>;
+    fn time(&self, column: &str) -> Result<Timestamp, Fault>;
+    fn maybe_time(&self, column: &str) -> Result<Option<Timestamp>, Fault>;
+    fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, Fault>;
+    fn word<T>(&self, column: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, Fault>;
+    fn maybe_word<T>(&self, column: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Fault>;
+    fn number<T: TryFrom<i64>>(&self, column: &str) -> Result<T, Fault>;
+
+    fn seat(&self, column: &str) -> Result<SeatId, Fault> {
+        self.word(column, SeatId::parse)
+    }
+    fn money(&self, column: &str) -> Result<Money, Fault> {
+        Ok(Money::satang(self.number(column)?))
+    }
+}
+
+impl Columns for Row<'_> {
+    fn id<T: StoredId>(&self, column: &str) -> Result<T, Fault> {
+        Ok(T::of_uuid(Uuid::from_bytes(self.get(column)?)))
+    }
+
+    fn maybe_id<T: StoredId>(&self, column: &str) -> Result<Option<T>, Fault> {
+        let bytes: Option<[u8; 16]> = self.get(column)?;
+        Ok(bytes.map(|bytes| T::of_uuid(Uuid::from_bytes(bytes))))
+    }
+
+    fn time(&self, column: &str) -> Result<Timestamp, Fault> {
+        self.maybe_time(column)?.ok_or_else(|| Fault::Unreadable(column.to_owned()))
+    }
+
+    fn maybe_time(&self, column: &str) -> Result<Option<Timestamp>, Fault> {
+        let ms: Option<i64> = self.get(column)?;
+        let time = ms.map(Timestamp::from_millisecond).transpose();
+        time.map_err(|_| Fault::Unreadable(column.to_owned()))
+    }
+
+    fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, Fault> {
+        let text = self.get_ref(column)?.as_str().map_err(|_| Fault::Unreadable(column.to_owned()))?;
+        Ok(serde_json::from_str(text)?)
+    }
+
+    fn word<T>(&self, column: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, Fault> {
+        self.maybe_word(column, parse)?.ok_or_else(|| Fault::Unreadable(column.to_owned()))
+    }
+
+    fn maybe_word<T>(&self, column: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Fault> {
+        let unreadable = || Fault::Unreadable(column.to_owned());
+        let text = self.get_ref(column)?.as_str_or_null().map_err(|_| unreadable())?;
+        text.map(|text| parse(text).ok_or_else(unreadable)).transpose()
+    }
+
+    fn number<T: TryFrom<i64>>(&self, column: &str) -> Result<T, Fault> {
+        let number: i64 = self.get(column)?;
+        T::try_from(number).map_err(|_| Fault::Unreadable(column.to_owned()))
+    }
+}
+
+/// Milliseconds since 1970. What is finer is cut off, so that a stored time compares like the one that was given.
+pub(super) fn ms(time: Timestamp) -> i64 {
+    time.as_millisecond()
+}
+
+/// The moment as it will be read back.
+pub(super) fn whole_ms(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(ms(time)).unwrap_or(time)
+}
+
+pub(super) fn json_of<T: Serialize + ?Sized>(value: &T) -> Result<String, Fault> {
+    Ok(serde_json::to_string(value)?)
+}
+
+/// Ids as a JSON list of hexadecimal texts: `unhex(value)` of `json_each` makes them bytes again.
+pub(super) fn id_list<T: StoredId>(ids: &[T]) -> Result<String, Fault> {
+    json_of(&ids.iter().map(|id| id.uuid().simple().to_string()).collect::<Vec<_>>())
+}
+
+/// The row that fits, if there is one.
+pub(super) fn find<T>(
+    tx: &Transaction<'_>,
+    sql: &str,
+    params: impl Params,
+    read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
+) -> Result<Option<T>, Fault> {
+    tx.prepare_cached(sql)?.query_and_then(params, read)?.next().transpose()
+}
+
+/// All rows that fit.
+pub(super) fn list<T>(
+    tx: &Transaction<'_>,
+    sql: &str,
+    params: impl Params,
+    read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
+    tx.prepare_cached(sql)?.query_and_then(params, read)?.collect()
+}
+
+/// Writes; answers how many rows changed.
+pub(super) fn run(tx: &Transaction<'_>, sql: &str, params: impl Params) -> Result<usize, Fault> {
+    Ok(tx.prepare_cached(sql)?.execute(params)?)
+}
+
+/// The one number that a query answers.
+pub(super) fn count(tx: &Transaction<'_>, sql: &str, params: impl Params) -> Result<u64, Fault> {
+    let number: i64 = tx.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
+    u64::try_from(number).map_err(|_| Fault::Broken("a count below zero"))
+}
+
+/// Whether any row fits.
+pub(super) fn exists(tx: &Transaction<'_>, sql: &str, params: impl Params) -> Result<bool, Fault> {
+    Ok(tx.prepare_cached(sql)?.exists(params)?)
+}
+
+/// The sort key after which a page in falling order of (time, id) begins.
+pub(super) fn before(page: PageRequest) -> (i64, [u8; 16]) {
+    page.after.map_or((i64::MAX, [0xff; 16]), |cursor| (cursor.at, cursor.id.into_bytes()))
+}
+
+/// The sort key after which a page in rising order of (time, id) begins.
+pub(super) fn after(page: PageRequest) -> (i64, [u8; 16]) {
+    page.after.map_or((i64::MIN, [0; 16]), |cursor| (cursor.at, cursor.id.into_bytes()))
+}
+
+/// One row more than the page, to know whether there is another.
+pub(super) fn limit(page: PageRequest) -> i64 {
+    i64::from(page.limit) + 1
+}

@@ -1,0 +1,133 @@
+//! Bookings, read: the customer's own and the administrator's view. Reports are in [`super::sales_reports`].
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::{Row, Transaction, params_from_iter, types::Value};
+use seatkeeper_core::{
+    booking::Booking,
+    ids::{BookingId, PersonId},
+    ports::{
+        Backend, BookingFilter, Cursor, CustomerBooking, MovieSales, Page, PageRequest, Sales, SalesSlice, SalesTotals,
+    },
+};
+
+use super::{
+    SqliteStore,
+    bookings::{find_booking, read_booking},
+    people::without_case,
+    rows::{Columns, Fault, StoredId, before, find, limit, list, ms},
+    sales_reports,
+};
+
+#[async_trait]
+impl Sales for SqliteStore {
+    async fn find_booking(&self, id: BookingId) -> Backend<Option<Booking>> {
+        self.read(move |tx| find_booking(tx, id)).await
+    }
+
+    async fn list_bookings_of(&self, person: PersonId, page: PageRequest) -> Backend<Page<Booking>> {
+        let sql = "SELECT * FROM bookings WHERE person_id = ?1 AND (created_at, id) < (?2, ?3) \
+             ORDER BY created_at DESC, id DESC LIMIT ?4";
+        self.read(move |tx| {
+            let (at, id) = before(page);
+            let items = list(tx, sql, (person.bytes(), at, id, limit(page)), read_booking)?;
+            Ok(Page::cut(items, page.limit, cursor_of))
+        })
+        .await
+    }
+
+    async fn list_bookings(&self, filter: &BookingFilter, page: PageRequest) -> Backend<Page<CustomerBooking>> {
+        let filter = filter.clone();
+        self.read(move |tx| list_bookings(tx, &filter, page)).await
+    }
+
+    async fn sum_bookings(&self, filter: &BookingFilter) -> Backend<SalesTotals> {
+        let filter = filter.clone();
+        self.read(move |tx| sum_bookings(tx, &filter)).await
+    }
+
+    async fn list_sales(&self, from: Timestamp, to: Timestamp) -> Backend<Vec<SalesSlice>> {
+        self.read(move |tx| sales_reports::list_sales(tx, from, to)).await
+    }
+
+    async fn list_movie_sales(&self, from: Timestamp, to: Timestamp) -> Backend<Vec<MovieSales>> {
+        self.read(move |tx| sales_reports::list_movie_sales(tx, from, to)).await
+    }
+}
+
+fn cursor_of(booking: &Booking) -> Cursor {
+    Cursor { at: ms(booking.created_at), id: booking.id.uuid() }
+}
+
+fn list_bookings(
+    tx: &Transaction<'_>,
+    filter: &BookingFilter,
+    page: PageRequest,
+) -> Result<Page<CustomerBooking>, Fault> {
+    let (sql, values) = list_statement(filter, page);
+    let read = |row: &Row<'_>| {
+        let (customer_name, customer_email) = (row.get("customer_name")?, row.get("customer_email")?);
+        Ok(CustomerBooking { booking: read_booking(row)?, customer_name, customer_email })
+    };
+    let items = list(tx, &sql, params_from_iter(values), read)?;
+    Ok(Page::cut(items, page.limit, |item| cursor_of(&item.booking)))
+}
+
+/// The statement and its values, so that a test can look at its plan.
+pub(super) fn list_statement(filter: &BookingFilter, page: PageRequest) -> (String, Vec<Value>) {
+    let (at, id) = before(page);
+    let mut values = vec![Value::Integer(at), Value::Blob(id.to_vec())];
+    let narrowed = narrow(filter, &mut values);
+    values.push(Value::Integer(limit(page)));
+    let sql = format!(
+        "SELECT b.*, coalesce(p.name, '') AS customer_name, coalesce(p.email, '') AS customer_email \
+         FROM bookings b LEFT JOIN people p ON p.id = b.person_id WHERE (b.created_at, b.id) < (?, ?){narrowed} \
+         ORDER BY b.created_at DESC, b.id DESC LIMIT ?"
+    );
+    (sql, values)
+}
+
+fn sum_bookings(tx: &Transaction<'_>, filter: &BookingFilter) -> Result<SalesTotals, Fault> {
+    let mut values = Vec::new();
+    let narrowed = narrow(filter, &mut values);
+    let sql = format!(
+        "SELECT count(*) AS bookings, coalesce(sum(b.seat_count), 0) AS seats, coalesce(sum(b.total), 0) AS revenue \
+         FROM bookings b LEFT JOIN people p ON p.id = b.person_id WHERE b.status = 'CONFIRMED'{narrowed}"
+    );
+    let totals = find(tx, &sql, params_from_iter(values), read_totals)?;
+    Ok(totals.unwrap_or_default())
+}
+
+pub(super) fn read_totals(row: &Row<'_>) -> Result<SalesTotals, Fault> {
+    Ok(SalesTotals { bookings: row.number("bookings")?, seats: row.number("seats")?, revenue: row.get("revenue")? })
+}
+
+/// The filter as ` AND …`; its values follow those that are there.
+fn narrow(filter: &BookingFilter, values: &mut Vec<Value>) -> String {
+    let mut sql = String::new();
+    let mut add = |clause: &str, given: Vec<Value>| {
+        sql.push_str(clause);
+        values.extend(given);
+    };
+    if let Some(movie) = filter.movie_id {
+        add(" AND b.movie_id = ?", vec![Value::Blob(movie.bytes().to_vec())]);
+    }
+    if let Some(screening) = filter.screening_id {
+        add(" AND b.screening_id = ?", vec![Value::Blob(screening.bytes().to_vec())]);
+    }
+    if let Some((from, end)) = filter.sold {
+        add(" AND b.created_at >= ? AND b.created_at < ?", vec![Value::Integer(ms(from)), Value::Integer(ms(end))]);
+    }
+    if let Some((from, end)) = filter.shown {
+        add(" AND b.start_time >= ? AND b.start_time < ?", vec![Value::Integer(ms(from)), Value::Integer(ms(end))]);
+    }
+    if let Some(status) = filter.status {
+        add(" AND b.status = ?", vec![Value::Text(status.as_str().to_owned())]);
+    }
+    if let Some(text) = &filter.text {
+        // instr knows no wildcards; codes are ASCII, for which lower() is enough.
+        let text = Value::Text(without_case(text));
+        add(" AND (instr(p.search, ?) > 0 OR instr(lower(b.code), ?) > 0)", vec![text.clone(), text]);
+    }
+    sql
+}

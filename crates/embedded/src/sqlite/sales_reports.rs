@@ -1,0 +1,76 @@
+//! Sales over time and by film.
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use jiff::Timestamp;
+use rusqlite::{Row, Transaction};
+use seatkeeper_core::{
+    ids::MovieId,
+    ports::{MovieSales, SalesSlice, SalesTotals},
+};
+
+use super::{
+    rows::{Columns, Fault, StoredId, find, list, ms},
+    sales::read_totals,
+};
+
+/// Sales in quarters of an hour, in order of time.
+pub(super) fn list_sales(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec<SalesSlice>, Fault> {
+    let sql = "SELECT created_at / 900000 * 900000 AS starts_at, count(*) AS bookings, sum(seat_count) AS seats, \
+         sum(total) AS revenue FROM bookings WHERE created_at >= ?1 AND created_at < ?2 AND status = 'CONFIRMED' \
+         GROUP BY 1 ORDER BY 1";
+    let read = |row: &Row<'_>| Ok(SalesSlice { starts_at: row.time("starts_at")?, totals: read_totals(row)? });
+    list(tx, sql, (ms(from), ms(to)), read)
+}
+
+/// Sales by film, greatest revenue first; then by title.
+pub(super) fn list_movie_sales(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec<MovieSales>, Fault> {
+    let mut films: BTreeMap<MovieId, MovieSales> = BTreeMap::new();
+    for (movie, totals) in list_sold(tx, from, to)? {
+        films.entry(movie).or_insert_with(|| nothing_of(movie)).totals = totals;
+    }
+    for (movie, offered, sold) in list_shown(tx, from, to)? {
+        let film = films.entry(movie).or_insert_with(|| nothing_of(movie));
+        (film.shown_seats_offered, film.shown_seats_sold) = (offered, sold);
+    }
+    let mut films: Vec<_> = films.into_values().collect();
+    for film in &mut films {
+        film.movie_title = title_of(tx, film.movie_id)?;
+    }
+    films.sort_by(|a, b| (Reverse(a.totals.revenue), &a.movie_title).cmp(&(Reverse(b.totals.revenue), &b.movie_title)));
+    Ok(films)
+}
+
+fn nothing_of(movie_id: MovieId) -> MovieSales {
+    MovieSales {
+        movie_id,
+        movie_title: String::new(),
+        totals: SalesTotals::default(),
+        shown_seats_sold: 0,
+        shown_seats_offered: 0,
+    }
+}
+
+fn list_sold(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec<(MovieId, SalesTotals)>, Fault> {
+    let sql = "SELECT movie_id, count(*) AS bookings, sum(seat_count) AS seats, sum(total) AS revenue FROM bookings \
+         WHERE created_at >= ?1 AND created_at < ?2 AND status = 'CONFIRMED' GROUP BY movie_id";
+    list(tx, sql, (ms(from), ms(to)), |row| Ok((row.id("movie_id")?, read_totals(row)?)))
+}
+
+/// Film, seats offered, seats sold of the screenings shown in that time.
+fn list_shown(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec<(MovieId, u64, u64)>, Fault> {
+    let sql = "SELECT movie_id, sum(seats_for_sale) AS offered, sum( \
+         (SELECT count(*) FROM seat_claims c WHERE c.screening_id = s.id AND c.state = 'SOLD')) AS sold \
+         FROM screenings s WHERE start_time >= ?1 AND start_time < ?2 GROUP BY movie_id";
+    let read = |row: &Row<'_>| Ok((row.id("movie_id")?, row.number("offered")?, row.number("sold")?));
+    list(tx, sql, (ms(from), ms(to)), read)
+}
+
+/// The title now; of a film that is gone, the one on its last ticket.
+fn title_of(tx: &Transaction<'_>, movie: MovieId) -> Result<String, Fault> {
+    let sql = "SELECT coalesce( \
+         (SELECT title FROM movies WHERE id = ?1 AND deleted_at IS NULL), \
+         (SELECT movie_title FROM bookings WHERE movie_id = ?1 ORDER BY created_at DESC, id DESC LIMIT 1), \
+         (SELECT title FROM movies WHERE id = ?1), '') AS title";
+    Ok(find(tx, sql, [movie.bytes()], |row| Ok(row.get("title")?))?.unwrap_or_default())
+}

@@ -1,0 +1,159 @@
+//! The writer: one thread, which gathers the writes that wait into one transaction and syncs once for all of them.
+//!
+//! Each write runs in a savepoint: one that fails takes back its own changes and nobody else's. Nobody is answered before
+//! the commit.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    thread::JoinHandle,
+};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use seatkeeper_core::ports::{Backend, BackendError};
+use tokio::sync::oneshot;
+
+use super::{OpenError, PART, rows::Fault};
+
+/// The most writes of one commit: more would make the first wait longer for little gain.
+pub const BATCH_WRITES_MAX: usize = 128;
+/// The most writes that wait; further ones are told to try again.
+pub const WRITES_WAITING_MAX: usize = 4_096;
+
+/// How many writes were made in how many commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriteCounts {
+    /// Writes that were committed.
+    pub writes: u64,
+    /// Commits that made them: one sync each.
+    pub commits: u64,
+}
+
+/// Runs inside the transaction; answers whether to keep what it did, and how to tell its caller after the commit.
+type Job = Box<dyn FnOnce(&Transaction<'_>) -> Done + Send>;
+
+/// Told why the commit failed, if it did.
+type Tell = Box<dyn FnOnce(Option<&str>)>;
+
+struct Done {
+    keep: bool,
+    tell: Tell,
+}
+
+/// The writing thread and its queue.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    writes: AtomicU64,
+    commits: AtomicU64,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(mut connection: Connection) -> Result<Self, OpenError> {
+        let (queue, jobs) = sync_channel(WRITES_WAITING_MAX);
+        let counts = Arc::new(Counts::default());
+        let thread_counts = Arc::clone(&counts);
+        let thread = std::thread::Builder::new().name("store-writer".to_owned());
+        let thread = thread.spawn(move || write_all(&mut connection, &jobs, &thread_counts));
+        Ok(Self { queue: Some(queue), thread: Some(thread.map_err(OpenError::Thread)?), counts })
+    }
+
+    pub(super) fn counts(&self) -> WriteCounts {
+        let commits = self.counts.commits.load(Ordering::Relaxed);
+        WriteCounts { writes: self.counts.writes.load(Ordering::Relaxed), commits }
+    }
+
+    /// Runs `work` in the next transaction and answers once it is on the disk.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Backend<T> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |tx| {
+            let result = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or(Err(Fault::Panicked));
+            let keep = result.is_ok();
+            let tell = Box::new(move |lost: Option<&str>| {
+                let told = match (result, lost) {
+                    (Ok(_), Some(why)) => Err(BackendError::retryable(PART, why)),
+                    (result, _) => result.map_err(BackendError::from),
+                };
+                // Whoever asked may have gone away; the write stands all the same.
+                drop(answer.send(told));
+            });
+            Done { keep, tell }
+        });
+        match self.queue.as_ref().map(|queue| queue.try_send(job)) {
+            Some(Ok(())) => {}
+            Some(Err(TrySendError::Full(_))) => return Err(BackendError::retryable(PART, "too many writes wait")),
+            Some(Err(TrySendError::Disconnected(_))) | None => {
+                return Err(BackendError::lasting(PART, "the writer has ended"));
+            }
+        }
+        answered.await.unwrap_or_else(|_| Err(BackendError::retryable(PART, "the write was not tried")))
+    }
+}
+
+impl Drop for Writer {
+    /// Finishes what waits.
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the store's writer had panicked");
+        }
+    }
+}
+
+fn write_all(connection: &mut Connection, jobs: &Receiver<Job>, counts: &Counts) {
+    while let Ok(first) = jobs.recv() {
+        let mut batch = Vec::with_capacity(BATCH_WRITES_MAX);
+        batch.push(first);
+        batch.extend(jobs.try_iter().take(BATCH_WRITES_MAX - 1));
+        let mut done = Vec::with_capacity(batch.len());
+        let committed = commit_batch(connection, batch, &mut done);
+        let lost = committed.err().map(|error| error.to_string());
+        if lost.is_none() {
+            let kept = done.iter().filter(|job| job.keep).count();
+            counts.writes.fetch_add(u64::try_from(kept).unwrap_or(0), Ordering::Relaxed);
+            counts.commits.fetch_add(1, Ordering::Relaxed);
+        }
+        for job in done {
+            (job.tell)(lost.as_deref());
+        }
+    }
+}
+
+/// Writes that were not tried are dropped, which tells their callers to try again.
+fn commit_batch(connection: &mut Connection, batch: Vec<Job>, done: &mut Vec<Done>) -> Result<(), rusqlite::Error> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for job in batch {
+        tx.prepare_cached("SAVEPOINT write")?.execute([])?;
+        let job = job(&tx);
+        let keep = job.keep;
+        done.push(job);
+        // A full disk makes SQLite take back the whole transaction by itself; what ran so far is lost.
+        if tx.is_autocommit() {
+            return Err(lost_transaction());
+        }
+        if !keep {
+            tx.prepare_cached("ROLLBACK TO write")?.execute([])?;
+        }
+        tx.prepare_cached("RELEASE write")?.execute([])?;
+    }
+    tx.commit()
+}
+
+fn lost_transaction() -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK);
+    rusqlite::Error::SqliteFailure(code, Some("the transaction was rolled back by SQLite".to_owned()))
+}
