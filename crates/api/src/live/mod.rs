@@ -1,43 +1,39 @@
-//! Live seat maps.
+//! Live seat maps: a room for each screening that somebody watches.
+//!
+//! A room subscribes to the screening's changes, waits for the confirmation, *then* takes a snapshot, then applies what is
+//! newer ([`room_task`]). Viewers get the same bytes ([`frames`]) from one queue ([`room`]); what comes fast goes together
+//! ([`board`]); who falls behind starts over from a snapshot ([`socket`]); nobody waits for them. Once a second the
+//! sequences of all rooms are compared with the lock store's ([`compare`]), because a live frame may be lost.
 
-use std::sync::Arc;
+mod admission;
+mod board;
+mod compare;
+mod counts;
+mod frames;
+mod get_seats;
+mod hub;
+mod limits;
+mod room;
+mod room_task;
+mod seat_map;
+mod socket;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod watch;
 
-use seatkeeper_core::{box_office::BoxOffice, catalogue::SharedScreening, locks::SeatSnapshot, ports::Backend};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use hub::Rooms;
+pub use limits::{
+    CLIENT_MESSAGE_BYTES_MAX, LIVE_QUEUE_FRAMES_MAX, LIVE_ROOMS_MAX, LIVE_SOCKETS_MAX, LIVE_SOCKETS_PER_ADDRESS_MAX,
+    LiveLimits,
+};
 
 use crate::state::App;
-
-/// A room for each screening that somebody watches.
-pub struct Rooms {
-    _office: Arc<BoxOffice>,
-}
-
-impl Rooms {
-    /// None yet.
-    #[must_use]
-    pub fn new(office: &Arc<BoxOffice>) -> Self {
-        Self { _office: Arc::clone(office) }
-    }
-
-    /// The map of a screening, from the room when it is open.
-    ///
-    /// # Errors
-    /// The lock store or the store does not answer.
-    pub async fn seat_map(&self, _: &SharedScreening) -> Backend<SeatSnapshot> {
-        Ok(SeatSnapshot::default())
-    }
-
-    /// How many seats of each screening can be bought just now, in the same order; up to 2 s old.
-    ///
-    /// # Errors
-    /// The lock store or the store does not answer.
-    pub async fn seats_available(&self, screenings: &[SharedScreening]) -> Backend<Vec<u32>> {
-        Ok(vec![0; screenings.len()])
-    }
-}
 
 /// `GET /api/ws` and `GET /api/screenings/{id}/seats`.
 #[must_use]
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().routes(routes!(watch::watch_screening)).routes(routes!(get_seats::list_seats))
 }

@@ -1,0 +1,93 @@
+//! How many sockets a server and an address may have.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// Counts sockets.
+#[derive(Default)]
+pub(super) struct Admission {
+    sockets: AtomicUsize,
+    by_address: Mutex<HashMap<u128, u32>>,
+}
+
+/// The right to one socket; given back when dropped.
+pub(super) struct SocketPermit {
+    admission: Arc<Admission>,
+    address: u128,
+    /// A stop waits for it.
+    _token: TaskTrackerToken,
+}
+
+impl Admission {
+    /// A permit, or `None` when the server or the address has as many sockets as it may.
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        address: u128,
+        sockets_max: usize,
+        per_address_max: u32,
+        token: TaskTrackerToken,
+    ) -> Option<SocketPermit> {
+        let mut by_address = self.by_address.lock();
+        let count = by_address.entry(address).or_insert(0);
+        if *count >= per_address_max || self.sockets.load(Ordering::Relaxed) >= sockets_max {
+            if *count == 0 {
+                by_address.remove(&address);
+            }
+            return None;
+        }
+        *count += 1;
+        // Only ever changed under the mutex, so the check above still holds.
+        self.sockets.fetch_add(1, Ordering::Relaxed);
+        Some(SocketPermit { admission: Arc::clone(self), address, _token: token })
+    }
+
+    /// How many sockets there are.
+    pub(super) fn sockets(&self) -> usize {
+        self.sockets.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for SocketPermit {
+    fn drop(&mut self) {
+        let mut by_address = self.admission.by_address.lock();
+        self.admission.sockets.fetch_sub(1, Ordering::Relaxed);
+        if let Some(count) = by_address.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+
+    #[test]
+    fn sockets_are_counted_by_server_and_address_and_given_back() {
+        let (admission, tracker) = (Arc::new(Admission::default()), TaskTracker::new());
+        let admit = |address| admission.admit(address, 3, 2, tracker.token());
+        let (first, second) = (admit(1), admit(1));
+        assert!(first.is_some() && second.is_some());
+        assert!(admit(1).is_none(), "two for one address");
+        let third = admit(2);
+        assert!(third.is_some());
+        assert!(admit(3).is_none(), "three for the server");
+        drop(first);
+        assert!(admit(3).is_some());
+        drop((second, third));
+        assert_eq!(admission.sockets(), 0);
+        assert!(admission.by_address.lock().is_empty(), "nobody is remembered");
+    }
+}

@@ -1,0 +1,121 @@
+//! Once a second every open room's sequence is compared with the lock store's: a live frame may be lost, the store not.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use seatkeeper_core::{ids::ScreeningId, ports::Backend};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    hub::Hub,
+    limits::{COMPARE_EVERY, COMPARED_AGO_MAX, FRAMES_UNDER_WAY_MAX, STATES_PER_CALL_MAX},
+    room::Room,
+};
+
+/// When the rooms were last known to agree with the lock store.
+#[derive(Clone)]
+pub(super) struct LastCompared(Arc<Mutex<Instant>>);
+
+impl LastCompared {
+    pub(super) fn now() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    /// They agree.
+    pub(super) fn confirm(&self) {
+        *self.0.lock() = Instant::now();
+    }
+
+    /// Whether a viewer may be told that what they see is true.
+    pub(super) fn is_recent(&self) -> bool {
+        self.0.lock().elapsed() <= COMPARED_AGO_MAX
+    }
+}
+
+/// What a comparison says of one room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// The store's sequence lies between the room's before and after the question.
+    Agrees,
+    /// The store is ahead: a change is under way, or lost.
+    Behind,
+    /// The store went back, or does not know the map any more.
+    Wrong,
+}
+
+fn judge(before: u64, after: u64, store: Option<u64>) -> Verdict {
+    match store {
+        None => Verdict::Wrong,
+        Some(store) if store < before => Verdict::Wrong,
+        Some(store) if store > after => Verdict::Behind,
+        Some(_) => Verdict::Agrees,
+    }
+}
+
+/// Compares every second until dropped; also closes rooms that nobody needs.
+pub(super) async fn keep_comparing(hub: Arc<Hub>, compared: LastCompared) {
+    let mut answered = true;
+    loop {
+        sleep(COMPARE_EVERY).await;
+        hub.close_idle_rooms();
+        match compare_all(&hub).await {
+            Ok(()) => {
+                compared.confirm();
+                answered = true;
+            }
+            Err(error) => {
+                if answered {
+                    tracing::warn!(part = error.part, error = %error.source, "live seat maps cannot be checked");
+                }
+                answered = false;
+            }
+        }
+    }
+}
+
+async fn compare_all(hub: &Hub) -> Backend<()> {
+    let rooms: Vec<(Arc<Room>, u64)> =
+        hub.rooms().into_iter().filter_map(|room| room.known_seq().map(|seq| (room, seq))).collect();
+    let mut behind = Vec::new();
+    for rooms in rooms.chunks(STATES_PER_CALL_MAX) {
+        let ids: Vec<ScreeningId> = rooms.iter().map(|(room, _)| room.id).collect();
+        let states = hub.sources.locks.list_states(&ids).await?;
+        for ((room, before), state) in rooms.iter().zip(states) {
+            let Some(after) = room.known_seq() else { continue };
+            let store = state.map(|(seq, _)| seq);
+            match judge(*before, after, store) {
+                Verdict::Agrees => {}
+                Verdict::Behind => behind.extend(store.map(|seq| (room, seq))),
+                Verdict::Wrong => start_over(room, "the lock store went back"),
+            }
+        }
+    }
+    if !behind.is_empty() {
+        sleep(FRAMES_UNDER_WAY_MAX).await;
+        for (room, store) in behind {
+            if room.known_seq().is_some_and(|seq| seq < store) {
+                start_over(room, "a live change was lost");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn start_over(room: &Room, why: &str) {
+    tracing::info!(screening = %room.id, why, "a seat map starts over");
+    room.lose_step();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_agrees_when_the_store_was_where_the_room_is_going() {
+        assert_eq!(judge(5, 5, Some(5)), Verdict::Agrees);
+        assert_eq!(judge(5, 9, Some(7)), Verdict::Agrees, "frames came while the store was asked");
+        assert_eq!(judge(5, 5, Some(6)), Verdict::Behind);
+        assert_eq!(judge(5, 5, Some(4)), Verdict::Wrong);
+        assert_eq!(judge(5, 9, None), Verdict::Wrong);
+    }
+}

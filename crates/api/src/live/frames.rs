@@ -1,0 +1,143 @@
+//! Frames as JSON text, written by hand into one buffer.
+//!
+//! A frame of one change is at most 130 bytes, so everything in it counts.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use seatkeeper_core::locks::{Millis, SeatChange, SeatStatus};
+use serde::{Serialize, Serializer};
+
+/// Sequences are milliseconds since 1970 or a little more; on the wire they count from 2025, which saves four digits in
+/// every frame. Opaque outside, in the same order, the same on every server.
+const WIRE_SEQ_ORIGIN: i64 = 1_735_689_600_000;
+
+/// Bytes of a frame without its changes.
+const FRAME_BYTES: usize = 72;
+/// Bytes of a change, generously.
+const CHANGE_BYTES: usize = 64;
+
+/// A sequence as everybody outside sees it.
+pub(super) fn wire_seq(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX).saturating_sub(WIRE_SEQ_ORIGIN)
+}
+
+/// When a seat may come back, in whole seconds, rounded up: never earlier than the truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Until(pub(super) Millis);
+
+impl Until {
+    fn second(self) -> Timestamp {
+        let seconds = self.0.div_euclid(1_000) + i64::from(self.0.rem_euclid(1_000) > 0);
+        Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
+    }
+}
+
+impl Serialize for Until {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.second())
+    }
+}
+
+/// A status's name on the wire.
+pub(super) const fn status_name(status: SeatStatus) -> &'static str {
+    match status {
+        SeatStatus::Available => "AVAILABLE",
+        SeatStatus::Locked { .. } => "LOCKED",
+        SeatStatus::Booked => "BOOKED",
+    }
+}
+
+/// The map as a whole.
+pub(super) fn snapshot_frame(seq: u64, seats: impl ExactSizeIterator<Item = SeatChange>) -> String {
+    let mut text = String::with_capacity(FRAME_BYTES + seats.len() * CHANGE_BYTES);
+    let _ = write!(text, r#"{{"type":"snapshot","seq":{},"seats":["#, wire_seq(seq));
+    push_seats(&mut text, seats);
+    text.push_str("]}");
+    text
+}
+
+/// What changed after `prev`, up to `seq`.
+pub(super) fn changes_frame(prev: u64, seq: u64, changes: impl ExactSizeIterator<Item = SeatChange>) -> String {
+    let mut text = String::with_capacity(FRAME_BYTES + changes.len() * CHANGE_BYTES);
+    let _ = write!(text, r#"{{"type":"changes","prev":{},"seq":{},"changes":["#, wire_seq(prev), wire_seq(seq));
+    push_seats(&mut text, changes);
+    text.push_str("]}");
+    text
+}
+
+/// Nothing new up to `seq`.
+pub(super) fn alive_frame(seq: u64) -> String {
+    format!(r#"{{"type":"alive","seq":{}}}"#, wire_seq(seq))
+}
+
+fn push_seats(text: &mut String, seats: impl Iterator<Item = SeatChange>) {
+    for (index, SeatChange { id, status }) in seats.enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        // Writing into a String does not fail.
+        let _ = write!(text, r#"{{"id":"{}{}","status":"{}""#, id.row(), id.number(), status_name(status));
+        if let SeatStatus::Locked { until } = status {
+            let _ = write!(text, r#","until":"{}""#, Until(until).second());
+        }
+        text.push('}');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use seatkeeper_core::{ids::SeatId, testing::SAMPLE_NOW_MS};
+
+    use super::*;
+
+    const SEQ: u64 = SAMPLE_NOW_MS as u64;
+
+    fn change(seat: &str, status: SeatStatus) -> SeatChange {
+        SeatChange { id: SeatId::parse(seat).unwrap(), status }
+    }
+
+    #[test]
+    fn frames_read_as_the_contract_says() {
+        let locked = change("A1", SeatStatus::Locked { until: SAMPLE_NOW_MS + 300_001 });
+        let booked = change("B12", SeatStatus::Booked);
+        let free = change("C3", SeatStatus::Available);
+        expect![[r#"{"type":"snapshot","seq":59747400041,"seats":[{"id":"A1","status":"LOCKED","until":"2026-11-23T12:35:01Z"},{"id":"B12","status":"BOOKED"}]}"#]]
+            .assert_eq(&snapshot_frame(SEQ + 41, [locked, booked].into_iter()));
+        expect![[r#"{"type":"changes","prev":59747400041,"seq":59747400057,"changes":[{"id":"B12","status":"BOOKED"},{"id":"C3","status":"AVAILABLE"}]}"#]]
+            .assert_eq(&changes_frame(SEQ + 41, SEQ + 57, [booked, free].into_iter()));
+        expect![[r#"{"type":"alive","seq":59747400057}"#]].assert_eq(&alive_frame(SEQ + 57));
+        expect![[r#"{"type":"snapshot","seq":59747400000,"seats":[]}"#]]
+            .assert_eq(&snapshot_frame(SEQ, [].into_iter()));
+    }
+
+    #[test]
+    fn frames_are_small() {
+        let until = SAMPLE_NOW_MS + 299_999;
+        let locked = |seat| change(seat, SeatStatus::Locked { until });
+        let one = changes_frame(SEQ, SEQ + 9, [locked("AA12")].into_iter()).len();
+        assert!(one <= 130, "{one}");
+        let two =
+            changes_frame(SEQ, SEQ + 9, [locked("AA12"), change("AA13", SeatStatus::Available)].into_iter()).len();
+        assert!(two - one <= 60, "{}", two - one);
+        // An RFC 3339 time in the contract's field names cannot be had for less: a comma and sixty bytes.
+        let locks = changes_frame(SEQ, SEQ + 9, [locked("AA12"), locked("B1")].into_iter()).len();
+        assert_eq!(locks - one, 61);
+    }
+
+    #[test]
+    fn a_seat_never_comes_back_before_its_time() {
+        for until in [-1_i64, 0, 1, 999, 1_000, 1_001, SAMPLE_NOW_MS, SAMPLE_NOW_MS + 1] {
+            let told = Until(until).second().as_millisecond();
+            assert!((until..until + 1_000).contains(&told), "{until}: {told}");
+        }
+        assert_eq!(Until(i64::MAX).second(), Timestamp::MAX);
+    }
+
+    #[test]
+    fn sequences_keep_their_order() {
+        let seqs = [0, 41, SEQ, SEQ + 1, u64::MAX];
+        assert!(seqs.windows(2).all(|pair| wire_seq(pair[0]) < wire_seq(pair[1])));
+    }
+}

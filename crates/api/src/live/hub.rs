@@ -1,0 +1,198 @@
+//! All rooms of a server.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use seatkeeper_core::{
+    box_office::BoxOffice, catalogue::SharedScreening, ids::ScreeningId, locks::SeatSnapshot, ports::Backend,
+};
+use tokio::time::{Instant, timeout};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+
+use super::{
+    admission::{Admission, SocketPermit},
+    compare::{LastCompared, keep_comparing},
+    counts::TakenCounts,
+    limits::{LiveLimits, ROOM_IDLE_MAX, ROOM_OPEN_WAIT_MAX, STOP_MAX},
+    room::Room,
+    room_task::run_room,
+    seat_map::SeatMapBody,
+    sources::Sources,
+};
+
+/// A room for each screening that somebody watches.
+#[derive(Clone)]
+pub struct Rooms {
+    hub: Arc<Hub>,
+    /// The tasks of the rooms end with the last owner.
+    _stop_with_last: Arc<DropGuard>,
+}
+
+/// What rooms share.
+pub(super) struct Hub {
+    pub(super) sources: Arc<Sources>,
+    limits: LiveLimits,
+    rooms: Mutex<HashMap<ScreeningId, Arc<Room>>>,
+    admission: Arc<Admission>,
+    counts: TakenCounts,
+    compared: LastCompared,
+    is_comparing: AtomicBool,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// Why there is no room now; trying again may help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoRoom {
+    /// As many rooms, or sockets, as there may be.
+    Full,
+    /// The lock store does not answer.
+    NoMap,
+    /// The server is stopping.
+    Stopping,
+}
+
+impl Rooms {
+    /// None yet.
+    #[must_use]
+    pub fn new(office: &Arc<BoxOffice>) -> Self {
+        Self::with_sources(Sources::of(office), LiveLimits::default())
+    }
+
+    pub(super) fn with_sources(sources: Sources, limits: LiveLimits) -> Self {
+        let stop = CancellationToken::new();
+        let hub = Hub {
+            sources: Arc::new(sources),
+            limits,
+            rooms: Mutex::default(),
+            admission: Arc::default(),
+            counts: TakenCounts::default(),
+            compared: LastCompared::now(),
+            is_comparing: AtomicBool::new(false),
+            tasks: TaskTracker::new(),
+            stop: stop.clone(),
+        };
+        Self { hub: Arc::new(hub), _stop_with_last: Arc::new(stop.drop_guard()) }
+    }
+
+    /// The map of a screening with every change that this server has heard of.
+    ///
+    /// # Errors
+    /// The lock store or the store does not answer.
+    pub async fn seat_map(&self, screening: &SharedScreening) -> Backend<SeatSnapshot> {
+        let id = screening.screening.id;
+        if let Ok(room) = self.open(id).await
+            && let Some(snapshot) = room.known(Instant::now())
+        {
+            return Ok(snapshot);
+        }
+        self.hub.sources.snapshot(id).await
+    }
+
+    /// The same as an answer's body; made once for all who ask between two changes.
+    pub(super) async fn seat_map_body(&self, screening: &SharedScreening) -> Backend<Arc<SeatMapBody>> {
+        let id = screening.screening.id;
+        if let Ok(room) = self.open(id).await
+            && let Some(body) = room.seat_map(screening, Instant::now())
+        {
+            return Ok(body);
+        }
+        Ok(Arc::new(SeatMapBody::new(screening, &self.hub.sources.snapshot(id).await?)))
+    }
+
+    /// How many seats of each screening can be bought just now, in the same order; up to 2 s old.
+    ///
+    /// # Errors
+    /// The lock store or the store does not answer.
+    pub async fn seats_available(&self, screenings: &[SharedScreening]) -> Backend<Vec<u32>> {
+        let ids: Vec<ScreeningId> = screenings.iter().map(|open| open.screening.id).collect();
+        let taken = self.hub.counts.list(&self.hub.sources, &ids).await?;
+        let for_sale = screenings.iter().map(|open| u32::try_from(open.plan.seats_for_sale()).unwrap_or(u32::MAX));
+        Ok(for_sale.zip(taken).map(|(for_sale, taken)| for_sale.saturating_sub(taken)).collect())
+    }
+
+    /// How many sockets are open.
+    #[must_use]
+    pub fn viewers(&self) -> usize {
+        self.hub.admission.sockets()
+    }
+
+    /// Tells all viewers that the server stops, and waits until they know, a few seconds at most.
+    pub async fn shut_down(&self) {
+        self.hub.stop.cancel();
+        for room in self.hub.rooms.lock().drain() {
+            room.1.close();
+        }
+        self.hub.tasks.close();
+        if timeout(STOP_MAX, self.hub.tasks.wait()).await.is_err() {
+            tracing::info!(viewers = self.viewers(), "stopped without waiting for the slowest viewers");
+        }
+    }
+
+    /// A permit for one more socket of an address (its counting key); `by_address` is off in load tests.
+    pub(super) fn admit(&self, address: u128, by_address: bool) -> Option<SocketPermit> {
+        let LiveLimits { sockets_max, sockets_per_address_max, .. } = self.hub.limits;
+        let per_address_max = if by_address { sockets_per_address_max } else { u32::MAX };
+        self.hub.admission.admit(address, sockets_max, per_address_max, self.hub.tasks.token())
+    }
+
+    /// The room of a screening, with a map in it.
+    pub(super) async fn open(&self, id: ScreeningId) -> Result<Arc<Room>, NoRoom> {
+        let room = self.hub.find_or_open(id)?;
+        match timeout(ROOM_OPEN_WAIT_MAX, room.opened()).await {
+            Ok(true) => Ok(room),
+            Ok(false) => Err(NoRoom::Stopping),
+            Err(_) => Err(NoRoom::NoMap),
+        }
+    }
+}
+
+impl Hub {
+    fn find_or_open(self: &Arc<Self>, id: ScreeningId) -> Result<Arc<Room>, NoRoom> {
+        let now = Instant::now();
+        let mut rooms = self.rooms.lock();
+        if self.stop.is_cancelled() {
+            return Err(NoRoom::Stopping);
+        }
+        if let Some(room) = rooms.get(&id).filter(|room| !room.is_closed()) {
+            room.touch(now);
+            return Ok(Arc::clone(room));
+        }
+        if rooms.len() >= self.limits.rooms_max {
+            let empty = rooms.values().find(|room| room.close_if_idle(now, Duration::ZERO)).map(|room| room.id);
+            rooms.remove(&empty.ok_or(NoRoom::Full)?);
+        }
+        let room = Arc::new(Room::new(id, now));
+        rooms.insert(id, Arc::clone(&room));
+        let task = run_room(Arc::clone(&room), Arc::clone(&self.sources), self.compared.clone(), self.stop.clone());
+        self.tasks.spawn(task);
+        if !self.is_comparing.swap(true, Ordering::Relaxed) {
+            let (hub, stop) = (Arc::clone(self), self.stop.clone());
+            self.compared.confirm();
+            self.tasks.spawn(async move {
+                let compared = hub.compared.clone();
+                stop.run_until_cancelled(keep_comparing(hub, compared)).await;
+            });
+        }
+        Ok(room)
+    }
+
+    pub(super) fn rooms(&self) -> Vec<Arc<Room>> {
+        self.rooms.lock().values().cloned().collect()
+    }
+
+    pub(super) fn close_idle_rooms(&self) {
+        let now = Instant::now();
+        self.rooms.lock().retain(|_, room| !room.close_if_idle(now, ROOM_IDLE_MAX));
+    }
+}

@@ -1,0 +1,237 @@
+//! The body of `GET /api/screenings/{id}/seats`: made once for all who ask between two changes.
+
+use std::{
+    collections::HashMap,
+    io::Write as _,
+    sync::{Arc, OnceLock},
+};
+
+use axum::http::HeaderValue;
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use seatkeeper_core::{
+    catalogue::{OpenScreening, SharedScreening},
+    ids::SeatId,
+    locks::{SeatSnapshot, SeatStatus},
+    money::Money,
+    seating::PlannedSeat,
+};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
+
+use super::frames::{Until, wire_seq};
+
+/// How hard to press: 300 seats fit into 4 KB, and it is done once for a map.
+const GZIP_LEVEL: u32 = 6;
+/// How much of the hash is told, in bytes.
+const ETAG_HASH_BYTES: usize = 16;
+
+/// All seats of a screening as they are now.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SeatMap<'a> {
+    /// Which screening.
+    #[schema(value_type = String)]
+    screening_id: String,
+    /// What the map is true of; the frames of `/api/ws` count the same way. It grows, not by one.
+    seq: i64,
+    /// Row by row, from the screen to the back.
+    seats: Vec<SeatOnMap<'a>>,
+}
+
+/// One seat.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SeatOnMap<'a> {
+    /// Its name: the row's label and its number.
+    #[schema(value_type = String, example = "A1")]
+    id: SeatId,
+    /// The row's label.
+    #[schema(example = "A")]
+    row: &'a str,
+    /// Its number within the row, from 1.
+    #[schema(value_type = i32, minimum = 1)]
+    number: u8,
+    /// What it is.
+    #[schema(value_type = SeatKindName)]
+    kind: &'static str,
+    /// Its price category.
+    #[schema(example = "standard")]
+    category: &'a str,
+    /// What it costs.
+    #[schema(value_type = Object, example = json!({"amount": 20000, "currency": "THB"}))]
+    price: Money,
+    /// Whether it can be had.
+    #[schema(value_type = SeatStatusName)]
+    status: &'static str,
+    /// When a locked seat may come back, never earlier than the truth.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Until>,
+}
+
+/// What a seat is: `pair` is one seat for two people, `blocked` is never for sale.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "names for the document; the values come from the rules")]
+pub(super) enum SeatKindName {
+    /// An ordinary seat.
+    Seat,
+    /// A sofa for two, sold as one.
+    Pair,
+    /// A place for a wheelchair.
+    Wheelchair,
+    /// The seat beside it.
+    Companion,
+    /// Not for sale.
+    Blocked,
+}
+
+/// Whether a seat can be had. Never who has it.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(dead_code, reason = "names for the document; the values come from the rules")]
+pub(super) enum SeatStatusName {
+    /// It can be locked.
+    Available,
+    /// Somebody has it, until then.
+    Locked,
+    /// Sold.
+    Booked,
+    /// Not for sale.
+    Unavailable,
+}
+
+/// A body with its mark.
+pub(super) struct SeatMapBody {
+    screening: SharedScreening,
+    seq: u64,
+    pub(super) etag: HeaderValue,
+    pub(super) json: Bytes,
+    gzip: OnceLock<Bytes>,
+}
+
+impl SeatMapBody {
+    pub(super) fn new(screening: &SharedScreening, snapshot: &SeatSnapshot) -> Self {
+        let json = serde_json::to_vec(&SeatMap::of(screening, snapshot)).unwrap_or_default();
+        let etag = etag_of(&json);
+        let screening = Arc::clone(screening);
+        Self { screening, seq: snapshot.seq, etag, json: json.into(), gzip: OnceLock::new() }
+    }
+
+    /// Whether it is still the answer: same seats, and the very same screening, whose prices may have changed.
+    pub(super) fn is_of(&self, screening: &SharedScreening, seq: u64) -> bool {
+        self.seq == seq && Arc::ptr_eq(&self.screening, screening)
+    }
+
+    /// Compressed, once.
+    pub(super) fn gzip(&self) -> Bytes {
+        let compress = || {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL));
+            // Writing into memory does not fail.
+            let _ = encoder.write_all(&self.json);
+            encoder.finish().unwrap_or_default().into()
+        };
+        self.gzip.get_or_init(compress).clone()
+    }
+}
+
+fn etag_of(body: &[u8]) -> HeaderValue {
+    let hash = Sha256::digest(body);
+    let hex: String = hash.iter().take(ETAG_HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    HeaderValue::try_from(format!("\"{hex}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+impl<'a> SeatMap<'a> {
+    fn of(open: &'a OpenScreening, snapshot: &SeatSnapshot) -> Self {
+        let taken: HashMap<SeatId, SeatStatus> = snapshot.seats.iter().map(|seat| (seat.id, seat.status)).collect();
+        let seats = open.plan.seats().iter().map(|seat| {
+            let status = taken.get(&seat.id).copied().unwrap_or(SeatStatus::Available);
+            SeatOnMap::of(open, seat, status)
+        });
+        Self { screening_id: open.screening.id.to_string(), seq: wire_seq(snapshot.seq), seats: seats.collect() }
+    }
+}
+
+impl<'a> SeatOnMap<'a> {
+    fn of(open: &'a OpenScreening, seat: &'a PlannedSeat, status: SeatStatus) -> Self {
+        let for_sale = seat.kind.is_for_sale();
+        let until = match status {
+            SeatStatus::Locked { until } if for_sale => Some(Until(until)),
+            _ => None,
+        };
+        Self {
+            id: seat.id,
+            row: seat.id.row(),
+            number: seat.id.number(),
+            kind: seat.kind.as_str(),
+            category: open.plan.category_of(seat),
+            price: open.price_of(seat),
+            status: if for_sale { super::frames::status_name(status) } else { "UNAVAILABLE" },
+            until,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use jiff::SignedDuration;
+    use seatkeeper_core::{
+        ids::{HallId, MovieId, ScreeningId},
+        locks::SeatChange,
+        testing::{SAMPLE_NOW_MS, hall_of, movie_of, sample_now, screening_of},
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn screening(picture: &str) -> SharedScreening {
+        let movie = movie_of(MovieId::from_uuid(Uuid::nil()), "Film");
+        let hall = hall_of(HallId::from_uuid(Uuid::nil()), "Hall", picture);
+        let screening = screening_of(ScreeningId::from_uuid(Uuid::nil()), &movie, &hall, sample_now());
+        Arc::new(OpenScreening::new(screening, SignedDuration::ZERO))
+    }
+
+    fn change(seat: &str, status: SeatStatus) -> SeatChange {
+        SeatChange { id: SeatId::parse(seat).unwrap(), status }
+    }
+
+    #[test]
+    fn a_map_reads_as_the_contract_says() {
+        let until = SAMPLE_NOW_MS + 1;
+        let seats = vec![change("A1", SeatStatus::Locked { until }), change("B1", SeatStatus::Booked)];
+        let body = SeatMapBody::new(&screening("s_x/sofa:p"), &SeatSnapshot { seq: SAMPLE_NOW_MS as u64, seats });
+        expect![[r#"{"screening_id":"00000000-0000-0000-0000-000000000000","seq":59747400000,"seats":[{"id":"A1","row":"A","number":1,"kind":"seat","category":"standard","price":{"amount":20000,"currency":"THB"},"status":"LOCKED","until":"2026-11-23T12:30:01Z"},{"id":"A2","row":"A","number":2,"kind":"blocked","category":"standard","price":{"amount":20000,"currency":"THB"},"status":"UNAVAILABLE"},{"id":"B1","row":"B","number":1,"kind":"pair","category":"sofa","price":{"amount":20000,"currency":"THB"},"status":"BOOKED"}]}"#]]
+            .assert_eq(std::str::from_utf8(&body.json).unwrap());
+    }
+
+    #[test]
+    fn the_mark_is_of_the_body_and_the_body_of_the_screening() {
+        let (one, other) = (screening("ss"), screening("ss"));
+        let empty = SeatSnapshot { seq: 7, seats: vec![] };
+        let body = SeatMapBody::new(&one, &empty);
+        assert_eq!(body.etag, SeatMapBody::new(&other, &empty).etag, "the same body");
+        assert_ne!(body.etag, SeatMapBody::new(&one, &SeatSnapshot { seq: 8, seats: vec![] }).etag);
+        assert!(body.is_of(&one, 7) && !body.is_of(&one, 8) && !body.is_of(&other, 7));
+    }
+
+    #[test]
+    fn three_hundred_seats_fit_into_four_kilobytes() {
+        let row = "ssssssss_sssssss";
+        let picture = vec![row; 20].join("/");
+        let screening = screening(&picture);
+        assert_eq!(screening.plan.seats().len(), 300);
+        // A busy evening: every seat in another state than its neighbours, every lock with a time of its own.
+        let seats = screening.plan.seats().iter().enumerate().filter_map(|(index, seat)| {
+            let status = match (index * 7919) % 5 {
+                0 | 1 => SeatStatus::Booked,
+                2 => SeatStatus::Locked { until: SAMPLE_NOW_MS + (index as i64 * 104_729) % 300_000 },
+                _ => return None,
+            };
+            Some(SeatChange { id: seat.id, status })
+        });
+        let snapshot = SeatSnapshot { seq: SAMPLE_NOW_MS as u64, seats: seats.collect() };
+        let bytes = SeatMapBody::new(&screening, &snapshot).gzip().len();
+        assert!(bytes <= 4 * 1024, "{bytes} bytes");
+    }
+}

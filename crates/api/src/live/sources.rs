@@ -1,0 +1,61 @@
+//! Where a room gets its map from.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use seatkeeper_core::{
+    box_office::{BoxOffice, load_screening},
+    ids::ScreeningId,
+    locks::SeatSnapshot,
+    ports::{Backend, BackendError, LiveChanges, SeatLocks},
+};
+
+use super::limits::SNAPSHOT_TRIES_MAX;
+
+/// A call that is answered later.
+type Later<T> = Pin<Box<dyn Future<Output = Backend<T>> + Send>>;
+/// Tells the lock store what the store knows of a screening, against its sequence.
+type Load = Box<dyn Fn(ScreeningId, u64) -> Later<()> + Send + Sync>;
+/// How many seats of each screening are sold or claimed, in the same order.
+type CountTaken = Box<dyn Fn(Vec<ScreeningId>) -> Later<Vec<u32>> + Send + Sync>;
+
+/// The lock store, its live changes, and how to load a map that it does not know.
+pub(super) struct Sources {
+    pub(super) locks: Arc<dyn SeatLocks>,
+    pub(super) live: Arc<dyn LiveChanges>,
+    pub(super) load: Load,
+    pub(super) count_taken: CountTaken,
+}
+
+impl Sources {
+    pub(super) fn of(office: &Arc<BoxOffice>) -> Self {
+        let (locks, live) = (Arc::clone(&office.locks), Arc::clone(&office.live));
+        let loading = Arc::clone(office);
+        let counting = Arc::clone(office);
+        Self {
+            locks,
+            live,
+            load: Box::new(move |screening, seq| {
+                let office = Arc::clone(&loading);
+                Box::pin(async move { load_screening(&office, screening, seq).await })
+            }),
+            count_taken: Box::new(move |screenings| {
+                let office = Arc::clone(&counting);
+                Box::pin(async move { office.ledger.count_taken(&screenings, office.now()).await })
+            }),
+        }
+    }
+
+    /// The map as the lock store knows it; loads it first when it does not.
+    ///
+    /// # Errors
+    /// The lock store or the store failed, or the map changes faster than it can be read.
+    pub(super) async fn snapshot(&self, screening: ScreeningId) -> Backend<SeatSnapshot> {
+        for _ in 0..SNAPSHOT_TRIES_MAX {
+            match self.locks.snapshot(screening).await? {
+                Ok(snapshot) => return Ok(snapshot),
+                Err(seq) => (self.load)(screening, seq).await?,
+            }
+        }
+        Err(BackendError::retryable("locks", "the seat map is forgotten as fast as it is loaded"))
+    }
+}

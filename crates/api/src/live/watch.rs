@@ -1,0 +1,110 @@
+//! `GET /api/ws`: watching a screening.
+
+use std::net::IpAddr;
+
+use axum::{
+    extract::{FromRequestParts as _, Request, State, ws::WebSocketUpgrade},
+    http::request::Parts,
+    response::Response,
+};
+use jiff::Timestamp;
+use seatkeeper_core::{
+    box_office::{NamedScreening, ScreeningName},
+    catalogue::SharedScreening,
+    ids::{MovieId, ScreeningId},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{
+    hub::NoRoom,
+    socket::{serve_viewer, with_small_buffers},
+};
+use crate::{
+    client_address,
+    error::{ApiError, ApiResult, ErrorCode},
+    extract::parse_query,
+    origin,
+    state::App,
+};
+
+/// Which screening: by its id, or by film and start together.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WatchParams {
+    /// The screening.
+    screening_id: Option<String>,
+    /// The film, with `start_time`.
+    movie_id: Option<String>,
+    /// When it begins, RFC 3339, with `movie_id`.
+    #[param(format = DateTime)]
+    start_time: Option<String>,
+}
+
+/// Watch a screening (WebSocket)
+///
+/// No sign-in needed. The server sends JSON text: `snapshot` first and whenever the client is to start over, `changes`
+/// as they happen, `alive` every 10 s. Apply `changes` when `prev` ≤ own `seq` < `seq`; ignore an equal `seq`; otherwise
+/// reconnect. Clients send nothing; a message over 1 KiB closes the socket.
+#[utoipa::path(
+    get,
+    path = "/api/ws",
+    tag = "What is on",
+    params(WatchParams),
+    responses(
+        (status = 101, description = "Frames follow"),
+        (status = 400, description = "`bad_request`: not a WebSocket handshake"),
+        (status = 403, description = "`bad_origin`"),
+        (status = 404, description = "`screening_not_found`"),
+        (status = 409, description = "`ambiguous_screening` with `screening_ids`"),
+        (status = 422, description = "`invalid`: no screening named"),
+        (status = 503, description = "`try_again`: too many viewers, or the seats cannot be read just now"),
+    )
+)]
+pub(super) async fn watch_screening(State(app): State<App>, request: Request) -> ApiResult<Response> {
+    let (mut parts, _) = request.into_parts();
+    origin::check_any(&parts.headers, &app.config)?;
+    let params: WatchParams = parse_query(parts.uri.query().unwrap_or_default())?;
+    let screening = find_screening(&app, params.name()?).await?;
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await;
+    let upgrade = upgrade.map_err(|refusal| ApiError::new(ErrorCode::BadRequest).detail(refusal.body_text()))?;
+    let address = client_address_of(&parts, &app);
+    let permit = app.rooms.admit(client_address::counting_key(address), app.config.rate_limit);
+    let permit = permit.ok_or_else(|| refuse(NoRoom::Full))?;
+    let room = app.rooms.open(screening.screening.id).await.map_err(refuse)?;
+    Ok(with_small_buffers(upgrade).on_upgrade(move |socket| serve_viewer(socket, room, permit)))
+}
+
+impl WatchParams {
+    fn name(&self) -> ApiResult<ScreeningName> {
+        if let Some(id) = &self.screening_id {
+            return ScreeningId::parse(id).map(ScreeningName::Id).ok_or_else(|| ErrorCode::ScreeningNotFound.into());
+        }
+        let (Some(movie), Some(start)) = (&self.movie_id, &self.start_time) else {
+            return Err(ApiError::invalid("screening_id", "name a screening, or movie_id and start_time"));
+        };
+        let start: Timestamp = start.parse().map_err(|_| ApiError::invalid("start_time", "an RFC 3339 time"))?;
+        let movie = MovieId::parse(movie).ok_or(ErrorCode::ScreeningNotFound)?;
+        Ok(ScreeningName::Show(movie, start))
+    }
+}
+
+async fn find_screening(app: &App, name: ScreeningName) -> ApiResult<SharedScreening> {
+    match app.office.resolve_screening(name).await? {
+        NamedScreening::One(screening) => Ok(screening),
+        NamedScreening::NotFound => Err(ErrorCode::ScreeningNotFound.into()),
+        NamedScreening::Ambiguous(ids) => Err(ApiError::new(ErrorCode::AmbiguousScreening).screenings(ids)),
+    }
+}
+
+fn client_address_of(parts: &Parts, app: &App) -> IpAddr {
+    client_address::of_request(parts, &app.config.trusted_proxies)
+}
+
+fn refuse(why: NoRoom) -> ApiError {
+    ApiError::new(ErrorCode::TryAgain).detail(match why {
+        NoRoom::Full => "too many are watching",
+        NoRoom::NoMap => "the seats cannot be read just now",
+        NoRoom::Stopping => "the server is stopping",
+    })
+}
