@@ -1,0 +1,136 @@
+//! Making a board agree with the store; writing it down; taking a call back.
+
+use expect_test::expect;
+use uuid::Uuid;
+
+use super::{
+    check,
+    scene::{SEATS_MAX, TTL, payment, person},
+    seats_of,
+};
+use crate::{
+    ids::ScreeningId,
+    locks::{LoadReply, LockReply, SeatBoard, SeatTruth, StartReply},
+};
+
+fn new_board() -> SeatBoard {
+    SeatBoard::new(ScreeningId::from_uuid(Uuid::from_u128(1)))
+}
+
+#[test]
+fn a_board_that_knows_nothing_says_so_and_grants_nothing() {
+    let mut board = new_board();
+    let (reply, effects) = board.lock(1_000, person('a'), &seats_of("A1"), &[], TTL, SEATS_MAX);
+    assert_eq!(reply, LockReply::NotLoaded { seq: 0 });
+    assert!(effects.is_empty());
+    let (reply, _) = board.start_payment(1_000, person('a'), payment(1), TTL);
+    assert_eq!(reply, StartReply::NotLoaded { seq: 0 });
+    assert_eq!((board.snapshot(), board.count_taken()), (None, None));
+    assert_eq!(board.load(1_000, 0, &SeatTruth::default()).0, LoadReply::Loaded);
+    assert_eq!(board.snapshot().map(|snapshot| snapshot.seq), Some(1_000));
+    assert_eq!(board.count_taken(), Some(0));
+}
+
+/// Who has seen an earlier life of a board must not take its loading for the next change: locks may have been lost.
+#[test]
+fn loading_for_the_first_time_is_a_gap_to_every_viewer() {
+    let mut board = new_board();
+    let sold = SeatTruth { sold: seats_of("A1"), claimed: Vec::new() };
+    let (_, effects) = board.load(1_000, 0, &sold);
+    let live = effects.live.expect("a change");
+    assert_eq!((live.prev, live.seq), (1_000, 1_001));
+}
+
+#[test]
+fn a_board_that_moved_is_not_loaded() {
+    check("A: a..", |s| s.load(999, "A1", &[]), expect![[r#"
+        A: a..
+        moved to 1000"#]]);
+    let mut board = new_board();
+    board.mark_sold(1_000, payment(1), &seats_of("A1"));
+    assert_eq!(board.load(1_000, 0, &SeatTruth::default()).0, LoadReply::Moved { seq: 1_000 });
+    let mut board = new_board();
+    board.mark_freed(1_000, &seats_of("A1"));
+    assert_eq!(board.load(1_000, 0, &SeatTruth::default()).0, LoadReply::Moved { seq: 1_000 });
+}
+
+#[test]
+fn loading_again_mends_what_differs_and_leaves_the_rest() {
+    check("A: a#b#.", |s| s.load(1_001, "A2 A3 A5", &[]), expect![[r#"
+        A: a##.#
+        loaded, at 1002
+        viewers 1001 -> 1002: A4 free A3 booked A5 booked"#]]);
+    check("A: a#b#.", |s| s.load(1_001, "A2 A4", &[]), expect![[r#"
+        A: a#b#.
+        loaded, at 1001"#]]);
+}
+
+#[test]
+fn a_claim_is_a_lock_with_a_payment_lock() {
+    check("A: ....", |s| s.at(1_500).load(1, "", &[('a', 1, "A1 A2")]), expect![[r#"
+        A: AA..
+        loaded, at 1500
+        viewers 1 -> 1500: A1 locked until 2000 A2 locked until 2000"#]]);
+    check("A: .aa.", |s| s.at(1_100).load(1_000, "", &[('a', 1, "A2 A3")]), expect![[r#"
+        A: .AA.
+        loaded, at 1100
+        viewers 1000 -> 1100: A2 locked until 2000 A3 locked until 2000"#]]);
+    check("A: .AA.", |s| s.at(1_100).load(1_001, "", &[('a', 1, "A2 A3")]), expect![[r#"
+        A: .AA.
+        loaded, at 1100
+        viewers 1001 -> 1100: A2 locked until 2000 A3 locked until 2000"#]]);
+    check("A: .bb.", |s| s.at(1_100).load(1_000, "", &[('a', 1, "A2")]), expect![[r#"
+        A: .Ab.
+        loaded, at 1100
+        viewers 1000 -> 1100: A2 locked until 2000"#]]);
+    check("A: .bb.", |s| s.at(1_300).load(1_000, "", &[('a', 1, "A2")]), expect![[r#"
+        A: .A~.
+        loaded, at 1300
+        release of b: [A2] run out at 1300, seq 1300
+        viewers 1000 -> 1300: A2 locked until 2000"#]]);
+    check("A: ..#.", |s| s.at(1_100).load(2, "A3", &[('a', 1, "A3")]), expect![[r#"
+        A: ..#.
+        loaded, at 2"#]]);
+    check("A: ....", |s| s.at(2_000).load(1, "", &[('a', 1, "A1")]), expect![[r#"
+        A: ....
+        loaded, at 1"#]]);
+}
+
+#[test]
+fn what_is_written_down_stands_up_again_unloaded() {
+    check(
+        "A: aB#c",
+        |s| {
+            let mut again = new_board();
+            again.restore(s.board.seq(), s.board.kept());
+            let reply = again.load(s.now, s.board.seq(), &SeatTruth { sold: seats_of("A3"), claimed: Vec::new() }).0;
+            assert_eq!(reply, LoadReply::Loaded);
+            assert_eq!(again.kept().collect::<Vec<_>>(), s.board.kept().collect::<Vec<_>>());
+            s.board = again;
+            s.start('a', 5)
+        },
+        expect![[r#"
+            A: AB#c
+            started A1@1500 paying 5
+            viewers 1005 -> 1006: A1 locked until 1500"#]],
+    );
+}
+
+#[test]
+fn what_ran_out_while_nobody_was_there_is_released_even_before_loading() {
+    check(
+        "A: aB#.",
+        |s| {
+            let mut again = new_board();
+            again.restore(s.board.seq(), s.board.kept());
+            s.board = again;
+            s.at(5_000).sweep()
+        },
+        expect![[r#"
+            A: ....
+            swept
+            release of a: [A1] run out at 5000, seq 5000
+            release of b: [A2] run out at 5000, seq 5000
+            viewers 1002 -> 5000: A1 free A2 free"#]],
+    );
+}

@@ -1,0 +1,9 @@
+//! The rules as pictures, and over random histories.
+
+mod loading;
+mod paying;
+mod properties;
+mod scene;
+mod seats;
+
+use scene::{check, seats_of};
