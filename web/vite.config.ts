@@ -3,7 +3,8 @@ import tailwindcss from '@tailwindcss/vite'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
 
-const SERVER = 'http://127.0.0.1:8080'
+/** Where the API is, for the development server only; in production one program serves both. */
+const SERVER = process.env.SEATKEEPER_DEV_SERVER ?? 'http://127.0.0.1:8080'
 
 export default defineConfig({
   plugins: [vue(), tailwindcss()],

@@ -8,7 +8,7 @@
     var saved = localStorage.getItem('language')
     var wanted = saved || (navigator.languages || [navigator.language]).join(',')
     document.documentElement.lang = /^th/i.test(wanted) ? 'th' : 'en'
-  } catch (_) {
+  } catch {
     // Storage may be forbidden; the defaults in the document stand.
   }
 })()

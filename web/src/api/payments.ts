@@ -1,0 +1,53 @@
+import { createIntent } from '@/lib/idempotency'
+import { api, ask, askWithStatus } from './client'
+import { ApiProblem } from './problem'
+import type { Payment, PaymentMethod } from './types'
+
+const start = createIntent()
+const confirm = createIntent()
+
+/** One key for one wish to pay, whatever the network does to it. */
+async function once<T>(intent: typeof start, about: string, call: (key: string) => Promise<T>): Promise<T> {
+  try {
+    const answer = await call(intent.keyFor(about))
+    intent.settle()
+    return answer
+  } catch (error) {
+    if (error instanceof ApiProblem && error.isDefinite && error.code !== 'in_progress') intent.settle()
+    throw error
+  }
+}
+
+export function startPayment(screeningId: string, method: PaymentMethod, seatIds: readonly string[]): Promise<Payment> {
+  return once(start, [screeningId, method, ...seatIds].join(' '), (key) =>
+    ask(
+      api.POST('/api/payments', {
+        params: { header: { 'Idempotency-Key': key } },
+        body: { screening_id: screeningId, method },
+      }),
+    ),
+  )
+}
+
+export function getPayment(id: string): Promise<Payment> {
+  return ask(api.GET('/api/payments/{id}', { params: { path: { id } } }))
+}
+
+export type Outcome = 'success' | 'decline'
+
+/** 202 means that the outcome is not known yet; the payment then says `CONFIRMING`. */
+export async function confirmPayment(id: string, outcome: Outcome): Promise<Payment> {
+  const { data } = await once(confirm, `${id} ${outcome}`, (key) =>
+    askWithStatus(
+      api.POST('/api/payments/{id}/confirm', {
+        params: { path: { id }, header: { 'Idempotency-Key': key } },
+        body: { outcome },
+      }),
+    ),
+  )
+  return data.payment
+}
+
+export function cancelPayment(id: string): Promise<Payment> {
+  return ask(api.POST('/api/payments/{id}/cancel', { params: { path: { id } } }))
+}

@@ -1,0 +1,55 @@
+import { defineStore } from 'pinia'
+import { computed, shallowRef } from 'vue'
+import { api, ask } from './client'
+import { isProblem } from './problem'
+import type { Me } from './types'
+
+export type Session = { kind: 'unknown' } | { kind: 'guest' } | { kind: 'signed_in'; me: Me }
+
+/** Who is at the screen. The cookie is out of reach of scripts, so the server is asked. */
+export const useSessionStore = defineStore('session', () => {
+  const session = shallowRef<Session>({ kind: 'unknown' })
+  let loading: Promise<Session> | null = null
+
+  async function fetchSession(): Promise<Session> {
+    try {
+      session.value = { kind: 'signed_in', me: await ask(api.GET('/api/auth/me')) }
+    } catch (error) {
+      // Anything but a clear "no" leaves the question open; pages then treat the person as a guest and ask again later.
+      session.value = isProblem(error, 'sign_in_required') ? { kind: 'guest' } : { kind: 'unknown' }
+    }
+    return session.value
+  }
+
+  /** The known answer, or a new one; callers at the same time share one request. */
+  function ensure(): Promise<Session> {
+    if (session.value.kind !== 'unknown') return Promise.resolve(session.value)
+    loading ??= fetchSession().finally(() => (loading = null))
+    return loading
+  }
+
+  /** The server said that the session is over. */
+  function ended(): void {
+    session.value = { kind: 'guest' }
+  }
+
+  async function signOut(): Promise<void> {
+    await ask(api.POST('/api/auth/logout'))
+    ended()
+  }
+
+  async function setLanguage(language: Me['language']): Promise<void> {
+    if (session.value.kind !== 'signed_in') return
+    session.value = { kind: 'signed_in', me: await ask(api.PATCH('/api/auth/me', { body: { language } })) }
+  }
+
+  return {
+    session,
+    me: computed(() => (session.value.kind === 'signed_in' ? session.value.me : null)),
+    isAdmin: computed(() => session.value.kind === 'signed_in' && session.value.me.role === 'ADMIN'),
+    ensure,
+    ended,
+    signOut,
+    setLanguage,
+  }
+})

@@ -1,0 +1,28 @@
+import type { components } from './schema'
+
+type Schemas = components['schemas']
+
+/** Short names for the generated types; nothing is described a second time here. */
+export type AdminBooking = Schemas['AdminBooking']
+export type AdminMovie = Schemas['AdminMovie']
+export type AdminScreening = Schemas['AdminScreening']
+export type AuditEntry = Schemas['AuditEntry']
+export type Booking = Schemas['Booking']
+export type DeadLetter = Schemas['DeadLetter']
+export type EventItem = Schemas['EventItem']
+export type DailyReport = Schemas['DailyReport']
+export type MovieReport = Schemas['MovieReport']
+export type Hall = Schemas['Hall']
+export type Hold = Schemas['Hold']
+export type Layout = Schemas['Layout']
+export type MailItem = Schemas['MailItem']
+export type Me = Schemas['Me']
+export type Movie = Schemas['Movie']
+export type MovieInput = Schemas['MovieInput']
+export type MovieScreening = Schemas['MovieScreening']
+export type Payment = Schemas['Payment']
+export type PaymentMethod = Schemas['PaymentMethod']
+export type ScreeningDetail = Schemas['ScreeningDetail']
+export type SeatMap = Schemas['SeatMap']
+export type ScreeningInput = Schemas['ScreeningInput']
+export type Site = Schemas['Site']

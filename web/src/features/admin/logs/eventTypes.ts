@@ -1,0 +1,9 @@
+export const EVENT_TYPES = ['BOOKING_SUCCESS', 'BOOKING_TIMEOUT', 'SEAT_RELEASED', 'PAYMENT_REFUNDED', 'SYSTEM_ERROR', 'AUDIT_LOG'] as const
+export type EventType = (typeof EVENT_TYPES)[number]
+export interface EventFilters {
+  type?: EventType
+  actor?: string
+  from?: string
+  to?: string
+  cursor?: string
+}

@@ -1,0 +1,15 @@
+import { computed } from 'vue'
+import { useTheme } from '@/lib/useTheme'
+
+const SERIES = ['1', '2', '3', '4', '5', '6', '7', '8']
+
+/** A canvas knows no custom properties: the tokens are read from the page, again when the theme changes. */
+export function useChartColors() {
+  const { shown } = useTheme()
+  return computed(() => {
+    void shown.value
+    const style = getComputedStyle(document.documentElement)
+    const token = (name: string) => style.getPropertyValue(`--color-${name}`).trim()
+    return { ink: token('ink-soft'), line: token('line'), surface: token('surface'), series: SERIES.map((n) => token(`chart-${n}`)) }
+  })
+}

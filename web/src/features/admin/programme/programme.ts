@@ -1,0 +1,55 @@
+import { useQuery, useQueryCache } from '@pinia/colada'
+import { api, ask } from '@/api/client'
+
+/** The longest page the server gives; longer lists are read to their end. */
+const PAGE_LIMIT = 200
+/** A cinema that has more than this needs another page than this one. */
+const PAGES_MAX = 50
+
+interface Page<T> {
+  items: T[]
+  next_cursor?: string | null
+}
+
+async function readAll<T>(fetchPage: (query: { limit: number; cursor?: string }) => Promise<Page<T>>): Promise<T[]> {
+  const items: T[] = []
+  let cursor: string | undefined
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const answer = await fetchPage(cursor === undefined ? { limit: PAGE_LIMIT } : { limit: PAGE_LIMIT, cursor })
+    items.push(...answer.items)
+    if (!answer.next_cursor) break
+    cursor = answer.next_cursor
+  }
+  return items
+}
+
+export function useAdminMovies() {
+  return useQuery({
+    key: ['admin', 'movies'],
+    query: () => readAll((query) => ask(api.GET('/api/admin/movies', { params: { query } }))),
+  })
+}
+
+export function useAdminHalls() {
+  return useQuery({
+    key: ['admin', 'halls'],
+    query: () => readAll((query) => ask(api.GET('/api/admin/halls', { params: { query } }))),
+  })
+}
+
+export function useAdminScreenings() {
+  return useQuery({
+    key: ['admin', 'screenings'],
+    query: () => readAll((query) => ask(api.GET('/api/admin/screenings', { params: { query } }))),
+  })
+}
+
+/** After a change of the programme everything that shows it is old. */
+export function useProgrammeChanged() {
+  const cache = useQueryCache()
+  return async () => {
+    await cache.invalidateQueries({ key: ['admin'] })
+    await cache.invalidateQueries({ key: ['movies'] })
+    await cache.invalidateQueries({ key: ['screenings'] })
+  }
+}

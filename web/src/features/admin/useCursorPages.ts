@@ -1,0 +1,38 @@
+import { useQuery } from '@pinia/colada'
+import { computed, ref, watch, type Ref } from 'vue'
+
+interface Page {
+  next_cursor?: string | null
+}
+
+/** A list of the server, a page at a time, forth and back; it begins again when the filters change. */
+export function useCursorPages<P extends Page, F extends object>(
+  name: string,
+  filters: Readonly<Ref<F>>,
+  fetchPage: (query: F & { cursor?: string }) => Promise<P>,
+) {
+  const cursors = ref<string[]>([])
+  watch(filters, (next, before) => {
+    if (JSON.stringify(next) !== JSON.stringify(before)) cursors.value = []
+  })
+  const cursor = computed(() => cursors.value.at(-1))
+  const query = useQuery({
+    key: () => ['admin', name, JSON.stringify(filters.value), cursor.value ?? ''],
+    query: () => fetchPage({ ...filters.value, ...(cursor.value === undefined ? {} : { cursor: cursor.value }) }),
+    // The old page stays to be read while the new one is on its way.
+    placeholderData: (before) => before,
+  })
+  return {
+    ...query,
+    number: computed(() => cursors.value.length + 1),
+    hasNext: computed(() => Boolean(query.data.value?.next_cursor)),
+    hasPrevious: computed(() => cursors.value.length > 0),
+    next() {
+      const after = query.data.value?.next_cursor
+      if (after) cursors.value = [...cursors.value, after]
+    },
+    previous() {
+      cursors.value = cursors.value.slice(0, -1)
+    },
+  }
+}

@@ -1,0 +1,112 @@
+import { useTimeoutPoll } from '@vueuse/core'
+import { computed, onMounted, ref, shallowRef, watch } from 'vue'
+import { useRoute, useRouter } from 'vue-router'
+import { toast } from 'vue-sonner'
+import { cancelPayment, confirmPayment, getPayment, startPayment, type Outcome } from '@/api/payments'
+import { isProblem } from '@/api/problem'
+import type { Payment, PaymentMethod } from '@/api/types'
+import { useProblemText } from '@/i18n/useProblemText'
+import { useServerNow } from '@/lib/useServerNow'
+
+export type PaymentState =
+  | { kind: 'loading' }
+  | { kind: 'missing' }
+  | { kind: 'failed'; error: unknown }
+  | { kind: 'known'; payment: Payment }
+
+/** What a button has started and has no answer yet. */
+export type Doing = 'none' | Outcome | 'cancel' | 'switch'
+
+/** While the outcome is open it is asked for; otherwise another tab, or the bank's own message, may change it. */
+const POLL_CONFIRMING_MS = 1_000
+const POLL_PENDING_MS = 4_000
+
+export function usePayment(id: string) {
+  const route = useRoute()
+  const router = useRouter()
+  const problemText = useProblemText()
+  const now = useServerNow()
+  const state = shallowRef<PaymentState>({ kind: 'loading' })
+  const doing = ref<Doing>('none')
+  const payment = computed(() => (state.value.kind === 'known' ? state.value.payment : null))
+
+  /** The showing is not part of every answer; the address keeps it over a reload. */
+  const screeningId = computed(() => {
+    const fromAddress = route.query.screening
+    return payment.value?.screening_id ?? (typeof fromAddress === 'string' ? fromAddress : undefined)
+  })
+
+  async function load(): Promise<void> {
+    try {
+      state.value = { kind: 'known', payment: await getPayment(id) }
+    } catch (error) {
+      if (isProblem(error, 'sign_in_required')) {
+        await router.replace({ path: '/sign-in', query: { return_to: route.fullPath } })
+      } else if (isProblem(error, 'payment_not_found', 'not_found')) state.value = { kind: 'missing' }
+      // A payment that is known stays on the page while the network is away.
+      else if (state.value.kind !== 'known') state.value = { kind: 'failed', error }
+    }
+  }
+
+  const interval = computed(() => (payment.value?.status === 'CONFIRMING' ? POLL_CONFIRMING_MS : POLL_PENDING_MS))
+  const isOpen = computed(() => payment.value?.status === 'PENDING' || payment.value?.status === 'CONFIRMING')
+  const poll = useTimeoutPoll(() => (doing.value === 'none' ? load() : Promise.resolve()), interval, { immediate: false })
+  watch(isOpen, (open) => (open ? poll.resume() : poll.pause()))
+
+  watch(payment, (known) => {
+    if (known?.status === 'SUCCEEDED' && known.booking_id) {
+      void router.replace({ path: `/bookings/${known.booking_id}`, query: { new: '1' } })
+    }
+  })
+
+  const remainingMs = computed(() =>
+    payment.value?.status === 'PENDING' ? Math.max(0, Date.parse(payment.value.expires_at) - now.value) : null,
+  )
+  watch(remainingMs, (left, before) => {
+    // The server decides whether it was in time.
+    if (left === 0 && before !== 0) void load()
+  })
+
+  /** One thing at a time: a second press while the first is under way does nothing. */
+  async function act(what: Exclude<Doing, 'none'>, work: () => Promise<void>): Promise<void> {
+    if (doing.value !== 'none') return
+    doing.value = what
+    try {
+      await work()
+    } catch (error) {
+      // A decline is a state of the payment and is shown as such; everything else is said at once.
+      if (!isProblem(error, 'payment_declined')) toast.error(problemText(error))
+      await load()
+    } finally {
+      doing.value = 'none'
+    }
+  }
+
+  const confirm = (outcome: Outcome) =>
+    act(outcome, async () => {
+      state.value = { kind: 'known', payment: await confirmPayment(id, outcome) }
+    })
+
+  const backToSeats = () => router.push(screeningId.value ? `/screenings/${screeningId.value}` : '/')
+
+  const cancel = () =>
+    act('cancel', async () => {
+      if (payment.value?.status === 'PENDING') await cancelPayment(id)
+      await backToSeats()
+    })
+
+  /** Another method, or another try, is another payment of the same seats; they keep the time they have. */
+  const startAgain = (method: PaymentMethod) =>
+    act('switch', async () => {
+      const old = payment.value
+      const screening = screeningId.value
+      if (old === null || screening === undefined) return
+      if (old.status === 'PENDING') await cancelPayment(id)
+      const next = await startPayment(screening, method, [id, ...old.seat_ids])
+      await router.replace({ path: `/pay/${next.id}`, query: { screening } })
+    })
+
+  onMounted(load)
+
+  return { state, payment, screeningId, doing, remainingMs, load, confirm, cancel, startAgain, backToSeats }
+}

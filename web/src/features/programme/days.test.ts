@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest'
+import { daysWithScreenings, nextDays, screeningsOn } from './days'
+
+const ZONE = 'Asia/Bangkok'
+const film = {
+  screenings: [
+    { id: 'late', start_time: '2026-11-23T16:30:00Z' },
+    { id: 'after midnight', start_time: '2026-11-23T17:10:00Z' },
+    { id: 'early', start_time: '2026-11-23T04:00:00Z' },
+  ],
+}
+
+describe('days of the programme', () => {
+  it('begin today in the zone of the cinema, over the end of a month', () => {
+    expect(nextDays(Date.parse('2026-11-27T18:00:00Z'), ZONE)).toEqual([
+      '2026-11-28', '2026-11-29', '2026-11-30', '2026-12-01', '2026-12-02', '2026-12-03', '2026-12-04',
+    ])
+  })
+  it('hold what starts on them, by time', () => {
+    expect(screeningsOn(film, '2026-11-23', ZONE).map((s) => s.id)).toEqual(['early', 'late'])
+    expect(screeningsOn(film, '2026-11-24', ZONE).map((s) => s.id)).toEqual(['after midnight'])
+    expect([...daysWithScreenings([film], ZONE)]).toEqual(['2026-11-23', '2026-11-24'])
+  })
+})

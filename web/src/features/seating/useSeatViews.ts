@@ -1,0 +1,62 @@
+import { computed, type Ref } from 'vue'
+import { useI18n } from 'vue-i18n'
+import type { ScreeningDetail, SeatMap } from '@/api/types'
+import { useFormat } from '@/i18n/useFormat'
+import { formatAmount } from '@/lib/money'
+import { planLayout, type SeatState, type SeatView } from '@/lib/seating'
+import type { Room } from '@/live/room'
+
+interface Sources {
+  screening: ScreeningDetail
+  room: Readonly<Ref<Room>>
+  /** The plain answer, for what never changes: what is not for sale. */
+  loaded: Readonly<Ref<SeatMap | null>>
+  isMine: (id: string) => boolean
+  pending: ReadonlySet<string>
+}
+
+/** Joins the hall, the live state and this person's hold into what is drawn, and into what is said. */
+export function useSeatViews({ screening, room, loaded, isMine, pending }: Sources) {
+  const { t, locale } = useI18n()
+  const format = useFormat()
+  const plan = planLayout(screening.layout)
+  const notForSale = computed(
+    () => new Set((loaded.value?.seats ?? []).filter((seat) => seat.status === 'UNAVAILABLE').map((seat) => seat.id)),
+  )
+
+  const seats = computed(() => {
+    const live = room.value.kind === 'synced' ? room.value.seats : null
+    const views = new Map<string, SeatView>()
+    for (const seat of plan.byId.values()) {
+      const change = live?.get(seat.id)
+      let state: SeatState = 'available'
+      if (seat.kind === 'blocked' || notForSale.value.has(seat.id) || change?.status === 'UNAVAILABLE') state = 'unavailable'
+      else if (change?.status === 'BOOKED') state = 'booked'
+      else if (isMine(seat.id)) state = 'mine'
+      else if (change?.status === 'LOCKED') state = 'locked'
+      const price = screening.prices[seat.category] ?? screening.price_from ?? { amount: 0, currency: '' }
+      views.set(seat.id, { ...seat, price, state, pending: pending.has(seat.id), until: change?.until ?? null })
+    }
+    return views
+  })
+
+  function stateText(seat: SeatView): string {
+    if (seat.pending) return t('seats.state.pending')
+    if (seat.state === 'locked' && seat.until) return t('seats.state.locked_until', { time: format.time(seat.until) })
+    return t(`seats.state.${seat.state}`)
+  }
+
+  function label(seat: SeatView): string {
+    return t('seats.name', {
+      row: seat.row,
+      number: seat.number,
+      kind: t(`seats.kind.${seat.kind}`),
+      price: formatAmount(seat.price, locale.value),
+      state: stateText(seat),
+    })
+  }
+
+  const labels = computed(() => new Map([...seats.value.values()].map((seat) => [seat.id, label(seat)])))
+  const list = computed(() => [...seats.value.values()])
+  return { plan, seats, list, labels, stateText }
+}

@@ -1,0 +1,48 @@
+import { createI18n } from 'vue-i18n'
+import { pickLanguage, type Language } from '@/lib/language'
+import { readStored, store } from '@/lib/storage'
+
+type Messages = Record<string, unknown>
+
+const shared: Record<Language, () => Promise<{ default: Messages }>> = {
+  en: () => import('./en'),
+  th: () => import('./th'),
+}
+const admin: Record<Language, () => Promise<{ default: Messages }>> = {
+  en: () => import('./admin.en'),
+  th: () => import('./admin.th'),
+}
+
+export const i18n = createI18n({ legacy: false, locale: 'en', fallbackLocale: 'en', missingWarn: false, fallbackWarn: false })
+
+let wantsAdmin = false
+
+async function loadMessages(language: Language): Promise<void> {
+  const parts = [shared[language](), ...(wantsAdmin ? [admin[language]()] : [])]
+  for (const part of await Promise.all(parts)) i18n.global.mergeLocaleMessage(language, part.default)
+}
+
+/** Only the language in use is fetched; the other one when somebody asks for it. */
+export async function setLanguage(language: Language): Promise<void> {
+  await loadMessages(language)
+  ;(i18n.global.locale as unknown as { value: string }).value = language
+  document.documentElement.lang = language
+}
+
+/** The administrators' words are many; nobody else waits for them. */
+export async function loadAdminMessages(): Promise<void> {
+  wantsAdmin = true
+  await loadMessages(i18n.global.locale.value as Language)
+}
+
+export function savedLanguage(): string | null {
+  return readStored('language')
+}
+
+export function saveLanguage(language: Language): void {
+  store('language', language)
+}
+
+export function initialLanguage(): Language {
+  return pickLanguage(savedLanguage(), navigator.languages ?? [navigator.language])
+}

@@ -1,0 +1,28 @@
+import { useI18n } from 'vue-i18n'
+import { useSiteStore } from '@/api/site'
+import { inLanguage } from '@/lib/language'
+import { formatMoney, type Money } from '@/lib/money'
+import * as time from '@/lib/time'
+
+/** Times in the cinema's zone, money and texts in the page's language. */
+export function useFormat() {
+  const { locale, t, te } = useI18n()
+  const store = useSiteStore()
+  const zone = () => store.site.time_zone
+  return {
+    money: (money: Money) => formatMoney(money, locale.value),
+    number: (value: number) => new Intl.NumberFormat(locale.value).format(value),
+    percent: (value: number) => new Intl.NumberFormat(locale.value, { style: 'percent' }).format(value),
+    time: (instant: string) => time.formatTime(instant, zone(), locale.value),
+    date: (instant: string) => time.formatDate(instant, zone(), locale.value),
+    dateTime: (instant: string) => time.formatDateTime(instant, zone(), locale.value),
+    day: (day: string, style?: Intl.DateTimeFormatOptions) => time.formatDay(day, locale.value, style),
+    compare: (a: string, b: string) => new Intl.Collator(locale.value, { numeric: true }).compare(a, b),
+    title: (film: { title: string; title_th?: string | null }) => inLanguage(locale.value, film.title, film.title_th),
+    synopsis: (film: { synopsis?: string | null; synopsis_th?: string | null }) =>
+      inLanguage(locale.value, film.synopsis, film.synopsis_th),
+    /** Genres and price categories are words of the administrator; the usual ones are translated. */
+    genre: (slug: string) => (te(`genre.${slug}`) ? t(`genre.${slug}`) : slug),
+    category: (slug: string) => (te(`category.${slug}`) ? t(`category.${slug}`) : slug),
+  }
+}

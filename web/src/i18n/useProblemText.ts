@@ -1,0 +1,11 @@
+import { useI18n } from 'vue-i18n'
+import { isProblem } from '@/api/problem'
+
+/** The one place where a problem's code becomes a sentence. */
+export function useProblemText() {
+  const { t, te } = useI18n()
+  return (error: unknown): string => {
+    const code = isProblem(error) ? error.code : 'unknown'
+    return te(`problem.${code}`) ? t(`problem.${code}`) : t('problem.unknown')
+  }
+}

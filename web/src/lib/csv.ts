@@ -1,0 +1,19 @@
+const BOM = '\ufeff'
+
+/** A cell that a spreadsheet would take for a formula gets a leading apostrophe. */
+function cell(value: string | number): string {
+  const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value)
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
+/** UTF-8 with a mark and CRLF, which is what spreadsheets read without questions. */
+export function toCsv(rows: readonly (readonly (string | number)[])[]): string {
+  return BOM + rows.map((row) => `${row.map(cell).join(',')}\r\n`).join('')
+}
+
+export function downloadText(name: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv;charset=utf-8' }))
+  const link = Object.assign(document.createElement('a'), { href: url, download: name })
+  link.click()
+  URL.revokeObjectURL(url)
+}

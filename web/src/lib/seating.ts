@@ -1,0 +1,146 @@
+import type { Money } from './money'
+
+export type SeatKind = 'seat' | 'pair' | 'wheelchair' | 'companion' | 'blocked'
+
+/** What the person at the screen may think of a seat. `pending` is not a state but a question under way. */
+export type SeatState = 'available' | 'mine' | 'locked' | 'booked' | 'unavailable'
+
+/** A hall as the server describes it; `null` is a gap. */
+export interface LayoutLike {
+  rows: readonly { label: string; category?: string; cells: readonly (SeatKind | null)[] }[]
+}
+
+export interface PlanSeat {
+  id: string
+  row: string
+  number: number
+  kind: SeatKind
+  category: string
+  /** Left edge and width in columns; a pair is two columns wide. */
+  x: number
+  width: number
+}
+
+export interface PlanRow {
+  label: string
+  seats: PlanSeat[]
+}
+
+/** A hall laid out in columns. */
+export interface SeatPlan {
+  columns: number
+  rows: PlanRow[]
+  byId: ReadonlyMap<string, PlanSeat>
+}
+
+/** A seat with all that a map, a list or a sentence needs. */
+export interface SeatView extends PlanSeat {
+  price: Money
+  state: SeatState
+  pending: boolean
+  /** When a locked seat may come back. */
+  until: string | null
+}
+
+export const DEFAULT_CATEGORY = 'standard'
+
+const widthOf = (cell: SeatKind | null): number => (cell === 'pair' ? 2 : 1)
+
+/**
+ * Numbers the seats of each row from 1, gaps not counted, and places them. Rows of unequal length are centred; but when
+ * any row begins with a gap, somebody has placed the rows by hand and they are left as they are.
+ */
+export function planLayout(layout: LayoutLike): SeatPlan {
+  const widths = layout.rows.map((row) => row.cells.reduce((sum, cell) => sum + widthOf(cell), 0))
+  const columns = Math.max(1, ...widths)
+  const placedByHand = layout.rows.some((row) => row.cells[0] === null)
+  const byId = new Map<string, PlanSeat>()
+
+  const rows = layout.rows.map((row, index) => {
+    let x = placedByHand ? 0 : (columns - widths[index]!) / 2
+    let number = 0
+    const seats: PlanSeat[] = []
+    for (const cell of row.cells) {
+      const width = widthOf(cell)
+      if (cell !== null) {
+        number += 1
+        const id = `${row.label}${number}`
+        const seat = { id, row: row.label, number, kind: cell, category: row.category ?? DEFAULT_CATEGORY, x, width }
+        seats.push(seat)
+        byId.set(id, seat)
+      }
+      x += width
+    }
+    return { label: row.label, seats }
+  })
+  return { columns, rows, byId }
+}
+
+const middle = (seat: PlanSeat): number => seat.x + seat.width / 2
+
+function nearestInRow(row: PlanRow, x: number): PlanSeat | undefined {
+  return [...row.seats].sort((a, b) => Math.abs(middle(a) - x) - Math.abs(middle(b) - x))[0]
+}
+
+/** Where a key moves the focus in the grid; null when the key is none of the grid's or there is nowhere to go. */
+export function moveFocus(plan: SeatPlan, from: string, key: string, ctrl = false): string | null {
+  const seat = plan.byId.get(from)
+  if (seat === undefined) return null
+  const rowIndex = plan.rows.findIndex((row) => row.label === seat.row)
+  const row = plan.rows[rowIndex]!
+  const inRow = row.seats.indexOf(seat)
+  const filled = plan.rows.filter((candidate) => candidate.seats.length > 0)
+
+  switch (key) {
+    case 'ArrowLeft':
+      return row.seats[inRow - 1]?.id ?? null
+    case 'ArrowRight':
+      return row.seats[inRow + 1]?.id ?? null
+    case 'ArrowUp':
+    case 'ArrowDown': {
+      const at = filled.indexOf(row)
+      const next = filled[at + (key === 'ArrowUp' ? -1 : 1)]
+      return next === undefined ? null : (nearestInRow(next, middle(seat))?.id ?? null)
+    }
+    case 'Home':
+      return (ctrl ? filled[0]! : row).seats[0]?.id ?? null
+    case 'End':
+      return (ctrl ? filled.at(-1)! : row).seats.at(-1)?.id ?? null
+    default:
+      return null
+  }
+}
+
+/** How much worse it is to sit a row nearer or further than a seat to the side. */
+const ROW_WEIGHT = 1.6
+
+/** For each lost seat the nearest free one that is worth the same: kind, category and price. None twice. */
+export function nearestEqual(seats: readonly SeatView[], lost: readonly string[], plan: SeatPlan): string[] {
+  const rowIndex = new Map(plan.rows.map((row, index) => [row.label, index]))
+  const offered = new Set<string>()
+  for (const id of lost) {
+    const wanted = seats.find((seat) => seat.id === id)
+    if (wanted === undefined) continue
+    const distance = (seat: SeatView) =>
+      Math.hypot(middle(seat) - middle(wanted), ROW_WEIGHT * (rowIndex.get(seat.row)! - rowIndex.get(wanted.row)!))
+    const best = seats
+      .filter(
+        (seat) =>
+          seat.state === 'available' &&
+          !lost.includes(seat.id) &&
+          !offered.has(seat.id) &&
+          seat.kind === wanted.kind &&
+          seat.category === wanted.category &&
+          seat.price.amount === wanted.price.amount,
+      )
+      .sort((a, b) => distance(a) - distance(b))[0]
+    if (best !== undefined) offered.add(best.id)
+  }
+  return [...offered]
+}
+
+/** The seats of a request in an address: `?seats=A1,A2`, doubles and nonsense left out. */
+export function parseSeatIds(value: unknown): string[] {
+  if (typeof value !== 'string') return []
+  return [...new Set(value.split(',').filter((id) => /^[A-Za-z]{1,3}\d{1,3}$/.test(id)))]
+}

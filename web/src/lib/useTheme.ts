@@ -1,0 +1,24 @@
+import { usePreferredDark } from '@vueuse/core'
+import { computed, ref, watchEffect } from 'vue'
+import { readStored, store } from './storage'
+
+export const THEMES = ['dark', 'light', 'auto'] as const
+export type Theme = (typeof THEMES)[number]
+
+const saved = readStored('theme')
+const choice = ref<Theme>(THEMES.find((theme) => theme === saved) ?? 'dark')
+
+/** Dark unless somebody wants otherwise: it is a cinema. `first-paint.js` does the same before the page is there. */
+export function useTheme() {
+  const prefersDark = usePreferredDark()
+  const shown = computed(() => (choice.value === 'auto' ? (prefersDark.value ? 'dark' : 'light') : choice.value))
+  watchEffect(() => (document.documentElement.dataset.theme = shown.value))
+  return {
+    choice,
+    shown,
+    choose(theme: Theme) {
+      choice.value = theme
+      store('theme', theme)
+    },
+  }
+}

@@ -1,0 +1,16 @@
+import { PiniaColada } from '@pinia/colada'
+import { createPinia } from 'pinia'
+import { createApp } from 'vue'
+import App from './features/shell/App.vue'
+import { i18n, initialLanguage, setLanguage } from './i18n'
+import { router } from './router'
+import './styles/main.css'
+
+const app = createApp(App)
+app.use(createPinia())
+app.use(PiniaColada, { queryOptions: { staleTime: 5_000 } })
+app.use(router)
+app.use(i18n)
+
+await setLanguage(initialLanguage())
+app.mount('#app')

@@ -1,0 +1,35 @@
+import { createRouter, createWebHistory } from 'vue-router'
+import HomePage from './features/programme/HomePage.vue'
+
+const admin = () => import('./features/admin/AdminLayout.vue')
+
+/** A flat table of contents. Only the front page is in the first load. */
+export const router = createRouter({
+  history: createWebHistory(),
+  routes: [
+    { path: '/', component: HomePage, meta: { title: 'movies.title' } },
+    { path: '/movies/:id', component: () => import('./features/programme/MoviePage.vue'), props: true, meta: { title: 'movies.title' } },
+    { path: '/screenings/:id', component: () => import('./features/seating/ScreeningPage.vue'), props: true, meta: { title: 'seats.your_seats' } },
+    { path: '/pay/:id', component: () => import('./features/payment/PaymentPage.vue'), props: true, meta: { title: 'payment.title' } },
+    { path: '/bookings', component: () => import('./features/bookings/BookingsPage.vue'), meta: { title: 'bookings.title' } },
+    { path: '/bookings/:id', component: () => import('./features/bookings/BookingPage.vue'), props: true, meta: { title: 'bookings.title' } },
+    { path: '/sign-in', component: () => import('./features/account/SignInPage.vue'), meta: { title: 'account.title' } },
+    {
+      path: '/admin',
+      component: admin,
+      meta: { title: 'nav.admin' },
+      children: [
+        { path: '', component: () => import('./features/admin/overview/OverviewPage.vue') },
+        { path: 'bookings', component: () => import('./features/admin/bookings/AdminBookingsPage.vue') },
+        { path: 'movies', component: () => import('./features/admin/programme/MoviesPage.vue') },
+        { path: 'halls', component: () => import('./features/admin/programme/HallsPage.vue') },
+        { path: 'screenings', component: () => import('./features/admin/programme/ScreeningsPage.vue') },
+        { path: 'audit', component: () => import('./features/admin/logs/AuditPage.vue') },
+        { path: 'events', component: () => import('./features/admin/logs/EventsPage.vue') },
+        { path: 'mail', component: () => import('./features/admin/logs/MailPage.vue') },
+      ],
+    },
+    { path: '/:rest(.*)*', component: () => import('./features/shell/NotFoundPage.vue'), meta: { title: 'not_found.title' } },
+  ],
+  scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? {} : { top: 0 }),
+})
