@@ -11,7 +11,7 @@ const START_PX_MAX = 40
 const ZOOM_STEP = 1.3
 /** Row letters left and right, in seats. */
 const LETTER_COLUMNS = 2
-const PADDING_PX = 16
+const PADDING_PX = 8
 
 interface Point {
   x: number
