@@ -19,8 +19,12 @@ pub struct Cli {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serve the cinema until told to stop (SIGTERM or SIGINT).
+    Serve(SettingFlags),
     /// Print every setting, its value and where it is from; exit 2 when one of them is wrong.
     Check(SettingFlags),
+    /// Print the OpenAPI document of the HTTP calls.
+    Openapi,
 }
 
 /// The flags that set something, as they were given.
@@ -128,7 +132,7 @@ mod tests {
 
     fn gather(args: &[&str], env: &[(&str, &str)]) -> Values {
         let cli = Cli::try_parse_from([&["seatkeeper", "check"], args].concat()).unwrap();
-        let Command::Check(flags) = cli.command;
+        let Command::Check(flags) = cli.command else { panic!("check was asked for") };
         flags.gather(env.iter().map(|(name, value)| (name.into(), value.into())).collect()).unwrap()
     }
 

@@ -2,4 +2,12 @@
 
 pub mod cli;
 pub mod config;
+pub mod demo;
+pub mod listener;
 pub mod mail;
+pub mod mock_callbacks;
+pub mod serve;
+pub mod system;
+pub mod telemetry;
+pub mod wiring;
+pub mod workers;

@@ -1,28 +1,47 @@
 //! Reads the command line, does what it says, and turns failures into exit codes: 2 for bad usage or
 //! settings, 1 for everything else.
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 use seatkeeper::cli::{Cli, Command, SettingFlags, describe_values};
 use seatkeeper::config::{Adapters, Config, SettingsError};
+use seatkeeper::serve::serve;
+use seatkeeper::telemetry::start_log;
 
 /// Why the program ends early.
 enum Failure {
     Settings(SettingsError),
-    Other(Box<dyn std::error::Error>),
+    Other(Box<dyn Error + Send + Sync>),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Serve(flags) => start(flags),
         Command::Check(flags) => check(flags),
+        Command::Openapi => print_openapi(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Settings(error)) => fail(&error, 2),
         Err(Failure::Other(error)) => fail(error.as_ref(), 1),
     }
+}
+
+/// Settings first: a bad one stops the start before anything is touched.
+fn start(flags: SettingFlags) -> Result<(), Failure> {
+    let config = flags.load(std::env::vars_os().collect(), Adapters::BUILT_IN)?;
+    start_log(config.log_level, config.log_format);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    Ok(runtime.block_on(serve(config))?)
+}
+
+fn print_openapi() -> Result<(), Failure> {
+    let document = serde_json::to_string_pretty(&seatkeeper_api::openapi_document())?;
+    writeln!(io::stdout(), "{document}")?;
+    Ok(())
 }
 
 /// Prints what is set even when some of it is wrong: that is when one wants to see it.
@@ -33,7 +52,7 @@ fn check(flags: SettingFlags) -> Result<(), Failure> {
     Ok(())
 }
 
-fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
+fn fail(error: &dyn Error, code: u8) -> ExitCode {
     // Nowhere is left to report that standard error is closed.
     let _ = writeln!(io::stderr(), "seatkeeper: {error}");
     ExitCode::from(code)
@@ -48,5 +67,17 @@ impl From<SettingsError> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Other(error.into())
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<Box<dyn Error + Send + Sync>> for Failure {
+    fn from(error: Box<dyn Error + Send + Sync>) -> Self {
+        Self::Other(error)
     }
 }

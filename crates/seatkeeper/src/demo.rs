@@ -1,0 +1,177 @@
+//! Fills an empty store with the demo cinema.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::{SignedDuration, Timestamp, ToSpan, civil::Time, civil::Weekday};
+use seatkeeper_core::{
+    box_office::BoxOffice,
+    catalogue::{Hall, Movie, MovieDetails, Screening},
+    event::EventKind,
+    ids::{HallId, MovieId, ScreeningId},
+    money::Money,
+    ports::{PageRequest, ProgrammeChange, ProgrammeOutcome},
+    seating::{Layout, LayoutDraft, Row, SeatKind},
+};
+use serde::Deserialize;
+
+const CINEMA: &str = include_str!("../demo/cinema.toml");
+/// The demo plays what begins in so many days.
+const DAYS: i64 = 7;
+
+#[derive(Deserialize)]
+struct Cinema {
+    cleaning_min: u32,
+    prices: BTreeMap<String, BTreeMap<String, i64>>,
+    films: Vec<Film>,
+    halls: Vec<DemoHall>,
+}
+
+#[derive(Deserialize)]
+struct Film {
+    slug: String,
+    #[serde(flatten)]
+    details: MovieDetails,
+}
+
+#[derive(Deserialize)]
+struct DemoHall {
+    name: String,
+    rows: Vec<String>,
+    week: HashMap<String, Vec<String>>,
+}
+
+/// Why the demo could not be filled in.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] seatkeeper_core::ports::BackendError),
+    /// The demo's own data is wrong.
+    #[error("demo cinema: {0}")]
+    Data(String),
+}
+
+fn data(error: impl ToString) -> DemoError {
+    DemoError::Data(error.to_string())
+}
+
+/// Fills the store if it has neither films nor halls; answers how many screenings were made, `None` when it had data.
+///
+/// # Errors
+/// The store failed, or the demo's data is wrong.
+pub async fn fill_empty_store(office: &BoxOffice) -> Result<Option<usize>, DemoError> {
+    let page = PageRequest { after: None, limit: 1 };
+    let movies = office.programme.list_movies(page).await?;
+    let halls = office.programme.list_halls(page).await?;
+    if !(movies.items.is_empty() && halls.items.is_empty()) {
+        return Ok(None);
+    }
+    let cinema: Cinema = toml::from_str(CINEMA).map_err(data)?;
+    let now = office.now();
+    let mut films = HashMap::new();
+    for film in &cinema.films {
+        let movie = Movie { id: MovieId::generate(now, &*office.entropy), details: film.details.clone() };
+        put(office, ProgrammeChange::PutMovie(movie.clone(), 0)).await?;
+        films.insert(film.slug.as_str(), movie);
+    }
+    let mut made = 0;
+    for demo in &cinema.halls {
+        let layout = parse_layout(&demo.rows)?;
+        let hall = Hall { id: HallId::generate(now, &*office.entropy), name: demo.name.clone(), layout };
+        put(office, ProgrammeChange::PutHall(hall.clone(), 0)).await?;
+        for showing in showings(demo, now, office)? {
+            let movie = films.get(showing.slug).ok_or_else(|| data(format!("no film {}", showing.slug)))?;
+            let prices =
+                cinema.prices.get(showing.prices).ok_or_else(|| data(format!("no prices {}", showing.prices)))?;
+            let screening = Screening {
+                id: ScreeningId::generate(now, &*office.entropy),
+                movie_id: movie.id,
+                hall_id: hall.id,
+                start_time: showing.start,
+                end_time: Screening::end_of(showing.start, movie.details.duration_min, cinema.cleaning_min),
+                movie_title: movie.details.title.clone(),
+                hall_name: hall.name.clone(),
+                layout: hall.layout.clone(),
+                prices: hall
+                    .layout
+                    .categories()
+                    .into_iter()
+                    .filter_map(|category| Some((category.to_owned(), Money::satang(*prices.get(category)?))))
+                    .collect(),
+            };
+            put(office, ProgrammeChange::PutScreening(screening, 0)).await?;
+            made += 1;
+        }
+    }
+    Ok(Some(made))
+}
+
+async fn put(office: &BoxOffice, change: ProgrammeChange) -> Result<(), DemoError> {
+    let kind = EventKind::AuditLog { action: "demo_filled".into(), subject: None, details: serde_json::Value::Null };
+    match office.programme.change_programme(&change, &office.event(kind), office.now()).await? {
+        ProgrammeOutcome::Done => Ok(()),
+        refused => Err(data(format!("{refused:?} at {change:?}"))),
+    }
+}
+
+struct Showing<'a> {
+    start: Timestamp,
+    slug: &'a str,
+    prices: &'a str,
+}
+
+/// Each weekday's list once: today's from now on and, a week later, up to now.
+fn showings<'a>(hall: &'a DemoHall, now: Timestamp, office: &BoxOffice) -> Result<Vec<Showing<'a>>, DemoError> {
+    let zone = &office.settings.time_zone;
+    let today = now.to_zoned_datetime(zone.clone()).date();
+    let end = now.saturating_add(SignedDuration::from_hours(24 * DAYS)).map_err(data)?;
+    let mut found = Vec::new();
+    for date in today.series(1.day()).take(usize::try_from(DAYS + 1).unwrap_or(8)) {
+        let list = hall.week.get(weekday_key(date.weekday())).map_or(&[][..], Vec::as_slice);
+        for line in list {
+            let mut words = line.split_whitespace();
+            let (Some(time), Some(slug)) = (words.next(), words.next()) else { return Err(data(format!("'{line}'"))) };
+            let time: Time = format!("{time}:00").parse().map_err(data)?;
+            let zoned = date.to_datetime(time).to_zoned_datetime(zone.clone()).map_err(data)?;
+            let start = zoned.timestamp();
+            if now < start && start < end {
+                found.push(Showing { start, slug, prices: words.next().unwrap_or("regular") });
+            }
+        }
+    }
+    Ok(found)
+}
+
+const fn weekday_key(weekday: Weekday) -> &'static str {
+    match weekday {
+        Weekday::Monday => "mon",
+        Weekday::Tuesday => "tue",
+        Weekday::Wednesday => "wed",
+        Weekday::Thursday => "thu",
+        Weekday::Friday => "fri",
+        Weekday::Saturday => "sat",
+        Weekday::Sunday => "sun",
+    }
+}
+
+fn parse_layout(rows: &[String]) -> Result<Layout, DemoError> {
+    let row = |text: &String| {
+        let mut words = text.split(' ');
+        let (Some(label), Some(category), Some(cells)) = (words.next(), words.next(), words.next()) else {
+            return Err(data(format!("row '{text}'")));
+        };
+        let cell = |c| match c {
+            's' => Ok(Some(SeatKind::Seat)),
+            'p' => Ok(Some(SeatKind::Pair)),
+            'w' => Ok(Some(SeatKind::Wheelchair)),
+            'c' => Ok(Some(SeatKind::Companion)),
+            'x' => Ok(Some(SeatKind::Blocked)),
+            '_' => Ok(None),
+            other => Err(data(format!("cell '{other}' in row '{text}'"))),
+        };
+        let cells = cells.chars().map(cell).collect::<Result<_, _>>()?;
+        Ok(Row { label: label.to_owned(), category: category.to_owned(), cells })
+    };
+    let rows = rows.iter().map(row).collect::<Result<_, _>>()?;
+    Layout::parse(LayoutDraft { rows }).map_err(|invalid| data(format!("{:?}", invalid.errors)))
+}

@@ -1,0 +1,78 @@
+//! Accepting connections, with limits, and letting them finish.
+
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::ConnectInfo};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+
+/// Connections at once; each costs some kilobytes and a file descriptor.
+const CONNECTIONS_MAX: usize = 20_000;
+/// Who has not sent a request's head after so long is let go.
+const HEAD_WAIT_MAX: Duration = Duration::from_secs(15);
+/// A request's head, in bytes, and the buffer that it is read into.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// The pause after the system refuses a connection (too many open files), so that it is not asked in a hot loop.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until `stop`, then lets requests in flight finish for `grace`. Answers false when some did not.
+pub async fn serve_connections(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+    grace: Duration,
+) -> bool {
+    let connections = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT_MAX).max_buf_size(HEAD_BYTES_MAX);
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // Beyond the limit the connection is closed at once: the cheapest refusal there is.
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let _slower_without = stream.set_nodelay(true);
+        let router = router.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
+            let router = router.clone();
+            async move { Ok::<_, Infallible>(answer(router, request.map(Body::new)).await) }
+        });
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let stop = stop.clone();
+        connections.spawn(async move {
+            let mut connection = pin!(connection);
+            tokio::select! {
+                _client_went_away = connection.as_mut() => {}
+                () = stop.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    let _client_went_away = connection.await;
+                }
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    connections.close();
+    tokio::time::timeout(grace, connections.wait()).await.is_ok()
+}
+
+async fn answer(router: Router, request: Request<Body>) -> axum::response::Response {
+    match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}

@@ -1,0 +1,126 @@
+//! The server's life: open, fill, listen, work, stop in order.
+
+use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
+
+use rand::RngCore;
+use seatkeeper_api::{ApiConfig, App, AppParts, Secret, SignInConfig, SiteUrl, router};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::{Config, Origin, PromptPayId, RateLimit, SignIn},
+    demo,
+    listener::serve_connections,
+    telemetry,
+    wiring::{self, Address, Parts},
+    workers::Workers,
+};
+
+/// Requests in flight may take so long after the stop was asked for …
+const REQUESTS_GRACE: Duration = Duration::from_secs(5);
+/// … and what runs in the background so long: 10 s in all.
+const WORKERS_GRACE: Duration = Duration::from_secs(3);
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// A part that does not open, an address that is taken, work that did not end in time.
+pub async fn serve(config: Config) -> Result<(), Failure> {
+    let stop = stop_signal()?;
+    let metrics = telemetry::collect_metrics()?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+    let bound = listener.local_addr()?;
+    let site = config.public_url.resolve(bound)?;
+    let callback_secret = callback_secret(&config);
+    let address = Address { site: &site, bound, callback_secret: &callback_secret };
+    let Parts { office, health, mailer } = wiring::open_parts(&config, &address)?;
+    if config.demo
+        && let Some(screenings) = demo::fill_empty_store(&office).await?
+    {
+        tracing::info!(screenings, "demo cinema filled in");
+    }
+    office.follow_programme().await?;
+    let api = api_config(&config, &site, bound, callback_secret);
+    let app = App::new(AppParts { office: Arc::clone(&office), config: api, health, metrics });
+
+    let beside = TaskTracker::new();
+    let requests_over = CancellationToken::new();
+    beside.spawn({
+        let (app, over) = (app.clone(), requests_over.clone());
+        async move { app.run_beside(over).await }
+    });
+    let workers = Workers::start(&office, mailer);
+    announce(&site)?;
+
+    let in_time = serve_connections(listener, router(app), stop, REQUESTS_GRACE).await;
+    tracing::info!(in_time, "requests are over");
+    requests_over.cancel();
+    beside.close();
+    let workers_done = workers.stop(WORKERS_GRACE).await;
+    let beside_done = tokio::time::timeout(WORKERS_GRACE, beside.wait()).await.is_ok();
+    tracing::info!(workers_done, beside_done, "stopped");
+    Ok(())
+}
+
+/// The first line on standard output: where to go.
+fn announce(site: &Origin) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "Seatkeeper is open: {}", site.as_str())?;
+    std::io::stdout().flush()
+}
+
+fn stop_signal() -> Result<CancellationToken, Failure> {
+    let stop = CancellationToken::new();
+    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let told = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        told.cancel();
+    });
+    Ok(stop)
+}
+
+/// What the provider signs its messages with; of our own mock, if nobody says, a new one at every start.
+fn callback_secret(config: &Config) -> Vec<u8> {
+    config.payment_callback_secret.as_ref().map_or_else(
+        || {
+            let mut random = vec![0; 32];
+            rand::rng().fill_bytes(&mut random);
+            random
+        },
+        |secret| secret.expose().as_bytes().to_vec(),
+    )
+}
+
+fn api_config(config: &Config, site: &Origin, bound: SocketAddr, callback_secret: Vec<u8>) -> ApiConfig {
+    let url = |origin: &Origin| SiteUrl::new(origin.as_str());
+    ApiConfig {
+        site_name: config.site_name.clone(),
+        public_url: url(site),
+        allowed_origins: config.allowed_origins.iter().map(url).collect(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        listen_is_loopback: bound.ip().to_canonical().is_loopback(),
+        sign_in: match &config.sign_in {
+            SignIn::Demo => SignInConfig::Demo,
+            SignIn::Google { issuer, client_id, client_secret } => SignInConfig::Google {
+                issuer: issuer.to_string(),
+                client_id: client_id.clone(),
+                client_secret: Secret::new(client_secret.expose()),
+            },
+        },
+        promptpay_id: config.promptpay_id.as_ref().map(|id| match id {
+            PromptPayId::Phone(digits) | PromptPayId::Tax(digits) | PromptPayId::Wallet(digits) => digits.clone(),
+        }),
+        callback_secret: Secret::new(callback_secret),
+        rate_limit: config.rate_limit == RateLimit::On,
+    }
+}

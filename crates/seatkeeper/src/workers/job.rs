@@ -1,0 +1,73 @@
+//! How a job is repeated.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use seatkeeper_core::{box_office::BoxOffice, event::EventKind, ports::Backend};
+use tokio_util::sync::CancellationToken;
+
+/// The first pause after a failure; it doubles …
+const FAILURE_PAUSE: Duration = Duration::from_millis(200);
+/// … up to this.
+const FAILURE_PAUSE_MAX: Duration = Duration::from_secs(15);
+
+/// When the next round begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// At once: there is more to do.
+    AtOnce,
+    /// After the job's period.
+    AfterPause,
+}
+
+/// One thing that is done again and again. A round may be cut off by the end of the process at any line.
+#[async_trait]
+pub(super) trait Job: Send + 'static {
+    /// Its name in logs and events.
+    fn name(&self) -> &'static str;
+    /// The pause between rounds.
+    fn period(&self) -> Duration;
+    /// One round.
+    async fn run(&mut self) -> Backend<Next>;
+}
+
+/// Repeats a job until it is told to stop.
+pub(super) async fn work(mut job: impl Job, office: Arc<BoxOffice>, cancel: CancellationToken) {
+    let mut failures = 0u32;
+    while !cancel.is_cancelled() {
+        let pause = match job.run().await {
+            Ok(next) => {
+                if failures > 0 {
+                    tracing::info!(job = job.name(), failures, "works again");
+                    tell(&office, "recovered", job.name(), failures).await;
+                    failures = 0;
+                }
+                if next == Next::AtOnce { Duration::ZERO } else { job.period() }
+            }
+            Err(error) => {
+                failures = failures.saturating_add(1);
+                if failures == 1 {
+                    tracing::warn!(job = job.name(), %error, retryable = error.retryable, "failed; trying again");
+                    tell(&office, "unavailable", job.name(), failures).await;
+                }
+                FAILURE_PAUSE.saturating_mul(1 << failures.min(10)).min(FAILURE_PAUSE_MAX)
+            }
+        };
+        if pause.is_zero() {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+}
+
+/// Tells the event log; when the store is what is away, the log line above is all there is.
+async fn tell(office: &BoxOffice, code: &str, job: &str, count: u32) {
+    let kind = EventKind::SystemError { code: code.into(), place: job.into(), count: u64::from(count) };
+    if let Err(error) = office.outbox.append_events(&[office.event(kind)]).await {
+        tracing::debug!(%error, "could not tell");
+    }
+}

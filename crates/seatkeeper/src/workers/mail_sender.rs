@@ -1,0 +1,127 @@
+//! Sends filed mails. The text is made when it is sent, from the booking.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use jiff::SignedDuration;
+use seatkeeper_core::{
+    booking::Booking,
+    box_office::{BoxOffice, next_mail_attempt},
+    person::Language,
+    ports::{Backend, Mail, MailAttempt},
+};
+
+use super::job::{Job, Next};
+use crate::mail::{
+    ConfirmationMail, MailTransport, OutgoingMail, SendError, Sender, booking_message_id, render_confirmation,
+};
+
+/// How many mails are on their way at once.
+const MAILS_AT_ONCE_MAX: u32 = 8;
+/// A mail taken by a sender that died is taken again after this; longer than any server's answer may take.
+const MAIL_LEASE: SignedDuration = SignedDuration::from_mins(2);
+const MAIL_PERIOD: Duration = Duration::from_millis(250);
+
+/// How mails leave, and what they say of the cinema.
+pub struct Mailer {
+    /// The way out.
+    pub transport: MailTransport,
+    /// The cinema's name.
+    pub cinema_name: String,
+    /// The site's address without a path, `https://example.test`.
+    pub public_url: String,
+    /// The host of that address.
+    pub host: String,
+}
+
+pub(super) struct MailSender {
+    office: Arc<BoxOffice>,
+    mailer: Mailer,
+}
+
+impl MailSender {
+    pub(super) const fn new(office: Arc<BoxOffice>, mailer: Mailer) -> Self {
+        Self { office, mailer }
+    }
+
+    async fn send(&self, mail: &Mail) -> Backend<()> {
+        let Some(booking) = self.office.sales.find_booking(mail.mail.booking_id).await? else {
+            let error = "the booking is missing".to_owned();
+            return self.office.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await;
+        };
+        let title = self.title_of(&booking, mail.mail.language).await?;
+        let sent = match self.render(mail, &booking, title) {
+            Ok(outgoing) => self.mailer.transport.send(&outgoing).await,
+            Err(error) => Err(SendError::Permanent(error)),
+        };
+        let next = |is_permanent, error: String| {
+            tracing::warn!(mail = %mail.mail.id, is_permanent, "mail not sent");
+            next_mail_attempt(mail.mail.created_at, mail.attempts, self.office.now(), is_permanent, error)
+        };
+        let attempt = match sent {
+            Ok(()) => MailAttempt::Sent,
+            Err(SendError::Temporary(error)) => next(false, error),
+            Err(SendError::Permanent(error)) => next(true, error),
+        };
+        let outcome = if attempt == MailAttempt::Sent { "sent" } else { "not_sent" };
+        metrics::counter!("seatkeeper_mails_total", "outcome" => outcome).increment(1);
+        self.office.mails.record_attempt(mail.mail.id, &attempt).await
+    }
+
+    /// The title of the day of sale; in Thai, the film's Thai title where there is one.
+    async fn title_of(&self, booking: &Booking, language: Language) -> Backend<String> {
+        let movie = match language {
+            Language::Th => self.office.programme.find_movie(booking.movie_id).await?,
+            Language::En => None,
+        };
+        let thai = movie.and_then(|(movie, _)| movie.details.title_th);
+        Ok(thai.unwrap_or_else(|| booking.movie_title.clone()))
+    }
+
+    fn render(&self, mail: &Mail, booking: &Booking, movie_title: String) -> Result<OutgoingMail, String> {
+        let confirmation = ConfirmationMail {
+            code: booking.code.clone(),
+            movie_title,
+            hall_name: booking.hall_name.clone(),
+            start_time: booking.start_time,
+            time_zone: self.office.settings.time_zone.clone(),
+            seats: booking.seats.iter().map(|seat| (seat.id.to_string(), seat.kind.as_str().to_owned())).collect(),
+            total_minor: booking.total.amount,
+            customer_name: mail.mail.name.clone(),
+            cinema_name: self.mailer.cinema_name.clone(),
+            booking_url: format!("{}/bookings/{}", self.mailer.public_url, booking.id),
+        };
+        let rendered = render_confirmation(&confirmation, mail.mail.language).map_err(|error| error.to_string())?;
+        Ok(OutgoingMail {
+            sender: Sender::of_site(&self.mailer.cinema_name, &self.mailer.host),
+            to: mail.mail.to.clone(),
+            name: mail.mail.name.clone(),
+            subject: rendered.subject,
+            html: rendered.html,
+            text: rendered.text,
+            message_id: booking_message_id(&booking.id.to_string(), &self.mailer.host),
+            date: self.office.now(),
+        })
+    }
+}
+
+#[async_trait]
+impl Job for MailSender {
+    fn name(&self) -> &'static str {
+        "mail sender"
+    }
+
+    fn period(&self) -> Duration {
+        MAIL_PERIOD
+    }
+
+    async fn run(&mut self) -> Backend<Next> {
+        let now = self.office.now();
+        let lease_until = now.saturating_add(MAIL_LEASE).unwrap_or(now);
+        let mails = self.office.mails.take_due_mails(now, lease_until, MAILS_AT_ONCE_MAX).await?;
+        let outcomes = join_all(mails.iter().map(|mail| self.send(mail))).await;
+        outcomes.into_iter().collect::<Backend<Vec<()>>>()?;
+        Ok(if mails.is_empty() { Next::AfterPause } else { Next::AtOnce })
+    }
+}

@@ -1,0 +1,56 @@
+//! What goes on in the background: the relay, the consumers, the mail sender, the sweeper, the reconciler, housekeeping.
+//!
+//! Each is a [`Job`] with an owner ([`Workers`]) that stops it; a job that fails is tried again, with growing pauses, for
+//! ever, and says so once when it begins to fail and once when it works again.
+
+mod consumer;
+mod housekeeping;
+mod job;
+mod mail_sender;
+mod reconciler;
+mod relay;
+mod sweeper;
+
+use std::{sync::Arc, time::Duration};
+
+use seatkeeper_core::{box_office::BoxOffice, ports::Consumer};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use mail_sender::Mailer;
+
+use job::{Job, work};
+
+/// The running jobs.
+pub struct Workers {
+    tracker: TaskTracker,
+    cancel: CancellationToken,
+}
+
+impl Workers {
+    /// Starts them all.
+    #[must_use]
+    pub fn start(office: &Arc<BoxOffice>, mailer: Mailer) -> Self {
+        let workers = Self { tracker: TaskTracker::new(), cancel: CancellationToken::new() };
+        workers.spawn(office, sweeper::Sweeper(Arc::clone(office)));
+        workers.spawn(office, sweeper::ReleaseTeller(Arc::clone(office)));
+        workers.spawn(office, relay::Relay::new(Arc::clone(office)));
+        workers.spawn(office, consumer::EventConsumer::new(Arc::clone(office), Consumer::Mail));
+        workers.spawn(office, consumer::EventConsumer::new(Arc::clone(office), Consumer::Audit));
+        workers.spawn(office, mail_sender::MailSender::new(Arc::clone(office), mailer));
+        workers.spawn(office, reconciler::Reconciler(Arc::clone(office)));
+        workers.spawn(office, housekeeping::ProgrammeFollower(Arc::clone(office)));
+        workers.spawn(office, housekeeping::SessionPurge(Arc::clone(office)));
+        workers.tracker.close();
+        workers
+    }
+
+    fn spawn(&self, office: &Arc<BoxOffice>, job: impl Job) {
+        self.tracker.spawn(work(job, Arc::clone(office), self.cancel.clone()));
+    }
+
+    /// Lets each finish the round it is in. Answers false when one did not within `limit`.
+    pub async fn stop(self, limit: Duration) -> bool {
+        self.cancel.cancel();
+        tokio::time::timeout(limit, self.tracker.wait()).await.is_ok()
+    }
+}

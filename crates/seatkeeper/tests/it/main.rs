@@ -1,0 +1,3 @@
+//! The whole program, started as a process and used over HTTP, as people and other programs use it.
+
+mod support;

@@ -1,0 +1,185 @@
+//! The program as a process of its own, with a port and a folder of its own.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use reqwest::{Client, redirect::Policy};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+use super::{Answer, TestPerson};
+
+/// The program promises to stop within this.
+const STOP_MAX: Duration = Duration::from_secs(10);
+const START_MAX: Duration = Duration::from_secs(60);
+
+/// A running server. End it with [`TestApp::finish`], which checks the books.
+pub(crate) struct TestApp {
+    child: Option<Child>,
+    folder: TempDir,
+    flags: Vec<String>,
+    url: String,
+    admin: Option<TestPerson>,
+    is_finished: AtomicBool,
+}
+
+impl TestApp {
+    /// An empty cinema with limits on requests off, and an administrator.
+    pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same with more flags, `["--lock-ttl=2s"]`.
+    pub(crate) async fn with(flags: &[&str]) -> Self {
+        let mut app = Self::without_people(flags).await;
+        app.admin = Some(app.sign_in("boss").await);
+        app
+    }
+
+    /// The same, but nobody has signed in yet.
+    pub(crate) async fn without_people(flags: &[&str]) -> Self {
+        let folder = tempfile::Builder::new().prefix("seatkeeper-test-").tempdir().unwrap();
+        let mut app = Self {
+            child: None,
+            folder,
+            flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
+            url: String::new(),
+            admin: None,
+            is_finished: AtomicBool::new(false),
+        };
+        app.launch("127.0.0.1:0").await;
+        app
+    }
+
+    async fn launch(&mut self, listen: &str) {
+        let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+        let mut command = Command::new(program());
+        command.arg("serve").arg(format!("--listen={listen}")).arg(format!("--data-dir={}", self.data_dir().display()));
+        if !self.flags.iter().any(|flag| flag.starts_with("--rate-limit")) {
+            command.arg("--rate-limit=off");
+        }
+        command.args(&self.flags).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = timeout(START_MAX, lines.next_line()).await.expect("the server did not start in time").unwrap();
+        let line = first.unwrap_or_else(|| panic!("the server did not start:\n{}", self.log()));
+        self.url = line.rsplit(' ').next().unwrap().trim_end_matches('/').to_owned();
+        // Whatever else it prints must not fill the pipe.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        self.child = Some(child);
+    }
+
+    /// `http://127.0.0.1:12345`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Who signed in first.
+    pub(crate) fn admin(&self) -> &TestPerson {
+        self.admin.as_ref().expect("nobody has signed in")
+    }
+
+    pub(crate) fn set_admin(&mut self, admin: TestPerson) {
+        self.admin = Some(admin);
+    }
+
+    /// Signs somebody in through the demo provider, as `NAME@example.test`.
+    pub(crate) async fn sign_in(&self, name: &str) -> TestPerson {
+        TestPerson::sign_in(&self.url, name).await
+    }
+
+    /// A browser that nobody has signed in with.
+    pub(crate) fn stranger(&self) -> TestPerson {
+        TestPerson::stranger(&self.url)
+    }
+
+    /// A plain GET.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.stranger().get(path).await
+    }
+
+    /// SIGKILL, at once, and a new process on the same port and folder.
+    pub(crate) async fn kill_and_restart(&mut self) {
+        self.kill().await;
+        let listen = self.url.trim_start_matches("http://").to_owned();
+        self.launch(&listen).await;
+    }
+
+    pub(crate) async fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().await.unwrap();
+    }
+
+    /// SIGTERM; answers the exit code.
+    pub(crate) async fn stop(&mut self) -> i32 {
+        let mut child = self.child.take().unwrap();
+        let pid = child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+        let status = timeout(STOP_MAX, child.wait()).await.expect("the server did not stop in time").unwrap();
+        status.code().unwrap_or(-1)
+    }
+
+    /// Starts again after [`Self::stop`] or [`Self::kill`].
+    pub(crate) async fn restart(&mut self) {
+        let listen = self.url.trim_start_matches("http://").to_owned();
+        self.launch(&listen).await;
+    }
+
+    /// Checks the books and stops the server in order.
+    pub(crate) async fn finish(mut self) {
+        if self.child.is_some() {
+            if let Some(admin) = &self.admin {
+                super::books::check(admin).await;
+            }
+            assert_eq!(self.stop().await, 0, "{}", self.log());
+        }
+        self.is_finished.store(true, Ordering::Relaxed);
+        let log = self.log();
+        assert!(!log.contains("panicked"), "{log}");
+    }
+
+    /// A client that follows nothing by itself and keeps cookies.
+    pub(crate) fn client() -> Client {
+        Client::builder()
+            .cookie_store(true)
+            .redirect(Policy::none())
+            .timeout(Duration::from_secs(60))
+            .no_proxy()
+            .build()
+            .unwrap()
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<&str> = log.lines().rev().take(40).collect();
+            let tail: Vec<&str> = tail.into_iter().rev().collect();
+            eprintln!("--- the end of the server's log\n{}", tail.join("\n"));
+        } else {
+            assert!(self.is_finished.load(Ordering::Relaxed), "a test must end its app with finish()");
+        }
+    }
+}
+
+/// The program under test: the one that Cargo has just built.
+pub(crate) fn program() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_seatkeeper")).to_owned()
+}

@@ -1,0 +1,83 @@
+//! A screening to play with, made through the administrator's calls.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{TestApp, TestPerson};
+
+/// A screening that starts in a day unless it says otherwise.
+#[derive(Clone, Debug)]
+pub(crate) struct TestScreening {
+    pub(crate) id: String,
+    pub(crate) movie_id: String,
+    pub(crate) hall_id: String,
+    pub(crate) start_time: String,
+}
+
+/// Rows from a picture: `"ss_ss/pp"` is row A with an aisle and row B with two sofas.
+pub(crate) fn layout(picture: &str) -> Value {
+    let kind = |c| match c {
+        's' => json!("seat"),
+        'p' => json!("pair"),
+        'w' => json!("wheelchair"),
+        'c' => json!("companion"),
+        'x' => json!("blocked"),
+        _ => Value::Null,
+    };
+    let rows: Vec<Value> = ('A'..='Z')
+        .zip(picture.split('/'))
+        .map(|(label, cells)| json!({"label": label, "category": "standard", "cells": cells.chars().map(kind).collect::<Vec<_>>()}))
+        .collect();
+    json!({ "rows": rows })
+}
+
+impl TestApp {
+    /// A film, a hall of this shape and a screening of it tomorrow, 200 baht a seat.
+    pub(crate) async fn screening(&self, picture: &str) -> TestScreening {
+        self.screening_in(picture, SignedDuration::from_hours(24)).await
+    }
+
+    /// The same, starting that long from now.
+    pub(crate) async fn screening_in(&self, picture: &str, from_now: SignedDuration) -> TestScreening {
+        let start = now().checked_add(from_now).unwrap();
+        let start = Timestamp::from_second(start.as_second()).unwrap();
+        TestScreening::create(self.admin(), picture, start).await
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests live in real time, like the program that they start")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+impl TestScreening {
+    pub(crate) async fn create(admin: &TestPerson, picture: &str, start: Timestamp) -> Self {
+        let movie = json!({"title": "A Test of Time", "title_th": "บททดสอบ", "duration_min": 100});
+        let movie = admin.post("/api/admin/movies", movie).await.expect(201);
+        let hall = json!({"name": "Test Hall", "layout": layout(picture)});
+        let hall = admin.post("/api/admin/halls", hall).await.expect(201);
+        let screening = json!({
+            "movie_id": movie["id"], "hall_id": hall["id"], "start_time": start.to_string(),
+            "prices": {"standard": {"amount": 20_000, "currency": "THB"}},
+        });
+        let screening = admin.post("/api/admin/screenings", screening).await.expect(201);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Self {
+            id: text(&screening["id"]),
+            movie_id: text(&movie["id"]),
+            hall_id: text(&hall["id"]),
+            start_time: start.to_string(),
+        }
+    }
+
+    /// The map as a picture of `id:STATUS` for all that is not AVAILABLE.
+    pub(crate) async fn taken(&self, person: &TestPerson) -> Vec<String> {
+        let map = person.get(&format!("/api/screenings/{}/seats", self.id)).await.expect(200);
+        let seats = map["seats"].as_array().unwrap().iter();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        seats
+            .filter(|seat| seat["status"] != "AVAILABLE")
+            .map(|seat| format!("{}:{}", text(&seat["id"]), text(&seat["status"])))
+            .collect()
+    }
+}

@@ -1,0 +1,22 @@
+//! Waiting for a condition, never for a time.
+
+use std::{future::Future, time::Duration};
+
+use tokio::time::Instant;
+
+/// Far longer than anything takes on a slow machine; reached only when the condition never comes true.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Asks until the answer is `Some`; panics, naming `what`, when that does not happen.
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let end = Instant::now() + WAIT_MAX;
+    let mut looks = tokio::time::interval(LOOK_AGAIN);
+    loop {
+        looks.tick().await;
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < end, "never happened: {what}");
+    }
+}
