@@ -293,7 +293,7 @@ impl SeatBoard {
     /// How many seats are locked or sold, as of [`Self::seq`]; `None` while not loaded.
     #[must_use]
     pub fn count_taken(&self) -> Option<usize> {
-        self.loaded.then(|| self.seats.len())
+        self.loaded.then_some(self.seats.len())
     }
 
     /// Whether anybody holds anything here, live or not yet swept.

@@ -43,9 +43,13 @@ fn loading_for_the_first_time_is_a_gap_to_every_viewer() {
 
 #[test]
 fn a_board_that_moved_is_not_loaded() {
-    check("A: a..", |s| s.load(999, "A1", &[]), expect![[r#"
+    check(
+        "A: a..",
+        |s| s.load(999, "A1", &[]),
+        expect![[r#"
         A: a..
-        moved to 1000"#]]);
+        moved to 1000"#]],
+    );
     let mut board = new_board();
     board.mark_sold(1_000, payment(1), &seats_of("A1"));
     assert_eq!(board.load(1_000, 0, &SeatTruth::default()).0, LoadReply::Moved { seq: 1_000 });
@@ -56,44 +60,80 @@ fn a_board_that_moved_is_not_loaded() {
 
 #[test]
 fn loading_again_mends_what_differs_and_leaves_the_rest() {
-    check("A: a#b#.", |s| s.load(1_001, "A2 A3 A5", &[]), expect![[r#"
+    check(
+        "A: a#b#.",
+        |s| s.load(1_001, "A2 A3 A5", &[]),
+        expect![[r#"
         A: a##.#
         loaded, at 1002
-        viewers 1001 -> 1002: A4 free A3 booked A5 booked"#]]);
-    check("A: a#b#.", |s| s.load(1_001, "A2 A4", &[]), expect![[r#"
+        viewers 1001 -> 1002: A4 free A3 booked A5 booked"#]],
+    );
+    check(
+        "A: a#b#.",
+        |s| s.load(1_001, "A2 A4", &[]),
+        expect![[r#"
         A: a#b#.
-        loaded, at 1001"#]]);
+        loaded, at 1001"#]],
+    );
 }
 
 #[test]
 fn a_claim_is_a_lock_with_a_payment_lock() {
-    check("A: ....", |s| s.at(1_500).load(1, "", &[('a', 1, "A1 A2")]), expect![[r#"
+    check(
+        "A: ....",
+        |s| s.at(1_500).load(1, "", &[('a', 1, "A1 A2")]),
+        expect![[r#"
         A: AA..
         loaded, at 1500
-        viewers 1 -> 1500: A1 locked until 2000 A2 locked until 2000"#]]);
-    check("A: .aa.", |s| s.at(1_100).load(1_000, "", &[('a', 1, "A2 A3")]), expect![[r#"
+        viewers 1 -> 1500: A1 locked until 2000 A2 locked until 2000"#]],
+    );
+    check(
+        "A: .aa.",
+        |s| s.at(1_100).load(1_000, "", &[('a', 1, "A2 A3")]),
+        expect![[r#"
         A: .AA.
         loaded, at 1100
-        viewers 1000 -> 1100: A2 locked until 2000 A3 locked until 2000"#]]);
-    check("A: .AA.", |s| s.at(1_100).load(1_001, "", &[('a', 1, "A2 A3")]), expect![[r#"
+        viewers 1000 -> 1100: A2 locked until 2000 A3 locked until 2000"#]],
+    );
+    check(
+        "A: .AA.",
+        |s| s.at(1_100).load(1_001, "", &[('a', 1, "A2 A3")]),
+        expect![[r#"
         A: .AA.
         loaded, at 1100
-        viewers 1001 -> 1100: A2 locked until 2000 A3 locked until 2000"#]]);
-    check("A: .bb.", |s| s.at(1_100).load(1_000, "", &[('a', 1, "A2")]), expect![[r#"
+        viewers 1001 -> 1100: A2 locked until 2000 A3 locked until 2000"#]],
+    );
+    check(
+        "A: .bb.",
+        |s| s.at(1_100).load(1_000, "", &[('a', 1, "A2")]),
+        expect![[r#"
         A: .Ab.
         loaded, at 1100
-        viewers 1000 -> 1100: A2 locked until 2000"#]]);
-    check("A: .bb.", |s| s.at(1_300).load(1_000, "", &[('a', 1, "A2")]), expect![[r#"
+        viewers 1000 -> 1100: A2 locked until 2000"#]],
+    );
+    check(
+        "A: .bb.",
+        |s| s.at(1_300).load(1_000, "", &[('a', 1, "A2")]),
+        expect![[r#"
         A: .A~.
         loaded, at 1300
         release of b: [A2] run out at 1300, seq 1300
-        viewers 1000 -> 1300: A2 locked until 2000"#]]);
-    check("A: ..#.", |s| s.at(1_100).load(2, "A3", &[('a', 1, "A3")]), expect![[r#"
+        viewers 1000 -> 1300: A2 locked until 2000"#]],
+    );
+    check(
+        "A: ..#.",
+        |s| s.at(1_100).load(2, "A3", &[('a', 1, "A3")]),
+        expect![[r#"
         A: ..#.
-        loaded, at 2"#]]);
-    check("A: ....", |s| s.at(2_000).load(1, "", &[('a', 1, "A1")]), expect![[r#"
+        loaded, at 2"#]],
+    );
+    check(
+        "A: ....",
+        |s| s.at(2_000).load(1, "", &[('a', 1, "A1")]),
+        expect![[r#"
         A: ....
-        loaded, at 1"#]]);
+        loaded, at 1"#]],
+    );
 }
 
 #[test]

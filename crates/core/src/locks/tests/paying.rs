@@ -6,10 +6,14 @@ use super::check;
 
 #[test]
 fn a_payment_restarts_the_time_once_in_a_locks_life() {
-    check("A: aab", |s| s.at(1_100).start('a', 1), expect![[r#"
+    check(
+        "A: aab",
+        |s| s.at(1_100).start('a', 1),
+        expect![[r#"
         A: AAb
         started A1@1600 A2@1600 paying 1
-        viewers 1001 -> 1100: A1 locked until 1600 A2 locked until 1600"#]]);
+        viewers 1001 -> 1100: A1 locked until 1600 A2 locked until 1600"#]],
+    );
     // A second payment keeps the time that they have, and gives a new seat its own.
     check(
         "A: AA.",
@@ -37,25 +41,45 @@ fn a_payment_restarts_the_time_once_in_a_locks_life() {
 
 #[test]
 fn the_same_payment_again_changes_nothing_and_another_is_refused() {
-    check("A: AA.", |s| s.at(1_200).start('a', 1), expect![[r#"
+    check(
+        "A: AA.",
+        |s| s.at(1_200).start('a', 1),
+        expect![[r#"
         A: AA.
-        started A1@1500 A2@1500 paying 1"#]]);
-    check("A: AA.", |s| s.at(1_200).start('a', 2), expect![[r#"
+        started A1@1500 A2@1500 paying 1"#]],
+    );
+    check(
+        "A: AA.",
+        |s| s.at(1_200).start('a', 2),
+        expect![[r#"
         A: AA.
-        paying until 1500"#]]);
-    check("A: AA.", |s| s.at(1_500).start('a', 2), expect![[r#"
+        paying until 1500"#]],
+    );
+    check(
+        "A: AA.",
+        |s| s.at(1_500).start('a', 2),
+        expect![[r#"
         A: ~~.
-        nothing held"#]]);
+        nothing held"#]],
+    );
 }
 
 #[test]
 fn nothing_held_is_nothing_to_pay() {
-    check("A: b.#", |s| s.start('a', 1), expect![[r#"
+    check(
+        "A: b.#",
+        |s| s.start('a', 1),
+        expect![[r#"
         A: b.#
-        nothing held"#]]);
-    check("A: a..", |s| s.at(1_300).start('a', 1), expect![[r#"
+        nothing held"#]],
+    );
+    check(
+        "A: a..",
+        |s| s.at(1_300).start('a', 1),
+        expect![[r#"
         A: ~..
-        nothing held"#]]);
+        nothing held"#]],
+    );
     check(
         "A: A..",
         |s| {
@@ -70,39 +94,75 @@ fn nothing_held_is_nothing_to_pay() {
 
 #[test]
 fn who_pays_changes_no_seats() {
-    check("A: A.b", |s| s.lock('a', "A2"), expect![[r#"
+    check(
+        "A: A.b",
+        |s| s.lock('a', "A2"),
+        expect![[r#"
         A: A.b
-        paying until 1500"#]]);
-    check("A: A.b", |s| s.lock('a', "A1"), expect![[r#"
+        paying until 1500"#]],
+    );
+    check(
+        "A: A.b",
+        |s| s.lock('a', "A1"),
+        expect![[r#"
         A: A.b
-        paying until 1500"#]]);
-    check("A: A.b", |s| s.lock('a', "A3"), expect![[r#"
+        paying until 1500"#]],
+    );
+    check(
+        "A: A.b",
+        |s| s.lock('a', "A3"),
+        expect![[r#"
         A: A.b
-        paying until 1500"#]]);
-    check("A: A.b", |s| s.release('a', None), expect![[r#"
+        paying until 1500"#]],
+    );
+    check(
+        "A: A.b",
+        |s| s.release('a', None),
+        expect![[r#"
         A: A.b
-        paying until 1500"#]]);
-    check("A: A.b", |s| s.lock('b', "A2"), expect![[r#"
+        paying until 1500"#]],
+    );
+    check(
+        "A: A.b",
+        |s| s.lock('b', "A2"),
+        expect![[r#"
         A: Abb
         held A2@1300 A3@1300
-        viewers 1002 -> 1003: A2 locked until 1300"#]]);
-    check("A: A.b", |s| s.at(1_500).lock('a', "A2"), expect![[r#"
+        viewers 1002 -> 1003: A2 locked until 1300"#]],
+    );
+    check(
+        "A: A.b",
+        |s| s.at(1_500).lock('a', "A2"),
+        expect![[r#"
         A: ~a~
         held A2@1800
-        viewers 1002 -> 1500: A2 locked until 1800"#]]);
+        viewers 1002 -> 1500: A2 locked until 1800"#]],
+    );
 }
 
 #[test]
 fn a_payment_lock_ends_by_its_own_id_alone() {
-    check("A: A.", |s| s.end('a', 2), expect![[r#"
+    check(
+        "A: A.",
+        |s| s.end('a', 2),
+        expect![[r#"
         A: A.
-        ended, holds A1@1500 paying 1"#]]);
-    check("A: A.", |s| s.end('b', 1), expect![[r#"
+        ended, holds A1@1500 paying 1"#]],
+    );
+    check(
+        "A: A.",
+        |s| s.end('b', 1),
+        expect![[r#"
         A: A.
-        ended, holds nothing"#]]);
-    check("A: A.", |s| s.end('a', 1), expect![[r#"
+        ended, holds nothing"#]],
+    );
+    check(
+        "A: A.",
+        |s| s.end('a', 1),
+        expect![[r#"
         A: a.
-        ended, holds A1@1500"#]]);
+        ended, holds A1@1500"#]],
+    );
     check(
         "A: A.",
         |s| {
@@ -119,10 +179,14 @@ fn a_payment_lock_ends_by_its_own_id_alone() {
 
 #[test]
 fn what_is_being_confirmed_is_kept_and_given_back_as_it_was() {
-    check("A: AA.", |s| s.at(1_100).keep('a', 1, "A1 A2", 9_000), expect![[r#"
+    check(
+        "A: AA.",
+        |s| s.at(1_100).keep('a', 1, "A1 A2", 9_000),
+        expect![[r#"
         A: AA.
         kept A1@9000 A2@9000 paying 1
-        viewers 1001 -> 1100: A1 locked until 9000 A2 locked until 9000"#]]);
+        viewers 1001 -> 1100: A1 locked until 9000 A2 locked until 9000"#]],
+    );
     check(
         "A: AA.",
         |s| {
@@ -163,54 +227,98 @@ fn what_is_being_confirmed_is_kept_and_given_back_as_it_was() {
 
 #[test]
 fn keeping_takes_nothing_from_others() {
-    check("A: b#.", |s| s.keep('a', 1, "A1 A2 A3", 9_000), expect![[r#"
+    check(
+        "A: b#.",
+        |s| s.keep('a', 1, "A1 A2 A3", 9_000),
+        expect![[r#"
         A: b#A
         kept A3@9000 paying 1
-        viewers 1000 -> 1001: A3 locked until 9000"#]]);
-    check("A: b#.", |s| s.keep('a', 1, "A1 A2", 9_000), expect![[r#"
+        viewers 1000 -> 1001: A3 locked until 9000"#]],
+    );
+    check(
+        "A: b#.",
+        |s| s.keep('a', 1, "A1 A2", 9_000),
+        expect![[r#"
         A: b#.
-        kept nothing"#]]);
-    check("A: A..", |s| s.keep('a', 2, "A1 A2", 9_000), expect![[r#"
+        kept nothing"#]],
+    );
+    check(
+        "A: A..",
+        |s| s.keep('a', 2, "A1 A2", 9_000),
+        expect![[r#"
         A: A..
-        kept A1@1500 paying 1"#]]);
-    check("A: b..", |s| s.at(1_300).keep('a', 1, "A1", 9_000), expect![[r#"
+        kept A1@1500 paying 1"#]],
+    );
+    check(
+        "A: b..",
+        |s| s.at(1_300).keep('a', 1, "A1", 9_000),
+        expect![[r#"
         A: A..
         kept A1@9000 paying 1
         release of b: [A1] run out at 1300, seq 1300
-        viewers 1000 -> 1300: A1 locked until 9000"#]]);
+        viewers 1000 -> 1300: A1 locked until 9000"#]],
+    );
 }
 
 #[test]
 fn a_sale_takes_the_seats_whoever_holds_them() {
-    check("A: AA.", |s| s.at(1_100).sell(1, "A1 A2"), expect![[r#"
+    check(
+        "A: AA.",
+        |s| s.at(1_100).sell(1, "A1 A2"),
+        expect![[r#"
         A: ##.
         sold
-        viewers 1001 -> 1100: A1 booked A2 booked"#]]);
-    check("A: ABc", |s| s.at(1_100).sell(1, "A1 A2 A3"), expect![[r#"
+        viewers 1001 -> 1100: A1 booked A2 booked"#]],
+    );
+    check(
+        "A: ABc",
+        |s| s.at(1_100).sell(1, "A1 A2 A3"),
+        expect![[r#"
         A: ###
         sold
-        viewers 1004 -> 1100: A1 booked A2 booked A3 booked"#]]);
-    check("A: A.#", |s| s.at(1_100).sell(1, "A2 A3"), expect![[r#"
+        viewers 1004 -> 1100: A1 booked A2 booked A3 booked"#]],
+    );
+    check(
+        "A: A.#",
+        |s| s.at(1_100).sell(1, "A2 A3"),
+        expect![[r#"
         A: a##
         sold
-        viewers 1001 -> 1100: A2 booked"#]]);
-    check("A: b.", |s| s.at(1_300).sell(1, "A1"), expect![[r#"
+        viewers 1001 -> 1100: A2 booked"#]],
+    );
+    check(
+        "A: b.",
+        |s| s.at(1_300).sell(1, "A1"),
+        expect![[r#"
         A: #.
         sold
         release of b: [A1] run out at 1300, seq 1300
-        viewers 1000 -> 1300: A1 booked"#]]);
-    check("A: A#", |s| s.at(1_100).sell(1, "A2"), expect![[r#"
+        viewers 1000 -> 1300: A1 booked"#]],
+    );
+    check(
+        "A: A#",
+        |s| s.at(1_100).sell(1, "A2"),
+        expect![[r#"
         A: a#
-        sold"#]]);
+        sold"#]],
+    );
 }
 
 #[test]
 fn a_refund_frees_sold_seats_and_no_others() {
-    check("A: #a.", |s| s.at(1_100).free("A1 A2 A3"), expect![[r#"
+    check(
+        "A: #a.",
+        |s| s.at(1_100).free("A1 A2 A3"),
+        expect![[r#"
         A: .a.
         freed
-        viewers 1000 -> 1100: A1 free"#]]);
-    check("A: #a.", |s| s.at(1_100).free("A2 A3"), expect![[r#"
+        viewers 1000 -> 1100: A1 free"#]],
+    );
+    check(
+        "A: #a.",
+        |s| s.at(1_100).free("A2 A3"),
+        expect![[r#"
         A: #a.
-        freed"#]]);
+        freed"#]],
+    );
 }

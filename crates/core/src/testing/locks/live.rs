@@ -1,0 +1,153 @@
+//! Live changes: what viewers are told.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use super::{
+    LocksFixture,
+    hall::{Hall, draw, some_payment, someone},
+};
+use crate::{
+    ids::SeatId,
+    locks::{LiveChange, SeatSnapshot, SeatStatus},
+    ports::LiveFeed,
+};
+
+/// How long a change may be on its way before a test gives up.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
+
+/// How many people change seats at once.
+const PEOPLE: usize = 8;
+
+async fn next(feed: &mut LiveFeed) -> Arc<LiveChange> {
+    match tokio::time::timeout(ARRIVES_WITHIN, feed.recv()).await {
+        Ok(Some(change)) => change,
+        Ok(None) => unreachable!("the feed closed"),
+        Err(_) => unreachable!("no change arrived"),
+    }
+}
+
+/// A map kept up by changes alone.
+struct Viewer {
+    seq: u64,
+    shows: BTreeMap<SeatId, SeatStatus>,
+}
+
+impl Viewer {
+    fn joins(snapshot: &SeatSnapshot) -> Self {
+        let shows = snapshot.seats.iter().map(|seat| (seat.id, seat.status)).collect();
+        Self { seq: snapshot.seq, shows }
+    }
+
+    /// Takes changes until it is at `seq`; those from before it joined are passed over.
+    async fn follow(&mut self, feed: &mut LiveFeed, seq: u64) {
+        while self.seq < seq {
+            let change = next(feed).await;
+            assert!(change.seq > change.prev && !change.changes.is_empty());
+            if change.seq <= self.seq {
+                continue;
+            }
+            assert_eq!(change.prev, self.seq, "no gap");
+            self.seq = change.seq;
+            for seat in &change.changes {
+                match seat.status {
+                    SeatStatus::Available => self.shows.remove(&seat.id),
+                    status => self.shows.insert(seat.id, status),
+                };
+            }
+        }
+    }
+}
+
+/// From when `watch` answers every change arrives, in order and without a gap, and they give the map.
+pub async fn a_watcher_sees_every_change_in_order(fixture: &dyn LocksFixture) {
+    let hall = Hall::loaded(fixture).await;
+    hall.take(someone(), "Z1").await;
+    let mut early = hall.watch().await;
+    let mut viewer = Viewer::joins(&hall.snapshot().await);
+    let people: Vec<_> = (0..PEOPLE).map(|person| tokio::spawn(change_seats(hall.clone(), person))).collect();
+    let mut late = hall.watch().await;
+    let mut late_viewer = Viewer::joins(&hall.snapshot().await);
+    for person in people {
+        assert!(person.await.is_ok());
+    }
+    let end = hall.snapshot().await;
+    viewer.follow(&mut early, end.seq).await;
+    late_viewer.follow(&mut late, end.seq).await;
+    let map: BTreeMap<SeatId, SeatStatus> = end.seats.iter().map(|seat| (seat.id, seat.status)).collect();
+    assert_eq!(viewer.shows, map);
+    assert_eq!(late_viewer.shows, map);
+}
+
+async fn change_seats(hall: Hall, person: usize) {
+    let (who, payment) = (someone(), some_payment());
+    for turn in 0..10 {
+        let row = ["A", "B", "C"][(person + turn) % 3];
+        let number = (person * 7 + turn * 3) % 10 + 1;
+        hall.lock(who, &format!("{row}{number} {row}{}", number + 1)).await;
+        hall.release(who, Some(&format!("{row}{number}"))).await;
+    }
+    hall.start(who, payment).await;
+    hall.sell(payment, &format!("D{}", person + 1)).await;
+    if person.is_multiple_of(2) {
+        hall.free(&format!("D{}", person + 1)).await;
+    }
+}
+
+/// Changes of one screening go to those who watch it, and never say who.
+pub async fn a_watcher_sees_its_own_screening_alone(fixture: &dyn LocksFixture) {
+    let (here, there) = (Hall::loaded(fixture).await, Hall::loaded(fixture).await);
+    let mut feed = here.watch().await;
+    let ann = someone();
+    there.take(ann, "A1").await;
+    let hold = here.take(ann, "B1").await;
+    let change = next(&mut feed).await;
+    assert_eq!((change.screening, draw(&change.changes).as_str()), (here.screening, "B1 locked"));
+    let until = hold.seats[0].until;
+    assert_eq!(change.changes[0].status, SeatStatus::Locked { until });
+    assert_eq!(change.seq, here.seq().await);
+}
+
+/// Viewers learn once that a lock has run out, however many sweep.
+pub async fn expiry_is_told_to_watchers_once(fixture: &dyn LocksFixture) {
+    let hall = Hall::loaded(fixture).await;
+    let mut feed = hall.watch().await;
+    hall.take(someone(), "A1 A2").await;
+    assert_eq!(draw(&next(&mut feed).await.changes), "A1 locked, A2 locked");
+    fixture.advance(hall.lock_time()).await;
+    let sweeps: Vec<_> = (0..PEOPLE)
+        .map(|_| {
+            let hall = hall.clone();
+            tokio::spawn(async move { hall.sweep().await })
+        })
+        .collect();
+    for sweep in sweeps {
+        assert!(sweep.await.is_ok());
+    }
+    // What is told after it shows that nothing was told between.
+    hall.take(someone(), "A3").await;
+    let mut told = Vec::new();
+    while told.last().is_none_or(|last: &String| last != "A3 locked") {
+        told.extend(next(&mut feed).await.changes.iter().map(|change| draw(std::slice::from_ref(change))));
+    }
+    told.sort_unstable();
+    assert_eq!(told, ["A1 available", "A2 available", "A3 locked"]);
+}
+
+/// A snapshot shows no lock past its time, and the next change follows on it.
+pub async fn a_snapshot_is_true_of_its_sequence(fixture: &dyn LocksFixture) {
+    let hall = Hall::loaded(fixture).await;
+    hall.take(someone(), "A1").await;
+    hall.sell(some_payment(), "B1").await;
+    let first = hall.snapshot().await;
+    assert_eq!(draw(&first.seats), "A1 locked, B1 booked");
+    assert_eq!(hall.snapshot().await, first, "looking changes nothing");
+    fixture.advance(hall.lock_time()).await;
+    let mut feed = hall.watch().await;
+    let mut viewer = Viewer::joins(&hall.snapshot().await);
+    assert!(viewer.seq > first.seq, "its end is a change");
+    assert_eq!(viewer.shows.len(), 1);
+    hall.take(someone(), "A1").await;
+    let end = hall.seq().await;
+    viewer.follow(&mut feed, end).await;
+    assert_eq!(viewer.shows.len(), 2);
+}

@@ -1,0 +1,80 @@
+//! Releases: the lock store's own events.
+
+use super::{
+    LocksFixture,
+    hall::{Hall, seats, someone, sure},
+};
+use crate::locks::{Release, ReleaseReason};
+
+/// How many servers sweep at once.
+const SERVERS: usize = 8;
+
+fn told(release: &Release) -> (String, ReleaseReason) {
+    let names: Vec<String> = release.seats.iter().map(ToString::to_string).collect();
+    (names.join(" "), release.reason)
+}
+
+/// Oldest first, each until it is forgotten, and forgetting one leaves the others.
+pub async fn releases_are_told_oldest_first_until_forgotten(fixture: &dyn LocksFixture) {
+    let hall = Hall::loaded(fixture).await;
+    let (ann, bob) = (someone(), someone());
+    hall.take(ann, "A1 A2 A3").await;
+    hall.take(bob, "B1").await;
+    hall.release(ann, Some("A2 A1")).await;
+    hall.release(bob, None).await;
+    hall.release(bob, None).await;
+    fixture.advance(hall.lock_time()).await;
+    hall.sweep().await;
+    let releases = hall.releases().await;
+    let (let_go, run_out) = (ReleaseReason::UserUnlocked, ReleaseReason::Expired);
+    let all = [("A1 A2".to_owned(), let_go), ("B1".to_owned(), let_go), ("A3".to_owned(), run_out)];
+    assert_eq!(releases.iter().map(told).collect::<Vec<_>>(), all);
+    assert_eq!(releases.iter().map(|release| release.holder).collect::<Vec<_>>(), [ann, bob, ann]);
+    assert!(releases.is_sorted_by_key(|release| release.seq));
+    assert!(releases.is_sorted_by_key(|release| release.at));
+    assert_eq!(sure(hall.locks.list_releases(1).await).len(), 1);
+    assert_eq!(sure(hall.locks.list_releases(0).await).len(), 0);
+
+    sure(hall.locks.forget_releases(&releases[1..2]).await);
+    assert_eq!(hall.releases().await, [releases[0].clone(), releases[2].clone()]);
+    sure(hall.locks.forget_releases(&releases).await);
+    sure(hall.locks.forget_releases(&[]).await);
+    assert_eq!(hall.releases().await, []);
+}
+
+/// Who takes over a lock past its time writes its release first; the sweep does not write it again.
+pub async fn a_takeover_writes_the_release_first(fixture: &dyn LocksFixture) {
+    let hall = Hall::loaded(fixture).await;
+    let (ann, bob) = (someone(), someone());
+    hall.take(ann, "A1").await;
+    fixture.advance(hall.lock_time()).await;
+    hall.take(bob, "A1").await;
+    let releases = hall.releases().await;
+    assert_eq!(releases.iter().map(told).collect::<Vec<_>>(), [("A1".to_owned(), ReleaseReason::Expired)]);
+    assert_eq!(releases[0].holder, ann);
+    hall.sweep().await;
+    assert_eq!(hall.releases().await, releases);
+    assert_eq!(hall.hold_of(bob).await.seats.len(), 1);
+}
+
+/// However many servers sweep, a lock is released once.
+pub async fn sweeps_of_many_servers_release_once(fixture: &dyn LocksFixture) {
+    let hall = Hall::loaded(fixture).await;
+    let (ann, bob) = (someone(), someone());
+    hall.take(ann, "A1 A2").await;
+    hall.take(bob, "A3").await;
+    fixture.advance(hall.lock_time()).await;
+    let sweeps: Vec<_> = (0..SERVERS)
+        .map(|_| {
+            let hall = hall.clone();
+            tokio::spawn(async move { hall.sweep().await })
+        })
+        .collect();
+    for sweep in sweeps {
+        assert!(sweep.await.is_ok());
+    }
+    let mut released: Vec<_> = hall.releases().await.iter().flat_map(|release| release.seats.to_vec()).collect();
+    released.sort_unstable();
+    assert_eq!(released, seats("A1 A2 A3"));
+    assert_eq!(hall.map().await, "");
+}

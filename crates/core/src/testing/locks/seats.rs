@@ -1,0 +1,107 @@
+//! Locking and letting go.
+
+use super::{
+    LocksFixture,
+    hall::{Hall, seats, some_payment, someone},
+};
+use crate::locks::{Hold, LockReply, ReleaseReply};
+
+fn names(hold: &Hold) -> String {
+    hold.seats.iter().map(|seat| seat.id.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+/// All seats or none; a refusal names all of those that are taken, and changes nothing.
+pub async fn a_lock_takes_all_or_none(fixture: &dyn LocksFixture) {
+    let hall = Hall::loaded(fixture).await;
+    let (ann, bob) = (someone(), someone());
+    assert_eq!(names(&hall.take(ann, "A2 A1").await), "A1 A2");
+    hall.sell(some_payment(), "A4").await;
+    let before = hall.seq().await;
+    assert_eq!(hall.lock(bob, "A3 A4 A2").await, LockReply::Taken(seats("A2 A4").into()));
+    assert_eq!(hall.lock_some(bob, "A5 A3 A1", "A5").await, LockReply::Taken(seats("A1 A5").into()));
+    assert_eq!(hall.seq().await, before);
+    assert_eq!(hall.map().await, "A1 locked, A2 locked, A4 booked");
+    assert!(hall.hold_of(bob).await.seats.is_empty());
+}
+
+/// Seats already held keep their time; doubles count once.
+pub async fn what_is_mine_stays_mine_and_keeps_its_time(fixture: &dyn LocksFixture) {
+    let hall = Hall::loaded(fixture).await;
+    let ann = someone();
+    let first = hall.take(ann, "A1").await;
+    fixture.advance(hall.lock_time() / 10).await;
+    let before = hall.seq().await;
+    assert_eq!(hall.take(ann, "A1 A1").await, first);
+    assert_eq!(hall.seq().await, before, "nothing changed, nothing is told");
+    let second = hall.take(ann, "A2 A1 A2").await;
+    assert_eq!(names(&second), "A1 A2");
+    assert_eq!(second.seats[0], first.seats[0]);
+    assert!(second.seats[1].until > first.seats[0].until);
+    assert_eq!(second.expires_at(), first.expires_at());
+}
+
+/// At most so many at once; bought ones do not count, nor do those that have run out.
+pub async fn nobody_holds_too_many(fixture: &dyn LocksFixture) {
+    let hall = Hall::loaded(fixture).await;
+    let ann = someone();
+    hall.take(ann, "A1 A2 A3").await;
+    assert_eq!(hall.lock(ann, "A4 A5").await, LockReply::TooMany);
+    assert_eq!(names(&hall.take(ann, "A4 A1").await), "A1 A2 A3 A4");
+    assert_eq!(hall.lock(ann, "A5").await, LockReply::TooMany);
+    hall.sell(some_payment(), "A1").await;
+    assert_eq!(names(&hall.take(ann, "A5").await), "A2 A3 A4 A5");
+    fixture.advance(hall.lock_time()).await;
+    assert_eq!(names(&hall.take(ann, "A6 A7 A8 A9").await), "A6 A7 A8 A9");
+}
+
+/// First paying, then too many, then taken.
+pub async fn refusals_come_in_their_order(fixture: &dyn LocksFixture) {
+    let hall = Hall::loaded(fixture).await;
+    let (ann, bob) = (someone(), someone());
+    hall.take(bob, "A1").await;
+    hall.take(ann, "A2 A3 A4 A5").await;
+    assert_eq!(hall.lock(ann, "A1").await, LockReply::TooMany);
+    hall.start(ann, some_payment()).await;
+    assert!(matches!(hall.lock(ann, "A1").await, LockReply::Paying(_)));
+}
+
+/// Expiry is a fact computed from time: nobody need have swept.
+pub async fn a_lock_past_its_time_is_free_without_a_sweep(fixture: &dyn LocksFixture) {
+    let hall = Hall::loaded(fixture).await;
+    let (ann, bob) = (someone(), someone());
+    hall.take(ann, "A1 A2").await;
+    assert!(matches!(hall.lock(bob, "A1").await, LockReply::Taken(_)));
+    fixture.advance(hall.lock_time()).await;
+    assert!(hall.hold_of(ann).await.seats.is_empty());
+    assert_eq!(names(&hall.take(bob, "A1").await), "A1");
+    assert_eq!(hall.map().await, "A1 locked", "A2 is free to see, too");
+}
+
+/// Seats of others are ignored; without a list all are let go.
+pub async fn only_the_holder_lets_go(fixture: &dyn LocksFixture) {
+    let hall = Hall::loaded(fixture).await;
+    let (ann, bob) = (someone(), someone());
+    hall.take(ann, "A1 A2 A3").await;
+    hall.take(bob, "A4").await;
+    let before = hall.seq().await;
+    assert_eq!(hall.release(bob, Some("A1 A2")).await, ReleaseReply::Left(hall.hold_of(bob).await));
+    assert_eq!(hall.release(someone(), None).await, ReleaseReply::Left(Hold::default()));
+    assert_eq!(hall.seq().await, before);
+    let ReleaseReply::Left(left) = hall.release(ann, Some("A2 A4 A9")).await else { unreachable!("not paying") };
+    assert_eq!(names(&left), "A1 A3");
+    assert_eq!(hall.release(ann, None).await, ReleaseReply::Left(Hold::default()));
+    assert_eq!(hall.map().await, "A4 locked");
+}
+
+/// All that one person holds, at this screening alone.
+pub async fn a_hold_is_all_that_one_person_holds(fixture: &dyn LocksFixture) {
+    let (here, there) = (Hall::loaded(fixture).await, Hall::loaded(fixture).await);
+    let ann = someone();
+    here.take(ann, "A3 A1").await;
+    there.take(ann, "B1").await;
+    here.take(someone(), "A2").await;
+    let hold = here.hold_of(ann).await;
+    assert_eq!((names(&hold).as_str(), hold.payment), ("A1 A3", None));
+    assert_eq!(names(&there.hold_of(ann).await), "B1");
+    assert_eq!(here.hold_of(someone()).await, Hold::default());
+}

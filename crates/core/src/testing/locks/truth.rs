@@ -1,0 +1,102 @@
+//! Making the locks agree with the store.
+
+use super::{
+    LocksFixture,
+    hall::{Hall, seats, some_payment, someone, sure},
+};
+use crate::locks::{ClaimedSeat, LoadReply, LockReply, SeatTruth, StartReply};
+
+fn sold(names: &str) -> SeatTruth {
+    SeatTruth { sold: seats(names), claimed: Vec::new() }
+}
+
+/// A screening whose sold seats are not known grants nothing and says so.
+pub async fn nothing_is_granted_before_loading(fixture: &dyn LocksFixture) {
+    let hall = Hall::unloaded(fixture);
+    let ann = someone();
+    let LockReply::NotLoaded { seq } = hall.lock(ann, "A1").await else { unreachable!("granted") };
+    assert_eq!(hall.start(ann, some_payment()).await, StartReply::NotLoaded { seq });
+    assert_eq!(sure(hall.locks.snapshot(hall.screening).await), Err(seq));
+    assert_eq!(sure(hall.locks.list_states(&[hall.screening]).await), [None]);
+    assert!(hall.hold_of(ann).await.seats.is_empty());
+
+    assert_eq!(hall.load_at(seq, &sold("A2")).await, LoadReply::Loaded);
+    assert_eq!(hall.map().await, "A2 booked");
+    assert_eq!(hall.lock(ann, "A1 A2").await, LockReply::Taken(seats("A2").into()));
+    hall.take(ann, "A1").await;
+}
+
+/// What was read from the store before something changed is not taken for the truth.
+pub async fn a_load_is_refused_when_something_moved(fixture: &dyn LocksFixture) {
+    for has_moved_by_sale in [true, false] {
+        let hall = Hall::unloaded(fixture);
+        let read_at = hall.seq().await;
+        if has_moved_by_sale {
+            hall.sell(some_payment(), "A1").await;
+        } else {
+            hall.free("A1").await;
+        }
+        let LoadReply::Moved { seq } = hall.load_at(read_at, &sold("A3")).await else { unreachable!("it moved") };
+        assert!(seq > read_at);
+        assert_eq!(hall.load_at(seq, &sold("A1")).await, LoadReply::Loaded);
+        assert_eq!(hall.map().await, "A1 booked");
+    }
+    let hall = Hall::loaded(fixture).await;
+    let read_at = hall.seq().await;
+    hall.take(someone(), "A1").await;
+    assert!(matches!(hall.load_at(read_at, &sold("A1")).await, LoadReply::Moved { .. }));
+    assert_eq!(hall.map().await, "A1 locked");
+}
+
+/// Loading again is the repair: sold seats as the store says, locks that contradict nothing stay.
+pub async fn a_load_mends_what_differs_from_the_store(fixture: &dyn LocksFixture) {
+    let hall = Hall::loaded(fixture).await;
+    let (ann, bob) = (someone(), someone());
+    hall.take(ann, "A1").await;
+    hall.take(bob, "A2").await;
+    hall.sell(some_payment(), "A3 A4").await;
+    let before = hall.seq().await;
+    assert_eq!(hall.load(&sold("A2 A4 A5")).await, LoadReply::Loaded);
+    assert_eq!(hall.map().await, "A1 locked, A2 booked, A4 booked, A5 booked");
+    assert!(hall.seq().await > before);
+    assert!(hall.hold_of(bob).await.seats.is_empty());
+    assert_eq!(hall.hold_of(ann).await.seats.len(), 1);
+
+    let before = hall.seq().await;
+    assert_eq!(hall.load(&sold("A2 A4 A5")).await, LoadReply::Loaded);
+    assert_eq!(hall.seq().await, before, "nothing differed, nothing is told");
+}
+
+/// Claims become locks with the time that they have left, and their holder is paying. A lock of another gives way.
+pub async fn a_claim_is_a_lock_with_a_payment_lock(fixture: &dyn LocksFixture) {
+    let hall = Hall::loaded(fixture).await;
+    let (ann, bob) = (someone(), someone());
+    let payment = some_payment();
+    hall.take(bob, "A2").await;
+    let until = fixture.now_ms() + 2 * hall.ttl_ms;
+    let claim = |id| ClaimedSeat { id, holder: ann, payment, until };
+    let over = ClaimedSeat { until: fixture.now_ms() - 1, ..claim(seats("A5")[0]) };
+    let claimed = seats("A1 A2").into_iter().map(claim).chain([over]).collect();
+    assert_eq!(hall.load(&SeatTruth { sold: Vec::new(), claimed }).await, LoadReply::Loaded);
+
+    let hold = hall.hold_of(ann).await;
+    assert_eq!(hold.seats.iter().map(|seat| seat.id).collect::<Vec<_>>(), seats("A1 A2"));
+    assert_eq!((hold.expires_at(), hold.payment), (Some(until), Some(payment)));
+    assert!(hall.hold_of(bob).await.seats.is_empty());
+    assert!(matches!(hall.lock(ann, "A3").await, LockReply::Paying(lock) if lock.payment == payment));
+    assert_eq!(hall.lock(bob, "A1").await, LockReply::Taken(seats("A1").into()));
+    fixture.advance(2 * hall.lock_time()).await;
+    hall.take(bob, "A1 A2").await;
+}
+
+/// The states of many screenings in one call: in the order asked for, nothing for one that is not loaded.
+pub async fn states_come_in_the_order_asked_for(fixture: &dyn LocksFixture) {
+    let (one, two, three) = (Hall::loaded(fixture).await, Hall::unloaded(fixture), Hall::loaded(fixture).await);
+    one.take(someone(), "A1 A2").await;
+    one.sell(some_payment(), "A3").await;
+    let asked = [three.screening, two.screening, one.screening, three.screening];
+    let states = sure(one.locks.list_states(&asked).await);
+    let third = Some((three.seq().await, 0));
+    assert_eq!(states, [third, None, Some((one.seq().await, 3)), third]);
+    assert_eq!(sure(one.locks.list_states(&[]).await), []);
+}

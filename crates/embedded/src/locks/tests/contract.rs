@@ -1,0 +1,60 @@
+//! The contract of every lock store, with and without a log.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::SignedDuration;
+use seatkeeper_core::{
+    locks::Millis,
+    ports::{Clock, LiveChanges, SeatLocks},
+    testing::{ManualClock, locks::LocksFixture},
+};
+
+use super::{super::MemoryLocks, open};
+
+struct Fixture {
+    clock: Arc<ManualClock>,
+    locks: Arc<MemoryLocks>,
+    _dir: Option<tempfile::TempDir>,
+}
+
+impl Fixture {
+    fn unlogged() -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let locks = Arc::new(MemoryLocks::unlogged(Arc::clone(&clock) as Arc<dyn Clock>));
+        Self { clock, locks, _dir: None }
+    }
+
+    fn logged() -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let dir = tempfile::tempdir().unwrap();
+        let locks = Arc::new(open(&dir.path().join("locks.log"), &clock));
+        Self { clock, locks, _dir: Some(dir) }
+    }
+}
+
+#[async_trait::async_trait]
+impl LocksFixture for Fixture {
+    fn locks(&self) -> Arc<dyn SeatLocks> {
+        Arc::clone(&self.locks) as Arc<dyn SeatLocks>
+    }
+
+    fn live(&self) -> Arc<dyn LiveChanges> {
+        Arc::clone(&self.locks) as Arc<dyn LiveChanges>
+    }
+
+    fn now_ms(&self) -> Millis {
+        self.clock.now_ms()
+    }
+
+    async fn advance(&self, by: Duration) {
+        self.clock.advance(SignedDuration::try_from(by).unwrap());
+    }
+}
+
+mod unlogged {
+    seatkeeper_core::seat_locks_contract!(super::Fixture::unlogged());
+}
+
+mod logged {
+    seatkeeper_core::seat_locks_contract!(super::Fixture::logged());
+}

@@ -1,0 +1,143 @@
+//! A log that cannot be written: nothing happens, nobody is told, and it recovers.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use jiff::SignedDuration;
+use seatkeeper_core::{
+    locks::{Hold, SeatTruth},
+    ports::{Backend, Health, LiveChanges, SeatLocks},
+    testing::ManualClock,
+};
+
+use super::{
+    super::{MemoryLocks, log::LogFile},
+    ANN, BOB, HERE, PAYMENT, TTL_MS, load, lock, open, seats, take,
+};
+
+/// A disk with so many bytes left. Like a real one it writes what fits.
+struct FullDisk {
+    file: Box<dyn LogFile>,
+    left: Arc<AtomicUsize>,
+    /// It cannot even cut.
+    is_dead: bool,
+}
+
+impl LogFile for FullDisk {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let fits = bytes.len().min(self.left.load(Ordering::SeqCst));
+        if fits == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let written = self.file.append(&bytes[..fits])?;
+        self.left.fetch_sub(written, Ordering::SeqCst);
+        Ok(written)
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        if self.is_dead && self.left.load(Ordering::SeqCst) == 0 {
+            return Err(io::ErrorKind::Other.into());
+        }
+        self.file.cut(len)
+    }
+}
+
+fn fill_disk(locks: &MemoryLocks, left: usize, is_dead: bool) -> Arc<AtomicUsize> {
+    let left = Arc::new(AtomicUsize::new(left));
+    let counter = Arc::clone(&left);
+    locks.log().lock().replace_file(|file| Box::new(FullDisk { file, left: counter, is_dead }));
+    left
+}
+
+fn is_refused<T: std::fmt::Debug>(answer: Backend<T>) -> bool {
+    let error = answer.expect_err("it cannot be written down");
+    error.retryable && error.part == "locks"
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_down_does_not_happen() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("locks.log");
+    let clock = Arc::new(ManualClock::default());
+    let locks = open(&path, &clock);
+    load(&locks, "").await;
+    take(&locks, ANN, "A1 A2").await;
+    take(&locks, BOB, "B1").await;
+    locks.start_payment(HERE, BOB, PAYMENT, TTL_MS).await.unwrap();
+    locks.release(HERE, ANN, Some(&seats("A2"))).await.unwrap();
+    let waiting = locks.list_releases(10).await.unwrap();
+    let map = locks.snapshot(HERE).await.unwrap().unwrap();
+    let holds = (locks.find_hold(HERE, ANN).await.unwrap(), locks.find_hold(HERE, BOB).await.unwrap());
+    let mut feed = locks.watch(HERE).await.unwrap();
+
+    for (left, is_dead) in [(0, false), (5, false), (20, false), (0, true), (11, true)] {
+        let disk = fill_disk(&locks, left, is_dead);
+        assert!(is_refused(lock(&locks, ANN, "A3 A4").await));
+        disk.store(left, Ordering::SeqCst);
+        assert!(is_refused(locks.release(HERE, ANN, None).await));
+        assert!(is_refused(locks.start_payment(HERE, ANN, PAYMENT, TTL_MS).await));
+        assert!(is_refused(locks.keep_payment(HERE, BOB, PAYMENT, &seats("B1 B2"), 9 * TTL_MS).await));
+        assert!(is_refused(locks.end_payment(HERE, BOB, PAYMENT).await));
+        assert!(is_refused(locks.mark_sold(HERE, PAYMENT, &seats("B1 C1")).await));
+        let truth = SeatTruth { sold: seats("A1"), claimed: Vec::new() };
+        assert!(is_refused(locks.load(HERE, map.seq, &truth).await));
+        assert!(is_refused(locks.forget_releases(&waiting).await));
+        assert!(is_refused(locks.ping().await));
+
+        assert_eq!(locks.snapshot(HERE).await.unwrap().unwrap(), map, "nothing changed");
+        let now = (locks.find_hold(HERE, ANN).await.unwrap(), locks.find_hold(HERE, BOB).await.unwrap());
+        assert_eq!(now, holds);
+        assert_eq!(locks.list_releases(10).await.unwrap(), waiting);
+        assert!(feed.try_recv().is_err(), "nobody was told");
+
+        // There is room again.
+        disk.store(usize::MAX, Ordering::SeqCst);
+        locks.ping().await.unwrap();
+    }
+    take(&locks, ANN, "A3").await;
+    assert_eq!(feed.try_recv().unwrap().prev, map.seq);
+    let hold = locks.find_hold(HERE, ANN).await.unwrap();
+    std::mem::forget(locks);
+    let locks = open(&path, &clock);
+    assert_eq!(locks.find_hold(HERE, ANN).await.unwrap(), hold, "what was written before and after is read");
+    assert_eq!(locks.find_hold(HERE, BOB).await.unwrap(), holds.1);
+}
+
+#[tokio::test]
+async fn expiry_waits_for_the_log_and_is_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::default());
+    let locks = open(&dir.path().join("locks.log"), &clock);
+    load(&locks, "").await;
+    take(&locks, ANN, "A1").await;
+    let mut feed = locks.watch(HERE).await.unwrap();
+    let disk = fill_disk(&locks, 0, false);
+    clock.advance(SignedDuration::from_millis(TTL_MS));
+    assert!(is_refused(locks.sweep().await));
+    assert!(is_refused(lock(&locks, BOB, "A1").await));
+    assert_eq!(locks.find_hold(HERE, ANN).await.unwrap(), Hold::default(), "its time is up all the same");
+    assert!(feed.try_recv().is_err());
+    disk.store(usize::MAX, Ordering::SeqCst);
+    locks.sweep().await.unwrap();
+    locks.sweep().await.unwrap();
+    assert_eq!(feed.try_recv().unwrap().changes.len(), 1);
+    assert!(feed.try_recv().is_err());
+    assert_eq!(locks.list_releases(10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn refusals_need_no_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let locks = open(&dir.path().join("locks.log"), &Arc::new(ManualClock::default()));
+    load(&locks, "").await;
+    take(&locks, ANN, "A1").await;
+    fill_disk(&locks, 0, true);
+    assert!(!matches!(lock(&locks, BOB, "A1").await, Err(_)), "taken is an answer");
+    assert!(lock(&locks, ANN, "A1").await.is_ok(), "mine already");
+    assert!(locks.mark_sold(HERE, PAYMENT, &seats("C1")).await.is_ok(), "sales are in the store");
+}

@@ -1,0 +1,122 @@
+//! Power lost, or a bit turned, at any byte of the log: what was whole before it stands, and nothing is made up.
+
+use std::{path::Path, sync::Arc};
+
+use jiff::SignedDuration;
+use seatkeeper_core::{
+    locks::Hold,
+    ports::{Health, SeatLocks},
+    testing::ManualClock,
+};
+
+use super::{super::log::read_records, ANN, BOB, HERE, PAYMENT, TTL_MS, load, open, seats, take};
+
+/// What one may see of the locks.
+async fn state(path: &Path, clock: &Arc<ManualClock>) -> (Hold, Hold, usize) {
+    let locks = open(path, clock);
+    let (ann, bob) = (locks.find_hold(HERE, ANN).await.unwrap(), locks.find_hold(HERE, BOB).await.unwrap());
+    let releases = locks.list_releases(100).await.unwrap().len();
+    // Whatever was cut, it goes on.
+    load(&locks, "").await;
+    take(&locks, BOB, "Z1").await;
+    locks.ping().await.unwrap();
+    (ann, bob, releases)
+}
+
+/// A log with every kind of record, its length after each, and what one may see then.
+async fn sample(path: &Path, clock: &Arc<ManualClock>) -> Vec<(usize, (Hold, Hold, usize))> {
+    let mut states = Vec::new();
+    let locks = open(path, clock);
+    load(&locks, "C1").await;
+    for step in 0..8 {
+        match step {
+            0 => {}
+            1 => take(&locks, ANN, "A1 A2").await,
+            2 => take(&locks, BOB, "B1").await,
+            3 => drop(locks.release(HERE, BOB, None).await.unwrap()),
+            4 => drop(locks.start_payment(HERE, ANN, PAYMENT, TTL_MS).await.unwrap()),
+            5 => locks.keep_payment(HERE, ANN, PAYMENT, &seats("A1 A2"), 3 * TTL_MS).await.unwrap(),
+            6 => locks.forget_releases(&locks.list_releases(1).await.unwrap()).await.unwrap(),
+            _ => locks.mark_sold(HERE, PAYMENT, &seats("A1 A2")).await.unwrap(),
+        }
+        clock.advance(SignedDuration::from_millis(10));
+        let (ann, bob) = (locks.find_hold(HERE, ANN).await.unwrap(), locks.find_hold(HERE, BOB).await.unwrap());
+        let releases = locks.list_releases(100).await.unwrap().len();
+        let len = usize::try_from(path.metadata().unwrap().len()).unwrap();
+        states.push((len, (ann, bob, releases)));
+    }
+    states
+}
+
+#[tokio::test]
+async fn a_log_torn_at_any_byte_gives_the_last_whole_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, torn) = (dir.path().join("locks.log"), dir.path().join("torn.log"));
+    let clock = Arc::new(ManualClock::default());
+    let states = sample(&path, &clock).await;
+    assert!(states.is_sorted_by(|one, two| one.0 < two.0), "every step writes a record");
+    let bytes = std::fs::read(&path).unwrap();
+    for len in 0..=bytes.len() {
+        std::fs::write(&torn, &bytes[..len]).unwrap();
+        let whole = states.iter().rev().find(|(end, _)| *end <= len).map(|(_, state)| state);
+        let nothing = (Hold::default(), Hold::default(), 0);
+        assert_eq!(&state(&torn, &clock).await, whole.unwrap_or(&nothing), "{len} bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_corrupt_byte_cuts_the_log_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, corrupt) = (dir.path().join("locks.log"), dir.path().join("corrupt.log"));
+    let clock = Arc::new(ManualClock::default());
+    let states = sample(&path, &clock).await;
+    let bytes = std::fs::read(&path).unwrap();
+    for index in 0..bytes.len() {
+        let mut spoilt = bytes.clone();
+        spoilt[index] ^= 0x41;
+        std::fs::write(&corrupt, &spoilt).unwrap();
+        let whole = states.iter().rev().find(|(end, _)| *end <= index).map(|(_, state)| state);
+        let nothing = (Hold::default(), Hold::default(), 0);
+        assert_eq!(&state(&corrupt, &clock).await, whole.unwrap_or(&nothing), "byte {index}");
+    }
+}
+
+/// After a power cut a file may be as long as it was to be, and full of zeros or of what was on the disk before.
+#[tokio::test]
+async fn zeros_and_rubbish_after_the_records_are_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, longer) = (dir.path().join("locks.log"), dir.path().join("longer.log"));
+    let clock = Arc::new(ManualClock::default());
+    let states = sample(&path, &clock).await;
+    let (_, last) = states.last().unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    for rubbish in [&[0; 4_096][..], &[0xff; 100], &bytes[..50], b"\0\0\0\0\0\0\0"] {
+        std::fs::write(&longer, [&bytes, rubbish].concat()).unwrap();
+        assert_eq!(&state(&longer, &clock).await, last);
+    }
+    std::fs::write(&longer, [0; 4_096]).unwrap();
+    assert_eq!(state(&longer, &clock).await, (Hold::default(), Hold::default(), 0));
+}
+
+#[test]
+fn any_bytes_are_read_without_harm() {
+    let random = seatkeeper_core::testing::SeededEntropy::new(7);
+    for round in 0..20_000u32 {
+        let mut bytes = b"SKLOCKS1".to_vec();
+        for _ in 0..round % 60 {
+            bytes.extend(&random.next_u64().to_le_bytes()[..1]);
+        }
+        // A right checksum over a payload of chance, so that the payload itself is read.
+        if bytes.len() > 16 {
+            let payload = bytes.split_off(16);
+            bytes[8..12].copy_from_slice(&u32::try_from(payload.len()).unwrap().to_le_bytes());
+            bytes[12..16].copy_from_slice(&crc32fast::hash(&payload).to_le_bytes());
+            bytes.extend([1 + payload[0] % 3]);
+            bytes.extend(&payload[1..]);
+            let crc = crc32fast::hash(&bytes[16..]);
+            bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+        }
+        let (_, good) = read_records(&bytes);
+        assert!(good <= bytes.len());
+    }
+}
