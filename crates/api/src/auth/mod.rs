@@ -1,93 +1,159 @@
-//! Who is asking.
+//! Who is asking: sign-in with OpenID Connect, sessions that end on the server, and what handlers take of them.
+//!
+//! A session is a cookie with 256 random bits; the store has their hash. Sessions in use are cached, so that a request
+//! costs a hash and a look into a map; [`Auth::follow_store`] asks every second which have ended, on whichever server.
 
-use std::sync::Arc;
+mod cookies;
+pub mod demo_idp;
+mod extract;
+mod language;
+mod oidc;
+mod profile;
+mod refusals;
+mod return_to;
+mod routes;
+mod secrets;
+mod session_cache;
+mod sessions;
+mod sign_in;
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, atomic::AtomicI64};
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use seatkeeper_core::{
     box_office::BoxOffice,
-    person::{Person, Role},
-    ports::Backend,
+    ids::PersonId,
+    ports::{Clock, Entropy, Outbox, People, Sessions},
 };
-use utoipa_axum::router::OpenApiRouter;
+use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
-use crate::{
-    config::ApiConfig,
-    error::{ApiError, ApiResult, ErrorCode},
-    state::App,
+use self::{
+    cookies::Cookies,
+    demo_idp::DemoIdp,
+    oidc::RelyingParty,
+    refusals::Refusals,
+    session_cache::{SESSIONS_CACHED_MAX, SessionCache},
 };
+pub use self::{
+    extract::{Admin, Fresh, MaybeSignedIn, SignedIn},
+    routes::routes,
+};
+use crate::config::{ApiConfig, SignInConfig, SiteUrl};
 
-/// Sessions and sign-in.
-#[derive(Debug)]
-pub struct Auth;
+/// Writes at once that no request waits for: refreshed sessions and refused attempts. More wait for their next chance.
+const ASIDE_AT_ONCE_MAX: usize = 64;
+
+/// Sessions and sign-in. Cheap to clone.
+#[derive(Clone)]
+pub struct Auth(Arc<Inner>);
+
+struct Inner {
+    ports: Ports,
+    cookies: Cookies,
+    cache: SessionCache,
+    party: RelyingParty,
+    demo: Option<Arc<DemoIdp>>,
+    refusals: Refusals,
+    /// When the store last said which sessions have ended, in milliseconds.
+    heard_ms: AtomicI64,
+    aside: TaskTracker,
+    aside_permits: Arc<Semaphore>,
+}
+
+/// What sign-in needs of the world.
+#[derive(Clone)]
+struct Ports {
+    people: Arc<dyn People>,
+    sessions: Arc<dyn Sessions>,
+    outbox: Arc<dyn Outbox>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
 
 impl Auth {
     /// With these settings.
     #[must_use]
-    pub fn new(_: &Arc<BoxOffice>, _: &ApiConfig) -> Self {
-        Self
+    pub fn new(office: &Arc<BoxOffice>, config: &ApiConfig) -> Self {
+        let ports = Ports {
+            people: Arc::clone(&office.people),
+            sessions: Arc::clone(&office.sessions),
+            outbox: Arc::clone(&office.outbox),
+            clock: Arc::clone(&office.clock),
+            entropy: Arc::clone(&office.entropy),
+        };
+        Self::with_ports(ports, &config.sign_in, &config.public_url)
     }
 
-    /// The person of a request's session.
-    ///
-    /// # Errors
-    /// The store does not answer.
-    pub async fn find_caller(&self, _: &Parts) -> Backend<Option<Arc<Person>>> {
-        Ok(None)
+    fn with_ports(ports: Ports, sign_in: &SignInConfig, public_url: &SiteUrl) -> Self {
+        let demo = match sign_in {
+            SignInConfig::Demo => {
+                DemoIdp::new(public_url, Arc::clone(&ports.clock), Arc::clone(&ports.entropy)).map(Arc::new)
+            }
+            SignInConfig::Google { .. } => None,
+        };
+        Self(Arc::new(Inner {
+            cookies: Cookies::new(public_url.is_https()),
+            cache: SessionCache::new(SESSIONS_CACHED_MAX),
+            party: RelyingParty::new(sign_in, public_url, demo.as_ref(), Arc::clone(&ports.clock)),
+            demo,
+            refusals: Refusals::default(),
+            heard_ms: AtomicI64::new(i64::MIN),
+            aside: TaskTracker::new(),
+            aside_permits: Arc::new(Semaphore::new(ASIDE_AT_ONCE_MAX)),
+            ports,
+        }))
+    }
+
+    /// The demo provider, if people sign in with it.
+    fn demo_idp(&self) -> Option<&DemoIdp> {
+        self.0.demo.as_deref()
+    }
+
+    /// `Set-Cookie` for a browser that has signed out.
+    fn cleared_cookie(&self) -> String {
+        self.0.cookies.clear_session()
+    }
+
+    /// Tells the audit log that somebody was refused at an administrators' page, unless that was told just now.
+    fn note_admin_refused(&self, person: Option<PersonId>, route: &str, subject: String, code: &str) {
+        if !self.0.refusals.is_worth_telling(person, route, self.0.ports.clock.now()) {
+            return;
+        }
+        let event = self.audit("admin_refused", person, Some(subject), json!({ "code": code }));
+        let outbox = Arc::clone(&self.0.ports.outbox);
+        self.do_aside(async move {
+            if let Err(error) = outbox.append_events(&[event]).await {
+                tracing::warn!(%error, "a refused attempt was not told to the audit log");
+            }
+        });
+    }
+
+    /// Does `work` beside the request, if not too much is being done so; stopping waits for it.
+    fn do_aside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let Ok(permit) = Arc::clone(&self.0.aside_permits).try_acquire_owned() else { return };
+        self.0.aside.spawn(async move {
+            work.await;
+            drop(permit);
+        });
     }
 }
 
-/// Somebody who has signed in: 401 `sign_in_required`, then 429 and 403 `bad_origin`.
-#[derive(Debug)]
-pub struct SignedIn(pub Arc<Person>);
-
-impl FromRequestParts<App> for SignedIn {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
-        let person = app.auth.find_caller(parts).await?.ok_or(ErrorCode::SignInRequired)?;
-        app.admit(parts, &person)?;
-        Ok(Self(person))
+/// 302 to a place that is safe to send a browser to, never kept by caches.
+fn found(location: &str, cookies: &[String]) -> Response {
+    let mut response = StatusCode::FOUND.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::LOCATION, HeaderValue::from_str(location).unwrap_or(HeaderValue::from_static("/")));
+    for cookie in cookies.iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
+        headers.append(header::SET_COOKIE, cookie);
     }
-}
-
-/// Whoever it is.
-#[derive(Debug)]
-pub struct MaybeSignedIn(pub Option<Arc<Person>>);
-
-impl FromRequestParts<App> for MaybeSignedIn {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
-        Ok(Self(app.auth.find_caller(parts).await?))
-    }
-}
-
-/// An administrator: as [`SignedIn`], then 403 `forbidden`.
-#[derive(Debug)]
-pub struct Admin(pub Arc<Person>);
-
-impl FromRequestParts<App> for Admin {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
-        let SignedIn(person) = SignedIn::from_request_parts(parts, app).await?;
-        if person.role == Role::Admin { Ok(Self(person)) } else { Err(ErrorCode::Forbidden.into()) }
-    }
-}
-
-/// The calls under `/api/auth`.
-#[must_use]
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-}
-
-/// The built-in OpenID provider.
-pub mod demo_idp {
-    use super::{App, OpenApiRouter};
-
-    /// The calls under `/demo-idp`.
-    #[must_use]
-    pub fn routes() -> OpenApiRouter<App> {
-        OpenApiRouter::new()
-    }
+    response
 }

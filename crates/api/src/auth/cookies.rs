@@ -1,0 +1,128 @@
+//! The two cookies: the session's, and the one that binds a sign-in on its way to its browser.
+
+use axum::http::{HeaderMap, header::COOKIE};
+use seatkeeper_core::person::{SESSION_AGE_MAX, SIGN_IN_FOR_MAX};
+
+use super::secrets::is_secret;
+
+/// Names and attributes of the cookies of this site.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cookies {
+    is_https: bool,
+}
+
+impl Cookies {
+    /// For a site whose public URL is https, or not.
+    pub(super) fn new(is_https: bool) -> Self {
+        Self { is_https }
+    }
+
+    /// The session's secret, if the browser sent one that can be.
+    pub(super) fn find_session<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        find(headers, self.session_name())
+    }
+
+    /// The secret of a sign-in on its way.
+    pub(super) fn find_sign_in<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        find(headers, self.sign_in_name())
+    }
+
+    /// `Set-Cookie` of a new session.
+    pub(super) fn set_session(&self, secret: &str) -> String {
+        self.set(self.session_name(), secret, "/", SESSION_AGE_MAX.as_secs())
+    }
+
+    /// `Set-Cookie` that takes the session's cookie away.
+    pub(super) fn clear_session(&self) -> String {
+        self.set(self.session_name(), "", "/", 0)
+    }
+
+    /// `Set-Cookie` of a sign-in on its way.
+    pub(super) fn set_sign_in(&self, secret: &str) -> String {
+        // Browsers take a `__Host-` cookie for the whole site only; without https nothing keeps other programs of this
+        // host from setting it, so there the narrow path at least keeps it out of other requests.
+        let path = if self.is_https { "/" } else { "/api/auth" };
+        self.set(self.sign_in_name(), secret, path, SIGN_IN_FOR_MAX.as_secs())
+    }
+
+    /// With `__Host-` no other site of the same domain can plant the cookie.
+    fn session_name(&self) -> &'static str {
+        if self.is_https { "__Host-seatkeeper_session" } else { "seatkeeper_session" }
+    }
+
+    fn sign_in_name(&self) -> &'static str {
+        if self.is_https { "__Host-seatkeeper_sign_in" } else { "seatkeeper_sign_in" }
+    }
+
+    fn set(&self, name: &str, value: &str, path: &str, age_s: i64) -> String {
+        let secure = if self.is_https { "; Secure" } else { "" };
+        format!("{name}={value}; Path={path}; Max-Age={age_s}; HttpOnly; SameSite=Lax{secure}")
+    }
+}
+
+/// The value of the cookie, if it has the shape of a secret. Reads without an allocation: every request passes here.
+fn find<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim_ascii().split_once('='));
+    pairs.find(|(known, value)| *known == name && is_secret(value)).map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use expect_test::expect;
+
+    use super::*;
+
+    const SECRET: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+    fn found(cookies: Cookies, header: &str) -> Option<String> {
+        let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(header).unwrap())]);
+        cookies.find_session(&headers).map(str::to_owned)
+    }
+
+    #[test]
+    fn cookies_are_as_narrow_as_browsers_allow() {
+        let (plain, https) = (Cookies::new(false), Cookies::new(true));
+        let all = [plain.set_session("S"), plain.set_sign_in("B"), https.set_session("S"), https.set_sign_in("B")];
+        expect![[r"
+            seatkeeper_session=S; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax
+            seatkeeper_sign_in=B; Path=/api/auth; Max-Age=600; HttpOnly; SameSite=Lax
+            __Host-seatkeeper_session=S; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax; Secure
+            __Host-seatkeeper_sign_in=B; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure"]]
+        .assert_eq(&all.join("\n"));
+        expect!["seatkeeper_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"].assert_eq(&plain.clear_session());
+    }
+
+    #[test]
+    fn the_session_is_found_among_other_cookies() {
+        let plain = Cookies::new(false);
+        for header in [
+            format!("seatkeeper_session={SECRET}"),
+            format!("a=b; seatkeeper_session={SECRET};c=d"),
+            format!("seatkeeper_session=; seatkeeper_session={SECRET}"),
+            format!("nonsense;;=;seatkeeper_session={SECRET}"),
+        ] {
+            assert_eq!(found(plain, &header).as_deref(), Some(SECRET), "{header}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_cookie_is_not_found() {
+        let plain = Cookies::new(false);
+        for header in [
+            format!("xseatkeeper_session={SECRET}"),
+            format!("seatkeeper_session={SECRET}x"),
+            format!("Seatkeeper_Session={SECRET}"),
+            format!("seatkeeper_session=\"{SECRET}\""),
+            "seatkeeper_session".to_owned(),
+        ] {
+            assert_eq!(found(plain, &header), None, "{header}");
+        }
+        assert_eq!(
+            found(Cookies::new(true), &format!("seatkeeper_session={SECRET}")),
+            None,
+            "an https site wants the prefix"
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! `GET /demo-idp/authorize`: who wants to be whom (OpenID Connect Core 3.1.2).
+
+use seatkeeper_core::person::Language;
+use serde::Deserialize;
+use url::Url;
+
+use super::{
+    CLIENT_ID, DemoIdp,
+    codes::Grant,
+    page::{self, Choice},
+};
+use crate::auth::{profile::Profile, secrets};
+
+/// The longest `state` or `nonce` that is carried, in bytes.
+const CARRIED_BYTES_MAX: usize = 500;
+/// Length of an S256 challenge, in characters.
+const CHALLENGE_CHARS: usize = 43;
+
+/// The question, as it stands in the address.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct AuthorizeQuery {
+    pub(super) response_type: Option<String>,
+    pub(super) client_id: Option<String>,
+    pub(super) redirect_uri: Option<String>,
+    pub(super) scope: Option<String>,
+    pub(super) state: Option<String>,
+    pub(super) nonce: Option<String>,
+    pub(super) code_challenge: Option<String>,
+    pub(super) code_challenge_method: Option<String>,
+    pub(super) ui_locales: Option<String>,
+    /// The account: from the relying party, or chosen on the page.
+    pub(super) login_hint: Option<String>,
+    /// A name, typed on the page.
+    pub(super) name: Option<String>,
+    /// `none` forbids a page.
+    pub(super) prompt: Option<String>,
+}
+
+/// What the browser gets.
+#[derive(Debug)]
+pub(super) enum AuthorizeAnswer {
+    /// Back to the relying party, with a code or an error.
+    Redirect(Url),
+    /// The page to choose an account.
+    Page(String),
+    /// Nobody knows where to send this browser back to, so it stays here.
+    Refused(&'static str),
+}
+
+impl DemoIdp {
+    /// Answers the question; `language` is the browser's.
+    pub(super) fn authorize(&self, query: &AuthorizeQuery, language: Language) -> AuthorizeAnswer {
+        let is_known = query.client_id.as_deref() == Some(CLIENT_ID);
+        // To the letter (RFC 9700 2.1): a redirect to any other address would hand the code to whoever asks.
+        let is_registered = query.redirect_uri.as_deref() == Some(&self.redirect_uri);
+        let Some(back) = Url::parse(&self.redirect_uri).ok().filter(|_| is_known && is_registered) else {
+            return AuthorizeAnswer::Refused("unknown client_id, or not its redirect_uri");
+        };
+        if let Some(error) = find_error(query) {
+            return AuthorizeAnswer::Redirect(self.way_back(back, query, "error", error));
+        }
+        let account =
+            query.login_hint.as_deref().and_then(|email| Profile::new(page::find_name(query, email).as_deref(), email));
+        match account {
+            Some(account) => {
+                let code = self.give_code(query, account);
+                AuthorizeAnswer::Redirect(self.way_back(back, query, "code", &code))
+            }
+            None if query.prompt.as_deref() == Some("none") => {
+                AuthorizeAnswer::Redirect(self.way_back(back, query, "error", "login_required"))
+            }
+            None => {
+                let cancel = self.way_back(back, query, "error", "access_denied");
+                AuthorizeAnswer::Page(page::render(&Choice {
+                    query,
+                    cancel: cancel.as_str(),
+                    language: shown_language(query, language),
+                }))
+            }
+        }
+    }
+
+    fn give_code(&self, query: &AuthorizeQuery, account: Profile) -> String {
+        let code = secrets::new_secret(&*self.entropy);
+        let grant = Grant {
+            name: account.name,
+            email: account.email.to_lowercase(),
+            redirect_uri: self.redirect_uri.clone(),
+            nonce: query.nonce.clone(),
+            code_challenge: query.code_challenge.clone().unwrap_or_default(),
+        };
+        self.codes.give(&code, grant, self.clock.now());
+        code
+    }
+
+    fn way_back(&self, mut back: Url, query: &AuthorizeQuery, name: &str, value: &str) -> Url {
+        let mut pairs = back.query_pairs_mut();
+        pairs.append_pair(name, value);
+        if let Some(state) = &query.state {
+            pairs.append_pair("state", state);
+        }
+        // RFC 9207: whose answer this is.
+        pairs.append_pair("iss", &self.issuer);
+        drop(pairs);
+        back
+    }
+}
+
+fn find_error(query: &AuthorizeQuery) -> Option<&'static str> {
+    let is_challenge = |text: &str| text.len() == CHALLENGE_CHARS && secrets::is_secret(text);
+    let too_long = [&query.state, &query.nonce].into_iter().flatten().any(|text| text.len() > CARRIED_BYTES_MAX);
+    let scopes = query.scope.as_deref().unwrap_or_default();
+    if query.response_type.as_deref() != Some("code") {
+        Some("unsupported_response_type")
+    } else if !scopes.split(' ').any(|scope| scope == "openid") {
+        Some("invalid_scope")
+    } else if query.code_challenge_method.as_deref() != Some("S256")
+        || !query.code_challenge.as_deref().is_some_and(is_challenge)
+        || too_long
+    {
+        Some("invalid_request")
+    } else {
+        None
+    }
+}
+
+fn shown_language(query: &AuthorizeQuery, browser: Language) -> Language {
+    let wanted = query.ui_locales.as_deref().unwrap_or_default();
+    wanted.split(' ').find_map(|tag| Language::parse(tag.split('-').next().unwrap_or(tag))).unwrap_or(browser)
+}

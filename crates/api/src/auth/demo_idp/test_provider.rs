@@ -1,0 +1,127 @@
+//! A provider on another address, reached over HTTP, whose answers a test can spoil.
+
+use std::sync::Arc;
+
+use axum::{Router, body::Body, extract::Request, response::IntoResponse, response::Response};
+use openidconnect::{
+    AccessToken, HttpRequest, HttpResponse,
+    core::{CoreHmacKey, CoreIdToken, CoreJwsSigningAlgorithm},
+};
+use parking_lot::Mutex;
+use seatkeeper_core::ports::{Clock, Entropy};
+use serde_json::Value;
+use url::Url;
+
+use super::{
+    DemoIdp,
+    authorize::{AuthorizeAnswer, AuthorizeQuery},
+};
+use crate::{config::SiteUrl, extract::parse_query};
+use seatkeeper_core::person::Language;
+
+type Spoil = Box<dyn Fn(&DemoIdp, HttpRequest, HttpResponse) -> HttpResponse + Send + Sync>;
+
+/// It listens on a port of its own until it is dropped.
+pub(in crate::auth) struct TestProvider {
+    idp: Arc<Mutex<DemoIdp>>,
+    spoil: Arc<Mutex<Option<Spoil>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for TestProvider {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl TestProvider {
+    pub(in crate::auth) async fn start(client: &str, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let home = SiteUrl::new(&format!("http://{}", listener.local_addr().unwrap()));
+        let idp = Arc::new(Mutex::new(DemoIdp::at(&home, &SiteUrl::new(client), clock, entropy).unwrap()));
+        let (spoil, asked) = (Arc::new(Mutex::new(None::<Spoil>)), Arc::new(Mutex::new(Vec::new())));
+        let (served_idp, served_spoil, served_asked) = (idp.clone(), spoil.clone(), asked.clone());
+        let answer = async move |request: Request| -> Response {
+            let (parts, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+            let request = HttpRequest::from_parts(parts, body.to_vec());
+            served_asked.lock().push(request.uri().path().to_owned());
+            let idp = served_idp.lock();
+            let answer = idp.answer(&request);
+            let spoil = served_spoil.lock();
+            let answer = match &*spoil {
+                Some(spoil) => spoil(&idp, request, answer),
+                None => answer,
+            };
+            answer.map(Body::from).into_response()
+        };
+        let routes = Router::new().fallback(answer);
+        let server = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        Self { idp, spoil, asked, server }
+    }
+
+    /// Issuer, id and secret.
+    pub(in crate::auth) fn client(&self) -> (String, String, String) {
+        self.idp.lock().registered_client()
+    }
+
+    /// What somebody with this account is sent back with, for the question in `there`.
+    pub(in crate::auth) fn authorize(&self, there: &str, email: &str) -> Url {
+        let mut query: AuthorizeQuery = parse_query(Url::parse(there).unwrap().query().unwrap()).unwrap();
+        query.login_hint = Some(email.to_owned());
+        match self.idp.lock().authorize(&query, Language::En) {
+            AuthorizeAnswer::Redirect(back) => back,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// From now on answers pass through `spoil`.
+    pub(in crate::auth) fn spoil(
+        &self,
+        spoil: impl Fn(&DemoIdp, HttpRequest, HttpResponse) -> HttpResponse + Send + Sync + 'static,
+    ) {
+        *self.spoil.lock() = Some(Box::new(spoil));
+    }
+
+    /// From now on the ID token is what `change` makes of a true one.
+    pub(in crate::auth) fn spoil_token(&self, change: impl Fn(&DemoIdp, &str) -> String + Send + Sync + 'static) {
+        self.spoil(move |idp, request, answer| {
+            if !request.uri().path().ends_with("/token") || !answer.status().is_success() {
+                return answer;
+            }
+            let mut body: Value = serde_json::from_slice(answer.body()).unwrap();
+            body["id_token"] = change(idp, body["id_token"].as_str().unwrap()).into();
+            answer.map(|_| body.to_string().into_bytes())
+        });
+    }
+
+    /// A new key, as providers change theirs every few weeks; the codes are forgotten.
+    pub(in crate::auth) fn change_key(&self) {
+        let mut idp = self.idp.lock();
+        let home = SiteUrl::new(idp.issuer.trim_end_matches(super::PATH));
+        let client = SiteUrl::new(idp.redirect_uri.trim_end_matches(super::CALLBACK_PATH));
+        let renewed = DemoIdp::at(&home, &client, idp.clock.clone(), idp.entropy.clone()).unwrap();
+        *idp = DemoIdp { client_secret: idp.client_secret.clone(), ..renewed };
+    }
+
+    /// How often the path was asked for.
+    pub(in crate::auth) fn count_asked(&self, path: &str) -> usize {
+        self.asked.lock().iter().filter(|asked| asked.ends_with(path)).count()
+    }
+}
+
+impl DemoIdp {
+    /// A token of these claims that is rightly signed.
+    pub(in crate::auth) fn signed(&self, claims: Value) -> String {
+        let claims = serde_json::from_value(claims).unwrap();
+        self.sign(claims, &AccessToken::new("opens nothing".to_owned())).unwrap().to_string()
+    }
+
+    /// A token of these claims that is signed with the secret that client and provider share.
+    pub(in crate::auth) fn signed_with_shared_secret(&self, claims: Value) -> String {
+        let key = CoreHmacKey::new(self.client_secret.as_bytes());
+        let claims = serde_json::from_value(claims).unwrap();
+        CoreIdToken::new(claims, &key, CoreJwsSigningAlgorithm::HmacSha256, None, None).unwrap().to_string()
+    }
+}

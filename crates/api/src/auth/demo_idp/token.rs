@@ -1,0 +1,137 @@
+//! `POST /demo-idp/token`: a code for an ID token (OpenID Connect Core 3.1.3).
+
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use jiff::SignedDuration;
+use openidconnect::{
+    AccessToken, HttpRequest, HttpResponse,
+    core::{CoreIdToken, CoreIdTokenClaims, CoreJwsSigningAlgorithm},
+    http::{HeaderMap, StatusCode, header},
+};
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::{CLIENT_ID, DemoIdp, answer_json, codes::Grant};
+use crate::auth::secrets;
+
+/// How long an ID token proves anything. It is looked at once, at once.
+const TOKEN_FOR: SignedDuration = SignedDuration::from_mins(5);
+
+/// The form of a token request.
+#[derive(Debug, Deserialize)]
+struct TokenForm {
+    grant_type: Option<String>,
+    code: Option<String>,
+    redirect_uri: Option<String>,
+    code_verifier: Option<String>,
+    client_id: Option<String>,
+    client_secret: Option<String>,
+}
+
+/// Why there is no token (RFC 6749 5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    Request,
+    Client,
+    Grant,
+    GrantType,
+}
+
+impl Refusal {
+    fn answer(self) -> HttpResponse {
+        let (status, error) = match self {
+            Self::Request => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::Client => (StatusCode::UNAUTHORIZED, "invalid_client"),
+            Self::Grant => (StatusCode::BAD_REQUEST, "invalid_grant"),
+            Self::GrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
+        };
+        let mut response = answer_json(status, &json!({ "error": error }));
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Basic"));
+        }
+        response
+    }
+}
+
+impl DemoIdp {
+    pub(super) fn answer_token(&self, request: &HttpRequest) -> HttpResponse {
+        let answer = self.exchange(request).and_then(|grant| self.tokens(&grant).ok_or(Refusal::Request));
+        answer.unwrap_or_else(Refusal::answer)
+    }
+
+    fn exchange(&self, request: &HttpRequest) -> Result<Grant, Refusal> {
+        let form: TokenForm = serde_urlencoded::from_bytes(request.body()).map_err(|_| Refusal::Request)?;
+        self.check_client(request.headers(), &form)?;
+        if form.grant_type.ok_or(Refusal::Request)? != "authorization_code" {
+            return Err(Refusal::GrantType);
+        }
+        let grant = self.codes.take(&form.code.ok_or(Refusal::Request)?, self.clock.now()).ok_or(Refusal::Grant)?;
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(form.code_verifier.unwrap_or_default().as_bytes()));
+        let is_same_client = form.redirect_uri.as_deref() == Some(&grant.redirect_uri);
+        let knows_verifier = bool::from(challenge.as_bytes().ct_eq(grant.code_challenge.as_bytes()));
+        if is_same_client && knows_verifier { Ok(grant) } else { Err(Refusal::Grant) }
+    }
+
+    fn check_client(&self, headers: &HeaderMap, form: &TokenForm) -> Result<(), Refusal> {
+        let (id, secret) = match headers.get(header::AUTHORIZATION) {
+            Some(value) => basic_login(value).ok_or(Refusal::Client)?,
+            None => (form.client_id.clone().unwrap_or_default(), form.client_secret.clone().unwrap_or_default()),
+        };
+        let knows_secret = bool::from(secret.as_bytes().ct_eq(self.client_secret.as_bytes()));
+        if id == CLIENT_ID && knows_secret { Ok(()) } else { Err(Refusal::Client) }
+    }
+
+    fn tokens(&self, grant: &Grant) -> Option<HttpResponse> {
+        let issued_s = self.clock.now().as_second();
+        let claims: CoreIdTokenClaims = serde_json::from_value(json!({
+            "iss": self.issuer,
+            "aud": CLIENT_ID,
+            "sub": subject(&grant.email),
+            "iat": issued_s,
+            "exp": issued_s + TOKEN_FOR.as_secs(),
+            "nonce": grant.nonce,
+            "name": grant.name,
+            "email": grant.email,
+            "email_verified": true,
+        }))
+        .ok()?;
+        // It opens nothing: this provider has no user-info endpoint. The protocol wants one to be there.
+        let access_token = AccessToken::new(secrets::new_secret(&*self.entropy));
+        let id_token = self.sign(claims, &access_token)?;
+        let body = json!({
+            "access_token": access_token.secret(),
+            "token_type": "Bearer",
+            "expires_in": TOKEN_FOR.as_secs(),
+            "id_token": id_token.to_string(),
+        });
+        Some(answer_json(StatusCode::OK, &body))
+    }
+
+    pub(super) fn sign(&self, claims: CoreIdTokenClaims, access_token: &AccessToken) -> Option<CoreIdToken> {
+        CoreIdToken::new(claims, &self.key, CoreJwsSigningAlgorithm::EdDsa, Some(access_token), None).ok()
+    }
+}
+
+/// Who somebody is, for ever: the same for the same address, and not the address.
+pub(super) fn subject(email: &str) -> String {
+    let hash = Sha256::digest(format!("seatkeeper demo account {}", email.to_lowercase()));
+    URL_SAFE_NO_PAD.encode(&hash[..16])
+}
+
+/// Name and secret of HTTP's Basic scheme, each percent-encoded before (RFC 6749 2.3.1).
+fn basic_login(value: &header::HeaderValue) -> Option<(String, String)> {
+    let (scheme, encoded) = value.to_str().ok()?.split_once(' ')?;
+    let login = STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let login = String::from_utf8(login).ok()?;
+    let (id, secret) = login.split_once(':')?;
+    Some((percent_decoded(id), percent_decoded(secret)))
+}
+
+fn percent_decoded(text: &str) -> String {
+    let pair = format!("={text}");
+    url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
+}

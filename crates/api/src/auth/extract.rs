@@ -1,0 +1,89 @@
+//! Who is asking, as handlers take it.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRequestParts, MatchedPath},
+    http::request::Parts,
+};
+use seatkeeper_core::person::{Person, Role};
+
+use crate::{
+    error::{ApiError, ApiResult, ErrorCode},
+    state::App,
+};
+
+/// Somebody who has signed in: 401 `sign_in_required`, then 429 and 403 `bad_origin`. A session at hand serves even while
+/// the store does not answer; enough to hold seats.
+#[derive(Debug)]
+pub struct SignedIn(pub Arc<Person>);
+
+impl FromRequestParts<App> for SignedIn {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        let person = app.auth.find_caller(parts).await?.ok_or(ErrorCode::SignInRequired)?;
+        app.admit(parts, &person)?;
+        Ok(Self(person))
+    }
+}
+
+/// As [`SignedIn`], and known for sure not to have signed out anywhere in the last half minute, else 503 `try_again`: what
+/// moves money asks for this.
+#[derive(Debug)]
+pub struct Fresh(pub Arc<Person>);
+
+impl FromRequestParts<App> for Fresh {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        let person = app.auth.find_fresh_caller(parts).await?.ok_or(ErrorCode::SignInRequired)?;
+        app.admit(parts, &person)?;
+        Ok(Self(person))
+    }
+}
+
+/// Whoever it is.
+#[derive(Debug)]
+pub struct MaybeSignedIn(pub Option<Arc<Person>>);
+
+impl FromRequestParts<App> for MaybeSignedIn {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        Ok(Self(app.auth.find_caller(parts).await?))
+    }
+}
+
+/// An administrator: as [`Fresh`], then 403 `forbidden`. Whoever is refused is told to the audit log.
+#[derive(Debug)]
+pub struct Admin(pub Arc<Person>);
+
+impl FromRequestParts<App> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        let caller = app.auth.find_fresh_caller(parts).await?;
+        let admitted = admit_admin(parts, app, caller.as_ref());
+        if let Err(refusal) = &admitted {
+            note_refusal(parts, app, caller.as_deref(), refusal);
+        }
+        admitted.map(Self)
+    }
+}
+
+fn admit_admin(parts: &Parts, app: &App, caller: Option<&Arc<Person>>) -> ApiResult<Arc<Person>> {
+    let person = caller.ok_or(ErrorCode::SignInRequired)?;
+    app.admit(parts, person)?;
+    if person.role == Role::Admin { Ok(Arc::clone(person)) } else { Err(ErrorCode::Forbidden.into()) }
+}
+
+fn note_refusal(parts: &Parts, app: &App, caller: Option<&Person>, refusal: &ApiError) {
+    // Who is told to slow down may well be allowed here.
+    if refusal.code() == ErrorCode::RateLimited {
+        return;
+    }
+    let route = parts.extensions.get::<MatchedPath>().map_or("/api/admin", MatchedPath::as_str);
+    let subject = format!("{} {}", parts.method, parts.uri.path());
+    app.auth.note_admin_refused(caller.map(|person| person.id), route, subject, refusal.code().as_str());
+}

@@ -1,0 +1,87 @@
+//! How this server talks to the identity provider: over https, or in process to the demo provider.
+
+use std::{future::Future, pin::Pin, sync::Arc, sync::OnceLock, time::Duration};
+
+use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
+
+use crate::auth::demo_idp::DemoIdp;
+
+/// A provider that has not taken the connection by then is away.
+const CONNECT_FOR_MAX: Duration = Duration::from_secs(3);
+/// A provider that has not answered in full by then is away. Somebody is looking at an empty page meanwhile.
+const ANSWER_FOR_MAX: Duration = Duration::from_secs(8);
+/// The largest answer of a provider, in bytes. Google's are below 8 KiB.
+const ANSWER_BYTES_MAX: usize = 256 * 1024;
+
+/// The way to the provider.
+#[derive(Debug)]
+pub(super) enum BackChannel {
+    /// Another machine. The client is made at the first use.
+    Https(OnceLock<reqwest::Client>),
+    /// The demo provider in this very process, through the same requests and answers.
+    InProcess(Arc<DemoIdp>),
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BackChannelError {
+    /// It did not come, or not in time.
+    #[error("no answer")]
+    NoAnswer(#[source] reqwest::Error),
+    /// It was larger than any answer may be.
+    #[error("an answer of more than {ANSWER_BYTES_MAX} bytes")]
+    TooLarge,
+    /// The answer or the request has no sense in HTTP.
+    #[error("not HTTP")]
+    NotHttp(#[source] openidconnect::http::Error),
+}
+
+impl BackChannel {
+    /// To a provider on another machine.
+    pub(super) fn https() -> Self {
+        Self::Https(OnceLock::new())
+    }
+
+    async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, BackChannelError> {
+        match self {
+            Self::InProcess(idp) => Ok(idp.answer(&request)),
+            Self::Https(client) => ask_over_https(made(client)?, request).await,
+        }
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for BackChannel {
+    type Error = BackChannelError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Self::Error>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.ask(request))
+    }
+}
+
+fn made(client: &OnceLock<reqwest::Client>) -> Result<&reqwest::Client, BackChannelError> {
+    if client.get().is_none() {
+        // A provider's answer that sends us elsewhere is an attack or a mistake, so redirects are not followed.
+        let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        let made = builder.connect_timeout(CONNECT_FOR_MAX).timeout(ANSWER_FOR_MAX).build();
+        let _ = client.set(made.map_err(BackChannelError::NoAnswer)?);
+    }
+    Ok(client.get_or_init(reqwest::Client::new))
+}
+
+async fn ask_over_https(client: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, BackChannelError> {
+    let request = reqwest::Request::try_from(request).map_err(BackChannelError::NoAnswer)?;
+    let mut answer = client.execute(request).await.map_err(BackChannelError::NoAnswer)?;
+    let mut response = openidconnect::http::Response::builder().status(answer.status());
+    if let Some(headers) = response.headers_mut() {
+        *headers = std::mem::take(answer.headers_mut());
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(BackChannelError::NoAnswer)? {
+        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return Err(BackChannelError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    response.body(body).map_err(BackChannelError::NotHttp)
+}

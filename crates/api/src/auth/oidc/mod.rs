@@ -1,0 +1,259 @@
+//! The relying party: OpenID Connect's authorization code flow with PKCE, `state` and `nonce`. What an ID token must fulfil
+//! (signature, issuer, audience, time, nonce) is checked by `openidconnect`.
+
+mod back_channel;
+mod provider;
+
+use std::{error::Error, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use jiff::{SignedDuration, Timestamp};
+use openidconnect::{
+    AuthType, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet,
+    EndpointNotSet, EndpointSet, IssuerUrl, LanguageTag, LoginHint, Nonce, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, RequestTokenError, Scope, SignatureVerificationError, TokenResponse,
+    core::{
+        CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier,
+        CoreJwsSigningAlgorithm,
+    },
+};
+use seatkeeper_core::{
+    person::{Identity, Language, SignInAttempt},
+    ports::Clock,
+};
+use url::Url;
+
+use self::{
+    back_channel::BackChannel,
+    provider::{Metadata, Provider},
+};
+use super::{
+    demo_idp::DemoIdp,
+    profile::{self, Profile},
+};
+use crate::config::{SignInConfig, SiteUrl};
+
+/// Where providers send browsers back to, below the public URL. Google knows it by its full address.
+pub(super) const CALLBACK_PATH: &str = "/api/auth/google/callback";
+/// How far a provider's clock may be ahead of ours.
+const CLOCK_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
+/// An ID token comes a second after it was made; one that is older is not the answer to our question.
+const TOKEN_AGE_MAX: SignedDuration = SignedDuration::from_mins(10);
+/// Signatures that are believed: made with a private key. Never `none`, never a shared secret.
+const SIGNATURES: [CoreJwsSigningAlgorithm; 5] = [
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
+    CoreJwsSigningAlgorithm::EdDsa,
+];
+
+type Client =
+    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+
+/// Why nobody is signed in.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OidcError {
+    /// The provider does not answer, or not with sense. Another try may go well.
+    #[error("the identity provider is away: {0}")]
+    Unavailable(String),
+    /// What came back proves nothing.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// The provider tells no address that mails could go to.
+    #[error("the identity provider tells no e-mail address")]
+    NoEmail,
+}
+
+/// What a browser is sent away with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question<'q> {
+    /// The state, nonce and verifier that wait in the store.
+    pub(super) attempt: &'q SignInAttempt,
+    /// An e-mail address that the person may have in mind.
+    pub(super) login_hint: Option<&'q str>,
+    /// In which language the provider should speak.
+    pub(super) language: Language,
+}
+
+/// One client of one provider.
+pub(super) struct RelyingParty {
+    issuer: String,
+    client_id: String,
+    client_secret: String,
+    redirect_uri: String,
+    back: BackChannel,
+    provider: Provider,
+    clock: Arc<dyn Clock>,
+}
+
+impl RelyingParty {
+    /// Of the provider in the settings; `demo` answers in process when there is none.
+    pub(super) fn new(
+        config: &SignInConfig,
+        public_url: &SiteUrl,
+        demo: Option<&Arc<DemoIdp>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let redirect_uri = format!("{}{CALLBACK_PATH}", public_url.as_str());
+        let (issuer, client_id, client_secret) = match config {
+            SignInConfig::Demo => demo.map(|idp| idp.registered_client()).unwrap_or_default(),
+            SignInConfig::Google { issuer, client_id, client_secret } => {
+                let secret = String::from_utf8_lossy(client_secret.expose()).into_owned();
+                (issuer.clone(), client_id.clone(), secret)
+            }
+        };
+        let back = demo.map_or_else(BackChannel::https, |idp| BackChannel::InProcess(Arc::clone(idp)));
+        Self { issuer, client_id, client_secret, redirect_uri, back, provider: Provider::default(), clock }
+    }
+
+    /// The address at the provider to which the browser goes.
+    pub(super) async fn ask(&self, question: Question<'_>) -> Result<Url, OidcError> {
+        let Question { attempt, login_hint, language } = question;
+        let metadata = self.metadata().await?;
+        let client = self.client(&metadata)?;
+        let (state, nonce) = (CsrfToken::new(attempt.state.clone()), Nonce::new(attempt.nonce.clone()));
+        let verifier = PkceCodeVerifier::new(attempt.pkce_verifier.clone());
+        let flow = CoreAuthenticationFlow::AuthorizationCode;
+        let mut request = client
+            .authorize_url(flow, move || state, move || nonce)
+            .add_scope(Scope::new("email".to_owned()))
+            .add_scope(Scope::new("profile".to_owned()))
+            .add_ui_locale(LanguageTag::new(language.as_str().to_owned()))
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        if let Some(hint) = login_hint {
+            request = request.set_login_hint(LoginHint::new(hint.to_owned()));
+        }
+        Ok(request.url().0)
+    }
+
+    /// Who the provider says that it was, for the code that the browser brought back.
+    pub(super) async fn identify(
+        &self,
+        code: String,
+        named_issuer: Option<&str>,
+        attempt: &SignInAttempt,
+        language: Language,
+    ) -> Result<Identity, OidcError> {
+        let metadata = self.metadata().await?;
+        self.check_named_issuer(&metadata, named_issuer)?;
+        let token = self.exchange(&metadata, code, &attempt.pkce_verifier).await?;
+        let nonce = Nonce::new(attempt.nonce.clone());
+        let claims = match self.check(&metadata, &token, &nonce) {
+            Err(ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey)) => {
+                // The provider may have changed its keys since they were fetched.
+                let renewed = self.provider.with_new_keys(&self.back, self.clock.now()).await?;
+                self.check(renewed.as_ref().unwrap_or(&metadata), &token, &nonce)
+            }
+            checked => checked,
+        };
+        let claims = claims.map_err(|error| OidcError::Refused(whole_story(&error)))?;
+        self.check_authorized_party(&claims)?;
+        self.identity(&claims, language)
+    }
+
+    async fn metadata(&self) -> Result<Arc<Metadata>, OidcError> {
+        let issuer = IssuerUrl::new(self.issuer.clone()).map_err(|error| OidcError::Refused(whole_story(&error)))?;
+        self.provider.metadata(&issuer, &self.back, self.clock.now()).await
+    }
+
+    fn client(&self, metadata: &Metadata) -> Result<Client, OidcError> {
+        let (id, secret) = (ClientId::new(self.client_id.clone()), ClientSecret::new(self.client_secret.clone()));
+        let redirect_uri =
+            RedirectUrl::new(self.redirect_uri.clone()).map_err(|error| OidcError::Refused(whole_story(&error)))?;
+        let client =
+            CoreClient::from_provider_metadata(metadata.clone(), id, Some(secret)).set_redirect_uri(redirect_uri);
+        let ways = metadata.token_endpoint_auth_methods_supported();
+        let takes_basic = ways.is_none_or(|ways| ways.contains(&CoreClientAuthMethod::ClientSecretBasic));
+        Ok(if takes_basic { client } else { client.set_auth_type(AuthType::RequestBody) })
+    }
+
+    /// An answer that another provider made must not be exchanged with this one (RFC 9207, RFC 9700 4.4).
+    fn check_named_issuer(&self, metadata: &Metadata, named: Option<&str>) -> Result<(), OidcError> {
+        match named {
+            Some(issuer) if issuer == self.issuer => Ok(()),
+            None if !metadata.additional_metadata().is_named => Ok(()),
+            _ => Err(OidcError::Refused("the answer is not this provider's".to_owned())),
+        }
+    }
+
+    async fn exchange(&self, metadata: &Metadata, code: String, verifier: &str) -> Result<CoreIdToken, OidcError> {
+        let client = self.client(metadata)?;
+        let request = client.exchange_code(AuthorizationCode::new(code)).map_err(|error| unavailable(&error))?;
+        let request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()));
+        let answer = request.request_async(&self.back).await.map_err(|error| match &error {
+            RequestTokenError::ServerResponse(refusal) => OidcError::Refused(refusal.to_string()),
+            RequestTokenError::Request(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+                unavailable(&error)
+            }
+        })?;
+        answer.id_token().cloned().ok_or_else(|| OidcError::Refused("no ID token".to_owned()))
+    }
+
+    fn check(
+        &self,
+        metadata: &Metadata,
+        token: &CoreIdToken,
+        nonce: &Nonce,
+    ) -> Result<CoreIdTokenClaims, ClaimsVerificationError> {
+        let now = self.clock.now();
+        let offered = metadata.id_token_signing_alg_values_supported();
+        let (id, issuer) = (ClientId::new(self.client_id.clone()), metadata.issuer().clone());
+        // As a public client, so that no token signed with a shared secret is ever believed.
+        let verifier = CoreIdTokenVerifier::new_public_client(id, issuer, metadata.jwks().clone())
+            .set_allowed_algs(SIGNATURES.into_iter().filter(|signature| offered.contains(signature)))
+            .set_time_fn(move || to_chrono(now))
+            .set_issue_time_verifier_fn(move |issued| check_issue_time(issued, now));
+        token.claims(&verifier, nonce).cloned()
+    }
+
+    /// A token that was made for another client of the same provider.
+    fn check_authorized_party(&self, claims: &CoreIdTokenClaims) -> Result<(), OidcError> {
+        match claims.authorized_party() {
+            Some(party) if party.as_str() != self.client_id => {
+                Err(OidcError::Refused("made for another client".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn identity(&self, claims: &CoreIdTokenClaims, language: Language) -> Result<Identity, OidcError> {
+        let name = claims.name().and_then(|name| name.get(None)).map(|name| name.as_str());
+        let picture = claims.picture().and_then(|picture| picture.get(None)).map(|picture| picture.as_str());
+        // An address that the provider itself does not vouch for is nobody's to send mails to.
+        let email = claims.email().filter(|_| claims.email_verified() != Some(false)).map(|email| email.as_str());
+        let profile = Profile::new(name, email.ok_or(OidcError::NoEmail)?).ok_or(OidcError::NoEmail)?;
+        Ok(Identity {
+            issuer: self.issuer.clone(),
+            subject: claims.subject().as_str().to_owned(),
+            name: profile.name,
+            email: profile.email,
+            picture_url: picture.and_then(profile::picture_url),
+            language,
+        })
+    }
+}
+
+fn check_issue_time(issued: DateTime<Utc>, now: Timestamp) -> Result<(), String> {
+    let age = SignedDuration::from_secs(now.as_second().saturating_sub(issued.timestamp()));
+    if age > TOKEN_AGE_MAX || age < -CLOCK_AHEAD_MAX { Err(format!("issued at {issued}")) } else { Ok(()) }
+}
+
+fn to_chrono(at: Timestamp) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(at.as_millisecond()).unwrap_or_default()
+}
+
+fn unavailable(error: &(dyn Error + 'static)) -> OidcError {
+    OidcError::Unavailable(whole_story(error))
+}
+
+/// An error and all its causes. Only their `Display`: the `Debug` of some holds what a provider answered, secrets and all.
+fn whole_story(error: &(dyn Error + 'static)) -> String {
+    let mut story = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        story = format!("{story}: {deeper}");
+        cause = deeper.source();
+    }
+    story
+}

@@ -1,0 +1,114 @@
+//! What is taken over of what a provider tells about somebody: text that is safe to show and to send mail to.
+
+/// The longest name that is shown, in characters.
+const NAME_CHARS_MAX: usize = 100;
+/// The longest e-mail address (RFC 5321, less its brackets).
+pub(super) const EMAIL_CHARS_MAX: usize = 254;
+/// The longest part before the `@`.
+const EMAIL_LOCAL_CHARS_MAX: usize = 64;
+/// The longest address of a picture.
+const PICTURE_URL_CHARS_MAX: usize = 2_000;
+
+/// A name and an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Profile {
+    pub(super) name: String,
+    pub(super) email: String,
+}
+
+impl Profile {
+    /// The name without what cannot be seen; the beginning of the address when there is none. `None` when mails cannot go
+    /// to `email`.
+    pub(super) fn new(name: Option<&str>, email: &str) -> Option<Self> {
+        let email = email.trim();
+        let (local, _) = email.split_once('@').filter(|_| is_email(email))?;
+        let name = clean(name.unwrap_or_default());
+        let name = if name.is_empty() { clean(local) } else { name };
+        Some(Self { name, email: email.to_owned() })
+    }
+}
+
+/// Whether a mail could go to this address: the shape that every mail server takes, without quoting and comments.
+pub(super) fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    let is_word =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "!#$%&'*+/=?^_`{|}~-".contains(c));
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= EMAIL_CHARS_MAX
+        && local.len() <= EMAIL_LOCAL_CHARS_MAX
+        && local.split('.').all(is_word)
+        && domain.split('.').all(is_label)
+}
+
+/// A picture that a page may show: over https and not too long.
+pub(super) fn picture_url(text: &str) -> Option<String> {
+    let url = url::Url::parse(text).ok().filter(|url| url.scheme() == "https")?;
+    (url.as_str().len() <= PICTURE_URL_CHARS_MAX).then(|| url.into())
+}
+
+/// Without control characters and marks that turn the direction of the text around it; single spaces.
+fn clean(name: &str) -> String {
+    let is_hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    let visible: String = name.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect();
+    let words: Vec<&str> = visible.split_whitespace().collect();
+    words.join(" ").chars().take(NAME_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_mails_can_go_to() {
+        for good in ["ann@example.test", "a.b+c@sub.example.co.th", "o'neil@x", "josé@exämple.test"] {
+            assert!(is_email(good), "{good}");
+        }
+        for bad in [
+            "",
+            "ann",
+            "@example.test",
+            "ann@",
+            "a b@x.test",
+            "a@b@c",
+            "a..b@x.test",
+            ".a@x.test",
+            "a@-x.test",
+            "a@x..test",
+            "a@x.test\r\nBcc: b@x.test",
+            "<a@x.test>",
+            "\"a\"@x.test",
+            "a,b@x.test",
+            "a@[127.0.0.1]",
+        ] {
+            assert!(!is_email(bad), "{bad:?}");
+        }
+        assert!(!is_email(&format!("{}@x.test", "a".repeat(65))));
+        assert!(!is_email(&format!("a@{}", "a.".repeat(130))));
+    }
+
+    #[test]
+    fn names_are_shown_without_tricks() {
+        let name = |name| Profile::new(name, "ann.lee@example.test").unwrap().name;
+        assert_eq!(name(Some("  สมชาย \t ใจดี ")), "สมชาย ใจดี");
+        assert_eq!(name(Some("Ann\u{202e}eeL\r\nX")), "Ann eeL X");
+        assert_eq!(name(None), "ann.lee");
+        assert_eq!(name(Some(" \u{200b} ")), "ann.lee");
+        assert_eq!(name(Some(&"ก".repeat(500))).chars().count(), NAME_CHARS_MAX);
+    }
+
+    #[test]
+    fn pictures_come_over_https() {
+        assert_eq!(picture_url("https://a.test/p.jpg").as_deref(), Some("https://a.test/p.jpg"));
+        for bad in ["http://a.test/p.jpg", "javascript:alert(1)", "data:image/png;base64,AAAA", "/p.jpg", ""] {
+            assert_eq!(picture_url(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Signing in: `/api/auth`.
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use seatkeeper_core::person::{Language, Person, Role};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{SignedIn, profile::EMAIL_CHARS_MAX, return_to::ReturnTo, sign_in::ComeBack};
+use crate::{
+    error::{ApiError, ApiResult, ErrorCode},
+    extract::{Json, Query},
+    origin,
+    state::App,
+};
+
+/// The calls under `/api/auth`.
+#[must_use]
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(begin_sign_in))
+        .routes(routes!(finish_sign_in))
+        .routes(routes!(get_me, update_me))
+        .routes(routes!(sign_out))
+}
+
+/// Where to go, and as whom.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct SignInQuery {
+    /// A path of this site to come back to: one `/`, then neither `/` nor `\`. The first page when left out.
+    #[param(example = "/screenings/0195d3c0-0000-7000-8000-000000000001")]
+    return_to: Option<String>,
+    /// An e-mail address that the person may have in mind. The demo provider signs it in straight away, with no page.
+    #[param(example = "ann@example.test", max_length = 254)]
+    login_hint: Option<String>,
+}
+
+/// Begin to sign in: on to the identity provider.
+///
+/// OpenID Connect's authorization code flow with PKCE (S256), `state` and `nonce`, bound to this browser by a cookie.
+#[utoipa::path(
+    get, path = "/api/auth/google/login", tag = "sign-in", operation_id = "begin_sign_in", params(SignInQuery),
+    responses(
+        (status = 302, description = "To the identity provider, or to `/sign-in?error=…` when it is away"),
+        (status = 400, description = "`bad_return_to`", content_type = "application/problem+json"),
+        (status = 422, description = "`invalid`", content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`: 10 a second from one address", content_type = "application/problem+json"),
+        (status = 503, description = "`try_again`", content_type = "application/problem+json"),
+    )
+)]
+async fn begin_sign_in(State(app): State<App>, Query(query): Query<SignInQuery>, parts: Parts) -> ApiResult<Response> {
+    let return_to = match &query.return_to {
+        Some(text) => ReturnTo::parse(text).ok_or(ErrorCode::BadReturnTo)?,
+        None => ReturnTo::home(),
+    };
+    let hint = query.login_hint.as_deref().filter(|hint| !hint.is_empty());
+    if hint.is_some_and(|hint| hint.len() > EMAIL_CHARS_MAX || hint.chars().any(char::is_control)) {
+        return Err(ApiError::invalid("login_hint", "at most 254 characters of an e-mail address"));
+    }
+    app.auth.begin_sign_in(&parts.headers, return_to, hint).await
+}
+
+/// What the identity provider sends a browser back with.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct CallbackQuery {
+    /// What the provider exchanges for an ID token.
+    code: Option<String>,
+    /// As it was sent there.
+    state: Option<String>,
+    /// Why the provider refused.
+    error: Option<String>,
+    /// The provider, if it names itself (RFC 9207).
+    iss: Option<String>,
+}
+
+/// Come back from the identity provider: a new session.
+///
+/// A `state` serves once, for 10 minutes, in the browser that it was made for.
+#[utoipa::path(
+    get, path = "/api/auth/google/callback", tag = "sign-in", operation_id = "finish_sign_in", params(CallbackQuery),
+    responses(
+        (status = 302, description = "To `return_to` with the session's cookie, or to `/sign-in?error=…`",
+            headers(("Set-Cookie" = String, description = "The session"))),
+        (status = 400, description = "`bad_state`", content_type = "application/problem+json"),
+        (status = 422, description = "`invalid`", content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`", content_type = "application/problem+json"),
+        (status = 503, description = "`try_again`", content_type = "application/problem+json"),
+    )
+)]
+async fn finish_sign_in(
+    State(app): State<App>,
+    Query(query): Query<CallbackQuery>,
+    parts: Parts,
+) -> ApiResult<Response> {
+    let CallbackQuery { code, state, error, iss } = query;
+    app.auth.finish_sign_in(&parts.headers, ComeBack { code, state, error, iss }).await
+}
+
+/// Who is signed in.
+#[derive(Debug, Serialize, ToSchema)]
+struct Me {
+    id: String,
+    /// As it is shown.
+    #[schema(example = "Ann Wongsuwan")]
+    name: String,
+    /// Where confirmations go.
+    #[schema(example = "ann@example.test")]
+    email: String,
+    #[schema(required)]
+    picture_url: Option<String>,
+    role: RoleName,
+    language: LanguageName,
+}
+
+/// What somebody may do. The first person ever to sign in is ADMIN.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum RoleName {
+    Admin,
+    User,
+}
+
+/// The language of the page and of mails.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum LanguageName {
+    Th,
+    En,
+}
+
+impl Me {
+    fn of(person: &Person) -> Self {
+        Self {
+            id: person.id.to_string(),
+            name: person.name.clone(),
+            email: person.email.clone(),
+            picture_url: person.picture_url.clone(),
+            role: match person.role {
+                Role::Admin => RoleName::Admin,
+                Role::User => RoleName::User,
+            },
+            language: match person.language {
+                Language::Th => LanguageName::Th,
+                Language::En => LanguageName::En,
+            },
+        }
+    }
+}
+
+/// Who I am.
+#[utoipa::path(
+    get, path = "/api/auth/me", tag = "sign-in", operation_id = "get_me", security(("session" = [])),
+    responses(
+        (status = 200, body = Me),
+        (status = 401, description = "`sign_in_required`", content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`", content_type = "application/problem+json"),
+        (status = 503, description = "`try_again`", content_type = "application/problem+json"),
+    )
+)]
+async fn get_me(SignedIn(person): SignedIn) -> axum::Json<Me> {
+    axum::Json(Me::of(&person))
+}
+
+/// What can be changed about oneself.
+#[derive(Debug, Deserialize, ToSchema)]
+struct MeChange {
+    language: LanguageName,
+}
+
+/// Change my language.
+#[utoipa::path(
+    patch, path = "/api/auth/me", tag = "sign-in", operation_id = "update_me", security(("session" = [])),
+    request_body = MeChange,
+    responses(
+        (status = 200, body = Me),
+        (status = 400, description = "`bad_request`", content_type = "application/problem+json"),
+        (status = 401, description = "`sign_in_required`", content_type = "application/problem+json"),
+        (status = 403, description = "`bad_origin`", content_type = "application/problem+json"),
+        (status = 413, description = "`too_large`", content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported_media_type`", content_type = "application/problem+json"),
+        (status = 422, description = "`invalid`", content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`", content_type = "application/problem+json"),
+        (status = 503, description = "`try_again`", content_type = "application/problem+json"),
+    )
+)]
+async fn update_me(
+    State(app): State<App>,
+    SignedIn(person): SignedIn,
+    Json(change): Json<MeChange>,
+) -> ApiResult<axum::Json<Me>> {
+    let language = match change.language {
+        LanguageName::Th => Language::Th,
+        LanguageName::En => Language::En,
+    };
+    let changed = app.auth.set_language(person.id, language).await?.ok_or(ErrorCode::SignInRequired)?;
+    Ok(axum::Json(Me::of(&changed)))
+}
+
+/// Sign out. The session ends on the server, everywhere within seconds.
+#[utoipa::path(
+    post, path = "/api/auth/logout", tag = "sign-in", operation_id = "sign_out",
+    responses(
+        (status = 204, description = "Nobody is signed in in this browser, whoever was before"),
+        (status = 403, description = "`bad_origin`", content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`", content_type = "application/problem+json"),
+        (status = 503, description = "`try_again`: the session has not ended", content_type = "application/problem+json"),
+    )
+)]
+async fn sign_out(State(app): State<App>, parts: Parts) -> ApiResult<Response> {
+    origin::check(&parts, &app.config)?;
+    app.auth.sign_out(&parts.headers).await?;
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, app.auth.cleared_cookie())]).into_response())
+}

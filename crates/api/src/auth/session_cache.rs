@@ -1,0 +1,200 @@
+//! Sessions at hand, so that a request of somebody who is signed in asks the store nothing.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use seatkeeper_core::{
+    ids::PersonId,
+    person::{Person, SESSION_AGE_MAX, SESSION_IDLE_MAX, Session, SessionHash},
+};
+
+/// Sessions at hand, at some 300 bytes each. More only cost a look into the store.
+pub(super) const SESSIONS_CACHED_MAX: usize = 50_000;
+/// A session in use is told to the store, and read again, this often: `seen_at` is kept to the minute, and what changed
+/// about the person on another server is known a minute later.
+pub(super) const REFRESH_AFTER: SignedDuration = SignedDuration::from_mins(1);
+
+/// A session that is known and not over.
+#[derive(Debug, PartialEq)]
+pub(super) struct Found {
+    /// Whose it is.
+    pub(super) person: Arc<Person>,
+    /// Whether it is this caller's turn to refresh it; nobody else is told so for a while.
+    pub(super) is_refresh_due: bool,
+}
+
+/// Taken before the store is asked: what the store says is only kept if nothing ended or changed meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    changes: u64,
+}
+
+/// A bounded map of sessions. Two generations: when the young one is full it becomes the old one, and what nobody used
+/// since is forgotten with the one before.
+#[derive(Debug)]
+pub(super) struct SessionCache {
+    generation_max: usize,
+    generations: Mutex<Generations>,
+}
+
+#[derive(Debug, Default)]
+struct Generations {
+    young: Map,
+    old: Map,
+    /// How often something was taken out or changed.
+    changes: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    person: Arc<Person>,
+    created_ms: i64,
+    seen_ms: i64,
+    refreshed_ms: i64,
+}
+
+impl SessionCache {
+    pub(super) fn new(sessions_max: usize) -> Self {
+        Self { generation_max: sessions_max.div_ceil(2), generations: Mutex::default() }
+    }
+
+    /// The session, seen now. A session that is over by what is known here is not found: the store may know better.
+    pub(super) fn find(&self, hash: &SessionHash, now: Timestamp) -> Option<Found> {
+        let now_ms = now.as_millisecond();
+        let mut generations = self.generations.lock();
+        if let Some(entry) = generations.young.get_mut(hash) {
+            let found = entry.see(now_ms);
+            if found.is_none() {
+                generations.young.remove(hash);
+            }
+            return found;
+        }
+        let mut entry = generations.old.remove(hash)?;
+        let found = entry.see(now_ms)?;
+        generations.keep(*hash, entry, self.generation_max);
+        Some(found)
+    }
+
+    /// Before asking the store.
+    pub(super) fn before_asking(&self) -> Asked {
+        Asked { changes: self.generations.lock().changes }
+    }
+
+    /// Keeps what the store said, unless a session ended meanwhile, which may have been this one.
+    pub(super) fn keep(&self, session: &Session, person: &Arc<Person>, asked: Asked, now: Timestamp) {
+        let mut generations = self.generations.lock();
+        if generations.changes != asked.changes {
+            return;
+        }
+        generations.old.remove(&session.hash);
+        let entry = Entry {
+            person: Arc::clone(person),
+            created_ms: session.created_at.as_millisecond(),
+            seen_ms: session.seen_at.max(now).as_millisecond(),
+            refreshed_ms: now.as_millisecond(),
+        };
+        generations.keep(session.hash, entry, self.generation_max);
+    }
+
+    /// Forgets sessions that have ended.
+    pub(super) fn forget<'h>(&self, hashes: impl IntoIterator<Item = &'h SessionHash>) {
+        let mut generations = self.generations.lock();
+        for hash in hashes {
+            let was_young = generations.young.remove(hash).is_some();
+            let was_old = generations.old.remove(hash).is_some();
+            if was_young || was_old {
+                generations.changes += 1;
+            }
+        }
+    }
+
+    /// A session is ending in the store: whoever is reading it now must not keep it.
+    pub(super) fn forget_surely(&self, hash: &SessionHash) {
+        let mut generations = self.generations.lock();
+        generations.young.remove(hash);
+        generations.old.remove(hash);
+        generations.changes += 1;
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        let mut generations = self.generations.lock();
+        let changes = generations.changes + 1;
+        *generations = Generations { changes, ..Generations::default() };
+    }
+
+    /// A person has changed: their sessions show it from now on.
+    pub(super) fn update_person(&self, person: &Arc<Person>) {
+        let mut generations = self.generations.lock();
+        let Generations { young, old, changes } = &mut *generations;
+        for entry in young.values_mut().chain(old.values_mut()).filter(|entry| entry.is_of(person.id)) {
+            entry.person = Arc::clone(person);
+        }
+        *changes += 1;
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        let generations = self.generations.lock();
+        generations.young.len() + generations.old.len()
+    }
+}
+
+impl Generations {
+    fn keep(&mut self, hash: SessionHash, entry: Entry, generation_max: usize) {
+        if self.young.len() >= generation_max && !self.young.contains_key(&hash) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(hash, entry);
+    }
+}
+
+impl Entry {
+    fn see(&mut self, now_ms: i64) -> Option<Found> {
+        let idle_ms = now_ms.saturating_sub(self.seen_ms);
+        let age_ms = now_ms.saturating_sub(self.created_ms);
+        if i128::from(idle_ms) >= SESSION_IDLE_MAX.as_millis() || i128::from(age_ms) >= SESSION_AGE_MAX.as_millis() {
+            return None;
+        }
+        self.seen_ms = self.seen_ms.max(now_ms);
+        let is_refresh_due = i128::from(now_ms.saturating_sub(self.refreshed_ms)) >= REFRESH_AFTER.as_millis();
+        if is_refresh_due {
+            self.refreshed_ms = now_ms;
+        }
+        Some(Found { person: Arc::clone(&self.person), is_refresh_due })
+    }
+
+    fn is_of(&self, person: PersonId) -> bool {
+        self.person.id == person
+    }
+}
+
+type Map = HashMap<SessionHash, Entry, BuildHasherDefault<HashOfHash>>;
+
+/// The keys are SHA-256 already, of secrets that this server made; eight of their bytes are as good as any hash of them.
+#[derive(Debug, Default)]
+struct HashOfHash(u64);
+
+impl Hasher for HashOfHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 ^= u64::from_le_bytes(*first);
+        }
+    }
+
+    // The length, which is always the same.
+    fn write_usize(&mut self, _: usize) {}
+}
+
+#[cfg(test)]
+#[path = "session_cache_tests.rs"]
+mod tests;

@@ -1,0 +1,8 @@
+//! Sign-in from end to end, over the real store and the real router.
+
+mod callback;
+mod demo;
+mod provider;
+mod sessions;
+mod support;
+mod tokens;

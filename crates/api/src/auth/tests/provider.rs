@@ -1,0 +1,141 @@
+//! A provider on another machine: how it is reached, and what is done while it is not.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use jiff::SignedDuration;
+
+use super::support::{Answer, Browser, SITE, World, with_provider};
+use crate::auth::demo_idp::test_provider::TestProvider;
+
+/// A cinema whose people sign in with a provider that is reached over HTTP.
+pub(super) struct Abroad {
+    pub(super) provider: TestProvider,
+    pub(super) browser: Browser,
+}
+
+impl Abroad {
+    pub(super) async fn start(world: &World) -> Self {
+        let provider = TestProvider::start(SITE, world.clock.clone(), Arc::new(super::support::Random)).await;
+        let (issuer, id, secret) = provider.client();
+        let browser = world.server(|config| config.sign_in = with_provider(&issuer, &id, &secret)).browser();
+        Self { provider, browser }
+    }
+
+    pub(super) async fn sign_in(&self, email: &str) -> Answer {
+        let there = self.browser.get("/api/auth/google/login").await.location();
+        let back = self.provider.authorize(&there, email);
+        self.browser.get(back.as_str()).await
+    }
+}
+
+#[tokio::test]
+async fn sign_in_works_over_the_wire_and_the_provider_is_asked_once_who_it_is() {
+    let world = World::new();
+    let abroad = Abroad::start(&world).await;
+    for email in ["ann@example.test", "ben@example.test"] {
+        assert_eq!(abroad.sign_in(email).await.location(), "/");
+        assert_eq!(abroad.browser.me().await.json()["email"], email);
+    }
+    let asked = ["/openid-configuration", "/jwks", "/token"].map(|path| abroad.provider.count_asked(path));
+    assert_eq!(asked, [1, 1, 2]);
+    world.clock.advance(SignedDuration::from_hours(1));
+    assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/");
+    assert_eq!(abroad.provider.count_asked("/openid-configuration"), 2, "again after an hour");
+}
+
+#[tokio::test]
+async fn a_provider_that_changed_its_key_is_asked_for_it_once_a_minute_at_most() {
+    let world = World::new();
+    let abroad = Abroad::start(&world).await;
+    assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/");
+    abroad.provider.change_key();
+    for _ in 0..3 {
+        assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/sign-in?error=sign_in_failed");
+    }
+    assert_eq!(abroad.provider.count_asked("/jwks"), 1, "keys were fetched just now");
+    world.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/");
+    assert_eq!(abroad.provider.count_asked("/jwks"), 2);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_away_leads_back_to_the_page_and_is_asked_again_later() {
+    let world = World::new();
+    let abroad = Abroad::start(&world).await;
+    abroad.provider.spoil(|_, _, mut answer| {
+        *answer.status_mut() = StatusCode::BAD_GATEWAY;
+        answer
+    });
+    let login = "/api/auth/google/login?return_to=/here";
+    let away = "/sign-in?error=temporarily_unavailable&return_to=%2Fhere";
+    for _ in 0..5 {
+        assert_eq!(abroad.browser.get(login).await.location(), away);
+    }
+    assert_eq!(abroad.provider.count_asked("/openid-configuration"), 1, "those who wait share its failure");
+    abroad.provider.spoil(|_, _, answer| answer);
+    world.clock.advance(SignedDuration::from_secs(2));
+    assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/");
+}
+
+#[tokio::test]
+async fn known_keys_outlive_a_provider_that_is_away_for_a_day() {
+    let world = World::new();
+    let abroad = Abroad::start(&world).await;
+    assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/");
+    abroad.provider.spoil(|_, request, mut answer| {
+        if !request.uri().path().ends_with("/token") {
+            *answer.status_mut() = StatusCode::BAD_GATEWAY;
+        }
+        answer
+    });
+    world.clock.advance(SignedDuration::from_hours(23));
+    assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/");
+    world.clock.advance(SignedDuration::from_hours(1));
+    let answer = abroad.browser.get("/api/auth/google/login").await;
+    assert_eq!(answer.location(), "/sign-in?error=temporarily_unavailable");
+}
+
+#[tokio::test]
+async fn a_token_endpoint_out_of_its_mind_signs_nobody_in() {
+    let world = World::new();
+    let abroad = Abroad::start(&world).await;
+    let spoiled = |status: u16, body: Vec<u8>| {
+        abroad.provider.spoil(move |_, request, mut answer| {
+            if request.uri().path().ends_with("/token") {
+                *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+                answer.headers_mut().insert(header::LOCATION, HeaderValue::from_static("http://127.0.0.1:1/elsewhere"));
+                *answer.body_mut() = body.clone();
+            }
+            answer
+        });
+    };
+    let no_id_token = br#"{"access_token":"x","token_type":"Bearer"}"#.to_vec();
+    for (status, body, shown) in [
+        (200, b"{}".to_vec(), "temporarily_unavailable"),
+        (200, b"<html>".to_vec(), "temporarily_unavailable"),
+        (200, vec![b' '; 300 * 1024], "temporarily_unavailable"),
+        (200, no_id_token, "sign_in_failed"),
+        (302, Vec::new(), "temporarily_unavailable"),
+        (500, b"oops".to_vec(), "temporarily_unavailable"),
+        (400, br#"{"error":"invalid_grant"}"#.to_vec(), "sign_in_failed"),
+    ] {
+        let what = format!("{status} {} bytes", body.len());
+        spoiled(status, body);
+        assert_eq!(abroad.sign_in("ann@example.test").await.location(), format!("/sign-in?error={shown}"), "{what}");
+    }
+    assert_eq!(abroad.browser.me().await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_provider_that_says_it_is_another_is_not_believed() {
+    let world = World::new();
+    let abroad = Abroad::start(&world).await;
+    abroad.provider.spoil(|_, _, answer| {
+        answer.map(|body| {
+            String::from_utf8(body).unwrap().replace("\"issuer\":\"http://127", "\"issuer\":\"http://128").into_bytes()
+        })
+    });
+    let answer = abroad.browser.get("/api/auth/google/login").await;
+    assert_eq!(answer.location(), "/sign-in?error=temporarily_unavailable");
+}

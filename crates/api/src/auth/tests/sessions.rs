@@ -1,0 +1,309 @@
+//! Sessions: new at every sign-in, ended on the server, cheap while they last.
+
+use axum::{
+    body::Body,
+    http::{Method, StatusCode},
+};
+use expect_test::expect;
+use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
+
+use super::support::{Answer, Browser, Server, World};
+use crate::auth::{Admin, Fresh};
+
+const COOKIE: &str = "seatkeeper_session";
+
+async fn patch_me(browser: &Browser, body: &str, headers: &[(&str, &str)]) -> Answer {
+    browser.send(Method::PATCH, "/api/auth/me", headers, Body::from(body.to_owned())).await
+}
+
+/// Polls until `is_so` says yes.
+async fn until<F: Future<Output = bool>>(mut is_so: impl FnMut() -> F) {
+    let asked = async {
+        while !is_so().await {
+            // Poll again: the other server hears of it within a second.
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), asked).await.expect("it never came");
+}
+
+#[tokio::test]
+async fn every_sign_in_has_a_new_session_and_ends_the_one_before() {
+    let world = World::new();
+    let browser = world.server(|_| {}).browser();
+    browser.sign_in("ann@example.test").await;
+    let first = browser.cookie(COOKIE).unwrap();
+    browser.sign_in("ann@example.test").await;
+    let second = browser.cookie(COOKIE).unwrap();
+    assert_ne!(first, second);
+    browser.set_cookie(COOKIE, &first);
+    assert_eq!(browser.me().await.problem(), (401, "sign_in_required".to_owned()));
+    browser.set_cookie(COOKIE, &second);
+    assert_eq!(browser.me().await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_planted_session_is_never_taken_over() {
+    let world = World::new();
+    let server = world.server(|_| {});
+    let (attacker, victim) = (server.browser(), server.browser());
+    let planted = "B".repeat(43);
+    victim.set_cookie(COOKIE, &planted);
+    victim.sign_in("ann@example.test").await;
+    assert_ne!(victim.cookie(COOKIE).unwrap(), planted);
+    attacker.set_cookie(COOKIE, &planted);
+    assert_eq!(attacker.me().await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn what_is_no_session_is_nobody() {
+    let world = World::new();
+    let browser = world.server(|_| {}).browser();
+    for cookie in ["", "x", &"A".repeat(43), &"A".repeat(42), &"ก".repeat(43), &"A".repeat(5_000)] {
+        browser.set_cookie(COOKIE, cookie);
+        assert_eq!(browser.me().await.problem(), (401, "sign_in_required".to_owned()), "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn logout_ends_the_session_on_the_server_and_is_always_204() {
+    let world = World::new();
+    let browser = world.server(|_| {}).browser();
+    assert_eq!(browser.post("/api/auth/logout").await.status, StatusCode::NO_CONTENT, "nobody was signed in");
+    browser.sign_in("ann@example.test").await;
+    let secret = browser.cookie(COOKIE).unwrap();
+    assert_eq!(browser.me().await.status, StatusCode::OK);
+    let answer = browser.post("/api/auth/logout").await;
+    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::NO_CONTENT, ""));
+    assert_eq!(browser.cookie(COOKIE), None);
+    browser.set_cookie(COOKIE, &secret);
+    assert_eq!(browser.me().await.status, StatusCode::UNAUTHORIZED, "whoever kept the cookie has nothing");
+    assert_eq!(browser.post("/api/auth/logout").await.status, StatusCode::NO_CONTENT, "again");
+}
+
+#[tokio::test]
+async fn another_sites_page_neither_signs_out_nor_changes_anything() {
+    let world = World::new();
+    let browser = world.server(|_| {}).browser();
+    let evil = [("origin", "https://evil.test"), ("content-type", "application/json")];
+    assert_eq!(patch_me(&browser, r#"{"language":"en"}"#, &evil).await.problem(), (401, "sign_in_required".to_owned()));
+    browser.sign_in("ann@example.test").await;
+    for origin in ["https://evil.test", "null"] {
+        let headers = [("origin", origin), ("content-type", "application/json")];
+        let answer = browser.send(Method::POST, "/api/auth/logout", &headers, Body::empty()).await;
+        assert_eq!(answer.problem(), (403, "bad_origin".to_owned()));
+        assert_eq!(
+            patch_me(&browser, r#"{"language":"en"}"#, &headers).await.problem(),
+            (403, "bad_origin".to_owned())
+        );
+    }
+    assert_eq!(browser.me().await.json()["language"], "th");
+}
+
+#[tokio::test]
+async fn a_person_changes_their_language_and_it_stays() {
+    let world = World::new();
+    let server = world.server(|_| {});
+    let (one, two) = (server.browser(), server.browser());
+    one.sign_in("ann@example.test").await;
+    two.sign_in("ann@example.test").await;
+    two.me().await;
+    let json = [("content-type", "application/json")];
+    let changed = patch_me(&one, r#"{"language":"en"}"#, &json).await;
+    assert_eq!((changed.status, changed.json()["language"].as_str()), (StatusCode::OK, Some("en")));
+    assert_eq!(two.me().await.json()["language"], "en", "in every session at once");
+    one.sign_in("ann@example.test").await;
+    assert_eq!(one.me().await.json()["language"], "en", "the browser's language is only for those who are new");
+    for (body, refusal) in [
+        (r#"{"language":"fr"}"#, (422, "invalid")),
+        (r"{}", (422, "invalid")),
+        (r#"{"language":1}"#, (422, "invalid")),
+        ("no", (400, "bad_request")),
+    ] {
+        assert_eq!(patch_me(&one, body, &json).await.problem(), (refusal.0, refusal.1.to_owned()), "{body}");
+    }
+    assert_eq!(patch_me(&one, "{}", &[]).await.problem(), (415, "unsupported_media_type".to_owned()));
+}
+
+#[tokio::test]
+async fn the_first_language_is_the_browsers() {
+    let world = World::new();
+    let mut browser = world.server(|_| {}).browser();
+    browser.headers.insert("accept-language", "en-GB,en;q=0.9,th;q=0.5".parse().unwrap());
+    browser.sign_in("ann@example.test").await;
+    assert_eq!(browser.me().await.json()["language"], "en");
+}
+
+#[tokio::test]
+async fn a_session_in_use_costs_the_store_one_refresh_a_minute() {
+    let world = World::new();
+    let server = world.server(|_| {});
+    let browser = server.browser();
+    browser.sign_in("ann@example.test").await;
+    browser.me().await;
+    let before = world.sessions.calls();
+    for _ in 0..100 {
+        assert_eq!(browser.me().await.status, StatusCode::OK);
+    }
+    // Nobody follows the store here, yet reading who one is never asks it.
+    assert_eq!(world.sessions.calls(), before);
+    world.clock.advance(SignedDuration::from_mins(1));
+    for _ in 0..100 {
+        assert_eq!(browser.me().await.status, StatusCode::OK);
+    }
+    // Telling it that the session is in use, and reading it again.
+    until(|| async { world.sessions.calls() == before + 2 }).await;
+}
+
+#[tokio::test]
+async fn a_session_ends_after_twelve_idle_hours_and_after_thirty_days() {
+    let world = World::new();
+    let (here, there) = (world.server(|_| {}), world.server(|_| {}));
+    let browser = here.browser();
+    browser.sign_in("ann@example.test").await;
+    let secret = browser.cookie(COOKIE).unwrap();
+    for _ in 0..59 {
+        let calls = world.sessions.calls();
+        world.clock.advance(SignedDuration::from_mins(12 * 60 - 1));
+        assert_eq!(browser.me().await.status, StatusCode::OK);
+        until(|| async { world.sessions.calls() >= calls + 2 }).await;
+    }
+    let elsewhere = there.browser();
+    elsewhere.set_cookie(COOKIE, &secret);
+    assert_eq!(elsewhere.me().await.status, StatusCode::OK, "its use is known on other servers");
+    world.clock.advance(SignedDuration::from_hours(12));
+    assert_eq!(browser.me().await.status, StatusCode::UNAUTHORIZED, "too old by now, and idle");
+    browser.sign_in("ann@example.test").await;
+    world.clock.advance(SignedDuration::from_hours(12) - SignedDuration::from_secs(1));
+    assert_eq!(browser.me().await.status, StatusCode::OK);
+    world.clock.advance(SignedDuration::from_hours(12));
+    assert_eq!(browser.me().await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_logout_is_heard_on_the_other_server() {
+    let world = World::new();
+    let (here, there) = (world.server(|_| {}), world.server(|_| {}));
+    let (browser, copy) = (here.browser(), there.browser());
+    browser.sign_in("ann@example.test").await;
+    copy.set_cookie(COOKIE, &browser.cookie(COOKIE).unwrap());
+    assert_eq!(copy.me().await.status, StatusCode::OK);
+    browser.post("/api/auth/logout").await;
+    assert_eq!(copy.me().await.status, StatusCode::OK, "not heard of yet");
+    let stop = CancellationToken::new();
+    let follower = tokio::spawn({
+        let (auth, stop) = (there.app.auth.clone(), stop.clone());
+        async move { auth.follow_store(stop).await }
+    });
+    until(|| async { copy.me().await.status == StatusCode::UNAUTHORIZED }).await;
+    stop.cancel();
+    follower.await.unwrap();
+}
+
+#[tokio::test]
+async fn without_the_store_a_session_at_hand_still_holds_seats_and_nothing_more() {
+    let world = World::new();
+    let server = world.server(|_| {});
+    let browser = server.browser();
+    browser.sign_in("ann@example.test").await;
+    browser.me().await;
+    world.sessions.cut(true);
+    assert_eq!(browser.me().await.status, StatusCode::OK);
+    assert_eq!(admin(&server, &browser).await, Err((503, "try_again".to_owned())));
+    assert_eq!(fresh(&server, &browser).await, Err((503, "try_again".to_owned())));
+    let stranger = server.browser();
+    stranger.set_cookie(COOKIE, &"C".repeat(43));
+    assert_eq!(stranger.me().await.problem(), (503, "try_again".to_owned()), "nobody knows");
+    assert_eq!(browser.post("/api/auth/logout").await.problem(), (503, "try_again".to_owned()), "it has not ended");
+    world.sessions.cut(false);
+    assert_eq!(fresh(&server, &browser).await, Ok("ann@example.test".to_owned()));
+}
+
+#[tokio::test]
+async fn after_half_a_minute_of_silence_a_session_at_hand_is_no_proof() {
+    let world = World::new();
+    let server = world.server(|_| {});
+    let browser = server.browser();
+    browser.sign_in("ann@example.test").await;
+    browser.me().await;
+    let stop = CancellationToken::new();
+    let follower = tokio::spawn({
+        let (auth, stop) = (server.app.auth.clone(), stop.clone());
+        async move { auth.follow_store(stop).await }
+    });
+    let calls = world.sessions.calls();
+    // Once the follower has heard, being sure costs no call.
+    until(|| async {
+        let before = world.sessions.calls();
+        fresh(&server, &browser).await.unwrap();
+        world.sessions.calls() == before
+    })
+    .await;
+    assert!(calls <= world.sessions.calls());
+    stop.cancel();
+    follower.await.unwrap();
+    world.sessions.cut(true);
+    world.clock.advance(SignedDuration::from_secs(30));
+    assert!(fresh(&server, &browser).await.is_ok(), "to the last moment");
+    world.clock.advance(SignedDuration::from_millis(1));
+    assert_eq!(fresh(&server, &browser).await, Err((503, "try_again".to_owned())));
+    assert_eq!(browser.me().await.status, StatusCode::OK);
+}
+
+/// Whom a call that moves money would see.
+async fn fresh(server: &Server, browser: &Browser) -> Result<String, (u16, String)> {
+    server.extract::<Fresh>(browser, "/api/payments").await.map(|Fresh(person)| person.email.clone())
+}
+
+/// Whom an administrator's call would see.
+async fn admin(server: &Server, browser: &Browser) -> Result<String, (u16, String)> {
+    server.extract::<Admin>(browser, "/api/admin/bookings").await.map(|Admin(person)| person.email.clone())
+}
+
+#[tokio::test]
+async fn signing_in_and_out_and_refusals_are_told_to_the_audit_log() {
+    let world = World::new();
+    let server = world.server(|_| {});
+    let (ann, ben, nobody) = (server.browser(), server.browser(), server.browser());
+    ann.sign_in("ann@example.test").await;
+    assert_eq!(admin(&server, &ann).await, Ok("ann@example.test".to_owned()));
+    ben.sign_in("ben@example.test").await;
+    for _ in 0..5 {
+        assert_eq!(admin(&server, &ben).await, Err((403, "forbidden".to_owned())));
+        assert_eq!(admin(&server, &nobody).await, Err((401, "sign_in_required".to_owned())));
+    }
+    until(|| async { world.audit().await.len() == 4 }).await;
+    world.clock.advance(SignedDuration::from_secs(10));
+    assert_eq!(admin(&server, &ben).await, Err((403, "forbidden".to_owned())));
+    until(|| async { world.audit().await.len() == 5 }).await;
+    ben.sign_in("ben@example.test").await;
+    ben.post("/api/auth/logout").await;
+    expect![[r#"
+        sign_in  {"issuer":"http://127.0.0.1:8080/demo-idp","role":"ADMIN"}
+        sign_in  {"issuer":"http://127.0.0.1:8080/demo-idp","role":"USER"}
+        admin_refused GET /api/admin/bookings {"code":"forbidden"}
+        admin_refused GET /api/admin/bookings {"code":"sign_in_required"}
+        admin_refused GET /api/admin/bookings {"code":"forbidden"}
+        sign_out  {"reason":"signed_in_again"}
+        sign_in  {"issuer":"http://127.0.0.1:8080/demo-idp","role":"USER"}
+        sign_out  null"#]]
+    .assert_eq(&world.audit().await.join("\n"));
+}
+
+#[tokio::test]
+async fn over_https_cookies_are_secure() {
+    let world = World::new();
+    let server = world.server(|config| {
+        config.public_url = crate::config::SiteUrl::new("https://cinema.example");
+        config.listen_is_loopback = false;
+    });
+    let browser = server.browser();
+    let answer = browser.get("/api/auth/google/login?login_hint=ann@example.test").await;
+    assert!(answer.cookies()[0].starts_with("__Host-seatkeeper_sign_in=") && answer.cookies()[0].contains("; Secure"));
+    let there = answer.location().replace("https://cinema.example", "");
+    let back = browser.get(&there).await.location().replace("https://cinema.example", "");
+    let answer = browser.get(&back).await;
+    assert!(answer.cookies()[0].starts_with("__Host-seatkeeper_session=") && answer.cookies()[0].contains("; Secure"));
+    assert_eq!(browser.me().await.status, StatusCode::OK);
+}

@@ -1,0 +1,340 @@
+//! A cinema over an empty store, and browsers that keep cookies.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::FromRequestParts,
+    http::{HeaderMap, Method, Request, StatusCode, header},
+};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use parking_lot::Mutex;
+use seatkeeper_core::{
+    box_office::{BoxOffice, ScreeningCache, Settings},
+    event::{Event, EventKind},
+    person::{Person, Session, SessionHash, SignInAttempt},
+    ports::{Backend, BackendError, Entropy, Outbox, Sessions},
+    testing::ManualClock,
+};
+use seatkeeper_embedded::{locks::MemoryLocks, mock_provider::MockProvider, sqlite::SqliteStore};
+use tower::ServiceExt;
+use url::Url;
+use uuid::Uuid;
+
+use crate::{
+    config::{ApiConfig, SignInConfig, tests::config},
+    error::ApiError,
+    request_id::RequestId,
+    router,
+    state::{App, AppParts},
+};
+
+/// Where the cinemas of these tests live.
+pub(super) const SITE: &str = "http://127.0.0.1:8080";
+
+/// Real randomness: two servers of a test must not make the same secrets.
+pub(super) struct Random;
+
+impl Entropy for Random {
+    fn fill(&self, bytes: &mut [u8]) {
+        rand::fill(bytes);
+    }
+}
+
+/// What servers of one cinema share.
+pub(super) struct World {
+    pub(super) store: Arc<SqliteStore>,
+    pub(super) sessions: Arc<Line>,
+    pub(super) clock: Arc<ManualClock>,
+    folder: PathBuf,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The line to the store's sessions: counted, and cut at will.
+pub(super) struct Line {
+    store: Arc<SqliteStore>,
+    is_cut: AtomicBool,
+    calls: AtomicU64,
+}
+
+impl Line {
+    pub(super) fn cut(&self, is_cut: bool) {
+        self.is_cut.store(is_cut, Ordering::SeqCst);
+    }
+
+    /// Calls so far, those of the follower not counted.
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    fn store(&self) -> Backend<&SqliteStore> {
+        if self.is_cut.load(Ordering::SeqCst) { Err(BackendError::retryable("store", "cut")) } else { Ok(&self.store) }
+    }
+
+    fn counted(&self) -> Backend<&SqliteStore> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.store()
+    }
+}
+
+#[async_trait]
+impl Sessions for Line {
+    async fn begin_sign_in(&self, attempt: &SignInAttempt) -> Backend<()> {
+        self.counted()?.begin_sign_in(attempt).await
+    }
+    async fn take_sign_in(&self, state: &str) -> Backend<Option<SignInAttempt>> {
+        self.counted()?.take_sign_in(state).await
+    }
+    async fn create_session(&self, session: &Session, event: &Event) -> Backend<()> {
+        self.counted()?.create_session(session, event).await
+    }
+    async fn find_session(&self, hash: &SessionHash) -> Backend<Option<(Session, Person)>> {
+        self.counted()?.find_session(hash).await
+    }
+    async fn touch_session(&self, hash: &SessionHash, seen_at: Timestamp) -> Backend<()> {
+        self.counted()?.touch_session(hash, seen_at).await
+    }
+    async fn end_session(&self, hash: &SessionHash, now: Timestamp, event: &Event) -> Backend<()> {
+        self.counted()?.end_session(hash, now, event).await
+    }
+    async fn list_ended_since(&self, since: Timestamp, limit: u32) -> Backend<Vec<SessionHash>> {
+        self.store()?.list_ended_since(since, limit).await
+    }
+    async fn purge_sessions(&self, now: Timestamp) -> Backend<u64> {
+        self.counted()?.purge_sessions(now).await
+    }
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("seatkeeper-sign-in-{}", Uuid::new_v4()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let store = Arc::new(SqliteStore::open(&folder.join("store.db")).unwrap());
+        let sessions = Line { store: Arc::clone(&store), is_cut: AtomicBool::new(false), calls: AtomicU64::new(0) };
+        Self { store, sessions: Arc::new(sessions), clock: Arc::new(ManualClock::default()), folder }
+    }
+
+    /// A server of this cinema.
+    pub(super) fn server(&self, change: impl FnOnce(&mut ApiConfig)) -> Server {
+        let mut config = ApiConfig { rate_limit: false, ..config() };
+        change(&mut config);
+        let app = App::new(AppParts {
+            office: Arc::new(self.office()),
+            config,
+            health: Vec::new(),
+            metrics: Arc::new(String::new),
+        });
+        Server { router: router(app.clone()), app }
+    }
+
+    fn office(&self) -> BoxOffice {
+        let (store, entropy) = (&self.store, Arc::new(Random));
+        let locks = Arc::new(MemoryLocks::unlogged(self.clock.clone()));
+        let provider = MockProvider::new(store.clone(), self.clock.clone(), entropy.clone(), Arc::default(), None);
+        BoxOffice {
+            programme: store.clone(),
+            posters: store.clone(),
+            ledger: store.clone(),
+            reservations: store.clone(),
+            sales: store.clone(),
+            people: store.clone(),
+            sessions: self.sessions.clone(),
+            outbox: store.clone(),
+            events: store.clone(),
+            mails: store.clone(),
+            audit: store.clone(),
+            dead_letters: store.clone(),
+            locks: locks.clone(),
+            live: locks,
+            provider: Arc::new(provider),
+            clock: self.clock.clone(),
+            entropy,
+            settings: Settings {
+                lock_ttl: SignedDuration::from_mins(5),
+                payment_ttl: SignedDuration::from_mins(5),
+                seats_per_person: 10,
+                sales_close: SignedDuration::ZERO,
+                cleaning_minutes: 15,
+                time_zone: TimeZone::UTC,
+            },
+            screenings: ScreeningCache::default(),
+        }
+    }
+
+    /// The audit log's events so far, as `action details`.
+    pub(super) async fn audit(&self) -> Vec<String> {
+        let (relay, now) = (Uuid::from_u128(1), Timestamp::from_second(0).unwrap());
+        assert!(self.store.take_relay_lease(relay, now, now + SignedDuration::from_hours(1)).await.unwrap());
+        let events = self.store.list_unsent(relay, 1_000).await.unwrap();
+        let told = events.into_iter().map(|event| match event.kind {
+            EventKind::AuditLog { action, subject, details } => {
+                assert!(action == "admin_refused" || event.actor.is_some(), "{action} of nobody");
+                assert!(event.request_id.is_some(), "{action} of no request");
+                format!("{action} {} {details}", subject.unwrap_or_default())
+            }
+            other => panic!("{other:?}"),
+        });
+        told.collect()
+    }
+}
+
+/// One server.
+pub(super) struct Server {
+    pub(super) app: App,
+    router: Router,
+}
+
+impl Server {
+    pub(super) fn browser(&self) -> Browser {
+        Browser { router: self.router.clone(), jar: Mutex::default(), headers: HeaderMap::new() }
+    }
+
+    /// What a handler of `path` that asks for `T` would get from this browser's `GET`, or the refusal.
+    pub(super) async fn extract<T>(&self, browser: &Browser, path: &str) -> Result<T, (u16, String)>
+    where
+        T: FromRequestParts<App, Rejection = ApiError>,
+    {
+        let request = Request::builder().uri(path).header(header::COOKIE, browser.cookies_for(path)).body(()).unwrap();
+        let mut parts = request.into_parts().0;
+        let extracted = RequestId::next().scope(T::from_request_parts(&mut parts, &self.app)).await;
+        extracted.map_err(|refusal| (refusal.code().status().as_u16(), refusal.code().as_str().to_owned()))
+    }
+}
+
+/// A browser: it keeps cookies, by name and path, and shows where it is sent.
+pub(super) struct Browser {
+    pub(super) router: Router,
+    pub(super) jar: Mutex<HashMap<String, (String, String)>>,
+    /// Sent with every request.
+    pub(super) headers: HeaderMap,
+}
+
+/// An answer, read.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl Answer {
+    pub(super) fn location(&self) -> String {
+        assert_eq!(self.status, StatusCode::FOUND, "{self:?}");
+        self.headers[header::LOCATION].to_str().unwrap().to_owned()
+    }
+
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{self:?}"))
+    }
+
+    /// The status and the code of a problem.
+    pub(super) fn problem(&self) -> (u16, String) {
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
+        (self.status.as_u16(), self.json()["code"].as_str().unwrap().to_owned())
+    }
+
+    pub(super) fn cookies(&self) -> Vec<&str> {
+        self.headers.get_all(header::SET_COOKIE).iter().map(|line| line.to_str().unwrap()).collect()
+    }
+}
+
+impl Browser {
+    pub(super) async fn get(&self, address: &str) -> Answer {
+        self.send(Method::GET, address, &[], Body::empty()).await
+    }
+
+    pub(super) async fn post(&self, address: &str) -> Answer {
+        self.send(Method::POST, address, &[], Body::empty()).await
+    }
+
+    pub(super) async fn send(&self, method: Method, address: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+        let path = address.strip_prefix(SITE).unwrap_or(address);
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "127.0.0.1:8080");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let cookies = self.cookies_for(path);
+        if !cookies.is_empty() {
+            request = request.header(header::COOKIE, cookies);
+        }
+        let mut request = request.body(body).unwrap();
+        request.headers_mut().extend(self.headers.clone());
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
+        let answer = Answer { status: parts.status, headers: parts.headers, body };
+        self.keep_cookies(&answer);
+        answer
+    }
+
+    fn cookies_for(&self, path: &str) -> String {
+        let jar = self.jar.lock();
+        let sent = jar.iter().filter(|(_, (_, below))| path.starts_with(below.as_str()));
+        sent.map(|(name, (value, _))| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
+    fn keep_cookies(&self, answer: &Answer) {
+        let mut jar = self.jar.lock();
+        for line in answer.cookies() {
+            let mut parts = line.split("; ");
+            let (name, value) = parts.next().unwrap().split_once('=').unwrap();
+            let attributes: HashMap<&str, &str> = parts.filter_map(|part| part.split_once('=')).collect();
+            if attributes["Max-Age"] == "0" {
+                jar.remove(name);
+            } else {
+                jar.insert(name.to_owned(), (value.to_owned(), attributes["Path"].to_owned()));
+            }
+        }
+    }
+
+    pub(super) fn cookie(&self, name: &str) -> Option<String> {
+        self.jar.lock().get(name).map(|(value, _)| value.clone())
+    }
+
+    pub(super) fn set_cookie(&self, name: &str, value: &str) {
+        self.jar.lock().insert(name.to_owned(), (value.to_owned(), "/".to_owned()));
+    }
+
+    /// As far as the provider's answer: the address that the browser is sent back to, not yet opened.
+    pub(super) async fn sign_in_up_to_callback(&self, email: &str) -> Url {
+        let there = self.get(&format!("/api/auth/google/login?return_to=/here&login_hint={email}")).await.location();
+        Url::parse(&self.get(&there).await.location()).unwrap()
+    }
+
+    /// A whole sign-in, in the demo.
+    pub(super) async fn sign_in(&self, email: &str) -> Answer {
+        let back = self.sign_in_up_to_callback(email).await;
+        self.get(back.as_str()).await
+    }
+
+    pub(super) async fn me(&self) -> Answer {
+        self.get("/api/auth/me").await
+    }
+}
+
+/// With a real provider in the settings.
+pub(super) fn with_provider(issuer: &str, client_id: &str, secret: &str) -> SignInConfig {
+    SignInConfig::Google {
+        issuer: issuer.to_owned(),
+        client_id: client_id.to_owned(),
+        client_secret: crate::config::Secret::new(secret),
+    }
+}
+
+/// One value of an address's query.
+pub(super) fn query_of(url: &Url, name: &str) -> Option<String> {
+    url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+}
