@@ -3,8 +3,13 @@
 //! A suite is a function over a fixture that opens a fresh, empty adapter; an adapter's own test is one line.
 
 mod build;
-// pub mod locks;
+pub mod locks;
+mod store_fixture;
+pub mod store_ledger;
+pub mod store_programme;
+pub mod store_races;
 
 pub use build::{
     ManualClock, SAMPLE_NOW_MS, SeededEntropy, hall_of, identity_of, layout_of, movie_of, sample_now, screening_of,
 };
+pub use store_fixture::{Store, StoreFixture};

@@ -1,1 +1,3 @@
-//! What only this store promises.
+//! The contract suites, and what only this store promises.
+
+mod contract;

@@ -1,0 +1,299 @@
+//! What the suites of a store stand on: an empty store, a small programme, and short words for what they do with it.
+
+use std::{collections::BTreeMap, future::Future, sync::Arc};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
+
+use super::{ManualClock, SeededEntropy, hall_of, movie_of, screening_of};
+use crate::{
+    booking::{Booking, BookingStatus},
+    catalogue::Screening,
+    event::{Event, EventKind},
+    ids::{BookingId, EventId, HallId, MovieId, PaymentId, PersonId, ScreeningId, SeatId},
+    locks::SeatTruth,
+    payment::{ConfirmOutcome, Payment, PaymentMethod, PaymentStatus},
+    ports::{
+        AuditLog, Backend, Clock, CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart, DeadLetters,
+        Health, Ledger, MailQueue, MockBook, NewPayment, Outbox, People, Posters, Programme, ProgrammeChange,
+        ProgrammeOutcome, Reservations, Sales, Sessions, StartOutcome,
+    },
+};
+
+/// All ports of a store. The event log is a part of its own: it may live elsewhere.
+pub trait Store:
+    Programme
+    + Posters
+    + Ledger
+    + Reservations
+    + People
+    + Sessions
+    + Sales
+    + Outbox
+    + MailQueue
+    + AuditLog
+    + DeadLetters
+    + MockBook
+    + Health
+    + 'static
+{
+}
+
+impl<T> Store for T where
+    T: Programme
+        + Posters
+        + Ledger
+        + Reservations
+        + People
+        + Sessions
+        + Sales
+        + Outbox
+        + MailQueue
+        + AuditLog
+        + DeadLetters
+        + MockBook
+        + Health
+        + 'static
+{
+}
+
+/// Opens stores for the suites.
+#[async_trait]
+pub trait StoreFixture: Send + Sync {
+    /// The adapter.
+    type Store: Store;
+    /// A store of its own with nothing in it; it stays open as long as the fixture.
+    async fn open_empty(&self) -> Arc<Self::Store>;
+}
+
+/// Reads a list two items at a time until it ends, and checks the size of each page.
+macro_rules! walk {
+    ($stage:expr, |$page:ident| $call:ident($($arg:expr),*)) => {{
+        let (mut items, mut after) = (Vec::new(), None);
+        loop {
+            let $page = $crate::ports::PageRequest { after, limit: 2 };
+            let page = $crate::testing::store_fixture::must($stage.store.$call($($arg),*).await);
+            assert!(page.items.len() == 2 || page.next.is_none(), "a page that is not the last is full");
+            assert!(page.items.len() <= 2);
+            items.extend(page.items);
+            after = page.next;
+            if after.is_none() {
+                break items;
+            }
+        }
+    }};
+}
+pub(super) use walk;
+
+/// The most events that a suite looks for at once.
+pub(super) const EVENTS_MAX: u32 = 1_000;
+/// How long payments of the suites run, in seconds.
+pub(super) const PAYMENT_S: i64 = 300;
+/// From which states a sale is made at the right time.
+pub(super) const CONFIRMING: &[PaymentStatus] = &[PaymentStatus::Confirming];
+/// From which states a sale is made too late.
+pub(super) const LATE: &[PaymentStatus] =
+    &[PaymentStatus::Expired, PaymentStatus::Cancelled, PaymentStatus::Declined, PaymentStatus::Pending];
+
+/// The answer of a part that works.
+#[track_caller]
+pub(super) fn must<T>(answer: Backend<T>) -> T {
+    match answer {
+        Ok(value) => value,
+        Err(error) => unreachable!("a call that must succeed failed: {error}"),
+    }
+}
+
+/// Seats from their names: `"A1 A2"`.
+pub(super) fn seats_of(names: &str) -> Vec<SeatId> {
+    names.split_whitespace().filter_map(SeatId::parse).collect()
+}
+
+/// Runs all at once, on as many threads as there are; the answers come in no order.
+pub(super) async fn at_once<T: Send + 'static>(
+    runs: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    let mut all = JoinSet::new();
+    for run in runs {
+        all.spawn(run);
+    }
+    all.join_all().await
+}
+
+/// A store with one film, one hall and one screening in an hour.
+pub(super) struct Stage<S> {
+    pub(super) store: Arc<S>,
+    pub(super) clock: ManualClock,
+    pub(super) ids: SeededEntropy,
+    pub(super) screening: Screening,
+}
+
+impl<S: Store> Stage<S> {
+    /// Opens a store whose hall has the seats of a picture: see [`super::layout_of`].
+    pub(super) async fn open(fixture: &impl StoreFixture<Store = S>, picture: &str) -> Self {
+        let (store, ids, clock) = (fixture.open_empty().await, SeededEntropy::new(1), ManualClock::default());
+        let movie = movie_of(MovieId::from_uuid(ids.next_uuid()), "Rain over Rattanakosin");
+        let hall = hall_of(HallId::from_uuid(ids.next_uuid()), "Hall 1", picture);
+        let start = clock.now().saturating_add(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MAX);
+        let screening = screening_of(ScreeningId::from_uuid(ids.next_uuid()), &movie, &hall, start);
+        let stage = Self { store, clock, ids, screening };
+        stage.change(ProgrammeChange::PutMovie(movie, 0)).await;
+        stage.change(ProgrammeChange::PutHall(hall, 0)).await;
+        stage.change(ProgrammeChange::PutScreening(stage.screening.clone(), 0)).await;
+        stage.clear_outbox().await;
+        stage
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn after_s(&self, seconds: i64) -> Timestamp {
+        self.now().saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+    }
+
+    pub(super) fn pass_s(&self, seconds: i64) {
+        self.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    pub(super) fn person(&self) -> PersonId {
+        PersonId::from_uuid(self.ids.next_uuid())
+    }
+
+    /// An event that nothing else tells.
+    pub(super) fn event(&self, action: &str) -> Event {
+        let details = serde_json::json!({});
+        let kind = EventKind::AuditLog { action: action.to_owned(), subject: None, details };
+        Event::new(self.now(), &self.ids, kind)
+    }
+
+    /// Makes a change that must go through.
+    pub(super) async fn change(&self, change: ProgrammeChange) {
+        let outcome = must(self.store.change_programme(&change, &self.event("changed"), self.now()).await);
+        assert_eq!(outcome, ProgrammeOutcome::Done, "{change:?}");
+    }
+
+    pub(super) fn new_payment(&self, person: PersonId, seats: &str) -> NewPayment {
+        NewPayment {
+            id: PaymentId::from_uuid(self.ids.next_uuid()),
+            screening_id: self.screening.id,
+            person_id: person,
+            method: PaymentMethod::MockCard,
+            seats: seats_of(seats),
+            expires_at: self.after_s(PAYMENT_S),
+            sales_close: SignedDuration::ZERO,
+        }
+    }
+
+    pub(super) async fn start(&self, start: &NewPayment) -> StartOutcome {
+        must(self.store.start_payment(start, self.now()).await)
+    }
+
+    /// A payment of somebody new that must start.
+    #[track_caller]
+    pub(super) fn started(&self, seats: &str) -> impl Future<Output = Payment> {
+        let start = self.new_payment(self.person(), seats);
+        async move {
+            match self.start(&start).await {
+                StartOutcome::Started(payment) => payment,
+                other => unreachable!("{:?} did not start: {other:?}", start.seats),
+            }
+        }
+    }
+
+    /// The same, being confirmed.
+    pub(super) async fn confirming(&self, seats: &str) -> Payment {
+        let payment = self.started(seats).await;
+        match must(self.store.begin_confirming(payment.id, ConfirmOutcome::Success, self.now()).await) {
+            ConfirmStart::Confirming(payment) => payment,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    /// The same, sold.
+    pub(super) async fn sold(&self, seats: &str) -> (Payment, Booking) {
+        let payment = self.confirming(seats).await;
+        let commit = self.commit_of(&payment, CONFIRMING);
+        match must(self.store.commit_booking(&commit, self.now()).await) {
+            CommitOutcome::Committed(booking) => (self.payment(payment.id).await, booking),
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    pub(super) async fn payment(&self, id: PaymentId) -> Payment {
+        match must(self.store.find_payment(id).await) {
+            Some(payment) => payment,
+            None => unreachable!("{id} is not there"),
+        }
+    }
+
+    /// A sale of the payment's seats with an event of its own.
+    pub(super) fn commit_of(&self, payment: &Payment, from: &'static [PaymentStatus]) -> CommitBooking {
+        let booking = Booking {
+            id: BookingId::from_uuid(self.ids.next_uuid()),
+            code: crate::booking::draw_code(&self.ids),
+            status: BookingStatus::Confirmed,
+            person_id: payment.person_id,
+            payment_id: payment.id,
+            screening_id: payment.screening_id,
+            movie_id: self.screening.movie_id,
+            movie_title: self.screening.movie_title.clone(),
+            hall_name: self.screening.hall_name.clone(),
+            start_time: self.screening.start_time,
+            seats: payment.seats.clone(),
+            total: payment.amount,
+            created_at: self.now(),
+        };
+        CommitBooking { booking, from, money_task: None, events: vec![self.event("sold")] }
+    }
+
+    pub(super) async fn commit(&self, payment: &Payment, from: &'static [PaymentStatus]) -> CommitOutcome {
+        must(self.store.commit_booking(&self.commit_of(payment, from), self.now()).await)
+    }
+
+    pub(super) fn close_of(&self, id: PaymentId, from: &'static [PaymentStatus], to: PaymentStatus) -> ClosePayment {
+        ClosePayment { id, from, to, money_task: None, events: vec![self.event("closed")] }
+    }
+
+    pub(super) async fn close(&self, id: PaymentId, from: &'static [PaymentStatus], to: PaymentStatus) -> CloseOutcome {
+        must(self.store.close_payment(&self.close_of(id, from, to), self.now()).await)
+    }
+
+    pub(super) async fn truth(&self) -> SeatTruth {
+        must(self.store.seat_truth(self.screening.id, self.now()).await)
+    }
+
+    /// What is sold and what is claimed: `"A1 A2 | B1"`.
+    pub(super) async fn map(&self) -> String {
+        let truth = self.truth().await;
+        let names = |seats: Vec<SeatId>| seats.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let claimed = truth.claimed.iter().map(|claim| claim.id).collect();
+        format!("{} | {}", names(truth.sold), names(claimed))
+    }
+
+    /// What waits in the outbox, by type, without looking at events of the programme.
+    pub(super) async fn unsent(&self) -> Vec<Event> {
+        let relay = uuid::Uuid::from_u128(1);
+        assert!(must(self.store.take_relay_lease(relay, self.now(), self.after_s(60)).await));
+        must(self.store.list_unsent(relay, EVENTS_MAX).await)
+    }
+
+    /// How often each action or type waits in the outbox.
+    pub(super) async fn told(&self) -> String {
+        let mut counts = BTreeMap::<String, u32>::new();
+        for event in self.unsent().await {
+            let name = match &event.kind {
+                EventKind::AuditLog { action, .. } => action.clone(),
+                kind => kind.type_name().to_owned(),
+            };
+            *counts.entry(name).or_default() += 1;
+        }
+        counts.into_iter().map(|(name, count)| format!("{name}:{count}")).collect::<Vec<_>>().join(" ")
+    }
+
+    async fn clear_outbox(&self) {
+        let sent: Vec<EventId> = self.unsent().await.iter().map(|event| event.id).collect();
+        must(self.store.mark_sent(uuid::Uuid::from_u128(1), &sent).await);
+    }
+}

@@ -1,0 +1,383 @@
+//! The suite of [`Ledger`](crate::ports::Ledger): each outcome of each call. Many at once are in `store_races`.
+
+use jiff::SignedDuration;
+
+use super::{
+    sample_now,
+    store_fixture::{CONFIRMING, LATE, PAYMENT_S, Stage, Store, StoreFixture, must, seats_of},
+};
+use crate::{
+    booking::BookingStatus,
+    ids::{PaymentId, ScreeningId},
+    money::Money,
+    payment::{ConfirmOutcome, MoneyTask, Payment, PaymentStatus},
+    ports::{CloseOutcome, CommitOutcome, ConfirmStart, Ledger, ProgrammeChange, Sales, StartOutcome},
+    seating::SeatKind,
+};
+
+use PaymentStatus::{Cancelled, Confirming, Declined, Expired, Pending, Refunded, Succeeded};
+
+/// Runs the suite.
+pub async fn run_all(fixture: &impl StoreFixture) {
+    a_start_claims_every_seat(fixture).await;
+    a_start_again_is_the_same_payment(fixture).await;
+    a_start_is_refused_whole(fixture).await;
+    a_start_needs_a_seat_that_is_for_sale_now(fixture).await;
+    an_overdue_payment_gives_way(fixture).await;
+    confirming_keeps_its_claims(fixture).await;
+    confirming_comes_too_late(fixture).await;
+    a_sale_is_all_of_it(fixture).await;
+    a_sale_is_refused_whole(fixture).await;
+    a_code_is_used_once(fixture).await;
+    late_money_buys_what_is_free(fixture).await;
+    late_money_meets_another(fixture).await;
+    late_money_for_a_screening_that_is_gone(fixture).await;
+    closing_frees_the_seats(fixture).await;
+    closing_comes_too_late(fixture).await;
+    a_refund_takes_the_sale_back(fixture).await;
+    money_tasks_end_one_by_one(fixture).await;
+    unfinished_payments_are_found(fixture).await;
+    taken_seats_are_counted(fixture).await;
+}
+
+async fn a_start_claims_every_seat(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ss_ss/sofa:pp").await;
+    let mut start = stage.new_payment(stage.person(), "A2 B1");
+    start.seats.reverse();
+    let StartOutcome::Started(payment) = stage.start(&start).await else { unreachable!("it is free") };
+    assert_eq!((payment.id, payment.person_id, payment.screening_id), (start.id, start.person_id, stage.screening.id));
+    assert_eq!(payment.status, Pending);
+    assert_eq!(payment.seat_ids(), seats_of("A2 B1"), "in order of seat");
+    assert_eq!(payment.seats[1].kind, SeatKind::Pair);
+    assert_eq!(payment.amount, Money::satang(40_000), "prices are the screening's");
+    assert_eq!((payment.created_at, payment.expires_at), (sample_now(), start.expires_at));
+    assert_eq!(must(stage.store.find_payment(payment.id).await), Some(payment.clone()));
+
+    let truth = stage.truth().await;
+    let claims: Vec<_> = truth.claimed.iter().map(|c| (c.id, c.holder, c.payment, c.until)).collect();
+    let until = start.expires_at.as_millisecond();
+    let expected = seats_of("A2 B1").into_iter().map(|seat| (seat, start.person_id, start.id, until));
+    assert_eq!(claims, expected.collect::<Vec<_>>());
+    assert_eq!(truth.sold, []);
+    assert_eq!(must(stage.store.find_payment(PaymentId::from_uuid(stage.ids.next_uuid())).await), None);
+}
+
+async fn a_start_again_is_the_same_payment(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ssss").await;
+    let start = stage.new_payment(stage.person(), "A1 A2");
+    let first = stage.start(&start).await;
+    stage.pass_s(1);
+    assert_eq!(stage.start(&start).await, first);
+    let mut other = start.clone();
+    (other.seats, other.expires_at) = (seats_of("A3"), stage.after_s(900));
+    assert_eq!(stage.start(&other).await, first, "the stored payment, whatever is asked for now");
+    assert_eq!(stage.map().await, " | A1 A2");
+    let confirming = must(stage.store.begin_confirming(start.id, ConfirmOutcome::Success, stage.now()).await);
+    let ConfirmStart::Confirming(confirming) = confirming else { unreachable!("{confirming:?}") };
+    assert_eq!(stage.start(&start).await, StartOutcome::Started(confirming), "as it stands now");
+}
+
+async fn a_start_is_refused_whole(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ssssxs").await;
+    let (claimed, _) = (stage.started("A1").await, stage.sold("A2").await);
+    let refused = stage.new_payment(stage.person(), "A1 A2 A3 A5");
+    assert_eq!(stage.start(&refused).await, StartOutcome::SeatsTaken(seats_of("A1 A2 A5")));
+    assert_eq!(must(stage.store.find_payment(refused.id).await), None, "nothing was written");
+    assert_eq!(stage.map().await, "A2 | A1");
+
+    let own = stage.new_payment(claimed.person_id, "A1 A2 A3");
+    assert_eq!(stage.start(&own).await, StartOutcome::AlreadyPaying(claimed.id));
+    let beside = stage.new_payment(claimed.person_id, "A3");
+    assert!(matches!(stage.start(&beside).await, StartOutcome::Started(_)), "other seats are another matter");
+
+    let (bought, _) = stage.sold("A4").await;
+    let again = stage.new_payment(bought.person_id, "A4 A6");
+    assert_eq!(stage.start(&again).await, StartOutcome::SeatsTaken(seats_of("A4")), "bought is bought, by whomever");
+}
+
+async fn a_start_needs_a_seat_that_is_for_sale_now(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ss").await;
+    let unknown_seat = stage.new_payment(stage.person(), "A1 A3");
+    assert_eq!(stage.start(&unknown_seat).await, StartOutcome::NotFound);
+    let mut nowhere = stage.new_payment(stage.person(), "A1");
+    nowhere.screening_id = ScreeningId::from_uuid(stage.ids.next_uuid());
+    assert_eq!(stage.start(&nowhere).await, StartOutcome::NotFound);
+
+    let mut early = stage.new_payment(stage.person(), "A1");
+    early.sales_close = SignedDuration::from_mins(60);
+    assert_eq!(stage.start(&early).await, StartOutcome::SalesClosed, "an hour before the start");
+    stage.pass_s(3_600);
+    let late = stage.new_payment(stage.person(), "A1");
+    assert_eq!(stage.start(&late).await, StartOutcome::SalesClosed);
+    assert_eq!(stage.map().await, " | ");
+}
+
+async fn an_overdue_payment_gives_way(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "sssss").await;
+    let first = stage.started("A1 A2 A3").await;
+    let young = stage.new_payment(stage.person(), "A3");
+    stage.pass_s(PAYMENT_S - 1);
+    assert_eq!(stage.start(&young).await, StartOutcome::SeatsTaken(seats_of("A3")), "it has a second left");
+    stage.pass_s(1);
+    assert_eq!(stage.map().await, " | ", "past its time is free, even if nobody has said so");
+    assert_eq!(stage.payment(first.id).await.status, Pending);
+
+    let next = stage.started("A3 A4").await;
+    assert_eq!(stage.payment(first.id).await, Payment { status: Expired, ..first.clone() });
+    assert_eq!(stage.map().await, " | A3 A4");
+    assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1");
+    stage.started("A1 A2").await;
+    assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1", "told once");
+
+    stage.pass_s(PAYMENT_S);
+    let own = stage.new_payment(next.person_id, "A4");
+    assert!(
+        matches!(stage.start(&own).await, StartOutcome::Started(_)),
+        "one's own old payment does not stand in the way"
+    );
+    assert_eq!(stage.payment(next.id).await.status, Expired);
+}
+
+async fn confirming_keeps_its_claims(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "sss").await;
+    let payment = stage.started("A1 A2").await;
+    stage.pass_s(PAYMENT_S - 1);
+    let asked = must(stage.store.begin_confirming(payment.id, ConfirmOutcome::Decline, stage.now()).await);
+    let since = Some(stage.now());
+    let confirming =
+        Payment { status: Confirming, confirming_since: since, outcome: Some(ConfirmOutcome::Decline), ..payment };
+    assert_eq!(asked, ConfirmStart::Confirming(confirming.clone()));
+    stage.pass_s(5);
+    let again = must(stage.store.begin_confirming(confirming.id, ConfirmOutcome::Success, stage.now()).await);
+    assert_eq!(again, ConfirmStart::Confirming(confirming.clone()), "the first outcome stands");
+    assert_eq!(stage.payment(confirming.id).await, confirming);
+
+    stage.pass_s(3_000);
+    assert_eq!(stage.map().await, " | A1 A2", "the claims do not run out");
+    let until = stage.truth().await.claimed[0].until;
+    assert!(until > stage.now().as_millisecond(), "a claim that stands is not told as one that is over");
+    let other = stage.new_payment(stage.person(), "A2");
+    assert_eq!(stage.start(&other).await, StartOutcome::SeatsTaken(seats_of("A2")));
+    let nobody = PaymentId::from_uuid(stage.ids.next_uuid());
+    let missing = must(stage.store.begin_confirming(nobody, ConfirmOutcome::Success, stage.now()).await);
+    assert_eq!(missing, ConfirmStart::NotFound);
+}
+
+async fn confirming_comes_too_late(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "sss").await;
+    let payment = stage.started("A1 A2").await;
+    stage.pass_s(PAYMENT_S);
+    let expired = Payment { status: Expired, ..payment.clone() };
+    for _ in 0..2 {
+        let answer = must(stage.store.begin_confirming(payment.id, ConfirmOutcome::Success, stage.now()).await);
+        assert_eq!(answer, ConfirmStart::Over(expired.clone()));
+    }
+    assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1");
+    let (sold, _) = stage.sold("A1 A2 A3").await;
+    let answer = must(stage.store.begin_confirming(sold.id, ConfirmOutcome::Success, stage.now()).await);
+    assert_eq!(answer, ConfirmStart::Over(sold));
+}
+
+async fn a_sale_is_all_of_it(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "sss").await;
+    let payment = stage.confirming("A1 A3").await;
+    let mut commit = stage.commit_of(&payment, CONFIRMING);
+    commit.money_task = Some(MoneyTask::Capture);
+    let committed = must(stage.store.commit_booking(&commit, stage.now()).await);
+    assert_eq!(committed, CommitOutcome::Committed(commit.booking.clone()));
+    assert_eq!(must(stage.store.find_booking(commit.booking.id).await), Some(commit.booking.clone()));
+    let stored = stage.payment(payment.id).await;
+    assert_eq!((stored.status, stored.booking_id), (Succeeded, Some(commit.booking.id)));
+    assert_eq!(stored.money_task, Some(MoneyTask::Capture));
+    assert_eq!(stage.map().await, "A1 A3 | ");
+    assert_eq!(stage.unsent().await, commit.events);
+
+    stage.pass_s(9);
+    let again = stage.commit(&payment, CONFIRMING).await;
+    assert_eq!(again, CommitOutcome::Committed(commit.booking.clone()), "the sale of the first call");
+    assert_eq!(stage.told().await, "sold:1");
+}
+
+async fn a_sale_is_refused_whole(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ss").await;
+    let payment = stage.started("A1").await;
+    assert_eq!(stage.commit(&payment, CONFIRMING).await, CommitOutcome::NotNow(payment.clone()));
+    assert_eq!(stage.map().await, " | A1");
+    assert_eq!(stage.told().await, "", "nothing was written");
+    let nobody = Payment { id: PaymentId::from_uuid(stage.ids.next_uuid()), ..payment.clone() };
+    assert_eq!(stage.commit(&nobody, CONFIRMING).await, CommitOutcome::NotFound);
+
+    let mut wrong = stage.commit_of(&payment, &[Pending]);
+    wrong.booking.seats[0].price = Money::satang(1);
+    let refused = stage.store.commit_booking(&wrong, stage.now()).await;
+    assert!(refused.is_err_and(|error| !error.retryable), "a booking is of its payment's seats and sum");
+    assert_eq!(stage.map().await, " | A1");
+}
+
+async fn a_code_is_used_once(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ss").await;
+    let (_, first) = stage.sold("A1").await;
+    let payment = stage.confirming("A2").await;
+    let mut commit = stage.commit_of(&payment, CONFIRMING);
+    let fresh = std::mem::replace(&mut commit.booking.code, first.code.clone());
+    assert_eq!(must(stage.store.commit_booking(&commit, stage.now()).await), CommitOutcome::CodeTaken);
+    assert_eq!(stage.payment(payment.id).await, payment, "nothing was written");
+    assert_eq!(stage.map().await, "A1 | A2");
+    commit.booking.code = fresh;
+    let committed = must(stage.store.commit_booking(&commit, stage.now()).await);
+    assert_eq!(committed, CommitOutcome::Committed(commit.booking));
+}
+
+async fn late_money_buys_what_is_free(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ssss").await;
+    let expired = stage.started("A1 A2").await;
+    stage.pass_s(PAYMENT_S);
+    let overdue = stage.started("A1 A3").await;
+    assert_eq!(stage.payment(expired.id).await.status, Expired);
+    stage.pass_s(PAYMENT_S);
+    let sold = stage.commit(&expired, LATE).await;
+    assert!(matches!(sold, CommitOutcome::Committed(_)), "another's time is up too: {sold:?}");
+    assert_eq!(stage.payment(overdue.id).await.status, Expired);
+    assert_eq!(stage.map().await, "A1 A2 | ");
+    assert_eq!(stage.told().await, "BOOKING_TIMEOUT:2 sold:1");
+
+    let cancelled = stage.started("A4").await;
+    stage.close(cancelled.id, &[Pending], Cancelled).await;
+    assert!(matches!(stage.commit(&cancelled, LATE).await, CommitOutcome::Committed(_)));
+    let pending = stage.started("A3").await;
+    assert!(matches!(stage.commit(&pending, LATE).await, CommitOutcome::Committed(_)), "a callback before any confirm");
+}
+
+async fn late_money_meets_another(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ssss").await;
+    let late = stage.started("A1 A2 A3").await;
+    stage.pass_s(PAYMENT_S);
+    let (claiming, _) = (stage.started("A2").await, stage.sold("A3").await);
+    let told = stage.told().await;
+    let lost = stage.commit(&late, LATE).await;
+    assert_eq!(lost, CommitOutcome::SeatsLost(seats_of("A2 A3")));
+    assert_eq!(stage.payment(late.id).await.status, Expired, "nothing was written");
+    assert_eq!(stage.map().await, "A3 | A2");
+    assert_eq!(stage.told().await, told);
+    assert_eq!(stage.payment(claiming.id).await.status, Pending);
+}
+
+async fn late_money_for_a_screening_that_is_gone(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ss").await;
+    let late = stage.started("A1 A2").await;
+    stage.close(late.id, &[Pending], Cancelled).await;
+    stage.change(ProgrammeChange::DeleteScreening(stage.screening.id)).await;
+    assert_eq!(stage.commit(&late, LATE).await, CommitOutcome::SeatsLost(seats_of("A1 A2")));
+}
+
+async fn closing_frees_the_seats(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "sss").await;
+    let payment = stage.started("A1 A2").await;
+    let cancelled = Payment { status: Cancelled, ..payment.clone() };
+    assert_eq!(stage.close(payment.id, &[Pending], Cancelled).await, CloseOutcome::Closed(cancelled.clone()));
+    assert_eq!(stage.close(payment.id, &[Pending], Cancelled).await, CloseOutcome::NotNow(cancelled));
+    assert_eq!(stage.map().await, " | ");
+    assert_eq!(stage.told().await, "closed:1", "its events are told with it, and only then");
+
+    let declined = stage.confirming("A1").await;
+    let mut close = stage.close_of(declined.id, CONFIRMING, Declined);
+    close.money_task = Some(MoneyTask::GiveBack);
+    let closed = must(stage.store.close_payment(&close, stage.now()).await);
+    let CloseOutcome::Closed(closed) = closed else { unreachable!("{closed:?}") };
+    assert_eq!((closed.status, closed.money_task), (Declined, Some(MoneyTask::GiveBack)));
+    assert_eq!(stage.payment(declined.id).await, closed);
+
+    let confirming = stage.confirming("A1").await;
+    let refused = stage.close(confirming.id, &[Pending], Cancelled).await;
+    assert_eq!(refused, CloseOutcome::NotNow(confirming.clone()));
+    let illegal = stage.close(confirming.id, CONFIRMING, Cancelled).await;
+    assert_eq!(illegal, CloseOutcome::NotNow(confirming), "not a move that payments have");
+    let nobody = PaymentId::from_uuid(stage.ids.next_uuid());
+    assert_eq!(stage.close(nobody, &[Pending], Cancelled).await, CloseOutcome::NotFound);
+    assert_eq!(stage.map().await, " | A1");
+}
+
+async fn closing_comes_too_late(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ss").await;
+    let payment = stage.started("A1").await;
+    stage.pass_s(PAYMENT_S);
+    let expired = Payment { status: Expired, ..payment.clone() };
+    let answer = stage.close(payment.id, &[Pending], Cancelled).await;
+    assert_eq!(answer, CloseOutcome::NotNow(expired), "its time was up first");
+    assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1");
+
+    let swept = stage.started("A2").await;
+    stage.pass_s(PAYMENT_S);
+    let answer = stage.close(swept.id, &[Pending], Expired).await;
+    assert_eq!(answer, CloseOutcome::Closed(Payment { status: Expired, ..swept }));
+    assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1 closed:1", "the caller's own events");
+}
+
+async fn a_refund_takes_the_sale_back(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ss").await;
+    let (payment, booking) = stage.sold("A1 A2").await;
+    let closed = stage.close(payment.id, &[Succeeded], Refunded).await;
+    assert_eq!(closed, CloseOutcome::Closed(Payment { status: Refunded, ..payment.clone() }));
+    let stored = must(stage.store.find_booking(booking.id).await);
+    assert_eq!(stored.map(|booking| booking.status), Some(BookingStatus::Refunded));
+    assert_eq!(stage.map().await, " | ");
+    let again = stage.commit(&payment, CONFIRMING).await;
+    assert_eq!(again, CommitOutcome::NotNow(Payment { status: Refunded, ..payment }), "a refund is the end");
+    stage.sold("A1 A2").await;
+    assert_eq!(stage.map().await, "A1 A2 | ");
+}
+
+async fn money_tasks_end_one_by_one(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let payment = stage.confirming("A1").await;
+    let mut commit = stage.commit_of(&payment, CONFIRMING);
+    commit.money_task = Some(MoneyTask::Capture);
+    must(stage.store.commit_booking(&commit, stage.now()).await);
+    must(stage.store.finish_money_task(payment.id, MoneyTask::GiveBack).await);
+    assert_eq!(stage.payment(payment.id).await.money_task, Some(MoneyTask::Capture), "that was another task");
+    must(stage.store.finish_money_task(payment.id, MoneyTask::Capture).await);
+    assert_eq!(stage.payment(payment.id).await.money_task, None);
+    must(stage.store.finish_money_task(payment.id, MoneyTask::Capture).await);
+}
+
+async fn unfinished_payments_are_found(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ssssss").await;
+    let overdue = stage.started("A1").await.id;
+    stage.pass_s(1);
+    let confirming = stage.confirming("A2").await.id;
+    stage.pass_s(1);
+    let to_capture = stage.confirming("A3").await;
+    let mut commit = stage.commit_of(&to_capture, CONFIRMING);
+    commit.money_task = Some(MoneyTask::Capture);
+    must(stage.store.commit_booking(&commit, stage.now()).await);
+    stage.sold("A4").await;
+    let cancelled = stage.started("A5").await;
+    stage.close(cancelled.id, &[Pending], Cancelled).await;
+    assert_eq!(unfinished(&stage, 10).await, [confirming, to_capture.id], "the first has time left");
+    stage.pass_s(PAYMENT_S - 2);
+    let young = stage.started("A6").await.id;
+    assert_eq!(unfinished(&stage, 10).await, [overdue, confirming, to_capture.id], "oldest first");
+    assert_eq!(unfinished(&stage, 2).await, [overdue, confirming]);
+    must(stage.store.finish_money_task(to_capture.id, MoneyTask::Capture).await);
+    stage.pass_s(PAYMENT_S);
+    assert_eq!(unfinished(&stage, 10).await, [overdue, confirming, young]);
+}
+
+async fn unfinished<S: Store>(stage: &Stage<S>, limit: u32) -> Vec<PaymentId> {
+    let payments = must(stage.store.list_unfinished(stage.now(), limit).await);
+    payments.into_iter().map(|payment| payment.id).collect()
+}
+
+async fn taken_seats_are_counted(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "sssssx").await;
+    let nowhere = ScreeningId::from_uuid(stage.ids.next_uuid());
+    stage.started("A1 A2").await;
+    stage.pass_s(1);
+    stage.confirming("A3").await;
+    stage.sold("A4").await;
+    let asked = [nowhere, stage.screening.id, nowhere, stage.screening.id];
+    assert_eq!(must(stage.store.count_taken(&asked, stage.now()).await), [0, 4, 0, 4]);
+    stage.pass_s(PAYMENT_S - 1);
+    assert_eq!(must(stage.store.count_taken(&asked, stage.now()).await), [0, 2, 0, 2], "without what ran out");
+    assert!(must(stage.store.count_taken(&[], stage.now()).await).is_empty());
+}

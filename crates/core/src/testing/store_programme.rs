@@ -1,0 +1,269 @@
+//! The suite of [`Programme`](crate::ports::Programme) and [`Posters`](crate::ports::Posters).
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    hall_of, layout_of, movie_of, screening_of,
+    store_fixture::{PAYMENT_S, Stage, Store, StoreFixture, at_once, must, walk},
+};
+use crate::{
+    catalogue::{Hall, Movie, Screening},
+    ids::{HallId, MovieId, PosterId, ScreeningId},
+    money::Money,
+    payment::PaymentStatus,
+    ports::{Ledger, PageRequest, Poster, Posters, Programme, ProgrammeChange, ProgrammeOutcome, ScreeningFilter},
+};
+
+use ProgrammeChange::{DeleteHall, DeleteMovie, DeleteScreening, PutHall, PutMovie, PutScreening};
+use ProgrammeOutcome::{Changed, Done, HallBusy, HasBookings, HasScreenings, NotFound, PartMissing};
+
+/// Runs the suite.
+pub async fn run_all(fixture: &impl StoreFixture) {
+    a_film_is_made_replaced_and_deleted(fixture).await;
+    a_hall_is_made_replaced_and_deleted(fixture).await;
+    a_screening_is_made_replaced_and_deleted(fixture).await;
+    of_two_changes_at_once_one_looks_again(fixture).await;
+    a_hall_shows_one_film_at_a_time(fixture).await;
+    a_screening_with_claims_stays(fixture).await;
+    a_past_showing_outlives_its_film(fixture).await;
+    a_film_with_screenings_to_come_stays(fixture).await;
+    screenings_are_found_by_filter(fixture).await;
+    lists_have_pages(fixture).await;
+    posters_are_kept(fixture).await;
+}
+
+async fn try_change<S: Store>(stage: &Stage<S>, change: ProgrammeChange) -> ProgrammeOutcome {
+    must(stage.store.change_programme(&change, &stage.event("tried"), stage.now()).await)
+}
+
+fn new_movie<S>(stage: &Stage<S>, title: &str) -> Movie {
+    movie_of(MovieId::from_uuid(stage.ids.next_uuid()), title)
+}
+
+/// The same film and hall as the stage's screening, `minutes` after it.
+fn later<S>(stage: &Stage<S>, minutes: i64) -> Screening {
+    let by = SignedDuration::from_mins(minutes);
+    let mut screening = stage.screening.clone();
+    screening.id = ScreeningId::from_uuid(stage.ids.next_uuid());
+    screening.start_time = stage.screening.start_time.saturating_add(by).unwrap_or(Timestamp::MAX);
+    screening.end_time = stage.screening.end_time.saturating_add(by).unwrap_or(Timestamp::MAX);
+    screening
+}
+
+async fn a_film_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let mut movie = new_movie(&stage, "Monsoon");
+    let before = must(stage.store.revision().await);
+    assert_eq!(must(stage.store.find_movie(movie.id).await), None);
+    assert_eq!(try_change(&stage, PutMovie(movie.clone(), 1)).await, NotFound);
+    assert_eq!(try_change(&stage, DeleteMovie(movie.id)).await, NotFound);
+    assert_eq!(must(stage.store.revision().await), before, "what is refused changes nothing");
+    assert_eq!(stage.told().await, "");
+
+    assert_eq!(try_change(&stage, PutMovie(movie.clone(), 0)).await, Done);
+    assert_eq!(must(stage.store.find_movie(movie.id).await), Some((movie.clone(), 1)));
+    assert!(must(stage.store.revision().await) > before);
+    assert_eq!(stage.told().await, "tried:1");
+    movie.details.genres.clear();
+    assert_eq!(try_change(&stage, PutMovie(movie.clone(), 0)).await, Changed, "it is there already");
+    assert_eq!(try_change(&stage, PutMovie(movie.clone(), 1)).await, Done);
+    assert_eq!(try_change(&stage, PutMovie(movie.clone(), 1)).await, Changed);
+    assert_eq!(must(stage.store.find_movie(movie.id).await), Some((movie.clone(), 2)));
+    assert_eq!(try_change(&stage, DeleteMovie(movie.id)).await, Done);
+    assert_eq!(must(stage.store.find_movie(movie.id).await), None);
+    assert_eq!(try_change(&stage, DeleteMovie(movie.id)).await, NotFound);
+    assert_eq!(try_change(&stage, PutMovie(movie.clone(), 2)).await, NotFound);
+    assert_eq!(must(stage.store.revision().await), before + 3);
+    assert_eq!(stage.told().await, "tried:3");
+}
+
+async fn a_hall_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let mut hall = hall_of(HallId::from_uuid(stage.ids.next_uuid()), "Odd one", "s_w/sofa:pp/xs");
+    assert_eq!(try_change(&stage, PutHall(hall.clone(), 3)).await, NotFound);
+    assert_eq!(try_change(&stage, PutHall(hall.clone(), 0)).await, Done);
+    assert_eq!(must(stage.store.find_hall(hall.id).await), Some((hall.clone(), 1)));
+    (hall.name, hall.layout) = ("Other".to_owned(), layout_of("ss"));
+    assert_eq!(try_change(&stage, PutHall(hall.clone(), 2)).await, Changed);
+    assert_eq!(try_change(&stage, PutHall(hall.clone(), 1)).await, Done);
+    assert_eq!(must(stage.store.find_hall(hall.id).await), Some((hall.clone(), 2)));
+    assert_eq!(try_change(&stage, DeleteHall(hall.id)).await, Done);
+    assert_eq!(try_change(&stage, DeleteHall(hall.id)).await, NotFound);
+    assert_eq!(must(stage.store.find_hall(hall.id).await), None);
+}
+
+async fn a_screening_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s_w/sofa:p").await;
+    let stored = must(stage.store.find_screening(stage.screening.id).await);
+    assert_eq!(stored, Some((stage.screening.clone(), 1)));
+    let mut wanted = stage.screening.clone();
+    wanted.prices.insert("sofa".to_owned(), Money::satang(35_000));
+    assert_eq!(try_change(&stage, PutScreening(wanted.clone(), 2)).await, Changed);
+    assert_eq!(try_change(&stage, PutScreening(wanted.clone(), 1)).await, Done);
+    assert_eq!(must(stage.store.find_screening(wanted.id).await), Some((wanted.clone(), 2)));
+
+    let nowhere = Screening { hall_id: HallId::from_uuid(stage.ids.next_uuid()), ..later(&stage, 500) };
+    assert_eq!(try_change(&stage, PutScreening(nowhere, 0)).await, PartMissing);
+    let nothing = Screening { movie_id: MovieId::from_uuid(stage.ids.next_uuid()), ..later(&stage, 500) };
+    assert_eq!(try_change(&stage, PutScreening(nothing, 0)).await, PartMissing);
+    assert_eq!(try_change(&stage, PutScreening(later(&stage, 500), 1)).await, NotFound);
+    assert_eq!(try_change(&stage, DeleteScreening(wanted.id)).await, Done);
+    assert_eq!(try_change(&stage, DeleteScreening(wanted.id)).await, NotFound);
+    assert_eq!(must(stage.store.find_screening(wanted.id).await), None);
+}
+
+async fn of_two_changes_at_once_one_looks_again(fixture: &impl StoreFixture) {
+    let stage = std::sync::Arc::new(Stage::open(fixture, "s").await);
+    let before = must(stage.store.revision().await);
+    let movie = new_movie(&stage, "Contested");
+    let runs = (0..16).map(|_| {
+        let (stage, movie) = (std::sync::Arc::clone(&stage), movie.clone());
+        async move { try_change(&stage, PutMovie(movie, 0)).await }
+    });
+    let done = at_once(runs).await.into_iter().filter(|outcome| *outcome == Done).count();
+    assert_eq!((done, must(stage.store.revision().await)), (1, before + 1));
+}
+
+async fn a_hall_shows_one_film_at_a_time(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    // The stage's screening has the hall for 115 minutes.
+    for minutes in [-114, -1, 0, 1, 114] {
+        let outcome = try_change(&stage, PutScreening(later(&stage, minutes), 0)).await;
+        assert_eq!(outcome, HallBusy, "{minutes} minutes later");
+    }
+    let mut next = later(&stage, 115);
+    assert_eq!(try_change(&stage, PutScreening(next.clone(), 0)).await, Done, "at the very end of the one before");
+    assert_eq!(try_change(&stage, PutScreening(later(&stage, -115), 0)).await, Done);
+    next.start_time = next.start_time.saturating_sub(SignedDuration::from_mins(1)).unwrap_or(Timestamp::MAX);
+    assert_eq!(try_change(&stage, PutScreening(next.clone(), 1)).await, HallBusy);
+
+    let other = hall_of(HallId::from_uuid(stage.ids.next_uuid()), "Hall 2", "s");
+    stage.change(PutHall(other.clone(), 0)).await;
+    let elsewhere = Screening { hall_id: other.id, hall_name: other.name, ..later(&stage, 0) };
+    assert_eq!(try_change(&stage, PutScreening(elsewhere, 0)).await, Done);
+}
+
+async fn a_screening_with_claims_stays(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ss").await;
+    let other_movie = new_movie(&stage, "Other");
+    let other_hall = hall_of(HallId::from_uuid(stage.ids.next_uuid()), "Hall 2", "ss");
+    stage.change(PutMovie(other_movie.clone(), 0)).await;
+    stage.change(PutHall(other_hall.clone(), 0)).await;
+    let mut moved = later(&stage, 1);
+    moved.id = stage.screening.id;
+    let elsewhere = Screening { hall_id: other_hall.id, ..stage.screening.clone() };
+    let other_film = Screening { movie_id: other_movie.id, ..stage.screening.clone() };
+
+    let payment = stage.started("A1").await;
+    for change in [&moved, &elsewhere, &other_film].map(|screening| PutScreening(screening.clone(), 1)) {
+        assert_eq!(try_change(&stage, change).await, HasBookings);
+    }
+    assert_eq!(try_change(&stage, DeleteScreening(stage.screening.id)).await, HasBookings);
+    let mut dearer = stage.screening.clone();
+    dearer.prices.insert("standard".to_owned(), Money::satang(25_000));
+    assert_eq!(try_change(&stage, PutScreening(dearer, 1)).await, Done, "prices are no move");
+
+    stage.pass_s(PAYMENT_S);
+    assert_eq!(try_change(&stage, PutScreening(moved.clone(), 2)).await, Done, "a claim past its time is none");
+    assert_eq!(must(stage.store.find_payment(payment.id).await).map(|p| p.status), Some(PaymentStatus::Expired));
+    let (sold, _) = stage.sold("A2").await;
+    assert_eq!(try_change(&stage, PutScreening(stage.screening.clone(), 3)).await, HasBookings);
+    stage.close(sold.id, &[PaymentStatus::Succeeded], PaymentStatus::Refunded).await;
+    let deleted = try_change(&stage, DeleteScreening(stage.screening.id)).await;
+    assert_eq!(deleted, HasBookings, "a refunded booking is still somebody's history");
+}
+
+async fn a_past_showing_outlives_its_film(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    stage.pass_s(3_600);
+    assert_eq!(try_change(&stage, DeleteMovie(stage.screening.movie_id)).await, Done, "it has begun");
+    assert_eq!(try_change(&stage, DeleteHall(stage.screening.hall_id)).await, Done);
+    let stored = must(stage.store.find_screening(stage.screening.id).await);
+    assert_eq!(stored, Some((stage.screening.clone(), 1)), "with the names it had");
+    assert_eq!(must(stage.store.find_movie(stage.screening.movie_id).await), None);
+    assert!(must(stage.store.list_movies(PageRequest::FIRST).await).items.is_empty());
+    assert!(must(stage.store.list_halls(PageRequest::FIRST).await).items.is_empty());
+    assert_eq!(try_change(&stage, PutScreening(later(&stage, 500), 0)).await, PartMissing);
+}
+
+async fn a_film_with_screenings_to_come_stays(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    assert_eq!(try_change(&stage, DeleteMovie(stage.screening.movie_id)).await, HasScreenings);
+    assert_eq!(try_change(&stage, DeleteHall(stage.screening.hall_id)).await, HasScreenings);
+    stage.change(DeleteScreening(stage.screening.id)).await;
+    assert_eq!(try_change(&stage, DeleteMovie(stage.screening.movie_id)).await, Done);
+    assert_eq!(try_change(&stage, DeleteHall(stage.screening.hall_id)).await, Done);
+}
+
+async fn screenings_are_found_by_filter(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let (first, movie) = (stage.screening.clone(), new_movie(&stage, "Second"));
+    let hall = hall_of(HallId::from_uuid(stage.ids.next_uuid()), "Hall 2", "s");
+    stage.change(PutMovie(movie.clone(), 0)).await;
+    stage.change(PutHall(hall.clone(), 0)).await;
+    let later = later(&stage, 200);
+    let beside = screening_of(ScreeningId::from_uuid(stage.ids.next_uuid()), &movie, &hall, first.start_time);
+    stage.change(PutScreening(later.clone(), 0)).await;
+    stage.change(PutScreening(beside.clone(), 0)).await;
+    let mut same_time = [first.id, beside.id];
+    same_time.sort_unstable();
+
+    let all = ScreeningFilter::default();
+    assert_eq!(found(&stage, &all).await, [same_time[0], same_time[1], later.id], "by start, then id");
+    let of_movie = ScreeningFilter { movies: Some(vec![movie.id]), ..all.clone() };
+    assert_eq!(found(&stage, &of_movie).await, [beside.id]);
+    let of_both = ScreeningFilter { movies: Some(vec![movie.id, first.movie_id]), ..all.clone() };
+    assert_eq!(found(&stage, &of_both).await.len(), 3);
+    let of_none = ScreeningFilter { movies: Some(Vec::new()), ..all.clone() };
+    assert!(found(&stage, &of_none).await.is_empty());
+    let at = ScreeningFilter { start_time: Some(first.start_time), ..all.clone() };
+    assert_eq!(found(&stage, &at).await, same_time);
+    let from = ScreeningFilter { from: Some(later.start_time), ..all.clone() };
+    assert_eq!(found(&stage, &from).await, [later.id], "at or after");
+    let before = ScreeningFilter { before: Some(later.start_time), ..all };
+    assert_eq!(found(&stage, &before).await, same_time);
+    let listed = must(stage.store.list_screenings(&of_movie, PageRequest::FIRST).await);
+    assert_eq!(listed.items, [beside], "whole, with names, layout and prices");
+}
+
+async fn found<S: Store>(stage: &Stage<S>, filter: &ScreeningFilter) -> Vec<ScreeningId> {
+    let page = must(stage.store.list_screenings(filter, PageRequest::FIRST).await);
+    page.items.into_iter().map(|screening| screening.id).collect()
+}
+
+async fn lists_have_pages(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let (mut movies, mut halls, mut shows) = (vec![stage.screening.movie_id], Vec::<Hall>::new(), Vec::new());
+    shows.push(stage.screening.id);
+    for index in 1..5 {
+        let movie = new_movie(&stage, &format!("Film {index}"));
+        let hall = hall_of(HallId::from_uuid(stage.ids.next_uuid()), &format!("Hall {index}"), "s");
+        movies.push(movie.id);
+        stage.change(PutMovie(movie, 0)).await;
+        halls.push(hall.clone());
+        stage.change(PutHall(hall, 0)).await;
+        let show = later(&stage, 115 * index);
+        shows.push(show.id);
+        stage.change(PutScreening(show, 0)).await;
+    }
+    movies.sort_unstable();
+    let mut hall_ids: Vec<_> = halls.iter().map(|hall| hall.id).chain([stage.screening.hall_id]).collect();
+    hall_ids.sort_unstable();
+    let listed = walk!(stage, |page| list_movies(page)).into_iter().map(|movie| movie.id).collect::<Vec<_>>();
+    assert_eq!(listed, movies);
+    let listed = walk!(stage, |page| list_halls(page)).into_iter().map(|hall| hall.id).collect::<Vec<_>>();
+    assert_eq!(listed, hall_ids);
+    let all = ScreeningFilter::default();
+    let listed = walk!(stage, |page| list_screenings(&all, page)).into_iter().map(|show| show.id).collect::<Vec<_>>();
+    assert_eq!(listed, shows);
+}
+
+async fn posters_are_kept(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let id = PosterId::from_uuid(stage.ids.next_uuid());
+    assert_eq!(must(stage.store.find_poster(id).await), None);
+    let poster = Poster { id, content_type: "image/png".to_owned(), bytes: Bytes::from(vec![0, 255, 1, 254]) };
+    must(stage.store.put_poster(&poster).await);
+    assert_eq!(must(stage.store.find_poster(id).await), Some(poster));
+}

@@ -1,0 +1,44 @@
+//! This store passes the suites that every store passes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use seatkeeper_core::testing::{StoreFixture, store_ledger, store_programme, store_races};
+use tempfile::TempDir;
+
+use crate::sqlite::SqliteStore;
+
+/// Stores in a folder of their own, gone afterwards.
+struct Files(TempDir, std::sync::atomic::AtomicU32);
+
+impl Files {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap(), 0.into())
+    }
+}
+
+#[async_trait]
+impl StoreFixture for Files {
+    type Store = SqliteStore;
+
+    async fn open_empty(&self) -> Arc<SqliteStore> {
+        let number = self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path = self.0.path().join(format!("{number}.sqlite"));
+        Arc::new(SqliteStore::open(&path).unwrap())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programme() {
+    store_programme::run_all(&Files::new()).await;
+}
+
+#[tokio::test]
+async fn ledger() {
+    store_ledger::run_all(&Files::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn races() {
+    store_races::run_all(&Files::new()).await;
+}
