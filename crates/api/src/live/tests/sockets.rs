@@ -1,0 +1,218 @@
+//! Real sockets on a real port.
+
+use std::net::SocketAddr;
+
+use axum::{
+    Router,
+    extract::{State, ws::WebSocketUpgrade},
+    response::Response,
+    routing::get,
+};
+use futures_util::{SinkExt as _, StreamExt as _, future::join_all};
+use seatkeeper_core::ids::{ScreeningId, SeatId};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
+
+use super::{
+    stage::Stage,
+    viewer::{Seats, Then, Viewer},
+};
+use crate::live::{
+    LiveLimits,
+    hub::Rooms,
+    limits::CLIENT_MESSAGE_BYTES_MAX,
+    socket::{serve_viewer, with_small_buffers},
+};
+
+/// Small, so that a socket that is not read is full soon.
+const SOCKET_BUFFER_BYTES: u32 = 4_096;
+
+struct Server {
+    stage: Stage,
+    address: SocketAddr,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn upgrade(State((rooms, id)): State<(Rooms, ScreeningId)>, upgrade: WebSocketUpgrade) -> Response {
+    let room = rooms.open(id).await.unwrap();
+    let permit = rooms.admit(1, false).unwrap();
+    with_small_buffers(upgrade).on_upgrade(move |socket| serve_viewer(socket, room, permit))
+}
+
+impl Server {
+    async fn start() -> Self {
+        let stage = Stage::new(&[], LiveLimits::default());
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_send_buffer_size(SOCKET_BUFFER_BYTES).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener: TcpListener = socket.listen(1_024).unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = Router::new().route("/", get(upgrade)).with_state((stage.rooms.clone(), stage.id()));
+        let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { stage, address, task }
+    }
+
+    async fn client(&self) -> Client {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES).unwrap();
+        let stream = socket.connect(self.address).await.unwrap();
+        let (socket, _) = client_async(format!("ws://{}/", self.address), stream).await.unwrap();
+        Client { socket, viewer: Viewer::default() }
+    }
+}
+
+struct Client {
+    socket: WebSocketStream<TcpStream>,
+    viewer: Viewer,
+}
+
+impl Client {
+    /// Takes one frame; `None` when the server has said goodbye, with its code.
+    async fn next(&mut self) -> Result<(), Option<u16>> {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Text(text))) => {
+                    assert_eq!(self.viewer.take(&text), Then::GoOn, "{text}");
+                    return Ok(());
+                }
+                Some(Ok(Message::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(None),
+            }
+        }
+    }
+
+    async fn until(&mut self, seats: &Seats) {
+        while self.viewer.seats != *seats || self.viewer.snapshots == 0 {
+            self.next().await.unwrap();
+        }
+    }
+
+    async fn until_closed(&mut self) -> Option<u16> {
+        loop {
+            if let Err(code) = self.next().await {
+                return code;
+            }
+        }
+    }
+}
+
+/// A change with a frame of some 3 KB.
+fn many_seats() -> Vec<SeatId> {
+    (1..=50).map(|number| SeatId::new("C", number).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_viewer_sees_the_map_and_then_every_change() {
+    let server = Server::start().await;
+    server.stage.rooms.open(server.stage.id()).await.unwrap();
+    server.stage.lock_seat("A1").await;
+    let mut client = server.client().await;
+    client.until(&server.stage.truth().await).await;
+    server.stage.sell("A2").await;
+    client.until(&server.stage.truth().await).await;
+    server.stage.release(None).await;
+    client.until(&server.stage.truth().await).await;
+    assert_eq!(client.viewer.snapshots, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_who_does_not_read_holds_nobody_and_starts_over_when_reading_again() {
+    let server = Server::start().await;
+    let (mut slow, mut quick) = (server.client().await, server.client().await);
+    slow.next().await.unwrap();
+    quick.next().await.unwrap();
+    let seats = many_seats();
+    for _ in 0..150 {
+        server.stage.lock(&seats).await;
+        quick.until(&server.stage.truth().await).await;
+        server.stage.release(None).await;
+        quick.until(&server.stage.truth().await).await;
+    }
+    server.stage.lock_seat("A1").await;
+    quick.until(&server.stage.truth().await).await;
+    assert_eq!(quick.viewer.snapshots, 1, "the quick one was never behind");
+    slow.until(&server.stage.truth().await).await;
+    assert!(slow.viewer.snapshots > 1, "the slow one was told to start over");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_join_in_a_storm_miss_nothing() {
+    let server = Server::start().await;
+    let storm = async {
+        for round in 0..300u32 {
+            let seat = SeatId::new("B", u8::try_from(round % 40).unwrap() + 1).unwrap();
+            server.stage.lock(&[seat]).await;
+            if round % 3 == 0 {
+                server.stage.release(Some(&[seat])).await;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let joining = async {
+        let mut clients = Vec::new();
+        for _ in 0..30 {
+            let mut client = server.client().await;
+            client.next().await.unwrap();
+            clients.push(client);
+        }
+        clients
+    };
+    // The first opens the room, so that there is a map to change.
+    let mut first = server.client().await;
+    first.next().await.unwrap();
+    let ((), mut clients) = tokio::join!(storm, joining);
+    clients.push(first);
+    let truth = server.stage.truth().await;
+    join_all(clients.iter_mut().map(|client| client.until(&truth))).await;
+}
+
+#[tokio::test]
+async fn what_clients_say_is_ignored_unless_it_is_long() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    client.next().await.unwrap();
+    client.socket.send(Message::text("x".repeat(CLIENT_MESSAGE_BYTES_MAX))).await.unwrap();
+    client.socket.send(Message::binary(vec![7; 10])).await.unwrap();
+    server.stage.lock_seat("A1").await;
+    client.until(&server.stage.truth().await).await;
+    client.socket.send(Message::text("x".repeat(CLIENT_MESSAGE_BYTES_MAX + 1))).await.unwrap();
+    let code = client.until_closed().await;
+    assert!(matches!(code, Some(1009) | None), "{code:?}");
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_and_a_goodbye_too() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    client.next().await.unwrap();
+    client.socket.send(Message::Ping("hello".into())).await.unwrap();
+    let pong = client.socket.next().await.unwrap().unwrap();
+    assert_eq!(pong, Message::Pong("hello".into()));
+    client.socket.close(None).await.unwrap();
+    while let Some(Ok(_)) = client.socket.next().await {}
+    while server.stage.rooms.viewers() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_stop_tells_every_viewer_to_come_back() {
+    let server = Server::start().await;
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = server.client().await;
+        client.next().await.unwrap();
+        clients.push(client);
+    }
+    let told = join_all(clients.iter_mut().map(Client::until_closed));
+    let ((), codes) = tokio::join!(server.stage.rooms.shut_down(), told);
+    assert_eq!(codes, [Some(1012); 3]);
+    assert_eq!(server.stage.rooms.viewers(), 0);
+}
