@@ -1,5 +1,5 @@
 export default {
-  site: { skip: 'Skip to the content', home: '{name}, front page', footer: 'Every seat is sold once.', loading: 'Loading…', retry: 'Try again', back: 'Back', close: 'Close', cancel: 'Cancel' },
+  site: { skip: 'Skip to the content', home: '{name}, front page', notices: 'Notices', footer: 'Every seat is sold once.', loading: 'Loading…', retry: 'Try again', back: 'Back', close: 'Close', cancel: 'Cancel' },
   nav: { movies: 'What’s on', bookings: 'My tickets', admin: 'Administration', main: 'Main' },
   account: {
     sign_in: 'Sign in', sign_out: 'Sign out', menu: 'Account of {name}', settings: 'Language and looks', language: 'Language', theme: 'Looks', theme_dark: 'Dark', theme_light: 'Light', theme_auto: 'As this device',
@@ -15,7 +15,7 @@ export default {
   genre: { drama: 'Drama', comedy: 'Comedy', thriller: 'Thriller', horror: 'Horror', romance: 'Romance', action: 'Action', adventure: 'Adventure', animation: 'Animation', documentary: 'Documentary', fantasy: 'Fantasy', mystery: 'Mystery', crime: 'Crime', family: 'Family', music: 'Music', musical: 'Musical', history: 'History', sport: 'Sport', war: 'War', western: 'Western', science_fiction: 'Science fiction', 'science-fiction': 'Science fiction', scifi: 'Science fiction', 'sci-fi': 'Science fiction' },
   category: { standard: 'Standard', premium: 'Premium', sofa: 'Sofa' },
   seats: {
-    screen: 'Screen', map_label: 'Seat map. Arrow keys move, space chooses.', zoom_in: 'Zoom in', zoom_out: 'Zoom out', zoom_fit: 'Show the whole hall', view: 'View', as_map: 'Map', as_list: 'List', legend: 'Legend', prices: 'Prices', choose_hint: 'Choose a seat to begin.',
+    screen: 'Screen', map_label: 'Seat map. Arrow keys move, space chooses.', zoom_in: 'Zoom in', zoom_out: 'Zoom out', zoom_fit: 'Show the whole hall', view: 'View', as_map: 'Map', as_list: 'List', legend: 'Legend', prices: 'Prices', for_two: 'for two', choose_hint: 'Choose a seat to begin.',
     row: 'Row {row}', seat: 'seat {number}', name: 'Row {row}, seat {number}, {kind}, {price} baht, {state}', name_short: 'Row {row}, seat {number}',
     kind: { seat: 'seat', pair: 'sofa', wheelchair: 'wheelchair place', companion: 'companion seat', blocked: 'not for sale' },
     kind_long: { pair: 'Sofa for two, priced as one', wheelchair: 'Wheelchair place', companion: 'Companion seat' },

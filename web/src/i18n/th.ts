@@ -1,5 +1,5 @@
 export default {
-  site: { skip: 'ข้ามไปยังเนื้อหา', home: '{name} หน้าแรก', footer: 'ที่นั่งทุกที่ขายเพียงครั้งเดียว', loading: 'กำลังโหลด…', retry: 'ลองอีกครั้ง', back: 'กลับ', close: 'ปิด', cancel: 'ยกเลิก' },
+  site: { skip: 'ข้ามไปยังเนื้อหา', home: '{name} หน้าแรก', notices: 'การแจ้งเตือน', footer: 'ที่นั่งทุกที่ขายเพียงครั้งเดียว', loading: 'กำลังโหลด…', retry: 'ลองอีกครั้ง', back: 'กลับ', close: 'ปิด', cancel: 'ยกเลิก' },
   nav: { movies: 'โปรแกรมหนัง', bookings: 'ตั๋วของฉัน', admin: 'ผู้ดูแลระบบ', main: 'เมนูหลัก' },
   account: {
     sign_in: 'เข้าสู่ระบบ', sign_out: 'ออกจากระบบ', menu: 'บัญชีของ {name}', settings: 'ภาษาและการแสดงผล', language: 'ภาษา', theme: 'การแสดงผล', theme_dark: 'มืด', theme_light: 'สว่าง', theme_auto: 'ตามอุปกรณ์',
@@ -15,7 +15,7 @@ export default {
   genre: { drama: 'ดราม่า', comedy: 'ตลก', thriller: 'ระทึกขวัญ', horror: 'สยองขวัญ', romance: 'โรแมนติก', action: 'แอ็กชัน', adventure: 'ผจญภัย', animation: 'แอนิเมชัน', documentary: 'สารคดี', fantasy: 'แฟนตาซี', mystery: 'ลึกลับ', crime: 'อาชญากรรม', family: 'ครอบครัว', music: 'ดนตรี', musical: 'เพลง', history: 'ประวัติศาสตร์', sport: 'กีฬา', war: 'สงคราม', western: 'ตะวันตก', science_fiction: 'ไซไฟ', 'science-fiction': 'ไซไฟ', scifi: 'ไซไฟ', 'sci-fi': 'ไซไฟ' },
   category: { standard: 'ธรรมดา', premium: 'พรีเมียม', sofa: 'โซฟา' },
   seats: {
-    screen: 'จอภาพ', map_label: 'ผังที่นั่ง ใช้ปุ่มลูกศรเพื่อเลื่อน กดเว้นวรรคเพื่อเลือก', zoom_in: 'ขยาย', zoom_out: 'ย่อ', zoom_fit: 'แสดงทั้งโรง', view: 'มุมมอง', as_map: 'ผัง', as_list: 'รายการ', legend: 'คำอธิบายสัญลักษณ์', prices: 'ราคา', choose_hint: 'เลือกที่นั่งเพื่อเริ่มต้น',
+    screen: 'จอภาพ', map_label: 'ผังที่นั่ง ใช้ปุ่มลูกศรเพื่อเลื่อน กดเว้นวรรคเพื่อเลือก', zoom_in: 'ขยาย', zoom_out: 'ย่อ', zoom_fit: 'แสดงทั้งโรง', view: 'มุมมอง', as_map: 'ผัง', as_list: 'รายการ', legend: 'คำอธิบายสัญลักษณ์', prices: 'ราคา', for_two: 'สำหรับสองคน', choose_hint: 'เลือกที่นั่งเพื่อเริ่มต้น',
     row: 'แถว {row}', seat: 'ที่นั่ง {number}', name: 'แถว {row} ที่นั่ง {number} {kind} {price} บาท {state}', name_short: 'แถว {row} ที่นั่ง {number}',
     kind: { seat: 'ที่นั่งเดี่ยว', pair: 'โซฟา', wheelchair: 'ที่สำหรับรถเข็น', companion: 'ที่นั่งผู้ติดตาม', blocked: 'ไม่เปิดขาย' },
     kind_long: { pair: 'โซฟาสำหรับสองคน ราคาต่อตัว', wheelchair: 'ที่สำหรับรถเข็น', companion: 'ที่นั่งผู้ติดตาม' },

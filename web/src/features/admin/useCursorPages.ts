@@ -1,6 +1,9 @@
 import { useQuery } from '@pinia/colada'
 import { computed, ref, watch, type Ref } from 'vue'
 
+/** Rows on one page: a screenful or two. */
+const PAGE_LIMIT = 25
+
 interface Page {
   next_cursor?: string | null
 }
@@ -9,7 +12,7 @@ interface Page {
 export function useCursorPages<P extends Page, F extends object>(
   name: string,
   filters: Readonly<Ref<F>>,
-  fetchPage: (query: F & { cursor?: string }) => Promise<P>,
+  fetchPage: (query: F & { cursor?: string; limit: number }) => Promise<P>,
 ) {
   const cursors = ref<string[]>([])
   watch(filters, (next, before) => {
@@ -18,7 +21,7 @@ export function useCursorPages<P extends Page, F extends object>(
   const cursor = computed(() => cursors.value.at(-1))
   const query = useQuery({
     key: () => ['admin', name, JSON.stringify(filters.value), cursor.value ?? ''],
-    query: () => fetchPage({ ...filters.value, ...(cursor.value === undefined ? {} : { cursor: cursor.value }) }),
+    query: () => fetchPage({ ...filters.value, limit: PAGE_LIMIT, ...(cursor.value === undefined ? {} : { cursor: cursor.value }) }),
     // The old page stays to be read while the new one is on its way.
     placeholderData: (before) => before,
   })

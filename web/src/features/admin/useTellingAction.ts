@@ -1,5 +1,5 @@
 import { ref } from 'vue'
-import { toast } from 'vue-sonner'
+import { notify } from '@/lib/notify'
 import { useProblemText } from '@/i18n/useProblemText'
 
 /** Runs one thing at a time and says how it ended. */
@@ -13,10 +13,10 @@ export function useTellingAction() {
     running.value = name
     try {
       await work()
-      toast.success(done)
+      void notify('success', done)
       return true
     } catch (error) {
-      if (!onRefused?.(error)) toast.error(problemText(error))
+      if (!onRefused?.(error)) void notify('error', problemText(error))
       return false
     } finally {
       running.value = null

@@ -1,7 +1,7 @@
 import { useTimeoutPoll } from '@vueuse/core'
 import { computed, onMounted, ref, shallowRef, watch } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
-import { toast } from 'vue-sonner'
+import { notify } from '@/lib/notify'
 import { cancelPayment, confirmPayment, getPayment, startPayment, type Outcome } from '@/api/payments'
 import { isProblem } from '@/api/problem'
 import type { Payment, PaymentMethod } from '@/api/types'
@@ -75,7 +75,7 @@ export function usePayment(id: string) {
       await work()
     } catch (error) {
       // A decline is a state of the payment and is shown as such; everything else is said at once.
-      if (!isProblem(error, 'payment_declined')) toast.error(problemText(error))
+      if (!isProblem(error, 'payment_declined')) void notify('error', problemText(error))
       await load()
     } finally {
       doing.value = 'none'

@@ -1,6 +1,6 @@
 import { ref } from 'vue'
 import { useRouter } from 'vue-router'
-import { toast } from 'vue-sonner'
+import { notify } from '@/lib/notify'
 import { cancelPayment, startPayment } from '@/api/payments'
 import { isProblem } from '@/api/problem'
 import { useSiteStore } from '@/api/site'
@@ -27,7 +27,7 @@ export function usePayStart(screeningId: string, refresh: () => Promise<void>) {
         await router.push(paymentPage(error.problem.payment_id))
         return
       }
-      toast.error(problemText(error))
+      void notify('error', problemText(error))
       await refresh()
     } finally {
       isStarting.value = false
@@ -38,7 +38,7 @@ export function usePayStart(screeningId: string, refresh: () => Promise<void>) {
     try {
       await cancelPayment(paymentId)
     } catch (error) {
-      toast.error(problemText(error))
+      void notify('error', problemText(error))
     }
     await refresh()
   }

@@ -2,7 +2,7 @@ import { refDebounced } from '@vueuse/core'
 import { computed, onMounted, ref, shallowRef, watch } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { useRoute, useRouter } from 'vue-router'
-import { toast } from 'vue-sonner'
+import { notify } from '@/lib/notify'
 import { isProblem } from '@/api/problem'
 import { getSeats } from '@/api/screenings'
 import { useSessionStore } from '@/api/session'
@@ -55,7 +55,7 @@ export function useSeating(screening: ScreeningDetail) {
       const before = notice.value.kind === 'lapsed' ? notice.value.seats : []
       notice.value = { kind: 'lapsed', seats: [...new Set([...before, ...ids])] }
     },
-    onProblem: (error) => toast.error(problemText(error)),
+    onProblem: (error) => void notify('error', problemText(error)),
     isHeldLive: (id) => live.room.value.kind === 'synced' && live.room.value.seats.get(id)?.status === 'LOCKED',
   })
   const views = useSeatViews({
@@ -100,7 +100,7 @@ export function useSeating(screening: ScreeningDetail) {
     inspected.value = id
     if (seat === undefined || seat.pending || isOffline.value) return
     if (isPaying.value && (seat.state === 'mine' || seat.state === 'available')) {
-      toast.info(t('problem.payment_in_progress'))
+      void notify('info', t('problem.payment_in_progress'))
       return
     }
     if (seat.state === 'mine') void holding.release([id])
@@ -120,7 +120,7 @@ export function useSeating(screening: ScreeningDetail) {
         live.loaded(seatMap.seq, seatMap.seats.filter((seat) => seat.status !== 'UNAVAILABLE'))
       },
       // The socket brings the same soon; a missing screening has been reported by the page itself.
-      (error) => (isProblem(error, 'no_answer') ? undefined : toast.error(problemText(error))),
+      (error) => (isProblem(error, 'no_answer') ? undefined : void notify('error', problemText(error))),
     )
     await holding.refresh()
     await lockWanted()

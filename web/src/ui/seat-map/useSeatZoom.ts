@@ -5,7 +5,7 @@ import { computed, nextTick, ref, watch, type Ref } from 'vue'
 export const TAP_PX_MIN = 24
 const SEAT_PX_MIN = 10
 const SEAT_PX_MAX = 64
-/** The map starts no smaller than this, so that the first tap already chooses. */
+/** A hall that does not fit starts at this size, so that the first tap already chooses. */
 const START_PX_MIN = 28
 const START_PX_MAX = 40
 const ZOOM_STEP = 1.3
@@ -45,7 +45,7 @@ export function useSeatZoom(viewport: Ref<HTMLElement | null>, columns: Ref<numb
 
   watch([width, columns], async () => {
     if (touched || width.value === 0) return
-    size.value = Math.min(START_PX_MAX, Math.max(START_PX_MIN, fit.value))
+    size.value = fit.value < TAP_PX_MIN ? START_PX_MIN : Math.min(START_PX_MAX, fit.value)
     await nextTick()
     const view = viewport.value
     if (view !== null) view.scrollLeft = (view.scrollWidth - view.clientWidth) / 2

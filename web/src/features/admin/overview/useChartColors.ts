@@ -1,3 +1,4 @@
+import { Chart } from 'chart.js'
 import { computed } from 'vue'
 import { useTheme } from '@/lib/useTheme'
 
@@ -9,6 +10,7 @@ export function useChartColors() {
   return computed(() => {
     void shown.value
     const style = getComputedStyle(document.documentElement)
+    Chart.defaults.font.family = style.getPropertyValue('--font-sans')
     const token = (name: string) => style.getPropertyValue(`--color-${name}`).trim()
     return { ink: token('ink-soft'), line: token('line'), surface: token('surface'), series: SERIES.map((n) => token(`chart-${n}`)) }
   })

@@ -1,0 +1,3 @@
+import 'vue-sonner/style.css'
+
+export { Toaster, toast } from 'vue-sonner'
