@@ -87,8 +87,11 @@ impl SeatBoard {
         let mut turn = self.turn(now);
         let until = now.saturating_add(ttl_ms);
         for seat in wanted {
-            if self.live_lock(now, *seat).is_none() {
-                self.free(*seat, &mut turn);
+            let lock = self.lock_on(*seat);
+            if lock.is_none_or(|lock| lock.until <= now) {
+                if lock.is_some() {
+                    self.free(*seat, &mut turn);
+                }
                 self.set_seat(&mut turn, *seat, Some(Seat::Locked(Lock { holder, until, restarted: false })));
                 turn.change(*seat, SeatStatus::Locked { until });
             }
@@ -321,11 +324,15 @@ impl SeatBoard {
         self.payments.get(&holder).copied().filter(|lock| lock.until > now)
     }
 
-    fn live_lock(&self, now: Millis, seat: SeatId) -> Option<Lock> {
+    fn lock_on(&self, seat: SeatId) -> Option<Lock> {
         match self.seats.get(&seat) {
-            Some(Seat::Locked(lock)) if lock.until > now => Some(*lock),
-            _ => None,
+            Some(Seat::Locked(lock)) => Some(*lock),
+            Some(Seat::Sold) | None => None,
         }
+    }
+
+    fn live_lock(&self, now: Millis, seat: SeatId) -> Option<Lock> {
+        self.lock_on(seat).filter(|lock| lock.until > now)
     }
 
     fn is_taken(&self, now: Millis, holder: PersonId, seat: SeatId) -> bool {

@@ -1,0 +1,68 @@
+//! A refused lock allocates nothing: who hammers on a taken seat costs next to nothing.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use allocation_counter::measure;
+use seatkeeper_core::{
+    ids::{PaymentId, PersonId, ScreeningId, SeatId},
+    locks::{LoadReply, LockReply, SeatBoard, SeatTruth},
+    ports::{Backend, LockSeats, SeatLocks},
+    testing::ManualClock,
+};
+use seatkeeper_embedded::locks::MemoryLocks;
+use uuid::Uuid;
+
+const HERE: ScreeningId = ScreeningId::from_uuid(Uuid::from_u128(1));
+const ANN: PersonId = PersonId::from_uuid(Uuid::from_u128(2));
+const BOB: PersonId = PersonId::from_uuid(Uuid::from_u128(3));
+const PAYMENT: PaymentId = PaymentId::from_uuid(Uuid::from_u128(4));
+const TTL_MS: i64 = 300_000;
+
+fn seats(names: &str) -> Vec<SeatId> {
+    names.split_whitespace().map(|name| SeatId::parse(name).expect("a seat")).collect()
+}
+
+#[test]
+fn the_rules_refuse_without_an_allocation() {
+    let mut board = SeatBoard::new(HERE);
+    board.load(1, 0, &SeatTruth { sold: seats("C1 C2"), claimed: Vec::new() });
+    board.lock(2, ANN, &seats("A1 A2"), &[], TTL_MS, 4);
+    let wanted = seats("A1 A2 C1 B1");
+    let too_many = seats("B1 B2 B3 B4 B5");
+    let mut ask = |who, wanted: &[SeatId]| {
+        let mut reply = None;
+        let count = measure(|| reply = Some(board.lock(3, who, wanted, &[], TTL_MS, 4)));
+        (reply.expect("an answer").0, count.count_total)
+    };
+    assert_eq!(ask(BOB, &wanted), (LockReply::Taken(seats("A1 A2 C1").into()), 0));
+    assert_eq!(ask(BOB, &too_many), (LockReply::TooMany, 0));
+    board.start_payment(4, ANN, PAYMENT, TTL_MS);
+    let count = measure(|| {
+        assert!(matches!(board.lock(5, ANN, &wanted, &[], TTL_MS, 4).0, LockReply::Paying(_)));
+        assert!(matches!(SeatBoard::new(HERE).lock(5, ANN, &wanted, &[], TTL_MS, 4).0, LockReply::NotLoaded { .. }));
+    });
+    assert_eq!(count.count_total, 0);
+}
+
+/// Polls a call that never waits.
+fn done<T>(future: impl Future<Output = Backend<T>>) -> T {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer.expect("an answer"),
+        Poll::Pending => unreachable!("memory locks never wait"),
+    }
+}
+
+#[test]
+fn through_the_port_a_refusal_is_one_allocation_the_calls_own() {
+    let locks = MemoryLocks::unlogged(Arc::new(ManualClock::default()));
+    let truth = SeatTruth { sold: seats("C1"), claimed: Vec::new() };
+    assert_eq!(done(locks.load(HERE, 0, &truth)), LoadReply::Loaded);
+    let wanted = seats("C1");
+    let call =
+        LockSeats { screening: HERE, holder: ANN, seats: &wanted, not_for_sale: &[], ttl_ms: TTL_MS, seats_max: 4 };
+    let count = measure(|| assert!(matches!(done(locks.lock(&call)), LockReply::Taken(_))));
+    assert_eq!(count.count_total, 1, "the boxed future of a `dyn` port");
+}
