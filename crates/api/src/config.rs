@@ -1,6 +1,8 @@
 //! What the binary tells this crate. Plain data; the settings' names and defaults live with the command line.
 
 use ipnet::IpNet;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Everything that the HTTP side needs to know and cannot find out.
 #[derive(Clone, Debug)]
@@ -42,14 +44,24 @@ pub enum SignInConfig {
 }
 
 impl SignInConfig {
-    /// Its name in `GET /api/site`.
+    /// As in `GET /api/site`.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub const fn kind(&self) -> SignInKind {
         match self {
-            Self::Demo => "demo",
-            Self::Google { .. } => "google",
+            Self::Demo => SignInKind::Demo,
+            Self::Google { .. } => SignInKind::Google,
         }
     }
+}
+
+/// With whom people sign in, as pages must know it.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SignInKind {
+    /// The built-in demo provider: anybody as anybody.
+    Demo,
+    /// Google, or another OpenID provider.
+    Google,
 }
 
 /// Bytes that never appear in a log.

@@ -141,7 +141,37 @@ struct More {
     screening_ids: Option<Vec<String>>,
 }
 
-/// An error document (RFC 9457).
+/// An error document (RFC 9457). `code` is stable; the sentences are not.
+#[derive(ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemShape {
+    /// Where the code is described.
+    #[schema(example = "/docs#seat_taken")]
+    pub r#type: String,
+    /// What the code means.
+    pub title: String,
+    /// The status of the answer.
+    pub status: u16,
+    /// More about this case.
+    pub detail: String,
+    /// What to decide by.
+    pub code: ErrorCode,
+    /// As in `X-Request-Id`.
+    pub request_id: String,
+    /// With `invalid` and `price_missing`: the fields.
+    pub errors: Option<Vec<FieldProblem>>,
+    /// With `seat_taken` and `unknown_seat`: the seats.
+    pub seat_ids: Option<Vec<String>>,
+    /// With `payment_in_progress`: the payment.
+    pub payment_id: Option<String>,
+    /// With codes about a payment that is over: the payment.
+    #[schema(value_type = Option<crate::routes::payments::Payment>)]
+    pub payment: Option<serde_json::Value>,
+    /// With `ambiguous_screening`: those that could be meant.
+    pub screening_ids: Option<Vec<String>>,
+}
+
+/// The same as it is written.
 #[derive(Serialize)]
 struct Problem<'a> {
     r#type: &'a str,
@@ -179,6 +209,14 @@ impl ApiError {
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.0.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// The fields that it is about.
+    #[must_use]
+    pub fn errors(mut self, invalid: Invalid) -> Self {
+        let problems = invalid.errors.into_iter().map(|e| FieldProblem { field: e.field, why: e.why });
+        self.0.more.errors = problems.collect();
         self
     }
 
@@ -247,10 +285,7 @@ impl From<ErrorCode> for ApiError {
 
 impl From<Invalid> for ApiError {
     fn from(invalid: Invalid) -> Self {
-        let mut error = Self::new(ErrorCode::Invalid);
-        let problems = invalid.errors.into_iter().map(|e| FieldProblem { field: e.field, why: e.why });
-        error.0.more.errors = problems.collect();
-        error
+        Self::new(ErrorCode::Invalid).errors(invalid)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What handlers take from a request, refused in the contract's order: 415, 413, 400, 422.
 
+use std::convert::Infallible;
+
 use axum::{
     body::Body,
     extract::{FromRequest, FromRequestParts, Path, Request},
@@ -35,22 +37,16 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     }
 }
 
-/// A JSON body with the bytes that were sent, for calls that may be repeated with an `Idempotency-Key`.
+/// A body that says it is JSON, as sent: for calls that may be repeated with an `Idempotency-Key`, which compares bytes.
 #[derive(Debug)]
-pub struct JsonBytes<T> {
-    /// What they mean.
-    pub value: T,
-    /// As sent.
-    pub bytes: Bytes,
-}
+pub struct RawJson(pub Bytes);
 
-impl<T: DeserializeOwned> FromRequest<App> for JsonBytes<T> {
+impl FromRequest<App> for RawJson {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &App) -> ApiResult<Self> {
         let (parts, body) = request.into_parts();
-        let bytes = read_json(&parts.headers, body).await?;
-        Ok(Self { value: parse_json(&bytes)?, bytes })
+        read_json(&parts.headers, body).await.map(Self)
     }
 }
 
@@ -223,28 +219,27 @@ impl FromRequestParts<App> for PageQuery {
     }
 }
 
-/// The `Idempotency-Key`, if there is one.
+/// The `Idempotency-Key`, if there is one. Whether it is a good one is asked later: a body that is not JSON is refused first.
 #[derive(Debug)]
-pub struct IdempotencyKeyHeader(pub Option<String>);
+pub struct IdempotencyKeyHeader(pub ApiResult<Option<String>>);
 
 impl IdempotencyKeyHeader {
-    fn parse(headers: &HeaderMap) -> ApiResult<Self> {
+    fn parse(headers: &HeaderMap) -> ApiResult<Option<String>> {
         let refusal = || ApiError::invalid("Idempotency-Key", "1 to 255 printable characters, once");
         let mut values = headers.get_all("idempotency-key").iter();
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return if headers.contains_key("idempotency-key") { Err(refusal()) } else { Ok(Self(None)) };
-        };
+        let (first, second) = (values.next(), values.next());
+        let Some(value) = first else { return Ok(None) };
         let text = value.to_str().map_err(|_| refusal())?;
         let fits =
             (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| (32..127).contains(&b));
-        if fits { Ok(Self(Some(text.to_owned()))) } else { Err(refusal()) }
+        if fits && second.is_none() { Ok(Some(text.to_owned())) } else { Err(refusal()) }
     }
 }
 
 impl FromRequestParts<App> for IdempotencyKeyHeader {
-    type Rejection = ApiError;
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> ApiResult<Self> {
-        Self::parse(&parts.headers)
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        Ok(Self(Self::parse(&parts.headers)))
     }
 }

@@ -17,6 +17,7 @@ mod rate_limit;
 pub mod request_id;
 mod router;
 mod routes;
+pub mod screening_name;
 pub mod state;
 mod system_errors;
 pub mod wire;

@@ -3,22 +3,27 @@
 use utoipa::{
     OpenApi,
     openapi::{
-        OpenApi as Document,
+        Components, Content, OpenApi as Document, Ref, RefOr, Required, Response, Schema,
+        path::{Operation, Parameter, ParameterIn},
+        schema::ArrayItems,
         security::{ApiKey, ApiKeyValue, SecurityScheme},
     },
 };
 
-use crate::router;
+use crate::{
+    error::{ErrorCode, PROBLEM_JSON, ProblemShape},
+    router,
+};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Seatkeeper",
         description = "Real-time cinema booking that never sells a seat twice.",
-        license(name = "Apache-2.0 OR MIT"),
+        license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT"),
     ),
     servers((url = "/", description = "This site")),
-    components(schemas(crate::error::ErrorCode)),
+    components(schemas(ProblemShape)),
 )]
 struct Base;
 
@@ -34,5 +39,123 @@ pub(crate) fn base() -> Document {
 /// The whole document, as served under `/api/openapi.json`.
 #[must_use]
 pub fn document() -> Document {
-    router::table().into_openapi()
+    let mut document = router::table().into_openapi();
+    for (path, item) in &mut document.paths.paths {
+        let operations = [
+            (false, &mut item.get),
+            (true, &mut item.post),
+            (true, &mut item.put),
+            (true, &mut item.patch),
+            (true, &mut item.delete),
+        ];
+        for (changes, operation) in operations {
+            if let Some(operation) = operation {
+                add_common(path, changes, operation);
+            }
+        }
+        // What is to be deleted may stand in the query instead.
+        let body = item.delete.as_mut().and_then(|operation| operation.request_body.as_mut());
+        if let Some(RefOr::T(body)) = body {
+            body.required = Some(Required::False);
+        }
+    }
+    document.components.iter_mut().for_each(name_items);
+    document
+}
+
+/// A list's items by name instead of written out once more.
+fn name_items(components: &mut Components) {
+    for (name, schema) in &mut components.schemas {
+        let Some(item) = name.strip_prefix("List_") else { continue };
+        let RefOr::T(Schema::Object(list)) = schema else { continue };
+        if let Some(RefOr::T(Schema::Array(items))) = list.properties.get_mut("items") {
+            items.items = ArrayItems::RefOrSchema(Box::new(Ref::from_schema_name(item).into()));
+        }
+    }
+}
+
+/// The same as text, with a line end.
+pub(crate) fn text() -> String {
+    document().to_pretty_json().unwrap_or_default() + "\n"
+}
+
+/// The refusals that many calls share, and the shape of them all.
+fn add_common(path: &str, changes: bool, operation: &mut Operation) {
+    let is_admin = path.starts_with("/api/admin/");
+    let mut add = |code: ErrorCode| add_code(operation, code);
+    add(ErrorCode::Misdirected);
+    add(ErrorCode::RateLimited);
+    add(ErrorCode::Internal);
+    add(ErrorCode::TryAgain);
+    if operation.security.is_some() {
+        add_code(operation, ErrorCode::SignInRequired);
+        if changes {
+            add_code(operation, ErrorCode::BadOrigin);
+        }
+        if is_admin {
+            add_code(operation, ErrorCode::Forbidden);
+        }
+    }
+    let is_asked = |parameter: &RefOr<Parameter>| match parameter {
+        RefOr::T(parameter) => parameter.parameter_in != ParameterIn::Path,
+        RefOr::Ref(_) => true,
+    };
+    let has_query = operation.parameters.iter().flatten().any(is_asked);
+    if operation.request_body.is_some() {
+        for code in [ErrorCode::BadRequest, ErrorCode::TooLarge, ErrorCode::UnsupportedMediaType] {
+            add_code(operation, code);
+        }
+    }
+    if operation.request_body.is_some() || has_query {
+        add_code(operation, ErrorCode::Invalid);
+    }
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        if response.description.is_empty() {
+            response.description = if status == "201" { "Made" } else { "As asked" }.to_owned();
+        }
+        if status.starts_with(['4', '5']) && response.content.is_empty() {
+            let shape = Content::new(Some(Ref::from_schema_name("Problem")));
+            response.content.insert(PROBLEM_JSON.to_owned(), RefOr::T(shape));
+        }
+    }
+}
+
+/// Names a code under its status.
+fn add_code(operation: &mut Operation, code: ErrorCode) {
+    let name = format!("`{}`", code.as_str());
+    let status = code.status().as_str().to_owned();
+    let response = operation.responses.responses.entry(status).or_insert_with(|| RefOr::T(Response::new("")));
+    let RefOr::T(response) = response else { return };
+    if response.description.is_empty() {
+        response.description = name;
+    } else if !response.description.contains(&name) {
+        response.description = format!("{name}, {}", response.description);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, path::Path};
+
+    use super::*;
+
+    /// `UPDATE_OPENAPI=1 cargo test -p seatkeeper-api openapi` writes it anew.
+    #[test]
+    fn the_committed_document_is_what_the_code_says() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../openapi.json");
+        if env::var_os("UPDATE_OPENAPI").is_some() {
+            fs::write(&file, text()).unwrap();
+        }
+        let committed = fs::read_to_string(&file).unwrap_or_default();
+        assert!(committed == text(), "openapi.json is old; run with UPDATE_OPENAPI=1");
+    }
+
+    #[test]
+    fn every_code_is_named() {
+        let text = text();
+        for code in ErrorCode::ALL {
+            assert!(text.contains(&format!("\"{}\"", code.as_str())), "{code:?}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -38,16 +38,19 @@ pub(crate) async fn get_page(State(app): State<App>, request: Request) -> ApiRes
         return Ok((allow, ApiError::new(ErrorCode::MethodNotAllowed)).into_response());
     }
     let name = path.trim_start_matches('/');
-    if let Some(file) = Files::get(name) {
-        return Ok(file_answer(name, file, parts.headers.get(header::IF_NONE_MATCH)));
+    if let Some(file) = get_file(name, &parts.headers) {
+        return Ok(file);
     }
     if name.starts_with(HASHED) {
         return Err(ErrorCode::NotFound.into());
     }
-    Ok(match Files::get("index.html") {
-        Some(file) => file_answer("index.html", file, parts.headers.get(header::IF_NONE_MATCH)),
-        None => axum::response::Html(NOT_BUILT).into_response(),
-    })
+    let page = get_file("index.html", &parts.headers);
+    Ok(page.unwrap_or_else(|| axum::response::Html(NOT_BUILT).into_response()))
+}
+
+/// A file of the page, if it has one of this name.
+pub(crate) fn get_file(name: &str, headers: &HeaderMap) -> Option<Response> {
+    Files::get(name).map(|file| file_answer(name, file, headers.get(header::IF_NONE_MATCH)))
 }
 
 /// Answers a call with a method that its path does not have.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use axum::http::HeaderValue;
+use tokio::task::JoinHandle;
 
 /// Length of an id, in characters: 12 that differ between runs of the program, 8 that count.
 const CHARS: usize = 20;
@@ -71,6 +72,18 @@ impl fmt::Display for RequestId {
 #[must_use]
 pub fn current() -> Option<RequestId> {
     CURRENT.try_with(|id| *id).ok()
+}
+
+/// Runs `work` in a task of its own, still as part of this request: it goes on when the client leaves.
+pub fn spawn<F>(work: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    match current() {
+        Some(id) => tokio::spawn(id.scope(work)),
+        None => tokio::spawn(work),
+    }
 }
 
 #[cfg(test)]

@@ -8,12 +8,17 @@ use tower_http::compression::{
     predicate::{NotForContentType, Predicate, SizeAbove},
 };
 use utoipa::openapi::{OpenApi, path::PathItem};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth,
     front_door::{Door, Methods, front_door},
     live, openapi, page,
+    routes::{
+        admin_audit, admin_bookings, admin_dead_letters, admin_events, admin_halls, admin_mail, admin_movies,
+        admin_reports, admin_screenings, bookings, docs, health, locks, movies, payment_callbacks, payments, posters,
+        screenings, site,
+    },
     state::App,
 };
 
@@ -22,12 +27,60 @@ const COMPRESSED_FROM_BYTES: u64 = 1_024;
 
 /// Calls where a microsecond counts: no compression.
 fn lean() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().routes(routes!(locks::get_hold, locks::lock_seats, locks::unlock_seats))
 }
 
 /// All others.
 fn rest() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(auth::routes()).merge(auth::demo_idp::routes()).merge(live::routes())
+    public().merge(admin()).merge(auth::routes()).merge(auth::demo_idp::routes()).merge(live::routes())
+}
+
+fn public() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(site::get_site))
+        .routes(routes!(movies::list_movies))
+        .routes(routes!(movies::get_movie))
+        .routes(routes!(screenings::list_screenings))
+        .routes(routes!(screenings::get_screening))
+        .routes(routes!(payments::start_payment))
+        .routes(routes!(payments::get_payment))
+        .routes(routes!(payments::confirm_payment))
+        .routes(routes!(payments::cancel_payment))
+        .routes(routes!(payment_callbacks::receive_callback))
+        .routes(routes!(bookings::list_bookings))
+        .routes(routes!(bookings::get_booking))
+        .routes(routes!(posters::get_poster))
+        .routes(routes!(health::get_health))
+        .routes(routes!(health::get_readiness))
+        .routes(routes!(health::get_metrics))
+        .routes(routes!(docs::get_openapi))
+        .routes(routes!(docs::get_docs))
+        .routes(routes!(docs::get_docs_file))
+}
+
+fn admin() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(admin_bookings::list_all_bookings))
+        .routes(routes!(admin_bookings::export_bookings))
+        .routes(routes!(admin_reports::report_daily))
+        .routes(routes!(admin_reports::report_movies))
+        .routes(routes!(admin_audit::list_audit))
+        .routes(routes!(admin_events::list_events))
+        .routes(routes!(admin_dead_letters::list_dead_letters))
+        .routes(routes!(admin_dead_letters::replay_dead_letter))
+        .routes(routes!(admin_mail::list_mail))
+        .routes(routes!(admin_mail::retry_mail))
+        .routes(routes!(admin_movies::list_all_movies, admin_movies::create_movie))
+        .routes(routes!(admin_movies::get_any_movie, admin_movies::update_movie, admin_movies::delete_movie))
+        .routes(routes!(admin_halls::list_halls, admin_halls::create_hall))
+        .routes(routes!(admin_halls::get_hall, admin_halls::update_hall, admin_halls::delete_hall))
+        .routes(routes!(admin_screenings::list_all_screenings, admin_screenings::create_screening))
+        .routes(routes!(
+            admin_screenings::get_any_screening,
+            admin_screenings::update_screening,
+            admin_screenings::delete_screening
+        ))
+        .routes(routes!(posters::upload_poster))
 }
 
 /// Every route with its description.

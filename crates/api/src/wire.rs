@@ -11,7 +11,7 @@ pub struct List<T> {
     /// In the list's order.
     pub items: Vec<T>,
     /// Give this as `cursor` for the next page; null at the end.
-    #[schema(required)]
+    #[schema(required = true)]
     pub next_cursor: Option<String>,
 }
 
@@ -34,4 +34,186 @@ impl<T> List<T> {
 #[must_use]
 pub fn time_of(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
+}
+
+pub use shapes::*;
+
+/// What the rules' own types look like on the wire, for the document. The types themselves know nothing of it.
+mod shapes {
+    use std::collections::BTreeMap;
+
+    use serde::Serialize;
+    use utoipa::ToSchema;
+
+    /// Money in whole minor units: 20000 is 200 baht.
+    #[derive(Serialize, ToSchema)]
+    #[schema(as = Money)]
+    pub struct MoneyShape {
+        /// Satang.
+        #[schema(example = 20000, minimum = 0)]
+        pub amount: i64,
+        /// ISO 4217.
+        pub currency: CurrencyShape,
+    }
+
+    /// A currency.
+    #[derive(Serialize, ToSchema)]
+    #[schema(as = Currency)]
+    pub enum CurrencyShape {
+        /// Thai baht.
+        #[serde(rename = "THB")]
+        Thb,
+    }
+
+    /// What stands in a place of the hall. A pair is one seat for two people, sold, counted and priced as one.
+    #[derive(Serialize, ToSchema)]
+    #[schema(as = SeatKind)]
+    #[serde(rename_all = "snake_case")]
+    pub enum SeatKindShape {
+        /// An ordinary seat.
+        Seat,
+        /// A sofa for two.
+        Pair,
+        /// A place for a wheelchair.
+        Wheelchair,
+        /// The seat beside it.
+        Companion,
+        /// Not for sale.
+        Blocked,
+    }
+
+    /// A drawing of a hall: at most 60 rows of 100 cells, at least one seat.
+    #[derive(Serialize, ToSchema)]
+    #[schema(as = Layout)]
+    pub struct LayoutShape {
+        /// From the screen to the back.
+        pub rows: Vec<LayoutRowShape>,
+    }
+
+    /// A row of a hall. Its seats are numbered from 1, gaps not counted; a seat's id is label and number: `A1`.
+    #[derive(Serialize, ToSchema)]
+    #[schema(as = LayoutRow)]
+    pub struct LayoutRowShape {
+        /// 1–3 letters, unique in the hall.
+        #[schema(example = "A", pattern = "^[A-Za-z]{1,3}$")]
+        pub label: String,
+        /// The price category of its seats.
+        #[schema(required = false, default = "standard", example = "standard")]
+        pub category: String,
+        /// Seats and gaps (`null`) from left to right.
+        pub cells: Vec<Option<SeatKindShape>>,
+    }
+
+    /// A price for each category of the hall.
+    #[derive(Serialize, ToSchema)]
+    #[schema(as = Prices)]
+    pub struct PricesShape(pub BTreeMap<String, MoneyShape>);
+
+    /// How somebody pays.
+    #[derive(Serialize, ToSchema)]
+    #[schema(as = PaymentMethod)]
+    #[serde(rename_all = "snake_case")]
+    pub enum PaymentMethodShape {
+        /// A card at the mock provider.
+        MockCard,
+        /// A PromptPay QR code.
+        Promptpay,
+    }
+
+    /// Where a payment stands.
+    #[derive(Serialize, ToSchema)]
+    #[schema(as = PaymentStatus)]
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    pub enum PaymentStatusShape {
+        /// Waiting for the payer.
+        Pending,
+        /// The provider is being asked.
+        Confirming,
+        /// Sold.
+        Succeeded,
+        /// The provider said no.
+        Declined,
+        /// The payer changed their mind.
+        Cancelled,
+        /// Its time was up.
+        Expired,
+        /// Money was taken and given back.
+        Refunded,
+    }
+
+    /// What the payer's confirmation asks of the mock provider.
+    #[derive(Serialize, ToSchema)]
+    #[schema(as = ConfirmOutcome)]
+    #[serde(rename_all = "snake_case")]
+    pub enum ConfirmOutcomeShape {
+        /// Pay.
+        Success,
+        /// Let the provider say no.
+        Decline,
+    }
+
+    /// Whether the tickets are good.
+    #[derive(Serialize, ToSchema)]
+    #[schema(as = BookingStatus)]
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    pub enum BookingStatusShape {
+        /// They are.
+        Confirmed,
+        /// The money went back.
+        Refunded,
+    }
+
+    /// Where a mail stands.
+    #[derive(Serialize, ToSchema)]
+    #[schema(as = MailStatus)]
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    pub enum MailStatusShape {
+        /// To be sent, or sent again.
+        Pending,
+        /// The mail server took it.
+        Sent,
+        /// Not tried again unless somebody asks.
+        Failed,
+    }
+
+    /// What an event tells of.
+    #[derive(Serialize, ToSchema)]
+    #[schema(as = EventType)]
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    pub enum EventTypeShape {
+        /// Seats were sold: `{booking_id, code, payment_id, seat_ids, total}`.
+        BookingSuccess,
+        /// A payment ran out of time: `{payment_id, seat_ids}`.
+        BookingTimeout,
+        /// Locks ended without a sale: `{seat_ids, reason}`.
+        SeatReleased,
+        /// Money went back: `{payment_id, booking_id, amount, reason}`.
+        PaymentRefunded,
+        /// Something went wrong inside: `{code, place, count}`.
+        SystemError,
+        /// An administrator's change, a sign-in, a refused attempt: `{action, subject, details}`.
+        AuditLog,
+    }
+
+    /// A language of the page and of mails.
+    #[derive(Serialize, ToSchema)]
+    #[schema(as = Language)]
+    #[serde(rename_all = "snake_case")]
+    pub enum LanguageShape {
+        /// Thai.
+        Th,
+        /// English.
+        En,
+    }
+
+    /// What somebody may do.
+    #[derive(Serialize, ToSchema)]
+    #[schema(as = Role)]
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    pub enum RoleShape {
+        /// Everything.
+        Admin,
+        /// Buy tickets.
+        User,
+    }
 }

@@ -1,0 +1,46 @@
+//! What became of a change of the programme, as HTTP.
+
+use seatkeeper_core::{
+    box_office::{ChangeOutcome, Editor},
+    invalid::Invalid,
+    person::Person,
+};
+use serde::{Deserialize, Deserializer};
+
+use crate::{
+    error::{ApiError, ApiResult, ErrorCode},
+    request_id::RequestId,
+};
+
+/// Who makes a change.
+pub(super) fn editor<'a>(person: &Person, request: &'a Option<RequestId>) -> Editor<'a> {
+    Editor { person: person.id, request_id: request.as_ref().map(RequestId::as_str) }
+}
+
+/// The thing as it is now, or the refusal; `missing` says what was changed.
+pub(super) fn changed<T>(outcome: ChangeOutcome<T>, missing: ErrorCode) -> ApiResult<T> {
+    match outcome {
+        ChangeOutcome::Done(thing) => Ok(thing),
+        ChangeOutcome::NotFound => Err(missing.into()),
+        ChangeOutcome::Invalid(invalid) => Err(invalid.into()),
+        ChangeOutcome::MovieMissing => Err(ErrorCode::MovieNotFound.into()),
+        ChangeOutcome::HallMissing => Err(ErrorCode::HallNotFound.into()),
+        ChangeOutcome::PriceMissing(categories) => {
+            let mut invalid = Invalid::default();
+            for category in categories {
+                invalid.add(format!("prices.{category}"), "a price for each category of the hall");
+            }
+            Err(ApiError::new(ErrorCode::PriceMissing).errors(invalid))
+        }
+        ChangeOutcome::StartsInPast => Err(ErrorCode::StartsInPast.into()),
+        ChangeOutcome::HallBusy => Err(ErrorCode::HallBusy.into()),
+        ChangeOutcome::HasScreenings => Err(ErrorCode::HasScreenings.into()),
+        ChangeOutcome::HasBookings => Err(ErrorCode::HasBookings.into()),
+        ChangeOutcome::Busy => Err(ErrorCode::TryAgain.into()),
+    }
+}
+
+/// For fields that `PATCH` may leave out (unchanged) or set to `null` (cleared).
+pub(super) fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}

@@ -1,0 +1,59 @@
+//! Cells of a table for spreadsheets.
+
+/// What a spreadsheet needs to read the rest as UTF-8.
+pub(super) const BOM: &str = "\u{feff}";
+
+/// Adds a row. A cell that a spreadsheet would run as a formula gets a leading `'`.
+pub(super) fn push_row<'a>(table: &mut String, cells: impl IntoIterator<Item = &'a str>) {
+    for (index, cell) in cells.into_iter().enumerate() {
+        if index > 0 {
+            table.push(',');
+        }
+        push_cell(table, cell);
+    }
+    table.push_str("\r\n");
+}
+
+fn push_cell(table: &mut String, cell: &str) {
+    let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    if cell.contains(['"', ',', '\r', '\n']) {
+        table.push('"');
+        table.push_str(guard);
+        table.push_str(&cell.replace('"', "\"\""));
+        table.push('"');
+    } else {
+        table.push_str(guard);
+        table.push_str(cell);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(cells: &[&str]) -> String {
+        let mut table = String::new();
+        push_row(&mut table, cells.iter().copied());
+        table
+    }
+
+    #[test]
+    fn cells_keep_what_is_in_them() {
+        assert_eq!(row(&["K7QX2M9P", "200.00", "A1 A2"]), "K7QX2M9P,200.00,A1 A2\r\n");
+        assert_eq!(
+            row(&["Ann \"A\" Lee", "a,b", "two\nlines", ""]),
+            "\"Ann \"\"A\"\" Lee\",\"a,b\",\"two\nlines\",\r\n"
+        );
+        assert_eq!(row(&["ภาพยนตร์"]), "ภาพยนตร์\r\n");
+    }
+
+    #[test]
+    fn nothing_in_a_cell_is_run() {
+        for start in ["=", "+", "-", "@", "\t"] {
+            assert_eq!(row(&[&format!("{start}1")]), format!("'{start}1\r\n"));
+        }
+        assert_eq!(row(&["\rx"]), "\"'\rx\"\r\n");
+        assert_eq!(row(&["=HYPERLINK(\"x\",\"y\")"]), "\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\"\r\n");
+        assert_eq!(row(&["a=1", "1-2"]), "a=1,1-2\r\n");
+    }
+}

@@ -1,0 +1,135 @@
+//! Calls that may be repeated: with an `Idempotency-Key` the same body gives the same answer for 24 hours.
+
+use std::{future::Future, time::Duration};
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use jiff::SignedDuration;
+use seatkeeper_core::{
+    box_office::BoxOffice,
+    ids::{PaymentId, PersonId},
+    ports::{Backend, IdempotencyKey, KeptAnswer, Reservation},
+};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    error::{ApiError, ApiResult, ErrorCode},
+    extract::{IdempotencyKeyHeader, parse_json},
+    request_id,
+    state::App,
+};
+
+/// How long a second call waits for the first.
+const WAIT_FOR_FIRST: Duration = Duration::from_secs(5);
+/// How often it looks whether the first is done.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long a run may take before another may begin: longer than any answer.
+const LEASE: SignedDuration = SignedDuration::from_secs(30);
+/// The largest answer that is kept, in bytes; a payment with its QR code is a tenth of it.
+const ANSWER_BYTES_MAX: usize = 256 * 1024;
+
+/// A call as it was sent.
+pub(super) struct Call {
+    /// Whose.
+    pub(super) person: PersonId,
+    /// Method and path.
+    pub(super) name: String,
+    /// The key, if there is one.
+    pub(super) key: IdempotencyKeyHeader,
+    /// The body.
+    pub(super) body: Bytes,
+}
+
+/// Answers a call. `run` does its work, with an id for what it creates: the same in every run of one key, so that a run
+/// after a crash meets its own work. It goes on when the client leaves.
+pub(super) async fn answer<F>(app: &App, call: Call, run: impl FnOnce(Uuid) -> F) -> ApiResult<Response>
+where
+    F: Future<Output = ApiResult<Response>> + Send + 'static,
+{
+    let office = &app.office;
+    let fresh = PaymentId::generate(office.now(), &*office.entropy).as_uuid();
+    let key = match call.key.0 {
+        Ok(key) => key,
+        // What is not JSON is refused before a bad key.
+        Err(bad_key) => return parse_json::<serde::de::IgnoredAny>(&call.body).and(Err(bad_key)),
+    };
+    let Some(key) = key else { return in_own_task(run(fresh)).await };
+    let key = IdempotencyKey { person_id: call.person, call: call.name, key };
+    match reserve(office, &key, Sha256::digest(&call.body).into(), fresh).await? {
+        Reservation::Done(kept) => Ok(repeat(kept)),
+        Reservation::OtherBody => Err(ErrorCode::IdempotencyKeyReused.into()),
+        Reservation::Running => Err(ErrorCode::InProgress.into()),
+        Reservation::Run { subject } => {
+            let (work, app) = (run(subject), app.clone());
+            in_own_task(async move {
+                let answered = work.await.unwrap_or_else(IntoResponse::into_response);
+                keep(&app.office, &key, answered).await
+            })
+            .await
+        }
+    }
+}
+
+async fn in_own_task(work: impl Future<Output = ApiResult<Response>> + Send + 'static) -> ApiResult<Response> {
+    request_id::spawn(work).await.unwrap_or_else(|_| Err(ErrorCode::Internal.into()))
+}
+
+async fn reserve(office: &BoxOffice, key: &IdempotencyKey, body: [u8; 32], subject: Uuid) -> Backend<Reservation> {
+    let until = tokio::time::Instant::now() + WAIT_FOR_FIRST;
+    loop {
+        let now = office.now();
+        let lease_until = now.saturating_add(LEASE).unwrap_or(now);
+        let reservation = office.reservations.reserve(key, body, subject, now, lease_until).await?;
+        if reservation != Reservation::Running || tokio::time::Instant::now() >= until {
+            return Ok(reservation);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn keep(office: &BoxOffice, key: &IdempotencyKey, answer: Response) -> ApiResult<Response> {
+    let (parts, body) = answer.into_parts();
+    let body = axum::body::to_bytes(body, ANSWER_BYTES_MAX).await.map_err(|error| {
+        tracing::error!(%error, "an answer could not be read back");
+        ApiError::new(ErrorCode::Internal)
+    })?;
+    if is_kept(parts.status) {
+        let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let content_type = content_type.unwrap_or("application/json").to_owned();
+        let kept = KeptAnswer { status: parts.status.as_u16(), body: body.clone(), content_type };
+        office.reservations.keep_answer(key, &kept).await?;
+    } else {
+        office.reservations.let_go(key).await?;
+    }
+    Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+/// 409 `in_progress` never comes here: it is answered before the work begins.
+const fn is_kept(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 200 | 201 | 402 | 409 | 422)
+}
+
+fn repeat(kept: KeptAnswer) -> Response {
+    let mut response = Response::new(Body::from(kept.body));
+    *response.status_mut() = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK);
+    if let Ok(kind) = HeaderValue::from_str(&kept.content_type) {
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_that_another_try_may_change_are_not_kept() {
+        let kept: Vec<u16> = (100..600).filter(|status| StatusCode::from_u16(*status).is_ok_and(is_kept)).collect();
+        assert_eq!(kept, [200, 201, 402, 409, 422]);
+    }
+}

@@ -1,0 +1,216 @@
+//! Seats that somebody holds: the call that the whole program is about.
+
+use axum::{
+    Json,
+    body::HttpBody,
+    extract::{FromRequest, Request, State},
+};
+use jiff::Timestamp;
+use seatkeeper_core::{
+    box_office::{self, LockOutcome, ReleaseOutcome, SeatSelection},
+    ids::{PaymentId, ScreeningId, SeatId},
+    locks::{self, PaymentLock},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    auth::SignedIn,
+    error::{ApiError, ApiResult, ErrorCode},
+    extract::{self, Query},
+    screening_name::SaidOfScreening,
+    state::App,
+    wire::time_of,
+};
+
+/// All that a person holds at a screening.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Hold {
+    /// Where.
+    #[schema(value_type = String)]
+    pub screening_id: ScreeningId,
+    /// Which, in order.
+    #[schema(value_type = Vec<String>, example = json!(["A1", "A2"]))]
+    pub seat_ids: Vec<SeatId>,
+    /// The same with their times.
+    pub seats: Vec<HeldSeat>,
+    /// When the first of them comes back; null when none is held.
+    #[schema(required = true)]
+    pub expires_at: Option<Timestamp>,
+    /// The payment in progress, if there is one: meanwhile seats cannot be changed.
+    #[schema(value_type = Option<String>, required = true)]
+    pub payment_id: Option<PaymentId>,
+}
+
+/// A held seat.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HeldSeat {
+    /// The seat.
+    #[schema(value_type = String, example = "A1")]
+    pub id: SeatId,
+    /// When it comes back by itself.
+    pub expires_at: Timestamp,
+}
+
+impl Hold {
+    fn new(screening_id: ScreeningId, hold: locks::Hold) -> Self {
+        Self {
+            screening_id,
+            seat_ids: hold.seats.iter().map(|seat| seat.id).collect(),
+            expires_at: hold.expires_at().map(time_of),
+            seats: hold.seats.iter().map(|seat| HeldSeat { id: seat.id, expires_at: time_of(seat.until) }).collect(),
+            payment_id: hold.payment,
+        }
+    }
+}
+
+/// Which seats to lock. The screening by its id, or by film and start.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct LockRequest {
+    /// The screening.
+    pub screening_id: Option<String>,
+    /// Or its film …
+    pub movie_id: Option<String>,
+    /// … and start.
+    pub start_time: Option<Timestamp>,
+    /// All or none of these; doubles count once.
+    #[schema(example = json!(["A1", "A2"]), min_items = 1)]
+    pub seat_ids: Vec<String>,
+}
+
+/// Locks seats, all or none
+///
+/// Seats that are mine already stay mine; their time is not extended.
+#[utoipa::path(post, path = "/api/lock", tag = "Locking seats", security(("session" = [])), request_body = LockRequest,
+    responses((status = 200, body = Hold), (status = 404, description = "`screening_not_found`"),
+        (status = 409, description = "`ambiguous_screening`, `sales_closed`, `payment_in_progress`, `seat_taken`"),
+        (status = 422, description = "`unknown_seat`, `too_many_seats`")))]
+pub(crate) async fn lock_seats(
+    State(app): State<App>,
+    SignedIn(person): SignedIn,
+    extract::Json(wanted): extract::Json<LockRequest>,
+) -> ApiResult<Json<Hold>> {
+    if wanted.seat_ids.is_empty() {
+        return Err(ApiError::invalid("seat_ids", "at least one seat"));
+    }
+    let open = said(&wanted.screening_id, &wanted.movie_id, wanted.start_time).find(&app).await?;
+    let seats = SeatSelection::parse(&open, &wanted.seat_ids)
+        .map_err(|unknown| ApiError::new(ErrorCode::UnknownSeat).seats(unknown))?;
+    match box_office::lock_seats(&app.office, person.id, &open, &seats).await? {
+        LockOutcome::Held(hold) => Ok(Json(Hold::new(open.screening.id, hold))),
+        LockOutcome::SalesClosed => Err(ErrorCode::SalesClosed.into()),
+        LockOutcome::PaymentInProgress(lock) => Err(in_progress(lock)),
+        LockOutcome::TooManySeats => {
+            let most = app.office.settings.seats_per_person;
+            Err(ApiError::new(ErrorCode::TooManySeats).detail(format!("at most {most} seats at once at one screening")))
+        }
+        LockOutcome::SeatsTaken(seats) => Err(ApiError::new(ErrorCode::SeatTaken).seats(seats)),
+    }
+}
+
+/// Which seats to let go.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct UnlockRequest {
+    /// The screening.
+    pub screening_id: Option<String>,
+    /// Or its film …
+    pub movie_id: Option<String>,
+    /// … and start.
+    pub start_time: Option<Timestamp>,
+    /// These; all when left out. Seats that are not mine are ignored.
+    #[schema(example = json!(["A1"]))]
+    pub seat_ids: Option<Vec<String>>,
+}
+
+/// The same as a query.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UnlockQuery {
+    /// The screening.
+    screening_id: Option<String>,
+    /// Or its film …
+    movie_id: Option<String>,
+    /// … and start.
+    start_time: Option<Timestamp>,
+    /// For `DELETE`: these, with commas between them; all when left out.
+    #[param(example = "A1,A2")]
+    seat_ids: Option<String>,
+}
+
+impl UnlockRequest {
+    /// From the body, or from the query when there is no body.
+    async fn read(app: &App, request: Request) -> ApiResult<Self> {
+        if !request.body().is_end_stream() {
+            let extract::Json(wanted) = extract::Json::from_request(request, app).await?;
+            return Ok(wanted);
+        }
+        let query: UnlockQuery = extract::parse_query(request.uri().query().unwrap_or_default())?;
+        let seats = query.seat_ids.map(|seats| seats.split(',').map(str::to_owned).collect());
+        let UnlockQuery { screening_id, movie_id, start_time, .. } = query;
+        Ok(Self { screening_id, movie_id, start_time, seat_ids: seats })
+    }
+}
+
+/// Lets seats go
+///
+/// The screening and the seats in the body, or in the query.
+#[utoipa::path(delete, path = "/api/lock", tag = "Locking seats", security(("session" = [])), params(UnlockQuery),
+    request_body(content = UnlockRequest),
+    responses((status = 200, body = Hold), (status = 404, description = "`screening_not_found`"),
+        (status = 409, description = "`ambiguous_screening`, `payment_in_progress`")))]
+pub(crate) async fn unlock_seats(
+    State(app): State<App>,
+    SignedIn(person): SignedIn,
+    request: Request,
+) -> ApiResult<Json<Hold>> {
+    let wanted = UnlockRequest::read(&app, request).await?;
+    let open = said(&wanted.screening_id, &wanted.movie_id, wanted.start_time).find(&app).await?;
+    // What is no seat here is nobody's, and ignored like other people's.
+    let seats: Option<Vec<SeatId>> = wanted.seat_ids.map(|names| {
+        names.iter().filter_map(|name| SeatId::parse(name)).filter(|seat| open.plan.find(*seat).is_some()).collect()
+    });
+    let id = open.screening.id;
+    match box_office::release_seats(&app.office, person.id, id, seats.as_deref()).await? {
+        ReleaseOutcome::Left(hold) => Ok(Json(Hold::new(id, hold))),
+        ReleaseOutcome::PaymentInProgress(lock) => Err(in_progress(lock)),
+    }
+}
+
+/// Which screening.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct HoldQuery {
+    /// The screening.
+    screening_id: Option<String>,
+    /// Or its film …
+    movie_id: Option<String>,
+    /// … and start.
+    start_time: Option<Timestamp>,
+}
+
+/// What I hold at a screening
+#[utoipa::path(get, path = "/api/lock", tag = "Locking seats", security(("session" = [])), params(HoldQuery),
+    responses((status = 200, body = Hold), (status = 404, description = "`screening_not_found`"),
+        (status = 409, description = "`ambiguous_screening`")))]
+pub(crate) async fn get_hold(
+    State(app): State<App>,
+    SignedIn(person): SignedIn,
+    Query(query): Query<HoldQuery>,
+) -> ApiResult<Json<Hold>> {
+    let open = said(&query.screening_id, &query.movie_id, query.start_time).find(&app).await?;
+    let id = open.screening.id;
+    let hold = box_office::find_hold(&app.office, person.id, id).await?;
+    Ok(Json(Hold::new(id, hold)))
+}
+
+fn said<'a>(
+    screening_id: &'a Option<String>,
+    movie_id: &'a Option<String>,
+    start_time: Option<Timestamp>,
+) -> SaidOfScreening<'a> {
+    SaidOfScreening { screening_id: screening_id.as_deref(), movie_id: movie_id.as_deref(), start_time }
+}
+
+fn in_progress(lock: PaymentLock) -> ApiError {
+    ApiError::new(ErrorCode::PaymentInProgress).payment_id(lock.payment)
+}

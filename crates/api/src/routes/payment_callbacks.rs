@@ -1,0 +1,119 @@
+//! What the payment provider says by itself.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode},
+};
+use hmac::{Hmac, Mac};
+use jiff::Timestamp;
+use seatkeeper_core::{box_office, ids::PaymentId};
+use serde::Deserialize;
+use sha2::Sha256;
+use utoipa::ToSchema;
+
+use crate::{
+    error::{ApiError, ApiResult, ErrorCode},
+    extract::{BODY_BYTES_MAX, PathId, is_json, parse_json, read_body},
+    state::App,
+};
+
+/// The header with time and signature: `t=1700000000,v1=<hex>`.
+const SIGNATURE: &str = "x-seatkeeper-signature";
+/// How far a message's time may be from ours, in seconds: older ones may be somebody's recording.
+const TOLERANCE_S: i64 = 300;
+
+/// A provider's message. It only says which payment to ask about: nothing is believed that the provider does not repeat
+/// when asked.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ProviderMessage {
+    /// The payment.
+    pub payment_id: String,
+}
+
+/// The provider has something to say
+///
+/// Header `X-Seatkeeper-Signature: t=<unix seconds>,v1=<hex HMAC-SHA-256 of "{t}.{body}">`, at most 5 minutes old.
+#[utoipa::path(post, path = "/api/payments/callback/{provider}", tag = "Paying",
+    params(("provider" = String, Path, example = "mock"),
+        ("X-Seatkeeper-Signature" = Option<String>, Header, description = "`t=<unix seconds>,v1=<hex>`")),
+    request_body = ProviderMessage,
+    responses((status = 204, description = "Heard"), (status = 401, description = "`bad_signature`"),
+        (status = 404, description = "`provider_not_found`, `payment_not_found`")))]
+pub(crate) async fn receive_callback(
+    State(app): State<App>,
+    provider: PathId,
+    request: Request,
+) -> ApiResult<StatusCode> {
+    if provider.0 != app.office.provider.name() {
+        return Err(ErrorCode::ProviderNotFound.into());
+    }
+    let (parts, body) = request.into_parts();
+    let body = read_body(&parts.headers, body, BODY_BYTES_MAX).await?;
+    let secret = app.config.callback_secret.expose();
+    if !is_signed(&parts.headers, &body, secret, app.office.now()) {
+        return Err(ErrorCode::BadSignature.into());
+    }
+    if !is_json(&parts.headers) {
+        return Err(ErrorCode::UnsupportedMediaType.into());
+    }
+    let message: ProviderMessage = parse_json(&body)?;
+    let id = PaymentId::parse(&message.payment_id).ok_or(ErrorCode::PaymentNotFound)?;
+    if box_office::provider_reported(&app.office, id).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(ApiError::new(ErrorCode::PaymentNotFound))
+    }
+}
+
+/// Whether the provider itself sent this, a short while ago.
+fn is_signed(headers: &HeaderMap, body: &[u8], secret: &[u8], now: Timestamp) -> bool {
+    let Some(Ok(header)) = headers.get(SIGNATURE).map(|value| value.to_str()) else { return false };
+    let Some((time, signature)) = header.strip_prefix("t=").and_then(|rest| rest.split_once(",v1=")) else {
+        return false;
+    };
+    let (Ok(seconds), Some(signature)) = (time.parse::<i64>(), from_hex(signature)) else { return false };
+    if now.as_second().abs_diff(seconds) > TOLERANCE_S.unsigned_abs() {
+        return false;
+    }
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return false };
+    mac.update(time.as_bytes());
+    mac.update(b".");
+    mac.update(body);
+    // In constant time.
+    mac.verify_slice(&signature).is_ok()
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let is_hex = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let pairs = is_hex.then(|| text.as_bytes().chunks(2))?;
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &[u8] = br#"{"payment_id":"x"}"#;
+
+    fn signed(header: &str, body: &[u8], secret: &str, now_s: i64) -> bool {
+        let headers = [(SIGNATURE.parse().unwrap(), header.parse().unwrap())].into_iter().collect();
+        is_signed(&headers, body, secret.as_bytes(), Timestamp::from_second(now_s).unwrap())
+    }
+
+    #[test]
+    fn only_a_fresh_message_of_the_provider_itself_is_heard() {
+        // echo -n '1700000000.{"payment_id":"x"}' | openssl dgst -sha256 -hmac secret
+        let good = "t=1700000000,v1=f8687178af2b3fb6b7646db573752185dfe19e9e94701d030dad2147da39bba5";
+        assert!(signed(good, BODY, "secret", 1_700_000_000));
+        assert!(signed(good, BODY, "secret", 1_700_000_300) && signed(good, BODY, "secret", 1_699_999_700));
+        assert!(!signed(good, BODY, "secret", 1_700_000_301), "too old");
+        assert!(!signed(good, BODY, "secret", 1_699_999_699), "from the future");
+        assert!(!signed(good, BODY, "other", 1_700_000_000), "another's secret");
+        assert!(!signed(good, b"{}", "secret", 1_700_000_000), "another body");
+        assert!(!signed(&good.replace("t=1700000000", "t=1700000001"), BODY, "secret", 1_700_000_000), "another time");
+        for bad in ["", "t=,v1=", "t=1700000000", "v1=00,t=1", "t=1700000000,v1=zz", "t=x,v1=00"] {
+            assert!(!signed(bad, BODY, "secret", 1_700_000_000), "{bad}");
+        }
+        assert!(!is_signed(&HeaderMap::new(), BODY, b"secret", Timestamp::UNIX_EPOCH));
+    }
+}

@@ -1,0 +1,280 @@
+//! Paying for what one holds.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use jiff::Timestamp;
+use seatkeeper_core::{
+    box_office::{self, CancelOutcome, ConfirmAnswer, StartPaymentOutcome},
+    ids::{BookingId, PaymentId, PersonId, ScreeningId, SeatId},
+    money::Money,
+    payment::{self, ConfirmOutcome, PaymentMethod, PaymentStatus},
+    ports::BackendError,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    bookings::Booking,
+    idempotent::{self, Call},
+    promptpay::{self, PaymentAction},
+};
+use crate::{
+    auth::SignedIn,
+    error::{ApiError, ApiResult, ErrorCode},
+    extract::{IdempotencyKeyHeader, PathId, RawJson, parse_json},
+    request_id,
+    screening_name::SaidOfScreening,
+    state::App,
+    wire::{ConfirmOutcomeShape, MoneyShape, PaymentMethodShape, PaymentStatusShape},
+};
+
+/// How long a confirmation waits for the provider before it answers 202.
+const OUTCOME_WITHIN: Duration = Duration::from_secs(5);
+/// How often the provider is asked again meanwhile.
+const ASK_AGAIN_EVERY: Duration = Duration::from_millis(250);
+/// The provider whose answer the page decides.
+const MOCK_PROVIDER: &str = "mock";
+
+/// One attempt to pay for the seats of one hold.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Payment {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: PaymentId,
+    /// What for.
+    #[schema(value_type = String)]
+    pub screening_id: ScreeningId,
+    /// Where it stands.
+    #[schema(value_type = PaymentStatusShape)]
+    pub status: PaymentStatus,
+    /// How.
+    #[schema(value_type = PaymentMethodShape)]
+    pub method: PaymentMethod,
+    /// The sum.
+    #[schema(value_type = MoneyShape)]
+    pub amount: Money,
+    /// The seats, in order.
+    #[schema(value_type = Vec<String>, example = json!(["A1", "A2"]))]
+    pub seat_ids: Vec<SeatId>,
+    /// When it ends unless it is being confirmed.
+    pub expires_at: Timestamp,
+    /// What the payer has to do, while it is PENDING.
+    #[schema(required = true)]
+    pub action: Option<PaymentAction>,
+    /// The sale, once it SUCCEEDED.
+    #[schema(value_type = Option<String>, required = true)]
+    pub booking_id: Option<BookingId>,
+}
+
+impl Payment {
+    fn new(app: &App, payment: &payment::Payment) -> Self {
+        let is_waiting = payment.status == PaymentStatus::Pending && payment.method == PaymentMethod::Promptpay;
+        Self {
+            id: payment.id,
+            screening_id: payment.screening_id,
+            status: payment.status,
+            method: payment.method,
+            amount: payment.amount,
+            seat_ids: payment.seat_ids(),
+            expires_at: payment.expires_at,
+            action: is_waiting.then(|| promptpay::action(app.config.promptpay_id.as_deref(), payment.amount)).flatten(),
+            booking_id: payment.booking_id,
+        }
+    }
+}
+
+/// What to pay for and how: everything that I hold at the screening.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct PaymentRequest {
+    /// The screening.
+    pub screening_id: Option<String>,
+    /// Or its film …
+    pub movie_id: Option<String>,
+    /// … and start.
+    pub start_time: Option<Timestamp>,
+    /// How.
+    #[schema(value_type = PaymentMethodShape)]
+    pub method: String,
+}
+
+/// Starts a payment
+///
+/// Everything I hold at the screening. The locks restart once, and until the payment is over seats cannot be changed.
+#[utoipa::path(post, path = "/api/payments", tag = "Paying", security(("session" = [])), request_body = PaymentRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "1–255 printable characters", max_length = 255)),
+    responses((status = 201, body = Payment), (status = 404, description = "`screening_not_found`"),
+        (status = 409, description = "`ambiguous_screening`, `sales_closed`, `nothing_locked`, `payment_in_progress`, `seat_taken`, `in_progress`"),
+        (status = 422, description = "`unknown_method`, `idempotency_key_reused`")))]
+pub(crate) async fn start_payment(
+    State(app): State<App>,
+    SignedIn(person): SignedIn,
+    key: IdempotencyKeyHeader,
+    RawJson(body): RawJson,
+) -> ApiResult<Response> {
+    let call = Call { person: person.id, name: "POST /api/payments".to_owned(), key, body: body.clone() };
+    let (office, person) = (app.clone(), person.id);
+    idempotent::answer(&app, call, |id| async move {
+        let wanted: PaymentRequest = parse_json(&body)?;
+        start(&office, person, &wanted, PaymentId::from_uuid(id)).await
+    })
+    .await
+}
+
+async fn start(app: &App, person: PersonId, wanted: &PaymentRequest, id: PaymentId) -> ApiResult<Response> {
+    let (screening_id, movie_id) = (wanted.screening_id.as_deref(), wanted.movie_id.as_deref());
+    let open = SaidOfScreening { screening_id, movie_id, start_time: wanted.start_time }.find(app).await?;
+    let method = PaymentMethod::parse(&wanted.method).ok_or(ErrorCode::UnknownMethod)?;
+    let in_progress = |id| ApiError::new(ErrorCode::PaymentInProgress).payment_id(id);
+    match box_office::start_payment(&app.office, person, &open, id, method).await? {
+        StartPaymentOutcome::Started(payment) => {
+            Ok((StatusCode::CREATED, Json(Payment::new(app, &payment))).into_response())
+        }
+        StartPaymentOutcome::NotFound => Err(ErrorCode::ScreeningNotFound.into()),
+        StartPaymentOutcome::SalesClosed => Err(ErrorCode::SalesClosed.into()),
+        StartPaymentOutcome::NothingLocked => Err(ErrorCode::NothingLocked.into()),
+        StartPaymentOutcome::PaymentInProgress(other) => Err(in_progress(other)),
+        StartPaymentOutcome::SeatsTaken(seats) => Err(ApiError::new(ErrorCode::SeatTaken).seats(seats)),
+    }
+}
+
+/// A payment of mine
+#[utoipa::path(get, path = "/api/payments/{id}", tag = "Paying", security(("session" = [])), params(("id" = String, Path)),
+    responses((status = 200, body = Payment), (status = 404, description = "`payment_not_found`")))]
+pub(crate) async fn get_payment(
+    State(app): State<App>,
+    SignedIn(person): SignedIn,
+    id: PathId,
+) -> ApiResult<Json<Payment>> {
+    let id = id.parse(PaymentId::parse, ErrorCode::PaymentNotFound)?;
+    let payment = box_office::find_payment_of(&app.office, person.id, id).await?;
+    Ok(Json(Payment::new(&app, &payment.ok_or(ErrorCode::PaymentNotFound)?)))
+}
+
+/// What the payer decides at the mock provider.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ConfirmRequest {
+    /// Its answer.
+    #[schema(value_type = ConfirmOutcomeShape)]
+    pub outcome: ConfirmOutcome,
+}
+
+/// A confirmed payment.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ConfirmedPayment {
+    /// As it is now.
+    pub payment: Payment,
+    /// The sale, when it SUCCEEDED.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub booking: Option<Booking>,
+}
+
+/// Confirms a payment at the mock provider
+#[utoipa::path(post, path = "/api/payments/{id}/confirm", tag = "Paying", security(("session" = [])),
+    params(("id" = String, Path),
+        ("Idempotency-Key" = Option<String>, Header, description = "1–255 printable characters", max_length = 255)),
+    request_body = ConfirmRequest,
+    responses((status = 200, description = "Sold", body = ConfirmedPayment),
+        (status = 202, description = "Outcome not known yet: ask again by GET", body = ConfirmedPayment),
+        (status = 402, description = "`payment_declined`"), (status = 404, description = "`payment_not_found`, `not_found`"),
+        (status = 409, description = "`payment_expired`, `payment_not_pending`, `seats_lost`, `in_progress`"),
+        (status = 422, description = "`idempotency_key_reused`")))]
+pub(crate) async fn confirm_payment(
+    State(app): State<App>,
+    SignedIn(person): SignedIn,
+    id: PathId,
+    key: IdempotencyKeyHeader,
+    RawJson(body): RawJson,
+) -> ApiResult<Response> {
+    let call =
+        Call { person: person.id, name: format!("POST /api/payments/{}/confirm", id.0), key, body: body.clone() };
+    let (office, person) = (app.clone(), person.id);
+    idempotent::answer(&app, call, |_| async move {
+        let ConfirmRequest { outcome } = parse_json(&body)?;
+        let id = id.parse(PaymentId::parse, ErrorCode::PaymentNotFound)?;
+        if office.office.provider.name() != MOCK_PROVIDER {
+            return Err(ErrorCode::NotFound.into());
+        }
+        confirm(&office, person, id, outcome).await
+    })
+    .await
+}
+
+async fn confirm(app: &App, person: PersonId, id: PaymentId, outcome: ConfirmOutcome) -> ApiResult<Response> {
+    let refused = |code, payment: &payment::Payment| Err(ApiError::new(code).payment(&Payment::new(app, payment)));
+    match confirm_in_time(app, person, id, outcome).await? {
+        ConfirmAnswer::Succeeded(sold) => {
+            let (payment, booking) = *sold;
+            let booking = Some(Booking::new(booking));
+            Ok(Json(ConfirmedPayment { payment: Payment::new(app, &payment), booking }).into_response())
+        }
+        ConfirmAnswer::Unknown(payment) => {
+            let payment = Payment::new(app, &payment);
+            Ok((StatusCode::ACCEPTED, Json(ConfirmedPayment { payment, booking: None })).into_response())
+        }
+        ConfirmAnswer::Declined(payment) => refused(ErrorCode::PaymentDeclined, &payment),
+        ConfirmAnswer::Expired(payment) => refused(ErrorCode::PaymentExpired, &payment),
+        ConfirmAnswer::SeatsLost(payment) => refused(ErrorCode::SeatsLost, &payment),
+        ConfirmAnswer::NotPending(payment) => refused(ErrorCode::PaymentNotPending, &payment),
+        ConfirmAnswer::NotFound => Err(ErrorCode::PaymentNotFound.into()),
+    }
+}
+
+/// Asks until the outcome is known, for [`OUTCOME_WITHIN`]. The asking goes on when the time is up or the client leaves.
+async fn confirm_in_time(
+    app: &App,
+    person: PersonId,
+    id: PaymentId,
+    outcome: ConfirmOutcome,
+) -> ApiResult<ConfirmAnswer> {
+    let asking = app.clone();
+    let asked = request_id::spawn(async move {
+        let office = &asking.office;
+        let until = tokio::time::Instant::now() + OUTCOME_WITHIN;
+        let mut answer = box_office::confirm_payment(office, person, id, outcome).await?;
+        while let ConfirmAnswer::Unknown(payment) = &answer
+            && tokio::time::Instant::now() + ASK_AGAIN_EVERY < until
+        {
+            tokio::time::sleep(ASK_AGAIN_EVERY).await;
+            answer = box_office::settle_payment(office, payment.clone()).await?;
+        }
+        Ok::<_, BackendError>(answer)
+    });
+    match tokio::time::timeout(OUTCOME_WITHIN, asked).await {
+        Ok(Ok(answer)) => Ok(answer?),
+        Ok(Err(_)) => Err(ErrorCode::Internal.into()),
+        // The provider or the store is slow; what the store has decided so far counts.
+        Err(_) => match box_office::find_payment_of(&app.office, person, id).await? {
+            Some(payment) if payment.status == PaymentStatus::Pending => Err(ErrorCode::TryAgain.into()),
+            Some(payment) => Ok(ConfirmAnswer::Unknown(payment)),
+            None => Ok(ConfirmAnswer::NotFound),
+        },
+    }
+}
+
+/// Cancels a payment
+///
+/// The seats stay locked until their time is up. The second time answers like the first.
+#[utoipa::path(post, path = "/api/payments/{id}/cancel", tag = "Paying", security(("session" = [])),
+    params(("id" = String, Path)),
+    responses((status = 200, body = Payment), (status = 404, description = "`payment_not_found`"),
+        (status = 409, description = "`payment_not_pending`")))]
+pub(crate) async fn cancel_payment(
+    State(app): State<App>,
+    SignedIn(person): SignedIn,
+    id: PathId,
+) -> ApiResult<Json<Payment>> {
+    let id = id.parse(PaymentId::parse, ErrorCode::PaymentNotFound)?;
+    match box_office::cancel_payment(&app.office, person.id, id).await? {
+        CancelOutcome::Cancelled(payment) => Ok(Json(Payment::new(&app, &payment))),
+        CancelOutcome::NotPending(payment) => {
+            Err(ApiError::new(ErrorCode::PaymentNotPending).payment(&Payment::new(&app, &payment)))
+        }
+        CancelOutcome::NotFound => Err(ErrorCode::PaymentNotFound.into()),
+    }
+}

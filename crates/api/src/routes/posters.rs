@@ -1,0 +1,136 @@
+//! Pictures of films.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use seatkeeper_core::{ids::PosterId, ports::Poster};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    auth::Admin,
+    error::{ApiError, ApiResult, ErrorCode},
+    extract::{PathId, read_body},
+    page,
+    state::App,
+};
+
+/// The largest picture, in bytes.
+const POSTER_BYTES_MAX: usize = 5 * 1024 * 1024;
+/// A drawing may run scripts when it is opened by itself; here it may do nothing.
+const DRAWING_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
+
+/// A picture that was kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PosterPlace {
+    /// What to give a film as `poster_url`.
+    #[schema(example = "/posters/0193f0c4-7a3e-7c4d-9a51-3f2b8c6d1e00")]
+    pub poster_url: String,
+}
+
+/// The kinds of pictures, and how each begins.
+fn is_what_it_says(content_type: &str, bytes: &[u8]) -> bool {
+    match content_type {
+        "image/png" => bytes.starts_with(b"\x89PNG\r\n\x1a\n"),
+        "image/jpeg" => bytes.starts_with(b"\xff\xd8\xff"),
+        "image/webp" => bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP"),
+        "image/svg+xml" => is_drawing(bytes),
+        _ => false,
+    }
+}
+
+/// An SVG is text whose first element is `svg`, after declarations and comments.
+fn is_drawing(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let mut rest = text.trim_start_matches('\u{feff}').trim_start();
+    loop {
+        let end = match rest {
+            _ if rest.starts_with("<!--") => "-->",
+            _ if rest.starts_with("<?") => "?>",
+            _ if rest.starts_with("<!") => ">",
+            _ => {
+                return rest
+                    .strip_prefix("<svg")
+                    .is_some_and(|after| after.starts_with([' ', '\t', '\r', '\n', '>', '/']));
+            }
+        };
+        let Some((_, after)) = rest.split_once(end) else { return false };
+        rest = after.trim_start();
+    }
+}
+
+fn picture_type(headers: &HeaderMap) -> Option<&'static str> {
+    let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let essence = kind.split(';').next()?.trim();
+    let known = ["image/png", "image/jpeg", "image/webp", "image/svg+xml"];
+    known.into_iter().find(|known| known.eq_ignore_ascii_case(essence))
+}
+
+/// Keeps a picture
+///
+/// The picture itself is the body: PNG, JPEG, WebP or SVG, at most 5 MiB.
+#[utoipa::path(post, path = "/api/admin/posters", tag = "For administrators: programme", security(("session" = [])),
+    request_body(content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/svg+xml"))),
+    responses((status = 201, body = PosterPlace)))]
+pub(crate) async fn upload_poster(
+    State(app): State<App>,
+    _: Admin,
+    request: Request,
+) -> ApiResult<(StatusCode, Json<PosterPlace>)> {
+    let (parts, body) = request.into_parts();
+    let content_type = picture_type(&parts.headers).ok_or_else(|| {
+        ApiError::new(ErrorCode::UnsupportedMediaType).detail("image/png, image/jpeg, image/webp or image/svg+xml")
+    })?;
+    let bytes = read_body(&parts.headers, body, POSTER_BYTES_MAX).await?;
+    if !is_what_it_says(content_type, &bytes) {
+        return Err(ApiError::invalid("body", &format!("not {content_type}")));
+    }
+    let office = &app.office;
+    let id = PosterId::generate(office.now(), &*office.entropy);
+    office.posters.put_poster(&Poster { id, content_type: content_type.to_owned(), bytes }).await?;
+    Ok((StatusCode::CREATED, Json(PosterPlace { poster_url: format!("/posters/{id}") })))
+}
+
+/// A picture
+#[utoipa::path(get, path = "/posters/{id}", tag = "What is on", params(("id" = String, Path)),
+    responses((status = 200, body = Vec<u8>, content_type = "image/*"), (status = 404, description = "`not_found`")))]
+pub(crate) async fn get_poster(State(app): State<App>, id: PathId, headers: HeaderMap) -> ApiResult<Response> {
+    // Pictures that came with the page lie beside those that were uploaded.
+    if let Some(file) = page::get_file(&format!("posters/{}", id.0), &headers) {
+        return Ok(file);
+    }
+    let id = id.parse(PosterId::parse, ErrorCode::NotFound)?;
+    let poster = app.office.posters.find_poster(id).await?.ok_or(ErrorCode::NotFound)?;
+    let headers = [
+        (header::CONTENT_TYPE, poster.content_type.as_str()),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+        (header::CONTENT_SECURITY_POLICY, DRAWING_POLICY),
+    ];
+    Ok((headers, poster.bytes).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_what_it_says() {
+        assert!(is_what_it_says("image/png", b"\x89PNG\r\n\x1a\n..."));
+        assert!(is_what_it_says("image/jpeg", b"\xff\xd8\xff\xe0"));
+        assert!(is_what_it_says("image/webp", b"RIFF....WEBPVP8 "));
+        assert!(!is_what_it_says("image/webp", b"RIFF....WAVE"));
+        assert!(!is_what_it_says("image/png", b"\xff\xd8\xff") && !is_what_it_says("image/png", b""));
+        for drawing in [
+            "<svg xmlns='http://www.w3.org/2000/svg'/>",
+            "\u{feff}<?xml version='1.0'?>\n<!-- hall --><!DOCTYPE svg>\n<svg>",
+        ] {
+            assert!(is_what_it_says("image/svg+xml", drawing.as_bytes()), "{drawing}");
+        }
+        for other in ["<html><svg/></html>", "<svgx/>", "svg", "<!-- <svg> ", ""] {
+            assert!(!is_what_it_says("image/svg+xml", other.as_bytes()), "{other}");
+        }
+    }
+}

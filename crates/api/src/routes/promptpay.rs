@@ -1,0 +1,189 @@
+//! The PromptPay code of a payment: EMVCo text, and its picture.
+
+use std::fmt::Write;
+
+use promptparse::generate::{AnyIdConfig, ProxyType, any_id};
+use qrcode::{Color, EcLevel, QrCode};
+use seatkeeper_core::money::Money;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The payee when nobody is named: nobody.
+const NOBODY: &str = "0000000000000";
+/// What is drawn over a code that nobody is paid by.
+const DEMO_WORDS: &str = "demo, do not pay";
+/// The white border around a code, in modules, as the standard asks.
+const QUIET_MODULES: usize = 4;
+
+/// What the payer has to do.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PaymentAction {
+    /// What kind of thing it is.
+    pub r#type: ActionKind,
+    /// What the code says, to be copied into a banking app.
+    #[schema(example = "00020101021229370016A000000677010111…")]
+    pub payload: String,
+    /// The code as a picture.
+    #[schema(example = "<svg …>")]
+    pub svg: String,
+}
+
+/// A kind of action.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ActionKind {
+    /// Scan this PromptPay code.
+    PromptpayQr,
+}
+
+/// The code that pays `amount` to `payee`, a phone number, national id or wallet number.
+pub(super) fn action(payee: Option<&str>, amount: Money) -> Option<PaymentAction> {
+    let payload = payload(payee.unwrap_or(NOBODY), amount);
+    let drawn = payload.map_err(|error| error.to_string()).and_then(|payload| {
+        let svg = draw(&payload, payee.is_none()).map_err(|error| error.to_string())?;
+        Ok(PaymentAction { r#type: ActionKind::PromptpayQr, payload, svg })
+    });
+    drawn.inspect_err(|error| tracing::error!(%error, "no PromptPay code could be made")).ok()
+}
+
+/// The text of the code, by EMVCo's rules for merchant-presented codes.
+fn payload(payee: &str, amount: Money) -> promptparse::Result<String> {
+    let target: String = payee.chars().filter(char::is_ascii_digit).collect();
+    let proxy_type = match target.len() {
+        13 => ProxyType::NatId,
+        15 => ProxyType::EWalletId,
+        _ => ProxyType::Msisdn,
+    };
+    // Two decimals of an amount below 10¹³ satang are exact in a double.
+    #[expect(clippy::cast_precision_loss, reason = "prices are far below 2⁵³ satang")]
+    let baht = amount.amount as f64 / 100.0;
+    any_id(AnyIdConfig { proxy_type, target, amount: Some(baht) })
+}
+
+fn draw(payload: &str, is_demo: bool) -> Result<String, qrcode::types::QrError> {
+    let code = QrCode::with_error_correction_level(payload, EcLevel::M)?;
+    let modules = code.width();
+    let side = modules + 2 * QUIET_MODULES;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" shape-rendering=\"crispEdges\">\
+         <path fill=\"#fff\" d=\"M0 0h{side}v{side}H0z\"/><path fill=\"#000\" d=\""
+    );
+    for (y, row) in code.to_colors().chunks(modules).enumerate() {
+        let mut x = 0;
+        for run in row.chunk_by(|a, b| a == b) {
+            if run[0] == Color::Dark {
+                let (left, top, width) = (x + QUIET_MODULES, y + QUIET_MODULES, run.len());
+                // Writing to a string does not fail.
+                let _ = write!(svg, "M{left} {top}h{width}v1h-{width}z");
+            }
+            x += run.len();
+        }
+    }
+    svg.push_str("\"/>");
+    if is_demo {
+        let middle = side / 2;
+        let _ = write!(
+            svg,
+            "<text x=\"{middle}\" y=\"{middle}\" transform=\"rotate(-30 {middle} {middle})\" text-anchor=\"middle\" \
+             font-family=\"sans-serif\" font-weight=\"700\" font-size=\"5\" fill=\"#c00\" stroke=\"#fff\" stroke-width=\"1.2\" \
+             paint-order=\"stroke\">{DEMO_WORDS}</text>"
+        );
+    }
+    svg.push_str("</svg>");
+    Ok(svg)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    /// The check of EMVCo's merchant-presented codes: CRC-16/CCITT-FALSE over everything up to its own four digits.
+    fn crc(text: &str) -> String {
+        let mut crc = 0xffffu16;
+        for byte in text.bytes() {
+            crc ^= u16::from(byte) << 8;
+            for _ in 0..8 {
+                crc = if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 };
+            }
+        }
+        format!("{crc:04X}")
+    }
+
+    /// Splits tag, length, value; lengths that do not add up panic.
+    fn fields(text: &str) -> Vec<(String, String)> {
+        let mut rest = text;
+        let mut fields = Vec::new();
+        while !rest.is_empty() {
+            let length: usize = rest[2..4].parse().unwrap();
+            fields.push((rest[..2].to_owned(), rest[4..4 + length].to_owned()));
+            rest = &rest[4 + length..];
+        }
+        fields
+    }
+
+    #[test]
+    fn the_check_agrees_with_emvcos_example() {
+        let example = "00020101021229300012D156000000000510A93FO3230Q31280012D15600000001030812345678520441115802CN\
+            5914BEST TRANSPORT6007BEIJING64200002ZH0104最佳运输0202北京540523.7253031565502016233030412340603***\
+            0708A60086670902ME91320016A0112233449988770708123456786304";
+        assert_eq!(crc(example), "A13A");
+    }
+
+    #[test]
+    fn a_phone_an_id_and_a_wallet_are_told_apart() {
+        let payees = [
+            ("081-222-3333", "01", "0066812223333"),
+            (NOBODY, "02", NOBODY),
+            ("004999012345678", "03", "004999012345678"),
+        ];
+        for (payee, tag, written) in payees {
+            let payload = payload(payee, Money::satang(42_050)).unwrap();
+            let (all, check) = payload.split_at(payload.len() - 4);
+            assert_eq!(check, crc(all), "{payload}");
+            let fields = fields(&payload);
+            let value =
+                |tag: &str| fields.iter().find(|(known, _)| known == tag).map_or("", |(_, value)| value).to_owned();
+            assert_eq!(
+                (value("00"), value("01"), value("53"), value("58")),
+                ("01".into(), "12".into(), "764".into(), "TH".into())
+            );
+            assert_eq!(value("54"), "420.50");
+            let account = super::tests::fields(&value("29"));
+            assert_eq!(account[0].1, "A000000677010111");
+            assert_eq!((account[1].0.as_str(), account[1].1.as_str()), (tag, written));
+        }
+    }
+
+    #[test]
+    fn the_text_is_this_very_one() {
+        expect!["00020101021229370016A0000006770101110113006681222333353037645802TH5406420.5063048F6C"]
+            .assert_eq(&payload("0812223333", Money::satang(42_050)).unwrap());
+    }
+
+    #[test]
+    fn a_code_that_pays_nobody_says_so() {
+        let demo = action(None, Money::satang(20_000)).unwrap();
+        assert!(demo.svg.contains(DEMO_WORDS) && demo.payload.contains("0213000000000000"), "{}", demo.payload);
+        let real = action(Some("0812223333"), Money::satang(20_000)).unwrap();
+        assert!(!real.svg.contains("<text"));
+        assert!(real.svg.len() < 20_000, "{} bytes", real.svg.len());
+    }
+
+    #[test]
+    fn the_picture_is_the_code() {
+        let payload = payload("0812223333", Money::satang(100)).unwrap();
+        let svg = draw(&payload, false).unwrap();
+        let code = QrCode::with_error_correction_level(&payload, EcLevel::M).unwrap();
+        let mut drawn = vec![Color::Light; code.width() * code.width()];
+        let path = svg.rsplit(" d=\"").next().unwrap();
+        for run in path.split('M').skip(1) {
+            let numbers: Vec<usize> =
+                run.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect();
+            let start = (numbers[1] - QUIET_MODULES) * code.width() + numbers[0] - QUIET_MODULES;
+            drawn[start..start + numbers[2]].fill(Color::Dark);
+        }
+        assert!(drawn == code.to_colors());
+    }
+}

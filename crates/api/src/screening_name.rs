@@ -1,0 +1,71 @@
+//! A screening is named by its id, or by film and start together.
+
+use jiff::Timestamp;
+use seatkeeper_core::{
+    box_office::{NamedScreening, ScreeningName},
+    catalogue::SharedScreening,
+    ids::{MovieId, ScreeningId},
+};
+
+use crate::{
+    error::{ApiError, ApiResult, ErrorCode},
+    state::App,
+};
+
+/// What a caller said of a screening.
+#[derive(Clone, Copy, Debug)]
+pub struct SaidOfScreening<'a> {
+    /// Its id.
+    pub screening_id: Option<&'a str>,
+    /// The film.
+    pub movie_id: Option<&'a str>,
+    /// The start.
+    pub start_time: Option<Timestamp>,
+}
+
+impl SaidOfScreening<'_> {
+    /// The screening that is meant.
+    ///
+    /// # Errors
+    /// `invalid` when too little was said; `screening_not_found`; `ambiguous_screening` with `screening_ids`.
+    pub async fn find(self, app: &App) -> ApiResult<SharedScreening> {
+        let Some(name) = self.name()? else { return Err(ErrorCode::ScreeningNotFound.into()) };
+        match app.office.resolve_screening(name).await? {
+            NamedScreening::One(screening) => Ok(screening),
+            NamedScreening::NotFound => Err(ErrorCode::ScreeningNotFound.into()),
+            NamedScreening::Ambiguous(ids) => Err(ApiError::new(ErrorCode::AmbiguousScreening).screenings(ids)),
+        }
+    }
+
+    /// `None` is a name that nothing can have.
+    fn name(self) -> ApiResult<Option<ScreeningName>> {
+        match (self.screening_id, self.movie_id, self.start_time) {
+            (Some(id), _, _) => Ok(ScreeningId::parse(id).map(ScreeningName::Id)),
+            (None, Some(movie), Some(start)) => {
+                Ok(MovieId::parse(movie).map(|movie| ScreeningName::Show(movie, start)))
+            }
+            (None, Some(_), None) => Err(ApiError::invalid("start_time", "needed together with movie_id")),
+            (None, None, Some(_)) => Err(ApiError::invalid("movie_id", "needed together with start_time")),
+            (None, None, None) => Err(ApiError::invalid("screening_id", "needed, or movie_id and start_time")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_little_is_a_broken_rule_and_nonsense_is_not_found() {
+        let said = |screening_id, movie_id, start_time| SaidOfScreening { screening_id, movie_id, start_time }.name();
+        let start = Some(Timestamp::UNIX_EPOCH);
+        let id = Some("00000000-0000-0000-0000-000000000001");
+        assert!(matches!(said(id, None, None), Ok(Some(ScreeningName::Id(_)))));
+        assert!(matches!(said(id, id, start), Ok(Some(ScreeningName::Id(_)))), "the id is enough");
+        assert!(matches!(said(None, id, start), Ok(Some(ScreeningName::Show(..)))));
+        assert!(matches!(said(Some("nonsense"), None, None), Ok(None)));
+        for (movie, start) in [(None, None), (id, None), (None, start)] {
+            assert_eq!(said(None, movie, start).unwrap_err().code(), ErrorCode::Invalid);
+        }
+    }
+}
