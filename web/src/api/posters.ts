@@ -6,8 +6,8 @@ export const POSTER_TYPES = ['image/png', 'image/jpeg', 'image/webp', 'image/svg
 export async function uploadPoster(file: File): Promise<string> {
   const answer = await ask(
     api.POST('/api/admin/posters', {
-      // The description of the call has a string of bytes; what is sent is the file itself.
-      body: file as unknown as string,
+      // The description of the call has a list of bytes; what is sent is the file itself.
+      body: file as unknown as number[],
       bodySerializer: (body: unknown) => body as BodyInit,
       headers: { 'Content-Type': file.type },
     }),

@@ -1,6 +1,9 @@
 import type { components } from './schema'
 
-export type Problem = components['schemas']['Problem']
+/** The server's codes, and the page's own for answers that never came or that no one can read. */
+export type ProblemCode = components['schemas']['ErrorCode'] | 'no_answer' | 'unknown'
+
+export type Problem = Omit<components['schemas']['Problem'], 'code'> & { code: ProblemCode }
 
 /** What stands for an answer that never came. */
 export const NO_ANSWER: Problem = {
@@ -19,7 +22,7 @@ export class ApiProblem extends Error {
     this.name = 'ApiProblem'
   }
 
-  get code(): string {
+  get code(): ProblemCode {
     return this.problem.code
   }
 
@@ -34,6 +37,6 @@ export class ApiProblem extends Error {
   }
 }
 
-export function isProblem(error: unknown, ...codes: string[]): error is ApiProblem {
+export function isProblem(error: unknown, ...codes: ProblemCode[]): error is ApiProblem {
   return error instanceof ApiProblem && (codes.length === 0 || codes.includes(error.code))
 }

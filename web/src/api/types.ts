@@ -1,4 +1,4 @@
-import type { components } from './schema'
+import type { components, paths } from './schema'
 
 type Schemas = components['schemas']
 
@@ -23,6 +23,6 @@ export type MovieScreening = Schemas['MovieScreening']
 export type Payment = Schemas['Payment']
 export type PaymentMethod = Schemas['PaymentMethod']
 export type ScreeningDetail = Schemas['ScreeningDetail']
-export type SeatMap = Schemas['SeatMap']
+export type SeatMap = paths['/api/screenings/{id}/seats']['get']['responses'][200]['content']['application/json']
 export type ScreeningInput = Schemas['ScreeningInput']
 export type Site = Schemas['Site']

@@ -1,3 +1,5 @@
+import type { ProblemCode } from '@/api/problem'
+
 export default {
   site: { skip: 'Skip to the content', home: '{name}, front page', notices: 'Notices', footer: 'Every seat is sold once.', loading: 'Loading…', retry: 'Try again', back: 'Back', close: 'Close', cancel: 'Cancel' },
   nav: { movies: 'What’s on', bookings: 'My tickets', admin: 'Administration', main: 'Main' },
@@ -13,6 +15,7 @@ export default {
     showtime_label: '{time}, {hall}, from {price}, {left}', not_found: 'This film is not in the programme', all: 'All films',
   },
   genre: { drama: 'Drama', comedy: 'Comedy', thriller: 'Thriller', horror: 'Horror', romance: 'Romance', action: 'Action', adventure: 'Adventure', animation: 'Animation', documentary: 'Documentary', fantasy: 'Fantasy', mystery: 'Mystery', crime: 'Crime', family: 'Family', music: 'Music', musical: 'Musical', history: 'History', sport: 'Sport', war: 'War', western: 'Western', science_fiction: 'Science fiction', 'science-fiction': 'Science fiction', scifi: 'Science fiction', 'sci-fi': 'Science fiction' },
+  rating: { G: 'G' },
   category: { standard: 'Standard', premium: 'Premium', sofa: 'Sofa' },
   seats: {
     screen: 'Screen', map_label: 'Seat map. Arrow keys move, space chooses.', zoom_in: 'Zoom in', zoom_out: 'Zoom out', zoom_fit: 'Show the whole hall', view: 'View', as_map: 'Map', as_list: 'List', legend: 'Legend', prices: 'Prices', for_two: 'for two', choose_hint: 'Choose a seat to begin.',
@@ -36,11 +39,11 @@ export default {
   },
   not_found: { title: 'This seat does not exist', text: 'The page you were looking for has left the cinema, or was never here.', home: 'See what’s on' },
   problem: {
-    unknown: 'Something went wrong. Please try again.', no_answer: 'The server could not be reached. Please check your connection and try again.', bad_request: 'The server did not understand this request.', sign_in_required: 'Please sign in first.', forbidden: 'You are not allowed to do that.', bad_origin: 'This page is not allowed to do that from here.', misdirected: 'Please use the address the cinema gave you.', not_found: 'This does not exist.', method_not_allowed: 'This is not possible here.', too_large: 'This is too large.', unsupported_media_type: 'This kind of file is not accepted.', invalid: 'Please check what you entered.', rate_limited: 'That was too fast. Please wait a moment and try again.', try_again: 'The service is busy for a moment. Please try again.',
+    internal: 'Something went wrong on our side. Please try again.', not_ready: 'The service is not ready yet. Please try again in a moment.', unknown: 'Something went wrong. Please try again.', no_answer: 'The server could not be reached. Please check your connection and try again.', bad_request: 'The server did not understand this request.', sign_in_required: 'Please sign in first.', forbidden: 'You are not allowed to do that.', bad_origin: 'This page is not allowed to do that from here.', misdirected: 'Please use the address the cinema gave you.', not_found: 'This does not exist.', method_not_allowed: 'This is not possible here.', too_large: 'This is too large.', unsupported_media_type: 'This kind of file is not accepted.', invalid: 'Please check what you entered.', rate_limited: 'That was too fast. Please wait a moment and try again.', try_again: 'The service is busy for a moment. Please try again.',
     bad_return_to: 'The way back was not valid.', bad_state: 'This sign-in had expired. Please sign in again.', idempotency_key_reused: 'This request was already used for something else.', in_progress: 'Your request is still being worked on.',
     movie_not_found: 'This film does not exist.', screening_not_found: 'This showing does not exist.', hall_not_found: 'This hall does not exist.', booking_not_found: 'This ticket does not exist.', payment_not_found: 'This payment does not exist.', mail_not_found: 'This mail does not exist.', dead_letter_not_found: 'This message does not exist.', provider_not_found: 'This payment provider does not exist.', ambiguous_screening: 'Two halls show this at the same time; please choose one.',
     unknown_seat: 'This seat does not exist in the hall.', sales_closed: 'Sales for this showing have closed.', payment_in_progress: 'A payment is under way. Finish or cancel it first.', too_many_seats: 'That is more seats than one person can hold at once.', seat_taken: 'Someone was faster with this seat.',
     unknown_method: 'This way to pay is not offered.', nothing_locked: 'Your seats are no longer held. Please choose again.', payment_declined: 'The payment was declined. Nothing was charged.', payment_not_pending: 'This payment is already finished.', payment_expired: 'The time to pay has run out. Nothing was charged.', seats_lost: 'The seats had gone by the time the money came. It is being refunded.', bad_signature: 'The message was not genuine.',
     price_missing: 'Every category of the hall needs a price.', hall_busy: 'Another film is in this hall at that time.', starts_in_past: 'The start is in the past.', has_screenings: 'There are showings to come; delete them first.', has_bookings: 'People hold seats or tickets for this showing, so it cannot be moved or deleted.', already_sent: 'This mail was already sent.',
-  },
+  } satisfies Record<ProblemCode, string>,
 }

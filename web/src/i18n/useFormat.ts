@@ -23,6 +23,7 @@ export function useFormat() {
       inLanguage(locale.value, film.synopsis, film.synopsis_th),
     /** Genres and price categories are words of the administrator; the usual ones are translated. */
     genre: (slug: string) => (te(`genre.${slug}`) ? t(`genre.${slug}`) : slug),
+    rating: (rating: string) => (te(`rating.${rating}`) ? t(`rating.${rating}`) : rating),
     category: (slug: string) => (te(`category.${slug}`) ? t(`category.${slug}`) : slug),
   }
 }

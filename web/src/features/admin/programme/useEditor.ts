@@ -41,7 +41,7 @@ export function useEditor<T extends Item, Input>(calls: {
         await changed()
       },
       (error) => {
-        if (!isProblem(error, 'invalid')) return false
+        if (!isProblem(error)) return false
         errors.value = error.fieldErrors
         return Object.keys(errors.value).length > 0
       },
