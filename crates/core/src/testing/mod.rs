@@ -3,11 +3,16 @@
 //! A suite is a function over a fixture that opens a fresh, empty adapter; an adapter's own test is one line.
 
 mod build;
+pub mod event_log;
 pub mod locks;
+pub mod store_events;
 mod store_fixture;
 pub mod store_ledger;
+pub mod store_people;
 pub mod store_programme;
 pub mod store_races;
+pub mod store_reservations;
+pub mod store_sales;
 
 pub use build::{
     ManualClock, SAMPLE_NOW_MS, SeededEntropy, hall_of, identity_of, layout_of, movie_of, sample_now, screening_of,

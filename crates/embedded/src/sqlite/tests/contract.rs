@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use seatkeeper_core::testing::{StoreFixture, store_ledger, store_programme, store_races};
+use seatkeeper_core::testing::{
+    StoreFixture, event_log, store_events, store_ledger, store_people, store_programme, store_races,
+    store_reservations, store_sales,
+};
 use tempfile::TempDir;
 
 use crate::sqlite::SqliteStore;
@@ -41,4 +44,30 @@ async fn ledger() {
 #[tokio::test(flavor = "multi_thread")]
 async fn races() {
     store_races::run_all(&Files::new()).await;
+}
+
+#[tokio::test]
+async fn people() {
+    store_people::run_all(&Files::new()).await;
+}
+
+#[tokio::test]
+async fn sales() {
+    store_sales::run_all(&Files::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reservations() {
+    store_reservations::run_all(&Files::new()).await;
+}
+
+#[tokio::test]
+async fn events() {
+    store_events::run_all(&Files::new()).await;
+}
+
+#[tokio::test]
+async fn log_of_events() {
+    let files = Files::new();
+    event_log::run_all(&*files.open_empty().await).await;
 }

@@ -1,0 +1,79 @@
+//! The suite of [`EventLog`](crate::ports::EventLog), which may live elsewhere than the store.
+
+use super::{
+    SeededEntropy, sample_now,
+    store_fixture::{EVENTS_MAX, must},
+};
+use crate::{
+    event::{Event, EventKind},
+    money::Money,
+    ports::{Consumer, EventLog, LoggedEvent},
+};
+
+/// Runs the suite on an empty log.
+pub async fn run_all(log: &impl EventLog) {
+    assert!(must(log.list_next(Consumer::Mail, EVENTS_MAX).await).is_empty());
+    assert_eq!(must(log.lag(Consumer::Mail).await), 0);
+    let events = events();
+    an_event_is_published_once(log, &events).await;
+    a_consumer_goes_on_where_it_was(log, &events).await;
+    people_read_pages(log, &events).await;
+}
+
+fn events() -> Vec<Event> {
+    let ids = SeededEntropy::new(3);
+    let audit = |action: &str| EventKind::AuditLog {
+        action: action.to_owned(),
+        subject: Some("/api/admin/movies".to_owned()),
+        details: serde_json::json!({ "title": "ฝน" }),
+    };
+    let refund = EventKind::PaymentRefunded {
+        payment_id: crate::ids::PaymentId::from_uuid(ids.next_uuid()),
+        booking_id: None,
+        amount: Money::satang(20_000),
+        reason: "late".to_owned(),
+    };
+    let kinds = [audit("one"), refund, audit("three"), audit("four"), audit("five")];
+    kinds.into_iter().map(|kind| Event::new(sample_now(), &ids, kind)).collect()
+}
+
+fn events_of(logged: Vec<LoggedEvent>) -> Vec<Event> {
+    assert!(logged.is_sorted_by(|a, b| a.position < b.position), "places grow");
+    logged.into_iter().map(|logged| logged.event).collect()
+}
+
+async fn an_event_is_published_once(log: &impl EventLog, events: &[Event]) {
+    must(log.publish(&events[..2]).await);
+    must(log.publish(&events[1..4]).await);
+    must(log.publish(&[]).await);
+    let logged = must(log.list_next(Consumer::Mail, EVENTS_MAX).await);
+    assert_eq!(events_of(logged), events[..4], "in order, whole");
+}
+
+async fn a_consumer_goes_on_where_it_was(log: &impl EventLog, events: &[Event]) {
+    let first = must(log.list_next(Consumer::Mail, 2).await);
+    assert_eq!(events_of(first.clone()), events[..2]);
+    assert_eq!(must(log.list_next(Consumer::Mail, 2).await), first, "until it is acknowledged");
+    must(log.acknowledge(Consumer::Mail, first[1].position).await);
+    assert_eq!(must(log.lag(Consumer::Mail).await), 2);
+    assert_eq!(must(log.lag(Consumer::Audit).await), 4, "consumers do not wait for each other");
+    must(log.acknowledge(Consumer::Mail, first[0].position).await);
+    assert_eq!(must(log.lag(Consumer::Mail).await), 2, "never back");
+    assert_eq!(events_of(must(log.list_next(Consumer::Mail, EVENTS_MAX).await)), events[2..4]);
+    must(log.publish(&events[4..]).await);
+    let rest = must(log.list_next(Consumer::Mail, EVENTS_MAX).await);
+    must(log.acknowledge(Consumer::Mail, rest[2].position).await);
+    assert!(must(log.list_next(Consumer::Mail, EVENTS_MAX).await).is_empty());
+    assert_eq!(must(log.lag(Consumer::Mail).await), 0);
+    assert_eq!(events_of(must(log.list_next(Consumer::Audit, EVENTS_MAX).await)), events);
+}
+
+async fn people_read_pages(log: &impl EventLog, events: &[Event]) {
+    let all = must(log.list_events(-1, None, EVENTS_MAX).await);
+    assert_eq!(events_of(all.clone()), events);
+    assert_eq!(must(log.list_events(all[0].position, None, 2).await), all[1..3], "after, and so many");
+    let refunds = must(log.list_events(-1, Some("PAYMENT_REFUNDED"), EVENTS_MAX).await);
+    assert_eq!(refunds, all[1..2]);
+    assert!(must(log.list_events(-1, Some("NO_SUCH_TYPE"), EVENTS_MAX).await).is_empty());
+    assert!(must(log.list_events(all[4].position, None, EVENTS_MAX).await).is_empty());
+}

@@ -1,0 +1,128 @@
+//! The suite of [`Reservations`](crate::ports::Reservations) and [`MockBook`](crate::ports::MockBook).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::store_fixture::{Stage, Store, StoreFixture, at_once, must};
+use crate::{
+    ids::PaymentId,
+    ports::{IdempotencyKey, KeptAnswer, MockBook, ProviderAnswer, Reservation, Reservations},
+};
+
+const LEASE_S: i64 = 30;
+const BODY: [u8; 32] = [1; 32];
+const OTHER_BODY: [u8; 32] = [2; 32];
+
+/// Runs the suite.
+pub async fn run_all(fixture: &impl StoreFixture) {
+    a_key_runs_once_and_is_answered_again(fixture).await;
+    a_key_is_of_one_body(fixture).await;
+    a_key_is_of_a_person_and_a_call(fixture).await;
+    a_run_that_died_is_run_again_with_its_subject(fixture).await;
+    a_key_is_forgotten_after_a_day(fixture).await;
+    of_many_at_once_one_runs(fixture).await;
+    the_mock_book_is_written_by_comparison(fixture).await;
+}
+
+fn key_of<S: Store>(stage: &Stage<S>, key: &str) -> IdempotencyKey {
+    IdempotencyKey { person_id: stage.person(), call: "POST /api/payments".to_owned(), key: key.to_owned() }
+}
+
+async fn reserve<S: Store>(stage: &Stage<S>, key: &IdempotencyKey, body: [u8; 32], subject: u128) -> Reservation {
+    let subject = Uuid::from_u128(subject);
+    must(stage.store.reserve(key, body, subject, stage.now(), stage.after_s(LEASE_S)).await)
+}
+
+fn run(subject: u128) -> Reservation {
+    Reservation::Run { subject: Uuid::from_u128(subject) }
+}
+
+fn answer_of(status: u16, body: &'static [u8]) -> KeptAnswer {
+    KeptAnswer { status, body: Bytes::from_static(body), content_type: "application/json".to_owned() }
+}
+
+async fn a_key_runs_once_and_is_answered_again(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let key = key_of(&stage, "k");
+    assert_eq!(reserve(&stage, &key, BODY, 1).await, run(1));
+    assert_eq!(reserve(&stage, &key, BODY, 2).await, Reservation::Running);
+    let answer = answer_of(201, b"{\"id\":\"\xe0\xb8\x81\"}");
+    must(stage.store.keep_answer(&key, &answer).await);
+    assert_eq!(reserve(&stage, &key, BODY, 3).await, Reservation::Done(answer.clone()), "byte for byte");
+    must(stage.store.keep_answer(&key, &answer_of(409, b"{}")).await);
+    must(stage.store.let_go(&key).await);
+    assert_eq!(reserve(&stage, &key, BODY, 4).await, Reservation::Done(answer), "the first answer stands");
+}
+
+async fn a_key_is_of_one_body(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let key = key_of(&stage, "k");
+    reserve(&stage, &key, BODY, 1).await;
+    assert_eq!(reserve(&stage, &key, OTHER_BODY, 2).await, Reservation::OtherBody, "while it runs");
+    must(stage.store.keep_answer(&key, &answer_of(201, b"{}")).await);
+    assert_eq!(reserve(&stage, &key, OTHER_BODY, 2).await, Reservation::OtherBody, "when it is done");
+}
+
+async fn a_key_is_of_a_person_and_a_call(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let key = key_of(&stage, "k");
+    let other_call = IdempotencyKey { call: "POST /api/payments/1/confirm".to_owned(), ..key.clone() };
+    let other_key = IdempotencyKey { key: "K".to_owned(), ..key.clone() };
+    for (subject, key) in [(1, key), (2, key_of(&stage, "k")), (3, other_call), (4, other_key)] {
+        assert_eq!(reserve(&stage, &key, BODY, subject).await, run(subject), "{key:?}");
+    }
+}
+
+async fn a_run_that_died_is_run_again_with_its_subject(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let key = key_of(&stage, "k");
+    reserve(&stage, &key, BODY, 1).await;
+    stage.pass_s(LEASE_S - 1);
+    assert_eq!(reserve(&stage, &key, BODY, 2).await, Reservation::Running);
+    stage.pass_s(1);
+    assert_eq!(reserve(&stage, &key, BODY, 2).await, run(1), "its lease is over");
+    assert_eq!(reserve(&stage, &key, BODY, 2).await, Reservation::Running, "it has a new one");
+    must(stage.store.let_go(&key).await);
+    assert_eq!(reserve(&stage, &key, BODY, 3).await, run(1), "let go, with its subject kept");
+}
+
+async fn a_key_is_forgotten_after_a_day(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let (key, day_s) = (key_of(&stage, "k"), 24 * 3_600);
+    reserve(&stage, &key, BODY, 1).await;
+    must(stage.store.keep_answer(&key, &answer_of(201, b"{}")).await);
+    stage.pass_s(day_s - 1);
+    assert!(matches!(reserve(&stage, &key, BODY, 2).await, Reservation::Done(_)));
+    stage.pass_s(1);
+    assert_eq!(reserve(&stage, &key, OTHER_BODY, 2).await, run(2));
+}
+
+async fn of_many_at_once_one_runs(fixture: &impl StoreFixture) {
+    let stage = Arc::new(Stage::open(fixture, "s").await);
+    let key = key_of(&stage, "k");
+    let runs = (1..=32).map(|subject| {
+        let (stage, key) = (Arc::clone(&stage), key.clone());
+        async move { reserve(&stage, &key, BODY, subject).await }
+    });
+    let answers = at_once(runs).await;
+    let running = answers.iter().filter(|answer| **answer == Reservation::Running).count();
+    assert_eq!(running, 31, "{answers:?}");
+}
+
+async fn the_mock_book_is_written_by_comparison(fixture: &impl StoreFixture) {
+    use ProviderAnswer::{Authorised, Captured, Declined, Refunded, Unknown, Voided};
+    let stage = Stage::open(fixture, "s").await;
+    let id = PaymentId::from_uuid(stage.ids.next_uuid());
+    assert_eq!(must(stage.store.find_entry(id).await), None);
+    assert_eq!(must(stage.store.put_entry(id, Some(Authorised), Captured).await), None, "there is none");
+    assert_eq!(must(stage.store.put_entry(id, None, Authorised).await), Some(Authorised));
+    assert_eq!(must(stage.store.put_entry(id, None, Declined).await), Some(Authorised), "what stands there");
+    let mut stands = Authorised;
+    for next in [Captured, Refunded, Declined, Voided, Unknown, Authorised] {
+        assert_eq!(must(stage.store.put_entry(id, Some(stands), next).await), Some(next));
+        assert_eq!(must(stage.store.find_entry(id).await), Some(next));
+        stands = next;
+    }
+}

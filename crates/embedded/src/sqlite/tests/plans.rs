@@ -1,0 +1,71 @@
+//! The hot statements read by index, never a whole table that grows.
+
+use rusqlite::{Params, Transaction, params_from_iter};
+use seatkeeper_core::ports::{BookingFilter, PageRequest};
+use tempfile::TempDir;
+
+use crate::sqlite::{
+    SqliteStore, event_log, ledger, mail, outbox,
+    rows::{Fault, list},
+    sales,
+};
+
+fn plan(tx: &Transaction<'_>, sql: &str, params: impl Params) -> Result<String, Fault> {
+    let steps: Vec<String> = list(tx, &format!("EXPLAIN QUERY PLAN {sql}"), params, |row| Ok(row.get("detail")?))?;
+    Ok(steps.join("\n"))
+}
+
+/// A scan is fine over an index made for it, a list of arguments, or rows found before.
+fn check(plan: &str, indexes: &[&str]) {
+    for index in indexes {
+        assert!(plan.contains(index), "{index} is not used:\n{plan}");
+    }
+    for step in plan.lines().filter(|step| step.starts_with("SCAN")) {
+        let is_small = step.contains("USING INDEX") || step.contains("USING COVERING INDEX");
+        let is_made = step.contains("VIRTUAL TABLE") || step.contains("CONSTANT ROW") || step.contains("subquery");
+        assert!(is_small || is_made, "a whole table is read:\n{plan}");
+    }
+}
+
+#[tokio::test]
+async fn hot_statements_use_their_indexes() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
+    let checked = store.read(|tx| {
+        let id = [0u8; 16];
+        check(&plan(tx, outbox::UNSENT, [1])?, &["outbox_unsent"]);
+        check(&plan(tx, "SELECT count(*) FROM outbox WHERE sent = 0", [])?, &["outbox_unsent"]);
+        check(&plan(tx, event_log::NEXT, ("x", 1))?, &["SEARCH events USING INTEGER PRIMARY KEY"]);
+        check(&plan(tx, mail::DUE, (0, 1))?, &["mails_due"]);
+        let unfinished = ["payments_pending", "payments_confirming", "payments_money_task"];
+        check(&plan(tx, ledger::UNFINISHED, (0, 1))?, &unfinished);
+        check(&plan(tx, ledger::TRUTH, (id, 0))?, &["SEARCH c USING PRIMARY KEY (screening_id=?)"]);
+        check(&plan(tx, ledger::TAKEN, ("[]", 0))?, &["SEARCH c USING PRIMARY KEY (screening_id=?)"]);
+        let one = "SELECT * FROM seat_claims WHERE screening_id = ?1 AND seat_id = ?2";
+        check(&plan(tx, one, (id, "A1"))?, &["USING PRIMARY KEY (screening_id=? AND seat_id=?)"]);
+        Ok(())
+    });
+    checked.await.unwrap();
+}
+
+#[tokio::test]
+async fn pages_of_bookings_are_read_in_order_of_an_index() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
+    let movie = seatkeeper_core::ids::MovieId::from_uuid(uuid::Uuid::nil());
+    let all = BookingFilter::default();
+    for (filter, index) in [
+        (BookingFilter { movie_id: Some(movie), ..all.clone() }, "bookings_by_movie"),
+        (BookingFilter { text: Some("ann".to_owned()), ..all.clone() }, "bookings_by_time"),
+        (all, "bookings_by_time"),
+    ] {
+        let checked = store.read(move |tx| {
+            let (sql, values) = sales::list_statement(&filter, PageRequest::FIRST);
+            let plan = plan(tx, &sql, params_from_iter(values))?;
+            check(&plan, &[index]);
+            assert!(!plan.contains("TEMP B-TREE"), "sorted by hand:\n{plan}");
+            Ok(())
+        });
+        checked.await.unwrap();
+    }
+}

@@ -1,0 +1,247 @@
+//! The writer: shared commits, failures that stay alone, and what a kill leaves behind.
+
+use std::{
+    future::Future,
+    sync::{Arc, mpsc},
+};
+
+use rusqlite::Transaction;
+use seatkeeper_core::{
+    ids::PersonId,
+    ports::{Backend, EventLog, Outbox, People},
+    testing::{SeededEntropy, identity_of, sample_now},
+};
+use tempfile::TempDir;
+
+use crate::sqlite::{
+    BATCH_WRITES_MAX, OpenError, SqliteStore, WRITES_WAITING_MAX,
+    open::{MIGRATIONS, connect_writer},
+    rows::{Fault, count, run},
+};
+
+fn opened() -> (TempDir, Arc<SqliteStore>) {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
+    (folder, Arc::new(store))
+}
+
+fn put(tx: &Transaction<'_>, name: &str) -> Result<(), Fault> {
+    run(tx, "INSERT INTO counters (name, value) VALUES (?1, 0)", [name]).map(|_| ())
+}
+
+async fn counters(store: &SqliteStore) -> u64 {
+    store.read(|tx| count(tx, "SELECT count(*) FROM counters", [])).await.unwrap()
+}
+
+/// Keeps the writer busy until `go` is called, so that what comes meanwhile waits together.
+async fn hold(store: &Arc<SqliteStore>) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Backend<()>>) {
+    let (go, gone) = mpsc::channel();
+    let (began, begun) = tokio::sync::oneshot::channel();
+    let holder = Arc::clone(store);
+    let held = tokio::spawn(async move {
+        let work = move |_: &Transaction<'_>| {
+            began.send(()).unwrap();
+            gone.recv().map_err(|_| Fault::Broken("nobody let go"))
+        };
+        holder.write(work).await
+    });
+    begun.await.unwrap();
+    (go, held)
+}
+
+/// Starts writes in this order; each is in the queue when this returns.
+fn queue<T: Send + 'static>(
+    store: &Arc<SqliteStore>,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+) -> impl Future<Output = Backend<T>> {
+    let mut write = Box::pin({
+        let store = Arc::clone(store);
+        async move { store.write(work).await }
+    });
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let ready = write.as_mut().poll(&mut context);
+    async move {
+        match ready {
+            std::task::Poll::Ready(answer) => answer,
+            std::task::Poll::Pending => write.await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn waiting_writes_share_a_commit() {
+    let (_folder, store) = opened();
+    let (go, held) = hold(&store).await;
+    let before = store.write_counts();
+    let writes = BATCH_WRITES_MAX * 2;
+    let answers: Vec<_> = (0..writes).map(|n| queue(&store, move |tx| put(tx, &format!("{n}")))).collect();
+    go.send(()).unwrap();
+    held.await.unwrap().unwrap();
+    for answer in answers {
+        answer.await.unwrap();
+    }
+    let after = store.write_counts();
+    assert_eq!(after.commits - before.commits, 3, "the one that waited, and two full batches");
+    assert_eq!(after.writes - before.writes, 1 + u64::try_from(writes).unwrap());
+    assert_eq!(counters(&store).await, 1 + u64::try_from(writes).unwrap());
+}
+
+#[tokio::test]
+async fn a_write_that_fails_fails_alone() {
+    let (_folder, store) = opened();
+    let (go, held) = hold(&store).await;
+    let first = queue(&store, |tx| put(tx, "first"));
+    let failed = queue(&store, |tx| {
+        put(tx, "half")?;
+        put(tx, "first")
+    });
+    let panicked = queue(&store, |tx| -> Result<(), Fault> {
+        put(tx, "other half")?;
+        panic!("a bug")
+    });
+    let last = queue(&store, |tx| put(tx, "last"));
+    go.send(()).unwrap();
+    held.await.unwrap().unwrap();
+    first.await.unwrap();
+    assert!(!failed.await.unwrap_err().retryable);
+    assert_eq!(panicked.await.unwrap_err().to_string(), "store: the work panicked");
+    last.await.unwrap();
+    assert_eq!(counters(&store).await, 3, "programme_revision, first, last");
+    store.write(|tx| put(tx, "the writer lives")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_fails_everybody_who_may_try_again() {
+    let (_folder, store) = opened();
+    let (go, held) = hold(&store).await;
+    let good = queue(&store, |tx| put(tx, "good"));
+    let own_fault = queue(&store, |tx| put(tx, "good"));
+    let bad = queue(&store, |tx| {
+        tx.pragma_update(None, "defer_foreign_keys", true)?;
+        let sql = "INSERT INTO sessions (hash, person_id, created_at, seen_at) VALUES (x'01', x'02', 0, 0)";
+        run(tx, sql, [])
+    });
+    go.send(()).unwrap();
+    held.await.unwrap().unwrap();
+    assert!(good.await.unwrap_err().retryable);
+    assert!(!own_fault.await.unwrap_err().retryable, "its own failure would be the same again");
+    assert!(bad.await.unwrap_err().retryable);
+    assert_eq!(counters(&store).await, 1);
+    store.write(|tx| put(tx, "good")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_queue_says_try_again() {
+    let (_folder, store) = opened();
+    let (go, held) = hold(&store).await;
+    let waiting: Vec<_> = (0..WRITES_WAITING_MAX).map(|_| queue(&store, |_| Ok(()))).collect();
+    let refused = queue(&store, |_| Ok(())).await.unwrap_err();
+    assert!(refused.retryable, "{refused}");
+    go.send(()).unwrap();
+    held.await.unwrap().unwrap();
+    for answer in waiting {
+        answer.await.unwrap();
+    }
+    store.write(|_| Ok(())).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reader_cannot_write_and_survives_a_panic() {
+    let (_folder, store) = opened();
+    let refused = store.read(|tx| put(tx, "x")).await;
+    assert!(refused.is_err());
+    for _ in 0..2 * super::super::READERS {
+        let panicked = store.read(|_| -> Result<(), Fault> { panic!("a bug") }).await;
+        assert_eq!(panicked.unwrap_err().to_string(), "store: the work panicked");
+    }
+    assert_eq!(counters(&store).await, 1);
+}
+
+#[tokio::test]
+async fn a_second_server_is_refused_until_the_first_has_gone() {
+    let (folder, store) = opened();
+    let path = folder.path().join("store.sqlite");
+    let refused = SqliteStore::open(&path).unwrap_err();
+    assert!(matches!(&refused, OpenError::InUse(named) if *named == path), "{refused}");
+    assert!(refused.to_string().contains("in use by another server"));
+    drop(store);
+    SqliteStore::open(&path).unwrap();
+}
+
+/// What the disk holds at any moment between two calls is what a kill -9 leaves: no connection has been closed.
+#[tokio::test]
+async fn what_was_answered_outlives_a_kill() {
+    let (folder, store) = opened();
+    let ids = SeededEntropy::new(5);
+    for number in 0..50 {
+        let id = PersonId::from_uuid(ids.next_uuid());
+        let person = store.sign_in(&identity_of(&format!("p{number}")), id, sample_now()).await.unwrap();
+        let killed = TempDir::new().unwrap();
+        for name in ["store.sqlite", "store.sqlite-wal"] {
+            std::fs::copy(folder.path().join(name), killed.path().join(name)).unwrap();
+        }
+        if number % 10 == 9 {
+            let copy = SqliteStore::open(&killed.path().join("store.sqlite")).unwrap();
+            assert_eq!(copy.find_person(id).await.unwrap(), Some(person));
+            assert_eq!(copy.read(|tx| count(tx, "SELECT count(*) FROM people", [])).await.unwrap(), number + 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_gets_every_table_and_keeps_its_rows_when_opened_again() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store.sqlite");
+    // A file of every earlier version is brought up to date.
+    for version in 0..=MIGRATIONS.len() {
+        let path = folder.path().join(format!("v{version}.sqlite"));
+        let connection = connect_writer(&path).unwrap();
+        for (_, sql) in &MIGRATIONS[..version] {
+            connection.execute_batch(sql).unwrap();
+        }
+        connection.pragma_update(None, "user_version", i64::try_from(version).unwrap()).unwrap();
+        drop(connection);
+        let store = SqliteStore::open(&path).unwrap();
+        assert_eq!(store.count_unsent().await.unwrap() + store.lag_of_all().await, 0, "from version {version}");
+    }
+    let store = SqliteStore::open(&path).unwrap();
+    store.write(|tx| put(tx, "kept")).await.unwrap();
+    drop(store);
+    assert_eq!(counters(&SqliteStore::open(&path).unwrap()).await, 2);
+}
+
+impl SqliteStore {
+    async fn lag_of_all(&self) -> u64 {
+        self.lag(seatkeeper_core::ports::Consumer::Mail).await.unwrap()
+    }
+}
+
+#[test]
+fn a_newer_file_is_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store.sqlite");
+    drop(SqliteStore::open(&path).unwrap());
+    let connection = connect_writer(&path).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let refused = SqliteStore::open(&path).unwrap_err();
+    assert!(matches!(refused, OpenError::TooNew { found: 99, .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn commits_are_synced_and_keys_are_checked() {
+    let (_folder, store) = opened();
+    let settings = |tx: &Transaction<'_>| {
+        let number = |name| tx.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let mode: String = tx.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+        Ok((mode, number("synchronous")?, number("foreign_keys")?))
+    };
+    assert_eq!(store.write(settings).await.unwrap(), ("wal".to_owned(), 2, 1), "2 is FULL");
+}
+
+/// SQLite does not say how it syncs; the flag that its build reads does. `examples/commit_rate.rs` counts the calls.
+#[test]
+fn sqlite_is_built_to_sync_data_only() {
+    let flags = option_env!("LIBSQLITE3_FLAGS").unwrap_or_default();
+    assert!(flags.contains("-DHAVE_FDATASYNC=1"), "the build of SQLite read {flags:?}");
+}
