@@ -25,7 +25,7 @@ use crate::{
     tag = "What is on",
     params(("id" = String, Path, description = "The screening"), ("If-None-Match" = Option<String>, Header, description = "An `ETag` at hand")),
     responses(
-        (status = 200, description = "The map", body = inline(SeatMap<'_>), headers(("ETag" = String, description = "A hash of the body"))),
+        (status = 200, description = "The map", body = SeatMap<'_>, headers(("ETag" = String, description = "A hash of the body"))),
         (status = 304, description = "The map at hand is still true"),
         (status = 404, description = "`screening_not_found`"),
         (status = 503, description = "`try_again`: the seats cannot be read just now"),

@@ -20,7 +20,8 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use super::frames::{Until, wire_seq};
+use super::frames::{Until, status_name, wire_seq};
+use crate::wire::{MoneyShape, SeatKindShape};
 
 /// How hard to press: 300 seats fit into 4 KB, and it is done once for a map.
 const GZIP_LEVEL: u32 = 6;
@@ -52,16 +53,16 @@ pub(super) struct SeatOnMap<'a> {
     #[schema(value_type = i32, minimum = 1)]
     number: u8,
     /// What it is.
-    #[schema(value_type = SeatKindName)]
+    #[schema(value_type = SeatKindShape)]
     kind: &'static str,
     /// Its price category.
     #[schema(example = "standard")]
     category: &'a str,
     /// What it costs.
-    #[schema(value_type = Object, example = json!({"amount": 20000, "currency": "THB"}))]
+    #[schema(value_type = MoneyShape)]
     price: Money,
     /// Whether it can be had.
-    #[schema(value_type = SeatStatusName)]
+    #[schema(value_type = SeatStatusShape)]
     status: &'static str,
     /// When a locked seat may come back, never earlier than the truth.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -69,28 +70,12 @@ pub(super) struct SeatOnMap<'a> {
     until: Option<Until>,
 }
 
-/// What a seat is: `pair` is one seat for two people, `blocked` is never for sale.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "names for the document; the values come from the rules")]
-pub(super) enum SeatKindName {
-    /// An ordinary seat.
-    Seat,
-    /// A sofa for two, sold as one.
-    Pair,
-    /// A place for a wheelchair.
-    Wheelchair,
-    /// The seat beside it.
-    Companion,
-    /// Not for sale.
-    Blocked,
-}
-
 /// Whether a seat can be had. Never who has it.
-#[derive(ToSchema)]
-#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SeatStatus)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(dead_code, reason = "names for the document; the values come from the rules")]
-pub(super) enum SeatStatusName {
+pub(super) enum SeatStatusShape {
     /// It can be locked.
     Available,
     /// Somebody has it, until then.
@@ -166,7 +151,7 @@ impl<'a> SeatOnMap<'a> {
             kind: seat.kind.as_str(),
             category: open.plan.category_of(seat),
             price: open.price_of(seat),
-            status: if for_sale { super::frames::status_name(status) } else { "UNAVAILABLE" },
+            status: if for_sale { status_name(status) } else { "UNAVAILABLE" },
             until,
         }
     }

@@ -1,18 +1,10 @@
 //! `GET /api/ws`: watching a screening.
 
-use std::net::IpAddr;
-
 use axum::{
     extract::{FromRequestParts as _, Request, State, ws::WebSocketUpgrade},
-    http::request::Parts,
     response::Response,
 };
 use jiff::Timestamp;
-use seatkeeper_core::{
-    box_office::{NamedScreening, ScreeningName},
-    catalogue::SharedScreening,
-    ids::{MovieId, ScreeningId},
-};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -25,6 +17,7 @@ use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::parse_query,
     origin,
+    screening_name::SaidOfScreening,
     state::App,
 };
 
@@ -37,8 +30,8 @@ pub(super) struct WatchParams {
     /// The film, with `start_time`.
     movie_id: Option<String>,
     /// When it begins, RFC 3339, with `movie_id`.
-    #[param(format = DateTime)]
-    start_time: Option<String>,
+    #[param(value_type = Option<String>, format = DateTime)]
+    start_time: Option<Timestamp>,
 }
 
 /// Watch a screening (WebSocket)
@@ -65,40 +58,19 @@ pub(super) async fn watch_screening(State(app): State<App>, request: Request) ->
     let (mut parts, _) = request.into_parts();
     origin::check_any(&parts.headers, &app.config)?;
     let params: WatchParams = parse_query(parts.uri.query().unwrap_or_default())?;
-    let screening = find_screening(&app, params.name()?).await?;
+    let said = SaidOfScreening {
+        screening_id: params.screening_id.as_deref(),
+        movie_id: params.movie_id.as_deref(),
+        start_time: params.start_time,
+    };
+    let screening = said.find(&app).await?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await;
     let upgrade = upgrade.map_err(|refusal| ApiError::new(ErrorCode::BadRequest).detail(refusal.body_text()))?;
-    let address = client_address_of(&parts, &app);
+    let address = client_address::of_request(&parts, &app.config.trusted_proxies);
     let permit = app.rooms.admit(client_address::counting_key(address), app.config.rate_limit);
     let permit = permit.ok_or_else(|| refuse(NoRoom::Full))?;
     let room = app.rooms.open(screening.screening.id).await.map_err(refuse)?;
     Ok(with_small_buffers(upgrade).on_upgrade(move |socket| serve_viewer(socket, room, permit)))
-}
-
-impl WatchParams {
-    fn name(&self) -> ApiResult<ScreeningName> {
-        if let Some(id) = &self.screening_id {
-            return ScreeningId::parse(id).map(ScreeningName::Id).ok_or_else(|| ErrorCode::ScreeningNotFound.into());
-        }
-        let (Some(movie), Some(start)) = (&self.movie_id, &self.start_time) else {
-            return Err(ApiError::invalid("screening_id", "name a screening, or movie_id and start_time"));
-        };
-        let start: Timestamp = start.parse().map_err(|_| ApiError::invalid("start_time", "an RFC 3339 time"))?;
-        let movie = MovieId::parse(movie).ok_or(ErrorCode::ScreeningNotFound)?;
-        Ok(ScreeningName::Show(movie, start))
-    }
-}
-
-async fn find_screening(app: &App, name: ScreeningName) -> ApiResult<SharedScreening> {
-    match app.office.resolve_screening(name).await? {
-        NamedScreening::One(screening) => Ok(screening),
-        NamedScreening::NotFound => Err(ErrorCode::ScreeningNotFound.into()),
-        NamedScreening::Ambiguous(ids) => Err(ApiError::new(ErrorCode::AmbiguousScreening).screenings(ids)),
-    }
-}
-
-fn client_address_of(parts: &Parts, app: &App) -> IpAddr {
-    client_address::of_request(parts, &app.config.trusted_proxies)
 }
 
 fn refuse(why: NoRoom) -> ApiError {

@@ -1,7 +1,9 @@
 //! Live seat maps, tested: what every viewer sees is what the lock store has.
 
+mod cinema;
 mod convergence;
 mod rooms;
+mod routes;
 mod sockets;
 mod stage;
 mod viewer;

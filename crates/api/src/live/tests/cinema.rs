@@ -1,0 +1,153 @@
+//! A whole cinema behind the real router: the real store, locks in memory, a clock that stands.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Request, Response, header},
+};
+use jiff::{SignedDuration, tz::TimeZone};
+use seatkeeper_core::{
+    box_office::{BoxOffice, ScreeningCache, Settings},
+    ids::{HallId, MovieId, PersonId, ScreeningId},
+    ports::{ProgrammeChange, ProgrammeOutcome},
+    testing::{ManualClock, SeededEntropy, hall_of, movie_of, sample_now, screening_of},
+};
+use seatkeeper_embedded::{locks::MemoryLocks, mock_provider::MockProvider, sqlite::SqliteStore};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+use crate::{
+    config::{ApiConfig, SiteUrl, tests::config},
+    router,
+    state::{App, AppParts},
+};
+
+/// The largest answer that these tests read, in bytes.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// One server.
+pub(super) struct Cinema {
+    pub(super) app: App,
+    pub(super) address: SocketAddr,
+    router: Router,
+    task: tokio::task::JoinHandle<()>,
+    _folder: TempDir,
+}
+
+impl Drop for Cinema {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What was answered.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: axum::http::HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// `404 screening_not_found`.
+    pub(super) fn refusal(&self) -> String {
+        format!("{} {}", self.status, self.json()["code"].as_str().unwrap())
+    }
+}
+
+impl Cinema {
+    /// A film and halls 1 and 2; screenings 1 and 2 in hall 1, 3 in hall 2 at the time of the second.
+    pub(super) async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(&folder.path().join("store.db")).unwrap());
+        let office = Arc::new(office_of(&store));
+        fill(&office).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let config = ApiConfig { public_url: SiteUrl::new(&format!("http://{address}")), ..config() };
+        let app = App::new(AppParts { office, config, health: vec![], metrics: Arc::new(String::new) });
+        let router = router(app.clone());
+        let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
+        let task = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+        Self { app, address, router, task, _folder: folder }
+    }
+
+    /// `GET`, with headers.
+    pub(super) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::get(path).header(header::HOST, self.address.to_string());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response: Response<Body> = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, ANSWER_BYTES_MAX).await.unwrap().to_vec();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+}
+
+pub(super) fn screening_id(number: u128) -> ScreeningId {
+    ScreeningId::from_uuid(Uuid::from_u128(number))
+}
+
+pub(super) fn movie_id() -> MovieId {
+    MovieId::from_uuid(Uuid::from_u128(1))
+}
+
+async fn fill(office: &BoxOffice) {
+    let movie = movie_of(movie_id(), "Film");
+    let halls = [1, 2].map(|n| hall_of(HallId::from_uuid(Uuid::from_u128(n)), &format!("Hall {n}"), "ssx/p:pp"));
+    let screening = |number, hall, hours| {
+        screening_of(screening_id(number), &movie, hall, sample_now() + SignedDuration::from_hours(hours))
+    };
+    let screenings = [screening(1, &halls[0], 10), screening(2, &halls[0], 20), screening(3, &halls[1], 20)];
+    let changes = std::iter::once(ProgrammeChange::PutMovie(movie.clone(), 0))
+        .chain(halls.into_iter().map(|hall| ProgrammeChange::PutHall(hall, 0)))
+        .chain(screenings.into_iter().map(|screening| ProgrammeChange::PutScreening(screening, 0)));
+    for change in changes {
+        let event = office.audit_event("test", None, PersonId::from_uuid(Uuid::nil()), None);
+        let outcome = office.programme.change_programme(&change, &event, office.now()).await.unwrap();
+        assert_eq!(outcome, ProgrammeOutcome::Done);
+    }
+}
+
+fn office_of(store: &Arc<SqliteStore>) -> BoxOffice {
+    let clock = Arc::new(ManualClock::default());
+    let entropy = Arc::new(SeededEntropy::new(1));
+    let locks = Arc::new(MemoryLocks::unlogged(clock.clone()));
+    let provider = MockProvider::new(store.clone(), clock.clone(), entropy.clone(), Arc::default(), None);
+    BoxOffice {
+        programme: store.clone(),
+        posters: store.clone(),
+        ledger: store.clone(),
+        reservations: store.clone(),
+        sales: store.clone(),
+        people: store.clone(),
+        sessions: store.clone(),
+        outbox: store.clone(),
+        events: store.clone(),
+        mails: store.clone(),
+        audit: store.clone(),
+        dead_letters: store.clone(),
+        locks: locks.clone(),
+        live: locks,
+        provider: Arc::new(provider),
+        clock,
+        entropy,
+        settings: Settings {
+            lock_ttl: SignedDuration::from_mins(5),
+            payment_ttl: SignedDuration::from_mins(5),
+            seats_per_person: 10,
+            sales_close: SignedDuration::ZERO,
+            cleaning_minutes: 15,
+            time_zone: TimeZone::UTC,
+        },
+        screenings: ScreeningCache::default(),
+    }
+}
