@@ -4,6 +4,7 @@ use utoipa::{
     OpenApi,
     openapi::{
         Components, Content, OpenApi as Document, Ref, RefOr, Required, Response, Schema,
+        extensions::ExtensionsBuilder,
         path::{Operation, Parameter, ParameterIn},
         schema::ArrayItems,
         security::{ApiKey, ApiKeyValue, SecurityScheme},
@@ -59,8 +60,21 @@ pub fn document() -> Document {
             body.required = Some(Required::False);
         }
     }
-    document.components.iter_mut().for_each(name_items);
+    if let Some(components) = &mut document.components {
+        name_items(components);
+        explain_codes(components);
+    }
     document
+}
+
+/// What each code means, beside their names.
+fn explain_codes(components: &mut Components) {
+    let Some(RefOr::T(Schema::Object(codes))) = components.schemas.get_mut("ErrorCode") else { return };
+    let explained = ErrorCode::ALL
+        .iter()
+        .map(|code| serde_json::json!({ "code": code, "status": code.status().as_u16(), "title": code.title() }));
+    let explained = serde_json::Value::Array(explained.collect());
+    codes.extensions = Some(ExtensionsBuilder::new().add("x-codes", explained).build());
 }
 
 /// A list's items by name instead of written out once more.

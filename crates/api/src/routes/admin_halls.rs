@@ -107,6 +107,7 @@ pub(crate) async fn update_hall(
     extract::Json(HallPatch { name, layout }): extract::Json<HallPatch>,
 ) -> ApiResult<Json<Hall>> {
     let request = request_id::current();
+    name.as_deref().map_or(Ok(()), catalogue::Hall::check_name)?;
     let layout = layout.map(Layout::parse).transpose()?;
     let id = id.parse(HallId::parse, ErrorCode::HallNotFound)?;
     let edit = |old: catalogue::Hall| catalogue::Hall {

@@ -5,6 +5,7 @@ use seatkeeper_core::{
     box_office,
     catalogue::{Movie, MovieDetails},
     ids::MovieId,
+    invalid::Invalid,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -125,6 +126,21 @@ pub(crate) struct MoviePatch {
 }
 
 impl MoviePatch {
+    /// Checks what is said, whatever film it is said of: a broken rule comes before a film that is not there.
+    fn check(&self) -> Result<(), Invalid> {
+        let sound = MovieDetails {
+            title: "A film".to_owned(),
+            title_th: None,
+            synopsis: None,
+            synopsis_th: None,
+            genres: Vec::new(),
+            duration_min: 1,
+            rating: None,
+            poster_url: None,
+        };
+        self.clone().apply(sound).check()
+    }
+
     fn apply(self, old: MovieDetails) -> MovieDetails {
         MovieDetails {
             title: self.title.unwrap_or(old.title),
@@ -185,6 +201,7 @@ pub(crate) async fn update_movie(
     extract::Json(patch): extract::Json<MoviePatch>,
 ) -> ApiResult<Json<AdminMovie>> {
     let request = request_id::current();
+    patch.check()?;
     let id = id.parse(MovieId::parse, ErrorCode::MovieNotFound)?;
     let edit = |old| patch.clone().apply(old);
     let movie = box_office::update_movie(&app.office, editor(&person, &request), id, edit).await?;

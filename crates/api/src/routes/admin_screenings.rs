@@ -114,6 +114,7 @@ pub(crate) async fn create_screening(
     extract::Json(input): extract::Json<ScreeningInput>,
 ) -> ApiResult<(StatusCode, Json<AdminScreening>)> {
     let (office, request) = (&app.office, request_id::current());
+    box_office::check_prices(&input.prices)?;
     let details = ScreeningDetails {
         movie_id: movie_id(&input.movie_id)?,
         hall_id: hall_id(&input.hall_id)?,
@@ -142,6 +143,7 @@ pub(crate) async fn update_screening(
     extract::Json(patch): extract::Json<ScreeningPatch>,
 ) -> ApiResult<Json<AdminScreening>> {
     let request = request_id::current();
+    patch.prices.as_ref().map_or(Ok(()), box_office::check_prices)?;
     let id = id.parse(ScreeningId::parse, ErrorCode::ScreeningNotFound)?;
     let movie = patch.movie_id.as_deref().map(movie_id).transpose()?;
     let hall = patch.hall_id.as_deref().map(hall_id).transpose()?;

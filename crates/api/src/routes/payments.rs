@@ -25,7 +25,7 @@ use super::{
     promptpay::{self, PaymentAction},
 };
 use crate::{
-    auth::SignedIn,
+    auth::{Fresh, SignedIn},
     error::{ApiError, ApiResult, ErrorCode},
     extract::{IdempotencyKeyHeader, PathId, RawJson, parse_json},
     request_id,
@@ -113,7 +113,7 @@ pub(crate) struct PaymentRequest {
         (status = 422, description = "`unknown_method`, `idempotency_key_reused`")))]
 pub(crate) async fn start_payment(
     State(app): State<App>,
-    SignedIn(person): SignedIn,
+    Fresh(person): Fresh,
     key: IdempotencyKeyHeader,
     RawJson(body): RawJson,
 ) -> ApiResult<Response> {
@@ -186,7 +186,7 @@ pub(crate) struct ConfirmedPayment {
         (status = 422, description = "`idempotency_key_reused`")))]
 pub(crate) async fn confirm_payment(
     State(app): State<App>,
-    SignedIn(person): SignedIn,
+    Fresh(person): Fresh,
     id: PathId,
     key: IdempotencyKeyHeader,
     RawJson(body): RawJson,
@@ -266,7 +266,7 @@ async fn confirm_in_time(
         (status = 409, description = "`payment_not_pending`")))]
 pub(crate) async fn cancel_payment(
     State(app): State<App>,
-    SignedIn(person): SignedIn,
+    Fresh(person): Fresh,
     id: PathId,
 ) -> ApiResult<Json<Payment>> {
     let id = id.parse(PaymentId::parse, ErrorCode::PaymentNotFound)?;
