@@ -96,10 +96,10 @@ impl App {
         origin::check(request, &self.config)
     }
 
-    /// What runs beside the requests: telling the event log of answers of 500. Returns when `stop` is cancelled and all is
-    /// told.
+    /// What runs beside the requests: telling the event log of answers of 500, and hearing which sessions have ended on
+    /// other servers. Returns when `stop` is cancelled and all is told.
     pub async fn run_beside(&self, stop: CancellationToken) {
-        self.system_errors.tell(&self.office, stop).await;
+        tokio::join!(self.system_errors.tell(&self.office, stop.clone()), self.auth.follow_store(stop));
     }
 
     /// Microseconds since the start, by a clock that never steps.

@@ -16,6 +16,7 @@ use crate::{
     extract::{Json, Query},
     origin,
     state::App,
+    wire::{LanguageShape, RoleShape},
 };
 
 /// The calls under `/api/auth`.
@@ -40,17 +41,14 @@ struct SignInQuery {
     login_hint: Option<String>,
 }
 
-/// Begin to sign in: on to the identity provider.
+/// Begins a sign-in: on to the identity provider
 ///
 /// OpenID Connect's authorization code flow with PKCE (S256), `state` and `nonce`, bound to this browser by a cookie.
 #[utoipa::path(
-    get, path = "/api/auth/google/login", tag = "sign-in", operation_id = "begin_sign_in", params(SignInQuery),
+    get, path = "/api/auth/google/login", tag = "Signing in", operation_id = "begin_sign_in", params(SignInQuery),
     responses(
         (status = 302, description = "To the identity provider, or to `/sign-in?error=…` when it is away"),
-        (status = 400, description = "`bad_return_to`", content_type = "application/problem+json"),
-        (status = 422, description = "`invalid`", content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`: 10 a second from one address", content_type = "application/problem+json"),
-        (status = 503, description = "`try_again`", content_type = "application/problem+json"),
+        (status = 400, description = "`bad_return_to`"),
     )
 )]
 async fn begin_sign_in(State(app): State<App>, Query(query): Query<SignInQuery>, parts: Parts) -> ApiResult<Response> {
@@ -79,18 +77,15 @@ struct CallbackQuery {
     iss: Option<String>,
 }
 
-/// Come back from the identity provider: a new session.
+/// Finishes a sign-in: a new session
 ///
 /// A `state` serves once, for 10 minutes, in the browser that it was made for.
 #[utoipa::path(
-    get, path = "/api/auth/google/callback", tag = "sign-in", operation_id = "finish_sign_in", params(CallbackQuery),
+    get, path = "/api/auth/google/callback", tag = "Signing in", operation_id = "finish_sign_in", params(CallbackQuery),
     responses(
         (status = 302, description = "To `return_to` with the session's cookie, or to `/sign-in?error=…`",
             headers(("Set-Cookie" = String, description = "The session"))),
-        (status = 400, description = "`bad_state`", content_type = "application/problem+json"),
-        (status = 422, description = "`invalid`", content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", content_type = "application/problem+json"),
-        (status = 503, description = "`try_again`", content_type = "application/problem+json"),
+        (status = 400, description = "`bad_state`"),
     )
 )]
 async fn finish_sign_in(
@@ -114,24 +109,11 @@ struct Me {
     email: String,
     #[schema(required)]
     picture_url: Option<String>,
-    role: RoleName,
-    language: LanguageName,
-}
-
-/// What somebody may do. The first person ever to sign in is ADMIN.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum RoleName {
-    Admin,
-    User,
-}
-
-/// The language of the page and of mails.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum LanguageName {
-    Th,
-    En,
+    /// The first person ever to sign in is ADMIN.
+    #[schema(value_type = RoleShape)]
+    role: Role,
+    #[schema(value_type = LanguageShape)]
+    language: Language,
 }
 
 impl Me {
@@ -141,26 +123,17 @@ impl Me {
             name: person.name.clone(),
             email: person.email.clone(),
             picture_url: person.picture_url.clone(),
-            role: match person.role {
-                Role::Admin => RoleName::Admin,
-                Role::User => RoleName::User,
-            },
-            language: match person.language {
-                Language::Th => LanguageName::Th,
-                Language::En => LanguageName::En,
-            },
+            role: person.role,
+            language: person.language,
         }
     }
 }
 
-/// Who I am.
+/// Tells who I am
 #[utoipa::path(
-    get, path = "/api/auth/me", tag = "sign-in", operation_id = "get_me", security(("session" = [])),
+    get, path = "/api/auth/me", tag = "Signing in", operation_id = "get_me", security(("session" = [])),
     responses(
         (status = 200, body = Me),
-        (status = 401, description = "`sign_in_required`", content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", content_type = "application/problem+json"),
-        (status = 503, description = "`try_again`", content_type = "application/problem+json"),
     )
 )]
 async fn get_me(SignedIn(person): SignedIn) -> axum::Json<Me> {
@@ -170,23 +143,16 @@ async fn get_me(SignedIn(person): SignedIn) -> axum::Json<Me> {
 /// What can be changed about oneself.
 #[derive(Debug, Deserialize, ToSchema)]
 struct MeChange {
-    language: LanguageName,
+    #[schema(value_type = LanguageShape)]
+    language: Language,
 }
 
-/// Change my language.
+/// Changes my language
 #[utoipa::path(
-    patch, path = "/api/auth/me", tag = "sign-in", operation_id = "update_me", security(("session" = [])),
+    patch, path = "/api/auth/me", tag = "Signing in", operation_id = "update_me", security(("session" = [])),
     request_body = MeChange,
     responses(
         (status = 200, body = Me),
-        (status = 400, description = "`bad_request`", content_type = "application/problem+json"),
-        (status = 401, description = "`sign_in_required`", content_type = "application/problem+json"),
-        (status = 403, description = "`bad_origin`", content_type = "application/problem+json"),
-        (status = 413, description = "`too_large`", content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported_media_type`", content_type = "application/problem+json"),
-        (status = 422, description = "`invalid`", content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", content_type = "application/problem+json"),
-        (status = 503, description = "`try_again`", content_type = "application/problem+json"),
     )
 )]
 async fn update_me(
@@ -194,22 +160,19 @@ async fn update_me(
     SignedIn(person): SignedIn,
     Json(change): Json<MeChange>,
 ) -> ApiResult<axum::Json<Me>> {
-    let language = match change.language {
-        LanguageName::Th => Language::Th,
-        LanguageName::En => Language::En,
-    };
-    let changed = app.auth.set_language(person.id, language).await?.ok_or(ErrorCode::SignInRequired)?;
+    let changed = app.auth.set_language(person.id, change.language).await?.ok_or(ErrorCode::SignInRequired)?;
     Ok(axum::Json(Me::of(&changed)))
 }
 
-/// Sign out. The session ends on the server, everywhere within seconds.
+/// Signs out
+///
+/// The session ends on the server, everywhere within seconds.
 #[utoipa::path(
-    post, path = "/api/auth/logout", tag = "sign-in", operation_id = "sign_out",
+    post, path = "/api/auth/logout", tag = "Signing in", operation_id = "sign_out",
     responses(
         (status = 204, description = "Nobody is signed in in this browser, whoever was before"),
-        (status = 403, description = "`bad_origin`", content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", content_type = "application/problem+json"),
-        (status = 503, description = "`try_again`: the session has not ended", content_type = "application/problem+json"),
+        (status = 403, description = "`bad_origin`"),
+        (status = 503, description = "`try_again`: the session has not ended"),
     )
 )]
 async fn sign_out(State(app): State<App>, parts: Parts) -> ApiResult<Response> {

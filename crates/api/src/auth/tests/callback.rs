@@ -118,7 +118,7 @@ async fn a_provider_that_refuses_leads_back_to_the_page_with_its_reason() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     for (error, shown) in
-        [("access_denied", "access_denied"), ("server_error", "server_error"), ("<script>", "sign_in_failed")]
+        [("access_denied", "access_denied"), ("server_error", "server_error"), ("%3Cscript%3E", "sign_in_failed")]
     {
         let back = browser.sign_in_up_to_callback("ann@example.test").await;
         let state = query_of(&back, "state").unwrap();
