@@ -206,8 +206,9 @@ impl SeatBoard {
         let mut turn = self.turn(now);
         self.set_payment(&mut turn, holder, None);
         if let Some(until) = ended.kept_from {
-            let held: SeatList =
-                self.held_by(now, holder).filter(|held| held.until > until).map(|held| held.id).collect();
+            // What was kept ends no later than the payment lock; a seat that ends after it has that time of its own.
+            let was_kept = |held: &HeldSeat| held.until > until && held.until <= ended.until;
+            let held: SeatList = self.held_by(now, holder).filter(was_kept).map(|held| held.id).collect();
             for seat in held {
                 if until <= now {
                     self.free(seat, &mut turn);

@@ -107,7 +107,7 @@ impl SeatBoard {
         }
         let standing = self.payment_of(turn.now, claim.holder).filter(|lock| lock.payment == claim.payment);
         let since = standing.map_or(turn.now, |lock| lock.since);
-        let kept_from = standing.and_then(|lock| lock.kept_from);
+        let kept_from = standing.and_then(|lock| lock.kept_from).or(claim.kept_from);
         let until = standing.map_or(claim.until, |lock| lock.until.max(claim.until));
         let lock = PaymentLock { payment: claim.payment, since, until, kept_from };
         self.set_payment(turn, claim.holder, Some(lock));

@@ -201,6 +201,8 @@ pub struct ClaimedSeat {
     pub payment: PaymentId,
     /// When the claim ends if nothing happens.
     pub until: Millis,
+    /// While its payment is being confirmed: when its own time ends, to which the lock falls back if there is no sale.
+    pub kept_from: Option<Millis>,
 }
 
 /// What the store knows of a screening's seats.

@@ -136,7 +136,7 @@ fn act(board: &mut SeatBoard, now: Millis, call: &Call) -> Effects {
         Call::Load { is_stale, sold, claims } => {
             let claim = |&(id, who, number): &(SeatId, char, u128)| {
                 let (holder, payment) = (person(who), payment(number));
-                ClaimedSeat { id, holder, payment, until: now + PAYMENT_TTL }
+                ClaimedSeat { id, holder, payment, until: now + PAYMENT_TTL, kept_from: None }
             };
             let claimed = claims.iter().map(claim).collect();
             let truth = SeatTruth { sold: sold.clone(), claimed };

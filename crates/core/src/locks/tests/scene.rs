@@ -141,7 +141,13 @@ impl Scene {
     pub(super) fn load(&mut self, expected_seq: u64, sold: &str, claims: &[(char, u128, &str)]) -> String {
         let claim = |(who, number, seats): &(char, u128, &str)| {
             let (holder, payment) = (person(*who), payment(*number));
-            seats_of(seats).into_iter().map(move |id| ClaimedSeat { id, holder, payment, until: 2_000 })
+            seats_of(seats).into_iter().map(move |id| ClaimedSeat {
+                id,
+                holder,
+                payment,
+                until: 2_000,
+                kept_from: None,
+            })
         };
         let truth = SeatTruth { sold: seats_of(sold), claimed: claims.iter().flat_map(claim).collect() };
         let (reply, effects) = self.board.load(self.now, expected_seq, &truth);

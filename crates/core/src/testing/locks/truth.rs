@@ -74,7 +74,7 @@ pub async fn a_claim_is_a_lock_with_a_payment_lock(fixture: &dyn LocksFixture) {
     let payment = some_payment();
     hall.take(bob, "A2").await;
     let until = fixture.now_ms() + 2 * hall.ttl_ms;
-    let claim = |id| ClaimedSeat { id, holder: ann, payment, until };
+    let claim = |id| ClaimedSeat { id, holder: ann, payment, until, kept_from: None };
     let over = ClaimedSeat { until: fixture.now_ms() - 1, ..claim(seats("A5")[0]) };
     let claimed = seats("A1 A2").into_iter().map(claim).chain([over]).collect();
     assert_eq!(hall.load(&SeatTruth { sold: Vec::new(), claimed }).await, LoadReply::Loaded);
