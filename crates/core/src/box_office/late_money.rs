@@ -33,8 +33,9 @@ pub async fn provider_reported(office: &BoxOffice, id: PaymentId) -> Backend<boo
             PaymentStatus::Expired | PaymentStatus::Cancelled | PaymentStatus::Declined,
         ) => sell_late(office, payment).await?,
         (ProviderAnswer::Refunded, PaymentStatus::Succeeded) => {
-            close(office, &payment, PaymentStatus::Refunded, None).await?;
-            office.locks.mark_freed(payment.screening_id, &payment.seat_ids()).await?;
+            // The money is back already; the task is to tell the map, until it knows.
+            let refunded = close(office, &payment, PaymentStatus::Refunded, Some(MoneyTask::GiveBack)).await?;
+            run_money_task(office, &refunded).await?;
         }
         (_, PaymentStatus::Confirming) => drop(settle_payment(office, payment).await?),
         _ => run_money_task(office, &payment).await?,
@@ -60,7 +61,7 @@ const fn is_late(status: PaymentStatus) -> bool {
 /// Money for a payment that was over: the same seats if nobody has them, else it goes back.
 async fn sell_late(office: &BoxOffice, payment: Payment) -> Backend<()> {
     let from = &[PaymentStatus::Expired, PaymentStatus::Cancelled, PaymentStatus::Declined];
-    if seats_are_free(office, &payment).await? {
+    if !payment.is_given_up() && seats_are_free(office, &payment).await? {
         let answer = commit(office, payment.clone(), from).await?;
         if matches!(answer, ConfirmAnswer::SeatsLost(_)) {
             let seats = payment.seat_ids();

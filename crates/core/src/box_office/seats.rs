@@ -181,10 +181,7 @@ pub(super) async fn end_if_over(
 ) -> Backend<bool> {
     let now = office.now();
     let is_over = match office.ledger.find_payment(lock.payment).await? {
-        Some(payment) if payment.is_overdue(now) => {
-            super::unfinished::expire_payment(office, &payment).await?;
-            true
-        }
+        Some(payment) if payment.is_overdue(now) => super::unfinished::expire_payment(office, &payment).await?,
         Some(payment) => !payment.status.holds_claims(),
         None => now.as_millisecond() - lock.since >= PAYMENT_LOCK_ALONE_MS_MAX,
     };

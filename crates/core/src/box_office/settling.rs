@@ -7,7 +7,7 @@ use super::{
     BoxOffice,
     paying::find_payment_of,
     seats::millis,
-    unfinished::{end_payment_lock, run_money_task},
+    unfinished::{end_payment_lock, move_money, run_money_task},
 };
 use crate::{
     booking::{Booking, BookingStatus, draw_code},
@@ -126,7 +126,8 @@ pub(super) async fn commit(
     from: &'static [PaymentStatus],
 ) -> Backend<ConfirmAnswer> {
     let Some(open) = office.find_screening(payment.screening_id).await? else {
-        return Err(BackendError::lasting("store", "the screening of a claimed seat is gone"));
+        // Only the screening of a payment without claims can be deleted: money came late.
+        return lose_seats(office, &payment).await;
     };
     for _ in 0..CODE_DRAWS_MAX {
         let booking = Booking {
@@ -161,43 +162,39 @@ pub(super) async fn commit(
             CommitOutcome::CodeTaken => {}
             CommitOutcome::NotFound => return Ok(ConfirmAnswer::NotFound),
             CommitOutcome::NotNow(payment) => return answer_of(office, payment, None).await,
-            CommitOutcome::SeatsLost(_) => {
-                let refunded = close(office, &payment, PaymentStatus::Refunded, Some(MoneyTask::GiveBack)).await?;
-                run_money_task(office, &refunded).await?;
-                return answer_of(office, refunded, None).await;
-            }
+            CommitOutcome::SeatsLost(_) => return lose_seats(office, &payment).await,
             CommitOutcome::Committed(booking) => return finish_sale(office, &payment, booking).await,
         }
     }
     Err(BackendError::retryable("store", "no free booking code"))
 }
 
-/// After the sale: everything here is repeated by others if it fails, and none of it can undo the sale.
+async fn lose_seats(office: &BoxOffice, payment: &Payment) -> Backend<ConfirmAnswer> {
+    let refunded = close(office, payment, PaymentStatus::Refunded, Some(MoneyTask::GiveBack)).await?;
+    run_money_task(office, &refunded).await?;
+    answer_of(office, refunded, None).await
+}
+
+/// After the sale: everything here is repeated by the reconciler if it fails, and none of it can undo the sale.
 async fn finish_sale(office: &BoxOffice, payment: &Payment, booking: Booking) -> Backend<ConfirmAnswer> {
-    let _told_again_by_the_relay = office.locks.mark_sold(payment.screening_id, payment.id, &payment.seat_ids()).await;
+    let told = office.locks.mark_sold(payment.screening_id, payment.id, &payment.seat_ids()).await;
     let sold = Payment {
         status: PaymentStatus::Succeeded,
         booking_id: Some(booking.id),
         money_task: Some(MoneyTask::Capture),
         ..payment.clone()
     };
-    let _taken_again_by_the_reconciler = run_money_task(office, &sold).await;
+    let _taken_again_by_the_reconciler = move_money(office, &sold, MoneyTask::Capture, told.is_ok()).await;
     Ok(ConfirmAnswer::Succeeded(Box::new((sold, booking))))
 }
 
-/// Nobody knows the outcome for too long, or the provider has let the money go: give it back and end the payment.
+/// Nobody knows the outcome for too long, or the provider has let the money go: end the payment and give the money back.
+///
+/// In this order: whoever else is settling it may be about to sell, and once the payment is over in the store it cannot.
 async fn give_up(office: &BoxOffice, payment: Payment) -> Backend<ConfirmAnswer> {
-    let (to, task) = match office.provider.give_back(payment.id).await {
-        Ok(ProviderAnswer::Refunded) => (PaymentStatus::Refunded, None),
-        Ok(ProviderAnswer::Voided | ProviderAnswer::Declined | ProviderAnswer::Unknown) => {
-            (PaymentStatus::Expired, None)
-        }
-        Ok(ProviderAnswer::Authorised | ProviderAnswer::Captured) | Err(_) => {
-            keep_locks(office, &payment).await;
-            return Ok(ConfirmAnswer::Unknown(payment));
-        }
-    };
-    let over = close(office, &payment, to, task).await?;
+    let over = close(office, &payment, PaymentStatus::Expired, Some(MoneyTask::GiveBack)).await?;
+    run_money_task(office, &over).await?;
+    let over = office.ledger.find_payment(over.id).await?.unwrap_or(over);
     answer_of(office, over, None).await
 }
 

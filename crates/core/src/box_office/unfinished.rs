@@ -1,35 +1,48 @@
 //! Payments that nobody is looking after: out of time, in doubt, or with money still to move.
 
-use super::{BoxOffice, settling::settle_payment};
+use super::{
+    BoxOffice,
+    seats::load_screening,
+    settling::{close, settle_payment},
+};
 use crate::{
     event::{Event, EventKind},
     payment::{MoneyTask, Payment, PaymentStatus},
-    ports::{Backend, ClosePayment, ProviderAnswer},
+    ports::{Backend, CloseOutcome, ClosePayment, Cursor, ProviderAnswer},
 };
 
-/// How many unfinished payments one round looks at.
+/// How many unfinished payments are read at once.
 pub const UNFINISHED_PAYMENTS_MAX: u32 = 200;
 
 /// One round of the reconciler: takes every unfinished payment a step further. Answers how many it met.
 ///
+/// It goes through all of them, however many are stuck: the oldest must not hide the others.
+///
 /// # Errors
 /// The store failed; the next round goes on.
 pub async fn resume_unfinished(office: &BoxOffice) -> Backend<usize> {
-    let payments = office.ledger.list_unfinished(office.now(), UNFINISHED_PAYMENTS_MAX).await?;
-    let met = payments.len();
-    let mut failure = None;
-    for payment in payments {
-        // One payment that fails must not keep the others waiting.
-        if let Err(error) = resume(office, payment).await {
-            failure = Some(error);
+    let (mut met, mut after, mut failure) = (0, None, None);
+    loop {
+        let payments = office.ledger.list_unfinished(office.now(), after, UNFINISHED_PAYMENTS_MAX).await?;
+        let is_last = payments.len() < UNFINISHED_PAYMENTS_MAX as usize;
+        met += payments.len();
+        after =
+            payments.last().map(|payment| Cursor { at: payment.created_at.as_millisecond(), id: payment.id.as_uuid() });
+        for payment in payments {
+            // One payment that fails must not keep the others waiting.
+            if let Err(error) = resume(office, payment).await {
+                failure = Some(error);
+            }
+        }
+        if is_last {
+            return failure.map_or(Ok(met), Err);
         }
     }
-    failure.map_or(Ok(met), Err)
 }
 
 async fn resume(office: &BoxOffice, payment: Payment) -> Backend<()> {
     if payment.is_overdue(office.now()) {
-        return expire_payment(office, &payment).await;
+        return expire_payment(office, &payment).await.map(drop);
     }
     if payment.status == PaymentStatus::Confirming {
         return settle_payment(office, payment).await.map(drop);
@@ -37,8 +50,9 @@ async fn resume(office: &BoxOffice, payment: Payment) -> Backend<()> {
     run_money_task(office, &payment).await
 }
 
-/// Sets a PENDING payment past its time EXPIRED, frees its claims and ends its payment lock.
-pub(super) async fn expire_payment(office: &BoxOffice, payment: &Payment) -> Backend<()> {
+/// Sets a PENDING payment past its time EXPIRED, frees its claims and ends its payment lock. Answers whether it is over: its
+/// confirmation may have begun in its last moment, and then it keeps everything.
+pub(super) async fn expire_payment(office: &BoxOffice, payment: &Payment) -> Backend<bool> {
     let close = ClosePayment {
         id: payment.id,
         from: &[PaymentStatus::Pending],
@@ -46,9 +60,14 @@ pub(super) async fn expire_payment(office: &BoxOffice, payment: &Payment) -> Bac
         money_task: None,
         events: vec![Event::timeout_of(payment, office.now())],
     };
-    office.ledger.close_payment(&close, office.now()).await?;
-    end_payment_lock(office, payment).await;
-    Ok(())
+    let is_over = match office.ledger.close_payment(&close, office.now()).await? {
+        CloseOutcome::Closed(_) | CloseOutcome::NotFound => true,
+        CloseOutcome::NotNow(now) => !now.status.holds_claims(),
+    };
+    if is_over {
+        end_payment_lock(office, payment).await;
+    }
+    Ok(is_over)
 }
 
 /// Ends the payment lock of a payment that is over. If the lock store is away, whoever meets the lock ends it.
@@ -57,9 +76,17 @@ pub(super) async fn end_payment_lock(office: &BoxOffice, payment: &Payment) {
         office.locks.end_payment(payment.screening_id, payment.person_id, payment.id).await;
 }
 
-/// Moves the money that a decided payment still owes: takes it, or gives it back. Repeated until the provider has done it.
+/// Does what a decided payment still owes: takes the money, or gives it back, and sees that the map of seats knows. Repeated
+/// until provider and lock store have done it.
 pub(super) async fn run_money_task(office: &BoxOffice, payment: &Payment) -> Backend<()> {
     let Some(task) = payment.money_task else { return Ok(()) };
+    // Whoever sold the seats, or took the sale back, may have died before telling.
+    let is_told = payment.booking_id.is_none() || load_screening(office, payment.screening_id, 0).await.is_ok();
+    move_money(office, payment, task, is_told).await
+}
+
+/// Moves the money; the task is done only if the map `is_told` as well.
+pub(super) async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_told: bool) -> Backend<()> {
     let asked = match task {
         MoneyTask::Capture => office.provider.capture(payment.id).await,
         MoneyTask::GiveBack => office.provider.give_back(payment.id).await,
@@ -82,7 +109,11 @@ pub(super) async fn run_money_task(office: &BoxOffice, payment: &Payment) -> Bac
             office.event(kind).at_screening(payment.screening_id).caused_by(&format!("uncaptured/{}", payment.id));
         office.outbox.append_events(&[event]).await?;
     }
-    if is_done {
+    if payment.status == PaymentStatus::Expired && answer == ProviderAnswer::Refunded {
+        // It had been taken after all.
+        return close(office, payment, PaymentStatus::Refunded, None).await.map(drop);
+    }
+    if is_done && is_told {
         office.ledger.finish_money_task(payment.id, task).await?;
     }
     Ok(())

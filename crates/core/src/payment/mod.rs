@@ -234,6 +234,13 @@ impl Payment {
         self.seats.iter().map(|seat| seat.id).collect()
     }
 
+    /// Whether its confirmation was given up: the provider has been told to give the money back, so it is never sold, also
+    /// when the provider says late that it took some.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        self.status == PaymentStatus::Expired && self.confirming_since.is_some()
+    }
+
     /// Whether the provider has been asked for longer than it may take.
     #[must_use]
     pub fn is_confirmed_too_long(&self, now: Timestamp) -> bool {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::Backend;
+use super::{Backend, Cursor};
 use crate::{
     booking::Booking,
     event::Event,
@@ -131,8 +131,9 @@ pub trait Ledger: Send + Sync {
     async fn close_payment(&self, close: &ClosePayment, now: Timestamp) -> Backend<CloseOutcome>;
     /// The money task of a payment is done.
     async fn finish_money_task(&self, id: PaymentId, task: MoneyTask) -> Backend<()>;
-    /// Payments that need somebody: PENDING past their time, CONFIRMING, or with a money task. Oldest first.
-    async fn list_unfinished(&self, now: Timestamp, limit: u32) -> Backend<Vec<Payment>>;
+    /// Payments that need somebody: PENDING past their time, CONFIRMING, or with a money task. In order of their start and
+    /// id, `after` the last of an earlier page.
+    async fn list_unfinished(&self, now: Timestamp, after: Option<Cursor>, limit: u32) -> Backend<Vec<Payment>>;
     /// Sold and claimed seats of a screening; claims of payments past their time are left out. A claim that is being
     /// confirmed lasts [`crate::payment::CONFIRMING_FOR_MAX`] from then.
     async fn seat_truth(&self, screening: ScreeningId, now: Timestamp) -> Backend<SeatTruth>;

@@ -364,7 +364,7 @@ async fn unfinished_payments_are_found(fixture: &impl StoreFixture) {
 }
 
 async fn unfinished<S: Store>(stage: &Stage<S>, limit: u32) -> Vec<PaymentId> {
-    let payments = must(stage.store.list_unfinished(stage.now(), limit).await);
+    let payments = must(stage.store.list_unfinished(stage.now(), None, limit).await);
     payments.into_iter().map(|payment| payment.id).collect()
 }
 

@@ -8,7 +8,7 @@ use seatkeeper_core::{
     locks::{ClaimedSeat, SeatTruth},
     payment::{CONFIRMING_FOR_MAX, ConfirmOutcome, MoneyTask, Payment, PaymentStatus},
     ports::{
-        Backend, CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart, Ledger, NewPayment,
+        Backend, CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart, Cursor, Ledger, NewPayment,
         StartOutcome,
     },
 };
@@ -52,8 +52,9 @@ impl Ledger for SqliteStore {
         self.write(move |tx| run(tx, sql, (id.bytes(), task.as_str())).map(|_| ())).await
     }
 
-    async fn list_unfinished(&self, now: Timestamp, limit: u32) -> Backend<Vec<Payment>> {
-        self.read(move |tx| list(tx, UNFINISHED, (ms(now), limit), payments::read_payment)).await
+    async fn list_unfinished(&self, now: Timestamp, after: Option<Cursor>, limit: u32) -> Backend<Vec<Payment>> {
+        let (at, id) = after.map_or((i64::MIN, [0; 16]), |after| (after.at, after.id.into_bytes()));
+        self.read(move |tx| list(tx, UNFINISHED, (ms(now), limit, at, id), payments::read_payment)).await
     }
 
     async fn seat_truth(&self, screening: ScreeningId, now: Timestamp) -> Backend<SeatTruth> {
@@ -68,9 +69,12 @@ impl Ledger for SqliteStore {
 
 /// Each part reads its own small index.
 pub(super) const UNFINISHED: &str = "SELECT * FROM payments WHERE id IN ( \
-     SELECT id FROM (SELECT id FROM payments WHERE status = 'PENDING' AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2) \
-     UNION SELECT id FROM (SELECT id FROM payments WHERE status = 'CONFIRMING' ORDER BY created_at LIMIT ?2) \
-     UNION SELECT id FROM (SELECT id FROM payments WHERE money_task IS NOT NULL ORDER BY created_at LIMIT ?2)) \
+     SELECT id FROM (SELECT id FROM payments WHERE status = 'PENDING' AND expires_at <= ?1 \
+     AND (created_at, id) > (?3, ?4) ORDER BY created_at, id LIMIT ?2) \
+     UNION SELECT id FROM (SELECT id FROM payments WHERE status = 'CONFIRMING' \
+     AND (created_at, id) > (?3, ?4) ORDER BY created_at, id LIMIT ?2) \
+     UNION SELECT id FROM (SELECT id FROM payments WHERE money_task IS NOT NULL \
+     AND (created_at, id) > (?3, ?4) ORDER BY created_at, id LIMIT ?2)) \
      ORDER BY created_at, id LIMIT ?2";
 
 /// One row for each id asked for, in their order.
