@@ -174,3 +174,21 @@ fn what_ran_out_while_nobody_was_there_is_released_even_before_loading() {
             viewers 1002 -> 5000: A1 free A2 free"#]],
     );
 }
+
+#[test]
+fn a_board_says_when_it_is_next_due_and_whether_it_is_needed() {
+    let mut board = new_board();
+    assert_eq!((board.next_expiry(), board.has_locks()), (None, false));
+    board.load(1_000, 0, &SeatTruth { sold: seats_of("C1"), claimed: Vec::new() });
+    assert_eq!((board.next_expiry(), board.has_locks()), (None, false));
+    board.lock(1_000, person('a'), &seats_of("A1"), &[], TTL, SEATS_MAX);
+    board.lock(1_100, person('b'), &seats_of("A2"), &[], TTL, SEATS_MAX);
+    assert_eq!((board.next_expiry(), board.has_locks()), (Some(1_300), true));
+    board.start_payment(1_100, person('a'), payment(1), TTL);
+    assert_eq!(board.next_expiry(), Some(1_400));
+    // A payment lock alone is due, too.
+    board.mark_sold(1_100, payment(2), &seats_of("A1 A2"));
+    assert_eq!((board.next_expiry(), board.has_locks()), (Some(1_400), true));
+    board.sweep(1_400);
+    assert_eq!((board.next_expiry(), board.has_locks()), (None, false));
+}

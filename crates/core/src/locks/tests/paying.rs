@@ -226,6 +226,73 @@ fn what_is_being_confirmed_is_kept_and_given_back_as_it_was() {
 }
 
 #[test]
+fn however_often_they_are_kept_the_time_before_the_first_counts() {
+    check(
+        "A: AA.",
+        |s| {
+            s.at(1_100).keep('a', 1, "A1 A2", 9_000);
+            s.at(1_200).keep('a', 1, "A1 A2", 9_500);
+            s.at(1_300).end('a', 1)
+        },
+        expect![[r#"
+            A: aa.
+            ended, holds A1@1500 A2@1500
+            viewers 1200 -> 1300: A1 locked until 1500 A2 locked until 1500"#]],
+    );
+    // To the millisecond.
+    check(
+        "A: AA.",
+        |s| {
+            s.keep('a', 1, "A1 A2", 9_000);
+            s.at(1_499).end('a', 1)
+        },
+        expect![[r#"
+            A: aa.
+            ended, holds A1@1500 A2@1500
+            viewers 1002 -> 1499: A1 locked until 1500 A2 locked until 1500"#]],
+    );
+    check(
+        "A: AA.",
+        |s| {
+            s.keep('a', 1, "A1 A2", 9_000);
+            s.at(1_500).end('a', 1)
+        },
+        expect![[r#"
+            A: ...
+            ended, holds nothing
+            release of a: [A1, A2] run out at 1500, seq 1500
+            viewers 1002 -> 1500: A1 free A2 free"#]],
+    );
+    // Kept for less than before, the payment lock stands as long as it did.
+    check(
+        "A: AA.",
+        |s| {
+            s.keep('a', 1, "A1 A2", 9_000);
+            s.at(1_200).keep('a', 1, "A1 A2", 5_000);
+            s.at(8_999).release('a', None)
+        },
+        expect![[r#"
+            A: AA.
+            paying until 9000"#]],
+    );
+}
+
+#[test]
+fn what_was_not_kept_is_not_given_back() {
+    check(
+        "A: AA.",
+        |s| {
+            s.keep('a', 1, "A1", 9_000);
+            s.at(1_200).end('a', 1)
+        },
+        expect![[r#"
+            A: aa.
+            ended, holds A1@1500 A2@1500
+            viewers 1002 -> 1200: A1 locked until 1500"#]],
+    );
+}
+
+#[test]
 fn keeping_takes_nothing_from_others() {
     check(
         "A: b#.",

@@ -128,6 +128,34 @@ fn nobody_holds_too_many_and_bought_seats_do_not_count() {
 }
 
 #[test]
+fn who_holds_more_than_the_limit_keeps_it_and_gets_no_more() {
+    let hold_five = |s: &mut super::scene::Scene| {
+        s.at(1_500).load(1, "", &[('a', 1, "A1 A2 A3 A4 A5")]);
+        s.end('a', 1);
+    };
+    check(
+        "A: ......",
+        |s| {
+            hold_five(s);
+            s.lock('a', "A1")
+        },
+        expect![[r#"
+            A: aaaaa.
+            held A1@2000 A2@2000 A3@2000 A4@2000 A5@2000"#]],
+    );
+    check(
+        "A: ......",
+        |s| {
+            hold_five(s);
+            s.lock('a', "A6")
+        },
+        expect![[r#"
+            A: aaaaa.
+            too many"#]],
+    );
+}
+
+#[test]
 fn what_has_run_out_is_free_and_its_release_is_written_first() {
     check(
         "A: b..",
