@@ -6,6 +6,9 @@ import { defineConfig } from 'vitest/config'
 /** Where the API is, for the development server only; in production one program serves both. */
 const SERVER = process.env.SEATKEEPER_DEV_SERVER ?? 'http://127.0.0.1:8080'
 
+/** As if the page came from the server itself: it refuses other names and origins, and redirects to its own address. */
+const toServer = { target: SERVER, changeOrigin: true, autoRewrite: true, headers: { origin: SERVER } }
+
 export default defineConfig({
   plugins: [vue(), tailwindcss()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
@@ -18,9 +21,11 @@ export default defineConfig({
   server: {
     host: '127.0.0.1',
     proxy: {
-      '/api': { target: SERVER, ws: true },
-      '/demo-idp': SERVER,
-      '/docs': SERVER,
+      '/api': { ...toServer, ws: true },
+      '/demo-idp': toServer,
+      '/docs': toServer,
+      // The demo's posters are files here; those that were uploaded have no extension and are kept by the server.
+      '^/posters/[^./]+$': toServer,
     },
   },
   build: {
