@@ -46,6 +46,7 @@ impl Admission {
         *count += 1;
         // Only ever changed under the mutex, so the check above still holds.
         self.sockets.fetch_add(1, Ordering::Relaxed);
+        metrics::gauge!("seatkeeper_live_viewers").increment(1);
         Some(SocketPermit { admission: Arc::clone(self), address, _token: token })
     }
 
@@ -59,6 +60,7 @@ impl Drop for SocketPermit {
     fn drop(&mut self) {
         let mut by_address = self.admission.by_address.lock();
         self.admission.sockets.fetch_sub(1, Ordering::Relaxed);
+        metrics::gauge!("seatkeeper_live_viewers").decrement(1);
         if let Some(count) = by_address.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {

@@ -58,8 +58,8 @@ pub(super) enum NoRoom {
     Full,
     /// The lock store does not answer.
     NoMap,
-    /// The server is stopping.
-    Stopping,
+    /// The room has just been closed, or the server is stopping.
+    Closed,
 }
 
 impl Rooms {
@@ -130,8 +130,8 @@ impl Rooms {
     /// Tells all viewers that the server stops, and waits until they know, a few seconds at most.
     pub async fn shut_down(&self) {
         self.hub.stop.cancel();
-        for room in self.hub.rooms.lock().drain() {
-            room.1.close();
+        for (_, room) in self.hub.rooms.lock().drain() {
+            room.close();
         }
         self.hub.tasks.close();
         if timeout(STOP_MAX, self.hub.tasks.wait()).await.is_err() {
@@ -151,7 +151,7 @@ impl Rooms {
         let room = self.hub.find_or_open(id)?;
         match timeout(ROOM_OPEN_WAIT_MAX, room.opened()).await {
             Ok(true) => Ok(room),
-            Ok(false) => Err(NoRoom::Stopping),
+            Ok(false) => Err(NoRoom::Closed),
             Err(_) => Err(NoRoom::NoMap),
         }
     }
@@ -162,7 +162,7 @@ impl Hub {
         let now = Instant::now();
         let mut rooms = self.rooms.lock();
         if self.stop.is_cancelled() {
-            return Err(NoRoom::Stopping);
+            return Err(NoRoom::Closed);
         }
         if let Some(room) = rooms.get(&id).filter(|room| !room.is_closed()) {
             room.touch(now);

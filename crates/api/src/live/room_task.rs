@@ -31,6 +31,9 @@ async fn keep_true(room: &Room, sources: &Sources, compared: &LastCompared) {
                 }
                 pause = RELOAD_EVERY_MIN;
                 follow(room, compared, &mut heartbeat).await;
+                if room.is_closed() {
+                    return;
+                }
                 metrics::counter!("seatkeeper_live_reloads_total").increment(1);
             }
             Err(error) => {

@@ -77,6 +77,6 @@ fn refuse(why: NoRoom) -> ApiError {
     ApiError::new(ErrorCode::TryAgain).detail(match why {
         NoRoom::Full => "too many are watching",
         NoRoom::NoMap => "the seats cannot be read just now",
-        NoRoom::Stopping => "the server is stopping",
+        NoRoom::Closed => "the server is stopping, or busy",
     })
 }

@@ -272,5 +272,5 @@ async fn a_stop_closes_every_room_after_what_is_queued() {
     looking.next().await;
     stage.rooms.shut_down().await;
     assert_eq!(looking.seat.frames.recv().await, Err(RecvError::Closed));
-    assert_eq!(stage.rooms.open(stage.id()).await.err(), Some(NoRoom::Stopping));
+    assert_eq!(stage.rooms.open(stage.id()).await.err(), Some(NoRoom::Closed));
 }
