@@ -88,7 +88,7 @@ function start(api) {
     const values = inner.enum ? el('div', { class: 'note' }, kindOf(inner)) : null
     const limits = limitsOf(whole)
     const line = el(
-      'div', {},
+      'span', {},
       el('code', {}, name), isNeeded ? el('span', { class: 'needed', title: 'always there' }, ' *') : '', ' ',
       el('span', { class: 'note' }, kindOf(field), limits ? ` · ${limits}` : ''), ' ', prose(whole.description),
     )
@@ -191,7 +191,10 @@ function start(api) {
   document.getElementById('about').textContent = api.info.description
   state.remove()
   const index = document.getElementById('index')
-  for (const [tag, calls] of groups) {
+  // What everybody may do comes first.
+  const forEverybody = (tag) => !tag.startsWith('For administrators')
+  const inOrder = [...groups].sort(([a], [b]) => forEverybody(b) - forEverybody(a))
+  for (const [tag, calls] of inOrder) {
     main.append(el('section', {}, el('h2', {}, tag), ...calls.map(({ path, method, call }) => drawCall(path, method, call))))
     const links = calls.map(({ path, method, call }) =>
       el('li', { 'data-call': call.operationId }, el('a', { href: `#${call.operationId}` }, el('span', { class: `method ${method}` }, method), ' ', path)),

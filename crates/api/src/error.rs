@@ -261,7 +261,7 @@ impl ApiError {
     }
 
     /// The body.
-    fn to_json(&self) -> Vec<u8> {
+    pub(crate) fn to_json(&self) -> Vec<u8> {
         let Refusal { code, detail, more, .. } = &*self.0;
         let request = request_id::current();
         let problem = Problem {

@@ -91,6 +91,11 @@ pub async fn read_body(headers: &HeaderMap, body: Body, bytes_max: usize) -> Api
 /// # Errors
 /// `bad_request`, `invalid`.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    // An array would be read as the fields of an object in their order.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
+        return Err(is_json.map_or_else(|error| not_json(&error), |_| ApiError::invalid("body", "an object")));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         // Whether it is JSON at all decides between the two; only refused bodies pay for asking.
@@ -241,5 +246,105 @@ impl FromRequestParts<App> for IdempotencyKeyHeader {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
         Ok(Self(Self::parse(&parts.headers)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Wanted {
+        name: String,
+        seats: Vec<u8>,
+        inner: Option<Box<Wanted>>,
+    }
+
+    /// The status and where.
+    fn refused(body: &str) -> String {
+        let refusal = parse_json::<Wanted>(body.as_bytes()).unwrap_err();
+        let json: serde_json::Value = serde_json::from_slice(&refusal.to_json()).unwrap();
+        let field = json["errors"][0]["field"].as_str().unwrap_or("-");
+        format!("{} {field}", refusal.code().status().as_u16())
+    }
+
+    #[test]
+    fn what_is_no_json_and_what_is_not_asked_for_are_told_apart() {
+        for no_json in ["", "{", "nope", "{} {}", "[", "\u{feff}{}", "{\"name\": \"a\", \"seats\": [1], }"] {
+            assert_eq!(refused(no_json), "400 -", "{no_json:?}");
+        }
+        assert_eq!(refused("{}"), "422 name");
+        assert_eq!(refused("null"), "422 body");
+        assert_eq!(refused("[\"a\", [1], null]"), "422 body", "an array is no object");
+        assert_eq!(refused(r#"{"name": 1}"#), "422 name");
+        assert_eq!(refused(r#"{"name": "a", "seats": [1, "2"]}"#), "422 seats[1]");
+        assert_eq!(refused(r#"{"name": "a", "seats": [1], "inner": {"seats": []}}"#), "422 inner.name");
+        assert_eq!(refused(r#"{"name": "a", "seats": [256]}"#), "422 seats[0]");
+        let good: Wanted = parse_json(br#" {"name": "a", "seats": [1], "more": {}} "#).unwrap();
+        assert_eq!(good, Wanted { name: "a".into(), seats: vec![1], inner: None });
+    }
+
+    #[test]
+    fn deep_bodies_are_refused_and_not_followed() {
+        let deep = format!("{{\"x\":{}{}}}", "[".repeat(20_000), "]".repeat(20_000));
+        assert!(parse_json::<Wanted>(deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_bad_value_of_a_query_is_named() {
+        let field = |query: &str| {
+            let refusal = parse_query::<PageParams>(query).unwrap_err();
+            let json: serde_json::Value = serde_json::from_slice(&refusal.to_json()).unwrap();
+            json["errors"][0]["field"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(field("limit=x"), "limit");
+        assert_eq!(field("limit=-1"), "limit");
+        assert_eq!(field("limit=1&limit=2"), "limit");
+        assert!(parse_query::<PageParams>("other=1").is_ok());
+        for bad in [PageParams { limit: Some(0), cursor: None }, PageParams { limit: Some(201), cursor: None }] {
+            assert_eq!(bad.page().unwrap_err().code(), ErrorCode::Invalid);
+        }
+        let bad = PageParams { cursor: Some("x".into()), limit: None };
+        assert_eq!(bad.page().unwrap_err().code(), ErrorCode::Invalid);
+        assert_eq!(PageParams::default().page().unwrap(), PageRequest { after: None, limit: PAGE_ITEMS_DEFAULT });
+    }
+
+    #[test]
+    fn json_is_known_by_its_type() {
+        let is = |kind: &str| is_json(&[(header::CONTENT_TYPE, kind.parse().unwrap())].into_iter().collect());
+        for good in ["application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"] {
+            assert!(is(good), "{good}");
+        }
+        for bad in ["text/json", "application/jsonp", "application/x-www-form-urlencoded", "json", ""] {
+            assert!(!is(bad), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_has_a_limit_announced_or_not() {
+        let read = |headers: HeaderMap, body: Vec<u8>| async move {
+            read_body(&headers, Body::from(body), 10).await.map_err(|refusal| refusal.code())
+        };
+        let announced = [(header::CONTENT_LENGTH, "11".parse().unwrap())].into_iter().collect();
+        assert_eq!(read(announced, Vec::new()).await, Err(ErrorCode::TooLarge));
+        assert_eq!(read(HeaderMap::new(), vec![0; 11]).await, Err(ErrorCode::TooLarge));
+        assert_eq!(read(HeaderMap::new(), vec![0; 10]).await.map(|read| read.len()), Ok(10));
+    }
+
+    #[test]
+    fn a_key_is_printable_and_stands_once() {
+        let key = |values: &[&[u8]]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("idempotency-key", axum::http::HeaderValue::from_bytes(value).unwrap());
+            }
+            IdempotencyKeyHeader::parse(&headers).map_err(|refusal| refusal.code())
+        };
+        assert_eq!(key(&[]), Ok(None));
+        assert_eq!(key(&[b"a b~"]), Ok(Some("a b~".into())));
+        assert_eq!(key(&[&[b'x'; 255]]).map(|key| key.map(|key| key.len())), Ok(Some(255)));
+        for bad in [&[b"".as_slice()][..], &[&[b'x'; 256]], &[b"a\tb"], &["é".as_bytes()], &[b"a", b"b"]] {
+            assert_eq!(key(bad), Err(ErrorCode::Invalid), "{bad:?}");
+        }
     }
 }
