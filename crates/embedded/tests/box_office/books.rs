@@ -1,0 +1,202 @@
+//! What must be true of the books: at any time, and when everything has come to rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+use seatkeeper_core::{
+    booking::{Booking, BookingStatus},
+    box_office::{handle_event, load_screening, relay_events, resume_unfinished, tell_releases},
+    event::{Event, EventKind},
+    ids::{PaymentId, ScreeningId, SeatId},
+    locks::SeatStatus,
+    payment::{Payment, PaymentStatus},
+    ports::{BookingFilter, Consumer, PAGE_ITEMS_MAX, PageRequest, ProviderAnswer},
+};
+use uuid::Uuid;
+
+use crate::office::TestOffice;
+
+/// The relay of these tests.
+pub(crate) const RELAY: Uuid = Uuid::from_u128(7);
+/// Rounds of the workers in which everything must come to rest.
+const ROUNDS: u32 = 20;
+/// Events that a consumer of these tests takes at once.
+const EVENTS_MAX: u32 = 200;
+
+impl TestOffice {
+    /// One round of all workers.
+    pub(crate) async fn work(&self) {
+        let office = &self.office;
+        office.locks.sweep().await.expect("the locks work");
+        resume_unfinished(office).await.expect("the parts work");
+        tell_releases(office).await.expect("the parts work");
+        relay_events(office, RELAY).await.expect("the parts work");
+        for consumer in [Consumer::Mail, Consumer::Audit] {
+            self.consume(consumer).await;
+        }
+    }
+
+    async fn consume(&self, consumer: Consumer) {
+        let events = self.office.events.list_next(consumer, EVENTS_MAX).await.expect("the log works");
+        for logged in &events {
+            handle_event(&self.office, consumer, &logged.event).await.expect("an event that can be handled");
+        }
+        if let Some(last) = events.last() {
+            self.office.events.acknowledge(consumer, last.position).await.expect("the log works");
+        }
+    }
+
+    /// The workers go round while the time of everything runs out.
+    pub(crate) async fn come_to_rest(&self) {
+        for _ in 0..ROUNDS {
+            self.work().await;
+            self.pass(SignedDuration::from_secs(61));
+        }
+        let unfinished =
+            self.office.ledger.list_unfinished(self.office.now(), None, 10).await.expect("the store works");
+        assert_eq!(unfinished, [], "nothing is left to do");
+        while self.office.outbox.count_unsent().await.expect("the store works") > 0 {
+            self.work().await;
+        }
+        for consumer in [Consumer::Mail, Consumer::Audit] {
+            while self.office.events.lag(consumer).await.expect("the log works") > 0 {
+                self.consume(consumer).await;
+            }
+        }
+    }
+
+    pub(crate) async fn bookings(&self) -> Vec<Booking> {
+        let mut bookings = Vec::new();
+        let mut page = PageRequest::FIRST;
+        loop {
+            let read = self.office.sales.list_bookings(&BookingFilter::default(), page).await.expect("the store works");
+            bookings.extend(read.items.into_iter().map(|item| item.booking));
+            match read.next {
+                Some(next) => page.after = Some(next),
+                None => return bookings,
+            }
+        }
+    }
+
+    pub(crate) async fn events(&self) -> Vec<Event> {
+        let mut events = Vec::new();
+        let mut after = 0;
+        loop {
+            let read = self.office.events.list_events(after, None, EVENTS_MAX).await.expect("the log works");
+            let Some(last) = read.last() else { return events };
+            after = last.position;
+            events.extend(read.into_iter().map(|logged| logged.event));
+        }
+    }
+
+    /// At any time: no seat in two good bookings.
+    pub(crate) async fn check_no_seat_is_sold_twice(&self) {
+        let mut sold = BTreeSet::new();
+        for booking in self.bookings().await.iter().filter(|booking| booking.status == BookingStatus::Confirmed) {
+            for seat in &booking.seats {
+                assert!(sold.insert((booking.screening_id.as_uuid().as_u128(), seat.id)), "{} twice", seat.id);
+            }
+        }
+    }
+
+    /// After a load the map shows exactly the sold seats as sold.
+    pub(crate) async fn check_map_after_load(&self, screening: ScreeningId) {
+        load_screening(&self.office, screening, 0).await.expect("the map loads");
+        let shown = self.shown_as_sold(screening).await.expect("a loaded map");
+        assert_eq!(shown, self.sold(screening).await, "the map shows what the store has sold");
+    }
+
+    async fn sold(&self, screening: ScreeningId) -> Vec<SeatId> {
+        self.office.ledger.seat_truth(screening, self.office.now()).await.expect("the store works").sold
+    }
+
+    /// `None` while the map is not loaded.
+    async fn shown_as_sold(&self, screening: ScreeningId) -> Option<Vec<SeatId>> {
+        let map = self.office.locks.snapshot(screening).await.expect("the locks work").ok()?;
+        let sold = map.seats.iter().filter(|seat| seat.status == SeatStatus::Booked);
+        Some(sold.map(|seat| seat.id).collect())
+    }
+
+    /// When everything has come to rest: money, bookings, events, mails and maps agree to the last one.
+    pub(crate) async fn check_books(&self, screenings: &[ScreeningId], payments: &[PaymentId]) {
+        self.check_no_seat_is_sold_twice().await;
+        let bookings = self.bookings().await;
+        let events = self.events().await;
+        let mut by_payment: BTreeMap<Uuid, Booking> = BTreeMap::new();
+        for booking in bookings {
+            let twice = by_payment.insert(booking.payment_id.as_uuid(), booking);
+            assert!(twice.is_none(), "two bookings of one payment: {twice:?}");
+        }
+        for id in payments {
+            if let Some(payment) = self.office.ledger.find_payment(*id).await.expect("the store works") {
+                self.check_payment(&payment, by_payment.remove(&id.as_uuid()), &events).await;
+            } else {
+                let money = self.book.find_entry(*id).await.expect("the books open");
+                assert!(!has_money(money), "money for a payment that is not there: {money:?}");
+            }
+        }
+        assert!(by_payment.is_empty(), "bookings of payments unknown: {by_payment:?}");
+        for screening in screenings {
+            self.check_map_at_rest(*screening).await;
+        }
+    }
+
+    async fn check_payment(&self, payment: &Payment, booking: Option<Booking>, events: &[Event]) {
+        let told = |matches: &dyn Fn(&EventKind) -> bool| events.iter().filter(|event| matches(&event.kind)).count();
+        let successes =
+            told(&|kind| matches!(kind, EventKind::BookingSuccess { payment_id, .. } if *payment_id == payment.id));
+        let timeouts =
+            told(&|kind| matches!(kind, EventKind::BookingTimeout { payment_id, .. } if *payment_id == payment.id));
+        let refunds =
+            told(&|kind| matches!(kind, EventKind::PaymentRefunded { payment_id, .. } if *payment_id == payment.id));
+        let money = self.book.find_entry(payment.id).await.expect("the books open");
+        let status = payment.status;
+        let place = format!("{payment:?} with {money:?} and {booking:?}");
+
+        assert!(!payment.status.holds_claims(), "over: {place}");
+        assert_eq!(payment.money_task, None, "{place}");
+        assert_eq!(payment.booking_id, booking.as_ref().map(|booking| booking.id), "{place}");
+        assert_eq!(successes, usize::from(booking.is_some()), "one BOOKING_SUCCESS a booking: {place}");
+        assert_eq!(refunds, usize::from(status == PaymentStatus::Refunded), "one PAYMENT_REFUNDED a refund: {place}");
+        assert!(timeouts <= 1, "{place}");
+        assert!(status != PaymentStatus::Expired || timeouts == 1, "one BOOKING_TIMEOUT an expiry: {place}");
+        let is_good = booking.as_ref().is_some_and(|booking| booking.status == BookingStatus::Confirmed);
+        assert_eq!(status == PaymentStatus::Succeeded, is_good, "{place}");
+        assert_eq!(money == Some(ProviderAnswer::Captured), is_good, "money taken is a good booking: {place}");
+        assert!(money != Some(ProviderAnswer::Authorised), "money set aside for nothing: {place}");
+        if let Some(booking) = booking {
+            assert_eq!(self.mails_of(&booking).await, 1, "one mail a booking: {place}");
+            assert_eq!(booking.seats, payment.seats, "{place}");
+        }
+    }
+
+    async fn mails_of(&self, booking: &Booking) -> usize {
+        let mut mails = 0;
+        let mut page = PageRequest { after: None, limit: PAGE_ITEMS_MAX };
+        loop {
+            let read = self.office.mails.list_mails(None, page).await.expect("the store works");
+            mails += read.items.iter().filter(|mail| mail.mail.booking_id == booking.id).count();
+            match read.next {
+                Some(next) => page.after = Some(next),
+                None => return mails,
+            }
+        }
+    }
+
+    /// No lock is left, and the map is right without anybody loading it again.
+    async fn check_map_at_rest(&self, screening: ScreeningId) {
+        let truth = self.office.ledger.seat_truth(screening, self.office.now()).await.expect("the store works");
+        assert_eq!(truth.claimed, [], "no claim is left");
+        if let Ok(map) = self.office.locks.snapshot(screening).await.expect("the locks work") {
+            let locked = map.seats.iter().filter(|seat| matches!(seat.status, SeatStatus::Locked { .. })).count();
+            assert_eq!(locked, 0, "no lock is left: {map:?}");
+            assert_eq!(self.shown_as_sold(screening).await, Some(truth.sold), "the map agrees with the store");
+        }
+        assert_eq!(self.office.locks.list_releases(1).await.expect("the locks work"), [], "every release is told");
+        self.check_map_after_load(screening).await;
+    }
+}
+
+fn has_money(answer: Option<ProviderAnswer>) -> bool {
+    matches!(answer, Some(ProviderAnswer::Authorised | ProviderAnswer::Captured))
+}

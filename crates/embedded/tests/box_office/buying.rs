@@ -1,0 +1,250 @@
+//! Locking, starting, cancelling.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use seatkeeper_core::{
+    box_office::{CancelOutcome, ConfirmAnswer, LockOutcome, ReleaseOutcome, StartPaymentOutcome},
+    ids::PaymentId,
+    payment::{ConfirmOutcome, PaymentStatus},
+};
+
+use crate::{
+    office::{LOCK_TTL, PAYMENT_TTL, TestOffice, seats},
+    visit::Visit,
+};
+
+/// As many as the bar says.
+const BUYERS: usize = 1_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_thousand_buyers_of_one_seat_have_one_winner() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("s").await;
+    let mut buyers = Vec::new();
+    for number in 0..BUYERS {
+        let person = seatkeeper_core::ids::PersonId::from_uuid(uuid::Uuid::from_u128(number as u128 + 1));
+        let visit = Visit { office: Arc::clone(&cinema.office), person, screening: Arc::clone(&screening) };
+        let id = cinema.payment_id();
+        buyers.push(tokio::spawn(async move {
+            match visit.lock("A1").await {
+                LockOutcome::Held(_) => match visit.start(id).await {
+                    StartPaymentOutcome::Started(payment) => Some(visit.paid(payment.id).await),
+                    other => panic!("the holder pays: {other:?}"),
+                },
+                LockOutcome::SeatsTaken(taken) => {
+                    assert_eq!(taken.as_slice(), seats("A1"));
+                    None
+                }
+                other => panic!("{other:?}"),
+            }
+        }));
+    }
+    let mut winners = 0;
+    for buyer in buyers {
+        winners += usize::from(buyer.await.expect("a buyer").is_some());
+    }
+    assert_eq!(winners, 1);
+    cinema.check_no_seat_is_sold_twice().await;
+    cinema.check_map_after_load(screening.screening.id).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn crossed_sets_of_seats_are_all_or_nothing() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sssssssssss").await;
+    let names: Vec<String> = (1..=11).map(|number| format!("A{number}")).collect();
+    let mut buyers = Vec::new();
+    for first in 0..names.len() {
+        // Each crosses four others; every second asks in the other order.
+        let mut wanted: Vec<&str> = (0..3).map(|next| names[(first + next) % names.len()].as_str()).collect();
+        if first % 2 == 1 {
+            wanted.reverse();
+        }
+        let wanted = wanted.join(" ");
+        let visit = Visit::of(&cinema, &format!("buyer {first}"), &screening).await;
+        buyers.push(tokio::spawn(async move {
+            for _ in 0..20 {
+                match visit.lock(&wanted).await {
+                    LockOutcome::Held(hold) => {
+                        assert_eq!(hold.seats.len(), 3, "all of them");
+                        visit.release_all().await;
+                    }
+                    LockOutcome::SeatsTaken(_) => assert_eq!(visit.hold().await.seats, [], "none of them"),
+                    other => panic!("{other:?}"),
+                }
+            }
+            visit.lock(&wanted).await
+        }));
+    }
+    let mut held = Vec::new();
+    for buyer in buyers {
+        if let LockOutcome::Held(hold) = buyer.await.expect("a buyer") {
+            held.extend(hold.seats.into_iter().map(|seat| seat.id));
+        }
+    }
+    let count = held.len();
+    held.sort_unstable();
+    held.dedup();
+    assert_eq!(held.len(), count, "nobody holds what another holds");
+    assert!((3..=9).contains(&count), "some won: {count}");
+}
+
+#[tokio::test]
+async fn a_lock_retried_after_a_time_out_is_the_same_lock() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    cinema.weather.set(false, false, 1_000);
+    assert!(ann.try_lock("A1 A2").await.is_err(), "the answer is lost");
+    cinema.weather.set(false, false, 0);
+    let first = ann.locked("A1 A2").await;
+    cinema.pass(SignedDuration::from_secs(60));
+    assert_eq!(ann.locked("A1 A2").await, first, "mine already, no second longer");
+    assert_eq!(first.seats.len(), 2);
+}
+
+#[tokio::test]
+async fn locks_restart_once() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    ann.locked("A1").await;
+    cinema.pass(SignedDuration::from_secs(240));
+    let first = ann.started(cinema.payment_id()).await;
+    assert_eq!(first.expires_at, cinema.office.now() + PAYMENT_TTL, "restarted");
+    assert_eq!(
+        ann.hold().await.expires_at(),
+        Some(first.expires_at.as_millisecond()),
+        "locks and payment end together"
+    );
+    assert!(matches!(ann.cancel(first.id).await, CancelOutcome::Cancelled(_)));
+    cinema.pass(SignedDuration::from_secs(60));
+    ann.locked("A2").await;
+    let second = ann.started(cinema.payment_id()).await;
+    assert_eq!(second.expires_at, first.expires_at, "the earliest of its seats'; the first is not restarted again");
+    let until: Vec<i64> = ann.hold().await.seats.iter().map(|seat| seat.until).collect();
+    let later = (cinema.office.now() + PAYMENT_TTL).as_millisecond();
+    assert_eq!(until, [first.expires_at.as_millisecond(), later], "the second seat's first restart");
+}
+
+#[tokio::test]
+async fn who_pays_changes_no_seats_and_pays_once() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    assert_eq!(ann.start(cinema.payment_id()).await, StartPaymentOutcome::NothingLocked);
+    let payment = ann.paying(&cinema, "A1").await;
+    assert!(matches!(ann.lock("A2").await, LockOutcome::PaymentInProgress(lock) if lock.payment == payment.id));
+    assert!(matches!(ann.release_all().await, ReleaseOutcome::PaymentInProgress(_)));
+    assert_eq!(ann.start(cinema.payment_id()).await, StartPaymentOutcome::PaymentInProgress(payment.id));
+    assert_eq!(ann.started(payment.id).await, payment, "the same id is the same payment");
+    let booking = ann.paid(payment.id).await;
+    assert_eq!(ann.paid(payment.id).await, booking, "the same outcome, the same answer");
+    assert!(matches!(ann.cancel(payment.id).await, CancelOutcome::NotPending(_)));
+    let decline = ann.confirm(payment.id, ConfirmOutcome::Decline).await;
+    assert!(matches!(decline, ConfirmAnswer::NotPending(_)), "{decline:?}");
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}
+
+#[tokio::test]
+async fn a_declined_payment_leaves_the_seats_locked_until_their_own_time() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    let payment = ann.paying(&cinema, "A1 A2").await;
+    cinema.pass(PAYMENT_TTL - SignedDuration::from_secs(5));
+    // So late that the locks are kept for the outcome.
+    let declined = ann.confirm(payment.id, ConfirmOutcome::Decline).await;
+    assert!(matches!(declined, ConfirmAnswer::Declined(_)), "{declined:?}");
+    let again = ann.confirm(payment.id, ConfirmOutcome::Decline).await;
+    assert_eq!(again, declined, "the same outcome, the same answer");
+    let hold = ann.hold().await;
+    assert_eq!((hold.expires_at(), hold.payment), (Some(payment.expires_at.as_millisecond()), None));
+    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)));
+    cinema.pass(SignedDuration::from_secs(5));
+    bob.locked("A1").await;
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}
+
+#[tokio::test]
+async fn a_seat_added_later_keeps_its_own_time_when_a_payment_is_declined() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    let first = ann.paying(&cinema, "A1").await;
+    ann.cancel(first.id).await;
+    cinema.pass(SignedDuration::from_secs(240));
+    let second = ann.paying(&cinema, "A2").await;
+    let times = ann.hold().await.seats;
+    assert!(times[0].until < times[1].until);
+    cinema.pass(SignedDuration::from_secs(115));
+    let declined = ann.confirm(second.id, ConfirmOutcome::Decline).await;
+    assert!(matches!(declined, ConfirmAnswer::Declined(_)), "{declined:?}");
+    assert_eq!(ann.hold().await.seats, times, "each as it was before the payment");
+}
+
+#[tokio::test]
+async fn a_cancelled_payment_leaves_the_seats_locked_and_may_be_followed_by_another() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    let payment = ann.paying(&cinema, "A1").await;
+    assert_eq!(bob.cancel(payment.id).await, CancelOutcome::NotFound, "only the owner sees it");
+    let cancelled = ann.cancel(payment.id).await;
+    assert!(matches!(&cancelled, CancelOutcome::Cancelled(over) if over.status == PaymentStatus::Cancelled));
+    assert_eq!(ann.cancel(payment.id).await, cancelled, "also the second time");
+    assert_eq!(ann.hold().await.payment, None);
+    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)));
+    let success = ann.confirm(payment.id, ConfirmOutcome::Success).await;
+    assert!(matches!(success, ConfirmAnswer::NotPending(_)), "{success:?}");
+    let second = ann.started(cinema.payment_id()).await;
+    ann.paid(second.id).await;
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id, second.id]).await;
+}
+
+#[tokio::test]
+async fn time_runs_out_on_the_payment_page() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    let payment = ann.paying(&cinema, "A1").await;
+    cinema.pass(PAYMENT_TTL - SignedDuration::from_millis(1));
+    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)));
+    cinema.pass(SignedDuration::from_millis(1));
+    // Nobody has swept: the next asker has it all the same, and may pay.
+    let his = bob.paying(&cinema, "A1").await;
+    let late = ann.confirm(payment.id, ConfirmOutcome::Success).await;
+    assert!(matches!(late, ConfirmAnswer::Expired(_)), "{late:?}");
+    assert_eq!(cinema.book.find_entry(payment.id).await.expect("the books open"), None, "the provider was not asked");
+    assert!(matches!(ann.cancel(payment.id).await, CancelOutcome::NotPending(_)));
+    bob.paid(his.id).await;
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id, his.id]).await;
+}
+
+#[tokio::test]
+async fn a_lock_ends_by_itself_and_is_told_once() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    ann.locked("A1 A2").await;
+    cinema.pass(LOCK_TTL);
+    bob.locked("A2").await;
+    cinema.come_to_rest().await;
+    let events = cinema.events().await;
+    let released =
+        events.iter().filter(|event| event.kind.type_name() == "SEAT_RELEASED" && event.actor == Some(ann.person));
+    let seats: usize = released
+        .map(|event| match &event.kind {
+            seatkeeper_core::event::EventKind::SeatReleased { seat_ids, .. } => seat_ids.len(),
+            _ => 0,
+        })
+        .sum();
+    assert_eq!(seats, 2);
+    let none: [PaymentId; 0] = [];
+    cinema.check_books(&[screening.screening.id], &none).await;
+}

@@ -1,0 +1,281 @@
+//! A server that dies at every call of a port, one after the other: what was begun is finished by others, or never was.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use seatkeeper_core::{
+    box_office::{
+        BoxOffice, LockOutcome, ReleaseOutcome, cancel_payment, confirm_payment, lock_seats, provider_reported,
+        relay_events, release_seats, resume_unfinished, start_payment, tell_releases,
+    },
+    payment::{CONFIRMING_FOR_MAX, ConfirmOutcome, Payment, PaymentMethod, PaymentStatus},
+    ports::ProviderAnswer,
+};
+use seatkeeper_embedded::mock_provider::MockFaults;
+
+use crate::{
+    books::RELAY,
+    office::{PAYMENT_TTL, TestOffice},
+    steps::Stepper,
+    visit::Visit,
+};
+
+/// What is being done when the server dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deed {
+    Lock,
+    Release,
+    Start,
+    Confirm(ConfirmOutcome),
+    /// Confirmed in the last second, so that the locks are kept.
+    ConfirmLate,
+    Cancel,
+    /// The reconciler meets a payment past its time.
+    Expire,
+    /// The reconciler gives up a payment that nobody knows the outcome of.
+    GiveUp,
+    /// The provider took money for a payment that was over.
+    SellLate,
+    /// … and another has locked a seat of it.
+    RefundLate,
+    /// The provider gave the money of a sale back by itself.
+    ProviderRefund,
+    TellReleases,
+    Relay,
+}
+
+const DEEDS: [Deed; 14] = [
+    Deed::Lock,
+    Deed::Release,
+    Deed::Start,
+    Deed::Confirm(ConfirmOutcome::Success),
+    Deed::Confirm(ConfirmOutcome::Decline),
+    Deed::ConfirmLate,
+    Deed::Cancel,
+    Deed::Expire,
+    Deed::GiveUp,
+    Deed::SellLate,
+    Deed::RefundLate,
+    Deed::ProviderRefund,
+    Deed::TellReleases,
+    Deed::Relay,
+];
+
+/// What dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Death {
+    /// The request alone: everything else goes on.
+    OfTheRequest,
+    /// The server: it is started again on its files.
+    OfTheServer,
+    /// The server and everything that the lock store knew.
+    OfServerAndLocks,
+}
+
+/// Ports are called at most so often by one deed.
+const CALLS_MAX: usize = 60;
+
+#[tokio::test]
+async fn a_request_that_dies_at_any_call_leaves_nothing_half_done() {
+    die_everywhere(Death::OfTheRequest).await;
+}
+
+#[tokio::test]
+async fn a_server_that_dies_at_any_call_finds_its_way_back() {
+    die_everywhere(Death::OfTheServer).await;
+}
+
+#[tokio::test]
+async fn a_server_that_dies_at_any_call_and_loses_its_locks_finds_its_way_back() {
+    die_everywhere(Death::OfServerAndLocks).await;
+}
+
+async fn die_everywhere(death: Death) {
+    for deed in DEEDS {
+        let mut calls = 0;
+        while !dies_at(deed, death, calls).await {
+            calls += 1;
+            assert!(calls < CALLS_MAX, "{deed:?} calls ports without end");
+        }
+        assert!(calls > 0, "{deed:?} calls no port");
+    }
+}
+
+/// Does the deed, dies before its call number `calls`, and sees that the world is right again. True when it was done before.
+async fn dies_at(deed: Deed, death: Death, calls: usize) -> bool {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    let bob = Visit::of(&cinema, "Bob", &screening).await;
+    let payment = prepare(deed, &cinema, &ann, &bob).await;
+    let mut work =
+        Stepper::new(act(deed, Arc::clone(&cinema.office), (ann.person, Arc::clone(&screening)), payment.clone()));
+    let mut is_done = work.arrive().await.is_some();
+    for _ in 0..calls {
+        is_done = is_done || work.go_on().await.is_some();
+    }
+    drop(work);
+    let (people, cinema) = match death {
+        Death::OfTheRequest => ((ann, bob), cinema),
+        Death::OfTheServer | Death::OfServerAndLocks => {
+            let people = ((ann.person, bob.person), screening.screening.id);
+            drop((ann, bob, screening.clone()));
+            let cinema = cinema.restart();
+            if matches!(death, Death::OfServerAndLocks) {
+                cinema.lose_locks();
+            }
+            let screening = cinema.find_screening(people.1).await;
+            let visit =
+                |person| Visit { office: Arc::clone(&cinema.office), person, screening: Arc::clone(&screening) };
+            ((visit(people.0.0), visit(people.0.1)), cinema)
+        }
+    };
+    go_on_after(deed, death, &cinema, people, &payment).await;
+    is_done
+}
+
+async fn prepare(deed: Deed, cinema: &TestOffice, ann: &Visit, bob: &Visit) -> Payment {
+    match deed {
+        Deed::Lock => return unwritten(cinema, ann),
+        Deed::Release | Deed::Start | Deed::TellReleases => {
+            ann.locked("A1 A2").await;
+            if deed == Deed::TellReleases {
+                ann.release_all().await;
+            }
+            return unwritten(cinema, ann);
+        }
+        _ => {}
+    }
+    let payment = ann.paying(cinema, "A1 A2").await;
+    match deed {
+        Deed::ConfirmLate => cinema.pass(PAYMENT_TTL - SignedDuration::from_secs(1)),
+        Deed::Expire => cinema.pass(PAYMENT_TTL),
+        Deed::GiveUp => {
+            cinema.faults.set(MockFaults { lose_answer: 1.0, ..MockFaults::default() });
+            ann.confirm(payment.id, ConfirmOutcome::Success).await;
+            cinema.faults.set(MockFaults::default());
+            cinema.pass(CONFIRMING_FOR_MAX);
+        }
+        Deed::SellLate | Deed::RefundLate => {
+            ann.pay_by_phone(&payment).await;
+            cinema.pass(PAYMENT_TTL);
+            cinema.work().await;
+            if deed == Deed::RefundLate {
+                bob.locked("A2").await;
+            }
+        }
+        Deed::ProviderRefund => {
+            ann.paid(payment.id).await;
+            let answer = cinema.office.provider.give_back(payment.id).await.expect("the provider works");
+            assert_eq!(answer, ProviderAnswer::Refunded);
+        }
+        Deed::Relay => drop(ann.paid(payment.id).await),
+        _ => {}
+    }
+    payment
+}
+
+/// A payment that only its payer has heard of so far: its id is chosen.
+fn unwritten(cinema: &TestOffice, ann: &Visit) -> Payment {
+    Payment {
+        id: cinema.payment_id(),
+        screening_id: ann.screening.screening.id,
+        person_id: ann.person,
+        method: PaymentMethod::MockCard,
+        status: PaymentStatus::Pending,
+        seats: Vec::new(),
+        amount: seatkeeper_core::money::Money::satang(0),
+        created_at: cinema.office.now(),
+        expires_at: cinema.office.now(),
+        confirming_since: None,
+        outcome: None,
+        money_task: None,
+        booking_id: None,
+    }
+}
+
+async fn act(
+    deed: Deed,
+    office: Arc<BoxOffice>,
+    (person, screening): (seatkeeper_core::ids::PersonId, seatkeeper_core::catalogue::SharedScreening),
+    payment: Payment,
+) {
+    let office = &*office;
+    let id = payment.id;
+    match deed {
+        Deed::Lock => {
+            let visit = seatkeeper_core::box_office::SeatSelection::parse(&screening, &["A1".into(), "A2".into()]);
+            let locked = lock_seats(office, person, &screening, &visit.expect("seats")).await;
+            assert!(matches!(locked, Ok(LockOutcome::Held(_))), "{locked:?}");
+        }
+        Deed::Release => {
+            let released = release_seats(office, person, screening.screening.id, None).await;
+            assert!(matches!(released, Ok(ReleaseOutcome::Left(_))), "{released:?}");
+        }
+        Deed::Start => {
+            start_payment(office, person, &screening, id, payment.method).await.expect("the parts work");
+        }
+        Deed::Confirm(outcome) => {
+            confirm_payment(office, person, id, outcome).await.expect("the store works");
+        }
+        Deed::ConfirmLate => {
+            confirm_payment(office, person, id, ConfirmOutcome::Success).await.expect("the store works");
+        }
+        Deed::Cancel => {
+            cancel_payment(office, person, id).await.expect("the store works");
+        }
+        Deed::Expire | Deed::GiveUp => {
+            resume_unfinished(office).await.expect("the parts work");
+        }
+        Deed::SellLate | Deed::RefundLate | Deed::ProviderRefund => {
+            provider_reported(office, id).await.expect("the parts work");
+        }
+        Deed::TellReleases => {
+            tell_releases(office).await.expect("the parts work");
+        }
+        Deed::Relay => {
+            relay_events(office, RELAY).await.expect("the parts work");
+        }
+    }
+}
+
+/// Life goes on: whoever got no answer asks again, the provider says it again, and another buys what is left.
+async fn go_on_after(deed: Deed, death: Death, cinema: &TestOffice, (ann, bob): (Visit, Visit), payment: &Payment) {
+    let id = payment.id;
+    let mut payments = vec![id];
+    match deed {
+        Deed::Start => {
+            // The same id again meets its own work. Without its locks there is nothing to pay for.
+            let again = ann.start(id).await;
+            if let seatkeeper_core::box_office::StartPaymentOutcome::Started(started) = again {
+                assert_eq!(started.id, id);
+                assert_eq!(ann.start(id).await, seatkeeper_core::box_office::StartPaymentOutcome::Started(started));
+                ann.paid(id).await;
+            }
+        }
+        Deed::Confirm(outcome) => drop(ann.confirm(id, outcome).await),
+        Deed::ConfirmLate => drop(ann.confirm(id, ConfirmOutcome::Success).await),
+        Deed::Cancel => drop(ann.cancel(id).await),
+        Deed::SellLate | Deed::RefundLate | Deed::ProviderRefund => ann.report(id).await,
+        Deed::Lock | Deed::Release | Deed::Expire | Deed::GiveUp | Deed::TellReleases | Deed::Relay => {}
+    }
+    cinema.come_to_rest().await;
+    let sold: Vec<_> =
+        cinema.bookings().await.into_iter().filter(|booking| booking.status.as_str() == "CONFIRMED").collect();
+    match deed {
+        Deed::Confirm(ConfirmOutcome::Success) | Deed::ConfirmLate | Deed::Relay => {
+            assert_eq!(sold.len(), 1, "{deed:?} is a sale in the end");
+        }
+        // A bare lock that is lost with the lock store is in nobody's way.
+        Deed::RefundLate if death == Death::OfServerAndLocks => {}
+        Deed::Confirm(ConfirmOutcome::Decline) | Deed::Cancel | Deed::Expire | Deed::GiveUp | Deed::RefundLate => {
+            assert_eq!(sold, [], "{deed:?} is none in the end");
+        }
+        Deed::ProviderRefund => assert_eq!(sold, [], "the money is back"),
+        Deed::Lock | Deed::Release | Deed::Start | Deed::SellLate | Deed::TellReleases => {}
+    }
+    let rest = if sold.is_empty() { "A1 A2 A3" } else { "A3" };
+    payments.push(bob.bought(cinema, rest).await.payment_id);
+    cinema.come_to_rest().await;
+    cinema.check_books(&[ann.screening.screening.id], &payments).await;
+}

@@ -1,0 +1,203 @@
+//! The provider says late, or by itself, that it took money.
+
+use jiff::SignedDuration;
+use seatkeeper_core::{
+    box_office::{ConfirmAnswer, LockOutcome},
+    event::EventKind,
+    payment::{ConfirmOutcome, PaymentStatus},
+    ports::{ProgrammeChange, ProviderAnswer},
+};
+
+use crate::{
+    office::{PAYMENT_TTL, TestOffice},
+    visit::Visit,
+};
+
+#[tokio::test]
+async fn paid_late_and_the_seat_is_free_is_a_sale() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    let payment = ann.paying(&cinema, "A1 A2").await;
+    cinema.pass(PAYMENT_TTL);
+    cinema.work().await;
+    assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Expired);
+    ann.pay_by_phone(&payment).await;
+    ann.report(payment.id).await;
+    assert_eq!(ann.paid(payment.id).await.seats, payment.seats, "confirmed by the page too, afterwards");
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}
+
+#[tokio::test]
+async fn paid_late_and_a_seat_is_locked_by_another_is_refunded() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    let payment = ann.paying(&cinema, "A1 A2").await;
+    ann.pay_by_phone(&payment).await;
+    cinema.pass(PAYMENT_TTL);
+    bob.locked("A2").await;
+    ann.report(payment.id).await;
+    assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Refunded);
+    let answer = ann.confirm(payment.id, ConfirmOutcome::Success).await;
+    assert!(matches!(answer, ConfirmAnswer::SeatsLost(_)), "{answer:?}");
+    assert_eq!(ann.hold().await.seats, [], "nothing is kept of what could not be sold");
+    let his = bob.bought(&cinema, "A1 A2 A3").await;
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id, his.payment_id]).await;
+}
+
+#[tokio::test]
+async fn paid_late_and_a_seat_is_sold_is_refunded() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    let payment = ann.paying(&cinema, "A1 A2").await;
+    ann.pay_by_phone(&payment).await;
+    cinema.pass(PAYMENT_TTL);
+    let his = bob.bought(&cinema, "A2").await;
+    ann.report(payment.id).await;
+    assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Refunded);
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id, his.payment_id]).await;
+}
+
+#[tokio::test]
+async fn paid_late_and_only_the_store_knows_that_the_seat_is_claimed_is_refunded() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    let payment = ann.paying(&cinema, "A1").await;
+    ann.pay_by_phone(&payment).await;
+    cinema.pass(PAYMENT_TTL);
+    let his = bob.paying(&cinema, "A1").await;
+    cinema.lose_locks();
+    ann.report(payment.id).await;
+    assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Refunded);
+    bob.paid(his.id).await;
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id, his.id]).await;
+}
+
+#[tokio::test]
+async fn paid_late_while_the_payer_pays_for_the_same_seats_anew_is_refunded_and_the_new_payment_stands() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    let first = ann.paying(&cinema, "A1 A2").await;
+    ann.pay_by_phone(&first).await;
+    ann.cancel(first.id).await;
+    let second = ann.started(cinema.payment_id()).await;
+    ann.report(first.id).await;
+    assert_eq!(ann.find(first.id).await.status, PaymentStatus::Refunded);
+    assert_eq!(ann.hold().await.payment, Some(second.id), "the new payment's lock stands");
+    ann.paid(second.id).await;
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[first.id, second.id]).await;
+}
+
+#[tokio::test]
+async fn paid_late_while_the_payer_pays_for_other_seats_is_a_sale() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    let first = ann.paying(&cinema, "A1").await;
+    ann.pay_by_phone(&first).await;
+    cinema.pass(PAYMENT_TTL);
+    let second = ann.paying(&cinema, "A2").await;
+    ann.report(first.id).await;
+    assert_eq!(ann.find(first.id).await.status, PaymentStatus::Succeeded);
+    ann.paid(second.id).await;
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[first.id, second.id]).await;
+}
+
+#[tokio::test]
+async fn paid_after_cancelling_with_the_seats_still_held_is_a_sale() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    let payment = ann.paying(&cinema, "A1").await;
+    ann.pay_by_phone(&payment).await;
+    ann.cancel(payment.id).await;
+    ann.report(payment.id).await;
+    assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Succeeded);
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}
+
+#[tokio::test]
+async fn paid_late_for_a_screening_that_is_gone_is_refunded() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    let payment = ann.paying(&cinema, "A1").await;
+    cinema.pass(PAYMENT_TTL);
+    cinema.come_to_rest().await;
+    cinema.change(ProgrammeChange::DeleteScreening(screening.screening.id)).await;
+    cinema.office.follow_programme().await.expect("the store works");
+    ann.pay_by_phone(&payment).await;
+    ann.report(payment.id).await;
+    assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Refunded);
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}
+
+#[tokio::test]
+async fn a_code_paid_without_a_word_from_the_page_is_a_sale() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    let payment = ann.paying(&cinema, "A1").await;
+    ann.pay_by_phone(&payment).await;
+    ann.report(payment.id).await;
+    assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Succeeded);
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}
+
+#[tokio::test]
+async fn a_refund_by_the_provider_ends_the_sale_and_frees_the_seats() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    let booking = ann.bought(&cinema, "A1 A2").await;
+    let id = booking.payment_id;
+    let refunded = cinema.office.provider.give_back(id).await.expect("the provider works");
+    assert_eq!(refunded, ProviderAnswer::Refunded);
+    // The map cannot be told at first; it is told when it can be.
+    cinema.weather.set(true, false, 0);
+    let _the_map_is_away = seatkeeper_core::box_office::provider_reported(&cinema.office, id).await;
+    assert!(matches!(ann.try_lock("A1").await, Err(error) if error.retryable));
+    cinema.weather.set(false, false, 0);
+    assert_eq!(ann.find(id).await.status, PaymentStatus::Refunded);
+    cinema.work().await;
+    let his = bob.bought(&cinema, "A1 A2").await;
+    ann.report(id).await;
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[id, his.payment_id]).await;
+    let refunds = cinema.events().await;
+    let refund = refunds.iter().find_map(|event| match &event.kind {
+        EventKind::PaymentRefunded { booking_id, .. } => Some(*booking_id),
+        _ => None,
+    });
+    assert_eq!(refund, Some(Some(booking.id)));
+}
+
+#[tokio::test]
+async fn a_sold_seat_that_the_locks_were_not_told_of_does_not_come_back() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    let payment = ann.paying(&cinema, "A1").await;
+    cinema.weather.set(true, false, 0);
+    ann.paid(payment.id).await;
+    cinema.weather.set(false, false, 0);
+    cinema.work().await;
+    cinema.pass(PAYMENT_TTL + SignedDuration::from_secs(1));
+    cinema.work().await;
+    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)), "sold, and the map says so");
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}

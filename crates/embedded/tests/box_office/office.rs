@@ -1,0 +1,172 @@
+//! A box office over the real adapters, on a clock that stands until it is moved.
+
+use std::{path::Path, sync::Arc};
+
+use jiff::{SignedDuration, tz::TimeZone};
+use seatkeeper_core::{
+    box_office::{BoxOffice, ScreeningCache, Settings},
+    catalogue::SharedScreening,
+    event::EventKind,
+    ids::{HallId, MovieId, PaymentId, PersonId, ScreeningId, SeatId},
+    ports::{EventLog, Ledger, MockBook, Outbox, PaymentProvider, ProgrammeChange, ProgrammeOutcome, SeatLocks},
+    testing::{ManualClock, SeededEntropy, hall_of, identity_of, movie_of, sample_now, screening_of},
+};
+use seatkeeper_embedded::{
+    locks::MemoryLocks,
+    mock_provider::{CallbackSink, FaultSwitch, MockFaults, MockProvider},
+    sqlite::SqliteStore,
+};
+use tempfile::TempDir;
+
+use crate::{steps::Stepped, weather::Weather};
+
+/// As the settings' default.
+pub(crate) const LOCK_TTL: SignedDuration = SignedDuration::from_mins(5);
+/// Not the same, so that a test sees which of the two counts.
+pub(crate) const PAYMENT_TTL: SignedDuration = SignedDuration::from_mins(6);
+/// Screenings begin so long after the beginning of a test.
+const STARTS_IN: SignedDuration = SignedDuration::from_hours(24);
+/// How many seats one person may hold.
+const SEATS_PER_PERSON: usize = 6;
+
+/// The whole cinema: dropped and opened again it is a restart of the server.
+pub(crate) struct TestOffice {
+    pub(crate) office: Arc<BoxOffice>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) faults: Arc<FaultSwitch>,
+    pub(crate) weather: Arc<Weather>,
+    pub(crate) entropy: Arc<SeededEntropy>,
+    pub(crate) book: Arc<dyn MockBook>,
+    locks: Arc<Stepped<dyn SeatLocks>>,
+    folder: Arc<TempDir>,
+}
+
+impl TestOffice {
+    pub(crate) fn new() -> Self {
+        Self::with_sink(1, None)
+    }
+
+    /// Everything that is drawn comes from `seed`; the provider's messages go to `sink`.
+    pub(crate) fn with_sink(seed: u64, sink: Option<Arc<dyn CallbackSink>>) -> Self {
+        Self::open(Arc::new(new_folder()), Arc::default(), seed, sink)
+    }
+
+    fn open(folder: Arc<TempDir>, clock: Arc<ManualClock>, seed: u64, sink: Option<Arc<dyn CallbackSink>>) -> Self {
+        let store = Arc::new(SqliteStore::open(&folder.path().join("seatkeeper.db")).expect("the store opens"));
+        let entropy = Arc::new(SeededEntropy::new(seed));
+        let faults = Arc::new(FaultSwitch::new(MockFaults::default()));
+        let weather = Arc::new(Weather::new(!seed));
+        let book: Arc<dyn MockBook> = Arc::clone(&store) as _;
+        let dice = Arc::new(SeededEntropy::new(seed.rotate_left(32)));
+        let provider = MockProvider::new(Arc::clone(&book), Arc::clone(&clock) as _, dice, Arc::clone(&faults), sink);
+        let locks: Arc<dyn SeatLocks> = open_locks(folder.path(), &clock);
+        let locks = Stepped::new(&weather, locks);
+        let office = BoxOffice {
+            programme: Arc::clone(&store) as _,
+            posters: Arc::clone(&store) as _,
+            ledger: Stepped::new(&weather, Arc::clone(&store) as Arc<dyn Ledger>),
+            reservations: Arc::clone(&store) as _,
+            sales: Arc::clone(&store) as _,
+            people: Arc::clone(&store) as _,
+            sessions: Arc::clone(&store) as _,
+            outbox: Stepped::new(&weather, Arc::clone(&store) as Arc<dyn Outbox>),
+            events: Stepped::new(&weather, Arc::clone(&store) as Arc<dyn EventLog>),
+            mails: Arc::clone(&store) as _,
+            audit: Arc::clone(&store) as _,
+            dead_letters: Arc::clone(&store) as _,
+            locks: Arc::clone(&locks) as _,
+            // Nobody watches here.
+            live: Arc::new(MemoryLocks::unlogged(Arc::clone(&clock) as _)),
+            provider: Stepped::new(&weather, Arc::new(provider) as Arc<dyn PaymentProvider>),
+            clock: Arc::clone(&clock) as _,
+            entropy: Arc::clone(&entropy) as _,
+            settings: Settings {
+                lock_ttl: LOCK_TTL,
+                payment_ttl: PAYMENT_TTL,
+                seats_per_person: SEATS_PER_PERSON,
+                sales_close: SignedDuration::ZERO,
+                cleaning_minutes: 15,
+                time_zone: TimeZone::UTC,
+            },
+            screenings: ScreeningCache::default(),
+        };
+        Self { office: Arc::new(office), clock, faults, weather, entropy, book, locks, folder }
+    }
+
+    /// The server dies and is started again on the same files. Nothing of it may be at work any more.
+    pub(crate) fn restart(self) -> Self {
+        let Self { folder, clock, entropy, .. } = &self;
+        let (folder, clock, seed) = (Arc::clone(folder), Arc::clone(clock), entropy.next_u64());
+        drop(self);
+        Self::open(folder, clock, seed, None)
+    }
+
+    /// Only the lock store dies, and comes back with what it had.
+    pub(crate) fn restart_locks(&self) {
+        self.locks.replace(|| open_locks(self.folder.path(), &self.clock));
+    }
+
+    /// The lock store dies and comes back empty.
+    pub(crate) fn lose_locks(&self) {
+        self.locks.replace(|| {
+            std::fs::remove_file(locks_file(self.folder.path())).expect("the lock log is there");
+            open_locks(self.folder.path(), &self.clock)
+        });
+    }
+
+    /// A screening of tomorrow in a hall of its own.
+    pub(crate) async fn screening(&self, picture: &str) -> SharedScreening {
+        let movie = movie_of(MovieId::from_uuid(self.entropy.next_uuid()), "The Long Way Home");
+        let hall = hall_of(HallId::from_uuid(self.entropy.next_uuid()), "Hall", picture);
+        let id = ScreeningId::from_uuid(self.entropy.next_uuid());
+        let screening = screening_of(id, &movie, &hall, sample_now() + STARTS_IN);
+        self.change(ProgrammeChange::PutMovie(movie, 0)).await;
+        self.change(ProgrammeChange::PutHall(hall, 0)).await;
+        self.change(ProgrammeChange::PutScreening(screening, 0)).await;
+        self.find_screening(id).await
+    }
+
+    pub(crate) async fn find_screening(&self, id: ScreeningId) -> SharedScreening {
+        self.office.find_screening(id).await.expect("the store works").expect("a screening")
+    }
+
+    pub(crate) async fn change(&self, change: ProgrammeChange) {
+        let kind = EventKind::AuditLog { action: "test".into(), subject: None, details: serde_json::Value::Null };
+        let event = self.office.event(kind);
+        let outcome = self.office.programme.change_programme(&change, &event, self.office.now()).await;
+        assert_eq!(outcome.expect("the store works"), ProgrammeOutcome::Done, "{change:?}");
+    }
+
+    pub(crate) async fn person(&self, name: &str) -> PersonId {
+        let id = PersonId::from_uuid(self.entropy.next_uuid());
+        self.office.people.sign_in(&identity_of(name), id, self.office.now()).await.expect("the store works").id
+    }
+
+    pub(crate) fn payment_id(&self) -> PaymentId {
+        PaymentId::from_uuid(self.entropy.next_uuid())
+    }
+
+    pub(crate) fn pass(&self, time: SignedDuration) {
+        self.clock.advance(time);
+    }
+}
+
+/// Memory where there is some to be had as a file system: each step waits for the disk otherwise.
+fn new_folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    folder.expect("a folder")
+}
+
+fn locks_file(folder: &Path) -> std::path::PathBuf {
+    folder.join("locks.log")
+}
+
+fn open_locks(folder: &Path, clock: &Arc<ManualClock>) -> Arc<dyn SeatLocks> {
+    Arc::new(MemoryLocks::open(&locks_file(folder), Arc::clone(clock) as _).expect("the lock log opens"))
+}
+
+/// The seats named in `"A1 A2"`.
+pub(crate) fn seats(names: &str) -> Vec<SeatId> {
+    names.split_whitespace().map(|name| SeatId::parse(name).expect("a seat")).collect()
+}

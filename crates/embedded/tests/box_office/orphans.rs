@@ -1,0 +1,149 @@
+//! Locks without payments, claims without locks, payments without anybody.
+
+use jiff::SignedDuration;
+use seatkeeper_core::{
+    box_office::{LockOutcome, ReleaseOutcome, StartPaymentOutcome, UNFINISHED_PAYMENTS_MAX, confirm_payment},
+    locks::StartReply,
+    payment::{ConfirmOutcome, PaymentStatus},
+};
+use seatkeeper_embedded::mock_provider::MockFaults;
+
+use crate::{
+    office::{LOCK_TTL, PAYMENT_TTL, TestOffice},
+    steps::Stepper,
+    visit::Visit,
+};
+
+#[tokio::test]
+async fn a_payment_lock_without_a_payment_is_ended_after_ten_seconds_by_whoever_meets_it() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    ann.locked("A1").await;
+    // A server dies between the lock store and the store.
+    let orphan = cinema.payment_id();
+    let ttl_ms = PAYMENT_TTL.as_millis() as i64;
+    let started = ann.office.locks.start_payment(screening.screening.id, ann.person, orphan, ttl_ms).await;
+    assert!(matches!(started, Ok(StartReply::Started(_))), "{started:?}");
+    cinema.pass(SignedDuration::from_millis(9_999));
+    assert!(matches!(ann.lock("A2").await, LockOutcome::PaymentInProgress(lock) if lock.payment == orphan));
+    assert!(matches!(ann.release_all().await, ReleaseOutcome::PaymentInProgress(_)));
+    assert_eq!(ann.start(cinema.payment_id()).await, StartPaymentOutcome::PaymentInProgress(orphan));
+    cinema.pass(SignedDuration::from_millis(1));
+    assert_eq!(ann.locked("A2").await.payment, None);
+    let payment = ann.started(cinema.payment_id()).await;
+    ann.paid(payment.id).await;
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id, orphan]).await;
+}
+
+#[tokio::test]
+async fn a_payment_lock_whose_payment_is_over_is_ended_at_once_by_whoever_meets_it() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    let payment = ann.paying(&cinema, "A1").await;
+    // The locks are away while it is declined, so that nobody ends the payment lock.
+    cinema.weather.set(true, false, 0);
+    ann.confirm(payment.id, ConfirmOutcome::Decline).await;
+    cinema.weather.set(false, false, 0);
+    assert_eq!(ann.hold().await.payment, None, "not in progress, whatever its lock says");
+    ann.locked("A2").await;
+    assert!(matches!(ann.release_all().await, ReleaseOutcome::Left(hold) if hold.seats.is_empty()));
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}
+
+#[tokio::test]
+async fn locks_lost_while_claims_stand_come_back_from_the_claims() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sssss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    let sold = bob.bought(&cinema, "A5").await.payment_id;
+    let payment = ann.paying(&cinema, "A1 A2").await;
+    bob.locked("A3").await;
+    cinema.lose_locks();
+    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(taken) if taken.len() == 1));
+    assert!(matches!(bob.lock("A5").await, LockOutcome::SeatsTaken(_)), "a sold seat too");
+    let hold = ann.hold().await;
+    assert_eq!((hold.seats.len(), hold.payment), (2, Some(payment.id)));
+    assert_eq!(hold.expires_at(), Some(payment.expires_at.as_millisecond()));
+    assert_eq!(bob.hold().await.seats, [], "a bare lock is lost with the lock store");
+    ann.paid(payment.id).await;
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[sold, payment.id]).await;
+}
+
+#[tokio::test]
+async fn locks_lost_while_confirming_go_back_to_the_payments_own_time_when_it_is_declined() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    let payment = ann.paying(&cinema, "A1").await;
+    cinema.faults.set(MockFaults { refuse_authorise_first_n: 1, ..MockFaults::default() });
+    ann.confirm(payment.id, ConfirmOutcome::Decline).await;
+    cinema.lose_locks();
+    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)), "this loads the claim");
+    cinema.work().await;
+    assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Declined);
+    assert_eq!(ann.hold().await.expires_at(), Some(payment.expires_at.as_millisecond()), "not ten minutes");
+    cinema.pass(PAYMENT_TTL);
+    bob.locked("A1").await;
+}
+
+#[tokio::test]
+async fn locks_survive_a_restart_of_their_store() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    let held = bob.locked("A3").await;
+    let payment = ann.paying(&cinema, "A1").await;
+    let before = ann.hold().await;
+    cinema.restart_locks();
+    assert_eq!(ann.hold().await, before);
+    assert_eq!(bob.locked("A3").await, held);
+    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)));
+    cinema.pass(LOCK_TTL);
+    cinema.restart_locks();
+    assert_eq!(bob.hold().await.seats, []);
+    ann.paid(payment.id).await;
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}
+
+#[tokio::test]
+async fn payments_that_are_stuck_hide_no_others() {
+    let cinema = TestOffice::new();
+    let stuck = UNFINISHED_PAYMENTS_MAX as usize + 5;
+    let screening = cinema.screening(&vec!["s".repeat(100); 3].join("/")).await;
+    let mut payments = Vec::new();
+    // The provider takes no money: each of these sales waits for that.
+    cinema.faults.set(MockFaults { refuse_capture_first_n: u32::MAX, ..MockFaults::default() });
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    for number in 0..stuck {
+        let seat = format!("{}{}", ["A", "B", "C"][number / 100], number % 100 + 1);
+        payments.push(ann.bought(&cinema, &seat).await.payment_id);
+    }
+    cinema.pass(SignedDuration::from_secs(1));
+    let bob = Visit::of(&cinema, "Bob", &screening).await;
+    let forgotten = bob.paying(&cinema, "C99").await.id;
+    let carl = Visit::of(&cinema, "Carl", &screening).await;
+    let doubtful = carl.paying(&cinema, "C98").await.id;
+    let (office, person) = (std::sync::Arc::clone(&cinema.office), carl.person);
+    // A server dies in the middle of a confirmation.
+    let confirm = async move { confirm_payment(&office, person, doubtful, ConfirmOutcome::Success).await };
+    let mut confirm = Stepper::new(confirm);
+    let mut is_over = confirm.arrive().await.is_some();
+    while !is_over && carl.find(doubtful).await.status == PaymentStatus::Pending {
+        is_over = confirm.go_on().await.is_some();
+    }
+    drop(confirm);
+    cinema.pass(PAYMENT_TTL);
+    cinema.work().await;
+    assert_eq!(bob.find(forgotten).await.status, PaymentStatus::Expired);
+    assert_eq!(carl.find(doubtful).await.status, PaymentStatus::Succeeded);
+    cinema.faults.set(MockFaults::default());
+    payments.extend([forgotten, doubtful]);
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &payments).await;
+}

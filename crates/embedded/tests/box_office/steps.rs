@@ -1,0 +1,186 @@
+//! Ports that can be stopped at: work that runs inside a [`Stepper`] waits before each call of a port until it is let on,
+//! so that a test can end it there, or let another go first. Everything else passes straight through.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use parking_lot::RwLock;
+use seatkeeper_core::{
+    event::Event,
+    ids::{EventId, PaymentId, PersonId, ScreeningId, SeatId},
+    locks::{Hold, LoadReply, LockReply, Millis, Release, ReleaseReply, SeatSnapshot, SeatTruth, StartReply},
+    payment::{ConfirmOutcome, MoneyTask, Payment},
+    ports::{
+        Backend, BackendError, Charge, CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart,
+        Consumer, Cursor, EventLog, Ledger, LockSeats, LoggedEvent, NewPayment, Outbox, PaymentProvider,
+        ProviderAnswer, ProviderError, SeatLocks, StartOutcome,
+    },
+};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::weather::Weather;
+
+tokio::task_local! {
+    static GATE: Arc<Gate>;
+}
+
+struct Gate {
+    passes: Semaphore,
+    arrived: Notify,
+}
+
+/// Waits to be let on, if somebody decides that.
+async fn step() {
+    if let Ok(gate) = GATE.try_with(Arc::clone) {
+        gate.arrived.notify_one();
+        if let Ok(pass) = gate.passes.acquire().await {
+            pass.forget();
+        }
+    }
+}
+
+/// Work that goes on one port call at a time. Dropping it is a crash of whoever does it.
+pub(crate) struct Stepper<T> {
+    gate: Arc<Gate>,
+    work: Pin<Box<dyn Future<Output = T> + Send>>,
+}
+
+impl<T> Stepper<T> {
+    pub(crate) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
+        let gate = Arc::new(Gate { passes: Semaphore::new(0), arrived: Notify::new() });
+        Self { work: Box::pin(GATE.scope(Arc::clone(&gate), work)), gate }
+    }
+
+    /// Goes on to the next call of a port and stops before it; `Some` when the work is done instead.
+    pub(crate) async fn go_on(&mut self) -> Option<T> {
+        self.gate.passes.add_permits(1);
+        self.arrive().await
+    }
+
+    /// Begins: stops before the first call of a port.
+    pub(crate) async fn arrive(&mut self) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = &mut self.work => Some(done),
+            () = self.gate.arrived.notified() => None,
+        }
+    }
+}
+
+/// A port in which calls wait to be let on, and may fail as the weather is.
+pub(crate) struct Stepped<P: ?Sized> {
+    weather: Arc<Weather>,
+    port: RwLock<Option<Arc<P>>>,
+}
+
+impl<P: ?Sized> Stepped<P> {
+    pub(crate) fn new(weather: &Arc<Weather>, port: Arc<P>) -> Arc<Self> {
+        Arc::new(Self { weather: Arc::clone(weather), port: RwLock::new(Some(port)) })
+    }
+
+    /// Puts another in its place; the old one is dropped before `open` makes the new one.
+    pub(crate) fn replace(&self, open: impl FnOnce() -> Arc<P>) {
+        let mut port = self.port.write();
+        drop(port.take());
+        *port = Some(open());
+    }
+
+    fn port(&self) -> Arc<P> {
+        self.port.read().clone().expect("a port")
+    }
+}
+
+macro_rules! stepped {
+    ($trait:ident, $away:ident: $(fn $call:ident($($arg:ident: $ty:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl $trait for Stepped<dyn $trait> {
+            $(async fn $call(&self, $($arg: $ty),*) -> Backend<$answer> {
+                step().await;
+                if self.weather.$away() {
+                    return Err(BackendError::retryable(stringify!($trait), "away"));
+                }
+                let answer = self.port().$call($($arg),*).await;
+                if self.weather.loses_answer() {
+                    return Err(BackendError::retryable(stringify!($trait), "the answer was lost"));
+                }
+                answer
+            })*
+        }
+    };
+}
+
+stepped! { Ledger, store_away:
+    fn start_payment(start: &NewPayment, now: Timestamp) -> StartOutcome;
+    fn find_payment(id: PaymentId) -> Option<Payment>;
+    fn begin_confirming(id: PaymentId, outcome: ConfirmOutcome, now: Timestamp) -> ConfirmStart;
+    fn commit_booking(commit: &CommitBooking, now: Timestamp) -> CommitOutcome;
+    fn close_payment(close: &ClosePayment, now: Timestamp) -> CloseOutcome;
+    fn finish_money_task(id: PaymentId, task: MoneyTask) -> ();
+    fn list_unfinished(now: Timestamp, after: Option<Cursor>, limit: u32) -> Vec<Payment>;
+    fn seat_truth(screening: ScreeningId, now: Timestamp) -> SeatTruth;
+    fn count_taken(screenings: &[ScreeningId], now: Timestamp) -> Vec<u32>;
+}
+
+stepped! { SeatLocks, locks_away:
+    fn lock(call: &LockSeats<'_>) -> LockReply;
+    fn release(screening: ScreeningId, holder: PersonId, seats: Option<&[SeatId]>) -> ReleaseReply;
+    fn start_payment(screening: ScreeningId, holder: PersonId, payment: PaymentId, ttl_ms: Millis) -> StartReply;
+    fn keep_payment(
+        screening: ScreeningId, holder: PersonId, payment: PaymentId, seats: &[SeatId], ttl_ms: Millis
+    ) -> ();
+    fn end_payment(screening: ScreeningId, holder: PersonId, payment: PaymentId) -> ();
+    fn mark_sold(screening: ScreeningId, payment: PaymentId, seats: &[SeatId]) -> ();
+    fn mark_freed(screening: ScreeningId, seats: &[SeatId]) -> ();
+    fn load(screening: ScreeningId, expected_seq: u64, truth: &SeatTruth) -> LoadReply;
+    fn find_hold(screening: ScreeningId, holder: PersonId) -> Hold;
+    fn snapshot(screening: ScreeningId) -> Result<SeatSnapshot, u64>;
+    fn list_states(screenings: &[ScreeningId]) -> Vec<Option<(u64, u32)>>;
+    fn sweep() -> ();
+    fn list_releases(limit: usize) -> Vec<Release>;
+    fn forget_releases(told: &[Release]) -> ();
+}
+
+stepped! { Outbox, store_away:
+    fn append_events(events: &[Event]) -> ();
+    fn take_relay_lease(relay: uuid::Uuid, now: Timestamp, until: Timestamp) -> bool;
+    fn list_unsent(relay: uuid::Uuid, limit: u32) -> Vec<Event>;
+    fn mark_sent(relay: uuid::Uuid, ids: &[EventId]) -> ();
+    fn count_unsent() -> u64;
+}
+
+stepped! { EventLog, store_away:
+    fn publish(events: &[Event]) -> ();
+    fn list_next(consumer: Consumer, limit: u32) -> Vec<LoggedEvent>;
+    fn acknowledge(consumer: Consumer, position: i64) -> ();
+    fn list_events(after: i64, type_name: Option<&str>, limit: u32) -> Vec<LoggedEvent>;
+    fn lag(consumer: Consumer) -> u64;
+}
+
+/// The mock provider has faults of its own.
+#[async_trait]
+impl PaymentProvider for Stepped<dyn PaymentProvider> {
+    fn name(&self) -> &'static str {
+        "mock"
+    }
+
+    async fn authorise(&self, charge: &Charge) -> Result<ProviderAnswer, ProviderError> {
+        step().await;
+        self.port().authorise(charge).await
+    }
+
+    async fn capture(&self, id: PaymentId) -> Result<ProviderAnswer, ProviderError> {
+        step().await;
+        self.port().capture(id).await
+    }
+
+    async fn give_back(&self, id: PaymentId) -> Result<ProviderAnswer, ProviderError> {
+        step().await;
+        self.port().give_back(id).await
+    }
+
+    async fn find(&self, id: PaymentId) -> Result<ProviderAnswer, ProviderError> {
+        step().await;
+        self.port().find(id).await
+    }
+}

@@ -1,0 +1,44 @@
+//! What is away, and which answers are lost: of the store and of the locks.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use seatkeeper_core::testing::SeededEntropy;
+
+/// Fair unless somebody says otherwise.
+pub(crate) struct Weather {
+    locks_away: AtomicBool,
+    store_away: AtomicBool,
+    /// Of a thousand calls, so many are done and their answer is lost.
+    lost_per_mille: AtomicU64,
+    dice: SeededEntropy,
+}
+
+impl Weather {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            locks_away: AtomicBool::new(false),
+            store_away: AtomicBool::new(false),
+            lost_per_mille: AtomicU64::new(0),
+            dice: SeededEntropy::new(seed),
+        }
+    }
+
+    pub(crate) fn set(&self, locks_away: bool, store_away: bool, lost_per_mille: u64) {
+        self.locks_away.store(locks_away, Ordering::SeqCst);
+        self.store_away.store(store_away, Ordering::SeqCst);
+        self.lost_per_mille.store(lost_per_mille, Ordering::SeqCst);
+    }
+
+    pub(crate) fn locks_away(&self) -> bool {
+        self.locks_away.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn store_away(&self) -> bool {
+        self.store_away.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn loses_answer(&self) -> bool {
+        let lost = self.lost_per_mille.load(Ordering::SeqCst);
+        lost > 0 && self.dice.next_u64() % 1_000 < lost
+    }
+}
