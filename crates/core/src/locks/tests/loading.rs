@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     ids::ScreeningId,
-    locks::{LoadReply, LockReply, SeatBoard, SeatTruth, StartReply},
+    locks::{ClaimedSeat, LoadReply, LockReply, PaymentLock, SeatBoard, SeatTruth, StartReply},
 };
 
 fn new_board() -> SeatBoard {
@@ -134,6 +134,57 @@ fn a_claim_is_a_lock_with_a_payment_lock() {
         A: ....
         loaded, at 1"#]],
     );
+}
+
+/// The repair meets a payment that is being confirmed: nothing is told, nothing of its lock is shortened or forgotten.
+#[test]
+fn a_claim_leaves_its_own_payment_lock_as_it_is() {
+    check(
+        "A: AA.",
+        |s| {
+            s.at(1_100).keep('a', 1, "A1 A2", 9_000);
+            let before = s.board.payment_of(s.now, person('a'));
+            let said = s.at(1_200).load(1_100, "", &[('a', 1, "A1 A2")]);
+            assert_eq!(s.board.payment_of(s.now, person('a')), before);
+            said
+        },
+        expect![[r#"
+            A: AA.
+            loaded, at 1100"#]],
+    );
+    // Another payment's claim is another lock.
+    check(
+        "A: AA.",
+        |s| {
+            s.at(1_100).keep('a', 1, "A1 A2", 9_000);
+            s.at(1_200).load(1_100, "", &[('a', 2, "A1 A2")]);
+            let lock = s.board.payment_of(s.now, person('a')).expect("a payment lock");
+            assert_eq!(lock, PaymentLock { payment: payment(2), since: 1_200, until: 2_000, kept_from: None });
+            s.start('a', 1)
+        },
+        expect![[r#"
+            A: AA.
+            paying until 2000"#]],
+    );
+}
+
+#[test]
+fn a_claim_that_is_being_confirmed_knows_the_time_before() {
+    let mut board = new_board();
+    let id = seats_of("A1")[0];
+    let claim = ClaimedSeat { id, holder: person('a'), payment: payment(1), until: 9_000, kept_from: Some(1_500) };
+    board.load(1_000, 0, &SeatTruth { sold: Vec::new(), claimed: vec![claim] });
+    assert_eq!(board.hold_of(1_000, person('a')).expires_at(), Some(9_000));
+    board.end_payment(1_100, person('a'), payment(1));
+    assert_eq!(board.hold_of(1_100, person('a')).expires_at(), Some(1_500));
+}
+
+#[test]
+fn standing_up_never_steps_back() {
+    let mut board = new_board();
+    board.restore(7_000, []);
+    board.restore(6_000, []);
+    assert_eq!(board.seq(), 7_000);
 }
 
 #[test]
