@@ -322,7 +322,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Come back from the identity provider: a new session.
+         * Finishes a sign-in: a new session
          * @description A `state` serves once, for 10 minutes, in the browser that it was made for.
          */
         get: operations["finish_sign_in"];
@@ -342,7 +342,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Begin to sign in: on to the identity provider.
+         * Begins a sign-in: on to the identity provider
          * @description OpenID Connect's authorization code flow with PKCE (S256), `state` and `nonce`, bound to this browser by a cookie.
          */
         get: operations["begin_sign_in"];
@@ -363,7 +363,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign out. The session ends on the server, everywhere within seconds. */
+        /**
+         * Signs out
+         * @description The session ends on the server, everywhere within seconds.
+         */
         post: operations["sign_out"];
         delete?: never;
         options?: never;
@@ -378,14 +381,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who I am. */
+        /** Tells who I am */
         get: operations["get_me"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Change my language. */
+        /** Changes my language */
         patch: operations["update_me"];
         trace?: never;
     };
@@ -859,18 +862,6 @@ export interface components {
             /** @description What it tells of. */
             type: components["schemas"]["EventType"];
         };
-        BTreeMap: {
-            [key: string]: {
-                /**
-                 * Format: int64
-                 * @description Satang.
-                 * @example 20000
-                 */
-                amount: number;
-                /** @description ISO 4217. */
-                currency: components["schemas"]["Currency"];
-            };
-        };
         /** @description A sold seat. */
         BookedSeat: {
             /**
@@ -1120,11 +1111,6 @@ export interface components {
          * @enum {string}
          */
         Language: "th" | "en";
-        /**
-         * @description The language of the page and of mails.
-         * @enum {string}
-         */
-        LanguageName: "th" | "en";
         /** @description A drawing of a hall: at most 60 rows of 100 cells, at least one seat. */
         Layout: {
             /** @description From the screen to the back. */
@@ -1149,296 +1135,84 @@ export interface components {
         /** @description A page of a list. */
         List_AdminMovie: {
             /** @description In the list's order. */
-            items: {
-                /**
-                 * Format: int32
-                 * @description How long it runs, in minutes.
-                 */
-                duration_min: number;
-                /** @description Short words. */
-                genres: string[];
-                /** @description Its id. */
-                id: string;
-                /** @description A path of this site. */
-                poster_url: string | null;
-                /** @description The age rating. */
-                rating: string | null;
-                /** @description What it is about. */
-                synopsis: string | null;
-                /** @description The same in Thai. */
-                synopsis_th: string | null;
-                /** @description In English or the original language. */
-                title: string;
-                /** @description In Thai. */
-                title_th: string | null;
-            }[];
+            items: components["schemas"]["AdminMovie"][];
             /** @description Give this as `cursor` for the next page; null at the end. */
             next_cursor: string | null;
         };
         /** @description A page of a list. */
         List_AdminScreening: {
             /** @description In the list's order. */
-            items: (components["schemas"]["ScreeningDetail"] & {
-                /** @description The hall. */
-                hall_id: string;
-            })[];
+            items: components["schemas"]["AdminScreening"][];
             /** @description Give this as `cursor` for the next page; null at the end. */
             next_cursor: string | null;
         };
         /** @description A page of a list. */
         List_AuditEntry: {
             /** @description In the list's order. */
-            items: {
-                /** @description Who did it, if anybody. */
-                actor: string | null;
-                /**
-                 * Format: date-time
-                 * @description When it happened.
-                 */
-                at: string;
-                /** @description What happened, by type. */
-                data: Record<string, never>;
-                /** @description The event's id. */
-                id: string;
-                /** @description The request that did it, if one did. */
-                request_id: string | null;
-                /** @description What it tells of. */
-                type: components["schemas"]["EventType"];
-            }[];
+            items: components["schemas"]["AuditEntry"][];
             /** @description Give this as `cursor` for the next page; null at the end. */
             next_cursor: string | null;
         };
         /** @description A page of a list. */
         List_Booking: {
             /** @description In the list's order. */
-            items: {
-                /**
-                 * @description What to show at the door.
-                 * @example K7QX2M9P
-                 */
-                code: string;
-                /**
-                 * Format: date-time
-                 * @description When it was sold.
-                 */
-                created_at: string;
-                /** @description Where. */
-                hall_name: string;
-                /** @description Its id. */
-                id: string;
-                /** @description The film. */
-                movie_title: string;
-                /** @description The screening. */
-                screening_id: string;
-                /** @description In order of seat. */
-                seats: components["schemas"]["BookedSeat"][];
-                /**
-                 * Format: date-time
-                 * @description The start.
-                 */
-                start_time: string;
-                /** @description Whether it is good. */
-                status: components["schemas"]["BookingStatus"];
-                /** @description The sum. */
-                total: components["schemas"]["Money"];
-            }[];
+            items: components["schemas"]["Booking"][];
             /** @description Give this as `cursor` for the next page; null at the end. */
             next_cursor: string | null;
         };
         /** @description A page of a list. */
         List_DailyReport: {
             /** @description In the list's order. */
-            items: {
-                /**
-                 * Format: int64
-                 * @description Bookings.
-                 */
-                bookings: number;
-                /**
-                 * Format: date
-                 * @description The day.
-                 */
-                date: string;
-                /** @description Money. */
-                revenue: components["schemas"]["Money"];
-                /**
-                 * Format: int64
-                 * @description Seats (a pair is one).
-                 */
-                seats: number;
-            }[];
+            items: components["schemas"]["DailyReport"][];
             /** @description Give this as `cursor` for the next page; null at the end. */
             next_cursor: string | null;
         };
         /** @description A page of a list. */
         List_DeadLetter: {
             /** @description In the list's order. */
-            items: {
-                /**
-                 * Format: date-time
-                 * @description When it was given up.
-                 */
-                at: string;
-                /** @description Who gave it up. */
-                consumer: components["schemas"]["ConsumerName"];
-                /** @description What went wrong. */
-                error: string;
-                /** @description The event. */
-                event: components["schemas"]["EventBody"];
-                /** @description Its id. */
-                id: string;
-                /**
-                 * Format: int32
-                 * @description How often it was tried.
-                 */
-                tries: number;
-            }[];
+            items: components["schemas"]["DeadLetter"][];
             /** @description Give this as `cursor` for the next page; null at the end. */
             next_cursor: string | null;
         };
         /** @description A page of a list. */
         List_EventItem: {
             /** @description In the list's order. */
-            items: (components["schemas"]["EventBody"] & {
-                /**
-                 * Format: int64
-                 * @description Its place; grows.
-                 */
-                position: number;
-            })[];
+            items: components["schemas"]["EventItem"][];
             /** @description Give this as `cursor` for the next page; null at the end. */
             next_cursor: string | null;
         };
         /** @description A page of a list. */
         List_Hall: {
             /** @description In the list's order. */
-            items: {
-                /** @description Its id. */
-                id: string;
-                /** @description Its seats. */
-                layout: components["schemas"]["Layout"];
-                /** @description As on its door. */
-                name: string;
-            }[];
+            items: components["schemas"]["Hall"][];
             /** @description Give this as `cursor` for the next page; null at the end. */
             next_cursor: string | null;
         };
         /** @description A page of a list. */
         List_MailItem: {
             /** @description In the list's order. */
-            items: {
-                /**
-                 * Format: int32
-                 * @description How often it was tried.
-                 */
-                attempts: number;
-                /** @description The booking that it confirms. */
-                booking_code: string;
-                /** @description Its id. */
-                id: string;
-                /** @description What the mail server last said. */
-                last_error: string | null;
-                /** @description Where it stands. */
-                status: components["schemas"]["MailStatus"];
-                /** @description The address. */
-                to: string;
-            }[];
+            items: components["schemas"]["MailItem"][];
             /** @description Give this as `cursor` for the next page; null at the end. */
             next_cursor: string | null;
         };
         /** @description A page of a list. */
         List_Movie: {
             /** @description In the list's order. */
-            items: {
-                /**
-                 * Format: int32
-                 * @description How long it runs, in minutes.
-                 * @example 118
-                 */
-                duration_min: number;
-                /** @description Short words. */
-                genres: string[];
-                /** @description Its id. */
-                id: string;
-                /**
-                 * @description A path of this site.
-                 * @example /posters/film.svg
-                 */
-                poster_url: string | null;
-                /**
-                 * @description The age rating.
-                 * @example 13+
-                 */
-                rating: string | null;
-                /** @description Screenings that have not started, by time. */
-                screenings: components["schemas"]["MovieScreening"][];
-                /** @description What it is about. */
-                synopsis: string | null;
-                /** @description The same in Thai. */
-                synopsis_th: string | null;
-                /** @description In English or the original language. */
-                title: string;
-                /** @description In Thai. */
-                title_th: string | null;
-            }[];
+            items: components["schemas"]["Movie"][];
             /** @description Give this as `cursor` for the next page; null at the end. */
             next_cursor: string | null;
         };
         /** @description A page of a list. */
         List_MovieReport: {
             /** @description In the list's order. */
-            items: {
-                /**
-                 * Format: int64
-                 * @description Bookings.
-                 */
-                bookings: number;
-                /** @description The film. */
-                movie_id: string;
-                /** @description Its title. */
-                movie_title: string;
-                /**
-                 * Format: double
-                 * @description Seats sold of those offered, 0 to 1, over its screenings shown in these days; null when there were none.
-                 * @example 0.42
-                 */
-                occupancy: number | null;
-                /** @description Money. */
-                revenue: components["schemas"]["Money"];
-                /**
-                 * Format: int64
-                 * @description Seats (a pair is one).
-                 */
-                seats: number;
-            }[];
+            items: components["schemas"]["MovieReport"][];
             /** @description Give this as `cursor` for the next page; null at the end. */
             next_cursor: string | null;
         };
         /** @description A page of a list. */
         List_Screening: {
             /** @description In the list's order. */
-            items: {
-                /**
-                 * Format: date-time
-                 * @description When the hall is free again.
-                 */
-                end_time: string;
-                /** @description Where. */
-                hall_name: string;
-                /** @description Its id. */
-                id: string;
-                /** @description The film. */
-                movie_id: string;
-                /** @description Its title. */
-                movie_title: string;
-                /** @description The cheapest seat that can be sold, free or not. */
-                price_from: components["schemas"]["Money"];
-                /**
-                 * Format: date-time
-                 * @description The start.
-                 */
-                start_time: string;
-            }[];
+            items: components["schemas"]["Screening"][];
             /** @description Give this as `cursor` for the next page; null at the end. */
             next_cursor: string | null;
         };
@@ -1493,18 +1267,19 @@ export interface components {
              */
             email: string;
             id: string;
-            language: components["schemas"]["LanguageName"];
+            language: components["schemas"]["Language"];
             /**
              * @description As it is shown.
              * @example Ann Wongsuwan
              */
             name: string;
             picture_url: string | null;
-            role: components["schemas"]["RoleName"];
+            /** @description The first person ever to sign in is ADMIN. */
+            role: components["schemas"]["Role"];
         };
         /** @description What can be changed about oneself. */
         MeChange: {
-            language: components["schemas"]["LanguageName"];
+            language: components["schemas"]["Language"];
         };
         /** @description Money in whole minor units: 20000 is 200 baht. */
         Money: {
@@ -1716,6 +1491,10 @@ export interface components {
              */
             poster_url: string;
         };
+        /** @description A price for each category of the hall. */
+        Prices: {
+            [key: string]: components["schemas"]["Money"];
+        };
         /** @description An error document (RFC 9457). `code` is stable; the sentences are not. */
         Problem: {
             /** @description What to decide by. */
@@ -1762,10 +1541,10 @@ export interface components {
             handled: boolean;
         };
         /**
-         * @description What somebody may do. The first person ever to sign in is ADMIN.
+         * @description What somebody may do.
          * @enum {string}
          */
-        RoleName: "ADMIN" | "USER";
+        Role: "ADMIN" | "USER";
         /** @description A showing of a film in a hall. */
         Screening: {
             /**
@@ -1794,7 +1573,7 @@ export interface components {
             /** @description Its own copy of the hall's layout. */
             layout: components["schemas"]["Layout"];
             /** @description By category. */
-            prices: components["schemas"]["BTreeMap"];
+            prices: components["schemas"]["Prices"];
             /**
              * Format: date-time
              * @description When sales end.
@@ -1808,7 +1587,7 @@ export interface components {
             /** @description The film. */
             movie_id: string;
             /** @description A price for each category of the hall. */
-            prices: components["schemas"]["BTreeMap"];
+            prices: components["schemas"]["Prices"];
             /**
              * Format: date-time
              * @description The start, in the future.
@@ -1821,7 +1600,7 @@ export interface components {
             hall_id?: string | null;
             /** @description The film. */
             movie_id?: string | null;
-            prices?: components["schemas"]["BTreeMap"] | null;
+            prices?: components["schemas"]["Prices"] | null;
             /**
              * Format: date-time
              * @description The start, in the future.
@@ -1833,11 +1612,18 @@ export interface components {
          * @enum {string}
          */
         SeatKind: "seat" | "pair" | "wheelchair" | "companion" | "blocked";
-        /**
-         * @description What a seat is: `pair` is one seat for two people, `blocked` is never for sale.
-         * @enum {string}
-         */
-        SeatKindName: "seat" | "pair" | "wheelchair" | "companion" | "blocked";
+        /** @description All seats of a screening as they are now. */
+        SeatMap: {
+            /** @description Which screening. */
+            screening_id: string;
+            /** @description Row by row, from the screen to the back. */
+            seats: components["schemas"]["SeatOnMap"][];
+            /**
+             * Format: int64
+             * @description What the map is true of; the frames of `/api/ws` count the same way. It grows, not by one.
+             */
+            seq: number;
+        };
         /** @description One seat. */
         SeatOnMap: {
             /**
@@ -1851,21 +1637,21 @@ export interface components {
              */
             id: string;
             /** @description What it is. */
-            kind: components["schemas"]["SeatKindName"];
+            kind: components["schemas"]["SeatKind"];
             /**
              * Format: int32
              * @description Its number within the row, from 1.
              */
             number: number;
             /** @description What it costs. */
-            price: Record<string, never>;
+            price: components["schemas"]["Money"];
             /**
              * @description The row's label.
              * @example A
              */
             row: string;
             /** @description Whether it can be had. */
-            status: components["schemas"]["SeatStatusName"];
+            status: components["schemas"]["SeatStatus"];
             /**
              * Format: date-time
              * @description When a locked seat may come back, never earlier than the truth.
@@ -1876,9 +1662,9 @@ export interface components {
          * @description Whether a seat can be had. Never who has it.
          * @enum {string}
          */
-        SeatStatusName: "AVAILABLE" | "LOCKED" | "BOOKED" | "UNAVAILABLE";
+        SeatStatus: "AVAILABLE" | "LOCKED" | "BOOKED" | "UNAVAILABLE";
         /**
-         * @description With whom people sign in.
+         * @description With whom people sign in, as pages must know it.
          * @enum {string}
          */
         SignInKind: "demo" | "google";
@@ -1985,6 +1771,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2084,6 +1871,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2183,6 +1971,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2270,6 +2059,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2354,6 +2144,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2445,6 +2236,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2532,6 +2324,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2618,6 +2411,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Made */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2729,6 +2523,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2909,6 +2704,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3034,6 +2830,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3118,6 +2915,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -3214,6 +3012,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3300,6 +3099,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Made */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3411,6 +3211,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3591,6 +3392,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3716,6 +3518,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Made */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3836,6 +3639,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3929,6 +3733,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4016,6 +3821,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4102,6 +3908,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Made */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -4231,6 +4038,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4411,6 +4219,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4562,7 +4371,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `misdirected` */
@@ -4580,7 +4389,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `rate_limited` */
@@ -4589,7 +4398,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `internal` */
@@ -4607,7 +4416,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4645,7 +4454,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `misdirected` */
@@ -4663,16 +4472,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `rate_limited`: 10 a second from one address */
+            /** @description `rate_limited` */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `internal` */
@@ -4690,7 +4499,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4717,7 +4526,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `misdirected` */
@@ -4735,7 +4544,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `internal` */
@@ -4753,7 +4562,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4767,6 +4576,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4781,7 +4591,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `misdirected` */
@@ -4799,7 +4609,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `internal` */
@@ -4817,7 +4627,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4835,6 +4645,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4849,7 +4660,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `sign_in_required` */
@@ -4858,7 +4669,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `bad_origin` */
@@ -4867,7 +4678,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `too_large` */
@@ -4876,7 +4687,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unsupported_media_type` */
@@ -4885,7 +4696,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `misdirected` */
@@ -4903,7 +4714,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `rate_limited` */
@@ -4912,7 +4723,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `internal` */
@@ -4930,7 +4741,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4949,6 +4760,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5024,6 +4836,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5104,6 +4917,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5199,6 +5013,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5338,10 +5153,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["UnlockRequest"] | null;
+                "application/json": components["schemas"]["UnlockRequest"];
             };
         };
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5474,6 +5290,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5540,6 +5357,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5604,6 +5422,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5666,6 +5485,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Made */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -5913,6 +5733,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5988,6 +5809,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6245,6 +6067,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6311,6 +6134,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6389,17 +6213,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @description Which screening. */
-                        screening_id: string;
-                        /** @description Row by row, from the screen to the back. */
-                        seats: components["schemas"]["SeatOnMap"][];
-                        /**
-                         * Format: int64
-                         * @description What the map is true of; the frames of `/api/ws` count the same way. It grows, not by one.
-                         */
-                        seq: number;
-                    };
+                    "application/json": components["schemas"]["SeatMap"];
                 };
             };
             /** @description The map at hand is still true */
@@ -6474,6 +6288,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6635,6 +6450,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6692,6 +6508,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6756,6 +6573,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6811,6 +6629,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6868,6 +6687,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6932,6 +6752,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description As asked */
             200: {
                 headers: {
                     [name: string]: unknown;
