@@ -27,6 +27,7 @@ pub use paying::{
     start_payment,
 };
 pub use programme::{
+    check_prices,
     ChangeOutcome, Editor, ScreeningDetails, create_hall, create_movie, create_screening, delete_hall, delete_movie,
     delete_screening, update_hall, update_movie, update_screening,
 };

@@ -1,7 +1,5 @@
 //! Changing the programme. Every change is told in the audit log.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::BoxOffice;
@@ -325,7 +323,11 @@ async fn build_screening(
     }))
 }
 
-fn check_prices(prices: &BTreeMap<String, crate::money::Money>) -> Result<(), Invalid> {
+/// Checks prices by themselves, whatever hall they are for.
+///
+/// # Errors
+/// Every category whose price or name breaks a rule.
+pub fn check_prices(prices: &Prices) -> Result<(), Invalid> {
     let mut invalid = Invalid::default();
     invalid.check(prices.len() <= crate::seating::ROWS_MAX, "prices", "no more than a hall can have");
     for (category, price) in prices {
