@@ -9,5 +9,6 @@ pub mod mock_callbacks;
 pub mod serve;
 pub mod system;
 pub mod telemetry;
+mod unread_body;
 pub mod wiring;
 pub mod workers;

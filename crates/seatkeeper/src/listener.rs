@@ -2,12 +2,14 @@
 
 use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo};
+use axum::{Router, extract::ConnectInfo};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
+
+use crate::unread_body::keep_hand_on_body;
 
 /// Connections at once; each costs some kilobytes and a file descriptor.
 const CONNECTIONS_MAX: usize = 20_000;
@@ -49,7 +51,7 @@ pub async fn serve_connections(
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
             let router = router.clone();
-            async move { Ok::<_, Infallible>(answer(router, request.map(Body::new)).await) }
+            async move { Ok::<_, Infallible>(answer(router, request).await) }
         });
         let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let stop = stop.clone();
@@ -70,9 +72,14 @@ pub async fn serve_connections(
     tokio::time::timeout(grace, connections.wait()).await.is_ok()
 }
 
-async fn answer(router: Router, request: Request<Body>) -> axum::response::Response {
-    match router.oneshot(request).await {
+async fn answer(router: Router, request: Request<Incoming>) -> axum::response::Response {
+    let (request, unread) = keep_hand_on_body(request);
+    let response = match router.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
+    };
+    if let Some(unread) = unread {
+        unread.discard().await;
     }
+    response
 }

@@ -1,0 +1,79 @@
+//! What is left of a request's body when its answer is ready. A connection that is closed with something unread is reset,
+//! and the client may never see why it was refused; so the rest is read and thrown away, within limits.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::body::Body;
+use hyper::{
+    Request,
+    body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint},
+    header::EXPECT,
+};
+
+/// What is thrown away at most, in bytes: the largest body that any call takes, and a little more.
+const DISCARDED_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// How long it may take to arrive.
+const DISCARD_MAX: Duration = Duration::from_secs(2);
+
+/// A body that its handler and the connection both know.
+struct Shared(Arc<Mutex<Incoming>>);
+
+/// The connection's side of it.
+pub(crate) struct Unread(Arc<Mutex<Incoming>>);
+
+/// Gives the handler its body, and keeps a hand on it if there is one.
+pub(crate) fn keep_hand_on_body(request: Request<Incoming>) -> (Request<Body>, Option<Unread>) {
+    // Who asks before sending (`Expect: 100-continue`) does not send what is refused.
+    if request.body().is_end_stream() || request.headers().contains_key(EXPECT) {
+        return (request.map(Body::new), None);
+    }
+    let (head, body) = request.into_parts();
+    let body = Arc::new(Mutex::new(body));
+    (Request::from_parts(head, Body::new(Shared(Arc::clone(&body)))), Some(Unread(body)))
+}
+
+fn lock(body: &Mutex<Incoming>) -> MutexGuard<'_, Incoming> {
+    body.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl HttpBody for Shared {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        Pin::new(&mut *lock(&self.0)).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        lock(&self.0).is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        lock(&self.0).size_hint()
+    }
+}
+
+impl Unread {
+    /// Reads what is left, if it is not too much.
+    pub(crate) async fn discard(self) {
+        if lock(&self.0).is_end_stream() || lock(&self.0).size_hint().lower() > DISCARDED_BYTES_MAX {
+            return;
+        }
+        let _too_slow = tokio::time::timeout(DISCARD_MAX, self.read_to_end()).await;
+    }
+
+    async fn read_to_end(&self) {
+        let mut discarded = 0;
+        while discarded <= DISCARDED_BYTES_MAX {
+            let frame = poll_fn(|cx| Pin::new(&mut *lock(&self.0)).poll_frame(cx)).await;
+            let Some(Ok(frame)) = frame else { return };
+            discarded += frame.data_ref().map_or(0, |data| data.len() as u64);
+        }
+    }
+}
