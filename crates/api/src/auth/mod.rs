@@ -18,7 +18,7 @@ mod sessions;
 mod sign_in;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::{Arc, atomic::AtomicI64};
 

@@ -11,9 +11,18 @@ const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(10);
 /// Persons and pages remembered at once. Beyond them nothing is told until the oldest are 10 s old.
 const REMEMBERED_MAX: usize = 10_000;
 
+/// What is too old is looked for this often at most: it means looking at everything.
+const CLEANED_EVERY: SignedDuration = SignedDuration::from_secs(1);
+
 /// What was told a short while ago.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<HashMap<(Option<PersonId>, String), Timestamp>>);
+pub(super) struct Refusals(Mutex<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    at: HashMap<(Option<PersonId>, String), Timestamp>,
+    cleaned_at: Timestamp,
+}
 
 impl Refusals {
     /// Whether this attempt is to be told.
@@ -21,16 +30,17 @@ impl Refusals {
         let is_recent = |told: &Timestamp| now.duration_since(*told) < TOLD_EVERY;
         let mut told = self.0.lock();
         let key = (person, route.to_owned());
-        if told.get(&key).is_some_and(is_recent) {
+        if told.at.get(&key).is_some_and(is_recent) {
             return false;
         }
-        if told.len() >= REMEMBERED_MAX {
-            told.retain(|_, at| is_recent(at));
+        if told.at.len() >= REMEMBERED_MAX && now.duration_since(told.cleaned_at) >= CLEANED_EVERY {
+            told.cleaned_at = now;
+            told.at.retain(|_, at| is_recent(at));
         }
-        if told.len() >= REMEMBERED_MAX {
+        if told.at.len() >= REMEMBERED_MAX {
             return false;
         }
-        told.insert(key, now);
+        told.at.insert(key, now);
         true
     }
 }
@@ -66,6 +76,6 @@ mod tests {
         let told = (0..20_000).filter(|n| refusals.is_worth_telling(person(*n), "/x", at(0))).count();
         assert_eq!(told, REMEMBERED_MAX);
         assert!(refusals.is_worth_telling(person(30_000), "/x", at(10)));
-        assert_eq!(refusals.0.lock().len(), 1);
+        assert_eq!(refusals.0.lock().at.len(), 1);
     }
 }

@@ -135,3 +135,103 @@ fn percent_decoded(text: &str) -> String {
     let pair = format!("={text}");
     url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use seatkeeper_core::{
+        person::Language,
+        testing::{ManualClock, SeededEntropy},
+    };
+
+    use super::*;
+    use crate::{
+        auth::demo_idp::authorize::{AuthorizeAnswer, AuthorizeQuery},
+        config::SiteUrl,
+    };
+
+    const VERIFIER: &str = "the-verifier-that-only-the-one-who-asked-knows";
+
+    fn provider() -> DemoIdp {
+        let site = SiteUrl::new("http://127.0.0.1:8080");
+        DemoIdp::new(&site, Arc::new(ManualClock::default()), Arc::new(SeededEntropy::new(1))).unwrap()
+    }
+
+    fn code(idp: &DemoIdp) -> String {
+        let query = AuthorizeQuery {
+            response_type: Some("code".to_owned()),
+            client_id: Some(CLIENT_ID.to_owned()),
+            redirect_uri: Some(idp.redirect_uri.clone()),
+            scope: Some("openid".to_owned()),
+            code_challenge: Some(URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER))),
+            code_challenge_method: Some("S256".to_owned()),
+            login_hint: Some("ann@example.test".to_owned()),
+            ..AuthorizeQuery::default()
+        };
+        match idp.authorize(&query, Language::En) {
+            AuthorizeAnswer::Redirect(back) => {
+                back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The status and the error of an exchange, with some fields of the form changed.
+    fn exchanged(idp: &DemoIdp, code: &str, changed: &[(&str, &str)]) -> (u16, Option<String>) {
+        let mut form = vec![
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", &idp.redirect_uri),
+            ("code_verifier", VERIFIER),
+            ("client_id", CLIENT_ID),
+            ("client_secret", &idp.client_secret),
+        ];
+        form.retain(|(name, _)| !changed.iter().any(|(other, _)| other == name));
+        form.extend(changed.iter().filter(|(_, value)| !value.is_empty()));
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request =
+            openidconnect::http::Request::post("http://127.0.0.1:8080/demo-idp/token").body(body.into_bytes());
+        let answer = idp.answer(&request.unwrap());
+        let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+        (answer.status().as_u16(), body["error"].as_str().map(str::to_owned))
+    }
+
+    #[test]
+    fn a_code_is_exchanged_by_the_one_who_asked_for_it_and_nobody_else() {
+        let idp = provider();
+        let cases: [(&str, &str, u16, &str); 9] = [
+            ("code_verifier", "another-verifier-of-the-very-same-length-as-it", 400, "invalid_grant"),
+            ("code_verifier", "", 400, "invalid_grant"),
+            ("redirect_uri", "http://127.0.0.1:8080/elsewhere", 400, "invalid_grant"),
+            ("redirect_uri", "", 400, "invalid_grant"),
+            ("grant_type", "password", 400, "unsupported_grant_type"),
+            ("grant_type", "", 400, "invalid_request"),
+            ("client_id", "another", 401, "invalid_client"),
+            ("client_secret", "guess", 401, "invalid_client"),
+            ("client_secret", "", 401, "invalid_client"),
+        ];
+        for (name, value, status, error) in cases {
+            let code = code(&idp);
+            assert_eq!(exchanged(&idp, &code, &[(name, value)]), (status, Some(error.to_owned())), "{name} {value}");
+        }
+        let code = code(&idp);
+        assert_eq!(exchanged(&idp, &code, &[]), (200, None));
+        assert_eq!(exchanged(&idp, &code, &[]), (400, Some("invalid_grant".to_owned())), "used");
+    }
+
+    #[test]
+    fn a_code_that_was_tried_with_a_wrong_verifier_is_gone() {
+        let idp = provider();
+        let code = code(&idp);
+        assert_eq!(exchanged(&idp, &code, &[("code_verifier", "guess")]).0, 400);
+        assert_eq!(exchanged(&idp, &code, &[]), (400, Some("invalid_grant".to_owned())));
+    }
+
+    #[test]
+    fn a_subject_is_the_same_for_the_same_address_and_is_not_the_address() {
+        assert_eq!(subject("ann@example.test"), subject("ANN@example.test"));
+        assert_ne!(subject("ann@example.test"), subject("ben@example.test"));
+        assert!(!subject("ann@example.test").contains("ann"));
+    }
+}

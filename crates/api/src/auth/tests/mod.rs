@@ -4,5 +4,5 @@ mod callback;
 mod demo;
 mod provider;
 mod sessions;
-mod support;
+pub(crate) mod support;
 mod tokens;

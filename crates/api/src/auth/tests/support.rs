@@ -39,10 +39,10 @@ use crate::{
 };
 
 /// Where the cinemas of these tests live.
-pub(super) const SITE: &str = "http://127.0.0.1:8080";
+pub(crate) const SITE: &str = "http://127.0.0.1:8080";
 
 /// Real randomness: two servers of a test must not make the same secrets.
-pub(super) struct Random;
+pub(crate) struct Random;
 
 impl Entropy for Random {
     fn fill(&self, bytes: &mut [u8]) {
@@ -51,10 +51,10 @@ impl Entropy for Random {
 }
 
 /// What servers of one cinema share.
-pub(super) struct World {
-    pub(super) store: Arc<SqliteStore>,
-    pub(super) sessions: Arc<Line>,
-    pub(super) clock: Arc<ManualClock>,
+pub(crate) struct World {
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) sessions: Arc<Line>,
+    pub(crate) clock: Arc<ManualClock>,
     folder: PathBuf,
 }
 
@@ -65,19 +65,19 @@ impl Drop for World {
 }
 
 /// The line to the store's sessions: counted, and cut at will.
-pub(super) struct Line {
+pub(crate) struct Line {
     store: Arc<SqliteStore>,
     is_cut: AtomicBool,
     calls: AtomicU64,
 }
 
 impl Line {
-    pub(super) fn cut(&self, is_cut: bool) {
+    pub(crate) fn cut(&self, is_cut: bool) {
         self.is_cut.store(is_cut, Ordering::SeqCst);
     }
 
     /// Calls so far, those of the follower not counted.
-    pub(super) fn calls(&self) -> u64 {
+    pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }
 
@@ -120,7 +120,7 @@ impl Sessions for Line {
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = std::env::temp_dir().join(format!("seatkeeper-sign-in-{}", Uuid::new_v4()));
         std::fs::create_dir_all(&folder).unwrap();
         let store = Arc::new(SqliteStore::open(&folder.join("store.db")).unwrap());
@@ -129,7 +129,7 @@ impl World {
     }
 
     /// A server of this cinema.
-    pub(super) fn server(&self, change: impl FnOnce(&mut ApiConfig)) -> Server {
+    pub(crate) fn server(&self, change: impl FnOnce(&mut ApiConfig)) -> Server {
         let mut config = ApiConfig { rate_limit: false, ..config() };
         change(&mut config);
         let app = App::new(AppParts {
@@ -176,7 +176,7 @@ impl World {
     }
 
     /// The audit log's events so far, as `action details`.
-    pub(super) async fn audit(&self) -> Vec<String> {
+    pub(crate) async fn audit(&self) -> Vec<String> {
         let (relay, now) = (Uuid::from_u128(1), Timestamp::from_second(0).unwrap());
         assert!(self.store.take_relay_lease(relay, now, now + SignedDuration::from_hours(1)).await.unwrap());
         let events = self.store.list_unsent(relay, 1_000).await.unwrap();
@@ -193,18 +193,18 @@ impl World {
 }
 
 /// One server.
-pub(super) struct Server {
-    pub(super) app: App,
+pub(crate) struct Server {
+    pub(crate) app: App,
     router: Router,
 }
 
 impl Server {
-    pub(super) fn browser(&self) -> Browser {
+    pub(crate) fn browser(&self) -> Browser {
         Browser { router: self.router.clone(), jar: Mutex::default(), headers: HeaderMap::new() }
     }
 
     /// What a handler of `path` that asks for `T` would get from this browser's `GET`, or the refusal.
-    pub(super) async fn extract<T>(&self, browser: &Browser, path: &str) -> Result<T, (u16, String)>
+    pub(crate) async fn extract<T>(&self, browser: &Browser, path: &str) -> Result<T, (u16, String)>
     where
         T: FromRequestParts<App, Rejection = ApiError>,
     {
@@ -216,52 +216,52 @@ impl Server {
 }
 
 /// A browser: it keeps cookies, by name and path, and shows where it is sent.
-pub(super) struct Browser {
-    pub(super) router: Router,
-    pub(super) jar: Mutex<HashMap<String, (String, String)>>,
+pub(crate) struct Browser {
+    pub(crate) router: Router,
+    pub(crate) jar: Mutex<HashMap<String, (String, String)>>,
     /// Sent with every request.
-    pub(super) headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
 }
 
 /// An answer, read.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub(super) fn location(&self) -> String {
+    pub(crate) fn location(&self) -> String {
         assert_eq!(self.status, StatusCode::FOUND, "{self:?}");
         self.headers[header::LOCATION].to_str().unwrap().to_owned()
     }
 
-    pub(super) fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{self:?}"))
     }
 
     /// The status and the code of a problem.
-    pub(super) fn problem(&self) -> (u16, String) {
+    pub(crate) fn problem(&self) -> (u16, String) {
         assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
         (self.status.as_u16(), self.json()["code"].as_str().unwrap().to_owned())
     }
 
-    pub(super) fn cookies(&self) -> Vec<&str> {
+    pub(crate) fn cookies(&self) -> Vec<&str> {
         self.headers.get_all(header::SET_COOKIE).iter().map(|line| line.to_str().unwrap()).collect()
     }
 }
 
 impl Browser {
-    pub(super) async fn get(&self, address: &str) -> Answer {
+    pub(crate) async fn get(&self, address: &str) -> Answer {
         self.send(Method::GET, address, &[], Body::empty()).await
     }
 
-    pub(super) async fn post(&self, address: &str) -> Answer {
+    pub(crate) async fn post(&self, address: &str) -> Answer {
         self.send(Method::POST, address, &[], Body::empty()).await
     }
 
-    pub(super) async fn send(&self, method: Method, address: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+    pub(crate) async fn send(&self, method: Method, address: &str, headers: &[(&str, &str)], body: Body) -> Answer {
         let path = address.strip_prefix(SITE).unwrap_or(address);
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, "127.0.0.1:8080");
         for (name, value) in headers {
@@ -300,33 +300,33 @@ impl Browser {
         }
     }
 
-    pub(super) fn cookie(&self, name: &str) -> Option<String> {
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         self.jar.lock().get(name).map(|(value, _)| value.clone())
     }
 
-    pub(super) fn set_cookie(&self, name: &str, value: &str) {
+    pub(crate) fn set_cookie(&self, name: &str, value: &str) {
         self.jar.lock().insert(name.to_owned(), (value.to_owned(), "/".to_owned()));
     }
 
     /// As far as the provider's answer: the address that the browser is sent back to, not yet opened.
-    pub(super) async fn sign_in_up_to_callback(&self, email: &str) -> Url {
+    pub(crate) async fn sign_in_up_to_callback(&self, email: &str) -> Url {
         let there = self.get(&format!("/api/auth/google/login?return_to=/here&login_hint={email}")).await.location();
         Url::parse(&self.get(&there).await.location()).unwrap()
     }
 
     /// A whole sign-in, in the demo.
-    pub(super) async fn sign_in(&self, email: &str) -> Answer {
+    pub(crate) async fn sign_in(&self, email: &str) -> Answer {
         let back = self.sign_in_up_to_callback(email).await;
         self.get(back.as_str()).await
     }
 
-    pub(super) async fn me(&self) -> Answer {
+    pub(crate) async fn me(&self) -> Answer {
         self.get("/api/auth/me").await
     }
 }
 
 /// With a real provider in the settings.
-pub(super) fn with_provider(issuer: &str, client_id: &str, secret: &str) -> SignInConfig {
+pub(crate) fn with_provider(issuer: &str, client_id: &str, secret: &str) -> SignInConfig {
     SignInConfig::Google {
         issuer: issuer.to_owned(),
         client_id: client_id.to_owned(),
@@ -335,6 +335,6 @@ pub(super) fn with_provider(issuer: &str, client_id: &str, secret: &str) -> Sign
 }
 
 /// One value of an address's query.
-pub(super) fn query_of(url: &Url, name: &str) -> Option<String> {
+pub(crate) fn query_of(url: &Url, name: &str) -> Option<String> {
     url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
