@@ -9,6 +9,8 @@ pub mod config;
 pub mod error;
 pub mod extract;
 mod front_door;
+#[cfg(test)]
+mod front_door_tests;
 pub mod live;
 mod openapi;
 mod origin;

@@ -1,0 +1,199 @@
+//! The front door, through the whole router over a real store.
+
+use axum::{
+    body::Body,
+    http::{Method, header},
+};
+
+use crate::auth::tests::support::{Answer, Browser, World};
+
+fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
+    answer.headers.get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+async fn send(browser: &Browser, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    browser.send(method, path, headers, Body::from(body.to_owned())).await
+}
+
+/// A browser that says another `Host`.
+fn of_host(mut browser: Browser, host: &str) -> Browser {
+    browser.headers.insert(header::HOST, host.parse().unwrap());
+    browser
+}
+
+#[tokio::test]
+async fn every_answer_has_a_name_of_its_own_and_errors_repeat_it() {
+    let world = World::new();
+    let browser = world.server(|_| ()).browser();
+    let good = browser.get("/api/site").await;
+    let bad = send(&browser, Method::GET, "/api/nope", &[("x-request-id", "mine")], "").await;
+    assert_ne!(header(&good, "x-request-id"), header(&bad, "x-request-id"));
+    assert_ne!(header(&bad, "x-request-id"), "mine", "a client's own name is not believed");
+    assert_eq!(bad.json()["request_id"], header(&bad, "x-request-id"));
+    assert_eq!(bad.problem(), (404, "not_found".into()));
+    for answer in [&good, &bad] {
+        assert_eq!(header(answer, "x-content-type-options"), "nosniff");
+        assert_eq!(header(answer, "cache-control"), "no-store");
+    }
+}
+
+#[tokio::test]
+async fn another_host_on_loopback_is_refused_or_shown_the_way() {
+    let world = World::new();
+    let server = world.server(|_| ());
+    let stranger = of_host(server.browser(), "evil.example");
+    assert_eq!(stranger.get("/api/site").await.problem(), (421, "misdirected".into()));
+    assert_eq!(stranger.get("/api/nope").await.problem(), (421, "misdirected".into()), "before 404");
+    let page = send(&stranger, Method::GET, "/movies?x=1", &[("accept", "text/html")], "").await;
+    assert_eq!((page.status.as_u16(), header(&page, "location")), (307, "http://127.0.0.1:8080/movies?x=1"));
+    let call = send(&stranger, Method::GET, "/api/site", &[("accept", "text/html")], "").await;
+    assert_eq!(call.status.as_u16(), 421);
+    let partner = of_host(server.browser(), "partner.example");
+    assert_eq!(partner.get("/api/site").await.status.as_u16(), 200);
+    let public = world.server(|config| config.listen_is_loopback = false);
+    assert_eq!(of_host(public.browser(), "evil.example").get("/api/site").await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn refusals_come_in_the_contracts_order() {
+    let world = World::new();
+    let server = world.server(|config| config.rate_limit = true);
+    let (ann, nobody) = (server.browser(), server.browser());
+    ann.sign_in("ann@example.test").await;
+    let elsewhere = ("origin", "https://evil.example");
+    let json = ("content-type", "application/json");
+    let cases: [(&str, Method, &str, &[(&str, &str)], &str, u16, &str); 14] = [
+        ("nobody", Method::PUT, "/api/lock", &[elsewhere], "x", 405, "method_not_allowed"),
+        ("nobody", Method::POST, "/api/lock", &[elsewhere], "x", 401, "sign_in_required"),
+        ("ann", Method::POST, "/api/lock", &[elsewhere], "x", 403, "bad_origin"),
+        ("ann", Method::POST, "/api/lock", &[("origin", "null")], "x", 403, "bad_origin"),
+        ("ann", Method::POST, "/api/lock", &[("sec-fetch-site", "cross-site")], "x", 403, "bad_origin"),
+        ("ann", Method::POST, "/api/lock", &[], "x", 415, "unsupported_media_type"),
+        ("ann", Method::POST, "/api/lock", &[json, ("content-length", "70000")], "x", 413, "too_large"),
+        ("ann", Method::POST, "/api/lock", &[json], "x", 400, "bad_request"),
+        ("ann", Method::POST, "/api/lock", &[json], r#"{"screening_id":"x","seat_ids":[]}"#, 422, "invalid"),
+        (
+            "ann",
+            Method::POST,
+            "/api/lock",
+            &[json],
+            r#"{"screening_id":"x","seat_ids":["A1"]}"#,
+            404,
+            "screening_not_found",
+        ),
+        ("nobody", Method::PUT, "/api/admin/movies", &[], "", 401, "sign_in_required"),
+        ("nobody", Method::GET, "/api/admin/no/such", &[], "", 401, "sign_in_required"),
+        ("ann", Method::GET, "/api/admin/no/such", &[], "", 404, "not_found"),
+        ("ann", Method::PUT, "/api/admin/movies", &[], "", 405, "method_not_allowed"),
+    ];
+    for (who, method, path, headers, body, status, code) in cases {
+        let browser = if who == "ann" { &ann } else { &nobody };
+        let answer = send(browser, method.clone(), path, headers, body).await;
+        assert_eq!(answer.problem(), (status, code.to_owned()), "{who} {method} {path} {headers:?} {body}");
+    }
+    let bob = server.browser();
+    bob.sign_in("bob@example.test").await;
+    let forbidden = send(&bob, Method::GET, "/api/admin/no/such", &[], "").await;
+    assert_eq!(forbidden.problem(), (403, "forbidden".into()));
+}
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_when_to_come_back() {
+    let world = World::new();
+    let server = world.server(|config| config.rate_limit = true);
+    let (ann, bob) = (server.browser(), server.browser());
+    ann.sign_in("ann@example.test").await;
+    bob.sign_in("bob@example.test").await;
+    let mut refused = None;
+    for _ in 0..1_000 {
+        let answer = ann.get("/api/auth/me").await;
+        if answer.status.as_u16() == 429 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.expect("a person's limit is below a thousand at once");
+    assert_eq!(refused.problem(), (429, "rate_limited".into()));
+    assert!(header(&refused, "retry-after").parse::<u32>().unwrap() >= 1);
+    assert_eq!(bob.get("/api/auth/me").await.status.as_u16(), 200, "others are not stopped");
+    assert_eq!(ann.get("/api/site").await.status.as_u16(), 200, "and what needs no sign-in goes on");
+}
+
+#[tokio::test]
+async fn sign_ins_from_an_address_have_a_limit() {
+    let world = World::new();
+    let browser = world.server(|config| config.rate_limit = true).browser();
+    let mut statuses = Vec::new();
+    for _ in 0..100 {
+        // Refused without a word to the store, and counted all the same.
+        statuses.push(browser.get("/api/auth/google/login?return_to=//x").await.status.as_u16());
+    }
+    assert_eq!(statuses[0], 400);
+    assert!(statuses.contains(&429));
+    assert_eq!(browser.get("/api/site").await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn the_page_answers_whatever_is_no_call() {
+    let world = World::new();
+    let browser = world.server(|_| ()).browser();
+    let page = browser.get("/movies/some-film").await;
+    assert_eq!((page.status.as_u16(), header(&page, "content-type")), (200, "text/html; charset=utf-8"));
+    assert!(header(&page, "content-security-policy").contains("default-src 'self'"));
+    assert!(header(&page, "strict-transport-security").is_empty(), "not over plain HTTP");
+    assert_eq!(browser.get("/assets/no-such-file.js").await.problem(), (404, "not_found".into()));
+    let posted = send(&browser, Method::POST, "/movies", &[], "").await;
+    assert_eq!((posted.problem().0, header(&posted, "allow")), (405, "GET, HEAD"));
+    assert_eq!(browser.get("/api").await.problem(), (404, "not_found".into()));
+    let head = send(&browser, Method::HEAD, "/api/movies", &[], "").await;
+    assert_eq!((head.status.as_u16(), head.body.as_str()), (200, ""));
+}
+
+#[tokio::test]
+async fn the_document_and_its_reader_come_from_here_alone() {
+    let world = World::new();
+    let browser = world.server(|_| ()).browser();
+    let document = browser.get("/api/openapi.json").await;
+    assert_eq!(document.json()["info"]["title"], "Seatkeeper");
+    for (path, kind) in [("/docs", "text/html"), ("/docs/docs.js", "text/javascript"), ("/docs/docs.css", "text/css")] {
+        let file = browser.get(path).await;
+        assert!(header(&file, "content-type").starts_with(kind), "{path}");
+        assert!(!file.body.contains("https://") && !file.body.contains("http://"), "{path} names another site");
+    }
+    assert_eq!(browser.get("/docs/other.js").await.problem(), (404, "not_found".into()));
+}
+
+#[tokio::test]
+async fn posters_are_kept_as_they_were_sent() {
+    let world = World::new();
+    let browser = world.server(|_| ()).browser();
+    browser.sign_in("ann@example.test").await;
+    let drawing = "<svg xmlns=\"x\"><script>alert(1)</script></svg>";
+    let kind = [("content-type", "image/svg+xml")];
+    let kept = send(&browser, Method::POST, "/api/admin/posters", &kind, drawing).await;
+    assert_eq!(kept.status.as_u16(), 201, "{}", kept.body);
+    let place = kept.json()["poster_url"].as_str().unwrap().to_owned();
+    let shown = browser.get(&place).await;
+    assert_eq!((shown.body.as_str(), header(&shown, "content-type")), (drawing, "image/svg+xml"));
+    assert!(header(&shown, "content-security-policy").ends_with("sandbox"), "scripts in it do not run");
+    assert!(header(&shown, "cache-control").contains("immutable"));
+    let lie = send(&browser, Method::POST, "/api/admin/posters", &[("content-type", "image/png")], drawing).await;
+    assert_eq!(lie.problem(), (422, "invalid".into()));
+    let other = send(&browser, Method::POST, "/api/admin/posters", &[("content-type", "image/gif")], drawing).await;
+    assert_eq!(other.problem(), (415, "unsupported_media_type".into()));
+    let length = [kind[0], ("content-length", "5242881")];
+    let large = send(&browser, Method::POST, "/api/admin/posters", &length, drawing).await;
+    assert_eq!(large.problem(), (413, "too_large".into()));
+    assert_eq!(browser.get("/posters/none").await.problem(), (404, "not_found".into()));
+}
+
+#[tokio::test]
+async fn long_answers_are_compressed_and_locks_are_not() {
+    let world = World::new();
+    let browser = world.server(|_| ()).browser();
+    browser.sign_in("ann@example.test").await;
+    let long = send(&browser, Method::HEAD, "/api/openapi.json", &[("accept-encoding", "gzip")], "").await;
+    assert_eq!(header(&long, "content-encoding"), "gzip");
+    let hold = send(&browser, Method::GET, "/api/lock?screening_id=x", &[("accept-encoding", "gzip")], "").await;
+    assert!(header(&hold, "content-encoding").is_empty() && header(&hold, "vary").is_empty());
+}
