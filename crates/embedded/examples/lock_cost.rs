@@ -1,4 +1,4 @@
-//! Does one kind of lock call again and again, for a profiler: what it costs stands in `docs/benchmarks.md`.
+//! Does one kind of lock call again and again, for a profiler. Kinds: `board`, `port`, `log` and `lock`, `taken`.
 //!
 //! ```text
 //! cargo build --release -p seatkeeper-embedded --example lock_cost

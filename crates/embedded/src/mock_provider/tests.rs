@@ -243,6 +243,9 @@ async fn messages_come_as_planned() {
 fn a_message_on_the_wire() {
     let message = CallbackMessage { payment_id: id(1), answer: Captured, at: seatkeeper_core::testing::sample_now() };
     let json = serde_json::to_string(&message).unwrap();
-    expect_test::expect![[r#"{"payment_id":"00000000-0000-0000-0000-000000000001","answer":"captured","at":"2026-11-23T12:30:00Z"}"#]].assert_eq(&json);
+    expect_test::expect![[
+        r#"{"payment_id":"00000000-0000-0000-0000-000000000001","answer":"captured","at":"2026-11-23T12:30:00Z"}"#
+    ]]
+    .assert_eq(&json);
     assert_eq!(serde_json::from_str::<CallbackMessage>(&json).unwrap(), message);
 }
