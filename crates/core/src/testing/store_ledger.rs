@@ -10,8 +10,10 @@ use crate::{
     booking::BookingStatus,
     ids::{PaymentId, ScreeningId},
     money::Money,
-    payment::{ConfirmOutcome, MoneyTask, Payment, PaymentStatus},
-    ports::{CloseOutcome, CommitOutcome, ConfirmStart, Ledger, ProgrammeChange, Sales, StartOutcome},
+    payment::{CONFIRMING_FOR_MAX, ConfirmOutcome, MoneyTask, Payment, PaymentStatus},
+    ports::{
+        CloseOutcome, CommitOutcome, ConfirmStart, Cursor, Ledger, NewPayment, ProgrammeChange, Sales, StartOutcome,
+    },
     seating::SeatKind,
 };
 
@@ -20,6 +22,7 @@ use PaymentStatus::{Cancelled, Confirming, Declined, Expired, Pending, Refunded,
 /// Runs the suite.
 pub async fn run_all(fixture: &impl StoreFixture) {
     a_start_claims_every_seat(fixture).await;
+    a_start_takes_the_prices_of_now(fixture).await;
     a_start_again_is_the_same_payment(fixture).await;
     a_start_is_refused_whole(fixture).await;
     a_start_needs_a_seat_that_is_for_sale_now(fixture).await;
@@ -59,7 +62,19 @@ async fn a_start_claims_every_seat(fixture: &impl StoreFixture) {
     let expected = seats_of("A2 B1").into_iter().map(|seat| (seat, start.person_id, start.id, until));
     assert_eq!(claims, expected.collect::<Vec<_>>());
     assert_eq!(truth.sold, []);
+    assert!(truth.claimed.iter().all(|claim| claim.kept_from.is_none()), "nobody is being asked yet");
     assert_eq!(must(stage.store.find_payment(PaymentId::from_uuid(stage.ids.next_uuid())).await), None);
+}
+
+async fn a_start_takes_the_prices_of_now(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ss").await;
+    assert_eq!(stage.started("A1").await.amount, Money::satang(20_000));
+    let mut dearer = stage.screening.clone();
+    dearer.prices.insert("standard".to_owned(), Money::satang(25_000));
+    stage.change(ProgrammeChange::PutScreening(dearer, 1)).await;
+    assert_eq!(stage.started("A2").await.amount, Money::satang(25_000));
+    let closed = NewPayment { sales_close: SignedDuration::from_hours(1), ..stage.new_payment(stage.person(), "A1") };
+    assert_eq!(stage.start(&closed).await, StartOutcome::SalesClosed, "and the closing time that it is given");
 }
 
 async fn a_start_again_is_the_same_payment(fixture: &impl StoreFixture) {
@@ -152,6 +167,9 @@ async fn confirming_keeps_its_claims(fixture: &impl StoreFixture) {
     assert_eq!(again, ConfirmStart::Confirming(confirming.clone()), "the first outcome stands");
     assert_eq!(stage.payment(confirming.id).await, confirming);
 
+    let claim = stage.truth().await.claimed[0];
+    let lasts = confirming.confirming_since.map(|since| (since + CONFIRMING_FOR_MAX).as_millisecond());
+    assert_eq!((Some(claim.until), claim.kept_from), (lasts, Some(confirming.expires_at.as_millisecond())));
     stage.pass_s(3_000);
     assert_eq!(stage.map().await, " | A1 A2", "the claims do not run out");
     let until = stage.truth().await.claimed[0].until;
@@ -361,6 +379,12 @@ async fn unfinished_payments_are_found(fixture: &impl StoreFixture) {
     must(stage.store.finish_money_task(to_capture.id, MoneyTask::Capture).await);
     stage.pass_s(PAYMENT_S);
     assert_eq!(unfinished(&stage, 10).await, [overdue, confirming, young]);
+    let (mut paged, mut after) = (Vec::new(), None);
+    while let [payment] = must(stage.store.list_unfinished(stage.now(), after, 1).await).as_slice() {
+        after = Some(Cursor { at: payment.created_at.as_millisecond(), id: payment.id.as_uuid() });
+        paged.push(payment.id);
+    }
+    assert_eq!(paged, [overdue, confirming, young], "one page after the other");
 }
 
 async fn unfinished<S: Store>(stage: &Stage<S>, limit: u32) -> Vec<PaymentId> {

@@ -1,5 +1,7 @@
 //! Claims, payments, bookings: the ledger's calls. Each is one transaction.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Row, Transaction};
@@ -25,8 +27,8 @@ const CONFIRMING_LEFT_MIN: SignedDuration = SignedDuration::from_mins(1);
 #[async_trait]
 impl Ledger for SqliteStore {
     async fn start_payment(&self, start: &NewPayment, now: Timestamp) -> Backend<StartOutcome> {
-        let start = start.clone();
-        self.write(move |tx| ledger_start::start_payment(tx, &start, now)).await
+        let (start, plans) = (start.clone(), Arc::clone(&self.plans));
+        self.write(move |tx| ledger_start::start_payment(tx, &plans, &start, now)).await
     }
 
     async fn find_payment(&self, id: PaymentId) -> Backend<Option<Payment>> {

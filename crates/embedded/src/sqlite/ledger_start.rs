@@ -12,20 +12,24 @@ use seatkeeper_core::{
 
 use super::{
     claims, payments,
+    plans::Plans,
     rows::{Fault, whole_ms},
-    screenings,
 };
 
 /// PENDING with a claim on each seat, or the first reason why not.
-pub(super) fn start_payment(tx: &Transaction<'_>, start: &NewPayment, now: Timestamp) -> Result<StartOutcome, Fault> {
+pub(super) fn start_payment(
+    tx: &Transaction<'_>,
+    plans: &Plans,
+    start: &NewPayment,
+    now: Timestamp,
+) -> Result<StartOutcome, Fault> {
     if let Some(stored) = payments::find_payment(tx, start.id)? {
         let same = stored.person_id == start.person_id && stored.screening_id == start.screening_id;
         return if same { Ok(StartOutcome::Started(stored)) } else { Err(Fault::Broken("a payment's id used twice")) };
     }
-    let Some((screening, _)) = screenings::find_screening(tx, start.screening_id)? else {
+    let Some(open) = plans.find_open(tx, start.screening_id, start.sales_close)? else {
         return Ok(StartOutcome::NotFound);
     };
-    let open = OpenScreening::new(screening, start.sales_close);
     let Some(seats) = price_seats(&open, &start.seats) else { return Ok(StartOutcome::NotFound) };
     if open.sales_closed(now) {
         return Ok(StartOutcome::SalesClosed);

@@ -17,6 +17,7 @@ mod open;
 mod outbox;
 mod payments;
 mod people;
+mod plans;
 mod programme;
 mod programme_change;
 mod readers;
@@ -30,7 +31,7 @@ mod sessions;
 mod tests;
 mod writer;
 
-use std::{fs::File, path::Path};
+use std::{fs::File, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use rusqlite::Transaction;
@@ -40,6 +41,7 @@ pub use open::OpenError;
 pub use readers::{READERS, READS_WAITING_MAX};
 pub use writer::{BATCH_WRITES_MAX, WRITES_WAITING_MAX, WriteCounts};
 
+use plans::Plans;
 use readers::Readers;
 use rows::Fault;
 use writer::Writer;
@@ -53,6 +55,7 @@ pub struct SqliteStore {
     // Fields are dropped in this order: the file is let go only when nobody writes any more.
     writer: Writer,
     readers: Readers,
+    plans: Arc<Plans>,
     _lock: File,
 }
 
@@ -67,7 +70,7 @@ impl SqliteStore {
         open::migrate(&mut connection)?;
         let readers = Readers::start(path)?;
         let writer = Writer::start(connection)?;
-        Ok(Self { writer, readers, _lock: lock })
+        Ok(Self { writer, readers, plans: Arc::default(), _lock: lock })
     }
 
     /// How many writes were made in how many commits since the store was opened.

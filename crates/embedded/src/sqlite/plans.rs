@@ -1,0 +1,64 @@
+//! Seat plans that need not be read again: parsing the layout of a large hall would be a third of a sale's cost.
+//!
+//! What is remembered is used only while the row in the transaction is, byte for byte, what it was made from; so it can
+//! neither be stale nor survive a change that was rolled back.
+
+use std::{collections::HashMap, sync::Arc};
+
+use jiff::SignedDuration;
+use parking_lot::Mutex;
+use rusqlite::Transaction;
+use seatkeeper_core::{catalogue::OpenScreening, ids::ScreeningId};
+
+use super::{
+    rows::{Fault, StoredId},
+    screenings,
+};
+
+/// The most plans that are remembered; at some 100 KiB for the largest halls. One more, and all are forgotten.
+const PLANS_MAX: usize = 128;
+
+/// Screenings by id.
+#[derive(Debug, Default)]
+pub(super) struct Plans(Mutex<HashMap<ScreeningId, Known>>);
+
+#[derive(Debug)]
+struct Known {
+    layout: String,
+    prices: String,
+    start_ms: i64,
+    sales_close: SignedDuration,
+    open: Arc<OpenScreening>,
+}
+
+impl Plans {
+    /// The screening with its seats numbered, if it is there. Its film's title and hall's name may be old.
+    pub(super) fn find_open(
+        &self,
+        tx: &Transaction<'_>,
+        id: ScreeningId,
+        sales_close: SignedDuration,
+    ) -> Result<Option<Arc<OpenScreening>>, Fault> {
+        let mut statement = tx.prepare_cached("SELECT layout, prices, start_time FROM screenings WHERE id = ?1")?;
+        let mut rows = statement.query([id.bytes()])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let text = |index| row.get_ref(index)?.as_str().map_err(|_| Fault::Unreadable("layout".to_owned()));
+        let (layout, prices, start_ms) = (text(0)?, text(1)?, row.get(2)?);
+
+        let mut plans = self.0.lock();
+        if let Some(known) = plans.get(&id) {
+            let same = known.start_ms == start_ms && known.sales_close == sales_close;
+            if same && known.prices == prices && known.layout == layout {
+                return Ok(Some(Arc::clone(&known.open)));
+            }
+        }
+        let Some((screening, _)) = screenings::find_screening(tx, id)? else { return Ok(None) };
+        let open = Arc::new(OpenScreening::new(screening, sales_close));
+        if plans.len() >= PLANS_MAX {
+            plans.clear();
+        }
+        let (layout, prices) = (layout.to_owned(), prices.to_owned());
+        plans.insert(id, Known { layout, prices, start_ms, sales_close, open: Arc::clone(&open) });
+        Ok(Some(open))
+    }
+}
