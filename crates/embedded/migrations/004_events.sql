@@ -45,7 +45,9 @@ CREATE TABLE mails (
     status       TEXT NOT NULL,
     attempts     INTEGER NOT NULL,
     last_error   TEXT,
-    due_at       INTEGER NOT NULL
+    due_at       INTEGER NOT NULL,
+    -- A sender has it: due_at is the end of its lease.
+    is_taken     INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE INDEX mails_due ON mails (due_at, id) WHERE status = 'PENDING';

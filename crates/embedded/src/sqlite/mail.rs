@@ -28,7 +28,7 @@ impl MailQueue for SqliteStore {
     async fn take_due_mails(&self, now: Timestamp, lease_until: Timestamp, limit: u32) -> Backend<Vec<Mail>> {
         self.write(move |tx| {
             let due: Vec<MailId> = list(tx, DUE, (ms(now), limit), |row| row.id("id"))?;
-            let lease = "UPDATE mails SET due_at = ?2 WHERE id = ?1 RETURNING *";
+            let lease = "UPDATE mails SET due_at = ?2, is_taken = 1 WHERE id = ?1 RETURNING *";
             let taken = due.iter().map(|id| find(tx, lease, (id.bytes(), ms(lease_until)), read_mail));
             Ok(taken.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
         })
@@ -61,7 +61,7 @@ impl MailQueue for SqliteStore {
     }
 
     async fn retry_mail(&self, id: MailId, now: Timestamp) -> Backend<bool> {
-        let sql = "UPDATE mails SET status = 'PENDING', due_at = ?2 WHERE id = ?1 AND status <> 'SENT'";
+        let sql = "UPDATE mails SET status = 'PENDING', due_at = ?2, is_taken = 0 WHERE id = ?1 AND status <> 'SENT'";
         self.write(move |tx| Ok(run(tx, sql, (id.bytes(), ms(now)))? == 1)).await
     }
 }
@@ -88,16 +88,16 @@ fn record_attempt(tx: &Transaction<'_>, id: MailId, attempt: &MailAttempt) -> Re
     let id = id.bytes();
     match attempt {
         MailAttempt::Sent => {
-            let sql = "UPDATE mails SET status = 'SENT', attempts = attempts + 1, last_error = NULL WHERE id = ?1";
+            let sql = "UPDATE mails SET status = 'SENT', attempts = attempts + 1, last_error = NULL, is_taken = 0 WHERE id = ?1";
             run(tx, sql, [id])?
         }
         MailAttempt::Later { due_at, error } => {
-            let sql = "UPDATE mails SET due_at = ?2, last_error = ?3, attempts = attempts + 1 \
+            let sql = "UPDATE mails SET due_at = ?2, last_error = ?3, attempts = attempts + 1, is_taken = 0 \
                  WHERE id = ?1 AND status = 'PENDING'";
             run(tx, sql, (id, ms(*due_at), error))?
         }
         MailAttempt::Failed { error } => {
-            let sql = "UPDATE mails SET status = 'FAILED', last_error = ?2, attempts = attempts + 1 \
+            let sql = "UPDATE mails SET status = 'FAILED', last_error = ?2, attempts = attempts + 1, is_taken = 0 \
                  WHERE id = ?1 AND status = 'PENDING'";
             run(tx, sql, (id, error))?
         }

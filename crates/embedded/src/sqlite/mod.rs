@@ -68,6 +68,7 @@ impl SqliteStore {
         let lock = open::lock_file(path)?;
         let mut connection = open::connect_writer(path)?;
         open::migrate(&mut connection)?;
+        open::end_leases(&connection)?;
         let readers = Readers::start(path)?;
         let writer = Writer::start(connection)?;
         Ok(Self { writer, readers, plans: Arc::default(), _lock: lock })

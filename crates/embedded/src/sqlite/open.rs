@@ -129,3 +129,14 @@ fn run_migration(connection: &mut Connection, version: i64, sql: &str) -> Result
     tx.pragma_update(None, "user_version", version)?;
     tx.commit()
 }
+
+/// Ends what a former server had taken for itself. The lock beside the file says that there is no other one now, and
+/// nobody should wait for the dead: not a repeated call, not an event, not a mail.
+pub(super) fn end_leases(connection: &Connection) -> Result<(), OpenError> {
+    connection.execute_batch(
+        "UPDATE reservations SET lease_until = NULL WHERE lease_until IS NOT NULL;
+         DELETE FROM relay_lease;
+         UPDATE mails SET due_at = created_at, is_taken = 0 WHERE is_taken = 1;",
+    )?;
+    Ok(())
+}

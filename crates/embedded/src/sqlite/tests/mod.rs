@@ -1,5 +1,6 @@
 //! The contract suites, and what only this store promises.
 
 mod contract;
+mod leases;
 mod plans;
 mod writing;

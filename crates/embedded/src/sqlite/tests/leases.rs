@@ -1,0 +1,50 @@
+//! Nobody waits for a server that has died.
+
+use jiff::SignedDuration;
+use seatkeeper_core::{
+    ids::{BookingId, EventId, MailId, PersonId},
+    person::Language,
+    ports::{IdempotencyKey, MailQueue, NewMail, Outbox, Reservation, Reservations},
+    testing::{SeededEntropy, sample_now},
+};
+use tempfile::TempDir;
+
+use crate::sqlite::SqliteStore;
+
+#[tokio::test]
+async fn the_next_server_takes_over_what_the_last_one_had_taken() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let (ids, now) = (SeededEntropy::new(9), sample_now());
+    let later = now + SignedDuration::from_hours(1);
+    let person_id = PersonId::from_uuid(ids.next_uuid());
+    let key = IdempotencyKey { person_id, call: "POST /api/payments".into(), key: "once".into() };
+    let mail = NewMail {
+        id: MailId::from_uuid(ids.next_uuid()),
+        event_id: EventId::from_uuid(ids.next_uuid()),
+        booking_id: BookingId::from_uuid(ids.next_uuid()),
+        booking_code: "AB2C3D4E".into(),
+        to: "ann@example.test".into(),
+        name: "Ann".into(),
+        language: Language::En,
+        created_at: now,
+    };
+    let (subject, other) = (ids.next_uuid(), ids.next_uuid());
+
+    let store = SqliteStore::open(&path).unwrap();
+    let first = store.reserve(&key, [1; 32], subject, now, later).await.unwrap();
+    assert_eq!(first, Reservation::Run { subject });
+    assert!(store.take_relay_lease(subject, now, later).await.unwrap());
+    store.file_mail(&mail).await.unwrap();
+    assert_eq!(store.take_due_mails(now, later, 9).await.unwrap().len(), 1);
+    assert_eq!(store.reserve(&key, [1; 32], other, now, later).await.unwrap(), Reservation::Running);
+    assert!(!store.take_relay_lease(other, now, later).await.unwrap());
+    assert!(store.take_due_mails(now, later, 9).await.unwrap().is_empty());
+    drop(store);
+
+    let store = SqliteStore::open(&path).unwrap();
+    let again = store.reserve(&key, [1; 32], other, now, later).await.unwrap();
+    assert_eq!(again, Reservation::Run { subject }, "the same work, by another");
+    assert!(store.take_relay_lease(other, now, later).await.unwrap());
+    assert_eq!(store.take_due_mails(now, later, 9).await.unwrap().len(), 1);
+}
