@@ -27,9 +27,8 @@ pub use paying::{
     start_payment,
 };
 pub use programme::{
-    check_prices,
-    ChangeOutcome, Editor, ScreeningDetails, create_hall, create_movie, create_screening, delete_hall, delete_movie,
-    delete_screening, update_hall, update_movie, update_screening,
+    ChangeOutcome, Editor, START_AHEAD_MAX, ScreeningDetails, check_prices, create_hall, create_movie,
+    create_screening, delete_hall, delete_movie, delete_screening, update_hall, update_movie, update_screening,
 };
 pub use reports::{DailySales, REPORT_DAYS_MAX, day_span, list_daily_sales, list_movie_sales};
 pub use screenings::{NamedScreening, SCREENINGS_CACHED_MAX, ScreeningCache, ScreeningName};

@@ -1,6 +1,6 @@
 //! Changing the programme. Every change is told in the audit log.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::BoxOffice;
 use crate::{
@@ -12,6 +12,8 @@ use crate::{
     seating::{CATEGORY_CHARS_MAX, Layout},
 };
 
+/// How far ahead a screening may start: a slip in the year is no programme, and the end of the calendar no time to sell.
+pub const START_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
 /// How often a change is made again because somebody else changed the same thing in between.
 const CHANGE_TRIES_MAX: usize = 5;
 
@@ -288,6 +290,12 @@ async fn build_screening(
     let ScreeningDetails { movie_id, hall_id, start_time, prices } = details;
     if let Err(invalid) = check_prices(&prices) {
         return Ok(Err(ChangeOutcome::Invalid(invalid)));
+    }
+    // Times are kept in milliseconds.
+    let start_time = Timestamp::from_millisecond(start_time.as_millisecond()).unwrap_or(start_time);
+    if start_time.duration_since(office.now()) > START_AHEAD_MAX {
+        let days = START_AHEAD_MAX.as_hours() / 24;
+        return Ok(Err(ChangeOutcome::Invalid(Invalid::one("start_time", &format!("at most {days} days ahead")))));
     }
     let Some((movie, _)) = office.programme.find_movie(movie_id).await? else {
         return Ok(Err(ChangeOutcome::MovieMissing));
