@@ -1,3 +1,26 @@
 //! The whole program, started as a process and used over HTTP, as people and other programs use it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on should say where it stopped"
+)]
+
+mod contract_admin;
+mod contract_bookings;
+mod contract_callbacks;
+mod contract_catalogue;
+mod contract_confirm;
+mod contract_conventions;
+mod contract_events;
+mod contract_live;
+mod contract_locks;
+mod contract_odd_input;
+mod contract_operations;
+mod contract_payments;
+mod contract_posters;
+mod contract_programme;
+mod contract_sign_in;
 mod support;

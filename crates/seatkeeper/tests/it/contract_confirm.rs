@@ -1,0 +1,232 @@
+//! Confirming a payment, with and without an `Idempotency-Key`, and providers that are slow.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{TestApp, TestPerson, TestScreening, eventually, invalid_field};
+
+fn id(payment: &Value) -> &str {
+    payment["id"].as_str().unwrap()
+}
+
+fn path(payment: &Value) -> String {
+    format!("/api/payments/{}/confirm", id(payment))
+}
+
+async fn pending(person: &TestPerson, screening: &TestScreening, seat: &str) -> Value {
+    person.lock(screening, &[seat]).await.expect(200);
+    person.start_payment(screening).await.expect(201)
+}
+
+const YES: &str = r#"{"outcome":"success"}"#;
+const NO: &str = r#"{"outcome":"decline"}"#;
+
+#[tokio::test]
+async fn the_same_outcome_gives_the_same_answer_and_another_none() {
+    let app = TestApp::start().await;
+    let ann = app.sign_in("ann").await;
+    let screening = app.screening("sssss").await;
+    let payment = pending(&ann, &screening, "A1").await;
+    let first = ann.confirm(id(&payment), "success").await;
+    let text = first.text.clone();
+    let body = first.expect(200);
+    assert_eq!((&body["payment"]["status"], &body["payment"]["id"]), (&json!("SUCCEEDED"), &payment["id"]));
+    let booking = &body["booking"];
+    assert_eq!((&booking["id"], &booking["status"]), (&body["payment"]["booking_id"], &json!("CONFIRMED")));
+    for _ in 0..2 {
+        let again = ann.confirm(id(&payment), "success").await;
+        assert_eq!((again.status, &again.text), (200, &text));
+    }
+    let refused = ann.confirm(id(&payment), "decline").await.refused(409, "payment_not_pending");
+    assert_eq!(refused["payment"]["status"], "SUCCEEDED");
+    let seen = ann.get(&format!("/api/payments/{}", id(&payment))).await.expect(200);
+    assert_eq!((&seen["status"], &seen["booking_id"]), (&json!("SUCCEEDED"), &booking["id"]));
+    assert_eq!(screening.taken(&ann).await, ["A1:BOOKED"]);
+    assert_eq!(ann.hold(&screening).await["seat_ids"], json!([]));
+
+    // Declined: the payment is over, the seats stay locked until their time is up.
+    let payment = pending(&ann, &screening, "A2").await;
+    for _ in 0..3 {
+        let declined = ann.confirm(id(&payment), "decline").await.refused(402, "payment_declined");
+        assert_eq!(declined["payment"]["status"], "DECLINED");
+    }
+    ann.confirm(id(&payment), "success").await.refused(409, "payment_not_pending");
+    let hold = ann.hold(&screening).await;
+    assert_eq!((&hold["seat_ids"], &hold["payment_id"]), (&json!(["A2"]), &Value::Null));
+    let again = ann.start_payment(&screening).await.expect(201);
+    assert_eq!(again["expires_at"], payment["expires_at"], "the time restarts once");
+    ann.confirm(id(&again), "success").await.expect(200);
+
+    for (body, field) in [("{}", "outcome"), (r#"{"outcome":"maybe"}"#, "outcome"), ("[]", "body")] {
+        let answer = ann.raw("POST", &path(&payment), &[("content-type", "application/json")], body).await;
+        assert_eq!(invalid_field(answer), field);
+    }
+
+    // Many at once: one booking, one answer.
+    let payment = pending(&ann, &screening, "A3").await;
+    let answers = join_all((0..12).map(|_| ann.confirm(id(&payment), "success"))).await;
+    let texts: Vec<&str> = answers.iter().map(|answer| answer.text.as_str()).collect();
+    assert!(
+        answers.iter().all(|answer| answer.status == 200) && texts.iter().all(|text| *text == texts[0]),
+        "{texts:?}"
+    );
+    // Crossed outcomes: one of them wins, whichever, and everybody hears of that one.
+    let payment = pending(&ann, &screening, "A4").await;
+    let outcomes = ["success", "decline"].repeat(6);
+    let answers = join_all(outcomes.iter().map(|outcome| ann.confirm(id(&payment), outcome))).await;
+    let status = ann.get(&format!("/api/payments/{}", id(&payment))).await.expect(200)["status"].clone();
+    for (outcome, answer) in outcomes.iter().zip(answers) {
+        match (status.as_str().unwrap(), *outcome) {
+            ("SUCCEEDED", "success") => drop(answer.expect(200)),
+            ("DECLINED", "decline") => drop(answer.refused(402, "payment_declined")),
+            ("SUCCEEDED", _) | ("DECLINED", _) => drop(answer.refused(409, "payment_not_pending")),
+            other => panic!("{other:?}"),
+        }
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_idempotency_key_gives_the_same_bytes() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
+    let screening = app.screening("ssssss").await;
+    ann.lock(&screening, &["A1"]).await.expect(200);
+    let start = format!(r#"{{"screening_id":"{}","method":"mock_card"}}"#, screening.id);
+    let call = |person: &TestPerson, key: &'static str, path: String, body: String| {
+        let person = person.clone();
+        async move { person.post_with(("idempotency-key", key), &path, &body).await }
+    };
+    let begin = |key| call(&ann, key, "/api/payments".into(), start.clone());
+    let first = begin("k1").await;
+    assert_eq!(first.status, 201, "{}", first.text);
+    let repeat = begin("k1").await;
+    assert_eq!((repeat.status, &repeat.text), (201, &first.text));
+    assert_eq!(repeat.header("content-type"), first.header("content-type"));
+    // Another body, if only by a space, is another request.
+    let other = call(&ann, "k1", "/api/payments".into(), format!("{start} ")).await;
+    other.refused(422, "idempotency_key_reused");
+    let refused = begin("k2").await.refused(409, "payment_in_progress");
+    assert_eq!(refused["payment_id"], first.body["id"]);
+
+    // Kept by person, method and path: the same key elsewhere is another one.
+    let confirm = path(&first.body);
+    let sold = call(&ann, "k1", confirm.clone(), YES.into()).await;
+    assert_eq!(sold.status, 200, "{}", sold.text);
+    assert_eq!(call(&ann, "k1", confirm.clone(), YES.into()).await.text, sold.text);
+    call(&ann, "k1", confirm.clone(), NO.into()).await.refused(422, "idempotency_key_reused");
+    call(&bob, "k1", confirm.clone(), YES.into()).await.refused(404, "payment_not_found");
+    // 409 is kept too, with its whole body, though the payment in progress is over by now.
+    let kept = begin("k2").await;
+    assert_eq!((kept.status, &kept.body["payment_id"]), (409, &first.body["id"]));
+    assert!(kept.header("content-type").starts_with("application/problem+json"));
+    begin("k3").await.refused(409, "nothing_locked");
+    // 402 and 422 are kept; 404 and 401 are not.
+    let payment = pending(&ann, &screening, "A2").await;
+    let declined = call(&ann, "k4", path(&payment), NO.into()).await;
+    assert_eq!(declined.status, 402);
+    assert_eq!(call(&ann, "k4", path(&payment), NO.into()).await.text, declined.text);
+    let wrong = start.replace("mock_card", "cash");
+    let unknown = call(&ann, "k5", "/api/payments".into(), wrong.clone()).await;
+    assert_eq!((unknown.status, unknown.code()), (422, "unknown_method"));
+    assert_eq!(call(&ann, "k5", "/api/payments".into(), wrong).await.text, unknown.text);
+    call(&ann, "k5", "/api/payments".into(), start.clone()).await.refused(422, "idempotency_key_reused");
+    call(&app.stranger(), "k6", "/api/payments".into(), start.clone()).await.refused(401, "sign_in_required");
+
+    // What is no key: empty, too long, not printable, two of them.
+    let long = "k".repeat(256);
+    for bad in ["", long.as_str(), "k\t1"] {
+        let answer = ann.post_with(("idempotency-key", bad), "/api/payments", &start).await;
+        assert_eq!(invalid_field(answer), "Idempotency-Key", "{bad}");
+    }
+    let twice = [("idempotency-key", "a"), ("idempotency-key", "b"), ("content-type", "application/json")];
+    assert_eq!(invalid_field(ann.raw("POST", "/api/payments", &twice, start.clone()).await), "Idempotency-Key");
+    let answer = ann.post_with(("idempotency-key", ""), "/api/payments", "{").await;
+    answer.refused(400, "bad_request");
+    ann.post_with(("idempotency-key", &long[1..]), "/api/payments", &start).await.expect(201);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn one_key_at_once_is_one_payment() {
+    let app = TestApp::start().await;
+    let ann = app.sign_in("ann").await;
+    let screening = app.screening("ssssss").await;
+    ann.lock(&screening, &["A1", "A2"]).await.expect(200);
+    let start = format!(r#"{{"screening_id":"{}","method":"promptpay"}}"#, screening.id);
+    let begin = || ann.post_with(("idempotency-key", "one"), "/api/payments", &start);
+    let started = join_all((0..8).map(|_| begin())).await;
+    assert!(started.iter().all(|answer| answer.status == 201 && answer.text == started[0].text), "{started:?}");
+    let confirm = path(&started[0].body);
+    let confirmed = join_all((0..8).map(|_| ann.post_with(("idempotency-key", "one"), &confirm, YES))).await;
+    assert!(confirmed.iter().all(|answer| answer.status == 200 && answer.text == confirmed[0].text), "{confirmed:?}");
+    // Two bodies with one key at once: one of them is served.
+    let payment = pending(&ann, &screening, "A3").await;
+    let confirm = path(&payment);
+    let (yes, no) = tokio::join!(
+        ann.post_with(("idempotency-key", "two"), &confirm, YES),
+        ann.post_with(("idempotency-key", "two"), &confirm, NO)
+    );
+    match (yes.status, no.status) {
+        (200, 422) => drop(no.refused(422, "idempotency_key_reused")),
+        (422, 402) => drop(yes.refused(422, "idempotency_key_reused")),
+        other => panic!("{other:?}"),
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_confirming_until_it_is_known() {
+    let app = TestApp::with(&["--mock-payment=answer_delay=7s,callback=never", "--payment-ttl=3s"]).await;
+    let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
+    let screening = app.screening("ssss").await;
+    let payment = pending(&ann, &screening, "A1").await;
+    let confirm = path(&payment);
+    // The first answers 202 after five seconds; with the same key the second hears that it is still running, or the same.
+    let (first, second) = tokio::join!(ann.post_with(("idempotency-key", "slow"), &confirm, YES), async {
+        eventually("the first call runs", || async {
+            let now = ann.get(&format!("/api/payments/{}", id(&payment))).await.expect(200);
+            (now["status"] == "CONFIRMING").then_some(())
+        })
+        .await;
+        let other = ann.post_with(("idempotency-key", "slow"), &confirm, NO).await;
+        other.refused(422, "idempotency_key_reused");
+        let refused = ann.cancel(id(&payment)).await.refused(409, "payment_not_pending");
+        assert_eq!(refused["payment"]["status"], "CONFIRMING");
+        ann.confirm(id(&payment), "decline").await.refused(409, "payment_not_pending");
+        ann.unlock(&screening, &["A1"]).await.refused(409, "payment_in_progress");
+        ann.post_with(("idempotency-key", "slow"), &confirm, YES).await
+    });
+    assert_eq!(first.status, 202, "{}", first.text);
+    assert_eq!((&first.body["payment"]["status"], &first.body["booking"]), (&json!("CONFIRMING"), &Value::Null));
+    assert!(second.status == 202 || second.status == 200 || (second.status, second.code()) == (409, "in_progress"));
+    // Its time was 3 s: what is being confirmed does not expire.
+    bob.lock(&screening, &["A1"]).await.refused(409, "seat_taken");
+    let booked = eventually("the outcome is known", || async {
+        let now = ann.get(&format!("/api/payments/{}", id(&payment))).await.expect(200);
+        assert!(["CONFIRMING", "SUCCEEDED"].contains(&now["status"].as_str().unwrap()), "{now}");
+        now["booking_id"].as_str().map(str::to_owned)
+    })
+    .await;
+    let answer = ann.post_with(("idempotency-key", "slow"), &confirm, YES).await.expect(200);
+    assert_eq!(answer["booking"]["id"], booked, "an answer of 202 is not kept");
+    assert_eq!(screening.taken(&bob).await, ["A1:BOOKED"]);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_call_that_runs_too_long_tells_the_second_one_so() {
+    let app = TestApp::with(&["--mock-payment=answer_delay=30s,callback=never"]).await;
+    let ann = app.sign_in("ann").await;
+    let screening = app.screening("ssss").await;
+    let payment = pending(&ann, &screening, "A1").await;
+    let confirm = path(&payment);
+    let call = || ann.post_with(("idempotency-key", "slow"), &confirm, YES);
+    let answers = join_all((0..4).map(|_| call())).await;
+    let running = answers.iter().filter(|answer| answer.status == 202).count();
+    assert!(running >= 1, "{answers:?}");
+    for answer in answers.into_iter().filter(|answer| answer.status != 202) {
+        answer.refused(409, "in_progress");
+    }
+    app.finish().await;
+}

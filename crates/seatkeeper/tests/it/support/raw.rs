@@ -1,0 +1,49 @@
+//! Requests as no well-behaved client would send them.
+
+use reqwest::{Body, Method};
+
+use super::{Answer, TestPerson};
+
+impl TestPerson {
+    /// A request with these headers and this body, and nothing that a client would add to please the server.
+    pub(crate) async fn raw(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
+        let mut request = self.request(method.parse::<Method>().unwrap(), path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body)).await
+    }
+
+    /// A POST of JSON with one more header.
+    pub(crate) async fn post_with(&self, header: (&str, &str), path: &str, body: &str) -> Answer {
+        self.raw("POST", path, &[("content-type", "application/json"), header], body.to_owned()).await
+    }
+
+    /// The first handshake of a WebSocket, by hand, to see how it is refused.
+    pub(crate) async fn knock(&self, query: &str, headers: &[(&str, &str)]) -> Answer {
+        let upgrade = [
+            ("connection", "Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let headers: Vec<_> = upgrade.iter().chain(headers).copied().collect();
+        self.raw("GET", &format!("/api/ws?{query}"), &headers, "").await
+    }
+}
+
+/// The field that a 422 `invalid` is about.
+#[track_caller]
+pub(crate) fn invalid_field(answer: Answer) -> String {
+    let body = answer.refused(422, "invalid");
+    let errors = body["errors"].as_array().unwrap();
+    assert!(errors.iter().all(|error| error["why"].is_string()), "{body}");
+    let fields: Vec<&str> = errors.iter().map(|error| error["field"].as_str().unwrap()).collect();
+    fields.join(" ")
+}
