@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { closeBrowser, DESKTOP, PHONE, SMALL_PHONE, Visitor } from './support/browser.js'
+import { chooseMethod, holdSeats, payNow, startPayment, walkToSeats } from './support/paths.js'
+import { Server } from './support/server.js'
+
+let server
+before(async () => {
+  server = await Server.start()
+})
+after(async () => {
+  await closeBrowser()
+  await server?.remove()
+})
+
+const WAYS = [
+  { name: 'desktop-en-dark', screen: DESKTOP, language: 'en', theme: 'dark', hall: 'Hall 1', seats: ['D8', 'D9'], method: 'promptpay' },
+  { name: 'desktop-th-light', screen: DESKTOP, language: 'th', theme: 'light', hall: 'Hall 3', seats: ['C4', 'C5'], method: 'mock_card' },
+  { name: 'phone-th-dark', screen: PHONE, language: 'th', theme: 'dark', hall: 'Hall 1', seats: ['E10', 'E11'], method: 'promptpay' },
+  { name: 'small-phone-en-light', screen: SMALL_PHONE, language: 'en', theme: 'light', hall: 'Hall 2', seats: ['B3', 'B4'], method: 'mock_card' },
+]
+const MAIL_SAYS = { en: 'Booking code', th: 'รหัสการจอง' }
+
+for (const way of WAYS) {
+  test(`from what is on to the ticket and the mail: ${way.name}`, async () => {
+    const showing = await server.showing(way.hall)
+    const visitor = await Visitor.come(server, way)
+    const picture = (name) => visitor.picture(`${way.name}-${name}`)
+
+    await visitor.go('/')
+    await visitor.page.locator('h2 a').first().waitFor()
+    assert.equal(await visitor.page.locator('html').getAttribute('lang'), way.language)
+    await picture('1-whats-on')
+    await walkToSeats(visitor, showing)
+    await picture('2-seats')
+
+    // Somebody without an account chooses: signing in comes first, and leads back to the same seat, held.
+    await visitor.press(visitor.seat(way.seats[0]))
+    await visitor.sees('sign-in')
+    await picture('3-sign-in')
+    await visitor.press(visitor.byId('sign-in'))
+    await visitor.page.locator('#email').waitFor()
+    await picture('4-provider')
+    await visitor.page.locator('#email').fill(`${way.name}@example.test`)
+    await visitor.press(visitor.page.locator('button.go-on'))
+    await visitor.page.waitForURL((url) => url.pathname === `/screenings/${showing.id}` && url.search === '')
+    await visitor.seesSeat(way.seats[0], 'mine')
+    await holdSeats(visitor, way.seats.slice(1))
+    assert.match(await visitor.byId('countdown').innerText(), /^[45]:\d\d$/)
+    await picture('5-chosen')
+
+    await startPayment(visitor)
+    await chooseMethod(visitor, way.method)
+    const price = showing.hall_name === 'Hall 2' ? /400/ : /฿\s?\d/
+    assert.match(await visitor.byId('summary-total').innerText(), price)
+    if (way.method === 'promptpay') {
+      const qr = visitor.byId('promptpay-qr')
+      await qr.waitFor()
+      assert.ok(await qr.evaluate((image) => image.decode().then(() => image.naturalWidth > 50)), 'the QR code is drawn')
+    }
+    await picture('6-payment')
+
+    const code = await payNow(visitor)
+    await picture('7-ticket')
+    await visitor.go('/bookings')
+    await visitor.page.getByText(code).waitFor()
+    await picture('8-my-tickets')
+    const mail = await server.mailWith(code)
+    assert.ok(mail.includes(MAIL_SAYS[way.language]), `the mail speaks ${way.language}`)
+    for (const seat of way.seats) assert.ok(mail.includes(seat), `the mail names ${seat}`)
+    await visitor.leave()
+  })
+}
+
+test('a language chosen before signing in is the language of the mail', async () => {
+  const showing = await server.showing('Hall 2', 1)
+  const visitor = await Visitor.come(server, { language: 'th' })
+  await visitor.go('/')
+  await visitor.byId('language-en').click()
+  await visitor.page.locator('html[lang=en]').waitFor()
+  await visitor.go(`/screenings/${showing.id}`)
+  await visitor.seat('A1').click()
+  await visitor.signInByHand('chose-english@example.test')
+  await visitor.seesSeat('A1', 'mine')
+  await startPayment(visitor)
+  const code = await payNow(visitor)
+  assert.ok((await server.mailWith(code)).includes(MAIL_SAYS.en))
+  await visitor.leave()
+})
+
+test('a declined payment keeps the seats, can be tried again and is then paid once', async () => {
+  const showing = await server.showing('Hall 2', 2)
+  const visitor = await Visitor.come(server)
+  await visitor.signInQuietly('declined@example.test')
+  await visitor.go(`/screenings/${showing.id}`)
+  await holdSeats(visitor, ['C1', 'C2'])
+  await startPayment(visitor)
+  await visitor.byId('decline-pay').click()
+  await visitor.sees('payment-declined')
+  await visitor.picture('declined')
+  await visitor.byId('retry-payment').click()
+  await visitor.sees('confirm-pay')
+  // Twice quickly: one booking.
+  await visitor.byId('confirm-pay').dblclick()
+  await visitor.sees('booking-code')
+  const { items } = await (await visitor.context.request.get('/api/bookings')).json()
+  assert.equal(items.length, 1)
+  await visitor.leave()
+})
+
+test('a cancelled payment leads back to the seats, which can be changed again', async () => {
+  const showing = await server.showing('Hall 2', 3)
+  const visitor = await Visitor.come(server)
+  await visitor.signInQuietly('cancelled@example.test')
+  await visitor.go(`/screenings/${showing.id}`)
+  await holdSeats(visitor, ['C3'])
+  await startPayment(visitor)
+  await visitor.byId('cancel-payment').click()
+  await visitor.page.waitForURL(`**/screenings/${showing.id}`)
+  await visitor.seesSeat('C3', 'mine')
+  await holdSeats(visitor, ['C4'])
+  await visitor.seat('C3').click()
+  await visitor.seesSeat('C3', 'available')
+  await visitor.leave()
+})
+
+test('reload, back and a second tab restore the seats and the payment; signing out ends both tabs', async () => {
+  const showing = await server.showing('Hall 2', 4)
+  const visitor = await Visitor.come(server)
+  await visitor.signInQuietly('restored@example.test')
+  await visitor.go(`/screenings/${showing.id}`)
+  await holdSeats(visitor, ['B1', 'B2'])
+  await visitor.page.reload()
+  await visitor.seesSeat('B1', 'mine')
+  await visitor.seesSeat('B2', 'mine')
+  await visitor.sees('countdown')
+
+  await startPayment(visitor)
+  const payment = visitor.page.url()
+  await visitor.page.reload()
+  await visitor.sees('confirm-pay')
+  await visitor.page.goBack()
+  await visitor.sees('payment-in-progress')
+  await visitor.picture('payment-in-progress')
+  await visitor.byId('resume-payment').click()
+  await visitor.sees('confirm-pay')
+  assert.equal(visitor.page.url(), payment)
+
+  const second = await visitor.context.newPage()
+  await second.goto(`/screenings/${showing.id}`)
+  await second.getByTestId('payment-in-progress').waitFor()
+  await second.locator('[data-testid="seat-B1"][data-status="mine"]').waitFor()
+  await second.getByTestId('cancel-payment').click()
+  await second.getByTestId('payment-in-progress').waitFor({ state: 'detached' })
+  await visitor.sees('payment-cancelled')
+
+  await second.getByTestId('account-menu').click()
+  await second.getByTestId('sign-out').click()
+  await second.getByTestId('sign-in-link').waitFor()
+  await visitor.go('/bookings')
+  await visitor.sees('sign-in')
+  await visitor.leave()
+})

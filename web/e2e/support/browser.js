@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { mkdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { chromium } from 'playwright-core'
+
+const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium'
+const FLAGS = '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
+const ACTION_MS_MAX = 15_000
+const RESULTS = fileURLToPath(new URL('../../test-results/', import.meta.url))
+
+export const DESKTOP = { viewport: { width: 1280, height: 900 } }
+export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
+export const SMALL_PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
+
+/** What a browser itself says about an answer that is an ordinary refusal here: not signed in yet, declined, taken, held by a payment. */
+const ORDINARY = /status of (401|402|409) /
+/** What it says while the server is stopped on purpose. */
+export const NO_SERVER = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED|WebSocket connection to/
+
+let browser = null
+
+export async function closeBrowser() {
+  await browser?.close()
+  browser = null
+}
+
+/**
+ * A person with a browser of their own. Closing them fails the test when a request left the site or the console had an
+ * error that `tolerate` does not name.
+ */
+export class Visitor {
+  #server
+  #complaints = []
+  #tolerate
+  #language
+
+  static async come(server, { language = 'en', theme = 'dark', screen = DESKTOP, tolerate, ...context } = {}) {
+    browser ??= await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS.split(' ') })
+    const visitor = new Visitor()
+    visitor.#server = server
+    visitor.#tolerate = tolerate
+    visitor.#language = language
+    visitor.touch = screen.hasTouch === true
+    visitor.context = await browser.newContext({
+      ...screen,
+      locale: language === 'th' ? 'th-TH' : 'en-GB',
+      timezoneId: 'America/New_York',
+      baseURL: server.url,
+      reducedMotion: 'reduce',
+      storageState: { cookies: [], origins: [{ origin: server.url, localStorage: [{ name: 'theme', value: theme }] }] },
+      ...context,
+    })
+    visitor.context.setDefaultTimeout(ACTION_MS_MAX)
+    visitor.#watch()
+    visitor.page = await visitor.context.newPage()
+    return visitor
+  }
+
+  #watch() {
+    const host = new URL(this.#server.url).host
+    this.context.on('request', (request) => {
+      const url = new URL(request.url())
+      if (/^(https?|wss?):$/.test(url.protocol) && url.host !== host) this.#complaints.push(`left the site: ${url.href}`)
+    })
+    this.context.on('console', (message) => {
+      if (message.type() !== 'error' && message.type() !== 'warning') return
+      const text = message.text()
+      if (!ORDINARY.test(text) && !this.#tolerate?.test(text)) this.#complaints.push(`console: ${text}`)
+    })
+    this.context.on('weberror', (error) => this.#complaints.push(`error: ${error.error()}`))
+  }
+
+  byId(testId) {
+    return this.page.getByTestId(testId)
+  }
+
+  seat(id) {
+    return this.page.getByTestId(`seat-${id}`)
+  }
+
+  /** A finger on a phone, the mouse elsewhere. */
+  press(locator) {
+    return this.touch ? locator.tap() : locator.click()
+  }
+
+  go(path) {
+    return this.page.goto(path)
+  }
+
+  /** Waits until an element is there, or there with this attribute. */
+  async sees(testId, attributes = {}) {
+    const selector = Object.entries(attributes).map(([name, value]) => `[${name}="${value}"]`).join('')
+    await this.page.locator(`[data-testid="${testId}"]${selector}`).first().waitFor()
+  }
+
+  async seesSeat(id, status) {
+    await this.page.locator(`[data-testid="seat-${id}"][data-status="${status}"]:not([data-pending])`).waitFor()
+  }
+
+  async gone(testId) {
+    await this.byId(testId).first().waitFor({ state: 'detached' })
+  }
+
+  /** Signs in without a page, as the contract allows for the demo's own provider. */
+  async signInQuietly(email) {
+    const query = new URLSearchParams({ return_to: '/api/auth/me', login_hint: email })
+    const answer = await this.context.request.get(`/api/auth/google/login?${query}`, { headers: { 'accept-language': this.#language } })
+    assert.equal(answer.status(), 200)
+    return answer.json()
+  }
+
+  /** From the sign-in page through the provider's page, by typing an address. */
+  async signInByHand(email) {
+    await this.press(this.byId('sign-in'))
+    await this.page.locator('#email').fill(email)
+    await this.press(this.page.locator('button.go-on'))
+  }
+
+  async picture(name, options = {}) {
+    await mkdir(RESULTS, { recursive: true })
+    // A picture is of the page at rest: pictures on it loaded, fonts there.
+    await this.page.evaluate(async () => {
+      await document.fonts.ready
+      const inView = [...document.images].filter((image) => image.getBoundingClientRect().top < innerHeight)
+      await Promise.all(inView.map((image) => image.decode().catch(() => undefined)))
+    })
+    return this.page.screenshot({ path: `${RESULTS}${name}.png`, ...options })
+  }
+
+  async leave() {
+    await this.context.close()
+    assert.deepEqual(this.#complaints, [])
+  }
+}

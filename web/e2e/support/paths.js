@@ -1,0 +1,54 @@
+/** The steps that several tests take, each as a person takes it. */
+
+/** From what is on, over the film, to the seats of a showing. */
+export async function walkToSeats(visitor, showing) {
+  const { page } = visitor
+  await visitor.go('/')
+  const day = new Intl.DateTimeFormat('en-CA', { timeZone: 'Asia/Bangkok' }).format(new Date(showing.start_time))
+  await visitor.press(visitor.byId(`day-${day}`))
+  await visitor.press(page.locator(`h2 a[href="/movies/${showing.movie.id}"]`))
+  await page.waitForURL(`**/movies/${showing.movie.id}`)
+  await visitor.press(visitor.byId(`showtime-${showing.id}`))
+  await page.waitForURL(`**/screenings/${showing.id}`)
+  await page.locator('[data-seat]').first().waitFor()
+}
+
+/** Presses seats one by one and waits until each is held. */
+export async function holdSeats(visitor, ids) {
+  for (const id of ids) {
+    await visitor.press(visitor.seat(id))
+    await visitor.seesSeat(id, 'mine')
+  }
+}
+
+/** From held seats to the payment page. */
+export async function startPayment(visitor) {
+  await visitor.press(visitor.byId('pay'))
+  await visitor.page.waitForURL('**/pay/*')
+  await visitor.sees('confirm-pay')
+}
+
+export async function chooseMethod(visitor, method) {
+  const radio = visitor.byId(`method-${method}`)
+  if (await radio.isChecked()) return
+  const before = visitor.page.url()
+  await visitor.press(radio)
+  await visitor.page.waitForURL((url) => url.href !== before)
+  await visitor.page.locator(`[data-testid="method-${method}"]:checked:enabled`).waitFor()
+}
+
+/** Pays and gives the code on the ticket. */
+export async function payNow(visitor) {
+  await visitor.press(visitor.byId('confirm-pay'))
+  await visitor.page.waitForURL('**/bookings/*')
+  return (await visitor.byId('booking-code').innerText()).trim()
+}
+
+/** The whole way for somebody who has signed in, for tests that need a ticket to exist. */
+export async function buy(visitor, showing, seats) {
+  await visitor.go(`/screenings/${showing.id}`)
+  await holdSeats(visitor, seats)
+  await startPayment(visitor)
+  await chooseMethod(visitor, 'mock_card')
+  return payNow(visitor)
+}

@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { waitFor } from './wait.js'
+
+const PROGRAM =
+  process.env.SEATKEEPER_TEST_PROGRAM ?? fileURLToPath(new URL('../../../target/debug/seatkeeper', import.meta.url))
+const START_MS_MAX = 20_000
+const STOP_MS_MAX = 15_000
+const OPEN = /^Seatkeeper is open: (http:\/\/\S+)$/m
+/** How much of what the program wrote is shown when it fails. */
+const LOG_TAIL_CHARS = 2_000
+
+/** The program under test with a data folder of its own; it can be stopped and started again on the same port. */
+export class Server {
+  #child = null
+  #log = ''
+  #flags
+  #dataDir
+  url = ''
+
+  static async start(...flags) {
+    const server = new Server()
+    server.#flags = flags
+    server.#dataDir = await mkdtemp(path.join(tmpdir(), 'seatkeeper-e2e-'))
+    await server.start('127.0.0.1:0')
+    return server
+  }
+
+  /** Starts the program again where it was before. */
+  restart() {
+    return this.start(new URL(this.url).host)
+  }
+
+  async start(listen) {
+    const settings = ['serve', '--demo', '--listen', listen, '--data-dir', this.#dataDir, ...this.#flags]
+    // Settings in the surroundings of the tests must not reach the program.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SEATKEEPER_')))
+    const child = spawn(PROGRAM, settings, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = child
+    let said = ''
+    let failure = null
+    child.on('error', (error) => (failure = error))
+    child.stdout.on('data', (data) => (said += data))
+    child.stderr.on('data', (data) => (this.#log = (this.#log + data).slice(-LOG_TAIL_CHARS)))
+    await waitFor(
+      () => {
+        if (failure !== null) throw failure
+        if (child.exitCode !== null) throw new Error(`the program ended with ${child.exitCode}: ${this.#log}`)
+        return OPEN.test(said)
+      },
+      'the program to say where it is open',
+      START_MS_MAX,
+    )
+    this.url = OPEN.exec(said)[1].replace(/\/$/, '')
+  }
+
+  /** Stops the program as an administrator would. */
+  async stop() {
+    const child = this.#child
+    if (child === null) return
+    this.#child = null
+    const ended = new Promise((resolve) => child.once('exit', (code) => resolve(code)))
+    if (child.exitCode !== null || !child.kill('SIGTERM')) return
+    const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
+    const code = await ended
+    clearTimeout(late)
+    if (code !== 0) throw new Error(`the program did not stop in order (${code}): ${this.#log}`)
+  }
+
+  /** Stops the program and removes all that it kept. */
+  async remove() {
+    await this.stop()
+    await rm(this.#dataDir, { recursive: true, force: true })
+  }
+
+  /** The mail that has this code in it, once it is there. */
+  mailWith(code) {
+    const folder = path.join(this.#dataDir, 'mail')
+    return waitFor(async () => {
+      for (const name of await readdir(folder).catch(() => [])) {
+        if (!name.endsWith('.eml')) continue
+        const mail = decodeMail(await readFile(path.join(folder, name), 'latin1'))
+        if (mail.includes(code)) return mail
+      }
+      return null
+    }, `a mail with ${code}`)
+  }
+
+  async get(pathAndQuery) {
+    const answer = await fetch(this.url + pathAndQuery)
+    if (!answer.ok) throw new Error(`GET ${pathAndQuery}: ${answer.status}`)
+    return answer.json()
+  }
+
+  /** A showing of tomorrow or later, so that midnight does not matter, with its film; `skip` names the one after it. */
+  async showing(hall, skip = 0) {
+    const soonest = Date.now() + 30 * 3_600_000
+    const { items } = await this.get('/api/movies?limit=200')
+    const all = items
+      .flatMap((movie) => movie.screenings.map((screening) => ({ ...screening, movie })))
+      .filter((screening) => screening.hall_name === hall && Date.parse(screening.start_time) > soonest)
+      .sort((a, b) => a.start_time.localeCompare(b.start_time))
+    if (all[skip] === undefined) throw new Error(`no showing ${skip} in ${hall}`)
+    return all[skip]
+  }
+}
+
+/** A mail's parts as text: what is base64 or quoted-printable is decoded, so that a sentence can be looked for. */
+function decodeMail(raw) {
+  const text = raw.replaceAll('\r\n', '\n')
+  const quoted = text.replace(/=\n/g, '').replace(/(?:=[0-9A-F]{2})+/g, (run) => Buffer.from(run.replaceAll('=', ''), 'hex').toString('utf8'))
+  const blocks = text.match(/(?:^[A-Za-z0-9+/]{40,}={0,2}\n)+(?:^[A-Za-z0-9+/]+={0,2}\n?)?/gm) ?? []
+  const words = [...text.matchAll(/=\?utf-8\?b\?([^?]+)\?=/gi)].map((word) => Buffer.from(word[1], 'base64').toString('utf8'))
+  return [quoted, Buffer.from(raw, 'latin1').toString('utf8'), ...blocks.map((block) => Buffer.from(block, 'base64').toString('utf8')), ...words].join('\n')
+}

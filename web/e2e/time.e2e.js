@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { closeBrowser, Visitor } from './support/browser.js'
+import { holdSeats, startPayment } from './support/paths.js'
+import { Server } from './support/server.js'
+
+let server
+before(async () => {
+  server = await Server.start('--lock-ttl=6s', '--payment-ttl=6s')
+})
+after(async () => {
+  await closeBrowser()
+  await server?.remove()
+})
+
+test('when the time of the seats runs out the choice is kept and one button tries again', async () => {
+  const showing = await server.showing('Hall 2')
+  const visitor = await Visitor.come(server, { language: 'th' })
+  await visitor.signInQuietly('slow@example.test')
+  await visitor.go(`/screenings/${showing.id}`)
+  await holdSeats(visitor, ['D4', 'D5'])
+  assert.match(await visitor.byId('countdown').innerText(), /^0:0[0-6]$/)
+  await visitor.sees('time-ran-out')
+  await visitor.seesSeat('D4', 'available')
+  await visitor.seesSeat('D5', 'available')
+  await visitor.picture('time-ran-out')
+  await visitor.byId('hold-again').click()
+  await visitor.seesSeat('D4', 'mine')
+  await visitor.seesSeat('D5', 'mine')
+  await visitor.leave()
+})
+
+test('when the time to pay runs out the page says so, and the seats are free for others', async () => {
+  const showing = await server.showing('Hall 2', 1)
+  const visitor = await Visitor.come(server)
+  await visitor.signInQuietly('slow-payer@example.test')
+  await visitor.go(`/screenings/${showing.id}`)
+  await holdSeats(visitor, ['E2'])
+  await startPayment(visitor)
+  await visitor.sees('payment-expired')
+  await visitor.picture('payment-expired')
+  await visitor.byId('back-to-seats').click()
+  await visitor.seesSeat('E2', 'available')
+  await holdSeats(visitor, ['E2'])
+  await visitor.leave()
+})
