@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use seatkeeper_core::{
     booking::{Booking, BookingStatus},
-    box_office::{handle_event, load_screening, relay_events, resume_unfinished, tell_releases},
+    box_office::{BoxOffice, handle_event, load_screening, relay_events, resume_unfinished, tell_releases},
     event::{Event, EventKind},
     ids::{PaymentId, ScreeningId, SeatId},
     locks::SeatStatus,
     payment::{Payment, PaymentStatus},
-    ports::{BookingFilter, Consumer, PAGE_ITEMS_MAX, PageRequest, ProviderAnswer},
+    ports::{Backend, BookingFilter, Consumer, PAGE_ITEMS_MAX, PageRequest, ProviderAnswer},
 };
 use uuid::Uuid;
 
@@ -22,6 +22,18 @@ pub(crate) const RELAY: Uuid = Uuid::from_u128(7);
 const ROUNDS: u32 = 20;
 /// Events that a consumer of these tests takes at once.
 const EVENTS_MAX: u32 = 200;
+
+/// Lets a consumer handle what is next. Answers how many events.
+pub(crate) async fn consume(office: &BoxOffice, consumer: Consumer) -> Backend<usize> {
+    let events = office.events.list_next(consumer, EVENTS_MAX).await?;
+    for logged in &events {
+        handle_event(office, consumer, &logged.event).await?;
+    }
+    if let Some(last) = events.last() {
+        office.events.acknowledge(consumer, last.position).await?;
+    }
+    Ok(events.len())
+}
 
 impl TestOffice {
     /// One round of all workers.
@@ -37,13 +49,7 @@ impl TestOffice {
     }
 
     async fn consume(&self, consumer: Consumer) {
-        let events = self.office.events.list_next(consumer, EVENTS_MAX).await.expect("the log works");
-        for logged in &events {
-            handle_event(&self.office, consumer, &logged.event).await.expect("an event that can be handled");
-        }
-        if let Some(last) = events.last() {
-            self.office.events.acknowledge(consumer, last.position).await.expect("the log works");
-        }
+        consume(&self.office, consumer).await.expect("events that can be handled");
     }
 
     /// The workers go round while the time of everything runs out.

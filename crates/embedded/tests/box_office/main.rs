@@ -1,6 +1,8 @@
 //! The use cases over the real embedded adapters: what must survive, by name; a crash at every call of a port; and random
 //! histories of many people at once.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
 mod books;
 mod buying;
 mod crash;
@@ -8,6 +10,7 @@ mod late_money;
 mod office;
 mod orphans;
 mod provider;
+mod sim;
 mod steps;
 mod visit;
 mod weather;
