@@ -65,11 +65,11 @@ const DEEDS: [Deed; 14] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Death {
     /// The request alone: everything else goes on.
-    OfTheRequest,
+    Request,
     /// The server: it is started again on its files.
-    OfTheServer,
+    Server,
     /// The server and everything that the lock store knew.
-    OfServerAndLocks,
+    ServerAndLocks,
 }
 
 /// Ports are called at most so often by one deed.
@@ -77,17 +77,17 @@ const CALLS_MAX: usize = 60;
 
 #[tokio::test]
 async fn a_request_that_dies_at_any_call_leaves_nothing_half_done() {
-    die_everywhere(Death::OfTheRequest).await;
+    die_everywhere(Death::Request).await;
 }
 
 #[tokio::test]
 async fn a_server_that_dies_at_any_call_finds_its_way_back() {
-    die_everywhere(Death::OfTheServer).await;
+    die_everywhere(Death::Server).await;
 }
 
 #[tokio::test]
 async fn a_server_that_dies_at_any_call_and_loses_its_locks_finds_its_way_back() {
-    die_everywhere(Death::OfServerAndLocks).await;
+    die_everywhere(Death::ServerAndLocks).await;
 }
 
 async fn die_everywhere(death: Death) {
@@ -116,12 +116,12 @@ async fn dies_at(deed: Deed, death: Death, calls: usize) -> bool {
     }
     drop(work);
     let (people, cinema) = match death {
-        Death::OfTheRequest => ((ann, bob), cinema),
-        Death::OfTheServer | Death::OfServerAndLocks => {
+        Death::Request => ((ann, bob), cinema),
+        Death::Server | Death::ServerAndLocks => {
             let people = ((ann.person, bob.person), screening.screening.id);
             drop((ann, bob, screening.clone()));
             let cinema = cinema.restart();
-            if matches!(death, Death::OfServerAndLocks) {
+            if matches!(death, Death::ServerAndLocks) {
                 cinema.lose_locks();
             }
             let screening = cinema.find_screening(people.1).await;
@@ -267,7 +267,7 @@ async fn go_on_after(deed: Deed, death: Death, cinema: &TestOffice, (ann, bob): 
             assert_eq!(sold.len(), 1, "{deed:?} is a sale in the end");
         }
         // A bare lock that is lost with the lock store is in nobody's way.
-        Deed::RefundLate if death == Death::OfServerAndLocks => {}
+        Deed::RefundLate if death == Death::ServerAndLocks => {}
         Deed::Confirm(ConfirmOutcome::Decline) | Deed::Cancel | Deed::Expire | Deed::GiveUp | Deed::RefundLate => {
             assert_eq!(sold, [], "{deed:?} is none in the end");
         }

@@ -2,7 +2,10 @@
 
 use jiff::SignedDuration;
 use seatkeeper_core::{
-    box_office::{LockOutcome, ReleaseOutcome, StartPaymentOutcome, UNFINISHED_PAYMENTS_MAX, confirm_payment},
+    box_office::{
+        ChangeOutcome, Editor, LockOutcome, ReleaseOutcome, StartPaymentOutcome, UNFINISHED_PAYMENTS_MAX,
+        confirm_payment, delete_screening,
+    },
     locks::StartReply,
     payment::{ConfirmOutcome, PaymentStatus},
 };
@@ -109,6 +112,22 @@ async fn locks_survive_a_restart_of_their_store() {
     ann.paid(payment.id).await;
     cinema.come_to_rest().await;
     cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}
+
+#[tokio::test]
+async fn a_screening_with_locks_stays_also_after_a_restart_of_their_store() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    let editor = Editor { person: ann.person, request_id: None };
+    ann.locked("A1").await;
+    cinema.restart_locks();
+    let refused = delete_screening(&cinema.office, editor, screening.screening.id).await.expect("the parts work");
+    assert_eq!(refused, ChangeOutcome::HasBookings);
+    assert_eq!(ann.hold().await.seats.len(), 1);
+    cinema.pass(LOCK_TTL);
+    let deleted = delete_screening(&cinema.office, editor, screening.screening.id).await.expect("the parts work");
+    assert_eq!(deleted, ChangeOutcome::Done(()));
 }
 
 #[tokio::test]

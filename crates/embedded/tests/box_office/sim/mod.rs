@@ -9,7 +9,7 @@ mod world;
 use world::World;
 
 /// Seeds of an ordinary run.
-const SEEDS: u64 = 14;
+const SEEDS: u64 = 10;
 /// Moves of one history, before everything comes to rest.
 const MOVES: usize = 1_500;
 

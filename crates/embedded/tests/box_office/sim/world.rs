@@ -60,6 +60,7 @@ pub(super) struct World {
 }
 
 /// Prints the history of a world that ends in a panic.
+#[expect(clippy::print_stderr, reason = "what a failed test says")]
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
