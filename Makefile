@@ -18,7 +18,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.json web/*.t
 WEB_PACKAGES := web/node_modules/.package-lock.json
 WEB_PAGE := web/dist/index.html
 
-.PHONY: help run build test check openapi advisories clean setup unit web-test e2e
+.PHONY: help run build test check openapi advisories clean setup unit web-test e2e fuzz fuzz-api
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
@@ -29,7 +29,7 @@ run: build ## build everything and serve the demo cinema on http://127.0.0.1:808
 build: $(WEB_PAGE) ## target/release/seatkeeper, with the page inside
 	cargo build --release --locked -p seatkeeper
 
-test: setup check unit web-test e2e ## all tests, on a fresh machine too
+test: setup check unit web-test fuzz e2e ## all tests, on a fresh machine too
 
 check: $(WEB_PAGE) ## formats, lints, licences, types and house rules
 	cargo fmt --all --check
@@ -44,6 +44,14 @@ unit: $(WEB_PAGE) ## the tests of the crates and of the program
 
 web-test: $(WEB_PACKAGES) ## the page's own tests
 	cd web && npm test
+
+fuzz: $(WEB_PAGE) ## generated requests to every call, for half a minute
+	cargo build --locked -p seatkeeper
+	scripts/fuzz-api.sh
+
+fuzz-api: export SEATKEEPER_FUZZ_EXAMPLES ?= 500
+fuzz-api: export SEATKEEPER_FUZZ_SEED ?= random
+fuzz-api: fuzz ## the same for a quarter of an hour: 50,000 requests
 
 e2e: $(WEB_PAGE) ## the whole path in a real browser
 	cargo build --locked -p seatkeeper
