@@ -233,12 +233,17 @@ async fn without_the_lock_store_the_answer_comes_within_a_second_and_the_room_la
 #[tokio::test(start_paused = true)]
 async fn whoever_asks_after_a_lock_was_answered_sees_it() {
     let stage = stage();
-    let _open = Looking::on(&stage).await;
+    let mut looking = Looking::on(&stage).await;
+    let start = Instant::now();
     for seat in ["A2", "A3", "A4", "B1"] {
         stage.lock_seat(seat).await;
         let map = stage.rooms.seat_map(&stage.screening).await.unwrap();
         assert!(map.seats.iter().any(|change| change.id == seat_id(seat)), "{seat}");
     }
+    while looking.viewer.seats != stage.truth().await {
+        looking.next().await;
+    }
+    assert!(start.elapsed() <= tick_of(1) * 4, "viewers are told no later for it: {:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
