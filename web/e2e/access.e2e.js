@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import AxeBuilder from '@axe-core/playwright'
+import { closeBrowser, DESKTOP, PHONE, SMALL_PHONE, Visitor } from './support/browser.js'
+import { buy, holdSeats, startPayment } from './support/paths.js'
+import { Server } from './support/server.js'
+
+let server
+let ticket
+before(async () => {
+  server = await Server.start()
+  // The first person is the administrator, and has bought something, so that no page is empty.
+  const owner = await Visitor.come(server)
+  await owner.signInQuietly('owner@example.test')
+  await buy(owner, await server.showing('Hall 1'), ['D5', 'D6'])
+  await buy(owner, await server.showing('The Loft'), ['A1'])
+  ticket = new URL(owner.page.url()).pathname
+  await owner.leave()
+})
+after(async () => {
+  await closeBrowser()
+  await server?.remove()
+})
+
+const ADMIN = ['', '/bookings', '/movies', '/halls', '/screenings', '/audit', '/events', '/mail'].map((page) => `/admin${page}`)
+const LOOKS = [
+  { language: 'en', theme: 'dark', screen: DESKTOP, hall: 'Hall 1' },
+  { language: 'th', theme: 'light', screen: DESKTOP, hall: 'Hall 3' },
+  { language: 'th', theme: 'dark', screen: PHONE, hall: 'Hall 2' },
+  { language: 'en', theme: 'light', screen: SMALL_PHONE, hall: 'The Loft' },
+]
+
+async function check(visitor, what) {
+  await visitor.page.waitForFunction(() => document.querySelector('h1') !== null && document.querySelector('[data-testid="loading"], [aria-busy="true"]') === null)
+  const { violations } = await new AxeBuilder({ page: visitor.page }).analyze()
+  const bad = violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${what}: ${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`)
+  assert.deepEqual(bad, [])
+  const wide = await visitor.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+  assert.ok(wide <= 0, `${what} scrolls ${wide} px to the side`)
+}
+
+for (const look of LOOKS) {
+  const name = `${look.language}-${look.theme}-${look.screen.viewport.width}`
+  test(`nothing serious for axe, and no page scrolls to the side: ${name}`, async () => {
+    const visitor = await Visitor.come(server, look)
+    const { page } = visitor
+    const showing = await server.showing(look.hall, 1)
+    const at = async (path, what) => {
+      await visitor.go(path)
+      await check(visitor, what)
+      await visitor.picture(`look-${name}-${what}`, { fullPage: true })
+    }
+    await at('/', 'whats-on')
+    await at(`/movies/${showing.movie.id}`, 'film')
+    await at('/sign-in', 'sign-in')
+    await visitor.byId('sign-in').click()
+    await page.locator('#email').waitFor()
+    await check(visitor, 'provider')
+    await at('/no-such-page', 'not-found')
+
+    await visitor.signInQuietly('owner@example.test')
+    await visitor.go(`/screenings/${showing.id}`)
+    await holdSeats(visitor, ['A2'])
+    await check(visitor, 'seats')
+    await visitor.picture(`look-${name}-seats`, { fullPage: true })
+    await visitor.byId('view-list').click()
+    await visitor.sees('seat-list')
+    await check(visitor, 'list')
+    await visitor.byId('view-map').click()
+    await startPayment(visitor)
+    await check(visitor, 'payment')
+    await visitor.picture(`look-${name}-payment`, { fullPage: true })
+    await visitor.byId('decline-pay').click()
+    await visitor.sees('payment-declined')
+    await check(visitor, 'declined')
+    await visitor.byId('back-to-seats').click()
+    await visitor.seesSeat('A2', 'mine')
+    await visitor.seat('A2').click()
+    await visitor.seesSeat('A2', 'available')
+
+    await at(`${ticket}?new=1`, 'ticket')
+    await at('/bookings', 'my-tickets')
+    for (const path of ADMIN) await at(path, path.slice(1).replace('/', '-'))
+    for (const form of ['movies', 'halls', 'screenings']) {
+      await visitor.go(`/admin/${form}`)
+      await visitor.byId('new').click()
+      await visitor.byId('save').waitFor()
+      await check(visitor, `new-${form}`)
+      await visitor.picture(`look-${name}-new-${form}`)
+    }
+    await visitor.leave()
+  })
+}
+
+test('at twice the text size nothing is cut off and no page scrolls to the side', async () => {
+  const showing = await server.showing('Hall 1', 2)
+  for (const screen of [DESKTOP, SMALL_PHONE]) {
+    const visitor = await Visitor.come(server, { screen, language: 'th' })
+    await visitor.signInQuietly('owner@example.test')
+    for (const path of ['/', `/movies/${showing.movie.id}`, `/screenings/${showing.id}`, ticket, '/bookings', ...ADMIN]) {
+      await visitor.go(path)
+      await visitor.page.locator('h1').first().waitFor({ state: 'attached' })
+      await visitor.page.addStyleTag({ content: 'html { font-size: 200% !important }' }).catch(() => undefined)
+      await visitor.page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%', 'important'))
+      await visitor.page.waitForFunction(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth, null, { timeout: 5_000 }).catch(() => {
+        throw new Error(`${path} scrolls to the side at ${screen.viewport.width} px`)
+      })
+    }
+    await visitor.go(`/screenings/${showing.id}`)
+    await visitor.seat('A5').waitFor()
+    await visitor.page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%', 'important'))
+    await visitor.picture(`large-text-${screen.viewport.width}`)
+    await visitor.leave()
+  }
+})
+
+test('on the smallest phone a seat can be hit, and a button does what a pinch does', async () => {
+  const showing = await server.showing('Hall 1', 3)
+  const visitor = await Visitor.come(server, { screen: SMALL_PHONE })
+  await visitor.go(`/screenings/${showing.id}`)
+  await visitor.seesSeat('F10', 'available')
+  const width = async () => (await visitor.seat('F10').boundingBox()).width
+  await visitor.page.waitForFunction(() => document.querySelector('[data-testid="seat-F10"]').getBoundingClientRect().width >= 24)
+  await visitor.byId('zoom-fit').tap()
+  await visitor.page.waitForFunction(() => document.querySelector('[data-testid="seat-F10"]').getBoundingClientRect().width < 24)
+  await visitor.picture('whole-hall-on-a-phone')
+  const small = await width()
+  // A tap on a map too small to hit zooms in and chooses nothing.
+  await visitor.seat('F10').tap()
+  await visitor.page.waitForFunction(() => document.querySelector('[data-testid="seat-F10"]').getBoundingClientRect().width >= 24)
+  assert.equal(new URL(visitor.page.url()).pathname, `/screenings/${showing.id}`)
+  const large = await width()
+  await visitor.byId('zoom-in').tap()
+  await visitor.page.waitForFunction((before) => document.querySelector('[data-testid="seat-F10"]').getBoundingClientRect().width > before, large)
+  await visitor.byId('zoom-out').tap()
+  await visitor.byId('zoom-out').tap()
+  await visitor.page.waitForFunction((before) => document.querySelector('[data-testid="seat-F10"]').getBoundingClientRect().width < before, large)
+  assert.ok(small < 24)
+  await visitor.leave()
+})
+
+test('who wants less motion gets none', async () => {
+  const showing = await server.showing('Hall 1', 3)
+  for (const [reducedMotion, moves] of [['reduce', false], ['no-preference', true]]) {
+    const visitor = await Visitor.come(server, { reducedMotion })
+    await visitor.go('/')
+    await visitor.page.locator('h2 a').first().waitFor()
+    const seconds = await visitor.page
+      .getByTestId('sign-in-link')
+      .evaluate((link) => Math.max(...getComputedStyle(link).transitionDuration.split(',').map(Number.parseFloat)))
+    assert.equal(seconds > 0.01, moves, `${reducedMotion}: ${seconds} s`)
+    await visitor.go(`/screenings/${showing.id}`)
+    await visitor.leave()
+  }
+})
+
+test('the states of a seat can be told apart without colour', async () => {
+  const showing = await server.showing('Hall 1', 4)
+  const ann = await Visitor.come(server)
+  const ben = await Visitor.come(server)
+  await ben.signInQuietly('ben@example.test')
+  await buy(ben, showing, ['E8', 'E9'])
+  await ben.context.request.post('/api/lock', { data: { screening_id: showing.id, seat_ids: ['E12', 'E13', 'Q5'] } })
+  await ann.signInQuietly('owner@example.test')
+  await ann.go(`/screenings/${showing.id}`)
+  await ann.seesSeat('E8', 'booked')
+  await ann.seesSeat('E12', 'locked')
+  await holdSeats(ann, ['E10', 'E11'])
+  const shapes = await ann.page.evaluate(() => {
+    const drawn = (id) => document.querySelector(`[data-testid="seat-${id}"] path`)?.getAttribute('d') ?? 'number'
+    return { available: drawn('E7'), mine: drawn('E10'), locked: drawn('E12'), booked: drawn('E8'), unavailable: drawn('P10'), wheelchair: drawn('G1') }
+  })
+  assert.equal(new Set(Object.values(shapes)).size, Object.keys(shapes).length, JSON.stringify(shapes))
+  await ann.picture('states')
+  await ann.page.evaluate(() => (document.documentElement.style.filter = 'grayscale(1)'))
+  await ann.picture('states-greyscale')
+  await ann.leave()
+  await ben.leave()
+})

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { after, before, test } from 'node:test'
+import { closeBrowser, Visitor } from './support/browser.js'
+import { buy, holdSeats, payNow, startPayment } from './support/paths.js'
+import { Server } from './support/server.js'
+
+let server
+before(async () => {
+  server = await Server.start()
+})
+after(async () => {
+  await closeBrowser()
+  await server?.remove()
+})
+
+const codes = {}
+
+test('the first person ever to sign in is the administrator, the second is not', async () => {
+  const owner = await Visitor.come(server)
+  await owner.go('/admin')
+  await owner.signInByHand('owner@example.test')
+  await owner.page.waitForURL('**/admin')
+  await owner.page.locator('h1').waitFor()
+  await owner.leave()
+
+  const guest = await Visitor.come(server)
+  await guest.signInQuietly('ben@example.test')
+  await guest.go('/')
+  await guest.byId('account-menu').click()
+  await guest.sees('menu-bookings')
+  assert.equal(await guest.byId('menu-admin').count(), 0)
+  await guest.leave()
+})
+
+test('dashboard: charts are drawn with their tables and files; filters and totals answer for the selection', async () => {
+  const ann = await Visitor.come(server)
+  await ann.signInQuietly('ann@example.test')
+  codes.ann = await buy(ann, await server.showing('Hall 1'), ['D5', 'D6'])
+  await ann.leave()
+  const ben = await Visitor.come(server)
+  await ben.signInQuietly('ben@example.test')
+  codes.ben = await buy(ben, await server.showing('Hall 2'), ['B2'])
+  await ben.leave()
+
+  const owner = await Visitor.come(server)
+  const { page } = owner
+  await owner.signInQuietly('owner@example.test')
+  await owner.go('/admin')
+  await page.waitForFunction(() => {
+    const painted = (canvas) => {
+      const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data
+      return pixels.some((value, index) => index % 4 === 3 && value > 0)
+    }
+    const canvases = [...document.querySelectorAll('canvas')]
+    return canvases.length === 2 && canvases.every(painted)
+  })
+  await owner.picture('admin-overview', { fullPage: true })
+  await page.locator('summary').last().click()
+  const { items } = await owner.context.request.get('/api/admin/bookings').then((answer) => answer.json())
+  assert.equal(items.length, 2)
+  assert.equal(await page.locator('table').last().locator('tbody tr').count(), new Set(items.map((item) => item.movie_title)).size)
+  const [report] = await Promise.all([page.waitForEvent('download'), page.locator('section.card button').last().click()])
+  assert.match(await readFile(await report.path(), 'utf8'), /movie_title,bookings,seats,revenue,occupancy/)
+
+  await owner.go('/admin/bookings')
+  const totals = owner.byId('booking-totals')
+  await page.getByText(codes.ben).waitFor()
+  const numbers = async () => (await totals.locator('dd').allInnerTexts()).map((text) => text.replace(/[^\d]/g, ''))
+  const sum = items.reduce((all, item) => all + item.total.amount, 0) / 100
+  assert.deepEqual(await numbers(), ['2', '3', String(sum)])
+  await owner.picture('admin-bookings')
+  await owner.byId('filter-q').fill(codes.ann)
+  await page.getByText(codes.ben).waitFor({ state: 'detached' })
+  await page.waitForURL(`**q=${codes.ann}`)
+  await page.getByText(codes.ann).first().waitFor()
+  const mine = items.find((item) => item.code === codes.ann)
+  assert.deepEqual(await numbers(), ['1', '2', String(mine.total.amount / 100)])
+
+  const [file] = await Promise.all([page.waitForEvent('download'), owner.byId('bookings-csv').click()])
+  const csv = await readFile(await file.path(), 'utf8')
+  assert.ok(csv.startsWith('\ufeff') && csv.includes('\r\n') && csv.includes(codes.ann) && !csv.includes(codes.ben), csv)
+
+  await owner.byId('filter-q').fill('')
+  await page.getByText(codes.ben).waitFor()
+  const benFilm = items.find((item) => item.code === codes.ben).movie_title
+  await owner.byId('filter-movie').selectOption({ label: benFilm })
+  await page.waitForURL('**movie_id=*')
+  if (benFilm !== mine.movie_title) await page.getByText(codes.ann).waitFor({ state: 'detached' })
+  await owner.go('/admin/bookings?date=2020-01-01')
+  await page.waitForFunction(() => document.querySelector('[data-testid="booking-totals"] dd')?.textContent?.trim() === '0')
+  await owner.leave()
+})
+
+test('a new film, a new hall from the editor, a showing in it, and a ticket for it', async () => {
+  const owner = await Visitor.come(server)
+  const { page } = owner
+  await owner.signInQuietly('owner@example.test')
+
+  await owner.go('/admin/movies')
+  await owner.byId('new').click()
+  await owner.byId('field-title').fill('The Last Ticket')
+  await owner.byId('field-title_th').fill('ตั๋วใบสุดท้าย')
+  await owner.byId('save').click()
+  await owner.gone('save')
+  await page.getByRole('cell', { name: 'The Last Ticket', exact: true }).waitFor()
+
+  await owner.go('/admin/halls')
+  await owner.byId('new').click()
+  await owner.byId('field-name').fill('Garden Hall')
+  await owner.byId('tool-pair').click()
+  await owner.byId('cell-A-1').click()
+  await owner.byId('tool-wheelchair').click()
+  await owner.byId('cell-A-2').click()
+  await owner.byId('add-row').click()
+  await owner.sees('seat-A1')
+  await owner.picture('admin-hall-editor', { fullPage: true })
+  await owner.byId('save').click()
+  await owner.gone('save')
+  await page.getByText('Garden Hall').first().waitFor()
+
+  await owner.go('/admin/screenings')
+  await owner.byId('new').click()
+  await owner.byId('field-movie_id').selectOption({ label: 'The Last Ticket' })
+  await owner.byId('field-hall_id').selectOption({ label: 'Garden Hall' })
+  await owner.byId('price-standard').fill('345')
+  await owner.byId('save').click()
+  await owner.gone('save')
+  await page.getByRole('cell', { name: 'Garden Hall', exact: true }).waitFor()
+
+  await owner.go('/')
+  const card = page.locator('article', { hasText: 'The Last Ticket' })
+  const tomorrow = new Intl.DateTimeFormat('en-CA', { timeZone: 'Asia/Bangkok' }).format(Date.now() + 86_400_000)
+  await owner.byId(`day-${tomorrow}`).click()
+  await card.getByText('19:00').click()
+  await holdSeats(owner, ['A1'])
+  assert.match(await owner.seat('A1').getAttribute('aria-label'), /sofa, 345 baht/)
+  assert.match(await owner.seat('A2').getAttribute('aria-label'), /wheelchair place/)
+  await startPayment(owner)
+  const code = await payNow(owner)
+  assert.ok((await server.mailWith(code)).includes('The Last Ticket'))
+
+  // What was done is in the audit log, under the name of who did it.
+  await owner.go('/admin/audit')
+  await page.getByText('owner@example.test').or(page.getByText('owner')).first().waitFor()
+  await owner.picture('admin-audit')
+  const { items } = await owner.context.request.get('/api/admin/audit?limit=200').then((answer) => answer.json())
+  assert.ok(items.length > 0)
+  // A hall that is in use is not deleted, and the page says why.
+  await owner.go('/admin/halls')
+  const row = page.locator('tr', { hasText: 'Garden Hall' })
+  await row.getByTestId('delete').click()
+  await owner.byId('confirm-dialog').click()
+  await page.getByText('There are showings to come').waitFor()
+  await owner.go('/admin/mail')
+  await page.getByText(code).waitFor()
+  await owner.leave()
+})

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { closeBrowser, Visitor } from './support/browser.js'
+import { Server } from './support/server.js'
+
+let server
+before(async () => {
+  server = await Server.start()
+})
+after(async () => {
+  await closeBrowser()
+  await server?.remove()
+})
+
+const SCRIPT_BYTES_MAX = 120 * 1024
+
+test('the first load is small: at most 120 KB of script, compressed', async () => {
+  const visitor = await Visitor.come(server, { language: 'th' })
+  const sizes = []
+  visitor.page.on('response', (response) => {
+    if (response.request().resourceType() === 'script') {
+      sizes.push(response.request().sizes().then(({ responseBodySize }) => ({ name: new URL(response.url()).pathname, bytes: responseBodySize })))
+    }
+  })
+  await visitor.page.goto('/', { waitUntil: 'networkidle' })
+  await visitor.page.locator('h2 a').first().waitFor()
+  const scripts = await Promise.all(sizes)
+  const total = scripts.reduce((sum, { bytes }) => sum + bytes, 0)
+  console.log(`first load: ${scripts.length} scripts, ${(total / 1024).toFixed(1)} KiB compressed`)
+  assert.ok(scripts.length > 0)
+  assert.ok(total <= SCRIPT_BYTES_MAX, JSON.stringify(scripts))
+  await visitor.leave()
+})
+
+test('the language is the browser’s, can be switched and is kept', async () => {
+  const visitor = await Visitor.come(server, { language: 'th' })
+  await visitor.go('/')
+  await visitor.page.locator('html[lang=th]').waitFor()
+  const thai = await visitor.page.locator('h1').innerText()
+  await visitor.byId('language-en').click()
+  await visitor.page.locator('html[lang=en]').waitFor()
+  assert.notEqual(await visitor.page.locator('h1').innerText(), thai)
+  await visitor.page.reload()
+  await visitor.page.locator('html[lang=en]').waitFor()
+  await visitor.leave()
+})
+
+test('the theme can be switched and is kept', async () => {
+  const visitor = await Visitor.come(server)
+  const shown = () => visitor.page.locator('html').getAttribute('data-theme')
+  // Only the first visit: what the harness stores for other tests is taken away.
+  await visitor.go('/')
+  await visitor.page.evaluate(() => localStorage.removeItem('theme'))
+  await visitor.page.reload()
+  await visitor.sees('theme', { 'data-theme-choice': 'dark' })
+  assert.equal(await shown(), 'dark')
+  await visitor.byId('theme').click()
+  await visitor.page.locator('html[data-theme=light]').waitFor()
+  await visitor.page.reload()
+  await visitor.sees('theme', { 'data-theme-choice': 'light' })
+  assert.equal(await shown(), 'light')
+  await visitor.leave()
+})

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { closeBrowser, Visitor } from './support/browser.js'
+import { Server } from './support/server.js'
+
+let server
+before(async () => {
+  server = await Server.start()
+})
+after(async () => {
+  await closeBrowser()
+  await server?.remove()
+})
+
+/** More stops than any page here has: a tour longer than this never arrives. */
+const STOPS_MAX = 120
+
+/** Presses Tab until the focus is on what the selector names, as somebody without a mouse does. */
+async function tabTo(page, selector) {
+  for (let stop = 0; stop < STOPS_MAX; stop += 1) {
+    if (await page.evaluate((wanted) => document.activeElement?.matches(wanted) ?? false, selector)) return
+    await page.keyboard.press('Tab')
+  }
+  throw new Error(`Tab never came to ${selector}`)
+}
+
+const focusedSeat = (page) => page.evaluate(() => document.activeElement?.dataset.seat ?? null)
+
+test('a whole booking with the keyboard alone', async () => {
+  const showing = await server.showing('Hall 2')
+  const visitor = await Visitor.come(server)
+  const { page } = visitor
+  await visitor.go('/')
+  await page.locator('h2 a').first().waitFor()
+  await page.keyboard.press('Tab')
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('href')), '#content', 'the first stop skips to the content')
+  await page.keyboard.press('Enter')
+
+  const day = new Intl.DateTimeFormat('en-CA', { timeZone: 'Asia/Bangkok' }).format(new Date(showing.start_time))
+  await tabTo(page, `[data-testid="day-${day}"]`)
+  await page.keyboard.press('Enter')
+  await page.locator(`[data-testid="day-${day}"][aria-pressed="true"]`).waitFor()
+  await tabTo(page, `h2 a[href="/movies/${showing.movie.id}"]`)
+  await page.keyboard.press('Enter')
+  await visitor.byId(`showtime-${showing.id}`).waitFor()
+  await tabTo(page, `[data-testid="showtime-${showing.id}"]`)
+  await page.keyboard.press('Enter')
+  await visitor.seat('A1').waitFor()
+
+  await tabTo(page, '[data-seat]')
+  assert.equal(await focusedSeat(page), 'A1')
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('ArrowRight')
+  assert.equal(await focusedSeat(page), 'B2')
+  await page.keyboard.press('Space')
+  await visitor.sees('sign-in')
+  await tabTo(page, '[data-testid="sign-in"]')
+  await page.keyboard.press('Enter')
+  await page.locator('#email').waitFor()
+  await tabTo(page, 'button[value="pim@example.test"]')
+  await page.keyboard.press('Enter')
+  await visitor.seesSeat('B2', 'mine')
+
+  await tabTo(page, '[data-testid="pay"]')
+  await page.keyboard.press('Enter')
+  await visitor.sees('confirm-pay')
+  await tabTo(page, '[name="method"]')
+  await page.keyboard.press('ArrowDown')
+  await page.locator('[data-testid="method-mock_card"]:checked:enabled').waitFor()
+  await tabTo(page, '[data-testid="confirm-pay"]')
+  await page.keyboard.press('Enter')
+  await visitor.sees('booking-code')
+  await visitor.leave()
+})
+
+test('the seats are one tab stop; arrows, Home and End move in it; live changes leave the focus alone', async () => {
+  const showing = await server.showing('Hall 1')
+  const ann = await Visitor.come(server)
+  const ben = await Visitor.come(server)
+  await ann.signInQuietly('ann@example.test')
+  await ben.signInQuietly('ben@example.test')
+  const { page } = ann
+  await ann.go(`/screenings/${showing.id}`)
+  await ann.seesSeat('C5', 'available')
+  assert.equal(await page.locator('[data-seat][tabindex="0"]').count(), 1)
+  await tabTo(page, '[data-seat]')
+  const moves = [
+    ['Home', 'A1'], ['ArrowRight', 'A2'], ['ArrowRight', 'A3'], ['End', 'A16'], ['Control+End', 'Q10'], ['Control+Home', 'A1'], ['ArrowUp', 'A1'], ['ArrowLeft', 'A1'],
+  ]
+  for (const [key, seat] of moves) {
+    await page.keyboard.press(key)
+    assert.equal(await focusedSeat(page), seat, key)
+  }
+  assert.equal(await page.locator('[data-seat][tabindex="0"]').count(), 1)
+  assert.match(await ann.seat('A1').getAttribute('aria-label'), /^Row A, seat 1, seat, [\d,]+ baht, available$/)
+  assert.match(await ann.seat('Q10').getAttribute('aria-label'), /^Row Q, seat 10, sofa, [\d,]+ baht, available$/)
+
+  // Another person takes the very seat that has the focus, and one beside it.
+  const taken = await ben.context.request.post('/api/lock', { data: { screening_id: showing.id, seat_ids: ['A1', 'A2'] } })
+  assert.equal(taken.status(), 200)
+  await ann.seesSeat('A1', 'locked')
+  await ann.seesSeat('A2', 'locked')
+  assert.equal(await focusedSeat(page), 'A1')
+  assert.equal(await ann.seat('A1').getAttribute('aria-disabled'), 'true')
+  await page.keyboard.press('Space')
+  await ann.seesSeat('A1', 'locked')
+
+  // My own are announced, and the countdown is there to see.
+  await page.keyboard.press('End')
+  await page.keyboard.press('Space')
+  await ann.seesSeat('A16', 'mine')
+  await page.waitForFunction(() => document.querySelector('[data-testid="announcer"]').textContent.includes('seat 16'))
+  assert.ok(await ann.byId('countdown').isVisible())
+  await ann.leave()
+  await ben.leave()
+})
+
+test('the list holds seats with the same locks as the map', async () => {
+  const showing = await server.showing('Hall 3')
+  const visitor = await Visitor.come(server, { language: 'th' })
+  await visitor.signInQuietly('list@example.test')
+  await visitor.go(`/screenings/${showing.id}`)
+  await visitor.byId('view-list').click()
+  await visitor.byId('list-seat-B3').focus()
+  await visitor.page.keyboard.press('Enter')
+  await visitor.page.locator('[data-testid="list-seat-B3"][aria-pressed="true"]:not([aria-busy])').waitFor()
+  await visitor.picture('list')
+  await visitor.byId('view-map').click()
+  await visitor.seesSeat('B3', 'mine')
+  await visitor.leave()
+})
