@@ -14,6 +14,7 @@ mod contract_callbacks;
 mod contract_catalogue;
 mod contract_confirm;
 mod contract_conventions;
+mod contract_coverage;
 mod contract_events;
 mod contract_live;
 mod contract_locks;
