@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand};
 
+use crate::bench::Bench;
 use crate::config::{ALL, Adapters, CONFIG_ENV, Config, Flag, Outside, Setting, SettingsError, Value, Values};
 
 /// Real-time cinema booking that never sells a seat twice.
@@ -25,6 +26,9 @@ pub enum Command {
     Check(SettingFlags),
     /// Print the OpenAPI document of the HTTP calls.
     Openapi,
+    /// Put a running server of this machine under load, and print what it did and what it cost.
+    #[command(subcommand)]
+    Bench(Bench),
 }
 
 /// The flags that set something, as they were given.

@@ -1,5 +1,6 @@
 //! The parts of the Seatkeeper program that its binary and its tests share.
 
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use seatkeeper::bench::{self, Bench};
 use seatkeeper::cli::{Cli, Command, SettingFlags, describe_values};
 use seatkeeper::config::{Adapters, Config, SettingsError};
 use seatkeeper::serve::serve;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         Command::Serve(flags) => start(flags),
         Command::Check(flags) => check(flags),
         Command::Openapi => print_openapi(),
+        Command::Bench(bench) => put_under_load(bench),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -42,6 +44,11 @@ fn print_openapi() -> Result<(), Failure> {
     let document = serde_json::to_string_pretty(&seatkeeper_api::openapi_document())?;
     writeln!(io::stdout(), "{document}")?;
     Ok(())
+}
+
+fn put_under_load(bench: Bench) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    Ok(runtime.block_on(bench::run(bench))?)
 }
 
 /// Prints what is set even when some of it is wrong: that is when one wants to see it.

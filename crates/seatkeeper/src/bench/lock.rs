@@ -1,0 +1,140 @@
+//! People who lock seats at random and let them go again.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use hyper::{Method, StatusCode, body::Bytes};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use tokio::task::JoinSet;
+
+use super::{
+    Outcome, Target,
+    histogram::Histogram,
+    visitor::{Stage, Visitor},
+};
+
+/// People at once, each with a connection.
+const PEOPLE_MAX: u64 = 4_096;
+/// Requests of one person.
+const REQUESTS_MAX: u64 = 100_000_000;
+
+/// People lock and unlock seats.
+#[derive(Debug, Args)]
+pub struct LockBench {
+    #[command(flatten)]
+    target: Target,
+    /// How many people, each with a connection of their own.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=PEOPLE_MAX))]
+    people: u64,
+    /// Each person ends after so many requests, however long they take: for a profiler that counts instructions.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=REQUESTS_MAX))]
+    requests: Option<u64>,
+}
+
+/// When a person has done enough.
+#[derive(Clone, Copy)]
+enum Until {
+    Time(Instant),
+    Requests(u64),
+}
+
+impl Until {
+    fn is_reached(self, requests: u64) -> bool {
+        match self {
+            Self::Time(end) => Instant::now() >= end,
+            Self::Requests(most) => requests >= most,
+        }
+    }
+}
+
+/// What happened.
+#[derive(Default)]
+struct Tally {
+    times: Histogram,
+    locked: u64,
+    unlocked: u64,
+    taken: u64,
+    told_to_wait: u64,
+}
+
+impl Tally {
+    fn merge(&mut self, other: &Self) {
+        self.times.merge(&other.times);
+        self.locked += other.locked;
+        self.unlocked += other.unlocked;
+        self.taken += other.taken;
+        self.told_to_wait += other.told_to_wait;
+    }
+}
+
+pub(super) async fn run(bench: LockBench) -> Outcome<Vec<String>> {
+    let mut people = Vec::new();
+    for index in 0..bench.people {
+        people.push(Visitor::sign_in(&bench.target.url, &format!("bench-{index}@example.test")).await?);
+    }
+    let first = people.first_mut().ok_or("nobody came")?;
+    let stage = first.find_stage().await?;
+    let meter = bench.target.meter()?;
+    let started = Instant::now();
+    let until = bench.requests.map_or_else(|| Until::Time(started + bench.target.duration()), Until::Requests);
+    let mut busy = JoinSet::new();
+    for (seed, person) in (0..).zip(people) {
+        busy.spawn(lock_and_unlock(person, stage.clone(), until, seed));
+    }
+    let mut tally = Tally::default();
+    while let Some(done) = busy.join_next().await {
+        tally.merge(&done??);
+    }
+    let took = started.elapsed();
+    let cpu = meter.line(tally.times.total(), "request")?;
+    Ok(report(&bench, &stage, &tally, took, cpu))
+}
+
+async fn lock_and_unlock(mut person: Visitor, stage: Stage, until: Until, seed: u64) -> Outcome<Tally> {
+    let mut dice = StdRng::seed_from_u64(seed);
+    let mut tally = Tally::default();
+    // Never in the middle: what was locked is let go.
+    while !until.is_reached(tally.times.total()) {
+        let body = stage.lock_body(&stage.seats[dice.random_range(0..stage.seats.len())]);
+        match timed(&mut person, Method::POST, body.clone(), &mut tally.times).await? {
+            StatusCode::OK => tally.locked += 1,
+            StatusCode::CONFLICT => {
+                tally.taken += 1;
+                continue;
+            }
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                tally.told_to_wait += 1;
+                continue;
+            }
+            other => return Err(format!("locking a seat was answered {other}").into()),
+        }
+        match timed(&mut person, Method::DELETE, body, &mut tally.times).await? {
+            StatusCode::OK => tally.unlocked += 1,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => tally.told_to_wait += 1,
+            other => return Err(format!("letting a seat go was answered {other}").into()),
+        }
+    }
+    Ok(tally)
+}
+
+async fn timed(person: &mut Visitor, method: Method, body: Bytes, times: &mut Histogram) -> Outcome<StatusCode> {
+    let asked = Instant::now();
+    let status = person.call(method, "/api/lock", body).await?.status;
+    times.add(asked.elapsed());
+    Ok(status)
+}
+
+fn report(bench: &LockBench, stage: &Stage, tally: &Tally, took: Duration, cpu: String) -> Vec<String> {
+    let requests = tally.times.total();
+    let (p50, p99) = (tally.times.percentile_ms(50), tally.times.percentile_ms(99));
+    let rate = requests as f64 / took.as_secs_f64();
+    let (people, seats, seconds) = (bench.people, stage.seats.len(), took.as_secs_f64());
+    let Tally { locked, unlocked, taken, told_to_wait, .. } = tally;
+    vec![
+        format!("load          {people} people, {seats} seats, {seconds:.1} s"),
+        format!("requests      {requests}, {rate:.0} a second"),
+        format!("latency       p50 {p50:.2} ms, p99 {p99:.2} ms"),
+        format!("answers       {locked} locked, {unlocked} let go, {taken} seat_taken, {told_to_wait} told to wait"),
+        cpu,
+    ]
+}
