@@ -37,7 +37,7 @@ fn behind_proxies<'a>(peer: IpAddr, nearest_first: impl Iterator<Item = &'a str>
 
 /// The key by which an address is counted: of IPv6 the /64, which is one household's.
 #[must_use]
-pub(crate) fn counting_key(address: IpAddr) -> u128 {
+pub fn counting_key(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => u128::from(v4.to_bits()),
         IpAddr::V6(v6) => v6.to_bits() >> 64 << 64,

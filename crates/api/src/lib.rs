@@ -24,6 +24,7 @@ pub mod state;
 mod system_errors;
 pub mod wire;
 
+pub use client_address::counting_key;
 pub use config::{ApiConfig, Secret, SignInConfig, SiteUrl};
 pub use openapi::document as openapi_document;
 pub use router::router;

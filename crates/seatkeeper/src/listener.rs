@@ -1,18 +1,21 @@
 //! Accepting connections, with limits, and letting them finish.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+mod open_files;
+mod places;
+
+use std::{convert::Infallible, net::SocketAddr, pin::pin, time::Duration};
 
 use axum::{Router, extract::ConnectInfo};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::Semaphore};
+use ipnet::IpNet;
+use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
+use self::places::Places;
 use crate::unread_body::keep_hand_on_body;
 
-/// Connections at once; each costs some kilobytes and a file descriptor.
-const CONNECTIONS_MAX: usize = 20_000;
 /// Who has not sent a request's head after so long is let go.
 const HEAD_WAIT_MAX: Duration = Duration::from_secs(15);
 /// A request's head, in bytes, and the buffer that it is read into.
@@ -20,15 +23,25 @@ const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// The pause after the system refuses a connection (too many open files), so that it is not asked in a hot loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Whose connections are counted.
+pub struct Admission {
+    /// Whether one address may have only so many; load tests come from one.
+    pub limits_addresses: bool,
+    /// Everybody comes through these, so theirs are not counted by address.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
 /// Serves until `stop`, then lets requests in flight finish for `grace`. Answers false when some did not.
 pub async fn serve_connections(
     listener: TcpListener,
     router: Router,
+    admission: Admission,
     stop: CancellationToken,
     grace: Duration,
 ) -> bool {
     let connections = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    open_files::raise_limit();
+    let places = Places::new(admission.limits_addresses, admission.trusted_proxies);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT_MAX).max_buf_size(HEAD_BYTES_MAX);
     loop {
@@ -45,7 +58,7 @@ pub async fn serve_connections(
             }
         };
         // Beyond the limit the connection is closed at once: the cheapest refusal there is.
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let Some(place) = places.take(peer.ip()) else { continue };
         let _slower_without = stream.set_nodelay(true);
         let router = router.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {

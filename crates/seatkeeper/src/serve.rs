@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     config::{Config, Origin, PromptPayId, RateLimit, SignIn},
     demo,
-    listener::serve_connections,
+    listener::{Admission, serve_connections},
     telemetry,
     wiring::{self, Address, Parts},
     workers::Workers,
@@ -59,7 +59,11 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     let workers = Workers::start(&office, mailer);
     announce(&site)?;
 
-    let in_time = serve_connections(listener, router(app), stop, REQUESTS_GRACE).await;
+    let admission = Admission {
+        limits_addresses: config.rate_limit == RateLimit::On,
+        trusted_proxies: config.trusted_proxies.clone(),
+    };
+    let in_time = serve_connections(listener, router(app), admission, stop, REQUESTS_GRACE).await;
     tracing::info!(in_time, "requests are over");
     requests_over.cancel();
     beside.close();

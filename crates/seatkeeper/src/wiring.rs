@@ -1,6 +1,6 @@
 //! The one file that knows which technologies are in use: it turns settings into ports.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{fs::DirBuilder, net::SocketAddr, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use seatkeeper_core::{
@@ -23,6 +23,8 @@ use crate::{
 
 /// The lock log's name in the data folder.
 const LOCK_LOG: &str = "locks.log";
+/// What a folder that is made here allows: everything to its owner, nothing to others.
+const DATA_DIR_MODE: u32 = 0o700;
 
 /// Why the parts do not fit together or do not open.
 #[derive(Debug, thiserror::Error)]
@@ -169,7 +171,8 @@ fn transport(mail: &MailUrl) -> Result<MailTransport, TransportUrlError> {
 
 fn make_folder(path: &Path) -> Result<(), WiringError> {
     let refused = |source| WiringError::DataDir { path: path.display().to_string(), source };
-    std::fs::create_dir_all(path).map_err(refused)
+    // Names, addresses and sessions are in there: nobody else's business.
+    DirBuilder::new().recursive(true).mode(DATA_DIR_MODE).create(path).map_err(refused)
 }
 
 /// The host without its port; a mail's id and sender have none.
