@@ -12,6 +12,9 @@ pub const LIVE_ROOMS_MAX: usize = 4_096;
 pub const LIVE_QUEUE_FRAMES_MAX: usize = 32;
 /// The largest message that a client may send, in bytes; clients have nothing to say.
 pub const CLIENT_MESSAGE_BYTES_MAX: usize = 1_024;
+/// How many messages a client may send between two frames of its room, which come every 10 s at least: a pong now and
+/// then. More of them is somebody who keeps the server busy.
+pub(super) const CLIENT_MESSAGES_PER_FRAME_MAX: u32 = 100;
 /// A socket's read buffer, in bytes.
 pub(super) const READ_BUFFER_BYTES: usize = 4_096;
 

@@ -13,7 +13,10 @@ use tokio::{
 
 use super::{
     admission::SocketPermit,
-    limits::{CLIENT_MESSAGE_BYTES_MAX, FRAME_SEND_MAX, PINGS_UNANSWERED_MAX, READ_BUFFER_BYTES},
+    limits::{
+        CLIENT_MESSAGE_BYTES_MAX, CLIENT_MESSAGES_PER_FRAME_MAX, FRAME_SEND_MAX, PINGS_UNANSWERED_MAX,
+        READ_BUFFER_BYTES,
+    },
     room::{Frame, Room},
 };
 
@@ -29,6 +32,8 @@ enum Ended {
     Restart,
     /// 1009: they sent more than a client may say.
     TooBig,
+    /// 1008: they do not stop talking.
+    TooMuch,
 }
 
 /// Small buffers: a viewer says nothing, and every frame is written at once.
@@ -50,6 +55,7 @@ pub(super) async fn serve_viewer(mut socket: WebSocket, room: Arc<Room>, permit:
         Ended::Gone => return,
         Ended::Restart => (1012, "come back"),
         Ended::TooBig => (1009, "too big"),
+        Ended::TooMuch => (1008, "too much"),
     };
     let goodbye = async {
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
@@ -65,7 +71,7 @@ pub(super) async fn serve_viewer(mut socket: WebSocket, room: Arc<Room>, permit:
 async fn show_room(socket: &mut WebSocket, room: &Room) -> Result<(), Ended> {
     let mut seat = room.join(Instant::now()).ok_or(Ended::Restart)?;
     send(socket, Message::Text(seat.snapshot)).await?;
-    let mut pings_unanswered = 0;
+    let (mut pings_unanswered, mut messages) = (0, 0);
     loop {
         tokio::select! {
             biased;
@@ -74,9 +80,16 @@ async fn show_room(socket: &mut WebSocket, room: &Room) -> Result<(), Ended> {
                     return Ok(());
                 }
                 pings_unanswered = 0;
+                messages += 1;
+                if messages > CLIENT_MESSAGES_PER_FRAME_MAX {
+                    return Err(Ended::TooMuch);
+                }
             }
             frame = seat.frames.recv() => match frame {
-                Ok(Frame::Text(text)) => send(socket, Message::Text(text)).await?,
+                Ok(Frame::Text(text)) => {
+                    messages = 0;
+                    send(socket, Message::Text(text)).await?;
+                }
                 Ok(Frame::Ping) if pings_unanswered >= PINGS_UNANSWERED_MAX => return Err(Ended::Gone),
                 Ok(Frame::Ping) => {
                     pings_unanswered += 1;

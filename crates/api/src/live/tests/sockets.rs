@@ -20,7 +20,7 @@ use super::{
 use crate::live::{
     LiveLimits,
     hub::Rooms,
-    limits::CLIENT_MESSAGE_BYTES_MAX,
+    limits::{CLIENT_MESSAGE_BYTES_MAX, CLIENT_MESSAGES_PER_FRAME_MAX},
     socket::{serve_viewer, with_small_buffers},
 };
 
@@ -185,6 +185,22 @@ async fn what_clients_say_is_ignored_unless_it_is_long() {
     client.socket.send(Message::text("x".repeat(CLIENT_MESSAGE_BYTES_MAX + 1))).await.unwrap();
     let code = client.until_closed().await;
     assert!(matches!(code, Some(1009) | None), "{code:?}");
+}
+
+#[tokio::test]
+async fn who_does_not_stop_talking_is_shown_the_door() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    client.next().await.unwrap();
+    for _ in 0..2 * CLIENT_MESSAGES_PER_FRAME_MAX + 2 {
+        // The door may close while they still talk.
+        let _closed = client.socket.send(Message::text("x")).await;
+    }
+    let code = client.until_closed().await;
+    assert!(matches!(code, Some(1008) | None), "{code:?}");
+    while server.stage.rooms.viewers() > 0 {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
