@@ -24,4 +24,8 @@ mod contract_payments;
 mod contract_posters;
 mod contract_programme;
 mod contract_sign_in;
+mod crashes;
+mod mail_faults;
+mod security;
+mod storms;
 mod support;

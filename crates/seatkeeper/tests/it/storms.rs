@@ -14,7 +14,7 @@ use crate::support::{TestApp, TestPerson, TestScreening, Viewer, eventually};
 
 /// Sign-ins under way at once; more would only wait in the server's queue of connections.
 const SIGN_INS_AT_ONCE: usize = 32;
-/// How long the storm lasts; `SEATKEEPER_STORM_SECONDS` says otherwise.
+/// How long the storm lasts; `SEATKEEPER_TEST_STORM_SECONDS` says otherwise.
 const STORM_SECONDS: u64 = 30;
 
 /// So many people, `NAME-0` to `NAME-n`.
@@ -145,7 +145,7 @@ async fn live_through(person: TestPerson, screenings: Arc<Vec<TestScreening>>, e
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn storm_of_two_hundred() {
-    let seconds = std::env::var("SEATKEEPER_STORM_SECONDS").ok().and_then(|text| text.parse().ok());
+    let seconds = std::env::var("SEATKEEPER_TEST_STORM_SECONDS").ok().and_then(|text| text.parse().ok());
     let app = TestApp::with(&["--lock-ttl=2s", "--payment-ttl=3s"]).await;
     let picture = ["ssssssssss"; 6].join("/");
     let mut screenings = Vec::new();
