@@ -3,6 +3,7 @@
 mod answer;
 mod app;
 mod books;
+mod mail_server;
 mod person;
 mod provider;
 mod raw;
@@ -12,6 +13,7 @@ mod wait;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::{TestApp, program};
+pub(crate) use mail_server::{ClosedMailServer, MailServer};
 pub(crate) use person::TestPerson;
 pub(crate) use provider::{SECRET, SECRET_FLAG};
 pub(crate) use raw::invalid_field;

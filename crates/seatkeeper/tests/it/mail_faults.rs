@@ -1,0 +1,122 @@
+//! The mail server is away, slow, or refuses: the booking stands, and its mail comes later, once.
+
+use serde_json::{Value, json};
+
+use crate::support::{ClosedMailServer, MailServer, TestApp, eventually};
+
+/// The only mail in this state, once there is one.
+async fn only_mail(app: &TestApp, status: &str) -> Value {
+    let mails = eventually(&format!("a mail is {status}"), || async {
+        let mails = app.admin().list_all(&format!("/api/admin/mail?status={status}")).await;
+        (!mails.is_empty()).then_some(mails)
+    })
+    .await;
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    mails[0].clone()
+}
+
+/// The server has taken one mail for each of these bookings, and nothing else.
+#[track_caller]
+fn each_was_sent_once(server: &MailServer, bookings: &[&Value]) {
+    let taken = server.taken();
+    assert_eq!(taken.len(), bookings.len(), "{taken:?}");
+    for booking in bookings {
+        let id = format!("Message-ID: <booking.{}@", booking["id"].as_str().unwrap());
+        assert_eq!(taken.iter().filter(|mail| mail.contains(&id)).count(), 1, "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mail_server_away_then_back() {
+    let closed = ClosedMailServer::new();
+    let app = TestApp::with(&[&closed.flag()]).await;
+    let screening = app.screening("ssss").await;
+    let ann = app.sign_in("ann").await;
+
+    let booking = ann.buy(&screening, &["A1", "A2"]).await;
+
+    let tried = eventually("the mail was tried", || async {
+        let mails = app.admin().list_all("/api/admin/mail").await;
+        mails.into_iter().find(|mail| mail["attempts"] == 1)
+    })
+    .await;
+    assert_eq!((&tried["status"], &tried["booking_code"]), (&json!("PENDING"), &booking["code"]));
+    assert!(tried["last_error"].as_str().is_some_and(|why| !why.is_empty()), "{tried}");
+
+    let server = closed.open();
+
+    let sent = only_mail(&app, "SENT").await;
+    assert_eq!((&sent["id"], &sent["booking_code"]), (&tried["id"], &booking["code"]));
+    each_was_sent_once(&server, &[&booking]);
+    assert_eq!(ann.get("/api/bookings").await.expect(200)["items"], json!([booking]));
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mail_server_slow() {
+    let closed = ClosedMailServer::new();
+    let app = TestApp::with(&[&closed.flag()]).await;
+    let server = closed.open();
+    server.hold_answers();
+    let screening = app.screening("ssss").await;
+    let ann = app.sign_in("ann").await;
+    let bob = app.sign_in("bob").await;
+
+    let first = ann.buy(&screening, &["A1"]).await;
+    eventually("a mail waits for its answer", || async { (server.waiting() == 1).then_some(()) }).await;
+    // Bookings do not wait with it.
+    let second = bob.buy(&screening, &["A3"]).await;
+    assert!(server.taken().is_empty());
+    let waiting = eventually("both mails are filed", || async {
+        let mails = app.admin().list_all("/api/admin/mail?status=PENDING").await;
+        (mails.len() == 2).then_some(mails)
+    })
+    .await;
+    assert!(waiting.iter().all(|mail| mail["attempts"] == 0), "{waiting:?}");
+
+    server.go_on();
+
+    eventually("both mails are sent", || async {
+        let sent = app.admin().list_all("/api/admin/mail?status=SENT").await;
+        (sent.len() == 2).then_some(())
+    })
+    .await;
+    each_was_sent_once(&server, &[&first, &second]);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mail_refused_for_good() {
+    let closed = ClosedMailServer::new();
+    let app = TestApp::with(&[&closed.flag()]).await;
+    let server = closed.open();
+    server.refuse("ann@example.test");
+    let screening = app.screening("ssss").await;
+    let ann = app.sign_in("ann").await;
+    let bob = app.sign_in("bob").await;
+
+    let refused = ann.buy(&screening, &["A1"]).await;
+    let failed = only_mail(&app, "FAILED").await;
+    assert_eq!((&failed["booking_code"], &failed["to"]), (&refused["code"], &json!("ann@example.test")));
+    assert_eq!(failed["attempts"], 1, "a refusal for good is not tried again: {failed}");
+    assert!(failed["last_error"].as_str().is_some_and(|why| why.contains("nobody of that name")), "{failed}");
+
+    // Other people's mails go their way.
+    let taken = bob.buy(&screening, &["A3"]).await;
+    assert_eq!(only_mail(&app, "SENT").await["booking_code"], taken["code"]);
+    each_was_sent_once(&server, &[&taken]);
+
+    server.welcome("ann@example.test");
+    let retry = format!("/api/admin/mail/{}/retry", failed["id"].as_str().unwrap());
+    let due = app.admin().post(&retry, json!({})).await.expect(202);
+    assert_eq!((&due["id"], &due["booking_code"]), (&failed["id"], &refused["code"]));
+    eventually("the mail is sent after all", || async {
+        let sent = app.admin().list_all("/api/admin/mail?status=SENT").await;
+        (sent.len() == 2).then_some(())
+    })
+    .await;
+    each_was_sent_once(&server, &[&refused, &taken]);
+    app.admin().post(&retry, json!({})).await.refused(409, "already_sent");
+    assert_eq!(ann.get("/api/bookings").await.expect(200)["items"], json!([refused]));
+    app.finish().await;
+}
