@@ -21,7 +21,7 @@ use crate::{
 
 /// Requests in flight may take so long after the stop was asked for …
 const REQUESTS_GRACE: Duration = Duration::from_secs(5);
-/// … and what runs in the background so long: 10 s in all.
+/// … and what runs in the background so long, all of it at once: less than 10 s in all.
 const WORKERS_GRACE: Duration = Duration::from_secs(3);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -63,12 +63,22 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
         limits_addresses: config.rate_limit == RateLimit::On,
         trusted_proxies: config.trusted_proxies.clone(),
     };
-    let in_time = serve_connections(listener, router(app), admission, stop, REQUESTS_GRACE).await;
+    // Viewers are told as soon as the stop begins, beside the requests in flight, and the end waits until they know.
+    let tell_viewers = {
+        let (rooms, stop) = (app.rooms.clone(), stop.clone());
+        async move {
+            stop.cancelled().await;
+            rooms.shut_down().await;
+        }
+    };
+    let serving = serve_connections(listener, router(app), admission, stop, REQUESTS_GRACE);
+    let (in_time, ()) = tokio::join!(serving, tell_viewers);
     tracing::info!(in_time, "requests are over");
     requests_over.cancel();
     beside.close();
-    let workers_done = workers.stop(WORKERS_GRACE).await;
-    let beside_done = tokio::time::timeout(WORKERS_GRACE, beside.wait()).await.is_ok();
+    let beside_over = tokio::time::timeout(WORKERS_GRACE, beside.wait());
+    let (workers_done, beside_over) = tokio::join!(workers.stop(WORKERS_GRACE), beside_over);
+    let beside_done = beside_over.is_ok();
     tracing::info!(workers_done, beside_done, "stopped");
     Ok(())
 }
