@@ -73,7 +73,8 @@ impl SeatBoard {
         let is_new = |(index, seat): &(usize, &SeatId)| {
             !wanted[..*index].contains(seat) && self.live_lock(now, **seat).is_none_or(|l| l.holder != holder)
         };
-        let new = wanted.iter().enumerate().filter(is_new).count();
+        // One too many is enough to know: nobody may keep a board busy with the names of a whole hall.
+        let new = wanted.iter().enumerate().filter(is_new).take(seats_max.saturating_add(1)).count();
         if new > 0 && held + new > seats_max {
             return (LockReply::TooMany, Effects::default());
         }
