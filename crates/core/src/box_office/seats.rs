@@ -148,12 +148,11 @@ pub async fn release_seats(
 pub async fn find_hold(office: &BoxOffice, person: PersonId, screening: ScreeningId) -> Backend<Hold> {
     let hold = office.locks.find_hold(screening, person).await?;
     let Some(payment) = hold.payment else { return Ok(hold) };
-    // A payment that is over is not in progress, whatever its lock says.
-    let is_over = match office.ledger.find_payment(payment).await? {
-        Some(payment) => !payment.status.holds_claims() || payment.is_overdue(office.now()),
-        None => false,
-    };
-    Ok(if is_over { Hold { payment: None, ..hold } } else { hold })
+    // A payment that is over is not in progress, whatever its lock says; nor is one that the store does not have (yet):
+    // whoever was told of it would be sent to a page that is not there.
+    let stored = office.ledger.find_payment(payment).await?;
+    let is_on = stored.is_some_and(|stored| stored.status.holds_claims() && !stored.is_overdue(office.now()));
+    Ok(if is_on { hold } else { Hold { payment: None, ..hold } })
 }
 
 /// Tells the lock store what the store knows of a screening; `seq` is the screening's sequence there.

@@ -28,6 +28,7 @@ async fn a_payment_lock_without_a_payment_is_ended_after_ten_seconds_by_whoever_
     let ttl_ms = PAYMENT_TTL.as_millis() as i64;
     let started = ann.office.locks.start_payment(screening.screening.id, ann.person, orphan, ttl_ms).await;
     assert!(matches!(started, Ok(StartReply::Started(_))), "{started:?}");
+    assert_eq!(ann.hold().await.payment, None, "nobody is sent to a payment that is not there");
     cinema.pass(SignedDuration::from_millis(9_999));
     assert!(matches!(ann.lock("A2").await, LockOutcome::PaymentInProgress(lock) if lock.payment == orphan));
     assert!(matches!(ann.release_all().await, ReleaseOutcome::PaymentInProgress(_)));
