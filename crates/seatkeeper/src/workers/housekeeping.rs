@@ -44,6 +44,7 @@ impl Job for SessionPurge {
     async fn run(&mut self) -> Backend<Next> {
         let purged = self.0.sessions.purge_sessions(self.0.now()).await?;
         tracing::debug!(purged, "sessions purged");
-        Ok(Next::AfterPause)
+        // One purge takes only so many: more than those may have ended since the last.
+        Ok(if purged > 0 { Next::AtOnce } else { Next::AfterPause })
     }
 }
