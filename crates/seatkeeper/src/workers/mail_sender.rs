@@ -101,7 +101,7 @@ impl MailSender {
             html: rendered.html,
             text: rendered.text,
             message_id: booking_message_id(&booking.id.to_string(), &self.mailer.host),
-            date: self.office.now(),
+            date: mail.mail.created_at,
         })
     }
 }
