@@ -27,7 +27,7 @@ impl Job for Reconciler {
     async fn run(&mut self) -> Backend<Next> {
         let met = resume_unfinished(&self.0).await?;
         if met >= UNFINISHED_PAYMENTS_MAX as usize {
-            tracing::warn!(met, "more unfinished payments than one round looks at");
+            tracing::warn!(met, "very many payments are unfinished");
         }
         Ok(Next::AfterPause)
     }
