@@ -27,9 +27,10 @@ const BUSY_RETRY_AFTER_S: u32 = 2;
 /// The call that begins a sign-in.
 const SIGN_IN_PATH: &str = "/api/auth/google/login";
 
-/// A page may load what this site serves, and nothing else. Styles of components are set by scripts.
+/// A page may load what this site serves, and nothing else: `'self'` is its WebSocket too. Styles of components are set by
+/// scripts.
 const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
-     connect-src 'self' ws: wss:; object-src 'none'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'";
+     connect-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'";
 
 /// The methods of each route, so that 405 comes before 429.
 pub(crate) type Methods = HashMap<String, Vec<Method>>;
