@@ -191,8 +191,9 @@ pub(crate) async fn confirm_payment(
     key: IdempotencyKeyHeader,
     RawJson(body): RawJson,
 ) -> ApiResult<Response> {
-    let call =
-        Call { person: person.id, name: format!("POST /api/payments/{}/confirm", id.0), key, body: body.clone() };
+    // The id as it is kept, not as it was written: what is no id may be as long as an address.
+    let known = PaymentId::parse(&id.0).map_or_else(|| "-".to_owned(), |id| id.to_string());
+    let call = Call { person: person.id, name: format!("POST /api/payments/{known}/confirm"), key, body: body.clone() };
     let (office, person) = (app.clone(), person.id);
     idempotent::answer(&app, call, |_| async move {
         let ConfirmRequest { outcome } = parse_json(&body)?;
