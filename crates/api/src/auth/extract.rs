@@ -13,6 +13,9 @@ use crate::{
     state::App,
 };
 
+/// How much of a refused path the audit log keeps, in characters: strangers choose it, and the log is for good.
+const REFUSED_PATH_CHARS_MAX: usize = 200;
+
 /// Somebody who has signed in: 401 `sign_in_required`, then 429 and 403 `bad_origin`. A session at hand serves even while
 /// the store does not answer; enough to hold seats.
 #[derive(Debug)]
@@ -84,6 +87,7 @@ fn note_refusal(parts: &Parts, app: &App, caller: Option<&Person>, refusal: &Api
         return;
     }
     let route = parts.extensions.get::<MatchedPath>().map_or("/api/admin", MatchedPath::as_str);
-    let subject = format!("{} {}", parts.method, parts.uri.path());
+    let path: String = parts.uri.path().chars().take(REFUSED_PATH_CHARS_MAX).collect();
+    let subject = format!("{} {path}", parts.method);
     app.auth.note_admin_refused(caller.map(|person| person.id), route, subject, refusal.code().as_str());
 }
