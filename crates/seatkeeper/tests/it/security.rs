@@ -1,0 +1,267 @@
+//! What somebody with bad intentions sends: below HTTP's good manners, by hand.
+
+use std::{os::unix::fs::PermissionsExt, time::Duration};
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_tungstenite::connect_async;
+
+use crate::support::{Answer, TestApp};
+
+/// Longer than the server waits for a request's head, and for a body.
+const CLOSED_WITHIN: Duration = Duration::from_secs(60);
+
+/// What the server says to these bytes until it closes, or stops after `Connection: close`.
+async fn say(app: &TestApp, bytes: &[u8]) -> String {
+    let mut stream = connect(app).await;
+    // The server may close before it has read all.
+    let _closed = stream.write_all(bytes).await;
+    read_to_end(&mut stream).await
+}
+
+async fn connect(app: &TestApp) -> TcpStream {
+    TcpStream::connect(host(app)).await.unwrap()
+}
+
+fn host(app: &TestApp) -> String {
+    app.url().trim_start_matches("http://").to_owned()
+}
+
+async fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut all = Vec::new();
+    let _reset = timeout(CLOSED_WITHIN, stream.read_to_end(&mut all)).await.expect("the server did not close");
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+/// This test alone needs more than the 1,024 that many systems begin with.
+fn raise_limit_of_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
+}
+
+fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+}
+
+#[tokio::test]
+async fn requests_that_are_none_are_refused_and_nobody_else_notices() {
+    let app = TestApp::start().await;
+    let host = host(&app);
+    let head = |line: &str, more: &str| format!("{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n");
+    let long = "x".repeat(100_000);
+    let many: String = (0..500).map(|n| format!("X-{n}: y\r\n")).collect();
+    let refused = [
+        (head(&format!("GET /api/site?{long}"), ""), "a long address"),
+        (head("GET /api/site", &format!("X-Long: {long}\r\n")), "a long header"),
+        (head("GET /api/site", &many), "many headers"),
+        (head("GET /api/site", "X-Bad: a\0b\r\n"), "a NUL in a header"),
+        (head("GET /api/site", "Bad Name: a\r\n"), "a blank in a header's name"),
+        (head("POST /api/auth/logout", "Content-Length: 5\r\nContent-Length: 6\r\n"), "two lengths"),
+        (head("POST /api/auth/logout", "Content-Length: -1\r\n"), "a length below nothing"),
+        (head("POST /api/auth/logout", "Transfer-Encoding: gzip\r\n"), "an encoding that has no end"),
+        ("GET /api/site HTTP/3.0\r\n\r\n".to_owned(), "another protocol"),
+        ("\x16\x03\x01\x02\x00\x01\x00\x01\u{7f}\x03\x03".to_owned() + &"\0".repeat(64) + "\r\n\r\n", "TLS"),
+    ];
+    for (request, what) in &refused {
+        let answer = say(&app, request.as_bytes()).await;
+        let is_refused = matches!(status(&answer), 400 | 414 | 431) || answer.is_empty();
+        assert!(is_refused, "{what}: {}", answer.lines().next().unwrap_or_default());
+    }
+    // Chunks count more than a length beside them, and after a request that is to be the last nothing is read.
+    let hidden = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let both = head("POST /api/auth/logout", "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n");
+    let answer = say(&app, format!("{both}0\r\n\r\n{hidden}").as_bytes()).await;
+    assert_eq!((status(&answer), answer.matches("HTTP/1.1 ").count()), (204, 1), "{answer}");
+    app.get("/api/site").await.expect(200);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn those_who_say_nothing_or_little_are_let_go_and_hold_nobody_up() {
+    let app = TestApp::start().await;
+    let mut silent = connect(&app).await;
+    let mut slow_head = connect(&app).await;
+    slow_head.write_all(b"GET /api/site HTTP/1.1\r\nHo").await.unwrap();
+    let mut slow_body = connect(&app).await;
+    let head =
+        format!("POST /api/payments/callback/mock HTTP/1.1\r\nHost: {}\r\nContent-Length: 60000\r\n\r\n{{", host(&app));
+    slow_body.write_all(head.as_bytes()).await.unwrap();
+    let crowd = join_all((0..600).map(|_| connect(&app))).await;
+    app.get("/api/site").await.expect(200);
+    app.admin().get("/api/auth/me").await.expect(200);
+    let answers = tokio::join!(read_to_end(&mut silent), read_to_end(&mut slow_head), read_to_end(&mut slow_body));
+    assert_eq!(status(&answers.2), 503, "{answers:?}");
+    assert!(matches!(status(&answers.1), 0 | 408), "{answers:?}");
+    drop(crowd);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn one_address_has_so_many_connections_and_viewers() {
+    raise_limit_of_open_files();
+    let mut app = TestApp::without_people(&["--rate-limit=on"]).await;
+    let boss = app.sign_in("boss").await;
+    app.set_admin(boss);
+    let screening = app.screening("ssss").await;
+    let watch = format!("{}/api/ws?screening_id={}", app.url().replacen("http", "ws", 1), screening.id);
+    let viewers = join_all((0..201).map(|_| connect_async(&watch))).await;
+    assert_eq!(viewers.iter().filter(|viewer| viewer.is_ok()).count(), 200);
+    drop(viewers);
+    // The thousandth and those after it are closed without a word.
+    let mut crowd = join_all((0..1_100).map(|_| connect(&app))).await;
+    let last = crowd.last_mut().unwrap();
+    assert_eq!(read_to_end(last).await, "");
+    drop(crowd);
+    // When they have gone, there is room again.
+    while app.stranger().request(Method::GET, "/api/site").send().await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn bodies_are_never_unpacked_and_nesting_has_an_end() {
+    let app = TestApp::start().await;
+    let admin = app.admin();
+    let json = ("content-type", "application/json");
+    let deep = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
+    let arrays = format!("{{\"seat_ids\":{}{}}}", "[".repeat(30_000), "]".repeat(30_000));
+    for body in [deep, arrays] {
+        let answer = admin.raw("POST", "/api/lock", &[json], body).await;
+        assert!(matches!(answer.status, 400 | 422), "{} {}", answer.status, answer.text);
+    }
+    // A megabyte of blanks in a kilobyte: it is read as it was sent, which is no JSON.
+    let bomb = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xec\xc1\x01\x0d\x00\x00\x00\xc2\xa0".to_vec();
+    for coding in ["gzip", "br", "zstd", "deflate"] {
+        let answer = admin.raw("POST", "/api/lock", &[json, ("content-encoding", coding)], bomb.clone()).await;
+        answer.refused(400, "bad_request");
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_page_may_do_is_said_on_every_answer() {
+    let app = TestApp::start().await;
+    let stranger = app.stranger();
+    for path in ["/", "/films/1", "/docs", "/assets/nothing.js", "/healthz", "/demo-idp/nothing", "/posters/nothing"] {
+        let answer = stranger.get(path).await;
+        let policy = answer.header("content-security-policy");
+        for rule in ["default-src 'self'", "object-src 'none'", "frame-ancestors 'none'", "base-uri 'self'"] {
+            assert!(policy.contains(rule), "{path}: {policy}");
+        }
+        assert!(!policy.contains("script-src") && !policy.contains("unsafe-eval") && !policy.contains('*'), "{policy}");
+        assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
+        assert_eq!(answer.header("referrer-policy"), "same-origin", "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+    }
+    for path in ["/api/site", "/api/movies", "/api/auth/me", "/api/nothing", "/api/admin/bookings.csv"] {
+        let answer = stranger.raw("GET", path, &[("origin", "https://evil.example")], "").await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        assert!(!answer.headers.keys().any(|name| name.as_str().starts_with("access-control-")), "{path}");
+    }
+    let preflight = [("origin", "https://evil.example"), ("access-control-request-method", "POST")];
+    let answer: Answer = stranger.raw("OPTIONS", "/api/lock", &preflight, "").await;
+    assert!(!answer.headers.keys().any(|name| name.as_str().starts_with("access-control-")), "{answer:?}");
+    answer.refused(405, "method_not_allowed");
+    stranger.raw("TRACE", "/api/site", &[], "").await.refused(405, "method_not_allowed");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn no_path_leads_out_of_the_page_and_no_way_back_to_another_site() {
+    let app = TestApp::start().await;
+    let host = host(&app);
+    for path in [
+        "/../../../../etc/passwd",
+        "/..%2f..%2f..%2fetc/passwd",
+        "/assets/../../../Cargo.toml",
+        "/assets/%2e%2e/%2e%2e/Cargo.toml",
+        "/posters/..%2f..%2findex.html",
+        "/docs/..%2fdocs.html",
+        "/docs/%2e%2e%2f%2e%2e%2fCargo.toml",
+        "//etc/passwd",
+        "/posters/%00",
+        "/C:\\windows\\win.ini",
+    ] {
+        let answer =
+            say(&app, format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()).await;
+        assert!(matches!(status(&answer), 200 | 400 | 404), "{path}: {answer}");
+        assert!(!answer.contains("root:") && !answer.contains("[workspace]"), "{path}");
+        // Whatever is no file is the page, never a redirect.
+        assert!(!answer.to_lowercase().contains("\r\nlocation:"), "{path}: {answer}");
+    }
+    let stranger = app.stranger();
+    for elsewhere in [
+        "//evil.example",
+        "/%5Cevil.example",
+        "https://evil.example",
+        "/%0d%0aSet-Cookie:%20a=b",
+        "/%09/evil.example",
+        "",
+    ] {
+        let login = stranger.get(&format!("/api/auth/google/login?return_to={elsewhere}")).await;
+        login.refused(400, "bad_return_to");
+    }
+    // Another host's page is sent to this site only, whatever its path looks like.
+    for path in ["//evil.example", "/\\evil.example", "/@evil.example", "/.evil.example"] {
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\nAccept: text/html\r\nConnection: close\r\n\r\n");
+        let answer = say(&app, request.as_bytes()).await;
+        let location = answer.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default();
+        let is_refused = location.is_empty() && matches!(status(&answer), 400 | 421);
+        assert!(is_refused || location.starts_with(&format!("{}/", app.url())), "{path}: {answer}");
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_drawing_can_do_nothing_and_a_page_is_no_picture() {
+    let app = TestApp::start().await;
+    let admin = app.admin();
+    let svg = "<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'><script>alert(2)</script></svg>";
+    let kind = ("content-type", "image/svg+xml");
+    let place = admin.raw("POST", "/api/admin/posters", &[kind], svg).await.expect(201);
+    let answer = app.get(place["poster_url"].as_str().unwrap()).await;
+    assert_eq!(answer.header("content-type"), "image/svg+xml");
+    let policy = answer.header("content-security-policy");
+    assert!(
+        policy.contains("default-src 'none'") && policy.contains("sandbox") && !policy.contains("allow-"),
+        "{policy}"
+    );
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    let page = "<html><script>alert(1)</script></html>";
+    for kind in ["image/svg+xml", "image/png", "image/jpeg", "image/webp"] {
+        admin.raw("POST", "/api/admin/posters", &[("content-type", kind)], page).await.refused(422, "invalid");
+    }
+    for kind in ["text/html", "image/gif", "application/xhtml+xml", "image/svg+xml, text/html", ""] {
+        let answer = admin.raw("POST", "/api/admin/posters", &[("content-type", kind)], svg).await;
+        answer.refused(415, "unsupported_media_type");
+    }
+    for elsewhere in [
+        "https://evil.example/x.png",
+        "//evil.example/x.png",
+        "javascript:alert(1)",
+        "data:image/png,x",
+        "/\\evil.example",
+    ] {
+        let film = serde_json::json!({"title": "A", "duration_min": 90, "poster_url": elsewhere});
+        let answer = admin.post("/api/admin/movies", film).await;
+        assert_eq!((answer.status, answer.code()), (422, "invalid"), "{elsewhere}");
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_kept_is_its_owners_alone() {
+    let app = TestApp::start().await;
+    let mode = std::fs::metadata(app.data_dir()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    app.finish().await;
+}
