@@ -3,7 +3,8 @@
 use utoipa::{
     OpenApi,
     openapi::{
-        Components, Content, OpenApi as Document, Ref, RefOr, Required, Response, Schema,
+        Components, Content, HeaderBuilder, ObjectBuilder, OpenApi as Document, Ref, RefOr, Required, Response, Schema,
+        Type,
         extensions::ExtensionsBuilder,
         path::{Operation, Parameter, ParameterIn},
         schema::ArrayItems,
@@ -16,11 +17,16 @@ use crate::{
     router,
 };
 
+/// What an answer that says to come back later carries.
+const RETRY_AFTER: &str = "Retry-After";
+
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Seatkeeper",
-        description = "Real-time cinema booking that never sells a seat twice.",
+        description = "Real-time cinema booking that never sells a seat twice. Every answer carries `X-Request-Id`, its name in \
+            the server's log; refusals are `application/problem+json` with a stable `code`. A method that a path does not \
+            have is 405, an unknown path 404.",
         license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT"),
     ),
     servers((url = "/", description = "This site")),
@@ -34,6 +40,9 @@ pub(crate) fn base() -> Document {
     let cookie = ApiKeyValue::with_description("seatkeeper_session", "The session of whoever signed in");
     let components = document.components.get_or_insert_with(Default::default);
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).build();
+    let retry_after = HeaderBuilder::new().schema(Some(seconds)).description(Some("Come back after so many seconds"));
+    components.headers.insert(RETRY_AFTER.to_owned(), RefOr::T(retry_after.build()));
     document
 }
 
@@ -127,6 +136,11 @@ fn add_common(path: &str, changes: bool, operation: &mut Operation) {
         let RefOr::T(response) = response else { continue };
         if response.description.is_empty() {
             response.description = if status == "201" { "Made" } else { "As asked" }.to_owned();
+        }
+        if matches!(status.as_str(), "429" | "503") {
+            response
+                .headers
+                .insert(RETRY_AFTER.to_owned(), RefOr::Ref(Ref::new(format!("#/components/headers/{RETRY_AFTER}"))));
         }
         if status.starts_with(['4', '5']) && response.content.is_empty() {
             let shape = Content::new(Some(Ref::from_schema_name("Problem")));
