@@ -24,7 +24,12 @@ async function loadMessages(language: Language): Promise<void> {
 
 /** Only the language in use is fetched; the other one when somebody asks for it. */
 export async function setLanguage(language: Language): Promise<void> {
-  await loadMessages(language)
+  // An administrator's page may ask for its words meanwhile; they are needed in this language then.
+  let hadAdmin
+  do {
+    hadAdmin = wantsAdmin
+    await loadMessages(language)
+  } while (hadAdmin !== wantsAdmin)
   ;(i18n.global.locale as unknown as { value: string }).value = language
   document.documentElement.lang = language
 }
