@@ -45,7 +45,7 @@ async function check(visitor, what) {
 for (const look of LOOKS) {
   const name = `${look.language}-${look.theme}-${look.screen.viewport.width}`
   test(`nothing serious for axe, and no page scrolls to the side: ${name}`, async () => {
-    const visitor = await Visitor.come(server, look)
+    const visitor = await Visitor.come(server, { ...look, keepsLanguage: true })
     const { page } = visitor
     const showing = await server.showing(look.hall, 1)
     const at = async (path, what) => {
@@ -98,12 +98,11 @@ for (const look of LOOKS) {
 test('at twice the text size nothing is cut off and no page scrolls to the side', async () => {
   const showing = await server.showing('Hall 1', 2)
   for (const screen of [DESKTOP, SMALL_PHONE]) {
-    const visitor = await Visitor.come(server, { screen, language: 'th' })
+    const visitor = await Visitor.come(server, { screen, language: 'th', keepsLanguage: true })
     await visitor.signInQuietly('owner@example.test')
     for (const path of ['/', `/movies/${showing.movie.id}`, `/screenings/${showing.id}`, ticket, '/bookings', ...ADMIN]) {
       await visitor.go(path)
       await visitor.page.locator('h1').first().waitFor({ state: 'attached' })
-      await visitor.page.addStyleTag({ content: 'html { font-size: 200% !important }' }).catch(() => undefined)
       await visitor.page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%', 'important'))
       await visitor.page.waitForFunction(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth, null, { timeout: 5_000 }).catch(() => {
         throw new Error(`${path} scrolls to the side at ${screen.viewport.width} px`)

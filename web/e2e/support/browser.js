@@ -34,12 +34,14 @@ export class Visitor {
   #tolerate
   #language
 
-  static async come(server, { language = 'en', theme = 'dark', screen = DESKTOP, tolerate, ...context } = {}) {
+  static async come(server, { language = 'en', theme = 'dark', screen = DESKTOP, keepsLanguage = false, tolerate, ...context } = {}) {
     browser ??= await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS.split(' ') })
     const visitor = new Visitor()
     visitor.#server = server
     visitor.#tolerate = tolerate
     visitor.#language = language
+    // What a person has chosen in this browser; an account's language must not change it.
+    const stored = [{ name: 'theme', value: theme }, ...(keepsLanguage ? [{ name: 'language', value: language }] : [])]
     visitor.touch = screen.hasTouch === true
     visitor.context = await browser.newContext({
       ...screen,
@@ -47,7 +49,7 @@ export class Visitor {
       timezoneId: 'America/New_York',
       baseURL: server.url,
       reducedMotion: 'reduce',
-      storageState: { cookies: [], origins: [{ origin: server.url, localStorage: [{ name: 'theme', value: theme }] }] },
+      storageState: { cookies: [], origins: [{ origin: server.url, localStorage: stored }] },
       ...context,
     })
     visitor.context.setDefaultTimeout(ACTION_MS_MAX)
