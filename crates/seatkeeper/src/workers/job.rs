@@ -1,9 +1,14 @@
 //! How a job is repeated.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use seatkeeper_core::{box_office::BoxOffice, event::EventKind, ports::Backend};
+use futures_util::FutureExt;
+use seatkeeper_core::{
+    box_office::BoxOffice,
+    event::EventKind,
+    ports::{Backend, BackendError},
+};
 use tokio_util::sync::CancellationToken;
 
 /// The first pause after a failure; it doubles …
@@ -35,7 +40,9 @@ pub(super) trait Job: Send + 'static {
 pub(super) async fn work(mut job: impl Job, office: Arc<BoxOffice>, cancel: CancellationToken) {
     let mut failures = 0u32;
     while !cancel.is_cancelled() {
-        let pause = match job.run().await {
+        // A panic ends one round and not the job: without it nothing would be mailed, relayed or swept until a restart.
+        let ran = AssertUnwindSafe(job.run()).catch_unwind().await;
+        let pause = match ran.unwrap_or_else(|_| Err(BackendError::lasting(job.name(), "it panicked"))) {
             Ok(next) => {
                 if failures > 0 {
                     tracing::info!(job = job.name(), failures, "works again");

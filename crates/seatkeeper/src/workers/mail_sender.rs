@@ -1,9 +1,9 @@
 //! Sends filed mails. The text is made when it is sent, from the booking.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use jiff::SignedDuration;
 use seatkeeper_core::{
     booking::Booking,
@@ -43,6 +43,15 @@ pub(super) struct MailSender {
 impl MailSender {
     pub(super) const fn new(office: Arc<BoxOffice>, mailer: Mailer) -> Self {
         Self { office, mailer }
+    }
+
+    /// A mail that the program itself stumbles over is FAILED, where an administrator sees it; the others go out.
+    async fn send_or_fail(&self, mail: &Mail) -> Backend<()> {
+        if let Ok(sent) = AssertUnwindSafe(self.send(mail)).catch_unwind().await {
+            return sent;
+        }
+        let error = "the program stumbled over this mail".to_owned();
+        self.office.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await
     }
 
     async fn send(&self, mail: &Mail) -> Backend<()> {
@@ -120,7 +129,7 @@ impl Job for MailSender {
         let now = self.office.now();
         let lease_until = now.saturating_add(MAIL_LEASE).unwrap_or(now);
         let mails = self.office.mails.take_due_mails(now, lease_until, MAILS_AT_ONCE_MAX).await?;
-        let outcomes = join_all(mails.iter().map(|mail| self.send(mail))).await;
+        let outcomes = join_all(mails.iter().map(|mail| self.send_or_fail(mail))).await;
         outcomes.into_iter().collect::<Backend<Vec<()>>>()?;
         Ok(if mails.is_empty() { Next::AfterPause } else { Next::AtOnce })
     }
