@@ -7,8 +7,8 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Request},
     http::{HeaderMap, header, request::Parts},
 };
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use seatkeeper_core::ports::{Cursor, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, PageRequest};
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
@@ -79,11 +79,24 @@ pub async fn read_body(headers: &HeaderMap, body: Body, bytes_max: usize) -> Api
     if announced.is_some_and(|length| length > bytes_max as u64) {
         return Err(too_large());
     }
-    match Limited::new(body, bytes_max).collect().await {
-        Ok(read) => Ok(read.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(ApiError::new(ErrorCode::BadRequest).detail("the body broke off")),
+    let broke_off = |_| ApiError::new(ErrorCode::BadRequest).detail("the body broke off");
+    let mut body = body;
+    let mut whole = Bytes::new();
+    let mut parts = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(part) = frame.map_err(broke_off)?.into_data() else { continue };
+        if whole.len() + parts.len() + part.len() > bytes_max {
+            return Err(too_large());
+        }
+        // Nearly every body is one part, which needs no copy.
+        if whole.is_empty() && parts.is_empty() {
+            whole = part;
+        } else {
+            parts.extend_from_slice(&std::mem::take(&mut whole));
+            parts.extend_from_slice(&part);
+        }
     }
+    Ok(if parts.is_empty() { whole } else { parts.freeze() })
 }
 
 /// Reads JSON: 400 when it is none, 422 with the field when it is not what is asked for.
@@ -95,6 +108,10 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
         return Err(is_json.map_or_else(|error| not_json(&error), |_| ApiError::invalid("body", "an object")));
+    }
+    // Good bodies are read straight; only bad ones pay for finding the place.
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return Ok(value);
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -329,6 +346,13 @@ mod tests {
         assert_eq!(read(announced, Vec::new()).await, Err(ErrorCode::TooLarge));
         assert_eq!(read(HeaderMap::new(), vec![0; 11]).await, Err(ErrorCode::TooLarge));
         assert_eq!(read(HeaderMap::new(), vec![0; 10]).await.map(|read| read.len()), Ok(10));
+        let pieces = |pieces: [&'static str; 4]| {
+            let pieces = pieces.map(Ok::<_, std::convert::Infallible>);
+            Body::from_stream(futures_util::stream::iter(pieces))
+        };
+        let read = async |body| read_body(&HeaderMap::new(), body, 10).await.map_err(|refusal| refusal.code());
+        assert_eq!(read(pieces(["ab", "", "cd", "efghij"])).await.as_deref(), Ok(b"abcdefghij".as_slice()));
+        assert_eq!(read(pieces(["ab", "", "cd", "efghijk"])).await, Err(ErrorCode::TooLarge));
     }
 
     #[test]

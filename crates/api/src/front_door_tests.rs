@@ -54,29 +54,33 @@ async fn another_host_on_loopback_is_refused_or_shown_the_way() {
     assert_eq!(of_host(public.browser(), "evil.example").get("/api/site").await.status.as_u16(), 200);
 }
 
+/// Who sends what, and how it is refused: status and code.
+type Case =
+    (&'static str, Method, &'static str, &'static [(&'static str, &'static str)], &'static str, u16, &'static str);
+
 #[tokio::test]
 async fn refusals_come_in_the_contracts_order() {
     let world = World::new();
     let server = world.server(|config| config.rate_limit = true);
     let (ann, nobody) = (server.browser(), server.browser());
     ann.sign_in("ann@example.test").await;
-    let elsewhere = ("origin", "https://evil.example");
-    let json = ("content-type", "application/json");
-    let cases: [(&str, Method, &str, &[(&str, &str)], &str, u16, &str); 14] = [
-        ("nobody", Method::PUT, "/api/lock", &[elsewhere], "x", 405, "method_not_allowed"),
-        ("nobody", Method::POST, "/api/lock", &[elsewhere], "x", 401, "sign_in_required"),
-        ("ann", Method::POST, "/api/lock", &[elsewhere], "x", 403, "bad_origin"),
+    const ELSEWHERE: (&str, &str) = ("origin", "https://evil.example");
+    const JSON: (&str, &str) = ("content-type", "application/json");
+    let cases: [Case; 14] = [
+        ("nobody", Method::PUT, "/api/lock", &[ELSEWHERE], "x", 405, "method_not_allowed"),
+        ("nobody", Method::POST, "/api/lock", &[ELSEWHERE], "x", 401, "sign_in_required"),
+        ("ann", Method::POST, "/api/lock", &[ELSEWHERE], "x", 403, "bad_origin"),
         ("ann", Method::POST, "/api/lock", &[("origin", "null")], "x", 403, "bad_origin"),
         ("ann", Method::POST, "/api/lock", &[("sec-fetch-site", "cross-site")], "x", 403, "bad_origin"),
         ("ann", Method::POST, "/api/lock", &[], "x", 415, "unsupported_media_type"),
-        ("ann", Method::POST, "/api/lock", &[json, ("content-length", "70000")], "x", 413, "too_large"),
-        ("ann", Method::POST, "/api/lock", &[json], "x", 400, "bad_request"),
-        ("ann", Method::POST, "/api/lock", &[json], r#"{"screening_id":"x","seat_ids":[]}"#, 422, "invalid"),
+        ("ann", Method::POST, "/api/lock", &[JSON, ("content-length", "70000")], "x", 413, "too_large"),
+        ("ann", Method::POST, "/api/lock", &[JSON], "x", 400, "bad_request"),
+        ("ann", Method::POST, "/api/lock", &[JSON], r#"{"screening_id":"x","seat_ids":[]}"#, 422, "invalid"),
         (
             "ann",
             Method::POST,
             "/api/lock",
-            &[json],
+            &[JSON],
             r#"{"screening_id":"x","seat_ids":["A1"]}"#,
             404,
             "screening_not_found",

@@ -20,7 +20,7 @@ use crate::{
     extract::{self, Query},
     screening_name::SaidOfScreening,
     state::App,
-    wire::time_of,
+    wire::{QuickSeat, QuickTime},
 };
 
 /// All that a person holds at a screening.
@@ -31,12 +31,12 @@ pub(crate) struct Hold {
     pub screening_id: ScreeningId,
     /// Which, in order.
     #[schema(value_type = Vec<String>, example = json!(["A1", "A2"]))]
-    pub seat_ids: Vec<SeatId>,
+    pub seat_ids: Vec<QuickSeat>,
     /// The same with their times.
     pub seats: Vec<HeldSeat>,
     /// When the first of them comes back; null when none is held.
-    #[schema(required = true)]
-    pub expires_at: Option<Timestamp>,
+    #[schema(value_type = Option<Timestamp>, required = true)]
+    pub expires_at: Option<QuickTime>,
     /// The payment in progress, if there is one: meanwhile seats cannot be changed.
     #[schema(value_type = Option<String>, required = true)]
     pub payment_id: Option<PaymentId>,
@@ -47,18 +47,20 @@ pub(crate) struct Hold {
 pub(crate) struct HeldSeat {
     /// The seat.
     #[schema(value_type = String, example = "A1")]
-    pub id: SeatId,
+    pub id: QuickSeat,
     /// When it comes back by itself.
-    pub expires_at: Timestamp,
+    #[schema(value_type = Timestamp)]
+    pub expires_at: QuickTime,
 }
 
 impl Hold {
     fn new(screening_id: ScreeningId, hold: locks::Hold) -> Self {
+        let seat = |held: &locks::HeldSeat| HeldSeat { id: QuickSeat(held.id), expires_at: QuickTime(held.until) };
         Self {
             screening_id,
-            seat_ids: hold.seats.iter().map(|seat| seat.id).collect(),
-            expires_at: hold.expires_at().map(time_of),
-            seats: hold.seats.iter().map(|seat| HeldSeat { id: seat.id, expires_at: time_of(seat.until) }).collect(),
+            seat_ids: hold.seats.iter().map(|held| QuickSeat(held.id)).collect(),
+            expires_at: hold.expires_at().map(QuickTime),
+            seats: hold.seats.iter().map(seat).collect(),
             payment_id: hold.payment,
         }
     }
@@ -140,11 +142,14 @@ pub(crate) struct UnlockQuery {
 impl UnlockRequest {
     /// From the body, or from the query when there is no body.
     async fn read(app: &App, request: Request) -> ApiResult<Self> {
+        let query = extract::parse_query::<UnlockQuery>(request.uri().query().unwrap_or_default());
         if !request.body().is_end_stream() {
             let extract::Json(wanted) = extract::Json::from_request(request, app).await?;
+            // A query beside a body is not read, but a wrong one is wrong.
+            query?;
             return Ok(wanted);
         }
-        let query: UnlockQuery = extract::parse_query(request.uri().query().unwrap_or_default())?;
+        let query = query?;
         let seats = query.seat_ids.map(|seats| seats.split(',').map(str::to_owned).collect());
         let UnlockQuery { screening_id, movie_id, start_time, .. } = query;
         Ok(Self { screening_id, movie_id, start_time, seat_ids: seats })

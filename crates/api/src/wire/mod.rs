@@ -1,6 +1,5 @@
 //! Shapes that several resources share, and the names of the rules' own types in the document.
 
-use jiff::Timestamp;
 use seatkeeper_core::ports::Page;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -30,12 +29,9 @@ impl<T> List<T> {
     }
 }
 
-/// The instant of so many milliseconds since 1970.
-#[must_use]
-pub fn time_of(millis: i64) -> Timestamp {
-    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
-}
+mod quick;
 
+pub use quick::{QuickSeat, QuickTime};
 pub use shapes::*;
 
 /// What the rules' own types look like on the wire, for the document. The types themselves know nothing of it.
