@@ -74,6 +74,9 @@ pub(super) async fn run(bench: LockBench) -> Outcome<Vec<String>> {
     }
     let first = people.first_mut().ok_or("nobody came")?;
     let stage = first.find_stage().await?;
+    for person in &mut people {
+        person.reconnect(&bench.target.url).await?;
+    }
     let meter = bench.target.meter()?;
     let started = Instant::now();
     let until = bench.requests.map_or_else(|| Until::Time(started + bench.target.duration()), Until::Requests);

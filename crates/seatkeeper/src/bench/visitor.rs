@@ -76,6 +76,13 @@ impl Visitor {
         }
     }
 
+    /// A new connection: the server lets go of one that was quiet while the others signed in.
+    pub(super) async fn reconnect(&mut self, server: &Server) -> Outcome<()> {
+        let cookies = std::mem::take(&mut self.cookies);
+        *self = Self { cookies, ..Self::connect(server).await? };
+        Ok(())
+    }
+
     /// One request and its answer, whatever it is.
     pub(super) async fn call(&mut self, method: Method, path: &str, body: Bytes) -> Outcome<Answer> {
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, &self.host);
@@ -86,6 +93,7 @@ impl Visitor {
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
+        timeout(ANSWER_WAIT_MAX, self.connection.ready()).await??;
         let sent = self.connection.send_request(request.body(Full::new(body))?);
         let (head, body) = timeout(ANSWER_WAIT_MAX, sent).await??.into_parts();
         for line in head.headers.get_all(header::SET_COOKIE) {

@@ -46,6 +46,7 @@ pub(super) async fn run(bench: WatchBench) -> Outcome<Vec<String>> {
         let socket = audience::join(&bench.target.url, &stage.screening_id).await?;
         viewers.spawn(Arc::clone(&audience).watch(socket, index));
     }
+    person.reconnect(&bench.target.url).await?;
     let meter = bench.target.meter()?;
     let before = audience.seen();
     let started = Instant::now();
