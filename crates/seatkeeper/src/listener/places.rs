@@ -12,8 +12,9 @@ use seatkeeper_api::counting_key;
 
 /// Connections of one server; each costs some kilobytes and a file descriptor.
 pub(super) const CONNECTIONS_MAX: usize = 20_000;
-/// Connections of one address (of one /64 in IPv6): a foyer behind one router fits, with its viewers.
-pub(super) const CONNECTIONS_PER_ADDRESS_MAX: u32 = 1_000;
+/// Connections of one address (of one /64 in IPv6): many customers of one mobile network share an address,
+/// and each has two or three connections.
+pub(super) const CONNECTIONS_PER_ADDRESS_MAX: u32 = 2_000;
 
 /// Gives out places for connections.
 pub(super) struct Places {

@@ -151,6 +151,10 @@ async fn refusals_of_a_lock_come_in_their_order() {
     }
     assert_eq!(invalid_field(ann.get("/api/lock").await), "screening_id");
     assert_eq!(invalid_field(ann.delete("/api/lock").await), "screening_id");
+    // Beside a body the query is not read, but a wrong one is wrong.
+    let both = ann.request(reqwest::Method::DELETE, "/api/lock?start_time=noon");
+    let both = both.json(&json!({"screening_id": screening.id, "seat_ids": ["A1"]}));
+    assert_eq!(invalid_field(ann.send(both).await), "start_time");
 
     ann.lock(&screening, &["A1"]).await.expect(200);
     ann.buy(&screening, &["A1"]).await;
