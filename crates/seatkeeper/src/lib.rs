@@ -7,6 +7,7 @@ pub mod demo;
 pub mod listener;
 pub mod mail;
 pub mod mock_callbacks;
+pub mod patience;
 pub mod serve;
 pub mod system;
 pub mod telemetry;

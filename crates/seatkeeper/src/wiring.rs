@@ -17,6 +17,7 @@ use crate::{
     config::{Config, EventsUrl, LocksUrl, MailUrl, MockCallback, MockPaymentFaults, Origin, StoreUrl},
     mail::{MailTransport, TransportUrlError},
     mock_callbacks::MockCallbacks,
+    patience::PatientProvider,
     system::{SystemClock, SystemEntropy},
     workers::Mailer,
 };
@@ -121,7 +122,7 @@ pub fn open_parts(config: &Config, address: &Address<'_>) -> Result<Parts, Wirin
         dead_letters: Arc::clone(&store) as _,
         locks: Arc::clone(&locks) as _,
         live: Arc::clone(&locks) as _,
-        provider: Arc::new(provider),
+        provider: Arc::new(PatientProvider::new(provider)),
         clock,
         entropy,
         settings: settings(config),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// Sockets of one server: what 15,000 viewers need, and a little more.
 pub const LIVE_SOCKETS_MAX: usize = 20_000;
-/// Sockets of one client address (of one /64 in IPv6): a foyer behind one router fits.
-pub const LIVE_SOCKETS_PER_ADDRESS_MAX: u32 = 200;
+/// Sockets of one client address (of one /64 in IPv6): many customers of one mobile network share an address.
+pub const LIVE_SOCKETS_PER_ADDRESS_MAX: u32 = 1_000;
 /// Screenings whose rooms one server keeps open.
 pub const LIVE_ROOMS_MAX: usize = 4_096;
 /// Frames that a socket may be behind the room before it is told to start over. A power of two.

@@ -48,6 +48,8 @@ pub async fn start_payment(
     method: PaymentMethod,
 ) -> Backend<StartPaymentOutcome> {
     if let Some(payment) = find_payment_of(office, person, id).await? {
+        // An earlier run may have lost its payment lock when it did not hear that the store had it.
+        load_screening(office, payment.screening_id, 0).await?;
         return Ok(StartPaymentOutcome::Started(payment));
     }
     if screening.sales_closed(office.now()) {

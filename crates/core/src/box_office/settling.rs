@@ -237,7 +237,8 @@ pub(super) async fn close(
     Ok(closed)
 }
 
-async fn keep_locks(office: &BoxOffice, payment: &Payment) {
+/// Keeps the seats of a payment that is being confirmed, when their time is nearly up.
+pub(super) async fn keep_locks(office: &BoxOffice, payment: &Payment) {
     if payment.expires_at.duration_since(office.now()) < KEEP_WHEN_LEFT {
         let seats = payment.seat_ids();
         // The claim in the store is what counts; without the lock the map is only less true.

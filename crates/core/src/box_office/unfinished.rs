@@ -1,9 +1,11 @@
 //! Payments that nobody is looking after: out of time, in doubt, or with money still to move.
 
+use futures_util::{StreamExt, stream};
+
 use super::{
     BoxOffice,
     seats::load_screening,
-    settling::{close, settle_payment},
+    settling::{close, keep_locks, settle_payment},
 };
 use crate::{
     event::{Event, EventKind},
@@ -13,6 +15,8 @@ use crate::{
 
 /// How many unfinished payments are read at once.
 pub const UNFINISHED_PAYMENTS_MAX: u32 = 200;
+/// How many of them the provider is asked about at once: one slow answer must not cost the others their time.
+const PAYMENTS_ASKED_AT_ONCE_MAX: usize = 64;
 
 /// One round of the reconciler: takes every unfinished payment a step further. Answers how many it met.
 ///
@@ -28,11 +32,14 @@ pub async fn resume_unfinished(office: &BoxOffice) -> Backend<usize> {
         met += payments.len();
         after =
             payments.last().map(|payment| Cursor { at: payment.created_at.as_millisecond(), id: payment.id.as_uuid() });
-        for payment in payments {
-            // One payment that fails must not keep the others waiting.
-            if let Err(error) = resume(office, payment).await {
-                failure = Some(error);
-            }
+        for payment in payments.iter().filter(|payment| payment.status == PaymentStatus::Confirming) {
+            keep_locks(office, payment).await;
+        }
+        let resumed = stream::iter(payments).map(|payment| resume(office, payment));
+        let mut resumed = resumed.buffer_unordered(PAYMENTS_ASKED_AT_ONCE_MAX);
+        // One payment that fails must not keep the others waiting.
+        while let Some(result) = resumed.next().await {
+            failure = result.err().or(failure);
         }
         if is_last {
             return failure.map_or(Ok(met), Err);
@@ -80,12 +87,10 @@ pub(super) async fn end_payment_lock(office: &BoxOffice, payment: &Payment) {
 /// until provider and lock store have done it.
 pub(super) async fn run_money_task(office: &BoxOffice, payment: &Payment) -> Backend<()> {
     let Some(task) = payment.money_task else { return Ok(()) };
-    // Whoever sold the seats, or took the sale back, may have died before telling.
-    let is_told = payment.booking_id.is_none() || load_screening(office, payment.screening_id, 0).await.is_ok();
-    move_money(office, payment, task, is_told).await
+    move_money(office, payment, task, false).await
 }
 
-/// Moves the money; the task is done only if the map `is_told` as well.
+/// Moves the money; the task is done only when the map knows as well: it `is_told` already, or is told here.
 pub(super) async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_told: bool) -> Backend<()> {
     let asked = match task {
         MoneyTask::Capture => office.provider.capture(payment.id).await,
@@ -113,7 +118,9 @@ pub(super) async fn move_money(office: &BoxOffice, payment: &Payment, task: Mone
         // It had been taken after all.
         return close(office, payment, PaymentStatus::Refunded, None).await.map(drop);
     }
-    if is_done && is_told {
+    // Whoever sold the seats, or took the sale back, may have died before telling.
+    let is_told = is_told || payment.booking_id.is_none();
+    if is_done && (is_told || load_screening(office, payment.screening_id, 0).await.is_ok()) {
         office.ledger.finish_money_task(payment.id, task).await?;
     }
     Ok(())
