@@ -30,26 +30,24 @@ test('a click in one window turns the seat red in the other', async () => {
   const delays = []
   for (let click = 0; click < CLICKS; click += 1) {
     const wanted = click % 2 === 0 ? 'locked' : 'available'
-    // Both windows run on the same machine, so their wall clocks are one.
-    const seen = ben.page.evaluate(
-      (status) =>
-        new Promise((resolve) => {
-          const seat = document.querySelector('[data-testid="seat-F10"]')
-          const observer = new MutationObserver(() => {
-            if (seat.dataset.status !== status) return
-            observer.disconnect()
-            resolve(performance.timeOrigin + performance.now())
-          })
-          observer.observe(seat, { attributes: true })
-        }),
-      wanted,
-    )
+    // Ben's window looks out before Ann presses. Both run on the same machine, so their wall clocks are one.
+    await ben.page.evaluate((status) => {
+      const seat = document.querySelector('[data-testid="seat-F10"]')
+      window.seen = new Promise((resolve) => {
+        const observer = new MutationObserver(() => {
+          if (seat.dataset.status !== status) return
+          observer.disconnect()
+          resolve(performance.timeOrigin + performance.now())
+        })
+        observer.observe(seat, { attributes: true })
+      })
+    }, wanted)
     const pressed = await ann.page.evaluate(() => {
       const at = performance.timeOrigin + performance.now()
       document.querySelector('[data-testid="seat-F10"]').click()
       return at
     })
-    delays.push((await seen) - pressed)
+    delays.push((await ben.page.evaluate(() => window.seen)) - pressed)
     await ann.seesSeat('F10', click % 2 === 0 ? 'mine' : 'available')
     if (click === 0) {
       await ben.picture('two-windows-other')
