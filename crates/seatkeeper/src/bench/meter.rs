@@ -1,6 +1,11 @@
 //! CPU time of another process, as Linux counts it.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use tokio::time::sleep;
 
 use super::Outcome;
 
@@ -9,6 +14,11 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// User and system time, counted from the field after the process's name.
 const USER_FIELD: usize = 11;
 const SYSTEM_FIELD: usize = 12;
+/// A server that used less than this share of one core for so long is quiet …
+const QUIET_SHARE: f64 = 0.05;
+const QUIET_FOR: Duration = Duration::from_millis(500);
+/// … and this is how long it is waited for.
+const QUIET_WITHIN: Duration = Duration::from_secs(120);
 
 /// Reads the CPU time of the server before and after.
 #[derive(Debug)]
@@ -27,6 +37,22 @@ impl CpuMeter {
     pub(super) fn read(&self) -> Outcome<Option<f64>> {
         let now = self.pid.map(cpu_seconds).transpose()?;
         Ok(now.map(|now| now - self.before_s))
+    }
+
+    /// Waits until the server has nothing left to do. Answers the seconds of CPU that it took for that, and whether it
+    /// came to rest in time.
+    pub(super) async fn read_until_quiet(&self) -> Outcome<Option<(f64, bool)>> {
+        let Some(first) = self.read()? else { return Ok(None) };
+        let (end, mut before) = (Instant::now() + QUIET_WITHIN, first);
+        loop {
+            sleep(QUIET_FOR).await;
+            let Some(now) = self.read()? else { return Ok(None) };
+            let is_quiet = now - before < QUIET_SHARE * QUIET_FOR.as_secs_f64();
+            if is_quiet || Instant::now() >= end {
+                return Ok(Some((now - first, is_quiet)));
+            }
+            before = now;
+        }
     }
 
     /// A line that says what each of `count` cost.
