@@ -1,99 +1,18 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import AxeBuilder from '@axe-core/playwright'
-import { closeBrowser, DESKTOP, PHONE, SMALL_PHONE, Visitor } from './support/browser.js'
-import { buy, holdSeats, startPayment } from './support/paths.js'
-import { Server } from './support/server.js'
+import { closeBrowser, DESKTOP, SMALL_PHONE, Visitor } from './support/browser.js'
+import { ADMIN, startWithTicket } from './support/looks.js'
+import { buy, holdSeats } from './support/paths.js'
 
 let server
 let ticket
 before(async () => {
-  server = await Server.start()
-  // The first person is the administrator, and has bought something, so that no page is empty.
-  const owner = await Visitor.come(server)
-  await owner.signInQuietly('owner@example.test')
-  await buy(owner, await server.showing('Hall 1'), ['D5', 'D6'])
-  await buy(owner, await server.showing('The Loft'), ['A1'])
-  ticket = new URL(owner.page.url()).pathname
-  await owner.leave()
+  ;({ server, ticket } = await startWithTicket())
 })
 after(async () => {
   await closeBrowser()
   await server?.remove()
 })
-
-const ADMIN = ['', '/bookings', '/movies', '/halls', '/screenings', '/audit', '/events', '/mail'].map((page) => `/admin${page}`)
-const LOOKS = [
-  { language: 'en', theme: 'dark', screen: DESKTOP, hall: 'Hall 1' },
-  { language: 'th', theme: 'light', screen: DESKTOP, hall: 'Hall 3' },
-  { language: 'th', theme: 'dark', screen: PHONE, hall: 'Hall 2' },
-  { language: 'en', theme: 'light', screen: SMALL_PHONE, hall: 'The Loft' },
-]
-
-async function check(visitor, what) {
-  await visitor.page.waitForFunction(() => document.querySelector('h1') !== null && document.querySelector('[data-testid="loading"], [aria-busy="true"]') === null)
-  // No page here has frames, which is what the mode without legacy, with a window of its own for each page, is for.
-  const { violations } = await new AxeBuilder({ page: visitor.page }).setLegacyMode(true).options({ resultTypes: ['violations'] }).analyze()
-  const bad = violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${what}: ${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`)
-  assert.deepEqual(bad, [])
-  const wide = await visitor.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
-  assert.ok(wide <= 0, `${what} scrolls ${wide} px to the side`)
-}
-
-for (const look of LOOKS) {
-  const name = `${look.language}-${look.theme}-${look.screen.viewport.width}`
-  test(`nothing serious for axe, and no page scrolls to the side: ${name}`, async () => {
-    const visitor = await Visitor.come(server, { ...look, keepsLanguage: true })
-    const { page } = visitor
-    const showing = await server.showing(look.hall, 1)
-    const at = async (path, what) => {
-      await visitor.go(path)
-      await check(visitor, what)
-      await visitor.picture(`look-${name}-${what}`)
-    }
-    await at('/', 'whats-on')
-    await at(`/movies/${showing.movie.id}`, 'film')
-    await at('/sign-in', 'sign-in')
-    await visitor.byId('sign-in').click()
-    await page.locator('#email').waitFor()
-    await check(visitor, 'provider')
-    await at('/no-such-page', 'not-found')
-
-    await visitor.signInQuietly('owner@example.test')
-    await visitor.go(`/screenings/${showing.id}`)
-    await holdSeats(visitor, ['A2'])
-    await check(visitor, 'seats')
-    await visitor.picture(`look-${name}-seats`, { fullPage: true })
-    await visitor.byId('view-list').click()
-    await visitor.sees('seat-list')
-    await check(visitor, 'list')
-    await visitor.byId('view-map').click()
-    await startPayment(visitor)
-    await check(visitor, 'payment')
-    await visitor.picture(`look-${name}-payment`)
-    await visitor.byId('decline-pay').click()
-    await visitor.sees('payment-declined')
-    await check(visitor, 'declined')
-    await visitor.byId('back-to-seats').click()
-    await visitor.seesSeat('A2', 'mine')
-    await visitor.seat('A2').click()
-    await visitor.seesSeat('A2', 'available')
-
-    await at(`${ticket}?new=1`, 'ticket')
-    await at('/bookings', 'my-tickets')
-    for (const path of ADMIN) await at(path, path.slice(1).replace('/', '-'))
-    for (const form of ['movies', 'halls', 'screenings']) {
-      await visitor.go(`/admin/${form}`)
-      await visitor.byId('new').click()
-      await visitor.byId('save').waitFor()
-      await check(visitor, `new-${form}`)
-      await visitor.picture(`look-${name}-new-${form}`)
-    }
-    await visitor.leave()
-  })
-}
 
 test('at twice the text size nothing is cut off and no page scrolls to the side', async () => {
   const showing = await server.showing('Hall 1', 2)

@@ -1,0 +1,7 @@
+import { DESKTOP } from './support/browser.js'
+import { testLooks } from './support/looks.js'
+
+testLooks([
+  { language: 'en', theme: 'dark', screen: DESKTOP, hall: 'Hall 1' },
+  { language: 'th', theme: 'light', screen: DESKTOP, hall: 'Hall 3' },
+])
