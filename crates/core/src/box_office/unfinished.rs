@@ -1,7 +1,5 @@
 //! Payments that nobody is looking after: out of time, in doubt, or with money still to move.
 
-use futures_util::{StreamExt, stream};
-
 use super::{
     BoxOffice,
     seats::load_screening,
@@ -10,44 +8,55 @@ use super::{
 use crate::{
     event::{Event, EventKind},
     payment::{MoneyTask, Payment, PaymentStatus},
-    ports::{Backend, CloseOutcome, ClosePayment, Cursor, ProviderAnswer},
+    ports::{Backend, CloseOutcome, ClosePayment, Cursor, Page, ProviderAnswer},
 };
 
 /// How many unfinished payments are read at once.
 pub const UNFINISHED_PAYMENTS_MAX: u32 = 200;
-/// How many of them the provider is asked about at once: one slow answer must not cost the others their time.
-const PAYMENTS_ASKED_AT_ONCE_MAX: usize = 64;
 
-/// One round of the reconciler: takes every unfinished payment a step further. Answers how many it met.
-///
-/// It goes through all of them, however many are stuck: the oldest must not hide the others.
+/// One round over all unfinished payments, one after the other: each is taken a step further. Answers how many it met.
 ///
 /// # Errors
 /// The store failed; the next round goes on.
 pub async fn resume_unfinished(office: &BoxOffice) -> Backend<usize> {
     let (mut met, mut after, mut failure) = (0, None, None);
     loop {
-        let payments = office.ledger.list_unfinished(office.now(), after, UNFINISHED_PAYMENTS_MAX).await?;
-        let is_last = payments.len() < UNFINISHED_PAYMENTS_MAX as usize;
-        met += payments.len();
-        after =
-            payments.last().map(|payment| Cursor { at: payment.created_at.as_millisecond(), id: payment.id.as_uuid() });
-        for payment in payments.iter().filter(|payment| payment.status == PaymentStatus::Confirming) {
-            keep_locks(office, payment).await;
+        let page = list_unfinished(office, after).await?;
+        met += page.items.len();
+        for payment in page.items {
+            // One payment that fails must not keep the others waiting.
+            if let Err(error) = resume_payment(office, payment).await {
+                failure = Some(error);
+            }
         }
-        let resumed = stream::iter(payments).map(|payment| resume(office, payment));
-        let mut resumed = resumed.buffer_unordered(PAYMENTS_ASKED_AT_ONCE_MAX);
-        // One payment that fails must not keep the others waiting.
-        while let Some(result) = resumed.next().await {
-            failure = result.err().or(failure);
-        }
-        if is_last {
+        after = page.next;
+        if after.is_none() {
             return failure.map_or(Ok(met), Err);
         }
     }
 }
 
-async fn resume(office: &BoxOffice, payment: Payment) -> Backend<()> {
+/// A page of unfinished payments, with the locks of those in doubt kept: whoever resumes them may wait for the provider.
+/// Go through all pages, however many are stuck: the oldest must not hide the others.
+///
+/// # Errors
+/// The store failed.
+pub async fn list_unfinished(office: &BoxOffice, after: Option<Cursor>) -> Backend<Page<Payment>> {
+    let items = office.ledger.list_unfinished(office.now(), after, UNFINISHED_PAYMENTS_MAX).await?;
+    for payment in items.iter().filter(|payment| payment.status == PaymentStatus::Confirming) {
+        keep_locks(office, payment).await;
+    }
+    let is_full = items.len() >= UNFINISHED_PAYMENTS_MAX as usize;
+    let key = |payment: &Payment| Cursor { at: payment.created_at.as_millisecond(), id: payment.id.as_uuid() };
+    let next = items.last().filter(|_| is_full).map(key);
+    Ok(Page { items, next })
+}
+
+/// Takes an unfinished payment a step further.
+///
+/// # Errors
+/// The store failed.
+pub async fn resume_payment(office: &BoxOffice, payment: Payment) -> Backend<()> {
     if payment.is_overdue(office.now()) {
         return expire_payment(office, &payment).await.map(drop);
     }
