@@ -274,6 +274,12 @@ async fn go_on_after(deed: Deed, death: Death, cinema: &TestOffice, (ann, bob): 
         Deed::ProviderRefund => assert_eq!(sold, [], "the money is back"),
         Deed::Lock | Deed::Release | Deed::Start | Deed::SellLate | Deed::TellReleases => {}
     }
+    // What the lock store knew only by itself is lost with it.
+    if deed == Deed::TellReleases && death != Death::ServerAndLocks {
+        let events = cinema.events().await;
+        let released = events.iter().filter(|event| event.kind.type_name() == "SEAT_RELEASED").count();
+        assert_eq!(released, 1, "told, and once");
+    }
     let rest = if sold.is_empty() { "A1 A2 A3" } else { "A3" };
     payments.push(bob.bought(cinema, rest).await.payment_id);
     cinema.come_to_rest().await;

@@ -1,10 +1,12 @@
 //! Locks without payments, claims without locks, payments without anybody.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use seatkeeper_core::{
     box_office::{
         ChangeOutcome, Editor, LockOutcome, ReleaseOutcome, StartPaymentOutcome, UNFINISHED_PAYMENTS_MAX,
-        confirm_payment, delete_screening,
+        confirm_payment, delete_screening, resume_unfinished,
     },
     locks::StartReply,
     payment::{ConfirmOutcome, PaymentStatus},
@@ -12,7 +14,7 @@ use seatkeeper_core::{
 use seatkeeper_embedded::mock_provider::MockFaults;
 
 use crate::{
-    office::{LOCK_TTL, PAYMENT_TTL, TestOffice},
+    office::{LOCK_TTL, PAYMENT_TTL, TestOffice, seats},
     steps::Stepper,
     visit::Visit,
 };
@@ -96,6 +98,70 @@ async fn locks_lost_while_confirming_go_back_to_the_payments_own_time_when_it_is
 }
 
 #[tokio::test]
+async fn a_claim_that_is_being_confirmed_stands_after_its_time_without_its_lock() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    let payment = ann.paying(&cinema, "A1").await;
+    cinema.faults.set(MockFaults { refuse_authorise_first_n: 1, ..MockFaults::default() });
+    ann.confirm(payment.id, ConfirmOutcome::Success).await;
+    cinema.pass(PAYMENT_TTL + SignedDuration::from_secs(1));
+    cinema.lose_locks();
+    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)));
+    cinema.work().await;
+    ann.paid(payment.id).await;
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}
+
+#[tokio::test]
+async fn the_store_refuses_a_claimed_seat_that_the_locks_gave_away_and_the_map_learns() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    let payment = ann.paying(&cinema, "A1").await;
+    // A lock store that forgets one person's locks.
+    let (locks, id) = (&cinema.office.locks, screening.screening.id);
+    locks.end_payment(id, ann.person, payment.id).await.expect("the locks work");
+    locks.release(id, ann.person, None).await.expect("the locks work");
+    bob.locked("A1").await;
+    assert_eq!(bob.start(cinema.payment_id()).await, StartPaymentOutcome::SeatsTaken(seats("A1")));
+    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)), "the map has learned");
+    assert_eq!(bob.locked("A2").await.payment, None, "and he is not paying");
+    ann.paid(payment.id).await;
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}
+
+#[tokio::test]
+async fn a_confirmation_begun_in_the_last_moment_keeps_its_locks_beside_the_reconciler() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    let payment = ann.paying(&cinema, "A1").await;
+    cinema.pass(PAYMENT_TTL - SignedDuration::from_millis(1));
+    let (office, person) = (Arc::clone(&cinema.office), ann.person);
+    let mut confirm =
+        Stepper::new(async move { confirm_payment(&office, person, payment.id, ConfirmOutcome::Success).await });
+    // Before the store hears of it: its time is not up yet.
+    assert!(confirm.arrive().await.is_none() && confirm.go_on().await.is_none());
+    cinema.pass(SignedDuration::from_millis(1));
+    let office = Arc::clone(&cinema.office);
+    let mut resume = Stepper::new(async move { resume_unfinished(&office).await });
+    // The reconciler has read that its time is up.
+    assert!(resume.arrive().await.is_none() && resume.go_on().await.is_none());
+    assert!(confirm.go_on().await.is_none());
+    assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Confirming);
+    assert!(confirm.go_on().await.is_none(), "the locks are kept");
+    while resume.go_on().await.is_none() {}
+    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)));
+    while confirm.go_on().await.is_none() {}
+    ann.paid(payment.id).await;
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}
+
+#[tokio::test]
 async fn locks_survive_a_restart_of_their_store() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
@@ -149,7 +215,7 @@ async fn payments_that_are_stuck_hide_no_others() {
     let forgotten = bob.paying(&cinema, "C99").await.id;
     let carl = Visit::of(&cinema, "Carl", &screening).await;
     let doubtful = carl.paying(&cinema, "C98").await.id;
-    let (office, person) = (std::sync::Arc::clone(&cinema.office), carl.person);
+    let (office, person) = (Arc::clone(&cinema.office), carl.person);
     // A server dies in the middle of a confirmation.
     let confirm = async move { confirm_payment(&office, person, doubtful, ConfirmOutcome::Success).await };
     let mut confirm = Stepper::new(confirm);

@@ -215,6 +215,47 @@ async fn confirming_for_ten_minutes_is_given_up_and_the_money_goes_back() {
     cinema.check_books(&[screening.screening.id], &[payment.id, his.id]).await;
 }
 
+#[tokio::test]
+async fn a_payment_given_up_is_not_sold_when_the_provider_says_late_that_it_has_the_money() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    let payment = ann.paying(&cinema, "A1").await;
+    cinema.faults.set(NO_ANSWERS);
+    ann.confirm(payment.id, ConfirmOutcome::Success).await;
+    cinema.pass(CONFIRMING_FOR_MAX);
+    cinema.faults.set(MockFaults { refuse_give_back_first_n: 1, ..MockFaults::default() });
+    cinema.work().await;
+    assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Expired);
+    // The money is on its way back, whatever is said meanwhile.
+    ann.report(payment.id).await;
+    assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Refunded);
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}
+
+#[tokio::test]
+async fn money_that_was_taken_for_a_payment_given_up_is_a_refund_that_is_told() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    let payment = ann.paying(&cinema, "A1").await;
+    cinema.faults.set(NO_ANSWERS);
+    ann.confirm(payment.id, ConfirmOutcome::Success).await;
+    // A provider that does not set aside: it takes at once.
+    let (aside, taken) = (Some(ProviderAnswer::Authorised), ProviderAnswer::Captured);
+    let stands = cinema.book.put_entry(payment.id, aside, taken).await.expect("the books open");
+    assert_eq!(stands, Some(taken));
+    cinema.pass(CONFIRMING_FOR_MAX);
+    cinema.faults.set(MockFaults::default());
+    cinema.work().await;
+    assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Refunded);
+    let answer = ann.confirm(payment.id, ConfirmOutcome::Success).await;
+    assert!(matches!(answer, ConfirmAnswer::SeatsLost(_)), "{answer:?}");
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}
+
 /// Two at once: one has heard that the money is set aside and is about to sell, the other gives up.
 #[tokio::test]
 async fn giving_up_beside_a_sale_leaves_no_sale_without_money() {

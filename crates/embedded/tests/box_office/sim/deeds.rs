@@ -107,7 +107,10 @@ impl Deed {
     pub(super) async fn act(self, actor: Actor) -> String {
         match self.try_to(&actor).await {
             Ok(outcome) => outcome,
-            Err(error) => format!("failed: {error}"),
+            Err(error) => {
+                assert!(error.retryable, "only the weather makes a deed fail: {error}");
+                format!("failed: {error}")
+            }
         }
     }
 
