@@ -18,7 +18,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.json web/*.t
 WEB_PACKAGES := web/node_modules/.package-lock.json
 WEB_PAGE := web/dist/index.html
 
-.PHONY: help run build test check openapi advisories clean setup unit web-test e2e fuzz fuzz-api
+.PHONY: help run build test check bench openapi advisories clean setup unit web-test e2e fuzz fuzz-api
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
@@ -28,6 +28,9 @@ run: build ## build everything and serve the demo cinema on http://127.0.0.1:808
 
 build: $(WEB_PAGE) ## target/release/seatkeeper, with the page inside
 	cargo build --release --locked -p seatkeeper
+
+bench: build ## what a lock and a delivery cost on this machine (docs/benchmarks.md)
+	scripts/bench.sh $(PROGRAM)
 
 test: setup check unit web-test fuzz e2e ## all tests, on a fresh machine too
 

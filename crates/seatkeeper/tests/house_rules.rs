@@ -97,9 +97,9 @@ fn crates_know_only_whom_they_may() {
         };
         // Tests may put a real adapter where a mock would stand otherwise; what ships may not.
         let shipped = dependencies(&text, &["dependencies", "build-dependencies"]);
-        let strangers = shipped.iter().filter(|dependency| {
-            dependency.strip_prefix("seatkeeper-").is_some_and(|ours| !allowed.contains(&ours))
-        });
+        let strangers = shipped
+            .iter()
+            .filter(|dependency| dependency.strip_prefix("seatkeeper-").is_some_and(|ours| !allowed.contains(&ours)));
         broken.extend(strangers.map(|dependency| format!("{path}: {dependency}")));
         let all = dependencies(&text, &["dependencies", "dev-dependencies", "build-dependencies"]);
         let technologies = all.iter().filter(|dependency| name == "core" && NOT_IN_CORE.contains(&dependency.as_str()));
