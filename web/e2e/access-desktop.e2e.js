@@ -2,6 +2,6 @@ import { DESKTOP } from './support/browser.js'
 import { testLooks } from './support/looks.js'
 
 testLooks([
-  { language: 'en', theme: 'dark', screen: DESKTOP, hall: 'Hall 1' },
-  { language: 'th', theme: 'light', screen: DESKTOP, hall: 'Hall 3' },
+  { language: 'en', theme: 'dark', screen: DESKTOP, hall: 'Hall 3' },
+  { language: 'th', theme: 'light', screen: DESKTOP, hall: 'The Loft' },
 ])
