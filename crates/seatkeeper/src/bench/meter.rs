@@ -14,9 +14,11 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// User and system time, counted from the field after the process's name.
 const USER_FIELD: usize = 11;
 const SYSTEM_FIELD: usize = 12;
-/// A server that used less than this share of one core for so long is quiet …
-const QUIET_SHARE: f64 = 0.05;
-const QUIET_FOR: Duration = Duration::from_millis(500);
+/// A server that used less than this share of one core in each of so many looks is quiet: one alone may only have waited
+/// for a slow disk …
+const QUIET_SHARE: f64 = 0.04;
+const QUIET_LOOKS: u32 = 4;
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// … and this is how long it is waited for.
 const QUIET_WITHIN: Duration = Duration::from_secs(120);
 
@@ -43,16 +45,15 @@ impl CpuMeter {
     /// came to rest in time.
     pub(super) async fn read_until_quiet(&self) -> Outcome<Option<(f64, bool)>> {
         let Some(first) = self.read()? else { return Ok(None) };
-        let (end, mut before) = (Instant::now() + QUIET_WITHIN, first);
-        loop {
-            sleep(QUIET_FOR).await;
-            let Some(now) = self.read()? else { return Ok(None) };
-            let is_quiet = now - before < QUIET_SHARE * QUIET_FOR.as_secs_f64();
-            if is_quiet || Instant::now() >= end {
-                return Ok(Some((now - first, is_quiet)));
-            }
+        let (end, mut before, mut quiet_looks) = (Instant::now() + QUIET_WITHIN, first, 0);
+        while quiet_looks < QUIET_LOOKS && Instant::now() < end {
+            sleep(LOOK_AGAIN).await;
+            let now = before.max(self.read()?.unwrap_or(before));
+            let is_quiet = now - before < QUIET_SHARE * LOOK_AGAIN.as_secs_f64();
+            quiet_looks = if is_quiet { quiet_looks + 1 } else { 0 };
             before = now;
         }
+        Ok(Some((before - first, quiet_looks >= QUIET_LOOKS)))
     }
 
     /// A line that says what each of `count` cost.
