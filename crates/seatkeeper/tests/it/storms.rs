@@ -179,11 +179,11 @@ async fn storm_of_two_hundred() {
     for booking in &acknowledged {
         assert!(known.contains(&booking["id"].as_str().unwrap()), "an acknowledged booking is gone: {booking}");
     }
-    for (index, viewer) in viewers.into_iter().enumerate() {
+    let seen_by_viewers = join_all(viewers.into_iter().map(Watching::stop)).await;
+    for (index, seen) in seen_by_viewers.into_iter().enumerate() {
         let screening = &screenings[index % screenings.len()];
         let mut map = screening.taken(app.admin()).await;
         map.sort_unstable();
-        let seen = viewer.stop().await;
         assert_eq!(seen, map, "what viewer {index} sees");
     }
     every_mail_is_written(&app, booked.len()).await;
