@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, header::COOKIE};
 use seatkeeper_core::person::{SESSION_AGE_MAX, SIGN_IN_FOR_MAX};
 
-use super::secrets::is_secret;
+use super::secrets::leading_secret;
 
 /// Names and attributes of the cookies of this site.
 #[derive(Clone, Copy, Debug)]
@@ -60,14 +60,22 @@ impl Cookies {
     }
 }
 
-/// The value of the cookie, if it has the shape of a secret. Reads bytes, without an allocation: every request passes
-/// here.
+/// The value of the cookie, if it has the shape of a secret. Reads bytes, without an allocation, and no further than it
+/// must: every request passes here.
 fn find<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let value_of = |pair: &'h [u8]| {
-        let value = pair.trim_ascii_start().strip_prefix(name.as_bytes())?.strip_prefix(b"=")?.trim_ascii_end();
-        std::str::from_utf8(value).ok().filter(|value| is_secret(value))
-    };
-    headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';')).find_map(value_of)
+    headers.get_all(COOKIE).iter().find_map(|line| find_in(line.as_bytes(), name))
+}
+
+fn find_in<'h>(mut pairs: &'h [u8], name: &str) -> Option<&'h str> {
+    loop {
+        pairs = pairs.trim_ascii_start();
+        let value = pairs.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+        if let Some(secret) = value.and_then(leading_secret) {
+            return Some(secret);
+        }
+        let end = pairs.iter().position(|byte| *byte == b';')?;
+        pairs = &pairs[end + 1..];
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +113,8 @@ mod tests {
             format!("a=b; seatkeeper_session={SECRET};c=d"),
             format!("seatkeeper_session=; seatkeeper_session={SECRET}"),
             format!("nonsense;;=;seatkeeper_session={SECRET}"),
+            format!("seatkeeper_session={SECRET} ; a=b"),
+            format!("seatkeeper_session={SECRET}x; seatkeeper_session={SECRET}"),
         ] {
             assert_eq!(found(plain, &header).as_deref(), Some(SECRET), "{header}");
         }

@@ -21,6 +21,13 @@ pub(super) fn is_secret(text: &str) -> bool {
     text.len() == SECRET_CHARS && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
+/// The secret with which the value of a cookie begins, if it is all of the value: after it the value or the line ends.
+pub(super) fn leading_secret(value: &[u8]) -> Option<&str> {
+    let (text, after) = value.split_at_checked(SECRET_CHARS)?;
+    let is_all = matches!(after.trim_ascii_start().first(), None | Some(b';'));
+    std::str::from_utf8(text).ok().filter(|text| is_all && is_secret(text))
+}
+
 /// What is kept of a secret: whoever reads the store can use nothing of it.
 pub(super) fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
