@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # What a lock and a delivery cost: for each load a server on a free port, with a demo cinema in a folder of its own, is
 # started, measured and stopped. `make bench` builds the program before; docs/benchmarks.md keeps what was measured.
+#
+# scripts/bench.sh [PROGRAM] [SECONDS]
 set -euo pipefail
 
 PROGRAM="${1:-target/release/seatkeeper}"
-SECONDS_EACH="${SEATKEEPER_BENCH_SECONDS:-10}"
+SECONDS_EACH="${2:-10}"
 folder="$(mktemp -d)"
 server=
 

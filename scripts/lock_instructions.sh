@@ -6,14 +6,15 @@
 # Two numbers: everything that the server's connection does for a request, from reading its bytes to having written the
 # answer; and the whole process, which afterwards writes, relays and audits the event of every seat that was let go.
 #
-# With a folder as second argument the profile of the longer run is left there, for callgrind_annotate.
+# scripts/lock_instructions.sh [PROGRAM] [N] [FOLDER]: with a folder the longer run's profile is left there, for
+# callgrind_annotate.
 set -euo pipefail
 
-REQUESTS="${1:-4000}"
-KEEP="${2:-}"
+PROGRAM="${1:-target/release/seatkeeper}"
+REQUESTS="${2:-4000}"
+KEEP="${3:-}"
 # The function of hyper inside which a connection is served.
 CONNECTION='Dispatcher<D,Bs,I,T>::poll_catch'
-PROGRAM="${SEATKEEPER_PROGRAM:-target/release/seatkeeper}"
 folder="$(mktemp -d)"
 server=
 
@@ -23,7 +24,7 @@ stop() {
 }
 trap stop EXIT
 
-# Answers the instructions of a server that did so many requests, and prints how they went.
+# Sets `whole` and `connection`: what a server spent that did so many requests. How they went is printed.
 count() {
   local requests="$1" run="$folder/$1"
   mkdir "$run" && mkfifo "$run/said"
@@ -37,8 +38,8 @@ count() {
   kill "$server"
   wait "$server" || true
   server=
-  whole="$(sed -n 's/^summary: //p; s/^totals: //p' "$run/profile" | head -1)"
-  connection="$(callgrind_annotate --inclusive=yes "$run/profile" | grep -F "$CONNECTION" | head -1 | tr -d ' ,' | cut -d'(' -f1)"
+  whole="$(sed -n 's/^totals: //p' "$run/profile")"
+  connection="$(callgrind_annotate --inclusive=yes "$run/profile" | grep -F "$CONNECTION" | sed -n '1s/[ ,]*\([0-9,]*\).*/\1/p' | tr -d ,)"
 }
 
 count "$REQUESTS"; whole_once="$whole" connection_once="$connection"
