@@ -13,8 +13,13 @@ const VUE_LINES_MAX: usize = 250;
 const DECISION_LINES_MAX: usize = 60;
 
 /// Which crate may know which others of ours.
-const ARROWS: &[(&str, &[&str])] =
-    &[("core", &[]), ("embedded", &["core"]), ("api", &["core"]), ("seatkeeper", &["core", "embedded", "api"])];
+const ARROWS: &[(&str, &[&str])] = &[
+    ("core", &[]),
+    ("embedded", &["core"]),
+    ("cluster", &["core"]),
+    ("api", &["core"]),
+    ("seatkeeper", &["core", "embedded", "cluster", "api"]),
+];
 
 /// What has no place in the core: it does no I/O and knows no technology.
 const NOT_IN_CORE: &[&str] =

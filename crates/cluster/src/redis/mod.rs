@@ -1,0 +1,1 @@
+//! Seat locks and live changes in Redis.
