@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("embedded", &["core"]),
     ("cluster", &["core"]),
+    ("testbed", &[]),
     ("api", &["core"]),
     ("seatkeeper", &["core", "embedded", "cluster", "api"]),
 ];

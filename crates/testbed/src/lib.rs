@@ -1,0 +1,16 @@
+//! Real servers for tests: started on a free port in a folder of their own, ended with the test.
+//!
+//! Each part is taken from a variable instead when it is set (`SEATKEEPER_TEST_REDIS_URL`, `SEATKEEPER_TEST_MONGODB_URL`,
+//! `SEATKEEPER_TEST_KAFKA_URL`), so that the same tests run on any other servers; tests that kill or freeze a server always
+//! start one of their own.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say where it stopped"
+)]
+
+mod process;
+
+pub use process::{Process, free_port, wait_until};

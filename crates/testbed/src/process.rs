@@ -1,0 +1,135 @@
+//! A server as a child process that never outlives its test.
+
+use std::{
+    fs::File,
+    future::Future,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use tokio::{
+    process::{Child, Command},
+    time::{Instant, sleep},
+};
+
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// A server that has not done in this time what it was started for will not do it at all.
+pub const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Starts the command, tells its pid, and ends it hard when standard input is closed: by [`Process::kill`], or by the end of
+/// the test's own process, however it comes.
+const KEEPER: &str = r#"exec 3<&0; "$@" 3<&- </dev/null & pid=$!; echo $pid > "$PID_FILE"
+{ cat <&3 >/dev/null; kill -KILL $pid; } 2>/dev/null & exec 3<&-; wait $pid"#;
+
+/// A running server.
+#[derive(Debug)]
+pub struct Process {
+    keeper: Option<Child>,
+    command: Vec<String>,
+    folder: PathBuf,
+    name: String,
+}
+
+impl Process {
+    /// Starts `command`, whose output goes to `NAME.log` in `folder`.
+    pub async fn start(name: &str, folder: &Path, command: &[String]) -> Self {
+        let mut process =
+            Self { keeper: None, command: command.to_vec(), folder: folder.to_owned(), name: name.to_owned() };
+        process.restart().await;
+        process
+    }
+
+    /// Starts it again, after [`Self::kill`], with the same words in the same folder.
+    pub async fn restart(&mut self) {
+        assert!(self.keeper.is_none(), "{} runs already", self.name);
+        let pid_file = self.pid_file();
+        let _ = std::fs::remove_file(&pid_file);
+        let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
+        let keeper = Command::new("sh")
+            .args(["-c", KEEPER, "keeper"])
+            .args(&self.command)
+            .env("PID_FILE", &pid_file)
+            .current_dir(&self.folder)
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.keeper = Some(keeper);
+        wait_until("the process has a pid", || async {
+            std::fs::read_to_string(&pid_file).is_ok_and(|pid| pid.ends_with('\n'))
+        })
+        .await;
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        std::fs::read_to_string(self.pid_file()).unwrap().trim().parse().unwrap()
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub async fn kill(&mut self) {
+        let mut keeper = self.keeper.take().expect("it does not run");
+        drop(keeper.stdin.take());
+        keeper.wait().await.unwrap();
+    }
+
+    /// SIGTERM, and waits until it has ended by itself.
+    pub async fn stop(&mut self) {
+        self.signal("-TERM").await;
+        let pid = self.pid();
+        wait_until("the server has stopped", || async { !is_alive(pid).await }).await;
+        self.kill().await;
+    }
+
+    /// SIGSTOP: it holds its sockets and answers nothing.
+    pub async fn freeze(&self) {
+        self.signal("-STOP").await;
+    }
+
+    /// SIGCONT.
+    pub async fn thaw(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status().await.unwrap();
+        assert!(sent.success(), "{} is not there", self.name);
+    }
+
+    /// What it has printed.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.join(format!("{}.log", self.name))
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.folder.join(format!("{}.pid", self.name))
+    }
+}
+
+async fn is_alive(pid: u32) -> bool {
+    Command::new("kill").args(["-0", &pid.to_string()]).stderr(Stdio::null()).status().await.unwrap().success()
+}
+
+/// A port that nobody has now, and that nobody is given soon.
+#[must_use]
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Looks until the condition holds; fails the test when it never does.
+pub async fn wait_until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < WAIT_MAX, "waited in vain: {what}");
+        sleep(LOOK_EVERY).await;
+    }
+}
