@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand};
+use url::Url;
 
 use crate::bench::Bench;
 use crate::config::{ALL, Adapters, CONFIG_ENV, Config, Flag, Outside, Setting, SettingsError, Value, Values};
@@ -26,6 +27,12 @@ pub enum Command {
     Check(SettingFlags),
     /// Print the OpenAPI document of the HTTP calls.
     Openapi,
+    /// Ask a running server whether it can sell; exit 1 when it cannot, or does not answer.
+    Health {
+        /// Where it is.
+        #[arg(default_value = "http://127.0.0.1:8080")]
+        site: Url,
+    },
     /// Put a running server of this machine under load, and print what it did and what it cost.
     #[command(subcommand)]
     Bench(Bench),

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod health;
 pub mod listener;
 pub mod mail;
 pub mod mock_callbacks;

@@ -6,9 +6,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use seatkeeper::bench::{self, Bench};
+use seatkeeper::bench;
 use seatkeeper::cli::{Cli, Command, SettingFlags, describe_values};
 use seatkeeper::config::{Adapters, Config, SettingsError};
+use seatkeeper::health::ask_whether_ready;
 use seatkeeper::serve::serve;
 use seatkeeper::telemetry::start_log;
 
@@ -23,7 +24,8 @@ fn main() -> ExitCode {
         Command::Serve(flags) => start(flags),
         Command::Check(flags) => check(flags),
         Command::Openapi => print_openapi(),
-        Command::Bench(bench) => put_under_load(bench),
+        Command::Health { site } => in_runtime(ask_whether_ready(&site)),
+        Command::Bench(bench) => in_runtime(bench::run(bench)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -36,8 +38,7 @@ fn main() -> ExitCode {
 fn start(flags: SettingFlags) -> Result<(), Failure> {
     let config = flags.load(std::env::vars_os().collect(), Adapters::BUILT_IN)?;
     start_log(config.log_level, config.log_format);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    Ok(runtime.block_on(serve(config))?)
+    in_runtime(serve(config))
 }
 
 fn print_openapi() -> Result<(), Failure> {
@@ -46,9 +47,9 @@ fn print_openapi() -> Result<(), Failure> {
     Ok(())
 }
 
-fn put_under_load(bench: Bench) -> Result<(), Failure> {
+fn in_runtime(work: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    Ok(runtime.block_on(bench::run(bench))?)
+    Ok(runtime.block_on(work)?)
 }
 
 /// Prints what is set even when some of it is wrong: that is when one wants to see it.

@@ -40,7 +40,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     let site = config.public_url.resolve(bound)?;
     let callback_secret = callback_secret(&config);
     let address = Address { site: &site, bound, callback_secret: &callback_secret };
-    let Parts { office, health, mailer } = wiring::open_parts(&config, &address)?;
+    let Parts { office, health, mailer } = wiring::open_parts(&config, &address).await?;
     if config.demo
         && let Some(screenings) = demo::fill_empty_store(&office).await?
     {

@@ -5,7 +5,10 @@ use std::{fs::DirBuilder, net::SocketAddr, os::unix::fs::DirBuilderExt, path::Pa
 use jiff::SignedDuration;
 use seatkeeper_core::{
     box_office::{BoxOffice, ScreeningCache, Settings},
-    ports::{BackendError, Clock, Entropy, Health},
+    ports::{
+        AuditLog, BackendError, Clock, DeadLetters, Entropy, EventLog, Health, Ledger, LiveChanges, MailQueue, MockBook,
+        Outbox, People, Posters, Programme, Reservations, Sales, SeatLocks, Sessions,
+    },
 };
 use seatkeeper_embedded::{
     locks::MemoryLocks,
@@ -79,49 +82,37 @@ pub struct Parts {
 ///
 /// # Errors
 /// The first part that does not open, in a sentence for the operator.
-pub fn open_parts(config: &Config, address: &Address<'_>) -> Result<Parts, WiringError> {
+pub async fn open_parts(config: &Config, address: &Address<'_>) -> Result<Parts, WiringError> {
     let site = address.site;
     make_folder(&config.data_dir)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let store = match &config.store {
-        StoreUrl::Sqlite { path } => {
-            path.parent().map_or(Ok(()), make_folder)?;
-            Arc::new(SqliteStore::open(path)?)
-        }
-        StoreUrl::Mongo { .. } => return Err(WiringError::NoAdapter("mongodb://")),
-    };
-    let locks = match &config.locks {
-        LocksUrl::Memory => Arc::new(MemoryLocks::open(&config.data_dir.join(LOCK_LOG), Arc::clone(&clock))?),
-        LocksUrl::Redis { .. } | LocksUrl::RedisCluster { .. } => return Err(WiringError::NoAdapter("redis://")),
-    };
-    if let EventsUrl::Kafka { .. } = &config.events {
-        return Err(WiringError::NoAdapter("kafka://"));
-    }
+    let stored = open_store(config).await?;
+    let locked = open_locks(config, &clock).await?;
     let secret = address.callback_secret.to_vec();
     let callbacks = MockCallbacks::new(address.bound, site.host(), secret, Arc::clone(&clock))?;
     let provider = MockProvider::new(
-        Arc::clone(&store) as _,
+        stored.mock_book,
         Arc::clone(&clock),
         Arc::clone(&entropy),
         Arc::new(FaultSwitch::new(faults(&config.mock_payment))),
         Some(Arc::new(callbacks)),
     );
     let office = BoxOffice {
-        programme: Arc::clone(&store) as _,
-        posters: Arc::clone(&store) as _,
-        ledger: Arc::clone(&store) as _,
-        reservations: Arc::clone(&store) as _,
-        sales: Arc::clone(&store) as _,
-        people: Arc::clone(&store) as _,
-        sessions: Arc::clone(&store) as _,
-        outbox: Arc::clone(&store) as _,
-        events: Arc::clone(&store) as _,
-        mails: Arc::clone(&store) as _,
-        audit: Arc::clone(&store) as _,
-        dead_letters: Arc::clone(&store) as _,
-        locks: Arc::clone(&locks) as _,
-        live: Arc::clone(&locks) as _,
+        programme: stored.programme,
+        posters: stored.posters,
+        ledger: stored.ledger,
+        reservations: stored.reservations,
+        sales: stored.sales,
+        people: stored.people,
+        sessions: stored.sessions,
+        outbox: stored.outbox,
+        events: stored.events,
+        mails: stored.mails,
+        audit: stored.audit,
+        dead_letters: stored.dead_letters,
+        locks: locked.locks,
+        live: locked.live,
         provider: Arc::new(PatientProvider::new(provider)),
         clock,
         entropy,
@@ -134,7 +125,105 @@ pub fn open_parts(config: &Config, address: &Address<'_>) -> Result<Parts, Wirin
         public_url: site.as_str().trim_end_matches('/').to_owned(),
         host: host_name(site.host()).to_owned(),
     };
-    Ok(Parts { office: Arc::new(office), health: vec![store, locks], mailer })
+    let health = stored.health.into_iter().chain([locked.health]).collect();
+    Ok(Parts { office: Arc::new(office), health, mailer })
+}
+
+/// The ports of a store, and the event log that goes with it.
+struct Stored {
+    programme: Arc<dyn Programme>,
+    posters: Arc<dyn Posters>,
+    ledger: Arc<dyn Ledger>,
+    reservations: Arc<dyn Reservations>,
+    sales: Arc<dyn Sales>,
+    people: Arc<dyn People>,
+    sessions: Arc<dyn Sessions>,
+    outbox: Arc<dyn Outbox>,
+    events: Arc<dyn EventLog>,
+    mails: Arc<dyn MailQueue>,
+    audit: Arc<dyn AuditLog>,
+    dead_letters: Arc<dyn DeadLetters>,
+    mock_book: Arc<dyn MockBook>,
+    health: Vec<Arc<dyn Health>>,
+}
+
+macro_rules! ports_of {
+    ($store:expr, $events:expr, $health:expr) => {
+        Stored {
+            programme: Arc::clone(&$store) as _,
+            posters: Arc::clone(&$store) as _,
+            ledger: Arc::clone(&$store) as _,
+            reservations: Arc::clone(&$store) as _,
+            sales: Arc::clone(&$store) as _,
+            people: Arc::clone(&$store) as _,
+            sessions: Arc::clone(&$store) as _,
+            outbox: Arc::clone(&$store) as _,
+            events: $events,
+            mails: Arc::clone(&$store) as _,
+            audit: Arc::clone(&$store) as _,
+            dead_letters: Arc::clone(&$store) as _,
+            mock_book: Arc::clone(&$store) as _,
+            health: $health,
+        }
+    };
+}
+
+async fn open_store(config: &Config) -> Result<Stored, WiringError> {
+    match &config.store {
+        StoreUrl::Sqlite { path } => {
+            path.parent().map_or(Ok(()), make_folder)?;
+            let store = Arc::new(SqliteStore::open(path)?);
+            let events = Arc::clone(&store) as _;
+            Ok(ports_of!(store, events, vec![Arc::clone(&store) as _]))
+        }
+        #[cfg(feature = "cluster")]
+        StoreUrl::Mongo { url } => {
+            let store = Arc::new(MongoStore::open(url.expose()).await?);
+            match &config.events {
+                EventsUrl::Embedded => {
+                    let events = Arc::clone(&store) as _;
+                    Ok(ports_of!(store, events, vec![Arc::clone(&store) as _]))
+                }
+                EventsUrl::Kafka { brokers, prefix } => {
+                    let log = Arc::new(KafkaLog::open(brokers, prefix, Arc::clone(&store) as _)?);
+                    let events = Arc::clone(&log) as _;
+                    Ok(ports_of!(store, events, vec![Arc::clone(&store) as _, log]))
+                }
+            }
+        }
+        #[cfg(not(feature = "cluster"))]
+        StoreUrl::Mongo { .. } => Err(WiringError::NoAdapter("mongodb://")),
+    }
+}
+
+/// The lock store.
+struct Locked {
+    locks: Arc<dyn SeatLocks>,
+    live: Arc<dyn LiveChanges>,
+    health: Arc<dyn Health>,
+}
+
+impl Locked {
+    fn of(store: Arc<impl SeatLocks + LiveChanges + Health + 'static>) -> Self {
+        Self { locks: Arc::clone(&store) as _, live: Arc::clone(&store) as _, health: store }
+    }
+}
+
+async fn open_locks(config: &Config, clock: &Arc<dyn Clock>) -> Result<Locked, WiringError> {
+    match &config.locks {
+        LocksUrl::Memory => {
+            Ok(Locked::of(Arc::new(MemoryLocks::open(&config.data_dir.join(LOCK_LOG), Arc::clone(clock))?)))
+        }
+        #[cfg(feature = "cluster")]
+        LocksUrl::Redis { url } => Ok(Locked::of(Arc::new(RedisLocks::open(&RedisUrl::Single(url.expose())).await?))),
+        #[cfg(feature = "cluster")]
+        LocksUrl::RedisCluster { nodes } => {
+            let nodes = nodes.iter().map(ServiceUrl::expose).collect();
+            Ok(Locked::of(Arc::new(RedisLocks::open(&RedisUrl::Cluster(nodes)).await?)))
+        }
+        #[cfg(not(feature = "cluster"))]
+        LocksUrl::Redis { .. } | LocksUrl::RedisCluster { .. } => Err(WiringError::NoAdapter("redis://")),
+    }
 }
 
 fn settings(config: &Config) -> Settings {

@@ -143,6 +143,7 @@ impl Config {
             public_url,
             data_dir,
         };
+        read.check_parts(&config)?;
         read.check_reach(&config)?;
         Ok(config)
     }
@@ -176,6 +177,25 @@ impl Reader<'_> {
                 Err(client_secret.refuse("SEATKEEPER_GOOGLE_CLIENT_ID (or …_FILE) is needed with a client secret"))
             }
             (id, secret) => Ok(SignIn::Google { issuer, client_id: id.to_owned(), client_secret: Secret::new(secret) }),
+        }
+    }
+
+    /// Locks and events live where all servers of the store see them, or the servers would sell past each other.
+    fn check_parts(&self, config: &Config) -> Result<(), SettingsError> {
+        let refuse = |setting: &Setting, why: &str| Err(self.0.get(setting)?.refuse(why));
+        match (&config.store, &config.locks, &config.events) {
+            (StoreUrl::Sqlite { .. }, LocksUrl::Memory, EventsUrl::Embedded) => Ok(()),
+            (StoreUrl::Mongo { .. }, LocksUrl::Redis { .. } | LocksUrl::RedisCluster { .. }, _) => Ok(()),
+            (StoreUrl::Mongo { .. }, LocksUrl::Memory, _) => refuse(
+                &settings::LOCKS_URL,
+                "locks in the memory of one server are not seen by the others of a MongoDB store; set redis://host:port",
+            ),
+            (StoreUrl::Sqlite { .. }, LocksUrl::Memory, EventsUrl::Kafka { .. }) => {
+                refuse(&settings::EVENTS_URL, "Kafka goes with a MongoDB store; set SEATKEEPER_STORE_URL to mongodb://host/db")
+            }
+            (StoreUrl::Sqlite { .. }, _, _) => {
+                refuse(&settings::LOCKS_URL, "Redis goes with a MongoDB store; set SEATKEEPER_STORE_URL to mongodb://host/db")
+            }
         }
     }
 

@@ -22,7 +22,7 @@ pub enum Adapters {
 
 impl Adapters {
     /// What this very program has.
-    pub const BUILT_IN: Self = Self::Embedded;
+    pub const BUILT_IN: Self = if cfg!(feature = "cluster") { Self::All } else { Self::Embedded };
 
     fn need_cluster(self, url: &str, instead: &str) -> Result<(), String> {
         match self {
@@ -117,8 +117,13 @@ pub enum EventsUrl {
     Kafka {
         /// `host:port` of each server that is asked first.
         brokers: Vec<String>,
+        /// What the names of topics and groups begin with, when several cinemas share a Kafka.
+        prefix: String,
     },
 }
+
+/// The longest prefix of names in Kafka, in characters.
+const PREFIX_CHARS_MAX: usize = 100;
 
 impl EventsUrl {
     pub(super) fn parse(text: &str, adapters: Adapters) -> Result<Self, String> {
@@ -127,9 +132,16 @@ impl EventsUrl {
         }
         match text.strip_prefix("kafka://").filter(|rest| !rest.is_empty()) {
             Some(rest) => {
-                let brokers = servers(rest).map_err(|why| format!("'{}' {why}", hide_password(text)))?;
+                let refuse = |why: String| format!("'{}' {why}", hide_password(text));
+                let (list, query) = rest.split_once('?').unwrap_or((rest, "prefix="));
+                let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+                let prefix = query
+                    .strip_prefix("prefix=")
+                    .filter(|prefix| prefix.len() <= PREFIX_CHARS_MAX && prefix.chars().all(is_name))
+                    .ok_or_else(|| refuse("has a prefix that is not of letters, digits, '.', '_' and '-'".to_owned()))?;
+                let brokers = servers(list).map_err(refuse)?;
                 adapters.need_cluster(text, "embedded:")?;
-                Ok(Self::Kafka { brokers })
+                Ok(Self::Kafka { brokers, prefix: prefix.to_owned() })
             }
             None => Err(not_an_address(text, "embedded: or kafka://host:port,host:port")),
         }
