@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{
     CLIENT_ID, DemoIdp,
-    codes::Grant,
+    codes::{Codes, Grant},
     page::{self, Choice},
 };
 use crate::auth::{profile::Profile, secrets};
@@ -81,7 +81,6 @@ impl DemoIdp {
     }
 
     fn give_code(&self, query: &AuthorizeQuery, account: Profile) -> String {
-        let code = secrets::new_secret(&*self.entropy);
         let grant = Grant {
             name: account.name,
             email: account.email.to_lowercase(),
@@ -89,8 +88,7 @@ impl DemoIdp {
             nonce: query.nonce.clone(),
             code_challenge: query.code_challenge.clone().unwrap_or_default(),
         };
-        self.codes.give(&code, grant, self.clock.now());
-        code
+        Codes::give(grant, self.clock.now(), &*self.entropy)
     }
 
     fn way_back(&self, mut back: Url, query: &AuthorizeQuery, name: &str, value: &str) -> Url {

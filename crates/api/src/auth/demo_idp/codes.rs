@@ -1,19 +1,26 @@
 //! Authorization codes: used once, for a minute.
+//!
+//! A code carries what it stands for, in plain text, so that whichever server the browser comes back to can exchange it.
+//! Nothing is lost by that: here everybody may be anybody, so a code proves no more than the address in it, and the
+//! verifier, nonce and state of the sign-in are checked as for any other provider.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
+use seatkeeper_core::ports::Entropy;
+use serde::{Deserialize, Serialize};
 
 use crate::auth::secrets;
 
 /// A code is exchanged in the second in which it was given; a minute forgives slow lines.
 const CODE_FOR_MAX: SignedDuration = SignedDuration::from_mins(1);
-/// Codes at once. When more are asked for, the oldest is forgotten: its sign-in has to begin again.
-const CODES_MAX: usize = 10_000;
+/// Used codes that are remembered at once. When there are more, the oldest is forgotten before its minute is over.
+const USED_MAX: usize = 10_000;
 
 /// What a code stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Grant {
     pub(super) name: String,
     pub(super) email: String,
@@ -23,41 +30,62 @@ pub(super) struct Grant {
     pub(super) code_challenge: String,
 }
 
-/// Codes that have been given and not used.
+/// What is written in a code.
+#[derive(Serialize, Deserialize)]
+struct Code {
+    /// Makes each code another one.
+    id: String,
+    given_ms: i64,
+    grant: Grant,
+}
+
+/// Codes that have been used here.
 #[derive(Debug, Default)]
-pub(super) struct Codes(Mutex<Waiting>);
+pub(super) struct Codes(Mutex<Used>);
 
 #[derive(Debug, Default)]
-struct Waiting {
-    grants: HashMap<[u8; 32], (Timestamp, Grant)>,
+struct Used {
+    hashes: HashSet<[u8; 32]>,
     oldest_first: VecDeque<(Timestamp, [u8; 32])>,
 }
 
 impl Codes {
-    /// Keeps what `code` stands for.
-    pub(super) fn give(&self, code: &str, grant: Grant, now: Timestamp) {
-        let mut waiting = self.0.lock();
-        while let Some((given, hash)) = waiting.oldest_first.front().copied() {
-            if waiting.oldest_first.len() < CODES_MAX && now.duration_since(given) < CODE_FOR_MAX {
-                break;
-            }
-            waiting.oldest_first.pop_front();
-            waiting.grants.remove(&hash);
-        }
-        let hash = secrets::hash(code);
-        waiting.oldest_first.push_back((now, hash));
-        waiting.grants.insert(hash, (now, grant));
+    /// A new code.
+    pub(super) fn give(grant: Grant, now: Timestamp, entropy: &dyn Entropy) -> String {
+        let code = Code { id: secrets::new_secret(entropy), given_ms: now.as_millisecond(), grant };
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(&code).unwrap_or_default())
     }
 
-    /// Takes it; the next to ask gets nothing, whatever became of this one.
+    /// Takes what it stands for; the next to ask gets nothing, whatever became of this one.
     pub(super) fn take(&self, code: &str, now: Timestamp) -> Option<Grant> {
-        let (given, grant) = self.0.lock().grants.remove(&secrets::hash(code))?;
-        (now.duration_since(given) < CODE_FOR_MAX).then_some(grant)
+        let read: Code = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(code).ok()?).ok()?;
+        let age = now.duration_since(Timestamp::from_millisecond(read.given_ms).ok()?);
+        // Servers' clocks differ: one from a little later is as good.
+        let is_fresh = age < CODE_FOR_MAX && age > -CODE_FOR_MAX;
+        (is_fresh && self.is_first_use(secrets::hash(&read.id), now)).then_some(read.grant)
+    }
+
+    fn is_first_use(&self, hash: [u8; 32], now: Timestamp) -> bool {
+        let mut used = self.0.lock();
+        while let Some((at, oldest)) = used.oldest_first.front().copied() {
+            if used.oldest_first.len() < USED_MAX && now.duration_since(at) < CODE_FOR_MAX * 2 {
+                break;
+            }
+            used.oldest_first.pop_front();
+            used.hashes.remove(&oldest);
+        }
+        let is_first = used.hashes.insert(hash);
+        if is_first {
+            used.oldest_first.push_back((now, hash));
+        }
+        is_first
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use seatkeeper_core::testing::SeededEntropy;
+
     use super::*;
 
     fn grant(email: &str) -> Grant {
@@ -76,26 +104,32 @@ mod tests {
 
     #[test]
     fn a_code_is_used_once_and_within_a_minute() {
-        let codes = Codes::default();
-        codes.give("one", grant("a"), at(0));
-        codes.give("two", grant("b"), at(0));
-        assert_eq!(codes.take("three", at(0)), None);
-        assert_eq!(codes.take("one", at(59)), Some(grant("a")));
-        assert_eq!(codes.take("one", at(59)), None);
-        assert_eq!(codes.take("two", at(60)), None);
+        let (codes, entropy) = (Codes::default(), SeededEntropy::new(1));
+        let one = Codes::give(grant("a"), at(0), &entropy);
+        let two = Codes::give(grant("a"), at(0), &entropy);
+        assert_ne!(one, two);
+        for broken in ["", "three", &one[1..]] {
+            assert_eq!(codes.take(broken, at(0)), None, "{broken:?}");
+        }
+        assert_eq!(codes.take(&one, at(59)), Some(grant("a")));
+        assert_eq!(codes.take(&one, at(59)), None);
+        assert_eq!(codes.take(&two, at(60)), None);
     }
 
     #[test]
-    fn codes_are_bounded_and_the_oldest_go_first() {
-        let codes = Codes::default();
-        for number in 0..CODES_MAX + 5 {
-            codes.give(&number.to_string(), grant("a"), at(0));
+    fn a_code_of_one_server_is_exchanged_at_another() {
+        let code = Codes::give(grant("a"), at(0), &SeededEntropy::new(1));
+        assert_eq!(Codes::default().take(&code, at(-5)), Some(grant("a")), "whose clock is a little behind");
+    }
+
+    #[test]
+    fn used_codes_are_remembered_within_bounds() {
+        let (codes, entropy) = (Codes::default(), SeededEntropy::new(1));
+        for _ in 0..USED_MAX + 5 {
+            codes.take(&Codes::give(grant("a"), at(0), &entropy), at(0)).unwrap();
         }
-        let waiting = codes.0.lock().grants.len();
-        assert_eq!(waiting, CODES_MAX);
-        assert_eq!(codes.take("4", at(0)), None);
-        assert!(codes.take("5", at(0)).is_some());
-        codes.give("late", grant("a"), at(61));
-        assert_eq!(codes.0.lock().grants.len(), 1, "codes past their minute are not kept");
+        assert_eq!(codes.0.lock().hashes.len(), USED_MAX);
+        codes.take(&Codes::give(grant("a"), at(121), &entropy), at(121)).unwrap();
+        assert_eq!(codes.0.lock().hashes.len(), 1, "nobody can use a code again after its minute");
     }
 }

@@ -36,7 +36,7 @@ const CLIENT_ID: &str = "seatkeeper";
 const ED25519_PKCS8_HEAD: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
-/// The provider. Its key, its client's secret and its codes live as long as the process.
+/// The provider. Its key and its client's secret live as long as the process; its codes can be exchanged at any server.
 pub(super) struct DemoIdp {
     issuer: String,
     redirect_uri: String,
