@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use seatkeeper_core::{
     box_office::{BoxOffice, ScreeningCache, Settings},
     ports::{
-        AuditLog, BackendError, Clock, DeadLetters, Entropy, EventLog, Health, Ledger, LiveChanges, MailQueue, MockBook,
-        Outbox, People, Posters, Programme, Reservations, Sales, SeatLocks, Sessions,
+        AuditLog, BackendError, Clock, DeadLetters, Entropy, EventLog, Health, Ledger, LiveChanges, MailQueue,
+        MockBook, Outbox, People, Posters, Programme, Reservations, Sales, SeatLocks, Sessions,
     },
 };
 use seatkeeper_embedded::{

@@ -190,12 +190,14 @@ impl Reader<'_> {
                 &settings::LOCKS_URL,
                 "locks in the memory of one server are not seen by the others of a MongoDB store; set redis://host:port",
             ),
-            (StoreUrl::Sqlite { .. }, LocksUrl::Memory, EventsUrl::Kafka { .. }) => {
-                refuse(&settings::EVENTS_URL, "Kafka goes with a MongoDB store; set SEATKEEPER_STORE_URL to mongodb://host/db")
-            }
-            (StoreUrl::Sqlite { .. }, _, _) => {
-                refuse(&settings::LOCKS_URL, "Redis goes with a MongoDB store; set SEATKEEPER_STORE_URL to mongodb://host/db")
-            }
+            (StoreUrl::Sqlite { .. }, LocksUrl::Memory, EventsUrl::Kafka { .. }) => refuse(
+                &settings::EVENTS_URL,
+                "Kafka goes with a MongoDB store; set SEATKEEPER_STORE_URL to mongodb://host/db",
+            ),
+            (StoreUrl::Sqlite { .. }, _, _) => refuse(
+                &settings::LOCKS_URL,
+                "Redis goes with a MongoDB store; set SEATKEEPER_STORE_URL to mongodb://host/db",
+            ),
         }
     }
 

@@ -138,7 +138,9 @@ impl EventsUrl {
                 let prefix = query
                     .strip_prefix("prefix=")
                     .filter(|prefix| prefix.len() <= PREFIX_CHARS_MAX && prefix.chars().all(is_name))
-                    .ok_or_else(|| refuse("has a prefix that is not of letters, digits, '.', '_' and '-'".to_owned()))?;
+                    .ok_or_else(|| {
+                        refuse("has a prefix that is not of letters, digits, '.', '_' and '-'".to_owned())
+                    })?;
                 let brokers = servers(list).map_err(refuse)?;
                 adapters.need_cluster(text, "embedded:")?;
                 Ok(Self::Kafka { brokers, prefix: prefix.to_owned() })
