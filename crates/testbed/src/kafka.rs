@@ -45,27 +45,21 @@ impl KafkaServer {
         if let Ok(url) = std::env::var(URL_VARIABLE) {
             return url.strip_prefix("kafka://").unwrap_or(&url).to_owned();
         }
-        SHARED.get_or_init(|| Self::launch(free_port(), None, None)).await.brokers()
+        SHARED.get_or_init(|| Self::launch(free_port(), Special::default(), None)).await.brokers()
     }
 
     /// One of its own, for a test that kills or freezes it.
     pub async fn start() -> Self {
-        Self::start_at(free_port()).await
+        Self::start_special(free_port(), Special::default()).await
     }
 
-    /// One of its own at a port that somebody knows already.
-    pub async fn start_at(port: u16) -> Self {
+    /// One of its own, at a port that somebody knows already, or with something that others have not.
+    pub async fn start_special(port: u16, special: Special) -> Self {
         let turn = TURN.acquire().await.unwrap();
-        Self::launch(port, None, Some(turn)).await
+        Self::launch(port, special, Some(turn)).await
     }
 
-    /// One of its own with a second listener, that tells clients to come back to a proxy: they never go round it.
-    pub async fn start_behind(proxy: Advertised) -> Self {
-        let turn = TURN.acquire().await.unwrap();
-        Self::launch(free_port(), Some(proxy), Some(turn)).await
-    }
-
-    async fn launch(port: u16, advertised: Option<Advertised>, turn: Option<SemaphorePermit<'static>>) -> Self {
+    async fn launch(port: u16, special: Special, turn: Option<SemaphorePermit<'static>>) -> Self {
         let folder = own_folder();
         let data = folder.path().join("data");
         fs::create_dir(&data).unwrap();
@@ -74,7 +68,7 @@ impl KafkaServer {
             fs::copy(&formatted, data.join(name)).unwrap();
         }
         let properties = folder.path().join("server.properties");
-        fs::write(&properties, properties_of(port, free_port(), advertised, &data)).unwrap();
+        fs::write(&properties, properties_of(port, free_port(), special, &data)).unwrap();
         let process = Process::start("kafka", folder.path(), &command(&properties)).await;
         let server = Self { process, port, _folder: folder, _turn: turn };
         server.wait_until_it_answers().await;
@@ -116,25 +110,35 @@ impl KafkaServer {
     }
 }
 
-/// The second listener of a server that is reached through a proxy.
+/// What one server has and others have not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Special {
+    /// A second listener, for clients that come through a proxy.
+    pub proxied: Option<Proxied>,
+    /// Knows only the groups that Kafka had before 4.0.
+    pub has_only_classic_groups: bool,
+}
+
+/// A listener that tells clients to come back to a proxy, so that they never go round it.
 #[derive(Clone, Copy, Debug)]
-pub struct Advertised {
+pub struct Proxied {
     /// Where the proxy passes bytes on to.
     pub listener_port: u16,
     /// Where the proxy listens.
     pub proxy_port: u16,
 }
 
-fn properties_of(port: u16, controller: u16, advertised: Option<Advertised>, data: &Path) -> String {
+fn properties_of(port: u16, controller: u16, special: Special, data: &Path) -> String {
     let mut listeners = format!("CLIENT://127.0.0.1:{port}");
     let mut told = listeners.clone();
-    if let Some(Advertised { listener_port, proxy_port }) = advertised {
+    if let Some(Proxied { listener_port, proxy_port }) = special.proxied {
         listeners += &format!(",PROXIED://127.0.0.1:{listener_port}");
         told += &format!(",PROXIED://127.0.0.1:{proxy_port}");
     }
+    let groups = if special.has_only_classic_groups { "group.coordinator.rebalance.protocols=classic\n" } else { "" };
     format!(
         "{SERVER_PROPERTIES}listeners={listeners},CONTROLLER://127.0.0.1:{controller}\nadvertised.listeners={told}\n\
-         controller.quorum.voters=1@127.0.0.1:{controller}\nlog.dirs={}\n",
+         controller.quorum.voters=1@127.0.0.1:{controller}\nlog.dirs={}\n{groups}",
         data.display()
     )
 }

@@ -10,6 +10,6 @@ mod kafka;
 mod process;
 mod proxy;
 
-pub use kafka::{Advertised, KafkaServer};
+pub use kafka::{KafkaServer, Proxied, Special};
 pub use process::{Process, WAIT_MAX, free_port, wait_until};
 pub use proxy::{Direction, Proxy, Weather};

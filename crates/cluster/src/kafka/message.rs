@@ -12,7 +12,7 @@ use seatkeeper_core::{
 use super::{
     buffer::{Arrival, Content, Poison},
     sender::Outgoing,
-    settings::{KafkaSettings, PART},
+    settings::{DEAD_LETTER_BYTES_MAX, KafkaSettings, PART},
 };
 
 /// The event's own JSON, under the key whose events keep their order.
@@ -44,7 +44,8 @@ pub(super) fn letter_message(settings: &KafkaSettings, letter: &DeadLetter) -> B
     })
 }
 
-/// A message that is not an event, byte for byte, and where it was found.
+/// A message that is not an event, byte for byte, and where it was found. One that is too long even for a dead letter is cut
+/// off: it must not stop those behind it.
 pub(super) fn poison_message(settings: &KafkaSettings, consumer: Consumer, at: &Arrival, poison: &Poison) -> Outgoing {
     let headers = [
         ("reason", poison.reason.clone()),
@@ -52,12 +53,15 @@ pub(super) fn poison_message(settings: &KafkaSettings, consumer: Consumer, at: &
         ("partition", at.partition.to_string()),
         ("offset", at.offset.to_string()),
         ("consumer", consumer.as_str().to_owned()),
+        ("bytes", poison.payload.as_ref().map_or(0, Vec::len).to_string()),
     ];
+    let mut payload = poison.payload.clone().unwrap_or_default();
+    payload.truncate(DEAD_LETTER_BYTES_MAX);
     Outgoing {
         name: format!("poison/{}/{}/{}", consumer.as_str(), at.partition, at.offset),
         topic: settings.dead_letter_topic(),
         key: poison.key.clone().unwrap_or_default(),
-        payload: poison.payload.clone().unwrap_or_default(),
+        payload,
         headers: headers_of(headers),
     }
 }

@@ -33,12 +33,11 @@ use seatkeeper_core::{
 use tokio_util::sync::CancellationToken;
 
 pub use index::EventIndex;
-pub use settings::KafkaSettings;
 
 use buffer::Content;
 use reader::Reader;
 use sender::Sender;
-use settings::{PART, retryable};
+use settings::{KafkaSettings, PART, retryable};
 use topics::Topics;
 
 /// A lag is asked for anew when it is older. It is for people and graphs.
@@ -56,11 +55,13 @@ pub struct KafkaLog {
 }
 
 impl KafkaLog {
-    /// Opens the log. Nothing is connected before the first call, so that a server starts without Kafka.
+    /// Opens the log at these brokers, each `host:port`; the names of topics and groups begin with `prefix`. Nothing is
+    /// connected before the first call, so that a server starts without Kafka.
     ///
     /// # Errors
-    /// The settings are none that a client takes.
-    pub fn open(settings: KafkaSettings, index: Arc<dyn EventIndex>) -> Backend<Self> {
+    /// The addresses are none that a client takes.
+    pub fn open(brokers: &[String], prefix: &str, index: Arc<dyn EventIndex>) -> Backend<Self> {
+        let settings = KafkaSettings { brokers: brokers.to_vec(), prefix: prefix.to_owned() };
         Ok(Self {
             index,
             topics: Topics::new(settings.clone()),

@@ -121,7 +121,10 @@ impl Work {
             self.hold_back(&consumer, &mut is_paused)?;
             match consumer.poll(MESSAGE_WITHIN) {
                 None => {}
-                Some(Ok(message)) => self.buffer.lock().push(arrival_of(&message)),
+                Some(Ok(message)) => {
+                    let arrival = arrival_of(&message);
+                    self.buffer.lock().push(arrival);
+                }
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
                 // It goes on by itself when the broker is back.
                 Some(Err(error)) => tracing::debug!(consumer = self.consumer.as_str(), %error, "reading"),

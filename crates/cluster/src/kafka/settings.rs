@@ -8,10 +8,17 @@ use seatkeeper_core::ports::{BackendError, Consumer};
 /// The part's name in failures and in readiness.
 pub(super) const PART: &str = "events";
 
-/// The longest that one question to the brokers may take: metadata, offsets, the making of topics.
+/// The longest that one question to the brokers may take: metadata, offsets, the making of topics …
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(3);
-/// How long a call waits for acknowledgements. The messages go on waiting when it has given up.
-pub(super) const DELIVERY_WITHIN: Duration = Duration::from_secs(5);
+/// … and how long a call waits for acknowledgements; the messages go on waiting when it has given up. Both together are less
+/// than the 10 s of the relay's lease.
+pub(super) const DELIVERY_WITHIN: Duration = Duration::from_secs(4);
+/// The longest dead letter. Messages of the other topic have at most 1 MiB, unless an operator allows more.
+pub(super) const DEAD_LETTER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// What Kafka adds to a message, headers included, is less than this.
+const ENVELOPE_BYTES_MAX: usize = 64 * 1024;
+/// The longest message that is sent.
+pub(super) const MESSAGE_BYTES_MAX: usize = DEAD_LETTER_BYTES_MAX + ENVELOPE_BYTES_MAX;
 /// The most messages that wait for an acknowledgement; more are refused.
 const UNDER_WAY_MESSAGES_MAX: u32 = 4096;
 /// A broker that takes so long for one request is asked again.
@@ -23,35 +30,26 @@ const FETCHED_AHEAD_KIB_MAX: u32 = 4096;
 
 /// Where the brokers are and what things are called there.
 #[derive(Clone, Debug)]
-pub struct KafkaSettings {
+pub(super) struct KafkaSettings {
     /// `host:port` of each broker that is asked first.
-    pub brokers: Vec<String>,
-    /// What the names of topics and groups begin with: nothing, but for tests that share a broker.
-    pub prefix: String,
+    pub(super) brokers: Vec<String>,
+    /// What the names of topics and groups begin with: nothing, unless several cinemas share a Kafka.
+    pub(super) prefix: String,
 }
 
 impl KafkaSettings {
-    /// The usual names, at these brokers.
-    #[must_use]
-    pub fn new(brokers: Vec<String>) -> Self {
-        Self { brokers, prefix: String::new() }
-    }
-
     /// The topic of all events.
-    #[must_use]
-    pub fn events_topic(&self) -> String {
+    pub(super) fn events_topic(&self) -> String {
         format!("{}booking_events", self.prefix)
     }
 
     /// The topic of what could not be handled.
-    #[must_use]
-    pub fn dead_letter_topic(&self) -> String {
+    pub(super) fn dead_letter_topic(&self) -> String {
         format!("{}booking_events.dlq", self.prefix)
     }
 
     /// The group in which all servers read for one consumer.
-    #[must_use]
-    pub fn group(&self, consumer: Consumer) -> String {
+    fn group(&self, consumer: Consumer) -> String {
         format!("{}{}", self.prefix, consumer.as_str())
     }
 
@@ -78,6 +76,7 @@ impl KafkaSettings {
             .set("message.timeout.ms", "0")
             .set("request.timeout.ms", REQUEST_MS_MAX.to_string())
             .set("linger.ms", "2")
+            .set("message.max.bytes", MESSAGE_BYTES_MAX.to_string())
             .set("queue.buffering.max.messages", UNDER_WAY_MESSAGES_MAX.to_string())
             // As the Java clients do it, so that other programs find the same partition; events without a key share one.
             .set("partitioner", "murmur2_random");

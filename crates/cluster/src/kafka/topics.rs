@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use super::{
     quiet::Quiet,
-    settings::{ANSWER_WITHIN, KafkaSettings, retryable},
+    settings::{ANSWER_WITHIN, KafkaSettings, MESSAGE_BYTES_MAX, retryable},
 };
 
 /// As many servers can read side by side, and no more.
@@ -55,9 +55,13 @@ impl Topics {
 
     async fn make_with(&self, admin: &AdminClient<Quiet>) -> Backend<()> {
         let (events, dead_letters) = (self.settings.events_topic(), self.settings.dead_letter_topic());
-        let topics = [(&events, EVENTS_PARTITIONS), (&dead_letters, DEAD_LETTER_PARTITIONS)];
-        let topics = topics
-            .map(|(name, partitions)| NewTopic::new(name, partitions, BROKERS_CHOICE).set("retention.ms", KEPT_MS));
+        let longest = MESSAGE_BYTES_MAX.to_string();
+        let topics = [
+            NewTopic::new(&events, EVENTS_PARTITIONS, BROKERS_CHOICE).set("retention.ms", KEPT_MS),
+            NewTopic::new(&dead_letters, DEAD_LETTER_PARTITIONS, BROKERS_CHOICE)
+                .set("retention.ms", KEPT_MS)
+                .set("max.message.bytes", &longest),
+        ];
         let patience = AdminOptions::new().request_timeout(Some(ANSWER_WITHIN)).operation_timeout(Some(ANSWER_WITHIN));
         let answers = admin.create_topics(&topics, &patience).await.map_err(retryable)?;
         let is_missing = |code: &RDKafkaErrorCode| *code != RDKafkaErrorCode::TopicAlreadyExists;

@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use seatkeeper_core::ports::{Consumer, EventLog, Health};
-use seatkeeper_testbed::{Advertised, Direction, KafkaServer, Proxy, Weather, free_port};
+use seatkeeper_testbed::{Direction, KafkaServer, Proxied, Proxy, Special, WAIT_MAX, Weather, free_port, wait_until};
 use tokio::time::timeout;
 
 use crate::scene::{Scene, assert_in_order, events_of, ids_of};
@@ -23,20 +23,34 @@ async fn events_of_an_outage_arrive_afterwards_in_order() {
     let server = scene.server();
     let events = events_of(6, 120, 1);
     scene.publish(&server, &events[..40]).await;
-    let mut came = scene.consume(&server, &events[..20]).await;
+    wait_until("the first events are here", || async {
+        server.list_next(Consumer::Audit, 100).await.is_ok_and(|next| next.len() == 40)
+    })
+    .await;
+    let mut came = Vec::new();
     kafka.kill().await;
     for _ in 0..3 {
         let refused = comes_back(server.publish(&events[40..80])).await.expect_err("nobody is there");
         assert!(refused.retryable, "{refused}");
     }
-    comes_back(server.list_next(Consumer::Audit, 64)).await.expect("what is here can be handled");
+    let here = comes_back(server.list_next(Consumer::Audit, 30)).await.unwrap();
+    came.extend(comes_back(scene.handle(&server, &here)).await);
+    assert_eq!(came.len(), 30, "what is here can be handled");
     assert!(comes_back(server.ping()).await.is_err());
     kafka.restart().await;
     scene.publish(&server, &events[40..80]).await;
     scene.publish(&server, &events[80..]).await;
-    came.extend(scene.consume(&server, &events[came.len()..]).await);
+    let rest: Vec<_> = events.iter().filter(|event| !came.contains(event)).cloned().collect();
+    came.extend(scene.consume(&server, &rest).await);
     assert_in_order(&events, &came);
     assert_eq!(scene.audit().await, ids_of(&events));
+
+    assert!(server.close(WAIT_MAX).await);
+    let next = scene.server();
+    wait_until("the broker knows what was done, in the outage too", || async {
+        next.lag(Consumer::Audit).await.is_ok_and(|lag| lag == 0)
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +86,7 @@ async fn a_server_starts_without_a_broker() {
     assert!(comes_back(server.publish(&events)).await.expect_err("nobody is there").retryable);
     assert!(comes_back(server.list_next(Consumer::Audit, 64)).await.expect_err("nobody is there").retryable);
     assert!(comes_back(server.lag(Consumer::Audit)).await.is_err());
-    let _kafka = KafkaServer::start_at(port).await;
+    let _kafka = KafkaServer::start_special(port, Special::default()).await;
     scene.publish(&server, &events).await;
     let came = scene.consume(&server, &events).await;
     assert_in_order(&events, &came);
@@ -83,7 +97,8 @@ async fn a_server_starts_without_a_broker() {
 async fn a_wire_that_loses_answers_loses_no_event() {
     let listener_port = free_port();
     let proxy = Proxy::start(([127, 0, 0, 1], listener_port).into(), 7).await;
-    let _kafka = KafkaServer::start_behind(Advertised { listener_port, proxy_port: proxy.port() }).await;
+    let proxied = Some(Proxied { listener_port, proxy_port: proxy.port() });
+    let _kafka = KafkaServer::start_special(free_port(), Special { proxied, ..Special::default() }).await;
     let scene = Scene::at(format!("127.0.0.1:{}", proxy.port()));
     let server = scene.server();
     let events = events_of(6, 240, 4);

@@ -9,11 +9,15 @@ use seatkeeper_core::{
     testing::event_log,
 };
 
+use seatkeeper_testbed::wait_until;
+
 use crate::scene::{Scene, assert_in_order, events_of, ids_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn log_of_events() {
-    event_log::run_all(&*Scene::shared().await.server()).await;
+    let server = Scene::shared().await.server();
+    wait_until("the topics are there", || async { server.lag(Consumer::Mail).await.is_ok() }).await;
+    event_log::run_all(&*server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,7 +25,7 @@ async fn a_message_is_the_event_as_json_under_its_screening() {
     let scene = Scene::shared().await;
     let events = events_of(5, 20, 1);
     scene.publish(&scene.server(), &events).await;
-    let messages = scene.messages(&scene.settings.events_topic(), events.len()).await;
+    let messages = scene.messages("booking_events", events.len()).await;
     let mut came: Vec<Event> = Vec::new();
     for message in &messages {
         let event: Event = serde_json::from_slice(message.payload().unwrap()).unwrap();

@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use seatkeeper_cluster::kafka::KafkaLog;
 use seatkeeper_core::ports::{Consumer, EventLog};
-use seatkeeper_testbed::{WAIT_MAX, wait_until};
+use seatkeeper_testbed::{KafkaServer, Special, WAIT_MAX, free_port, wait_until};
 
 use crate::scene::{Scene, assert_in_order, events_of, ids_of};
 
@@ -33,21 +34,16 @@ async fn a_rebalance_in_the_middle_of_a_batch_loses_nothing() {
     })
     .await;
     // The batch is from before; some of its partitions are the other server's by now.
-    let mut came = scene.handle(&first, &batch).await;
+    let came = Mutex::new(scene.handle(&first, &batch).await);
     wait_until("both have handled everything", || async {
-        scene.handle_some(&first).await;
-        scene.handle_some(&second).await;
-        scene.audit().await == ids_of(&events)
+        for server in [&first, &second] {
+            let handled = scene.handle_some(server).await;
+            came.lock().extend(handled);
+        }
+        scene.audit().await == ids_of(&events) && first.lag(Consumer::Audit).await.is_ok_and(|lag| lag == 0)
     })
     .await;
-    wait_until("nothing is left over", || async {
-        scene.handle_some(&first).await;
-        scene.handle_some(&second).await;
-        first.lag(Consumer::Audit).await.is_ok_and(|lag| lag == 0)
-    })
-    .await;
-    came.truncate(100);
-    assert_eq!(came.len(), 100, "the batch was whole");
+    assert_in_order(&events, &came.into_inner());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,4 +67,31 @@ async fn a_server_that_stops_hands_on_what_it_has_not_done() {
     assert_eq!(came.len(), events.len(), "what was acknowledged does not come again");
     assert_in_order(&events, &came);
     assert!(second.close(Duration::from_secs(60)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_of_before_4_0_has_groups_too() {
+    let special = Special { has_only_classic_groups: true, ..Special::default() };
+    let kafka = KafkaServer::start_special(free_port(), special).await;
+    let scene = Scene::at(kafka.brokers());
+    let (first, second) = (scene.server(), scene.server());
+    let events = events_of(20, 100, 3);
+    scene.publish(&first, &events[..50]).await;
+    let mut came = scene.consume(&first, &events[..50]).await;
+    wait_until("the second server has joined", || async {
+        scene.publish(&first, &events[50..]).await;
+        has_something(&second).await
+    })
+    .await;
+    let handled = Mutex::new(Vec::new());
+    wait_until("both have handled everything", || async {
+        for server in [&first, &second] {
+            let some = scene.handle_some(server).await;
+            handled.lock().extend(some);
+        }
+        scene.audit().await == ids_of(&events)
+    })
+    .await;
+    came.extend(handled.into_inner());
+    assert_in_order(&events, &came);
 }

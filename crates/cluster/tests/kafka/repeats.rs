@@ -22,7 +22,7 @@ async fn a_process_that_dies_between_the_acknowledgement_and_the_mark_repeats_th
     scene.publish(&next, &events).await;
     scene.publish(&next, &events).await;
 
-    let messages = scene.messages(&scene.settings.events_topic(), 2 * events.len()).await;
+    let messages = scene.messages("booking_events", 2 * events.len()).await;
     let sent: Vec<Event> = messages.iter().map(|one| serde_json::from_slice(one.payload().unwrap()).unwrap()).collect();
     assert_in_order(&events, &sent);
     for event in &events {

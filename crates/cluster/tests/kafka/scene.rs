@@ -15,7 +15,7 @@ use rdkafka::{
     consumer::{Consumer as _, StreamConsumer},
     message::{Headers, OwnedMessage},
 };
-use seatkeeper_cluster::kafka::{EventIndex, KafkaLog, KafkaSettings};
+use seatkeeper_cluster::kafka::{EventIndex, KafkaLog};
 use seatkeeper_core::{
     event::{Event, EventKind},
     ids::{EventId, ScreeningId},
@@ -34,7 +34,8 @@ const TAKEN_AT_ONCE: u32 = 64;
 pub(crate) struct Scene {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) index: Arc<StoreIndex>,
-    pub(crate) settings: KafkaSettings,
+    pub(crate) brokers: String,
+    prefix: String,
     _folder: TempDir,
 }
 
@@ -49,12 +50,17 @@ impl Scene {
         let store = Arc::new(SqliteStore::open(&folder.path().join("store.sqlite")).unwrap());
         let index = Arc::new(StoreIndex { store: Arc::clone(&store), dies_before_the_mark: AtomicBool::new(false) });
         let prefix = format!("t{}-", uuid::Uuid::new_v4().simple());
-        let settings = KafkaSettings { brokers: vec![brokers], prefix };
-        Self { store, index, settings, _folder: folder }
+        Self { store, index, brokers, prefix, _folder: folder }
     }
 
     pub(crate) fn server(&self) -> Arc<KafkaLog> {
-        Arc::new(KafkaLog::open(self.settings.clone(), Arc::clone(&self.index) as _).unwrap())
+        let brokers: Vec<String> = self.brokers.split(',').map(str::to_owned).collect();
+        Arc::new(KafkaLog::open(&brokers, &self.prefix, Arc::clone(&self.index) as _).unwrap())
+    }
+
+    /// A topic's name, with what is our own before it.
+    pub(crate) fn topic(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
     }
 
     /// Publishes as the relay does: again and again until it is done. Answers how often it failed.
@@ -118,13 +124,13 @@ impl Scene {
     /// The first messages of a topic, as any other program sees them.
     pub(crate) async fn messages(&self, topic: &str, count: usize) -> Vec<OwnedMessage> {
         let reader: StreamConsumer = ClientConfig::new()
-            .set("bootstrap.servers", self.settings.brokers.join(","))
-            .set("group.id", format!("{}observer", self.settings.prefix))
+            .set("bootstrap.servers", &self.brokers)
+            .set("group.id", format!("{}observer", self.prefix))
             .set("auto.offset.reset", "earliest")
             .set("enable.auto.commit", "false")
             .create()
             .unwrap();
-        reader.subscribe(&[topic]).unwrap();
+        reader.subscribe(&[&self.topic(topic)]).unwrap();
         let mut messages = Vec::new();
         while messages.len() < count {
             messages.push(timeout(WAIT_MAX, reader.recv()).await.expect("a message comes").unwrap().detach());
