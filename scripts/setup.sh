@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Installs what the tests need and the machine lacks. Run again, it does nothing.
-# Needs: Rust (rustup), Node 20, Python 3.11; on Debian or Ubuntu the rest comes from apt.
+# Needs: Rust (rustup), Node 20, Python 3.11, Java 17 with Maven; on Debian or Ubuntu the rest comes from apt.
 set -euo pipefail
 
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/seatkeeper"
 CARGO_DENY_VERSION=0.20.2
 SCHEMATHESIS_VERSION=4.32.5
+# 4.4.0 is published with a part missing.
+KAFKA_VERSION=4.3.1
+KAFKA_FILES="$(cd "$(dirname "$0")" && pwd)/kafka"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 stop() { say "$*"; exit 1; }
@@ -15,15 +18,17 @@ need_toolchain() {
   has cargo || stop "cargo is missing: install Rust with rustup (https://rustup.rs)"
   has npm || stop "npm is missing: install Node 20.19 or later"
   has python3 || stop "python3 is missing: install Python 3.11 or later"
+  has java && has mvn || stop "java or mvn is missing: install Java 17 or later, and Maven"
   cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 ||
     rustup component add rustfmt clippy
 }
 
-# The browser of the end-to-end tests, Thai letters for it, a C compiler for SQLite, and venv.
+# The browser of the end-to-end tests, Thai letters for it, a C and C++ compiler, venv, and Redis.
 install_packages() {
   local missing=()
   has chromium || missing+=(chromium)
   has cc || missing+=(build-essential)
+  has redis-server || missing+=(redis-server)
   [ -n "$(fc-list :lang=th 2>/dev/null)" ] || missing+=(fontconfig fonts-noto-core)
   python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
   [ ${#missing[@]} -eq 0 ] && return
@@ -35,8 +40,19 @@ install_packages() {
   fi
   say "installing ${missing[*]}"
   "${root[@]}" apt-get update -qq
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive bash -c "$INSTALL_WITHOUT_STARTING" install "${missing[@]}" >/dev/null
 }
+
+# Tests start a Redis of their own on a port of their own: installing it may start no service. This file is how one says so.
+INSTALL_WITHOUT_STARTING='
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap "rm -f $policy" EXIT
+    printf "#!/bin/sh\nexit 101\n" >"$policy"
+    chmod 755 "$policy"
+  fi
+  apt-get install -y -qq --no-install-recommends "$@"
+'
 
 # The version is in the folder's name, so that a new pin is a new folder.
 install_cargo_deny() {
@@ -57,11 +73,59 @@ install_schemathesis() {
   touch "$folder/.ready"
 }
 
+# The jars, a formatted folder, and an archive of loaded classes with which a broker starts in a third of the time.
+install_kafka() {
+  local folder="$CACHE/kafka-$KAFKA_VERSION"
+  [ -e "$folder/.ready" ] && return
+  say "installing Kafka $KAFKA_VERSION"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  mvn -q -B -Dstyle.color=never -f "$KAFKA_FILES/pom.xml" "-Dkafka.version=$KAFKA_VERSION" dependency:copy-dependencies \
+    "-DoutputDirectory=$folder/jars" -DincludeScope=runtime >&2
+  local class_path java port controller
+  class_path="$(printf '%s\n' "$folder"/jars/*.jar | LC_ALL=C sort | paste -sd:)"
+  java=(java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "-Dlog4j2.configurationFile=$KAFKA_FILES/log4j2.properties")
+  read -r port controller < <(free_ports)
+  cat "$KAFKA_FILES/server.properties" - >"$folder/first.properties" <<END
+listeners=CLIENT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
+controller.quorum.voters=1@127.0.0.1:$controller
+log.dirs=$folder/first
+END
+  "${java[@]}" -cp "$class_path" kafka.tools.StorageTool format -t SeatkeeperForTestsOnly -c "$folder/first.properties" >/dev/null
+  mkdir "$folder/formatted"
+  cp "$folder/first/meta.properties" "$folder/first/bootstrap.checkpoint" "$folder/formatted"
+  record_classes "$folder" "$port" "${java[@]}" "-XX:ArchiveClassesAtExit=$folder/kafka.jsa" -cp "$class_path" \
+    kafka.Kafka "$folder/first.properties"
+  rm -rf "$folder/first" "$folder/first.properties"
+  touch "$folder/.ready"
+}
+
+# Runs a broker once until it answers, and ends it: the archive of its classes is written at its end.
+record_classes() {
+  local folder="$1" port="$2" broker tries=0
+  shift 2
+  "$@" >"$folder/first.log" 2>&1 &
+  broker=$!
+  until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+    kill -0 "$broker" 2>/dev/null && [ $((tries += 1)) -lt 600 ] || stop "Kafka does not start: see $folder/first.log"
+    sleep 0.1
+  done
+  kill -TERM "$broker"
+  wait "$broker" || true
+}
+
+free_ports() {
+  python3 -c 'import socket
+held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+print(*(one.getsockname()[1] for one in held))'
+}
+
 # Names without a version, for those who call them.
 link_tools() {
   mkdir -p "$CACHE/bin"
   ln -sfn "$CACHE/cargo-deny-$CARGO_DENY_VERSION/bin/cargo-deny" "$CACHE/bin/cargo-deny"
   ln -sfn "$CACHE/schemathesis-$SCHEMATHESIS_VERSION/bin/schemathesis" "$CACHE/bin/schemathesis"
+  ln -sfn "$CACHE/kafka-$KAFKA_VERSION" "$CACHE/kafka"
 }
 
 need_toolchain
@@ -69,5 +133,6 @@ install_packages
 mkdir -p "$CACHE"
 install_cargo_deny
 install_schemathesis
+install_kafka
 link_tools
 say "ready"

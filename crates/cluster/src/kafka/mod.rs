@@ -1,1 +1,200 @@
-//! The event log in Kafka.
+//! The event log in Kafka: one topic, read by a consumer group for each consumer, and a topic for what cannot be handled.
+//!
+//! An event reaches the topic at least once and keeps its id: consumers keep that id with their effect, so a repeat changes
+//! nothing. Events of one screening share a partition, and their order is the order in which they were published.
+//!
+//! Kafka may be away at any time, at the start as well. Every call then fails within seconds, in a way that trying again
+//! mends; its callers are jobs that try again for ever. No call blocks a thread of the runtime.
+
+mod buffer;
+mod group;
+mod index;
+mod lag;
+mod message;
+mod quiet;
+mod reader;
+mod sender;
+mod settings;
+mod topics;
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use seatkeeper_core::{
+    event::Event,
+    ids::EventId,
+    ports::{Backend, Consumer, DeadLetter, EventLog, Health, LoggedEvent},
+};
+use tokio_util::sync::CancellationToken;
+
+pub use index::EventIndex;
+
+use buffer::Content;
+use reader::Reader;
+use sender::Sender;
+use settings::{KafkaSettings, PART, retryable};
+use topics::Topics;
+
+/// A lag is asked for anew when it is older. It is for people and graphs.
+const LAG_FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// The log.
+pub struct KafkaLog {
+    settings: KafkaSettings,
+    index: Arc<dyn EventIndex>,
+    topics: Topics,
+    sender: Sender,
+    readers: Mutex<HashMap<Consumer, Arc<Reader>>>,
+    lags: Mutex<HashMap<Consumer, (Instant, u64)>>,
+    stop: CancellationToken,
+}
+
+impl KafkaLog {
+    /// Opens the log at these brokers, each `host:port`; the names of topics and groups begin with `prefix`. Nothing is
+    /// connected before the first call, so that a server starts without Kafka.
+    ///
+    /// # Errors
+    /// The addresses are none that a client takes.
+    pub fn open(brokers: &[String], prefix: &str, index: Arc<dyn EventIndex>) -> Backend<Self> {
+        let settings = KafkaSettings { brokers: brokers.to_vec(), prefix: prefix.to_owned() };
+        Ok(Self {
+            index,
+            topics: Topics::new(settings.clone()),
+            sender: Sender::new(settings.clone())?,
+            readers: Mutex::default(),
+            lags: Mutex::default(),
+            stop: CancellationToken::new(),
+            settings,
+        })
+    }
+
+    /// Stops reading: tells the broker what is done and leaves the groups, so that other servers take over at once and not
+    /// after a time-out. Answers false when that was not done `within`. Nothing is read afterwards.
+    pub async fn close(&self, within: Duration) -> bool {
+        self.stop.cancel();
+        let readers: Vec<Arc<Reader>> = self.readers.lock().values().cloned().collect();
+        let all_ended = async {
+            for reader in readers {
+                reader.ended().await;
+            }
+        };
+        tokio::time::timeout(within, all_ended).await.is_ok()
+    }
+
+    /// The reader of a consumer. It joins the group when it is first asked for: a server that does not handle events takes no
+    /// partition from those that do.
+    async fn reader(&self, consumer: Consumer) -> Backend<Arc<Reader>> {
+        let started = self.readers.lock().get(&consumer).cloned();
+        if let Some(reader) = started {
+            return Ok(reader);
+        }
+        self.topics.make().await?;
+        let mut readers = self.readers.lock();
+        if let Some(reader) = readers.get(&consumer) {
+            return Ok(Arc::clone(reader));
+        }
+        let reader = Arc::new(Reader::start(&self.settings, consumer, self.stop.clone()).map_err(retryable)?);
+        readers.insert(consumer, Arc::clone(&reader));
+        Ok(reader)
+    }
+
+    async fn produce(&self, events: &[&Event]) -> Backend<()> {
+        self.topics.make().await?;
+        let messages: Vec<_> =
+            events.iter().map(|event| message::event_message(&self.settings, event)).collect::<Backend<_>>()?;
+        let sent = self.sender.send(&messages).await;
+        if sent.is_err() {
+            self.topics.look_again();
+        }
+        sent
+    }
+
+    /// Moves poison that is next out of the way.
+    async fn set_poison_aside(&self, consumer: Consumer, reader: &Reader) -> Backend<()> {
+        loop {
+            let next = reader.buffer.lock().poison();
+            let Some((place, arrival)) = next else { return Ok(()) };
+            let Content::Poison(poison) = &arrival.content else { return Ok(()) };
+            self.sender.send(&[message::poison_message(&self.settings, consumer, &arrival, poison)]).await?;
+            let (partition, offset, reason) = (arrival.partition, arrival.offset, poison.reason.as_str());
+            tracing::error!(consumer = consumer.as_str(), partition, offset, reason, "message put aside");
+            reader.buffer.lock().acknowledge(place);
+        }
+    }
+}
+
+impl Drop for KafkaLog {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+#[async_trait]
+impl EventLog for KafkaLog {
+    async fn publish(&self, events: &[Event]) -> Backend<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
+        let logged = self.index.find_logged(&ids).await?;
+        let missing: Vec<&Event> = events.iter().filter(|event| !logged.contains(&event.id)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.produce(&missing).await?;
+        self.lags.lock().clear();
+        // Between these two lines a process may die: the same events are then sent again, under the same ids.
+        self.index.publish(events).await
+    }
+
+    async fn list_next(&self, consumer: Consumer, limit: u32) -> Backend<Vec<LoggedEvent>> {
+        let reader = self.reader(consumer).await?;
+        self.set_poison_aside(consumer, &reader).await?;
+        let events = reader.buffer.lock().events(limit);
+        Ok(events)
+    }
+
+    async fn acknowledge(&self, consumer: Consumer, position: i64) -> Backend<()> {
+        let reader = self.reader(consumer).await?;
+        reader.buffer.lock().acknowledge(position);
+        self.lags.lock().remove(&consumer);
+        Ok(())
+    }
+
+    async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>> {
+        self.index.list_events(after, type_name, limit).await
+    }
+
+    async fn lag(&self, consumer: Consumer) -> Backend<u64> {
+        let known = self.lags.lock().get(&consumer).copied();
+        if let Some((asked_at, lag)) = known
+            && asked_at.elapsed() < LAG_FRESH_FOR
+        {
+            return Ok(lag);
+        }
+        let lag = self.reader(consumer).await?.lag().await?;
+        self.lags.lock().insert(consumer, (Instant::now(), lag));
+        Ok(lag)
+    }
+
+    async fn tell_dead_letter(&self, letter: &DeadLetter) -> Backend<()> {
+        self.topics.make().await?;
+        self.sender.send(&[message::letter_message(&self.settings, letter)?]).await
+    }
+}
+
+#[async_trait]
+impl Health for KafkaLog {
+    fn part(&self) -> &'static str {
+        PART
+    }
+
+    async fn ping(&self) -> Backend<()> {
+        self.sender.ping(self.settings.events_topic()).await
+    }
+}

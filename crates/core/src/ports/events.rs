@@ -67,6 +67,11 @@ pub trait EventLog: Send + Sync {
     async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>>;
     /// How far the consumer is behind, in events.
     async fn lag(&self, consumer: Consumer) -> Backend<u64>;
+    /// An event was put aside, in the store. A log that other programs read as well tells them, once or more; one that nobody
+    /// else sees has nothing to do.
+    async fn tell_dead_letter(&self, _letter: &DeadLetter) -> Backend<()> {
+        Ok(())
+    }
 }
 
 /// Where a mail stands.

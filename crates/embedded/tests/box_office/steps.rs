@@ -13,7 +13,7 @@ use seatkeeper_core::{
     payment::{ConfirmOutcome, MoneyTask, Payment},
     ports::{
         Backend, BackendError, Charge, CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart,
-        Consumer, Cursor, EventLog, Ledger, LockSeats, LoggedEvent, NewPayment, Outbox, PaymentProvider,
+        Consumer, Cursor, DeadLetter, EventLog, Ledger, LockSeats, LoggedEvent, NewPayment, Outbox, PaymentProvider,
         ProviderAnswer, ProviderError, SeatLocks, StartOutcome,
     },
 };
@@ -155,6 +155,7 @@ stepped! { EventLog, store_away:
     fn acknowledge(consumer: Consumer, position: i64) -> ();
     fn list_events(after: i64, type_name: Option<&str>, limit: u32) -> Vec<LoggedEvent>;
     fn lag(consumer: Consumer) -> u64;
+    fn tell_dead_letter(letter: &DeadLetter) -> ();
 }
 
 /// The mock provider has faults of its own.

@@ -54,6 +54,7 @@ impl EventConsumer {
             at: now,
         };
         self.office.dead_letters.put_dead_letter(&letter).await?;
+        self.office.events.tell_dead_letter(&letter).await?;
         Ok(true)
     }
 }

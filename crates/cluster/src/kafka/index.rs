@@ -1,0 +1,22 @@
+//! What is in the log, kept in the store as well.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use seatkeeper_core::{
+    event::Event,
+    ids::EventId,
+    ports::{Backend, LoggedEvent},
+};
+
+/// An index of the log in the store. Kafka can be read from a place on, and no more: administrators list events of one type,
+/// page by page, and the relay asks which events are there already.
+#[async_trait]
+pub trait EventIndex: Send + Sync {
+    /// Those of the events that are in the index.
+    async fn find_logged(&self, ids: &[EventId]) -> Backend<HashSet<EventId>>;
+    /// Adds events, in order; one that is there already is left alone.
+    async fn publish(&self, events: &[Event]) -> Backend<()>;
+    /// A page for people: events after a place, of one type if given.
+    async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>>;
+}

@@ -1,0 +1,159 @@
+//! One consumer group's consumer in this process: a thread that alone talks to librdkafka, and a buffer between it and the
+//! rest of the program.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        mpsc::{self, Receiver},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use rdkafka::{
+    config::FromClientConfigAndContext,
+    consumer::{BaseConsumer, Consumer as _},
+    error::KafkaError,
+    types::RDKafkaErrorCode,
+};
+use seatkeeper_core::ports::{Backend, Consumer};
+use tokio::{sync::oneshot, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    buffer::Buffer,
+    group::Membership,
+    lag,
+    message::arrival_of,
+    settings::{GroupProtocol, KafkaSettings, retryable},
+};
+
+/// How long the thread waits for a message before it looks what else there is to do.
+const MESSAGE_WITHIN: Duration = Duration::from_millis(50);
+/// How soon after an acknowledgement the broker is told. What a crash in between repeats has been done already, and an effect
+/// happens once.
+const COMMIT_EVERY: Duration = Duration::from_millis(100);
+/// The pause before a consumer that ended with an error is made anew.
+const RENEW_AFTER: Duration = Duration::from_secs(1);
+/// How long a question for the lag may wait; the thread asks the broker several questions for it.
+const LAG_WITHIN: Duration = Duration::from_secs(10);
+
+pub(super) type SharedBuffer = Arc<Mutex<Buffer>>;
+type Question = oneshot::Sender<Backend<u64>>;
+
+/// The rest of the program's end of it.
+pub(super) struct Reader {
+    pub(super) buffer: SharedBuffer,
+    questions: mpsc::Sender<Question>,
+    ended: CancellationToken,
+}
+
+impl Reader {
+    /// Starts the thread, which joins the group as soon as there is a broker, and leaves it on `stop`.
+    pub(super) fn start(settings: &KafkaSettings, consumer: Consumer, stop: CancellationToken) -> io::Result<Self> {
+        let (buffer, ended) = (SharedBuffer::default(), CancellationToken::new());
+        let (questions, asked) = mpsc::channel();
+        let work = Work { settings: settings.clone(), consumer, buffer: Arc::clone(&buffer), asked, stop };
+        let tells_its_end = ended.clone().drop_guard();
+        thread::Builder::new().name(consumer.as_str().to_owned()).spawn(move || {
+            let _tells_its_end = tells_its_end;
+            work.run();
+        })?;
+        Ok(Self { buffer, questions, ended })
+    }
+
+    /// How far the whole group is behind.
+    pub(super) async fn lag(&self) -> Backend<u64> {
+        let (question, answer) = oneshot::channel();
+        self.questions.send(question).map_err(|_| retryable("the consumer has ended"))?;
+        timeout(LAG_WITHIN, answer).await.map_err(retryable)?.map_err(retryable)?
+    }
+
+    /// Until it has left the group.
+    pub(super) async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+}
+
+/// The thread's end.
+struct Work {
+    settings: KafkaSettings,
+    consumer: Consumer,
+    buffer: SharedBuffer,
+    asked: Receiver<Question>,
+    stop: CancellationToken,
+}
+
+impl Work {
+    fn run(self) {
+        let mut protocol = GroupProtocol::Consumer;
+        while let Err(error) = self.read(protocol) {
+            self.buffer.lock().forget_all();
+            if is_unknown_protocol(&error) && protocol == GroupProtocol::Consumer {
+                tracing::info!(consumer = self.consumer.as_str(), "the broker is older than 4.0: a classic group");
+                protocol = GroupProtocol::Classic;
+            } else {
+                tracing::error!(consumer = self.consumer.as_str(), %error, "the consumer ended; a new one follows");
+                thread::sleep(RENEW_AFTER);
+            }
+        }
+    }
+
+    /// Reads with one consumer, until it is told to stop or the consumer breaks.
+    fn read(&self, protocol: GroupProtocol) -> Result<(), KafkaError> {
+        let config = self.settings.consumer(self.consumer, protocol);
+        let topic = self.settings.events_topic();
+        let membership = Membership::new(Arc::clone(&self.buffer), topic.clone());
+        let consumer = BaseConsumer::from_config_and_context(&config, membership)?;
+        consumer.subscribe(&[&topic])?;
+        let mut last_commit = Instant::now();
+        let mut is_paused = false;
+        while !self.stop.is_cancelled() {
+            while let Ok(question) = self.asked.try_recv() {
+                let _ = question.send(lag::ask(&consumer, &topic, &self.buffer).map_err(retryable));
+            }
+            if last_commit.elapsed() >= COMMIT_EVERY {
+                consumer.context().commit(&consumer);
+                last_commit = Instant::now();
+            }
+            self.hold_back(&consumer, &mut is_paused)?;
+            match consumer.poll(MESSAGE_WITHIN) {
+                None => {}
+                Some(Ok(message)) => {
+                    let arrival = arrival_of(&message);
+                    self.buffer.lock().push(arrival);
+                }
+                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
+                // It goes on by itself when the broker is back.
+                Some(Err(error)) => tracing::debug!(consumer = self.consumer.as_str(), %error, "reading"),
+            }
+        }
+        // Dropped here, it sends what is acknowledged on its way, gives its partitions back and leaves.
+        Ok(())
+    }
+
+    /// A full buffer takes no more. The thread goes on asking all the same: who does not ask is taken for dead.
+    fn hold_back(&self, consumer: &BaseConsumer<Membership>, is_paused: &mut bool) -> Result<(), KafkaError> {
+        let (is_full, is_low) = {
+            let buffer = self.buffer.lock();
+            (buffer.is_full(), buffer.is_low())
+        };
+        let has_moved = consumer.context().take_moved();
+        if is_full && !*is_paused || *is_paused && has_moved {
+            consumer.pause(&consumer.assignment()?)?;
+            *is_paused = true;
+        }
+        if is_low && *is_paused {
+            consumer.resume(&consumer.assignment()?)?;
+            *is_paused = false;
+        }
+        Ok(())
+    }
+}
+
+fn is_unknown_protocol(error: &KafkaError) -> bool {
+    let codes = [RDKafkaErrorCode::UnsupportedFeature, RDKafkaErrorCode::UnsupportedVersion];
+    matches!(error, KafkaError::MessageConsumptionFatal(code) if codes.contains(code))
+}

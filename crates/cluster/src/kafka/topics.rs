@@ -1,0 +1,78 @@
+//! The topics, made when a broker is first there.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rdkafka::{
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    config::FromClientConfigAndContext,
+    types::RDKafkaErrorCode,
+};
+use seatkeeper_core::ports::Backend;
+use tokio::sync::Mutex;
+
+use super::{
+    quiet::Quiet,
+    settings::{ANSWER_WITHIN, KafkaSettings, MESSAGE_BYTES_MAX, retryable},
+};
+
+/// As many servers can read side by side, and no more.
+const EVENTS_PARTITIONS: i32 = 12;
+/// Few and far between.
+const DEAD_LETTER_PARTITIONS: i32 = 1;
+/// What is not handled within a month will not be: longer than any outage that somebody sits out.
+const KEPT_MS: &str = "2592000000";
+/// As many copies as the operator of the brokers has set for new topics.
+const BROKERS_CHOICE: TopicReplication<'static> = TopicReplication::Fixed(-1);
+
+/// Both topics. A program that starts without a broker goes on without; whoever needs the topics makes them.
+pub(super) struct Topics {
+    settings: KafkaSettings,
+    are_there: AtomicBool,
+    making: Mutex<()>,
+}
+
+impl Topics {
+    pub(super) fn new(settings: KafkaSettings) -> Self {
+        Self { settings, are_there: AtomicBool::new(false), making: Mutex::new(()) }
+    }
+
+    /// Makes what is missing; one that is there is left as it is.
+    pub(super) async fn make(&self) -> Backend<()> {
+        if self.are_there.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let _one_at_a_time = self.making.lock().await;
+        if self.are_there.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let admin = AdminClient::from_config_and_context(&self.settings.client(), Quiet).map_err(retryable)?;
+        let made = self.make_with(&admin).await;
+        // It waits for a thread of its own to end.
+        tokio::task::spawn_blocking(move || drop(admin));
+        self.are_there.store(made.is_ok(), Ordering::Release);
+        made
+    }
+
+    async fn make_with(&self, admin: &AdminClient<Quiet>) -> Backend<()> {
+        let (events, dead_letters) = (self.settings.events_topic(), self.settings.dead_letter_topic());
+        let longest = MESSAGE_BYTES_MAX.to_string();
+        let topics = [
+            NewTopic::new(&events, EVENTS_PARTITIONS, BROKERS_CHOICE).set("retention.ms", KEPT_MS),
+            NewTopic::new(&dead_letters, DEAD_LETTER_PARTITIONS, BROKERS_CHOICE)
+                .set("retention.ms", KEPT_MS)
+                .set("max.message.bytes", &longest),
+        ];
+        let patience = AdminOptions::new().request_timeout(Some(ANSWER_WITHIN)).operation_timeout(Some(ANSWER_WITHIN));
+        let answers = admin.create_topics(&topics, &patience).await.map_err(retryable)?;
+        let is_missing = |code: &RDKafkaErrorCode| *code != RDKafkaErrorCode::TopicAlreadyExists;
+        match answers.into_iter().filter_map(Result::err).find(|(_, code)| is_missing(code)) {
+            Some((name, code)) => Err(retryable(format!("topic {name} is not made: {code}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Somebody took a topic away: the next call makes it again.
+    pub(super) fn look_again(&self) {
+        self.are_there.store(false, Ordering::Release);
+    }
+}

@@ -1,0 +1,10 @@
+//! The event log on a real Kafka: the contract, and everything that can go wrong on the way.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where it stopped")]
+
+mod away;
+mod contract;
+mod groups;
+mod poison;
+mod repeats;
+mod scene;

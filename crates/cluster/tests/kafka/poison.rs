@@ -1,0 +1,81 @@
+//! What cannot be handled goes to a topic of its own, and the rest goes on.
+
+use std::time::Duration;
+
+use rdkafka::{
+    ClientConfig, Message,
+    producer::{FutureProducer, FutureRecord},
+};
+use seatkeeper_core::{
+    ids::DeadLetterId,
+    ports::{Consumer, DeadLetter, EventLog},
+    testing::{SeededEntropy, sample_now},
+};
+
+use crate::scene::{Scene, assert_in_order, events_of, headers_of};
+
+/// What somebody else wrote into the topic.
+async fn write(scene: &Scene, key: &str, payload: &str) {
+    let producer: FutureProducer = ClientConfig::new()
+        .set("bootstrap.servers", &scene.brokers)
+        .set("message.max.bytes", "2000000")
+        .create()
+        .unwrap();
+    let topic = scene.topic("booking_events");
+    let record = FutureRecord::to(&topic).partition(3).key(key).payload(payload);
+    producer.send(record, Duration::from_secs(30)).await.unwrap();
+}
+
+/// Fault 31.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poison_message_goes_to_the_dead_letters_and_the_consumer_goes_on() {
+    let scene = Scene::shared().await;
+    let server = scene.server();
+    let events = events_of(30, 60, 1);
+    scene.publish(&server, &events[..30]).await;
+    write(&scene, "who", "{\"id\": 5}").await;
+    write(&scene, "", "").await;
+    // As long as the broker takes one: with its headers it is longer than that.
+    let long = "x".repeat(1_048_500);
+    write(&scene, "", &long).await;
+    scene.publish(&server, &events[30..]).await;
+
+    let came = scene.consume(&server, &events).await;
+    assert_in_order(&events, &came);
+    let mut told = scene.messages("booking_events.dlq", 3).await;
+    told.sort_by_key(|message| headers_of(message)["offset"].parse::<i64>().unwrap());
+    assert_eq!(told[0].payload().unwrap(), b"{\"id\": 5}", "byte for byte");
+    assert_eq!(told[0].key().unwrap(), b"who");
+    let headers = headers_of(&told[0]);
+    assert!(headers["reason"].starts_with("not an event"), "{headers:?}");
+    assert_eq!(headers["topic"], scene.topic("booking_events"));
+    assert_eq!((headers["partition"].as_str(), headers["consumer"].as_str()), ("3", "seatkeeper-audit"));
+    assert_eq!(told[1].payload().unwrap_or_default(), b"");
+    assert_eq!(told[2].payload().unwrap(), long.as_bytes());
+
+    seatkeeper_testbed::wait_until("the poison is behind us", || async {
+        scene.handle_some(&server).await;
+        server.lag(Consumer::Audit).await.is_ok_and(|lag| lag == 0)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_could_not_be_handled_is_told_as_well() {
+    let scene = Scene::shared().await;
+    let server = scene.server();
+    let letter = DeadLetter {
+        id: DeadLetterId::from_uuid(SeededEntropy::new(1).next_uuid()),
+        consumer: Consumer::Mail,
+        event: events_of(1, 1, 2).remove(0),
+        error: "the customer is missing".to_owned(),
+        tries: 8,
+        at: sample_now(),
+    };
+    server.tell_dead_letter(&letter).await.unwrap();
+    let told = scene.messages("booking_events.dlq", 1).await.remove(0);
+    assert_eq!(told.payload().unwrap(), serde_json::to_vec(&letter.event).unwrap());
+    let headers = headers_of(&told);
+    assert_eq!((headers["reason"].as_str(), headers["tries"].as_str()), ("the customer is missing", "8"));
+    assert_eq!(headers["consumer"], "seatkeeper-mail");
+}

@@ -1,0 +1,201 @@
+//! Servers that share a log, a store beneath them, and what tests look at.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use rdkafka::{
+    ClientConfig, Message,
+    consumer::{Consumer as _, StreamConsumer},
+    message::{Headers, OwnedMessage},
+};
+use seatkeeper_cluster::kafka::{EventIndex, KafkaLog};
+use seatkeeper_core::{
+    event::{Event, EventKind},
+    ids::{EventId, ScreeningId},
+    ports::{AuditFilter, AuditLog, Backend, BackendError, Consumer, EventLog, LoggedEvent, PageRequest},
+    testing::{SeededEntropy, sample_now},
+};
+use seatkeeper_embedded::sqlite::SqliteStore;
+use seatkeeper_testbed::{KafkaServer, WAIT_MAX, wait_until};
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+/// As many events as a worker takes at once.
+const TAKEN_AT_ONCE: u32 = 64;
+
+/// A store, and names of its own on a broker. Every [`Self::server`] is another server of the same cinema.
+pub(crate) struct Scene {
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) index: Arc<StoreIndex>,
+    pub(crate) brokers: String,
+    prefix: String,
+    _folder: TempDir,
+}
+
+impl Scene {
+    /// On the brokers that all tests share.
+    pub(crate) async fn shared() -> Self {
+        Self::at(KafkaServer::shared().await)
+    }
+
+    pub(crate) fn at(brokers: String) -> Self {
+        let folder = TempDir::new().unwrap();
+        let store = Arc::new(SqliteStore::open(&folder.path().join("store.sqlite")).unwrap());
+        let index = Arc::new(StoreIndex { store: Arc::clone(&store), dies_before_the_mark: AtomicBool::new(false) });
+        let prefix = format!("t{}-", uuid::Uuid::new_v4().simple());
+        Self { store, index, brokers, prefix, _folder: folder }
+    }
+
+    pub(crate) fn server(&self) -> Arc<KafkaLog> {
+        let brokers: Vec<String> = self.brokers.split(',').map(str::to_owned).collect();
+        Arc::new(KafkaLog::open(&brokers, &self.prefix, Arc::clone(&self.index) as _).unwrap())
+    }
+
+    /// A topic's name, with what is our own before it.
+    pub(crate) fn topic(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Publishes as the relay does: again and again until it is done. Answers how often it failed.
+    pub(crate) async fn publish(&self, server: &KafkaLog, events: &[Event]) -> usize {
+        let failures = Mutex::new(0);
+        wait_until("the events are published", || async {
+            let published = server.publish(events).await;
+            *failures.lock() += usize::from(published.is_err());
+            published.is_ok()
+        })
+        .await;
+        failures.into_inner()
+    }
+
+    /// Handles what comes, as a worker does, the effect first and then the place, until all of these events have come. Answers
+    /// what came, repeats included.
+    pub(crate) async fn consume(&self, server: &KafkaLog, events: &[Event]) -> Vec<Event> {
+        let handled = Mutex::new(Vec::new());
+        wait_until("all events have come", || async {
+            let came = self.handle_some(server).await;
+            let mut handled = handled.lock();
+            handled.extend(came);
+            let ids: HashSet<EventId> = handled.iter().map(|event: &Event| event.id).collect();
+            events.iter().all(|event| ids.contains(&event.id))
+        })
+        .await;
+        handled.into_inner()
+    }
+
+    /// One round of a worker.
+    pub(crate) async fn handle_some(&self, server: &KafkaLog) -> Vec<Event> {
+        let next = server.list_next(Consumer::Audit, TAKEN_AT_ONCE).await.unwrap_or_default();
+        self.handle(server, &next).await
+    }
+
+    pub(crate) async fn handle(&self, server: &KafkaLog, next: &[LoggedEvent]) -> Vec<Event> {
+        for logged in next {
+            self.store.keep_event(&logged.event).await.unwrap();
+        }
+        if let Some(last) = next.last() {
+            server.acknowledge(Consumer::Audit, last.position).await.unwrap();
+        }
+        next.iter().map(|logged| logged.event.clone()).collect()
+    }
+
+    /// What the audit log has: the effects of all events, each once.
+    pub(crate) async fn audit(&self) -> HashSet<EventId> {
+        let (mut ids, mut page) = (HashSet::new(), PageRequest::FIRST);
+        loop {
+            let read = self.store.list_audit(&AuditFilter::default(), page).await.unwrap();
+            for entry in read.items {
+                assert!(ids.insert(entry.event.id), "an effect happened twice");
+            }
+            match read.next {
+                Some(next) => page.after = Some(next),
+                None => return ids,
+            }
+        }
+    }
+
+    /// The first messages of a topic, as any other program sees them.
+    pub(crate) async fn messages(&self, topic: &str, count: usize) -> Vec<OwnedMessage> {
+        let reader: StreamConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &self.brokers)
+            .set("group.id", format!("{}observer", self.prefix))
+            .set("auto.offset.reset", "earliest")
+            .set("enable.auto.commit", "false")
+            .create()
+            .unwrap();
+        reader.subscribe(&[&self.topic(topic)]).unwrap();
+        let mut messages = Vec::new();
+        while messages.len() < count {
+            messages.push(timeout(WAIT_MAX, reader.recv()).await.expect("a message comes").unwrap().detach());
+        }
+        messages
+    }
+}
+
+/// The headers of a message, as text.
+pub(crate) fn headers_of(message: &OwnedMessage) -> BTreeMap<String, String> {
+    let headers = message.headers().unwrap().iter();
+    headers.map(|header| (header.key.to_owned(), String::from_utf8_lossy(header.value.unwrap()).into_owned())).collect()
+}
+
+/// Events of several screenings, in turns.
+pub(crate) fn events_of(screenings: usize, count: usize, seed: u64) -> Vec<Event> {
+    let ids = SeededEntropy::new(seed);
+    let screenings: Vec<_> = (0..screenings).map(|_| ScreeningId::from_uuid(ids.next_uuid())).collect();
+    let event = |number: usize| {
+        let kind =
+            EventKind::SystemError { code: "internal".to_owned(), place: "test".to_owned(), count: number as u64 };
+        Event::new(sample_now(), &ids, kind).at_screening(screenings[number % screenings.len()])
+    };
+    (0..count).map(event).collect()
+}
+
+/// Each screening's events came first in the order in which they were published; repeats may follow.
+#[track_caller]
+pub(crate) fn assert_in_order(published: &[Event], came: &[Event]) {
+    let order = |events: &[Event]| {
+        let (mut seen, mut by_key) = (HashSet::new(), BTreeMap::<String, Vec<EventId>>::new());
+        for event in events.iter().filter(|event| seen.insert(event.id)) {
+            by_key.entry(event.key()).or_default().push(event.id);
+        }
+        by_key
+    };
+    assert_eq!(order(came), order(published));
+}
+
+pub(crate) fn ids_of(events: &[Event]) -> HashSet<EventId> {
+    events.iter().map(|event| event.id).collect()
+}
+
+/// The index of the embedded store: a table, and a look-up by reading it all, which a test can afford.
+pub(crate) struct StoreIndex {
+    store: Arc<SqliteStore>,
+    /// The next marks fail, as when the process ends just before them.
+    pub(crate) dies_before_the_mark: AtomicBool,
+}
+
+#[async_trait]
+impl EventIndex for StoreIndex {
+    async fn find_logged(&self, ids: &[EventId]) -> Backend<HashSet<EventId>> {
+        let logged = self.store.list_events(-1, None, u32::MAX).await?;
+        Ok(logged.into_iter().map(|logged| logged.event.id).filter(|id| ids.contains(id)).collect())
+    }
+
+    async fn publish(&self, events: &[Event]) -> Backend<()> {
+        if self.dies_before_the_mark.load(Ordering::Relaxed) {
+            return Err(BackendError::retryable("events", "the process has ended"));
+        }
+        EventLog::publish(&*self.store, events).await
+    }
+
+    async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>> {
+        EventLog::list_events(&*self.store, after, type_name, limit).await
+    }
+}
