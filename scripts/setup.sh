@@ -6,6 +6,7 @@ set -euo pipefail
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/seatkeeper"
 CARGO_DENY_VERSION=0.20.2
 SCHEMATHESIS_VERSION=4.32.5
+SECANTUS_VERSION=0.7.0b3
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 stop() { say "$*"; exit 1; }
@@ -57,11 +58,22 @@ install_schemathesis() {
   touch "$folder/.ready"
 }
 
+# No registry has mongod; this speaks its protocol, with transactions, and is a process of its own (GPL-2.0).
+install_secantus() {
+  local folder="$CACHE/secantus-$SECANTUS_VERSION"
+  [ -e "$folder/.ready" ] && return
+  say "installing secantus $SECANTUS_VERSION"
+  python3 -m venv --clear "$folder"
+  "$folder/bin/pip" install --quiet --disable-pip-version-check --pre "SecantusDB==$SECANTUS_VERSION"
+  touch "$folder/.ready"
+}
+
 # Names without a version, for those who call them.
 link_tools() {
   mkdir -p "$CACHE/bin"
   ln -sfn "$CACHE/cargo-deny-$CARGO_DENY_VERSION/bin/cargo-deny" "$CACHE/bin/cargo-deny"
   ln -sfn "$CACHE/schemathesis-$SCHEMATHESIS_VERSION/bin/schemathesis" "$CACHE/bin/schemathesis"
+  ln -sfn "$CACHE/secantus-$SECANTUS_VERSION/bin/secantusd-py" "$CACHE/bin/secantusd-py"
 }
 
 need_toolchain
@@ -69,5 +81,6 @@ install_packages
 mkdir -p "$CACHE"
 install_cargo_deny
 install_schemathesis
+install_secantus
 link_tools
 say "ready"

@@ -11,6 +11,8 @@
     reason = "a test that cannot go on should say where it stopped"
 )]
 
+mod mongo;
 mod process;
 
+pub use mongo::{MongoServer, shared_mongo_url};
 pub use process::{Process, free_port, wait_until};
