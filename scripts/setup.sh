@@ -9,6 +9,7 @@ SCHEMATHESIS_VERSION=4.32.5
 # 4.4.0 is published with a part missing.
 KAFKA_VERSION=4.3.1
 KAFKA_FILES="$(cd "$(dirname "$0")" && pwd)/kafka"
+SECANTUS_VERSION=0.7.0b3
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 stop() { say "$*"; exit 1; }
@@ -120,12 +121,23 @@ held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 print(*(one.getsockname()[1] for one in held))'
 }
 
+# No registry has mongod; this speaks its protocol, with transactions, and is a process of its own (GPL-2.0).
+install_secantus() {
+  local folder="$CACHE/secantus-$SECANTUS_VERSION"
+  [ -e "$folder/.ready" ] && return
+  say "installing secantus $SECANTUS_VERSION"
+  python3 -m venv --clear "$folder"
+  "$folder/bin/pip" install --quiet --disable-pip-version-check --pre "SecantusDB==$SECANTUS_VERSION"
+  touch "$folder/.ready"
+}
+
 # Names without a version, for those who call them.
 link_tools() {
   mkdir -p "$CACHE/bin"
   ln -sfn "$CACHE/cargo-deny-$CARGO_DENY_VERSION/bin/cargo-deny" "$CACHE/bin/cargo-deny"
   ln -sfn "$CACHE/schemathesis-$SCHEMATHESIS_VERSION/bin/schemathesis" "$CACHE/bin/schemathesis"
   ln -sfn "$CACHE/kafka-$KAFKA_VERSION" "$CACHE/kafka"
+  ln -sfn "$CACHE/secantus-$SECANTUS_VERSION/bin/secantusd-py" "$CACHE/bin/secantusd-py"
 }
 
 need_toolchain
@@ -134,5 +146,6 @@ mkdir -p "$CACHE"
 install_cargo_deny
 install_schemathesis
 install_kafka
+install_secantus
 link_tools
 say "ready"

@@ -7,9 +7,11 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where it stopped")]
 
 mod kafka;
+mod mongo;
 mod process;
 mod proxy;
 
 pub use kafka::{KafkaServer, Proxied, Special};
 pub use process::{Process, WAIT_MAX, free_port, wait_until};
 pub use proxy::{Direction, Proxy, Weather};
+pub use mongo::{MongoServer, shared_mongo_url};

@@ -1,0 +1,68 @@
+//! The audit log.
+
+use async_trait::async_trait;
+use mongodb::bson::{Document, doc};
+use seatkeeper_core::{
+    event::Event,
+    ids::{EventId, PersonId},
+    ports::{AuditEntry, AuditFilter, AuditLog, Backend, Cursor, Page, PageRequest},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{MongoStore, documents::ms, fault::Fault, pages, schema::AUDIT};
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    #[serde(rename = "_id")]
+    id: EventId,
+    at: i64,
+    #[serde(rename = "type")]
+    type_name: String,
+    actor: Option<PersonId>,
+    event: String,
+}
+
+#[async_trait]
+impl AuditLog for MongoStore {
+    async fn keep_event(&self, event: &Event) -> Backend<()> {
+        let mut conn = self.conn();
+        let keep = async {
+            let (type_name, text) = (event.kind.type_name().to_owned(), serde_json::to_string(event)?);
+            let stored = Stored { id: event.id, at: ms(event.at), type_name, actor: event.actor, event: text };
+            conn.insert_new(AUDIT, &stored).await
+        };
+        self.call(keep).await.map(|_| ())
+    }
+
+    async fn list_audit(&self, filter: &AuditFilter, page: PageRequest) -> Backend<Page<AuditEntry>> {
+        let (filter, order) = (pages::newest_first(match_of(filter), "at", page), pages::falling("at"));
+        let mut conn = self.conn();
+        let list = async {
+            let stored: Vec<Stored> = conn.list(AUDIT, filter, order, pages::limit(page)).await?;
+            stored.iter().map(read_entry).collect::<Result<Vec<_>, _>>()
+        };
+        let entries = self.call(list).await?;
+        Ok(Page::cut(entries, page.limit, |entry| Cursor { at: ms(entry.event.at), id: entry.event.id.as_uuid() }))
+    }
+}
+
+fn match_of(filter: &AuditFilter) -> Document {
+    let mut found = Document::new();
+    if let Some(name) = &filter.type_name {
+        found.insert("type", name);
+    }
+    if let Some(actor) = filter.actor {
+        found.insert("actor", actor.to_string());
+    }
+    if let Some(from) = filter.from {
+        pages::add(&mut found, doc! { "at": { "$gte": ms(from) } });
+    }
+    if let Some(end) = filter.before {
+        pages::add(&mut found, doc! { "at": { "$lt": ms(end) } });
+    }
+    found
+}
+
+fn read_entry(stored: &Stored) -> Result<AuditEntry, Fault> {
+    Ok(AuditEntry { event: serde_json::from_str(&stored.event)? })
+}

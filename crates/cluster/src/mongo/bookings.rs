@@ -1,0 +1,71 @@
+//! Bookings as documents.
+
+use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
+use mongodb::bson::doc;
+use seatkeeper_core::{
+    booking::{Booking, BookingStatus},
+    ids::{BookingId, MovieId, PaymentId, PersonId, ScreeningId},
+    money::Money,
+    payment::PricedSeat,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{conn::Conn, documents::by_id, fault::Fault, schema::BOOKINGS};
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Booking")]
+struct Fields {
+    #[serde(rename = "_id")]
+    id: BookingId,
+    code: String,
+    status: BookingStatus,
+    person_id: PersonId,
+    payment_id: PaymentId,
+    screening_id: ScreeningId,
+    movie_id: MovieId,
+    movie_title: String,
+    hall_name: String,
+    #[serde(with = "millisecond::required")]
+    start_time: Timestamp,
+    seats: Vec<PricedSeat>,
+    total: Money,
+    #[serde(with = "millisecond::required")]
+    created_at: Timestamp,
+}
+
+/// A booking as read.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct Stored(#[serde(with = "Fields")] pub(super) Booking);
+
+/// A booking as first written.
+#[derive(Serialize)]
+struct New<'a> {
+    #[serde(flatten, with = "Fields")]
+    booking: &'a Booking,
+    /// For sums.
+    seat_count: i64,
+}
+
+/// A booking.
+pub(super) async fn find_booking(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Fault> {
+    Ok(conn.find::<Stored>(BOOKINGS, by_id(id)).await?.map(|stored| stored.0))
+}
+
+/// Keeps a new booking; false when another has its code.
+pub(super) async fn insert(conn: &mut Conn, booking: &Booking) -> Result<bool, Fault> {
+    // A second key would end the transaction, so it is looked for first; who writes it meanwhile makes us look again.
+    if conn.exists(BOOKINGS, doc! { "code": &booking.code }).await? {
+        return Ok(false);
+    }
+    let seat_count = i64::try_from(booking.seats.len()).unwrap_or(i64::MAX);
+    conn.insert(BOOKINGS, &New { booking, seat_count }).await?;
+    Ok(true)
+}
+
+/// The money went back.
+pub(super) async fn set_refunded(conn: &mut Conn, id: BookingId) -> Result<(), Fault> {
+    let refunded = doc! { "$set": { "status": BookingStatus::Refunded.as_str() } };
+    conn.update(BOOKINGS, by_id(id), refunded).await?;
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! Claims on seats: the collection whose key is the law.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use mongodb::bson::{Bson, Document, doc};
+use seatkeeper_core::{
+    event::Event,
+    ids::{PaymentId, PersonId, ScreeningId, SeatId},
+    payment::{Payment, PaymentStatus},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{conn::Conn, documents::ms, fault::Fault, outbox, payments, schema::SEATS};
+
+/// One seat of one screening. Its fields are written in this order, always: to the server another order is another key.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct SeatKey {
+    pub(super) screening_id: ScreeningId,
+    pub(super) seat_id: SeatId,
+}
+
+/// Whether it is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum SeatState {
+    Claimed,
+    Sold,
+}
+
+/// Who has a seat. Times are in milliseconds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Claim {
+    #[serde(rename = "_id")]
+    pub(super) key: SeatKey,
+    pub(super) payment_id: PaymentId,
+    pub(super) person_id: PersonId,
+    pub(super) state: SeatState,
+    /// When the claim of a PENDING payment ends; null for CONFIRMING and sold, which do not end by time.
+    pub(super) until: Option<i64>,
+    /// Since when its payment is CONFIRMING.
+    pub(super) confirming_since: Option<i64>,
+    /// When it would have ended otherwise.
+    pub(super) kept_from: Option<i64>,
+}
+
+impl Claim {
+    fn of(payment: &Payment, seat: SeatId, state: SeatState, until: Option<i64>) -> Self {
+        Self {
+            key: SeatKey { screening_id: payment.screening_id, seat_id: seat },
+            payment_id: payment.id,
+            person_id: payment.person_id,
+            state,
+            until,
+            confirming_since: None,
+            kept_from: None,
+        }
+    }
+
+    pub(super) fn is_sold(&self) -> bool {
+        self.state == SeatState::Sold
+    }
+
+    fn is_overdue(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= ms(now))
+    }
+}
+
+/// Claims of a screening that have not run out.
+pub(super) fn standing_at(now: Timestamp) -> Document {
+    doc! { "$or": [{ "until": Bson::Null }, { "until": { "$gt": ms(now) } }] }
+}
+
+/// Who has these seats now. Claims of others' PENDING payments past their time are met here, and ended.
+pub(super) async fn standing_claims(
+    conn: &mut Conn,
+    screening: ScreeningId,
+    seats: &[SeatId],
+    mine: PaymentId,
+    now: Timestamp,
+) -> Result<BTreeMap<SeatId, Claim>, Fault> {
+    let found = conn.list_all::<Claim>(SEATS, keys_of(screening, seats)).await?;
+    let is_over = |claim: &Claim| claim.payment_id != mine && claim.is_overdue(now);
+    let (over, standing): (Vec<_>, Vec<_>) = found.into_iter().partition(is_over);
+    expire_all(conn, over, now).await?;
+    Ok(standing.into_iter().map(|claim| (claim.key.seat_id, claim)).collect())
+}
+
+/// Ends every claim at a screening whose time is up.
+pub(super) async fn expire_overdue_at(conn: &mut Conn, screening: ScreeningId, now: Timestamp) -> Result<(), Fault> {
+    let overdue = doc! { "_id.screening_id": screening.to_string(), "until": { "$lte": ms(now) } };
+    let over = conn.list_all::<Claim>(SEATS, overdue).await?;
+    expire_all(conn, over, now).await
+}
+
+/// Ends the payments of these claims.
+async fn expire_all(conn: &mut Conn, claims: Vec<Claim>, now: Timestamp) -> Result<(), Fault> {
+    let over: BTreeSet<PaymentId> = claims.into_iter().map(|claim| claim.payment_id).collect();
+    for id in over {
+        let payment = payments::find_payment(conn, id).await?;
+        let mut payment = payment.ok_or(Fault::Broken("a claim without its payment"))?;
+        if !payment.is_overdue(now) {
+            return Err(Fault::Broken("a claim ends before its payment"));
+        }
+        expire(conn, &mut payment, now).await?;
+    }
+    Ok(())
+}
+
+/// PENDING → EXPIRED, claims freed, event told.
+pub(super) async fn expire(conn: &mut Conn, payment: &mut Payment, now: Timestamp) -> Result<(), Fault> {
+    payment.status = PaymentStatus::Expired;
+    payments::write_state(conn, payment).await?;
+    free(conn, payment).await?;
+    outbox::put_events(conn, &[Event::timeout_of(payment, now)]).await
+}
+
+/// Claims all seats of a payment until its time, in order of seat. The key refuses a second document, whatever was looked up before.
+pub(super) async fn claim(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
+    let until = Some(ms(payment.expires_at));
+    let claims: Vec<_> =
+        payment.seats.iter().map(|seat| Claim::of(payment, seat.id, SeatState::Claimed, until)).collect();
+    conn.insert_all(SEATS, &claims).await
+}
+
+/// From now on the payment's claims do not end by time.
+pub(super) async fn keep(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
+    let kept = doc! {
+        "until": Bson::Null,
+        "confirming_since": payment.confirming_since.map(ms),
+        "kept_from": ms(payment.expires_at),
+    };
+    conn.update_all(SEATS, claims_of(payment), doc! { "$set": kept }).await?;
+    Ok(())
+}
+
+/// Sells its seats to a payment that has some claimed and meets the others, `unclaimed`, free. Another's document makes
+/// this fail.
+pub(super) async fn sell(conn: &mut Conn, payment: &Payment, unclaimed: &[SeatId]) -> Result<(), Fault> {
+    let sold = doc! { "state": "SOLD", "until": Bson::Null, "confirming_since": Bson::Null, "kept_from": Bson::Null };
+    let claimed = conn.update_all(SEATS, claims_of(payment), doc! { "$set": sold }).await?;
+    let new: Vec<_> = unclaimed.iter().map(|seat| Claim::of(payment, *seat, SeatState::Sold, None)).collect();
+    conn.insert_all(SEATS, &new).await?;
+    match usize::try_from(claimed).is_ok_and(|claimed| claimed + new.len() == payment.seats.len()) {
+        true => Ok(()),
+        false => Err(Fault::Broken("a seat of another cannot be sold")),
+    }
+}
+
+/// Takes away whatever the payment has: claims or sold seats.
+pub(super) async fn free(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
+    conn.delete(SEATS, claims_of(payment)).await?;
+    Ok(())
+}
+
+fn claims_of(payment: &Payment) -> Document {
+    let mut filter = keys_of(payment.screening_id, &payment.seat_ids());
+    filter.insert("payment_id", payment.id.to_string());
+    filter
+}
+
+fn keys_of(screening: ScreeningId, seats: &[SeatId]) -> Document {
+    let key = |seat: &SeatId| doc! { "screening_id": screening.to_string(), "seat_id": seat.to_string() };
+    doc! { "_id": { "$in": seats.iter().map(key).collect::<Vec<_>>() } }
+}

@@ -1,0 +1,85 @@
+//! Events that could not be handled.
+
+use async_trait::async_trait;
+use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
+use mongodb::bson::Document;
+use seatkeeper_core::{
+    ids::{DeadLetterId, EventId},
+    ports::{Backend, Consumer, Cursor, DeadLetter, DeadLetters, Page, PageRequest},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    MongoStore,
+    documents::{by_id, ms},
+    fault::Fault,
+    pages,
+    schema::DEAD_LETTERS,
+};
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    #[serde(rename = "_id")]
+    id: DeadLetterId,
+    consumer: String,
+    event_id: EventId,
+    event: String,
+    error: String,
+    tries: u32,
+    #[serde(with = "millisecond::required")]
+    at: Timestamp,
+}
+
+#[async_trait]
+impl DeadLetters for MongoStore {
+    async fn put_dead_letter(&self, letter: &DeadLetter) -> Backend<()> {
+        let mut conn = self.conn();
+        let put = async { conn.insert_new(DEAD_LETTERS, &stored(letter)?).await };
+        self.call(put).await.map(|_| ())
+    }
+
+    async fn find_dead_letter(&self, id: DeadLetterId) -> Backend<Option<DeadLetter>> {
+        let mut conn = self.conn();
+        let find = async { conn.find::<Stored>(DEAD_LETTERS, by_id(id)).await?.map(read_letter).transpose() };
+        self.call(find).await
+    }
+
+    async fn list_dead_letters(&self, page: PageRequest) -> Backend<Page<DeadLetter>> {
+        let (filter, order) = (pages::newest_first(Document::new(), "at", page), pages::falling("at"));
+        let mut conn = self.conn();
+        let list = async {
+            let stored: Vec<Stored> = conn.list(DEAD_LETTERS, filter, order, pages::limit(page)).await?;
+            stored.into_iter().map(read_letter).collect::<Result<Vec<_>, _>>()
+        };
+        let letters = self.call(list).await?;
+        Ok(Page::cut(letters, page.limit, |letter| Cursor { at: ms(letter.at), id: letter.id.as_uuid() }))
+    }
+
+    async fn remove_dead_letter(&self, id: DeadLetterId) -> Backend<()> {
+        self.call(self.conn().delete(DEAD_LETTERS, by_id(id))).await.map(|_| ())
+    }
+}
+
+fn stored(letter: &DeadLetter) -> Result<Stored, Fault> {
+    Ok(Stored {
+        id: letter.id,
+        consumer: letter.consumer.as_str().to_owned(),
+        event_id: letter.event.id,
+        event: serde_json::to_string(&letter.event)?,
+        error: letter.error.clone(),
+        tries: letter.tries,
+        at: letter.at,
+    })
+}
+
+fn read_letter(stored: Stored) -> Result<DeadLetter, Fault> {
+    let consumer = [Consumer::Mail, Consumer::Audit].into_iter().find(|one| one.as_str() == stored.consumer);
+    Ok(DeadLetter {
+        id: stored.id,
+        consumer: consumer.ok_or(Fault::Broken("a dead letter of an unknown consumer"))?,
+        event: serde_json::from_str(&stored.event)?,
+        error: stored.error,
+        tries: stored.tries,
+        at: stored.at,
+    })
+}

@@ -1,0 +1,68 @@
+//! Between documents and types: how times, hashes and prices are kept.
+
+use jiff::Timestamp;
+use mongodb::bson::{Binary, Document, doc, spec::BinarySubtype};
+use seatkeeper_core::{catalogue::Prices, money::Money};
+use serde::{Deserialize, Serialize};
+
+use super::fault::Fault;
+
+/// Milliseconds since 1970. What is finer is cut off, so that a stored time compares like the one that was given.
+pub(super) fn ms(time: Timestamp) -> i64 {
+    time.as_millisecond()
+}
+
+/// The moment as it will be read back.
+pub(super) fn whole_ms(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(ms(time)).unwrap_or(time)
+}
+
+/// Bytes as they are.
+pub(super) fn binary(bytes: &[u8]) -> Binary {
+    Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() }
+}
+
+/// The 32 bytes of a hash.
+pub(super) fn hash_of(binary: &Binary) -> Result<[u8; 32], Fault> {
+    binary.bytes.as_slice().try_into().map_err(|_| Fault::Broken("a hash that is not one"))
+}
+
+/// The text of each id.
+pub(super) fn texts<T: ToString>(ids: impl IntoIterator<Item = T>) -> Vec<String> {
+    ids.into_iter().map(|id| id.to_string()).collect()
+}
+
+/// The document of this id.
+pub(super) fn by_id(id: impl ToString) -> Document {
+    doc! { "_id": id.to_string() }
+}
+
+/// A document of which only the id is read.
+#[derive(Debug, Deserialize)]
+pub(super) struct OnlyId<T> {
+    #[serde(rename = "_id")]
+    pub(super) id: T,
+}
+
+/// Prices as a list: a category may have any name, a field of a document not.
+pub(super) mod prices {
+    use serde::{Deserializer, Serializer};
+
+    use super::{Deserialize, Money, Prices, Serialize};
+
+    #[derive(Serialize, Deserialize)]
+    struct Price {
+        category: String,
+        price: Money,
+    }
+
+    pub(in super::super) fn serialize<S: Serializer>(prices: &Prices, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer
+            .collect_seq(prices.iter().map(|(category, price)| Price { category: category.clone(), price: *price }))
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Prices, D::Error> {
+        let prices = Vec::<Price>::deserialize(deserializer)?;
+        Ok(prices.into_iter().map(|price| (price.category, price.price)).collect())
+    }
+}

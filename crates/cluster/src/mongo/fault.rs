@@ -1,0 +1,99 @@
+//! What can go wrong, and whether to try again.
+
+use mongodb::error::{
+    Error, ErrorKind, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT,
+    WriteFailure,
+};
+use seatkeeper_core::ports::BackendError;
+
+use super::PART;
+
+/// The server's code for a second document under a unique key.
+const DUPLICATE_KEY: i32 = 11_000;
+/// Codes of a server that is busy, stepping down, shutting down or too slow: another try may find another server, or find this one well
+/// again. `HostUnreachable`, `HostNotFound`, `LockTimeout`, `MaxTimeMSExpired`, `WriteConcernFailed`, `NetworkTimeout`,
+/// `PrimarySteppedDown`, `WriteConflict`, `UnsatisfiableWriteConcern`, `ShutdownInProgress`, `SnapshotUnavailable`,
+/// `NoSuchTransaction`, `ExceededTimeLimit`, `SocketException`, `NotWritablePrimary`, `InterruptedAtShutdown`,
+/// `InterruptedDueToReplStateChange`, `NotPrimaryNoSecondaryOk`, `NotPrimaryOrSecondary`.
+const PASSING_CODES: [i32; 19] =
+    [6, 7, 24, 50, 64, 89, 91, 100, 112, 189, 246, 251, 262, 9_001, 10_107, 11_600, 11_602, 13_435, 13_436];
+
+/// A piece of work that failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    /// A document with this key is there. Within a transaction, which it ends: somebody was faster than our look.
+    #[error("a key that is there already: {0}")]
+    Duplicate(Error),
+    #[error(transparent)]
+    Driver(Error),
+    #[error("a document of the store: {0}")]
+    Unreadable(#[from] mongodb::bson::error::Error),
+    #[error("JSON in the store: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("{0}")]
+    Broken(&'static str),
+    #[error("no answer in time; whether it was done is unknown")]
+    Late,
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        if is_duplicate_key(&error) { Self::Duplicate(error) } else { Self::Driver(error) }
+    }
+}
+
+impl Fault {
+    /// The transaction left nothing behind, and the same again may succeed at once.
+    pub(super) fn is_transient(&self) -> bool {
+        match self {
+            // A server that was not found for seconds will not be there at once.
+            Self::Driver(error) => error.contains_label(TRANSIENT_TRANSACTION_ERROR) && !is_nobody_there(error),
+            Self::Duplicate(_) | Self::Unreadable(_) | Self::Json(_) | Self::Broken(_) | Self::Late => false,
+        }
+    }
+
+    /// The commit may have been made or not: only asking for it again tells.
+    pub(super) fn is_commit_unknown(&self) -> bool {
+        matches!(self, Self::Driver(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT))
+    }
+
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Late => true,
+            Self::Driver(error) => is_passing(error),
+            Self::Duplicate(_) | Self::Unreadable(_) | Self::Json(_) | Self::Broken(_) => false,
+        }
+    }
+}
+
+impl From<Fault> for BackendError {
+    fn from(fault: Fault) -> Self {
+        if fault.is_passing() { Self::retryable(PART, fault) } else { Self::lasting(PART, fault) }
+    }
+}
+
+fn is_duplicate_key(error: &Error) -> bool {
+    match &*error.kind {
+        ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == DUPLICATE_KEY,
+        ErrorKind::InsertMany(error) => error.write_errors.iter().flatten().any(|error| error.code == DUPLICATE_KEY),
+        ErrorKind::Command(error) => error.code == DUPLICATE_KEY,
+        _ => false,
+    }
+}
+
+fn is_nobody_there(error: &Error) -> bool {
+    matches!(*error.kind, ErrorKind::ServerSelection { .. })
+}
+
+fn is_passing(error: &Error) -> bool {
+    let labels = [TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT, RETRYABLE_WRITE_ERROR];
+    let code = match &*error.kind {
+        ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => return true,
+        ErrorKind::Command(error) => Some(error.code),
+        ErrorKind::Write(WriteFailure::WriteError(error)) => Some(error.code),
+        ErrorKind::Write(WriteFailure::WriteConcernError(error)) => Some(error.code),
+        ErrorKind::InsertMany(error) => error.write_concern_error.as_ref().map(|error| error.code),
+        _ => None,
+    };
+    code.is_some_and(|code| PASSING_CODES.contains(&code)) || labels.iter().any(|label| error.contains_label(label))
+}

@@ -1,0 +1,119 @@
+//! How a payment ends: with a sale, or without.
+
+use jiff::{SignedDuration, Timestamp};
+use seatkeeper_core::{
+    booking::Booking,
+    catalogue::OpenScreening,
+    ids::SeatId,
+    payment::{Payment, PaymentStatus},
+    ports::{CloseOutcome, ClosePayment, CommitBooking, CommitOutcome},
+};
+
+use super::{bookings, claims, conn::Conn, documents::whole_ms, fault::Fault, guards, outbox, payments, screenings};
+
+/// Sells the payment's seats: claims, payment, booking and events, all or nothing.
+pub(super) async fn commit_booking(
+    conn: &mut Conn,
+    commit: &CommitBooking,
+    now: Timestamp,
+) -> Result<CommitOutcome, Fault> {
+    let Some(mut payment) = payments::find_payment(conn, commit.booking.payment_id).await? else {
+        return Ok(CommitOutcome::NotFound);
+    };
+    if let (PaymentStatus::Succeeded, Some(id)) = (payment.status, payment.booking_id) {
+        let booking = bookings::find_booking(conn, id).await?.ok_or(Fault::Broken("a sale without its booking"))?;
+        return Ok(CommitOutcome::Committed(booking));
+    }
+    if !commit.from.contains(&payment.status) || !payment.status.may_become(PaymentStatus::Succeeded) {
+        return Ok(CommitOutcome::NotNow(payment));
+    }
+    check_booking(&commit.booking, &payment)?;
+    let unclaimed = match find_unclaimed(conn, &payment, now).await? {
+        Unclaimed::Lost(seats) => return Ok(CommitOutcome::SeatsLost(seats)),
+        Unclaimed::Free(seats) => seats,
+    };
+    let booking = Booking {
+        start_time: whole_ms(commit.booking.start_time),
+        created_at: whole_ms(commit.booking.created_at),
+        ..commit.booking.clone()
+    };
+    if !bookings::insert(conn, &booking).await? {
+        return Ok(CommitOutcome::CodeTaken);
+    }
+    if let Some(first) = unclaimed.first() {
+        guards::hold(conn, payment.screening_id, *first).await?;
+    }
+    claims::sell(conn, &payment, &unclaimed).await?;
+    payment.status = PaymentStatus::Succeeded;
+    payment.booking_id = Some(booking.id);
+    payment.money_task = commit.money_task;
+    payments::write_state(conn, &payment).await?;
+    outbox::put_events(conn, &commit.events).await?;
+    Ok(CommitOutcome::Committed(booking))
+}
+
+/// A sale is of the payment's person, seats and sum, or it is a mistake of the program.
+fn check_booking(booking: &Booking, payment: &Payment) -> Result<(), Fault> {
+    let same_what = booking.screening_id == payment.screening_id && booking.seats == payment.seats;
+    let same_who = booking.person_id == payment.person_id && booking.total == payment.amount;
+    if same_what && same_who { Ok(()) } else { Err(Fault::Broken("a booking that is not its payment's")) }
+}
+
+/// The seats that the payment has not claimed.
+enum Unclaimed {
+    /// It cannot have these: another's, or not there any more.
+    Lost(Vec<SeatId>),
+    /// It can have all of them.
+    Free(Vec<SeatId>),
+}
+
+async fn find_unclaimed(conn: &mut Conn, payment: &Payment, now: Timestamp) -> Result<Unclaimed, Fault> {
+    let (mut lost, mut unclaimed) = (Vec::new(), Vec::new());
+    let ids = payment.seat_ids();
+    let claims = claims::standing_claims(conn, payment.screening_id, &ids, payment.id, now).await?;
+    for seat in ids {
+        match claims.get(&seat) {
+            Some(claim) if claim.payment_id == payment.id => {}
+            Some(_) => lost.push(seat),
+            None => unclaimed.push(seat),
+        }
+    }
+    if !unclaimed.is_empty() {
+        // Nothing kept an administrator from changing or deleting the screening meanwhile.
+        let screening = screenings::find_screening(conn, payment.screening_id).await?;
+        let open = screening.map(|(screening, _)| OpenScreening::new(screening, SignedDuration::ZERO));
+        let is_there = |seat: &SeatId| {
+            let planned = open.as_ref().and_then(|open| open.plan.find(*seat));
+            planned.is_some_and(|planned| planned.kind.is_for_sale())
+        };
+        lost.extend(unclaimed.iter().filter(|seat| !is_there(seat)));
+    }
+    lost.sort_unstable();
+    Ok(if lost.is_empty() { Unclaimed::Free(unclaimed) } else { Unclaimed::Lost(lost) })
+}
+
+/// Ends a payment without a sale, and takes back the sale when it is refunded.
+pub(super) async fn close_payment(
+    conn: &mut Conn,
+    close: &ClosePayment,
+    now: Timestamp,
+) -> Result<CloseOutcome, Fault> {
+    let Some(mut payment) = payments::find_payment(conn, close.id).await? else { return Ok(CloseOutcome::NotFound) };
+    // A payment past its time is EXPIRED, even if nobody has said so yet.
+    if payment.is_overdue(now) && !matches!(close.to, PaymentStatus::Expired | PaymentStatus::Refunded) {
+        claims::expire(conn, &mut payment, now).await?;
+        return Ok(CloseOutcome::NotNow(payment));
+    }
+    if !close.from.contains(&payment.status) || !payment.status.may_become(close.to) {
+        return Ok(CloseOutcome::NotNow(payment));
+    }
+    if let (PaymentStatus::Succeeded, Some(booking)) = (payment.status, payment.booking_id) {
+        bookings::set_refunded(conn, booking).await?;
+    }
+    claims::free(conn, &payment).await?;
+    payment.status = close.to;
+    payment.money_task = close.money_task;
+    payments::write_state(conn, &payment).await?;
+    outbox::put_events(conn, &close.events).await?;
+    Ok(CloseOutcome::Closed(payment))
+}

@@ -1,0 +1,99 @@
+//! Starting a payment: a claim on each of its seats, or nothing.
+
+use jiff::Timestamp;
+use seatkeeper_core::{
+    catalogue::OpenScreening,
+    ids::{PaymentId, SeatId},
+    money::Money,
+    payment::{Payment, PaymentStatus, PricedSeat},
+    ports::{NewPayment, StartOutcome},
+};
+
+use super::{claims, conn::Conn, documents::whole_ms, fault::Fault, guards, payments, screenings};
+
+/// PENDING with a claim on each seat, or the first reason why not.
+pub(super) async fn start_payment(conn: &mut Conn, start: &NewPayment, now: Timestamp) -> Result<StartOutcome, Fault> {
+    if let Some(stored) = payments::find_payment(conn, start.id).await? {
+        let same = stored.person_id == start.person_id && stored.screening_id == start.screening_id;
+        return if same { Ok(StartOutcome::Started(stored)) } else { Err(Fault::Broken("a payment's id used twice")) };
+    }
+    let Some((screening, _)) = screenings::find_screening(conn, start.screening_id).await? else {
+        return Ok(StartOutcome::NotFound);
+    };
+    let open = OpenScreening::new(screening, start.sales_close);
+    let Some(seats) = price_seats(&open, &start.seats) else { return Ok(StartOutcome::NotFound) };
+    if open.sales_closed(now) {
+        return Ok(StartOutcome::SalesClosed);
+    }
+    match find_others(conn, start, &seats, now).await? {
+        Others { paying: Some(payment), .. } => return Ok(StartOutcome::AlreadyPaying(payment)),
+        Others { taken, .. } if !taken.is_empty() => return Ok(StartOutcome::SeatsTaken(taken)),
+        Others { .. } => {}
+    }
+    let payment = new_payment(start, seats, now)?;
+    if let Some(first) = payment.seats.first() {
+        guards::hold(conn, payment.screening_id, first.id).await?;
+    }
+    claims::claim(conn, &payment).await?;
+    payments::insert(conn, &payment).await?;
+    Ok(StartOutcome::Started(payment))
+}
+
+/// In order of seat; `None` when one is not there, or there are none.
+fn price_seats(open: &OpenScreening, ids: &[SeatId]) -> Option<Vec<PricedSeat>> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    let priced = ids.into_iter().map(|id| {
+        let seat = open.plan.find(id)?;
+        Some(PricedSeat { id, kind: seat.kind, price: open.price_of(seat) })
+    });
+    priced.collect::<Option<Vec<_>>>().filter(|seats| !seats.is_empty())
+}
+
+/// Whoever stands in the way.
+struct Others {
+    taken: Vec<SeatId>,
+    paying: Option<PaymentId>,
+}
+
+async fn find_others(
+    conn: &mut Conn,
+    start: &NewPayment,
+    seats: &[PricedSeat],
+    now: Timestamp,
+) -> Result<Others, Fault> {
+    let ids: Vec<SeatId> = seats.iter().map(|seat| seat.id).collect();
+    let claims = claims::standing_claims(conn, start.screening_id, &ids, start.id, now).await?;
+    let mut others = Others { taken: Vec::new(), paying: None };
+    for seat in seats {
+        match claims.get(&seat.id) {
+            Some(claim) if claim.person_id == start.person_id && !claim.is_sold() => {
+                others.paying.get_or_insert(claim.payment_id);
+            }
+            Some(_) => others.taken.push(seat.id),
+            None if !seat.kind.is_for_sale() => others.taken.push(seat.id),
+            None => {}
+        }
+    }
+    Ok(others)
+}
+
+fn new_payment(start: &NewPayment, seats: Vec<PricedSeat>, now: Timestamp) -> Result<Payment, Fault> {
+    let amount = Money::sum(seats.iter().map(|seat| seat.price)).ok_or(Fault::Broken("a sum beyond all money"))?;
+    Ok(Payment {
+        id: start.id,
+        screening_id: start.screening_id,
+        person_id: start.person_id,
+        method: start.method,
+        status: PaymentStatus::Pending,
+        seats,
+        amount,
+        created_at: whole_ms(now),
+        expires_at: whole_ms(start.expires_at),
+        confirming_since: None,
+        outcome: None,
+        money_task: None,
+        booking_id: None,
+    })
+}

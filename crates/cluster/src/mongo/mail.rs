@@ -1,0 +1,127 @@
+//! Confirmation mails: filed once per event, taken by one sender at a time.
+
+use async_trait::async_trait;
+use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
+use mongodb::bson::{Bson, Document, doc};
+use seatkeeper_core::{
+    ids::{BookingId, EventId, MailId},
+    person::Language,
+    ports::{Backend, Cursor, Mail, MailAttempt, MailQueue, MailStatus, NewMail, Page, PageRequest},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    MongoStore,
+    conn::Conn,
+    documents::{by_id, ms},
+    fault::Fault,
+    pages,
+    schema::MAILS,
+};
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "NewMail")]
+struct Fields {
+    #[serde(rename = "_id")]
+    id: MailId,
+    event_id: EventId,
+    booking_id: BookingId,
+    booking_code: String,
+    to: String,
+    name: String,
+    language: Language,
+    #[serde(with = "millisecond::required")]
+    created_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    #[serde(flatten, with = "Fields")]
+    mail: NewMail,
+    status: MailStatus,
+    attempts: u32,
+    last_error: Option<String>,
+    /// When it is next to be tried; while a sender has it, the end of the sender's lease.
+    #[serde(with = "millisecond::required")]
+    due_at: Timestamp,
+}
+
+impl From<Stored> for Mail {
+    fn from(stored: Stored) -> Self {
+        let Stored { mail, status, attempts, last_error, due_at } = stored;
+        Self { mail, status, attempts, last_error, due_at }
+    }
+}
+
+#[async_trait]
+impl MailQueue for MongoStore {
+    async fn file_mail(&self, mail: &NewMail) -> Backend<()> {
+        let due_at = mail.created_at;
+        let stored = Stored { mail: mail.clone(), status: MailStatus::Pending, attempts: 0, last_error: None, due_at };
+        self.call(self.conn().insert_new(MAILS, &stored)).await.map(|_| ())
+    }
+
+    async fn take_due_mails(&self, now: Timestamp, lease_until: Timestamp, limit: u32) -> Backend<Vec<Mail>> {
+        self.call(take_due_mails(&mut self.conn(), now, lease_until, limit)).await
+    }
+
+    async fn record_attempt(&self, id: MailId, attempt: &MailAttempt) -> Backend<()> {
+        let (mail, change) = recorded(id, attempt);
+        self.call(self.conn().update(MAILS, mail, change)).await.map(|_| ())
+    }
+
+    async fn find_mail(&self, id: MailId) -> Backend<Option<Mail>> {
+        Ok(self.call(self.conn().find::<Stored>(MAILS, by_id(id))).await?.map(Mail::from))
+    }
+
+    async fn list_mails(&self, status: Option<MailStatus>, page: PageRequest) -> Backend<Page<Mail>> {
+        let mut filter = Document::new();
+        if let Some(status) = status {
+            filter.insert("status", status.as_str());
+        }
+        let filter = pages::newest_first(filter, "created_at", page);
+        let mut conn = self.conn();
+        let listed = conn.list::<Stored>(MAILS, filter, pages::falling("created_at"), pages::limit(page));
+        let mails = self.call(listed).await?.into_iter().map(Mail::from).collect();
+        let key = |mail: &Mail| Cursor { at: ms(mail.mail.created_at), id: mail.mail.id.as_uuid() };
+        Ok(Page::cut(mails, page.limit, key))
+    }
+
+    async fn retry_mail(&self, id: MailId, now: Timestamp) -> Backend<bool> {
+        let unsent = doc! { "_id": id.to_string(), "status": { "$ne": "SENT" } };
+        let due = doc! { "$set": { "status": "PENDING", "due_at": ms(now) } };
+        self.call(self.conn().update(MAILS, unsent, due)).await
+    }
+}
+
+/// One by one, so that of several senders none gets what another has.
+async fn take_due_mails(
+    conn: &mut Conn,
+    now: Timestamp,
+    lease_until: Timestamp,
+    limit: u32,
+) -> Result<Vec<Mail>, Fault> {
+    let due = doc! { "status": "PENDING", "due_at": { "$lte": ms(now) } };
+    let lease = doc! { "$set": { "due_at": ms(lease_until) } };
+    let mut taken = Vec::new();
+    while taken.len() < limit as usize {
+        let order = pages::rising("due_at");
+        match conn.change::<Stored>(MAILS, due.clone(), order, lease.clone()).await? {
+            Some(stored) => taken.push(stored.into()),
+            None => break,
+        }
+    }
+    Ok(taken)
+}
+
+/// That the server took it is final; a failure changes only what still waits.
+fn recorded(id: MailId, attempt: &MailAttempt) -> (Document, Document) {
+    let any = by_id(id);
+    let pending = doc! { "_id": id.to_string(), "status": "PENDING" };
+    let (mail, fields) = match attempt {
+        MailAttempt::Sent => (any, doc! { "status": "SENT", "last_error": Bson::Null }),
+        MailAttempt::Later { due_at, error } => (pending, doc! { "due_at": ms(*due_at), "last_error": error }),
+        MailAttempt::Failed { error } => (pending, doc! { "status": "FAILED", "last_error": error }),
+    };
+    (mail, doc! { "$set": fields, "$inc": { "attempts": 1 } })
+}

@@ -1,0 +1,153 @@
+//! The outbox: events written with the change that they tell of, until the relay has put them into the log.
+//!
+//! Their order is by the cluster's own clock, read in the transaction that writes them. A transaction that comes after another
+//! (of the same booking, of the same seat) has read a later time, whatever servers they ran on and whatever those
+//! servers' clocks say; of two that had nothing to do with each other the order is as it comes. A counter could not do this: in
+//! the transaction it would make all of them meet, and outside it would not follow the order of commits.
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use mongodb::bson::{Document, Timestamp as ClusterTime, doc};
+use seatkeeper_core::{
+    event::Event,
+    ids::EventId,
+    ports::{Backend, Outbox},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    MongoStore,
+    conn::Conn,
+    documents::{OnlyId, ms, texts},
+    fault::Fault,
+    schema::{LEASES, OUTBOX},
+};
+
+/// How long the id of a sent event is known, so that the same event told again is not sent again. The log's own unique
+/// id stands behind it.
+const SENT_AGE_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The most sent events that one renewal of the lease forgets.
+const FORGOTTEN_AT_ONCE_MAX: u32 = 200;
+/// Whose lease it is.
+const RELAY: &str = "relay";
+
+/// An event on its way.
+#[derive(Serialize)]
+struct Waiting {
+    #[serde(rename = "_id")]
+    id: EventId,
+    /// The cluster's clock when it was written, and its number within its transaction: the order of sending.
+    written: ClusterTime,
+    nth: i64,
+    at: i64,
+    #[serde(rename = "type")]
+    type_name: &'static str,
+    is_sent: bool,
+    event: String,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    event: String,
+}
+
+#[async_trait]
+impl Outbox for MongoStore {
+    async fn append_events(&self, events: &[Event]) -> Backend<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.transact(events, |conn, events| put_events(conn, events).boxed()).await
+    }
+
+    async fn take_relay_lease(&self, relay: Uuid, now: Timestamp, until: Timestamp) -> Backend<bool> {
+        let relay = relay.to_string();
+        let free = doc! { "_id": RELAY, "$or": [{ "holder": &relay }, { "until": { "$lte": ms(now) } }] };
+        let taken = doc! { "$set": { "holder": relay, "until": ms(until) } };
+        let mut conn = self.conn();
+        let take = async {
+            // While another holds it nothing fits, and a second document under its key is refused.
+            match conn.upsert(LEASES, free, taken).await {
+                Ok(()) => forget_sent(&mut conn, now).await.map(|()| true),
+                Err(Fault::Duplicate(_)) => Ok(false),
+                Err(other) => Err(other),
+            }
+        };
+        self.call(take).await
+    }
+
+    async fn list_unsent(&self, relay: Uuid, limit: u32) -> Backend<Vec<Event>> {
+        let mut conn = self.conn();
+        let list = async {
+            if !conn.exists(LEASES, held_by(relay)).await? {
+                return Ok(Vec::new());
+            }
+            let order = doc! { "written": 1, "nth": 1 };
+            let unsent: Vec<Stored> = conn.list(OUTBOX, doc! { "is_sent": false }, order, limit).await?;
+            unsent.iter().map(|stored| Ok(serde_json::from_str(&stored.event)?)).collect()
+        };
+        self.call(list).await
+    }
+
+    async fn mark_sent(&self, relay: Uuid, ids: &[EventId]) -> Backend<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.transact(ids, move |conn, ids| mark_sent(conn, relay, ids).boxed()).await
+    }
+
+    async fn count_unsent(&self) -> Backend<u64> {
+        self.call(self.conn().count(OUTBOX, doc! { "is_sent": false })).await
+    }
+}
+
+/// Adds events within the transaction of what they tell of; those that are there already are left alone.
+pub(super) async fn put_events(conn: &mut Conn, events: &[Event]) -> Result<(), Fault> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let ids = texts(events.iter().map(|event| event.id));
+    let known: Vec<OnlyId<EventId>> = conn.list_all(OUTBOX, doc! { "_id": { "$in": ids } }).await?;
+    let mut known: Vec<EventId> = known.into_iter().map(|known| known.id).collect();
+    let mut new = Vec::new();
+    for event in events {
+        if !known.contains(&event.id) {
+            known.push(event.id);
+            new.push(waiting(conn, event)?);
+        }
+    }
+    conn.insert_all(OUTBOX, &new).await
+}
+
+fn waiting(conn: &mut Conn, event: &Event) -> Result<Waiting, Fault> {
+    let (written, nth) = conn.next_place()?;
+    let (type_name, text) = (event.kind.type_name(), serde_json::to_string(event)?);
+    Ok(Waiting { id: event.id, written, nth, at: ms(event.at), type_name, is_sent: false, event: text })
+}
+
+/// A former holder changes nothing: the new one sends these again, and the log knows them. Whoever takes the lease at this
+/// very moment meets the write to it.
+async fn mark_sent(conn: &mut Conn, relay: Uuid, ids: &[EventId]) -> Result<(), Fault> {
+    if conn.update(LEASES, held_by(relay), doc! { "$inc": { "marks": 1i64 } }).await? {
+        let these = doc! { "_id": { "$in": texts(ids) } };
+        conn.update_all(OUTBOX, these, doc! { "$set": { "is_sent": true } }).await?;
+    }
+    Ok(())
+}
+
+fn held_by(relay: Uuid) -> Document {
+    doc! { "_id": RELAY, "holder": relay.to_string() }
+}
+
+async fn forget_sent(conn: &mut Conn, now: Timestamp) -> Result<(), Fault> {
+    let oldest = ms(now.saturating_sub(SENT_AGE_MAX).unwrap_or(Timestamp::UNIX_EPOCH));
+    let old = doc! { "is_sent": true, "at": { "$lte": oldest } };
+    let old: Vec<OnlyId<EventId>> = conn.list(OUTBOX, old, doc! { "at": 1 }, FORGOTTEN_AT_ONCE_MAX).await?;
+    if !old.is_empty() {
+        let ids = texts(old.into_iter().map(|old| old.id));
+        conn.delete(OUTBOX, doc! { "_id": { "$in": ids } }).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Payments as documents.
+
+use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
+use mongodb::bson::{Bson, doc};
+use seatkeeper_core::{
+    ids::{BookingId, PaymentId, PersonId, ScreeningId},
+    money::Money,
+    payment::{ConfirmOutcome, MoneyTask, Payment, PaymentMethod, PaymentStatus, PricedSeat},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    conn::Conn,
+    documents::{by_id, ms},
+    fault::Fault,
+    schema::PAYMENTS,
+};
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Payment")]
+struct Fields {
+    #[serde(rename = "_id")]
+    id: PaymentId,
+    screening_id: ScreeningId,
+    person_id: PersonId,
+    method: PaymentMethod,
+    status: PaymentStatus,
+    seats: Vec<PricedSeat>,
+    amount: Money,
+    #[serde(with = "millisecond::required")]
+    created_at: Timestamp,
+    #[serde(with = "millisecond::required")]
+    expires_at: Timestamp,
+    #[serde(with = "millisecond::optional")]
+    confirming_since: Option<Timestamp>,
+    outcome: Option<ConfirmOutcome>,
+    money_task: Option<MoneyTask>,
+    booking_id: Option<BookingId>,
+}
+
+/// A payment as read.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct Stored(#[serde(with = "Fields")] pub(super) Payment);
+
+/// A payment as first written.
+#[derive(Serialize)]
+struct New<'a> {
+    #[serde(flatten, with = "Fields")]
+    payment: &'a Payment,
+    is_unfinished: bool,
+}
+
+/// A payment.
+pub(super) async fn find_payment(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>, Fault> {
+    Ok(conn.find::<Stored>(PAYMENTS, by_id(id)).await?.map(|stored| stored.0))
+}
+
+/// A new payment.
+pub(super) async fn insert(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
+    conn.insert(PAYMENTS, &New { payment, is_unfinished: is_unfinished(payment) }).await
+}
+
+/// Everything of a payment that moves.
+pub(super) async fn write_state(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
+    let state = doc! {
+        "status": payment.status.as_str(),
+        "confirming_since": payment.confirming_since.map(ms),
+        "outcome": payment.outcome.map(ConfirmOutcome::as_str),
+        "money_task": payment.money_task.map(MoneyTask::as_str),
+        "booking_id": payment.booking_id.map(|id| id.to_string()),
+        "is_unfinished": is_unfinished(payment),
+    };
+    conn.update(PAYMENTS, by_id(payment.id), doc! { "$set": state }).await?;
+    Ok(())
+}
+
+/// A payment with a task is over but for it.
+pub(super) async fn finish_task(conn: &mut Conn, id: PaymentId, task: MoneyTask) -> Result<(), Fault> {
+    let with_task = doc! { "_id": id.to_string(), "money_task": task.as_str() };
+    let done = doc! { "$set": { "money_task": Bson::Null, "is_unfinished": false } };
+    conn.update(PAYMENTS, with_task, done).await?;
+    Ok(())
+}
+
+/// Whether somebody may yet have to do something about it: these few have an index of their own.
+fn is_unfinished(payment: &Payment) -> bool {
+    payment.status.holds_claims() || payment.money_task.is_some()
+}

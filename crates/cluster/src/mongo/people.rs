@@ -1,0 +1,120 @@
+//! People. Of all who ever signed in the first is ADMIN: a document with a fixed key makes "first" a fact.
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use mongodb::bson::{Document, doc};
+use seatkeeper_core::{
+    ids::PersonId,
+    person::{Identity, Language, Person, Role},
+    ports::{Backend, People},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    MongoStore,
+    conn::Conn,
+    documents::{by_id, ms},
+    fault::Fault,
+    schema::{LEASES, PEOPLE},
+};
+
+/// The key that only one sign-in can write.
+const FIRST_ADMIN: &str = "first_admin";
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Person")]
+struct Fields {
+    #[serde(rename = "_id")]
+    id: PersonId,
+    name: String,
+    email: String,
+    picture_url: Option<String>,
+    role: Role,
+    language: Language,
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Stored(#[serde(with = "Fields")] Person);
+
+/// A person as first written.
+#[derive(Serialize)]
+struct New<'a> {
+    #[serde(flatten, with = "Fields")]
+    person: &'a Person,
+    issuer: &'a str,
+    subject: &'a str,
+    search: String,
+    created_at: i64,
+}
+
+/// Who was first, for good.
+#[derive(Serialize)]
+struct First {
+    #[serde(rename = "_id")]
+    id: &'static str,
+    holder: PersonId,
+}
+
+#[async_trait]
+impl People for MongoStore {
+    async fn sign_in(&self, identity: &Identity, new_id: PersonId, now: Timestamp) -> Backend<Person> {
+        self.transact(identity, move |conn, identity| sign_in(conn, identity, new_id, now).boxed()).await
+    }
+
+    async fn find_person(&self, id: PersonId) -> Backend<Option<Person>> {
+        self.call(find_person(&mut self.conn(), id)).await
+    }
+
+    async fn set_language(&self, id: PersonId, language: Language) -> Backend<Option<Person>> {
+        let change = doc! { "$set": { "language": language.as_str() } };
+        let changed: Option<Stored> = self.call(self.conn().change(PEOPLE, by_id(id), Document::new(), change)).await?;
+        Ok(changed.map(|stored| stored.0))
+    }
+}
+
+/// Two who are new at once write the same key, whether they are one person or two first ones; one of them looks again.
+async fn sign_in(conn: &mut Conn, identity: &Identity, new_id: PersonId, now: Timestamp) -> Result<Person, Fault> {
+    let search = search_text(&identity.name, &identity.email);
+    let (issuer, subject) = (identity.issuer.as_str(), identity.subject.as_str());
+    let known = doc! { "issuer": issuer, "subject": subject };
+    let said = doc! {
+        "name": &identity.name,
+        "email": &identity.email,
+        "picture_url": identity.picture_url.as_deref(),
+        "search": &search,
+    };
+    if let Some(Stored(person)) = conn.change(PEOPLE, known, Document::new(), doc! { "$set": said }).await? {
+        return Ok(person);
+    }
+    let role = if conn.exists(LEASES, doc! { "_id": FIRST_ADMIN }).await? { Role::User } else { Role::Admin };
+    if role == Role::Admin {
+        conn.insert(LEASES, &First { id: FIRST_ADMIN, holder: new_id }).await?;
+    }
+    let person = Person {
+        id: new_id,
+        name: identity.name.clone(),
+        email: identity.email.clone(),
+        picture_url: identity.picture_url.clone(),
+        role,
+        language: identity.language,
+    };
+    conn.insert(PEOPLE, &New { person: &person, issuer, subject, search, created_at: ms(now) }).await?;
+    Ok(person)
+}
+
+/// What `text` is looked for in, and how it is written there: without case, for all letters.
+fn search_text(name: &str, email: &str) -> String {
+    format!("{}\n{}", without_case(name), without_case(email))
+}
+
+/// The same text for every way of writing large and small.
+pub(super) fn without_case(text: &str) -> String {
+    text.to_lowercase()
+}
+
+/// A person.
+pub(super) async fn find_person(conn: &mut Conn, id: PersonId) -> Result<Option<Person>, Fault> {
+    Ok(conn.find::<Stored>(PEOPLE, by_id(id)).await?.map(|stored| stored.0))
+}

@@ -1,0 +1,142 @@
+//! Idempotency keys. Each step is one write to one document.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use mongodb::bson::{Binary, Bson, Document, doc};
+use seatkeeper_core::{
+    ids::PersonId,
+    ports::{Backend, IdempotencyKey, KeptAnswer, Reservation, Reservations},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    MongoStore,
+    conn::Conn,
+    documents::{binary, hash_of, ms},
+    fault::Fault,
+    schema::RESERVATIONS,
+};
+
+/// How long a key is known.
+const KEY_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
+/// The most old keys that one call forgets, so that none waits for all of a day.
+const FORGOTTEN_AT_ONCE_MAX: u32 = 32;
+
+/// A key as stored. Times are in milliseconds.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    #[serde(rename = "_id")]
+    key: Key,
+    body_hash: Binary,
+    subject: Uuid,
+    created_at: i64,
+    lease_until: Option<i64>,
+    answer: Option<Answer>,
+}
+
+/// Its fields are written in this order, always: to the server another order is another key.
+#[derive(Clone, Serialize, Deserialize)]
+struct Key {
+    person_id: PersonId,
+    call: String,
+    key: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Answer {
+    status: u16,
+    content_type: String,
+    body: Binary,
+}
+
+#[async_trait]
+impl Reservations for MongoStore {
+    async fn reserve(
+        &self,
+        key: &IdempotencyKey,
+        body_hash: [u8; 32],
+        subject: Uuid,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Backend<Reservation> {
+        let new = Kept {
+            key: Key { person_id: key.person_id, call: key.call.clone(), key: key.key.clone() },
+            body_hash: binary(&body_hash),
+            subject,
+            created_at: ms(now),
+            lease_until: Some(ms(lease_until)),
+            answer: None,
+        };
+        self.call(reserve(&mut self.conn(), key, new, body_hash)).await
+    }
+
+    async fn keep_answer(&self, key: &IdempotencyKey, answer: &KeptAnswer) -> Backend<()> {
+        let mut unanswered = of_key(key);
+        unanswered.insert("answer", Bson::Null);
+        let kept = doc! {
+            "status": i32::from(answer.status),
+            "content_type": &answer.content_type,
+            "body": binary(&answer.body),
+        };
+        let change = doc! { "$set": { "lease_until": Bson::Null, "answer": kept } };
+        self.call(self.conn().update(RESERVATIONS, unanswered, change)).await.map(|_| ())
+    }
+
+    async fn let_go(&self, key: &IdempotencyKey) -> Backend<()> {
+        let free = doc! { "$set": { "lease_until": Bson::Null } };
+        self.call(self.conn().update(RESERVATIONS, of_key(key), free)).await.map(|_| ())
+    }
+}
+
+async fn reserve(conn: &mut Conn, key: &IdempotencyKey, new: Kept, body_hash: [u8; 32]) -> Result<Reservation, Fault> {
+    forget_old(conn, key, new.created_at).await?;
+    if conn.insert_new(RESERVATIONS, &new).await? {
+        return Ok(Reservation::Run { subject: new.subject });
+    }
+    let Some(kept) = conn.find::<Kept>(RESERVATIONS, of_key(key)).await? else {
+        // Its day ended between the two looks.
+        return Ok(Reservation::Running);
+    };
+    if hash_of(&kept.body_hash)? != body_hash {
+        return Ok(Reservation::OtherBody);
+    }
+    if let Some(answer) = kept.answer {
+        let Answer { status, content_type, body } = answer;
+        return Ok(Reservation::Done(KeptAnswer { status, body: Bytes::from(body.bytes), content_type }));
+    }
+    if kept.lease_until.is_some_and(|until| until > new.created_at) {
+        return Ok(Reservation::Running);
+    }
+    // Of several who find the lease over, the one who changes it first has it.
+    let mut as_found = of_key(key);
+    as_found.insert("lease_until", kept.lease_until);
+    as_found.insert("answer", Bson::Null);
+    let taken = doc! { "$set": { "lease_until": new.lease_until } };
+    match conn.update(RESERVATIONS, as_found, taken).await? {
+        true => Ok(Reservation::Run { subject: kept.subject }),
+        false => Ok(Reservation::Running),
+    }
+}
+
+fn of_key(key: &IdempotencyKey) -> Document {
+    doc! { "_id": { "person_id": key.person_id.to_string(), "call": &key.call, "key": &key.key } }
+}
+
+async fn forget_old(conn: &mut Conn, key: &IdempotencyKey, now_ms: i64) -> Result<(), Fault> {
+    let age_max = i64::try_from(KEY_AGE_MAX.as_millis()).unwrap_or(i64::MAX);
+    let is_old = doc! { "$lte": now_ms.saturating_sub(age_max) };
+    let old = doc! { "created_at": is_old.clone() };
+    let mut some: Vec<Bson> = Vec::new();
+    for kept in conn.list::<Document>(RESERVATIONS, old, doc! { "created_at": 1 }, FORGOTTEN_AT_ONCE_MAX).await? {
+        some.extend(kept.get("_id").cloned());
+    }
+    let mut own = of_key(key);
+    own.insert("created_at", is_old.clone());
+    conn.delete(RESERVATIONS, own).await?;
+    if !some.is_empty() {
+        conn.delete(RESERVATIONS, doc! { "_id": { "$in": some }, "created_at": is_old }).await?;
+    }
+    Ok(())
+}

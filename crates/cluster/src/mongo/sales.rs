@@ -1,0 +1,178 @@
+//! Bookings, read: the customer's own and the administrator's view. Reports are in [`super::sales_reports`].
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use mongodb::bson::{Document, doc};
+use seatkeeper_core::{
+    booking::Booking,
+    ids::{BookingId, PersonId},
+    ports::{
+        Backend, BookingFilter, Cursor, CustomerBooking, MovieSales, Page, PageRequest, Sales, SalesSlice, SalesTotals,
+    },
+};
+use serde::Deserialize;
+
+use super::{
+    MongoStore,
+    bookings::{Stored, find_booking},
+    conn::Conn,
+    documents::ms,
+    fault::Fault,
+    pages,
+    people::without_case,
+    sales_reports,
+    schema::{BOOKINGS, PEOPLE},
+};
+
+#[async_trait]
+impl Sales for MongoStore {
+    async fn find_booking(&self, id: BookingId) -> Backend<Option<Booking>> {
+        self.call(find_booking(&mut self.conn(), id)).await
+    }
+
+    async fn list_bookings_of(&self, person: PersonId, page: PageRequest) -> Backend<Page<Booking>> {
+        let filter = pages::newest_first(doc! { "person_id": person.to_string() }, "created_at", page);
+        let mut conn = self.conn();
+        let listed = conn.list::<Stored>(BOOKINGS, filter, pages::falling("created_at"), pages::limit(page));
+        let bookings = self.call(listed).await?.into_iter().map(|stored| stored.0).collect();
+        Ok(Page::cut(bookings, page.limit, cursor_of))
+    }
+
+    async fn list_bookings(&self, filter: &BookingFilter, page: PageRequest) -> Backend<Page<CustomerBooking>> {
+        self.call(list_bookings(&mut self.conn(), filter, page)).await
+    }
+
+    async fn sum_bookings(&self, filter: &BookingFilter) -> Backend<SalesTotals> {
+        self.call(sum_bookings(&mut self.conn(), filter)).await
+    }
+
+    async fn list_sales(&self, from: Timestamp, to: Timestamp) -> Backend<Vec<SalesSlice>> {
+        self.call(sales_reports::list_sales(&mut self.conn(), from, to)).await
+    }
+
+    async fn list_movie_sales(&self, from: Timestamp, to: Timestamp) -> Backend<Vec<MovieSales>> {
+        self.call(sales_reports::list_movie_sales(&mut self.conn(), from, to)).await
+    }
+}
+
+fn cursor_of(booking: &Booking) -> Cursor {
+    Cursor { at: ms(booking.created_at), id: booking.id.as_uuid() }
+}
+
+/// A booking with its customer, who may never have signed in.
+#[derive(Deserialize)]
+struct Joined {
+    #[serde(flatten)]
+    booking: Stored,
+    customer: Option<Customer>,
+}
+
+#[derive(Default, Deserialize)]
+struct Customer {
+    name: String,
+    email: String,
+}
+
+async fn list_bookings(
+    conn: &mut Conn,
+    filter: &BookingFilter,
+    page: PageRequest,
+) -> Result<Page<CustomerBooking>, Fault> {
+    let found: Vec<Joined> = conn.aggregate(BOOKINGS, list_pipeline(filter, page)).await?;
+    let items = found.into_iter().map(|joined| {
+        let customer = joined.customer.unwrap_or_default();
+        CustomerBooking { booking: joined.booking.0, customer_name: customer.name, customer_email: customer.email }
+    });
+    Ok(Page::cut(items.collect(), page.limit, |item: &CustomerBooking| cursor_of(&item.booking)))
+}
+
+/// Read in the order of an index, and no further than the page: the text is looked for on the way.
+fn list_pipeline(filter: &BookingFilter, page: PageRequest) -> Vec<Document> {
+    let narrowed = pages::newest_first(match_of(filter), "created_at", page);
+    let mut pipeline = vec![doc! { "$match": narrowed }, doc! { "$sort": pages::falling("created_at") }];
+    let limit = doc! { "$limit": i64::from(pages::limit(page)) };
+    match &filter.text {
+        Some(text) => {
+            pipeline.extend(with_customer());
+            pipeline.extend([has_text(text), limit]);
+        }
+        None => {
+            pipeline.push(limit);
+            pipeline.extend(with_customer());
+        }
+    }
+    pipeline
+}
+
+async fn sum_bookings(conn: &mut Conn, filter: &BookingFilter) -> Result<SalesTotals, Fault> {
+    let mut found = match_of(filter);
+    pages::add(&mut found, doc! { "status": "CONFIRMED" });
+    let mut pipeline = vec![doc! { "$match": found }];
+    if let Some(text) = &filter.text {
+        pipeline.extend(with_customer());
+        pipeline.push(has_text(text));
+    }
+    pipeline.push(doc! { "$group": totals_by("") });
+    let summed: Vec<Totals> = conn.aggregate(BOOKINGS, pipeline).await?;
+    Ok(summed.into_iter().next().map(SalesTotals::from).unwrap_or_default())
+}
+
+/// Sums of bookings.
+#[derive(Deserialize)]
+pub(super) struct Totals {
+    bookings: u64,
+    seats: u64,
+    revenue: i64,
+}
+
+impl From<Totals> for SalesTotals {
+    fn from(totals: Totals) -> Self {
+        Self { bookings: totals.bookings, seats: totals.seats, revenue: totals.revenue }
+    }
+}
+
+/// What makes [`Totals`] of each group.
+pub(super) fn totals_by(key: impl Into<mongodb::bson::Bson>) -> Document {
+    doc! {
+        "_id": key,
+        "bookings": { "$sum": 1i64 },
+        "seats": { "$sum": "$seat_count" },
+        "revenue": { "$sum": "$total.amount" },
+    }
+}
+
+/// The filter, but for the text.
+fn match_of(filter: &BookingFilter) -> Document {
+    let mut found = Document::new();
+    if let Some(movie) = filter.movie_id {
+        found.insert("movie_id", movie.to_string());
+    }
+    if let Some(screening) = filter.screening_id {
+        found.insert("screening_id", screening.to_string());
+    }
+    if let Some((from, end)) = filter.sold {
+        pages::add(&mut found, doc! { "created_at": { "$gte": ms(from), "$lt": ms(end) } });
+    }
+    if let Some((from, end)) = filter.shown {
+        pages::add(&mut found, doc! { "start_time": { "$gte": ms(from), "$lt": ms(end) } });
+    }
+    if let Some(status) = filter.status {
+        pages::add(&mut found, doc! { "status": status.as_str() });
+    }
+    found
+}
+
+/// Joins the customer in, as they are now.
+fn with_customer() -> [Document; 2] {
+    let join = doc! { "from": PEOPLE, "localField": "person_id", "foreignField": "_id", "as": "customer" };
+    [doc! { "$lookup": join }, doc! { "$set": { "customer": { "$first": "$customer" } } }]
+}
+
+/// Part of the customer's name or e-mail, or of the code. Positions in a text know no wildcards, and a literal no `$`.
+fn has_text(text: &str) -> Document {
+    let text = without_case(text);
+    let is_in = |place: Document| doc! { "$gte": [{ "$indexOfCP": [place, { "$literal": &text }] }, 0] };
+    let customer = is_in(doc! { "$ifNull": ["$customer.search", ""] });
+    let code = is_in(doc! { "$toLower": "$code" });
+    doc! { "$match": { "$expr": { "$or": [customer, code] } } }
+}

@@ -1,0 +1,195 @@
+//! Collections and indexes, made before anything is written: a transaction should not have to make them. And the version,
+//! by which an older program knows that it must keep away.
+
+use mongodb::{
+    Database, IndexModel,
+    bson::{Document, doc},
+    error::{Error, ErrorKind},
+    options::IndexOptions,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{conn::Conn, fault::Fault, open::OpenError};
+
+/// The version of the documents that this program writes.
+pub const SCHEMA_VERSION: i64 = 1;
+/// The oldest version whose programs understand these documents. A field more is nothing to them: they ignore what they do
+/// not know and write only single fields, so two versions may run side by side. A changed meaning raises this.
+pub const SCHEMA_OLDEST_PROGRAM: i64 = 1;
+
+pub(super) const AUDIT: &str = "audit";
+pub(super) const BOOKINGS: &str = "bookings";
+pub(super) const CONSUMERS: &str = "consumers";
+pub(super) const COUNTERS: &str = "counters";
+pub(super) const DEAD_LETTERS: &str = "dead_letters";
+pub(super) const ENDED_SESSIONS: &str = "ended_sessions";
+pub(super) const EVENTS: &str = "events";
+pub(super) const GUARDS: &str = "guards";
+pub(super) const HALLS: &str = "halls";
+pub(super) const LEASES: &str = "leases";
+pub(super) const MAILS: &str = "mails";
+pub(super) const MOCK_BOOK: &str = "mock_book";
+pub(super) const MOVIES: &str = "movies";
+pub(super) const OUTBOX: &str = "outbox";
+pub(super) const PAYMENTS: &str = "payments";
+pub(super) const PEOPLE: &str = "people";
+pub(super) const POSTERS: &str = "posters";
+pub(super) const RESERVATIONS: &str = "reservations";
+pub(super) const SCHEMA: &str = "schema";
+pub(super) const SCREENINGS: &str = "screenings";
+pub(super) const SEATS: &str = "seats";
+pub(super) const SESSIONS: &str = "sessions";
+pub(super) const SIGN_INS: &str = "sign_ins";
+
+const COLLECTIONS: [&str; 23] = [
+    AUDIT,
+    BOOKINGS,
+    CONSUMERS,
+    COUNTERS,
+    DEAD_LETTERS,
+    ENDED_SESSIONS,
+    EVENTS,
+    GUARDS,
+    HALLS,
+    LEASES,
+    MAILS,
+    MOCK_BOOK,
+    MOVIES,
+    OUTBOX,
+    PAYMENTS,
+    PEOPLE,
+    POSTERS,
+    RESERVATIONS,
+    SCHEMA,
+    SCREENINGS,
+    SEATS,
+    SESSIONS,
+    SIGN_INS,
+];
+
+/// The server's code for a collection that is there already.
+const NAMESPACE_EXISTS: i32 = 48;
+
+/// An index of a collection. The name is what plans show, and never changes its meaning.
+struct Index {
+    collection: &'static str,
+    name: &'static str,
+    keys: Document,
+    is_unique: bool,
+    only: Option<Document>,
+}
+
+impl Index {
+    fn of(collection: &'static str, name: &'static str, keys: Document) -> Self {
+        Self { collection, name, keys, is_unique: false, only: None }
+    }
+
+    /// No two documents share these keys.
+    fn unique(collection: &'static str, name: &'static str, keys: Document) -> Self {
+        Self { is_unique: true, ..Self::of(collection, name, keys) }
+    }
+
+    /// Few among many: only these are in it.
+    fn only(collection: &'static str, name: &'static str, keys: Document, only: Document) -> Self {
+        Self { only: Some(only), ..Self::of(collection, name, keys) }
+    }
+
+    fn model(self) -> IndexModel {
+        let mut options = IndexOptions::builder().name(self.name.to_owned()).build();
+        options.unique = self.is_unique.then_some(true);
+        options.partial_filter_expression = self.only;
+        IndexModel::builder().keys(self.keys).options(options).build()
+    }
+}
+
+fn indexes() -> Vec<Index> {
+    vec![
+        Index::of(SCREENINGS, "by_start", doc! { "start_time": 1, "_id": 1 }),
+        Index::of(SCREENINGS, "by_movie", doc! { "movie_id": 1, "start_time": 1, "_id": 1 }),
+        Index::of(SCREENINGS, "by_hall", doc! { "hall_id": 1, "start_time": 1 }),
+        Index::unique(PEOPLE, "by_identity", doc! { "issuer": 1, "subject": 1 }),
+        Index::of(SESSIONS, "by_seen", doc! { "seen_at": 1 }),
+        Index::of(SESSIONS, "by_created", doc! { "created_at": 1 }),
+        Index::of(ENDED_SESSIONS, "by_time", doc! { "ended_at": 1, "_id": 1 }),
+        Index::of(SIGN_INS, "by_time", doc! { "created_at": 1 }),
+        // Neither key of it ever changes, so a reader of a screening's seats meets each once.
+        Index::of(SEATS, "by_screening", doc! { "_id.screening_id": 1, "_id.seat_id": 1 }),
+        Index::of(GUARDS, "by_screening", doc! { "_id.screening_id": 1 }),
+        Index::only(PAYMENTS, "unfinished", doc! { "created_at": 1, "_id": 1 }, doc! { "is_unfinished": true }),
+        Index::unique(BOOKINGS, "by_code", doc! { "code": 1 }),
+        Index::unique(BOOKINGS, "by_payment", doc! { "payment_id": 1 }),
+        Index::of(BOOKINGS, "by_time", doc! { "created_at": -1, "_id": -1 }),
+        Index::of(BOOKINGS, "by_person", doc! { "person_id": 1, "created_at": -1, "_id": -1 }),
+        Index::of(BOOKINGS, "by_screening", doc! { "screening_id": 1, "created_at": -1, "_id": -1 }),
+        Index::of(BOOKINGS, "by_movie", doc! { "movie_id": 1, "created_at": -1, "_id": -1 }),
+        Index::of(BOOKINGS, "by_show", doc! { "start_time": 1 }),
+        Index::of(RESERVATIONS, "by_time", doc! { "created_at": 1 }),
+        Index::only(OUTBOX, "unsent", doc! { "written": 1, "nth": 1 }, doc! { "is_sent": false }),
+        Index::only(OUTBOX, "sent", doc! { "at": 1 }, doc! { "is_sent": true }),
+        Index::unique(EVENTS, "by_position", doc! { "position": 1 }),
+        Index::of(EVENTS, "by_type", doc! { "type": 1, "position": 1 }),
+        Index::unique(MAILS, "by_event", doc! { "event_id": 1 }),
+        Index::only(MAILS, "due", doc! { "due_at": 1, "_id": 1 }, doc! { "status": "PENDING" }),
+        Index::of(MAILS, "by_time", doc! { "created_at": -1, "_id": -1 }),
+        Index::of(MAILS, "by_status", doc! { "status": 1, "created_at": -1, "_id": -1 }),
+        Index::of(AUDIT, "by_time", doc! { "at": -1, "_id": -1 }),
+        Index::of(AUDIT, "by_type", doc! { "type": 1, "at": -1, "_id": -1 }),
+        Index::of(AUDIT, "by_actor", doc! { "actor": 1, "at": -1, "_id": -1 }),
+        Index::unique(DEAD_LETTERS, "by_event", doc! { "consumer": 1, "event_id": 1 }),
+        Index::of(DEAD_LETTERS, "by_time", doc! { "at": -1, "_id": -1 }),
+    ]
+}
+
+/// Makes what is missing. Several servers may do this at once.
+pub(super) async fn set_up(database: &Database) -> Result<(), OpenError> {
+    check_version(database).await?;
+    let there = database.list_collection_names().await?;
+    for name in COLLECTIONS.into_iter().filter(|name| !there.iter().any(|there| there == name)) {
+        match database.create_collection(name).await {
+            Err(error) if !is_there_already(&error) => return Err(error.into()),
+            _ => {}
+        }
+    }
+    let mut indexes = indexes();
+    for name in COLLECTIONS {
+        let models: Vec<_> = indexes.extract_if(.., |index| index.collection == name).map(Index::model).collect();
+        if !models.is_empty() {
+            database.collection::<Document>(name).create_indexes(models).await?;
+        }
+    }
+    Ok(())
+}
+
+fn is_there_already(error: &Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(error) if error.code == NAMESPACE_EXISTS)
+}
+
+/// What the store says of itself.
+#[derive(Serialize, Deserialize)]
+struct Version {
+    #[serde(rename = "_id")]
+    id: String,
+    version: i64,
+    oldest_program: i64,
+}
+
+async fn check_version(database: &Database) -> Result<(), OpenError> {
+    let mut conn = Conn::new(database.clone(), None);
+    let own = Version { id: "schema".to_owned(), version: SCHEMA_VERSION, oldest_program: SCHEMA_OLDEST_PROGRAM };
+    conn.insert_new(SCHEMA, &own).await.map_err(open_error)?;
+    let found: Option<Version> = conn.find(SCHEMA, doc! { "_id": &own.id }).await.map_err(open_error)?;
+    match found {
+        Some(Version { oldest_program: needed, .. }) if needed > SCHEMA_VERSION => {
+            Err(OpenError::TooNew { needed, known: SCHEMA_VERSION })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn open_error(fault: Fault) -> OpenError {
+    match fault {
+        Fault::Driver(error) | Fault::Duplicate(error) => error.into(),
+        Fault::Unreadable(error) => error.into(),
+        other => OpenError::Driver(Error::custom(other)),
+    }
+}

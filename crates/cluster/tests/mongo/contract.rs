@@ -1,0 +1,48 @@
+//! This store passes the suites that every store passes.
+
+use seatkeeper_core::testing::{
+    StoreFixture, event_log, store_events, store_ledger, store_people, store_programme, store_races,
+    store_reservations, store_sales,
+};
+
+use crate::stores::Databases;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programme() {
+    store_programme::run_all(&Databases).await;
+}
+
+#[tokio::test]
+async fn ledger() {
+    store_ledger::run_all(&Databases).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn races() {
+    store_races::run_all(&Databases).await;
+}
+
+#[tokio::test]
+async fn people() {
+    store_people::run_all(&Databases).await;
+}
+
+#[tokio::test]
+async fn sales() {
+    store_sales::run_all(&Databases).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reservations() {
+    store_reservations::run_all(&Databases).await;
+}
+
+#[tokio::test]
+async fn events() {
+    store_events::run_all(&Databases).await;
+}
+
+#[tokio::test]
+async fn log_of_events() {
+    event_log::run_all(&*Databases.open_empty().await).await;
+}

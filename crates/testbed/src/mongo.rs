@@ -1,0 +1,99 @@
+//! A server that speaks MongoDB's protocol, or the real one that `SEATKEEPER_TEST_MONGODB_URL` names.
+
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use tokio::{net::TcpStream, sync::OnceCell};
+
+use crate::{Process, free_port, wait_until};
+
+/// Names the server to use instead of one that is started here, without a database: `mongodb://host:27017/?replicaSet=rs0`.
+const URL_VARIABLE: &str = "SEATKEEPER_TEST_MONGODB_URL";
+/// Where `scripts/setup.sh` has put it, below the cache's folder; the version stands in that file.
+const PROGRAM: &str = "seatkeeper/bin/secantusd-py";
+
+/// A server of its own folder. Its data stays when it is killed and started again.
+#[derive(Debug)]
+pub struct MongoServer {
+    process: Process,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl MongoServer {
+    /// Starts one, for tests that kill or freeze it, or make its answers fail.
+    pub async fn start() -> Self {
+        let (folder, port) = (TempDir::new().unwrap(), free_port());
+        let data = folder.path().join("data");
+        let words = [
+            program().to_string_lossy().into_owned(),
+            "--host".to_owned(),
+            "127.0.0.1".to_owned(),
+            "--port".to_owned(),
+            port.to_string(),
+            "--storage-path".to_owned(),
+            data.to_string_lossy().into_owned(),
+            "--enable-test-commands".to_owned(),
+        ];
+        let process = Process::start("mongo", folder.path(), &words).await;
+        let server = Self { process, port, _folder: folder };
+        server.wait_until_ready().await;
+        server
+    }
+
+    /// Where a database of this name is.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        format!("mongodb://127.0.0.1:{}/{database}?directConnection=true", self.port)
+    }
+
+    /// Starts it again, after [`Process::kill`], with the data that it had.
+    pub async fn restart(&mut self) {
+        self.process.restart().await;
+        self.wait_until_ready().await;
+    }
+
+    /// The process, to be killed or frozen.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    async fn wait_until_ready(&self) {
+        let port = self.port;
+        wait_until("the server listens", || async { TcpStream::connect(("127.0.0.1", port)).await.is_ok() }).await;
+    }
+}
+
+fn program() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+    let program = cache.unwrap().join(PROGRAM);
+    assert!(program.exists(), "{program:?} is not there: run scripts/setup.sh");
+    program
+}
+
+/// Where a database of this name is, on the server that all tests of this process share.
+pub async fn shared_mongo_url(database: &str) -> String {
+    static SHARED: OnceCell<MongoServer> = OnceCell::const_new();
+    match std::env::var(URL_VARIABLE) {
+        Ok(url) => with_database(&url, database),
+        Err(_) => SHARED.get_or_init(MongoServer::start).await.url(database),
+    }
+}
+
+fn with_database(url: &str, database: &str) -> String {
+    let (server, options) = url.split_once('?').unwrap_or((url, ""));
+    let server = server.trim_end_matches('/');
+    format!("{server}/{database}?{options}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_database;
+
+    #[test]
+    fn a_database_is_put_into_a_url() {
+        assert_eq!(with_database("mongodb://a,b/?replicaSet=r", "x"), "mongodb://a,b/x?replicaSet=r");
+        assert_eq!(with_database("mongodb://a:27017", "x"), "mongodb://a:27017/x?");
+    }
+}
