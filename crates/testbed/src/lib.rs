@@ -12,5 +12,7 @@
 )]
 
 mod process;
+mod redis;
 
 pub use process::{Process, free_port, wait_until};
+pub use redis::{RedisCluster, RedisServer};
