@@ -10,8 +10,10 @@ mod kafka;
 mod mongo;
 mod process;
 mod proxy;
+mod redis;
 
 pub use kafka::{KafkaServer, Proxied, Special};
+pub use mongo::{MongoServer, shared_mongo_url};
 pub use process::{Process, WAIT_MAX, free_port, wait_until};
 pub use proxy::{Direction, Proxy, Weather};
-pub use mongo::{MongoServer, shared_mongo_url};
+pub use redis::{RedisCluster, RedisServer};

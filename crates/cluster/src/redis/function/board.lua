@@ -1,0 +1,362 @@
+#!lua name=seatkeeper_v1
+
+-- One screening's seats, as plain fields of one hash:
+--
+--   #seq, #taken           the sequence of the last change; how many seats are locked or sold
+--   #loaded                in which life of this Redis the store's truth was loaded (see `life`)
+--   A1                     'S' sold; else a lock: holder (36 characters), 1 if restarted else 0, when it ends
+--   @<holder>              the seats this person holds, in order, by blanks
+--   $<holder>              this person's payment lock: payment, since, until, kept from (or -)
+--   =<payment>             whose payment locks are of this payment, by blanks
+--
+-- Beside it, with the same hash tag and so on the same node: a key for each locked seat, set with NX and PX; a sorted set
+-- of everything that ends by itself (`due`); a stream of releases not yet told. Keys of seats cannot be declared, because
+-- only the hash knows which they are; they carry the tag of the keys that are.
+--
+-- A call reads what it needs, changes its own picture of the board, and writes everything at its end (`finish`). Only
+-- keys of seats are written on the way. Times are milliseconds since 1970 by this Redis: 13 digits, which Lua keeps exactly.
+
+local SOLD = 'S'
+local ID_LENGTH = 36
+local PREFIX_LENGTH = #'seatkeeper1:{00}:'
+
+-- Old servers close the feed of a message with another number.
+local MESSAGE_VERSION = '1'
+-- The most releases of one tag that wait to be told; beyond it the oldest are dropped.
+local RELEASES_WAITING_MAX = 10000
+-- A board that nobody sells on, pays on or loads for so long, in milliseconds, is dropped: the store knows the rest.
+local BOARD_IDLE_MS = 7 * 24 * 3600 * 1000
+-- The most words of one command: Lua's stack is finite.
+local WORDS_MAX = 1000
+
+-- The mark *loaded* names the process, so that what a restart or a promoted replica brings back from an older time is not
+-- taken for the truth. Asked once in a process.
+local run_id
+local function life()
+  run_id = run_id or redis.call('INFO', 'server'):match('run_id:(%w+)')
+  return run_id
+end
+
+local function clock()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function new_board(key, due, releases, now)
+  return {
+    key = key, due = due, releases = releases, now = now,
+    fields = {}, dirty = {}, locks = {}, ends = {}, order = {}, status = {}, told = {},
+  }
+end
+
+local function call_with(command, key, words)
+  for first = 1, #words, WORDS_MAX do
+    redis.call(command, key, unpack(words, first, math.min(first + WORDS_MAX - 1, #words)))
+  end
+end
+
+-- Reads these fields in one command, unless they are known.
+local function read(board, names)
+  for first = 1, #names, WORDS_MAX do
+    local last = math.min(first + WORDS_MAX - 1, #names)
+    local values = redis.call('HMGET', board.key, unpack(names, first, last))
+    for index = first, last do
+      if board.fields[names[index]] == nil then
+        board.fields[names[index]] = values[index - first + 1]
+      end
+    end
+  end
+end
+
+local function read_all(board)
+  local all = redis.call('HGETALL', board.key)
+  for index = 1, #all, 2 do
+    board.fields[all[index]] = all[index + 1]
+  end
+  board.is_whole = true
+end
+
+local function get(board, name)
+  local value = board.fields[name]
+  if value == nil then
+    value = not board.is_whole and redis.call('HGET', board.key, name)
+    board.fields[name] = value
+  end
+  return value
+end
+
+-- `false` takes the field away.
+local function put(board, name, value)
+  board.fields[name] = value
+  board.dirty[name] = true
+end
+
+local function seq_of(board)
+  return tonumber(get(board, '#seq') or 0)
+end
+
+local function next_seq(board)
+  return math.max(seq_of(board) + 1, board.now)
+end
+
+local function is_loaded(board)
+  return get(board, '#loaded') == life()
+end
+
+-- The lock on a seat, over or not; nil when it is free or sold.
+local function lock_on(board, seat)
+  local lock = board.locks[seat]
+  if lock then
+    return lock
+  end
+  local text = get(board, seat)
+  if not text or text == SOLD then
+    return nil
+  end
+  lock = {
+    holder = text:sub(1, ID_LENGTH),
+    is_restarted = text:byte(ID_LENGTH + 1) == 49,
+    ends = tonumber(text:sub(ID_LENGTH + 2)),
+  }
+  board.locks[seat] = lock
+  return lock
+end
+
+local function live_lock(board, seat)
+  local lock = lock_on(board, seat)
+  return lock and lock.ends > board.now and lock or nil
+end
+
+local function is_sold(board, seat)
+  return get(board, seat) == SOLD
+end
+
+local function words_of(text)
+  local words = {}
+  for word in (text or ''):gmatch('%S+') do
+    words[#words + 1] = word
+  end
+  return words
+end
+
+local function is_before(one, two)
+  local one_row, one_number = one:match('^(%a+)(%d+)$')
+  local two_row, two_number = two:match('^(%a+)(%d+)$')
+  if one_row ~= two_row then
+    return one_row < two_row
+  end
+  return tonumber(one_number) < tonumber(two_number)
+end
+
+-- Puts a word into a field of words, or takes it out.
+local function put_word(board, name, word, is_in, comes_before)
+  local words = words_of(get(board, name))
+  for index = #words, 1, -1 do
+    if words[index] == word then
+      table.remove(words, index)
+    end
+  end
+  if is_in then
+    words[#words + 1] = word
+    if comes_before then
+      table.sort(words, comes_before)
+    end
+  end
+  put(board, name, #words > 0 and table.concat(words, ' '))
+end
+
+local function seat_key(board, seat)
+  return board.key .. ':' .. seat
+end
+
+-- The only way in which a call changes a seat: a lock, SOLD, or false for a free one. `has_key` says that the seat's own
+-- key is set already.
+local function put_seat(board, seat, state, has_key)
+  local was, was_taken = lock_on(board, seat), get(board, seat) and 1 or 0
+  local lock = state ~= SOLD and state or nil
+  board.locks[seat] = lock
+  if lock then
+    put(board, seat, lock.holder .. (lock.is_restarted and '1' or '0') .. lock.ends)
+    board.ends['/' .. seat] = lock.ends
+    if not has_key then
+      redis.call('SET', seat_key(board, seat), lock.holder, 'PX', lock.ends - board.now)
+    end
+  else
+    put(board, seat, state)
+    if was then
+      board.ends['/' .. seat] = false
+      redis.call('DEL', seat_key(board, seat))
+    end
+  end
+  local is_taken = state and 1 or 0
+  if is_taken ~= was_taken then
+    put(board, '#taken', (get(board, '#taken') or 0) + is_taken - was_taken)
+  end
+  local old, new = was and was.holder, lock and lock.holder
+  if old ~= new then
+    if old then
+      put_word(board, '@' .. old, seat, false)
+    end
+    if new then
+      put_word(board, '@' .. new, seat, true, is_before)
+    end
+  end
+end
+
+-- A person's payment lock, over or not.
+local function payment_of(board, holder)
+  local text = get(board, '$' .. holder)
+  if not text then
+    return nil
+  end
+  local payment, since, ends, kept_from = text:match('^(%S+) (%-?%d+) (%-?%d+) (%S+)$')
+  return { payment = payment, since = tonumber(since), ends = tonumber(ends), kept_from = tonumber(kept_from) }
+end
+
+local function live_payment(board, holder)
+  local lock = payment_of(board, holder)
+  return lock and lock.ends > board.now and lock or nil
+end
+
+-- The only way in which a call changes a payment lock; nil ends it.
+local function put_payment(board, holder, lock)
+  local was = payment_of(board, holder)
+  local text = lock and table.concat({ lock.payment, lock.since, lock.ends, lock.kept_from or '-' }, ' ')
+  put(board, '$' .. holder, text or false)
+  board.ends['$' .. holder] = lock and lock.ends or false
+  local old, new = was and was.payment, lock and lock.payment
+  if old ~= new then
+    if old then
+      put_word(board, '=' .. old, holder, false)
+    end
+    if new then
+      put_word(board, '=' .. new, holder, true)
+    end
+  end
+end
+
+-- The seats that a person holds and whose time is not up, in order.
+local function held_by(board, holder)
+  local text = get(board, '@' .. holder)
+  if not text then
+    return {}
+  end
+  local all, held = words_of(text), {}
+  read(board, all)
+  for _, seat in ipairs(all) do
+    if live_lock(board, seat) then
+      held[#held + 1] = seat
+    end
+  end
+  return held
+end
+
+-- Viewers are told: 'A' available, 'B' booked, or when a lock ends.
+local function change(board, seat, status)
+  if board.status[seat] then
+    for index, earlier in ipairs(board.order) do
+      if earlier == seat then
+        table.remove(board.order, index)
+        break
+      end
+    end
+  end
+  board.order[#board.order + 1] = seat
+  board.status[seat] = status
+end
+
+local function set_lock(board, seat, holder, ends, is_restarted, has_key)
+  put_seat(board, seat, { holder = holder, ends = ends, is_restarted = is_restarted }, has_key)
+  change(board, seat, ends)
+end
+
+-- The outbox is told: a lock has ended without a sale.
+local function release(board, holder, seat, reason)
+  for _, told in ipairs(board.told) do
+    if told.holder == holder and told.reason == reason then
+      told.seats[#told.seats + 1] = seat
+      return
+    end
+  end
+  board.told[#board.told + 1] = { holder = holder, reason = reason, seats = { seat } }
+end
+
+-- Ends a lock whose time is up.
+local function free(board, seat)
+  local lock = lock_on(board, seat)
+  if lock then
+    put_seat(board, seat, false)
+    change(board, seat, 'A')
+    release(board, lock.holder, seat, 'expired')
+  end
+end
+
+-- Marks a seat sold. A live lock goes with the sale; one that had run out is released first.
+local function sell(board, seat)
+  if is_sold(board, seat) then
+    return
+  end
+  if not live_lock(board, seat) then
+    free(board, seat)
+  end
+  put_seat(board, seat, SOLD)
+  change(board, seat, 'B')
+end
+
+local function write_fields(board)
+  local set, gone = {}, {}
+  for name in pairs(board.dirty) do
+    local value = board.fields[name]
+    if value then
+      set[#set + 1] = name
+      set[#set + 1] = value
+    else
+      gone[#gone + 1] = name
+    end
+  end
+  call_with('HSET', board.key, set)
+  call_with('HDEL', board.key, gone)
+end
+
+local function write_ends(board)
+  local screening, set, gone = board.key:sub(PREFIX_LENGTH + 1), {}, {}
+  for what, ends in pairs(board.ends) do
+    if ends then
+      set[#set + 1] = ends
+      set[#set + 1] = screening .. what
+    else
+      gone[#gone + 1] = screening .. what
+    end
+  end
+  call_with('ZADD', board.due, set)
+  call_with('ZREM', board.due, gone)
+end
+
+-- Numbers what the call changed, writes it down and tells it. `is_kept`: the board is in use and not idle.
+local function finish(board, is_kept)
+  local prev = seq_of(board)
+  local seq = prev
+  if #board.order > 0 then
+    seq = next_seq(board)
+    put(board, '#seq', seq)
+  end
+  write_fields(board)
+  write_ends(board)
+  if is_kept then
+    redis.call('PEXPIRE', board.key, BOARD_IDLE_MS)
+  end
+  local screening = board.key:sub(PREFIX_LENGTH + 1)
+  for _, told in ipairs(board.told) do
+    local seats = table.concat(told.seats, ' ')
+    local text = table.concat({ screening, seq, told.holder, told.reason, board.now, seats }, ' ')
+    redis.call('XADD', board.releases, 'MAXLEN', '~', RELEASES_WAITING_MAX, '*', 'v1', text)
+  end
+  if #board.order > 0 then
+    local words = { MESSAGE_VERSION, prev, seq }
+    for _, seat in ipairs(board.order) do
+      words[#words + 1] = seat
+      words[#words + 1] = board.status[seat]
+    end
+    redis.call('SPUBLISH', board.key, table.concat(words, ' '))
+  end
+end

@@ -1,0 +1,304 @@
+
+-- The calls: the rules of crates/core/src/locks/board.rs and board_load.rs, in the same order and with the same names.
+-- KEYS are the board, what is due, and the releases. ARGV begins with the moment after which a call that may have been
+-- stuck on its way must do nothing. A reply begins with the time and one of these:
+
+local LATE, HELD, PAYING, TOO_MANY, TAKEN, NOT_LOADED = 0, 1, 2, 3, 4, 5
+local NOTHING_HELD, DONE, LOADED, MOVED, MAP = 6, 7, 8, 9, 10
+
+local function reply_hold(board, holder)
+  local paying = live_payment(board, holder)
+  local reply = { board.now, HELD, paying and paying.payment or '' }
+  for _, seat in ipairs(held_by(board, holder)) do
+    reply[#reply + 1] = seat
+    reply[#reply + 1] = lock_on(board, seat).ends
+  end
+  return reply
+end
+
+local function reply_paying(board, lock)
+  return { board.now, PAYING, lock.payment, lock.since, lock.ends, lock.kept_from or '' }
+end
+
+local function reply_not_loaded(board)
+  return { board.now, NOT_LOADED, seq_of(board) }
+end
+
+local function reply_done(board)
+  return { board.now, DONE }
+end
+
+-- Appends arguments to a list.
+local function append_from(list, args, first, last)
+  for index = first, last or #args do
+    list[#list + 1] = args[index]
+  end
+  return list
+end
+
+-- ARGV: not after, holder, time in ms, most seats of a person, how many wanted, the wanted ones, those never for sale.
+local function lock(board, args)
+  local holder, ttl, seats_max = args[2], tonumber(args[3]), tonumber(args[4])
+  local last = 5 + tonumber(args[5])
+  read(board, append_from({ '#loaded', '#seq', '#taken', '@' .. holder, '$' .. holder }, args, 6, last))
+  if not is_loaded(board) then
+    return reply_not_loaded(board)
+  end
+  local paying = live_payment(board, holder)
+  if paying then
+    return reply_paying(board, paying)
+  end
+  local not_for_sale = {}
+  for index = last + 1, #args do
+    not_for_sale[args[index]] = true
+  end
+  local seen, new, taken = {}, {}, {}
+  for index = 6, last do
+    local seat = args[index]
+    if not seen[seat] then
+      seen[seat] = true
+      local live = live_lock(board, seat)
+      if not live or live.holder ~= holder then
+        new[#new + 1] = seat
+      end
+      if not_for_sale[seat] or is_sold(board, seat) or (live and live.holder ~= holder) then
+        taken[#taken + 1] = seat
+      end
+    end
+  end
+  if #new > 0 and #held_by(board, holder) + #new > seats_max then
+    return { board.now, TOO_MANY }
+  end
+  if #taken > 0 then
+    return append_from({ board.now, TAKEN }, taken, 1)
+  end
+  for index, seat in ipairs(new) do
+    free(board, seat)
+    if not redis.call('SET', seat_key(board, seat), holder, 'NX', 'PX', ttl) then
+      -- A key that no board tells of, from another life of this Redis: it ends by itself.
+      for earlier = 1, index - 1 do
+        redis.call('DEL', seat_key(board, new[earlier]))
+      end
+      return { board.now, TAKEN, seat }
+    end
+    set_lock(board, seat, holder, board.now + ttl, false, true)
+  end
+  finish(board)
+  return reply_hold(board, holder)
+end
+
+-- ARGV: not after, holder, 'all' or 'these', the seats.
+local function let_go(board, args)
+  local holder = args[2]
+  read(board, { '#seq', '#taken', '@' .. holder, '$' .. holder })
+  local paying = live_payment(board, holder)
+  if paying then
+    return reply_paying(board, paying)
+  end
+  local is_all, is_named = args[3] == 'all', {}
+  for index = 4, #args do
+    is_named[args[index]] = true
+  end
+  for _, seat in ipairs(held_by(board, holder)) do
+    if is_all or is_named[seat] then
+      put_seat(board, seat, false)
+      change(board, seat, 'A')
+      release(board, holder, seat, 'user_unlocked')
+    end
+  end
+  finish(board)
+  return reply_hold(board, holder)
+end
+
+-- ARGV: not after, holder, payment, time in ms.
+local function start_payment(board, args)
+  local holder, payment, ends = args[2], args[3], board.now + tonumber(args[4])
+  read(board, { '#loaded', '#seq', '@' .. holder, '$' .. holder })
+  if not is_loaded(board) then
+    return reply_not_loaded(board)
+  end
+  local held, standing = held_by(board, holder), live_payment(board, holder)
+  if standing and standing.payment ~= payment then
+    return reply_paying(board, standing)
+  end
+  if #held == 0 then
+    return { board.now, NOTHING_HELD }
+  end
+  if standing then
+    return reply_hold(board, holder)
+  end
+  local first_end = math.huge
+  for _, seat in ipairs(held) do
+    if not lock_on(board, seat).is_restarted then
+      set_lock(board, seat, holder, ends, true)
+    end
+    first_end = math.min(first_end, lock_on(board, seat).ends)
+  end
+  put_payment(board, holder, { payment = payment, since = board.now, ends = first_end })
+  finish(board, true)
+  return reply_hold(board, holder)
+end
+
+-- ARGV: not after, holder, payment, time in ms, the seats.
+local function keep_payment(board, args)
+  local holder, payment, ends = args[2], args[3], board.now + tonumber(args[4])
+  local seats = append_from({}, args, 5)
+  read(board, append_from({ '#seq', '#taken', '@' .. holder, '$' .. holder }, seats, 1))
+  local standing = live_payment(board, holder)
+  if standing and standing.payment ~= payment then
+    return reply_done(board)
+  end
+  local holds_one = false
+  for _, seat in ipairs(seats) do
+    local lock = lock_on(board, seat)
+    local is_mine = not lock or lock.holder == holder or lock.ends <= board.now
+    if not is_sold(board, seat) and is_mine and (not lock or lock.ends < ends) then
+      if not live_lock(board, seat) then
+        free(board, seat)
+      end
+      set_lock(board, seat, holder, ends, true)
+    end
+  end
+  for _, seat in ipairs(seats) do
+    local lock = live_lock(board, seat)
+    holds_one = holds_one or (lock and lock.holder == holder)
+  end
+  if holds_one then
+    -- Locks that had run out are given back at once when the payment ends.
+    local since, kept_from = board.now, board.now
+    if standing then
+      since, kept_from = standing.since, standing.kept_from or standing.ends
+      ends = math.max(standing.ends, ends)
+    end
+    put_payment(board, holder, { payment = payment, since = since, ends = ends, kept_from = kept_from })
+  end
+  finish(board, true)
+  return reply_done(board)
+end
+
+-- ARGV: not after, holder, payment.
+local function end_payment(board, args)
+  local holder, payment = args[2], args[3]
+  read(board, { '#seq', '#taken', '@' .. holder, '$' .. holder })
+  local ended = payment_of(board, holder)
+  if not ended or ended.payment ~= payment then
+    return reply_done(board)
+  end
+  put_payment(board, holder, nil)
+  local ends = ended.kept_from
+  if ends then
+    for _, seat in ipairs(held_by(board, holder)) do
+      local lock = lock_on(board, seat)
+      -- What was kept ends no later than the payment lock; a seat that ends after it has that time of its own.
+      if lock.ends > ends and lock.ends <= ended.ends then
+        if ends <= board.now then
+          free(board, seat)
+        else
+          set_lock(board, seat, holder, ends, lock.is_restarted)
+        end
+      end
+    end
+  end
+  finish(board)
+  return reply_done(board)
+end
+
+-- ARGV: not after, payment, the seats.
+local function mark_sold(board, args)
+  local payment, seats = args[2], append_from({}, args, 3)
+  read(board, append_from({ '#seq', '#taken', '=' .. payment }, seats, 1))
+  for _, seat in ipairs(seats) do
+    sell(board, seat)
+  end
+  for _, holder in ipairs(words_of(get(board, '=' .. payment))) do
+    put_payment(board, holder, nil)
+  end
+  finish(board, true)
+  return reply_done(board)
+end
+
+-- ARGV: not after, the seats.
+local function mark_freed(board, args)
+  local seats = append_from({}, args, 2)
+  read(board, append_from({ '#loaded', '#seq', '#taken' }, seats, 1))
+  if not is_loaded(board) then
+    -- Whoever is about to load may have read the store before this.
+    put(board, '#seq', next_seq(board))
+  end
+  for _, seat in ipairs(seats) do
+    if is_sold(board, seat) then
+      put_seat(board, seat, false)
+      change(board, seat, 'A')
+    end
+  end
+  finish(board, true)
+  return reply_done(board)
+end
+
+-- A claim is a lock with a payment lock. A live lock of another gives way to it: the store decides.
+local function set_claim(board, claim)
+  if is_sold(board, claim.seat) then
+    return
+  end
+  local standing, ends = live_lock(board, claim.seat), claim.ends
+  if standing and standing.holder == claim.holder then
+    ends = math.max(standing.ends, ends)
+  end
+  local is_so = standing and standing.holder == claim.holder and standing.ends == ends and standing.is_restarted
+  if not is_so then
+    if not standing then
+      free(board, claim.seat)
+    end
+    set_lock(board, claim.seat, claim.holder, ends, true)
+  end
+  local paying = live_payment(board, claim.holder)
+  local lock = { payment = claim.payment, since = board.now, ends = claim.ends, kept_from = claim.kept_from }
+  if paying and paying.payment == claim.payment then
+    lock.since, lock.ends = paying.since, math.max(paying.ends, claim.ends)
+    lock.kept_from = paying.kept_from or claim.kept_from
+  end
+  put_payment(board, claim.holder, lock)
+end
+
+-- ARGV: not after, the sequence at which the store was read, how many sold, those in order, then of each claim: seat,
+-- holder, payment, until, kept from.
+local function load_truth(board, args)
+  local last = 3 + tonumber(args[3])
+  read_all(board)
+  if seq_of(board) ~= tonumber(args[2]) then
+    return { board.now, MOVED, seq_of(board) }
+  end
+  if not is_loaded(board) then
+    -- A step that no message tells of: a viewer of an earlier life of this board sees a gap and starts over.
+    put(board, '#seq', next_seq(board))
+    put(board, '#loaded', life())
+  end
+  local is_sold_still, freed = {}, {}
+  for index = 4, last do
+    is_sold_still[args[index]] = true
+  end
+  for name, value in pairs(board.fields) do
+    if value == SOLD and not is_sold_still[name] then
+      freed[#freed + 1] = name
+    end
+  end
+  table.sort(freed, is_before)
+  for _, seat in ipairs(freed) do
+    put_seat(board, seat, false)
+    change(board, seat, 'A')
+  end
+  for index = 4, last do
+    sell(board, args[index])
+  end
+  for index = last + 1, #args, 5 do
+    local claim = {
+      seat = args[index], holder = args[index + 1], payment = args[index + 2],
+      ends = tonumber(args[index + 3]), kept_from = tonumber(args[index + 4]),
+    }
+    if claim.ends > board.now then
+      set_claim(board, claim)
+    end
+  end
+  finish(board, true)
+  return { board.now, LOADED }
+end

@@ -1,0 +1,178 @@
+
+-- What runs out, what is looked at, and the table of functions.
+
+-- Ends what is over on a board: these seats, in order, and the payment locks of these people.
+local function end_over(board, seats, holders)
+  table.sort(seats, is_before)
+  for _, seat in ipairs(seats) do
+    free(board, seat)
+  end
+  for _, holder in ipairs(holders) do
+    put_payment(board, holder, nil)
+  end
+  finish(board, true)
+end
+
+local function sweep_board(board, seats, holders)
+  local names = append_from({ '#seq', '#taken' }, seats, 1)
+  for _, holder in ipairs(holders) do
+    names[#names + 1] = '$' .. holder
+  end
+  read(board, names)
+  local seats_over, holders_over = {}, {}
+  for _, seat in ipairs(seats) do
+    local lock = lock_on(board, seat)
+    board.ends['/' .. seat] = lock and lock.ends or false
+    if lock and lock.ends <= board.now then
+      seats_over[#seats_over + 1] = seat
+    end
+  end
+  for _, holder in ipairs(holders) do
+    local lock = payment_of(board, holder)
+    board.ends['$' .. holder] = lock and lock.ends or false
+    if lock and lock.ends <= board.now then
+      holders_over[#holders_over + 1] = holder
+    end
+  end
+  end_over(board, seats_over, holders_over)
+end
+
+-- KEYS: what is due of a tag, its releases. ARGV: how many at most. Replies how many there were.
+local function sweep(keys, args)
+  local now = clock()
+  local due = redis.call('ZRANGE', keys[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, args[1])
+  local prefix, boards, order = keys[1]:sub(1, PREFIX_LENGTH), {}, {}
+  for _, member in ipairs(due) do
+    local screening, kind, what = member:sub(1, ID_LENGTH), member:sub(ID_LENGTH + 1, ID_LENGTH + 1), member:sub(ID_LENGTH + 2)
+    local board = boards[screening]
+    if not board then
+      board = { seats = {}, holders = {} }
+      boards[screening] = board
+      order[#order + 1] = screening
+    end
+    local list = kind == '/' and board.seats or board.holders
+    list[#list + 1] = what
+  end
+  for _, screening in ipairs(order) do
+    local board = new_board(prefix .. screening, keys[1], keys[2], now)
+    sweep_board(board, boards[screening].seats, boards[screening].holders)
+  end
+  return { now, DONE, #due }
+end
+
+-- The map as everybody may see it, true of its sequence: what is over ends first.
+local function snapshot(keys)
+  local board = new_board(keys[1], keys[2], keys[3], clock())
+  read_all(board)
+  local seats, holders = {}, {}
+  for name in pairs(board.fields) do
+    local kind = name:sub(1, 1)
+    if kind == '$' then
+      local lock = payment_of(board, name:sub(2))
+      if lock.ends <= board.now then
+        holders[#holders + 1] = name:sub(2)
+      end
+    elseif kind:match('%a') then
+      local lock = lock_on(board, name)
+      if lock and lock.ends <= board.now then
+        seats[#seats + 1] = name
+      end
+    end
+  end
+  if #seats > 0 or #holders > 0 then
+    end_over(board, seats, holders)
+  end
+  if not is_loaded(board) then
+    return reply_not_loaded(board)
+  end
+  local words = {}
+  for name, value in pairs(board.fields) do
+    if value and name:match('^%a') then
+      words[#words + 1] = name
+      words[#words + 1] = value == SOLD and 'B' or lock_on(board, name).ends
+    end
+  end
+  return { board.now, MAP, seq_of(board), table.concat(words, ' ') }
+end
+
+-- ARGV: the holder.
+local function find_hold(keys, args)
+  local board, holder = new_board(keys[1], keys[2], keys[3], clock()), args[1]
+  read(board, { '@' .. holder, '$' .. holder })
+  return reply_hold(board, holder)
+end
+
+-- KEYS: boards of one tag. Of each: its sequence, or -1 when it is not loaded, and how many seats are taken.
+local function list_states(keys)
+  local reply = { clock(), DONE }
+  for _, key in ipairs(keys) do
+    local state = redis.call('HMGET', key, '#loaded', '#seq', '#taken')
+    reply[#reply + 1] = state[1] == life() and tonumber(state[2]) or -1
+    reply[#reply + 1] = tonumber(state[3] or 0)
+  end
+  return reply
+end
+
+-- KEYS: the releases of a tag. ARGV: an id before all of them, then of each release: screening, sequence, first seat.
+local function forget_releases(keys, args)
+  local wanted, left, told, from = {}, 0, {}, args[1]
+  for index = 2, #args do
+    wanted[args[index]] = true
+    left = left + 1
+  end
+  while left > 0 do
+    local entries = redis.call('XRANGE', keys[1], from, '+', 'COUNT', WORDS_MAX)
+    if #entries == 0 then
+      break
+    end
+    for _, entry in ipairs(entries) do
+      local text = entry[2][2]
+      local screening_and_seq, seat = text:match('^(%S+ %d+) %S+ %S+ %S+ (%S+)')
+      if wanted[screening_and_seq .. ' ' .. seat] then
+        told[#told + 1] = entry[1]
+        left = left - 1
+      end
+    end
+    from = '(' .. entries[#entries][1]
+  end
+  call_with('XDEL', keys[1], told)
+  return { clock(), DONE }
+end
+
+-- A small piece of real work.
+local function ping(keys)
+  local now = clock()
+  redis.call('SET', keys[1], now, 'PX', 1000)
+  return { now, DONE }
+end
+
+-- A call that may come too late, over one board.
+local function on_board(call)
+  return function(keys, args)
+    local now = clock()
+    if now > tonumber(args[1]) then
+      return { now, LATE }
+    end
+    return call(new_board(keys[1], keys[2], keys[3], now), args)
+  end
+end
+
+local function register(name, callback, flags)
+  redis.register_function({ function_name = 'seatkeeper_v1_' .. name, callback = callback, flags = flags or {} })
+end
+
+-- What gives memory back is done by a Redis that has none left.
+register('lock', on_board(lock))
+register('release', on_board(let_go), { 'allow-oom' })
+register('start_payment', on_board(start_payment))
+register('keep_payment', on_board(keep_payment))
+register('end_payment', on_board(end_payment), { 'allow-oom' })
+register('mark_sold', on_board(mark_sold))
+register('mark_freed', on_board(mark_freed))
+register('load', on_board(load_truth))
+register('sweep', sweep, { 'allow-oom' })
+register('snapshot', snapshot, { 'allow-oom' })
+register('find_hold', find_hold, { 'no-writes' })
+register('list_states', list_states, { 'no-writes' })
+register('forget_releases', forget_releases, { 'allow-oom' })
+register('ping', ping)

@@ -1,0 +1,102 @@
+//! Names of keys and channels. Those of one screening, and what is swept with it, carry one hash tag, so that a Redis Cluster
+//! keeps them on one node and a call finds them there.
+
+use std::sync::LazyLock;
+
+use seatkeeper_core::ids::ScreeningId;
+use uuid::fmt::Hyphenated;
+
+/// What all keys begin with; the number is that of what they hold.
+const PREFIX: &str = "seatkeeper1";
+
+/// How many hash tags there are: enough to spread over many nodes, few enough to sweep them all in one pipelined call.
+pub(super) const TAGS: u8 = 64;
+
+/// One of the hash tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Tag(u8);
+
+static TAG_KEYS: LazyLock<Vec<TagKeys>> = LazyLock::new(|| Tag::all().map(TagKeys::new).collect());
+
+/// The keys that all screenings of a tag share.
+pub(super) struct TagKeys {
+    /// What the names of its screenings' hashes begin with.
+    board_prefix: String,
+    /// Everything that ends by itself, by the time at which it does.
+    pub(super) due: String,
+    /// Releases not yet told.
+    pub(super) releases: String,
+    /// Written by a health check.
+    pub(super) ping: String,
+}
+
+impl TagKeys {
+    fn new(tag: Tag) -> Self {
+        let of = |name: &str| format!("{PREFIX}:{{{:02x}}}:{name}", tag.0);
+        Self { board_prefix: of(""), due: of("due"), releases: of("releases"), ping: of("ping") }
+    }
+}
+
+impl Tag {
+    /// All of them.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        (0..TAGS).map(Self)
+    }
+
+    /// The screening's tag: a hash (FNV-1a) of its id, the same on every server and for ever.
+    pub(super) fn of(screening: ScreeningId) -> Self {
+        let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        let hash = screening.as_uuid().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, mix);
+        Self((hash ^ (hash >> 32)) as u8 % TAGS)
+    }
+
+    pub(super) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    pub(super) fn keys(self) -> &'static TagKeys {
+        &TAG_KEYS[self.index()]
+    }
+}
+
+/// A screening's hash, which is also the name of its channel.
+pub(super) fn board_key(screening: ScreeningId) -> String {
+    let prefix = &Tag::of(screening).keys().board_prefix;
+    let mut key = String::with_capacity(prefix.len() + Hyphenated::LENGTH);
+    key.push_str(prefix);
+    key.push_str(screening.as_uuid().hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH]));
+    key
+}
+
+/// The screening whose channel this is.
+pub(super) fn screening_of(channel: &[u8]) -> Option<ScreeningId> {
+    let id = channel.get(channel.len().checked_sub(Hyphenated::LENGTH)?..)?;
+    let screening = ScreeningId::parse(std::str::from_utf8(id).ok()?)?;
+    (board_key(screening).as_bytes() == channel).then_some(screening)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_channel_tells_its_screening_and_no_other_name_does() {
+        let screening = ScreeningId::from_uuid(Uuid::from_u128(7));
+        let key = board_key(screening);
+        assert_eq!(key, "seatkeeper1:{39}:00000000-0000-0000-0000-000000000007", "servers of all versions agree");
+        assert_eq!(screening_of(key.as_bytes()), Some(screening));
+        for other in ["", "x", "seatkeeper1:{39}:due", "seatkeeper1:{3a}:00000000-0000-0000-0000-000000000007"] {
+            assert_eq!(screening_of(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn screenings_spread_over_all_tags() {
+        let ids = (0..2_000u128).map(|n| ScreeningId::from_uuid(Uuid::from_u128(n)));
+        assert_eq!(ids.map(Tag::of).collect::<HashSet<_>>().len(), usize::from(TAGS));
+    }
+}

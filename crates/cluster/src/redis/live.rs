@@ -1,0 +1,188 @@
+//! Live changes: what Redis pushes, given to those who watch.
+//!
+//! Pushes are handed over by the task that reads the connection, so nothing here waits. A feed that may have missed
+//! something is closed, and its room starts over.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+use redis::{
+    PushInfo, PushKind, Value,
+    aio::{AsyncPushSender, SendError},
+};
+use seatkeeper_core::{ids::ScreeningId, locks::LiveChange, ports::LiveFeed};
+use tokio::sync::mpsc;
+
+use super::{keys::screening_of, message::read_message};
+
+/// The most changes that wait for one watcher; one who is further behind loses its feed and subscribes again.
+pub const LIVE_BACKLOG_CHANGES_MAX: usize = 1_024;
+
+/// The most watchers of one screening in this process: a server needs one for all of its sockets.
+pub const WATCHERS_MAX: usize = 1_024;
+
+/// Those who watch one screening.
+#[derive(Default)]
+struct Watched {
+    /// The sequence of the last message; `None` before the first.
+    seq: Option<u64>,
+    watchers: Vec<mpsc::Sender<Arc<LiveChange>>>,
+}
+
+/// All feeds of this process.
+#[derive(Default)]
+pub(super) struct Feeds(Mutex<HashMap<ScreeningId, Watched>>);
+
+impl Feeds {
+    /// A new feed, which gets what arrives from now on; `None` when there are too many.
+    pub(super) fn open(&self, screening: ScreeningId) -> Option<LiveFeed> {
+        let mut all = self.0.lock();
+        let watched = all.entry(screening).or_default();
+        watched.watchers.retain(|watcher| !watcher.is_closed());
+        if watched.watchers.len() >= WATCHERS_MAX {
+            return None;
+        }
+        let (sender, feed) = mpsc::channel(LIVE_BACKLOG_CHANGES_MAX);
+        watched.watchers.push(sender);
+        Some(feed)
+    }
+
+    /// Forgets screenings that nobody watches any more, and answers which they were.
+    pub(super) fn take_unwatched(&self) -> Vec<ScreeningId> {
+        let mut unwatched = Vec::new();
+        self.0.lock().retain(|screening, watched| {
+            watched.watchers.retain(|watcher| !watcher.is_closed());
+            if watched.watchers.is_empty() {
+                unwatched.push(*screening);
+            }
+            !watched.watchers.is_empty()
+        });
+        unwatched
+    }
+
+    /// Closes every feed: a connection was lost, and nobody knows what was said meanwhile. The screenings stay until
+    /// [`Self::take_unwatched`], because a cluster's client subscribes to them again by itself.
+    pub(super) fn close_all(&self) {
+        for watched in self.0.lock().values_mut() {
+            *watched = Watched::default();
+        }
+    }
+
+    fn close(&self, screening: ScreeningId) {
+        if let Some(watched) = self.0.lock().get_mut(&screening) {
+            *watched = Watched::default();
+        }
+    }
+
+    fn tell(&self, channel: &[u8], payload: &[u8]) {
+        let Some(screening) = screening_of(channel) else { return };
+        let change = read_message(screening, payload);
+        let mut all = self.0.lock();
+        let watched = all.entry(screening).or_default();
+        let is_next = |change: &LiveChange| watched.seq.is_none_or(|seq| seq == change.prev);
+        match change.filter(is_next) {
+            Some(change) => {
+                watched.seq = Some(change.seq);
+                let change = Arc::new(change);
+                watched.watchers.retain(|watcher| watcher.try_send(Arc::clone(&change)).is_ok());
+            }
+            // A message was lost, or is of a version that this server does not understand.
+            None => *watched = Watched::default(),
+        }
+    }
+}
+
+impl AsyncPushSender for Feeds {
+    fn send(&self, push: PushInfo) -> Result<(), SendError> {
+        match (push.kind, push.data.as_slice()) {
+            (PushKind::SMessage, [Value::BulkString(channel), Value::BulkString(payload)]) => {
+                self.tell(channel, payload)
+            }
+            // Asked for by nobody: the screening's keys move to another node.
+            (PushKind::SUnsubscribe, [Value::BulkString(channel), ..]) => {
+                if let Some(screening) = screening_of(channel) {
+                    self.close(screening);
+                }
+            }
+            (PushKind::Disconnection, _) => self.close_all(),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::error::TryRecvError;
+    use uuid::Uuid;
+
+    use super::{super::keys::board_key, *};
+
+    const HERE: ScreeningId = ScreeningId::from_uuid(Uuid::from_u128(1));
+
+    fn push(feeds: &Feeds, kind: PushKind, payload: &str) {
+        let text = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+        assert!(feeds.send(PushInfo { kind, data: vec![text(&board_key(HERE)), text(payload)] }).is_ok());
+    }
+
+    fn tell(feeds: &Feeds, prev: u64, seq: u64) {
+        push(feeds, PushKind::SMessage, &format!("1 {prev} {seq} A1 B"));
+    }
+
+    #[test]
+    fn every_watcher_gets_every_change_in_order() {
+        let feeds = Feeds::default();
+        let mut both = [feeds.open(HERE).unwrap(), feeds.open(HERE).unwrap()];
+        tell(&feeds, 3, 5);
+        tell(&feeds, 5, 6);
+        for feed in &mut both {
+            assert_eq!(feed.try_recv().map(|change| change.seq), Ok(5));
+            assert_eq!(feed.try_recv().map(|change| change.seq), Ok(6));
+            assert_eq!(feed.try_recv(), Err(TryRecvError::Empty));
+        }
+    }
+
+    #[test]
+    fn a_feed_that_may_have_missed_something_closes() {
+        let lost: [fn(&Feeds); 5] = [
+            |feeds| tell(feeds, 6, 7),
+            |feeds| push(feeds, PushKind::SMessage, "2 5 6 A1 B"),
+            |feeds| push(feeds, PushKind::SUnsubscribe, "0"),
+            |feeds| push(feeds, PushKind::Disconnection, ""),
+            |feeds| (0..=LIVE_BACKLOG_CHANGES_MAX as u64).for_each(|seq| tell(feeds, seq + 5, seq + 6)),
+        ];
+        for lose in lost {
+            let feeds = Feeds::default();
+            let mut feed = feeds.open(HERE).unwrap();
+            tell(&feeds, 3, 5);
+            assert!(feed.try_recv().is_ok());
+            lose(&feeds);
+            while feed.try_recv().is_ok() {}
+            assert_eq!(feed.try_recv(), Err(TryRecvError::Disconnected));
+            assert_eq!(feeds.take_unwatched(), [HERE], "and its subscription ends");
+        }
+    }
+
+    #[test]
+    fn the_last_to_leave_ends_the_subscription() {
+        let feeds = Feeds::default();
+        let (one, two) = (feeds.open(HERE).unwrap(), feeds.open(HERE).unwrap());
+        drop(one);
+        assert_eq!(feeds.take_unwatched(), []);
+        drop(two);
+        assert_eq!(feeds.take_unwatched(), [HERE]);
+        assert_eq!(feeds.take_unwatched(), []);
+        tell(&feeds, 1, 2);
+        assert_eq!(feeds.take_unwatched(), [HERE], "a message for nobody");
+    }
+
+    #[test]
+    fn watchers_of_one_screening_are_limited() {
+        let feeds = Feeds::default();
+        let all: Vec<_> = (0..WATCHERS_MAX).map_while(|_| feeds.open(HERE)).collect();
+        assert_eq!(all.len(), WATCHERS_MAX);
+        assert!(feeds.open(HERE).is_none());
+        drop(all);
+        assert!(feeds.open(HERE).is_some());
+    }
+}

@@ -1,0 +1,331 @@
+//! The ports, call by call. Rules are not here: see `function/calls.lua`.
+
+use async_trait::async_trait;
+use redis::Cmd;
+use seatkeeper_core::{
+    ids::{PaymentId, PersonId, ScreeningId, SeatId},
+    locks::{Hold, LoadReply, LockReply, Millis, Release, ReleaseReply, SeatSnapshot, SeatTruth, StartReply},
+    ports::{Backend, BackendError, Health, LiveChanges, LiveFeed, LockSeats, SeatLocks},
+};
+use uuid::{Uuid, fmt::Hyphenated};
+
+use super::{
+    PART, RedisLocks,
+    calls::Failure,
+    function::Function,
+    keys::{Tag, board_key},
+    message::read_seats,
+    releases::{add_names, list_entries, read_entries},
+    reply::{Code, Reply, bad_reply},
+};
+
+/// The longest time that a lock can be given, in milliseconds: about three years. Lua counts exactly beyond it.
+const TTL_MS_MAX: Millis = 100_000_000_000;
+
+/// Locks ended by one call of a tag's sweep: a few milliseconds of Redis's time.
+const SWEEP_LOCKS_MAX: u64 = 500;
+
+/// How often one sweep goes on where there was more; the next sweep does the rest.
+const SWEEP_ROUNDS_MAX: u32 = 20;
+
+/// Writes an id without an allocation.
+fn add_id(call: &mut Cmd, id: Uuid) {
+    call.arg(&*id.hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH]));
+}
+
+fn add_seats(call: &mut Cmd, seats: &[SeatId]) {
+    for seat in seats {
+        call.arg(seat.to_string());
+    }
+}
+
+fn ttl(ttl_ms: Millis) -> Millis {
+    ttl_ms.clamp(1, TTL_MS_MAX)
+}
+
+impl RedisLocks {
+    /// A call that changes a board, and does nothing when it comes too late.
+    async fn change(
+        &self,
+        function: Function,
+        screening: ScreeningId,
+        add_words: impl Fn(&mut Cmd),
+    ) -> Backend<(Code, Reply)> {
+        let make = |not_after: Millis| {
+            let mut call = function.on_board(screening);
+            call.arg(not_after);
+            add_words(&mut call);
+            call
+        };
+        self.call(Tag::of(screening), make).await
+    }
+
+    /// A change that has nothing to answer.
+    async fn do_change(&self, function: Function, screening: ScreeningId, add_words: impl Fn(&mut Cmd)) -> Backend<()> {
+        match self.change(function, screening, add_words).await? {
+            (Code::Done, _) => Ok(()),
+            other => Err(bad_reply(other)),
+        }
+    }
+
+    /// Ends subscriptions that nobody needs any more.
+    async fn unsubscribe_unwatched(&self) -> Backend<()> {
+        for screening in self.feeds.take_unwatched() {
+            let channel = board_key(screening);
+            self.within_time(|| async { Ok(self.link.unsubscribe(&channel).await?) }).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SeatLocks for RedisLocks {
+    async fn lock(&self, call: &LockSeats<'_>) -> Backend<LockReply> {
+        let add_words = |to: &mut Cmd| {
+            add_id(to, call.holder.as_uuid());
+            to.arg(ttl(call.ttl_ms)).arg(call.seats_max).arg(call.seats.len());
+            add_seats(to, call.seats);
+            add_seats(to, call.not_for_sale);
+        };
+        let (code, mut reply) = self.change(Function::Lock, call.screening, add_words).await?;
+        match code {
+            Code::Held => Ok(LockReply::Held(reply.hold()?)),
+            Code::Paying => Ok(LockReply::Paying(reply.payment_lock()?)),
+            Code::TooMany => Ok(LockReply::TooMany),
+            Code::Taken => {
+                let mut taken: seatkeeper_core::locks::SeatList = reply.seats()?;
+                taken.sort_unstable();
+                Ok(LockReply::Taken(taken))
+            }
+            Code::NotLoaded => Ok(LockReply::NotLoaded { seq: reply.seq()? }),
+            other => Err(bad_reply(other)),
+        }
+    }
+
+    async fn release(
+        &self,
+        screening: ScreeningId,
+        holder: PersonId,
+        seats: Option<&[SeatId]>,
+    ) -> Backend<ReleaseReply> {
+        let add_words = |to: &mut Cmd| {
+            add_id(to, holder.as_uuid());
+            to.arg(if seats.is_some() { "these" } else { "all" });
+            add_seats(to, seats.unwrap_or_default());
+        };
+        let (code, mut reply) = self.change(Function::Release, screening, add_words).await?;
+        match code {
+            Code::Held => Ok(ReleaseReply::Left(reply.hold()?)),
+            Code::Paying => Ok(ReleaseReply::Paying(reply.payment_lock()?)),
+            other => Err(bad_reply(other)),
+        }
+    }
+
+    async fn start_payment(
+        &self,
+        screening: ScreeningId,
+        holder: PersonId,
+        payment: PaymentId,
+        ttl_ms: Millis,
+    ) -> Backend<StartReply> {
+        let add_words = |to: &mut Cmd| {
+            add_id(to, holder.as_uuid());
+            add_id(to, payment.as_uuid());
+            to.arg(ttl(ttl_ms));
+        };
+        let (code, mut reply) = self.change(Function::StartPayment, screening, add_words).await?;
+        match code {
+            Code::Held => Ok(StartReply::Started(reply.hold()?)),
+            Code::NothingHeld => Ok(StartReply::NothingHeld),
+            Code::Paying => Ok(StartReply::Paying(reply.payment_lock()?)),
+            Code::NotLoaded => Ok(StartReply::NotLoaded { seq: reply.seq()? }),
+            other => Err(bad_reply(other)),
+        }
+    }
+
+    async fn keep_payment(
+        &self,
+        screening: ScreeningId,
+        holder: PersonId,
+        payment: PaymentId,
+        seats: &[SeatId],
+        ttl_ms: Millis,
+    ) -> Backend<()> {
+        let add_words = |to: &mut Cmd| {
+            add_id(to, holder.as_uuid());
+            add_id(to, payment.as_uuid());
+            to.arg(ttl(ttl_ms));
+            add_seats(to, seats);
+        };
+        self.do_change(Function::KeepPayment, screening, add_words).await
+    }
+
+    async fn end_payment(&self, screening: ScreeningId, holder: PersonId, payment: PaymentId) -> Backend<()> {
+        let add_words = |to: &mut Cmd| {
+            add_id(to, holder.as_uuid());
+            add_id(to, payment.as_uuid());
+        };
+        self.do_change(Function::EndPayment, screening, add_words).await
+    }
+
+    async fn mark_sold(&self, screening: ScreeningId, payment: PaymentId, seats: &[SeatId]) -> Backend<()> {
+        let add_words = |to: &mut Cmd| {
+            add_id(to, payment.as_uuid());
+            add_seats(to, seats);
+        };
+        self.do_change(Function::MarkSold, screening, add_words).await
+    }
+
+    async fn mark_freed(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<()> {
+        self.do_change(Function::MarkFreed, screening, |to| add_seats(to, seats)).await
+    }
+
+    async fn load(&self, screening: ScreeningId, expected_seq: u64, truth: &SeatTruth) -> Backend<LoadReply> {
+        let mut sold = truth.sold.clone();
+        sold.sort_unstable();
+        let add_words = |to: &mut Cmd| {
+            to.arg(expected_seq).arg(sold.len());
+            add_seats(to, &sold);
+            for claim in &truth.claimed {
+                to.arg(claim.id.to_string());
+                add_id(to, claim.holder.as_uuid());
+                add_id(to, claim.payment.as_uuid());
+                to.arg(claim.until).arg(claim.kept_from.map(|at| at.to_string()).unwrap_or_default());
+            }
+        };
+        let (code, mut reply) = self.change(Function::Load, screening, add_words).await?;
+        match code {
+            Code::Loaded => Ok(LoadReply::Loaded),
+            Code::Moved => Ok(LoadReply::Moved { seq: reply.seq()? }),
+            other => Err(bad_reply(other)),
+        }
+    }
+
+    async fn find_hold(&self, screening: ScreeningId, holder: PersonId) -> Backend<Hold> {
+        let make = |_| {
+            let mut call = Function::FindHold.on_board(screening);
+            add_id(&mut call, holder.as_uuid());
+            call
+        };
+        match self.call(Tag::of(screening), make).await? {
+            (Code::Held, mut reply) => reply.hold(),
+            other => Err(bad_reply(other)),
+        }
+    }
+
+    async fn snapshot(&self, screening: ScreeningId) -> Backend<Result<SeatSnapshot, u64>> {
+        let (code, mut reply) = self.call(Tag::of(screening), |_| Function::Snapshot.on_board(screening)).await?;
+        match code {
+            Code::NotLoaded => Ok(Err(reply.seq()?)),
+            Code::Map => {
+                let (seq, text) = (reply.seq()?, reply.text()?);
+                let mut seats = read_seats(&text).ok_or_else(|| bad_reply(text))?;
+                seats.sort_unstable_by_key(|seat| seat.id);
+                Ok(Ok(SeatSnapshot { seq, seats }))
+            }
+            other => Err(bad_reply(other)),
+        }
+    }
+
+    async fn list_states(&self, screenings: &[ScreeningId]) -> Backend<Vec<Option<(u64, u32)>>> {
+        let mut places: Vec<(Tag, usize)> = screenings.iter().map(|id| Tag::of(*id)).zip(0..).collect();
+        places.sort_unstable();
+        let of_tags: Vec<&[(Tag, usize)]> = places.chunk_by(|one, two| one.0 == two.0).collect();
+        let call = |places: &&[(Tag, usize)]| {
+            let keys: Vec<String> = places.iter().map(|(_, place)| board_key(screenings[*place])).collect();
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            Function::ListStates.on_keys(&keys)
+        };
+        let tags: Vec<Tag> = of_tags.iter().map(|places| places[0].0).collect();
+        let calls: Vec<Cmd> = of_tags.iter().map(call).collect();
+        let mut states = vec![None; screenings.len()];
+        for (places, (_, mut reply)) in of_tags.iter().zip(self.call_each(&tags, &calls).await?) {
+            for (_, place) in *places {
+                let (seq, taken) = (reply.number()?, reply.number()?);
+                states[*place] = u64::try_from(seq).ok().map(|seq| (seq, u32::try_from(taken).unwrap_or(u32::MAX)));
+            }
+        }
+        Ok(states)
+    }
+
+    async fn sweep(&self) -> Backend<()> {
+        let mut tags: Vec<Tag> = Tag::all().collect();
+        for _ in 0..SWEEP_ROUNDS_MAX {
+            let call = |tag: &Tag| {
+                let mut call = Function::Sweep.on_keys(&[&tag.keys().due, &tag.keys().releases]);
+                call.arg(SWEEP_LOCKS_MAX);
+                call
+            };
+            let calls: Vec<Cmd> = tags.iter().map(call).collect();
+            let mut with_more = Vec::new();
+            for (tag, (_, mut reply)) in tags.iter().zip(self.call_each(&tags, &calls).await?) {
+                if reply.seq()? >= SWEEP_LOCKS_MAX {
+                    with_more.push(*tag);
+                }
+            }
+            if with_more.is_empty() {
+                break;
+            }
+            tags = with_more;
+        }
+        self.unsubscribe_unwatched().await
+    }
+
+    async fn list_releases(&self, limit: usize) -> Backend<Vec<Release>> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let calls: Vec<Cmd> = Tag::all().map(|tag| list_entries(tag, limit)).collect();
+        let mut releases = Vec::new();
+        for answer in self.ask_each(&calls).await? {
+            releases.extend(read_entries(answer)?);
+        }
+        // The sort keeps the order of each stream.
+        releases.sort_by_key(|release| release.at);
+        releases.truncate(limit);
+        Ok(releases)
+    }
+
+    async fn forget_releases(&self, told: &[Release]) -> Backend<()> {
+        let mut of_tags: Vec<(Tag, &Release)> = told.iter().map(|told| (Tag::of(told.screening), told)).collect();
+        of_tags.sort_by_key(|(tag, _)| *tag);
+        let call = |told: &[(Tag, &Release)]| {
+            let tag = told[0].0;
+            let told: Vec<&Release> = told.iter().map(|(_, release)| *release).collect();
+            let mut call = Function::ForgetReleases.on_keys(&[&tag.keys().releases]);
+            add_names(&mut call, &told);
+            (tag, call)
+        };
+        let (tags, calls): (Vec<Tag>, Vec<Cmd>) = of_tags.chunk_by(|one, two| one.0 == two.0).map(call).unzip();
+        if !calls.is_empty() {
+            self.call_each(&tags, &calls).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl LiveChanges for RedisLocks {
+    /// Subscriptions that nobody needs any more end with the next [`SeatLocks::sweep`].
+    async fn watch(&self, screening: ScreeningId) -> Backend<LiveFeed> {
+        let feed = self.feeds.open(screening);
+        let feed = feed.ok_or_else(|| BackendError::retryable(PART, "too many watchers of one screening"))?;
+        let channel = board_key(screening);
+        self.within_time(|| async { self.link.subscribe(&channel).await.map_err(Failure::from) }).await?;
+        Ok(feed)
+    }
+}
+
+#[async_trait]
+impl Health for RedisLocks {
+    fn part(&self) -> &'static str {
+        PART
+    }
+
+    /// Writes to every node: one that has no memory or disk left, or only reads, is not well.
+    async fn ping(&self) -> Backend<()> {
+        let tags: Vec<Tag> = Tag::all().collect();
+        let calls: Vec<Cmd> = tags.iter().map(|tag| Function::Ping.on_keys(&[&tag.keys().ping])).collect();
+        self.call_each(&tags, &calls).await.map(drop)
+    }
+}

@@ -1,0 +1,62 @@
+//! Opening the locks: what is asked of a Redis before it is trusted with seats.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::Value;
+use seatkeeper_core::ports::{Backend, BackendError, SeatLocks as _};
+
+use super::{PART, calls::Failure, clocks::Clocks, link::Link, live::Feeds, reply::bad_reply, url::RedisUrl};
+
+/// The longest that the first connection waits for Redis.
+const OPEN_WITHIN: Duration = Duration::from_secs(5);
+
+/// What Redis must do when its memory is full: refuse. Whatever evicts would let go of seats that somebody holds.
+const MEMORY_POLICY: &str = "noeviction";
+
+/// Seat locks and live changes in Redis.
+pub struct RedisLocks {
+    pub(super) link: Link,
+    pub(super) clocks: Clocks,
+    pub(super) feeds: Arc<Feeds>,
+}
+
+impl RedisLocks {
+    /// Connects, loads the functions, and learns the clock of each node. Afterwards connections mend themselves.
+    ///
+    /// # Errors
+    /// When Redis is away, refuses the account, is older than 7.0, or evicts keys when its memory is full.
+    pub async fn open(url: RedisUrl) -> Backend<Self> {
+        let feeds = Arc::new(Feeds::default());
+        let link = Link::new(url, &feeds).map_err(|error| BackendError::lasting(PART, error))?;
+        let locks = Self { link, clocks: Clocks::new(), feeds };
+        match tokio::time::timeout(OPEN_WITHIN, locks.prepare()).await {
+            Ok(prepared) => prepared.map(|()| locks),
+            Err(_) => Err(BackendError::retryable(PART, "Redis did not answer in time")),
+        }
+    }
+
+    async fn prepare(&self) -> Backend<()> {
+        self.check_memory_policy().await?;
+        self.load_library().await.map_err(Failure::from)?;
+        self.sweep().await
+    }
+
+    async fn check_memory_policy(&self) -> Backend<()> {
+        let info = self.link.ask_masters(redis::cmd("INFO").arg("memory").clone()).await.map_err(Failure::from)?;
+        for answer in info {
+            let text = match answer {
+                Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                Value::VerbatimString { text, .. } => text,
+                other => return Err(bad_reply(other)),
+            };
+            let policy =
+                text.lines().find_map(|line| line.strip_prefix("maxmemory_policy:")).unwrap_or("unknown").trim();
+            if policy != MEMORY_POLICY {
+                let why =
+                    format!("Redis would let go of held seats: its maxmemory-policy is {policy}, not {MEMORY_POLICY}");
+                return Err(BackendError::lasting(PART, why));
+            }
+        }
+        Ok(())
+    }
+}

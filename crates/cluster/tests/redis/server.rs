@@ -1,0 +1,60 @@
+//! Redis as the tests see it.
+
+use std::{sync::Arc, time::Duration};
+
+use seatkeeper_cluster::redis::{RedisLocks, RedisUrl};
+use seatkeeper_core::locks::Millis;
+use seatkeeper_testbed::{RedisCluster, RedisServer};
+use tokio::sync::OnceCell;
+
+/// The variable that puts another Redis, or cluster, in the place of the shared one.
+const URL_VARIABLE: &str = "SEATKEEPER_TEST_REDIS_URL";
+
+/// One Redis for all tests that leave it well. It ends with the process.
+pub(crate) async fn shared_redis() -> String {
+    static SHARED: OnceCell<RedisServer> = OnceCell::const_new();
+    match std::env::var(URL_VARIABLE) {
+        Ok(url) => url,
+        Err(_) => SHARED.get_or_init(RedisServer::start).await.url(),
+    }
+}
+
+/// A cluster of three nodes for all tests that leave it well.
+pub(crate) async fn shared_cluster() -> String {
+    static SHARED: OnceCell<RedisCluster> = OnceCell::const_new();
+    SHARED.get_or_init(|| RedisCluster::start_with(&[])).await.url()
+}
+
+/// Locks as one server has them.
+pub(crate) async fn open(url: &str) -> Arc<RedisLocks> {
+    let url = RedisUrl::parse(url).expect("an address");
+    Arc::new(RedisLocks::open(url).await.expect("a Redis that is well"))
+}
+
+/// Redis's own clock, asked over a connection of its own.
+pub(crate) struct RedisClock(parking_lot::Mutex<redis::Connection>);
+
+impl RedisClock {
+    pub(crate) fn of(url: &str) -> Self {
+        let first = match RedisUrl::parse(url).expect("an address") {
+            RedisUrl::One(info) => info,
+            RedisUrl::Cluster(nodes) => nodes[0].clone(),
+        };
+        let client = redis::Client::open(first).expect("an address");
+        Self(parking_lot::Mutex::new(client.get_connection().expect("a Redis that is well")))
+    }
+
+    pub(crate) fn now_ms(&self) -> Millis {
+        let (seconds, micros): (i64, i64) = redis::cmd("TIME").query(&mut *self.0.lock()).expect("the time");
+        seconds * 1_000 + micros / 1_000
+    }
+
+    /// Waits until so much time has passed.
+    pub(crate) async fn pass(&self, by: Duration) {
+        let then = self.now_ms() + Millis::try_from(by.as_millis()).expect("a short time");
+        while self.now_ms() < then {
+            // Poll: the time is Redis's, not ours.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Redis for tests: one, one with a replica, or a cluster of three nodes. Needs `redis-server` and `redis-cli`.
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::{Process, free_port, wait_until};
+
+/// The slots of each of the three nodes.
+const SLOTS: [(u16, u16); 3] = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)];
+
+/// One Redis, empty, in a folder of its own.
+#[derive(Debug)]
+pub struct RedisServer {
+    /// Its process, to be killed and frozen.
+    pub process: Process,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl RedisServer {
+    /// Starts one that keeps nothing on disk unless it is told to.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts one with settings of its own: `["--maxmemory", "10mb"]`.
+    pub async fn start_with(settings: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let port_text = port.to_string();
+        let usual = [
+            "redis-server",
+            "--port",
+            &port_text,
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--enable-debug-command",
+            "yes",
+        ];
+        let command: Vec<String> = usual.iter().chain(settings).map(|&word| word.to_owned()).collect();
+        let process = Process::start("redis", folder.path(), &command).await;
+        let server = Self { process, port, _folder: folder };
+        server.answers().await;
+        server
+    }
+
+    /// Starts a replica of this one, and waits until it has everything.
+    pub async fn start_replica(&self) -> Self {
+        let replica = Self::start_with(&["--replicaof", "127.0.0.1", &self.port.to_string()]).await;
+        let is_up = || async { replica.cli(&["INFO", "replication"]).await.contains("master_link_status:up") };
+        wait_until("the replica follows", is_up).await;
+        replica
+    }
+
+    /// Starts it again after it was killed.
+    pub async fn restart(&mut self) {
+        self.process.restart().await;
+        self.answers().await;
+    }
+
+    /// `redis://127.0.0.1:port`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address())
+    }
+
+    /// `127.0.0.1:port`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Says a command and answers what is answered, as text.
+    pub async fn cli(&self, command: &[&str]) -> String {
+        let port = self.port.to_string();
+        let said = Command::new("redis-cli").args(["-p", &port]).args(command).output().await.unwrap();
+        String::from_utf8_lossy(&said.stdout).trim().to_owned()
+    }
+
+    async fn answers(&self) {
+        wait_until("Redis answers", || async { self.cli(&["PING"]).await == "PONG" }).await;
+    }
+}
+
+/// A Redis Cluster of three nodes without replicas.
+#[derive(Debug)]
+pub struct RedisCluster {
+    /// Its nodes.
+    pub nodes: Vec<RedisServer>,
+}
+
+impl RedisCluster {
+    /// Starts it with settings of its own, and waits until every node knows all.
+    pub async fn start_with(settings: &[&str]) -> Self {
+        let (mut nodes, mut bus_ports) = (Vec::new(), Vec::new());
+        for _ in SLOTS {
+            let bus_port = free_port().to_string();
+            let of_cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus_port];
+            nodes.push(RedisServer::start_with(&[&of_cluster, settings].concat()).await);
+            bus_ports.push(bus_port);
+        }
+        for (index, (first, last)) in SLOTS.iter().enumerate() {
+            let node = &nodes[index];
+            node.cli(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()]).await;
+            node.cli(&["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()]).await;
+        }
+        for (node, bus_port) in nodes.iter().zip(&bus_ports) {
+            nodes[0].cli(&["CLUSTER", "MEET", "127.0.0.1", &node.port.to_string(), bus_port]).await;
+        }
+        for node in &nodes {
+            let is_whole = || async {
+                let info = node.cli(&["CLUSTER", "INFO"]).await;
+                info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+            };
+            wait_until("the node knows the whole cluster", is_whole).await;
+        }
+        Self { nodes }
+    }
+
+    /// `redis+cluster://127.0.0.1:port,…`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let addresses: Vec<String> = self.nodes.iter().map(RedisServer::address).collect();
+        format!("redis+cluster://{}", addresses.join(","))
+    }
+}
