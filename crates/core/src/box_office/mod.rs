@@ -3,6 +3,7 @@
 //! Everything here may be called by several servers at once and stopped at any line; what must not be torn apart is one
 //! call of the store.
 
+mod comparing;
 mod consuming;
 mod late_money;
 mod mail_pauses;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
+pub use comparing::compare_maps;
 pub use consuming::{RELAY_EVENTS_MAX, handle_event, relay_events, replay_dead_letter, tell_releases};
 pub use late_money::provider_reported;
 pub use mail_pauses::{MAIL_TRIES_FOR_MAX, next_mail_attempt};
@@ -32,7 +34,9 @@ pub use programme::{
 };
 pub use reports::{DailySales, REPORT_DAYS_MAX, day_span, list_daily_sales, list_movie_sales};
 pub use screenings::{NamedScreening, SCREENINGS_CACHED_MAX, ScreeningCache, ScreeningName};
-pub use seats::{LockOutcome, ReleaseOutcome, SeatSelection, find_hold, load_screening, lock_seats, release_seats};
+pub use seats::{
+    LockOutcome, ReleaseOutcome, SeatSelection, find_hold, load_screening, lock_seats, mend_screening, release_seats,
+};
 pub use settling::{ConfirmAnswer, confirm_payment, settle_payment};
 pub use unfinished::{UNFINISHED_PAYMENTS_MAX, list_unfinished, resume_payment, resume_unfinished};
 pub use whats_on::{MovieOnShow, list_movies_on_show, list_upcoming, movie_on_show};

@@ -10,6 +10,7 @@ use seatkeeper_core::{
 use super::{
     SqliteStore,
     rows::{Columns, Fault, StoredId, count, json_of, list, run},
+    unreadable::{Origin, Unreadable, read_or_find_unreadable},
 };
 
 /// What a consumer has not acknowledged, in order.
@@ -27,7 +28,8 @@ impl EventLog for SqliteStore {
     }
 
     async fn list_next(&self, consumer: Consumer, limit: u32) -> Backend<Vec<LoggedEvent>> {
-        self.read(move |tx| list(tx, NEXT, (consumer.as_str(), limit), read_logged)).await
+        let read = move |tx: &Transaction<'_>| list(tx, NEXT, (consumer.as_str(), limit), read_logged);
+        self.read_events(Origin::Log, read).await
     }
 
     async fn acknowledge(&self, consumer: Consumer, position: i64) -> Backend<()> {
@@ -40,11 +42,11 @@ impl EventLog for SqliteStore {
         let type_name = type_name.map(str::to_owned);
         let all = "SELECT position, event FROM events WHERE position > ?1 ORDER BY position LIMIT ?2";
         let of_type = "SELECT position, event FROM events WHERE type = ?3 AND position > ?1 ORDER BY position LIMIT ?2";
-        self.read(move |tx| match type_name {
+        let read = move |tx: &Transaction<'_>| match &type_name {
             Some(name) => list(tx, of_type, (after, limit, name), read_logged),
             None => list(tx, all, (after, limit), read_logged),
-        })
-        .await
+        };
+        self.read_events(Origin::Log, read).await
     }
 
     async fn lag(&self, consumer: Consumer) -> Backend<u64> {
@@ -62,6 +64,7 @@ fn publish(tx: &Transaction<'_>, events: &[Event]) -> Result<(), Fault> {
     Ok(())
 }
 
-fn read_logged(row: &Row<'_>) -> Result<LoggedEvent, Fault> {
-    Ok(LoggedEvent { position: row.get("position")?, event: row.json("event")? })
+fn read_logged(row: &Row<'_>) -> Result<Result<LoggedEvent, Unreadable>, Fault> {
+    let position = row.get("position")?;
+    read_or_find_unreadable(position, row.json("event").map(|event| LoggedEvent { position, event }))
 }

@@ -5,10 +5,12 @@
 
 mod books;
 mod buying;
+mod comparing;
 mod crash;
 mod late_money;
 mod office;
 mod orphans;
+mod overtaken;
 mod provider;
 mod sim;
 mod steps;

@@ -39,6 +39,7 @@ impl Workers {
         workers.spawn(office, mail_sender::MailSender::new(Arc::clone(office), mailer));
         workers.spawn(office, reconciler::Reconciler(Arc::clone(office)));
         workers.spawn(office, housekeeping::ProgrammeFollower(Arc::clone(office)));
+        workers.spawn(office, housekeeping::MapComparer(Arc::clone(office)));
         workers.spawn(office, housekeeping::SessionPurge(Arc::clone(office)));
         workers.tracker.close();
         workers

@@ -3,4 +3,5 @@
 mod contract;
 mod leases;
 mod plans;
+mod unreadable;
 mod writing;
