@@ -21,8 +21,10 @@ use crate::{
 
 /// Requests in flight may take so long after the stop was asked for …
 const REQUESTS_GRACE: Duration = Duration::from_secs(5);
-/// … and what runs in the background so long, all of it at once: less than 10 s in all.
+/// … what runs in the background so long, all of it at once …
 const WORKERS_GRACE: Duration = Duration::from_secs(3);
+/// … and what is let go of at the end so long: less than 10 s in all.
+const CLOSING_GRACE: Duration = Duration::from_millis(1_500);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -40,7 +42,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     let site = config.public_url.resolve(bound)?;
     let callback_secret = callback_secret(&config);
     let address = Address { site: &site, bound, callback_secret: &callback_secret };
-    let Parts { office, health, mailer } = wiring::open_parts(&config, &address).await?;
+    let Parts { office, health, mailer, closing } = wiring::open_parts(&config, &address).await?;
     if config.demo
         && let Some(screenings) = demo::fill_empty_store(&office).await?
     {
@@ -79,7 +81,8 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     let beside_over = tokio::time::timeout(WORKERS_GRACE, beside.wait());
     let (workers_done, beside_over) = tokio::join!(workers.stop(WORKERS_GRACE), beside_over);
     let beside_done = beside_over.is_ok();
-    tracing::info!(workers_done, beside_done, "stopped");
+    let closed = closing.close(CLOSING_GRACE).await;
+    tracing::info!(workers_done, beside_done, closed, "stopped");
     Ok(())
 }
 

@@ -10,14 +10,22 @@ use seatkeeper_core::{
         MockBook, Outbox, People, Posters, Programme, Reservations, Sales, SeatLocks, Sessions,
     },
 };
+#[cfg(feature = "cluster")]
+use seatkeeper_cluster::{
+    kafka::KafkaLog,
+    mongo::MongoStore,
+    redis::{RedisLocks, RedisUrl},
+};
 use seatkeeper_embedded::{
     locks::MemoryLocks,
     mock_provider::{CallbackPlan, FaultSwitch, MockFaults, MockProvider},
     sqlite::{OpenError, SqliteStore},
 };
 
+#[cfg(feature = "cluster")]
+use crate::config::{EventsUrl, ServiceUrl};
 use crate::{
-    config::{Config, EventsUrl, LocksUrl, MailUrl, MockCallback, MockPaymentFaults, Origin, StoreUrl},
+    config::{Config, LocksUrl, MailUrl, MockCallback, MockPaymentFaults, Origin, StoreUrl},
     mail::{MailTransport, TransportUrlError},
     mock_callbacks::MockCallbacks,
     patience::PatientProvider,
@@ -36,9 +44,17 @@ pub enum WiringError {
     /// The store.
     #[error(transparent)]
     Store(#[from] OpenError),
-    /// The lock store.
+    /// The lock store, or the event log.
     #[error(transparent)]
-    Locks(#[from] BackendError),
+    Part(#[from] BackendError),
+    /// MongoDB.
+    #[cfg(feature = "cluster")]
+    #[error(transparent)]
+    Mongo(#[from] seatkeeper_cluster::mongo::OpenError),
+    /// The address of Redis.
+    #[cfg(feature = "cluster")]
+    #[error(transparent)]
+    Redis(#[from] seatkeeper_cluster::redis::BadRedisUrl),
     /// The data folder.
     #[error("the data folder {path}: {source}")]
     DataDir {
@@ -76,6 +92,8 @@ pub struct Parts {
     pub health: Vec<Arc<dyn Health>>,
     /// The way out for mails.
     pub mailer: Mailer,
+    /// What is let go of at the end.
+    pub closing: Closing,
 }
 
 /// Opens what the settings name.
@@ -126,7 +144,7 @@ pub async fn open_parts(config: &Config, address: &Address<'_>) -> Result<Parts,
         host: host_name(site.host()).to_owned(),
     };
     let health = stored.health.into_iter().chain([locked.health]).collect();
-    Ok(Parts { office: Arc::new(office), health, mailer })
+    Ok(Parts { office: Arc::new(office), health, mailer, closing: stored.closing })
 }
 
 /// The ports of a store, and the event log that goes with it.
@@ -145,6 +163,26 @@ struct Stored {
     dead_letters: Arc<dyn DeadLetters>,
     mock_book: Arc<dyn MockBook>,
     health: Vec<Arc<dyn Health>>,
+    closing: Closing,
+}
+
+/// What is let go of at the end, when nothing reads or writes any more.
+#[derive(Default)]
+pub struct Closing {
+    #[cfg(feature = "cluster")]
+    log: Option<Arc<KafkaLog>>,
+}
+
+impl Closing {
+    /// Leaves the groups of readers, so that other servers take over at once. Answers false when that took longer than `within`.
+    pub async fn close(self, within: Duration) -> bool {
+        #[cfg(feature = "cluster")]
+        if let Some(log) = self.log {
+            return log.close(within).await;
+        }
+        let _nothing_to_let_go_of = within;
+        true
+    }
 }
 
 macro_rules! ports_of {
@@ -164,6 +202,7 @@ macro_rules! ports_of {
             dead_letters: Arc::clone(&$store) as _,
             mock_book: Arc::clone(&$store) as _,
             health: $health,
+            closing: Closing::default(),
         }
     };
 }
@@ -187,7 +226,8 @@ async fn open_store(config: &Config) -> Result<Stored, WiringError> {
                 EventsUrl::Kafka { brokers, prefix } => {
                     let log = Arc::new(KafkaLog::open(brokers, prefix, Arc::clone(&store) as _)?);
                     let events = Arc::clone(&log) as _;
-                    Ok(ports_of!(store, events, vec![Arc::clone(&store) as _, log]))
+                    let stored = ports_of!(store, events, vec![Arc::clone(&store) as _, Arc::clone(&log) as _]);
+                    Ok(Stored { closing: Closing { log: Some(log) }, ..stored })
                 }
             }
         }
@@ -215,11 +255,11 @@ async fn open_locks(config: &Config, clock: &Arc<dyn Clock>) -> Result<Locked, W
             Ok(Locked::of(Arc::new(MemoryLocks::open(&config.data_dir.join(LOCK_LOG), Arc::clone(clock))?)))
         }
         #[cfg(feature = "cluster")]
-        LocksUrl::Redis { url } => Ok(Locked::of(Arc::new(RedisLocks::open(&RedisUrl::Single(url.expose())).await?))),
+        LocksUrl::Redis { url } => Ok(Locked::of(Arc::new(RedisLocks::open(RedisUrl::parse(url.expose())?).await?))),
         #[cfg(feature = "cluster")]
         LocksUrl::RedisCluster { nodes } => {
-            let nodes = nodes.iter().map(ServiceUrl::expose).collect();
-            Ok(Locked::of(Arc::new(RedisLocks::open(&RedisUrl::Cluster(nodes)).await?)))
+            let nodes: Vec<&str> = nodes.iter().map(ServiceUrl::expose).collect();
+            Ok(Locked::of(Arc::new(RedisLocks::open(RedisUrl::cluster(&nodes)?).await?)))
         }
         #[cfg(not(feature = "cluster"))]
         LocksUrl::Redis { .. } | LocksUrl::RedisCluster { .. } => Err(WiringError::NoAdapter("redis://")),

@@ -6,8 +6,10 @@ use async_trait::async_trait;
 use seatkeeper_core::{
     event::Event,
     ids::EventId,
-    ports::{Backend, LoggedEvent},
+    ports::{Backend, EventLog, LoggedEvent},
 };
+
+use crate::mongo::MongoStore;
 
 /// An index of the log in the store. Kafka can be read from a place on, and no more: administrators list events of one type,
 /// page by page, and the relay asks which events are there already.
@@ -19,4 +21,19 @@ pub trait EventIndex: Send + Sync {
     async fn publish(&self, events: &[Event]) -> Backend<()>;
     /// A page for people: events after a place, of one type if given.
     async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>>;
+}
+
+#[async_trait]
+impl EventIndex for MongoStore {
+    async fn find_logged(&self, ids: &[EventId]) -> Backend<HashSet<EventId>> {
+        Self::find_logged(self, ids).await
+    }
+
+    async fn publish(&self, events: &[Event]) -> Backend<()> {
+        EventLog::publish(self, events).await
+    }
+
+    async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>> {
+        EventLog::list_events(self, after, type_name, limit).await
+    }
 }
