@@ -55,7 +55,7 @@ local function call_with(command, key, words)
   end
 end
 
--- Reads these fields in one command, unless they are known.
+-- Reads these fields in one command. What the call has changed already is not read over.
 local function read(board, names)
   for first = 1, #names, WORDS_MAX do
     local last = math.min(first + WORDS_MAX - 1, #names)
@@ -241,8 +241,13 @@ local function held_by(board, holder)
   if not text then
     return {}
   end
-  local all, held = words_of(text), {}
-  read(board, all)
+  local all, unknown, held = words_of(text), {}, {}
+  for _, seat in ipairs(all) do
+    if board.fields[seat] == nil then
+      unknown[#unknown + 1] = seat
+    end
+  end
+  read(board, unknown)
   for _, seat in ipairs(all) do
     if live_lock(board, seat) then
       held[#held + 1] = seat
