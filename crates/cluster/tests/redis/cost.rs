@@ -39,7 +39,7 @@ async fn a_lock_is_one_call() {
     let release = "del 1, fcall 1, hdel 1, hmget 2, hset 1, spublish 1, time 1, xadd 1, zrem 1";
     assert_eq!(commands(&redis).await, release);
     scene.locks.list_states(&[scene.screening]).await.unwrap();
-    assert_eq!(commands(&redis).await, "fcall 1, hmget 1, time 1");
+    assert_eq!(commands(&redis).await, "fcall 1, hget 1, time 1");
     scene.locks.snapshot(scene.screening).await.unwrap().unwrap();
     assert_eq!(commands(&redis).await, "fcall 1, hgetall 1, time 1");
     scene.locks.sweep().await.unwrap();
