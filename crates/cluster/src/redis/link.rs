@@ -28,7 +28,7 @@ const CLUSTER_PAUSE_MS: (u64, u64) = (10, 100);
 
 /// One Redis or a cluster.
 pub(super) enum Link {
-    One(One),
+    One(Box<One>),
     Cluster(ClusterConnection),
 }
 
@@ -68,7 +68,7 @@ impl Link {
     pub(super) fn new(url: RedisUrl, feeds: &Arc<Feeds>) -> RedisResult<Self> {
         match url {
             RedisUrl::One(info) => {
-                let client = Client::open(info)?;
+                let client = Client::open(*info)?;
                 // A connection that fails is an answer for those who wait; the next call tries the next one.
                 let config = ConnectionManagerConfig::new()
                     .set_number_of_retries(0)
@@ -76,7 +76,7 @@ impl Link {
                     .set_response_timeout(None)
                     .set_push_sender(Arc::clone(feeds));
                 let manager = RwLock::new(ConnectionManager::new_lazy_with_config(client.clone(), config.clone())?);
-                Ok(Self::One(One { client, config, manager, feeds: Arc::clone(feeds) }))
+                Ok(Self::One(Box::new(One { client, config, manager, feeds: Arc::clone(feeds) })))
             }
             RedisUrl::Cluster(nodes) => {
                 let client = ClusterClient::builder(nodes)

@@ -39,6 +39,10 @@ impl Feeds {
         let mut all = self.0.lock();
         let watched = all.entry(screening).or_default();
         watched.watchers.retain(|watcher| !watcher.is_closed());
+        if watched.watchers.is_empty() {
+            // Nobody was there to see what came before.
+            watched.seq = None;
+        }
         if watched.watchers.len() >= WATCHERS_MAX {
             return None;
         }

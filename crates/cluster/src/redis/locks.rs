@@ -22,11 +22,11 @@ use super::{
 /// The longest time that a lock can be given, in milliseconds: about three years. Lua counts exactly beyond it.
 const TTL_MS_MAX: Millis = 100_000_000_000;
 
-/// Locks ended by one call of a tag's sweep: a few milliseconds of Redis's time.
-const SWEEP_LOCKS_MAX: u64 = 500;
+/// Locks of one tag that are ended at once. All tags are swept in one go, for which other calls wait: with this, some 20 ms.
+const SWEEP_LOCKS_MAX: u64 = 32;
 
 /// How often one sweep goes on where there was more; the next sweep does the rest.
-const SWEEP_ROUNDS_MAX: u32 = 20;
+const SWEEP_ROUNDS_MAX: u32 = 200;
 
 /// Writes an id without an allocation.
 fn add_id(call: &mut Cmd, id: Uuid) {

@@ -12,7 +12,7 @@ const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub enum RedisUrl {
     /// One Redis.
-    One(ConnectionInfo),
+    One(Box<ConnectionInfo>),
     /// A Redis Cluster.
     Cluster(Vec<ConnectionInfo>),
 }
@@ -38,7 +38,7 @@ impl RedisUrl {
                 return Self::cluster(&nodes);
             }
         }
-        address(text).map(Self::One)
+        address(text).map(|info| Self::One(Box::new(info)))
     }
 
     /// A cluster by the URLs of some of its nodes. One without user and password takes those of the first.
@@ -83,7 +83,7 @@ mod tests {
 
     fn addresses(text: &str) -> Vec<String> {
         let nodes = match RedisUrl::parse(text).expect("a URL") {
-            RedisUrl::One(node) => vec![node],
+            RedisUrl::One(node) => vec![*node],
             RedisUrl::Cluster(nodes) => nodes,
         };
         let credentials = |node: &ConnectionInfo| {

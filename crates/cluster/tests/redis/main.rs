@@ -1,4 +1,19 @@
 //! Seat locks and live changes on real servers of Redis, which these tests start themselves.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say where it stopped"
+)]
+
+mod away;
 mod contract;
+mod cost;
+mod differential;
+mod live;
+mod lost;
+mod scene;
 mod server;
+mod start;
+mod sweep;

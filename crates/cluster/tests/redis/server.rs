@@ -37,7 +37,7 @@ pub(crate) struct RedisClock(parking_lot::Mutex<redis::Connection>);
 impl RedisClock {
     pub(crate) fn of(url: &str) -> Self {
         let first = match RedisUrl::parse(url).expect("an address") {
-            RedisUrl::One(info) => info,
+            RedisUrl::One(info) => *info,
             RedisUrl::Cluster(nodes) => nodes[0].clone(),
         };
         let client = redis::Client::open(first).expect("an address");

@@ -2,8 +2,8 @@
 
 -- One screening's seats, as plain fields of one hash:
 --
---   #seq, #taken           the sequence of the last change; how many seats are locked or sold
---   #loaded                in which life of this Redis the store's truth was loaded (see `life`)
+--   #                      in which life of this Redis the store's truth was loaded (see `life`), the sequence of the last
+--                          change, how many seats are locked or sold
 --   A1                     'S' sold; else a lock: holder (36 characters), 1 if restarted else 0, when it ends
 --   @<holder>              the seats this person holds, in order, by blanks
 --   $<holder>              this person's payment lock: payment, since, until, kept from (or -)
@@ -18,12 +18,15 @@
 
 local SOLD = 'S'
 local ID_LENGTH = 36
+local LIFE_LENGTH = 40
+local SEQ_LENGTH = 13
+local NO_LIFE = ('-'):rep(LIFE_LENGTH)
 local PREFIX_LENGTH = #'seatkeeper1:{00}:'
 
 -- Old servers close the feed of a message with another number.
 local MESSAGE_VERSION = '1'
 -- The most releases of one tag that wait to be told; beyond it the oldest are dropped.
-local RELEASES_WAITING_MAX = 10000
+local RELEASES_WAITING_MAX = '10000'
 -- A board that nobody sells on, pays on or loads for so long, in milliseconds, is dropped: the store knows the rest.
 local BOARD_IDLE_MS = 7 * 24 * 3600 * 1000
 -- The most words of one command: Lua's stack is finite.
@@ -42,6 +45,11 @@ local function clock()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- Left to itself, Lua writes numbers as fractions, which costs as much as a command.
+local function text_of(number)
+  return ('%d'):format(number)
+end
+
 local function new_board(key, due, releases, now)
   return {
     key = key, due = due, releases = releases, now = now,
@@ -55,7 +63,7 @@ local function call_with(command, key, words)
   end
 end
 
--- Reads these fields in one command, unless they are known.
+-- Reads these fields in one command. What the call has changed already is not read over.
 local function read(board, names)
   for first = 1, #names, WORDS_MAX do
     local last = math.min(first + WORDS_MAX - 1, #names)
@@ -91,16 +99,33 @@ local function put(board, name, value)
   board.dirty[name] = true
 end
 
-local function seq_of(board)
-  return tonumber(get(board, '#seq') or 0)
+local function split_head(text)
+  if not text then
+    return NO_LIFE, 0, 0
+  end
+  local seq_at = LIFE_LENGTH + 2
+  local taken_at = seq_at + SEQ_LENGTH + 1
+  return text:sub(1, LIFE_LENGTH), tonumber(text:sub(seq_at, taken_at - 2)), tonumber(text:sub(taken_at))
+end
+
+local function join_head(loaded_in, seq_text, taken)
+  return loaded_in .. ' ' .. seq_text .. ' ' .. text_of(taken)
+end
+
+-- The board's `loaded_in`, `seq` and `taken`, which a call may change.
+local function head(board)
+  if not board.seq then
+    board.loaded_in, board.seq, board.taken = split_head(get(board, '#'))
+  end
+  return board
 end
 
 local function next_seq(board)
-  return math.max(seq_of(board) + 1, board.now)
+  return math.max(head(board).seq + 1, board.now)
 end
 
 local function is_loaded(board)
-  return get(board, '#loaded') == life()
+  return head(board).loaded_in == life()
 end
 
 -- The lock on a seat, over or not; nil when it is free or sold.
@@ -132,8 +157,14 @@ local function is_sold(board, seat)
 end
 
 local function words_of(text)
+  if not text then
+    return {}
+  end
+  if not text:find(' ', 1, true) then
+    return { text }
+  end
   local words = {}
-  for word in (text or ''):gmatch('%S+') do
+  for word in text:gmatch('%S+') do
     words[#words + 1] = word
   end
   return words
@@ -150,7 +181,12 @@ end
 
 -- Puts a word into a field of words, or takes it out.
 local function put_word(board, name, word, is_in, comes_before)
-  local words = words_of(get(board, name))
+  local text = get(board, name)
+  if not text or text == word then
+    put(board, name, is_in and word)
+    return
+  end
+  local words = words_of(text)
   for index = #words, 1, -1 do
     if words[index] == word then
       table.remove(words, index)
@@ -165,8 +201,25 @@ local function put_word(board, name, word, is_in, comes_before)
   put(board, name, #words > 0 and table.concat(words, ' '))
 end
 
-local function seat_key(board, seat)
-  return board.key .. ':' .. seat
+local function seat_key(key, seat)
+  return key .. ':' .. seat
+end
+
+local function lock_text(holder, is_restarted, ends_text)
+  return holder .. (is_restarted and '1' or '0') .. ends_text
+end
+
+-- Sets the keys of seats that the board says are free: all, or none and answers the seat whose key is there. Such a key is
+-- from another life of this Redis, no board tells of it, and it ends by itself.
+local function take_keys(key, seats, holder, ttl)
+  for index, seat in ipairs(seats) do
+    if not redis.call('SET', seat_key(key, seat), holder, 'NX', 'PX', ttl) then
+      for earlier = 1, index - 1 do
+        redis.call('DEL', seat_key(key, seats[earlier]))
+      end
+      return seat
+    end
+  end
 end
 
 -- The only way in which a call changes a seat: a lock, SOLD, or false for a free one. `has_key` says that the seat's own
@@ -176,22 +229,19 @@ local function put_seat(board, seat, state, has_key)
   local lock = state ~= SOLD and state or nil
   board.locks[seat] = lock
   if lock then
-    put(board, seat, lock.holder .. (lock.is_restarted and '1' or '0') .. lock.ends)
+    put(board, seat, lock_text(lock.holder, lock.is_restarted, text_of(lock.ends)))
     board.ends['/' .. seat] = lock.ends
     if not has_key then
-      redis.call('SET', seat_key(board, seat), lock.holder, 'PX', lock.ends - board.now)
+      redis.call('SET', seat_key(board.key, seat), lock.holder, 'PX', text_of(lock.ends - board.now))
     end
   else
     put(board, seat, state)
     if was then
       board.ends['/' .. seat] = false
-      redis.call('DEL', seat_key(board, seat))
+      redis.call('DEL', seat_key(board.key, seat))
     end
   end
-  local is_taken = state and 1 or 0
-  if is_taken ~= was_taken then
-    put(board, '#taken', (get(board, '#taken') or 0) + is_taken - was_taken)
-  end
+  head(board).taken = head(board).taken + (state and 1 or 0) - was_taken
   local old, new = was and was.holder, lock and lock.holder
   if old ~= new then
     if old then
@@ -221,7 +271,7 @@ end
 -- The only way in which a call changes a payment lock; nil ends it.
 local function put_payment(board, holder, lock)
   local was = payment_of(board, holder)
-  local text = lock and table.concat({ lock.payment, lock.since, lock.ends, lock.kept_from or '-' }, ' ')
+  local text = lock and table.concat({ lock.payment, text_of(lock.since), text_of(lock.ends), lock.kept_from and text_of(lock.kept_from) or '-' }, ' ')
   put(board, '$' .. holder, text or false)
   board.ends['$' .. holder] = lock and lock.ends or false
   local old, new = was and was.payment, lock and lock.payment
@@ -241,8 +291,13 @@ local function held_by(board, holder)
   if not text then
     return {}
   end
-  local all, held = words_of(text), {}
-  read(board, all)
+  local all, unknown, held = words_of(text), {}, {}
+  for _, seat in ipairs(all) do
+    if board.fields[seat] == nil then
+      unknown[#unknown + 1] = seat
+    end
+  end
+  read(board, unknown)
   for _, seat in ipairs(all) do
     if live_lock(board, seat) then
       held[#held + 1] = seat
@@ -267,7 +322,7 @@ end
 
 local function set_lock(board, seat, holder, ends, is_restarted, has_key)
   put_seat(board, seat, { holder = holder, ends = ends, is_restarted = is_restarted }, has_key)
-  change(board, seat, ends)
+  change(board, seat, text_of(ends))
 end
 
 -- The outbox is told: a lock has ended without a sale.
@@ -322,7 +377,7 @@ local function write_ends(board)
   local screening, set, gone = board.key:sub(PREFIX_LENGTH + 1), {}, {}
   for what, ends in pairs(board.ends) do
     if ends then
-      set[#set + 1] = ends
+      set[#set + 1] = text_of(ends)
       set[#set + 1] = screening .. what
     else
       gone[#gone + 1] = screening .. what
@@ -334,11 +389,13 @@ end
 
 -- Numbers what the call changed, writes it down and tells it. `is_kept`: the board is in use and not idle.
 local function finish(board, is_kept)
-  local prev = seq_of(board)
-  local seq = prev
+  local prev = head(board).seq
   if #board.order > 0 then
-    seq = next_seq(board)
-    put(board, '#seq', seq)
+    board.seq = next_seq(board)
+  end
+  local seq_text = text_of(board.seq)
+  if board.seq > 0 then
+    put(board, '#', join_head(board.loaded_in, seq_text, board.taken))
   end
   write_fields(board)
   write_ends(board)
@@ -348,11 +405,11 @@ local function finish(board, is_kept)
   local screening = board.key:sub(PREFIX_LENGTH + 1)
   for _, told in ipairs(board.told) do
     local seats = table.concat(told.seats, ' ')
-    local text = table.concat({ screening, seq, told.holder, told.reason, board.now, seats }, ' ')
-    redis.call('XADD', board.releases, 'MAXLEN', '~', RELEASES_WAITING_MAX, '*', 'v1', text)
+    local words = { screening, seq_text, told.holder, told.reason, text_of(board.now), seats }
+    redis.call('XADD', board.releases, 'MAXLEN', '~', RELEASES_WAITING_MAX, '*', 'v1', table.concat(words, ' '))
   end
   if #board.order > 0 then
-    local words = { MESSAGE_VERSION, prev, seq }
+    local words = { MESSAGE_VERSION, text_of(prev), seq_text }
     for _, seat in ipairs(board.order) do
       words[#words + 1] = seat
       words[#words + 1] = board.status[seat]

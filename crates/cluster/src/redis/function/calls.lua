@@ -21,7 +21,7 @@ local function reply_paying(board, lock)
 end
 
 local function reply_not_loaded(board)
-  return { board.now, NOT_LOADED, seq_of(board) }
+  return { board.now, NOT_LOADED, head(board).seq }
 end
 
 local function reply_done(board)
@@ -37,10 +37,8 @@ local function append_from(list, args, first, last)
 end
 
 -- ARGV: not after, holder, time in ms, most seats of a person, how many wanted, the wanted ones, those never for sale.
-local function lock(board, args)
+local function lock_on_board(board, args, last)
   local holder, ttl, seats_max = args[2], tonumber(args[3]), tonumber(args[4])
-  local last = 5 + tonumber(args[5])
-  read(board, append_from({ '#loaded', '#seq', '#taken', '@' .. holder, '$' .. holder }, args, 6, last))
   if not is_loaded(board) then
     return reply_not_loaded(board)
   end
@@ -72,25 +70,68 @@ local function lock(board, args)
   if #taken > 0 then
     return append_from({ board.now, TAKEN }, taken, 1)
   end
-  for index, seat in ipairs(new) do
+  for _, seat in ipairs(new) do
     free(board, seat)
-    if not redis.call('SET', seat_key(board, seat), holder, 'NX', 'PX', ttl) then
-      -- A key that no board tells of, from another life of this Redis: it ends by itself.
-      for earlier = 1, index - 1 do
-        redis.call('DEL', seat_key(board, new[earlier]))
-      end
-      return { board.now, TAKEN, seat }
-    end
+  end
+  local clash = take_keys(board.key, new, holder, args[3])
+  if clash then
+    return { board.now, TAKEN, clash }
+  end
+  for _, seat in ipairs(new) do
     set_lock(board, seat, holder, board.now + ttl, false, true)
   end
   finish(board)
   return reply_hold(board, holder)
 end
 
+-- The usual case, one seat for somebody who holds none, without the board's bookkeeping, which would cost more than the
+-- commands do. Nil when it is another case.
+local function lock_one_seat(keys, args, now, values)
+  local text, held, paying, state = unpack(values, 1, 4)
+  local loaded_in, seq, taken = split_head(text)
+  if args[5] ~= '1' or #args ~= 6 or loaded_in ~= life() or held or paying or tonumber(args[4]) < 1 then
+    return nil
+  end
+  local key, holder, ttl, seat = keys[1], args[2], args[3], args[6]
+  if state then
+    local is_taken = state == SOLD or tonumber(state:sub(ID_LENGTH + 2)) > now
+    return is_taken and { now, TAKEN, seat } or nil
+  end
+  if not redis.call('SET', seat_key(key, seat), holder, 'NX', 'PX', ttl) then
+    return { now, TAKEN, seat }
+  end
+  local ends = now + ttl
+  local ends_text, seq_text = text_of(ends), text_of(math.max(seq + 1, now))
+  local new_head, lock = join_head(loaded_in, seq_text, taken + 1), lock_text(holder, false, ends_text)
+  redis.call('HSET', key, '#', new_head, '@' .. holder, seat, seat, lock)
+  redis.call('ZADD', keys[2], ends_text, key:sub(PREFIX_LENGTH + 1) .. '/' .. seat)
+  local prev_text = text_of(seq)
+  redis.call('SPUBLISH', key, MESSAGE_VERSION .. ' ' .. prev_text .. ' ' .. seq_text .. ' ' .. seat .. ' ' .. ends_text)
+  return { now, HELD, '', seat, ends }
+end
+
+local function lock(keys, args)
+  local now = clock()
+  if now > tonumber(args[1]) then
+    return { now, LATE }
+  end
+  local last, held, paying = 5 + args[5], '@' .. args[2], '$' .. args[2]
+  local values = redis.call('HMGET', keys[1], '#', held, paying, unpack(args, 6, last))
+  local reply = lock_one_seat(keys, args, now, values)
+  if reply then
+    return reply
+  end
+  local board = new_board(keys[1], keys[2], keys[3], now)
+  for index, name in ipairs({ '#', held, paying, unpack(args, 6, last) }) do
+    board.fields[name] = values[index]
+  end
+  return lock_on_board(board, args, last)
+end
+
 -- ARGV: not after, holder, 'all' or 'these', the seats.
 local function let_go(board, args)
   local holder = args[2]
-  read(board, { '#seq', '#taken', '@' .. holder, '$' .. holder })
+  read(board, { '#', '@' .. holder, '$' .. holder })
   local paying = live_payment(board, holder)
   if paying then
     return reply_paying(board, paying)
@@ -113,7 +154,7 @@ end
 -- ARGV: not after, holder, payment, time in ms.
 local function start_payment(board, args)
   local holder, payment, ends = args[2], args[3], board.now + tonumber(args[4])
-  read(board, { '#loaded', '#seq', '@' .. holder, '$' .. holder })
+  read(board, { '#', '@' .. holder, '$' .. holder })
   if not is_loaded(board) then
     return reply_not_loaded(board)
   end
@@ -143,7 +184,7 @@ end
 local function keep_payment(board, args)
   local holder, payment, ends = args[2], args[3], board.now + tonumber(args[4])
   local seats = append_from({}, args, 5)
-  read(board, append_from({ '#seq', '#taken', '@' .. holder, '$' .. holder }, seats, 1))
+  read(board, append_from({ '#', '@' .. holder, '$' .. holder }, seats, 1))
   local standing = live_payment(board, holder)
   if standing and standing.payment ~= payment then
     return reply_done(board)
@@ -179,7 +220,7 @@ end
 -- ARGV: not after, holder, payment.
 local function end_payment(board, args)
   local holder, payment = args[2], args[3]
-  read(board, { '#seq', '#taken', '@' .. holder, '$' .. holder })
+  read(board, { '#', '@' .. holder, '$' .. holder })
   local ended = payment_of(board, holder)
   if not ended or ended.payment ~= payment then
     return reply_done(board)
@@ -206,7 +247,7 @@ end
 -- ARGV: not after, payment, the seats.
 local function mark_sold(board, args)
   local payment, seats = args[2], append_from({}, args, 3)
-  read(board, append_from({ '#seq', '#taken', '=' .. payment }, seats, 1))
+  read(board, append_from({ '#', '=' .. payment }, seats, 1))
   for _, seat in ipairs(seats) do
     sell(board, seat)
   end
@@ -220,10 +261,10 @@ end
 -- ARGV: not after, the seats.
 local function mark_freed(board, args)
   local seats = append_from({}, args, 2)
-  read(board, append_from({ '#loaded', '#seq', '#taken' }, seats, 1))
+  read(board, append_from({ '#' }, seats, 1))
   if not is_loaded(board) then
     -- Whoever is about to load may have read the store before this.
-    put(board, '#seq', next_seq(board))
+    board.seq = next_seq(board)
   end
   for _, seat in ipairs(seats) do
     if is_sold(board, seat) then
@@ -265,13 +306,13 @@ end
 local function load_truth(board, args)
   local last = 3 + tonumber(args[3])
   read_all(board)
-  if seq_of(board) ~= tonumber(args[2]) then
-    return { board.now, MOVED, seq_of(board) }
+  if head(board).seq ~= tonumber(args[2]) then
+    return { board.now, MOVED, board.seq }
   end
   if not is_loaded(board) then
     -- A step that no message tells of: a viewer of an earlier life of this board sees a gap and starts over.
-    put(board, '#seq', next_seq(board))
-    put(board, '#loaded', life())
+    board.seq = next_seq(board)
+    board.loaded_in = life()
   end
   local is_sold_still, freed = {}, {}
   for index = 4, last do

@@ -14,7 +14,7 @@ local function end_over(board, seats, holders)
 end
 
 local function sweep_board(board, seats, holders)
-  local names = append_from({ '#seq', '#taken' }, seats, 1)
+  local names = append_from({ '#' }, seats, 1)
   for _, holder in ipairs(holders) do
     names[#names + 1] = '$' .. holder
   end
@@ -92,7 +92,7 @@ local function snapshot(keys)
       words[#words + 1] = value == SOLD and 'B' or lock_on(board, name).ends
     end
   end
-  return { board.now, MAP, seq_of(board), table.concat(words, ' ') }
+  return { board.now, MAP, board.seq, table.concat(words, ' ') }
 end
 
 -- ARGV: the holder.
@@ -106,9 +106,9 @@ end
 local function list_states(keys)
   local reply = { clock(), DONE }
   for _, key in ipairs(keys) do
-    local state = redis.call('HMGET', key, '#loaded', '#seq', '#taken')
-    reply[#reply + 1] = state[1] == life() and tonumber(state[2]) or -1
-    reply[#reply + 1] = tonumber(state[3] or 0)
+    local loaded_in, seq, taken = split_head(redis.call('HGET', key, '#'))
+    reply[#reply + 1] = loaded_in == life() and seq or -1
+    reply[#reply + 1] = taken
   end
   return reply
 end
@@ -162,7 +162,7 @@ local function register(name, callback, flags)
 end
 
 -- What gives memory back is done by a Redis that has none left.
-register('lock', on_board(lock))
+register('lock', lock)
 register('release', on_board(let_go), { 'allow-oom' })
 register('start_payment', on_board(start_payment))
 register('keep_payment', on_board(keep_payment))

@@ -1,0 +1,47 @@
+//! What a call asks of Redis.
+
+use std::collections::BTreeMap;
+
+use seatkeeper_core::ports::SeatLocks as _;
+use seatkeeper_testbed::RedisServer;
+
+use crate::{
+    scene::{Scene, someone},
+    server::open,
+};
+
+/// The commands since the last look, as `"fcall 1, hmget 1"`.
+async fn commands(redis: &RedisServer) -> String {
+    let stats = redis.cli(&["INFO", "commandstats"]).await;
+    redis.cli(&["CONFIG", "RESETSTAT"]).await;
+    let read = |line: &str| {
+        let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+        Some((name.to_owned(), rest.split(',').next()?.to_owned()))
+    };
+    let mut calls: BTreeMap<String, String> = stats.lines().filter_map(read).collect();
+    calls.retain(|name, _| !["info", "config|resetstat"].contains(&name.as_str()));
+    calls.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
+}
+
+/// One function, one round trip, and inside of it what a lock cannot be without.
+#[tokio::test]
+async fn a_lock_is_one_call() {
+    let redis = RedisServer::start().await;
+    let scene = Scene::loaded(&open(&redis.url()).await).await;
+    let (ann, bob) = (someone(), someone());
+    scene.take(someone(), "B1").await;
+    commands(&redis).await;
+    scene.take(ann, "A1").await;
+    assert_eq!(commands(&redis).await, "fcall 1, hmget 1, hset 1, set 1, spublish 1, time 1, zadd 1");
+    scene.lock(bob, "A1").await.unwrap();
+    assert_eq!(commands(&redis).await, "fcall 1, hmget 1, time 1", "a refusal changes nothing");
+    scene.locks.release(scene.screening, ann, None).await.unwrap();
+    let release = "del 1, fcall 1, hdel 1, hmget 2, hset 1, spublish 1, time 1, xadd 1, zrem 1";
+    assert_eq!(commands(&redis).await, release);
+    scene.locks.list_states(&[scene.screening]).await.unwrap();
+    assert_eq!(commands(&redis).await, "fcall 1, hget 1, time 1");
+    scene.locks.snapshot(scene.screening).await.unwrap().unwrap();
+    assert_eq!(commands(&redis).await, "fcall 1, hgetall 1, time 1");
+    scene.locks.sweep().await.unwrap();
+    assert_eq!(commands(&redis).await, "fcall 64, time 64, zrange 64");
+}
