@@ -45,7 +45,7 @@ use async_trait::async_trait;
 use mongodb::{Database, bson::doc};
 use seatkeeper_core::ports::{Backend, Health};
 
-pub use open::{CALL_FOR_MAX, CONNECT_FOR_MAX, CONNECTIONS_MAX, OpenError, SELECTION_FOR_MAX};
+pub use open::{CALL_FOR_MAX, CONNECT_FOR_MAX, CONNECTIONS_MAX, LOOK_EVERY, OpenError, SELECTION_FOR_MAX};
 pub use schema::{SCHEMA_OLDEST_PROGRAM, SCHEMA_VERSION};
 pub use transaction::TRANSACTION_FOR_MAX;
 

@@ -13,6 +13,8 @@ use mongodb::{
 
 /// How long a call looks for a primary. An election takes a few seconds; those who wait longer are told to try again.
 pub const SELECTION_FOR_MAX: Duration = Duration::from_secs(3);
+/// How often a server is looked at. One that was taken for no primary by mistake is found again after so long.
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a connection may take to come about.
 pub const CONNECT_FOR_MAX: Duration = Duration::from_secs(2);
 /// How long one call may take, and how long a majority may take to acknowledge a write.
@@ -52,6 +54,7 @@ pub(super) async fn connect(url: &str) -> Result<Database, OpenError> {
     options.app_name.get_or_insert_with(|| "seatkeeper".to_owned());
     options.max_pool_size.get_or_insert(CONNECTIONS_MAX);
     options.server_selection_timeout = Some(SELECTION_FOR_MAX);
+    options.heartbeat_freq = Some(LOOK_EVERY);
     options.connect_timeout = Some(CONNECT_FOR_MAX);
     options.write_concern = Some(durable());
     options.read_concern = Some(ReadConcern::majority());
