@@ -39,6 +39,8 @@ mod sales_reports;
 mod schema;
 mod screenings;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 use async_trait::async_trait;
@@ -66,7 +68,7 @@ impl MongoStore {
     /// When the URL names no database, the server cannot be reached or knows no transactions, or a newer program has changed
     /// the store in a way that this one does not understand.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        let database = open::connect(url).await?;
+        let database = open::connect(open::options_of(url).await?).await?;
         schema::set_up(&database).await?;
         Ok(Self { database })
     }
