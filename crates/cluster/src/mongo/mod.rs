@@ -39,13 +39,15 @@ mod sales_reports;
 mod schema;
 mod screenings;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 use async_trait::async_trait;
 use mongodb::{Database, bson::doc};
 use seatkeeper_core::ports::{Backend, Health};
 
-pub use open::{CALL_FOR_MAX, CONNECT_FOR_MAX, CONNECTIONS_MAX, OpenError, SELECTION_FOR_MAX};
+pub use open::{CALL_FOR_MAX, CONNECT_FOR_MAX, CONNECTIONS_MAX, LOOK_EVERY, OpenError, SELECTION_FOR_MAX};
 pub use schema::{SCHEMA_OLDEST_PROGRAM, SCHEMA_VERSION};
 pub use transaction::TRANSACTION_FOR_MAX;
 
@@ -66,7 +68,7 @@ impl MongoStore {
     /// When the URL names no database, the server cannot be reached or knows no transactions, or a newer program has changed
     /// the store in a way that this one does not understand.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        let database = open::connect(url).await?;
+        let database = open::connect(open::options_of(url).await?).await?;
         schema::set_up(&database).await?;
         Ok(Self { database })
     }

@@ -13,6 +13,8 @@ use mongodb::{
 
 /// How long a call looks for a primary. An election takes a few seconds; those who wait longer are told to try again.
 pub const SELECTION_FOR_MAX: Duration = Duration::from_secs(3);
+/// How often a server is looked at. One that was taken for no primary by mistake is found again after so long.
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a connection may take to come about.
 pub const CONNECT_FOR_MAX: Duration = Duration::from_secs(2);
 /// How long one call may take, and how long a majority may take to acknowledge a write.
@@ -45,17 +47,23 @@ pub enum OpenError {
     Unreadable(#[from] mongodb::bson::error::Error),
 }
 
-/// Connects, and makes sure that transactions will work.
-pub(super) async fn connect(url: &str) -> Result<Database, OpenError> {
+/// What the URL says, and what it does not decide.
+pub(super) async fn options_of(url: &str) -> Result<ClientOptions, OpenError> {
     let mut options = ClientOptions::parse(url).await?;
-    let name = options.default_database.clone().ok_or(OpenError::NoDatabase)?;
     options.app_name.get_or_insert_with(|| "seatkeeper".to_owned());
     options.max_pool_size.get_or_insert(CONNECTIONS_MAX);
     options.server_selection_timeout = Some(SELECTION_FOR_MAX);
+    options.heartbeat_freq = Some(LOOK_EVERY);
     options.connect_timeout = Some(CONNECT_FOR_MAX);
     options.write_concern = Some(durable());
     options.read_concern = Some(ReadConcern::majority());
     options.selection_criteria = Some(primary());
+    Ok(options)
+}
+
+/// Connects, and makes sure that transactions will work.
+pub(super) async fn connect(options: ClientOptions) -> Result<Database, OpenError> {
+    let name = options.default_database.clone().ok_or(OpenError::NoDatabase)?;
     let database = Client::with_options(options)?.database(&name);
     let hello = database.run_command(doc! { "hello": 1 }).await?;
     let is_set = hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");

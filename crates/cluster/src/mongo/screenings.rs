@@ -59,10 +59,23 @@ struct Joined {
     #[serde(with = "prices")]
     prices: Prices,
     layout: Layout,
-    #[serde(default)]
-    movie_title: String,
-    #[serde(default)]
-    hall_name: String,
+    movie: Option<NamedMovie>,
+    hall: Option<NamedHall>,
+}
+
+#[derive(Default, Deserialize)]
+struct NamedMovie {
+    details: Titled,
+}
+
+#[derive(Default, Deserialize)]
+struct Titled {
+    title: String,
+}
+
+#[derive(Default, Deserialize)]
+struct NamedHall {
+    name: String,
 }
 
 impl Joined {
@@ -73,8 +86,8 @@ impl Joined {
             hall_id: self.hall_id,
             start_time: self.start_time,
             end_time: self.end_time,
-            movie_title: self.movie_title,
-            hall_name: self.hall_name,
+            movie_title: self.movie.unwrap_or_default().details.title,
+            hall_name: self.hall.unwrap_or_default().name,
             layout: self.layout,
             prices: self.prices,
         }
@@ -129,17 +142,17 @@ fn match_of(filter: &ScreeningFilter, page: PageRequest) -> Document {
 }
 
 /// A deleted film or hall still gives its name to the screenings of the past.
-fn with_names() -> [Document; 4] {
-    let join = |from: &str, id: &str, into: &str| {
-        doc! { "$lookup": { "from": from, "localField": id, "foreignField": "_id", "as": into } }
+fn with_names() -> [Document; 3] {
+    let join = |from: &str, id: &str, name: &str, into: &str| {
+        let only_name = vec![doc! { "$project": { name: 1 } }];
+        doc! { "$lookup": {
+            "from": from, "localField": id, "foreignField": "_id", "pipeline": only_name, "as": into
+        } }
     };
-    let first = |path: &str| doc! { "$first": path };
-    let names = doc! { "movie_title": first("$movie.details.title"), "hall_name": first("$hall.name") };
     [
-        join(MOVIES, "movie_id", "movie"),
-        join(HALLS, "hall_id", "hall"),
-        doc! { "$set": names },
-        doc! { "$unset": ["movie", "hall"] },
+        join(MOVIES, "movie_id", "details.title", "movie"),
+        join(HALLS, "hall_id", "name", "hall"),
+        doc! { "$set": { "movie": { "$first": "$movie" }, "hall": { "$first": "$hall" } } },
     ]
 }
 

@@ -1,4 +1,17 @@
-//! The store in MongoDB: the suites that every store passes, what a real server does to it, and what only it promises.
+//! The store in MongoDB: the suites that every store passes, what may happen to its server, and what only it promises.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say where it stopped"
+)]
+
+mod away;
+mod cinema;
+mod commits;
 mod contract;
+mod meetings;
+mod order;
+mod schema;
 mod stores;

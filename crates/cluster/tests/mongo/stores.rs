@@ -1,16 +1,20 @@
 //! Stores for tests, each with a database of its own.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use mongodb::{
+    Client,
+    bson::{Document, doc},
+};
 use seatkeeper_cluster::mongo::MongoStore;
 use seatkeeper_core::testing::StoreFixture;
-use seatkeeper_testbed::shared_mongo_url;
+use seatkeeper_testbed::{MongoServer, shared_mongo_url};
 use uuid::Uuid;
 
-/// Where an empty database is, on the shared server.
-pub(crate) async fn empty_url() -> String {
-    shared_mongo_url(&format!("test_{}", Uuid::new_v4().simple())).await
+/// A name that no other database has.
+pub(crate) fn fresh_name() -> String {
+    format!("test_{}", Uuid::new_v4().simple())
 }
 
 /// Opens stores on the shared server.
@@ -21,6 +25,47 @@ impl StoreFixture for Databases {
     type Store = MongoStore;
 
     async fn open_empty(&self) -> Arc<MongoStore> {
-        Arc::new(MongoStore::open(&empty_url().await).await.unwrap())
+        Arc::new(MongoStore::open(&shared_mongo_url(&fresh_name()).await).await.unwrap())
+    }
+}
+
+/// A server of the test's own, whose commands can be made to fail.
+pub(crate) struct OwnServer {
+    pub(crate) server: MongoServer,
+    url: String,
+}
+
+impl OwnServer {
+    pub(crate) async fn start() -> Self {
+        let server = MongoServer::start().await;
+        let url = server.url(&fresh_name());
+        Self { server, url }
+    }
+
+    /// Another program on the same database.
+    pub(crate) async fn open(&self) -> Arc<MongoStore> {
+        Arc::new(MongoStore::open(&self.url).await.unwrap())
+    }
+
+    /// From now on commands fail as `data` says, as often as `mode` says.
+    pub(crate) async fn fail(&self, mode: Document, data: Document) {
+        self.set_fail_point(doc! { "configureFailPoint": "failCommand", "mode": mode, "data": data }).await;
+    }
+
+    /// Commands of these names take so long.
+    pub(crate) async fn slow_down(&self, commands: &[&str], by: Duration) {
+        let by_ms = i32::try_from(by.as_millis()).unwrap();
+        let data = doc! { "failCommands": commands, "blockConnection": true, "blockTimeMS": by_ms };
+        self.set_fail_point(doc! { "configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data }).await;
+    }
+
+    /// Commands work again.
+    pub(crate) async fn mend(&self) {
+        self.set_fail_point(doc! { "configureFailPoint": "failCommand", "mode": "off" }).await;
+    }
+
+    async fn set_fail_point(&self, command: Document) {
+        let admin = Client::with_uri_str(&self.url).await.unwrap().database("admin");
+        admin.run_command(command).await.unwrap();
     }
 }

@@ -1,0 +1,129 @@
+//! A small programme, and short words for what is done with it.
+
+use jiff::{SignedDuration, Timestamp};
+use seatkeeper_cluster::mongo::MongoStore;
+use seatkeeper_core::{
+    booking::{Booking, BookingStatus, draw_code},
+    catalogue::{Hall, Movie, Screening},
+    event::{Event, EventKind},
+    ids::{BookingId, HallId, MovieId, PaymentId, PersonId, ScreeningId, SeatId},
+    payment::{ConfirmOutcome, Payment, PaymentMethod, PaymentStatus},
+    ports::{
+        Backend, CommitBooking, ConfirmStart, EventLog, Ledger, NewPayment, Outbox, Programme, ProgrammeChange,
+        ProgrammeOutcome, StartOutcome,
+    },
+    testing::{SeededEntropy, hall_of, movie_of, sample_now, screening_of},
+};
+use uuid::Uuid;
+
+/// Who reads the outbox.
+const RELAY: Uuid = Uuid::from_u128(1);
+
+/// A film, a hall of 40 seats in rows A and B, and a screening in an hour.
+pub(crate) struct Cinema {
+    pub(crate) ids: SeededEntropy,
+    pub(crate) movie: Movie,
+    pub(crate) hall: Hall,
+    pub(crate) screening: Screening,
+}
+
+impl Cinema {
+    pub(crate) async fn open(store: &MongoStore) -> Self {
+        let ids = SeededEntropy::new(7);
+        let movie = movie_of(MovieId::from_uuid(ids.next_uuid()), "Durian Nights");
+        let hall = hall_of(HallId::from_uuid(ids.next_uuid()), "Hall 1", &["s".repeat(20), "s".repeat(20)].join("/"));
+        let screening = screening_of(ScreeningId::from_uuid(ids.next_uuid()), &movie, &hall, in_minutes(60));
+        let cinema = Self { ids, movie, hall, screening };
+        for change in [
+            ProgrammeChange::PutMovie(cinema.movie.clone(), 0),
+            ProgrammeChange::PutHall(cinema.hall.clone(), 0),
+            ProgrammeChange::PutScreening(cinema.screening.clone(), 0),
+        ] {
+            assert_eq!(cinema.change(store, change).await.unwrap(), ProgrammeOutcome::Done);
+        }
+        cinema
+    }
+
+    pub(crate) fn event(&self, action: &str) -> Event {
+        let details = serde_json::json!({});
+        Event::new(sample_now(), &self.ids, EventKind::AuditLog { action: action.to_owned(), subject: None, details })
+    }
+
+    pub(crate) async fn change(&self, store: &MongoStore, change: ProgrammeChange) -> Backend<ProgrammeOutcome> {
+        store.change_programme(&change, &self.event("changed"), sample_now()).await
+    }
+
+    /// A screening of the same film in the same hall, so much later.
+    pub(crate) fn another(&self, minutes: i64) -> Screening {
+        let id = ScreeningId::from_uuid(self.ids.next_uuid());
+        screening_of(id, &self.movie, &self.hall, in_minutes(60 + minutes))
+    }
+
+    /// A payment of somebody new.
+    pub(crate) fn new_payment(&self, seats: &str) -> NewPayment {
+        NewPayment {
+            id: PaymentId::from_uuid(self.ids.next_uuid()),
+            screening_id: self.screening.id,
+            person_id: PersonId::from_uuid(self.ids.next_uuid()),
+            method: PaymentMethod::MockCard,
+            seats: seats.split(' ').filter_map(SeatId::parse).collect(),
+            expires_at: in_minutes(5),
+            sales_close: SignedDuration::ZERO,
+        }
+    }
+
+    /// A payment that is being confirmed.
+    pub(crate) async fn confirming(&self, store: &MongoStore, seats: &str) -> Backend<Payment> {
+        let started = store.start_payment(&self.new_payment(seats), sample_now()).await?;
+        let StartOutcome::Started(payment) = started else { unreachable!("{started:?}") };
+        match store.begin_confirming(payment.id, ConfirmOutcome::Success, sample_now()).await? {
+            ConfirmStart::Confirming(payment) => Ok(payment),
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    /// The sale of a payment, with its event.
+    pub(crate) fn sale_of(&self, payment: &Payment) -> CommitBooking {
+        let booking = Booking {
+            id: BookingId::from_uuid(self.ids.next_uuid()),
+            code: draw_code(&self.ids),
+            status: BookingStatus::Confirmed,
+            person_id: payment.person_id,
+            payment_id: payment.id,
+            screening_id: payment.screening_id,
+            movie_id: self.screening.movie_id,
+            movie_title: self.screening.movie_title.clone(),
+            hall_name: self.screening.hall_name.clone(),
+            start_time: self.screening.start_time,
+            seats: payment.seats.clone(),
+            total: payment.amount,
+            created_at: sample_now(),
+        };
+        let events = vec![self.event(&format!("sold {}", payment.id))];
+        CommitBooking { booking, from: &[PaymentStatus::Confirming], money_task: None, events }
+    }
+}
+
+pub(crate) fn in_minutes(minutes: i64) -> Timestamp {
+    sample_now() + SignedDuration::from_mins(minutes)
+}
+
+/// What waits in the outbox, in its order.
+pub(crate) async fn unsent(store: &MongoStore) -> Vec<Event> {
+    assert!(store.take_relay_lease(RELAY, sample_now(), in_minutes(1)).await.unwrap());
+    store.list_unsent(RELAY, 10_000).await.unwrap()
+}
+
+/// The actions of the audit events that wait, but for the programme's.
+pub(crate) async fn told(store: &MongoStore) -> Vec<String> {
+    let actions = unsent(store).await.into_iter().filter_map(|event| match event.kind {
+        EventKind::AuditLog { action, .. } if action != "changed" => Some(action),
+        _ => None,
+    });
+    actions.collect()
+}
+
+/// How many events are in the log.
+pub(crate) async fn logged(store: &MongoStore) -> usize {
+    store.list_events(-1, None, 10_000).await.unwrap().len()
+}

@@ -1,0 +1,129 @@
+//! Two transactions that would not allow each other, at once. Commits are slowed down, so that both have looked and written
+//! before either is made: what they do not both write to, they would both get.
+
+use std::{sync::Arc, time::Duration};
+
+use seatkeeper_cluster::mongo::MongoStore;
+use seatkeeper_core::{
+    catalogue::Screening,
+    ids::PersonId,
+    person::Role,
+    ports::{Ledger, People, Programme, ProgrammeChange, ProgrammeOutcome, StartOutcome},
+    testing::{hall_of, identity_of, sample_now, screening_of},
+};
+use tokio::task::JoinSet;
+
+use crate::{
+    cinema::{Cinema, in_minutes},
+    stores::OwnServer,
+};
+
+/// Longer than it takes another transaction to look and to write.
+const COMMIT_TAKES: Duration = Duration::from_millis(150);
+/// How often each pair meets.
+const ROUNDS: u8 = 6;
+
+struct Scene {
+    _server: OwnServer,
+    store: Arc<MongoStore>,
+    cinema: Arc<Cinema>,
+}
+
+impl Scene {
+    async fn open() -> Self {
+        let server = OwnServer::start().await;
+        let store = server.open().await;
+        let cinema = Arc::new(Cinema::open(&store).await);
+        server.slow_down(&["commitTransaction"], COMMIT_TAKES).await;
+        Self { _server: server, store, cinema }
+    }
+
+    async fn put(&self, screening: &Screening) {
+        let put = ProgrammeChange::PutScreening(screening.clone(), 0);
+        assert_eq!(self.cinema.change(&self.store, put).await.unwrap(), ProgrammeOutcome::Done);
+    }
+
+    /// A claim on a seat of the screening and a change of it at once; whether each was made.
+    async fn claim_and_change(&self, screening: &Screening, seat: &str, change: ProgrammeChange) -> (bool, bool) {
+        let mut start = self.cinema.new_payment(seat);
+        start.screening_id = screening.id;
+        let (started, changed) =
+            tokio::join!(self.store.start_payment(&start, sample_now()), self.cinema.change(&self.store, change));
+        (matches!(started.unwrap(), StartOutcome::Started(_)), changed.unwrap() == ProgrammeOutcome::Done)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_and_the_deletion_of_its_screening() {
+    let scene = Scene::open().await;
+    for round in 1..=ROUNDS {
+        let screening = scene.cinema.another(i64::from(round) * 200);
+        scene.put(&screening).await;
+        let change = ProgrammeChange::DeleteScreening(screening.id);
+        let (claimed, deleted) = scene.claim_and_change(&screening, &format!("A{round}"), change).await;
+        assert!(claimed != deleted, "round {round}: claimed {claimed}, deleted {deleted}");
+        let is_there = scene.store.find_screening(screening.id).await.unwrap().is_some();
+        assert_eq!(is_there, claimed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_and_the_move_of_its_screening() {
+    let scene = Scene::open().await;
+    for round in 1..=ROUNDS {
+        let screening = scene.cinema.another(i64::from(round) * 200);
+        scene.put(&screening).await;
+        // It is moved to a time at which sales have ended: whoever claims afterwards is refused.
+        let moved =
+            screening_of(screening.id, &scene.cinema.movie, &scene.cinema.hall, in_minutes(-200 * i64::from(round)));
+        let change = ProgrammeChange::PutScreening(moved, 1);
+        let (claimed, moved) = scene.claim_and_change(&screening, &format!("A{round}"), change).await;
+        assert!(claimed != moved, "round {round}: claimed {claimed}, moved {moved}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_screenings_for_one_hall() {
+    let scene = Scene::open().await;
+    for round in 1..=i64::from(ROUNDS) {
+        let one = ProgrammeChange::PutScreening(scene.cinema.another(round * 400), 0);
+        let other = ProgrammeChange::PutScreening(scene.cinema.another(round * 400 + 50), 0);
+        let (one, other) =
+            tokio::join!(scene.cinema.change(&scene.store, one), scene.cinema.change(&scene.store, other));
+        let mut outcomes = [one.unwrap(), other.unwrap()];
+        outcomes.sort_by_key(|outcome| *outcome != ProgrammeOutcome::Done);
+        assert_eq!(outcomes, [ProgrammeOutcome::Done, ProgrammeOutcome::HallBusy], "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hall_is_deleted_while_a_screening_is_put_into_it() {
+    let scene = Scene::open().await;
+    for round in 1..=ROUNDS {
+        let hall_id = seatkeeper_core::ids::HallId::from_uuid(scene.cinema.ids.next_uuid());
+        let hall = hall_of(hall_id, "Another", "ss");
+        let put = ProgrammeChange::PutHall(hall.clone(), 0);
+        assert_eq!(scene.cinema.change(&scene.store, put).await.unwrap(), ProgrammeOutcome::Done);
+        let screening = Screening { hall_id, ..scene.cinema.another(0) };
+        let put = scene.cinema.change(&scene.store, ProgrammeChange::PutScreening(screening, 0));
+        let delete = scene.cinema.change(&scene.store, ProgrammeChange::DeleteHall(hall_id));
+        let (put, deleted) = tokio::join!(put, delete);
+        let (put, deleted) = (put.unwrap() == ProgrammeOutcome::Done, deleted.unwrap() == ProgrammeOutcome::Done);
+        assert!(put != deleted, "round {round}: put {put}, deleted {deleted}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_fifty_first_people_one_is_the_administrator() {
+    let own = OwnServer::start().await;
+    let store = own.open().await;
+    own.slow_down(&["commitTransaction"], COMMIT_TAKES / 10).await;
+    let mut crowd = JoinSet::new();
+    for number in 1..=50u128 {
+        let store = Arc::clone(&store);
+        let id = PersonId::from_uuid(uuid::Uuid::from_u128(number));
+        crowd.spawn(async move { store.sign_in(&identity_of(&format!("p{number}")), id, sample_now()).await.unwrap() });
+    }
+    let people = crowd.join_all().await;
+    assert_eq!(people.iter().filter(|person| person.role == Role::Admin).count(), 1);
+}
