@@ -44,6 +44,7 @@ async fn events_of_an_outage_arrive_afterwards_in_order() {
     came.extend(scene.consume(&server, &rest).await);
     assert_in_order(&events, &came);
     assert_eq!(scene.audit().await, ids_of(&events));
+    assert_eq!(server.lag(Consumer::Mail).await.unwrap(), 120, "what was tried four times is in the topic once");
 
     assert!(server.close(WAIT_MAX).await);
     let next = scene.server();
