@@ -93,3 +93,33 @@ impl ConsumerContext for Membership {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rdkafka::types::RDKafkaErrorCode;
+
+    use super::*;
+    use crate::kafka::buffer::{Arrival, Content, Poison};
+
+    #[test]
+    fn what_the_broker_did_not_take_is_told_again_as_long_as_it_is_ours() {
+        let buffer = SharedBuffer::default();
+        let poison = Poison { key: None, payload: None, reason: "odd".to_owned() };
+        for partition in [1, 2] {
+            let content = Content::Poison(poison.clone());
+            buffer.lock().push(Arrival { partition, offset: 10, bytes: 0, content });
+        }
+        buffer.lock().acknowledge(2);
+        let untold = buffer.lock().take_untold();
+        buffer.lock().forget(2);
+        let membership = Membership::new(Arc::clone(&buffer), "topic".to_owned());
+        let told = list_of("topic", &untold).unwrap();
+        membership.commit_callback(Ok(()), &told);
+        assert_eq!(buffer.lock().take_untold(), BTreeMap::new(), "taken");
+        let refused = Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::StaleMemberEpoch));
+        membership.commit_callback(refused, &told);
+        assert_eq!(buffer.lock().take_untold(), BTreeMap::from([(1, 11)]));
+    }
+}

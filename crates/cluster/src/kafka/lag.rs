@@ -1,51 +1,112 @@
 //! How far a group is behind.
+//!
+//! A broker answers a connection's requests one after the other, and a reader's connection waits half a second for messages
+//! most of the time. So lags are asked for by clients of their own, which read nothing and belong to no group.
 
 use std::{
+    collections::HashMap,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use rdkafka::{
     Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
+    config::FromClientConfigAndContext,
+    consumer::{BaseConsumer, Consumer as _},
     error::KafkaResult,
-    topic_partition_list::TopicPartitionListElem,
+};
+use seatkeeper_core::ports::{Backend, Consumer};
+use tokio::task;
+
+use super::{
+    quiet::Quiet,
+    reader::SharedBuffer,
+    settings::{ANSWER_WITHIN, GroupProtocol, KafkaSettings, retryable},
 };
 
-use super::{group::Membership, reader::SharedBuffer, settings::ANSWER_WITHIN};
-
+/// A lag is asked for anew when it is older. It is for people and graphs.
+const FRESH_FOR: Duration = Duration::from_secs(1);
 /// The pause before the brokers are asked again.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 
+type Client = BaseConsumer<Quiet>;
+
+/// The lags of all groups.
+pub(super) struct Lags {
+    settings: KafkaSettings,
+    clients: Mutex<HashMap<Consumer, Arc<Client>>>,
+    known: Mutex<HashMap<Consumer, (Instant, u64)>>,
+}
+
+impl Lags {
+    pub(super) fn new(settings: KafkaSettings) -> Self {
+        Self { settings, clients: Mutex::default(), known: Mutex::default() }
+    }
+
+    /// The group's lag; what is done according to `buffer` counts, whether the broker has been told or not.
+    pub(super) async fn find(&self, consumer: Consumer, buffer: Option<SharedBuffer>) -> Backend<u64> {
+        let known = self.known.lock().get(&consumer).copied();
+        if let Some((asked_at, lag)) = known
+            && asked_at.elapsed() < FRESH_FOR
+        {
+            return Ok(lag);
+        }
+        let (client, topic) = (self.client(consumer).map_err(retryable)?, self.settings.events_topic());
+        let asked = task::spawn_blocking(move || ask(&client, &topic, buffer.as_ref()));
+        let lag = asked.await.map_err(retryable)?.map_err(retryable)?;
+        self.known.lock().insert(consumer, (Instant::now(), lag));
+        Ok(lag)
+    }
+
+    /// Something has come or was done.
+    pub(super) fn forget(&self) {
+        self.known.lock().clear();
+    }
+
+    fn client(&self, consumer: Consumer) -> KafkaResult<Arc<Client>> {
+        let mut clients = self.clients.lock();
+        if let Some(client) = clients.get(&consumer) {
+            return Ok(Arc::clone(client));
+        }
+        let config = self.settings.consumer(consumer, GroupProtocol::Classic);
+        let client = Arc::new(Client::from_config_and_context(&config, Quiet)?);
+        clients.insert(consumer, Arc::clone(&client));
+        Ok(client)
+    }
+}
+
 /// Asks the brokers, again while partitions of a new topic or of a broker that went find their leaders. Blocks for as long as
 /// that takes, within limits.
-pub(super) fn ask(consumer: &BaseConsumer<Membership>, topic: &str, buffer: &SharedBuffer) -> KafkaResult<u64> {
+fn ask(client: &Client, topic: &str, buffer: Option<&SharedBuffer>) -> KafkaResult<u64> {
     let asked_at = Instant::now();
     loop {
-        let answer = ask_once(consumer, topic, buffer);
-        if answer.is_ok() || asked_at.elapsed() > ANSWER_WITHIN {
+        // Errors that nobody asks for would pile up.
+        while client.poll(Duration::ZERO).is_some() {}
+        let answer = ask_once(client, topic, buffer, asked_at);
+        if answer.is_ok() || asked_at.elapsed() >= ANSWER_WITHIN {
             return answer;
         }
         thread::sleep(ASK_EVERY);
     }
 }
 
-/// For all partitions, whoever reads them: where each ends, and how far the group has committed. What was acknowledged here
-/// counts, told or not.
-fn ask_once(consumer: &BaseConsumer<Membership>, topic: &str, buffer: &SharedBuffer) -> KafkaResult<u64> {
-    let metadata = consumer.fetch_metadata(Some(topic), ANSWER_WITHIN)?;
+/// For all partitions, whoever reads them: where each ends, and how far the group has committed.
+fn ask_once(client: &Client, topic: &str, buffer: Option<&SharedBuffer>, asked_at: Instant) -> KafkaResult<u64> {
+    let within = || ANSWER_WITHIN.saturating_sub(asked_at.elapsed());
+    let metadata = client.fetch_metadata(Some(topic), within())?;
     let described = metadata.topics().iter().flat_map(|topic| topic.partitions());
     let partitions: Vec<i32> = described.map(|partition| partition.id()).collect();
     let list = |offset| list_of(topic, &partitions, offset);
-    let ends = consumer.offsets_for_times(list(Offset::End)?, ANSWER_WITHIN)?;
-    let committed = consumer.committed_offsets(list(Offset::Invalid)?, ANSWER_WITHIN)?;
-    let starts = consumer.offsets_for_times(list(Offset::Beginning)?, ANSWER_WITHIN)?;
-    let buffer = buffer.lock();
+    let ends = client.offsets_for_times(list(Offset::End)?, within())?;
+    let starts = client.offsets_for_times(list(Offset::Beginning)?, within())?;
+    let committed = client.committed_offsets(list(Offset::Invalid)?, within())?;
+    let done = |partition| buffer.and_then(|buffer| buffer.lock().done_to(partition));
     let behind = partitions.iter().map(|partition| {
-        let at =
-            |list: &TopicPartitionList| list.find_partition(topic, *partition).and_then(|element| offset(&element));
-        let done = at(&committed).max(buffer.done_to(*partition)).max(at(&starts)).unwrap_or(0);
-        u64::try_from(at(&ends).unwrap_or(0) - done).unwrap_or(0)
+        let at = |list| offset_of(list, topic, *partition);
+        let next = at(&committed).max(done(*partition)).max(at(&starts)).unwrap_or(0);
+        u64::try_from(at(&ends).unwrap_or(0) - next).unwrap_or(0)
     });
     Ok(behind.sum())
 }
@@ -58,8 +119,8 @@ fn list_of(topic: &str, partitions: &[i32], offset: Offset) -> KafkaResult<Topic
     Ok(list)
 }
 
-fn offset(element: &TopicPartitionListElem<'_>) -> Option<i64> {
-    match element.offset() {
+fn offset_of(list: &TopicPartitionList, topic: &str, partition: i32) -> Option<i64> {
+    match list.find_partition(topic, partition)?.offset() {
         Offset::Offset(offset) => Some(offset),
         Offset::Beginning | Offset::End | Offset::Stored | Offset::Invalid | Offset::OffsetTail(_) => None,
     }

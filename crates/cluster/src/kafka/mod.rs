@@ -17,11 +17,7 @@ mod sender;
 mod settings;
 mod topics;
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -35,13 +31,11 @@ use tokio_util::sync::CancellationToken;
 pub use index::EventIndex;
 
 use buffer::Content;
+use lag::Lags;
 use reader::Reader;
 use sender::Sender;
 use settings::{KafkaSettings, PART, retryable};
 use topics::Topics;
-
-/// A lag is asked for anew when it is older. It is for people and graphs.
-const LAG_FRESH_FOR: Duration = Duration::from_secs(1);
 
 /// The log.
 pub struct KafkaLog {
@@ -50,7 +44,7 @@ pub struct KafkaLog {
     topics: Topics,
     sender: Sender,
     readers: Mutex<HashMap<Consumer, Arc<Reader>>>,
-    lags: Mutex<HashMap<Consumer, (Instant, u64)>>,
+    lags: Lags,
     stop: CancellationToken,
 }
 
@@ -67,7 +61,7 @@ impl KafkaLog {
             topics: Topics::new(settings.clone()),
             sender: Sender::new(settings.clone())?,
             readers: Mutex::default(),
-            lags: Mutex::default(),
+            lags: Lags::new(settings.clone()),
             stop: CancellationToken::new(),
             settings,
         })
@@ -147,7 +141,7 @@ impl EventLog for KafkaLog {
             return Ok(());
         }
         self.produce(&missing).await?;
-        self.lags.lock().clear();
+        self.lags.forget();
         // Between these two lines a process may die: the same events are then sent again, under the same ids.
         self.index.publish(events).await
     }
@@ -162,7 +156,7 @@ impl EventLog for KafkaLog {
     async fn acknowledge(&self, consumer: Consumer, position: i64) -> Backend<()> {
         let reader = self.reader(consumer).await?;
         reader.buffer.lock().acknowledge(position);
-        self.lags.lock().remove(&consumer);
+        self.lags.forget();
         Ok(())
     }
 
@@ -171,15 +165,9 @@ impl EventLog for KafkaLog {
     }
 
     async fn lag(&self, consumer: Consumer) -> Backend<u64> {
-        let known = self.lags.lock().get(&consumer).copied();
-        if let Some((asked_at, lag)) = known
-            && asked_at.elapsed() < LAG_FRESH_FOR
-        {
-            return Ok(lag);
-        }
-        let lag = self.reader(consumer).await?.lag().await?;
-        self.lags.lock().insert(consumer, (Instant::now(), lag));
-        Ok(lag)
+        self.topics.make().await?;
+        let buffer = self.readers.lock().get(&consumer).map(|reader| Arc::clone(&reader.buffer));
+        self.lags.find(consumer, buffer).await
     }
 
     async fn tell_dead_letter(&self, letter: &DeadLetter) -> Backend<()> {

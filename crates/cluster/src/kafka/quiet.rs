@@ -3,6 +3,7 @@
 use rdkafka::{
     ClientContext,
     config::RDKafkaLogLevel,
+    consumer::ConsumerContext,
     error::{KafkaError, RDKafkaErrorCode},
 };
 
@@ -33,3 +34,5 @@ impl ClientContext for Quiet {
         }
     }
 }
+
+impl ConsumerContext for Quiet {}

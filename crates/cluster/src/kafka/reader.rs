@@ -3,10 +3,7 @@
 
 use std::{
     io,
-    sync::{
-        Arc,
-        mpsc::{self, Receiver},
-    },
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -18,16 +15,14 @@ use rdkafka::{
     error::KafkaError,
     types::RDKafkaErrorCode,
 };
-use seatkeeper_core::ports::{Backend, Consumer};
-use tokio::{sync::oneshot, time::timeout};
+use seatkeeper_core::ports::Consumer;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     buffer::Buffer,
     group::Membership,
-    lag,
     message::arrival_of,
-    settings::{GroupProtocol, KafkaSettings, retryable},
+    settings::{GroupProtocol, KafkaSettings},
 };
 
 /// How long the thread waits for a message before it looks what else there is to do.
@@ -37,16 +32,12 @@ const MESSAGE_WITHIN: Duration = Duration::from_millis(50);
 const COMMIT_EVERY: Duration = Duration::from_millis(100);
 /// The pause before a consumer that ended with an error is made anew.
 const RENEW_AFTER: Duration = Duration::from_secs(1);
-/// How long a question for the lag may wait; the thread asks the broker several questions for it.
-const LAG_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) type SharedBuffer = Arc<Mutex<Buffer>>;
-type Question = oneshot::Sender<Backend<u64>>;
 
 /// The rest of the program's end of it.
 pub(super) struct Reader {
     pub(super) buffer: SharedBuffer,
-    questions: mpsc::Sender<Question>,
     ended: CancellationToken,
 }
 
@@ -54,21 +45,13 @@ impl Reader {
     /// Starts the thread, which joins the group as soon as there is a broker, and leaves it on `stop`.
     pub(super) fn start(settings: &KafkaSettings, consumer: Consumer, stop: CancellationToken) -> io::Result<Self> {
         let (buffer, ended) = (SharedBuffer::default(), CancellationToken::new());
-        let (questions, asked) = mpsc::channel();
-        let work = Work { settings: settings.clone(), consumer, buffer: Arc::clone(&buffer), asked, stop };
+        let work = Work { settings: settings.clone(), consumer, buffer: Arc::clone(&buffer), stop };
         let tells_its_end = ended.clone().drop_guard();
         thread::Builder::new().name(consumer.as_str().to_owned()).spawn(move || {
             let _tells_its_end = tells_its_end;
             work.run();
         })?;
-        Ok(Self { buffer, questions, ended })
-    }
-
-    /// How far the whole group is behind.
-    pub(super) async fn lag(&self) -> Backend<u64> {
-        let (question, answer) = oneshot::channel();
-        self.questions.send(question).map_err(|_| retryable("the consumer has ended"))?;
-        timeout(LAG_WITHIN, answer).await.map_err(retryable)?.map_err(retryable)?
+        Ok(Self { buffer, ended })
     }
 
     /// Until it has left the group.
@@ -82,7 +65,6 @@ struct Work {
     settings: KafkaSettings,
     consumer: Consumer,
     buffer: SharedBuffer,
-    asked: Receiver<Question>,
     stop: CancellationToken,
 }
 
@@ -111,9 +93,6 @@ impl Work {
         let mut last_commit = Instant::now();
         let mut is_paused = false;
         while !self.stop.is_cancelled() {
-            while let Ok(question) = self.asked.try_recv() {
-                let _ = question.send(lag::ask(&consumer, &topic, &self.buffer).map_err(retryable));
-            }
             if last_commit.elapsed() >= COMMIT_EVERY {
                 consumer.context().commit(&consumer);
                 last_commit = Instant::now();

@@ -2,6 +2,11 @@
 
 use std::{future::Future, time::Duration};
 
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions},
+    client::DefaultClientContext,
+};
 use seatkeeper_core::ports::{Consumer, EventLog, Health};
 use seatkeeper_testbed::{Direction, KafkaServer, Proxied, Proxy, Special, WAIT_MAX, Weather, free_port, wait_until};
 use tokio::time::timeout;
@@ -44,6 +49,7 @@ async fn events_of_an_outage_arrive_afterwards_in_order() {
     came.extend(scene.consume(&server, &rest).await);
     assert_in_order(&events, &came);
     assert_eq!(scene.audit().await, ids_of(&events));
+    assert_eq!(server.lag(Consumer::Mail).await.unwrap(), 120, "what was tried four times is in the topic once");
 
     assert!(server.close(WAIT_MAX).await);
     let next = scene.server();
@@ -121,4 +127,19 @@ async fn a_wire_that_loses_answers_loses_no_event() {
     came.extend(scene.consume(&server, &events[240 - 40..]).await);
     assert_in_order(&events, &came);
     assert_eq!(scene.audit().await, ids_of(&events));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_that_somebody_took_away_are_made_again() {
+    let scene = Scene::shared().await;
+    let server = scene.server();
+    let events = events_of(6, 60, 5);
+    scene.publish(&server, &events[..30]).await;
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", &scene.brokers).create().unwrap();
+    let taken = admin.delete_topics(&[&scene.topic("booking_events")], &AdminOptions::new()).await.unwrap();
+    assert_eq!(taken, [Ok(scene.topic("booking_events"))]);
+    scene.publish(&server, &events[30..]).await;
+    let came = scene.consume(&server, &events[30..]).await;
+    assert_in_order(&events[30..], &came);
 }

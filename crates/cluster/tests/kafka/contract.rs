@@ -13,6 +13,9 @@ use seatkeeper_testbed::wait_until;
 
 use crate::scene::{Scene, assert_in_order, events_of, ids_of};
 
+/// As many messages as a server takes before it has handled any.
+const BUFFERED_MESSAGES_MAX: usize = 1024;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn log_of_events() {
     let server = Scene::shared().await.server();
@@ -48,6 +51,14 @@ async fn more_than_the_buffer_holds_arrives_all_the_same() {
     for batch in events.chunks(256) {
         scene.publish(&server, batch).await;
     }
+    let buffered = || async { server.list_next(Consumer::Audit, u32::MAX).await.map_or(0, |next| next.len()) };
+    wait_until("the buffer is full", || async { buffered().await >= BUFFERED_MESSAGES_MAX }).await;
+    scene.messages("booking_events", events.len()).await;
+    assert_eq!(
+        buffered().await,
+        BUFFERED_MESSAGES_MAX,
+        "the rest waits, though somebody else has read it all meanwhile"
+    );
     let came = scene.consume(&server, &events).await;
     assert_in_order(&events, &came);
     assert_eq!(came.len(), events.len(), "nothing twice while nothing goes wrong");
