@@ -3,18 +3,18 @@
 use std::{fs::DirBuilder, net::SocketAddr, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
+#[cfg(feature = "cluster")]
+use seatkeeper_cluster::{
+    kafka::KafkaLog,
+    mongo::MongoStore,
+    redis::{RedisLocks, RedisUrl},
+};
 use seatkeeper_core::{
     box_office::{BoxOffice, ScreeningCache, Settings},
     ports::{
         AuditLog, BackendError, Clock, DeadLetters, Entropy, EventLog, Health, Ledger, LiveChanges, MailQueue,
         MockBook, Outbox, People, Posters, Programme, Reservations, Sales, SeatLocks, Sessions,
     },
-};
-#[cfg(feature = "cluster")]
-use seatkeeper_cluster::{
-    kafka::KafkaLog,
-    mongo::MongoStore,
-    redis::{RedisLocks, RedisUrl},
 };
 use seatkeeper_embedded::{
     locks::MemoryLocks,

@@ -9,7 +9,7 @@ use seatkeeper_core::{
     ports::{NewPayment, StartOutcome},
 };
 
-use super::{claims, conn::Conn, documents::whole_ms, fault::Fault, guards, payments, screenings};
+use super::{claims, conn::Conn, documents::whole_ms, fault::Fault, guards, outbox, payments, screenings};
 
 /// PENDING with a claim on each seat, or the first reason why not.
 pub(super) async fn start_payment(conn: &mut Conn, start: &NewPayment, now: Timestamp) -> Result<StartOutcome, Fault> {
@@ -31,6 +31,7 @@ pub(super) async fn start_payment(conn: &mut Conn, start: &NewPayment, now: Time
         Others { .. } => {}
     }
     let payment = new_payment(start, seats, now)?;
+    outbox::put_events(conn, &start.events).await?;
     if let Some(first) = payment.seats.first() {
         guards::hold(conn, payment.screening_id, first.id).await?;
     }

@@ -27,6 +27,7 @@ const FIRST_ADMIN: &str = "first_admin";
 struct Fields {
     #[serde(rename = "_id")]
     id: PersonId,
+    issuer: String,
     name: String,
     email: String,
     picture_url: Option<String>,
@@ -43,18 +44,20 @@ struct Stored(#[serde(with = "Fields")] Person);
 struct New<'a> {
     #[serde(flatten, with = "Fields")]
     person: &'a Person,
-    issuer: &'a str,
     subject: &'a str,
     search: String,
     created_at: i64,
 }
 
-/// Who was first, for good.
-#[derive(Serialize)]
+/// Who is the administrator.
+#[derive(Serialize, Deserialize)]
 struct First {
     #[serde(rename = "_id")]
-    id: &'static str,
+    id: String,
     holder: PersonId,
+    /// It was somebody of the demo, who makes room for the first of another issuer.
+    #[serde(default)]
+    is_demo: bool,
 }
 
 #[async_trait]
@@ -88,20 +91,35 @@ async fn sign_in(conn: &mut Conn, identity: &Identity, new_id: PersonId, now: Ti
     if let Some(Stored(person)) = conn.change(PEOPLE, known, Document::new(), doc! { "$set": said }).await? {
         return Ok(person);
     }
-    let role = if conn.exists(LEASES, doc! { "_id": FIRST_ADMIN }).await? { Role::User } else { Role::Admin };
-    if role == Role::Admin {
-        conn.insert(LEASES, &First { id: FIRST_ADMIN, holder: new_id }).await?;
-    }
+    let role = first_role(conn, identity, new_id).await?;
     let person = Person {
         id: new_id,
+        issuer: identity.issuer.clone(),
         name: identity.name.clone(),
         email: identity.email.clone(),
         picture_url: identity.picture_url.clone(),
         role,
         language: identity.language,
     };
-    conn.insert(PEOPLE, &New { person: &person, issuer, subject, search, created_at: ms(now) }).await?;
+    conn.insert(PEOPLE, &New { person: &person, subject, search, created_at: ms(now) }).await?;
     Ok(person)
+}
+
+/// ADMIN for the first person ever, and for the first of any issuer but the demo when that was somebody of the demo.
+async fn first_role(conn: &mut Conn, identity: &Identity, new_id: PersonId) -> Result<Role, Fault> {
+    let is_demo = identity.is_demo();
+    let Some(first) = conn.find::<First>(LEASES, doc! { "_id": FIRST_ADMIN }).await? else {
+        conn.insert(LEASES, &First { id: FIRST_ADMIN.to_owned(), holder: new_id, is_demo }).await?;
+        return Ok(Role::Admin);
+    };
+    if is_demo || !first.is_demo {
+        return Ok(Role::User);
+    }
+    let takes_over = doc! { "$set": { "holder": new_id.to_string(), "is_demo": false } };
+    let _former: Option<First> = conn.change(LEASES, doc! { "_id": FIRST_ADMIN }, Document::new(), takes_over).await?;
+    let steps_back = doc! { "$set": { "role": Role::User.as_str() } };
+    let _guest: Option<Stored> = conn.change(PEOPLE, by_id(first.holder), Document::new(), steps_back).await?;
+    Ok(Role::Admin)
 }
 
 /// What `text` is looked for in, and how it is written there: without case, for all letters.

@@ -271,15 +271,20 @@ impl SeatLocks for RedisLocks {
         self.unsubscribe_unwatched().await
     }
 
-    async fn list_releases(&self, limit: usize) -> Backend<Vec<Release>> {
+    async fn list_releases(&self, of: Option<ScreeningId>, limit: usize) -> Backend<Vec<Release>> {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let calls: Vec<Cmd> = Tag::all().map(|tag| list_entries(tag, limit)).collect();
+        // Other screenings of the tag count too: whoever asks for one asks for more than ever wait.
+        let calls: Vec<Cmd> = match of {
+            Some(screening) => vec![list_entries(Tag::of(screening), limit)],
+            None => Tag::all().map(|tag| list_entries(tag, limit)).collect(),
+        };
         let mut releases = Vec::new();
         for answer in self.ask_each(&calls).await? {
             releases.extend(read_entries(answer)?);
         }
+        releases.retain(|release| of.is_none_or(|screening| release.screening == screening));
         // The sort keeps the order of each stream.
         releases.sort_by_key(|release| release.at);
         releases.truncate(limit);

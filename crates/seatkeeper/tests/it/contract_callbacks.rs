@@ -29,7 +29,7 @@ async fn only_what_the_provider_signed_a_short_while_ago_is_heard() {
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ssss").await;
     let payment = pending(&ann, &screening, &["A1"]).await;
-    app.move_at_provider(&payment, "authorised");
+    app.move_at_provider(&payment, "authorised").await;
     let zero = SignedDuration::ZERO;
     let five_minutes = SignedDuration::from_secs(330);
     app.report_signed(&payment, "another secret of sixteen", zero).await.refused(401, "bad_signature");
@@ -68,7 +68,7 @@ async fn only_what_the_provider_signed_a_short_while_ago_is_heard() {
     let unpaid = pending(&ann, &screening, &["A2"]).await;
     assert_eq!(app.report(&unpaid).await.status, 204);
     assert_eq!(status(&ann, &unpaid).await, "PENDING");
-    app.move_at_provider(&unpaid, "declined");
+    app.move_at_provider(&unpaid, "declined").await;
     assert_eq!(app.report(&unpaid).await.status, 204);
     assert_eq!(status(&ann, &unpaid).await, "DECLINED");
     app.finish().await;
@@ -91,7 +91,7 @@ async fn money_that_comes_late_buys_free_seats_or_goes_back() {
     eventually("bob gets the other", || async { (bob.lock(&sold, &["A1"]).await.status == 200).then_some(()) }).await;
     bob.buy(&sold, &["A1"]).await;
     for payment in &late {
-        app.move_at_provider(payment, "captured");
+        app.move_at_provider(payment, "captured").await;
     }
     for _ in 0..2 {
         for payment in late.iter().rev() {
@@ -104,7 +104,7 @@ async fn money_that_comes_late_buys_free_seats_or_goes_back() {
         assert_eq!(status(&ann, payment).await, "REFUNDED", "{why}");
         let refused = ann.confirm(payment, "success").await.refused(409, "seats_lost");
         assert_eq!(refused["payment"]["status"], "REFUNDED");
-        assert_eq!(app.stands_at_provider(payment).as_deref(), Some("refunded"), "{why}");
+        assert_eq!(app.stands_at_provider(payment).await.as_deref(), Some("refunded"), "{why}");
         ann.cancel(payment).await.refused(409, "payment_not_pending");
     }
     assert_eq!(locked.taken(&ann).await, ["A2:LOCKED"], "a set of seats is all or none");
@@ -124,7 +124,7 @@ async fn money_that_comes_late_buys_free_seats_or_goes_back() {
     // Cancelled, declined: the seats are the payer's own still, so late money buys them.
     let cancelled = pending(&ann, &screening, &["A1"]).await;
     ann.cancel(&cancelled).await.expect(200);
-    app.move_at_provider(&cancelled, "authorised");
+    app.move_at_provider(&cancelled, "authorised").await;
     assert_eq!(app.report(&cancelled).await.status, 204);
     assert_eq!(status(&ann, &cancelled).await, "SUCCEEDED");
     app.finish().await;
@@ -138,10 +138,10 @@ async fn a_sale_that_the_provider_takes_back_frees_its_seats() {
     let payment = pending(&ann, &screening, &["A1"]).await;
     let booking = ann.confirm(&payment, "success").await.expect(200)["booking"].clone();
     eventually("the money is taken", || async {
-        (app.stands_at_provider(&payment).as_deref() == Some("captured")).then_some(())
+        (app.stands_at_provider(&payment).await.as_deref() == Some("captured")).then_some(())
     })
     .await;
-    app.move_at_provider(&payment, "refunded");
+    app.move_at_provider(&payment, "refunded").await;
     for _ in 0..2 {
         assert_eq!(app.report(&payment).await.status, 204);
     }
@@ -168,7 +168,7 @@ async fn a_provider_that_loses_answers_and_repeats_messages_sells_once() {
         assert!([200, 202].contains(&answer.status), "{}", answer.text);
         eventually("it is sold", || async { (status(&ann, &payment).await == "SUCCEEDED").then_some(()) }).await;
         eventually("the money is taken", || async {
-            (app.stands_at_provider(&payment).as_deref() == Some("captured")).then_some(())
+            (app.stands_at_provider(&payment).await.as_deref() == Some("captured")).then_some(())
         })
         .await;
     }

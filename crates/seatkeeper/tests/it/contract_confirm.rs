@@ -218,7 +218,7 @@ async fn an_unknown_outcome_is_confirming_until_it_is_known() {
 
 #[tokio::test]
 async fn a_call_that_runs_too_long_tells_the_second_one_so() {
-    let app = TestApp::start().await;
+    let app = TestApp::embedded().await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ssss").await;
     let payment = pending(&ann, &screening, "A1").await;

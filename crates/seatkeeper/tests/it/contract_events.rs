@@ -140,7 +140,7 @@ async fn mails_are_listed_and_tried_again() {
 
 #[tokio::test]
 async fn an_event_that_cannot_be_handled_is_put_aside() {
-    let app = TestApp::start().await;
+    let app = TestApp::embedded().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let screening = app.screening("ss").await;
     assert_eq!(admin.get("/api/admin/dead-letters").await.expect(200), json!({"items": [], "next_cursor": null}));

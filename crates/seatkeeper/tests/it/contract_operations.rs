@@ -145,7 +145,7 @@ async fn a_restart_keeps_locks_sessions_and_payments() {
 
 #[tokio::test]
 async fn what_cannot_be_right_is_refused_at_start() {
-    let app = TestApp::start().await;
+    let app = TestApp::embedded().await;
     let data = format!("--data-dir={}", app.data_dir().display());
     let (code, said) = serve(&["--listen=127.0.0.1:0", &data]).await;
     assert_ne!(code, Some(0));
@@ -170,7 +170,10 @@ async fn what_cannot_be_right_is_refused_at_start() {
         (vec![config.as_str()], "lock_tll"),
         (vec!["--listen=0.0.0.0:0"], "public"),
         (vec!["--listen=0.0.0.0:0", "--public-url=http://cinema.example"], "demo"),
-        (vec!["--store-url=mongodb://127.0.0.1/x?replicaSet=rs"], "store"),
+        (
+            vec!["--store-url=mongodb://127.0.0.1/x?replicaSet=rs"],
+            if cfg!(feature = "cluster") { "locks" } else { "store" },
+        ),
         (vec!["--locks-url=redis://127.0.0.1"], "locks"),
         (vec!["--events-url=kafka://127.0.0.1"], "events"),
     ] {

@@ -136,7 +136,7 @@ async fn time_runs_out_on_the_payment_page() {
     .await;
     let refused = ann.confirm(id(&payment), "success").await.refused(409, "payment_expired");
     assert_eq!(refused["payment"]["status"], "EXPIRED");
-    assert_eq!(app.stands_at_provider(id(&payment)), None, "the provider is not asked");
+    assert_eq!(app.stands_at_provider(id(&payment)).await, None, "the provider is not asked");
     ann.confirm(id(&payment), "decline").await.refused(409, "payment_expired");
     let refused = ann.cancel(id(&payment)).await.refused(409, "payment_not_pending");
     assert_eq!(refused["payment"]["id"], payment["id"]);
@@ -177,7 +177,7 @@ async fn a_payment_begun_before_sales_close_may_finish() {
 
 #[tokio::test]
 async fn a_seat_that_the_store_knows_to_be_taken_is_refused_before_money_moves() {
-    let app = TestApp::start().await;
+    let app = TestApp::embedded().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssss").await;
     ann.lock(&screening, &["A1", "A3"]).await.expect(200);

@@ -155,7 +155,7 @@ async fn killed_while_paying() {
 /// A lock log that was cut off anywhere loses locks at most, never a sale, and never stops the start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_torn_lock_log_does_not_stop_the_start() {
-    let mut app = TestApp::start().await;
+    let mut app = TestApp::embedded().await;
     let screening = app.screening("ssssssss").await;
     let ann = app.sign_in("ann").await;
     ann.buy(&screening, &["A1"]).await;

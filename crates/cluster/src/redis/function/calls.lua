@@ -180,6 +180,21 @@ local function start_payment(board, args)
   return reply_hold(board, holder)
 end
 
+-- Whether a seat needs no keeping: not theirs to keep, or theirs until `half` at least.
+local function is_kept_until(board, seat, holder, half)
+  if is_sold(board, seat) then
+    return true
+  end
+  local lock = lock_on(board, seat)
+  if not lock then
+    return false
+  end
+  if lock.holder == holder then
+    return lock.ends >= half
+  end
+  return lock.ends > board.now
+end
+
 -- ARGV: not after, holder, payment, time in ms, the seats.
 local function keep_payment(board, args)
   local holder, payment, ends = args[2], args[3], board.now + tonumber(args[4])
@@ -187,6 +202,17 @@ local function keep_payment(board, args)
   read(board, append_from({ '#', '@' .. holder, '$' .. holder }, seats, 1))
   local standing = live_payment(board, holder)
   if standing and standing.payment ~= payment then
+    return reply_done(board)
+  end
+  local half, all_kept, own_time = board.now + math.floor((ends - board.now) / 2), true, nil
+  for _, seat in ipairs(seats) do
+    local lock = live_lock(board, seat)
+    if lock and lock.holder == holder then
+      own_time = math.min(own_time or lock.ends, lock.ends)
+    end
+    all_kept = all_kept and is_kept_until(board, seat, holder, half)
+  end
+  if standing and standing.ends >= half and all_kept then
     return reply_done(board)
   end
   local holds_one = false
@@ -205,8 +231,8 @@ local function keep_payment(board, args)
     holds_one = holds_one or (lock and lock.holder == holder)
   end
   if holds_one then
-    -- Locks that had run out are given back at once when the payment ends.
-    local since, kept_from = board.now, board.now
+    -- They fall back to their own time when the payment ends; locks that had run out are given back at once.
+    local since, kept_from = board.now, own_time or board.now
     if standing then
       since, kept_from = standing.since, standing.kept_from or standing.ends
       ends = math.max(standing.ends, ends)

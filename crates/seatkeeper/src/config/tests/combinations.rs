@@ -65,6 +65,48 @@ fn cluster_addresses_need_a_program_that_has_their_adapters() {
     ] {
         let why = format!("'{url}' needs a program built with the feature 'cluster'; this one has only {instead}");
         assert_eq!(from_env(&[(variable, url)]).unwrap_err(), format!("{variable}: {why}"));
-        from_env_with_cluster(&[(variable, url)]).unwrap();
+    }
+}
+
+#[test]
+fn parts_that_all_servers_see_go_together() {
+    const STORE: (&str, &str) = ("SEATKEEPER_STORE_URL", "mongodb://host/cinema?replicaSet=rs0");
+    const LOCKS: (&str, &str) = ("SEATKEEPER_LOCKS_URL", "redis://host:6379");
+    const NODES: (&str, &str) = ("SEATKEEPER_LOCKS_URL", "redis+cluster://a,b");
+    const EVENTS: (&str, &str) = ("SEATKEEPER_EVENTS_URL", "kafka://host:9092");
+    for together in [&[STORE, LOCKS, EVENTS][..], &[STORE, NODES, EVENTS], &[STORE, LOCKS]] {
+        from_env_with_cluster(together).unwrap();
+    }
+    for (alone, why) in [
+        (
+            &[STORE, EVENTS][..],
+            "default of locks_url: locks in the memory of one server are not seen by the others of a MongoDB store",
+        ),
+        (&[LOCKS], "SEATKEEPER_LOCKS_URL: Redis goes with a MongoDB store"),
+        (&[NODES, EVENTS], "SEATKEEPER_LOCKS_URL: Redis goes with a MongoDB store"),
+        (&[EVENTS], "SEATKEEPER_EVENTS_URL: Kafka goes with a MongoDB store"),
+    ] {
+        let refused = from_env_with_cluster(alone).unwrap_err();
+        assert!(refused.starts_with(why), "{refused}");
+    }
+}
+
+#[test]
+fn a_kafka_that_is_shared_has_names_with_a_prefix() {
+    let events = |url| {
+        let parts = [
+            ("SEATKEEPER_STORE_URL", "mongodb://a/b?replicaSet=c"),
+            ("SEATKEEPER_LOCKS_URL", "redis://a"),
+            ("SEATKEEPER_EVENTS_URL", url),
+        ];
+        from_env_with_cluster(&parts).map(|config| format!("{:?}", config.events))
+    };
+    assert_eq!(
+        events("kafka://a:1,b:2?prefix=north_").unwrap(),
+        r#"Kafka { brokers: ["a:1", "b:2"], prefix: "north_" }"#
+    );
+    assert_eq!(events("kafka://a:1").unwrap(), r#"Kafka { brokers: ["a:1"], prefix: "" }"#);
+    for bad in ["kafka://a:1?prefix=a b", "kafka://a:1?topic=x", "kafka://a:1?prefix=a/b"] {
+        assert!(events(bad).unwrap_err().contains("prefix"), "{bad}");
     }
 }

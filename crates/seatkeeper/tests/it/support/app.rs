@@ -3,7 +3,10 @@
 use std::{
     path::{Path, PathBuf},
     process::Stdio,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,7 +18,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Answer, TestPerson};
+use super::{Answer, Parts, TestPerson};
 
 /// The program promises to stop within this.
 const STOP_MAX: Duration = Duration::from_secs(10);
@@ -24,6 +27,7 @@ const START_MAX: Duration = Duration::from_secs(60);
 /// A running server. End it with [`TestApp::finish`], which checks the books.
 pub(crate) struct TestApp {
     child: Option<Child>,
+    pub(super) parts: Arc<Parts>,
     folder: TempDir,
     flags: Vec<String>,
     url: String,
@@ -39,16 +43,31 @@ impl TestApp {
 
     /// The same with more flags, `["--lock-ttl=2s"]`.
     pub(crate) async fn with(flags: &[&str]) -> Self {
-        let mut app = Self::without_people(flags).await;
-        app.admin = Some(app.sign_in("boss").await);
-        app
+        Self::without_people(flags).await.with_admin().await
+    }
+
+    /// An embedded one in every run: for what is only there, or must be written into its file.
+    pub(crate) async fn embedded() -> Self {
+        Self::on(Arc::new(Parts::Embedded), &[]).await.with_admin().await
+    }
+
+    /// The first person ever signs in.
+    pub(crate) async fn with_admin(mut self) -> Self {
+        self.admin = Some(self.sign_in("boss").await);
+        self
     }
 
     /// The same, but nobody has signed in yet.
     pub(crate) async fn without_people(flags: &[&str]) -> Self {
+        Self::on(Arc::new(Parts::of_this_run().await), flags).await
+    }
+
+    /// A server on these parts, alone or with others.
+    pub(crate) async fn on(parts: Arc<Parts>, flags: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("seatkeeper-test-").tempdir().unwrap();
         let mut app = Self {
             child: None,
+            parts,
             folder,
             flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
             url: String::new(),
@@ -79,7 +98,13 @@ impl TestApp {
         if !self.flags.iter().any(|flag| flag.starts_with("--rate-limit")) {
             command.arg("--rate-limit=off");
         }
-        command.args(&self.flags).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
+        command
+            .args(self.parts.flags())
+            .args(&self.flags)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = timeout(START_MAX, lines.next_line()).await.expect("the server did not start in time").unwrap();
@@ -88,6 +113,11 @@ impl TestApp {
         // Whatever else it prints must not fill the pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         self.child = Some(child);
+    }
+
+    /// Whether everything is in the server's own folder.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.parts.is_embedded()
     }
 
     /// `http://127.0.0.1:12345`.

@@ -4,6 +4,7 @@ mod answer;
 mod app;
 mod books;
 mod mail_server;
+mod parts;
 mod person;
 mod provider;
 mod raw;
@@ -14,6 +15,9 @@ mod wait;
 pub(crate) use answer::Answer;
 pub(crate) use app::{TestApp, program};
 pub(crate) use mail_server::{ClosedMailServer, MailServer};
+#[cfg(feature = "cluster")]
+pub(crate) use parts::Cluster;
+pub(crate) use parts::Parts;
 pub(crate) use person::TestPerson;
 pub(crate) use provider::{SECRET, SECRET_FLAG};
 pub(crate) use raw::invalid_field;

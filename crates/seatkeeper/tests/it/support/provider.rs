@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
+#[cfg(feature = "cluster")]
+use seatkeeper_core::{ids::PaymentId, ports::MockBook};
 use seatkeeper_embedded::mock_provider::sign;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{Answer, TestApp, screening::now};
+#[cfg(feature = "cluster")]
+use super::{Cluster, Parts};
 
 /// How long the server may keep the store to itself.
 const STORE_WAIT_MAX: Duration = Duration::from_secs(10);
@@ -39,25 +43,43 @@ impl TestApp {
     }
 
     /// Money moves at the provider without a word to the server: the payer's bank was slow.
-    pub(crate) fn move_at_provider(&self, payment: &str, answer: &str) {
+    pub(crate) async fn move_at_provider(&self, payment: &str, answer: &str) {
+        let id = Uuid::parse_str(payment).unwrap();
+        #[cfg(feature = "cluster")]
+        if let Parts::Cluster(cluster) = &*self.parts {
+            let (book, id) = (book_of(cluster).await, PaymentId::from_uuid(id));
+            let answer = serde_json::from_value(json!(answer)).unwrap();
+            let now = book.find_entry(id).await.unwrap();
+            assert_eq!(book.put_entry(id, now, answer).await.unwrap(), Some(answer));
+            return;
+        }
         let sql = "INSERT INTO mock_book (payment_id, answer) VALUES (?1, ?2) \
              ON CONFLICT (payment_id) DO UPDATE SET answer = excluded.answer";
-        let id = Uuid::parse_str(payment).unwrap();
         self.store().execute(sql, (id.as_bytes().as_slice(), format!("\"{answer}\""))).unwrap();
     }
 
     /// What the provider's own books say of a payment.
-    pub(crate) fn stands_at_provider(&self, payment: &str) -> Option<String> {
+    pub(crate) async fn stands_at_provider(&self, payment: &str) -> Option<String> {
         let id = Uuid::parse_str(payment).unwrap();
+        #[cfg(feature = "cluster")]
+        if let Parts::Cluster(cluster) = &*self.parts {
+            let entry = book_of(cluster).await.find_entry(PaymentId::from_uuid(id)).await.unwrap();
+            return entry.map(|entry| json!(entry).as_str().unwrap().to_owned());
+        }
         let sql = "SELECT answer FROM mock_book WHERE payment_id = ?1";
         let answer: Result<String, _> = self.store().query_row(sql, [id.as_bytes().as_slice()], |row| row.get(0));
         answer.ok().map(|answer| answer.trim_matches('"').to_owned())
     }
 
-    /// The server's own store, from outside.
+    /// The file of an embedded server, from outside.
     pub(crate) fn store(&self) -> Connection {
         let store = Connection::open(self.data_dir().join("seatkeeper.db")).unwrap();
         store.busy_timeout(STORE_WAIT_MAX).unwrap();
         store
     }
+}
+
+#[cfg(feature = "cluster")]
+async fn book_of(cluster: &Cluster) -> impl MockBook {
+    seatkeeper_cluster::mongo::MongoStore::open(&cluster.mongodb).await.unwrap()
 }
