@@ -119,6 +119,24 @@ impl RedisCluster {
         Self { nodes }
     }
 
+    /// Starts a replica of the first node, which takes its place when that dies. It is not among [`Self::nodes`].
+    pub async fn start_replica_of_first(&self, settings: &[&str]) -> RedisServer {
+        let (first, bus_port) = (&self.nodes[0], free_port().to_string());
+        let of_cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus_port];
+        let replica = RedisServer::start_with(&[&of_cluster, settings].concat()).await;
+        first.cli(&["CLUSTER", "MEET", "127.0.0.1", &replica.port.to_string(), &bus_port]).await;
+        let id = first.cli(&["CLUSTER", "MYID"]).await;
+        let follows = || async { replica.cli(&["CLUSTER", "REPLICATE", &id]).await == "OK" };
+        wait_until("the replica knows whom to follow", follows).await;
+        let is_up = || async { replica.cli(&["INFO", "replication"]).await.contains("master_link_status:up") };
+        wait_until("the replica follows", is_up).await;
+        for node in &self.nodes {
+            let is_known = || async { node.cli(&["CLUSTER", "NODES"]).await.contains(" slave ") };
+            wait_until("every node knows the replica", is_known).await;
+        }
+        replica
+    }
+
     /// `redis+cluster://127.0.0.1:port,…`.
     #[must_use]
     pub fn url(&self) -> String {

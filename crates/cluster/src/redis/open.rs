@@ -24,7 +24,8 @@ impl RedisLocks {
     /// Connects, loads the functions, and learns the clock of each node. Afterwards connections mend themselves.
     ///
     /// # Errors
-    /// When Redis is away, refuses the account, is older than 7.0, or evicts keys when its memory is full.
+    /// When Redis is away, refuses the account, is older than 7.0, evicts keys when its memory is full, or is a node of a
+    /// cluster whose address says one Redis.
     pub async fn open(url: RedisUrl) -> Backend<Self> {
         let feeds = Arc::new(Feeds::default());
         let link = Link::new(url, &feeds).map_err(|error| BackendError::lasting(PART, error))?;
@@ -36,24 +37,31 @@ impl RedisLocks {
     }
 
     async fn prepare(&self) -> Backend<()> {
-        self.check_memory_policy().await?;
+        self.check_settings().await?;
         self.load_library().await.map_err(Failure::from)?;
         self.sweep().await
     }
 
-    async fn check_memory_policy(&self) -> Backend<()> {
-        let info = self.link.ask_masters(redis::cmd("INFO").arg("memory").clone()).await.map_err(Failure::from)?;
+    async fn check_settings(&self) -> Backend<()> {
+        let info = self.link.ask_masters(redis::cmd("INFO")).await.map_err(Failure::from)?;
         for answer in info {
             let text = match answer {
                 Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
                 Value::VerbatimString { text, .. } => text,
                 other => return Err(bad_reply(other)),
             };
-            let policy =
-                text.lines().find_map(|line| line.strip_prefix("maxmemory_policy:")).unwrap_or("unknown").trim();
+            let setting = |name: &str| {
+                let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+                line.unwrap_or("unknown").trim()
+            };
+            let policy = setting("maxmemory_policy");
             if policy != MEMORY_POLICY {
                 let why =
-                    format!("Redis would let go of held seats: its maxmemory-policy is {policy}, not {MEMORY_POLICY}");
+                    format!("Redis would let go of held seats: maxmemory-policy is {policy}, not {MEMORY_POLICY}");
+                return Err(BackendError::lasting(PART, why));
+            }
+            if matches!(self.link, Link::One(_)) && setting("cluster_enabled") == "1" {
+                let why = "this Redis is a node of a cluster: its address begins with redis+cluster://";
                 return Err(BackendError::lasting(PART, why));
             }
         }

@@ -4,7 +4,7 @@ use seatkeeper_core::{
     locks::{ClaimedSeat, LockReply, SeatTruth},
     ports::{LiveChanges as _, SeatLocks as _},
 };
-use seatkeeper_testbed::{RedisServer, wait_until};
+use seatkeeper_testbed::{RedisCluster, RedisServer, wait_until};
 
 use crate::{
     scene::{Scene, TTL_MS, seats, sold, some_payment, someone},
@@ -37,6 +37,40 @@ async fn a_promoted_replica_trusts_no_mark_and_is_loaded_again() {
     assert!(scene.snapshot().await.seq > before, "no sequence is given twice");
     assert_eq!(scene.lock(bob, "A1 A3").await.unwrap(), LockReply::Taken(seats("A1 A3").into()));
     scene.take(bob, "A2").await;
+}
+
+/// 18, in a cluster: the client finds the promoted replica by itself, and what was on the dead node is loaded again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_fails_over_is_followed_and_loaded_again() {
+    let impatient = ["--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0"];
+    let mut cluster = RedisCluster::start_with(&impatient).await;
+    let replica = cluster.start_replica_of_first(&impatient).await;
+    let locks = open(&cluster.url()).await;
+    let mut scenes = Vec::new();
+    // So many that each node has some.
+    for _ in 0..40 {
+        let scene = Scene::loaded(&locks).await;
+        scene.take(someone(), "A1").await;
+        scenes.push(scene);
+    }
+    cluster.nodes[0].process.kill().await;
+    let is_promoted = || async { replica.cli(&["INFO", "replication"]).await.contains("role:master") };
+    wait_until("the replica is promoted", is_promoted).await;
+
+    let mut lost = 0;
+    for scene in &scenes {
+        let answers = || async { scene.lock(someone(), "A1").await.is_ok() };
+        wait_until("the screening is found again", answers).await;
+        match scene.lock(someone(), "A1").await.unwrap() {
+            LockReply::NotLoaded { .. } => lost += 1,
+            LockReply::Taken(_) => continue,
+            other => panic!("it was locked: {other:?}"),
+        }
+        scene.load(&sold("A2")).await;
+        assert_eq!(scene.lock(someone(), "A2").await.unwrap(), LockReply::Taken(seats("A2").into()));
+    }
+    assert!((1..scenes.len()).contains(&lost), "{lost} of {} were on the dead node", scenes.len());
+    wait_until("sweeping works again", || async { locks.sweep().await.is_ok() }).await;
 }
 
 /// 19: Redis comes back from an older dump, with older counters.

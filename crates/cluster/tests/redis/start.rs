@@ -9,7 +9,7 @@ use seatkeeper_testbed::{RedisServer, free_port};
 
 use crate::{
     scene::{Scene, seats, someone},
-    server::open,
+    server::{open, shared_cluster},
 };
 
 async fn refusal(url: &str) -> BackendError {
@@ -26,6 +26,16 @@ async fn a_redis_that_evicts_is_refused() {
         let error = refusal(&redis.url()).await;
         assert!(!error.retryable && error.to_string().contains(policy), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_node_of_a_cluster_is_not_taken_for_one_redis() {
+    let url = shared_cluster().await;
+    let node = url.trim_start_matches("redis+cluster://").split(',').next().unwrap();
+    let error = refusal(&format!("redis://{node}")).await;
+    assert!(!error.retryable && error.to_string().contains("redis+cluster://"), "{error}");
+    let one = RedisServer::start().await;
+    refusal(&format!("redis+cluster://{}", one.address())).await;
 }
 
 #[tokio::test]

@@ -394,8 +394,9 @@ local function finish(board, is_kept)
     board.seq = next_seq(board)
   end
   local seq_text = text_of(board.seq)
-  if board.seq > 0 then
-    put(board, '#', join_head(board.loaded_in, seq_text, board.taken))
+  local text = join_head(board.loaded_in, seq_text, board.taken)
+  if board.seq > 0 and text ~= get(board, '#') then
+    put(board, '#', text)
   end
   write_fields(board)
   write_ends(board)

@@ -86,7 +86,7 @@ end
 
 -- The usual case, one seat for somebody who holds none, without the board's bookkeeping, which would cost more than the
 -- commands do. Nil when it is another case.
-local function lock_one_seat(keys, args, now, values)
+local function lock_one_seat(keys, args, now, hold_name, values)
   local text, held, paying, state = unpack(values, 1, 4)
   local loaded_in, seq, taken = split_head(text)
   if args[5] ~= '1' or #args ~= 6 or loaded_in ~= life() or held or paying or tonumber(args[4]) < 1 then
@@ -103,7 +103,7 @@ local function lock_one_seat(keys, args, now, values)
   local ends = now + ttl
   local ends_text, seq_text = text_of(ends), text_of(math.max(seq + 1, now))
   local new_head, lock = join_head(loaded_in, seq_text, taken + 1), lock_text(holder, false, ends_text)
-  redis.call('HSET', key, '#', new_head, '@' .. holder, seat, seat, lock)
+  redis.call('HSET', key, '#', new_head, hold_name, seat, seat, lock)
   redis.call('ZADD', keys[2], ends_text, key:sub(PREFIX_LENGTH + 1) .. '/' .. seat)
   local prev_text = text_of(seq)
   redis.call('SPUBLISH', key, MESSAGE_VERSION .. ' ' .. prev_text .. ' ' .. seq_text .. ' ' .. seat .. ' ' .. ends_text)
@@ -115,14 +115,14 @@ local function lock(keys, args)
   if now > tonumber(args[1]) then
     return { now, LATE }
   end
-  local last, held, paying = 5 + args[5], '@' .. args[2], '$' .. args[2]
-  local values = redis.call('HMGET', keys[1], '#', held, paying, unpack(args, 6, last))
-  local reply = lock_one_seat(keys, args, now, values)
+  local last, hold_name, payment_name = 5 + args[5], '@' .. args[2], '$' .. args[2]
+  local values = redis.call('HMGET', keys[1], '#', hold_name, payment_name, unpack(args, 6, last))
+  local reply = lock_one_seat(keys, args, now, hold_name, values)
   if reply then
     return reply
   end
   local board = new_board(keys[1], keys[2], keys[3], now)
-  for index, name in ipairs({ '#', held, paying, unpack(args, 6, last) }) do
+  for index, name in ipairs({ '#', hold_name, payment_name, unpack(args, 6, last) }) do
     board.fields[name] = values[index]
   end
   return lock_on_board(board, args, last)
