@@ -39,6 +39,8 @@ impl MongoServer {
             "--storage-path".to_owned(),
             data.to_string_lossy().into_owned(),
             "--enable-test-commands".to_owned(),
+            // Without it a commit that asks for the journal is answered before it is there.
+            "--sync-on-commit".to_owned(),
         ];
         let process = Process::start("mongo", folder.path(), &words).await;
         let server = Self { process, port, _folder: folder };
