@@ -3,11 +3,16 @@
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use tokio::{net::TcpStream, sync::OnceCell};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::OnceCell,
+};
 
 use crate::{Process, free_port, wait_until};
 
-/// Names the server to use instead of one that is started here, without a database: `mongodb://host:27017/?replicaSet=rs0`.
+/// Names the server to use instead of one that is started here, without a database:
+/// `mongodb://host:27017/?replicaSet=rs0`.
 const URL_VARIABLE: &str = "SEATKEEPER_TEST_MONGODB_URL";
 /// Where `scripts/setup.sh` has put it, below the cache's folder; the version stands in that file.
 const PROGRAM: &str = "seatkeeper/bin/secantusd-py";
@@ -34,6 +39,8 @@ impl MongoServer {
             "--storage-path".to_owned(),
             data.to_string_lossy().into_owned(),
             "--enable-test-commands".to_owned(),
+            // Without it a commit that asks for the journal is answered before it is there.
+            "--sync-on-commit".to_owned(),
         ];
         let process = Process::start("mongo", folder.path(), &words).await;
         let server = Self { process, port, _folder: folder };
@@ -60,8 +67,25 @@ impl MongoServer {
 
     async fn wait_until_ready(&self) {
         let port = self.port;
-        wait_until("the server listens", || async { TcpStream::connect(("127.0.0.1", port)).await.is_ok() }).await;
+        wait_until("the server answers", || async { says_hello(port).await.is_ok() }).await;
     }
+}
+
+/// Asks a server who it is, in its own protocol, and waits for the beginning of an answer.
+async fn says_hello(port: u16) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(("127.0.0.1", port)).await?;
+    server.write_all(&hello()).await?;
+    server.read_exact(&mut [0; 4]).await?;
+    Ok(())
+}
+
+/// `{hello: 1, $db: "admin"}` as a message: header, no flags, one body.
+fn hello() -> Vec<u8> {
+    const MESSAGE: i32 = 2013;
+    let document = b"\x1f\0\0\0\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0\0";
+    let length = i32::try_from(4 * 4 + 4 + 1 + document.len()).unwrap();
+    let header = [length, 1, 0, MESSAGE, 0].into_iter().flat_map(i32::to_le_bytes);
+    header.chain([0]).chain(document.iter().copied()).collect()
 }
 
 fn program() -> PathBuf {

@@ -115,7 +115,8 @@ pub(super) async fn expire(conn: &mut Conn, payment: &mut Payment, now: Timestam
     outbox::put_events(conn, &[Event::timeout_of(payment, now)]).await
 }
 
-/// Claims all seats of a payment until its time, in order of seat. The key refuses a second document, whatever was looked up before.
+/// Claims all seats of a payment until its time, in order of seat. The key refuses a second document, whatever was
+/// looked up before.
 pub(super) async fn claim(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
     let until = Some(ms(payment.expires_at));
     let claims: Vec<_> =

@@ -123,7 +123,8 @@ impl Conn {
         Ok(())
     }
 
-    /// Adds a document unless its key is there; whether it was added. Not within a transaction, which a second key would end.
+    /// Adds a document unless its key is there; whether it was added. Not within a transaction, which a second key
+    /// would end.
     pub(super) async fn insert_new<T: Serialize>(&mut self, name: &str, value: &T) -> Result<bool, Fault> {
         debug_assert!(self.session.is_none(), "a second key ends a transaction");
         match self.insert(name, value).await {
@@ -173,7 +174,8 @@ impl Conn {
         Ok(send!(self, name, |all| all.delete_many(filter)).deleted_count)
     }
 
-    /// The place of the next event of this transaction: see [`super::outbox`]. The cluster's own clock, as of the last answer.
+    /// The place of the next event of this transaction: see [`super::outbox`]. The cluster's own clock, as of the last
+    /// answer.
     pub(super) fn next_place(&mut self) -> Result<(Timestamp, i64), Fault> {
         let clock = self.session.as_ref().and_then(ClientSession::cluster_time);
         let clock = clock.ok_or(Fault::Broken("an event outside of a transaction, or before its first look"))?;

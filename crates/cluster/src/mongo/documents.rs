@@ -1,9 +1,8 @@
-//! Between documents and types: how times, hashes and prices are kept.
+//! Between documents and types: how ids, times and hashes are kept.
 
 use jiff::Timestamp;
 use mongodb::bson::{Binary, Document, doc, spec::BinarySubtype};
-use seatkeeper_core::{catalogue::Prices, money::Money};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::fault::Fault;
 
@@ -42,27 +41,4 @@ pub(super) fn by_id(id: impl ToString) -> Document {
 pub(super) struct OnlyId<T> {
     #[serde(rename = "_id")]
     pub(super) id: T,
-}
-
-/// Prices as a list: a category may have any name, a field of a document not.
-pub(super) mod prices {
-    use serde::{Deserializer, Serializer};
-
-    use super::{Deserialize, Money, Prices, Serialize};
-
-    #[derive(Serialize, Deserialize)]
-    struct Price {
-        category: String,
-        price: Money,
-    }
-
-    pub(in super::super) fn serialize<S: Serializer>(prices: &Prices, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer
-            .collect_seq(prices.iter().map(|(category, price)| Price { category: category.clone(), price: *price }))
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Prices, D::Error> {
-        let prices = Vec::<Price>::deserialize(deserializer)?;
-        Ok(prices.into_iter().map(|price| (price.category, price.price)).collect())
-    }
 }

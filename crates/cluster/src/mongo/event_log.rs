@@ -94,8 +94,8 @@ impl EventLog for MongoStore {
     }
 }
 
-/// Places come from a counter in the same transaction: two that publish at once meet there, and a reader who has seen a place
-/// has seen all before it.
+/// Places come from a counter in the same transaction: two that publish at once meet there, and a reader who has seen a
+/// place has seen all before it.
 async fn publish(conn: &mut Conn, events: &[Event]) -> Result<(), Fault> {
     let mut known = find_logged(conn, events.iter().map(|event| &event.id)).await?;
     let new: Vec<&Event> = events.iter().filter(|event| known.insert(event.id)).collect();

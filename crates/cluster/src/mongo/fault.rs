@@ -10,13 +10,30 @@ use super::PART;
 
 /// The server's code for a second document under a unique key.
 const DUPLICATE_KEY: i32 = 11_000;
-/// Codes of a server that is busy, stepping down, shutting down or too slow: another try may find another server, or find this one well
-/// again. `HostUnreachable`, `HostNotFound`, `LockTimeout`, `MaxTimeMSExpired`, `WriteConcernFailed`, `NetworkTimeout`,
-/// `PrimarySteppedDown`, `WriteConflict`, `UnsatisfiableWriteConcern`, `ShutdownInProgress`, `SnapshotUnavailable`,
-/// `NoSuchTransaction`, `ExceededTimeLimit`, `SocketException`, `NotWritablePrimary`, `InterruptedAtShutdown`,
-/// `InterruptedDueToReplStateChange`, `NotPrimaryNoSecondaryOk`, `NotPrimaryOrSecondary`.
-const PASSING_CODES: [i32; 19] =
-    [6, 7, 24, 50, 64, 89, 91, 100, 112, 189, 246, 251, 262, 9_001, 10_107, 11_600, 11_602, 13_435, 13_436];
+/// What a server says that is busy, stepping down, shutting down or too slow: another try may find another server, or find
+/// this one well again.
+const PASSING_CODES: [i32; 20] = [
+    6,      // HostUnreachable
+    7,      // HostNotFound
+    24,     // LockTimeout
+    43,     // CursorNotFound
+    50,     // MaxTimeMSExpired
+    64,     // WriteConcernFailed
+    89,     // NetworkTimeout
+    91,     // ShutdownInProgress
+    100,    // UnsatisfiableWriteConcern
+    112,    // WriteConflict
+    189,    // PrimarySteppedDown
+    246,    // SnapshotUnavailable
+    251,    // NoSuchTransaction
+    262,    // ExceededTimeLimit
+    9_001,  // SocketException
+    10_107, // NotWritablePrimary
+    11_600, // InterruptedAtShutdown
+    11_602, // InterruptedDueToReplStateChange
+    13_435, // NotPrimaryNoSecondaryOk
+    13_436, // NotPrimaryOrSecondary
+];
 
 /// A piece of work that failed.
 #[derive(Debug, thiserror::Error)]

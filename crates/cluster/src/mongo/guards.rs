@@ -1,9 +1,9 @@
 //! Guards: what makes a claim and a move of its screening meet.
 //!
-//! A claim reads that the screening is there; a move or deletion reads that nobody has a claim. Each in its own snapshot,
-//! they would not see each other and both be made. So a claim writes to one guard of its screening, a move to all of them,
-//! and of two transactions that write to the same document one is turned back. There are several guards, chosen by
-//! the first seat, so that buyers of different seats rarely wait for each other.
+//! A claim reads that the screening is there; a move or deletion reads that nobody has a claim. Each in its own
+//! snapshot, they would not see each other and both be made. So a claim writes to one guard of its screening, a move to
+//! all of them, and of two transactions that write to the same document one is turned back. There are several guards,
+//! chosen by the first seat, so that buyers of different seats rarely wait for each other.
 
 use mongodb::bson::{Document, doc};
 use seatkeeper_core::ids::{ScreeningId, SeatId};

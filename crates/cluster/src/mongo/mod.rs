@@ -1,14 +1,17 @@
-//! The store in MongoDB (a replica set; 8.0 is what it is written for): what was answered is on the disks of a majority.
+//! The store in MongoDB (a replica set; 8.0 is what it is written for): what was answered is on the disks of a
+//! majority.
 //!
 //! How it looks in the database, for whoever opens a shell:
-//! - Ids are the text that addresses, logs and events show; times are milliseconds since 1970; money is `{amount, currency}`.
+//! - Ids are the text that addresses, logs and events show; times are milliseconds since 1970; money is `{amount,
+//!   currency}`.
 //! - `seats` is the law: its `_id` is a screening and a seat, so a seat has one document or none.
-//! - An event is kept as the JSON in which it travels, with what lists need beside it: its data is free-form, and BSON does
-//!   not know every key and number that JSON does.
+//! - An event is kept as the JSON in which it travels, with what lists need beside it: its data is free-form, and BSON
+//!   does not know every key and number that JSON does.
 //!
-//! Everything that belongs together is one transaction ([`transaction`]), tried again when it met another. A snapshot does
-//! not see what it would have to see to be refused ("write skew"), so whoever relies on something staying as it is writes
-//! to it: see [`guards`], the halls and films in [`programme_change`], and the first administrator in [`people`].
+//! Everything that belongs together is one transaction ([`transaction`]), tried again when it met another. A snapshot
+//! does not see what it would have to see to be refused ("write skew"), so whoever relies on something staying as it is
+//! writes to it: see [`guards`], the halls and films in [`programme_change`], and the first administrator in
+//! [`people`].
 //!
 //! One file for each port; all of them speak to the database through [`conn`].
 
@@ -31,6 +34,7 @@ mod outbox;
 mod pages;
 mod payments;
 mod people;
+mod prices;
 mod programme;
 mod programme_change;
 mod reservations;
@@ -61,12 +65,13 @@ pub struct MongoStore {
 }
 
 impl MongoStore {
-    /// Connects to the database that `url` names (`mongodb://host[,host]/database?replicaSet=…`), creates what is missing
-    /// of its collections and indexes, and is then ready. What the URL says of durability and of whom to read is overruled.
+    /// Connects to the database that `url` names (`mongodb://host[,host]/database?replicaSet=…`), creates what is
+    /// missing of its collections and indexes, and is then ready. What the URL says of durability and of whom to read
+    /// is overruled.
     ///
     /// # Errors
-    /// When the URL names no database, the server cannot be reached or knows no transactions, or a newer program has changed
-    /// the store in a way that this one does not understand.
+    /// When the URL names no database, the server cannot be reached or knows no transactions, or a newer program has
+    /// changed the store in a way that this one does not understand.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let database = open::connect(open::options_of(url).await?).await?;
         schema::set_up(&database).await?;

@@ -1,9 +1,10 @@
 //! The outbox: events written with the change that they tell of, until the relay has put them into the log.
 //!
-//! Their order is by the cluster's own clock, read in the transaction that writes them. A transaction that comes after another
-//! (of the same booking, of the same seat) has read a later time, whatever servers they ran on and whatever those
-//! servers' clocks say; of two that had nothing to do with each other the order is as it comes. A counter could not do this: in
-//! the transaction it would make all of them meet, and outside it would not follow the order of commits.
+//! Their order is by the cluster's own clock, read in the transaction that writes them. A transaction that comes after
+//! another (of the same booking, of the same seat) has read a later time, whatever servers they ran on and whatever
+//! those servers' clocks say; of two that had nothing to do with each other the order is as it comes. A counter could
+//! not do this: in the transaction it would make all of them meet, and outside it would not follow the order of
+//! commits.
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -127,8 +128,8 @@ fn waiting(conn: &mut Conn, event: &Event) -> Result<Waiting, Fault> {
     Ok(Waiting { id: event.id, written, nth, at: ms(event.at), type_name, is_sent: false, event: text })
 }
 
-/// A former holder changes nothing: the new one sends these again, and the log knows them. Whoever takes the lease at this
-/// very moment meets the write to it.
+/// A former holder changes nothing: the new one sends these again, and the log knows them. Whoever takes the lease at
+/// this very moment meets the write to it.
 async fn mark_sent(conn: &mut Conn, relay: Uuid, ids: &[EventId]) -> Result<(), Fault> {
     if conn.update(LEASES, held_by(relay), doc! { "$inc": { "marks": 1i64 } }).await? {
         let these = doc! { "_id": { "$in": texts(ids) } };

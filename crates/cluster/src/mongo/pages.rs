@@ -3,8 +3,8 @@
 use mongodb::bson::{Bson, Document, doc};
 use seatkeeper_core::ports::{Cursor, PageRequest};
 
-/// Newest first by the time `at`, then by id: what follows the page's cursor, added to `filter`. The first condition gives
-/// the index its edge, the second leaves out what shares the cursor's time and came before it.
+/// Newest first by the time `at`, then by id: what follows the page's cursor, added to `filter`. The first condition
+/// gives the index its edge, the second leaves out what shares the cursor's time and came before it.
 pub(super) fn newest_first(mut filter: Document, at: &str, page: PageRequest) -> Document {
     if let Some(Cursor { at: time, id }) = page.after {
         let same = doc! { at: time, "_id": { "$lt": id.to_string() } };

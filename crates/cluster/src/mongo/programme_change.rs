@@ -1,7 +1,7 @@
 //! Changes of the programme. A film or hall with a past is marked, not deleted: its screenings stay readable.
 //!
-//! Whatever decides a change by what it read also writes there, so that two changes that would not allow each other meet:
-//! a screening writes to its hall and its film, a move to the guards of its screening.
+//! Whatever decides a change by what it read also writes there, so that two changes that would not allow each other
+//! meet: a screening writes to its hall and its film, a move to the guards of its screening.
 
 use jiff::Timestamp;
 use mongodb::bson::{Bson, Document, doc, serialize_to_bson};

@@ -114,13 +114,18 @@ async fn list_shown(conn: &mut Conn, from: Timestamp, to: Timestamp) -> Result<V
         "pipeline": count,
         "as": "sold",
     };
+    let sums = doc! {
+        "_id": "$movie_id",
+        "offered": { "$sum": "$seats_for_sale" },
+        "sold": { "$sum": "$sold.seats" },
+    };
     let pipeline = vec![
         doc! { "$match": { "start_time": { "$gte": ms(from), "$lt": ms(to) } } },
         doc! { "$project": { "movie_id": 1, "seats_for_sale": 1 } },
         doc! { "$lookup": join },
         // One line at most, none for a screening without sales.
         doc! { "$unwind": { "path": "$sold", "preserveNullAndEmptyArrays": true } },
-        doc! { "$group": { "_id": "$movie_id", "offered": { "$sum": "$seats_for_sale" }, "sold": { "$sum": "$sold.seats" } } },
+        doc! { "$group": sums },
     ];
     conn.aggregate(SCREENINGS, pipeline).await
 }

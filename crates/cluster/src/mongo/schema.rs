@@ -1,5 +1,5 @@
-//! Collections and indexes, made before anything is written: a transaction should not have to make them. And the version,
-//! by which an older program knows that it must keep away.
+//! Collections and indexes, made before anything is written: a transaction should not have to make them. And the
+//! version, by which an older program knows that it must keep away.
 
 use mongodb::{
     Database, IndexModel,
@@ -13,8 +13,8 @@ use super::{conn::Conn, fault::Fault, open::OpenError};
 
 /// The version of the documents that this program writes.
 pub const SCHEMA_VERSION: i64 = 1;
-/// The oldest version whose programs understand these documents. A field more is nothing to them: they ignore what they do
-/// not know and write only single fields, so two versions may run side by side. A changed meaning raises this.
+/// The oldest version whose programs understand these documents. A field more is nothing to them: they ignore what they
+/// do not know and write only single fields, so two versions may run side by side. A changed meaning raises this.
 pub const SCHEMA_OLDEST_PROGRAM: i64 = 1;
 
 pub(super) const AUDIT: &str = "audit";

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     conn::Conn,
-    documents::{by_id, ms, prices, texts},
+    documents::{by_id, ms, texts},
     fault::Fault,
-    pages,
+    pages, prices,
     schema::{HALLS, MOVIES, SCREENINGS},
 };
 

@@ -1,5 +1,5 @@
-//! Transactions, tried again as the driver's specification says: the whole of it when it met another, only the commit when
-//! its result is unknown.
+//! Transactions, tried again as the driver's specification says: the whole of it when it met another, only the commit
+//! when its result is unknown.
 
 use std::time::Duration;
 
@@ -17,12 +17,13 @@ use super::{
 
 /// How long a transaction is tried, with all its repetitions.
 pub const TRANSACTION_FOR_MAX: Duration = Duration::from_secs(8);
-/// The first pause before a repetition, in microseconds. Pauses grow by half and are drawn by lot up to that length, so that
-/// those who met do not meet again.
+/// The first pause before a repetition, in microseconds. Pauses grow by half and are drawn by lot up to that length, so
+/// that those who met do not meet again.
 const PAUSE_US_FIRST: u64 = 5_000;
 /// The longest pause, in microseconds.
 const PAUSE_US_MAX: u64 = 500_000;
-/// How often a transaction looks again because a key was written since its look. The next look sees that key: more than a few are a bug.
+/// How often a transaction looks again because a key was written since its look. The next look sees that key: more than
+/// a few are a bug.
 const LOOKS_AGAIN_MAX: u32 = 8;
 
 /// What a transaction does.
@@ -42,8 +43,8 @@ impl MongoStore {
         Ok(answer?)
     }
 
-    /// Runs `work` on its input in a transaction and commits it; answers within [`TRANSACTION_FOR_MAX`]. `work` may run more
-    /// than once, so it changes nothing but the database; its input stands beside it, to be lent to each run.
+    /// Runs `work` on its input in a transaction and commits it; answers within [`TRANSACTION_FOR_MAX`]. `work` may run
+    /// more than once, so it changes nothing but the database; its input stands beside it, to be lent to each run.
     pub(super) async fn transact<I: Sync, T>(&self, input: I, work: impl Work<I, T>) -> Backend<T> {
         // A connection that is dropped in the middle aborts its transaction behind the scenes.
         let done = self.try_until_done(&input, work);

@@ -1,4 +1,5 @@
-//! 24: the primary steps down, and the result of a commit stays unknown. However it goes, there is one booking and one event.
+//! 24: the primary steps down, and the result of a commit stays unknown. However it goes, there is one booking and one
+//! event.
 
 use std::sync::Arc;
 
@@ -113,7 +114,8 @@ async fn f24_a_commit_that_stays_unknown_is_told_as_such_and_may_be_asked_for_ag
     scene.check_sold_once(&sale).await;
 
     let other = scene.sale("A3").await;
-    let data = doc! { "failCommands": ["insert", "update", "find"], "errorCode": 10_107, "errorLabels": ["TransientTransactionError"] };
+    let (commands, label) = (["insert", "update", "find"], "TransientTransactionError");
+    let data = doc! { "failCommands": &commands[..], "errorCode": 10_107, "errorLabels": [label] };
     scene.server.fail(times(10_000), data).await;
     let refused = scene.sell(&other).await.unwrap_err();
     assert!(refused.retryable, "{refused}");

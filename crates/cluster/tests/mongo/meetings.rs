@@ -1,5 +1,5 @@
-//! Two transactions that would not allow each other, at once. Commits are slowed down, so that both have looked and written
-//! before either is made: what they do not both write to, they would both get.
+//! Two transactions that would not allow each other, at once. Commits are slowed down, so that both have looked and
+//! written before either is made: what they do not both write to, they would both get.
 
 use std::{sync::Arc, time::Duration};
 

@@ -10,6 +10,7 @@ use seatkeeper_core::{
     testing::sample_now,
 };
 use seatkeeper_testbed::shared_mongo_url;
+use tokio::task::JoinSet;
 
 use crate::{cinema::Cinema, stores::fresh_name};
 
@@ -34,6 +35,19 @@ async fn a_store_of_a_newer_schema_is_refused_unless_it_says_that_this_program_u
     let database = Client::with_uri_str(&url).await.unwrap().database(&name);
     let kept = database.collection::<Document>("schema").find_one(doc! {}).await.unwrap().unwrap();
     assert_eq!(kept.get_i64("version").ok(), Some(SCHEMA_VERSION + 1), "an older program does not take it back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_servers_may_start_on_an_empty_database_at_once() {
+    let url = shared_mongo_url(&fresh_name()).await;
+    let mut servers = JoinSet::new();
+    for _ in 0..4 {
+        let url = url.clone();
+        servers.spawn(async move { MongoStore::open(&url).await.unwrap() });
+    }
+    let servers = servers.join_all().await;
+    let cinema = Cinema::open(&servers[0]).await;
+    assert!(servers[1].find_screening(cinema.screening.id).await.unwrap().is_some());
 }
 
 #[tokio::test]
