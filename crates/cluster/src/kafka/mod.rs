@@ -83,13 +83,15 @@ impl KafkaLog {
     /// The reader of a consumer. It joins the group when it is first asked for: a server that does not handle events takes no
     /// partition from those that do.
     async fn reader(&self, consumer: Consumer) -> Backend<Arc<Reader>> {
-        let started = self.readers.lock().get(&consumer).cloned();
+        // One whose thread has panicked is replaced: nothing would be mailed until a restart.
+        let works = |reader: &&Arc<Reader>| !reader.has_ended() || self.stop.is_cancelled();
+        let started = self.readers.lock().get(&consumer).filter(works).cloned();
         if let Some(reader) = started {
             return Ok(reader);
         }
         self.topics.make().await?;
         let mut readers = self.readers.lock();
-        if let Some(reader) = readers.get(&consumer) {
+        if let Some(reader) = readers.get(&consumer).filter(works) {
             return Ok(Arc::clone(reader));
         }
         let reader = Arc::new(Reader::start(&self.settings, consumer, self.stop.clone()).map_err(retryable)?);

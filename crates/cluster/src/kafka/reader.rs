@@ -54,6 +54,11 @@ impl Reader {
         Ok(Self { buffer, ended })
     }
 
+    /// Whether the thread is no more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
     /// Until it has left the group.
     pub(super) async fn ended(&self) {
         self.ended.cancelled().await;

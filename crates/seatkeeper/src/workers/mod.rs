@@ -1,4 +1,4 @@
-//! What goes on in the background: the relay, the consumers, the mail sender, the sweeper, the reconciler, housekeeping.
+//! What goes on in the background: the relay, the consumers and their lag, the mail sender, the sweeper, the reconciler, housekeeping.
 //!
 //! Each is a [`Job`] with an owner ([`Workers`]) that stops it; a job that fails is tried again, with growing pauses, for
 //! ever, and says so once when it begins to fail and once when it works again.
@@ -6,6 +6,7 @@
 mod consumer;
 mod housekeeping;
 mod job;
+mod lag_meter;
 mod mail_sender;
 mod reconciler;
 mod relay;
@@ -36,6 +37,7 @@ impl Workers {
         workers.spawn(office, relay::Relay::new(Arc::clone(office)));
         workers.spawn(office, consumer::EventConsumer::new(Arc::clone(office), Consumer::Mail));
         workers.spawn(office, consumer::EventConsumer::new(Arc::clone(office), Consumer::Audit));
+        workers.spawn(office, lag_meter::LagMeter(Arc::clone(office)));
         workers.spawn(office, mail_sender::MailSender::new(Arc::clone(office), mailer));
         workers.spawn(office, reconciler::Reconciler(Arc::clone(office)));
         workers.spawn(office, housekeeping::ProgrammeFollower(Arc::clone(office)));

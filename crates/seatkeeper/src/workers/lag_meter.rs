@@ -1,0 +1,35 @@
+//! Shows how far the consumers are behind the event log.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use seatkeeper_core::{
+    box_office::BoxOffice,
+    ports::{Backend, Consumer},
+};
+
+use super::job::{Job, Next};
+
+/// As often as metrics are usually collected.
+const LAG_PERIOD: Duration = Duration::from_secs(10);
+
+pub(super) struct LagMeter(pub(super) Arc<BoxOffice>);
+
+#[async_trait]
+impl Job for LagMeter {
+    fn name(&self) -> &'static str {
+        "lag"
+    }
+
+    fn period(&self) -> Duration {
+        LAG_PERIOD
+    }
+
+    async fn run(&mut self) -> Backend<Next> {
+        for consumer in [Consumer::Mail, Consumer::Audit] {
+            let lag = self.0.events.lag(consumer).await?;
+            metrics::gauge!("seatkeeper_events_behind", "consumer" => consumer.as_str()).set(lag as f64);
+        }
+        Ok(Next::AfterPause)
+    }
+}
