@@ -22,7 +22,7 @@ test('the first person ever to sign in is the administrator, the second is not',
   await owner.go('/admin')
   await owner.signInByHand('owner@example.test')
   await owner.page.waitForURL('**/admin')
-  await owner.page.locator('h1').waitFor()
+  await owner.settled()
   await owner.leave()
 
   const guest = await Visitor.come(server)
