@@ -78,7 +78,8 @@ pub trait Programme: Send + Sync {
     async fn find_screening(&self, id: ScreeningId) -> Backend<Option<(Screening, u64)>>;
     /// Screenings in order of start, then id.
     async fn list_screenings(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<Screening>>;
-    /// Makes one change. `now` decides which screenings are still to come.
+    /// Makes one change. `now` decides which screenings are still to come. One event may tell of several changes: it is
+    /// left alone when it is there already.
     async fn change_programme(
         &self,
         change: &ProgrammeChange,

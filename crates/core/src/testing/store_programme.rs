@@ -23,6 +23,7 @@ pub async fn run_all(fixture: &impl StoreFixture) {
     a_film_is_made_replaced_and_deleted(fixture).await;
     a_hall_is_made_replaced_and_deleted(fixture).await;
     a_screening_is_made_replaced_and_deleted(fixture).await;
+    one_event_may_tell_of_several_changes(fixture).await;
     of_two_changes_at_once_one_looks_again(fixture).await;
     a_hall_shows_one_film_at_a_time(fixture).await;
     a_screening_with_claims_stays(fixture).await;
@@ -76,6 +77,17 @@ async fn a_film_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
     assert_eq!(try_change(&stage, PutMovie(movie.clone(), 2)).await, NotFound);
     assert_eq!(must(stage.store.revision().await), before + 3);
     assert_eq!(stage.told().await, "tried:3");
+}
+
+async fn one_event_may_tell_of_several_changes(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let event = stage.event("filled");
+    for title in ["One", "Two", "Three"] {
+        let change = PutMovie(new_movie(&stage, title), 0);
+        assert_eq!(must(stage.store.change_programme(&change, &event, stage.now()).await), Done);
+    }
+    assert_eq!(must(stage.store.list_movies(PageRequest::FIRST).await).items.len(), 4, "with the stage's own");
+    assert_eq!(stage.told().await, "filled:1");
 }
 
 async fn a_hall_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
