@@ -22,11 +22,10 @@ const SHOWING_FOR_MAX: SignedDuration = SignedDuration::from_mins(DURATION_MIN_M
 pub async fn compare_maps(office: &BoxOffice, after: Option<Cursor>) -> Backend<Page<ScreeningId>> {
     let from = office.now().saturating_sub(SHOWING_FOR_MAX).unwrap_or(Timestamp::MIN);
     let filter = ScreeningFilter { from: Some(from), ..ScreeningFilter::default() };
-    let page = office.programme.list_screenings(&filter, PageRequest { after, ..PageRequest::FIRST }).await?;
-    let ids: Vec<ScreeningId> = page.items.iter().map(|screening| screening.id).collect();
-    let states = office.locks.list_states(&ids).await?;
+    let page = office.programme.list_screening_ids(&filter, PageRequest { after, ..PageRequest::FIRST }).await?;
+    let states = office.locks.list_states(&page.items).await?;
     let (mut mended, mut failure) = (Vec::new(), None);
-    for (id, _) in ids.into_iter().zip(states).filter(|(_, state)| state.is_some()) {
+    for (id, _) in page.items.into_iter().zip(states).filter(|(_, state)| state.is_some()) {
         match compare_map(office, id).await {
             Ok(true) => mended.push(id),
             Ok(false) => {}

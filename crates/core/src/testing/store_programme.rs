@@ -241,7 +241,9 @@ async fn screenings_are_found_by_filter(fixture: &impl StoreFixture) {
 
 async fn found<S: Store>(stage: &Stage<S>, filter: &ScreeningFilter) -> Vec<ScreeningId> {
     let page = must(stage.store.list_screenings(filter, PageRequest::FIRST).await);
-    page.items.into_iter().map(|screening| screening.id).collect()
+    let ids = must(stage.store.list_screening_ids(filter, PageRequest::FIRST).await);
+    assert_eq!(ids, page.map(|screening| screening.id), "the same page");
+    ids.items
 }
 
 async fn lists_have_pages(fixture: &impl StoreFixture) {
@@ -269,6 +271,7 @@ async fn lists_have_pages(fixture: &impl StoreFixture) {
     let all = ScreeningFilter::default();
     let listed = walk!(stage, |page| list_screenings(&all, page)).into_iter().map(|show| show.id).collect::<Vec<_>>();
     assert_eq!(listed, shows);
+    assert_eq!(walk!(stage, |page| list_screening_ids(&all, page)), shows);
 }
 
 async fn posters_are_kept(fixture: &impl StoreFixture) {
