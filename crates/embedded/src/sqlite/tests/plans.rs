@@ -42,6 +42,7 @@ async fn hot_statements_use_their_indexes() {
         check(&plan(tx, "SELECT count(*) FROM outbox WHERE sent = 0", [])?, &["outbox_unsent"]);
         check(&plan(tx, event_log::NEXT, ("x", 1))?, &["SEARCH events USING INTEGER PRIMARY KEY"]);
         check(&plan(tx, mail::DUE, (0, 1))?, &["mails_due"]);
+        check(&plan(tx, mail::FORGET_SENT, (0, 1))?, &["mails_by_status"]);
         let unfinished = ["payments_pending", "payments_confirming", "payments_money_task"];
         check(&plan(tx, ledger::UNFINISHED, (0, 1, 0, id))?, &unfinished);
         check(&plan(tx, ledger::TRUTH, (id, 0))?, &["SEARCH c USING PRIMARY KEY (screening_id=?)"]);
