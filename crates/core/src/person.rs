@@ -63,10 +63,13 @@ impl Language {
     }
 }
 
+/// The issuer of everybody who signed in with the built-in demo, at whatever address it ran: there anybody can be anybody.
+pub const DEMO_ISSUER: &str = "demo";
+
 /// What an identity provider says of somebody. A person is an issuer and a subject, never an e-mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Who says so.
+    /// Who says so; [`DEMO_ISSUER`] for the built-in demo.
     pub issuer: String,
     /// Who it is, for that issuer.
     pub subject: String,
@@ -80,11 +83,21 @@ pub struct Identity {
     pub language: Language,
 }
 
+impl Identity {
+    /// Whether it proves nothing, because it is the demo's.
+    #[must_use]
+    pub fn is_demo(&self) -> bool {
+        self.issuer == DEMO_ISSUER
+    }
+}
+
 /// Somebody who has signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     /// Their id.
     pub id: PersonId,
+    /// Who said so. Their sessions count only while this is with whom people sign in.
+    pub issuer: String,
     /// A name to show.
     pub name: String,
     /// Where mails go.

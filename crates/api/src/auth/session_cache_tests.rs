@@ -10,6 +10,7 @@ fn at(seconds: i64) -> Timestamp {
 fn person(number: u128) -> Arc<Person> {
     Arc::new(Person {
         id: PersonId::from_uuid(Uuid::from_u128(number)),
+        issuer: "https://idp.example.test".to_owned(),
         name: format!("Person {number}"),
         email: format!("{number}@example.test"),
         picture_url: None,

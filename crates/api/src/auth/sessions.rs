@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
 use seatkeeper_core::{
     ids::PersonId,
-    person::{Language, Person, SessionHash},
+    person::{Language, Person, Session, SessionHash},
     ports::Backend,
 };
 use tokio::time::MissedTickBehavior;
@@ -112,13 +112,15 @@ impl Auth {
         Some(now)
     }
 
-    /// What the store knows of a session; kept at hand if it is not over.
+    /// What the store knows of a session; kept at hand if it is not over. It is over, too, for those who came in by a
+    /// provider that is not in the settings any more: the demo's administrator must not go on beside Google's.
     async fn read_session(&self, hash: &SessionHash) -> Backend<Option<Arc<Person>>> {
         let Self(inner) = self;
         let asked = inner.cache.before_asking();
         let found = inner.ports.sessions.find_session(hash).await?;
         let now = inner.ports.clock.now();
-        let Some((session, person)) = found.filter(|(session, _)| !session.is_over(now)) else {
+        let counts = |session: &Session, person: &Person| !session.is_over(now) && inner.party.vouches_for(person);
+        let Some((session, person)) = found.filter(|(session, person)| counts(session, person)) else {
             inner.cache.forget([hash]);
             return Ok(None);
         };

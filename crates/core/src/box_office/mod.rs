@@ -3,6 +3,7 @@
 //! Everything here may be called by several servers at once and stopped at any line; what must not be torn apart is one
 //! call of the store.
 
+mod comparing;
 mod consuming;
 mod late_money;
 mod mail_pauses;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
+pub use comparing::compare_maps;
 pub use consuming::{RELAY_EVENTS_MAX, handle_event, relay_events, replay_dead_letter, tell_releases};
 pub use late_money::provider_reported;
 pub use mail_pauses::{MAIL_TRIES_FOR_MAX, next_mail_attempt};

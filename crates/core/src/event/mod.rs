@@ -73,7 +73,7 @@ pub enum EventKind {
     },
     /// Something went wrong inside.
     SystemError {
-        /// What, in a word: `internal`, `unavailable`, `recovered`.
+        /// What, in a word: `internal`, `unavailable`, `recovered`, `unreadable_event`.
         code: String,
         /// Where: a method and route, or a part.
         place: String,
@@ -185,6 +185,15 @@ impl Event {
             actor: Some(release.holder),
             request_id: None,
         }
+    }
+
+    /// A stored event that nobody can read was put aside. `place` names its row, `outbox 17`: it is told once.
+    #[must_use]
+    pub fn of_unreadable(place: &str, at: Timestamp) -> Self {
+        let kind = EventKind::SystemError { code: "unreadable_event".to_owned(), place: place.to_owned(), count: 1 };
+        let id = EventId::from_uuid(Uuid::nil());
+        Self { id, kind, version: EVENT_VERSION, at, screening_id: None, actor: None, request_id: None }
+            .caused_by(&format!("unreadable/{place}"))
     }
 
     /// What events of one order share: the screening, else the actor.

@@ -13,8 +13,10 @@ use crate::{
 /// People.
 #[async_trait]
 pub trait People: Send + Sync {
-    /// Finds or creates the person of this identity; the first person ever is ADMIN, exactly one, however many arrive at
-    /// once. `new_id` is theirs if they are new. Name, e-mail and picture are brought up to date; the language is not.
+    /// Finds or creates the person of this identity. The first person ever is ADMIN; if that was somebody of the demo
+    /// ([`crate::person::DEMO_ISSUER`]), the first of any other issuer is ADMIN in their place. Exactly one at any time,
+    /// however many arrive at once. `new_id` is theirs if they are new. Name, e-mail and picture are brought up to date;
+    /// the language is not.
     async fn sign_in(&self, identity: &Identity, new_id: PersonId, now: Timestamp) -> Backend<Person>;
     /// A person.
     async fn find_person(&self, id: PersonId) -> Backend<Option<Person>>;

@@ -9,7 +9,7 @@ use crate::{
     catalogue::{Hall, Movie, MovieDetails, Screening},
     ids::{HallId, MovieId, ScreeningId},
     money::Money,
-    person::{Identity, Language},
+    person::{DEMO_ISSUER, Identity, Language},
     ports::{Clock, Entropy},
     seating::{Layout, LayoutDraft, Row, SeatKind},
 };
@@ -164,6 +164,12 @@ pub fn screening_of(id: ScreeningId, movie: &Movie, hall: &Hall, start_time: Tim
         prices: prices.collect(),
         layout: hall.layout.clone(),
     }
+}
+
+/// The same of the demo.
+#[must_use]
+pub fn demo_identity_of(name: &str) -> Identity {
+    Identity { issuer: DEMO_ISSUER.to_owned(), ..identity_of(name) }
 }
 
 /// What a provider says of somebody whose subject and e-mail come from `name`.

@@ -15,6 +15,7 @@ pub mod store_reservations;
 pub mod store_sales;
 
 pub use build::{
-    ManualClock, SAMPLE_NOW_MS, SeededEntropy, hall_of, identity_of, layout_of, movie_of, sample_now, screening_of,
+    ManualClock, SAMPLE_NOW_MS, SeededEntropy, demo_identity_of, hall_of, identity_of, layout_of, movie_of, sample_now,
+    screening_of,
 };
 pub use store_fixture::{Store, StoreFixture};

@@ -3,13 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    identity_of,
+    demo_identity_of, identity_of,
     store_fixture::{Stage, Store, StoreFixture, must},
 };
 use crate::{
     ids::PersonId,
     person::{
-        Identity, Language, Person, Role, SESSION_AGE_MAX, SESSION_IDLE_MAX, SIGN_IN_FOR_MAX, Session, SignInAttempt,
+        DEMO_ISSUER, Identity, Language, Person, Role, SESSION_AGE_MAX, SESSION_IDLE_MAX, SIGN_IN_FOR_MAX, Session,
+        SignInAttempt,
     },
     ports::{People, Sessions},
 };
@@ -17,6 +18,7 @@ use crate::{
 /// Runs the suite.
 pub async fn run_all(fixture: &impl StoreFixture) {
     the_first_is_admin_and_the_next_are_not(fixture).await;
+    the_demos_admin_makes_room_for_somebody_real(fixture).await;
     a_sign_in_brings_the_person_up_to_date(fixture).await;
     a_person_is_an_issuer_and_a_subject(fixture).await;
     a_language_is_changed_by_its_reader_only(fixture).await;
@@ -37,6 +39,7 @@ async fn the_first_is_admin_and_the_next_are_not(fixture: &impl StoreFixture) {
     let ann = must(stage.store.sign_in(&identity_of("Ann"), id, stage.now()).await);
     let expected = Person {
         id,
+        issuer: identity_of("Ann").issuer,
         name: "Ann".to_owned(),
         email: "ann@example.test".to_owned(),
         picture_url: None,
@@ -50,6 +53,24 @@ async fn the_first_is_admin_and_the_next_are_not(fixture: &impl StoreFixture) {
     assert_eq!(sign_in(&stage, &identity_of("Ben")).await, ben);
     assert_eq!(must(stage.store.find_person(ann.id).await), Some(ann));
     assert_eq!(must(stage.store.find_person(stage.person()).await), None);
+}
+
+async fn the_demos_admin_makes_room_for_somebody_real(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let guest = sign_in(&stage, &demo_identity_of("Ann")).await;
+    assert_eq!((guest.role, guest.issuer.as_str()), (Role::Admin, DEMO_ISSUER));
+    assert_eq!(sign_in(&stage, &demo_identity_of("Ben")).await.role, Role::User);
+
+    let real = sign_in(&stage, &identity_of("Ann")).await;
+    assert_eq!(real.role, Role::Admin, "the first for whom somebody vouches");
+    assert_eq!(sign_in(&stage, &identity_of("Ben")).await.role, Role::User);
+    let other = Identity { issuer: "https://other.example.test".to_owned(), ..identity_of("Ann") };
+    assert_eq!(sign_in(&stage, &other).await.role, Role::User, "a third provider has no first person");
+
+    // Back to the demo: whoever calls themselves Ann there is nobody's administrator.
+    assert_eq!(sign_in(&stage, &demo_identity_of("Ann")).await, Person { role: Role::User, ..guest });
+    assert_eq!(sign_in(&stage, &demo_identity_of("Cat")).await.role, Role::User);
+    assert_eq!(sign_in(&stage, &identity_of("Ann")).await, real);
 }
 
 async fn a_sign_in_brings_the_person_up_to_date(fixture: &impl StoreFixture) {

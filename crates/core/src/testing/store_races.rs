@@ -6,13 +6,13 @@ use std::{
 };
 
 use super::{
-    identity_of,
+    demo_identity_of, identity_of,
     store_fixture::{CONFIRMING, LATE, PAYMENT_S, Stage, StoreFixture, at_once, must},
 };
 use crate::{
     ids::{PersonId, SeatId},
     payment::{ConfirmOutcome, Payment, PaymentStatus},
-    person::{Person, Role},
+    person::{DEMO_ISSUER, Person, Role},
     ports::{CloseOutcome, CommitOutcome, ConfirmStart, Ledger, People, StartOutcome},
 };
 
@@ -28,6 +28,7 @@ pub async fn run_all(fixture: &impl StoreFixture) {
     one_code_at_once_is_one_booking(fixture).await;
     an_expired_payment_at_once_expires_once(fixture).await;
     of_a_crowd_one_is_admin(fixture).await;
+    of_a_crowd_from_two_doors_one_is_admin(fixture).await;
     one_identity_at_once_is_one_person(fixture).await;
 }
 
@@ -177,6 +178,23 @@ async fn of_a_crowd_one_is_admin(fixture: &impl StoreFixture) {
     let stored = must(stage.store.find_person(admins[0].id).await);
     assert_eq!(stored.as_ref(), Some(admins[0]));
     assert_eq!(people.iter().map(|person| person.id).collect::<BTreeSet<_>>().len(), 100);
+}
+
+/// While the settings change, one server has the demo and another a real provider.
+async fn of_a_crowd_from_two_doors_one_is_admin(fixture: &impl StoreFixture) {
+    let stage = Arc::new(Stage::open(fixture, "s").await);
+    let runs = (0..CROWD).map(|index| {
+        let (stage, id) = (Arc::clone(&stage), PersonId::from_uuid(stage.ids.next_uuid()));
+        let identity_of = if index % 2 == 0 { demo_identity_of } else { identity_of };
+        async move { must(stage.store.sign_in(&identity_of(&format!("p{index}")), id, stage.now()).await) }
+    });
+    let mut admins = Vec::new();
+    for person in at_once(runs).await {
+        let stored = must(stage.store.find_person(person.id).await);
+        admins.extend(stored.filter(|stored| stored.role == Role::Admin));
+    }
+    assert_eq!(admins.len(), 1, "{admins:?}");
+    assert_ne!(admins[0].issuer, DEMO_ISSUER);
 }
 
 async fn one_identity_at_once_is_one_person(fixture: &impl StoreFixture) {

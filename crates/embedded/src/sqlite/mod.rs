@@ -29,6 +29,7 @@ mod screenings;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod unreadable;
 mod writer;
 
 use std::{fs::File, path::Path, sync::Arc};

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::Transaction;
+use rusqlite::{Row, Transaction};
 use seatkeeper_core::{
     event::Event,
     ids::EventId,
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{
     SqliteStore,
     rows::{Columns, Fault, StoredId, count, exists, json_of, list, ms, run},
+    unreadable::{Origin, read_or_find_unreadable},
 };
 
 /// How long the id of a sent event is known, so that the same event told again is not sent again. The log's own unique
@@ -22,7 +23,7 @@ const SENT_AGE_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
 const FORGOTTEN_AT_ONCE_MAX: u32 = 200;
 
 /// Unsent events, oldest first, by their own small index.
-pub(super) const UNSENT: &str = "SELECT event FROM outbox WHERE sent = 0 ORDER BY seq LIMIT ?1";
+pub(super) const UNSENT: &str = "SELECT seq, id, event FROM outbox WHERE sent = 0 ORDER BY seq LIMIT ?1";
 
 #[async_trait]
 impl Outbox for SqliteStore {
@@ -49,11 +50,11 @@ impl Outbox for SqliteStore {
     }
 
     async fn list_unsent(&self, relay: Uuid, limit: u32) -> Backend<Vec<Event>> {
-        self.read(move |tx| match has_lease(tx, relay)? {
-            true => list(tx, UNSENT, [limit], |row| row.json("event")),
+        let read = move |tx: &Transaction<'_>| match has_lease(tx, relay)? {
+            true => list(tx, UNSENT, [limit], |row| read_or_find_unreadable(row.get("seq")?, read_unsent(row))),
             false => Ok(Vec::new()),
-        })
-        .await
+        };
+        self.read_events(Origin::Outbox, read).await
     }
 
     async fn mark_sent(&self, relay: Uuid, ids: &[EventId]) -> Backend<()> {
@@ -86,6 +87,12 @@ pub(super) fn put_events(tx: &Transaction<'_>, events: &[Event]) -> Result<(), F
         run(tx, sql, (event.id.bytes(), ms(event.at), json_of(event)?))?;
     }
     Ok(())
+}
+
+fn read_unsent(row: &Row<'_>) -> Result<Event, Fault> {
+    let (id, event): (Vec<u8>, Event) = (row.get("id")?, row.json("event")?);
+    // It is marked as sent by its id: under another one it would be sent for ever.
+    if id == event.id.bytes() { Ok(event) } else { Err(Fault::Broken("the event has another id than its row")) }
 }
 
 fn has_lease(tx: &Transaction<'_>, relay: Uuid) -> Result<bool, Fault> {

@@ -5,6 +5,7 @@
 
 mod books;
 mod buying;
+mod comparing;
 mod crash;
 mod late_money;
 mod office;

@@ -1,15 +1,20 @@
-//! Follows what other servers change, and forgets what is over.
+//! Follows what other servers change, mends maps that differ from the store, and forgets what is over.
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use seatkeeper_core::{box_office::BoxOffice, ports::Backend};
+use seatkeeper_core::{
+    box_office::{BoxOffice, compare_maps},
+    ports::Backend,
+};
 
 use super::job::{Job, Next};
 
 /// A change of the programme reaches every server in 2 s.
 const PROGRAMME_PERIOD: Duration = Duration::from_secs(1);
 const PURGE_PERIOD: Duration = Duration::from_secs(600);
+/// A map that differs from the store is wrong for so long at most.
+const COMPARE_PERIOD: Duration = Duration::from_secs(60);
 
 pub(super) struct ProgrammeFollower(pub(super) Arc<BoxOffice>);
 
@@ -26,6 +31,34 @@ impl Job for ProgrammeFollower {
     async fn run(&mut self) -> Backend<Next> {
         self.0.follow_programme().await?;
         Ok(Next::AfterPause)
+    }
+}
+
+pub(super) struct MapComparer(pub(super) Arc<BoxOffice>);
+
+#[async_trait]
+impl Job for MapComparer {
+    fn name(&self) -> &'static str {
+        "maps"
+    }
+
+    fn period(&self) -> Duration {
+        COMPARE_PERIOD
+    }
+
+    async fn run(&mut self) -> Backend<Next> {
+        let mut after = None;
+        loop {
+            let page = compare_maps(&self.0, after).await?;
+            for screening in &page.items {
+                tracing::warn!(%screening, "the seat map differed from the store and was mended");
+            }
+            metrics::counter!("seatkeeper_maps_mended_total").increment(page.items.len() as u64);
+            after = page.next;
+            if after.is_none() {
+                return Ok(Next::AfterPause);
+            }
+        }
     }
 }
 

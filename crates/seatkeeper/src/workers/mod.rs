@@ -7,6 +7,7 @@ mod consumer;
 mod housekeeping;
 mod job;
 mod mail_sender;
+mod pauses;
 mod reconciler;
 mod relay;
 mod sweeper;
@@ -37,8 +38,9 @@ impl Workers {
         workers.spawn(office, consumer::EventConsumer::new(Arc::clone(office), Consumer::Mail));
         workers.spawn(office, consumer::EventConsumer::new(Arc::clone(office), Consumer::Audit));
         workers.spawn(office, mail_sender::MailSender::new(Arc::clone(office), mailer));
-        workers.spawn(office, reconciler::Reconciler(Arc::clone(office)));
+        workers.spawn(office, reconciler::Reconciler::new(Arc::clone(office)));
         workers.spawn(office, housekeeping::ProgrammeFollower(Arc::clone(office)));
+        workers.spawn(office, housekeeping::MapComparer(Arc::clone(office)));
         workers.spawn(office, housekeeping::SessionPurge(Arc::clone(office)));
         workers.tracker.close();
         workers

@@ -18,7 +18,7 @@ use openidconnect::{
     },
 };
 use seatkeeper_core::{
-    person::{Identity, Language, SignInAttempt},
+    person::{DEMO_ISSUER, Identity, Language, Person, SignInAttempt},
     ports::Clock,
 };
 use url::Url;
@@ -79,6 +79,8 @@ pub(super) struct Question<'q> {
 /// One client of one provider.
 pub(super) struct RelyingParty {
     issuer: String,
+    /// What people are kept under: the issuer, but the demo's are the same people at any address.
+    people_issuer: String,
     client_id: String,
     client_secret: String,
     redirect_uri: String,
@@ -103,8 +105,15 @@ impl RelyingParty {
                 (issuer.clone(), client_id.clone(), secret)
             }
         };
+        let people_issuer = demo.map_or_else(|| issuer.clone(), |_| DEMO_ISSUER.to_owned());
         let back = demo.map_or_else(BackChannel::https, |idp| BackChannel::InProcess(Arc::clone(idp)));
-        Self { issuer, client_id, client_secret, redirect_uri, back, provider: Provider::default(), clock }
+        let provider = Provider::default();
+        Self { issuer, people_issuer, client_id, client_secret, redirect_uri, back, provider, clock }
+    }
+
+    /// Whether it would vouch for this person. One who came in by another door, before the settings changed, proves nothing.
+    pub(super) fn vouches_for(&self, person: &Person) -> bool {
+        person.issuer == self.people_issuer
     }
 
     /// The address at the provider to which the browser goes.
@@ -224,7 +233,7 @@ impl RelyingParty {
         let email = claims.email().filter(|_| claims.email_verified() != Some(false)).map(|email| email.as_str());
         let profile = Profile::new(name, email.ok_or(OidcError::NoEmail)?).ok_or(OidcError::NoEmail)?;
         Ok(Identity {
-            issuer: self.issuer.clone(),
+            issuer: self.people_issuer.clone(),
             subject: claims.subject().as_str().to_owned(),
             name: profile.name,
             email: profile.email,

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use jiff::SignedDuration;
 
 use super::support::{Answer, Browser, SITE, World, with_provider};
-use crate::auth::demo_idp::test_provider::TestProvider;
+use crate::{auth::demo_idp::test_provider::TestProvider, config::SiteUrl};
 
 /// A cinema whose people sign in with a provider that is reached over HTTP.
 pub(super) struct Abroad {
@@ -138,4 +138,43 @@ async fn a_provider_that_says_it_is_another_is_not_believed() {
     });
     let answer = abroad.browser.get("/api/auth/google/login").await;
     assert_eq!(answer.location(), "/sign-in?error=temporarily_unavailable");
+}
+
+#[tokio::test]
+async fn who_came_in_by_the_demo_is_nobody_once_a_real_provider_is_in_the_settings() {
+    let world = World::new();
+    let demo = world.server(|_| {});
+    let (admin, guest) = (demo.browser(), demo.browser());
+    admin.sign_in("ann@example.test").await;
+    guest.sign_in("ben@example.test").await;
+    assert_eq!(admin.me().await.json()["role"], "ADMIN");
+
+    let abroad = Abroad::start(&world).await;
+    for browser in [&admin, &guest] {
+        abroad.browser.jar.lock().clone_from(&browser.jar.lock());
+        assert_eq!(abroad.browser.me().await.problem(), (401, "sign_in_required".to_owned()));
+    }
+    abroad.sign_in("ann@example.test").await;
+    assert_eq!(abroad.browser.me().await.json()["role"], "ADMIN", "the first real person");
+
+    // The way back: the session of the real one counts for nothing in the demo, and the demo has no administrator any more.
+    let again = world.server(|_| {}).browser();
+    again.jar.lock().clone_from(&abroad.browser.jar.lock());
+    assert_eq!(again.me().await.status, StatusCode::UNAUTHORIZED);
+    again.sign_in("ann@example.test").await;
+    assert_eq!(again.me().await.json()["role"], "USER");
+}
+
+#[tokio::test]
+async fn the_demo_at_another_address_knows_its_people() {
+    let world = World::new();
+    let here = world.server(|_| {}).browser();
+    here.sign_in("ann@example.test").await;
+    let moved = world.server(|config| {
+        config.allowed_origins = vec![config.public_url.clone()];
+        config.public_url = SiteUrl::new("http://127.0.0.1:9090");
+    });
+    let moved = moved.browser();
+    moved.jar.lock().clone_from(&here.jar.lock());
+    assert_eq!(moved.me().await.json()["role"], "ADMIN");
 }

@@ -280,13 +280,13 @@ async fn signing_in_and_out_and_refusals_are_told_to_the_audit_log() {
     ben.sign_in("ben@example.test").await;
     ben.post("/api/auth/logout").await;
     expect![[r#"
-        sign_in  {"issuer":"http://127.0.0.1:8080/demo-idp","role":"ADMIN"}
-        sign_in  {"issuer":"http://127.0.0.1:8080/demo-idp","role":"USER"}
+        sign_in  {"issuer":"demo","role":"ADMIN"}
+        sign_in  {"issuer":"demo","role":"USER"}
         admin_refused GET /api/admin/bookings {"code":"forbidden"}
         admin_refused GET /api/admin/bookings {"code":"sign_in_required"}
         admin_refused GET /api/admin/bookings {"code":"forbidden"}
         sign_out  {"reason":"signed_in_again"}
-        sign_in  {"issuer":"http://127.0.0.1:8080/demo-idp","role":"USER"}
+        sign_in  {"issuer":"demo","role":"USER"}
         sign_out  null"#]]
     .assert_eq(&world.audit().await.join("\n"));
 }

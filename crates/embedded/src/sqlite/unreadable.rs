@@ -1,0 +1,114 @@
+//! Stored events that cannot be read: damaged, or written by another version of the program. Each is put aside as it was
+//! found and told of, once, so that it stops neither the relay nor a consumer nor a page.
+
+use rusqlite::Transaction;
+use seatkeeper_core::{event::Event, ports::Backend};
+
+use super::{
+    SqliteStore, outbox,
+    rows::{Columns, Fault, find, run},
+};
+
+/// A table that holds events.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin {
+    Outbox,
+    Log,
+}
+
+/// A row that cannot be read.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    position: i64,
+    error: String,
+}
+
+impl Origin {
+    const fn table(self) -> &'static str {
+        match self {
+            Self::Outbox => "outbox",
+            Self::Log => "events",
+        }
+    }
+
+    const fn put_aside(self) -> &'static str {
+        match self {
+            Self::Outbox => {
+                "INSERT INTO unreadable_events (origin, position, event, error, put_aside_at) \
+                 SELECT 'outbox', seq, event, ?2, CAST(1000 * unixepoch('subsec') AS INTEGER) \
+                 FROM outbox WHERE seq = ?1 RETURNING put_aside_at"
+            }
+            Self::Log => {
+                "INSERT INTO unreadable_events (origin, position, event, error, put_aside_at) \
+                 SELECT 'events', position, event, ?2, CAST(1000 * unixepoch('subsec') AS INTEGER) \
+                 FROM events WHERE position = ?1 RETURNING put_aside_at"
+            }
+        }
+    }
+
+    const fn delete(self) -> &'static str {
+        match self {
+            Self::Outbox => "DELETE FROM outbox WHERE seq = ?1",
+            Self::Log => "DELETE FROM events WHERE position = ?1",
+        }
+    }
+}
+
+/// What was read of the row at `position`: a row that makes no sense is a value here, a store that fails is not.
+pub(super) fn read_or_find_unreadable<T>(
+    position: i64,
+    read: Result<T, Fault>,
+) -> Result<Result<T, Unreadable>, Fault> {
+    match read {
+        Ok(value) => Ok(Ok(value)),
+        Err(fault @ (Fault::Json(_) | Fault::Unreadable(_) | Fault::Broken(_))) => {
+            Ok(Err(Unreadable { position, error: fault.to_string() }))
+        }
+        Err(fault @ (Fault::Sqlite(_) | Fault::Panicked)) => Err(fault),
+    }
+}
+
+impl SqliteStore {
+    /// Reads events; when some cannot be read, puts those aside and reads again.
+    pub(super) async fn read_events<T: Send + 'static>(
+        &self,
+        origin: Origin,
+        read: impl Fn(&Transaction<'_>) -> Result<Vec<Result<T, Unreadable>>, Fault> + Clone + Send + 'static,
+    ) -> Backend<Vec<T>> {
+        loop {
+            let (mut events, mut unreadable) = (Vec::new(), Vec::new());
+            for row in self.read(read.clone()).await? {
+                match row {
+                    Ok(event) => events.push(event),
+                    Err(row) => unreadable.push(row),
+                }
+            }
+            if unreadable.is_empty() {
+                return Ok(events);
+            }
+            self.put_aside(origin, unreadable).await?;
+        }
+    }
+
+    async fn put_aside(&self, origin: Origin, rows: Vec<Unreadable>) -> Backend<()> {
+        let put_aside = self.write(move |tx| {
+            let mut put_aside = Vec::new();
+            for row in rows {
+                let sql = origin.put_aside();
+                // Whoever else met it may have been quicker.
+                let Some(at) = find(tx, sql, (row.position, &row.error), |row| row.time("put_aside_at"))? else {
+                    continue;
+                };
+                run(tx, origin.delete(), [row.position])?;
+                let place = format!("{} {}", origin.table(), row.position);
+                outbox::put_events(tx, &[Event::of_unreadable(&place, at)])?;
+                put_aside.push((place, row.error));
+            }
+            Ok(put_aside)
+        });
+        for (place, error) in put_aside.await? {
+            tracing::error!(place, error, "an event that cannot be read was put aside");
+        }
+        Ok(())
+    }
+}
