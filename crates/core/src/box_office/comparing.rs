@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{BoxOffice, seats::load_screening};
+use super::{BoxOffice, seats::mend_screening};
 use crate::{
     catalogue::DURATION_MIN_MAX,
     ids::ScreeningId,
@@ -37,13 +37,12 @@ pub async fn compare_maps(office: &BoxOffice, after: Option<Cursor>) -> Backend<
 
 /// Answers whether the map differed and was loaded again.
 async fn compare_map(office: &BoxOffice, screening: ScreeningId) -> Backend<bool> {
-    // The map first: what it learns after this moves its sequence, and loading against that reads the store anew.
     let Ok(map) = office.locks.snapshot(screening).await? else { return Ok(false) };
     let truth = office.ledger.seat_truth(screening, office.now()).await?;
     if agrees(&map, &truth) {
         return Ok(false);
     }
-    load_screening(office, screening, map.seq).await?;
+    mend_screening(office, screening).await?;
     Ok(true)
 }
 

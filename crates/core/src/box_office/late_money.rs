@@ -3,7 +3,7 @@
 
 use super::{
     BoxOffice,
-    seats::{load_screening, millis},
+    seats::{LOCK_TRIES_MAX, load_screening, millis},
     settling::{ConfirmAnswer, close, commit, settle_payment},
     unfinished::run_money_task,
 };
@@ -85,7 +85,8 @@ async fn seats_are_free(office: &BoxOffice, payment: &Payment) -> Backend<bool> 
         seats_max: usize::MAX,
     };
     let mut reply = office.locks.lock(&call).await?;
-    if let LockReply::NotLoaded { seq } = reply {
+    for _ in 1..LOCK_TRIES_MAX {
+        let LockReply::NotLoaded { seq } = reply else { break };
         load_screening(office, payment.screening_id, seq).await?;
         reply = office.locks.lock(&call).await?;
     }

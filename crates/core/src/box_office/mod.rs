@@ -34,7 +34,9 @@ pub use programme::{
 };
 pub use reports::{DailySales, REPORT_DAYS_MAX, day_span, list_daily_sales, list_movie_sales};
 pub use screenings::{NamedScreening, SCREENINGS_CACHED_MAX, ScreeningCache, ScreeningName};
-pub use seats::{LockOutcome, ReleaseOutcome, SeatSelection, find_hold, load_screening, lock_seats, release_seats};
+pub use seats::{
+    LockOutcome, ReleaseOutcome, SeatSelection, find_hold, load_screening, lock_seats, mend_screening, release_seats,
+};
 pub use settling::{ConfirmAnswer, confirm_payment, settle_payment};
 pub use unfinished::{UNFINISHED_PAYMENTS_MAX, list_unfinished, resume_payment, resume_unfinished};
 pub use whats_on::{MovieOnShow, list_movies_on_show, list_upcoming, movie_on_show};

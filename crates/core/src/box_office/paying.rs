@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     BoxOffice,
-    seats::{LOCK_TRIES_MAX, end_if_over, load_screening, millis},
+    seats::{LOCK_TRIES_MAX, end_if_over, load_screening, mend_screening, millis},
 };
 use crate::{
     booking::Booking,
@@ -48,8 +48,8 @@ pub async fn start_payment(
     method: PaymentMethod,
 ) -> Backend<StartPaymentOutcome> {
     if let Some(payment) = find_payment_of(office, person, id).await? {
-        // An earlier run may have lost its payment lock when it did not hear that the store had it.
-        load_screening(office, payment.screening_id, 0).await?;
+        // An earlier run may have lost its payment lock when it did not hear that the store had it. The claim is what counts.
+        let _true_at_the_next_look = mend_screening(office, payment.screening_id).await;
         return Ok(StartPaymentOutcome::Started(payment));
     }
     if screening.sales_closed(office.now()) {
@@ -84,10 +84,8 @@ pub async fn start_payment(
         StartOutcome::SalesClosed => StartPaymentOutcome::SalesClosed,
         StartOutcome::NotFound => StartPaymentOutcome::NotFound,
         StartOutcome::SeatsTaken(seats) => {
-            // The locks said otherwise, so they were wrong: let them learn.
-            let seq =
-                office.locks.list_states(&[screening_id]).await?.first().copied().flatten().map_or(0, |(seq, _)| seq);
-            load_screening(office, screening_id, seq).await?;
+            // The locks said otherwise, so they were wrong: let them learn. The answer is right whether they do or not.
+            let _true_at_the_next_look = mend_screening(office, screening_id).await;
             StartPaymentOutcome::SeatsTaken(seats)
         }
     })

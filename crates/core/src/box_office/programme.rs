@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{BoxOffice, seats::load_screening};
+use super::{BoxOffice, seats::mend_screening};
 use crate::{
     catalogue::{Hall, Movie, MovieDetails, Prices, Screening, TITLE_CHARS_MAX},
     ids::{HallId, MovieId, PersonId, ScreeningId},
@@ -278,7 +278,7 @@ pub async fn delete_screening(office: &BoxOffice, editor: Editor<'_>, id: Screen
 async fn has_locks(office: &BoxOffice, id: ScreeningId) -> Backend<bool> {
     office.locks.sweep().await?;
     // A board that is not loaded, as after a restart, may hold locks and counts none.
-    load_screening(office, id, 0).await?;
+    mend_screening(office, id).await?;
     let taken = office.locks.list_states(&[id]).await?.first().copied().flatten().map_or(0, |(_, taken)| taken);
     Ok(taken > 0)
 }

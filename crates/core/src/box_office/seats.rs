@@ -5,15 +5,15 @@ use jiff::SignedDuration;
 use super::BoxOffice;
 use crate::{
     catalogue::OpenScreening,
-    ids::{PersonId, ScreeningId, SeatId},
-    locks::{Hold, LoadReply, LockReply, Millis, PaymentLock, ReleaseReply, SeatList},
+    ids::{PaymentId, PersonId, ScreeningId, SeatId},
+    locks::{ClaimedSeat, Hold, LoadReply, LockReply, Millis, PaymentLock, ReleaseReply, SeatList, SeatTruth},
     ports::{Backend, BackendError, LockSeats},
 };
 
 /// How often a call is repeated because the map was not loaded or a dead payment lock was in its way.
 pub(super) const LOCK_TRIES_MAX: usize = 4;
-/// How often a load is repeated because the screening's sequence moved meanwhile.
-const LOAD_TRIES_MAX: usize = 16;
+/// How often a repair is repeated because the screening's sequence moved meanwhile.
+const MEND_TRIES_MAX: usize = 16;
 /// A payment lock without a payment in the store is ended when it is older than this: its server died in between.
 const PAYMENT_LOCK_ALONE_MS_MAX: Millis = 10_000;
 
@@ -155,20 +155,65 @@ pub async fn find_hold(office: &BoxOffice, person: PersonId, screening: Screenin
     Ok(if is_on { hold } else { Hold { payment: None, ..hold } })
 }
 
-/// Tells the lock store what the store knows of a screening; `seq` is the screening's sequence there.
+/// Tells the lock store what the store knows of a screening that it said it does not know, at sequence `seq`. One try: when
+/// something moved meanwhile, somebody else has loaded it, and whoever was refused asks again anyway. Trying until it
+/// fits would let a crowd at a closed map overtake each other, each reading the store again and again.
+///
+/// # Errors
+/// The lock store or the store failed.
+pub async fn load_screening(office: &BoxOffice, screening: ScreeningId, seq: u64) -> Backend<()> {
+    load_at(office, screening, seq).await.map(drop)
+}
+
+/// Makes the lock store agree with the store, whether it knows the screening or not.
 ///
 /// # Errors
 /// The lock store or the store failed, or the screening changes faster than it can be read.
-pub async fn load_screening(office: &BoxOffice, screening: ScreeningId, seq: u64) -> Backend<()> {
-    let mut seq = seq;
-    for _ in 0..LOAD_TRIES_MAX {
-        let truth = office.ledger.seat_truth(screening, office.now()).await?;
-        match office.locks.load(screening, seq, &truth).await? {
+pub async fn mend_screening(office: &BoxOffice, screening: ScreeningId) -> Backend<()> {
+    let states = office.locks.list_states(&[screening]).await?;
+    let mut seq = states.first().copied().flatten().map_or(0, |(seq, _)| seq);
+    for _ in 0..MEND_TRIES_MAX {
+        match load_at(office, screening, seq).await? {
             LoadReply::Loaded => return Ok(()),
             LoadReply::Moved { seq: now } => seq = now,
         }
     }
     Err(BackendError::retryable("locks", "the seat map is changing too fast"))
+}
+
+async fn load_at(office: &BoxOffice, screening: ScreeningId, seq: u64) -> Backend<LoadReply> {
+    let truth = office.ledger.seat_truth(screening, office.now()).await?;
+    let reply = office.locks.load(screening, seq, &truth).await?;
+    if reply == LoadReply::Loaded {
+        end_kept_too_long(office, screening, &truth).await?;
+    }
+    Ok(reply)
+}
+
+/// A payment that was being confirmed when the store was read may be over since. Whoever ended it ended its lock perhaps
+/// before it was loaded again, and nothing moved by that.
+async fn end_kept_too_long(office: &BoxOffice, screening: ScreeningId, truth: &SeatTruth) -> Backend<()> {
+    let mut confirming: Vec<&ClaimedSeat> = truth.claimed.iter().filter(|claim| claim.kept_from.is_some()).collect();
+    confirming.sort_unstable_by_key(|claim| claim.payment);
+    confirming.dedup_by_key(|claim| claim.payment);
+    for claim in confirming {
+        end_unless_claiming(office, screening, claim.holder, claim.payment).await?;
+    }
+    Ok(())
+}
+
+/// Ends the payment lock of a payment that holds no claims (any more).
+pub(super) async fn end_unless_claiming(
+    office: &BoxOffice,
+    screening: ScreeningId,
+    person: PersonId,
+    payment: PaymentId,
+) -> Backend<()> {
+    let stored = office.ledger.find_payment(payment).await?;
+    if stored.is_some_and(|stored| !stored.status.holds_claims()) {
+        office.locks.end_payment(screening, person, payment).await?;
+    }
+    Ok(())
 }
 
 /// Ends a payment lock whose payment is over, or was never written. The payment in the store decides.

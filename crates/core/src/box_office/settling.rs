@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use super::{
     BoxOffice,
     paying::find_payment_of,
-    seats::millis,
+    seats::{end_unless_claiming, millis},
     unfinished::{end_payment_lock, move_money, run_money_task},
 };
 use crate::{
@@ -240,11 +240,11 @@ pub(super) async fn close(
 /// Keeps the seats of a payment that is being confirmed, when their time is nearly up.
 pub(super) async fn keep_locks(office: &BoxOffice, payment: &Payment) {
     if payment.expires_at.duration_since(office.now()) < KEEP_WHEN_LEFT {
-        let seats = payment.seat_ids();
+        let (screening, person) = (payment.screening_id, payment.person_id);
         // The claim in the store is what counts; without the lock the map is only less true.
-        let _claim_stands = office
-            .locks
-            .keep_payment(payment.screening_id, payment.person_id, payment.id, &seats, millis(KEEP_FOR))
-            .await;
+        let _claim_stands =
+            office.locks.keep_payment(screening, person, payment.id, &payment.seat_ids(), millis(KEEP_FOR)).await;
+        // It may have been decided since it was read, and what was kept now nobody else would end.
+        let _ended_by_whoever_meets_it = end_unless_claiming(office, screening, person, payment.id).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     BoxOffice,
-    seats::load_screening,
+    seats::mend_screening,
     settling::{close, keep_locks, settle_payment},
 };
 use crate::{
@@ -112,7 +112,13 @@ pub(super) async fn move_money(office: &BoxOffice, payment: &Payment, task: Mone
         MoneyTask::Capture => answer != ProviderAnswer::Authorised,
         MoneyTask::GiveBack => !matches!(answer, ProviderAnswer::Authorised | ProviderAnswer::Captured),
     };
-    if is_lost {
+    // A refund of the provider's own may have come in between: then nothing is lost, and the task is done.
+    let stands = || async {
+        Ok::<_, crate::ports::BackendError>(
+            office.ledger.find_payment(payment.id).await?.is_some_and(|now| now.status == PaymentStatus::Succeeded),
+        )
+    };
+    if is_lost && stands().await? {
         // A sale stands without its money: people must know, and repeating will not help.
         let kind = EventKind::SystemError {
             code: "capture_failed".into(),
@@ -129,7 +135,7 @@ pub(super) async fn move_money(office: &BoxOffice, payment: &Payment, task: Mone
     }
     // Whoever sold the seats, or took the sale back, may have died before telling.
     let is_told = is_told || payment.booking_id.is_none();
-    if is_done && (is_told || load_screening(office, payment.screening_id, 0).await.is_ok()) {
+    if is_done && (is_told || mend_screening(office, payment.screening_id).await.is_ok()) {
         office.ledger.finish_money_task(payment.id, task).await?;
     }
     Ok(())

@@ -161,7 +161,8 @@ impl SeatBoard {
     }
 
     /// Keeps a payment's locks until `until`, however long they had: its outcome is being asked for. Seats that others
-    /// hold or have bought are left to them; without a single seat there is no payment lock either.
+    /// hold or have bought are left to them; without a single seat there is no payment lock either. While all of them have
+    /// half of that time it changes nothing: who keeps them asks often, and viewers need not be told each time.
     pub fn keep_payment(
         &mut self,
         now: Millis,
@@ -170,10 +171,27 @@ impl SeatBoard {
         seats: &[SeatId],
         until: Millis,
     ) -> Effects {
-        let standing = self.payments.get(&holder).copied().filter(|lock| lock.until > now);
+        let standing = self.payment_of(now, holder);
         if standing.is_some_and(|lock| lock.payment != payment) {
             return Effects::default();
         }
+        let half = now.saturating_add(until.saturating_sub(now) / 2);
+        let has_half = |seat: &SeatId| match self.seats.get(seat) {
+            Some(Seat::Sold) => true,
+            Some(Seat::Locked(lock)) => {
+                if lock.holder == holder {
+                    lock.until >= half
+                } else {
+                    lock.until > now
+                }
+            }
+            None => false,
+        };
+        if standing.is_some_and(|lock| lock.until >= half) && seats.iter().all(has_half) {
+            return Effects::default();
+        }
+        let own_time = seats.iter().filter_map(|seat| self.live_lock(now, *seat));
+        let own_time = own_time.filter(|lock| lock.holder == holder).map(|lock| lock.until).min();
         let mut turn = self.turn(now);
         for seat in seats {
             let takes = match self.seats.get(seat) {
@@ -191,9 +209,10 @@ impl SeatBoard {
         }
         if seats.iter().any(|seat| self.live_lock(now, *seat).is_some_and(|lock| lock.holder == holder)) {
             let since = standing.map_or(now, |lock| lock.since);
-            // Locks that had run out are given back at once when the payment ends.
-            let kept_from = Some(standing.map_or(now, |lock| lock.kept_from.unwrap_or(lock.until)));
+            // They fall back to their own time when the payment ends; locks that had run out are given back at once.
+            let own_time = standing.map(|lock| lock.kept_from.unwrap_or(lock.until)).or(own_time);
             let until = standing.map_or(until, |lock| lock.until.max(until));
+            let kept_from = Some(own_time.unwrap_or(now));
             self.set_payment(&mut turn, holder, Some(PaymentLock { payment, since, until, kept_from }));
         }
         self.finish(turn)

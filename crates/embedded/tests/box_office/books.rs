@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use seatkeeper_core::{
     booking::{Booking, BookingStatus},
-    box_office::{BoxOffice, handle_event, load_screening, relay_events, resume_unfinished, tell_releases},
+    box_office::{BoxOffice, handle_event, mend_screening, relay_events, resume_unfinished, tell_releases},
     event::{Event, EventKind},
     ids::{PaymentId, ScreeningId, SeatId},
     locks::SeatStatus,
@@ -107,7 +107,7 @@ impl TestOffice {
 
     /// After a load the map shows exactly the sold seats as sold.
     pub(crate) async fn check_map_after_load(&self, screening: ScreeningId) {
-        load_screening(&self.office, screening, 0).await.expect("the map loads");
+        mend_screening(&self.office, screening).await.expect("the map loads");
         let shown = self.shown_as_sold(screening).await.expect("a loaded map");
         assert_eq!(shown, self.sold(screening).await, "the map shows what the store has sold");
     }

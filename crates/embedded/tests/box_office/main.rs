@@ -10,6 +10,7 @@ mod crash;
 mod late_money;
 mod office;
 mod orphans;
+mod overtaken;
 mod provider;
 mod sim;
 mod steps;

@@ -216,12 +216,54 @@ fn what_is_being_confirmed_is_kept_and_given_back_as_it_was() {
         "A: AA.",
         |s| {
             s.at(1_100).keep('a', 1, "A1 A2", 9_000);
-            s.at(1_200).keep('a', 1, "A1 A2", 9_500);
+            s.at(1_200).keep('a', 1, "A1 A2", 30_000);
             s.at(1_300).keep('a', 1, "A1 A2", 9_100)
         },
         expect![[r#"
             A: AA.
-            kept A1@9500 A2@9500 paying 1"#]],
+            kept A1@30000 A2@30000 paying 1"#]],
+    );
+}
+
+/// A provider that says nothing for minutes costs viewers a frame now and then, not one each second.
+#[test]
+fn seats_with_half_of_the_time_left_need_no_keeping() {
+    check(
+        "A: AA#",
+        |s| {
+            s.keep('a', 1, "A1 A2 A3", 9_000);
+            s.at(4_900).keep('a', 1, "A1 A2 A3", 13_000)
+        },
+        expect![[r#"
+            A: AA#
+            kept A1@9000 A2@9000 paying 1"#]],
+    );
+    check(
+        "A: AA#",
+        |s| {
+            s.keep('a', 1, "A1 A2 A3", 9_000);
+            s.at(5_100).keep('a', 1, "A1 A2 A3", 13_100)
+        },
+        expect![[r#"
+            A: AA#
+            kept A1@13100 A2@13100 paying 1
+            viewers 1002 -> 5100: A1 locked until 13100 A2 locked until 13100"#]],
+    );
+}
+
+/// Whoever keeps a payment whose lock somebody has just ended takes nothing from the time that the seats have of their own.
+#[test]
+fn keeping_without_a_payment_lock_falls_back_to_the_seats_own_time() {
+    check(
+        "A: aa.",
+        |s| {
+            s.at(1_100).keep('a', 1, "A1 A2", 9_000);
+            s.at(1_200).end('a', 1)
+        },
+        expect![[r#"
+            A: aa.
+            ended, holds A1@1300 A2@1300
+            viewers 1100 -> 1200: A1 locked until 1300 A2 locked until 1300"#]],
     );
 }
 
@@ -231,7 +273,7 @@ fn however_often_they_are_kept_the_time_before_the_first_counts() {
         "A: AA.",
         |s| {
             s.at(1_100).keep('a', 1, "A1 A2", 9_000);
-            s.at(1_200).keep('a', 1, "A1 A2", 9_500);
+            s.at(1_200).keep('a', 1, "A1 A2", 30_000);
             s.at(1_300).end('a', 1)
         },
         expect![[r#"

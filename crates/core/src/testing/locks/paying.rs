@@ -105,8 +105,14 @@ pub async fn kept_seats_outlive_their_time_and_are_given_back(fixture: &dyn Lock
     assert_eq!(kept.payment, Some(payment));
     hall.keep(ann, some_payment(), "A1 A2", 20 * hall.ttl_ms).await;
     assert_eq!(hall.hold_of(ann).await, kept, "with another payment it does nothing");
+    hall.keep(ann, payment, "A1 A2", 9 * hall.ttl_ms).await;
+    assert_eq!(hall.hold_of(ann).await, kept, "nor while half of the time is left");
     hall.end(ann, payment).await;
-    assert_eq!(hall.hold_of(ann).await, Hold { payment: None, ..hold }, "the time they had before");
+    assert_eq!(hall.hold_of(ann).await, Hold { payment: None, ..hold.clone() }, "the time they had before");
+
+    hall.keep(ann, payment, "A1 A2", 8 * hall.ttl_ms).await;
+    hall.end(ann, payment).await;
+    assert_eq!(hall.hold_of(ann).await.seats, hold.seats, "also when its lock had been ended before");
 
     let again = some_payment();
     started(hall.start(ann, again).await);
