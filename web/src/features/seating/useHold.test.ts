@@ -108,6 +108,14 @@ describe('locking', () => {
     expect(ended.session.session.kind).toBe('guest')
   })
 
+  it('takes nobody for a guest because the server could not say who it is', async () => {
+    const { holding, told, session } = setUp()
+    vi.spyOn(session, 'ensure').mockResolvedValue({ kind: 'unknown', error: refusal('try_again', 503) })
+    await holding.lock(['A1'])
+    expect(told).toEqual(['problem try_again'])
+    expect([holding.pending.size, server.lockSeats.mock.calls.length]).toEqual([0, 0])
+  })
+
   it('asks what is true when an answer was lost', async () => {
     const { holding, told } = setUp()
     server.lockSeats.mockRejectedValue(refusal('no_answer', 0))

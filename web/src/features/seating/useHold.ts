@@ -54,7 +54,9 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
   }
 
   async function refresh(): Promise<void> {
-    if ((await session.ensure()).kind !== 'signed_in') {
+    const known = await session.ensure()
+    if (known.kind !== 'signed_in') {
+      if (known.kind === 'unknown' && !isReady.value) events.onProblem(known.error)
       isReady.value = true
       return
     }
@@ -71,7 +73,9 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
 
   async function lock(seatIds: string[]): Promise<void> {
     if (seatIds.length === 0) return
-    if ((await session.ensure()).kind !== 'signed_in') return events.onGuest(seatIds)
+    const known = await session.ensure()
+    if (known.kind === 'guest') return events.onGuest(seatIds)
+    if (known.kind === 'unknown') return events.onProblem(known.error)
     seatIds.forEach((id) => pending.add(id))
     let retry: string[] = []
     await enqueue(async () => {
