@@ -4,6 +4,7 @@ use axum::{
     body::Body,
     http::{Method, header},
 };
+use futures_util::FutureExt;
 
 use crate::auth::tests::support::{Answer, Browser, World};
 
@@ -121,6 +122,37 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
     assert!(header(&refused, "retry-after").parse::<u32>().unwrap() >= 1);
     assert_eq!(bob.get("/api/auth/me").await.status.as_u16(), 200, "others are not stopped");
     assert_eq!(ann.get("/api/site").await.status.as_u16(), 200, "and what needs no sign-in goes on");
+}
+
+#[tokio::test]
+async fn bodies_that_never_come_keep_nobody_else_out() {
+    let world = World::new();
+    let browser = world
+        .server(|config| {
+            config.rate_limit = true;
+            config.trusted_proxies = vec!["0.0.0.0/0".parse().unwrap()];
+        })
+        .browser();
+    // Each is of another household of one customer.
+    let addresses: Vec<String> = (0..1_000).map(|n| format!("2001:db8:7:{n:x}::1")).collect();
+    let slow = |address| {
+        let body = Body::from_stream(futures_util::stream::pending::<Result<&str, std::convert::Infallible>>());
+        let browser = &browser;
+        async move { browser.send(Method::POST, "/demo-idp/token", &[("x-forwarded-for", address)], body).await }
+            .boxed()
+    };
+    let mut waiting: Vec<_> = addresses.iter().map(|address| slow(address.as_str())).collect();
+    let refused: Vec<Answer> = waiting.iter_mut().filter_map(|slow| slow.now_or_never()).collect();
+    assert_eq!(refused.len(), 1_000 - 256);
+    assert_eq!(refused[0].problem(), (503, "try_again".into()));
+    let from = async |address| {
+        send(&browser, Method::GET, "/api/site", &[("x-forwarded-for", address)], "").await.status.as_u16()
+    };
+    assert_eq!(from("2001:db8:8::1").await, 200);
+    assert_eq!(from("203.0.113.9").await, 200);
+    assert_eq!(from("2001:db8:7::9").await, 503);
+    drop(waiting);
+    assert_eq!(from("2001:db8:7::9").await, 200, "permits of those who left are given back");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ pub mod live;
 mod openapi;
 mod origin;
 mod page;
+mod permits;
 mod rate_limit;
 pub mod request_id;
 mod router;
