@@ -14,6 +14,7 @@ use futures_util::FutureExt;
 use crate::{
     client_address::{counting_key, network_key, of_request},
     error::{ApiError, ApiResult, ErrorCode},
+    page::is_for_admins,
     rate_limit::{ADDRESS, SIGN_IN},
     request_id::RequestId,
     state::App,
@@ -109,8 +110,12 @@ fn misdirected(app: &App, parts: &Parts) -> ApiResult<Option<Response>> {
     Err(ErrorCode::Misdirected.into())
 }
 
-/// Unknown calls are refused before they are counted; pages and their files are counted.
+/// Unknown calls are refused before they are counted; pages and their files are counted. So is whatever begins like a call
+/// for administrators: to say 401 or 403 first, the store is asked who it is.
 fn is_counted(door: &Door, parts: &Parts) -> bool {
+    if is_for_admins(parts.uri.path()) {
+        return true;
+    }
     match parts.extensions.get::<MatchedPath>() {
         Some(route) => door.methods.get(route.as_str()).is_none_or(|methods| methods.contains(&parts.method)),
         None => !parts.uri.path().starts_with("/api/"),

@@ -125,6 +125,27 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn strangers_who_try_paths_of_administrators_are_counted() {
+    let world = World::new();
+    for (method, path) in
+        [(Method::GET, "/api/admin/no/such"), (Method::PUT, "/api/admin/movies"), (Method::GET, "/api/admin")]
+    {
+        let browser = world.server(|config| config.rate_limit = true).browser();
+        let mut refusals = Vec::new();
+        for _ in 0..4_000 {
+            let refusal = send(&browser, method.clone(), path, &[], "").await.problem();
+            let is_last = refusal.0 == 429;
+            refusals.push(refusal);
+            if is_last {
+                break;
+            }
+        }
+        assert_eq!(refusals[0], (401, "sign_in_required".into()), "{method} {path}");
+        assert_eq!(refusals.last(), Some(&(429, "rate_limited".into())), "{method} {path}");
+    }
+}
+
+#[tokio::test]
 async fn bodies_that_never_come_keep_nobody_else_out() {
     let world = World::new();
     let browser = world

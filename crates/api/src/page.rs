@@ -62,11 +62,15 @@ pub(crate) async fn refuse_method(State(app): State<App>, request: Request) -> A
 
 /// Under `/api/admin` strangers do not even learn what is there.
 async fn guard_admin(parts: &mut axum::http::request::Parts, app: &App) -> ApiResult<()> {
-    let path = parts.uri.path();
-    if path == "/api/admin" || path.starts_with("/api/admin/") {
+    if is_for_admins(parts.uri.path()) {
         Admin::from_request_parts(parts, app).await?;
     }
     Ok(())
+}
+
+/// Whether there may be a call for administrators at this path.
+pub(crate) fn is_for_admins(path: &str) -> bool {
+    path.strip_prefix("/api/admin").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn file_answer(name: &str, file: rust_embed::EmbeddedFile, known: Option<&HeaderValue>) -> Response {
