@@ -245,6 +245,25 @@ async fn posters_are_kept_as_they_were_sent() {
 }
 
 #[tokio::test]
+async fn files_are_sent_compressed_and_known_again() {
+    let world = World::new();
+    let browser = world.server(|_| ()).browser();
+    for path in ["/api/openapi.json", "/docs/docs.js", "/docs/docs.css"] {
+        for coding in ["br", "gzip"] {
+            let answer = send(&browser, Method::HEAD, path, &[("accept-encoding", coding)], "").await;
+            assert_eq!((header(&answer, "content-encoding"), header(&answer, "vary")), (coding, "accept-encoding"));
+            let known = [("if-none-match", header(&answer, "etag")), ("accept-encoding", coding)];
+            let again = send(&browser, Method::GET, path, &known, "").await;
+            assert_eq!((again.status.as_u16(), again.body.as_str()), (304, ""), "{path}");
+            assert_eq!(header(&again, "vary"), "accept-encoding", "{path}");
+        }
+        let plain = browser.get(path).await;
+        assert_eq!((header(&plain, "content-encoding"), header(&plain, "vary")), ("", "accept-encoding"), "{path}");
+        assert_eq!(header(&plain, "cache-control"), "no-cache", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn long_answers_are_compressed_and_locks_are_not() {
     let world = World::new();
     let browser = world.server(|_| ()).browser();

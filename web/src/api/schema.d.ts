@@ -5510,6 +5510,13 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
+            /** @description The document at hand is this one */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `misdirected` */
             421: {
                 headers: {
@@ -6560,6 +6567,13 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            /** @description The page at hand is this one */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `misdirected` */
             421: {
                 headers: {
@@ -6619,6 +6633,13 @@ export interface operations {
                 content: {
                     "text/*": string;
                 };
+            };
+            /** @description The file at hand is this one */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `not_found` */
             404: {
