@@ -9,6 +9,7 @@ mod crash;
 mod late_money;
 mod office;
 mod orphans;
+mod programme;
 mod provider;
 mod sim;
 mod steps;
