@@ -848,6 +848,10 @@ export interface components {
         AuditEntry: {
             /** @description Who did it, if anybody. */
             actor: string | null;
+            /** @description Their e-mail today, as the name. */
+            actor_email: string | null;
+            /** @description Their name today; null when nobody did it, or nobody knows them any more. */
+            actor_name: string | null;
             /**
              * Format: date-time
              * @description When it happened.
