@@ -3,6 +3,7 @@
 //! [`router()`] is the table of contents; each file of `routes` tells a whole endpoint: its shapes, its document, its
 //! handler. Rules of seats and money are not here but in `seatkeeper_core::box_office`.
 
+mod asset;
 pub mod auth;
 mod client_address;
 pub mod config;
@@ -12,9 +13,11 @@ mod front_door;
 #[cfg(test)]
 mod front_door_tests;
 pub mod live;
+mod negotiation;
 mod openapi;
 mod origin;
 mod page;
+mod permits;
 mod rate_limit;
 pub mod request_id;
 mod router;
