@@ -13,6 +13,7 @@ use futures_util::FutureExt;
 
 use crate::{
     client_address::{counting_key, network_key, of_request},
+    date::date_header,
     error::{ApiError, ApiResult, ErrorCode},
     page::is_for_admins,
     rate_limit::{ADDRESS, SIGN_IN},
@@ -65,6 +66,7 @@ pub(crate) async fn front_door(State(door): State<Door>, request: Request, next:
         if response.status().is_server_error() {
             note_failure(&door.app, &response, place, id);
         }
+        response.headers_mut().insert(header::DATE, date_header(door.app.office.now()));
         dress(response.headers_mut(), id, is_api, door.app.config.public_url.is_https());
         response
     })

@@ -7,6 +7,7 @@ mod asset;
 pub mod auth;
 mod client_address;
 pub mod config;
+mod date;
 pub mod error;
 pub mod extract;
 mod front_door;
