@@ -283,7 +283,12 @@ async fn a_drawing_can_do_nothing_and_a_page_is_no_picture() {
 #[tokio::test]
 async fn what_is_kept_is_its_owners_alone() {
     let app = TestApp::start().await;
-    let mode = std::fs::metadata(app.data_dir()).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o700);
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&app.data_dir()), 0o700);
+    // Also when the folder was there before, and others may look into it.
+    for file in std::fs::read_dir(app.data_dir()).unwrap() {
+        let path = file.unwrap().path();
+        assert_eq!(mode(&path) & 0o077, 0, "{path:?}");
+    }
     app.finish().await;
 }
