@@ -5,6 +5,7 @@ use std::{fs::DirBuilder, net::SocketAddr, os::unix::fs::DirBuilderExt, path::Pa
 use jiff::SignedDuration;
 use seatkeeper_core::{
     box_office::{BoxOffice, ScreeningCache, Settings},
+    ids::ScreeningId,
     ports::{BackendError, Clock, Entropy, Health},
 };
 use seatkeeper_embedded::{
@@ -73,6 +74,8 @@ pub struct Parts {
     pub health: Vec<Arc<dyn Health>>,
     /// The way out for mails.
     pub mailer: Mailer,
+    /// Screenings whose locks came back with the start.
+    pub restored: Vec<ScreeningId>,
 }
 
 /// Opens what the settings name.
@@ -134,7 +137,8 @@ pub fn open_parts(config: &Config, address: &Address<'_>) -> Result<Parts, Wirin
         public_url: site.as_str().trim_end_matches('/').to_owned(),
         host: host_name(site.host()).to_owned(),
     };
-    Ok(Parts { office: Arc::new(office), health: vec![store, locks], mailer })
+    let restored = locks.list_restored();
+    Ok(Parts { office: Arc::new(office), health: vec![store, locks], mailer, restored })
 }
 
 fn settings(config: &Config) -> Settings {
