@@ -110,6 +110,7 @@ async fn doubtful_payment(office: &BoxOffice) -> PaymentId {
         seats: SeatId::parse("A1").into_iter().collect(),
         expires_at: now + SignedDuration::from_mins(5),
         sales_close: SignedDuration::ZERO,
+        events: Vec::new(),
     };
     assert!(matches!(office.ledger.start_payment(&payment, now).await, Ok(StartOutcome::Started(_))));
     let confirming = office.ledger.begin_confirming(id, ConfirmOutcome::Success, now).await;
