@@ -22,7 +22,7 @@ test('the first person ever to sign in is the administrator, the second is not',
   await owner.go('/admin')
   await owner.signInByHand('owner@example.test')
   await owner.page.waitForURL('**/admin')
-  await owner.page.locator('h1').waitFor()
+  await owner.settled()
   await owner.leave()
 
   const guest = await Visitor.come(server)
@@ -155,8 +155,14 @@ test('a new film, a new hall from the editor, a showing in it, and a ticket for 
     return items.length >= 4 && items.every((item) => item.actor === id)
   }, 'the audit log')
   await owner.go('/admin/audit')
-  await page.getByText(id).first().waitFor()
+  // By name; a press on it shows what they did and nothing else, and the filter is in the address.
+  await owner.press(page.getByRole('button', { name: 'Only what owner did' }).first())
+  await page.waitForURL(`**/admin/audit?actor=${id}`)
+  assert.match(await page.locator('tbody tr').first().innerText(), /owner\s+owner@example\.test/)
+  await owner.byId('all-actors').getByText('owner').waitFor()
   await owner.picture('admin-audit')
+  await owner.press(owner.byId('all-actors'))
+  await page.waitForURL(`**/admin/audit`)
   // A hall that is in use is not deleted, and the page says why.
   await owner.go('/admin/halls')
   const row = page.locator('tr', { hasText: 'Garden Hall' })

@@ -36,6 +36,7 @@ test('the language is the browser’s, can be switched and is kept', async () =>
   const visitor = await Visitor.come(server, { language: 'th' })
   await visitor.go('/')
   await visitor.page.locator('html[lang=th]').waitFor()
+  await visitor.settled()
   const thai = await visitor.page.locator('h1').innerText()
   await visitor.byId('language-en').click()
   await visitor.page.locator('html[lang=en]').waitFor()

@@ -21,7 +21,7 @@ test('at twice the text size nothing is cut off and no page scrolls to the side'
     await visitor.signInQuietly('owner@example.test')
     for (const path of ['/', `/movies/${showing.movie.id}`, `/screenings/${showing.id}`, ticket, '/bookings', ...ADMIN]) {
       await visitor.go(path)
-      await visitor.page.locator('h1').first().waitFor({ state: 'attached' })
+      await visitor.settled()
       await visitor.page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%', 'important'))
       await visitor.page.waitForFunction(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth, null, { timeout: 5_000 }).catch(() => {
         throw new Error(`${path} scrolls to the side at ${screen.viewport.width} px`)

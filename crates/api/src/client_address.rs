@@ -44,6 +44,15 @@ pub fn counting_key(address: IpAddr) -> u128 {
     }
 }
 
+/// The key of all that one customer may have: of IPv6 the /48, out of which there are 65,536 of [`counting_key`].
+#[must_use]
+pub(crate) fn network_key(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(_) => counting_key(address),
+        IpAddr::V6(v6) => v6.to_bits() >> 80 << 80,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +76,14 @@ mod tests {
         let key = |text: &str| counting_key(text.parse().unwrap());
         assert_eq!(key("2001:db8::1"), key("2001:db8::ffff"));
         assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
+        assert_ne!(key("10.0.0.1"), key("10.0.0.2"));
+    }
+
+    #[test]
+    fn a_customer_with_many_networks_is_one() {
+        let key = |text: &str| network_key(text.parse().unwrap());
+        assert_eq!(key("2001:db8:7::1"), key("2001:db8:7:ffff::1"));
+        assert_ne!(key("2001:db8:7::1"), key("2001:db8:8::1"));
         assert_ne!(key("10.0.0.1"), key("10.0.0.2"));
     }
 }

@@ -1,6 +1,6 @@
 //! What handlers take from a request, refused in the contract's order: 415, 413, 400, 422.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     body::Body,
@@ -20,6 +20,9 @@ use crate::{
 
 /// The largest body of a call, in bytes; pictures have their own limit.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long a body may take to arrive, all of it: a request counts as being answered meanwhile, and whoever sends a byte a
+/// second must not take the place of others. A phone with a bad line sends 64 KiB in it.
+pub const BODY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// The longest `Idempotency-Key`, in characters.
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 
@@ -74,11 +77,29 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     main.eq_ignore_ascii_case("application") && (sub.eq_ignore_ascii_case("json") || is_suffix)
 }
 
-/// Reads a body of at most `bytes_max`.
+/// Reads a body of at most `bytes_max`, within [`BODY_WAIT_MAX`].
 ///
 /// # Errors
-/// `too_large`; `bad_request` when it breaks off.
+/// `too_large`; `bad_request` when it breaks off or takes too long.
 pub async fn read_body(headers: &HeaderMap, body: Body, bytes_max: usize) -> ApiResult<Bytes> {
+    read_body_within(BODY_WAIT_MAX, headers, body, bytes_max).await
+}
+
+/// The same, for bodies that may take another time.
+///
+/// # Errors
+/// As [`read_body`].
+pub async fn read_body_within(
+    wait_max: Duration,
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+) -> ApiResult<Bytes> {
+    let too_slow = |_| ApiError::new(ErrorCode::BadRequest).detail("the body did not arrive in time");
+    tokio::time::timeout(wait_max, read_whole(headers, body, bytes_max)).await.map_err(too_slow)?
+}
+
+async fn read_whole(headers: &HeaderMap, body: Body, bytes_max: usize) -> ApiResult<Bytes> {
     let too_large = || ApiError::new(ErrorCode::TooLarge).detail(format!("at most {bytes_max} bytes"));
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > bytes_max as u64) {
@@ -340,6 +361,16 @@ mod tests {
         for bad in ["text/json", "application/jsonp", "application/x-www-form-urlencoded", "json", ""] {
             assert!(!is(bad), "{bad}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_arrive_is_not_waited_for() {
+        let begun = futures_util::stream::iter([Ok::<_, Infallible>("{")]);
+        let endless = Body::from_stream(futures_util::StreamExt::chain(begun, futures_util::stream::pending()));
+        let started = tokio::time::Instant::now();
+        let refusal = read_body(&HeaderMap::new(), endless, 10).await.unwrap_err();
+        assert_eq!(refusal.code(), ErrorCode::BadRequest);
+        assert_eq!(started.elapsed().as_secs(), BODY_WAIT_MAX.as_secs());
     }
 
     #[tokio::test]

@@ -12,8 +12,10 @@ use axum::{
 use futures_util::FutureExt;
 
 use crate::{
-    client_address::{counting_key, of_request},
+    client_address::{counting_key, network_key, of_request},
+    date::date_header,
     error::{ApiError, ApiResult, ErrorCode},
+    page::is_for_admins,
     rate_limit::{ADDRESS, SIGN_IN},
     request_id::RequestId,
     state::App,
@@ -64,6 +66,7 @@ pub(crate) async fn front_door(State(door): State<Door>, request: Request, next:
         if response.status().is_server_error() {
             note_failure(&door.app, &response, place, id);
         }
+        response.headers_mut().insert(header::DATE, date_header(door.app.office.now()));
         dress(response.headers_mut(), id, is_api, door.app.config.public_url.is_https());
         response
     })
@@ -76,12 +79,14 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
     if let Some(elsewhere) = misdirected(app, &parts)? {
         return Ok(elsewhere);
     }
-    if is_counted(door, &parts) {
-        count(app, &parts)?;
+    // Load tests come from one address; without limits it is not asked for.
+    let address = app.config.rate_limit.then(|| of_request(&parts, &app.config.trusted_proxies));
+    if let Some(address) = address.filter(|_| is_counted(door, &parts)) {
+        count(app, parts.uri.path(), counting_key(address))?;
     }
     let busy =
         || ApiError::new(ErrorCode::TryAgain).retry_after(BUSY_RETRY_AFTER_S).detail("too many requests at once");
-    let _permit = app.permits.try_acquire().map_err(|_| busy())?;
+    let _permit = app.permits.take(address.map(network_key)).ok_or_else(busy)?;
     let answered = tokio::time::timeout(ANSWER_WITHIN, next.run(Request::from_parts(parts, body))).await;
     answered.map_err(|_| ApiError::new(ErrorCode::TryAgain).detail("no answer in time"))
 }
@@ -107,22 +112,22 @@ fn misdirected(app: &App, parts: &Parts) -> ApiResult<Option<Response>> {
     Err(ErrorCode::Misdirected.into())
 }
 
-/// Unknown calls are refused before they are counted; pages and their files are counted.
+/// Unknown calls are refused before they are counted; pages and their files are counted. So is whatever begins like a call
+/// for administrators: to say 401 or 403 first, the store is asked who it is.
 fn is_counted(door: &Door, parts: &Parts) -> bool {
+    if is_for_admins(parts.uri.path()) {
+        return true;
+    }
     match parts.extensions.get::<MatchedPath>() {
         Some(route) => door.methods.get(route.as_str()).is_none_or(|methods| methods.contains(&parts.method)),
         None => !parts.uri.path().starts_with("/api/"),
     }
 }
 
-fn count(app: &App, parts: &Parts) -> ApiResult<()> {
-    if !app.config.rate_limit {
-        return Ok(());
-    }
-    let address = counting_key(of_request(parts, &app.config.trusted_proxies));
+fn count(app: &App, path: &str, address: u128) -> ApiResult<()> {
     let now_us = app.uptime_us();
     app.limits.take(&ADDRESS, address, now_us)?;
-    if parts.uri.path() == SIGN_IN_PATH { app.limits.take(&SIGN_IN, address, now_us) } else { Ok(()) }
+    if path == SIGN_IN_PATH { app.limits.take(&SIGN_IN, address, now_us) } else { Ok(()) }
 }
 
 /// Where an answer came from, for the rare case that it is told.

@@ -4,6 +4,7 @@ use axum::{
     body::Body,
     http::{Method, header},
 };
+use futures_util::FutureExt;
 
 use crate::auth::tests::support::{Answer, Browser, World};
 
@@ -124,6 +125,58 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn strangers_who_try_paths_of_administrators_are_counted() {
+    let world = World::new();
+    for (method, path) in
+        [(Method::GET, "/api/admin/no/such"), (Method::PUT, "/api/admin/movies"), (Method::GET, "/api/admin")]
+    {
+        let browser = world.server(|config| config.rate_limit = true).browser();
+        let mut refusals = Vec::new();
+        for _ in 0..4_000 {
+            let refusal = send(&browser, method.clone(), path, &[], "").await.problem();
+            let is_last = refusal.0 == 429;
+            refusals.push(refusal);
+            if is_last {
+                break;
+            }
+        }
+        assert_eq!(refusals[0], (401, "sign_in_required".into()), "{method} {path}");
+        assert_eq!(refusals.last(), Some(&(429, "rate_limited".into())), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_never_come_keep_nobody_else_out() {
+    let world = World::new();
+    let browser = world
+        .server(|config| {
+            config.rate_limit = true;
+            config.trusted_proxies = vec!["0.0.0.0/0".parse().unwrap()];
+        })
+        .browser();
+    // Each is of another household of one customer.
+    let addresses: Vec<String> = (0..1_000).map(|n| format!("2001:db8:7:{n:x}::1")).collect();
+    let slow = |address| {
+        let body = Body::from_stream(futures_util::stream::pending::<Result<&str, std::convert::Infallible>>());
+        let browser = &browser;
+        async move { browser.send(Method::POST, "/demo-idp/token", &[("x-forwarded-for", address)], body).await }
+            .boxed()
+    };
+    let mut waiting: Vec<_> = addresses.iter().map(|address| slow(address.as_str())).collect();
+    let refused: Vec<Answer> = waiting.iter_mut().filter_map(|slow| slow.now_or_never()).collect();
+    assert_eq!(refused.len(), 1_000 - 256);
+    assert_eq!(refused[0].problem(), (503, "try_again".into()));
+    let from = async |address| {
+        send(&browser, Method::GET, "/api/site", &[("x-forwarded-for", address)], "").await.status.as_u16()
+    };
+    assert_eq!(from("2001:db8:8::1").await, 200);
+    assert_eq!(from("203.0.113.9").await, 200);
+    assert_eq!(from("2001:db8:7::9").await, 503);
+    drop(waiting);
+    assert_eq!(from("2001:db8:7::9").await, 200, "permits of those who left are given back");
+}
+
+#[tokio::test]
 async fn sign_ins_from_an_address_have_a_limit() {
     let world = World::new();
     let browser = world.server(|config| config.rate_limit = true).browser();
@@ -189,6 +242,25 @@ async fn posters_are_kept_as_they_were_sent() {
     let large = send(&browser, Method::POST, "/api/admin/posters", &length, drawing).await;
     assert_eq!(large.problem(), (413, "too_large".into()));
     assert_eq!(browser.get("/posters/none").await.problem(), (404, "not_found".into()));
+}
+
+#[tokio::test]
+async fn files_are_sent_compressed_and_known_again() {
+    let world = World::new();
+    let browser = world.server(|_| ()).browser();
+    for path in ["/api/openapi.json", "/docs/docs.js", "/docs/docs.css"] {
+        for coding in ["br", "gzip"] {
+            let answer = send(&browser, Method::HEAD, path, &[("accept-encoding", coding)], "").await;
+            assert_eq!((header(&answer, "content-encoding"), header(&answer, "vary")), (coding, "accept-encoding"));
+            let known = [("if-none-match", header(&answer, "etag")), ("accept-encoding", coding)];
+            let again = send(&browser, Method::GET, path, &known, "").await;
+            assert_eq!((again.status.as_u16(), again.body.as_str()), (304, ""), "{path}");
+            assert_eq!(header(&again, "vary"), "accept-encoding", "{path}");
+        }
+        let plain = browser.get(path).await;
+        assert_eq!((header(&plain, "content-encoding"), header(&plain, "vary")), ("", "accept-encoding"), "{path}");
+        assert_eq!(header(&plain, "cache-control"), "no-cache", "{path}");
+    }
 }
 
 #[tokio::test]

@@ -3,18 +3,22 @@
 //! [`router()`] is the table of contents; each file of `routes` tells a whole endpoint: its shapes, its document, its
 //! handler. Rules of seats and money are not here but in `seatkeeper_core::box_office`.
 
+mod asset;
 pub mod auth;
 mod client_address;
 pub mod config;
+mod date;
 pub mod error;
 pub mod extract;
 mod front_door;
 #[cfg(test)]
 mod front_door_tests;
 pub mod live;
+mod negotiation;
 mod openapi;
 mod origin;
 mod page;
+mod permits;
 mod rate_limit;
 pub mod request_id;
 mod router;

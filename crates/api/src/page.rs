@@ -1,14 +1,17 @@
 //! The web page, compiled in: whatever is not a call.
 
+use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
+
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, Method, header},
     response::{IntoResponse, Response},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
 use rust_embed::Embed;
 
 use crate::{
+    asset::{Asset, Keep},
     auth::Admin,
     error::{ApiError, ApiResult, ErrorCode},
     state::App,
@@ -50,7 +53,21 @@ pub(crate) async fn get_page(State(app): State<App>, request: Request) -> ApiRes
 
 /// A file of the page, if it has one of this name.
 pub(crate) fn get_file(name: &str, headers: &HeaderMap) -> Option<Response> {
-    Files::get(name).map(|file| file_answer(name, file, headers.get(header::IF_NONE_MATCH)))
+    static FILES: LazyLock<HashMap<Cow<'static, str>, Asset>> = LazyLock::new(all_files);
+    FILES.get(name).map(|file| file.answer(headers))
+}
+
+fn all_files() -> HashMap<Cow<'static, str>, Asset> {
+    let asset = |name: Cow<'static, str>| {
+        let keep = if name.starts_with(HASHED) { Keep::ForAYear } else { Keep::AskEachTime };
+        let bytes = match Files::get(&name)?.data {
+            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+            Cow::Owned(bytes) => bytes.into(),
+        };
+        let asset = Asset::new(content_type(&name), keep, bytes);
+        Some((name, asset))
+    };
+    Files::iter().filter_map(asset).collect()
 }
 
 /// Answers a call with a method that its path does not have.
@@ -62,24 +79,15 @@ pub(crate) async fn refuse_method(State(app): State<App>, request: Request) -> A
 
 /// Under `/api/admin` strangers do not even learn what is there.
 async fn guard_admin(parts: &mut axum::http::request::Parts, app: &App) -> ApiResult<()> {
-    let path = parts.uri.path();
-    if path == "/api/admin" || path.starts_with("/api/admin/") {
+    if is_for_admins(parts.uri.path()) {
         Admin::from_request_parts(parts, app).await?;
     }
     Ok(())
 }
 
-fn file_answer(name: &str, file: rust_embed::EmbeddedFile, known: Option<&HeaderValue>) -> Response {
-    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&file.metadata.sha256_hash()[..16]));
-    let caching = if name.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let headers = [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, caching.to_owned())];
-    // Compression weakens the tag on the way; a weak one is the same file.
-    let is_known = |tags: &str| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag);
-    if known.and_then(|tags| tags.to_str().ok()).is_some_and(is_known) {
-        return (StatusCode::NOT_MODIFIED, headers).into_response();
-    }
-    let kind = [(header::CONTENT_TYPE, content_type(name))];
-    (headers, kind, file.data).into_response()
+/// Whether there may be a call for administrators at this path.
+pub(crate) fn is_for_admins(path: &str) -> bool {
+    path.strip_prefix("/api/admin").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn content_type(name: &str) -> &'static str {

@@ -11,6 +11,7 @@ use utoipa::openapi::{OpenApi, path::PathItem};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    asset::COMPRESSED_FROM_BYTES,
     auth,
     front_door::{Door, Methods, front_door},
     live, openapi, page,
@@ -21,9 +22,6 @@ use crate::{
     },
     state::App,
 };
-
-/// Answers shorter than this fit one packet and are not worth compressing, in bytes.
-const COMPRESSED_FROM_BYTES: u64 = 1_024;
 
 /// Calls where a microsecond counts: no compression.
 fn lean() -> OpenApiRouter<App> {
@@ -93,9 +91,11 @@ pub fn router(app: App) -> Router {
     let (_, document) = table().split_for_parts();
     let (lean, _) = lean().split_for_parts();
     let (rest, _) = rest().split_for_parts();
-    let worth_it =
-        SizeAbove::new(COMPRESSED_FROM_BYTES).and(NotForContentType::IMAGES).and(NotForContentType::const_new("font/"));
+    let worth_it = SizeAbove::new(COMPRESSED_FROM_BYTES as u64)
+        .and(NotForContentType::IMAGES)
+        .and(NotForContentType::const_new("font/"));
     let door = Door { app: app.clone(), methods: Arc::new(methods_of(&document)) };
+    // Files and seat maps come compressed, once for everybody, and are left as they are.
     rest.fallback(page::get_page)
         .layer(CompressionLayer::new().compress_when(worth_it))
         .merge(lean)

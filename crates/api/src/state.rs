@@ -3,7 +3,6 @@
 use std::{ops::Deref, sync::Arc, time::Instant};
 
 use seatkeeper_core::{box_office::BoxOffice, person::Person, ports::Health};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -12,13 +11,10 @@ use crate::{
     error::ApiError,
     live::Rooms,
     origin,
+    permits::Permits,
     rate_limit::{PERSON, RateLimits},
     system_errors::SystemErrors,
 };
-
-/// Requests being answered at once, beyond which new ones are told to come back: each may hold a body of 64 KiB and wait
-/// for the store.
-pub const REQUESTS_AT_ONCE_MAX: usize = 4_096;
 
 /// What the binary builds the application from.
 pub struct AppParts {
@@ -51,7 +47,7 @@ pub struct AppState {
     /// Renders `GET /metrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     pub(crate) limits: RateLimits,
-    pub(crate) permits: Semaphore,
+    pub(crate) permits: Permits,
     pub(crate) system_errors: SystemErrors,
     started: Instant,
 }
@@ -78,7 +74,7 @@ impl App {
             health: parts.health,
             metrics: parts.metrics,
             limits: RateLimits::new(),
-            permits: Semaphore::new(REQUESTS_AT_ONCE_MAX),
+            permits: Permits::default(),
             system_errors: SystemErrors::default(),
             started: Instant::now(),
         }))

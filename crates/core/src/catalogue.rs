@@ -162,6 +162,8 @@ pub struct OpenScreening {
     pub plan: SeatPlan,
     /// When sales end.
     pub sales_close_at: Timestamp,
+    /// Every list shows it; looking through all seats each time cost more than the rest of the list.
+    price_from: Money,
 }
 
 /// Servers share these.
@@ -173,7 +175,11 @@ impl OpenScreening {
     pub fn new(screening: Screening, sales_close: SignedDuration) -> Self {
         let plan = SeatPlan::of(&screening.layout);
         let sales_close_at = screening.start_time.saturating_sub(sales_close).unwrap_or(screening.start_time);
-        Self { screening, plan, sales_close_at }
+        let mut open = Self { screening, plan, sales_close_at, price_from: Money::satang(0) };
+        let for_sale = open.plan.seats().iter().filter(|seat| seat.kind.is_for_sale());
+        let cheapest = for_sale.map(|seat| open.price_of(seat)).min_by_key(|price| price.amount);
+        open.price_from = cheapest.unwrap_or(open.price_from);
+        open
     }
 
     /// Whether sales have ended.
@@ -196,8 +202,7 @@ impl OpenScreening {
 
     /// The cheapest seat that can be sold.
     #[must_use]
-    pub fn price_from(&self) -> Money {
-        let for_sale = self.plan.seats().iter().filter(|seat| seat.kind.is_for_sale());
-        for_sale.map(|seat| self.price_of(seat)).min_by_key(|price| price.amount).unwrap_or(Money::satang(0))
+    pub const fn price_from(&self) -> Money {
+        self.price_from
     }
 }

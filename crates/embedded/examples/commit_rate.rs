@@ -124,6 +124,7 @@ async fn sell(cinema: &Cinema) -> Outcome<bool> {
         seats,
         expires_at: now + SignedDuration::from_mins(5),
         sales_close: SignedDuration::ZERO,
+        events: Vec::new(),
     };
     let StartOutcome::Started(payment) = store.start_payment(&start, now).await? else {
         return Err("a seat that nobody has was refused".into());

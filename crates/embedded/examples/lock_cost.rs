@@ -109,7 +109,7 @@ fn port(rounds: u64, is_taken: bool, log: Option<PathBuf>) -> Option<()> {
             if !is_taken {
                 assert!(matches!(reply, LockReply::Held(_)));
                 locks.release(HERE, ANN, None).await.ok()?;
-                let told = locks.list_releases(1).await.ok()?;
+                let told = locks.list_releases(None, 1).await.ok()?;
                 locks.forget_releases(&told).await.ok()?;
             }
         }

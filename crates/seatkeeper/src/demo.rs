@@ -13,6 +13,7 @@ use seatkeeper_core::{
     seating::{Layout, LayoutDraft, Row, SeatKind},
 };
 use serde::Deserialize;
+use serde_json::json;
 
 const CINEMA: &str = include_str!("../demo/cinema.toml");
 /// The demo plays what begins in so many days.
@@ -67,18 +68,33 @@ pub async fn fill_empty_store(office: &BoxOffice) -> Result<Option<usize>, DemoE
         return Ok(None);
     }
     let cinema: Cinema = toml::from_str(CINEMA).map_err(data)?;
+    let changes = changes_of(&cinema, office)?;
+    let made = changes.iter().filter(|change| matches!(change, ProgrammeChange::PutScreening(..))).count();
+    // Every change tells of itself; told as the same event, they are one line of the audit log, not some hundred.
+    let details = json!({ "films": cinema.films.len(), "halls": cinema.halls.len(), "screenings": made });
+    let event = office.event(EventKind::AuditLog { action: "demo_filled".into(), subject: None, details });
+    for change in changes {
+        match office.programme.change_programme(&change, &event, office.now()).await? {
+            ProgrammeOutcome::Done => {}
+            refused => return Err(data(format!("{refused:?} at {change:?}"))),
+        }
+    }
+    Ok(Some(made))
+}
+
+/// The demo cinema as it is from now on, in an order in which it can be made.
+fn changes_of(cinema: &Cinema, office: &BoxOffice) -> Result<Vec<ProgrammeChange>, DemoError> {
     let now = office.now();
-    let mut films = HashMap::new();
+    let (mut changes, mut films) = (Vec::new(), HashMap::new());
     for film in &cinema.films {
         let movie = Movie { id: MovieId::generate(now, &*office.entropy), details: film.details.clone() };
-        put(office, ProgrammeChange::PutMovie(movie.clone(), 0)).await?;
+        changes.push(ProgrammeChange::PutMovie(movie.clone(), 0));
         films.insert(film.slug.as_str(), movie);
     }
-    let mut made = 0;
     for demo in &cinema.halls {
         let layout = parse_layout(&demo.rows)?;
         let hall = Hall { id: HallId::generate(now, &*office.entropy), name: demo.name.clone(), layout };
-        put(office, ProgrammeChange::PutHall(hall.clone(), 0)).await?;
+        changes.push(ProgrammeChange::PutHall(hall.clone(), 0));
         for showing in showings(demo, now, office)? {
             let movie = films.get(showing.slug).ok_or_else(|| data(format!("no film {}", showing.slug)))?;
             let prices =
@@ -99,19 +115,10 @@ pub async fn fill_empty_store(office: &BoxOffice) -> Result<Option<usize>, DemoE
                     .filter_map(|category| Some((category.to_owned(), Money::satang(*prices.get(category)?))))
                     .collect(),
             };
-            put(office, ProgrammeChange::PutScreening(screening, 0)).await?;
-            made += 1;
+            changes.push(ProgrammeChange::PutScreening(screening, 0));
         }
     }
-    Ok(Some(made))
-}
-
-async fn put(office: &BoxOffice, change: ProgrammeChange) -> Result<(), DemoError> {
-    let kind = EventKind::AuditLog { action: "demo_filled".into(), subject: None, details: serde_json::Value::Null };
-    match office.programme.change_programme(&change, &office.event(kind), office.now()).await? {
-        ProgrammeOutcome::Done => Ok(()),
-        refused => Err(data(format!("{refused:?} at {change:?}"))),
-    }
+    Ok(changes)
 }
 
 struct Showing<'a> {

@@ -2,6 +2,7 @@
 
 mod open_files;
 mod places;
+mod write_wait;
 
 use std::{convert::Infallible, net::SocketAddr, pin::pin, time::Duration};
 
@@ -13,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-use self::places::Places;
+use self::{places::Places, write_wait::WriteWait};
 use crate::unread_body::keep_hand_on_body;
 
 /// Who has not sent a request's head after so long is let go.
@@ -66,7 +67,7 @@ pub async fn serve_connections(
             let router = router.clone();
             async move { Ok::<_, Infallible>(answer(router, request).await) }
         });
-        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let connection = http.serve_connection(TokioIo::new(WriteWait::new(stream)), service).with_upgrades();
         let stop = stop.clone();
         connections.spawn(async move {
             let mut connection = pin!(connection);

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::fs::Mode;
 use seatkeeper::bench;
 use seatkeeper::cli::{Cli, Command, SettingFlags, describe_values};
 use seatkeeper::config::{Adapters, Config, SettingsError};
@@ -38,6 +39,8 @@ fn main() -> ExitCode {
 fn start(flags: SettingFlags) -> Result<(), Failure> {
     let config = flags.load(std::env::vars_os().collect(), Adapters::BUILT_IN)?;
     start_log(config.log_level, config.log_format);
+    // Names, addresses and sessions are in what it writes, also into a folder that others can read.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     in_runtime(serve(config))
 }
 

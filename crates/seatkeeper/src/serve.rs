@@ -4,6 +4,7 @@ use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
 use rand::RngCore;
 use seatkeeper_api::{ApiConfig, App, AppParts, Secret, SignInConfig, SiteUrl, router};
+use seatkeeper_core::box_office::mend_screening;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -42,13 +43,19 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     let site = config.public_url.resolve(bound)?;
     let callback_secret = callback_secret(&config);
     let address = Address { site: &site, bound, callback_secret: &callback_secret };
-    let Parts { office, health, mailer, closing } = wiring::open_parts(&config, &address).await?;
+    let Parts { office, health, mailer, restored, closing } = wiring::open_parts(&config, &address).await?;
     if config.demo
         && let Some(screenings) = demo::fill_empty_store(&office).await?
     {
         tracing::info!(screenings, "demo cinema filled in");
     }
     office.follow_programme().await?;
+    for screening in restored {
+        // Until then its seats on hold would count as free. Whoever looks at it loads it too.
+        if let Err(error) = mend_screening(&office, screening).await {
+            tracing::warn!(%screening, %error, "a seat map waits to be loaded");
+        }
+    }
     let api = api_config(&config, &site, bound, callback_secret);
     let app = App::new(AppParts { office: Arc::clone(&office), config: api, health, metrics });
 

@@ -11,6 +11,7 @@ use seatkeeper_cluster::{
 };
 use seatkeeper_core::{
     box_office::{BoxOffice, ScreeningCache, Settings},
+    ids::ScreeningId,
     ports::{
         AuditLog, BackendError, Clock, DeadLetters, Entropy, EventLog, Health, Ledger, LiveChanges, MailQueue,
         MockBook, Outbox, People, Posters, Programme, Reservations, Sales, SeatLocks, Sessions,
@@ -92,6 +93,8 @@ pub struct Parts {
     pub health: Vec<Arc<dyn Health>>,
     /// The way out for mails.
     pub mailer: Mailer,
+    /// Screenings whose locks came back with the start.
+    pub restored: Vec<ScreeningId>,
     /// What is let go of at the end.
     pub closing: Closing,
 }
@@ -143,8 +146,10 @@ pub async fn open_parts(config: &Config, address: &Address<'_>) -> Result<Parts,
         public_url: site.as_str().trim_end_matches('/').to_owned(),
         host: host_name(site.host()).to_owned(),
     };
-    let health = stored.health.into_iter().chain([locked.health]).collect();
-    Ok(Parts { office: Arc::new(office), health, mailer, closing: stored.closing })
+    // The log is none of them: without it seats are sold as ever, and events arrive afterwards.
+    let health = vec![stored.health, locked.health];
+    let (restored, closing) = (locked.restored, stored.closing);
+    Ok(Parts { office: Arc::new(office), health, mailer, restored, closing })
 }
 
 /// The ports of a store, and the event log that goes with it.
@@ -162,7 +167,7 @@ struct Stored {
     audit: Arc<dyn AuditLog>,
     dead_letters: Arc<dyn DeadLetters>,
     mock_book: Arc<dyn MockBook>,
-    health: Vec<Arc<dyn Health>>,
+    health: Arc<dyn Health>,
     closing: Closing,
 }
 
@@ -186,7 +191,7 @@ impl Closing {
 }
 
 macro_rules! ports_of {
-    ($store:expr, $events:expr, $health:expr) => {
+    ($store:expr, $events:expr) => {
         Stored {
             programme: Arc::clone(&$store) as _,
             posters: Arc::clone(&$store) as _,
@@ -201,7 +206,7 @@ macro_rules! ports_of {
             audit: Arc::clone(&$store) as _,
             dead_letters: Arc::clone(&$store) as _,
             mock_book: Arc::clone(&$store) as _,
-            health: $health,
+            health: Arc::clone(&$store) as _,
             closing: Closing::default(),
         }
     };
@@ -213,7 +218,7 @@ async fn open_store(config: &Config) -> Result<Stored, WiringError> {
             path.parent().map_or(Ok(()), make_folder)?;
             let store = Arc::new(SqliteStore::open(path)?);
             let events = Arc::clone(&store) as _;
-            Ok(ports_of!(store, events, vec![Arc::clone(&store) as _]))
+            Ok(ports_of!(store, events))
         }
         #[cfg(feature = "cluster")]
         StoreUrl::Mongo { url } => {
@@ -221,13 +226,12 @@ async fn open_store(config: &Config) -> Result<Stored, WiringError> {
             match &config.events {
                 EventsUrl::Embedded => {
                     let events = Arc::clone(&store) as _;
-                    Ok(ports_of!(store, events, vec![Arc::clone(&store) as _]))
+                    Ok(ports_of!(store, events))
                 }
                 EventsUrl::Kafka { brokers, prefix } => {
                     let log = Arc::new(KafkaLog::open(brokers, prefix, Arc::clone(&store) as _)?);
                     let events = Arc::clone(&log) as _;
-                    let stored = ports_of!(store, events, vec![Arc::clone(&store) as _, Arc::clone(&log) as _]);
-                    Ok(Stored { closing: Closing { log: Some(log) }, ..stored })
+                    Ok(Stored { closing: Closing { log: Some(log) }, ..ports_of!(store, events) })
                 }
             }
         }
@@ -241,18 +245,20 @@ struct Locked {
     locks: Arc<dyn SeatLocks>,
     live: Arc<dyn LiveChanges>,
     health: Arc<dyn Health>,
+    restored: Vec<ScreeningId>,
 }
 
 impl Locked {
     fn of(store: Arc<impl SeatLocks + LiveChanges + Health + 'static>) -> Self {
-        Self { locks: Arc::clone(&store) as _, live: Arc::clone(&store) as _, health: store }
+        Self { locks: Arc::clone(&store) as _, live: Arc::clone(&store) as _, health: store, restored: Vec::new() }
     }
 }
 
 async fn open_locks(config: &Config, clock: &Arc<dyn Clock>) -> Result<Locked, WiringError> {
     match &config.locks {
         LocksUrl::Memory => {
-            Ok(Locked::of(Arc::new(MemoryLocks::open(&config.data_dir.join(LOCK_LOG), Arc::clone(clock))?)))
+            let locks = Arc::new(MemoryLocks::open(&config.data_dir.join(LOCK_LOG), Arc::clone(clock))?);
+            Ok(Locked { restored: locks.list_restored(), ..Locked::of(locks) })
         }
         #[cfg(feature = "cluster")]
         LocksUrl::Redis { url } => Ok(Locked::of(Arc::new(RedisLocks::open(RedisUrl::parse(url.expose())?).await?))),

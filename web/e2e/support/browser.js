@@ -99,6 +99,11 @@ export class Visitor {
     await this.page.locator(`[data-testid="seat-${id}"][data-status="${status}"]:not([data-pending])`).waitFor()
   }
 
+  /** Waits until the page shows what it is about: a heading, and nothing that is still on its way. */
+  settled() {
+    return this.page.waitForFunction(() => document.querySelector('#content h1, body:not(:has(#app)) h1') !== null && document.querySelector('[data-testid="loading"]') === null)
+  }
+
   async gone(testId) {
     await this.byId(testId).first().waitFor({ state: 'detached' })
   }

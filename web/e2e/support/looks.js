@@ -20,7 +20,7 @@ export async function startWithTicket() {
 }
 
 async function check(visitor, what) {
-  await visitor.page.waitForFunction(() => document.querySelector('h1') !== null && document.querySelector('[data-testid="loading"], [aria-busy="true"]') === null)
+  await visitor.settled()
   // No page here has frames, which is what the mode without legacy, with a window of its own for each page, is for.
   const { violations } = await new AxeBuilder({ page: visitor.page }).setLegacyMode(true).options({ resultTypes: ['violations'] }).analyze()
   const bad = violations

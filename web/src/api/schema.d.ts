@@ -848,6 +848,10 @@ export interface components {
         AuditEntry: {
             /** @description Who did it, if anybody. */
             actor: string | null;
+            /** @description Their e-mail today, as the name. */
+            actor_email: string | null;
+            /** @description Their name today; null when nobody did it, or nobody knows them any more. */
+            actor_name: string | null;
             /**
              * Format: date-time
              * @description When it happened.
@@ -5510,6 +5514,13 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
+            /** @description The document at hand is this one */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `misdirected` */
             421: {
                 headers: {
@@ -6560,6 +6571,13 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            /** @description The page at hand is this one */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `misdirected` */
             421: {
                 headers: {
@@ -6619,6 +6637,13 @@ export interface operations {
                 content: {
                     "text/*": string;
                 };
+            };
+            /** @description The file at hand is this one */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `not_found` */
             404: {

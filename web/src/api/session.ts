@@ -4,19 +4,20 @@ import { api, ask } from './client'
 import { isProblem } from './problem'
 import type { Me } from './types'
 
-export type Session = { kind: 'unknown' } | { kind: 'guest' } | { kind: 'signed_in'; me: Me }
+/** `unknown`: not asked yet, or the `error` with which asking failed; that says nothing about who it is. */
+export type Session = { kind: 'unknown'; error: unknown } | { kind: 'guest' } | { kind: 'signed_in'; me: Me }
 
 /** Who is at the screen. The cookie is out of reach of scripts, so the server is asked. */
 export const useSessionStore = defineStore('session', () => {
-  const session = shallowRef<Session>({ kind: 'unknown' })
+  const session = shallowRef<Session>({ kind: 'unknown', error: null })
   let loading: Promise<Session> | null = null
 
   async function fetchSession(): Promise<Session> {
     try {
       session.value = { kind: 'signed_in', me: await ask(api.GET('/api/auth/me')) }
     } catch (error) {
-      // Anything but a clear "no" leaves the question open; pages then treat the person as a guest and ask again later.
-      session.value = isProblem(error, 'sign_in_required') ? { kind: 'guest' } : { kind: 'unknown' }
+      // Anything but a clear "no" leaves the question open: whoever has signed in is not sent there again, and the next who needs to know asks.
+      session.value = isProblem(error, 'sign_in_required') ? { kind: 'guest' } : { kind: 'unknown', error }
     }
     return session.value
   }

@@ -6,7 +6,7 @@ export default {
     bookings: 'Bookings', seats: 'Seats', revenue: 'Revenue', occupancy: 'Occupancy', date: 'Day', film: 'Film', hall: 'Hall',
     daily: 'Bookings per day', by_film: 'Revenue per film', selection: 'The whole selection', no_revenue: 'No revenue in these days.', days_invalid: 'The first day must not be after the last, at most 400 days.',
     code: 'Code', customer: 'Customer', showing: 'Showing', total: 'Total', status: 'Status', bought: 'Sold', sold_on: 'Day of sale', shown_on: 'Day of the showing', q: 'Name, e-mail or code',
-    at: 'Time', actor: 'Person', request: 'Request', data: 'Data', position: 'Position', after: 'After position',
+    at: 'Time', actor: 'Person', only_actor: 'Only what {name} did', all_actors: 'Show everybody', request: 'Request', data: 'Data', position: 'Position', after: 'After position',
     mail: 'Confirmation mails', mail_to: 'To', attempts: 'Tries', last_error: 'Last error', retry: 'Send again', retried: 'It will be sent again.', replay: 'Try again', replayed: 'It has been handled.', replay_failed: 'It failed again: {why}', dead: 'Events that could not be handled', dead_none: 'Every event was handled.', mail_PENDING: 'Waiting', mail_SENT: 'Sent', mail_FAILED: 'Failed',
     event: { BOOKING_SUCCESS: 'Booking made', BOOKING_TIMEOUT: 'Payment ran out of time', SEAT_RELEASED: 'Seat released', PAYMENT_REFUNDED: 'Payment refunded', SYSTEM_ERROR: 'System error', AUDIT_LOG: 'Administration' },
     delete_title: 'Delete “{name}”?', delete_text: 'This cannot be undone.',

@@ -6,7 +6,7 @@ export default {
     bookings: 'การจอง', seats: 'ที่นั่ง', revenue: 'รายได้', occupancy: 'อัตราที่นั่ง', date: 'วัน', film: 'หนัง', hall: 'โรง',
     daily: 'การจองต่อวัน', by_film: 'รายได้ต่อเรื่อง', selection: 'ทั้งหมดที่เลือก', no_revenue: 'ไม่มีรายได้ในช่วงนี้', days_invalid: 'วันแรกต้องไม่อยู่หลังวันสุดท้าย และไม่เกิน 400 วัน',
     code: 'รหัส', customer: 'ลูกค้า', showing: 'รอบฉาย', total: 'รวม', status: 'สถานะ', bought: 'ขายเมื่อ', sold_on: 'วันที่ขาย', shown_on: 'วันที่ฉาย', q: 'ชื่อ อีเมล หรือรหัส',
-    at: 'เวลา', actor: 'ผู้กระทำ', request: 'คำขอ', data: 'ข้อมูล', position: 'ลำดับ', after: 'หลังลำดับ',
+    at: 'เวลา', actor: 'ผู้กระทำ', only_actor: 'เฉพาะที่ {name} ทำ', all_actors: 'แสดงทุกคน', request: 'คำขอ', data: 'ข้อมูล', position: 'ลำดับ', after: 'หลังลำดับ',
     mail: 'อีเมลยืนยัน', mail_to: 'ถึง', attempts: 'จำนวนครั้ง', last_error: 'ข้อผิดพลาดล่าสุด', retry: 'ส่งอีกครั้ง', retried: 'จะส่งอีกครั้ง', replay: 'ลองอีกครั้ง', replayed: 'ดำเนินการแล้ว', replay_failed: 'ไม่สำเร็จอีกครั้ง: {why}', dead: 'เหตุการณ์ที่ดำเนินการไม่ได้', dead_none: 'ดำเนินการครบทุกเหตุการณ์', mail_PENDING: 'รอส่ง', mail_SENT: 'ส่งแล้ว', mail_FAILED: 'ไม่สำเร็จ',
     event: { BOOKING_SUCCESS: 'จองสำเร็จ', BOOKING_TIMEOUT: 'หมดเวลาชำระเงิน', SEAT_RELEASED: 'ปล่อยที่นั่ง', PAYMENT_REFUNDED: 'คืนเงิน', SYSTEM_ERROR: 'ข้อผิดพลาดของระบบ', AUDIT_LOG: 'การดูแลระบบ' },
     delete_title: 'ลบ “{name}” ใช่ไหม', delete_text: 'ลบแล้วเรียกคืนไม่ได้',

@@ -1,12 +1,16 @@
 //! The history of everything.
 
+use std::collections::{HashMap, HashSet};
+
 use axum::{Json, extract::State};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{Timestamp, civil::Date};
 use seatkeeper_core::{
     box_office::{BoxOffice, day_span},
     event::EventKind,
     ids::{EventId, PersonId},
-    ports::{AuditFilter, Page},
+    person::Person,
+    ports::{self, AuditFilter, Page},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -19,6 +23,9 @@ use crate::{
     state::App,
     wire::{EventTypeShape, List},
 };
+
+/// How many people of a page the store is asked for at once: they are seldom more than a few.
+const PEOPLE_ASKED_AT_ONCE: usize = 8;
 
 /// An entry of the audit log.
 #[derive(Debug, Serialize, ToSchema)]
@@ -34,6 +41,12 @@ pub(crate) struct AuditEntry {
     /// Who did it, if anybody.
     #[schema(value_type = Option<String>, required = true)]
     pub actor: Option<PersonId>,
+    /// Their name today; null when nobody did it, or nobody knows them any more.
+    #[schema(required = true)]
+    pub actor_name: Option<String>,
+    /// Their e-mail today, as the name.
+    #[schema(required = true)]
+    pub actor_email: Option<String>,
     /// The request that did it, if one did.
     #[schema(required = true)]
     pub request_id: Option<String>,
@@ -95,10 +108,60 @@ pub(crate) async fn list_audit(
         Some(filter) => app.office.audit.list_audit(&filter, page).await?,
         None => Page { items: Vec::new(), next: None },
     };
+    let actors = find_actors(&app.office, &found.items).await?;
     Ok(Json(List::of(found, |entry| {
         let event = entry.event;
-        let r#type = EventKind::type_name(&event.kind);
-        let data = data_of(&event.kind);
-        AuditEntry { id: event.id, at: event.at, r#type, actor: event.actor, request_id: event.request_id, data }
+        let actor = event.actor.and_then(|actor| actors.get(&actor));
+        AuditEntry {
+            id: event.id,
+            at: event.at,
+            r#type: EventKind::type_name(&event.kind),
+            actor: event.actor,
+            actor_name: actor.map(|person| person.name.clone()),
+            actor_email: actor.map(|person| person.email.clone()),
+            request_id: event.request_id,
+            data: data_of(&event.kind),
+        }
     })))
+}
+
+/// Everybody who did something on a page, each asked for once: no more than the page has entries.
+async fn find_actors(office: &BoxOffice, entries: &[ports::AuditEntry]) -> ApiResult<HashMap<PersonId, Person>> {
+    let ids: HashSet<PersonId> = entries.iter().filter_map(|entry| entry.event.actor).collect();
+    let asked = stream::iter(ids).map(|id| office.people.find_person(id)).buffer_unordered(PEOPLE_ASKED_AT_ONCE);
+    let found = asked.try_filter_map(|person| async { Ok(person.map(|person| (person.id, person))) });
+    Ok(found.try_collect().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::tests::support::World;
+
+    #[tokio::test]
+    async fn whoever_did_something_has_a_name_if_anybody_knows_them() {
+        let world = World::new();
+        let server = world.server(|_| ());
+        let (boss, office) = (server.browser(), &server.app.office);
+        boss.sign_in("boss@example.test").await;
+        let id = boss.me().await.json()["id"].clone();
+        let known = PersonId::parse(id.as_str().unwrap());
+        let unknown = PersonId::parse("00000000-0000-0000-0000-000000000001");
+        for actor in [known, unknown, None, known] {
+            let kind = EventKind::AuditLog { action: "test".into(), subject: None, details: serde_json::Value::Null };
+            office.audit.keep_event(&office.event(kind).by(actor)).await.unwrap();
+        }
+        let entries = boss.get("/api/admin/audit").await.json()["items"].clone();
+        let shown = |entry: &serde_json::Value| {
+            assert!(entry.get("actor_name").is_some() && entry.get("actor_email").is_some(), "{entry}");
+            format!("{} {} {}", entry["actor"], entry["actor_name"], entry["actor_email"])
+        };
+        let mut shown: Vec<String> = entries.as_array().unwrap().iter().map(shown).collect();
+        shown.sort();
+        let named = format!("{id} \"boss\" \"boss@example.test\"");
+        let mut expected =
+            [named.clone(), named, format!("\"{}\" null null", unknown.unwrap()), "null null null".to_owned()];
+        expected.sort();
+        assert_eq!(shown, expected);
+    }
 }

@@ -1,45 +1,50 @@
 //! The description of all calls, for programs and for people.
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
-use axum::{
-    http::header,
-    response::{IntoResponse, Response},
-};
-use bytes::Bytes;
+use axum::{http::HeaderMap, response::Response};
 
 use crate::{
+    asset::{Asset, Keep},
     error::{ApiResult, ErrorCode},
     extract::PathId,
     openapi,
 };
 
-const PAGE: &str = include_str!("../../assets/docs.html");
-const SCRIPT: &str = include_str!("../../assets/docs.js");
-const STYLE: &str = include_str!("../../assets/docs.css");
+static DOCUMENT: LazyLock<Asset> = LazyLock::new(|| Asset::new("application/json", Keep::AskEachTime, openapi::text()));
+static PAGE: LazyLock<Asset> =
+    LazyLock::new(|| file("text/html; charset=utf-8", include_str!("../../assets/docs.html")));
+static SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| file("text/javascript; charset=utf-8", include_str!("../../assets/docs.js")));
+static STYLE: LazyLock<Asset> =
+    LazyLock::new(|| file("text/css; charset=utf-8", include_str!("../../assets/docs.css")));
+
+fn file(content_type: &'static str, text: &'static str) -> Asset {
+    Asset::new(content_type, Keep::AskEachTime, text)
+}
 
 /// This document
-#[utoipa::path(get, path = "/api/openapi.json", tag = "Operations", responses((status = 200, body = Object)))]
-pub(crate) async fn get_openapi() -> Response {
-    static TEXT: OnceLock<Bytes> = OnceLock::new();
-    let text = TEXT.get_or_init(|| Bytes::from(openapi::text())).clone();
-    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], text).into_response()
+#[utoipa::path(get, path = "/api/openapi.json", tag = "Operations",
+    responses((status = 200, body = Object), (status = 304, description = "The document at hand is this one")))]
+pub(crate) async fn get_openapi(headers: HeaderMap) -> Response {
+    DOCUMENT.answer(&headers)
 }
 
 /// This document, to read
-#[utoipa::path(get, path = "/docs", tag = "Operations", responses((status = 200, body = String, content_type = "text/html")))]
-pub(crate) async fn get_docs() -> Response {
-    axum::response::Html(PAGE).into_response()
+#[utoipa::path(get, path = "/docs", tag = "Operations",
+    responses((status = 200, body = String, content_type = "text/html"), (status = 304, description = "The page at hand is this one")))]
+pub(crate) async fn get_docs(headers: HeaderMap) -> Response {
+    PAGE.answer(&headers)
 }
 
 /// What the page needs
 #[utoipa::path(get, path = "/docs/{file}", tag = "Operations", params(("file" = String, Path)),
-    responses((status = 200, body = String, content_type = "text/*"), (status = 404, description = "`not_found`")))]
-pub(crate) async fn get_docs_file(file: PathId) -> ApiResult<Response> {
-    let (kind, text) = match file.0.as_str() {
-        "docs.js" => ("text/javascript; charset=utf-8", SCRIPT),
-        "docs.css" => ("text/css; charset=utf-8", STYLE),
-        _ => return Err(ErrorCode::NotFound.into()),
-    };
-    Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text).into_response())
+    responses((status = 200, body = String, content_type = "text/*"), (status = 304, description = "The file at hand is this one"),
+        (status = 404, description = "`not_found`")))]
+pub(crate) async fn get_docs_file(file: PathId, headers: HeaderMap) -> ApiResult<Response> {
+    match file.0.as_str() {
+        "docs.js" => Ok(SCRIPT.answer(&headers)),
+        "docs.css" => Ok(STYLE.answer(&headers)),
+        _ => Err(ErrorCode::NotFound.into()),
+    }
 }

@@ -20,7 +20,7 @@ use crate::{
 /// The header with time and signature: `t=1700000000,v1=<hex>`.
 const SIGNATURE: &str = "x-seatkeeper-signature";
 /// How far a message's time may be from ours, in seconds: older ones may be somebody's recording.
-const TOLERANCE_S: i64 = 300;
+const TOLERANCE_S: u64 = 300;
 
 /// A provider's message. It only says which payment to ask about: nothing is believed that the provider does not repeat
 /// when asked.
@@ -48,9 +48,10 @@ pub(crate) async fn receive_callback(
         return Err(ErrorCode::ProviderNotFound.into());
     }
     let (parts, body) = request.into_parts();
+    // Whoever shows no signature of this time is not listened to.
+    let signature = Signature::of(&parts.headers, app.office.now()).ok_or(ErrorCode::BadSignature)?;
     let body = read_body(&parts.headers, body, BODY_BYTES_MAX).await?;
-    let secret = app.config.callback_secret.expose();
-    if !is_signed(&parts.headers, &body, secret, app.office.now()) {
+    if !signature.is_of(&body, app.config.callback_secret.expose()) {
         return Err(ErrorCode::BadSignature.into());
     }
     if !is_json(&parts.headers) {
@@ -65,22 +66,31 @@ pub(crate) async fn receive_callback(
     }
 }
 
-/// Whether the provider itself sent this, a short while ago.
-fn is_signed(headers: &HeaderMap, body: &[u8], secret: &[u8], now: Timestamp) -> bool {
-    let Some(Ok(header)) = headers.get(SIGNATURE).map(|value| value.to_str()) else { return false };
-    let Some((time, signature)) = header.strip_prefix("t=").and_then(|rest| rest.split_once(",v1=")) else {
-        return false;
-    };
-    let (Ok(seconds), Some(signature)) = (time.parse::<i64>(), from_hex(signature)) else { return false };
-    if now.as_second().abs_diff(seconds) > TOLERANCE_S.unsigned_abs() {
-        return false;
+/// What the header says, if its time is a short while ago.
+struct Signature<'a> {
+    /// In seconds, as it was signed.
+    time: &'a str,
+    code: Vec<u8>,
+}
+
+impl<'a> Signature<'a> {
+    fn of(headers: &'a HeaderMap, now: Timestamp) -> Option<Self> {
+        let header = headers.get(SIGNATURE)?.to_str().ok()?;
+        let (time, code) = header.strip_prefix("t=")?.split_once(",v1=")?;
+        let age_s = now.as_second().abs_diff(time.parse().ok()?);
+        let code = from_hex(code)?;
+        (age_s <= TOLERANCE_S).then_some(Self { time, code })
     }
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return false };
-    mac.update(time.as_bytes());
-    mac.update(b".");
-    mac.update(body);
-    // In constant time.
-    mac.verify_slice(&signature).is_ok()
+
+    /// Whether the provider itself signed this body.
+    fn is_of(&self, body: &[u8], secret: &[u8]) -> bool {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return false };
+        mac.update(self.time.as_bytes());
+        mac.update(b".");
+        mac.update(body);
+        // In constant time.
+        mac.verify_slice(&self.code).is_ok()
+    }
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
@@ -91,13 +101,18 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use axum::{body::Body, http::Method};
+    use futures_util::FutureExt;
+
     use super::*;
+    use crate::auth::tests::support::World;
 
     const BODY: &[u8] = br#"{"payment_id":"x"}"#;
 
     fn signed(header: &str, body: &[u8], secret: &str, now_s: i64) -> bool {
-        let headers = [(SIGNATURE.parse().unwrap(), header.parse().unwrap())].into_iter().collect();
-        is_signed(&headers, body, secret.as_bytes(), Timestamp::from_second(now_s).unwrap())
+        let headers: HeaderMap = [(SIGNATURE.parse().unwrap(), header.parse().unwrap())].into_iter().collect();
+        let signature = Signature::of(&headers, Timestamp::from_second(now_s).unwrap());
+        signature.is_some_and(|signature| signature.is_of(body, secret.as_bytes()))
     }
 
     #[test]
@@ -114,6 +129,21 @@ mod tests {
         for bad in ["", "t=,v1=", "t=1700000000", "v1=00,t=1", "t=1700000000,v1=zz", "t=x,v1=00"] {
             assert!(!signed(bad, BODY, "secret", 1_700_000_000), "{bad}");
         }
-        assert!(!is_signed(&HeaderMap::new(), BODY, b"secret", Timestamp::UNIX_EPOCH));
+        assert!(Signature::of(&HeaderMap::new(), Timestamp::UNIX_EPOCH).is_none());
+    }
+
+    #[tokio::test]
+    async fn who_shows_no_signature_of_this_time_is_not_listened_to() {
+        let world = World::new();
+        let browser = world.server(|_| ()).browser();
+        let zeros = "0".repeat(64);
+        let old = format!("t=1,v1={zeros}");
+        for headers in [vec![], vec![(SIGNATURE, old.as_str())], vec![(SIGNATURE, "nonsense")]] {
+            // Nobody ever sends this body.
+            let body = Body::from_stream(futures_util::stream::pending::<Result<&str, std::convert::Infallible>>());
+            let answer = browser.send(Method::POST, "/api/payments/callback/mock", &headers, body);
+            let answer = answer.now_or_never().expect("the body was waited for");
+            assert_eq!(answer.problem(), (401, "bad_signature".into()), "{headers:?}");
+        }
     }
 }

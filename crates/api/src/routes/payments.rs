@@ -250,11 +250,24 @@ async fn confirm_in_time(
         Ok(Ok(answer)) => Ok(answer?),
         Ok(Err(_)) => Err(ErrorCode::Internal.into()),
         // The provider or the store is slow; what the store has decided so far counts.
-        Err(_) => match box_office::find_payment_of(&app.office, person, id).await? {
-            Some(payment) if payment.status == PaymentStatus::Pending => Err(ErrorCode::TryAgain.into()),
-            Some(payment) => Ok(ConfirmAnswer::Unknown(payment)),
-            None => Ok(ConfirmAnswer::NotFound),
-        },
+        Err(_) => so_far(app, person, id, outcome).await,
+    }
+}
+
+/// The answer to a confirmation whose outcome nobody waits for any longer, from what the store knows.
+async fn so_far(app: &App, person: PersonId, id: PaymentId, outcome: ConfirmOutcome) -> ApiResult<ConfirmAnswer> {
+    let Some(payment) = box_office::find_payment_of(&app.office, person, id).await? else {
+        return Ok(ConfirmAnswer::NotFound);
+    };
+    match payment.status {
+        PaymentStatus::Pending => Err(ErrorCode::TryAgain.into()),
+        PaymentStatus::Confirming => Ok(ConfirmAnswer::Unknown(payment)),
+        // It is over: what is slow is only what comes after. To confirm it again asks no provider.
+        PaymentStatus::Succeeded
+        | PaymentStatus::Declined
+        | PaymentStatus::Cancelled
+        | PaymentStatus::Expired
+        | PaymentStatus::Refunded => Ok(box_office::confirm_payment(&app.office, person, id, outcome).await?),
     }
 }
 

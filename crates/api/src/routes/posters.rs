@@ -1,5 +1,7 @@
 //! Pictures of films.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::{Request, State},
@@ -13,13 +15,15 @@ use utoipa::ToSchema;
 use crate::{
     auth::Admin,
     error::{ApiError, ApiResult, ErrorCode},
-    extract::{PathId, read_body},
+    extract::{PathId, read_body_within},
     page,
     state::App,
 };
 
 /// The largest picture, in bytes.
 const POSTER_BYTES_MAX: usize = 5 * 1024 * 1024;
+/// How long it may take to arrive: less than an answer may take, and only administrators send one.
+const POSTER_WAIT_MAX: Duration = Duration::from_secs(15);
 /// A drawing may run scripts when it is opened by itself; here it may do nothing.
 const DRAWING_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
 
@@ -84,7 +88,7 @@ pub(crate) async fn upload_poster(
     let content_type = picture_type(&parts.headers).ok_or_else(|| {
         ApiError::new(ErrorCode::UnsupportedMediaType).detail("image/png, image/jpeg, image/webp or image/svg+xml")
     })?;
-    let bytes = read_body(&parts.headers, body, POSTER_BYTES_MAX).await?;
+    let bytes = read_body_within(POSTER_WAIT_MAX, &parts.headers, body, POSTER_BYTES_MAX).await?;
     if !is_what_it_says(content_type, &bytes) {
         return Err(ApiError::invalid("body", &format!("not {content_type}")));
     }

@@ -14,30 +14,24 @@ use crate::{
 /// A screening that started longer ago than this is over: no film is longer, and nobody looks at its cleaning.
 const SHOWING_FOR_MAX: SignedDuration = SignedDuration::from_mins(DURATION_MIN_MAX as i64);
 
-/// Compares a page of the screenings that are not over with the store, those of them that the lock store has loaded, and loads
-/// again where they differ. Answers which were mended. Go through all pages.
+/// A page of the screenings that are not over, those of them that the lock store has loaded. Go through all pages.
 ///
 /// # Errors
-/// The lock store or the store failed; the others of the page were compared all the same.
-pub async fn compare_maps(office: &BoxOffice, after: Option<Cursor>) -> Backend<Page<ScreeningId>> {
+/// The lock store or the store failed.
+pub async fn list_loaded_maps(office: &BoxOffice, after: Option<Cursor>) -> Backend<Page<ScreeningId>> {
     let from = office.now().saturating_sub(SHOWING_FOR_MAX).unwrap_or(Timestamp::MIN);
     let filter = ScreeningFilter { from: Some(from), ..ScreeningFilter::default() };
-    let page = office.programme.list_screenings(&filter, PageRequest { after, ..PageRequest::FIRST }).await?;
-    let ids: Vec<ScreeningId> = page.items.iter().map(|screening| screening.id).collect();
-    let states = office.locks.list_states(&ids).await?;
-    let (mut mended, mut failure) = (Vec::new(), None);
-    for (id, _) in ids.into_iter().zip(states).filter(|(_, state)| state.is_some()) {
-        match compare_map(office, id).await {
-            Ok(true) => mended.push(id),
-            Ok(false) => {}
-            Err(error) => failure = Some(error),
-        }
-    }
-    failure.map_or(Ok(Page { items: mended, next: page.next }), Err)
+    let page = office.programme.list_screening_ids(&filter, PageRequest { after, ..PageRequest::FIRST }).await?;
+    let states = office.locks.list_states(&page.items).await?;
+    let loaded = page.items.into_iter().zip(states).filter_map(|(id, state)| state.map(|_| id));
+    Ok(Page { items: loaded.collect(), next: page.next })
 }
 
-/// Answers whether the map differed and was loaded again.
-async fn compare_map(office: &BoxOffice, screening: ScreeningId) -> Backend<bool> {
+/// Compares a screening's map with the store. Answers whether it differed and was loaded again.
+///
+/// # Errors
+/// The lock store or the store failed, or the screening changes faster than it can be read.
+pub async fn compare_map(office: &BoxOffice, screening: ScreeningId) -> Backend<bool> {
     let Ok(map) = office.locks.snapshot(screening).await? else { return Ok(false) };
     let truth = office.ledger.seat_truth(screening, office.now()).await?;
     if agrees(&map, &truth) {

@@ -47,7 +47,7 @@ pub async fn relay_events(office: &BoxOffice, relay: Uuid) -> Backend<usize> {
 /// # Errors
 /// The store or the lock store failed; the next round tells them again.
 pub async fn tell_releases(office: &BoxOffice) -> Backend<usize> {
-    let releases = office.locks.list_releases(RELEASES_MAX).await?;
+    let releases = office.locks.list_releases(None, RELEASES_MAX).await?;
     if !releases.is_empty() {
         let events: Vec<Event> = releases.iter().map(Event::of_release).collect();
         office.outbox.append_events(&events).await?;

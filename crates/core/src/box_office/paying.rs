@@ -9,11 +9,15 @@ use super::{
 use crate::{
     booking::Booking,
     catalogue::OpenScreening,
-    ids::{BookingId, PaymentId, PersonId, SeatId},
-    locks::{Hold, StartReply},
+    event::Event,
+    ids::{BookingId, PaymentId, PersonId, ScreeningId, SeatId},
+    locks::{Hold, Release, StartReply},
     payment::{Payment, PaymentMethod, PaymentStatus},
     ports::{Backend, BackendError, CloseOutcome, ClosePayment, NewPayment, StartOutcome},
 };
+
+/// How many releases of one screening are told with a payment. There are more only when the store was away for long.
+const RELEASES_BEFORE_MAX: usize = 1_024;
 
 /// What became of starting a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,12 +65,14 @@ pub async fn start_payment(
         Err(refused) => return Ok(refused),
     };
     let expires_at = hold.expires_at().and_then(|until| Timestamp::from_millisecond(until).ok());
+    let seats: Vec<SeatId> = hold.seats.iter().map(|seat| seat.id).collect();
     let new = NewPayment {
+        events: told_before(office, screening_id, &seats).await?,
         id,
         screening_id,
         person_id: person,
         method,
-        seats: hold.seats.iter().map(|seat| seat.id).collect(),
+        seats,
         expires_at: expires_at.unwrap_or_else(|| office.now()),
         sales_close: office.settings.sales_close,
     };
@@ -82,13 +88,40 @@ pub async fn start_payment(
         StartOutcome::Started(payment) => StartPaymentOutcome::Started(payment),
         StartOutcome::AlreadyPaying(other) => StartPaymentOutcome::PaymentInProgress(other),
         StartOutcome::SalesClosed => StartPaymentOutcome::SalesClosed,
-        StartOutcome::NotFound => StartPaymentOutcome::NotFound,
+        StartOutcome::NotFound => let_go_of_missing_seats(office, person, screening_id, &hold).await?,
         StartOutcome::SeatsTaken(seats) => {
             // The locks said otherwise, so they were wrong: let them learn. The answer is right whether they do or not.
             let _true_at_the_next_look = mend_screening(office, screening_id).await;
             StartPaymentOutcome::SeatsTaken(seats)
         }
     })
+}
+
+/// Releases of these seats that nobody has told yet: they come before whatever becomes of the payment, and would be told
+/// after it if they waited for their turn.
+async fn told_before(office: &BoxOffice, screening: ScreeningId, seats: &[SeatId]) -> Backend<Vec<Event>> {
+    let waiting = office.locks.list_releases(Some(screening), RELEASES_BEFORE_MAX).await?;
+    let is_of_these = |release: &&Release| release.seats.iter().any(|seat| seats.contains(seat));
+    Ok(waiting.iter().filter(is_of_these).map(Event::of_release).collect())
+}
+
+/// The store does not have the screening, or one of its seats: it was deleted, or moved to another hall in the moment of the
+/// lock. Whoever holds a seat that is not there any more must not be kept from paying for the others.
+async fn let_go_of_missing_seats(
+    office: &BoxOffice,
+    person: PersonId,
+    screening: ScreeningId,
+    hold: &Hold,
+) -> Backend<StartPaymentOutcome> {
+    office.follow_programme().await?;
+    let Some(now) = office.find_screening(screening).await? else { return Ok(StartPaymentOutcome::NotFound) };
+    let is_missing = |seat: &SeatId| now.plan.find(*seat).is_none();
+    let missing: Vec<SeatId> = hold.seats.iter().map(|seat| seat.id).filter(is_missing).collect();
+    if missing.is_empty() {
+        return Err(BackendError::retryable("store", "the screening is being changed"));
+    }
+    office.locks.release(screening, person, Some(&missing)).await?;
+    Ok(StartPaymentOutcome::SeatsTaken(missing))
 }
 
 async fn lock_for_payment(

@@ -67,7 +67,8 @@ impl BoxOffice {
         if outcome != ProgrammeOutcome::Done {
             return Ok(Err(outcome));
         }
-        self.follow_programme().await?;
+        // It is done, whatever comes of this: the follower asks again within a second, and says so if it cannot.
+        let _followed_a_second_later = self.follow_programme().await;
         Ok(Ok(done))
     }
 }
@@ -299,38 +300,35 @@ async fn build_screening(
         let days = START_AHEAD_MAX.as_hours() / 24;
         return Ok(Err(ChangeOutcome::Invalid(Invalid::one("start_time", &format!("at most {days} days ahead")))));
     }
-    let Some((movie, _)) = office.programme.find_movie(movie_id).await? else {
-        return Ok(Err(ChangeOutcome::MovieMissing));
-    };
-    let Some((hall, _)) = office.programme.find_hall(hall_id).await? else {
-        return Ok(Err(ChangeOutcome::HallMissing));
+    // What stays as it is is not looked up: a past showing's film and hall may have left the programme.
+    let same_start = old.is_some_and(|old| old.start_time == start_time);
+    let same_show = old.filter(|old| same_start && old.movie_id == movie_id);
+    let (movie_title, end_time) = match same_show {
+        Some(old) => (old.movie_title.clone(), old.end_time),
+        None => {
+            let Some((movie, _)) = office.programme.find_movie(movie_id).await? else {
+                return Ok(Err(ChangeOutcome::MovieMissing));
+            };
+            let MovieDetails { title, duration_min, .. } = movie.details;
+            (title, Screening::end_of(start_time, duration_min, office.settings.cleaning_minutes))
+        }
     };
     let same_hall = old.filter(|old| old.hall_id == hall_id);
-    let layout = same_hall.map_or(hall.layout, |old| old.layout.clone());
+    let (hall_name, layout) = match same_hall.filter(|_| same_start) {
+        Some(old) => (old.hall_name.clone(), old.layout.clone()),
+        None => match office.programme.find_hall(hall_id).await? {
+            Some((hall, _)) => (hall.name, same_hall.map_or(hall.layout, |old| old.layout.clone())),
+            None => return Ok(Err(ChangeOutcome::HallMissing)),
+        },
+    };
     let missing = Screening::missing_prices(&layout, &prices);
     if !missing.is_empty() {
         return Ok(Err(ChangeOutcome::PriceMissing(missing.into_iter().map(str::to_owned).collect())));
     }
-    let same_start = old.is_some_and(|old| old.start_time == start_time);
     if !same_start && start_time <= office.now() {
         return Ok(Err(ChangeOutcome::StartsInPast));
     }
-    let same_show = old.filter(|old| same_start && old.movie_id == movie_id);
-    let end_time = same_show.map_or_else(
-        || Screening::end_of(start_time, movie.details.duration_min, office.settings.cleaning_minutes),
-        |old| old.end_time,
-    );
-    Ok(Ok(Screening {
-        id,
-        movie_id,
-        hall_id,
-        start_time,
-        end_time,
-        movie_title: movie.details.title,
-        hall_name: hall.name,
-        layout,
-        prices,
-    }))
+    Ok(Ok(Screening { id, movie_id, hall_id, start_time, end_time, movie_title, hall_name, layout, prices }))
 }
 
 /// Checks prices by themselves, whatever hall they are for.

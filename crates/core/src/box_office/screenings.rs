@@ -11,7 +11,7 @@ use super::BoxOffice;
 use crate::{
     catalogue::{OpenScreening, SharedScreening},
     ids::{MovieId, ScreeningId},
-    ports::{Backend, PAGE_ITEMS_MAX, PageRequest, ScreeningFilter},
+    ports::{Backend, PageRequest, ScreeningFilter},
 };
 
 /// How many screenings a server keeps at hand; a chain's week fits, a stranger's random ids do not add up.
@@ -108,12 +108,11 @@ impl BoxOffice {
                     start_time: Some(start),
                     ..ScreeningFilter::default()
                 };
-                let page = PageRequest { after: None, limit: PAGE_ITEMS_MAX };
-                let found = self.programme.list_screenings(&filter, page).await?.items;
+                let found = self.programme.list_screening_ids(&filter, PageRequest::FIRST).await?.items;
                 match found.as_slice() {
                     [] => return Ok(NamedScreening::NotFound),
-                    [one] => one.id,
-                    many => return Ok(NamedScreening::Ambiguous(many.iter().map(|s| s.id).collect())),
+                    [one] => *one,
+                    _ => return Ok(NamedScreening::Ambiguous(found)),
                 }
             }
         };

@@ -61,11 +61,11 @@ pub async fn list_upcoming(
 ) -> Backend<Page<SharedScreening>> {
     let filter =
         ScreeningFilter { from: Some(not_started(office.now()).max(filter.from.unwrap_or(Timestamp::MIN))), ..filter };
-    let found = office.programme.list_screenings(&filter, page).await?;
+    let found = office.programme.list_screening_ids(&filter, page).await?;
     let next = found.next;
     let mut items = Vec::with_capacity(found.items.len());
-    for screening in found.items {
-        items.extend(office.find_screening(screening.id).await?);
+    for id in found.items {
+        items.extend(office.find_screening(id).await?);
     }
     Ok(Page { items, next })
 }

@@ -136,7 +136,9 @@ impl Event {
     #[must_use]
     pub fn new(now: Timestamp, entropy: &dyn Entropy, kind: EventKind) -> Self {
         let id = EventId::generate(now, entropy);
-        Self { id, kind, version: EVENT_VERSION, at: now, screening_id: None, actor: None, request_id: None }
+        // Lists are in order of the millisecond, then of the id: a finer time would seem to contradict them.
+        let at = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+        Self { id, kind, version: EVENT_VERSION, at, screening_id: None, actor: None, request_id: None }
     }
 
     /// About this screening.

@@ -35,6 +35,9 @@ pub enum Consumer {
 }
 
 impl Consumer {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Mail, Self::Audit];
+
     /// Its name: a consumer group.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -31,6 +31,8 @@ pub struct NewPayment {
     pub expires_at: Timestamp,
     /// How long before the start sales end.
     pub sales_close: SignedDuration,
+    /// Told before the claims, if they are made: what became of these seats until now.
+    pub events: Vec<Event>,
 }
 
 /// What became of a start.

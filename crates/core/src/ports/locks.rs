@@ -77,8 +77,8 @@ pub trait SeatLocks: Send + Sync {
     async fn list_states(&self, screenings: &[ScreeningId]) -> Backend<Vec<Option<(u64, u32)>>>;
     /// Ends locks whose time is up, everywhere, once.
     async fn sweep(&self) -> Backend<()>;
-    /// Releases not yet told to the outbox, oldest first.
-    async fn list_releases(&self, limit: usize) -> Backend<Vec<Release>>;
+    /// Releases not yet told to the outbox, oldest first; of one screening, or of all.
+    async fn list_releases(&self, of: Option<ScreeningId>, limit: usize) -> Backend<Vec<Release>>;
     /// These have been told.
     async fn forget_releases(&self, told: &[Release]) -> Backend<()>;
 }

@@ -78,7 +78,13 @@ pub trait Programme: Send + Sync {
     async fn find_screening(&self, id: ScreeningId) -> Backend<Option<(Screening, u64)>>;
     /// Screenings in order of start, then id.
     async fn list_screenings(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<Screening>>;
-    /// Makes one change. `now` decides which screenings are still to come.
+    /// The same page, only their ids: servers have the screenings at hand, and a layout is some kilobytes to read. A store
+    /// that can leave out the rest should.
+    async fn list_screening_ids(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<ScreeningId>> {
+        Ok(self.list_screenings(filter, page).await?.map(|screening| screening.id))
+    }
+    /// Makes one change. `now` decides which screenings are still to come. One event may tell of several changes: it is
+    /// left alone when it is there already.
     async fn change_programme(
         &self,
         change: &ProgrammeChange,

@@ -183,6 +183,7 @@ impl<S: Store> Stage<S> {
             seats: seats_of(seats),
             expires_at: self.after_s(PAYMENT_S),
             sales_close: SignedDuration::ZERO,
+            events: Vec::new(),
         }
     }
 

@@ -8,11 +8,13 @@ use super::{
 };
 use crate::{
     booking::BookingStatus,
+    event::EventKind,
     ids::{PaymentId, ScreeningId},
     money::Money,
     payment::{CONFIRMING_FOR_MAX, ConfirmOutcome, MoneyTask, Payment, PaymentStatus},
     ports::{
-        CloseOutcome, CommitOutcome, ConfirmStart, Cursor, Ledger, NewPayment, ProgrammeChange, Sales, StartOutcome,
+        CloseOutcome, CommitOutcome, ConfirmStart, Cursor, Ledger, NewPayment, Outbox, ProgrammeChange, Sales,
+        StartOutcome,
     },
     seating::SeatKind,
 };
@@ -22,6 +24,7 @@ use PaymentStatus::{Cancelled, Confirming, Declined, Expired, Pending, Refunded,
 /// Runs the suite.
 pub async fn run_all(fixture: &impl StoreFixture) {
     a_start_claims_every_seat(fixture).await;
+    a_start_tells_what_came_before(fixture).await;
     a_start_takes_the_prices_of_now(fixture).await;
     a_start_again_is_the_same_payment(fixture).await;
     a_start_is_refused_whole(fixture).await;
@@ -64,6 +67,20 @@ async fn a_start_claims_every_seat(fixture: &impl StoreFixture) {
     assert_eq!(truth.sold, []);
     assert!(truth.claimed.iter().all(|claim| claim.kept_from.is_none()), "nobody is being asked yet");
     assert_eq!(must(stage.store.find_payment(PaymentId::from_uuid(stage.ids.next_uuid())).await), None);
+}
+
+async fn a_start_tells_what_came_before(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ss").await;
+    let released = stage.event("released");
+    let start = NewPayment { events: vec![released.clone()], ..stage.new_payment(stage.person(), "A1") };
+    assert!(matches!(stage.start(&start).await, StartOutcome::Started(_)));
+    let refused = NewPayment { events: vec![stage.event("refused")], ..stage.new_payment(stage.person(), "A1") };
+    assert!(matches!(stage.start(&refused).await, StartOutcome::SeatsTaken(_)));
+    // Who tells releases in their turn tells it again.
+    must(stage.store.append_events(&[stage.event("later"), released]).await);
+    assert_eq!(stage.told().await, "later:1 released:1");
+    let first = stage.unsent().await.into_iter().next().map(|event| event.kind);
+    assert!(matches!(first, Some(EventKind::AuditLog { action, .. }) if action == "released"));
 }
 
 async fn a_start_takes_the_prices_of_now(fixture: &impl StoreFixture) {

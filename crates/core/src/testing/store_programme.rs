@@ -23,6 +23,7 @@ pub async fn run_all(fixture: &impl StoreFixture) {
     a_film_is_made_replaced_and_deleted(fixture).await;
     a_hall_is_made_replaced_and_deleted(fixture).await;
     a_screening_is_made_replaced_and_deleted(fixture).await;
+    one_event_may_tell_of_several_changes(fixture).await;
     of_two_changes_at_once_one_looks_again(fixture).await;
     a_hall_shows_one_film_at_a_time(fixture).await;
     a_screening_with_claims_stays(fixture).await;
@@ -76,6 +77,17 @@ async fn a_film_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
     assert_eq!(try_change(&stage, PutMovie(movie.clone(), 2)).await, NotFound);
     assert_eq!(must(stage.store.revision().await), before + 3);
     assert_eq!(stage.told().await, "tried:3");
+}
+
+async fn one_event_may_tell_of_several_changes(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let event = stage.event("filled");
+    for title in ["One", "Two", "Three"] {
+        let change = PutMovie(new_movie(&stage, title), 0);
+        assert_eq!(must(stage.store.change_programme(&change, &event, stage.now()).await), Done);
+    }
+    assert_eq!(must(stage.store.list_movies(PageRequest::FIRST).await).items.len(), 4, "with the stage's own");
+    assert_eq!(stage.told().await, "filled:1");
 }
 
 async fn a_hall_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
@@ -229,7 +241,9 @@ async fn screenings_are_found_by_filter(fixture: &impl StoreFixture) {
 
 async fn found<S: Store>(stage: &Stage<S>, filter: &ScreeningFilter) -> Vec<ScreeningId> {
     let page = must(stage.store.list_screenings(filter, PageRequest::FIRST).await);
-    page.items.into_iter().map(|screening| screening.id).collect()
+    let ids = must(stage.store.list_screening_ids(filter, PageRequest::FIRST).await);
+    assert_eq!(ids, page.map(|screening| screening.id), "the same page");
+    ids.items
 }
 
 async fn lists_have_pages(fixture: &impl StoreFixture) {
@@ -257,6 +271,7 @@ async fn lists_have_pages(fixture: &impl StoreFixture) {
     let all = ScreeningFilter::default();
     let listed = walk!(stage, |page| list_screenings(&all, page)).into_iter().map(|show| show.id).collect::<Vec<_>>();
     assert_eq!(listed, shows);
+    assert_eq!(walk!(stage, |page| list_screening_ids(&all, page)), shows);
 }
 
 async fn posters_are_kept(fixture: &impl StoreFixture) {

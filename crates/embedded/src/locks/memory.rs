@@ -56,6 +56,14 @@ impl MemoryLocks {
         Ok(locks)
     }
 
+    /// Screenings with locks that came back from the log. Until one of them is loaded nobody can tell how many of its seats
+    /// are free.
+    #[must_use]
+    pub fn list_restored(&self) -> Vec<ScreeningId> {
+        let rooms = self.rooms.read();
+        rooms.iter().filter(|(_, room)| room.lock().board.has_locks()).map(|(screening, _)| *screening).collect()
+    }
+
     /// Locks that end with the process: for simulations and tests.
     #[must_use]
     pub fn unlogged(clock: Arc<dyn Clock>) -> Self {
@@ -182,8 +190,8 @@ impl MemoryLocks {
         }
     }
 
-    pub(super) fn list_pending(&self, limit: usize) -> Vec<Release> {
-        self.pending.lock().list(limit)
+    pub(super) fn list_pending(&self, of: Option<ScreeningId>, limit: usize) -> Vec<Release> {
+        self.pending.lock().list(of, limit)
     }
 
     pub(super) fn forget_pending(&self, told: &[Release]) -> Backend<()> {

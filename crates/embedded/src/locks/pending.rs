@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use seatkeeper_core::locks::Release;
+use seatkeeper_core::{ids::ScreeningId, locks::Release};
 
 use super::record::ReleaseName;
 
@@ -26,8 +26,9 @@ impl Pending {
         }
     }
 
-    pub(super) fn list(&self, limit: usize) -> Vec<Release> {
-        self.0.iter().take(limit).cloned().collect()
+    pub(super) fn list(&self, of: Option<ScreeningId>, limit: usize) -> Vec<Release> {
+        let asked = self.0.iter().filter(|release| of.is_none_or(|screening| release.screening == screening));
+        asked.take(limit).cloned().collect()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Release> {

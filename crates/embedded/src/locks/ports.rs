@@ -104,8 +104,8 @@ impl SeatLocks for MemoryLocks {
         self.sweep_all()
     }
 
-    async fn list_releases(&self, limit: usize) -> Backend<Vec<Release>> {
-        Ok(self.list_pending(limit))
+    async fn list_releases(&self, of: Option<ScreeningId>, limit: usize) -> Backend<Vec<Release>> {
+        Ok(self.list_pending(of, limit))
     }
 
     async fn forget_releases(&self, told: &[Release]) -> Backend<()> {

@@ -48,7 +48,7 @@ impl DeadLetters for SqliteStore {
 }
 
 fn read_letter(row: &Row<'_>) -> Result<DeadLetter, Fault> {
-    let consumer_of = |text: &str| [Consumer::Mail, Consumer::Audit].into_iter().find(|one| one.as_str() == text);
+    let consumer_of = |text: &str| Consumer::ALL.into_iter().find(|one| one.as_str() == text);
     Ok(DeadLetter {
         id: row.id("id")?,
         consumer: row.word("consumer", consumer_of)?,

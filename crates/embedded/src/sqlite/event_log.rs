@@ -1,6 +1,8 @@
-//! The event log as a table, with an offset for each consumer.
+//! The event log as a table, with an offset for each consumer. What all have done is forgotten after a while: the audit log
+//! keeps every event for good.
 
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Row, Transaction};
 use seatkeeper_core::{
     event::Event,
@@ -9,9 +11,14 @@ use seatkeeper_core::{
 
 use super::{
     SqliteStore,
-    rows::{Columns, Fault, StoredId, count, json_of, list, run},
+    rows::{Columns, Fault, StoredId, count, exists, find, json_of, list, run},
     unreadable::{Origin, Unreadable, read_or_find_unreadable},
 };
+
+/// How long an event stays in the log after it happened, for whoever looks on.
+const LOGGED_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// The most events that one publication forgets: more than the relay publishes at once, so that the log shrinks.
+const FORGOTTEN_AT_ONCE_MAX: u32 = 512;
 
 /// What a consumer has not acknowledged, in order.
 pub(super) const NEXT: &str = "SELECT position, event FROM events \
@@ -61,6 +68,31 @@ fn publish(tx: &Transaction<'_>, events: &[Event]) -> Result<(), Fault> {
     for event in events {
         run(tx, sql, (event.id.bytes(), event.kind.type_name(), json_of(event)?))?;
     }
+    // The newest event is as good as a clock here.
+    events.iter().map(|event| event.at).max().map_or(Ok(()), |now| forget_done(tx, now))
+}
+
+/// Forgets events that all consumers have done and that are old.
+fn forget_done(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
+    // Times of RFC 3339 in UTC compare as they are. What makes no sense any more has no time, and counts as old.
+    let oldest = now.saturating_sub(LOGGED_AGE_MAX).unwrap_or(Timestamp::UNIX_EPOCH).to_string();
+    let is_old = "coalesce(CASE WHEN json_valid(event) THEN json_extract(event, '$.at') END, '') < ?1";
+    // Nearly always the first row is young, and nothing more is read.
+    let first = format!("SELECT 1 FROM (SELECT event FROM events ORDER BY position LIMIT 1) WHERE {is_old}");
+    if !exists(tx, &first, [&oldest])? {
+        return Ok(());
+    }
+    let mut done_to = i64::MAX;
+    for consumer in Consumer::ALL {
+        let sql = "SELECT position FROM consumers WHERE name = ?1";
+        let done: Option<i64> = find(tx, sql, [consumer.as_str()], |row| Ok(row.get("position")?))?;
+        done_to = done_to.min(done.unwrap_or(0));
+    }
+    let sql = format!(
+        "DELETE FROM events WHERE position IN (SELECT position FROM \
+         (SELECT position, event FROM events WHERE position <= ?2 ORDER BY position LIMIT ?3) WHERE {is_old})"
+    );
+    run(tx, &sql, (&oldest, done_to, FORGOTTEN_AT_ONCE_MAX))?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use seatkeeper_core::{
 };
 
 use super::{
-    claims, payments,
+    claims, outbox, payments,
     plans::Plans,
     rows::{Fault, whole_ms},
 };
@@ -40,6 +40,7 @@ pub(super) fn start_payment(
         Others { .. } => {}
     }
     let payment = new_payment(start, seats, now)?;
+    outbox::put_events(tx, &start.events)?;
     payments::insert(tx, &payment)?;
     for seat in &payment.seats {
         claims::claim(tx, &payment, seat.id)?;

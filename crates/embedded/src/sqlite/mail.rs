@@ -1,7 +1,7 @@
 //! Confirmation mails: filed once per event, taken by one sender at a time.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Row, Transaction, params};
 use seatkeeper_core::{
     ids::MailId,
@@ -14,9 +14,18 @@ use super::{
     rows::{Columns, Fault, StoredId, before, find, limit, list, ms, run},
 };
 
+/// How long a mail that was sent is kept, with the address in it. No event is handled again so late.
+const SENT_AGE_MAX: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// The most sent mails that one filing forgets: more than it files, so that old ones become fewer.
+const FORGOTTEN_AT_ONCE_MAX: u32 = 8;
+
 /// Which mails are due. The index by status would fit too, and read every waiting mail each time.
 pub(super) const DUE: &str =
     "SELECT id FROM mails INDEXED BY mails_due WHERE status = 'PENDING' AND due_at <= ?1 ORDER BY due_at, id LIMIT ?2";
+
+/// Forgets the oldest mails that were sent.
+pub(super) const FORGET_SENT: &str = "DELETE FROM mails WHERE id IN (SELECT id FROM mails \
+     WHERE status = 'SENT' AND created_at <= ?1 ORDER BY created_at, id LIMIT ?2)";
 
 #[async_trait]
 impl MailQueue for SqliteStore {
@@ -80,6 +89,12 @@ fn file_mail(tx: &Transaction<'_>, mail: &NewMail) -> Result<(), Fault> {
         ms(mail.created_at)
     ];
     run(tx, sql, values)?;
+    forget_sent(tx, mail.created_at)
+}
+
+fn forget_sent(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
+    let oldest = now.saturating_sub(SENT_AGE_MAX).unwrap_or(Timestamp::UNIX_EPOCH);
+    run(tx, FORGET_SENT, (ms(oldest), FORGOTTEN_AT_ONCE_MAX))?;
     Ok(())
 }
 

@@ -66,6 +66,11 @@ impl Programme for SqliteStore {
         self.read(move |tx| screenings::list_screenings(tx, &filter, page)).await
     }
 
+    async fn list_screening_ids(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<ScreeningId>> {
+        let filter = filter.clone();
+        self.read(move |tx| screenings::list_screening_ids(tx, &filter, page)).await
+    }
+
     async fn change_programme(
         &self,
         change: &ProgrammeChange,

@@ -26,8 +26,27 @@ pub(super) fn list_screenings(
     filter: &ScreeningFilter,
     page: PageRequest,
 ) -> Result<Page<Screening>, Fault> {
+    let (sql, values) = list_statement(SELECT, filter, page)?;
+    let items = list(tx, &sql, params_from_iter(values), read_screening)?;
+    Ok(Page::cut(items, page.limit, |s| Cursor { at: ms(s.start_time), id: s.id.uuid() }))
+}
+
+/// The same page without what is large.
+pub(super) fn list_screening_ids(
+    tx: &Transaction<'_>,
+    filter: &ScreeningFilter,
+    page: PageRequest,
+) -> Result<Page<ScreeningId>, Fault> {
+    let (sql, values) = list_statement("SELECT s.id, s.start_time FROM screenings s", filter, page)?;
+    let read = |row: &Row<'_>| Ok(Cursor { at: row.get("start_time")?, id: row.id("id")? });
+    let keys = list(tx, &sql, params_from_iter(values), read)?;
+    Ok(Page::cut(keys, page.limit, |key| *key).map(|key| ScreeningId::of_uuid(key.id)))
+}
+
+/// `select`, narrowed to what fits and to one row more than the page.
+fn list_statement(select: &str, filter: &ScreeningFilter, page: PageRequest) -> Result<(String, Vec<Value>), Fault> {
     let (after_at, after_id) = after(page);
-    let mut sql = format!("{SELECT} WHERE (s.start_time, s.id) > (?, ?)");
+    let mut sql = format!("{select} WHERE (s.start_time, s.id) > (?, ?)");
     let mut values = vec![Value::Integer(after_at), Value::Blob(after_id.to_vec())];
     let mut narrow = |clause: &str, value: Value| {
         sql.push_str(clause);
@@ -47,8 +66,7 @@ pub(super) fn list_screenings(
         narrow(" AND s.start_time < ?", Value::Integer(ms(end)));
     }
     narrow(" ORDER BY s.start_time, s.id LIMIT ?", Value::Integer(limit(page)));
-    let items = list(tx, &sql, params_from_iter(values), read_screening)?;
-    Ok(Page::cut(items, page.limit, |s| Cursor { at: ms(s.start_time), id: s.id.uuid() }))
+    Ok((sql, values))
 }
 
 fn read_screening(row: &Row<'_>) -> Result<Screening, Fault> {

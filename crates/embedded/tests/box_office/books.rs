@@ -198,7 +198,11 @@ impl TestOffice {
             assert_eq!(locked, 0, "no lock is left: {map:?}");
             assert_eq!(self.shown_as_sold(screening).await, Some(truth.sold), "the map agrees with the store");
         }
-        assert_eq!(self.office.locks.list_releases(1).await.expect("the locks work"), [], "every release is told");
+        assert_eq!(
+            self.office.locks.list_releases(None, 1).await.expect("the locks work"),
+            [],
+            "every release is told"
+        );
         self.check_map_after_load(screening).await;
     }
 }

@@ -2,14 +2,18 @@
 
 use jiff::SignedDuration;
 use seatkeeper_core::{
-    box_office::{list_unfinished, load_screening},
+    box_office::{StartPaymentOutcome, list_unfinished, load_screening},
+    catalogue::Screening,
+    event::{Event, EventKind},
+    ids::HallId,
     payment::{ConfirmOutcome, Payment, PaymentStatus},
-    ports::ConfirmStart,
+    ports::{ConfirmStart, ProgrammeChange},
+    testing::hall_of,
 };
 use tokio::task::JoinSet;
 
 use crate::{
-    office::{PAYMENT_TTL, TestOffice},
+    office::{PAYMENT_TTL, TestOffice, seats},
     steps::Stepper,
     visit::Visit,
 };
@@ -85,4 +89,50 @@ async fn a_payment_declined_while_its_seats_were_kept_does_not_come_back() {
     ann.confirm(payment.id, ConfirmOutcome::Decline).await;
     while keeping.go_on().await.is_none() {}
     ann.holds_until_the_end_of(&payment).await;
+}
+
+/// Whoever follows the log must not end with a sold seat shown as free.
+#[tokio::test]
+async fn a_release_is_told_before_the_sale_that_followed_it() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
+    ann.locked("A1 A2").await;
+    ann.release_all().await;
+    ann.locked("A3").await;
+    ann.release_all().await;
+    bob.bought(&cinema, "A2").await;
+    cinema.come_to_rest().await;
+    let word = |event: &Event| {
+        let (word, seats) = match &event.kind {
+            EventKind::SeatReleased { seat_ids, .. } => ("released", seat_ids),
+            EventKind::BookingSuccess { seat_ids, .. } => ("sold", seat_ids),
+            _ => return None,
+        };
+        Some(format!("{word} {}", seats.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")))
+    };
+    let told: Vec<String> = cinema.events().await.iter().filter_map(word).collect();
+    assert_eq!(told, ["released A1 A2", "sold A2", "released A3"]);
+}
+
+/// A lock that was granted in the moment in which its screening moved to another hall.
+#[tokio::test]
+async fn a_seat_that_is_not_there_any_more_keeps_nobody_from_paying_for_the_others() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss/sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    ann.locked("A1 B1").await;
+    let small = hall_of(HallId::from_uuid(cinema.entropy.next_uuid()), "Small hall", "ss");
+    let moved = Screening {
+        hall_id: small.id,
+        hall_name: small.name.clone(),
+        layout: small.layout.clone(),
+        ..screening.screening.clone()
+    };
+    cinema.change(ProgrammeChange::PutHall(small, 0)).await;
+    cinema.change(ProgrammeChange::PutScreening(moved, 1)).await;
+    assert_eq!(ann.start(cinema.payment_id()).await, StartPaymentOutcome::SeatsTaken(seats("B1")));
+    let payment = ann.started(cinema.payment_id()).await;
+    assert_eq!(payment.seat_ids(), seats("A1"));
+    ann.paid(payment.id).await;
 }

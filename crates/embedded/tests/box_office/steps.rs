@@ -137,7 +137,7 @@ stepped! { SeatLocks, locks_away:
     fn snapshot(screening: ScreeningId) -> Result<SeatSnapshot, u64>;
     fn list_states(screenings: &[ScreeningId]) -> Vec<Option<(u64, u32)>>;
     fn sweep() -> ();
-    fn list_releases(limit: usize) -> Vec<Release>;
+    fn list_releases(of: Option<ScreeningId>, limit: usize) -> Vec<Release>;
     fn forget_releases(told: &[Release]) -> ();
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use seatkeeper_core::{
-    box_office::{BoxOffice, compare_maps},
+    box_office::{BoxOffice, compare_map, list_loaded_maps},
     ports::Backend,
 };
 
@@ -47,16 +47,23 @@ impl Job for MapComparer {
     }
 
     async fn run(&mut self) -> Backend<Next> {
-        let mut after = None;
+        let (mut after, mut failure) = (None, None);
         loop {
-            let page = compare_maps(&self.0, after).await?;
-            for screening in &page.items {
-                tracing::warn!(%screening, "the seat map differed from the store and was mended");
+            let page = list_loaded_maps(&self.0, after).await?;
+            for screening in page.items {
+                match compare_map(&self.0, screening).await {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        tracing::warn!(%screening, "the seat map differed from the store and was mended");
+                        metrics::counter!("seatkeeper_maps_mended_total").increment(1);
+                    }
+                    // One map that cannot be mended just now must not keep the others wrong.
+                    Err(error) => failure = Some(error),
+                }
             }
-            metrics::counter!("seatkeeper_maps_mended_total").increment(page.items.len() as u64);
             after = page.next;
             if after.is_none() {
-                return Ok(Next::AfterPause);
+                return failure.map_or(Ok(Next::AfterPause), Err);
             }
         }
     }

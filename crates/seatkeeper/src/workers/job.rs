@@ -34,6 +34,8 @@ pub(super) trait Job: Send + 'static {
     fn period(&self) -> Duration;
     /// One round.
     async fn run(&mut self) -> Backend<Next>;
+    /// Waits for what rounds have left going on, after the last one.
+    async fn finish(&mut self) {}
 }
 
 /// Repeats a job until it is told to stop.
@@ -69,6 +71,7 @@ pub(super) async fn work(mut job: impl Job, office: Arc<BoxOffice>, cancel: Canc
             }
         }
     }
+    job.finish().await;
 }
 
 /// Tells the event log; when the store is what is away, the log line above is all there is.

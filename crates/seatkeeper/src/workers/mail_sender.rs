@@ -1,9 +1,10 @@
-//! Sends filed mails. The text is made when it is sent, from the booking.
+//! Sends filed mails. The text is made when it is sent, from the booking. Each is on its way by itself: one that is slow takes
+//! one place of several, and those behind it go past.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use futures_util::{FutureExt, future::join_all};
+use futures_util::FutureExt;
 use jiff::SignedDuration;
 use seatkeeper_core::{
     booking::Booking,
@@ -11,6 +12,7 @@ use seatkeeper_core::{
     person::Language,
     ports::{Backend, Mail, MailAttempt},
 };
+use tokio::task::{JoinError, JoinSet};
 
 use super::job::{Job, Next};
 use crate::mail::{
@@ -18,9 +20,10 @@ use crate::mail::{
 };
 
 /// How many mails are on their way at once.
-const MAILS_AT_ONCE_MAX: u32 = 8;
+const MAILS_AT_ONCE_MAX: usize = 8;
 /// A mail taken by a sender that died is taken again after this; longer than any server's answer may take.
 const MAIL_LEASE: SignedDuration = SignedDuration::from_mins(2);
+/// How often new mails are looked for.
 const MAIL_PERIOD: Duration = Duration::from_millis(250);
 
 /// How mails leave, and what they say of the cinema.
@@ -36,19 +39,54 @@ pub struct Mailer {
 }
 
 pub(super) struct MailSender {
+    desk: Arc<Desk>,
+    /// At most [`MAILS_AT_ONCE_MAX`].
+    on_the_way: JoinSet<Backend<()>>,
+}
+
+/// What every mail needs on its way.
+struct Desk {
     office: Arc<BoxOffice>,
     mailer: Mailer,
 }
 
 impl MailSender {
-    pub(super) const fn new(office: Arc<BoxOffice>, mailer: Mailer) -> Self {
-        Self { office, mailer }
+    pub(super) fn new(office: Arc<BoxOffice>, mailer: Mailer) -> Self {
+        Self { desk: Arc::new(Desk { office, mailer }), on_the_way: JoinSet::new() }
     }
 
+    /// Sends off as many mails as there are places.
+    async fn send_off(&mut self) -> Backend<()> {
+        let places = u32::try_from(MAILS_AT_ONCE_MAX.saturating_sub(self.on_the_way.len())).unwrap_or(0);
+        if places == 0 {
+            return Ok(());
+        }
+        let now = self.desk.office.now();
+        let lease_until = now.saturating_add(MAIL_LEASE).unwrap_or(now);
+        for mail in self.desk.office.mails.take_due_mails(now, lease_until, places).await? {
+            let desk = Arc::clone(&self.desk);
+            self.on_the_way.spawn(async move { desk.send_or_fail(&mail).await });
+        }
+        Ok(())
+    }
+}
+
+/// A task that broke off has recorded nothing: its mail is taken again when the lease is over.
+fn outcome_of(sent: Result<Backend<()>, JoinError>) -> Backend<()> {
+    sent.unwrap_or_else(|error| {
+        tracing::error!(%error, "a mail broke off on its way");
+        Ok(())
+    })
+}
+
+impl Desk {
     /// A mail that the program itself stumbles over is FAILED, where an administrator sees it; the others go out.
     async fn send_or_fail(&self, mail: &Mail) -> Backend<()> {
-        if let Ok(sent) = AssertUnwindSafe(self.send(mail)).catch_unwind().await {
-            return sent;
+        match AssertUnwindSafe(self.send(mail)).catch_unwind().await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) if error.retryable => return Err(error),
+            Ok(Err(error)) => tracing::error!(mail = %mail.mail.id, %error, "a mail cannot be sent"),
+            Err(_panic) => tracing::error!(mail = %mail.mail.id, "sending a mail panicked"),
         }
         let error = "the program stumbled over this mail".to_owned();
         self.office.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await
@@ -126,11 +164,24 @@ impl Job for MailSender {
     }
 
     async fn run(&mut self) -> Backend<Next> {
-        let now = self.office.now();
-        let lease_until = now.saturating_add(MAIL_LEASE).unwrap_or(now);
-        let mails = self.office.mails.take_due_mails(now, lease_until, MAILS_AT_ONCE_MAX).await?;
-        let outcomes = join_all(mails.iter().map(|mail| self.send_or_fail(mail))).await;
-        outcomes.into_iter().collect::<Backend<Vec<()>>>()?;
-        Ok(if mails.is_empty() { Next::AfterPause } else { Next::AtOnce })
+        self.send_off().await?;
+        // Not for all of them: whichever comes first makes room, and new ones are looked for while the slow are slow.
+        let Ok(arrived) = tokio::time::timeout(MAIL_PERIOD, self.on_the_way.join_next()).await else {
+            return Ok(Next::AtOnce);
+        };
+        let Some(arrived) = arrived else { return Ok(Next::AfterPause) };
+        let mut outcome = outcome_of(arrived);
+        while let Some(arrived) = self.on_the_way.try_join_next() {
+            outcome = outcome.and(outcome_of(arrived));
+        }
+        outcome.map(|()| Next::AtOnce)
+    }
+
+    async fn finish(&mut self) {
+        while let Some(arrived) = self.on_the_way.join_next().await {
+            if let Err(error) = outcome_of(arrived) {
+                tracing::warn!(%error, "what became of a mail was not recorded; it is sent again");
+            }
+        }
     }
 }

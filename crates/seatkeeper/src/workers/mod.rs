@@ -8,6 +8,7 @@ mod housekeeping;
 mod job;
 mod lag_meter;
 mod mail_sender;
+mod pauses;
 mod reconciler;
 mod relay;
 mod sweeper;
@@ -39,7 +40,7 @@ impl Workers {
         workers.spawn(office, consumer::EventConsumer::new(Arc::clone(office), Consumer::Audit));
         workers.spawn(office, lag_meter::LagMeter(Arc::clone(office)));
         workers.spawn(office, mail_sender::MailSender::new(Arc::clone(office), mailer));
-        workers.spawn(office, reconciler::Reconciler(Arc::clone(office)));
+        workers.spawn(office, reconciler::Reconciler::new(Arc::clone(office)));
         workers.spawn(office, housekeeping::ProgrammeFollower(Arc::clone(office)));
         workers.spawn(office, housekeeping::MapComparer(Arc::clone(office)));
         workers.spawn(office, housekeeping::SessionPurge(Arc::clone(office)));

@@ -6,16 +6,32 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use seatkeeper_core::{
     box_office::{BoxOffice, list_unfinished, resume_payment},
+    payment::Payment,
     ports::Backend,
 };
 
-use super::job::{Job, Next};
+use tokio::time::Instant;
 
+use super::{
+    job::{Job, Next},
+    pauses::Pauses,
+};
+
+/// How often unfinished payments are read, and the locks of those in doubt kept. The provider is asked with [`Pauses`].
 const RECONCILE_PERIOD: Duration = Duration::from_secs(1);
 /// Payments taken further at once: each may wait for the provider, and those behind it must not lose their time.
 const PAYMENTS_AT_ONCE_MAX: usize = 64;
 
-pub(super) struct Reconciler(pub(super) Arc<BoxOffice>);
+pub(super) struct Reconciler {
+    office: Arc<BoxOffice>,
+    pauses: Pauses,
+}
+
+impl Reconciler {
+    pub(super) fn new(office: Arc<BoxOffice>) -> Self {
+        Self { office, pauses: Pauses::default() }
+    }
+}
 
 #[async_trait]
 impl Job for Reconciler {
@@ -28,14 +44,22 @@ impl Job for Reconciler {
     }
 
     async fn run(&mut self) -> Backend<Next> {
+        let Self { office, pauses } = self;
         let (mut after, mut failure) = (None, None);
+        pauses.begin_round();
         loop {
-            let page = list_unfinished(&self.0, after).await?;
-            let resumed = stream::iter(page.items).map(|payment| resume_payment(&self.0, payment));
+            let page = list_unfinished(office, after).await?;
+            let now = Instant::now();
+            let due: Vec<Payment> = page.items.into_iter().filter(|payment| pauses.take_turn(payment, now)).collect();
+            let resumed =
+                stream::iter(due).map(|payment| async { (payment.id, resume_payment(office, payment).await) });
             let mut resumed = resumed.buffer_unordered(PAYMENTS_AT_ONCE_MAX);
             // One payment that fails must not keep the others waiting.
-            while let Some(result) = resumed.next().await {
-                failure = result.err().or(failure);
+            while let Some((id, result)) = resumed.next().await {
+                if let Err(error) = result {
+                    pauses.forget(id);
+                    failure = Some(error);
+                }
             }
             drop(resumed);
             after = page.next;
@@ -45,3 +69,7 @@ impl Job for Reconciler {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "reconciler_tests.rs"]
+mod tests;

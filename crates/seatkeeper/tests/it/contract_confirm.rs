@@ -217,6 +217,19 @@ async fn an_unknown_outcome_is_confirming_until_it_is_known() {
 }
 
 #[tokio::test]
+async fn what_is_decided_in_time_is_answered_though_the_provider_is_slow_afterwards() {
+    // Three seconds to authorise, and then three to take the money.
+    let app = TestApp::with(&["--mock-payment=answer_delay=3s,callback=never"]).await;
+    let ann = app.sign_in("ann").await;
+    let screening = app.screening("ssss").await;
+    let payment = pending(&ann, &screening, "A1").await;
+    let answer = ann.confirm(id(&payment), "success").await.expect(200);
+    assert_eq!(answer["payment"]["status"], "SUCCEEDED");
+    assert_eq!(answer["booking"]["id"], answer["payment"]["booking_id"]);
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn a_call_that_runs_too_long_tells_the_second_one_so() {
     let app = TestApp::embedded().await;
     let ann = app.sign_in("ann").await;

@@ -120,6 +120,10 @@ async fn a_restart_keeps_locks_sessions_and_payments() {
             assert_eq!(app.stop().await, 0);
             app.restart().await;
         }
+        // Before anybody has looked at the map: three of four are on hold.
+        let movies = app.get("/api/movies").await.expect(200);
+        let available = &movies["items"][0]["screenings"][0]["seats_available"];
+        assert_eq!(available, 1, "{movies}");
         assert_eq!(ann.hold(&screening).await, held);
         assert_eq!(bob.hold(&screening).await["payment_id"], payment["id"]);
         assert_eq!(screening.taken(&ann).await, ["A1:LOCKED", "A2:LOCKED", "A3:LOCKED"]);

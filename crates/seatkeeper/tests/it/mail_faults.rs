@@ -86,6 +86,43 @@ async fn mail_server_slow() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mail_slow_for_one_address() {
+    let closed = ClosedMailServer::new();
+    let app = TestApp::with(&[&closed.flag()]).await;
+    let server = closed.open();
+    server.hold_answers_to("ann@example.test");
+    server.refuse("cat@example.test");
+    let screening = app.screening("ssssssssss").await;
+    let (ann, bob, cat) = (app.sign_in("ann").await, app.sign_in("bob").await, app.sign_in("cat").await);
+
+    let slow = ann.buy(&screening, &["A1"]).await;
+    eventually("a mail waits for its answer", || async { (server.waiting() == 1).then_some(()) }).await;
+    let refused = cat.buy(&screening, &["A3"]).await;
+    let first = bob.buy(&screening, &["A5"]).await;
+    let second = bob.buy(&screening, &["A7"]).await;
+
+    // Those behind the slow one and the refused one are sent while the slow one is still slow.
+    eventually("the others are sent", || async {
+        let sent = app.admin().list_all("/api/admin/mail?status=SENT").await;
+        (sent.len() == 2).then_some(())
+    })
+    .await;
+    assert_eq!(server.waiting(), 1);
+    each_was_sent_once(&server, &[&first, &second]);
+    assert_eq!(only_mail(&app, "FAILED").await["booking_code"], refused["code"]);
+    assert_eq!(only_mail(&app, "PENDING").await["booking_code"], slow["code"]);
+
+    server.go_on();
+    eventually("the slow one is sent too", || async {
+        let sent = app.admin().list_all("/api/admin/mail?status=SENT").await;
+        (sent.len() == 3).then_some(())
+    })
+    .await;
+    each_was_sent_once(&server, &[&slow, &first, &second]);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mail_refused_for_good() {
     let closed = ClosedMailServer::new();
     let app = TestApp::with(&[&closed.flag()]).await;

@@ -25,6 +25,7 @@ mod contract_posters;
 mod contract_programme;
 mod contract_sign_in;
 mod crashes;
+mod demo_filling;
 mod mail_faults;
 mod security;
 mod storms;

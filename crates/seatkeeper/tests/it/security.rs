@@ -38,6 +38,14 @@ async fn read_to_end(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&all).into_owned()
 }
 
+/// Asks one question after the other and reads no answer, until the server closes. Once no more answers fit into the line, no
+/// more questions are taken, and the last waits for as long as the server does.
+async fn ask_and_never_read(mut stream: TcpStream, host: &str) {
+    let question = format!("GET /api/openapi.json HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let asking = async { while stream.write_all(question.as_bytes()).await.is_ok() {} };
+    timeout(CLOSED_WITHIN, asking).await.expect("the server waited for a reader that never came");
+}
+
 /// This test alone needs more than the 1,024 that many systems begin with.
 fn raise_limit_of_open_files() {
     let limit = getrlimit(Resource::Nofile);
@@ -87,15 +95,26 @@ async fn those_who_say_nothing_or_little_are_let_go_and_hold_nobody_up() {
     let mut silent = connect(&app).await;
     let mut slow_head = connect(&app).await;
     slow_head.write_all(b"GET /api/site HTTP/1.1\r\nHo").await.unwrap();
-    let mut slow_body = connect(&app).await;
-    let head =
-        format!("POST /api/payments/callback/mock HTTP/1.1\r\nHost: {}\r\nContent-Length: 60000\r\n\r\n{{", host(&app));
-    slow_body.write_all(head.as_bytes()).await.unwrap();
+    let begin = async |path: &str| {
+        let mut stream = connect(&app).await;
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: 16000\r\n\r\n{{", host(&app));
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    };
+    let mut slow_body = begin("/demo-idp/token").await;
+    let mut unsigned = begin("/api/payments/callback/mock").await;
+    let (deaf, site) = (connect(&app).await, host(&app));
     let crowd = join_all((0..600).map(|_| connect(&app))).await;
     app.get("/api/site").await.expect(200);
     app.admin().get("/api/auth/me").await.expect(200);
-    let answers = tokio::join!(read_to_end(&mut silent), read_to_end(&mut slow_head), read_to_end(&mut slow_body));
-    assert_eq!(status(&answers.2), 503, "{answers:?}");
+    let answers = tokio::join!(
+        read_to_end(&mut silent),
+        read_to_end(&mut slow_head),
+        read_to_end(&mut slow_body),
+        read_to_end(&mut unsigned),
+        ask_and_never_read(deaf, &site)
+    );
+    assert_eq!((status(&answers.2), status(&answers.3)), (400, 401), "{answers:?}");
     assert!(matches!(status(&answers.1), 0 | 408), "{answers:?}");
     drop(crowd);
     app.finish().await;
@@ -264,7 +283,12 @@ async fn a_drawing_can_do_nothing_and_a_page_is_no_picture() {
 #[tokio::test]
 async fn what_is_kept_is_its_owners_alone() {
     let app = TestApp::start().await;
-    let mode = std::fs::metadata(app.data_dir()).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o700);
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&app.data_dir()), 0o700);
+    // Also when the folder was there before, and others may look into it.
+    for file in std::fs::read_dir(app.data_dir()).unwrap() {
+        let path = file.unwrap().path();
+        assert_eq!(mode(&path) & 0o077, 0, "{path:?}");
+    }
     app.finish().await;
 }

@@ -89,6 +89,12 @@ export function usePayment(id: string) {
 
   const backToSeats = () => router.push(screeningId.value ? `/screenings/${screeningId.value}` : '/')
 
+  /** The time is up: the seat page takes the same seats as if they had been chosen there, and says which are gone. */
+  const holdAgain = () => {
+    const seats = payment.value?.seat_ids.join(',')
+    return screeningId.value ? router.push({ path: `/screenings/${screeningId.value}`, query: { seats } }) : backToSeats()
+  }
+
   const cancel = () =>
     act('cancel', async () => {
       if (payment.value?.status === 'PENDING') await cancelPayment(id)
@@ -108,5 +114,5 @@ export function usePayment(id: string) {
 
   onMounted(load)
 
-  return { state, payment, screeningId, doing, remainingMs, load, confirm, cancel, startAgain, backToSeats }
+  return { state, payment, screeningId, doing, remainingMs, load, confirm, cancel, startAgain, holdAgain, backToSeats }
 }

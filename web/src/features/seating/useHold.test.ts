@@ -1,7 +1,7 @@
 import { flushPromises } from '@vue/test-utils'
 import { createPinia, setActivePinia } from 'pinia'
-import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { effectScope, ref } from 'vue'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { effectScope, ref, type EffectScope } from 'vue'
 import { ApiProblem, type ProblemCode } from '@/api/problem'
 import * as calls from '@/api/screenings'
 import { useSessionStore } from '@/api/session'
@@ -24,6 +24,9 @@ function refusal(code: ProblemCode, status: number, seat_ids?: string[]): ApiPro
   return new ApiProblem({ type: '', title: '', detail: '', request_id: '', status, code, seat_ids })
 }
 
+/** Each is a page; those of one test must not hear those of the next. */
+const scopes: EffectScope[] = []
+
 function setUp(signedIn = true) {
   setActivePinia(createPinia())
   const session = useSessionStore()
@@ -32,7 +35,9 @@ function setUp(signedIn = true) {
   const now = ref(START)
   const told: string[] = []
   const tell = (what: string) => (ids: string[]) => void told.push(`${what} ${ids.join(' ')}`)
-  const holding = effectScope().run(() =>
+  const scope = effectScope()
+  scopes.push(scope)
+  const holding = scope.run(() =>
     useHold('s', now, {
       onGuest: tell('guest'),
       onMine: tell('mine'),
@@ -45,6 +50,8 @@ function setUp(signedIn = true) {
   )!
   return { holding, told, now, session }
 }
+
+afterEach(() => scopes.splice(0).forEach((scope) => scope.stop()))
 
 beforeEach(() => {
   vi.resetAllMocks()
@@ -108,6 +115,14 @@ describe('locking', () => {
     expect(ended.session.session.kind).toBe('guest')
   })
 
+  it('takes nobody for a guest because the server could not say who it is', async () => {
+    const { holding, told, session } = setUp()
+    vi.spyOn(session, 'ensure').mockResolvedValue({ kind: 'unknown', error: refusal('try_again', 503) })
+    await holding.lock(['A1'])
+    expect(told).toEqual(['problem try_again'])
+    expect([holding.pending.size, server.lockSeats.mock.calls.length]).toEqual([0, 0])
+  })
+
   it('asks what is true when an answer was lost', async () => {
     const { holding, told } = setUp()
     server.lockSeats.mockRejectedValue(refusal('no_answer', 0))
@@ -116,6 +131,41 @@ describe('locking', () => {
     await flushPromises()
     expect(told).toEqual(['problem no_answer'])
     expect(holding.isMine('A1')).toBe(true)
+  })
+})
+
+describe('another tab', () => {
+  it('says that something changed, and the server is asked in turn', async () => {
+    const { holding } = setUp()
+    let answer: (value: Hold) => void = () => {}
+    server.lockSeats.mockReturnValue(new Promise((resolve) => (answer = resolve)))
+    void holding.lock(['A2'])
+    await flushPromises()
+    const [otherTab, thirdTab] = [new BroadcastChannel('seatkeeper-hold-s'), new BroadcastChannel('seatkeeper-hold-s')]
+    const heard = new Promise((resolve) => (thirdTab.onmessage = resolve))
+    otherTab.postMessage(hold('A1'))
+    await heard
+    await flushPromises()
+    expect([holding.hold.value, server.getHold.mock.calls.length]).toEqual([null, 0])
+    server.getHold.mockResolvedValue(hold('A1', 'A2'))
+    answer(hold('A2'))
+    await flushPromises()
+    expect(holding.hold.value?.seat_ids).toEqual(['A1', 'A2'])
+    otherTab.close()
+    thirdTab.close()
+  })
+
+  it('hears of every change here', async () => {
+    const { holding } = setUp()
+    const otherTab = new BroadcastChannel('seatkeeper-hold-s')
+    let heard = 0
+    otherTab.onmessage = () => void heard++
+    server.lockSeats.mockResolvedValue(hold('A1'))
+    server.unlockSeats.mockResolvedValue(hold())
+    await holding.lock(['A1'])
+    await holding.release(['A1'])
+    await vi.waitUntil(() => heard === 2)
+    otherTab.close()
   })
 })
 

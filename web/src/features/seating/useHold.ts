@@ -31,10 +31,11 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
   const isReady = ref(false)
   let queue: Promise<void> = Promise.resolve()
 
-  const { post, data: heard } = useBroadcastChannel<Hold, Hold>({ name: `seatkeeper-hold-${screeningId}` })
-  watch(heard, (other) => {
-    if (other) take(other)
-  })
+  // Another tab only says that something has changed. What it knew may be older than what is known here by now, so the
+  // server is asked, in line with the other calls. Each message is an object of its own: equal values would not be noticed.
+  const { post, data: heard } = useBroadcastChannel<object, object>({ name: `seatkeeper-hold-${screeningId}` })
+  const tellOtherTabs = () => post({})
+  watch(heard, () => void refresh())
 
   const isMine = (id: string): boolean => hold.value?.seat_ids.includes(id) ?? false
 
@@ -54,7 +55,9 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
   }
 
   async function refresh(): Promise<void> {
-    if ((await session.ensure()).kind !== 'signed_in') {
+    const known = await session.ensure()
+    if (known.kind !== 'signed_in') {
+      if (known.kind === 'unknown' && !isReady.value) events.onProblem(known.error)
       isReady.value = true
       return
     }
@@ -71,13 +74,15 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
 
   async function lock(seatIds: string[]): Promise<void> {
     if (seatIds.length === 0) return
-    if ((await session.ensure()).kind !== 'signed_in') return events.onGuest(seatIds)
+    const known = await session.ensure()
+    if (known.kind === 'guest') return events.onGuest(seatIds)
+    if (known.kind === 'unknown') return events.onProblem(known.error)
     seatIds.forEach((id) => pending.add(id))
     let retry: string[] = []
     await enqueue(async () => {
       try {
         take(await lockSeats(screeningId, seatIds))
-        post(hold.value!)
+        tellOtherTabs()
         events.onMine(seatIds)
       } catch (error) {
         retry = refused(seatIds, error)
@@ -113,7 +118,7 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     await enqueue(async () => {
       try {
         take(await unlockSeats(screeningId, seatIds), seatIds)
-        post(hold.value!)
+        tellOtherTabs()
         events.onReleased(seatIds)
         // Until the live change arrives the seat would look like somebody else's; often it is here already.
         seatIds.filter((id) => !events.isHeldLive(id)).forEach(settled)

@@ -155,7 +155,7 @@ impl Hall {
 
     /// Releases of this screening that wait to be told.
     pub(super) async fn releases(&self) -> Vec<Release> {
-        let all = sure(self.locks.list_releases(RELEASES_MAX).await);
+        let all = sure(self.locks.list_releases(Some(self.screening), RELEASES_MAX).await);
         all.into_iter().filter(|release| release.screening == self.screening).collect()
     }
 }

@@ -32,8 +32,9 @@ pub async fn releases_are_told_oldest_first_until_forgotten(fixture: &dyn LocksF
     assert_eq!(releases.iter().map(|release| release.holder).collect::<Vec<_>>(), [ann, bob, ann]);
     assert!(releases.is_sorted_by_key(|release| release.seq));
     assert!(releases.is_sorted_by_key(|release| release.at));
-    assert_eq!(sure(hall.locks.list_releases(1).await).len(), 1);
-    assert_eq!(sure(hall.locks.list_releases(0).await).len(), 0);
+    assert_eq!(sure(hall.locks.list_releases(Some(hall.screening), 1).await), releases[..1]);
+    assert_eq!(sure(hall.locks.list_releases(None, 1).await).len(), 1);
+    assert_eq!(sure(hall.locks.list_releases(None, 0).await).len(), 0);
 
     sure(hall.locks.forget_releases(&releases[1..2]).await);
     assert_eq!(hall.releases().await, [releases[0].clone(), releases[2].clone()]);

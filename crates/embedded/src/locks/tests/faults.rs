@@ -70,7 +70,7 @@ async fn what_cannot_be_written_down_does_not_happen() {
     take(&locks, BOB, "B1").await;
     locks.start_payment(HERE, BOB, PAYMENT, TTL_MS).await.unwrap();
     locks.release(HERE, ANN, Some(&seats("A2"))).await.unwrap();
-    let waiting = locks.list_releases(10).await.unwrap();
+    let waiting = locks.list_releases(None, 10).await.unwrap();
     let map = locks.snapshot(HERE).await.unwrap().unwrap();
     let holds = (locks.find_hold(HERE, ANN).await.unwrap(), locks.find_hold(HERE, BOB).await.unwrap());
     let mut feed = locks.watch(HERE).await.unwrap();
@@ -92,7 +92,7 @@ async fn what_cannot_be_written_down_does_not_happen() {
         assert_eq!(locks.snapshot(HERE).await.unwrap().unwrap(), map, "nothing changed");
         let now = (locks.find_hold(HERE, ANN).await.unwrap(), locks.find_hold(HERE, BOB).await.unwrap());
         assert_eq!(now, holds);
-        assert_eq!(locks.list_releases(10).await.unwrap(), waiting);
+        assert_eq!(locks.list_releases(None, 10).await.unwrap(), waiting);
         assert!(feed.try_recv().is_err(), "nobody was told");
 
         // There is room again.
@@ -127,7 +127,7 @@ async fn expiry_waits_for_the_log_and_is_told_once() {
     locks.sweep().await.unwrap();
     assert_eq!(feed.try_recv().unwrap().changes.len(), 1);
     assert!(feed.try_recv().is_err());
-    assert_eq!(locks.list_releases(10).await.unwrap().len(), 1);
+    assert_eq!(locks.list_releases(None, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

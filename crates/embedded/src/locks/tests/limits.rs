@@ -114,6 +114,6 @@ fn the_oldest_release_gives_way() {
         at: 0,
     };
     pending.push((0..RELEASES_WAITING_MAX as u64 + 2).map(release));
-    assert_eq!(pending.list(usize::MAX).len(), RELEASES_WAITING_MAX);
-    assert_eq!(pending.list(1)[0].seq, 2);
+    assert_eq!(pending.list(None, usize::MAX).len(), RELEASES_WAITING_MAX);
+    assert_eq!(pending.list(None, 1)[0].seq, 2);
 }

@@ -15,7 +15,7 @@ use super::{super::log::read_records, ANN, BOB, HERE, PAYMENT, TTL_MS, load, ope
 async fn state(path: &Path, clock: &Arc<ManualClock>) -> (Hold, Hold, usize) {
     let locks = open(path, clock);
     let (ann, bob) = (locks.find_hold(HERE, ANN).await.unwrap(), locks.find_hold(HERE, BOB).await.unwrap());
-    let releases = locks.list_releases(100).await.unwrap().len();
+    let releases = locks.list_releases(None, 100).await.unwrap().len();
     // Whatever was cut, it goes on.
     load(&locks, "").await;
     take(&locks, BOB, "Z1").await;
@@ -36,12 +36,12 @@ async fn sample(path: &Path, clock: &Arc<ManualClock>) -> Vec<(usize, (Hold, Hol
             3 => drop(locks.release(HERE, BOB, None).await.unwrap()),
             4 => drop(locks.start_payment(HERE, ANN, PAYMENT, TTL_MS).await.unwrap()),
             5 => locks.keep_payment(HERE, ANN, PAYMENT, &seats("A1 A2"), 3 * TTL_MS).await.unwrap(),
-            6 => locks.forget_releases(&locks.list_releases(1).await.unwrap()).await.unwrap(),
+            6 => locks.forget_releases(&locks.list_releases(None, 1).await.unwrap()).await.unwrap(),
             _ => locks.mark_sold(HERE, PAYMENT, &seats("A1 A2")).await.unwrap(),
         }
         clock.advance(SignedDuration::from_millis(10));
         let (ann, bob) = (locks.find_hold(HERE, ANN).await.unwrap(), locks.find_hold(HERE, BOB).await.unwrap());
-        let releases = locks.list_releases(100).await.unwrap().len();
+        let releases = locks.list_releases(None, 100).await.unwrap().len();
         let len = usize::try_from(path.metadata().unwrap().len()).unwrap();
         states.push((len, (ann, bob, releases)));
     }

@@ -65,9 +65,9 @@ async fn what_ran_out_meanwhile_is_released_once_though_nobody_has_loaded_it() {
 
     clock.advance(SignedDuration::from_millis(TTL_MS));
     let locks = open(&path, &clock);
-    assert_eq!(locks.list_releases(10).await.unwrap(), []);
+    assert_eq!(locks.list_releases(None, 10).await.unwrap(), []);
     locks.sweep().await.unwrap();
-    let releases = locks.list_releases(10).await.unwrap();
+    let releases = locks.list_releases(None, 10).await.unwrap();
     assert_eq!(releases.len(), 1);
     assert_eq!((releases[0].holder, releases[0].reason), (ANN, ReleaseReason::Expired));
     assert_eq!(releases[0].seats.to_vec(), seats("A1 A2"));
@@ -75,7 +75,11 @@ async fn what_ran_out_meanwhile_is_released_once_though_nobody_has_loaded_it() {
 
     let locks = open(&path, &clock);
     locks.sweep().await.unwrap();
-    assert_eq!(locks.list_releases(10).await.unwrap(), releases, "the same one: telling it twice is telling it once");
+    assert_eq!(
+        locks.list_releases(None, 10).await.unwrap(),
+        releases,
+        "the same one: telling it twice is telling it once"
+    );
 }
 
 #[tokio::test]
@@ -88,7 +92,7 @@ async fn what_ran_out_meanwhile_is_released_when_its_map_is_looked_at() {
     clock.advance(SignedDuration::from_millis(TTL_MS));
     let locks = open(&path, &clock);
     assert!(locks.snapshot(HERE).await.unwrap().is_err(), "not loaded");
-    assert_eq!(locks.list_releases(10).await.unwrap().len(), 1);
+    assert_eq!(locks.list_releases(None, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -100,17 +104,17 @@ async fn releases_wait_across_restarts_until_they_are_told() {
         take(&locks, ANN, name).await;
         locks.release(HERE, ANN, None).await.unwrap();
     }
-    let all = locks.list_releases(10).await.unwrap();
+    let all = locks.list_releases(None, 10).await.unwrap();
     assert_eq!(all.len(), 3);
     locks.forget_releases(&all[..1]).await.unwrap();
     kill(locks);
     let locks = open(&path, &clock);
-    assert_eq!(locks.list_releases(10).await.unwrap(), all[1..]);
+    assert_eq!(locks.list_releases(None, 10).await.unwrap(), all[1..]);
     locks.forget_releases(&all).await.unwrap();
     kill(locks);
     // Twice, so that what the first start has written is read as well.
     kill(open(&path, &clock));
-    assert_eq!(open(&path, &clock).list_releases(10).await.unwrap(), []);
+    assert_eq!(open(&path, &clock).list_releases(None, 10).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -123,7 +127,7 @@ async fn a_start_keeps_only_what_stands() {
         take(&locks, ANN, "A1").await;
         locks.release(HERE, ANN, None).await.unwrap();
     }
-    let told = locks.list_releases(1_000).await.unwrap();
+    let told = locks.list_releases(None, 1_000).await.unwrap();
     locks.forget_releases(&told).await.unwrap();
     assert!(path.metadata().unwrap().len() > 100 * empty);
     kill(locks);
@@ -141,12 +145,12 @@ async fn a_long_log_is_shortened_while_running_and_loses_nothing() {
     while path.metadata().unwrap().len() <= LOG_REWRITE_BYTES {
         take(&locks, ANN, "A1").await;
         locks.release(HERE, ANN, None).await.unwrap();
-        let told = locks.list_releases(1).await.unwrap();
+        let told = locks.list_releases(None, 1).await.unwrap();
         locks.forget_releases(&told).await.unwrap();
     }
     take(&locks, ANN, "A2").await;
     locks.release(HERE, ANN, None).await.unwrap();
-    let waiting = locks.list_releases(10).await.unwrap();
+    let waiting = locks.list_releases(None, 10).await.unwrap();
     locks.sweep().await.unwrap();
     assert!(path.metadata().unwrap().len() < 1_000);
     take(&locks, ANN, "A3").await;
@@ -155,5 +159,5 @@ async fn a_long_log_is_shortened_while_running_and_loses_nothing() {
     let locks = open(&path, &clock);
     assert_eq!(locks.find_hold(HERE, ANN).await.unwrap(), ann);
     assert_eq!(locks.find_hold(HERE, BOB).await.unwrap(), bob);
-    assert_eq!(locks.list_releases(10).await.unwrap(), waiting);
+    assert_eq!(locks.list_releases(None, 10).await.unwrap(), waiting);
 }

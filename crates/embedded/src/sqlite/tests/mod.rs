@@ -3,5 +3,6 @@
 mod contract;
 mod leases;
 mod plans;
+mod retention;
 mod unreadable;
 mod writing;

@@ -1,12 +1,17 @@
 //! The hot statements read by index, never a whole table that grows.
 
 use rusqlite::{Params, Transaction, params_from_iter};
-use seatkeeper_core::ports::{BookingFilter, PageRequest};
+use seatkeeper_core::{
+    event::{Event, EventKind},
+    ids::{HallId, MovieId, ScreeningId},
+    ports::{BookingFilter, PageRequest, Programme, ProgrammeChange, ScreeningFilter},
+    testing::{SeededEntropy, hall_of, movie_of, sample_now, screening_of},
+};
 use tempfile::TempDir;
 
 use crate::sqlite::{
     SqliteStore, event_log, ledger, mail, outbox,
-    rows::{Fault, list},
+    rows::{self, Fault, list},
     sales,
 };
 
@@ -37,6 +42,7 @@ async fn hot_statements_use_their_indexes() {
         check(&plan(tx, "SELECT count(*) FROM outbox WHERE sent = 0", [])?, &["outbox_unsent"]);
         check(&plan(tx, event_log::NEXT, ("x", 1))?, &["SEARCH events USING INTEGER PRIMARY KEY"]);
         check(&plan(tx, mail::DUE, (0, 1))?, &["mails_due"]);
+        check(&plan(tx, mail::FORGET_SENT, (0, 1))?, &["mails_by_status"]);
         let unfinished = ["payments_pending", "payments_confirming", "payments_money_task"];
         check(&plan(tx, ledger::UNFINISHED, (0, 1, 0, id))?, &unfinished);
         check(&plan(tx, ledger::TRUTH, (id, 0))?, &["SEARCH c USING PRIMARY KEY (screening_id=?)"]);
@@ -52,7 +58,7 @@ async fn hot_statements_use_their_indexes() {
 async fn pages_of_bookings_are_read_in_order_of_an_index() {
     let folder = TempDir::new().unwrap();
     let store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
-    let movie = seatkeeper_core::ids::MovieId::from_uuid(uuid::Uuid::nil());
+    let movie = MovieId::from_uuid(uuid::Uuid::nil());
     let all = BookingFilter::default();
     for (filter, index) in [
         (BookingFilter { movie_id: Some(movie), ..all.clone() }, "bookings_by_movie"),
@@ -68,4 +74,29 @@ async fn pages_of_bookings_are_read_in_order_of_an_index() {
         });
         checked.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_list_of_ids_reads_no_layouts() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
+    let ids = SeededEntropy::new(4);
+    let movie = movie_of(MovieId::from_uuid(ids.next_uuid()), "Often Shown");
+    let hall = hall_of(HallId::from_uuid(ids.next_uuid()), "Hall", "ss");
+    let screening = screening_of(ScreeningId::from_uuid(ids.next_uuid()), &movie, &hall, sample_now());
+    let id = screening.id;
+    let kind = EventKind::AuditLog { action: "made".into(), subject: None, details: serde_json::Value::Null };
+    let event = Event::new(sample_now(), &ids, kind);
+    for change in [
+        ProgrammeChange::PutMovie(movie, 0),
+        ProgrammeChange::PutHall(hall, 0),
+        ProgrammeChange::PutScreening(screening, 0),
+    ] {
+        store.change_programme(&change, &event, sample_now()).await.unwrap();
+    }
+    // Whoever read this would fail.
+    store.write(|tx| rows::run(tx, "UPDATE screenings SET layout = 'no', prices = 'no'", [])).await.unwrap();
+    let all = ScreeningFilter::default();
+    assert_eq!(store.list_screening_ids(&all, PageRequest::FIRST).await.unwrap().items, [id]);
+    assert!(store.list_screenings(&all, PageRequest::FIRST).await.is_err());
 }

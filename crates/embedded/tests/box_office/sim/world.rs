@@ -173,8 +173,10 @@ impl World {
             self.payments.push(Chosen { id, person, screening });
             deed = Deed::Start { id: Some(id), same: false };
         }
-        // What is about a payment is done by its payer, nearly always.
-        let owner = chosen.filter(|_| deed.is_about_a_chosen_payment() && self.draw(20) > 0);
+        // What is about a payment is done by its payer, nearly always; started again it always is: the server keeps its id
+        // under the payer's own key.
+        let is_own = |world: &Self| matches!(deed, Deed::Start { .. }) || world.draw(20) > 0;
+        let owner = chosen.filter(|_| deed.is_about_a_chosen_payment() && is_own(self));
         let (person, screening) = owner.map_or((person, screening), |chosen| (chosen.person, chosen.screening));
         self.works += 1;
         let number = self.works;

@@ -38,8 +38,12 @@ impl ClosedMailServer {
     /// From now on it takes mails.
     pub(crate) fn open(self) -> MailServer {
         let listener = self.socket.listen(BACKLOG).unwrap();
-        let desk =
-            Arc::new(Desk { taken: Mutex::default(), refused: Mutex::default(), is_open: watch::Sender::new(true) });
+        let desk = Arc::new(Desk {
+            taken: Mutex::default(),
+            refused: Mutex::default(),
+            held: Mutex::default(),
+            is_open: watch::Sender::new(true),
+        });
         let mut task = JoinSet::new();
         task.spawn(serve(listener, Arc::clone(&desk)));
         MailServer { desk, _task: task }
@@ -57,6 +61,8 @@ pub(crate) struct MailServer {
 struct Desk {
     taken: Mutex<Vec<String>>,
     refused: Mutex<HashSet<String>>,
+    /// Only mails to this address are held; all of them when there is none.
+    held: Mutex<Option<String>>,
     /// While false, mails are read and the answer waits.
     is_open: watch::Sender<bool>,
 }
@@ -69,6 +75,12 @@ impl MailServer {
 
     /// Answers to a whole mail wait until [`Self::go_on`].
     pub(crate) fn hold_answers(&self) {
+        self.desk.is_open.send_replace(false);
+    }
+
+    /// Answers to mails to this address wait until [`Self::go_on`]; the others do not.
+    pub(crate) fn hold_answers_to(&self, address: &str) {
+        *self.desk.held.lock().unwrap() = Some(address.to_owned());
         self.desk.is_open.send_replace(false);
     }
 
@@ -105,7 +117,7 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>) {
 
 async fn talk(mut socket: BufReader<TcpStream>, desk: &Desk) -> std::io::Result<()> {
     say(&mut socket, "220 desk").await?;
-    let mut line = String::new();
+    let (mut line, mut is_held) = (String::new(), true);
     loop {
         line.clear();
         if socket.read_line(&mut line).await? == 0 {
@@ -114,15 +126,17 @@ async fn talk(mut socket: BufReader<TcpStream>, desk: &Desk) -> std::io::Result<
         match line.get(..4).unwrap_or_default().to_ascii_uppercase().as_str() {
             "EHLO" => say(&mut socket, "250-desk\r\n250 8BITMIME").await?,
             "RCPT" => {
+                is_held = desk.held.lock().unwrap().as_ref().is_none_or(|address| line.contains(address.as_str()));
                 let is_refused = desk.refused.lock().unwrap().iter().any(|address| line.contains(address.as_str()));
                 say(&mut socket, if is_refused { "550 nobody of that name lives here" } else { "250 known" }).await?;
             }
             "DATA" => {
                 say(&mut socket, "354 go on").await?;
                 let Some(mail) = read_mail(&mut socket).await? else { return Ok(()) };
-                let mut open = desk.is_open.subscribe();
-                let _never_closed = open.wait_for(|is_open| *is_open).await.is_ok();
-                drop(open);
+                if is_held {
+                    let mut open = desk.is_open.subscribe();
+                    let _never_closed = open.wait_for(|is_open| *is_open).await.is_ok();
+                }
                 desk.taken.lock().unwrap().push(mail);
                 say(&mut socket, "250 taken").await?;
             }

@@ -1,3 +1,5 @@
+import type { components } from '@/api/schema'
+
 export const EVENT_TYPES = ['BOOKING_SUCCESS', 'BOOKING_TIMEOUT', 'SEAT_RELEASED', 'PAYMENT_REFUNDED', 'SYSTEM_ERROR', 'AUDIT_LOG'] as const
 export type EventType = (typeof EVENT_TYPES)[number]
 export interface EventFilters {
@@ -7,3 +9,6 @@ export interface EventFilters {
   to?: string
   cursor?: string
 }
+
+/** Of an entry of the audit log: who. */
+export type AuditActor = Pick<components['schemas']['AuditEntry'], 'actor' | 'actor_name' | 'actor_email'>

@@ -1,0 +1,52 @@
+//! What a client says that it has and takes: `If-None-Match`, `Accept-Encoding`.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+
+/// Whether the client has this very body. Marks are compared weakly, as RFC 9110 says for `If-None-Match`.
+pub(crate) fn has_mark(request: &HeaderMap, etag: &HeaderValue) -> bool {
+    let lines = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+    let mut marks = lines.flat_map(|line| line.split(',')).map(str::trim);
+    let opaque = etag.as_bytes().strip_prefix(b"W/").unwrap_or(etag.as_bytes());
+    marks.any(|mark| mark == "*" || mark.strip_prefix("W/").unwrap_or(mark).as_bytes() == opaque)
+}
+
+/// Whether the client said that it takes this coding of a body.
+pub(crate) fn accepts(request: &HeaderMap, coding: &str) -> bool {
+    let lines = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|said| {
+        let (name, q) = said.split_once(';').unwrap_or((said, "q=1"));
+        let refused = q.trim().strip_prefix("q=").is_some_and(|q| q.trim().parse::<f32>().is_ok_and(|q| q <= 0.0));
+        name.trim().eq_ignore_ascii_case(coding) && !refused
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: header::HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn a_mark_is_recognised_in_every_spelling() {
+        let (etag, weak) = (HeaderValue::from_static("\"abc\""), HeaderValue::from_static("W/\"abc\""));
+        for mine in ["\"abc\"", "W/\"abc\"", "*", "\"x\", \"abc\""] {
+            assert!(has_mark(&headers(header::IF_NONE_MATCH, mine), &etag), "{mine}");
+            assert!(has_mark(&headers(header::IF_NONE_MATCH, mine), &weak), "{mine}");
+        }
+        for other in ["\"abd\"", "abc", "", "W/"] {
+            assert!(!has_mark(&headers(header::IF_NONE_MATCH, other), &etag), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_coding_is_for_those_who_ask() {
+        for yes in ["gzip", "br, gzip;q=0.5", "deflate,GZIP"] {
+            assert!(accepts(&headers(header::ACCEPT_ENCODING, yes), "gzip"), "{yes}");
+        }
+        for no in ["br", "gzip;q=0", "gzip; q=0.0", "", "identity"] {
+            assert!(!accepts(&headers(header::ACCEPT_ENCODING, no), "gzip"), "{no}");
+        }
+    }
+}

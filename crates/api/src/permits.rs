@@ -1,0 +1,92 @@
+//! How many requests are answered at once, and how many of them for one network: each may hold a body of 64 KiB and wait for
+//! the store, so whoever sends many slowly must not keep others out.
+
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+
+/// Requests being answered at once, beyond which new ones are told to come back.
+pub(crate) const REQUESTS_AT_ONCE_MAX: usize = 4_096;
+/// Those of one network (an IPv4 address, an IPv6 /48): a sixteenth. An answer takes milliseconds, so that this is
+/// thousands a second; many customers of one mobile network share an address.
+pub(crate) const REQUESTS_AT_ONCE_PER_NETWORK_MAX: u32 = 256;
+
+/// Gives out permits to be answered.
+#[derive(Default)]
+pub(crate) struct Permits(Mutex<Given>);
+
+#[derive(Default)]
+struct Given {
+    requests: usize,
+    by_network: HashMap<u128, u32>,
+}
+
+/// One request's, given back when dropped.
+pub(crate) struct Permit<'a> {
+    permits: &'a Permits,
+    network: Option<u128>,
+}
+
+impl Permits {
+    /// A permit, or none when the server or the network has as many as it may. `None` as the network: not counted by it.
+    pub(crate) fn take(&self, network: Option<u128>) -> Option<Permit<'_>> {
+        let mut given = self.0.lock();
+        if given.requests >= REQUESTS_AT_ONCE_MAX {
+            return None;
+        }
+        if let Some(network) = network {
+            let of_network = given.by_network.entry(network).or_insert(0);
+            if *of_network >= REQUESTS_AT_ONCE_PER_NETWORK_MAX {
+                return None;
+            }
+            *of_network += 1;
+        }
+        given.requests += 1;
+        Some(Permit { permits: self, network })
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        let mut given = self.permits.0.lock();
+        given.requests -= 1;
+        let Some(network) = self.network else { return };
+        if let Some(of_network) = given.by_network.get_mut(&network) {
+            *of_network -= 1;
+            if *of_network == 0 {
+                given.by_network.remove(&network);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(permits: &Permits, network: Option<u128>, times: usize) -> Vec<Permit<'_>> {
+        (0..times).filter_map(|_| permits.take(network)).collect()
+    }
+
+    #[test]
+    fn one_network_cannot_take_every_permit() {
+        let permits = Permits::default();
+        let greedy = take(&permits, Some(1), 9_999);
+        assert_eq!(greedy.len(), REQUESTS_AT_ONCE_PER_NETWORK_MAX as usize);
+        let other = permits.take(Some(2));
+        assert!(other.is_some(), "others are let in");
+        drop((greedy, other));
+        assert!(permits.0.lock().by_network.is_empty() && permits.0.lock().requests == 0, "nobody is remembered");
+        assert!(permits.take(Some(1)).is_some(), "permits are given back");
+    }
+
+    #[test]
+    fn the_server_answers_so_many_at_once() {
+        let permits = Permits::default();
+        let all = take(&permits, None, REQUESTS_AT_ONCE_MAX);
+        assert_eq!(all.len(), REQUESTS_AT_ONCE_MAX, "load tests come from one address and are not counted by it");
+        assert!(permits.take(Some(1)).is_none() && permits.take(None).is_none());
+        drop(all);
+        assert!(permits.0.lock().by_network.is_empty(), "who was refused is not remembered either");
+    }
+}

@@ -1,0 +1,165 @@
+//! How long an unfinished payment is left alone between two tries: a provider that is in trouble is not helped by a question
+//! a second from every payment.
+
+use std::{collections::HashMap, time::Duration};
+
+use seatkeeper_core::{
+    ids::PaymentId,
+    payment::{MoneyTask, Payment, PaymentStatus},
+};
+use tokio::time::Instant;
+
+/// The pause after the first try; each is twice the one before …
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// … up to this while the payer waits for an outcome …
+const DOUBT_PAUSE_MAX: Duration = Duration::from_secs(8);
+/// … and up to this when the outcome is known and money is still to be moved: nobody waits for that.
+const MONEY_PAUSE_MAX: Duration = Duration::from_secs(300);
+/// Payments that are remembered, at some 100 bytes each. Those beyond are tried in every round.
+const PAYMENTS_REMEMBERED_MAX: usize = 10_000;
+
+/// Which payments have been tried, and when they are due again. In memory: after a restart all are due.
+#[derive(Debug, Default)]
+pub(super) struct Pauses {
+    tried: HashMap<PaymentId, Tried>,
+    round: u64,
+}
+
+#[derive(Debug)]
+struct Tried {
+    /// At another stage it is another question, and due at once.
+    stage: (PaymentStatus, Option<MoneyTask>),
+    pause: Duration,
+    due: Instant,
+    seen_in: u64,
+}
+
+impl Pauses {
+    /// A round over all unfinished payments begins: those that the last one did not meet are finished.
+    pub(super) fn begin_round(&mut self) {
+        let last = self.round;
+        self.tried.retain(|_, tried| tried.seen_in == last);
+        self.round += 1;
+    }
+
+    /// Whether it is time to try this payment. If so, it is left alone for a while from now on.
+    pub(super) fn take_turn(&mut self, payment: &Payment, now: Instant) -> bool {
+        let stage = (payment.status, payment.money_task);
+        // Out of time: the store alone decides, and nobody is asked.
+        if payment.status == PaymentStatus::Pending {
+            return true;
+        }
+        let standing = self.tried.get_mut(&payment.id).filter(|tried| tried.stage == stage);
+        let Some(tried) = standing else {
+            if self.tried.len() < PAYMENTS_REMEMBERED_MAX || self.tried.contains_key(&payment.id) {
+                let tried = Tried { stage, pause: FIRST_PAUSE, due: now + FIRST_PAUSE, seen_in: self.round };
+                self.tried.insert(payment.id, tried);
+            }
+            return true;
+        };
+        tried.seen_in = self.round;
+        if now < tried.due {
+            return false;
+        }
+        let pause_max = if payment.status.holds_claims() { DOUBT_PAUSE_MAX } else { MONEY_PAUSE_MAX };
+        tried.pause = tried.pause.saturating_mul(2).min(pause_max);
+        tried.due = now + tried.pause;
+        true
+    }
+
+    /// It was not the provider that failed: the next round tries again.
+    pub(super) fn forget(&mut self, payment: PaymentId) {
+        self.tried.remove(&payment);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use seatkeeper_core::{
+        ids::{PersonId, ScreeningId},
+        money::Money,
+        payment::PaymentMethod,
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn payment(number: u128, status: PaymentStatus, money_task: Option<MoneyTask>) -> Payment {
+        Payment {
+            id: PaymentId::from_uuid(Uuid::from_u128(number)),
+            screening_id: ScreeningId::from_uuid(Uuid::nil()),
+            person_id: PersonId::from_uuid(Uuid::nil()),
+            method: PaymentMethod::MockCard,
+            status,
+            seats: Vec::new(),
+            amount: Money::satang(0),
+            created_at: Timestamp::UNIX_EPOCH,
+            expires_at: Timestamp::UNIX_EPOCH,
+            confirming_since: None,
+            outcome: None,
+            money_task,
+            booking_id: None,
+        }
+    }
+
+    /// In which seconds a payment that stays as it is would be tried, with a round a second.
+    fn tries(pauses: &mut Pauses, payment: &Payment, began: Instant, seconds: u64) -> Vec<u64> {
+        let is_tried = |second: &u64| {
+            pauses.begin_round();
+            pauses.take_turn(payment, began + Duration::from_secs(*second))
+        };
+        (0..seconds).filter(is_tried).collect()
+    }
+
+    #[test]
+    fn pauses_grow_to_their_limit() {
+        let (mut pauses, began) = (Pauses::default(), Instant::now());
+        let doubtful = payment(1, PaymentStatus::Confirming, None);
+        assert_eq!(tries(&mut pauses, &doubtful, began, 40), [0, 1, 3, 7, 15, 23, 31, 39]);
+        let owed = payment(2, PaymentStatus::Succeeded, Some(MoneyTask::Capture));
+        let mut pauses = Pauses::default();
+        assert_eq!(tries(&mut pauses, &owed, began, 1_200), [0, 1, 3, 7, 15, 31, 63, 127, 255, 511, 811, 1111]);
+    }
+
+    #[test]
+    fn out_of_time_is_always_due_and_another_stage_is_due_at_once() {
+        let (mut pauses, now) = (Pauses::default(), Instant::now());
+        let overdue = payment(1, PaymentStatus::Pending, None);
+        assert_eq!(tries(&mut pauses, &overdue, now, 4), [0, 1, 2, 3]);
+        let doubtful = payment(2, PaymentStatus::Confirming, None);
+        assert_eq!(tries(&mut pauses, &doubtful, now, 5), [0, 1, 3]);
+        let sold = payment(2, PaymentStatus::Succeeded, Some(MoneyTask::Capture));
+        assert!(pauses.take_turn(&sold, now));
+        assert!(!pauses.take_turn(&sold, now));
+        let refunded = payment(2, PaymentStatus::Refunded, Some(MoneyTask::GiveBack));
+        assert!(pauses.take_turn(&refunded, now));
+    }
+
+    #[test]
+    fn what_is_finished_or_forgotten_begins_anew() {
+        let (mut pauses, now) = (Pauses::default(), Instant::now());
+        let owed = payment(1, PaymentStatus::Succeeded, Some(MoneyTask::Capture));
+        pauses.begin_round();
+        assert!(pauses.take_turn(&owed, now));
+        pauses.forget(owed.id);
+        assert!(pauses.take_turn(&owed, now));
+        pauses.begin_round();
+        assert!(!pauses.take_turn(&owed, now));
+        pauses.begin_round();
+        pauses.begin_round();
+        assert!(pauses.tried.is_empty(), "a whole round did not meet it");
+    }
+
+    #[test]
+    fn those_beyond_the_limit_are_tried_in_every_round() {
+        let (mut pauses, now) = (Pauses::default(), Instant::now());
+        for number in 0..PAYMENTS_REMEMBERED_MAX as u128 {
+            assert!(pauses.take_turn(&payment(number, PaymentStatus::Confirming, None), now));
+        }
+        let beyond = payment(u128::MAX, PaymentStatus::Confirming, None);
+        assert!(pauses.take_turn(&beyond, now) && pauses.take_turn(&beyond, now));
+        assert_eq!(pauses.tried.len(), PAYMENTS_REMEMBERED_MAX);
+        assert!(!pauses.take_turn(&payment(7, PaymentStatus::Confirming, None), now));
+    }
+}

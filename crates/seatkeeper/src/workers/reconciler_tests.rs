@@ -1,0 +1,148 @@
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use jiff::{SignedDuration, tz::TimeZone};
+use seatkeeper_core::{
+    box_office::{ScreeningCache, Settings},
+    event::{Event, EventKind},
+    ids::{HallId, MovieId, PaymentId, PersonId, ScreeningId, SeatId},
+    payment::{ConfirmOutcome, PaymentMethod, PaymentStatus},
+    ports::{
+        Charge, ConfirmStart, NewPayment, PaymentProvider, ProgrammeChange, ProviderAnswer, ProviderError, StartOutcome,
+    },
+    testing::{ManualClock, SeededEntropy, hall_of, identity_of, movie_of, sample_now, screening_of},
+};
+use seatkeeper_embedded::{locks::MemoryLocks, sqlite::SqliteStore};
+use tempfile::TempDir;
+
+use super::*;
+
+/// A provider that says nothing until it is told to, and counts how often it is asked.
+#[derive(Default)]
+struct Desk {
+    speaks: AtomicBool,
+    asked: AtomicU32,
+}
+
+impl Desk {
+    fn answer(&self, answer: ProviderAnswer) -> Result<ProviderAnswer, ProviderError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.speaks.load(Ordering::SeqCst) { Ok(answer) } else { Err(ProviderError("silence".to_owned())) }
+    }
+}
+
+#[async_trait]
+impl PaymentProvider for Desk {
+    fn name(&self) -> &'static str {
+        "desk"
+    }
+    async fn authorise(&self, _: &Charge) -> Result<ProviderAnswer, ProviderError> {
+        self.answer(ProviderAnswer::Authorised)
+    }
+    async fn capture(&self, _: PaymentId) -> Result<ProviderAnswer, ProviderError> {
+        self.answer(ProviderAnswer::Captured)
+    }
+    async fn give_back(&self, _: PaymentId) -> Result<ProviderAnswer, ProviderError> {
+        self.answer(ProviderAnswer::Refunded)
+    }
+    async fn find(&self, _: PaymentId) -> Result<ProviderAnswer, ProviderError> {
+        self.answer(ProviderAnswer::Authorised)
+    }
+}
+
+fn open(folder: &TempDir, desk: &Arc<Desk>) -> Arc<BoxOffice> {
+    let store = Arc::new(SqliteStore::open(&folder.path().join("store.db")).unwrap());
+    let clock = Arc::new(ManualClock::default());
+    let locks = Arc::new(MemoryLocks::unlogged(clock.clone()));
+    Arc::new(BoxOffice {
+        programme: store.clone(),
+        posters: store.clone(),
+        ledger: store.clone(),
+        reservations: store.clone(),
+        sales: store.clone(),
+        people: store.clone(),
+        sessions: store.clone(),
+        outbox: store.clone(),
+        events: store.clone(),
+        mails: store.clone(),
+        audit: store.clone(),
+        dead_letters: store,
+        locks: locks.clone(),
+        live: locks,
+        provider: desk.clone(),
+        clock,
+        entropy: Arc::new(SeededEntropy::new(1)),
+        settings: Settings {
+            lock_ttl: SignedDuration::from_mins(5),
+            payment_ttl: SignedDuration::from_mins(5),
+            seats_per_person: 10,
+            sales_close: SignedDuration::ZERO,
+            cleaning_minutes: 15,
+            time_zone: TimeZone::UTC,
+        },
+        screenings: ScreeningCache::default(),
+    })
+}
+
+/// A payment in doubt: its server died while it asked the provider.
+async fn doubtful_payment(office: &BoxOffice) -> PaymentId {
+    let (ids, now) = (SeededEntropy::new(2), office.now());
+    let movie = movie_of(MovieId::from_uuid(ids.next_uuid()), "The Long Way Home");
+    let hall = hall_of(HallId::from_uuid(ids.next_uuid()), "Hall", "ss");
+    let start = sample_now() + SignedDuration::from_hours(24);
+    let screening = screening_of(ScreeningId::from_uuid(ids.next_uuid()), &movie, &hall, start);
+    let (id, screening_id) = (PaymentId::from_uuid(ids.next_uuid()), screening.id);
+    let kind = EventKind::AuditLog { action: "made".into(), subject: None, details: serde_json::Value::Null };
+    let event = Event::new(now, &ids, kind);
+    for change in [
+        ProgrammeChange::PutMovie(movie, 0),
+        ProgrammeChange::PutHall(hall, 0),
+        ProgrammeChange::PutScreening(screening, 0),
+    ] {
+        office.programme.change_programme(&change, &event, now).await.unwrap();
+    }
+    let person_id = PersonId::from_uuid(ids.next_uuid());
+    let person_id = office.people.sign_in(&identity_of("Ann"), person_id, now).await.unwrap().id;
+    let payment = NewPayment {
+        id,
+        screening_id,
+        person_id,
+        method: PaymentMethod::MockCard,
+        seats: SeatId::parse("A1").into_iter().collect(),
+        expires_at: now + SignedDuration::from_mins(5),
+        sales_close: SignedDuration::ZERO,
+        events: Vec::new(),
+    };
+    assert!(matches!(office.ledger.start_payment(&payment, now).await, Ok(StartOutcome::Started(_))));
+    let confirming = office.ledger.begin_confirming(id, ConfirmOutcome::Success, now).await;
+    assert!(matches!(confirming, Ok(ConfirmStart::Confirming(_))));
+    id
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_provider_is_asked_with_growing_pauses_and_heard_when_it_speaks() {
+    let (folder, desk) = (TempDir::new().unwrap(), Arc::new(Desk::default()));
+    let office = open(&folder, &desk);
+    let id = doubtful_payment(&office).await;
+    let mut reconciler = Reconciler::new(Arc::clone(&office));
+    let mut asked_at = Vec::new();
+    for second in 0..24 {
+        let before = desk.asked.load(Ordering::SeqCst);
+        assert_eq!(reconciler.run().await.unwrap(), Next::AfterPause);
+        if desk.asked.load(Ordering::SeqCst) > before {
+            asked_at.push(second);
+        }
+        tokio::time::advance(RECONCILE_PERIOD).await;
+    }
+    assert_eq!(asked_at, [0, 1, 3, 7, 15, 23]);
+
+    desk.speaks.store(true, Ordering::SeqCst);
+    let mut rounds = 0;
+    while office.ledger.find_payment(id).await.unwrap().unwrap().status == PaymentStatus::Confirming {
+        assert!(rounds < 8, "it is asked again within its longest pause");
+        rounds += 1;
+        reconciler.run().await.unwrap();
+        tokio::time::advance(RECONCILE_PERIOD).await;
+    }
+    let sold = office.ledger.find_payment(id).await.unwrap().unwrap();
+    assert_eq!((sold.status, sold.money_task), (PaymentStatus::Succeeded, None));
+}

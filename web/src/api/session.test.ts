@@ -1,0 +1,25 @@
+import { createPinia, setActivePinia } from 'pinia'
+import { beforeEach, expect, it, vi } from 'vitest'
+import { ask } from './client'
+import { ApiProblem, NO_ANSWER } from './problem'
+import { useSessionStore } from './session'
+
+vi.mock('./client')
+const answer = vi.mocked(ask)
+
+const ME = { id: 'p', name: 'Ann', email: 'ann@example.test', picture_url: null, role: 'USER', language: 'en' } as const
+
+beforeEach(() => setActivePinia(createPinia()))
+
+it('keeps the question open while the server cannot answer it, and asks again', async () => {
+  const session = useSessionStore()
+  const away = new ApiProblem({ ...NO_ANSWER, status: 503, code: 'try_again' })
+  answer.mockRejectedValueOnce(away).mockResolvedValueOnce(ME)
+  expect(await session.ensure()).toEqual({ kind: 'unknown', error: away })
+  expect(await session.ensure()).toEqual({ kind: 'signed_in', me: ME })
+})
+
+it('takes a clear no for an answer', async () => {
+  answer.mockRejectedValueOnce(new ApiProblem({ ...NO_ANSWER, status: 401, code: 'sign_in_required' }))
+  expect(await useSessionStore().ensure()).toEqual({ kind: 'guest' })
+})
