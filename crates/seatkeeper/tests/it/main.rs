@@ -8,6 +8,12 @@
     reason = "a test that cannot go on should say where it stopped"
 )]
 
+#[cfg(feature = "cluster")]
+mod cluster_costs;
+#[cfg(feature = "cluster")]
+mod cluster_faults;
+#[cfg(feature = "cluster")]
+mod cluster_together;
 mod contract_admin;
 mod contract_bookings;
 mod contract_callbacks;

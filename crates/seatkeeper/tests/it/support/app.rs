@@ -18,6 +18,8 @@ use tokio::{
     time::timeout,
 };
 
+#[cfg(feature = "cluster")]
+use super::Cluster;
 use super::{Answer, Parts, TestPerson};
 
 /// The program promises to stop within this.
@@ -115,9 +117,9 @@ impl TestApp {
         self.child = Some(child);
     }
 
-    /// Whether everything is in the server's own folder.
-    pub(crate) fn is_embedded(&self) -> bool {
-        self.parts.is_embedded()
+    #[cfg(feature = "cluster")]
+    pub(crate) fn cluster(&self) -> &Cluster {
+        self.parts.cluster()
     }
 
     /// `http://127.0.0.1:12345`.

@@ -2,7 +2,9 @@
 //! run on the latter; the tests are the same.
 
 #[cfg(feature = "cluster")]
-use seatkeeper_testbed::{KafkaServer, RedisServer, shared_mongo_url};
+use seatkeeper_testbed::{KafkaServer, MongoServer, RedisServer, free_port, shared_mongo_url};
+#[cfg(feature = "cluster")]
+use tokio::sync::Mutex;
 
 /// Names the mode: `embedded`, or `cluster`.
 const MODE_VARIABLE: &str = "SEATKEEPER_TEST_MODE";
@@ -11,16 +13,61 @@ const MODE_VARIABLE: &str = "SEATKEEPER_TEST_MODE";
 pub(crate) enum Parts {
     /// SQLite, memory, a table: in the server's folder.
     Embedded,
-    /// A Redis of its own, a database and topics of its own on servers that all tests share.
+    /// Redis, MongoDB and Kafka.
     #[cfg(feature = "cluster")]
     Cluster(Cluster),
 }
 
+/// A Redis of its own, and a database and topics of its own on servers that all tests share, or on its own, which may be
+/// killed and frozen.
 #[cfg(feature = "cluster")]
 pub(crate) struct Cluster {
-    pub(crate) redis: RedisServer,
+    pub(crate) redis: Mutex<RedisServer>,
+    redis_url: String,
     pub(crate) mongodb: String,
     kafka: String,
+    own_mongodb: Option<Mutex<MongoServer>>,
+    own_kafka: Option<Mutex<KafkaServer>>,
+}
+
+#[cfg(feature = "cluster")]
+impl Cluster {
+    pub(crate) async fn start() -> Self {
+        let name = format!("it{}", uuid::Uuid::new_v4().simple());
+        let (redis, mongodb, brokers) =
+            tokio::join!(RedisServer::start(), shared_mongo_url(&name), KafkaServer::shared());
+        Self {
+            redis_url: redis.url(),
+            redis: Mutex::new(redis),
+            mongodb,
+            kafka: format!("kafka://{brokers}?prefix={name}_"),
+            own_mongodb: None,
+            own_kafka: None,
+        }
+    }
+
+    pub(crate) async fn with_own_mongodb(self) -> Self {
+        let server = MongoServer::start().await;
+        Self { mongodb: server.url("cinema"), own_mongodb: Some(Mutex::new(server)), ..self }
+    }
+
+    pub(crate) async fn with_own_kafka(self) -> Self {
+        let server = KafkaServer::start().await;
+        Self { kafka: format!("kafka://{}", server.brokers()), own_kafka: Some(Mutex::new(server)), ..self }
+    }
+
+    /// Nobody is at the address of Kafka.
+    pub(crate) fn without_kafka(self) -> Self {
+        Self { kafka: format!("kafka://127.0.0.1:{}", free_port()), ..self }
+    }
+
+    pub(crate) fn own_mongodb(&self) -> &Mutex<MongoServer> {
+        self.own_mongodb.as_ref().expect("a MongoDB of its own")
+    }
+
+    pub(crate) fn own_kafka(&self) -> &Mutex<KafkaServer> {
+        self.own_kafka.as_ref().expect("a Kafka of its own")
+    }
 }
 
 impl Parts {
@@ -29,22 +76,17 @@ impl Parts {
         match std::env::var(MODE_VARIABLE).as_deref() {
             Err(_) | Ok("embedded") => Self::Embedded,
             #[cfg(feature = "cluster")]
-            Ok("cluster") => Self::cluster().await,
+            Ok("cluster") => Self::Cluster(Cluster::start().await),
             other => panic!("{MODE_VARIABLE} is {other:?}; 'cluster' needs the feature of that name"),
         }
     }
 
-    /// Redis, MongoDB and Kafka.
     #[cfg(feature = "cluster")]
-    pub(crate) async fn cluster() -> Self {
-        let name = format!("it{}", uuid::Uuid::new_v4().simple());
-        let (redis, mongodb, brokers) =
-            tokio::join!(RedisServer::start(), shared_mongo_url(&name), KafkaServer::shared());
-        Self::Cluster(Cluster { redis, mongodb, kafka: format!("kafka://{brokers}?prefix={name}_") })
-    }
-
-    pub(crate) const fn is_embedded(&self) -> bool {
-        matches!(self, Self::Embedded)
+    pub(crate) fn cluster(&self) -> &Cluster {
+        match self {
+            Self::Cluster(cluster) => cluster,
+            Self::Embedded => panic!("a test of the cluster"),
+        }
     }
 
     /// How a server is told.
@@ -52,9 +94,9 @@ impl Parts {
         match self {
             Self::Embedded => Vec::new(),
             #[cfg(feature = "cluster")]
-            Self::Cluster(Cluster { redis, mongodb, kafka }) => vec![
+            Self::Cluster(Cluster { redis_url, mongodb, kafka, .. }) => vec![
                 format!("--store-url={mongodb}"),
-                format!("--locks-url={}", redis.url()),
+                format!("--locks-url={redis_url}"),
                 format!("--events-url={kafka}"),
             ],
         }

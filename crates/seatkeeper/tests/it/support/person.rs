@@ -12,11 +12,19 @@ pub(crate) struct TestPerson {
     pub(crate) url: String,
     pub(crate) email: String,
     pub(crate) id: String,
+    /// As it was given at the sign-in: `seatkeeper_session=…`.
+    pub(crate) session: String,
 }
 
 impl TestPerson {
     pub(crate) fn stranger(url: &str) -> Self {
-        Self { client: TestApp::client(), url: url.to_owned(), email: String::new(), id: String::new() }
+        Self {
+            client: TestApp::client(),
+            url: url.to_owned(),
+            email: String::new(),
+            id: String::new(),
+            session: String::new(),
+        }
     }
 
     pub(crate) async fn sign_in(url: &str, name: &str) -> Self {
@@ -27,6 +35,9 @@ impl TestPerson {
         for _ in 0..3 {
             let answer = person.client.get(&next).send().await.unwrap();
             assert_eq!(answer.status().as_u16() / 100, 3, "{next}: {}", answer.status());
+            let cookies = answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+            let session = cookies.filter(|cookie| cookie.contains("seatkeeper_session=")).last();
+            person.session = session.map_or(person.session, |cookie| cookie.split(';').next().unwrap().to_owned());
             let location = answer.headers()["location"].to_str().unwrap();
             next = if location.starts_with('/') { format!("{url}{location}") } else { location.to_owned() };
         }

@@ -1,0 +1,100 @@
+//! What a lock costs the parts: one call of Redis, and nothing of anybody else.
+
+use std::{collections::BTreeMap, process::Stdio, sync::Arc};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+};
+
+use crate::support::{Cluster, Parts, TestApp, TestScreening};
+
+const LOCKS: usize = 30;
+
+/// Everything that clients ask of a Redis, as it comes in. What its functions do inside is not listed.
+struct Listener {
+    _process: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Listener {
+    async fn start(cluster: &Cluster) -> Self {
+        let address = cluster.redis.lock().await.address();
+        let port = address.rsplit(':').next().unwrap().to_owned();
+        let mut process = Command::new("redis-cli")
+            .args(["-p", &port, "MONITOR"])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("OK"));
+        Self { _process: process, lines }
+    }
+
+    /// How often each function or command was called on a screening, up to now.
+    async fn asked_of(&mut self, cluster: &Cluster, screening: &TestScreening) -> BTreeMap<String, usize> {
+        // A mark that comes in last.
+        let mark = uuid::Uuid::new_v4().to_string();
+        cluster.redis.lock().await.cli(&["ECHO", &mark]).await;
+        let mut asked = BTreeMap::new();
+        loop {
+            let line = self.lines.next_line().await.unwrap().unwrap();
+            if line.contains(&mark) {
+                return asked;
+            }
+            if line.contains(&screening.id) && !line.contains(" lua]") {
+                let words: Vec<&str> = line.split('"').collect();
+                let command = words[1].to_lowercase();
+                let name = if command == "fcall" { words[3].to_owned() } else { command };
+                *asked.entry(name).or_default() += 1;
+            }
+        }
+    }
+}
+
+/// Neither MongoDB, which is frozen, nor Kafka, which is not there, has a part in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_is_one_call_of_redis_and_nothing_else() {
+    let cluster = Cluster::start().await.without_kafka().with_own_mongodb().await;
+    let app = TestApp::on(Arc::new(Parts::Cluster(cluster)), &[]).await.with_admin().await;
+    let screening = app.screening("ssss").await;
+    let ann = app.sign_in("ann").await;
+    // The session, the screening and its map are known to the server and to Redis.
+    ann.lock(&screening, &["A1"]).await.expect(200);
+    ann.unlock(&screening, &["A1"]).await.expect(200);
+
+    app.cluster().own_mongodb().lock().await.process().freeze().await;
+    let mut listener = Listener::start(app.cluster()).await;
+    for _ in 0..LOCKS {
+        ann.lock(&screening, &["A1"]).await.expect(200);
+        ann.unlock(&screening, &["A1"]).await.expect(200);
+    }
+    let asked = listener.asked_of(app.cluster(), &screening).await;
+    app.cluster().own_mongodb().lock().await.process().thaw().await;
+    let of = |what: &str| asked.iter().filter(|(name, _)| name.ends_with(what)).map(|(_, count)| count).sum::<usize>();
+    assert_eq!((of("_lock"), of("_release")), (LOCKS, LOCKS), "{asked:?}");
+    // A job of the background forgets releases that the outbox has.
+    let others: Vec<_> = asked.keys().filter(|name| !name.ends_with("_lock") && !name.ends_with("_release")).collect();
+    assert!(others.iter().all(|name| name.ends_with("_forget_releases")), "{asked:?}");
+    app.finish_with_wrong_books().await;
+}
+
+/// A hundred people look at a map that the server shows already: Redis hears nothing of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_map_costs_redis_nothing_after_the_first_look() {
+    let app = TestApp::on(Arc::new(Parts::Cluster(Cluster::start().await)), &[]).await.with_admin().await;
+    let screening = app.screening(&["ssssssssssssssssssss"; 20].join("/")).await;
+    let ann = app.sign_in("ann").await;
+    ann.lock(&screening, &["A1", "B7", "T20"]).await.expect(200);
+    let first = screening.taken(&ann).await;
+    let mut listener = Listener::start(app.cluster()).await;
+    for _ in 0..100 {
+        assert_eq!(screening.taken(&ann).await, first);
+    }
+    let mut asked = listener.asked_of(app.cluster(), &screening).await;
+    // Once a second, for all rooms at once.
+    asked.retain(|name, _| !name.ends_with("_list_states"));
+    assert!(asked.is_empty(), "{asked:?}");
+    app.finish().await;
+}

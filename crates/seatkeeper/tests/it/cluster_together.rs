@@ -1,0 +1,279 @@
+//! Several servers as one: nothing is sticky, and any of them may die.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{
+    storms::sign_in_many,
+    support::{Cluster, Parts, TestApp, TestPerson, TestScreening, Viewer, eventually},
+};
+
+const PEOPLE: usize = 200;
+/// How long the storm lasts; one server dies in its middle.
+const STORM: Duration = Duration::from_secs(30);
+const SEATS: &str = "ssssssssssssssssssssssssssssss";
+
+/// Servers on the same parts; the first has the administrator.
+async fn servers(count: usize, flags: &[&str]) -> Vec<TestApp> {
+    let parts = Arc::new(Parts::Cluster(Cluster::start().await));
+    let mut servers = vec![TestApp::on(Arc::clone(&parts), flags).await.with_admin().await];
+    for _ in 1..count {
+        servers.push(TestApp::on(Arc::clone(&parts), flags).await);
+    }
+    servers
+}
+
+async fn finish(servers: Vec<TestApp>) {
+    for server in servers {
+        server.finish().await;
+    }
+}
+
+impl TestPerson {
+    /// The same person with the same cookies at another server.
+    fn at(&self, server: &TestApp) -> Self {
+        Self { url: server.url().to_owned(), ..self.clone() }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sign_in_at_one_lock_at_the_second_pay_at_the_third() {
+    let servers = servers(3, &[]).await;
+    let [one, two, three] = [&servers[0], &servers[1], &servers[2]];
+    let screening = one.screening("ssss").await;
+    let ann = one.sign_in("ann").await;
+    let (mut at_one, mut at_three) = (Viewer::join(one, &screening).await, Viewer::join(three, &screening).await);
+
+    let held = ann.at(two).lock(&screening, &["A1", "A2"]).await.expect(200);
+    assert_eq!(ann.at(three).hold(&screening).await, held, "a hold is the same everywhere");
+    for viewer in [&mut at_one, &mut at_three] {
+        viewer.until("A2", "LOCKED").await;
+    }
+    assert_eq!(at_one.seq, at_three.seq, "the same change has the same number");
+    let bob = three.sign_in("bob").await;
+    bob.lock(&screening, &["A2"]).await.refused(409, "seat_taken");
+
+    let payment = ann.at(three).start_payment(&screening).await.expect(201);
+    let id = payment["id"].as_str().unwrap();
+    ann.at(one).unlock(&screening, &["A1"]).await.refused(409, "payment_in_progress");
+    let sold = ann.at(two).confirm(id, "success").await.expect(200);
+    for viewer in [&mut at_one, &mut at_three] {
+        viewer.until("A1", "BOOKED").await;
+    }
+    assert_eq!(ann.at(one).confirm(id, "success").await.expect(200)["booking"], sold["booking"]);
+    assert_eq!(ann.at(three).get("/api/bookings").await.expect(200)["items"][0]["id"], sold["booking"]["id"]);
+    finish(servers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signing_out_at_one_ends_the_session_at_all() {
+    let servers = servers(2, &[]).await;
+    let ann = servers[0].sign_in("ann").await;
+    ann.at(&servers[1]).get("/api/auth/me").await.expect(200);
+    ann.post("/api/auth/logout", json!({})).await;
+    // Somebody who has copied the cookie does not hear of the sign-out.
+    let thief = servers[1].stranger();
+    eventually("the session is over at the other server", || async {
+        let asked = thief.request(Method::GET, "/api/auth/me").header("cookie", &ann.session);
+        (thief.send(asked).await.status == 401).then_some(())
+    })
+    .await;
+    finish(servers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idempotent_call_at_two_servers_at_once_is_one_payment() {
+    let servers = servers(2, &[]).await;
+    let screening = servers[0].screening("ssss").await;
+    let ann = servers[0].sign_in("ann").await;
+    ann.lock(&screening, &["A1"]).await.expect(200);
+    let body = json!({"screening_id": screening.id, "method": "mock_card"}).to_string();
+    let asked = (0..8).map(|index| {
+        let (person, body) = (ann.at(&servers[index % 2]), &body);
+        async move { person.post_with(("idempotency-key", "once"), "/api/payments", body).await.expect(201) }
+    });
+    let ids: Vec<Value> = join_all(asked).await.into_iter().map(|payment| payment["id"].clone()).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    finish(servers).await;
+}
+
+/// The server that confirms is killed while the provider thinks; the others finish what it began.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_of_a_killed_server_is_finished_by_another() {
+    let mut servers = servers(2, &["--mock-payment=answer_delay=2s,callback=never"]).await;
+    let screening = servers[0].screening("ssss").await;
+    let ann = servers[0].sign_in("ann").await;
+    ann.lock(&screening, &["A1"]).await.expect(200);
+    let payment = ann.start_payment(&screening).await.expect(201);
+    let id = payment["id"].as_str().unwrap().to_owned();
+    let elsewhere = ann.at(&servers[1]);
+    let confirm = {
+        let (victim, id) = (ann.at(&servers[0]), id.clone());
+        tokio::spawn(async move {
+            let path = format!("/api/payments/{id}/confirm");
+            victim.request(Method::POST, &path).json(&json!({"outcome": "success"})).send().await.is_err()
+        })
+    };
+    let find = || elsewhere.get(&format!("/api/payments/{id}"));
+    eventually("it is being confirmed", || async {
+        (find().await.expect(200)["status"] == "CONFIRMING").then_some(())
+    })
+    .await;
+    servers[0].kill().await;
+    assert!(confirm.await.unwrap(), "nobody was told");
+    let sold = eventually("another server sells", || async {
+        let payment = find().await.expect(200);
+        (payment["status"] == "SUCCEEDED").then_some(payment)
+    })
+    .await;
+    let booking = elsewhere.get(&format!("/api/bookings/{}", sold["booking_id"].as_str().unwrap())).await.expect(200);
+    assert_eq!(booking["seats"][0]["id"], "A1");
+    assert_eq!(screening.taken(&elsewhere).await, ["A1:BOOKED"]);
+    let boss = servers[0].admin().at(&servers[1]);
+    servers[1].set_admin(boss);
+    finish(servers).await;
+}
+
+/// Somebody whose browser goes to another server when one does not answer.
+struct Wanderer {
+    person: TestPerson,
+    urls: Arc<Vec<String>>,
+    at: usize,
+}
+
+impl Wanderer {
+    /// Asks until somebody has an answer: not dead, not at it still, not in doubt.
+    async fn ask(&mut self, method: Method, path: &str, body: &Value, key: Option<&str>) -> (u16, Value) {
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            let url = format!("{}{path}", self.urls[self.at % self.urls.len()]);
+            let mut request = self.person.client.request(method.clone(), url).json(body);
+            if let Some(key) = key {
+                request = request.header("idempotency-key", key);
+            }
+            if let Ok(answer) = request.send().await {
+                let status = answer.status().as_u16();
+                if let Ok(said) = answer.json::<Value>().await
+                    && !matches!(status, 202 | 503)
+                    && said["code"] != "in_progress"
+                {
+                    return (status, said);
+                }
+            }
+            assert!(Instant::now() < end, "no server has an answer to {path}");
+            self.at += 1;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Locks, lets go, pays, declines, cancels; every call perhaps at another server.
+    async fn wander(mut self, screening: TestScreening, told: Told, stop: watch::Receiver<bool>, seed: u64) {
+        let mut dice = StdRng::seed_from_u64(seed);
+        for number in 0.. {
+            if *stop.borrow() {
+                return;
+            }
+            self.at = dice.random_range(0..self.urls.len());
+            let seat = format!("{}{}", char::from(b'A' + dice.random_range(0..20u8)), dice.random_range(1..=30u8));
+            let lock = json!({"screening_id": screening.id, "seat_ids": [seat]});
+            if self.ask(Method::POST, "/api/lock", &lock, None).await.0 != 200 {
+                continue;
+            }
+            if dice.random_range(0..6) == 0 {
+                let (status, _) = self.ask(Method::DELETE, "/api/lock", &lock, None).await;
+                assert_eq!(status, 200);
+                continue;
+            }
+            self.at = dice.random_range(0..self.urls.len());
+            let pay = json!({"screening_id": screening.id, "method": "mock_card"});
+            let (status, payment) = self.ask(Method::POST, "/api/payments", &pay, Some(&format!("pay-{number}"))).await;
+            assert_eq!(status, 201, "{payment}");
+            let path = format!("/api/payments/{}", payment["id"].as_str().unwrap());
+            let outcome = |outcome: &str| json!({ "outcome": outcome });
+            match dice.random_range(0..8) {
+                0 => {
+                    let (status, said) = self.ask(Method::POST, &format!("{path}/cancel"), &json!({}), None).await;
+                    assert_eq!(status, 200, "{said}");
+                    self.ask(Method::DELETE, "/api/lock", &lock, None).await;
+                }
+                1 => {
+                    let confirm = format!("{path}/confirm");
+                    let (status, said) = self.ask(Method::POST, &confirm, &outcome("decline"), None).await;
+                    assert_eq!(status, 402, "{said}");
+                    self.ask(Method::DELETE, "/api/lock", &lock, None).await;
+                }
+                _ => {
+                    let confirm = format!("{path}/confirm");
+                    let (status, sold) = self.ask(Method::POST, &confirm, &outcome("success"), Some("confirm")).await;
+                    assert_eq!(status, 200, "{sold}");
+                    let booking = sold["booking"].clone();
+                    told.lock().unwrap().insert(booking["id"].as_str().unwrap().to_owned(), booking);
+                }
+            }
+        }
+    }
+}
+
+/// Bookings that somebody was told of.
+type Told = Arc<Mutex<BTreeMap<String, Value>>>;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_servers_serve_one_storm_and_one_is_killed_in_its_middle() {
+    let mut servers = servers(3, &[]).await;
+    let screening = servers[0].screening(&[SEATS; 20].join("/")).await;
+    let people = sign_in_many(&servers[1], "wanderer", PEOPLE).await;
+    let urls = Arc::new(servers.iter().map(|server| server.url().to_owned()).collect::<Vec<_>>());
+    let mut viewer = Viewer::join(&servers[0], &screening).await;
+    let told: Told = Arc::default();
+    let (stop, stopped) = watch::channel(false);
+    let mut storm = JoinSet::new();
+    for (seed, person) in (0..).zip(people) {
+        let wanderer = Wanderer { person, urls: Arc::clone(&urls), at: 0 };
+        storm.spawn(wanderer.wander(screening.clone(), Arc::clone(&told), stopped.clone(), seed));
+    }
+    let started = Instant::now();
+    let mut killed = false;
+    while started.elapsed() < STORM {
+        viewer.next().await;
+        if !killed && started.elapsed() >= STORM / 2 {
+            servers[2].kill().await;
+            killed = true;
+        }
+        if let Some(ended) = storm.try_join_next() {
+            ended.unwrap();
+        }
+    }
+    stop.send(true).unwrap();
+    while let Some(ended) = storm.join_next().await {
+        ended.unwrap();
+    }
+    let told = Arc::try_unwrap(told).unwrap().into_inner().unwrap();
+    eprintln!("three servers, one killed: {} bookings in {STORM:?}", told.len());
+    assert!(!told.is_empty());
+    let booked = servers[0].admin().list_all("/api/admin/bookings").await;
+    for id in told.keys() {
+        assert!(booked.iter().any(|booking| booking["id"] == **id), "an acknowledged booking is gone: {id}");
+    }
+    // What the dead server had taken in hand is taken over.
+    eventually("nothing but sales is left", || async {
+        let taken = screening.taken(servers[0].admin()).await;
+        (taken.len() == booked.len() && taken.iter().all(|seat| seat.ends_with(":BOOKED"))).then_some(())
+    })
+    .await;
+    eventually("the viewer sees what is sold", || {
+        let sold = viewer.seats.values().filter(|status| *status == "BOOKED").count();
+        let is_all = sold == booked.len();
+        async move { is_all.then_some(()) }
+    })
+    .await;
+    finish(servers).await;
+}
