@@ -123,7 +123,8 @@ async fn a_payment_of_a_killed_server_is_finished_by_another() {
             victim.request(Method::POST, &path).json(&json!({"outcome": "success"})).send().await.is_err()
         })
     };
-    let find = || elsewhere.get(&format!("/api/payments/{id}"));
+    let path = format!("/api/payments/{id}");
+    let find = || elsewhere.get(&path);
     eventually("it is being confirmed", || async {
         (find().await.expect(200)["status"] == "CONFIRMING").then_some(())
     })
