@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::server::{RedisClock, open};
 
 /// Histories of one run, each from a seed of its own.
-const SEEDS: u64 = 16;
+const SEEDS: u64 = 48;
 /// Calls of one history.
 const CALLS: usize = 60;
 /// How many seats one person may hold here.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// Few enough to meet each other.
 pub(super) const PEOPLE: [PersonId; 3] = [person(1), person(2), person(3)];
 /// So that people also meet each other's payments.
-const PAYMENTS: u128 = 4;
+const PAYMENTS: u128 = 2;
 /// Names whose order is not that of their letters.
 const SEATS: [&str; 6] = ["A2", "A10", "AA1", "B1", "a1", "B11"];
 /// Short, so that much runs out; in milliseconds.
@@ -62,16 +62,16 @@ pub(super) fn history(seed: u64, calls: usize) -> Vec<(u64, Op)> {
 fn op(random: &mut StdRng) -> Op {
     let who = *PEOPLE.choose(random).unwrap();
     let payment = PaymentId::from_uuid(Uuid::from_u128(random.random_range(1..=PAYMENTS)));
-    match random.random_range(0..32) {
+    match random.random_range(0..35) {
         0..10 => Op::Lock { who, seats: seats(random, 4), not_for_sale: seats(random, 1), ttl_ms: TTL_MS },
         10..14 => Op::Release { who, seats: random.random_bool(0.6).then(|| seats(random, 3)) },
         14..18 => Op::Start { who, payment, ttl_ms: 2 * TTL_MS },
-        18..20 => Op::Keep { who, payment, seats: seats(random, 3), ttl_ms: 3 * TTL_MS },
-        20..23 => Op::End { who, payment },
-        23..25 => Op::Sell { payment, seats: seats(random, 2) },
-        25..27 => Op::Free { seats: seats(random, 4) },
-        27..29 => Op::Load { is_stale: random.random_bool(0.2), truth: truth(random) },
-        29..31 => Op::Sweep,
+        18..21 => Op::Keep { who, payment, seats: seats(random, 3), ttl_ms: 3 * TTL_MS },
+        21..24 => Op::End { who, payment },
+        24..26 => Op::Sell { payment, seats: seats(random, 2) },
+        26..28 => Op::Free { seats: seats(random, 4) },
+        28..32 => Op::Load { is_stale: random.random_bool(0.2), truth: truth(random) },
+        32..34 => Op::Sweep,
         _ => Op::Snapshot,
     }
 }
