@@ -10,6 +10,9 @@ MAKEFLAGS += --no-print-directory
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/seatkeeper/bin
 export PATH := $(TOOLS):$(PATH)
 
+# One selection of crates and features for all that is built to be tested, so that each dependency is built once.
+EVERYTHING := --workspace --locked --features seatkeeper/cluster
+
 PROGRAM := target/release/seatkeeper
 # The end-to-end tests start this one: the tests before them have built it already.
 export SEATKEEPER_TEST_PROGRAM := $(CURDIR)/target/debug/seatkeeper
@@ -18,7 +21,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.json web/*.t
 WEB_PACKAGES := web/node_modules/.package-lock.json
 WEB_PAGE := web/dist/index.html
 
-.PHONY: help run build test check bench openapi advisories clean setup unit web-test e2e fuzz fuzz-api
+.PHONY: help run build test check bench openapi advisories clean setup unit cluster web-test e2e fuzz fuzz-api
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
@@ -27,29 +30,34 @@ run: build ## build everything and serve the demo cinema on http://127.0.0.1:808
 	$(PROGRAM) serve --demo
 
 build: $(WEB_PAGE) ## target/release/seatkeeper, with the page inside
-	cargo build --release --locked -p seatkeeper
+	cargo build --release --locked -p seatkeeper --features cluster
 
 bench: build ## what a lock and a delivery cost on this machine (docs/benchmarks.md)
 	scripts/bench.sh $(PROGRAM)
 
-test: setup check unit web-test fuzz e2e ## all tests, on a fresh machine too
+test: setup check unit cluster web-test fuzz e2e ## all tests, on a fresh machine too
 
 check: $(WEB_PAGE) ## formats, lints, licences, types and house rules
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy $(EVERYTHING) --all-targets -- -D warnings
+	cargo clippy --workspace --exclude seatkeeper-cluster --locked -- -D warnings
 	cargo deny --log-level error check licenses bans sources
 	cd web && npm run --silent lint
 	cd web && npm run --silent typecheck
-	cargo test --quiet --locked -p seatkeeper --test house_rules
+	cargo test --quiet $(EVERYTHING) --test house_rules
 
-unit: $(WEB_PAGE) ## the tests of the crates and of the program
-	cargo test --workspace --locked
+unit: $(WEB_PAGE) ## the tests of the crates on real servers, and of the whole program, embedded
+	cargo test $(EVERYTHING) -- --skip real_parts_
+
+cluster: export SEATKEEPER_TEST_MODE := cluster
+cluster: $(WEB_PAGE) ## the tests of the whole program on Redis, MongoDB and Kafka, with several servers and dying parts
+	cargo test $(EVERYTHING) --test it
 
 web-test: $(WEB_PACKAGES) ## the page's own tests
 	cd web && npm test
 
 fuzz: $(WEB_PAGE) ## generated requests to every call, for half a minute
-	cargo build --locked -p seatkeeper
+	cargo build $(EVERYTHING) --bins
 	scripts/fuzz-api.sh
 
 fuzz-api: export SEATKEEPER_FUZZ_EXAMPLES ?= 500
@@ -57,7 +65,7 @@ fuzz-api: export SEATKEEPER_FUZZ_SEED ?= random
 fuzz-api: fuzz ## the same for a quarter of an hour: 50,000 requests
 
 e2e: $(WEB_PAGE) ## the whole path in a real browser
-	cargo build --locked -p seatkeeper
+	cargo build $(EVERYTHING) --bins
 	cd web && npm run --silent e2e
 
 openapi: $(WEB_PACKAGES) ## make openapi.json and the page's types from the code

@@ -8,12 +8,6 @@
     reason = "a test that cannot go on should say where it stopped"
 )]
 
-#[cfg(feature = "cluster")]
-mod cluster_costs;
-#[cfg(feature = "cluster")]
-mod cluster_faults;
-#[cfg(feature = "cluster")]
-mod cluster_together;
 mod contract_admin;
 mod contract_bookings;
 mod contract_callbacks;
@@ -33,6 +27,12 @@ mod contract_sign_in;
 mod crashes;
 mod demo_filling;
 mod mail_faults;
+#[cfg(feature = "cluster")]
+mod real_parts_costs;
+#[cfg(feature = "cluster")]
+mod real_parts_faults;
+#[cfg(feature = "cluster")]
+mod real_parts_together;
 mod security;
 mod storms;
 mod support;
