@@ -69,6 +69,7 @@ impl Cinema {
             seats: seats.split(' ').filter_map(SeatId::parse).collect(),
             expires_at: in_minutes(5),
             sales_close: SignedDuration::ZERO,
+            events: Vec::new(),
         }
     }
 

@@ -182,7 +182,7 @@ impl Twins {
     }
 
     async fn take_releases(&self) -> Vec<Release> {
-        let all = self.locks.list_releases(10_000).await.unwrap();
+        let all = self.locks.list_releases(None, 10_000).await.unwrap();
         self.locks.forget_releases(&all).await.unwrap();
         all.into_iter().filter(|release| release.screening == self.screening).collect()
     }

@@ -44,7 +44,7 @@ async fn ten_thousand_locks_are_swept_once() {
     assert!(first.is_ok() && second.is_ok());
 
     let mut released: HashMap<(ScreeningId, SeatId), u32> = HashMap::new();
-    for release in one.list_releases(1_000_000).await.unwrap() {
+    for release in one.list_releases(None, 1_000_000).await.unwrap() {
         assert_eq!(release.reason, ReleaseReason::Expired);
         for seat in release.seats {
             *released.entry((release.screening, seat)).or_default() += 1;
