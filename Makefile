@@ -35,7 +35,7 @@ build: $(WEB_PAGE) ## target/release/seatkeeper, with the page inside
 bench: build ## what a lock and a delivery cost on this machine (docs/benchmarks.md)
 	scripts/bench.sh $(PROGRAM)
 
-test: setup check unit cluster web-test fuzz e2e ## all tests, on a fresh machine too
+test: setup check unit web-test fuzz e2e ## all tests, on a fresh machine too
 
 check: $(WEB_PAGE) ## formats, lints, licences, types and house rules
 	cargo fmt --all --check
@@ -50,8 +50,8 @@ unit: $(WEB_PAGE) ## the tests of the crates on real servers, and of the whole p
 	cargo test $(EVERYTHING) -- --skip real_parts_
 
 cluster: export SEATKEEPER_TEST_MODE := cluster
-cluster: $(WEB_PAGE) ## the tests of the whole program on Redis, MongoDB and Kafka, with several servers and dying parts
-	cargo test $(EVERYTHING) --test it
+cluster: setup $(WEB_PAGE) ## the tests of the whole program on Redis, MongoDB and Kafka, with several servers and dying parts
+	cargo test $(EVERYTHING) --test it -- --test-threads=1
 
 web-test: $(WEB_PACKAGES) ## the page's own tests
 	cd web && npm test

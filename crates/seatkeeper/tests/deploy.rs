@@ -169,10 +169,7 @@ fn the_unit_sets_only_what_there_is() {
         .map(|(name, value)| (format!("SEATKEEPER_{name}").into(), value.into()))
         .collect();
     Values::gather(Outside { environment, ..Outside::default() }).unwrap();
-    for (file, variable) in [("google_client_secret", "SEATKEEPER_GOOGLE_CLIENT_SECRET_FILE")] {
-        assert!(
-            unit.contains(&format!("LoadCredential={file}:"))
-                && unit.contains(&format!("Environment={variable}=%d/{file}"))
-        );
-    }
+    let (file, variable) = ("google_client_secret", "SEATKEEPER_GOOGLE_CLIENT_SECRET_FILE");
+    assert!(unit.contains(&format!("LoadCredential={file}:")));
+    assert!(unit.contains(&format!("Environment={variable}=%d/{file}")));
 }

@@ -21,7 +21,7 @@ impl TakenCounts {
     /// How many seats of each screening are locked or sold, in the same order.
     ///
     /// # Errors
-    /// The lock store or the store failed.
+    /// The store failed.
     pub(super) async fn list(&self, sources: &Sources, screenings: &[ScreeningId]) -> Backend<Vec<u32>> {
         let now = Instant::now();
         let missing: Vec<ScreeningId> = {
@@ -46,9 +46,10 @@ impl TakenCounts {
     }
 }
 
-/// The lock store knows most of them; the store knows those that nobody has touched since the start.
+/// The lock store knows most of them; the store knows those that nobody has touched since the start, and, without the seats
+/// on hold, all of them while the lock store is away: what is on is shown then too.
 async fn ask(sources: &Sources, ids: &[ScreeningId]) -> Backend<Vec<(ScreeningId, u32)>> {
-    let states = sources.locks.list_states(ids).await?;
+    let states = sources.locks.list_states(ids).await.unwrap_or_else(|_| vec![None; ids.len()]);
     let (mut counts, mut unknown) = (Vec::with_capacity(ids.len()), Vec::new());
     for (id, state) in ids.iter().zip(states) {
         match state {

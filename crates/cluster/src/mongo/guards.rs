@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{conn::Conn, fault::Fault, schema::GUARDS};
 
 /// How many guards a screening has.
-const GUARDS_PER_SCREENING: u8 = 8;
+const GUARDS_PER_SCREENING: u8 = 64;
 
 #[derive(Serialize)]
 struct Guard {
@@ -39,7 +39,8 @@ pub(super) async fn make(conn: &mut Conn, screening: ScreeningId) -> Result<(), 
 
 /// Seats of a screening that stays as it was read are about to be claimed.
 pub(super) async fn hold(conn: &mut Conn, screening: ScreeningId, first: SeatId) -> Result<(), Fault> {
-    let number = i32::from(first.number() % GUARDS_PER_SCREENING);
+    let row = first.row().bytes().fold(0u8, |sum, letter| sum.wrapping_mul(31).wrapping_add(letter));
+    let number = i32::from(row.wrapping_add(first.number()) % GUARDS_PER_SCREENING);
     let guard = doc! { "_id": { "screening_id": screening.to_string(), "number": number } };
     match conn.update(GUARDS, guard, written()).await? {
         true => Ok(()),

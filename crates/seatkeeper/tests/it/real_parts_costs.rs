@@ -57,7 +57,7 @@ impl Listener {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_is_one_call_of_redis_and_nothing_else() {
     let cluster = Cluster::start().await.without_kafka().with_own_mongodb().await;
-    let app = TestApp::on(Arc::new(Parts::Cluster(cluster)), &[]).await.with_admin().await;
+    let app = TestApp::on(Arc::new(Parts::of(cluster)), &[]).await.with_admin().await;
     let screening = app.screening("ssss").await;
     let ann = app.sign_in("ann").await;
     // The session, the screening and its map are known to the server and to Redis.
@@ -83,7 +83,7 @@ async fn a_lock_is_one_call_of_redis_and_nothing_else() {
 /// A hundred people look at a map that the server shows already: Redis hears nothing of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_map_costs_redis_nothing_after_the_first_look() {
-    let app = TestApp::on(Arc::new(Parts::Cluster(Cluster::start().await)), &[]).await.with_admin().await;
+    let app = TestApp::on(Arc::new(Parts::of(Cluster::start().await)), &[]).await.with_admin().await;
     let screening = app.screening(&["ssssssssssssssssssss"; 20].join("/")).await;
     let ann = app.sign_in("ann").await;
     ann.lock(&screening, &["A1", "B7", "T20"]).await.expect(200);

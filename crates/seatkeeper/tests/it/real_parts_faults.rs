@@ -15,7 +15,7 @@ const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 const SLACK: Duration = Duration::from_secs(4);
 
 async fn start(cluster: Cluster) -> (TestApp, TestScreening, TestPerson, TestPerson) {
-    let app = TestApp::on(Arc::new(Parts::Cluster(cluster)), &[]).await.with_admin().await;
+    let app = TestApp::on(Arc::new(Parts::of(cluster)), &[]).await.with_admin().await;
     let screening = app.screening("ssssssss").await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     (app, screening, ann, bob)

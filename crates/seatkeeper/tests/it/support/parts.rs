@@ -15,7 +15,7 @@ pub(crate) enum Parts {
     Embedded,
     /// Redis, MongoDB and Kafka.
     #[cfg(feature = "cluster")]
-    Cluster(Cluster),
+    Cluster(Box<Cluster>),
 }
 
 /// A Redis of its own, and a database and topics of its own on servers that all tests share, or on its own, which may be
@@ -76,9 +76,14 @@ impl Parts {
         match std::env::var(MODE_VARIABLE).as_deref() {
             Err(_) | Ok("embedded") => Self::Embedded,
             #[cfg(feature = "cluster")]
-            Ok("cluster") => Self::Cluster(Cluster::start().await),
+            Ok("cluster") => Self::of(Cluster::start().await),
             other => panic!("{MODE_VARIABLE} is {other:?}; 'cluster' needs the feature of that name"),
         }
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn of(cluster: Cluster) -> Self {
+        Self::Cluster(Box::new(cluster))
     }
 
     #[cfg(feature = "cluster")]
@@ -94,10 +99,10 @@ impl Parts {
         match self {
             Self::Embedded => Vec::new(),
             #[cfg(feature = "cluster")]
-            Self::Cluster(Cluster { redis_url, mongodb, kafka, .. }) => vec![
-                format!("--store-url={mongodb}"),
-                format!("--locks-url={redis_url}"),
-                format!("--events-url={kafka}"),
+            Self::Cluster(cluster) => vec![
+                format!("--store-url={}", cluster.mongodb),
+                format!("--locks-url={}", cluster.redis_url),
+                format!("--events-url={}", cluster.kafka),
             ],
         }
     }

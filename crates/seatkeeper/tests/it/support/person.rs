@@ -36,7 +36,7 @@ impl TestPerson {
             let answer = person.client.get(&next).send().await.unwrap();
             assert_eq!(answer.status().as_u16() / 100, 3, "{next}: {}", answer.status());
             let cookies = answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
-            let session = cookies.filter(|cookie| cookie.contains("seatkeeper_session=")).last();
+            let session = cookies.filter(|cookie| cookie.contains("seatkeeper_session=")).next_back();
             person.session = session.map_or(person.session, |cookie| cookie.split(';').next().unwrap().to_owned());
             let location = answer.headers()["location"].to_str().unwrap();
             next = if location.starts_with('/') { format!("{url}{location}") } else { location.to_owned() };
