@@ -35,8 +35,8 @@ impl TestPerson {
         for _ in 0..3 {
             let answer = person.client.get(&next).send().await.unwrap();
             assert_eq!(answer.status().as_u16() / 100, 3, "{next}: {}", answer.status());
-            let cookies = answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
-            let session = cookies.filter(|cookie| cookie.contains("seatkeeper_session=")).next_back();
+            let mut cookies = answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+            let session = cookies.rfind(|cookie| cookie.contains("seatkeeper_session="));
             person.session = session.map_or(person.session, |cookie| cookie.split(';').next().unwrap().to_owned());
             let location = answer.headers()["location"].to_str().unwrap();
             next = if location.starts_with('/') { format!("{url}{location}") } else { location.to_owned() };
