@@ -13,7 +13,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     storms::{all_is_quiet, every_mail_is_written, sign_in_many},
-    support::{TestApp, TestPerson, TestScreening, eventually},
+    support::{TestApp, TestPerson, TestScreening, eventually, eventually_or},
 };
 
 const KILLS: u32 = 20;
@@ -34,12 +34,17 @@ async fn try_call(person: &TestPerson, path: &str, body: Value, key: Option<&str
 
 /// The same, again and again until the server has an answer: not dead, not at it still, not in doubt.
 async fn call(person: &TestPerson, path: &str, body: &Value, key: Option<&str>) -> (u16, Value) {
-    eventually("the server answers", || async {
-        let (status, answer) = try_call(person, path, body.clone(), key).await?;
-        let is_final = !matches!(status, 202 | 503) && answer["code"] != "in_progress";
-        is_final.then_some((status, answer))
-    })
-    .await
+    let last = Mutex::new(String::new());
+    let answered = eventually_or(
+        || format!("{path} is answered; {}", last.lock().unwrap()),
+        || async {
+            let (status, answer) = try_call(person, path, body.clone(), key).await?;
+            *last.lock().unwrap() = format!("{status} {answer}");
+            let is_final = !matches!(status, 202 | 503) && answer["code"] != "in_progress";
+            is_final.then_some((status, answer))
+        },
+    );
+    answered.await
 }
 
 type Acknowledged = Arc<Mutex<BTreeMap<String, Value>>>;
