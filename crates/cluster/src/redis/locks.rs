@@ -15,7 +15,7 @@ use super::{
     function::Function,
     keys::{Tag, board_key},
     message::read_seats,
-    releases::{add_names, list_entries, read_entries},
+    releases::{RELEASES_WAITING_MAX, add_names, list_entries, read_entries},
     reply::{Code, Reply, bad_reply},
 };
 
@@ -275,9 +275,9 @@ impl SeatLocks for RedisLocks {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        // Other screenings of the tag count too: whoever asks for one asks for more than ever wait.
+        // A stream has the releases of all screenings of its tag, so that one of them is found only by reading the whole.
         let calls: Vec<Cmd> = match of {
-            Some(screening) => vec![list_entries(Tag::of(screening), limit)],
+            Some(screening) => vec![list_entries(Tag::of(screening), RELEASES_WAITING_MAX)],
             None => Tag::all().map(|tag| list_entries(tag, limit)).collect(),
         };
         let mut releases = Vec::new();

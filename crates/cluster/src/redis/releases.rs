@@ -13,6 +13,9 @@ use super::{keys::Tag, reply::bad_reply};
 /// function does.
 const ENTRY_OLDER_MS_MAX: Millis = 1_000;
 
+/// The most releases of one tag that wait to be told: the functions keep the stream as short.
+pub(super) const RELEASES_WAITING_MAX: usize = 10_000;
+
 /// The field of an entry that this server understands. Others are left to servers that do.
 const FIELD: &[u8] = b"v1";
 
