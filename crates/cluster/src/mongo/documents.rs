@@ -1,20 +1,11 @@
 //! Between documents and types: how ids, times and hashes are kept.
 
-use jiff::Timestamp;
 use mongodb::bson::{Binary, Document, doc, spec::BinarySubtype};
 use serde::Deserialize;
 
+pub(super) use seatkeeper_core::ports::{ms, whole_ms};
+
 use super::fault::Fault;
-
-/// Milliseconds since 1970. What is finer is cut off, so that a stored time compares like the one that was given.
-pub(super) fn ms(time: Timestamp) -> i64 {
-    time.as_millisecond()
-}
-
-/// The moment as it will be read back.
-pub(super) fn whole_ms(time: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(ms(time)).unwrap_or(time)
-}
 
 /// Bytes as they are.
 pub(super) fn binary(bytes: &[u8]) -> Binary {

@@ -3,10 +3,12 @@
 //! A claim reads that the screening is there; a move or deletion reads that nobody has a claim. Each in its own
 //! snapshot, they would not see each other and both be made. So a claim writes to one guard of its screening, a move to
 //! all of them, and of two transactions that write to the same document one is turned back. There are several guards,
-//! chosen by the first seat, so that buyers of different seats rarely wait for each other.
+//! chosen by lot at each try, so that buyers rarely wait for each other, and nobody for long when a server dies in the middle
+//! of a transaction: the database keeps what that wrote to itself for a minute, and the next try takes another guard.
 
 use mongodb::bson::{Document, doc};
-use seatkeeper_core::ids::{ScreeningId, SeatId};
+use rand::Rng;
+use seatkeeper_core::ids::ScreeningId;
 use serde::Serialize;
 
 use super::{conn::Conn, fault::Fault, schema::GUARDS};
@@ -38,9 +40,8 @@ pub(super) async fn make(conn: &mut Conn, screening: ScreeningId) -> Result<(), 
 }
 
 /// Seats of a screening that stays as it was read are about to be claimed.
-pub(super) async fn hold(conn: &mut Conn, screening: ScreeningId, first: SeatId) -> Result<(), Fault> {
-    let row = first.row().bytes().fold(0u8, |sum, letter| sum.wrapping_mul(31).wrapping_add(letter));
-    let number = i32::from(row.wrapping_add(first.number()) % GUARDS_PER_SCREENING);
+pub(super) async fn hold(conn: &mut Conn, screening: ScreeningId) -> Result<(), Fault> {
+    let number = i32::from(rand::rng().random_range(0..GUARDS_PER_SCREENING));
     let guard = doc! { "_id": { "screening_id": screening.to_string(), "number": number } };
     match conn.update(GUARDS, guard, written()).await? {
         true => Ok(()),

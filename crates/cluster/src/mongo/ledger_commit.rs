@@ -40,8 +40,8 @@ pub(super) async fn commit_booking(
     if !bookings::insert(conn, &booking).await? {
         return Ok(CommitOutcome::CodeTaken);
     }
-    if let Some(first) = unclaimed.first() {
-        guards::hold(conn, payment.screening_id, *first).await?;
+    if !unclaimed.is_empty() {
+        guards::hold(conn, payment.screening_id).await?;
     }
     claims::sell(conn, &payment, &unclaimed).await?;
     payment.status = PaymentStatus::Succeeded;

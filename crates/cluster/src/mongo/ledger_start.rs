@@ -4,12 +4,11 @@ use jiff::Timestamp;
 use seatkeeper_core::{
     catalogue::OpenScreening,
     ids::{PaymentId, SeatId},
-    money::Money,
-    payment::{Payment, PaymentStatus, PricedSeat},
+    payment::PricedSeat,
     ports::{NewPayment, StartOutcome},
 };
 
-use super::{claims, conn::Conn, documents::whole_ms, fault::Fault, guards, outbox, payments, screenings};
+use super::{claims, conn::Conn, fault::Fault, guards, outbox, payments, screenings};
 
 /// PENDING with a claim on each seat, or the first reason why not.
 pub(super) async fn start_payment(conn: &mut Conn, start: &NewPayment, now: Timestamp) -> Result<StartOutcome, Fault> {
@@ -21,35 +20,20 @@ pub(super) async fn start_payment(conn: &mut Conn, start: &NewPayment, now: Time
         return Ok(StartOutcome::NotFound);
     };
     let open = OpenScreening::new(screening, start.sales_close);
-    let Some(seats) = price_seats(&open, &start.seats) else { return Ok(StartOutcome::NotFound) };
+    let Some(payment) = start.priced(&open, now) else { return Ok(StartOutcome::NotFound) };
     if open.sales_closed(now) {
         return Ok(StartOutcome::SalesClosed);
     }
-    match find_others(conn, start, &seats, now).await? {
+    match find_others(conn, start, &payment.seats, now).await? {
         Others { paying: Some(payment), .. } => return Ok(StartOutcome::AlreadyPaying(payment)),
         Others { taken, .. } if !taken.is_empty() => return Ok(StartOutcome::SeatsTaken(taken)),
         Others { .. } => {}
     }
-    let payment = new_payment(start, seats, now)?;
     outbox::put_events(conn, &start.events).await?;
-    if let Some(first) = payment.seats.first() {
-        guards::hold(conn, payment.screening_id, first.id).await?;
-    }
+    guards::hold(conn, payment.screening_id).await?;
     claims::claim(conn, &payment).await?;
     payments::insert(conn, &payment).await?;
     Ok(StartOutcome::Started(payment))
-}
-
-/// In order of seat; `None` when one is not there, or there are none.
-fn price_seats(open: &OpenScreening, ids: &[SeatId]) -> Option<Vec<PricedSeat>> {
-    let mut ids = ids.to_vec();
-    ids.sort_unstable();
-    ids.dedup();
-    let priced = ids.into_iter().map(|id| {
-        let seat = open.plan.find(id)?;
-        Some(PricedSeat { id, kind: seat.kind, price: open.price_of(seat) })
-    });
-    priced.collect::<Option<Vec<_>>>().filter(|seats| !seats.is_empty())
 }
 
 /// Whoever stands in the way.
@@ -78,23 +62,4 @@ async fn find_others(
         }
     }
     Ok(others)
-}
-
-fn new_payment(start: &NewPayment, seats: Vec<PricedSeat>, now: Timestamp) -> Result<Payment, Fault> {
-    let amount = Money::sum(seats.iter().map(|seat| seat.price)).ok_or(Fault::Broken("a sum beyond all money"))?;
-    Ok(Payment {
-        id: start.id,
-        screening_id: start.screening_id,
-        person_id: start.person_id,
-        method: start.method,
-        status: PaymentStatus::Pending,
-        seats,
-        amount,
-        created_at: whole_ms(now),
-        expires_at: whole_ms(start.expires_at),
-        confirming_since: None,
-        outcome: None,
-        money_task: None,
-        booking_id: None,
-    })
 }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     event::{Event, EventKind},
+    ids::PaymentId,
     payment::{MoneyTask, Payment, PaymentStatus},
     ports::{Backend, CloseOutcome, ClosePayment, Cursor, Page, ProviderAnswer},
 };
@@ -99,6 +100,11 @@ pub(super) async fn run_money_task(office: &BoxOffice, payment: &Payment) -> Bac
     move_money(office, payment, task, false).await
 }
 
+async fn is_sold_still(office: &BoxOffice, id: PaymentId) -> Backend<bool> {
+    let payment = office.ledger.find_payment(id).await?;
+    Ok(payment.is_some_and(|payment| payment.status == PaymentStatus::Succeeded))
+}
+
 /// Moves the money; the task is done only when the map knows as well: it `is_told` already, or is told here.
 pub(super) async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_told: bool) -> Backend<()> {
     let asked = match task {
@@ -113,12 +119,7 @@ pub(super) async fn move_money(office: &BoxOffice, payment: &Payment, task: Mone
         MoneyTask::GiveBack => !matches!(answer, ProviderAnswer::Authorised | ProviderAnswer::Captured),
     };
     // A refund of the provider's own may have come in between: then nothing is lost, and the task is done.
-    let stands = || async {
-        Ok::<_, crate::ports::BackendError>(
-            office.ledger.find_payment(payment.id).await?.is_some_and(|now| now.status == PaymentStatus::Succeeded),
-        )
-    };
-    if is_lost && stands().await? {
+    if is_lost && is_sold_still(office, payment.id).await? {
         // A sale stands without its money: people must know, and repeating will not help.
         let kind = EventKind::SystemError {
             code: "capture_failed".into(),

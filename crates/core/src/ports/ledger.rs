@@ -5,13 +5,15 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{Backend, Cursor};
+use super::{Backend, Cursor, whole_ms};
 use crate::{
     booking::Booking,
+    catalogue::OpenScreening,
     event::Event,
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
     locks::SeatTruth,
-    payment::{ConfirmOutcome, MoneyTask, Payment, PaymentMethod, PaymentStatus},
+    money::Money,
+    payment::{ConfirmOutcome, MoneyTask, Payment, PaymentMethod, PaymentStatus, PricedSeat},
 };
 
 /// A payment to be started. The store takes prices and closing time from the screening, in its transaction.
@@ -33,6 +35,37 @@ pub struct NewPayment {
     pub sales_close: SignedDuration,
     /// Told before the claims, if they are made: what became of these seats until now.
     pub events: Vec<Event>,
+}
+
+impl NewPayment {
+    /// The payment with its seats in order, at the prices that stand at the screening; `None` when one of the seats is not
+    /// there, or there are none.
+    #[must_use]
+    pub fn priced(&self, open: &OpenScreening, now: Timestamp) -> Option<Payment> {
+        let mut ids = self.seats.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        let priced = ids.into_iter().map(|id| {
+            let seat = open.plan.find(id)?;
+            Some(PricedSeat { id, kind: seat.kind, price: open.price_of(seat) })
+        });
+        let seats = priced.collect::<Option<Vec<_>>>().filter(|seats| !seats.is_empty())?;
+        Some(Payment {
+            id: self.id,
+            screening_id: self.screening_id,
+            person_id: self.person_id,
+            method: self.method,
+            status: PaymentStatus::Pending,
+            amount: Money::sum(seats.iter().map(|seat| seat.price))?,
+            seats,
+            created_at: whole_ms(now),
+            expires_at: whole_ms(self.expires_at),
+            confirming_since: None,
+            outcome: None,
+            money_task: None,
+            booking_id: None,
+        })
+    }
 }
 
 /// What became of a start.

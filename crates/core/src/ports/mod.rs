@@ -37,6 +37,19 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
+/// Milliseconds since 1970, as stores keep times. What is finer is cut off, so that a stored time compares like the one that
+/// was given.
+#[must_use]
+pub fn ms(time: Timestamp) -> i64 {
+    time.as_millisecond()
+}
+
+/// The moment as a store will give it back.
+#[must_use]
+pub fn whole_ms(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(ms(time)).unwrap_or(time)
+}
+
 /// Randomness that nobody can guess.
 pub trait Entropy: Send + Sync {
     /// Fills `bytes`.

@@ -3,18 +3,12 @@
 use jiff::Timestamp;
 use rusqlite::Transaction;
 use seatkeeper_core::{
-    catalogue::OpenScreening,
     ids::{PaymentId, SeatId},
-    money::Money,
-    payment::{Payment, PaymentStatus, PricedSeat},
+    payment::PricedSeat,
     ports::{NewPayment, StartOutcome},
 };
 
-use super::{
-    claims, outbox, payments,
-    plans::Plans,
-    rows::{Fault, whole_ms},
-};
+use super::{claims, outbox, payments, plans::Plans, rows::Fault};
 
 /// PENDING with a claim on each seat, or the first reason why not.
 pub(super) fn start_payment(
@@ -30,34 +24,21 @@ pub(super) fn start_payment(
     let Some(open) = plans.find_open(tx, start.screening_id, start.sales_close)? else {
         return Ok(StartOutcome::NotFound);
     };
-    let Some(seats) = price_seats(&open, &start.seats) else { return Ok(StartOutcome::NotFound) };
+    let Some(payment) = start.priced(&open, now) else { return Ok(StartOutcome::NotFound) };
     if open.sales_closed(now) {
         return Ok(StartOutcome::SalesClosed);
     }
-    match find_others(tx, start, &seats, now)? {
+    match find_others(tx, start, &payment.seats, now)? {
         Others { paying: Some(payment), .. } => return Ok(StartOutcome::AlreadyPaying(payment)),
         Others { taken, .. } if !taken.is_empty() => return Ok(StartOutcome::SeatsTaken(taken)),
         Others { .. } => {}
     }
-    let payment = new_payment(start, seats, now)?;
     outbox::put_events(tx, &start.events)?;
     payments::insert(tx, &payment)?;
     for seat in &payment.seats {
         claims::claim(tx, &payment, seat.id)?;
     }
     Ok(StartOutcome::Started(payment))
-}
-
-/// In order of seat; `None` when one is not there, or there are none.
-fn price_seats(open: &OpenScreening, ids: &[SeatId]) -> Option<Vec<PricedSeat>> {
-    let mut ids = ids.to_vec();
-    ids.sort_unstable();
-    ids.dedup();
-    let priced = ids.into_iter().map(|id| {
-        let seat = open.plan.find(id)?;
-        Some(PricedSeat { id, kind: seat.kind, price: open.price_of(seat) })
-    });
-    priced.collect::<Option<Vec<_>>>().filter(|seats| !seats.is_empty())
 }
 
 /// Whoever stands in the way.
@@ -84,23 +65,4 @@ fn find_others(
         }
     }
     Ok(others)
-}
-
-fn new_payment(start: &NewPayment, seats: Vec<PricedSeat>, now: Timestamp) -> Result<Payment, Fault> {
-    let amount = Money::sum(seats.iter().map(|seat| seat.price)).ok_or(Fault::Broken("a sum beyond all money"))?;
-    Ok(Payment {
-        id: start.id,
-        screening_id: start.screening_id,
-        person_id: start.person_id,
-        method: start.method,
-        status: PaymentStatus::Pending,
-        seats,
-        amount,
-        created_at: whole_ms(now),
-        expires_at: whole_ms(start.expires_at),
-        confirming_since: None,
-        outcome: None,
-        money_task: None,
-        booking_id: None,
-    })
 }

@@ -12,6 +12,8 @@ use seatkeeper_core::{
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
+pub(super) use seatkeeper_core::ports::{ms, whole_ms};
+
 use super::PART;
 
 /// A piece of work that failed.
@@ -145,16 +147,6 @@ impl Columns for Row<'_> {
         let number: i64 = self.get(column)?;
         T::try_from(number).map_err(|_| Fault::Unreadable(column.to_owned()))
     }
-}
-
-/// Milliseconds since 1970. What is finer is cut off, so that a stored time compares like the one that was given.
-pub(super) fn ms(time: Timestamp) -> i64 {
-    time.as_millisecond()
-}
-
-/// The moment as it will be read back.
-pub(super) fn whole_ms(time: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(ms(time)).unwrap_or(time)
 }
 
 pub(super) fn json_of<T: Serialize + ?Sized>(value: &T) -> Result<String, Fault> {
