@@ -149,7 +149,7 @@ mod tests {
         let unknown = PersonId::parse("00000000-0000-0000-0000-000000000001");
         for actor in [known, unknown, None, known] {
             let kind = EventKind::AuditLog { action: "test".into(), subject: None, details: serde_json::Value::Null };
-            office.audit.keep_event(&office.event(kind).by(actor)).await.unwrap();
+            office.audit.keep_events(&[office.event(kind).by(actor)]).await.unwrap();
         }
         let entries = boss.get("/api/admin/audit").await.json()["items"].clone();
         let shown = |entry: &serde_json::Value| {

@@ -24,14 +24,16 @@ struct Stored {
 
 #[async_trait]
 impl AuditLog for MongoStore {
-    async fn keep_event(&self, event: &Event) -> Backend<()> {
+    async fn keep_events(&self, events: &[Event]) -> Backend<()> {
         let mut conn = self.conn();
         let keep = async {
-            let (type_name, text) = (event.kind.type_name().to_owned(), serde_json::to_string(event)?);
-            let stored = Stored { id: event.id, at: ms(event.at), type_name, actor: event.actor, event: text };
-            conn.insert_new(AUDIT, &stored).await
+            let entries = events.iter().map(|event| {
+                let (type_name, text) = (event.kind.type_name().to_owned(), serde_json::to_string(event)?);
+                Ok(Stored { id: event.id, at: ms(event.at), type_name, actor: event.actor, event: text })
+            });
+            conn.insert_new_ones(AUDIT, &entries.collect::<Result<Vec<_>, Fault>>()?).await
         };
-        self.call(keep).await.map(|_| ())
+        self.call(keep).await
     }
 
     async fn list_audit(&self, filter: &AuditFilter, page: PageRequest) -> Backend<Page<AuditEntry>> {

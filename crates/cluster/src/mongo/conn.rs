@@ -8,7 +8,10 @@ use mongodb::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{fault::Fault, open::CALL_FOR_MAX};
+use super::{
+    fault::{Fault, is_only_duplicates},
+    open::CALL_FOR_MAX,
+};
 
 /// Documents of one answer's first piece: the seats of the largest hall come in one.
 const BATCH_DOCUMENTS: u32 = 6_000;
@@ -131,6 +134,21 @@ impl Conn {
             Ok(()) => Ok(true),
             Err(Fault::Duplicate(_)) => Ok(false),
             Err(other) => Err(other),
+        }
+    }
+
+    /// Adds those documents whose keys are not there. Not within a transaction.
+    pub(super) async fn insert_new_ones<T: Serialize>(&mut self, name: &str, values: &[T]) -> Result<(), Fault> {
+        debug_assert!(self.session.is_none(), "a second key ends a transaction");
+        if values.is_empty() {
+            return Ok(());
+        }
+        let documents = values.iter().map(serialize_to_document).collect::<Result<Vec<_>, _>>()?;
+        // In no order: one that is there already does not stop the others.
+        match self.database.collection::<Document>(name).insert_many(documents).ordered(false).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_only_duplicates(&error) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -1,8 +1,8 @@
 //! What can go wrong, and whether to try again.
 
 use mongodb::error::{
-    Error, ErrorKind, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT,
-    WriteFailure,
+    Error, ErrorKind, IndexedWriteError, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR,
+    UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure,
 };
 use seatkeeper_core::ports::BackendError;
 
@@ -51,6 +51,8 @@ pub(super) enum Fault {
     Broken(&'static str),
     #[error("no answer in time; whether it was done is unknown")]
     Late,
+    #[error("too much is asked of the store at once; nothing was done")]
+    Busy,
 }
 
 impl From<Error> for Fault {
@@ -65,7 +67,8 @@ impl Fault {
         match self {
             // A server that was not found for seconds will not be there at once.
             Self::Driver(error) => error.contains_label(TRANSIENT_TRANSACTION_ERROR) && !is_nobody_there(error),
-            Self::Duplicate(_) | Self::Unreadable(_) | Self::Json(_) | Self::Broken(_) | Self::Late => false,
+            Self::Duplicate(_) | Self::Unreadable(_) | Self::Json(_) | Self::Broken(_) => false,
+            Self::Late | Self::Busy => false,
         }
     }
 
@@ -76,7 +79,7 @@ impl Fault {
 
     fn is_passing(&self) -> bool {
         match self {
-            Self::Late => true,
+            Self::Late | Self::Busy => true,
             Self::Driver(error) => is_passing(error),
             Self::Duplicate(_) | Self::Unreadable(_) | Self::Json(_) | Self::Broken(_) => false,
         }
@@ -96,6 +99,13 @@ fn is_duplicate_key(error: &Error) -> bool {
         ErrorKind::Command(error) => error.code == DUPLICATE_KEY,
         _ => false,
     }
+}
+
+/// Of many documents, all that were not added are there already.
+pub(super) fn is_only_duplicates(error: &Error) -> bool {
+    let ErrorKind::InsertMany(error) = &*error.kind else { return false };
+    let are_duplicates = |errors: &Vec<IndexedWriteError>| errors.iter().all(|error| error.code == DUPLICATE_KEY);
+    error.write_concern_error.is_none() && error.write_errors.as_ref().is_some_and(are_duplicates)
 }
 
 fn is_nobody_there(error: &Error) -> bool {

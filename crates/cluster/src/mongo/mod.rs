@@ -46,6 +46,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod turns;
 
 use async_trait::async_trait;
 use mongodb::{Database, bson::doc};
@@ -54,6 +55,9 @@ use seatkeeper_core::ports::{Backend, Health};
 pub use open::{CALL_FOR_MAX, CONNECT_FOR_MAX, CONNECTIONS_MAX, LOOK_EVERY, OpenError, SELECTION_FOR_MAX};
 pub use schema::{SCHEMA_OLDEST_PROGRAM, SCHEMA_VERSION};
 pub use transaction::TRANSACTION_FOR_MAX;
+pub use turns::{CALLS_AT_ONCE_MAX, CALLS_WAITING_MAX, TURN_WITHIN};
+
+use turns::Turns;
 
 /// What its failures are filed under.
 const PART: &str = "store";
@@ -62,6 +66,7 @@ const PART: &str = "store";
 #[derive(Clone, Debug)]
 pub struct MongoStore {
     database: Database,
+    turns: Turns,
 }
 
 impl MongoStore {
@@ -75,7 +80,7 @@ impl MongoStore {
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let database = open::connect(open::options_of(url).await?).await?;
         schema::set_up(&database).await?;
-        Ok(Self { database })
+        Ok(Self { database, turns: Turns::default() })
     }
 }
 

@@ -99,6 +99,10 @@ impl Outbox for MongoStore {
         self.transact(ids, move |conn, ids| mark_sent(conn, relay, ids).boxed()).await
     }
 
+    async fn has_unsent(&self) -> Backend<bool> {
+        self.call(self.conn().exists(OUTBOX, doc! { "is_sent": false })).await
+    }
+
     async fn count_unsent(&self) -> Backend<u64> {
         self.call(self.conn().count(OUTBOX, doc! { "is_sent": false })).await
     }

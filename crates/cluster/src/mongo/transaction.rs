@@ -37,15 +37,17 @@ impl MongoStore {
         Conn::new(self.database.clone(), None)
     }
 
-    /// Answers within [`CALL_FOR_MAX`].
+    /// Answers within [`CALL_FOR_MAX`], once it has its turn.
     pub(super) async fn call<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Backend<T> {
+        let _turn = self.turns.take().await?;
         let answer = timeout(CALL_FOR_MAX, work).await.unwrap_or(Err(Fault::Late));
         Ok(answer?)
     }
 
-    /// Runs `work` on its input in a transaction and commits it; answers within [`TRANSACTION_FOR_MAX`]. `work` may run
-    /// more than once, so it changes nothing but the database; its input stands beside it, to be lent to each run.
+    /// Runs `work` on its input in a transaction and commits it; answers within [`TRANSACTION_FOR_MAX`], once it has its turn.
+    /// `work` may run more than once, so it changes nothing but the database; its input stands beside it, to be lent to each run.
     pub(super) async fn transact<I: Sync, T>(&self, input: I, work: impl Work<I, T>) -> Backend<T> {
+        let _turn = self.turns.take().await?;
         // A connection that is dropped in the middle aborts its transaction behind the scenes.
         let done = self.try_until_done(&input, work);
         let answer = timeout(TRANSACTION_FOR_MAX, done).await.unwrap_or(Err(Fault::Late));

@@ -97,13 +97,12 @@ impl Scene {
     }
 
     pub(crate) async fn handle(&self, server: &KafkaLog, next: &[LoggedEvent]) -> Vec<Event> {
-        for logged in next {
-            self.store.keep_event(&logged.event).await.unwrap();
-        }
+        let events: Vec<Event> = next.iter().map(|logged| logged.event.clone()).collect();
+        self.store.keep_events(&events).await.unwrap();
         if let Some(last) = next.last() {
             server.acknowledge(Consumer::Audit, last.position).await.unwrap();
         }
-        next.iter().map(|logged| logged.event.clone()).collect()
+        events
     }
 
     /// What the audit log has: the effects of all events, each once.

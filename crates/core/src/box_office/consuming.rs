@@ -1,5 +1,7 @@
 //! From the outbox to the log, and from the log to what its consumers keep.
 
+use std::slice;
+
 use jiff::SignedDuration;
 use uuid::Uuid;
 
@@ -17,55 +19,78 @@ const RELAY_LEASE: SignedDuration = SignedDuration::from_secs(10);
 /// How many releases are told to the outbox at once.
 const RELEASES_MAX: usize = 256;
 
-/// One round of the relay: moves unsent events from the outbox to the log. Answers
-/// how many it moved; nothing while another relay has the lease.
+/// One round of the relay: moves unsent events from the outbox to the log. Answers how many it moved; `None` while another
+/// relay has the lease.
 ///
 /// # Errors
 /// The store or the log failed; nothing is lost, the next round sends again.
-pub async fn relay_events(office: &BoxOffice, relay: Uuid) -> Backend<usize> {
+pub async fn relay_events(office: &BoxOffice, relay: Uuid) -> Backend<Option<usize>> {
     // A lease is a write: an idle server would otherwise sync ten times a second, day and night, for nothing.
-    if office.outbox.count_unsent().await? == 0 {
-        return Ok(0);
+    if !office.outbox.has_unsent().await? {
+        return Ok(Some(0));
     }
-    let now = office.now();
-    let until = now.saturating_add(RELAY_LEASE).unwrap_or(now);
-    if !office.outbox.take_relay_lease(relay, now, until).await? {
-        return Ok(0);
+    if !take_lease(office, relay).await? {
+        return Ok(None);
     }
     let unsent = office.outbox.list_unsent(relay, RELAY_EVENTS_MAX).await?;
-    if unsent.is_empty() {
-        return Ok(0);
+    if !unsent.is_empty() {
+        office.events.publish(&unsent).await?;
+        let ids: Vec<EventId> = unsent.iter().map(|event| event.id).collect();
+        office.outbox.mark_sent(relay, &ids).await?;
     }
-    office.events.publish(&unsent).await?;
-    let ids: Vec<EventId> = unsent.iter().map(|event| event.id).collect();
-    office.outbox.mark_sent(relay, &ids).await?;
-    Ok(unsent.len())
+    Ok(Some(unsent.len()))
 }
 
-/// Copies releases of locks into the outbox, in events made from their cause: a repeat is the same event. Answers how many.
+/// Copies releases of locks into the outbox, in events made from their cause: a repeat is the same event. Answers how many;
+/// `None` while another relay has the lease. Without the lease it would be right as well, but every server would write all
+/// releases of all.
 ///
 /// # Errors
 /// The store or the lock store failed; the next round tells them again.
-pub async fn tell_releases(office: &BoxOffice) -> Backend<usize> {
+pub async fn tell_releases(office: &BoxOffice, relay: Uuid) -> Backend<Option<usize>> {
     let releases = office.locks.list_releases(None, RELEASES_MAX).await?;
-    if !releases.is_empty() {
-        let events: Vec<Event> = releases.iter().map(Event::of_release).collect();
-        office.outbox.append_events(&events).await?;
-        office.locks.forget_releases(&releases).await?;
+    if releases.is_empty() {
+        return Ok(Some(0));
     }
-    Ok(releases.len())
+    if !take_lease(office, relay).await? {
+        return Ok(None);
+    }
+    let events: Vec<Event> = releases.iter().map(Event::of_release).collect();
+    office.outbox.append_events(&events).await?;
+    office.locks.forget_releases(&releases).await?;
+    Ok(Some(releases.len()))
 }
 
-/// Lets a consumer handle one event; its effect happens once however often this is called.
+async fn take_lease(office: &BoxOffice, relay: Uuid) -> Backend<bool> {
+    let now = office.now();
+    let until = now.saturating_add(RELAY_LEASE).unwrap_or(now);
+    office.outbox.take_relay_lease(relay, now, until).await
+}
+
+/// Ends the relay's lease, if it has one, so that another server goes on at once.
 ///
 /// # Errors
-/// Retryable: the store is away, wait and call again. Lasting: this event cannot be handled (count the tries, then
-/// [`crate::ports::DeadLetters`]).
-pub async fn handle_event(office: &BoxOffice, consumer: Consumer, event: &Event) -> Backend<()> {
+/// The store failed; the lease then ends by itself.
+pub async fn end_lease(office: &BoxOffice, relay: Uuid) -> Backend<()> {
+    let now = office.now();
+    office.outbox.take_relay_lease(relay, now, now).await.map(|_| ())
+}
+
+/// Lets a consumer handle events, in order; the effect of each happens once however often this is called.
+///
+/// # Errors
+/// Retryable: the store is away, wait and call again. Lasting: one of these events cannot be handled (with a single one:
+/// count the tries, then [`crate::ports::DeadLetters`]); those before it may have been.
+pub async fn handle_events(office: &BoxOffice, consumer: Consumer, events: &[Event]) -> Backend<()> {
     match consumer {
-        Consumer::Audit => office.audit.keep_event(event).await,
-        Consumer::Mail => file_confirmation(office, event).await,
+        Consumer::Audit => office.audit.keep_events(events).await?,
+        Consumer::Mail => {
+            for event in events {
+                file_confirmation(office, event).await?;
+            }
+        }
     }
+    Ok(())
 }
 
 async fn file_confirmation(office: &BoxOffice, event: &Event) -> Backend<()> {
@@ -92,7 +117,7 @@ async fn file_confirmation(office: &BoxOffice, event: &Event) -> Backend<()> {
 /// The store is away.
 pub async fn replay_dead_letter(office: &BoxOffice, id: DeadLetterId) -> Backend<Option<Result<DeadLetter, String>>> {
     let Some(letter) = office.dead_letters.find_dead_letter(id).await? else { return Ok(None) };
-    match handle_event(office, letter.consumer, &letter.event).await {
+    match handle_events(office, letter.consumer, slice::from_ref(&letter.event)).await {
         Ok(()) => {
             office.dead_letters.remove_dead_letter(id).await?;
             Ok(Some(Ok(letter)))

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 pub use comparing::{compare_map, list_loaded_maps};
-pub use consuming::{RELAY_EVENTS_MAX, handle_event, relay_events, replay_dead_letter, tell_releases};
+pub use consuming::{RELAY_EVENTS_MAX, end_lease, handle_events, relay_events, replay_dead_letter, tell_releases};
 pub use late_money::provider_reported;
 pub use mail_pauses::{MAIL_TRIES_FOR_MAX, next_mail_attempt};
 pub use paying::{

@@ -21,6 +21,8 @@ pub trait Outbox: Send + Sync {
     async fn list_unsent(&self, relay: uuid::Uuid, limit: u32) -> Backend<Vec<Event>>;
     /// These are in the log.
     async fn mark_sent(&self, relay: uuid::Uuid, ids: &[EventId]) -> Backend<()>;
+    /// Whether any wait: asked often, so it must cost nothing however many there are.
+    async fn has_unsent(&self) -> Backend<bool>;
     /// How many wait.
     async fn count_unsent(&self) -> Backend<u64>;
 }
@@ -206,8 +208,8 @@ pub struct AuditFilter {
 /// The history of everything.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
-    /// Keeps an event, once.
-    async fn keep_event(&self, event: &Event) -> Backend<()>;
+    /// Keeps events, each once; those that are there already are left alone.
+    async fn keep_events(&self, events: &[Event]) -> Backend<()>;
     /// Newest first.
     async fn list_audit(&self, filter: &AuditFilter, page: PageRequest) -> Backend<Page<AuditEntry>>;
 }

@@ -1,5 +1,7 @@
 //! The suite of the outbox, mails, the audit log and dead letters of a store.
 
+use std::slice;
+
 use jiff::SignedDuration;
 use uuid::Uuid;
 
@@ -47,6 +49,7 @@ async fn events_wait_in_order_until_they_are_sent(fixture: &impl StoreFixture) {
     must(stage.store.append_events(&events[2..]).await);
     must(stage.store.append_events(&[]).await);
     assert_eq!(must(stage.store.count_unsent().await), 5);
+    assert!(must(stage.store.has_unsent().await));
     assert!(must(stage.store.take_relay_lease(RELAY, stage.now(), stage.after_s(10)).await));
     assert_eq!(must(stage.store.list_unsent(RELAY, 3).await), events[..3]);
     must(stage.store.mark_sent(RELAY, &[events[0].id, events[2].id]).await);
@@ -54,6 +57,7 @@ async fn events_wait_in_order_until_they_are_sent(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.list_unsent(RELAY, 9).await), left, "by flag, never by the last one sent");
     must(stage.store.mark_sent(RELAY, &left.map(|event| event.id)).await);
     assert_eq!(must(stage.store.count_unsent().await), 0);
+    assert!(!must(stage.store.has_unsent().await));
 }
 
 async fn an_event_told_again_is_not_sent_again(fixture: &impl StoreFixture) {
@@ -224,10 +228,13 @@ fn refund_event<S: Store>(stage: &Stage<S>, actor: PersonId) -> Event {
 async fn the_audit_log_keeps_an_event_once(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let event = refund_event(&stage, stage.person());
-    must(stage.store.keep_event(&event).await);
-    must(stage.store.keep_event(&event).await);
+    let other = refund_event(&stage, stage.person());
+    must(stage.store.keep_events(&[]).await);
+    must(stage.store.keep_events(slice::from_ref(&event)).await);
+    must(stage.store.keep_events(&[event.clone(), other.clone(), event.clone()]).await);
+    must(stage.store.keep_events(&[other.clone(), event.clone()]).await);
     let page = must(stage.store.list_audit(&AuditFilter::default(), PageRequest::FIRST).await);
-    assert_eq!(page.items.into_iter().map(|entry| entry.event).collect::<Vec<_>>(), [event], "whole");
+    assert_eq!(page.items.into_iter().map(|entry| entry.event).collect::<Vec<_>>(), [other, event], "whole");
 }
 
 async fn audit<S: Store>(stage: &Stage<S>, filter: &AuditFilter) -> Vec<EventId> {
@@ -244,9 +251,7 @@ async fn the_audit_log_is_found_by_filter(fixture: &impl StoreFixture) {
         events.push(stage.event("told").by(Some(actor)));
         stage.pass_s(1);
     }
-    for event in &events {
-        must(stage.store.keep_event(event).await);
-    }
+    must(stage.store.keep_events(&events).await);
     let all = AuditFilter::default();
     let mut newest = events.clone();
     newest.sort_by_key(|event| std::cmp::Reverse((event.at, event.id)));

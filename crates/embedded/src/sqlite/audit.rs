@@ -14,13 +14,16 @@ use super::{
 
 #[async_trait]
 impl AuditLog for SqliteStore {
-    async fn keep_event(&self, event: &Event) -> Backend<()> {
-        let event = event.clone();
+    async fn keep_events(&self, events: &[Event]) -> Backend<()> {
+        let events = events.to_vec();
         let sql =
             "INSERT INTO audit (id, at, type, actor, event) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO NOTHING";
         self.write(move |tx| {
-            let actor = event.actor.map(|actor| actor.bytes());
-            run(tx, sql, (event.id.bytes(), ms(event.at), event.kind.type_name(), actor, json_of(&event)?)).map(|_| ())
+            for event in &events {
+                let actor = event.actor.map(|actor| actor.bytes());
+                run(tx, sql, (event.id.bytes(), ms(event.at), event.kind.type_name(), actor, json_of(event)?))?;
+            }
+            Ok(())
         })
         .await
     }

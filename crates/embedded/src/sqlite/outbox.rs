@@ -75,6 +75,10 @@ impl Outbox for SqliteStore {
         .await
     }
 
+    async fn has_unsent(&self) -> Backend<bool> {
+        self.read(|tx| exists(tx, "SELECT 1 FROM outbox WHERE sent = 0 LIMIT 1", [])).await
+    }
+
     async fn count_unsent(&self) -> Backend<u64> {
         self.read(|tx| count(tx, "SELECT count(*) FROM outbox WHERE sent = 0", [])).await
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use seatkeeper_core::{
     booking::{Booking, BookingStatus},
-    box_office::{BoxOffice, handle_event, mend_screening, relay_events, resume_unfinished, tell_releases},
+    box_office::{BoxOffice, handle_events, mend_screening, relay_events, resume_unfinished, tell_releases},
     event::{Event, EventKind},
     ids::{PaymentId, ScreeningId, SeatId},
     locks::SeatStatus,
@@ -25,14 +25,13 @@ const EVENTS_MAX: u32 = 200;
 
 /// Lets a consumer handle what is next. Answers how many events.
 pub(crate) async fn consume(office: &BoxOffice, consumer: Consumer) -> Backend<usize> {
-    let events = office.events.list_next(consumer, EVENTS_MAX).await?;
-    for logged in &events {
-        handle_event(office, consumer, &logged.event).await?;
-    }
-    if let Some(last) = events.last() {
+    let next = office.events.list_next(consumer, EVENTS_MAX).await?;
+    let events: Vec<Event> = next.iter().map(|logged| logged.event.clone()).collect();
+    handle_events(office, consumer, &events).await?;
+    if let Some(last) = next.last() {
         office.events.acknowledge(consumer, last.position).await?;
     }
-    Ok(events.len())
+    Ok(next.len())
 }
 
 impl TestOffice {
@@ -41,7 +40,7 @@ impl TestOffice {
         let office = &self.office;
         office.locks.sweep().await.expect("the locks work");
         resume_unfinished(office).await.expect("the parts work");
-        tell_releases(office).await.expect("the parts work");
+        tell_releases(office, RELAY).await.expect("the parts work");
         relay_events(office, RELAY).await.expect("the parts work");
         for consumer in [Consumer::Mail, Consumer::Audit] {
             self.consume(consumer).await;
@@ -61,7 +60,7 @@ impl TestOffice {
         let unfinished =
             self.office.ledger.list_unfinished(self.office.now(), None, 10).await.expect("the store works");
         assert_eq!(unfinished, [], "nothing is left to do");
-        while self.office.outbox.count_unsent().await.expect("the store works") > 0 {
+        while self.office.outbox.has_unsent().await.expect("the store works") {
             self.work().await;
         }
         for consumer in [Consumer::Mail, Consumer::Audit] {

@@ -231,7 +231,7 @@ async fn act(
             provider_reported(office, id).await.expect("the parts work");
         }
         Deed::TellReleases => {
-            tell_releases(office).await.expect("the parts work");
+            tell_releases(office, RELAY).await.expect("the parts work");
         }
         Deed::Relay => {
             relay_events(office, RELAY).await.expect("the parts work");

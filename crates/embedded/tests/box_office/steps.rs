@@ -146,6 +146,7 @@ stepped! { Outbox, store_away:
     fn take_relay_lease(relay: uuid::Uuid, now: Timestamp, until: Timestamp) -> bool;
     fn list_unsent(relay: uuid::Uuid, limit: u32) -> Vec<Event>;
     fn mark_sent(relay: uuid::Uuid, ids: &[EventId]) -> ();
+    fn has_unsent() -> bool;
     fn count_unsent() -> u64;
 }
 

@@ -1,11 +1,12 @@
 //! Reads the event log for one consumer. An event that cannot be handled is tried eight times, then put aside where an
 //! administrator sees it; it stops nothing else. A store that is away is waited for and counts for nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{slice, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use seatkeeper_core::{
-    box_office::{BoxOffice, handle_event},
+    box_office::{BoxOffice, handle_events},
+    event::Event,
     ids::DeadLetterId,
     ports::{Backend, Consumer, DeadLetter, LoggedEvent},
 };
@@ -30,9 +31,18 @@ impl EventConsumer {
         Self { office, consumer, stuck: None }
     }
 
+    /// Handles all of these at once, which mostly can be done; false when one of them cannot.
+    async fn handle_all(&self, next: &[LoggedEvent]) -> Backend<bool> {
+        let events: Vec<Event> = next.iter().map(|logged| logged.event.clone()).collect();
+        match handle_events(&self.office, self.consumer, &events).await {
+            Err(error) if error.retryable => Err(error),
+            handled => Ok(handled.is_ok()),
+        }
+    }
+
     /// Handles one event; false when it is to be tried again.
     async fn handle(&mut self, logged: &LoggedEvent) -> Backend<bool> {
-        let error = match handle_event(&self.office, self.consumer, &logged.event).await {
+        let error = match handle_events(&self.office, self.consumer, slice::from_ref(&logged.event)).await {
             Ok(()) => return Ok(true),
             Err(error) if error.retryable => return Err(error),
             Err(error) => error,
@@ -70,21 +80,25 @@ impl Job for EventConsumer {
     }
 
     async fn run(&mut self) -> Backend<Next> {
-        let events = self.office.events.list_next(self.consumer, CONSUMER_EVENTS_MAX).await?;
-        let mut done_to = None;
-        let mut outcome = Ok(true);
-        for logged in &events {
-            outcome = self.handle(logged).await;
-            if !matches!(outcome, Ok(true)) {
-                break;
+        let next = self.office.events.list_next(self.consumer, CONSUMER_EVENTS_MAX).await?;
+        let (mut done_to, mut outcome) = (None, Ok(true));
+        if self.handle_all(&next).await? {
+            done_to = next.last().map(|logged| logged.position);
+        } else {
+            // One by one, to find those that cannot be handled.
+            for logged in &next {
+                outcome = self.handle(logged).await;
+                if !matches!(outcome, Ok(true)) {
+                    break;
+                }
+                done_to = Some(logged.position);
             }
-            done_to = Some(logged.position);
         }
         // The effect first, then the place: an event whose effect is kept may come again, and changes nothing.
         if let Some(position) = done_to {
             self.office.events.acknowledge(self.consumer, position).await?;
         }
         let all_done = outcome?;
-        Ok(if all_done && events.len() >= CONSUMER_EVENTS_MAX as usize { Next::AtOnce } else { Next::AfterPause })
+        Ok(if all_done && next.len() >= CONSUMER_EVENTS_MAX as usize { Next::AtOnce } else { Next::AfterPause })
     }
 }

@@ -23,6 +23,8 @@ pub(super) enum Next {
     AtOnce,
     /// After the job's period.
     AfterPause,
+    /// After so long.
+    After(Duration),
 }
 
 /// One thing that is done again and again. A round may be cut off by the end of the process at any line.
@@ -51,7 +53,11 @@ pub(super) async fn work(mut job: impl Job, office: Arc<BoxOffice>, cancel: Canc
                     tell(&office, "recovered", job.name(), failures).await;
                     failures = 0;
                 }
-                if next == Next::AtOnce { Duration::ZERO } else { job.period() }
+                match next {
+                    Next::AtOnce => Duration::ZERO,
+                    Next::AfterPause => job.period(),
+                    Next::After(pause) => pause,
+                }
             }
             Err(error) => {
                 failures = failures.saturating_add(1);

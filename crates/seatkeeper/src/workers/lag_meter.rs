@@ -1,4 +1,4 @@
-//! Shows how far the consumers are behind the event log.
+//! Shows how many events wait for the relay, and how far the consumers are behind the event log.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,6 +26,8 @@ impl Job for LagMeter {
     }
 
     async fn run(&mut self) -> Backend<Next> {
+        let unsent = self.0.outbox.count_unsent().await?;
+        metrics::gauge!("seatkeeper_outbox_waiting").set(unsent as f64);
         for consumer in [Consumer::Mail, Consumer::Audit] {
             let lag = self.0.events.lag(consumer).await?;
             metrics::gauge!("seatkeeper_events_behind", "consumer" => consumer.as_str()).set(lag as f64);

@@ -34,8 +34,9 @@ impl Workers {
     pub fn start(office: &Arc<BoxOffice>, mailer: Mailer) -> Self {
         let workers = Self { tracker: TaskTracker::new(), cancel: CancellationToken::new() };
         workers.spawn(office, sweeper::Sweeper(Arc::clone(office)));
-        workers.spawn(office, sweeper::ReleaseTeller(Arc::clone(office)));
-        workers.spawn(office, relay::Relay::new(Arc::clone(office)));
+        let relay = relay::new_relay(office);
+        workers.spawn(office, relay::ReleaseTeller { office: Arc::clone(office), relay });
+        workers.spawn(office, relay::Relay { office: Arc::clone(office), id: relay });
         workers.spawn(office, consumer::EventConsumer::new(Arc::clone(office), Consumer::Mail));
         workers.spawn(office, consumer::EventConsumer::new(Arc::clone(office), Consumer::Audit));
         workers.spawn(office, lag_meter::LagMeter(Arc::clone(office)));

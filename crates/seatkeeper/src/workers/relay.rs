@@ -1,10 +1,11 @@
-//! Moves events from the outbox to the log.
+//! Moves events to the log: releases from the lock store to the outbox, and everything from the outbox to the log. Of all
+//! servers one does it, by a lease in the store; the others look now and then whether it has ended.
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use seatkeeper_core::{
-    box_office::{BoxOffice, RELAY_EVENTS_MAX, relay_events},
+    box_office::{BoxOffice, RELAY_EVENTS_MAX, end_lease, relay_events, tell_releases},
     ports::Backend,
 };
 use uuid::Uuid;
@@ -12,19 +13,21 @@ use uuid::Uuid;
 use super::job::{Job, Next};
 
 const RELAY_PERIOD: Duration = Duration::from_millis(100);
+const RELEASES_PERIOD: Duration = Duration::from_millis(200);
+/// How often a server without the lease looks again: each look is a write.
+const LEASE_LOOK_PERIOD: Duration = Duration::from_secs(1);
 
-/// One of possibly many relays; a lease in the store lets one work at a time.
-pub(super) struct Relay {
-    office: Arc<BoxOffice>,
-    id: Uuid,
+/// What this server is called in the lease.
+pub(super) fn new_relay(office: &BoxOffice) -> Uuid {
+    let mut random = [0; 16];
+    office.entropy.fill(&mut random);
+    uuid::Builder::from_random_bytes(random).into_uuid()
 }
 
-impl Relay {
-    pub(super) fn new(office: Arc<BoxOffice>) -> Self {
-        let mut random = [0; 16];
-        office.entropy.fill(&mut random);
-        Self { office, id: uuid::Builder::from_random_bytes(random).into_uuid() }
-    }
+/// From the outbox to the log.
+pub(super) struct Relay {
+    pub(super) office: Arc<BoxOffice>,
+    pub(super) id: Uuid,
 }
 
 #[async_trait]
@@ -38,8 +41,39 @@ impl Job for Relay {
     }
 
     async fn run(&mut self) -> Backend<Next> {
-        let moved = relay_events(&self.office, self.id).await?;
+        let Some(moved) = relay_events(&self.office, self.id).await? else { return Ok(Next::After(LEASE_LOOK_PERIOD)) };
         metrics::counter!("seatkeeper_events_relayed_total").increment(moved as u64);
         Ok(if moved >= RELAY_EVENTS_MAX as usize { Next::AtOnce } else { Next::AfterPause })
+    }
+
+    async fn finish(&mut self) {
+        if let Err(error) = end_lease(&self.office, self.id).await {
+            tracing::debug!(%error, "the relay's lease ends by itself");
+        }
+    }
+}
+
+/// From the lock store to the outbox.
+pub(super) struct ReleaseTeller {
+    pub(super) office: Arc<BoxOffice>,
+    pub(super) relay: Uuid,
+}
+
+#[async_trait]
+impl Job for ReleaseTeller {
+    fn name(&self) -> &'static str {
+        "releases"
+    }
+
+    fn period(&self) -> Duration {
+        RELEASES_PERIOD
+    }
+
+    async fn run(&mut self) -> Backend<Next> {
+        Ok(match tell_releases(&self.office, self.relay).await? {
+            None => Next::After(LEASE_LOOK_PERIOD),
+            Some(0) => Next::AfterPause,
+            Some(_) => Next::AtOnce,
+        })
     }
 }

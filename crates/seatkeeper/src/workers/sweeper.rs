@@ -1,18 +1,14 @@
-//! Ends locks whose time is up, so that viewers learn of it within a second, and tells the outbox of releases.
+//! Ends locks whose time is up, so that viewers learn of it within a second.
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use seatkeeper_core::{
-    box_office::{BoxOffice, tell_releases},
-    ports::Backend,
-};
+use seatkeeper_core::{box_office::BoxOffice, ports::Backend};
 
 use super::job::{Job, Next};
 
 /// Viewers are told within a second; this leaves most of it for the way.
 const SWEEP_PERIOD: Duration = Duration::from_millis(250);
-const RELEASES_PERIOD: Duration = Duration::from_millis(200);
 
 pub(super) struct Sweeper(pub(super) Arc<BoxOffice>);
 
@@ -29,23 +25,5 @@ impl Job for Sweeper {
     async fn run(&mut self) -> Backend<Next> {
         self.0.locks.sweep().await?;
         Ok(Next::AfterPause)
-    }
-}
-
-pub(super) struct ReleaseTeller(pub(super) Arc<BoxOffice>);
-
-#[async_trait]
-impl Job for ReleaseTeller {
-    fn name(&self) -> &'static str {
-        "releases"
-    }
-
-    fn period(&self) -> Duration {
-        RELEASES_PERIOD
-    }
-
-    async fn run(&mut self) -> Backend<Next> {
-        let told = tell_releases(&self.0).await?;
-        Ok(if told > 0 { Next::AtOnce } else { Next::AfterPause })
     }
 }

@@ -19,7 +19,7 @@ use seatkeeper_core::{
 use seatkeeper_testbed::shared_mongo_url;
 use uuid::Uuid;
 
-use crate::mongo::{MongoStore, open, schema};
+use crate::mongo::{MongoStore, Turns, open, schema};
 
 const FIRST: PageRequest = PageRequest::FIRST;
 /// What a server calls it when it reads a whole collection.
@@ -50,7 +50,7 @@ impl Heard {
         schema::set_up(&database).await.unwrap();
         let hello = database.run_command(doc! { "hello": 1 }).await.unwrap();
         let is_stand_in = hello.get_str("setName").is_ok_and(|name| name == "secantus");
-        Self { store: MongoStore { database }, sent, is_stand_in, seen: 0 }
+        Self { store: MongoStore { database, turns: Turns::default() }, sent, is_stand_in, seen: 0 }
     }
 
     /// Each query of a call must be answered by one of these indexes, or by the key itself.
@@ -107,6 +107,7 @@ async fn lists_of_what_has_to_be_done_read_their_own_small_indexes() {
     let (mut heard, now, relay) = (Heard::open().await, sample_now(), Uuid::from_u128(1));
     heard.store.take_relay_lease(relay, now, now).await.unwrap();
     heard.listen("unsent", &["unsent"], async |store| store.list_unsent(relay, 9).await.unwrap()).await;
+    heard.listen("whether any wait", &["unsent"], async |store| store.has_unsent().await.unwrap()).await;
     heard.listen("how many", &["unsent"], async |store| store.count_unsent().await.unwrap()).await;
     heard.listen("old", &["sent"], async |store| store.take_relay_lease(relay, now, now).await.unwrap()).await;
     heard.listen("unfinished", &["unfinished"], async |store| store.list_unfinished(now, None, 9).await.unwrap()).await;

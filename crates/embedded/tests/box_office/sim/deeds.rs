@@ -40,7 +40,7 @@ pub(super) enum Deed {
     Report(PaymentId),
     Sweep,
     Resume,
-    TellReleases,
+    TellReleases(usize),
     Relay(usize),
     Consume(Consumer),
     ChangePrice(i64),
@@ -75,7 +75,7 @@ impl Deed {
             (72..80, Some(id)) => Self::Report(id),
             (80..84, _) => Self::Sweep,
             (84..90, _) => Self::Resume,
-            (90..92, _) => Self::TellReleases,
+            (90..92, _) => Self::TellReleases(draw(2) as usize),
             (92..95, _) => Self::Relay(draw(2) as usize),
             (95..97, _) => Self::Consume(Consumer::Mail),
             (97..98, _) => Self::Consume(Consumer::Audit),
@@ -95,7 +95,7 @@ impl Deed {
                 Some(*id)
             }
             Self::Lock(_) | Self::Release(_) | Self::Hold | Self::Sweep | Self::Resume => None,
-            Self::TellReleases | Self::Relay(_) | Self::Consume(_) | Self::ChangePrice(_) => None,
+            Self::TellReleases(_) | Self::Relay(_) | Self::Consume(_) | Self::ChangePrice(_) => None,
         }
     }
 
@@ -150,8 +150,8 @@ impl Deed {
             Self::Report(id) => format!("reported: {}", provider_reported(office, id).await?),
             Self::Sweep => office.locks.sweep().await.map(|()| "swept".to_owned())?,
             Self::Resume => format!("met {}", resume_unfinished(office).await?),
-            Self::TellReleases => format!("told {}", tell_releases(office).await?),
-            Self::Relay(which) => format!("relayed {}", relay_events(office, RELAYS[which]).await?),
+            Self::TellReleases(relay) => format!("told {:?}", tell_releases(office, RELAYS[relay]).await?),
+            Self::Relay(relay) => format!("relayed {:?}", relay_events(office, RELAYS[relay]).await?),
             Self::Consume(consumer) => format!("consumed {}", consume(office, consumer).await?),
             Self::ChangePrice(satang) => {
                 let editor = Editor { person, request_id: None };
