@@ -88,7 +88,10 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
         || ApiError::new(ErrorCode::TryAgain).retry_after(BUSY_RETRY_AFTER_S).detail("too many requests at once");
     let _permit = app.permits.take(address.map(network_key)).ok_or_else(busy)?;
     let answered = tokio::time::timeout(ANSWER_WITHIN, next.run(Request::from_parts(parts, body))).await;
-    answered.map_err(|_| ApiError::new(ErrorCode::TryAgain).detail("no answer in time"))
+    answered.map_err(|_| {
+        tracing::warn!(within = ?ANSWER_WITHIN, "no answer in time");
+        ApiError::new(ErrorCode::TryAgain).detail("no answer in time")
+    })
 }
 
 /// On loopback another name in `Host` is a page of another site that had its name point here. A browser that shows pages

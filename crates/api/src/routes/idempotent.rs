@@ -26,8 +26,10 @@ use crate::{
 
 /// How long a second call waits for the first.
 const WAIT_FOR_FIRST: Duration = Duration::from_secs(5);
-/// How often it looks whether the first is done.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// After what pause it looks for the first time whether the first is done; each pause is twice the one before …
+const LOOK_PAUSE: Duration = Duration::from_millis(25);
+/// … up to this.
+const LOOK_PAUSE_MAX: Duration = Duration::from_millis(400);
 /// How long a run may take before another may begin: longer than any answer.
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
 /// The largest answer that is kept, in bytes; a payment with its QR code is a tenth of it.
@@ -81,6 +83,7 @@ async fn in_own_task(work: impl Future<Output = ApiResult<Response>> + Send + 's
 
 async fn reserve(office: &BoxOffice, key: &IdempotencyKey, body: [u8; 32], subject: Uuid) -> Backend<Reservation> {
     let until = tokio::time::Instant::now() + WAIT_FOR_FIRST;
+    let mut pause = LOOK_PAUSE;
     loop {
         let now = office.now();
         let lease_until = now.saturating_add(LEASE).unwrap_or(now);
@@ -88,7 +91,8 @@ async fn reserve(office: &BoxOffice, key: &IdempotencyKey, body: [u8; 32], subje
         if reservation != Reservation::Running || tokio::time::Instant::now() >= until {
             return Ok(reservation);
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LOOK_PAUSE_MAX);
     }
 }
 

@@ -8,11 +8,12 @@ use std::{
 
 use futures_util::future::join_all;
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use reqwest::Method;
+use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
+    time::sleep,
 };
 
 use crate::{
@@ -23,6 +24,13 @@ use crate::{
 const PEOPLE: usize = 200;
 /// How many of them pay at once: MongoDB's stand-in syncs some hundred times a second, and a payment is ten writes.
 const PAYING_AT_ONCE: usize = 16;
+/// People look for their next seat for up to so long.
+const THOUGHT_MAX: Duration = Duration::from_secs(2);
+/// Whoever finds no till with so many seats lets them all go.
+const HELD_MAX: u32 = 4;
+/// When everybody has an answer at the latest. Unless it is told otherwise, the database keeps to a dead server for a minute
+/// what that had in an open transaction, and others who want to write there are told to come back.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
 /// How long the storm lasts; one server dies in its middle.
 const STORM: Duration = Duration::from_secs(30);
 const SEATS: &str = "ssssssssssssssssssssssssssssss";
@@ -160,77 +168,100 @@ struct Wanderer {
 impl Wanderer {
     /// Asks until somebody has an answer: not dead, not at it still, not in doubt.
     async fn ask(&mut self, method: Method, path: &str, body: &Value, key: Option<&str>) -> (u16, Value) {
-        let end = Instant::now() + Duration::from_secs(60);
-        let mut last = String::new();
+        let (asked, mut answers) = (Instant::now(), Vec::new());
         loop {
-            let url = format!("{}{path}", self.urls[self.at % self.urls.len()]);
+            let at = self.at % self.urls.len();
+            let url = format!("{}{path}", self.urls[at]);
             let mut request = self.person.client.request(method.clone(), url).json(body);
             if let Some(key) = key {
                 request = request.header("idempotency-key", key);
             }
+            let mut pause = Duration::ZERO;
             if let Ok(answer) = request.send().await {
                 let status = answer.status().as_u16();
-                last = format!("{status} of {}", answer.url());
-                if let Ok(said) = answer.json::<Value>().await
-                    && !matches!(status, 202 | 503)
-                    && said["code"] != "in_progress"
-                {
-                    return (status, said);
+                pause = retry_after(&answer);
+                if let Ok(said) = answer.json::<Value>().await {
+                    if !matches!(status, 202 | 503) && said["code"] != "in_progress" {
+                        return (status, said);
+                    }
+                    answers.push(format!("{:?}: server {at} said {status} {}", asked.elapsed(), said["detail"]));
                 }
             }
-            assert!(Instant::now() < end, "no server has an answer to {path}: {last}");
+            assert!(asked.elapsed() < ANSWERED_WITHIN, "no server has an answer to {path}: {answers:#?}");
             self.at += 1;
-            tokio::task::yield_now().await;
+            sleep(pause).await;
         }
     }
 
     /// Locks, lets go, pays, declines, cancels; every call perhaps at another server.
     async fn wander(mut self, screening: TestScreening, told: Told, stop: watch::Receiver<bool>, seed: u64) {
         let mut dice = StdRng::seed_from_u64(seed);
+        let mut held = 0;
         for number in 0.. {
             if *stop.borrow() {
-                return;
+                break;
             }
+            sleep(THOUGHT_MAX.mul_f64(dice.random())).await;
             self.at = dice.random_range(0..self.urls.len());
             let seat = format!("{}{}", char::from(b'A' + dice.random_range(0..20u8)), dice.random_range(1..=30u8));
             let lock = json!({"screening_id": screening.id, "seat_ids": [seat]});
             if self.ask(Method::POST, "/api/lock", &lock, None).await.0 != 200 {
                 continue;
             }
-            let Some(_till) = self.tills.clone().try_acquire_owned().ok().filter(|_| dice.random_range(0..6) > 0)
-            else {
-                let (status, _) = self.ask(Method::DELETE, "/api/lock", &lock, None).await;
-                assert_eq!(status, 200);
-                continue;
-            };
-            self.at = dice.random_range(0..self.urls.len());
-            let pay = json!({"screening_id": screening.id, "method": "mock_card"});
-            let (status, payment) = self.ask(Method::POST, "/api/payments", &pay, Some(&format!("pay-{number}"))).await;
-            assert_eq!(status, 201, "{payment}");
-            let path = format!("/api/payments/{}", payment["id"].as_str().unwrap());
-            let outcome = |outcome: &str| json!({ "outcome": outcome });
-            match dice.random_range(0..8) {
-                0 => {
-                    let (status, said) = self.ask(Method::POST, &format!("{path}/cancel"), &json!({}), None).await;
-                    assert_eq!(status, 200, "{said}");
-                    self.ask(Method::DELETE, "/api/lock", &lock, None).await;
-                }
-                1 => {
-                    let confirm = format!("{path}/confirm");
-                    let (status, said) = self.ask(Method::POST, &confirm, &outcome("decline"), None).await;
-                    assert_eq!(status, 402, "{said}");
-                    self.ask(Method::DELETE, "/api/lock", &lock, None).await;
-                }
-                _ => {
-                    let confirm = format!("{path}/confirm");
-                    let (status, sold) = self.ask(Method::POST, &confirm, &outcome("success"), Some("confirm")).await;
-                    assert_eq!(status, 200, "{sold}");
-                    let booking = sold["booking"].clone();
-                    told.lock().unwrap().insert(booking["id"].as_str().unwrap().to_owned(), booking);
-                }
+            held += 1;
+            let till = self.tills.clone().try_acquire_owned().ok().filter(|_| dice.random_range(0..3) == 0);
+            if till.is_some() {
+                self.at = dice.random_range(0..self.urls.len());
+                self.pay(&screening, &told, number, dice.random_range(0..8)).await;
+                held = 0;
+            } else if held == HELD_MAX {
+                self.let_go(&screening).await;
+                held = 0;
+            }
+        }
+        self.let_go(&screening).await;
+    }
+
+    /// Pays for all that is held; one in eight changes their mind, and one in eight has no money.
+    async fn pay(&mut self, screening: &TestScreening, told: &Told, number: u32, whim: u8) {
+        let pay = json!({"screening_id": screening.id, "method": "mock_card"});
+        let (status, payment) = self.ask(Method::POST, "/api/payments", &pay, Some(&format!("pay-{number}"))).await;
+        assert_eq!(status, 201, "{payment}");
+        let path = format!("/api/payments/{}", payment["id"].as_str().unwrap());
+        let confirm = format!("{path}/confirm");
+        match whim {
+            0 => {
+                let (status, said) = self.ask(Method::POST, &format!("{path}/cancel"), &json!({}), None).await;
+                assert_eq!(status, 200, "{said}");
+                self.let_go(screening).await;
+            }
+            1 => {
+                let decline = json!({"outcome": "decline"});
+                let (status, said) = self.ask(Method::POST, &confirm, &decline, None).await;
+                assert_eq!(status, 402, "{said}");
+                self.let_go(screening).await;
+            }
+            _ => {
+                let success = json!({"outcome": "success"});
+                let (status, sold) = self.ask(Method::POST, &confirm, &success, Some("confirm")).await;
+                assert_eq!(status, 200, "{sold}");
+                let booking = sold["booking"].clone();
+                told.lock().unwrap().insert(booking["id"].as_str().unwrap().to_owned(), booking);
             }
         }
     }
+
+    async fn let_go(&mut self, screening: &TestScreening) {
+        let all = json!({"screening_id": screening.id});
+        let (status, said) = self.ask(Method::DELETE, "/api/lock", &all, None).await;
+        assert_eq!(status, 200, "{said}");
+    }
+}
+
+/// What a server asks those for whom it has no answer to wait.
+fn retry_after(answer: &Response) -> Duration {
+    let seconds = answer.headers().get("retry-after").map(|seconds| seconds.to_str().unwrap().parse().unwrap());
+    Duration::from_secs(seconds.unwrap_or(0))
 }
 
 /// Bookings that somebody was told of.
