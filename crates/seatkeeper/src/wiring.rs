@@ -106,9 +106,9 @@ pub struct Parts {
 pub async fn open_parts(config: &Config, address: &Address<'_>) -> Result<Parts, WiringError> {
     let site = address.site;
     make_folder(&config.data_dir)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let stored = open_store(config).await?;
+    let clock = stored.clock;
     let locked = open_locks(config, &clock).await?;
     let secret = address.callback_secret.to_vec();
     let callbacks = MockCallbacks::new(address.bound, site.host(), secret, Arc::clone(&clock))?;
@@ -168,6 +168,8 @@ struct Stored {
     dead_letters: Arc<dyn DeadLetters>,
     mock_book: Arc<dyn MockBook>,
     health: Arc<dyn Health>,
+    /// By which everything goes: that of the store, where several servers share one.
+    clock: Arc<dyn Clock>,
     closing: Closing,
 }
 
@@ -176,22 +178,35 @@ struct Stored {
 pub struct Closing {
     #[cfg(feature = "cluster")]
     log: Option<Arc<KafkaLog>>,
+    #[cfg(feature = "cluster")]
+    store: Option<Arc<MongoStore>>,
 }
 
 impl Closing {
-    /// Leaves the groups of readers, so that other servers take over at once. Answers false when that took longer than `within`.
+    /// Leaves the groups of readers, so that other servers take over at once, and ends the sessions of the store. Answers false
+    /// when either took longer than `within`.
+    #[cfg(feature = "cluster")]
     pub async fn close(self, within: Duration) -> bool {
-        #[cfg(feature = "cluster")]
-        if let Some(log) = self.log {
-            return log.close(within).await;
-        }
-        let _nothing_to_let_go_of = within;
+        let log_closed = match self.log {
+            Some(log) => log.close(within).await,
+            None => true,
+        };
+        let store_closed = match self.store {
+            Some(store) => store.close(within).await,
+            None => true,
+        };
+        log_closed && store_closed
+    }
+
+    /// There is nothing to let go of.
+    #[cfg(not(feature = "cluster"))]
+    pub async fn close(self, _within: Duration) -> bool {
         true
     }
 }
 
 macro_rules! ports_of {
-    ($store:expr, $events:expr) => {
+    ($store:expr, $events:expr, $clock:expr) => {
         Stored {
             programme: Arc::clone(&$store) as _,
             posters: Arc::clone(&$store) as _,
@@ -207,6 +222,7 @@ macro_rules! ports_of {
             dead_letters: Arc::clone(&$store) as _,
             mock_book: Arc::clone(&$store) as _,
             health: Arc::clone(&$store) as _,
+            clock: $clock,
             closing: Closing::default(),
         }
     };
@@ -218,22 +234,21 @@ async fn open_store(config: &Config) -> Result<Stored, WiringError> {
             path.parent().map_or(Ok(()), make_folder)?;
             let store = Arc::new(SqliteStore::open(path)?);
             let events = Arc::clone(&store) as _;
-            Ok(ports_of!(store, events))
+            Ok(ports_of!(store, events, Arc::new(SystemClock)))
         }
         #[cfg(feature = "cluster")]
         StoreUrl::Mongo { url } => {
             let store = Arc::new(MongoStore::open(url.expose()).await?);
-            match &config.events {
-                EventsUrl::Embedded => {
-                    let events = Arc::clone(&store) as _;
-                    Ok(ports_of!(store, events))
-                }
+            let mut closing = Closing { log: None, store: Some(Arc::clone(&store)) };
+            let events: Arc<dyn EventLog> = match &config.events {
+                EventsUrl::Embedded => Arc::clone(&store) as _,
                 EventsUrl::Kafka { brokers, prefix } => {
                     let log = Arc::new(KafkaLog::open(brokers, prefix, Arc::clone(&store) as _)?);
-                    let events = Arc::clone(&log) as _;
-                    Ok(Stored { closing: Closing { log: Some(log) }, ..ports_of!(store, events) })
+                    closing.log = Some(Arc::clone(&log));
+                    log
                 }
-            }
+            };
+            Ok(Stored { closing, ..ports_of!(store, events, store.clock()) })
         }
         #[cfg(not(feature = "cluster"))]
         StoreUrl::Mongo { .. } => Err(WiringError::NoAdapter("mongodb://")),

@@ -192,13 +192,17 @@ impl Conn {
         Ok(send!(self, name, |all| all.delete_many(filter)).deleted_count)
     }
 
-    /// The place of the next event of this transaction: see [`super::outbox`]. The cluster's own clock, as of the last
-    /// answer.
-    pub(super) fn next_place(&mut self) -> Result<(Timestamp, i64), Fault> {
+    /// The cluster's own clock, as of the last answer in this transaction.
+    pub(super) fn cluster_time(&self) -> Result<Timestamp, Fault> {
         let clock = self.session.as_ref().and_then(ClientSession::cluster_time);
-        let clock = clock.ok_or(Fault::Broken("an event outside of a transaction, or before its first look"))?;
+        let clock = clock.ok_or(Fault::Broken("the time outside of a transaction, or before its first look"))?;
         let time = serialize_to_document(clock)?.get_timestamp("clusterTime");
-        let time = time.map_err(|_| Fault::Broken("a cluster without a clock"))?;
+        time.map_err(|_| Fault::Broken("a cluster without a clock"))
+    }
+
+    /// The place of the next event of this transaction: see [`super::outbox`].
+    pub(super) fn next_place(&mut self) -> Result<(Timestamp, i64), Fault> {
+        let time = self.cluster_time()?;
         self.events_told += 1;
         Ok((time, self.events_told))
     }

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
-use mongodb::bson::{Document, doc};
+use jiff::Timestamp;
+use mongodb::bson::{Document, deserialize_from_document, doc};
 use seatkeeper_core::{
     event::Event,
     ids::EventId,
-    ports::{Backend, Consumer, EventLog, LoggedEvent},
+    ports::{Backend, Consumer, EventLog, LOGGED_AGE_MAX, LoggedEvent, ms},
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,12 +21,16 @@ use super::{
     schema::{CONSUMERS, COUNTERS, EVENTS},
 };
 
+/// The most events that one publication forgets: more than the relay publishes at once, so that the log shrinks.
+const FORGOTTEN_AT_ONCE_MAX: u32 = 512;
+
 /// An event at its place.
 #[derive(Serialize, Deserialize)]
 struct Logged {
     #[serde(rename = "_id")]
     id: EventId,
     position: i64,
+    at: i64,
     #[serde(rename = "type")]
     type_name: String,
     event: String,
@@ -34,6 +39,13 @@ struct Logged {
 #[derive(Deserialize)]
 struct Counter {
     value: i64,
+}
+
+#[derive(Deserialize)]
+struct Placed {
+    #[serde(rename = "_id")]
+    id: EventId,
+    position: i64,
 }
 
 #[derive(Deserialize)]
@@ -52,22 +64,26 @@ impl MongoStore {
     }
 
     async fn list_logged(&self, filter: Document, limit: u32) -> Backend<Vec<LoggedEvent>> {
+        self.list_readable(EVENTS, (filter, doc! { "position": 1 }), limit, read_logged).await
+    }
+
+    /// Adds events to the log, and forgets old ones that these consumers have done.
+    pub(crate) async fn log_events(&self, events: &[Event], consumers: &[Consumer]) -> Backend<()> {
+        // The newest event is as good as a clock here.
+        let Some(now) = events.iter().map(|event| event.at).max() else { return Ok(()) };
+        self.transact(events, |conn, events| publish(conn, events).boxed()).await?;
         let mut conn = self.conn();
-        let list = async {
-            let logged: Vec<Logged> = conn.list(EVENTS, filter, doc! { "position": 1 }, limit).await?;
-            logged.into_iter().map(read_logged).collect()
-        };
-        self.call(list).await
+        if let Err(error) = self.call(forget_done(&mut conn, consumers, now)).await {
+            tracing::debug!(%error, "old events are forgotten next time");
+        }
+        Ok(())
     }
 }
 
 #[async_trait]
 impl EventLog for MongoStore {
     async fn publish(&self, events: &[Event]) -> Backend<()> {
-        if events.is_empty() {
-            return Ok(());
-        }
-        self.transact(events, |conn, events| publish(conn, events).boxed()).await
+        self.log_events(events, &Consumer::ALL).await
     }
 
     async fn list_next(&self, consumer: Consumer, limit: u32) -> Backend<Vec<LoggedEvent>> {
@@ -109,10 +125,28 @@ async fn publish(conn: &mut Conn, events: &[Event]) -> Result<(), Fault> {
     let last = last.ok_or(Fault::Broken("a counter that is there and is not"))?;
     let logged = (last.value - count + 1..).zip(new).map(|(position, event)| {
         let (type_name, text) = (event.kind.type_name().to_owned(), serde_json::to_string(event)?);
-        Ok(Logged { id: event.id, position, type_name, event: text })
+        Ok(Logged { id: event.id, position, at: ms(event.at), type_name, event: text })
     });
     let logged = logged.collect::<Result<Vec<_>, Fault>>()?;
     conn.insert_all(EVENTS, &logged).await
+}
+
+/// Forgets events that are old and that all of these consumers have done.
+async fn forget_done(conn: &mut Conn, consumers: &[Consumer], now: Timestamp) -> Result<(), Fault> {
+    let oldest = ms(now.saturating_sub(LOGGED_AGE_MAX).unwrap_or(Timestamp::UNIX_EPOCH));
+    let is_old = doc! { "at": { "$lt": oldest } };
+    let old: Vec<Placed> = conn.list(EVENTS, is_old, doc! { "at": 1 }, FORGOTTEN_AT_ONCE_MAX).await?;
+    if old.is_empty() {
+        return Ok(());
+    }
+    let mut done_to = i64::MAX;
+    for consumer in consumers {
+        done_to = done_to.min(find_offset(conn, *consumer).await?);
+    }
+    let done = old.into_iter().filter(|event| event.position <= done_to);
+    let done: Vec<String> = done.map(|event| event.id.to_string()).collect();
+    conn.delete(EVENTS, doc! { "_id": { "$in": done } }).await?;
+    Ok(())
 }
 
 async fn find_logged(conn: &mut Conn, ids: impl Iterator<Item = &EventId>) -> Result<HashSet<EventId>, Fault> {
@@ -126,6 +160,7 @@ async fn find_offset(conn: &mut Conn, consumer: Consumer) -> Result<i64, Fault> 
     Ok(offset.map_or(0, |offset| offset.position))
 }
 
-fn read_logged(logged: Logged) -> Result<LoggedEvent, Fault> {
+fn read_logged(document: Document) -> Result<LoggedEvent, Fault> {
+    let logged: Logged = deserialize_from_document(document)?;
     Ok(LoggedEvent { position: logged.position, event: serde_json::from_str(&logged.event)? })
 }

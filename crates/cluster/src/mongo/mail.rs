@@ -6,18 +6,21 @@ use mongodb::bson::{Bson, Document, doc};
 use seatkeeper_core::{
     ids::{BookingId, EventId, MailId},
     person::Language,
-    ports::{Backend, Cursor, Mail, MailAttempt, MailQueue, MailStatus, NewMail, Page, PageRequest},
+    ports::{Backend, Cursor, Mail, MailAttempt, MailQueue, MailStatus, NewMail, Page, PageRequest, SENT_MAIL_AGE_MAX},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
     MongoStore,
     conn::Conn,
-    documents::{by_id, ms},
+    documents::{OnlyId, by_id, ms, texts},
     fault::Fault,
     pages,
     schema::MAILS,
 };
+
+/// The most sent mails that one filing forgets: more than it files, so that old ones become fewer.
+const FORGOTTEN_AT_ONCE_MAX: u32 = 8;
 
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "NewMail")]
@@ -58,7 +61,12 @@ impl MailQueue for MongoStore {
     async fn file_mail(&self, mail: &NewMail) -> Backend<()> {
         let due_at = mail.created_at;
         let stored = Stored { mail: mail.clone(), status: MailStatus::Pending, attempts: 0, last_error: None, due_at };
-        self.call(self.conn().insert_new(MAILS, &stored)).await.map(|_| ())
+        let mut conn = self.conn();
+        let file = async {
+            conn.insert_new(MAILS, &stored).await?;
+            forget_sent(&mut conn, mail.created_at).await
+        };
+        self.call(file).await
     }
 
     async fn take_due_mails(&self, now: Timestamp, lease_until: Timestamp, limit: u32) -> Backend<Vec<Mail>> {
@@ -92,6 +100,17 @@ impl MailQueue for MongoStore {
         let due = doc! { "$set": { "status": "PENDING", "due_at": ms(now) } };
         self.call(self.conn().update(MAILS, unsent, due)).await
     }
+}
+
+async fn forget_sent(conn: &mut Conn, now: Timestamp) -> Result<(), Fault> {
+    let oldest = ms(now.saturating_sub(SENT_MAIL_AGE_MAX).unwrap_or(Timestamp::UNIX_EPOCH));
+    let old = doc! { "status": "SENT", "created_at": { "$lte": oldest } };
+    let old: Vec<OnlyId<MailId>> = conn.list(MAILS, old, pages::rising("created_at"), FORGOTTEN_AT_ONCE_MAX).await?;
+    if !old.is_empty() {
+        let ids = texts(old.into_iter().map(|old| old.id));
+        conn.delete(MAILS, doc! { "_id": { "$in": ids } }).await?;
+    }
+    Ok(())
 }
 
 /// One by one, so that of several senders none gets what another has.

@@ -18,6 +18,7 @@
 mod audit;
 mod bookings;
 mod claims;
+mod clock;
 mod conn;
 mod dead_letters;
 mod documents;
@@ -47,16 +48,22 @@ mod sessions;
 mod tests;
 mod transaction;
 mod turns;
+mod unreadable;
+
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mongodb::{Database, bson::doc};
-use seatkeeper_core::ports::{Backend, Health};
+use seatkeeper_core::ports::{Backend, Clock, Health};
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use open::{CALL_FOR_MAX, CONNECT_FOR_MAX, CONNECTIONS_MAX, LOOK_EVERY, OpenError, SELECTION_FOR_MAX};
 pub use schema::{SCHEMA_OLDEST_PROGRAM, SCHEMA_VERSION};
 pub use transaction::TRANSACTION_FOR_MAX;
 pub use turns::{CALLS_AT_ONCE_MAX, CALLS_WAITING_MAX, TURN_WITHIN};
 
+use clock::StoreClock;
 use turns::Turns;
 
 /// What its failures are filed under.
@@ -67,6 +74,10 @@ const PART: &str = "store";
 pub struct MongoStore {
     database: Database,
     turns: Turns,
+    clock: Arc<StoreClock>,
+    /// Ends what goes on behind the scenes.
+    stop: CancellationToken,
+    _stop_with_the_last_clone: Arc<DropGuard>,
 }
 
 impl MongoStore {
@@ -80,7 +91,30 @@ impl MongoStore {
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let database = open::connect(open::options_of(url).await?).await?;
         schema::set_up(&database).await?;
-        Ok(Self { database, turns: Turns::default() })
+        Self::over(database).await
+    }
+
+    async fn over(database: Database) -> Result<Self, OpenError> {
+        let stop = CancellationToken::new();
+        let clock = StoreClock::follow(database.clone(), stop.clone()).await?;
+        let stop_with_the_last_clone = Arc::new(stop.clone().drop_guard());
+        let turns = Turns::default();
+        Ok(Self { database, turns, clock, stop, _stop_with_the_last_clone: stop_with_the_last_clone })
+    }
+
+    /// Ends its sessions and connections; no call works afterwards. Answers false when that was not done `within`.
+    ///
+    /// Without it the driver does the same by itself when the last clone is dropped, and panics when the runtime ends
+    /// meanwhile.
+    pub async fn close(&self, within: Duration) -> bool {
+        self.stop.cancel();
+        timeout(within, self.database.client().clone().shutdown().immediate(true)).await.is_ok()
+    }
+
+    /// The database's clock, by which all of its servers go.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as _
     }
 }
 

@@ -11,6 +11,8 @@ use mongodb::{
     },
 };
 
+use super::fault::Fault;
+
 /// How long a call looks for a primary. An election takes a few seconds; those who wait longer are told to try again.
 pub const SELECTION_FOR_MAX: Duration = Duration::from_secs(3);
 /// How often a server is looked at. One that was taken for no primary by mistake is found again after so long.
@@ -45,6 +47,16 @@ pub enum OpenError {
     /// What the store says of itself cannot be read.
     #[error("the store: {0}")]
     Unreadable(#[from] mongodb::bson::error::Error),
+}
+
+impl From<Fault> for OpenError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Driver(error) | Fault::Duplicate(error) => error.into(),
+            Fault::Unreadable(error) => error.into(),
+            other => Self::Driver(Error::custom(other)),
+        }
+    }
 }
 
 /// What the URL says, and what it does not decide.

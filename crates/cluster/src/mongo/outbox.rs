@@ -9,7 +9,7 @@
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use mongodb::bson::{Document, Timestamp as ClusterTime, doc};
+use mongodb::bson::{Document, Timestamp as ClusterTime, deserialize_from_document, doc};
 use seatkeeper_core::{
     event::Event,
     ids::EventId,
@@ -51,6 +51,8 @@ struct Waiting {
 
 #[derive(Deserialize)]
 struct Stored {
+    #[serde(rename = "_id")]
+    id: EventId,
     event: String,
 }
 
@@ -80,16 +82,11 @@ impl Outbox for MongoStore {
     }
 
     async fn list_unsent(&self, relay: Uuid, limit: u32) -> Backend<Vec<Event>> {
-        let mut conn = self.conn();
-        let list = async {
-            if !conn.exists(LEASES, held_by(relay)).await? {
-                return Ok(Vec::new());
-            }
-            let order = doc! { "written": 1, "nth": 1 };
-            let unsent: Vec<Stored> = conn.list(OUTBOX, doc! { "is_sent": false }, order, limit).await?;
-            unsent.iter().map(|stored| Ok(serde_json::from_str(&stored.event)?)).collect()
-        };
-        self.call(list).await
+        if !self.call(self.conn().exists(LEASES, held_by(relay))).await? {
+            return Ok(Vec::new());
+        }
+        let (unsent, order) = (doc! { "is_sent": false }, doc! { "written": 1, "nth": 1 });
+        self.list_readable(OUTBOX, (unsent, order), limit, read_unsent).await
     }
 
     async fn mark_sent(&self, relay: Uuid, ids: &[EventId]) -> Backend<()> {
@@ -130,6 +127,13 @@ fn waiting(conn: &mut Conn, event: &Event) -> Result<Waiting, Fault> {
     let (written, nth) = conn.next_place()?;
     let (type_name, text) = (event.kind.type_name(), serde_json::to_string(event)?);
     Ok(Waiting { id: event.id, written, nth, at: ms(event.at), type_name, is_sent: false, event: text })
+}
+
+fn read_unsent(document: Document) -> Result<Event, Fault> {
+    let Stored { id, event } = deserialize_from_document(document)?;
+    let event: Event = serde_json::from_str(&event)?;
+    // It is marked as sent by its id: under another one it would be sent for ever.
+    if id == event.id { Ok(event) } else { Err(Fault::Broken("the event has another id than its document")) }
 }
 
 /// A former holder changes nothing: the new one sends these again, and the log knows them. Whoever takes the lease at

@@ -9,7 +9,7 @@ use mongodb::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{conn::Conn, fault::Fault, open::OpenError};
+use super::{conn::Conn, open::OpenError};
 
 /// The version of the documents that this program writes.
 pub const SCHEMA_VERSION: i64 = 1;
@@ -40,8 +40,9 @@ pub(super) const SCREENINGS: &str = "screenings";
 pub(super) const SEATS: &str = "seats";
 pub(super) const SESSIONS: &str = "sessions";
 pub(super) const SIGN_INS: &str = "sign_ins";
+pub(super) const UNREADABLE_EVENTS: &str = "unreadable_events";
 
-const COLLECTIONS: [&str; 23] = [
+const COLLECTIONS: [&str; 24] = [
     AUDIT,
     BOOKINGS,
     CONSUMERS,
@@ -65,6 +66,7 @@ const COLLECTIONS: [&str; 23] = [
     SEATS,
     SESSIONS,
     SIGN_INS,
+    UNREADABLE_EVENTS,
 ];
 
 /// The server's code for a collection that is there already.
@@ -127,9 +129,11 @@ fn indexes() -> Vec<Index> {
         Index::only(OUTBOX, "unsent", doc! { "written": 1, "nth": 1 }, doc! { "is_sent": false }),
         Index::only(OUTBOX, "sent", doc! { "at": 1 }, doc! { "is_sent": true }),
         Index::unique(EVENTS, "by_position", doc! { "position": 1 }),
+        Index::of(EVENTS, "by_time", doc! { "at": 1 }),
         Index::of(EVENTS, "by_type", doc! { "type": 1, "position": 1 }),
         Index::unique(MAILS, "by_event", doc! { "event_id": 1 }),
         Index::only(MAILS, "due", doc! { "due_at": 1, "_id": 1 }, doc! { "status": "PENDING" }),
+        Index::only(MAILS, "sent", doc! { "created_at": 1, "_id": 1 }, doc! { "status": "SENT" }),
         Index::of(MAILS, "by_time", doc! { "created_at": -1, "_id": -1 }),
         Index::of(MAILS, "by_status", doc! { "status": 1, "created_at": -1, "_id": -1 }),
         Index::of(AUDIT, "by_time", doc! { "at": -1, "_id": -1 }),
@@ -176,20 +180,12 @@ struct Version {
 async fn check_version(database: &Database) -> Result<(), OpenError> {
     let mut conn = Conn::new(database.clone(), None);
     let own = Version { id: "schema".to_owned(), version: SCHEMA_VERSION, oldest_program: SCHEMA_OLDEST_PROGRAM };
-    conn.insert_new(SCHEMA, &own).await.map_err(open_error)?;
-    let found: Option<Version> = conn.find(SCHEMA, doc! { "_id": &own.id }).await.map_err(open_error)?;
+    conn.insert_new(SCHEMA, &own).await?;
+    let found: Option<Version> = conn.find(SCHEMA, doc! { "_id": &own.id }).await?;
     match found {
         Some(Version { oldest_program: needed, .. }) if needed > SCHEMA_VERSION => {
             Err(OpenError::TooNew { needed, known: SCHEMA_VERSION })
         }
         _ => Ok(()),
-    }
-}
-
-fn open_error(fault: Fault) -> OpenError {
-    match fault {
-        Fault::Driver(error) | Fault::Duplicate(error) => error.into(),
-        Fault::Unreadable(error) => error.into(),
-        other => OpenError::Driver(Error::custom(other)),
     }
 }

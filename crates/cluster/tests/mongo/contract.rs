@@ -2,7 +2,7 @@
 
 use seatkeeper_core::testing::{
     StoreFixture, event_log, store_events, store_ledger, store_people, store_programme, store_races,
-    store_reservations, store_sales,
+    store_reservations, store_retention, store_sales,
 };
 
 use crate::stores::Databases;
@@ -45,4 +45,9 @@ async fn events() {
 #[tokio::test]
 async fn log_of_events() {
     event_log::run_all(&*Databases.open_empty().await).await;
+}
+
+#[tokio::test]
+async fn retention() {
+    store_retention::run_all(&Databases).await;
 }

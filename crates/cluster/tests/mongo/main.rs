@@ -15,3 +15,4 @@ mod meetings;
 mod order;
 mod schema;
 mod stores;
+mod unreadable;

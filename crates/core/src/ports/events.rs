@@ -1,7 +1,7 @@
 //! The outbox, the event log, and what its consumers keep.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Backend, Page, PageRequest};
 use crate::{
@@ -9,6 +9,11 @@ use crate::{
     ids::{BookingId, DeadLetterId, EventId, MailId, PersonId},
     person::Language,
 };
+
+/// How long an event stays in the log after it happened, for whoever looks on, once all consumers have done it.
+pub const LOGGED_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long a store keeps a mail that was sent, with the address in it. No event is handled again so late.
+pub const SENT_MAIL_AGE_MAX: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Events written in the transaction of the change that they tell of, waiting for the relay. One relay at a time.
 #[async_trait]

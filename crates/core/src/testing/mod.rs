@@ -12,6 +12,7 @@ pub mod store_people;
 pub mod store_programme;
 pub mod store_races;
 pub mod store_reservations;
+pub mod store_retention;
 pub mod store_sales;
 
 pub use build::{

@@ -2,11 +2,11 @@
 //! keeps every event for good.
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{Row, Transaction};
 use seatkeeper_core::{
     event::Event,
-    ports::{Backend, Consumer, EventLog, LoggedEvent},
+    ports::{Backend, Consumer, EventLog, LOGGED_AGE_MAX, LoggedEvent},
 };
 
 use super::{
@@ -15,8 +15,6 @@ use super::{
     unreadable::{Origin, Unreadable, read_or_find_unreadable},
 };
 
-/// How long an event stays in the log after it happened, for whoever looks on.
-const LOGGED_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// The most events that one publication forgets: more than the relay publishes at once, so that the log shrinks.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 512;
 

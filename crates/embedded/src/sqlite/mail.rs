@@ -1,12 +1,12 @@
 //! Confirmation mails: filed once per event, taken by one sender at a time.
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{Row, Transaction, params};
 use seatkeeper_core::{
     ids::MailId,
     person::Language,
-    ports::{Backend, Cursor, Mail, MailAttempt, MailQueue, MailStatus, NewMail, Page, PageRequest},
+    ports::{Backend, Cursor, Mail, MailAttempt, MailQueue, MailStatus, NewMail, Page, PageRequest, SENT_MAIL_AGE_MAX},
 };
 
 use super::{
@@ -14,8 +14,6 @@ use super::{
     rows::{Columns, Fault, StoredId, before, find, limit, list, ms, run},
 };
 
-/// How long a mail that was sent is kept, with the address in it. No event is handled again so late.
-const SENT_AGE_MAX: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// The most sent mails that one filing forgets: more than it files, so that old ones become fewer.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 8;
 
@@ -93,7 +91,7 @@ fn file_mail(tx: &Transaction<'_>, mail: &NewMail) -> Result<(), Fault> {
 }
 
 fn forget_sent(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
-    let oldest = now.saturating_sub(SENT_AGE_MAX).unwrap_or(Timestamp::UNIX_EPOCH);
+    let oldest = now.saturating_sub(SENT_MAIL_AGE_MAX).unwrap_or(Timestamp::UNIX_EPOCH);
     run(tx, FORGET_SENT, (ms(oldest), FORGOTTEN_AT_ONCE_MAX))?;
     Ok(())
 }

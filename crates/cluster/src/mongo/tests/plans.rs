@@ -19,7 +19,7 @@ use seatkeeper_core::{
 use seatkeeper_testbed::shared_mongo_url;
 use uuid::Uuid;
 
-use crate::mongo::{MongoStore, Turns, open, schema};
+use crate::mongo::{MongoStore, open, schema};
 
 const FIRST: PageRequest = PageRequest::FIRST;
 /// What a server calls it when it reads a whole collection.
@@ -50,7 +50,7 @@ impl Heard {
         schema::set_up(&database).await.unwrap();
         let hello = database.run_command(doc! { "hello": 1 }).await.unwrap();
         let is_stand_in = hello.get_str("setName").is_ok_and(|name| name == "secantus");
-        Self { store: MongoStore { database, turns: Turns::default() }, sent, is_stand_in, seen: 0 }
+        Self { store: MongoStore::over(database).await.unwrap(), sent, is_stand_in, seen: 0 }
     }
 
     /// Each query of a call must be answered by one of these indexes, or by the key itself.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use seatkeeper_core::testing::{
     StoreFixture, event_log, store_events, store_ledger, store_people, store_programme, store_races,
-    store_reservations, store_sales,
+    store_reservations, store_retention, store_sales,
 };
 use tempfile::TempDir;
 
@@ -70,4 +70,9 @@ async fn events() {
 async fn log_of_events() {
     let files = Files::new();
     event_log::run_all(&*files.open_empty().await).await;
+}
+
+#[tokio::test]
+async fn retention() {
+    store_retention::run_all(&Files::new()).await;
 }

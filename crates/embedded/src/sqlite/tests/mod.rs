@@ -3,6 +3,5 @@
 mod contract;
 mod leases;
 mod plans;
-mod retention;
 mod unreadable;
 mod writing;

@@ -1,0 +1,58 @@
+//! Stored events that cannot be read: damaged, or written by another version of the program. Each is put aside as it was
+//! found and told of, once, so that it stops neither the relay nor a consumer nor a page.
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use mongodb::bson::{Bson, Document, doc};
+use seatkeeper_core::{
+    event::Event,
+    ports::{Backend, ms},
+};
+
+use super::{MongoStore, conn::Conn, fault::Fault, outbox, schema::UNREADABLE_EVENTS};
+
+/// A document that cannot be read.
+struct Unreadable {
+    id: Bson,
+    error: String,
+}
+
+impl MongoStore {
+    /// Lists events of a collection; when some cannot be read, puts those aside and lists again.
+    pub(super) async fn list_readable<T>(
+        &self,
+        name: &'static str,
+        (filter, order): (Document, Document),
+        limit: u32,
+        read: impl Fn(Document) -> Result<T, Fault>,
+    ) -> Backend<Vec<T>> {
+        loop {
+            let listed = async { self.conn().list::<Document>(name, filter.clone(), order.clone(), limit).await };
+            let (mut events, mut unreadable) = (Vec::new(), Vec::new());
+            for found in self.call(listed).await? {
+                let id = found.get("_id").cloned().unwrap_or(Bson::Null);
+                match read(found) {
+                    Ok(event) => events.push(event),
+                    Err(fault) => unreadable.push(Unreadable { id, error: fault.to_string() }),
+                }
+            }
+            if unreadable.is_empty() {
+                return Ok(events);
+            }
+            for document in unreadable {
+                let place = format!("{name} {}", document.id.as_str().unwrap_or("?"));
+                self.transact(&document, |conn, document| put_aside(conn, name, document, &place).boxed()).await?;
+                tracing::error!(place, error = document.error, "an event that cannot be read was put aside");
+            }
+        }
+    }
+}
+
+async fn put_aside(conn: &mut Conn, name: &str, document: &Unreadable, place: &str) -> Result<(), Fault> {
+    // Whoever else met it may have been quicker.
+    let Some(found) = conn.take::<Document>(name, doc! { "_id": document.id.clone() }).await? else { return Ok(()) };
+    let at = Timestamp::from_second(conn.cluster_time()?.time.into()).unwrap_or_default();
+    let kept = doc! { "origin": name, "document": found, "error": &document.error, "put_aside_at": ms(at) };
+    conn.insert(UNREADABLE_EVENTS, &kept).await?;
+    outbox::put_events(conn, &[Event::of_unreadable(place, at)]).await
+}

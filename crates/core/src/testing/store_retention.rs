@@ -1,0 +1,101 @@
+//! The suite of what a store forgets after a while, and of what it keeps.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    SeededEntropy, sample_now,
+    store_fixture::{EVENTS_MAX, Store, StoreFixture, must},
+};
+use crate::{
+    event::{Event, EventKind},
+    ids::{BookingId, EventId, MailId},
+    person::Language,
+    ports::{Consumer, EventLog, MailAttempt, MailQueue, NewMail, PageRequest},
+};
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+/// Runs the suite.
+pub async fn run_all<F: StoreFixture<Store: EventLog>>(fixture: &F) {
+    events_that_all_consumers_have_done_are_forgotten_after_thirty_days(fixture).await;
+    sent_mails_are_forgotten_after_ninety_days_and_others_stay(fixture).await;
+}
+
+async fn publish(log: &impl EventLog, ids: &SeededEntropy, at: Timestamp, names: &[&str]) {
+    let kind = |name: &&str| EventKind::AuditLog {
+        action: (*name).to_owned(),
+        subject: None,
+        details: serde_json::Value::Null,
+    };
+    let events: Vec<Event> = names.iter().map(|name| Event::new(at, ids, kind(name))).collect();
+    must(log.publish(&events).await);
+}
+
+/// What is in the log: names and places.
+async fn logged(log: &impl EventLog) -> Vec<(String, i64)> {
+    let logged = must(log.list_events(0, None, EVENTS_MAX).await);
+    let name = |kind: EventKind| match kind {
+        EventKind::AuditLog { action, .. } => action,
+        other => unreachable!("{other:?}"),
+    };
+    logged.into_iter().map(|logged| (name(logged.event.kind), logged.position)).collect()
+}
+
+async fn names(log: &impl EventLog) -> String {
+    logged(log).await.into_iter().map(|(name, _)| name).collect()
+}
+
+async fn events_that_all_consumers_have_done_are_forgotten_after_thirty_days<F: StoreFixture<Store: EventLog>>(
+    fixture: &F,
+) {
+    let (store, ids) = (fixture.open_empty().await, SeededEntropy::new(5));
+    let (log, began) = (&*store, sample_now());
+    publish(log, &ids, began, &["a", "b", "c"]).await;
+    let place: Vec<i64> = logged(log).await.into_iter().map(|(_, place)| place).collect();
+    must(log.acknowledge(Consumer::Audit, place[2]).await);
+    publish(log, &ids, began + 40 * DAY, &["d"]).await;
+    assert_eq!(names(log).await, "abcd", "one consumer has not even begun");
+
+    must(log.acknowledge(Consumer::Mail, place[1]).await);
+    publish(log, &ids, began + 30 * DAY, &["e"]).await;
+    assert_eq!(names(log).await, "abcde", "to the last moment");
+    publish(log, &ids, began + 30 * DAY + SECOND, &["f"]).await;
+    assert_eq!(names(log).await, "cdef", "what only one has done stays");
+    must(log.acknowledge(Consumer::Mail, place[2]).await);
+    publish(log, &ids, began + 41 * DAY, &["g"]).await;
+    assert_eq!(names(log).await, "defg");
+    assert_eq!(must(log.list_next(Consumer::Mail, EVENTS_MAX).await).len(), 4);
+}
+
+async fn file<S: Store>(store: &S, ids: &SeededEntropy, created_at: Timestamp) -> MailId {
+    let mail = NewMail {
+        id: MailId::from_uuid(ids.next_uuid()),
+        event_id: EventId::from_uuid(ids.next_uuid()),
+        booking_id: BookingId::from_uuid(ids.next_uuid()),
+        booking_code: "AB2C3D4E".into(),
+        to: "ann@example.test".into(),
+        name: "Ann".into(),
+        language: Language::En,
+        created_at,
+    };
+    must(store.file_mail(&mail).await);
+    mail.id
+}
+
+async fn sent_mails_are_forgotten_after_ninety_days_and_others_stay(fixture: &impl StoreFixture) {
+    let (store, ids, began) = (fixture.open_empty().await, SeededEntropy::new(6), sample_now());
+    let count = async || must(store.list_mails(None, PageRequest::FIRST).await).items.len();
+    let sent = file(&*store, &ids, began).await;
+    let (failed, waiting) = (file(&*store, &ids, began).await, file(&*store, &ids, began).await);
+    must(store.record_attempt(sent, &MailAttempt::Sent).await);
+    must(store.record_attempt(failed, &MailAttempt::Failed { error: "no".into() }).await);
+    file(&*store, &ids, began + 90 * DAY - SECOND).await;
+    assert_eq!(count().await, 4);
+    file(&*store, &ids, began + 90 * DAY).await;
+    assert_eq!(must(store.find_mail(sent).await), None);
+    for kept in [failed, waiting] {
+        assert!(must(store.find_mail(kept).await).is_some());
+    }
+    assert_eq!(count().await, 4);
+}
