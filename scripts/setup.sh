@@ -24,12 +24,13 @@ need_toolchain() {
     rustup component add rustfmt clippy
 }
 
-# The browser of the end-to-end tests, Thai letters for it, a C and C++ compiler, venv, and Redis.
+# The browser of the end-to-end tests, Thai letters for it, a C and C++ compiler, venv, Redis, and a clock that is wrong.
 install_packages() {
   local missing=()
   has chromium || missing+=(chromium)
   has cc || missing+=(build-essential)
   has redis-server || missing+=(redis-server)
+  compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(libfaketime)
   [ -n "$(fc-list :lang=th 2>/dev/null)" ] || missing+=(fontconfig fonts-noto-core)
   python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
   [ ${#missing[@]} -eq 0 ] && return

@@ -55,6 +55,12 @@ impl MongoServer {
         format!("mongodb://127.0.0.1:{}/{database}?directConnection=true", self.port)
     }
 
+    /// `127.0.0.1:27017`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// Starts it again, after [`Process::kill`], with the data that it had.
     pub async fn restart(&mut self) {
         self.process.restart().await;

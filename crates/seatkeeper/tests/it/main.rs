@@ -32,6 +32,8 @@ mod real_parts_costs;
 #[cfg(feature = "cluster")]
 mod real_parts_faults;
 #[cfg(feature = "cluster")]
+mod real_parts_network;
+#[cfg(feature = "cluster")]
 mod real_parts_together;
 mod security;
 mod storms;

@@ -14,6 +14,9 @@ const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 /// What a busy machine adds to that.
 const SLACK: Duration = Duration::from_secs(4);
 
+/// Viewers are right again within this, once a fault has ended …
+const RIGHT_AGAIN_WITHIN: Duration = Duration::from_secs(2);
+
 async fn start(cluster: Cluster) -> (TestApp, TestScreening, TestPerson, TestPerson) {
     let app = TestApp::on(Arc::new(Parts::of(cluster)), &[]).await.with_admin().await;
     let screening = app.screening("ssssssss").await;
@@ -21,8 +24,15 @@ async fn start(cluster: Cluster) -> (TestApp, TestScreening, TestPerson, TestPer
     (app, screening, ann, bob)
 }
 
+/// Waits until a viewer sees this again after a fault that has ended at `end`.
+pub(crate) async fn right_again(viewer: &mut Viewer, end: Instant, seat: &str, status: &str) {
+    viewer.until(seat, status).await;
+    eprintln!("viewers are right again {:?} after the fault", end.elapsed());
+    assert!(end.elapsed() < RIGHT_AGAIN_WITHIN + SLACK, "{:?}", end.elapsed());
+}
+
 /// Waits until seats can be held again, by holding these.
-async fn can_lock_again(person: &TestPerson, screening: &TestScreening, seats: &[&str]) {
+pub(crate) async fn can_lock_again(person: &TestPerson, screening: &TestScreening, seats: &[&str]) {
     eventually("seats can be held again", || async {
         let answer = person.lock(screening, seats).await;
         assert!(matches!(answer.status, 200 | 503), "{}", answer.text);
@@ -57,7 +67,9 @@ async fn redis_killed_in_mid_sale_comes_back_empty() {
     assert_eq!(sold["booking"]["seats"][0]["id"], "A2", "a claim needs no Redis");
     redis.restart().await;
     drop(redis);
+    let back = Instant::now();
 
+    right_again(&mut viewer, back, "A2", "BOOKED").await;
     can_lock_again(&bob, &screening, &["A3"]).await;
     for sold in ["A1", "A2"] {
         ann.lock(&screening, &[sold]).await.refused(409, "seat_taken");
@@ -69,17 +81,66 @@ async fn redis_killed_in_mid_sale_comes_back_empty() {
     app.finish().await;
 }
 
+/// Faults 20 and 21: everything in it is gone, functions too, while it goes on running.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_emptied_in_mid_sale_grants_nothing_that_is_sold() {
+    let (app, screening, ann, bob) = start(Cluster::start().await).await;
+    let mut viewer = Viewer::join(&app, &screening).await;
+    bob.buy(&screening, &["A1"]).await;
+    ann.lock(&screening, &["A2", "A3"]).await.expect(200);
+    ann.start_payment(&screening).await.expect(201);
+    viewer.until("A3", "LOCKED").await;
+
+    let redis = app.cluster().redis.lock().await;
+    redis.cli(&["FLUSHALL"]).await;
+    redis.cli(&["FUNCTION", "FLUSH"]).await;
+    drop(redis);
+    let emptied = Instant::now();
+
+    can_lock_again(&bob, &screening, &["A4"]).await;
+    right_again(&mut viewer, emptied, "A4", "LOCKED").await;
+    for taken in ["A1", "A2", "A3"] {
+        bob.lock(&screening, &[taken]).await.refused(409, "seat_taken");
+    }
+    assert_eq!(screening.taken(&bob).await, ["A1:BOOKED", "A2:LOCKED", "A3:LOCKED", "A4:LOCKED"]);
+    let payment = ann.hold(&screening).await["payment_id"].clone();
+    ann.confirm(payment.as_str().expect("a claim is a payment lock again"), "success").await.expect(200);
+    bob.unlock(&screening, &["A4"]).await.expect(200);
+    app.finish().await;
+}
+
+/// Fault 22: no memory is left. What was granted stands, and seats can be let go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_without_memory_refuses_and_still_lets_go() {
+    let (app, screening, ann, bob) = start(Cluster::start().await).await;
+    ann.lock(&screening, &["A1", "A2"]).await.expect(200);
+    let set = |bytes: &'static str| {
+        let app = &app;
+        async move { app.cluster().redis.lock().await.cli(&["CONFIG", "SET", "maxmemory", bytes]).await }
+    };
+    set("1").await;
+    is_refused_in_time(&bob, &screening, "A3").await;
+    ann.unlock(&screening, &["A1"]).await.expect(200);
+    set("0").await;
+    can_lock_again(&bob, &screening, &["A1"]).await;
+    assert_eq!(ann.hold(&screening).await["seat_ids"], json!(["A2"]));
+    app.finish().await;
+}
+
 /// Fault 23: frozen, and thawed with old calls in its sockets.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_frozen_refuses_in_time_and_thaws_without_old_calls() {
     let (app, screening, ann, bob) = start(Cluster::start().await).await;
     ann.lock(&screening, &["A1"]).await.expect(200);
+    let mut viewer = Viewer::join(&app, &screening).await;
     app.cluster().redis.lock().await.process.freeze().await;
     for seat in ["A2", "A3", "A4"] {
         is_refused_in_time(&bob, &screening, seat).await;
     }
     app.cluster().redis.lock().await.process.thaw().await;
+    let thawed = Instant::now();
     can_lock_again(&bob, &screening, &["A5"]).await;
+    right_again(&mut viewer, thawed, "A5", "LOCKED").await;
     assert_eq!(bob.hold(&screening).await["seat_ids"], json!(["A5"]), "what was refused was not done afterwards");
     assert_eq!(ann.hold(&screening).await["seat_ids"], json!(["A1"]));
     app.finish().await;

@@ -53,7 +53,7 @@ async fn finish(servers: Vec<TestApp>) {
 
 impl TestPerson {
     /// The same person with the same cookies at another server.
-    fn at(&self, server: &TestApp) -> Self {
+    pub(crate) fn at(&self, server: &TestApp) -> Self {
         Self { url: server.url().to_owned(), ..self.clone() }
     }
 }

@@ -8,9 +8,9 @@ use std::{
 use futures_util::future::join_all;
 use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
 use serde_json::Value;
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 
-use crate::support::{TestApp, TestPerson, TestScreening, Viewer, eventually};
+use crate::support::{TestApp, TestPerson, TestScreening, Viewer, eventually, served, thought_max};
 
 /// Sign-ins under way at once; more would only wait in the server's queue of connections.
 const SIGN_INS_AT_ONCE: usize = 32;
@@ -105,7 +105,8 @@ async fn live_through(person: TestPerson, screenings: Arc<Vec<TestScreening>>, e
         let first = dice.random_range(1..=9u8);
         let wanted: Vec<String> = (first..=first + dice.random_range(0..2u8)).map(|n| format!("{row}{n}")).collect();
         let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
-        let locked = person.lock(screening, &wanted).await;
+        sleep(thought_max().mul_f64(dice.random())).await;
+        let locked = served(|| person.lock(screening, &wanted)).await;
         if locked.status != 200 {
             let known = ["seat_taken", "too_many_seats", "payment_in_progress"];
             assert!(known.contains(&locked.code()), "{}", locked.text);
@@ -114,24 +115,27 @@ async fn live_through(person: TestPerson, screenings: Arc<Vec<TestScreening>>, e
         }
         match dice.next_u32() % 8 {
             0 => {
-                assert_eq!(person.unlock(screening, &wanted).await.status, 200);
+                assert_eq!(served(|| person.unlock(screening, &wanted)).await.status, 200);
                 continue;
             }
             1 => continue,
             _ => {}
         }
-        let started = person.start_payment(screening).await;
+        let started = served(|| person.start_payment(screening)).await;
         if started.status != 201 {
             assert_eq!(started.code(), "nothing_locked", "{}", started.text);
             continue;
         }
         let payment = started.body["id"].as_str().unwrap().to_owned();
         match dice.next_u32() % 8 {
-            0 => assert!(matches!(person.cancel(&payment).await.status, 200 | 409)),
-            1 => assert!(matches!(person.confirm(&payment, "decline").await.status, 402 | 409)),
+            0 => assert!(matches!(served(|| person.cancel(&payment)).await.status, 200 | 409)),
+            1 => {
+                let declined = served(|| person.confirm(&payment, "decline")).await;
+                assert!(matches!(declined.status, 202 | 402 | 409), "{}", declined.text);
+            }
             2 => {}
             _ => {
-                let confirmed = person.confirm(&payment, "success").await;
+                let confirmed = served(|| person.confirm(&payment, "success")).await;
                 match confirmed.status {
                     200 => deeds.bookings.push(confirmed.body["booking"].clone()),
                     202 => {}

@@ -32,6 +32,8 @@ pub(crate) struct TestApp {
     pub(super) parts: Arc<Parts>,
     folder: TempDir,
     flags: Vec<String>,
+    /// How its clock differs from this machine's, as libfaketime says it.
+    clock: Option<&'static str>,
     url: String,
     admin: Option<TestPerson>,
     is_finished: AtomicBool,
@@ -64,14 +66,20 @@ impl TestApp {
         Self::on(Arc::new(Parts::of_this_run().await), flags).await
     }
 
-    /// A server on these parts, alone or with others.
+    /// A server on these parts, alone or with others. Its own flags go before those that name the parts.
     pub(crate) async fn on(parts: Arc<Parts>, flags: &[&str]) -> Self {
+        Self::on_with_clock(parts, flags, None).await
+    }
+
+    /// The same on a machine whose clock is wrong: `"+3600s"`.
+    pub(crate) async fn on_with_clock(parts: Arc<Parts>, flags: &[&str], clock: Option<&'static str>) -> Self {
         let folder = tempfile::Builder::new().prefix("seatkeeper-test-").tempdir().unwrap();
         let mut app = Self {
             child: None,
             parts,
             folder,
             flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
+            clock,
             url: String::new(),
             admin: None,
             is_finished: AtomicBool::new(false),
@@ -94,14 +102,14 @@ impl TestApp {
         let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let mut command = Command::new(program());
         command.arg("serve").arg(format!("--data-dir={}", self.data_dir().display()));
-        if !self.flags.iter().any(|flag| flag.starts_with("--listen")) {
-            command.arg(format!("--listen={listen}"));
-        }
-        if !self.flags.iter().any(|flag| flag.starts_with("--rate-limit")) {
-            command.arg("--rate-limit=off");
+        let mut flags = self.parts.flags();
+        flags.extend([format!("--listen={listen}"), "--rate-limit=off".to_owned()]);
+        flags.retain(|flag| !self.flags.iter().any(|own| name_of(own) == name_of(flag)));
+        if let Some(clock) = self.clock {
+            command.env("LD_PRELOAD", false_clock()).env("FAKETIME", clock).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         }
         command
-            .args(self.parts.flags())
+            .args(flags)
             .args(&self.flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -171,11 +179,25 @@ impl TestApp {
         child.kill().await.unwrap();
     }
 
+    /// SIGSTOP: it does nothing, and its connections stay.
+    pub(crate) async fn freeze(&self) {
+        self.signal("-STOP").await;
+    }
+
+    /// SIGCONT: it goes on where it was.
+    pub(crate) async fn thaw(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().unwrap().id().unwrap().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().await.unwrap().success());
+    }
+
     /// SIGTERM; answers the exit code.
     pub(crate) async fn stop(&mut self) -> i32 {
+        self.signal("-TERM").await;
         let mut child = self.child.take().unwrap();
-        let pid = child.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
         let status = timeout(STOP_MAX, child.wait()).await.expect("the server did not stop in time").unwrap();
         status.code().unwrap_or(-1)
     }
@@ -227,6 +249,18 @@ impl Drop for TestApp {
             assert!(self.is_finished.load(Ordering::Relaxed), "a test must end its app with finish()");
         }
     }
+}
+
+/// `--listen` of `--listen=127.0.0.1:0`.
+fn name_of(flag: &str) -> &str {
+    flag.split_once('=').map_or(flag, |(name, _)| name)
+}
+
+/// The library that tells a program another time, where Debian puts it for its processor.
+fn false_clock() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").unwrap().map(|folder| folder.unwrap().path());
+    let mut libraries = folders.map(|folder| folder.join("faketime/libfaketime.so.1"));
+    libraries.find(|library| library.exists()).expect("libfaketime, which scripts/setup.sh installs")
 }
 
 /// The program under test: the one that Cargo has just built.

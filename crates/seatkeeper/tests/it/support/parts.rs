@@ -1,13 +1,48 @@
 //! What the program runs on: nothing but its own folder, or real servers. `SEATKEEPER_TEST_MODE=cluster` has the whole suite
 //! run on the latter; the tests are the same.
 
+use std::time::{Duration, Instant};
+
 #[cfg(feature = "cluster")]
 use seatkeeper_testbed::{KafkaServer, MongoServer, RedisServer, free_port, shared_mongo_url};
 #[cfg(feature = "cluster")]
 use tokio::sync::Mutex;
+use tokio::time::sleep;
+
+use super::Answer;
 
 /// Names the mode: `embedded`, or `cluster`.
 const MODE_VARIABLE: &str = "SEATKEEPER_TEST_MODE";
+/// When those who come back as they are told have their answer, at the latest.
+const SERVED_WITHIN: Duration = Duration::from_secs(120);
+
+/// How long people of a storm think before each click, at most. The stand-in for MongoDB is a hundred times slower than the
+/// embedded store; nobody finds the next seat as fast as that one is asked here.
+pub(crate) fn thought_max() -> Duration {
+    if is_cluster() { Duration::from_secs(2) } else { Duration::ZERO }
+}
+
+/// Asks until there is an answer, coming back when it is told to. Embedded, every call is answered at once.
+pub(crate) async fn served<F: Future<Output = Answer>>(mut ask: impl FnMut() -> F) -> Answer {
+    let asked = Instant::now();
+    loop {
+        let answer = ask().await;
+        if answer.status != 503 || !is_cluster() {
+            return answer;
+        }
+        come_back(asked, &answer).await;
+    }
+}
+
+/// Waits as it is told to. Embedded, nobody is told to.
+pub(crate) async fn come_back(asked: Instant, answer: &Answer) {
+    assert!(answer.status == 503 && is_cluster() && asked.elapsed() < SERVED_WITHIN, "{answer:?}");
+    sleep(Duration::from_secs(answer.header("retry-after").parse().unwrap())).await;
+}
+
+fn is_cluster() -> bool {
+    std::env::var(MODE_VARIABLE).is_ok_and(|mode| mode == "cluster")
+}
 
 /// The parts of one cinema, whichever and how many servers share it.
 pub(crate) enum Parts {
