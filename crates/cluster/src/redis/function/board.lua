@@ -8,6 +8,7 @@
 --   @<holder>              the seats this person holds, in order, by blanks
 --   $<holder>              this person's payment lock: payment, since, until, kept from (or -)
 --   =<payment>             whose payment locks are of this payment, by blanks
+--   ~                      see TABLE_MARK
 --
 -- Beside it, with the same hash tag and so on the same node: a key for each locked seat, set with NX and PX; a sorted set
 -- of everything that ends by itself (`due`); a stream of releases not yet told. Keys of seats cannot be declared, because
@@ -23,6 +24,9 @@ local SEQ_LENGTH = 13
 local NO_LIFE = ('-'):rep(LIFE_LENGTH)
 local PREFIX_LENGTH = #'seatkeeper1:{00}:'
 
+-- A value of more than 64 bytes has Redis keep a hash as a table. As a list, which it would be below 512 fields, it is read
+-- from its beginning for each field that is asked for.
+local TABLE_MARK = ('-'):rep(65)
 -- Old servers close the feed of a message with another number.
 local MESSAGE_VERSION = '1'
 -- The most releases of one tag that wait to be told; beyond it the oldest are dropped.

@@ -339,6 +339,7 @@ local function load_truth(board, args)
     -- A step that no message tells of: a viewer of an earlier life of this board sees a gap and starts over.
     board.seq = next_seq(board)
     board.loaded_in = life()
+    put(board, '~', TABLE_MARK)
   end
   local is_sold_still, freed = {}, {}
   for index = 4, last do
