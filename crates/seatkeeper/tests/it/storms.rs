@@ -10,7 +10,7 @@ use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 
-use crate::support::{TestApp, TestPerson, TestScreening, Viewer, eventually, served, thought_max};
+use crate::support::{TestApp, TestPerson, TestScreening, Viewer, eventually, is_cluster, served, thought_max};
 
 /// Sign-ins under way at once; more would only wait in the server's queue of connections.
 const SIGN_INS_AT_ONCE: usize = 32;
@@ -123,7 +123,9 @@ async fn live_through(person: TestPerson, screenings: Arc<Vec<TestScreening>>, e
         }
         let started = served(|| person.start_payment(screening)).await;
         if started.status != 201 {
-            assert_eq!(started.code(), "nothing_locked", "{}", started.text);
+            // With parts that are late a lock may end before the claim that it stands for; then the claim decides.
+            let refusals: &[&str] = if is_cluster() { &["nothing_locked", "seat_taken"] } else { &["nothing_locked"] };
+            assert!(refusals.contains(&started.code()), "{}", started.text);
             continue;
         }
         let payment = started.body["id"].as_str().unwrap().to_owned();

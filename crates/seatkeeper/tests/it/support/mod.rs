@@ -17,7 +17,7 @@ pub(crate) use app::{TestApp, program};
 pub(crate) use mail_server::{ClosedMailServer, MailServer};
 #[cfg(feature = "cluster")]
 pub(crate) use parts::Cluster;
-pub(crate) use parts::{Parts, come_back, served, thought_max};
+pub(crate) use parts::{Parts, come_back, is_cluster, served, thought_max};
 pub(crate) use person::TestPerson;
 pub(crate) use provider::{SECRET, SECRET_FLAG};
 pub(crate) use raw::invalid_field;

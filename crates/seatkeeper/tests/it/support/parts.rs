@@ -40,7 +40,8 @@ pub(crate) async fn come_back(asked: Instant, answer: &Answer) {
     sleep(Duration::from_secs(answer.header("retry-after").parse().unwrap())).await;
 }
 
-fn is_cluster() -> bool {
+/// Whether this run of the suite is about the real parts.
+pub(crate) fn is_cluster() -> bool {
     std::env::var(MODE_VARIABLE).is_ok_and(|mode| mode == "cluster")
 }
 
