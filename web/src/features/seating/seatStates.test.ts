@@ -203,6 +203,17 @@ describe('letting a seat go', () => {
     expect(looks.slice(-2)).toEqual(['available', 'locked'])
   })
 
+  it('is over when the live map says so: the next lock is another\'s, though its time be the same second', async () => {
+    const { holding, looks, live, letGo } = await openHolding()
+    server.unlockSeats.mockResolvedValueOnce(hold())
+    await letGo()
+    expect(holding.isOwn('A1')).toBe(true)
+    await live('AVAILABLE')
+    expect(holding.isOwn('A1')).toBe(false)
+    await live('LOCKED', MINE_UNTIL_LIVE)
+    expect(looks.slice(-2)).toEqual(['available', 'locked'])
+  })
+
   it('does not disturb choosing it again', async () => {
     const { looks, live, letGo, ask } = await openHolding()
     server.unlockSeats.mockResolvedValueOnce(hold())
