@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { closeBrowser, DESKTOP, PHONE, SMALL_PHONE, Visitor } from './support/browser.js'
 import { chooseMethod, holdSeats, payNow, startPayment, walkToSeats } from './support/paths.js'
+import { recordLooks, takeLooks } from './support/seatLooks.js'
 import { Server } from './support/server.js'
 
 let server
@@ -130,9 +131,12 @@ test('reload, back and a second tab restore the seats and the payment; signing o
   await visitor.signInQuietly('restored@example.test')
   await visitor.go(`/screenings/${showing.id}`)
   await holdSeats(visitor, ['B1', 'B2'])
+  await recordLooks(visitor)
   await visitor.page.reload()
   await visitor.seesSeat('B1', 'mine')
   await visitor.seesSeat('B2', 'mine')
+  // Not even while it is not known yet whose they are.
+  for (const seat of ['B1', 'B2']) assert.ok(!(await takeLooks(visitor, seat)).some((look) => look.startsWith('locked')))
   await visitor.sees('countdown')
 
   await startPayment(visitor)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { closeBrowser, NO_SERVER, Visitor } from './support/browser.js'
 import { holdSeats } from './support/paths.js'
+import { recordLooks, takeLooks } from './support/seatLooks.js'
 import { Server } from './support/server.js'
 
 let server
@@ -66,6 +67,49 @@ test('a click in one window turns the seat red in the other', async () => {
   await ben.leave()
 })
 
+/** Choosing a seat and letting it go again, this often: as it comes, and with each answer behind the live change. */
+const ROUNDS = 5
+
+test('one\'s own seat never looks like somebody else\'s on its way', async () => {
+  const showing = await server.showing('Hall 1', 2)
+  const ann = await Visitor.come(server)
+  const ben = await Visitor.come(server)
+  await ann.signInQuietly('ann@example.test')
+  await ann.go(`/screenings/${showing.id}`)
+  await ben.go(`/screenings/${showing.id}`)
+  await ann.seesSeat('F10', 'available')
+  await ben.seesSeat('F10', 'available')
+  await recordLooks(ann)
+  await recordLooks(ben)
+  await takeLooks(ann, 'F10')
+  await takeLooks(ben, 'F10')
+
+  let isLate = false
+  let others = 'locked'
+  await ann.page.route('**/api/lock', async (route) => {
+    const response = await route.fetch()
+    if (isLate) await ben.seesSeat('F10', others)
+    await route.fulfill({ response })
+  })
+  const seen = []
+  for (let round = 0; round < 2 * ROUNDS; round += 1) {
+    isLate = round >= ROUNDS
+    for (const [before, after] of [['available', 'mine'], ['mine', 'available']]) {
+      others = after === 'mine' ? 'locked' : 'available'
+      await ann.seat('F10').click()
+      await ann.seesSeat('F10', after)
+      await ben.seesSeat('F10', others)
+      const [looks, othersLooks] = [await takeLooks(ann, 'F10'), await takeLooks(ben, 'F10')]
+      seen.push({ is: looks.join(' > '), should: `${before} pending > ${after}` })
+      assert.deepEqual(othersLooks, [others])
+    }
+  }
+  const wrong = seen.filter(({ is, should }) => is !== should)
+  assert.deepEqual(wrong, [], `${wrong.length} of ${seen.length} clicks`)
+  await ann.leave()
+  await ben.leave()
+})
+
 test('who loses a race keeps the other seats and is offered the nearest equal one', async () => {
   const showing = await server.showing('Hall 1', 1)
   const ann = await Visitor.come(server)
@@ -81,6 +125,8 @@ test('who loses a race keeps the other seats and is offered the nearest equal on
     if (route.request().method() === 'POST') await gate
     await route.continue()
   })
+  await recordLooks(ben)
+  await takeLooks(ben, 'F10')
   await ben.seat('F10').click()
   await ben.sees('seat-F10', { 'data-pending': 'true' })
   const taken = await ann.context.request.post('/api/lock', { data: { screening_id: showing.id, seat_ids: ['F10'] } })
@@ -89,6 +135,7 @@ test('who loses a race keeps the other seats and is offered the nearest equal on
   await ben.sees('seat-lost')
   await ben.picture('lost-a-race')
   await ben.seesSeat('F10', 'locked')
+  assert.deepEqual(await takeLooks(ben, 'F10'), ['available pending', 'locked'])
   await ben.seesSeat('F9', 'mine')
   await ben.byId('take-offer').click()
   await ben.page.waitForFunction(() => document.querySelectorAll('[data-seat][data-status="mine"]').length === 2)

@@ -79,6 +79,10 @@ describe('the nearest equal seat', () => {
   it('is never of another kind, taken, or offered twice', () => {
     expect(nearestEqual(views(plan, 'BBBB', 'BBBB', '.BB.'), ['B1', 'B2'], plan)).toEqual(['C4'])
   })
+  it('is not one that is being asked for', () => {
+    const seats = views(plan, '.B..', 'BBBB', '....').map((seat) => ({ ...seat, pending: seat.id === 'A1' }))
+    expect(nearestEqual(seats, ['A2'], plan)).not.toContain('A1')
+  })
   it('is nothing when there is none', () => {
     expect(nearestEqual(views(plan, 'BBBB', 'BlmB', '.BBB'), ['A1'], plan)).toEqual([])
   })

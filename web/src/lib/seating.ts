@@ -127,6 +127,7 @@ export function nearestEqual(seats: readonly SeatView[], lost: readonly string[]
       .filter(
         (seat) =>
           seat.state === 'available' &&
+          !seat.pending &&
           !lost.includes(seat.id) &&
           !offered.has(seat.id) &&
           seat.kind === wanted.kind &&

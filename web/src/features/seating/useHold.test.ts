@@ -45,7 +45,6 @@ function setUp(signedIn = true) {
       onLost: tell('lost'),
       onLapsed: tell('lapsed'),
       onProblem: (error) => void told.push(`problem ${(error as ApiProblem).code}`),
-      isHeldLive: () => false,
     }),
   )!
   return { holding, told, now, session }

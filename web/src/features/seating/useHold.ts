@@ -4,11 +4,14 @@ import { isProblem } from '@/api/problem'
 import { getHold, lockSeats, unlockSeats } from '@/api/screenings'
 import { useSessionStore } from '@/api/session'
 import type { Hold } from '@/api/types'
+import type { SeatChange } from '@/live/frames'
 
 /** A seat that vanished from the hold this close to its time has run out; earlier, somebody let it go. */
 const LAPSE_SLACK_MS = 1_500
-/** How long a seat just let go may wait for the live change that says so. */
-const SETTLE_MS_MAX = 2_000
+/** How long a seat just let go, or just refused, may wait for the live change that says so. */
+const SETTLE_MS_MAX = 5_000
+/** The live map tells when a seat may come back in whole seconds, rounded up. */
+const UNTIL_STEP_MS = 1_000
 
 export interface HoldEvents {
   /** Not signed in: these seats are wanted after signing in. */
@@ -19,15 +22,24 @@ export interface HoldEvents {
   onLost: (seatIds: string[]) => void
   onLapsed: (seatIds: string[]) => void
   onProblem: (error: unknown) => void
-  /** Whether the live map still shows the seat as held, by whomever. */
-  isHeldLive: (seatId: string) => boolean
+}
+
+/** What a seat is to this person, when it is neither sold nor kept from sale. */
+export interface Standing {
+  state: 'available' | 'mine' | 'locked'
+  pending: boolean
 }
 
 /** This person's seats at one screening. The server decides everything; here is only what it last said. */
 export function useHold(screeningId: string, now: Ref<number>, events: HoldEvents) {
   const session = useSessionStore()
   const hold = shallowRef<Hold | null>(null)
+  /** Asked about just now; each only as long as its request. */
   const pending = shallowReactive(new Set<string>())
+  /** Mine until just now, with the time until when: the live map may still say that they are held. */
+  const letGo = shallowReactive(new Map<string, number>())
+  /** Refused just now: the live map may not say yet that somebody has them. */
+  const taken = shallowReactive(new Set<string>())
   const isReady = ref(false)
   let queue: Promise<void> = Promise.resolve()
 
@@ -39,10 +51,51 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
 
   const isMine = (id: string): boolean => hold.value?.seat_ids.includes(id) ?? false
 
+  /**
+   * The live map says that a seat is held, never by whom, and comes before or after the answer that tells. So a question
+   * under way hides it, and a lock that was mine is known by its time.
+   */
+  function standing(id: string, live: SeatChange | undefined): Standing {
+    const isHeld = live?.status === 'LOCKED'
+    if (!isReady.value && isHeld) return { state: 'available', pending: true }
+    const isPending = pending.has(id)
+    if (isMine(id)) return { state: 'mine', pending: isPending }
+    const isOthers = taken.has(id) || (isHeld && !isPending && !wasMine(id, live.until))
+    return { state: isOthers ? 'locked' : 'available', pending: isPending }
+  }
+
+  function wasMine(id: string, until: string | null | undefined): boolean {
+    const mineUntil = letGo.get(id)
+    if (mineUntil === undefined || !until) return false
+    const late = Date.parse(until) - mineUntil
+    return late >= 0 && late < UNTIL_STEP_MS
+  }
+
+  /** Whether news of this seat is about what this person does. */
+  const isOwn = (id: string): boolean => isMine(id) || pending.has(id) || letGo.has(id)
+
+  /** The live map has said something new, which is newer than what was remembered for it. */
+  function noteLive({ id, status }: SeatChange): void {
+    taken.delete(id)
+    if (status !== 'LOCKED') letGo.delete(id)
+  }
+
+  function remember(id: string, until: number): void {
+    letGo.set(id, until)
+    setTimeout(() => letGo.get(id) === until && letGo.delete(id), SETTLE_MS_MAX)
+  }
+
+  function markTaken(id: string): void {
+    taken.add(id)
+    setTimeout(() => taken.delete(id), SETTLE_MS_MAX)
+  }
+
   /** Keeps an answer, and notices what ran out on the way to it. */
   function take(next: Hold, released: readonly string[] = []): void {
-    const lapsed = (hold.value?.seats ?? [])
-      .filter((seat) => !next.seat_ids.includes(seat.id) && !released.includes(seat.id))
+    const gone = (hold.value?.seats ?? []).filter((seat) => !next.seat_ids.includes(seat.id))
+    gone.forEach((seat) => remember(seat.id, Date.parse(seat.expires_at)))
+    const lapsed = gone
+      .filter((seat) => !released.includes(seat.id))
       .filter((seat) => Date.parse(seat.expires_at) - now.value < LAPSE_SLACK_MS)
     hold.value = next
     if (lapsed.length > 0) events.onLapsed(lapsed.map((seat) => seat.id))
@@ -61,15 +114,20 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
       isReady.value = true
       return
     }
-    await enqueue(async () => {
-      try {
-        take(await getHold(screeningId))
-      } catch (error) {
-        if (isProblem(error, 'sign_in_required')) session.ended()
-        else if (!isReady.value) events.onProblem(error)
-      }
-    })
+    await enqueue(() => askHold())
     isReady.value = true
+  }
+
+  /** What is asked about stops being pending with the answer, in one step: nothing may be drawn between the two. */
+  async function askHold(asked: readonly string[] = []): Promise<void> {
+    try {
+      take(await getHold(screeningId))
+    } catch (error) {
+      if (isProblem(error, 'sign_in_required')) session.ended()
+      else if (!isReady.value) events.onProblem(error)
+    } finally {
+      settle(asked)
+    }
   }
 
   async function lock(seatIds: string[]): Promise<void> {
@@ -78,38 +136,45 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     if (known.kind === 'guest') return events.onGuest(seatIds)
     if (known.kind === 'unknown') return events.onProblem(known.error)
     seatIds.forEach((id) => pending.add(id))
-    let retry: string[] = []
     await enqueue(async () => {
-      try {
-        take(await lockSeats(screeningId, seatIds))
-        tellOtherTabs()
-        events.onMine(seatIds)
-      } catch (error) {
-        retry = refused(seatIds, error)
-      } finally {
-        seatIds.forEach((id) => pending.delete(id))
-      }
+      let asked = seatIds
+      while (asked.length > 0) asked = await ask(asked)
     })
-    await lock(retry)
   }
 
-  /** What a refusal means; the seats that are still worth asking for. */
-  function refused(seatIds: string[], error: unknown): string[] {
+  /** Asks for these; those that are still worth asking for are given back, and stay pending. */
+  async function ask(seatIds: string[]): Promise<string[]> {
+    try {
+      take(await lockSeats(screeningId, seatIds))
+      settle(seatIds)
+      tellOtherTabs()
+      events.onMine(seatIds)
+      return []
+    } catch (error) {
+      return refused(seatIds, error)
+    }
+  }
+
+  /** What a refusal means; the seats that are still worth asking for. Not `async`: a refusal is drawn in one step. */
+  function refused(seatIds: string[], error: unknown): string[] | Promise<string[]> {
     if (isProblem(error, 'seat_taken')) {
-      const taken = error.problem.seat_ids ?? seatIds
-      events.onLost(seatIds.filter((id) => taken.includes(id)))
-      const rest = seatIds.filter((id) => !taken.includes(id))
-      return rest.length < seatIds.length ? rest : []
+      const others = error.problem.seat_ids ?? seatIds
+      const lost = seatIds.filter((id) => others.includes(id))
+      const rest = lost.length > 0 ? seatIds.filter((id) => !others.includes(id)) : []
+      lost.forEach(markTaken)
+      settle(seatIds.filter((id) => !rest.includes(id)))
+      events.onLost(lost)
+      return rest
     }
     if (isProblem(error, 'sign_in_required')) {
+      settle(seatIds)
       session.ended()
       events.onGuest(seatIds)
       return []
     }
     events.onProblem(error)
-    // Whether it had its effect is not known, or something else of ours changed: ask.
-    void refresh()
-    return []
+    // Whether it had its effect is not known, or something else of ours changed: ask, and say nothing of the seats before.
+    return askHold(seatIds).then(() => [])
   }
 
   async function release(seatIds: string[]): Promise<void> {
@@ -118,21 +183,17 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     await enqueue(async () => {
       try {
         take(await unlockSeats(screeningId, seatIds), seatIds)
+        settle(seatIds)
         tellOtherTabs()
         events.onReleased(seatIds)
-        // Until the live change arrives the seat would look like somebody else's; often it is here already.
-        seatIds.filter((id) => !events.isHeldLive(id)).forEach(settled)
-        setTimeout(() => seatIds.forEach(settled), SETTLE_MS_MAX)
       } catch (error) {
-        seatIds.forEach(settled)
         events.onProblem(error)
-        void refresh()
+        await askHold(seatIds)
       }
     })
   }
 
-  /** The live map now says what we know. */
-  const settled = (seatId: string): void => void pending.delete(seatId)
+  const settle = (seatIds: readonly string[]): void => seatIds.forEach((id) => pending.delete(id))
 
   const expiresAt = computed(() => (hold.value?.expires_at ? Date.parse(hold.value.expires_at) : null))
   const remainingMs = computed(() => (expiresAt.value === null ? null : Math.max(0, expiresAt.value - now.value)))
@@ -150,5 +211,5 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     if (event.persisted) void refresh()
   })
 
-  return { hold, pending, isReady, isMine, remainingMs, refresh, lock, release, settled }
+  return { hold, pending, isReady, isMine, isOwn, standing, remainingMs, refresh, lock, release, noteLive }
 }

@@ -4,19 +4,20 @@ import type { ScreeningDetail, SeatMap } from '@/api/types'
 import { useFormat } from '@/i18n/useFormat'
 import { formatAmount } from '@/lib/money'
 import { planLayout, type SeatState, type SeatView } from '@/lib/seating'
+import type { SeatChange } from '@/live/frames'
 import type { Room } from '@/live/room'
+import type { Standing } from './useHold'
 
 interface Sources {
   screening: ScreeningDetail
   room: Readonly<Ref<Room>>
   /** The plain answer, for what never changes: what is not for sale. */
   loaded: Readonly<Ref<SeatMap | null>>
-  isMine: (id: string) => boolean
-  pending: ReadonlySet<string>
+  standing: (id: string, live: SeatChange | undefined) => Standing
 }
 
 /** Joins the hall, the live state and this person's hold into what is drawn, and into what is said. */
-export function useSeatViews({ screening, room, loaded, isMine, pending }: Sources) {
+export function useSeatViews({ screening, room, loaded, standing }: Sources) {
   const { t, locale } = useI18n()
   const format = useFormat()
   const plan = planLayout(screening.layout)
@@ -29,13 +30,12 @@ export function useSeatViews({ screening, room, loaded, isMine, pending }: Sourc
     const views = new Map<string, SeatView>()
     for (const seat of plan.byId.values()) {
       const change = live?.get(seat.id)
-      let state: SeatState = 'available'
+      const own = standing(seat.id, change)
+      let state: SeatState = own.state
       if (seat.kind === 'blocked' || notForSale.value.has(seat.id) || change?.status === 'UNAVAILABLE') state = 'unavailable'
       else if (change?.status === 'BOOKED') state = 'booked'
-      else if (isMine(seat.id)) state = 'mine'
-      else if (change?.status === 'LOCKED') state = 'locked'
       const price = screening.prices[seat.category] ?? screening.price_from ?? { amount: 0, currency: '' }
-      views.set(seat.id, { ...seat, price, state, pending: pending.has(seat.id), until: change?.until ?? null })
+      views.set(seat.id, { ...seat, price, state, pending: own.pending, until: change?.until ?? null })
     }
     return views
   })

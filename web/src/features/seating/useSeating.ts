@@ -56,14 +56,12 @@ export function useSeating(screening: ScreeningDetail) {
       notice.value = { kind: 'lapsed', seats: [...new Set([...before, ...ids])] }
     },
     onProblem: (error) => void notify('error', problemText(error)),
-    isHeldLive: (id) => live.room.value.kind === 'synced' && live.room.value.seats.get(id)?.status === 'LOCKED',
   })
   const views = useSeatViews({
     screening,
     room: live.room,
     loaded: loadedSeats,
-    isMine: holding.isMine,
-    pending: holding.pending,
+    standing: holding.standing,
   })
 
   const offerOf = () => (notice.value.kind === 'lost' ? notice.value.offer : [])
@@ -73,9 +71,9 @@ export function useSeating(screening: ScreeningDetail) {
   }
 
   function hear(changed: SeatChange[]): void {
-    const own = changed.filter((change) => holding.isMine(change.id) || holding.pending.has(change.id))
+    const own = changed.filter((change) => holding.isOwn(change.id))
     news.heard(changed.filter((change) => !own.includes(change)))
-    for (const change of own) if (change.status !== 'LOCKED' && !holding.isMine(change.id)) holding.settled(change.id)
+    changed.forEach(holding.noteLive)
     // One of mine is no longer held: another tab, the clock, or a finished payment. The server knows.
     if (own.some((change) => change.status !== 'LOCKED' && holding.isMine(change.id) && !holding.pending.has(change.id))) void holding.refresh()
   }

@@ -1,0 +1,37 @@
+/**
+ * Keeps every look that each seat of this page takes from now on, also after a reload: its status and whether it is asking,
+ * as the attributes, the class and the accessible state say it; `torn` when they disagree.
+ */
+export async function recordLooks(visitor) {
+  await visitor.page.addInitScript(record)
+  await visitor.page.evaluate(record)
+}
+
+/** What a seat looked like since `recordLooks`, the last reload or the last call of this. */
+export function takeLooks(visitor, id) {
+  return visitor.page.evaluate((seat) => window.seatLooks.get(seat)?.splice(0) ?? [], id)
+}
+
+function record() {
+  if (window.seatLooks) return
+  window.seatLooks = new Map()
+  const last = new Map()
+  const note = () => {
+    for (const seat of document.querySelectorAll('[data-seat]')) {
+      const { seat: id, status, pending } = seat.dataset
+      const isTaken = status !== 'available' && status !== 'mine'
+      const isWhole =
+        seat.classList.contains(`is-${status}`) &&
+        seat.classList.contains('is-pending') === (pending === 'true') &&
+        (seat.getAttribute('aria-disabled') === 'true') === isTaken &&
+        (seat.getAttribute('aria-selected') === 'true') === (status === 'mine')
+      const look = isWhole ? `${status}${pending ? ' pending' : ''}` : 'torn'
+      if (last.get(id) === look) continue
+      last.set(id, look)
+      if (!window.seatLooks.has(id)) window.seatLooks.set(id, [])
+      window.seatLooks.get(id).push(look)
+    }
+  }
+  note()
+  new MutationObserver(note).observe(document, { subtree: true, childList: true, attributes: true })
+}

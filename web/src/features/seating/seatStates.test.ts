@@ -1,0 +1,260 @@
+import { flushPromises, mount, type VueWrapper } from '@vue/test-utils'
+import { createPinia, setActivePinia } from 'pinia'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { defineComponent, ref, shallowRef, watch } from 'vue'
+import { createI18n } from 'vue-i18n'
+import { ApiProblem, type ProblemCode } from '@/api/problem'
+import * as calls from '@/api/screenings'
+import { useSessionStore } from '@/api/session'
+import type { Hold, ScreeningDetail } from '@/api/types'
+import en from '@/i18n/en'
+import type { LiveStatus } from '@/live/frames'
+import { EMPTY_ROOM, applyFrame, type Room } from '@/live/room'
+import { useHold } from './useHold'
+import { useSeatViews } from './useSeatViews'
+
+vi.mock('@/api/screenings')
+const server = vi.mocked(calls)
+
+const START = Date.parse('2026-11-23T12:00:00Z')
+/** The server gives milliseconds to whom the seat belongs, and whole seconds, rounded up, to everybody. */
+const MINE_UNTIL = '2026-11-23T12:04:59.250Z'
+const MINE_UNTIL_LIVE = '2026-11-23T12:05:00Z'
+const OTHERS_UNTIL_LIVE = '2026-11-23T12:05:01Z'
+const SETTLED_MS = 5_000
+
+const screening = {
+  id: 's',
+  layout: { rows: [{ label: 'A', cells: ['seat', 'seat'] }] },
+  prices: { standard: { amount: 20_000, currency: 'THB' } },
+} as unknown as ScreeningDetail
+
+function hold(...ids: string[]): Hold {
+  const seats = ids.map((id) => ({ id, expires_at: MINE_UNTIL }))
+  return { screening_id: 's', seat_ids: ids, seats, expires_at: seats[0]?.expires_at ?? null, payment_id: null }
+}
+
+function refusal(code: ProblemCode, status: number, seat_ids?: string[]): ApiProblem {
+  return new ApiProblem({ type: '', title: '', detail: '', request_id: '', status, code, seat_ids })
+}
+
+/** What the next call of this kind is answered with, when the test says so. */
+function answerOf(call: 'lockSeats' | 'unlockSeats' | 'getHold') {
+  let resolve: (answer: Hold) => void = () => {}
+  let reject: (problem: ApiProblem) => void = () => {}
+  server[call].mockReturnValueOnce(new Promise((...both) => ([resolve, reject] = both)))
+  return {
+    give: (answer: Hold) => (resolve(answer), flushPromises()),
+    refuse: (problem: ApiProblem) => (reject(problem), flushPromises()),
+  }
+}
+
+let page: VueWrapper | undefined
+
+/** A seat page with its live line; `looks` are all that seat A1 took, as drawn. */
+async function open({ isReady = true, now = ref(START) } = {}) {
+  const room = shallowRef<Room>(EMPTY_ROOM)
+  const looks: string[] = []
+  const hears: ReturnType<typeof useHold>[] = []
+  const Page = defineComponent(() => {
+    const nothing = () => {}
+    const events = { onGuest: nothing, onMine: nothing, onReleased: nothing, onLost: nothing, onLapsed: nothing, onProblem: nothing }
+    const holding = useHold('s', now, events)
+    const { seats } = useSeatViews({ screening, room, loaded: ref(null), standing: holding.standing })
+    hears.push(holding)
+    const look = () => `${seats.value.get('A1')?.state}${seats.value.get('A1')?.pending ? ' pending' : ''}`
+    watch(look, (next) => looks.push(next), { immediate: true })
+    return () => null
+  })
+  page = mount(Page, { global: { plugins: [createI18n({ legacy: false, locale: 'en', messages: { en } })] } })
+  const holding = hears[0]!
+  async function live(status: LiveStatus, until?: string) {
+    const seq = room.value.kind === 'synced' ? room.value.seq : 0
+    const change = { id: 'A1', status, until }
+    room.value = applyFrame(room.value, { type: 'changes', prev: seq, seq: seq + 1, changes: [change] }).room
+    holding.noteLive(change)
+    await flushPromises()
+  }
+  room.value = { kind: 'synced', seq: 0, seats: new Map() }
+  if (isReady) await holding.refresh()
+  return { holding, looks, live, now, ask: () => (void holding.lock(['A1']), flushPromises()), letGo: () => (void holding.release(['A1']), flushPromises()) }
+}
+
+/** With A1 held, its lock known to everybody. */
+async function openHolding(options = {}) {
+  server.getHold.mockResolvedValueOnce(hold('A1'))
+  const opened = await open(options)
+  await opened.live('LOCKED', MINE_UNTIL_LIVE)
+  opened.looks.splice(0, opened.looks.length, 'mine')
+  return opened
+}
+
+beforeEach(() => {
+  vi.resetAllMocks()
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  server.getHold.mockResolvedValue(hold())
+  setActivePinia(createPinia())
+  const me = { id: 'p', name: 'Ann', email: 'ann@example.test', picture_url: null, role: 'USER', language: 'en' } as const
+  useSessionStore().session = { kind: 'signed_in', me }
+})
+
+afterEach(() => {
+  page?.unmount()
+  vi.useRealTimers()
+})
+
+describe('choosing a seat', () => {
+  it('goes from asking to mine, whichever of the answer and the live change is first', async () => {
+    for (const isLiveFirst of [true, false]) {
+      const { looks, live, ask } = await open()
+      const answer = answerOf('lockSeats')
+      await ask()
+      if (isLiveFirst) await live('LOCKED', MINE_UNTIL_LIVE)
+      await answer.give(hold('A1'))
+      if (!isLiveFirst) await live('LOCKED', MINE_UNTIL_LIVE)
+      expect(looks).toEqual(['available', 'available pending', 'mine'])
+      page?.unmount()
+    }
+  })
+
+  it('goes from asking to locked when somebody was faster, whichever is first', async () => {
+    for (const isLiveFirst of [true, false]) {
+      const { looks, live, ask } = await open()
+      const answer = answerOf('lockSeats')
+      await ask()
+      if (isLiveFirst) await live('LOCKED', OTHERS_UNTIL_LIVE)
+      await answer.refuse(refusal('seat_taken', 409, ['A1']))
+      if (!isLiveFirst) await live('LOCKED', OTHERS_UNTIL_LIVE)
+      vi.advanceTimersByTime(SETTLED_MS)
+      await flushPromises()
+      expect(looks).toEqual(['available', 'available pending', 'locked'])
+      page?.unmount()
+    }
+  })
+
+  it('believes the live map again when it never says what the refusal said', async () => {
+    const { looks, ask } = await open()
+    const answer = answerOf('lockSeats')
+    await ask()
+    await answer.refuse(refusal('seat_taken', 409, ['A1']))
+    vi.advanceTimersByTime(SETTLED_MS)
+    await flushPromises()
+    expect(looks).toEqual(['available', 'available pending', 'locked', 'available'])
+  })
+
+  it('keeps asking for the rest of a selection without a pause', async () => {
+    const { holding, looks } = await open()
+    const [first, second] = [answerOf('lockSeats'), answerOf('lockSeats')]
+    void holding.lock(['A1', 'A2'])
+    await flushPromises()
+    await first.refuse(refusal('seat_taken', 409, ['A2']))
+    await second.give(hold('A1'))
+    expect(looks).toEqual(['available', 'available pending', 'mine'])
+  })
+
+  it('asks on when the answer was lost, until it is known whether it is mine', async () => {
+    for (const [truth, end, until] of [
+      [hold('A1'), 'mine', MINE_UNTIL_LIVE],
+      [hold(), 'locked', OTHERS_UNTIL_LIVE],
+    ] as const) {
+      const { looks, live, ask } = await open()
+      const [answer, second] = [answerOf('lockSeats'), answerOf('getHold')]
+      await ask()
+      await live('LOCKED', until)
+      await answer.refuse(refusal('no_answer', 0))
+      await second.give(truth)
+      expect(looks).toEqual(['available', 'available pending', end])
+      page?.unmount()
+    }
+  })
+})
+
+describe('letting a seat go', () => {
+  it('goes from mine to available, whichever of the answer and the live change is first', async () => {
+    for (const isLiveFirst of [true, false]) {
+      const { looks, live, letGo } = await openHolding()
+      const answer = answerOf('unlockSeats')
+      await letGo()
+      if (isLiveFirst) await live('AVAILABLE')
+      await answer.give(hold())
+      if (!isLiveFirst) await live('AVAILABLE')
+      expect(looks).toEqual(['mine', 'mine pending', 'available'])
+      page?.unmount()
+    }
+  })
+
+  it('is not undone by the late news that it was held', async () => {
+    const { holding, looks, live, letGo } = await open()
+    server.lockSeats.mockResolvedValueOnce(hold('A1'))
+    await holding.lock(['A1'])
+    server.unlockSeats.mockResolvedValueOnce(hold())
+    await letGo()
+    await live('LOCKED', MINE_UNTIL_LIVE)
+    await live('AVAILABLE')
+    expect(looks.at(-1)).toBe('available')
+    expect(looks).not.toContain('locked')
+  })
+
+  it('shows at once that somebody else has it now', async () => {
+    const { looks, live, letGo } = await openHolding()
+    server.unlockSeats.mockResolvedValueOnce(hold())
+    await letGo()
+    await live('LOCKED', OTHERS_UNTIL_LIVE)
+    expect(looks.slice(-2)).toEqual(['available', 'locked'])
+  })
+
+  it('is over when the live map says so: the next lock is another\'s, though its time be the same second', async () => {
+    const { holding, looks, live, letGo } = await openHolding()
+    server.unlockSeats.mockResolvedValueOnce(hold())
+    await letGo()
+    expect(holding.isOwn('A1')).toBe(true)
+    await live('AVAILABLE')
+    expect(holding.isOwn('A1')).toBe(false)
+    await live('LOCKED', MINE_UNTIL_LIVE)
+    expect(looks.slice(-2)).toEqual(['available', 'locked'])
+  })
+
+  it('does not disturb choosing it again', async () => {
+    const { looks, live, letGo, ask } = await openHolding()
+    server.unlockSeats.mockResolvedValueOnce(hold())
+    await letGo()
+    const answer = answerOf('lockSeats')
+    await ask()
+    await live('AVAILABLE')
+    vi.advanceTimersByTime(SETTLED_MS)
+    await live('LOCKED', MINE_UNTIL_LIVE)
+    await answer.give(hold('A1'))
+    expect(looks.slice(-3)).toEqual(['available', 'available pending', 'mine'])
+  })
+
+  it('believes the live map again when it says for long that somebody has it', async () => {
+    const { looks, letGo } = await openHolding()
+    server.unlockSeats.mockResolvedValueOnce(hold())
+    await letGo()
+    vi.advanceTimersByTime(SETTLED_MS)
+    await flushPromises()
+    expect(looks.slice(-2)).toEqual(['available', 'locked'])
+  })
+
+  it('is free when its time is up, though the live map says so a little later', async () => {
+    const { looks, live, now } = await openHolding()
+    now.value = Date.parse(MINE_UNTIL)
+    await flushPromises()
+    await live('AVAILABLE')
+    expect(looks).toEqual(['mine', 'available'])
+  })
+})
+
+describe('coming to the page', () => {
+  it('does not say whose a held seat is before it is known', async () => {
+    for (const [truth, end] of [[hold('A1'), 'mine'], [hold(), 'locked']] as const) {
+      const { holding, looks, live } = await open({ isReady: false })
+      await live('LOCKED', MINE_UNTIL_LIVE)
+      server.getHold.mockResolvedValueOnce(truth)
+      await holding.refresh()
+      await flushPromises()
+      expect(looks).toEqual(['available', 'available pending', end])
+      page?.unmount()
+    }
+  })
+})
