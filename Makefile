@@ -37,7 +37,7 @@ build: $(WEB_PAGE) ## target/release/seatkeeper, with the page inside
 bench: build ## what a lock and a delivery cost on this machine (docs/benchmarks.md)
 	scripts/bench.sh $(PROGRAM)
 
-test: setup check unit web-test fuzz e2e ## all tests, on a fresh machine too
+test: setup check unit cluster web-test fuzz e2e e2e-cluster ## all tests in both modes, on a fresh machine too
 
 check: $(WEB_PAGE) ## formats, lints, licences, types and house rules
 	cargo fmt --all --check
@@ -48,7 +48,7 @@ check: $(WEB_PAGE) ## formats, lints, licences, types and house rules
 	cd web && npm run --silent typecheck
 	cargo test --quiet $(EVERYTHING) --test house_rules
 
-unit: $(WEB_PAGE) ## the tests of the crates on real servers, and of the whole program, embedded
+unit: $(WEB_PAGE) ## the tests of the crates, on real servers too, and of the whole program, embedded
 	cargo test $(EVERYTHING) -- --skip real_parts_
 
 cluster: export SEATKEEPER_TEST_MODE := cluster
