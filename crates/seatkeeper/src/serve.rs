@@ -15,8 +15,8 @@ use crate::{
     config::{Config, Origin, PromptPayId, RateLimit, SignIn},
     demo,
     listener::{Admission, serve_connections},
-    telemetry,
-    wiring::{self, Address, Parts},
+    telemetry::{self, RenderMetrics},
+    wiring::{self, Address, CLOSING_GRACE, Parts},
     workers::Workers,
 };
 
@@ -24,8 +24,7 @@ use crate::{
 const REQUESTS_GRACE: Duration = Duration::from_secs(5);
 /// … what runs in the background so long, all of it at once …
 const WORKERS_GRACE: Duration = Duration::from_secs(3);
-/// … and what is let go of at the end so long: less than 10 s in all.
-const CLOSING_GRACE: Duration = Duration::from_millis(1_500);
+// … and what is let go of at the end takes `CLOSING_GRACE`: less than 10 s in all.
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -36,14 +35,47 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub async fn serve(config: Config) -> Result<(), Failure> {
     let stop = stop_signal()?;
     let metrics = telemetry::collect_metrics()?;
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
-    let bound = listener.local_addr()?;
-    let site = config.public_url.resolve(bound)?;
-    let callback_secret = callback_secret(&config);
-    let address = Address { site: &site, bound, callback_secret: &callback_secret };
-    let Parts { office, health, mailer, restored, closing } = wiring::open_parts(&config, &address).await?;
+    let entrance = Entrance::open(&config).await?;
+    let parts = wiring::open_parts(&config, &entrance.address()).await?;
+    let closing = parts.closing.clone();
+    let served = serve_parts(&config, entrance, parts, metrics, stop).await;
+    let closed = closing.close(CLOSING_GRACE).await;
+    tracing::info!(closed, "stopped");
+    served
+}
+
+/// Where people come in.
+struct Entrance {
+    listener: TcpListener,
+    bound: SocketAddr,
+    site: Origin,
+    callback_secret: Vec<u8>,
+}
+
+impl Entrance {
+    async fn open(config: &Config) -> Result<Self, Failure> {
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+        let bound = listener.local_addr()?;
+        let site = config.public_url.resolve(bound)?;
+        Ok(Self { listener, bound, site, callback_secret: callback_secret(config) })
+    }
+
+    fn address(&self) -> Address<'_> {
+        Address { site: &self.site, bound: self.bound, callback_secret: &self.callback_secret }
+    }
+}
+
+async fn serve_parts(
+    config: &Config,
+    entrance: Entrance,
+    parts: Parts,
+    metrics: RenderMetrics,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let Entrance { listener, bound, site, callback_secret } = entrance;
+    let Parts { office, health, mailer, restored, closing: _ } = parts;
     if config.demo
         && let Some(screenings) = demo::fill_empty_store(&office).await?
     {
@@ -56,7 +88,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
             tracing::warn!(%screening, %error, "a seat map waits to be loaded");
         }
     }
-    let api = api_config(&config, &site, bound, callback_secret);
+    let api = api_config(config, &site, bound, callback_secret);
     let app = App::new(AppParts { office: Arc::clone(&office), config: api, health, metrics });
 
     let beside = TaskTracker::new();
@@ -88,8 +120,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     let beside_over = tokio::time::timeout(WORKERS_GRACE, beside.wait());
     let (workers_done, beside_over) = tokio::join!(workers.stop(WORKERS_GRACE), beside_over);
     let beside_done = beside_over.is_ok();
-    let closed = closing.close(CLOSING_GRACE).await;
-    tracing::info!(workers_done, beside_done, closed, "stopped");
+    tracing::info!(workers_done, beside_done, "nothing is under way any more");
     Ok(())
 }
 

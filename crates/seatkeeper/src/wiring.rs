@@ -2,6 +2,8 @@
 
 use std::{fs::DirBuilder, net::SocketAddr, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
 
+#[cfg(feature = "cluster")]
+use futures_util::future::OptionFuture;
 use jiff::SignedDuration;
 #[cfg(feature = "cluster")]
 use seatkeeper_cluster::{
@@ -104,10 +106,21 @@ pub struct Parts {
 /// # Errors
 /// The first part that does not open, in a sentence for the operator.
 pub async fn open_parts(config: &Config, address: &Address<'_>) -> Result<Parts, WiringError> {
-    let site = address.site;
     make_folder(&config.data_dir)?;
-    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let stored = open_store(config).await?;
+    let closing = stored.closing.clone();
+    match open_others(config, address, stored).await {
+        Ok(parts) => Ok(parts),
+        Err(error) => {
+            closing.close(CLOSING_GRACE).await;
+            Err(error)
+        }
+    }
+}
+
+async fn open_others(config: &Config, address: &Address<'_>, stored: Stored) -> Result<Parts, WiringError> {
+    let site = address.site;
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let clock = stored.clock;
     let locked = open_locks(config, &clock).await?;
     let secret = address.callback_secret.to_vec();
@@ -173,8 +186,11 @@ struct Stored {
     closing: Closing,
 }
 
+/// What is let go of at the end takes so long, all of it at once.
+pub const CLOSING_GRACE: Duration = Duration::from_millis(1_500);
+
 /// What is let go of at the end, when nothing reads or writes any more.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Closing {
     #[cfg(feature = "cluster")]
     log: Option<Arc<KafkaLog>>,
@@ -187,15 +203,10 @@ impl Closing {
     /// when either took longer than `within`.
     #[cfg(feature = "cluster")]
     pub async fn close(self, within: Duration) -> bool {
-        let log_closed = match self.log {
-            Some(log) => log.close(within).await,
-            None => true,
-        };
-        let store_closed = match self.store {
-            Some(store) => store.close(within).await,
-            None => true,
-        };
-        log_closed && store_closed
+        let log_closed = OptionFuture::from(self.log.as_ref().map(|log| log.close(within)));
+        let store_closed = OptionFuture::from(self.store.as_ref().map(|store| store.close(within)));
+        let (log_closed, store_closed) = tokio::join!(log_closed, store_closed);
+        log_closed.unwrap_or(true) && store_closed.unwrap_or(true)
     }
 
     /// There is nothing to let go of.

@@ -106,11 +106,18 @@ async fn keep(office: &BoxOffice, key: &IdempotencyKey, answer: Response) -> Api
         let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let content_type = content_type.unwrap_or("application/json").to_owned();
         let kept = KeptAnswer { status: parts.status.as_u16(), body: body.clone(), content_type };
-        office.reservations.keep_answer(key, &kept).await?;
+        note(office.reservations.keep_answer(key, &kept).await);
     } else {
-        office.reservations.let_go(key).await?;
+        note(office.reservations.let_go(key).await);
     }
     Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+/// What was done is done, and is answered: the same call finds it again.
+fn note(kept: Backend<()>) {
+    if let Err(error) = kept {
+        tracing::warn!(%error, "an answer was not kept");
+    }
 }
 
 /// 409 `in_progress` never comes here: it is answered before the work begins.

@@ -15,7 +15,7 @@ use seatkeeper_core::ports::Clock;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::fault::Fault;
+use super::{fault::Fault, open::CALL_FOR_MAX};
 
 /// How often the database is asked for the time.
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ impl StoreClock {
     /// The clock, once it has been heard; it is heard again and again until `stop`.
     pub(super) async fn follow(database: Database, stop: CancellationToken) -> Result<Arc<Self>, Fault> {
         let clock = Arc::new(Self { started: Instant::now(), ahead_ms: AtomicI64::new(0) });
-        let (_, _, said_ms) = ask(&database).await?;
+        let (_, _, said_ms) = timeout(CALL_FOR_MAX, ask(&database)).await.unwrap_or(Err(Fault::Late))?;
         clock.ahead_ms.store(said_ms - clock.steady_ms(Instant::now()), Ordering::Relaxed);
         let heard = Arc::clone(&clock);
         tokio::spawn(stop.run_until_cancelled_owned(async move { heard.listen(&database).await }));

@@ -25,7 +25,7 @@ use super::{
 const FORGOTTEN_AT_ONCE_MAX: u32 = 512;
 
 /// An event at its place.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Logged {
     #[serde(rename = "_id")]
     id: EventId,
@@ -33,6 +33,13 @@ struct Logged {
     at: i64,
     #[serde(rename = "type")]
     type_name: String,
+    event: String,
+}
+
+/// What is read of it.
+#[derive(Deserialize)]
+struct Found {
+    position: i64,
     event: String,
 }
 
@@ -161,6 +168,6 @@ async fn find_offset(conn: &mut Conn, consumer: Consumer) -> Result<i64, Fault> 
 }
 
 fn read_logged(document: Document) -> Result<LoggedEvent, Fault> {
-    let logged: Logged = deserialize_from_document(document)?;
+    let logged: Found = deserialize_from_document(document)?;
     Ok(LoggedEvent { position: logged.position, event: serde_json::from_str(&logged.event)? })
 }

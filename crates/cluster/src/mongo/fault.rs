@@ -95,7 +95,11 @@ impl From<Fault> for BackendError {
 fn is_duplicate_key(error: &Error) -> bool {
     match &*error.kind {
         ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == DUPLICATE_KEY,
-        ErrorKind::InsertMany(error) => error.write_errors.iter().flatten().any(|error| error.code == DUPLICATE_KEY),
+        // With a majority that did not answer it is the latter that counts: the same again may succeed.
+        ErrorKind::InsertMany(error) => {
+            let mut refused = error.write_errors.iter().flatten();
+            error.write_concern_error.is_none() && refused.any(|error| error.code == DUPLICATE_KEY)
+        }
         ErrorKind::Command(error) => error.code == DUPLICATE_KEY,
         _ => false,
     }

@@ -4,7 +4,7 @@
 //! snapshot, they would not see each other and both be made. So a claim writes to one guard of its screening, a move to
 //! all of them, and of two transactions that write to the same document one is turned back. There are several guards,
 //! chosen by lot at each try, so that buyers rarely wait for each other, and nobody for long when a server dies in the middle
-//! of a transaction: the database keeps what that wrote to itself for a minute, and the next try takes another guard.
+//! of a transaction: the database keeps what that wrote to itself for a while, and the next try takes another guard.
 
 use mongodb::bson::{Document, doc};
 use rand::Rng;

@@ -127,6 +127,6 @@ impl Health for MongoStore {
     /// A majority takes a write.
     async fn ping(&self) -> Backend<()> {
         let ping = doc! { "$inc": { "value": 1i64 } };
-        self.call(self.conn().upsert(schema::COUNTERS, doc! { "_id": "pings" }, ping)).await
+        self.call_at_once(self.conn().upsert(schema::COUNTERS, doc! { "_id": "pings" }, ping)).await
     }
 }

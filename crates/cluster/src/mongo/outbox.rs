@@ -56,6 +56,11 @@ struct Stored {
     event: String,
 }
 
+#[derive(Deserialize)]
+struct Lease {
+    holder: Uuid,
+}
+
 #[async_trait]
 impl Outbox for MongoStore {
     async fn append_events(&self, events: &[Event]) -> Backend<()> {
@@ -79,6 +84,12 @@ impl Outbox for MongoStore {
             }
         };
         self.call(take).await
+    }
+
+    async fn find_relay(&self, now: Timestamp) -> Backend<Option<Uuid>> {
+        let standing = doc! { "_id": RELAY, "until": { "$gt": ms(now) } };
+        let lease: Option<Lease> = self.call(self.conn().find(LEASES, standing)).await?;
+        Ok(lease.map(|lease| lease.holder))
     }
 
     async fn list_unsent(&self, relay: Uuid, limit: u32) -> Backend<Vec<Event>> {

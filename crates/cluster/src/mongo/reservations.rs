@@ -81,12 +81,12 @@ impl Reservations for MongoStore {
             "body": binary(&answer.body),
         };
         let change = doc! { "$set": { "lease_until": Bson::Null, "answer": kept } };
-        self.call(self.conn().update(RESERVATIONS, unanswered, change)).await.map(|_| ())
+        self.call_at_once(self.conn().update(RESERVATIONS, unanswered, change)).await.map(|_| ())
     }
 
     async fn let_go(&self, key: &IdempotencyKey) -> Backend<()> {
         let free = doc! { "$set": { "lease_until": Bson::Null } };
-        self.call(self.conn().update(RESERVATIONS, of_key(key), free)).await.map(|_| ())
+        self.call_at_once(self.conn().update(RESERVATIONS, of_key(key), free)).await.map(|_| ())
     }
 }
 

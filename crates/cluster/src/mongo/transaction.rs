@@ -40,14 +40,18 @@ impl MongoStore {
     /// Answers within [`CALL_FOR_MAX`], once it has its turn.
     pub(super) async fn call<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Backend<T> {
         let _turn = self.turns.take().await?;
+        self.call_at_once(work).await
+    }
+
+    /// The same out of turn: for what is small, and must work on a busy store too.
+    pub(super) async fn call_at_once<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Backend<T> {
         let answer = timeout(CALL_FOR_MAX, work).await.unwrap_or(Err(Fault::Late));
         Ok(answer?)
     }
 
-    /// Runs `work` on its input in a transaction and commits it; answers within [`TRANSACTION_FOR_MAX`], once it has its turn.
-    /// `work` may run more than once, so it changes nothing but the database; its input stands beside it, to be lent to each run.
+    /// Runs `work` on its input in a transaction and commits it; answers within [`TRANSACTION_FOR_MAX`]. Each try takes its
+    /// turn. `work` may run more than once, so it changes nothing but the database; its input stands beside it, to be lent to each run.
     pub(super) async fn transact<I: Sync, T>(&self, input: I, work: impl Work<I, T>) -> Backend<T> {
-        let _turn = self.turns.take().await?;
         // A connection that is dropped in the middle aborts its transaction behind the scenes.
         let done = self.try_until_done(&input, work);
         let answer = timeout(TRANSACTION_FOR_MAX, done).await.unwrap_or(Err(Fault::Late));
@@ -57,6 +61,7 @@ impl MongoStore {
     async fn try_until_done<I: Sync, T>(&self, input: &I, work: impl Work<I, T>) -> Result<T, Fault> {
         let (mut pauses, mut looks_again) = (Pauses::default(), 0);
         loop {
+            let turn = self.turns.take().await?;
             let mut session = self.database.client().start_session().await?;
             session.start_transaction().with_options(transaction_options()).await?;
             let mut conn = Conn::new(self.database.clone(), Some(session));
@@ -73,6 +78,8 @@ impl MongoStore {
                 Err(Fault::Duplicate(_)) if looks_again < LOOKS_AGAIN_MAX => looks_again += 1,
                 done => return done,
             }
+            // Nobody waits for one who only waits for another.
+            drop(turn);
             pauses.pause().await;
         }
     }

@@ -16,6 +16,8 @@ use crate::{
 pub const RELAY_EVENTS_MAX: u32 = 256;
 /// How long a relay keeps its lease without renewing it.
 const RELAY_LEASE: SignedDuration = SignedDuration::from_secs(10);
+/// A release that the relay's own server has not told by then is told by whoever sees it.
+const RELEASE_LEFT_AFTER: SignedDuration = SignedDuration::from_secs(5);
 /// How many releases are told to the outbox at once.
 const RELEASES_MAX: usize = 256;
 
@@ -29,42 +31,46 @@ pub async fn relay_events(office: &BoxOffice, relay: Uuid) -> Backend<Option<usi
     if !office.outbox.has_unsent().await? {
         return Ok(Some(0));
     }
-    if !take_lease(office, relay).await? {
+    let now = office.now();
+    let until = now.saturating_add(RELAY_LEASE).unwrap_or(now);
+    if !office.outbox.take_relay_lease(relay, now, until).await? {
         return Ok(None);
     }
     let unsent = office.outbox.list_unsent(relay, RELAY_EVENTS_MAX).await?;
     if !unsent.is_empty() {
-        office.events.publish(&unsent).await?;
+        if let Err(error) = office.events.publish(&unsent).await {
+            // Another server may reach the log.
+            let _ends_by_itself = end_lease(office, relay).await;
+            return Err(error);
+        }
         let ids: Vec<EventId> = unsent.iter().map(|event| event.id).collect();
         office.outbox.mark_sent(relay, &ids).await?;
     }
     Ok(Some(unsent.len()))
 }
 
-/// Copies releases of locks into the outbox, in events made from their cause: a repeat is the same event. Answers how many;
-/// `None` while another relay has the lease. Without the lease it would be right as well, but every server would write all
-/// releases of all.
+/// Copies releases of locks into the outbox, in events made from their cause: a repeat is the same event. Answers how many.
+/// The server whose `relay` has the lease does it; others do only what that one has left for [`RELEASE_LEFT_AFTER`], which
+/// it does when it has lost the lock store.
 ///
 /// # Errors
 /// The store or the lock store failed; the next round tells them again.
-pub async fn tell_releases(office: &BoxOffice, relay: Uuid) -> Backend<Option<usize>> {
-    let releases = office.locks.list_releases(None, RELEASES_MAX).await?;
+pub async fn tell_releases(office: &BoxOffice, relay: Uuid) -> Backend<usize> {
+    let mut releases = office.locks.list_releases(None, RELEASES_MAX).await?;
     if releases.is_empty() {
-        return Ok(Some(0));
+        return Ok(0);
     }
-    if !take_lease(office, relay).await? {
-        return Ok(None);
-    }
-    let events: Vec<Event> = releases.iter().map(Event::of_release).collect();
-    office.outbox.append_events(&events).await?;
-    office.locks.forget_releases(&releases).await?;
-    Ok(Some(releases.len()))
-}
-
-async fn take_lease(office: &BoxOffice, relay: Uuid) -> Backend<bool> {
     let now = office.now();
-    let until = now.saturating_add(RELAY_LEASE).unwrap_or(now);
-    office.outbox.take_relay_lease(relay, now, until).await
+    if office.outbox.find_relay(now).await?.is_some_and(|other| other != relay) {
+        let left_before = now.saturating_sub(RELEASE_LEFT_AFTER).unwrap_or(now).as_millisecond();
+        releases.retain(|release| release.at <= left_before);
+    }
+    if !releases.is_empty() {
+        let events: Vec<Event> = releases.iter().map(Event::of_release).collect();
+        office.outbox.append_events(&events).await?;
+        office.locks.forget_releases(&releases).await?;
+    }
+    Ok(releases.len())
 }
 
 /// Ends the relay's lease, if it has one, so that another server goes on at once.

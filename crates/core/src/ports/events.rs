@@ -22,6 +22,8 @@ pub trait Outbox: Send + Sync {
     async fn append_events(&self, events: &[Event]) -> Backend<()>;
     /// Takes or renews the relay's lease until `until`; false while another has it.
     async fn take_relay_lease(&self, relay: uuid::Uuid, now: Timestamp, until: Timestamp) -> Backend<bool>;
+    /// Whose lease it is, while it has not run out.
+    async fn find_relay(&self, now: Timestamp) -> Backend<Option<uuid::Uuid>>;
     /// Unsent events in the order they were written, by flag, never "greater than the last id". Empty without the lease.
     async fn list_unsent(&self, relay: uuid::Uuid, limit: u32) -> Backend<Vec<Event>>;
     /// These are in the log.

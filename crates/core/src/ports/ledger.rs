@@ -39,7 +39,7 @@ pub struct NewPayment {
 
 impl NewPayment {
     /// The payment with its seats in order, at the prices that stand at the screening; `None` when one of the seats is not
-    /// there, or there are none.
+    /// there, there are none, or no sum holds their prices.
     #[must_use]
     pub fn priced(&self, open: &OpenScreening, now: Timestamp) -> Option<Payment> {
         let mut ids = self.seats.clone();

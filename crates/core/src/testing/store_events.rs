@@ -82,17 +82,21 @@ async fn one_relay_at_a_time(fixture: &impl StoreFixture) {
     stage.pass_s(60);
     assert!(take(RELAY).await);
     assert!(!take(OTHER_RELAY).await);
+    assert_eq!(must(stage.store.find_relay(stage.now()).await), Some(RELAY));
     assert!(unsent_ids(&stage, OTHER_RELAY).await.is_empty(), "not without the lease");
     stage.pass_s(69);
     assert!(take(RELAY).await, "renewed");
     stage.pass_s(69);
     assert!(!take(OTHER_RELAY).await);
     stage.pass_s(1);
+    assert_eq!(must(stage.store.find_relay(stage.now()).await), None);
     assert!(take(OTHER_RELAY).await, "it ran out");
     assert!(!take(RELAY).await);
     must(stage.store.mark_sent(RELAY, &[event.id]).await);
     assert_eq!(unsent_ids(&stage, OTHER_RELAY).await, [event.id], "a former holder marks nothing");
     must(stage.store.mark_sent(OTHER_RELAY, &[event.id]).await);
+    assert!(must(stage.store.take_relay_lease(OTHER_RELAY, stage.now(), stage.now()).await));
+    assert!(take(RELAY).await, "its holder ended it");
     assert_eq!(must(stage.store.count_unsent().await), 0);
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     SqliteStore,
-    rows::{Columns, Fault, StoredId, count, exists, json_of, list, ms, run},
+    rows::{Columns, Fault, StoredId, count, exists, find, json_of, list, ms, run},
     unreadable::{Origin, read_or_find_unreadable},
 };
 
@@ -47,6 +47,11 @@ impl Outbox for SqliteStore {
             Ok(has_lease)
         })
         .await
+    }
+
+    async fn find_relay(&self, now: Timestamp) -> Backend<Option<Uuid>> {
+        let sql = "SELECT relay FROM relay_lease WHERE lease_until > ?1";
+        self.read(move |tx| find(tx, sql, [ms(now)], |row| row.id("relay"))).await
     }
 
     async fn list_unsent(&self, relay: Uuid, limit: u32) -> Backend<Vec<Event>> {

@@ -144,6 +144,7 @@ stepped! { SeatLocks, locks_away:
 stepped! { Outbox, store_away:
     fn append_events(events: &[Event]) -> ();
     fn take_relay_lease(relay: uuid::Uuid, now: Timestamp, until: Timestamp) -> bool;
+    fn find_relay(now: Timestamp) -> Option<uuid::Uuid>;
     fn list_unsent(relay: uuid::Uuid, limit: u32) -> Vec<Event>;
     fn mark_sent(relay: uuid::Uuid, ids: &[EventId]) -> ();
     fn has_unsent() -> bool;

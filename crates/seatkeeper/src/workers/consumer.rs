@@ -81,8 +81,12 @@ impl Job for EventConsumer {
 
     async fn run(&mut self) -> Backend<Next> {
         let next = self.office.events.list_next(self.consumer, CONSUMER_EVENTS_MAX).await?;
+        if next.is_empty() {
+            return Ok(Next::AfterPause);
+        }
         let (mut done_to, mut outcome) = (None, Ok(true));
-        if self.handle_all(&next).await? {
+        // Only the audit log takes many in one write; of several mails those that are filed are done.
+        if self.consumer == Consumer::Audit && self.handle_all(&next).await? {
             done_to = next.last().map(|logged| logged.position);
         } else {
             // One by one, to find those that cannot be handled.

@@ -56,6 +56,7 @@ impl Job for Relay {
 /// From the lock store to the outbox.
 pub(super) struct ReleaseTeller {
     pub(super) office: Arc<BoxOffice>,
+    /// What this server is called in the lease.
     pub(super) relay: Uuid,
 }
 
@@ -70,10 +71,7 @@ impl Job for ReleaseTeller {
     }
 
     async fn run(&mut self) -> Backend<Next> {
-        Ok(match tell_releases(&self.office, self.relay).await? {
-            None => Next::After(LEASE_LOOK_PERIOD),
-            Some(0) => Next::AfterPause,
-            Some(_) => Next::AtOnce,
-        })
+        let told = tell_releases(&self.office, self.relay).await?;
+        Ok(if told > 0 { Next::AtOnce } else { Next::AfterPause })
     }
 }

@@ -75,7 +75,7 @@ async fn viewers_behind_a_bad_wire_are_right_again_when_it_is_good() {
     two.finish().await;
 }
 
-/// Fault 26: MongoDB takes its time. Seats are held as fast as ever; payments wait, and end well.
+/// Fault 26: MongoDB answers nothing, and then late. Seats are held all the same; payments wait, and end well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_mongodb_slows_payments_and_no_lock() {
     let cluster = Cluster::start().await.with_own_mongodb().await;
@@ -89,8 +89,9 @@ async fn a_slow_mongodb_slows_payments_and_no_lock() {
     ann.lock(&screening, &["A1"]).await.expect(200);
     bob.hold(&screening).await;
 
-    wire.set(Weather::Delay { up_to: SLOW_BY });
+    wire.set(Weather::BlackHole);
     bob.lock(&screening, &["A2"]).await.expect(200);
+    wire.set(Weather::Delay { up_to: SLOW_BY });
     for (person, seat) in [(&ann, "A1"), (&bob, "A2")] {
         let payment = with_patience(person, "/api/payments", &screening).await;
         let confirm = format!("/api/payments/{payment}/confirm");
@@ -140,7 +141,7 @@ async fn a_frozen_server_that_goes_on_sells_nothing_again() {
     one.freeze().await;
     eventually("the other server sells", || async { (status().await == "SUCCEEDED").then_some(()) }).await;
     one.thaw().await;
-    assert!(matches!(confirm.await.unwrap(), 200 | 202));
+    assert!(matches!(confirm.await.unwrap(), 200 | 202 | 503));
     let again = ann.confirm(payment["id"].as_str().unwrap(), "success").await.expect(200);
     let booking = elsewhere.get("/api/bookings").await.expect(200)["items"].clone();
     assert_eq!(booking, json!([again["booking"]]), "one sale");

@@ -150,7 +150,7 @@ impl Deed {
             Self::Report(id) => format!("reported: {}", provider_reported(office, id).await?),
             Self::Sweep => office.locks.sweep().await.map(|()| "swept".to_owned())?,
             Self::Resume => format!("met {}", resume_unfinished(office).await?),
-            Self::TellReleases(relay) => format!("told {:?}", tell_releases(office, RELAYS[relay]).await?),
+            Self::TellReleases(relay) => format!("told {}", tell_releases(office, RELAYS[relay]).await?),
             Self::Relay(relay) => format!("relayed {:?}", relay_events(office, RELAYS[relay]).await?),
             Self::Consume(consumer) => format!("consumed {}", consume(office, consumer).await?),
             Self::ChangePrice(satang) => {
