@@ -16,12 +16,14 @@ EVERYTHING := --workspace --locked --features seatkeeper/cluster
 PROGRAM := target/release/seatkeeper
 # The end-to-end tests start this one: the tests before them have built it already.
 export SEATKEEPER_TEST_PROGRAM := $(CURDIR)/target/debug/seatkeeper
+# Runs a command on a MongoDB and a Kafka of its own.
+TESTBED := $(CURDIR)/target/debug/seatkeeper-testbed
 
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.json web/*.ts -type f 2>/dev/null)
 WEB_PACKAGES := web/node_modules/.package-lock.json
 WEB_PAGE := web/dist/index.html
 
-.PHONY: help run build test check bench openapi advisories clean setup unit cluster web-test e2e fuzz fuzz-api
+.PHONY: help run build test check bench openapi advisories clean setup unit cluster web-test e2e e2e-cluster fuzz fuzz-api
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
@@ -67,6 +69,11 @@ fuzz-api: fuzz ## the same for a quarter of an hour: 50,000 requests
 e2e: $(WEB_PAGE) ## the whole path in a real browser
 	cargo build $(EVERYTHING) --bins
 	cd web && npm run --silent e2e
+
+e2e-cluster: export SEATKEEPER_TEST_MODE := cluster
+e2e-cluster: setup $(WEB_PAGE) ## the same with the program on Redis, MongoDB and Kafka
+	cargo build $(EVERYTHING) --bins
+	cd web && $(TESTBED) npm run --silent e2e
 
 openapi: $(WEB_PACKAGES) ## make openapi.json and the page's types from the code
 	cargo run --quiet --locked -p seatkeeper -- openapi > openapi.json.new

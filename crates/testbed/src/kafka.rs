@@ -16,8 +16,6 @@ use tokio::{
 
 use crate::process::{Process, free_port, wait_until};
 
-/// A server that runs already, to be used in place of the shared one.
-const URL_VARIABLE: &str = "SEATKEEPER_TEST_KAFKA_URL";
 /// The settings that every server has, beside its ports and its folder.
 const SERVER_PROPERTIES: &str = include_str!("../../../scripts/kafka/server.properties");
 const LOG_PROPERTIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/kafka/log4j2.properties");
@@ -40,9 +38,12 @@ pub struct KafkaServer {
 }
 
 impl KafkaServer {
+    /// Names a server that runs already, to be used in place of one that tests share.
+    pub const URL_VARIABLE: &str = "SEATKEEPER_TEST_KAFKA_URL";
+
     /// The brokers that all tests of this process share: tests use names of their own in it.
     pub async fn shared() -> String {
-        if let Ok(url) = std::env::var(URL_VARIABLE) {
+        if let Ok(url) = std::env::var(Self::URL_VARIABLE) {
             return url.strip_prefix("kafka://").unwrap_or(&url).to_owned();
         }
         SHARED.get_or_init(|| Self::launch(free_port(), Special::default(), None)).await.brokers()

@@ -11,9 +11,6 @@ use tokio::{
 
 use crate::{Process, free_port, wait_until};
 
-/// Names the server to use instead of one that is started here, without a database:
-/// `mongodb://host:27017/?replicaSet=rs0`.
-const URL_VARIABLE: &str = "SEATKEEPER_TEST_MONGODB_URL";
 /// Where `scripts/setup.sh` has put it, below the cache's folder; the version stands in that file.
 const PROGRAM: &str = "seatkeeper/bin/secantusd-py";
 
@@ -26,6 +23,10 @@ pub struct MongoServer {
 }
 
 impl MongoServer {
+    /// Names a server that runs already, to be used in place of one that tests share, without a database:
+    /// `mongodb://host:27017/?replicaSet=rs0`.
+    pub const URL_VARIABLE: &str = "SEATKEEPER_TEST_MONGODB_URL";
+
     /// Starts one, for tests that kill or freeze it, or make its answers fail.
     pub async fn start() -> Self {
         let (folder, port) = (TempDir::new().unwrap(), free_port());
@@ -99,7 +100,7 @@ fn program() -> PathBuf {
 /// Where a database of this name is, on the server that all tests of this process share.
 pub async fn shared_mongo_url(database: &str) -> String {
     static SHARED: OnceCell<MongoServer> = OnceCell::const_new();
-    match std::env::var(URL_VARIABLE) {
+    match std::env::var(MongoServer::URL_VARIABLE) {
         Ok(url) => with_database(&url, database),
         Err(_) => SHARED.get_or_init(MongoServer::start).await.url(database),
     }

@@ -125,9 +125,10 @@ export class Visitor {
 
   async picture(name, options = {}) {
     await mkdir(RESULTS, { recursive: true })
-    // A picture is of the page at rest: pictures on it loaded, fonts there.
+    // A picture is of the page at rest: pictures on it loaded, fonts there, colours no longer on their way to others.
     await this.page.evaluate(async () => {
       await document.fonts.ready
+      await Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => undefined)))
       const inView = [...document.images].filter((image) => image.getBoundingClientRect().top < innerHeight)
       await Promise.all(inView.map((image) => image.decode().catch(() => undefined)))
     })

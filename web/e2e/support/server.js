@@ -1,13 +1,15 @@
-import { spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Parts } from './parts.js'
+import { startProcess } from './process.js'
 import { waitFor } from './wait.js'
 
 const PROGRAM =
   process.env.SEATKEEPER_TEST_PROGRAM ?? fileURLToPath(new URL('../../../target/debug/seatkeeper', import.meta.url))
-const START_MS_MAX = 20_000
+/** A first start fills the store with the demo cinema: a tenth of a second, or on a busy machine's MongoDB many. */
+const START_MS_MAX = 60_000
 const STOP_MS_MAX = 15_000
 const OPEN = /^Seatkeeper is open: (http:\/\/\S+)$/m
 /** How much of what the program wrote is shown when it fails. */
@@ -19,13 +21,20 @@ export class Server {
   #log = ''
   #flags
   #dataDir
+  #parts
   url = ''
 
   static async start(...flags) {
     const server = new Server()
-    server.#flags = flags
+    server.#parts = await Parts.start()
+    server.#flags = [...server.#parts.flags, ...flags]
     server.#dataDir = await mkdtemp(path.join(tmpdir(), 'seatkeeper-e2e-'))
-    await server.start('127.0.0.1:0')
+    try {
+      await server.start('127.0.0.1:0')
+    } catch (error) {
+      await server.remove()
+      throw error
+    }
     return server
   }
 
@@ -38,16 +47,13 @@ export class Server {
     const settings = ['serve', '--demo', '--listen', listen, '--data-dir', this.#dataDir, ...this.#flags]
     // Settings in the surroundings of the tests must not reach the program.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SEATKEEPER_')))
-    const child = spawn(PROGRAM, settings, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = startProcess(PROGRAM, settings, env)
     this.#child = child
     let said = ''
-    let failure = null
-    child.on('error', (error) => (failure = error))
     child.stdout.on('data', (data) => (said += data))
     child.stderr.on('data', (data) => (this.#log = (this.#log + data).slice(-LOG_TAIL_CHARS)))
     await waitFor(
       () => {
-        if (failure !== null) throw failure
         if (child.exitCode !== null) throw new Error(`the program ended with ${child.exitCode}: ${this.#log}`)
         return OPEN.test(said)
       },
@@ -73,6 +79,7 @@ export class Server {
   /** Stops the program and removes all that it kept. */
   async remove() {
     await this.stop()
+    await this.#parts.end()
     await rm(this.#dataDir, { recursive: true, force: true })
   }
 

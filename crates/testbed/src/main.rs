@@ -1,0 +1,64 @@
+//! `seatkeeper-testbed COMMAND…` runs a command on a MongoDB and a Kafka of its own, for tests that are not written in Rust:
+//! their variables tell it where these are, and they end with it. What a variable names already is not started.
+//!
+//! A Redis is not shared, because background jobs sweep all that is in it: who needs one starts one.
+
+#![expect(clippy::expect_used, reason = "a command without its servers should say what is missing")]
+
+use std::process::ExitCode;
+
+use seatkeeper_testbed::{KafkaServer, MongoServer};
+use tokio::{
+    process::{Child, Command},
+    signal::unix::{SignalKind, signal},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let (program, arguments) = words.split_first().expect("usage: seatkeeper-testbed COMMAND [ARGUMENT…]");
+    let is_wanted = |variable| std::env::var_os(variable).is_none();
+    let mut command = Command::new(program);
+    command.args(arguments);
+
+    let mut mongo = None;
+    if is_wanted(MongoServer::URL_VARIABLE) {
+        let server = mongo.insert(MongoServer::start().await);
+        command.env(MongoServer::URL_VARIABLE, server.url(""));
+    }
+    let mut kafka = None;
+    if is_wanted(KafkaServer::URL_VARIABLE) {
+        let server = kafka.insert(KafkaServer::start().await);
+        command.env(KafkaServer::URL_VARIABLE, format!("kafka://{}", server.brokers()));
+    }
+
+    let code = run(command.spawn().expect("the command does not start")).await;
+    // A folder can be removed when nobody writes into it any more.
+    if let Some(server) = &mut mongo {
+        server.process().kill().await;
+    }
+    if let Some(server) = &mut kafka {
+        server.kill().await;
+    }
+    code
+}
+
+/// Waits for the command, and passes on to it that it shall end.
+async fn run(mut child: Child) -> ExitCode {
+    let mut interrupted = signal(SignalKind::interrupt()).expect("signals");
+    let mut terminated = signal(SignalKind::terminate()).expect("signals");
+    loop {
+        tokio::select! {
+            status = child.wait() => {
+                let code = status.expect("the command was started").code().and_then(|code| u8::try_from(code).ok());
+                return code.map_or(ExitCode::FAILURE, ExitCode::from);
+            }
+            // A terminal has told the command too.
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {
+                let pid = child.id().map(|pid| pid.to_string()).unwrap_or_default();
+                let _ = Command::new("kill").args(["-TERM", &pid]).status().await;
+            }
+        }
+    }
+}
