@@ -23,7 +23,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.json web/*.t
 WEB_PACKAGES := web/node_modules/.package-lock.json
 WEB_PAGE := web/dist/index.html
 
-.PHONY: help run build test check bench openapi advisories clean setup unit cluster web-test e2e e2e-cluster fuzz fuzz-api
+.PHONY: help run build test check bench bench-cluster openapi advisories clean setup unit cluster web-test e2e e2e-cluster fuzz fuzz-api
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
@@ -36,6 +36,10 @@ build: $(WEB_PAGE) ## target/release/seatkeeper, with the page inside
 
 bench: build ## what a lock and a delivery cost on this machine (docs/benchmarks.md)
 	scripts/bench.sh $(PROGRAM)
+
+bench-cluster: setup build ## the same of two servers on Redis, MongoDB and Kafka, and what these spend on it
+	cargo build $(EVERYTHING) --bins
+	$(TESTBED) scripts/bench-cluster.sh $(PROGRAM)
 
 test: setup check unit cluster web-test fuzz e2e e2e-cluster ## all tests in both modes, on a fresh machine too
 
@@ -53,7 +57,7 @@ unit: $(WEB_PAGE) ## the tests of the crates, on real servers too, and of the wh
 
 cluster: export SEATKEEPER_TEST_MODE := cluster
 cluster: setup $(WEB_PAGE) ## the tests of the whole program on Redis, MongoDB and Kafka, with several servers and dying parts
-	cargo test $(EVERYTHING) --test it -- --test-threads=1
+	cargo test $(EVERYTHING) --test it -- --test-threads=2
 
 web-test: $(WEB_PACKAGES) ## the page's own tests
 	cd web && npm test

@@ -82,6 +82,12 @@ impl KafkaServer {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// SIGKILL.
     pub async fn kill(&mut self) {
         self.process.kill().await;

@@ -13,6 +13,10 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
+/// The processes that were started, for a command that measures them.
+const MONGODB_PID_VARIABLE: &str = "SEATKEEPER_TEST_MONGODB_PID";
+const KAFKA_PID_VARIABLE: &str = "SEATKEEPER_TEST_KAFKA_PID";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
@@ -25,11 +29,13 @@ async fn main() -> ExitCode {
     if is_wanted(MongoServer::URL_VARIABLE) {
         let server = mongo.insert(MongoServer::start().await);
         command.env(MongoServer::URL_VARIABLE, server.url(""));
+        command.env(MONGODB_PID_VARIABLE, server.process().pid().to_string());
     }
     let mut kafka = None;
     if is_wanted(KafkaServer::URL_VARIABLE) {
         let server = kafka.insert(KafkaServer::start().await);
         command.env(KafkaServer::URL_VARIABLE, format!("kafka://{}", server.brokers()));
+        command.env(KAFKA_PID_VARIABLE, server.pid().to_string());
     }
 
     let code = run(command.spawn().expect("the command does not start")).await;

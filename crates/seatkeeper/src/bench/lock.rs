@@ -1,6 +1,9 @@
 //! People who lock seats at random and let them go again.
 
-use std::time::{Duration, Instant};
+use std::{
+    iter,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
 use hyper::{Method, StatusCode, body::Bytes};
@@ -10,6 +13,9 @@ use tokio::task::JoinSet;
 use super::{
     Outcome, Target,
     histogram::Histogram,
+    meter::CpuMeter,
+    relay::RelayMeter,
+    server::Server,
     visitor::{Stage, Visitor},
 };
 
@@ -29,6 +35,22 @@ pub struct LockBench {
     /// Each person ends after so many requests, however long they take: for a profiler that counts instructions.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=REQUESTS_MAX))]
     requests: Option<u64>,
+    /// Another server of the same cinema, which may be the one of them all that relays the events.
+    #[arg(long = "relay-url", value_name = "URL", value_parser = Server::parse)]
+    relay_urls: Vec<Server>,
+}
+
+impl LockBench {
+    /// All that may relay, each once.
+    fn relays(&self) -> Vec<Server> {
+        let mut all: Vec<Server> = Vec::new();
+        for server in iter::once(&self.target.url).chain(&self.relay_urls) {
+            if !all.contains(server) {
+                all.push(server.clone());
+            }
+        }
+        all
+    }
 }
 
 /// When a person has done enough.
@@ -74,10 +96,14 @@ pub(super) async fn run(bench: LockBench) -> Outcome<Vec<String>> {
     }
     let first = people.first_mut().ok_or("nobody came")?;
     let stage = first.find_stage().await?;
+    let mut meter = bench.target.meter()?;
+    // Whoever names no process waits for nothing: a profiler would count it.
+    let rest = if meter.knows_server() { Some(meter.learn_rest().await?) } else { None };
     for person in &mut people {
         person.reconnect(&bench.target.url).await?;
     }
-    let meter = bench.target.meter()?;
+    let relay = RelayMeter::start(bench.relays()).await?;
+    meter.restart()?;
     let started = Instant::now();
     let until = bench.requests.map_or_else(|| Until::Time(started + bench.target.duration()), Until::Requests);
     let mut busy = JoinSet::new();
@@ -90,8 +116,21 @@ pub(super) async fn run(bench: LockBench) -> Outcome<Vec<String>> {
     }
     let took = started.elapsed();
     let mut lines = report(&bench, &stage, &tally, took);
-    lines.push(meter.line(tally.times.total(), "request")?);
-    lines.extend(meter.read_until_quiet().await?.map(|afterwards| afterwards_line(afterwards, &tally)));
+    lines.extend(meter.lines(tally.times.total(), "request")?);
+    if let Some(rest) = rest {
+        lines.push(rest);
+        lines.extend(measure_afterwards(meter, relay, tally.times.total()).await?);
+    }
+    Ok(lines)
+}
+
+/// No request waits for the event of a seat that was let go: it is stored, relayed and audited afterwards.
+async fn measure_afterwards(mut meter: CpuMeter, relay: RelayMeter, requests: u64) -> Outcome<Vec<String>> {
+    meter.restart()?;
+    let relayed = relay.wait_until_still().await?;
+    let end = if meter.wait_until_quiet().await? { "until it was quiet" } else { "and it was not quiet yet" };
+    let mut lines = vec![relayed, format!("afterwards    beyond rest, for what no request waits for, {end}")];
+    lines.extend(meter.lines_beyond_rest(requests, "request")?);
     Ok(lines)
 }
 
@@ -143,9 +182,23 @@ fn report(bench: &LockBench, stage: &Stage, tally: &Tally, took: Duration) -> Ve
     ]
 }
 
-/// No request waits for the event of a seat that was let go: it is stored, relayed and audited afterwards.
-fn afterwards_line((cpu_s, is_quiet): (f64, bool), tally: &Tally) -> String {
-    let each_us = cpu_s * 1e6 / tally.times.total().max(1) as f64;
-    let end = if is_quiet { "until it was quiet" } else { "and it was not quiet yet" };
-    format!("afterwards    {each_us:.1} µs a request, {cpu_s:.2} s in all, for what no request waits for, {end}")
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        bench: LockBench,
+    }
+
+    #[test]
+    fn every_server_that_may_relay_is_asked_once() {
+        let words = "bench --url=http://127.0.0.1:1 --relay-url=http://127.0.0.1:2 --relay-url=http://127.0.0.1:1";
+        let line = Line::try_parse_from(words.split(' ')).unwrap();
+        let ports: Vec<u16> = line.bench.relays().iter().map(|server| server.address.port()).collect();
+        assert_eq!(ports, [1, 2]);
+    }
 }

@@ -4,6 +4,7 @@
 mod histogram;
 mod lock;
 mod meter;
+mod relay;
 mod server;
 mod visitor;
 mod watch;
@@ -16,7 +17,10 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use self::{meter::CpuMeter, server::Server};
+use self::{
+    meter::{CpuMeter, Part},
+    server::Server,
+};
 
 /// The longest that a load may last, in seconds.
 const SECONDS_MAX: u64 = 600;
@@ -44,6 +48,9 @@ struct Target {
     /// The server's process: its CPU time is read before and after.
     #[arg(long)]
     pid: Option<u32>,
+    /// What it runs on, and that process: `--part redis=123 --part kafka=125`. Its CPU time is printed beside the server's.
+    #[arg(long = "part", value_name = "NAME=PID", value_parser = Part::parse)]
+    parts: Vec<Part>,
 }
 
 impl Target {
@@ -52,7 +59,7 @@ impl Target {
     }
 
     fn meter(&self) -> Outcome<CpuMeter> {
-        CpuMeter::start(self.pid)
+        CpuMeter::start(self.pid, &self.parts)
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::{
 
 use super::{
     Outcome, Target,
+    server::Server,
     visitor::{Stage, Visitor},
 };
 use audience::{Audience, Seen};
@@ -35,10 +36,14 @@ pub struct WatchBench {
     /// Locks and unlocks in a second.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=CLICKS_PER_SECOND_MAX))]
     clicks: u64,
+    /// Where the clicks happen: another server of the same cinema. Without it, the one that is watched.
+    #[arg(long, value_name = "URL", value_parser = Server::parse)]
+    clicks_url: Option<Server>,
 }
 
 pub(super) async fn run(bench: WatchBench) -> Outcome<Vec<String>> {
-    let mut person = Visitor::sign_in(&bench.target.url, "bench-clicks@example.test").await?;
+    let clicked = bench.clicks_url.as_ref().unwrap_or(&bench.target.url);
+    let mut person = Visitor::sign_in(clicked, "bench-clicks@example.test").await?;
     let stage = person.find_stage().await?;
     let audience = Arc::new(Audience::new(&stage));
     let mut viewers = JoinSet::new();
@@ -46,7 +51,7 @@ pub(super) async fn run(bench: WatchBench) -> Outcome<Vec<String>> {
         let socket = audience::join(&bench.target.url, &stage.screening_id).await?;
         viewers.spawn(Arc::clone(&audience).watch(socket, index));
     }
-    person.reconnect(&bench.target.url).await?;
+    person.reconnect(clicked).await?;
     let meter = bench.target.meter()?;
     let before = audience.seen();
     let started = Instant::now();
@@ -54,11 +59,13 @@ pub(super) async fn run(bench: WatchBench) -> Outcome<Vec<String>> {
     sleep(LAST_FRAMES_WAIT).await;
     let took = started.elapsed();
     let seen = audience.seen().since(&before);
-    let cpu = meter.line(seen.frames, "delivery")?;
+    let cpu = meter.lines(seen.frames, "delivery")?;
     if let Some(ended) = viewers.try_join_next() {
         return Err(format!("a viewer was closed: {:?}", ended?).into());
     }
-    Ok(report(&bench, clicks, &seen, &audience, took, cpu))
+    let mut lines = report(&bench, clicks, &seen, &audience, took);
+    lines.extend(cpu);
+    Ok(lines)
 }
 
 /// Locks a seat, lets it go, goes on to the next. Answers how often.
@@ -85,14 +92,7 @@ async fn click_on(person: &mut Visitor, stage: &Stage, audience: &Audience, benc
     Ok(clicks)
 }
 
-fn report(
-    bench: &WatchBench,
-    clicks: u64,
-    seen: &Seen,
-    audience: &Audience,
-    took: Duration,
-    cpu: String,
-) -> Vec<String> {
+fn report(bench: &WatchBench, clicks: u64, seen: &Seen, audience: &Audience, took: Duration) -> Vec<String> {
     let Seen { frames, bytes, snapshots } = seen;
     let (viewers, rate) = (bench.viewers, *frames as f64 / took.as_secs_f64());
     let each = *bytes as f64 / (*frames).max(1) as f64;
@@ -104,6 +104,5 @@ fn report(
         format!("deliveries    {frames}, {rate:.0} a second, {share:.3} for each change and viewer"),
         format!("click→frame   p50 {p50:.2} ms, p99 {p99:.2} ms ({} seen)", delays.total()),
         format!("frame         {each:.0} bytes, {snapshots} told to start over"),
-        cpu,
     ]
 }

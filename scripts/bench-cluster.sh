@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# What a lock and a delivery cost when two servers share Redis, MongoDB and Kafka, and how fast events leave for Kafka: the
+# CPU time of all five is printed side by side. `make bench-cluster` builds the program before and starts MongoDB and Kafka
+# by seatkeeper-testbed, which tells where they are; docs/benchmarks.md keeps what was measured.
+#
+# seatkeeper-testbed scripts/bench-cluster.sh [PROGRAM] [SECONDS]
+set -euo pipefail
+
+PROGRAM="${1:-target/release/seatkeeper}"
+SECONDS_EACH="${2:-10}"
+# Below the ports that Linux gives to whoever asks for any.
+REDIS_PORTS=20000-29999
+: "${SEATKEEPER_TEST_MONGODB_URL:?run this by seatkeeper-testbed, as make bench-cluster does}"
+: "${SEATKEEPER_TEST_KAFKA_URL:?run this by seatkeeper-testbed, as make bench-cluster does}"
+name="bench$$"
+folder="$(mktemp -d)"
+started=()
+
+# The last that was started is stopped first: the servers can still say goodbye to Redis.
+stop() {
+  local index
+  for ((index = ${#started[@]} - 1; index >= 0; index--)); do
+    kill "${started[index]}" 2>/dev/null && wait "${started[index]}" || true
+  done
+  rm -rf "$folder"
+}
+trap stop EXIT
+
+# failed LOG: whoever wrote it has not come up.
+failed() {
+  cat "$1" >&2
+  exit 1
+}
+
+start_redis() {
+  redis_port="$(shuf -i "$REDIS_PORTS" -n 1)"
+  redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --dir "$folder" >"$folder/redis.log" &
+  redis=$!
+  started+=("$redis")
+  # Another Redis may be at this port: it is this one that must answer.
+  until redis-cli -p "$redis_port" INFO server 2>/dev/null | grep "^process_id:$redis" >/dev/null; do
+    kill -0 "$redis" 2>/dev/null || failed "$folder/redis.log"
+    sleep 0.1
+  done
+}
+
+# start_server NAME: sets `server` and `url`.
+start_server() {
+  local said="$folder/$1.said" log="$folder/$1.log" mongodb="${SEATKEEPER_TEST_MONGODB_URL%%\?*}" line
+  local options="${SEATKEEPER_TEST_MONGODB_URL#"$mongodb"}"
+  mkfifo "$said"
+  "$PROGRAM" serve --demo --listen=127.0.0.1:0 --data-dir="$folder/$1" --rate-limit=off \
+    --store-url="${mongodb%/}/$name$options" --locks-url="redis://127.0.0.1:$redis_port" \
+    --events-url="$SEATKEEPER_TEST_KAFKA_URL?prefix=${name}_" >"$said" 2>"$log" &
+  server=$!
+  started+=("$server")
+  # The first line is "Seatkeeper is open: URL"; without it the server has failed, and its log says why.
+  read -r line <"$said" || failed "$log"
+  url="${line##* }"
+}
+
+# measure lock|watch FLAGS…
+measure() {
+  "$PROGRAM" bench "$@" --seconds="$SECONDS_EACH" "${processes[@]}"
+}
+
+processor="$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)"
+start_redis
+start_server first; first_url="$url" first="$server"
+start_server second; second_url="$url" second="$server"
+processes=(--pid="$first" --part="second=$second" --part="redis=$redis")
+# Servers that were there before have told no process.
+processes+=(${SEATKEEPER_TEST_MONGODB_PID:+--part="mongodb=$SEATKEEPER_TEST_MONGODB_PID"})
+processes+=(${SEATKEEPER_TEST_KAFKA_PID:+--part="kafka=$SEATKEEPER_TEST_KAFKA_PID"})
+
+echo "$(date -u +%F), $(nproc) cores of $processor, load $(cut -d' ' -f1 /proc/loadavg)"
+measure lock --people=1 --url="$first_url" --relay-url="$second_url"
+measure lock --people=32 --url="$first_url" --relay-url="$second_url"
+measure watch --viewers=1 --url="$first_url" --clicks-url="$second_url"
+measure watch --viewers=200 --url="$first_url" --clicks-url="$second_url"
