@@ -75,6 +75,32 @@ async fn viewers_behind_a_bad_wire_are_right_again_when_it_is_good() {
     two.finish().await;
 }
 
+/// The server that moves the events has lost Redis; its neighbour tells what was released there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn releases_are_told_beside_a_server_that_has_lost_redis() {
+    let (one, two, wire) = one_beside_and_one_behind_a_wire(1).await;
+    let screening = one.screening("ssss").await;
+    let ann = one.sign_in("ann").await;
+    let boss = one.admin().at(&two);
+    let is_logged = async |kind: &str, actor: &str| {
+        let events = boss.list_all(&format!("/api/admin/audit?type={kind}&actor={actor}")).await;
+        (!events.is_empty()).then_some(())
+    };
+    // While the first stands still the second takes the lease.
+    one.freeze().await;
+    let bob = two.sign_in("bob").await;
+    eventually("the second moves events", || is_logged("AUDIT_LOG", &bob.id)).await;
+    wire.set(Weather::Cut);
+    one.thaw().await;
+
+    ann.lock(&screening, &["A1"]).await.expect(200);
+    ann.unlock(&screening, &["A1"]).await.expect(200);
+    eventually("the release is told", || is_logged("SEAT_RELEASED", &ann.id)).await;
+    wire.set(Weather::Fair);
+    two.finish().await;
+    one.finish().await;
+}
+
 /// Fault 26: MongoDB answers nothing, and then late. Seats are held all the same; payments wait, and end well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_mongodb_slows_payments_and_no_lock() {
