@@ -24,6 +24,8 @@ use super::{Answer, Parts, TestPerson};
 
 /// The program promises to stop within this.
 const STOP_MAX: Duration = Duration::from_secs(10);
+/// Browsers too are done with a connection before the server is.
+const IDLE_MAX: Duration = Duration::from_secs(8);
 const START_MAX: Duration = Duration::from_secs(60);
 
 /// A running server. End it with [`TestApp::finish`], which checks the books.
@@ -232,6 +234,8 @@ impl TestApp {
             .cookie_store(true)
             .redirect(Policy::none())
             .timeout(Duration::from_secs(60))
+            // The server ends a connection that is idle for longer, perhaps just when the next request is on its way.
+            .pool_idle_timeout(IDLE_MAX)
             .no_proxy()
             .build()
             .unwrap()
