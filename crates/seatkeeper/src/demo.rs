@@ -1,21 +1,30 @@
 //! Fills an empty store with the demo cinema.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Time, civil::Weekday};
 use seatkeeper_core::{
     box_office::BoxOffice,
     catalogue::{Hall, Movie, MovieDetails, Screening},
     event::EventKind,
-    ids::{HallId, MovieId, ScreeningId},
+    ids::{HallId, MovieId, PersonId, ScreeningId},
     money::Money,
-    ports::{PageRequest, ProgrammeChange, ProgrammeOutcome},
+    ports::{IdempotencyKey, PageRequest, ProgrammeChange, ProgrammeOutcome, Reservation},
     seating::{Layout, LayoutDraft, Row, SeatKind},
 };
 use serde::Deserialize;
 use serde_json::json;
+use tokio::time::sleep;
+use uuid::Uuid;
 
 const CINEMA: &str = include_str!("../demo/cinema.toml");
+/// A server that fills the store and dies is waited for so long.
+const FILLED_WITHIN: SignedDuration = SignedDuration::from_mins(2);
+/// How often those who wait for another look whether it is done.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// The demo plays what begins in so many days.
 const DAYS: i64 = 7;
 
@@ -56,17 +65,39 @@ fn data(error: impl ToString) -> DemoError {
     DemoError::Data(error.to_string())
 }
 
-/// Fills the store if it has neither films nor halls; answers how many screenings were made, `None` when it had data.
+/// Fills the store if it has neither films nor halls; answers how many screenings were made, `None` when it had data. Of
+/// several servers that find it empty at once one fills it, and the others wait for that.
 ///
 /// # Errors
 /// The store failed, or the demo's data is wrong.
 pub async fn fill_empty_store(office: &BoxOffice) -> Result<Option<usize>, DemoError> {
+    if !is_empty(office).await? {
+        return Ok(None);
+    }
+    let person_id = PersonId::from_uuid(Uuid::nil());
+    let turn = IdempotencyKey { person_id, call: "serve --demo".to_owned(), key: "fill".to_owned() };
+    loop {
+        let now = office.now();
+        let lease_until = now.saturating_add(FILLED_WITHIN).unwrap_or(now);
+        match office.reservations.reserve(&turn, [0; 32], Uuid::nil(), now, lease_until).await? {
+            Reservation::Running => sleep(LOOK_AGAIN).await,
+            Reservation::Run { .. } => break,
+            Reservation::Done(_) | Reservation::OtherBody => return Ok(None),
+        }
+    }
+    let filled = if is_empty(office).await? { fill(office).await.map(Some) } else { Ok(None) };
+    office.reservations.let_go(&turn).await?;
+    filled
+}
+
+async fn is_empty(office: &BoxOffice) -> Result<bool, DemoError> {
     let page = PageRequest { after: None, limit: 1 };
     let movies = office.programme.list_movies(page).await?;
     let halls = office.programme.list_halls(page).await?;
-    if !(movies.items.is_empty() && halls.items.is_empty()) {
-        return Ok(None);
-    }
+    Ok(movies.items.is_empty() && halls.items.is_empty())
+}
+
+async fn fill(office: &BoxOffice) -> Result<usize, DemoError> {
     let cinema: Cinema = toml::from_str(CINEMA).map_err(data)?;
     let changes = changes_of(&cinema, office)?;
     let made = changes.iter().filter(|change| matches!(change, ProgrammeChange::PutScreening(..))).count();
@@ -79,7 +110,7 @@ pub async fn fill_empty_store(office: &BoxOffice) -> Result<Option<usize>, DemoE
             refused => return Err(data(format!("{refused:?} at {change:?}"))),
         }
     }
-    Ok(Some(made))
+    Ok(made)
 }
 
 /// The demo cinema as it is from now on, in an order in which it can be made.

@@ -88,6 +88,17 @@ async fn sign_in_at_one_lock_at_the_second_pay_at_the_third() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_that_start_at_once_fill_one_demo_cinema() {
+    let parts = Arc::new(Parts::of(Cluster::start().await));
+    let start = || TestApp::on(Arc::clone(&parts), &["--demo"]);
+    let (one, two) = tokio::join!(start(), start());
+    let one = one.with_admin().await;
+    assert_eq!(one.admin().list_all("/api/admin/halls").await.len(), 4);
+    assert_eq!(one.admin().at(&two).list_all("/api/admin/movies").await.len(), 12);
+    finish(vec![one, two]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn signing_out_at_one_ends_the_session_at_all() {
     let servers = servers(2, &[]).await;
     let ann = servers[0].sign_in("ann").await;
