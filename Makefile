@@ -57,7 +57,7 @@ unit: $(WEB_PAGE) ## the tests of the crates, on real servers too, and of the wh
 
 cluster: export SEATKEEPER_TEST_MODE := cluster
 cluster: setup $(WEB_PAGE) ## the tests of the whole program on Redis, MongoDB and Kafka, with several servers and dying parts
-	cargo test $(EVERYTHING) --test it -- --test-threads=2
+	cargo test $(EVERYTHING) --test it -- --test-threads=1
 
 web-test: $(WEB_PACKAGES) ## the page's own tests
 	cd web && npm test
