@@ -3,3 +3,4 @@
 pub mod kafka;
 pub mod mongo;
 pub mod redis;
+mod steady;

@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{fault::Fault, open::CALL_FOR_MAX};
+use crate::steady::Steady;
 
 /// How often the database is asked for the time.
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -25,16 +26,16 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// By how much the database's clock is ahead of this process's steady one.
 #[derive(Debug)]
 pub(super) struct StoreClock {
-    started: Instant,
+    steady: Steady,
     ahead_ms: AtomicI64,
 }
 
 impl StoreClock {
     /// The clock, once it has been heard; it is heard again and again until `stop`.
     pub(super) async fn follow(database: Database, stop: CancellationToken) -> Result<Arc<Self>, Fault> {
-        let clock = Arc::new(Self { started: Instant::now(), ahead_ms: AtomicI64::new(0) });
-        let (_, _, said_ms) = timeout(CALL_FOR_MAX, ask(&database)).await.unwrap_or(Err(Fault::Late))?;
-        clock.ahead_ms.store(said_ms - clock.steady_ms(Instant::now()), Ordering::Relaxed);
+        let clock = Arc::new(Self { steady: Steady::new(), ahead_ms: AtomicI64::new(0) });
+        let (sent, heard, said_ms) = timeout(CALL_FOR_MAX, ask(&database)).await.unwrap_or(Err(Fault::Late))?;
+        clock.learn(sent, heard, said_ms);
         let heard = Arc::clone(&clock);
         tokio::spawn(stop.run_until_cancelled_owned(async move { heard.listen(&database).await }));
         Ok(clock)
@@ -50,22 +51,14 @@ impl StoreClock {
         }
     }
 
-    fn steady_ms(&self, at: Instant) -> i64 {
-        i64::try_from(at.saturating_duration_since(self.started).as_millis()).unwrap_or(i64::MAX)
-    }
-
-    /// Takes in an answer that was asked for at `sent`, arrived at `heard` and was made in between. What is known already is
-    /// moved only as far as the answer proves it wrong.
+    /// Takes in an answer that was asked for at `sent`, arrived at `heard` and was made in between.
     fn learn(&self, sent: Instant, heard: Instant, said_ms: i64) {
-        // A millisecond each way, because all three are cut to whole ones.
-        let least = said_ms - self.steady_ms(heard) - 1;
-        let most = said_ms - self.steady_ms(sent) + 1;
         let known = self.ahead_ms.load(Ordering::Relaxed);
-        self.ahead_ms.store(known.clamp(least.min(most), most), Ordering::Relaxed);
+        self.ahead_ms.store(self.steady.learnt(known, sent, heard, said_ms), Ordering::Relaxed);
     }
 
     fn at(&self, moment: Instant) -> Timestamp {
-        let ms = self.ahead_ms.load(Ordering::Relaxed).saturating_add(self.steady_ms(moment));
+        let ms = self.ahead_ms.load(Ordering::Relaxed).saturating_add(self.steady.ms(moment));
         Timestamp::from_millisecond(ms).unwrap_or_default()
     }
 }
@@ -91,8 +84,8 @@ mod tests {
 
     #[test]
     fn the_clock_is_followed_as_far_as_answers_prove_it_wrong() {
-        let clock = StoreClock { started: Instant::now(), ahead_ms: AtomicI64::new(0) };
-        let at = |ms| clock.started + Duration::from_millis(ms);
+        let clock = StoreClock { steady: Steady::new(), ahead_ms: AtomicI64::new(0) };
+        let at = |ms| clock.steady.after_ms(ms);
         let then = || clock.at(at(200)).as_millisecond();
         clock.learn(at(100), at(104), 1_000_102);
         let first = then();

@@ -11,35 +11,28 @@ use std::{
 use seatkeeper_core::locks::Millis;
 
 use super::keys::{TAGS, Tag};
+use crate::steady::Steady;
 
 /// Nothing has been heard of this tag's clock.
 const UNKNOWN: i64 = i64::MIN;
 
 /// By how much each tag's clock is ahead of this process's steady one.
 pub(super) struct Clocks {
-    started: Instant,
+    steady: Steady,
     /// Milliseconds.
     ahead: [AtomicI64; TAGS as usize],
 }
 
 impl Clocks {
     pub(super) fn new() -> Self {
-        Self { started: Instant::now(), ahead: [const { AtomicI64::new(UNKNOWN) }; TAGS as usize] }
+        Self { steady: Steady::new(), ahead: [const { AtomicI64::new(UNKNOWN) }; TAGS as usize] }
     }
 
-    fn steady_ms(&self, at: Instant) -> i64 {
-        i64::try_from(at.saturating_duration_since(self.started).as_millis()).unwrap_or(i64::MAX)
-    }
-
-    /// Takes in an answer that was asked for at `sent`, arrived at `heard` and was made at `said` by Redis. What is known
-    /// already is moved only as far as the answer proves it wrong.
+    /// Takes in an answer that was asked for at `sent`, arrived at `heard` and was made at `said` by Redis.
     pub(super) fn learn(&self, tag: Tag, sent: Instant, heard: Instant, said: Millis) {
-        // A millisecond each way, because all three are cut to whole ones.
-        let least = said - self.steady_ms(heard) - 1;
-        let most = said - self.steady_ms(sent) + 1;
         let ahead = &self.ahead[tag.index()];
         let known = ahead.load(Ordering::Relaxed);
-        let learnt = known.clamp(least.min(most), most);
+        let learnt = self.steady.learnt(known, sent, heard, said);
         if learnt != known {
             ahead.store(learnt, Ordering::Relaxed);
         }
@@ -49,7 +42,7 @@ impl Clocks {
     pub(super) fn not_after(&self, tag: Tag, sent: Instant, within: Duration) -> Millis {
         match self.ahead[tag.index()].load(Ordering::Relaxed) {
             UNKNOWN => Millis::MAX,
-            ahead => ahead.saturating_add(self.steady_ms(sent + within)),
+            ahead => ahead.saturating_add(self.steady.ms(sent + within)),
         }
     }
 }
@@ -64,7 +57,7 @@ mod tests {
     fn a_clock_is_believed_between_asking_and_hearing() {
         let clocks = Clocks::new();
         let tag = Tag::all().next().unwrap();
-        let at = |ms| clocks.started + Duration::from_millis(ms);
+        let at = |ms| clocks.steady.after_ms(ms);
         assert_eq!(clocks.not_after(tag, at(0), WITHIN), Millis::MAX, "nothing is known yet");
         clocks.learn(tag, at(100), at(104), 1_000_102);
         let first = clocks.not_after(tag, at(200), WITHIN);
@@ -77,7 +70,7 @@ mod tests {
     fn a_clock_that_steps_is_followed_at_once() {
         let clocks = Clocks::new();
         let tag = Tag::all().next().unwrap();
-        let at = |ms| clocks.started + Duration::from_millis(ms);
+        let at = |ms| clocks.steady.after_ms(ms);
         for said in [5_000_000, 1_000_000, 9_000_000] {
             clocks.learn(tag, at(100), at(102), said);
             let then = clocks.not_after(tag, at(102), WITHIN);
