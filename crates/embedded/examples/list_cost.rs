@@ -8,10 +8,9 @@ use std::{hint::black_box, time::Instant};
 
 use jiff::SignedDuration;
 use seatkeeper_core::{
-    event::{Event, EventKind},
     ids::{HallId, MovieId, ScreeningId},
     ports::{PageRequest, Programme, ProgrammeChange, ScreeningFilter},
-    testing::{SeededEntropy, hall_of, movie_of, sample_now, screening_of},
+    testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now, screening_of},
 };
 use seatkeeper_embedded::sqlite::SqliteStore;
 
@@ -33,8 +32,7 @@ async fn fill(store: &SqliteStore) -> Result<(), Failure> {
             (ScreeningId::from_uuid(ids.next_uuid()), sample_now() + SignedDuration::from_hours(4 * number));
         changes.push(ProgrammeChange::PutScreening(screening_of(id, &movie, &hall, start), 0));
     }
-    let kind = EventKind::AuditLog { action: "filled".into(), subject: None, details: serde_json::Value::Null };
-    let event = Event::new(sample_now(), &ids, kind);
+    let event = event_of(&ids, sample_now(), "filled");
     for change in changes {
         store.change_programme(&change, &event, sample_now()).await?;
     }

@@ -12,7 +12,7 @@ use seatkeeper_core::{
         Backend, CommitBooking, ConfirmStart, EventLog, Ledger, NewPayment, Outbox, Programme, ProgrammeChange,
         ProgrammeOutcome, StartOutcome,
     },
-    testing::{SeededEntropy, hall_of, movie_of, sample_now, screening_of},
+    testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now, screening_of},
 };
 use uuid::Uuid;
 
@@ -45,8 +45,7 @@ impl Cinema {
     }
 
     pub(crate) fn event(&self, action: &str) -> Event {
-        let details = serde_json::json!({});
-        Event::new(sample_now(), &self.ids, EventKind::AuditLog { action: action.to_owned(), subject: None, details })
+        event_of(&self.ids, sample_now(), action)
     }
 
     pub(crate) async fn change(&self, store: &MongoStore, change: ProgrammeChange) -> Backend<ProgrammeOutcome> {

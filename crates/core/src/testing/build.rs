@@ -6,11 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::{
+    booking::draw_code,
     catalogue::{Hall, Movie, MovieDetails, Screening},
-    ids::{HallId, MovieId, ScreeningId},
+    event::{Event, EventKind},
+    ids::{BookingId, EventId, HallId, MailId, MovieId, ScreeningId},
     money::Money,
     person::{DEMO_ISSUER, Identity, Language},
-    ports::{Clock, Entropy},
+    ports::{Clock, Entropy, NewMail},
     seating::{Layout, LayoutDraft, Row, SeatKind},
 };
 
@@ -182,6 +184,28 @@ pub fn identity_of(name: &str) -> Identity {
         email: format!("{}@example.test", name.to_lowercase().replace(' ', ".")),
         picture_url: None,
         language: Language::Th,
+    }
+}
+
+/// An event that nothing else tells.
+#[must_use]
+pub fn event_of(entropy: &dyn Entropy, at: Timestamp, action: &str) -> Event {
+    let kind = EventKind::AuditLog { action: action.to_owned(), subject: None, details: serde_json::Value::Null };
+    Event::new(at, entropy, kind)
+}
+
+/// A confirmation of no booking.
+#[must_use]
+pub fn mail_of(ids: &SeededEntropy, at: Timestamp) -> NewMail {
+    NewMail {
+        id: MailId::from_uuid(ids.next_uuid()),
+        event_id: EventId::from_uuid(ids.next_uuid()),
+        booking_id: BookingId::from_uuid(ids.next_uuid()),
+        booking_code: draw_code(ids),
+        to: "ann@example.test".to_owned(),
+        name: "แอน".to_owned(),
+        language: Language::Th,
+        created_at: at,
     }
 }
 

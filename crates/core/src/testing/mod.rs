@@ -5,6 +5,7 @@
 mod build;
 pub mod event_log;
 pub mod locks;
+mod office;
 pub mod store_events;
 mod store_fixture;
 pub mod store_ledger;
@@ -16,7 +17,8 @@ pub mod store_retention;
 pub mod store_sales;
 
 pub use build::{
-    ManualClock, SAMPLE_NOW_MS, SeededEntropy, demo_identity_of, hall_of, identity_of, layout_of, movie_of, sample_now,
-    screening_of,
+    ManualClock, SAMPLE_NOW_MS, SeededEntropy, demo_identity_of, event_of, hall_of, identity_of, layout_of, mail_of,
+    movie_of, sample_now, screening_of,
 };
+pub use office::office_over;
 pub use store_fixture::{Store, StoreFixture};

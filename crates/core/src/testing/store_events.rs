@@ -5,12 +5,14 @@ use std::slice;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use super::store_fixture::{EVENTS_MAX, Stage, Store, StoreFixture, must, walk};
+use super::{
+    mail_of,
+    store_fixture::{EVENTS_MAX, Stage, Store, StoreFixture, must, walk},
+};
 use crate::{
     event::{Event, EventKind},
-    ids::{BookingId, DeadLetterId, EventId, MailId, PersonId},
+    ids::{DeadLetterId, EventId, MailId, PersonId},
     money::Money,
-    person::Language,
     ports::{
         AuditFilter, AuditLog, Consumer, DeadLetter, DeadLetters, Health, Mail, MailAttempt, MailQueue, MailStatus,
         NewMail, Outbox, PageRequest,
@@ -100,21 +102,8 @@ async fn one_relay_at_a_time(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.count_unsent().await), 0);
 }
 
-fn mail_of<S: Store>(stage: &Stage<S>) -> NewMail {
-    NewMail {
-        id: MailId::from_uuid(stage.ids.next_uuid()),
-        event_id: EventId::from_uuid(stage.ids.next_uuid()),
-        booking_id: BookingId::from_uuid(stage.ids.next_uuid()),
-        booking_code: crate::booking::draw_code(&stage.ids),
-        to: "ann@example.test".to_owned(),
-        name: "แอน".to_owned(),
-        language: Language::Th,
-        created_at: stage.now(),
-    }
-}
-
 async fn filed<S: Store>(stage: &Stage<S>) -> NewMail {
-    let mail = mail_of(stage);
+    let mail = mail_of(&stage.ids, stage.now());
     must(stage.store.file_mail(&mail).await);
     mail
 }

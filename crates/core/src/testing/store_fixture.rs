@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
-use super::{ManualClock, SeededEntropy, hall_of, movie_of, screening_of};
+use super::{ManualClock, SeededEntropy, event_of, hall_of, movie_of, screening_of};
 use crate::{
     booking::{Booking, BookingStatus},
     catalogue::Screening,
@@ -163,9 +163,7 @@ impl<S: Store> Stage<S> {
 
     /// An event that nothing else tells.
     pub(super) fn event(&self, action: &str) -> Event {
-        let details = serde_json::json!({});
-        let kind = EventKind::AuditLog { action: action.to_owned(), subject: None, details };
-        Event::new(self.now(), &self.ids, kind)
+        event_of(&self.ids, self.now(), action)
     }
 
     /// Makes a change that must go through.

@@ -3,14 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    SeededEntropy, sample_now,
+    SeededEntropy, event_of, mail_of, sample_now,
     store_fixture::{EVENTS_MAX, Store, StoreFixture, must},
 };
 use crate::{
     event::{Event, EventKind},
-    ids::{BookingId, EventId, MailId},
-    person::Language,
-    ports::{Consumer, EventLog, MailAttempt, MailQueue, NewMail, PageRequest},
+    ids::MailId,
+    ports::{Consumer, EventLog, MailAttempt, MailQueue, PageRequest},
 };
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -23,12 +22,7 @@ pub async fn run_all<F: StoreFixture<Store: EventLog>>(fixture: &F) {
 }
 
 async fn publish(log: &impl EventLog, ids: &SeededEntropy, at: Timestamp, names: &[&str]) {
-    let kind = |name: &&str| EventKind::AuditLog {
-        action: (*name).to_owned(),
-        subject: None,
-        details: serde_json::Value::Null,
-    };
-    let events: Vec<Event> = names.iter().map(|name| Event::new(at, ids, kind(name))).collect();
+    let events: Vec<Event> = names.iter().map(|name| event_of(ids, at, name)).collect();
     must(log.publish(&events).await);
 }
 
@@ -69,16 +63,7 @@ async fn events_that_all_consumers_have_done_are_forgotten_after_thirty_days<F: 
 }
 
 async fn file<S: Store>(store: &S, ids: &SeededEntropy, created_at: Timestamp) -> MailId {
-    let mail = NewMail {
-        id: MailId::from_uuid(ids.next_uuid()),
-        event_id: EventId::from_uuid(ids.next_uuid()),
-        booking_id: BookingId::from_uuid(ids.next_uuid()),
-        booking_code: "AB2C3D4E".into(),
-        to: "ann@example.test".into(),
-        name: "Ann".into(),
-        language: Language::En,
-        created_at,
-    };
+    let mail = mail_of(ids, created_at);
     must(store.file_mail(&mail).await);
     mail.id
 }

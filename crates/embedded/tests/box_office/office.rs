@@ -2,14 +2,15 @@
 
 use std::{path::Path, sync::Arc};
 
-use jiff::{SignedDuration, tz::TimeZone};
+use jiff::SignedDuration;
 use seatkeeper_core::{
-    box_office::{BoxOffice, ScreeningCache, Settings},
+    box_office::{BoxOffice, Settings},
     catalogue::SharedScreening,
-    event::EventKind,
     ids::{HallId, MovieId, PaymentId, PersonId, ScreeningId, SeatId},
     ports::{EventLog, Ledger, MockBook, Outbox, PaymentProvider, ProgrammeChange, ProgrammeOutcome, SeatLocks},
-    testing::{ManualClock, SeededEntropy, hall_of, identity_of, movie_of, sample_now, screening_of},
+    testing::{
+        ManualClock, SeededEntropy, event_of, hall_of, identity_of, movie_of, office_over, sample_now, screening_of,
+    },
 };
 use seatkeeper_embedded::{
     locks::MemoryLocks,
@@ -61,34 +62,22 @@ impl TestOffice {
         let provider = MockProvider::new(Arc::clone(&book), Arc::clone(&clock) as _, dice, Arc::clone(&faults), sink);
         let locks: Arc<dyn SeatLocks> = open_locks(folder.path(), &clock);
         let locks = Stepped::new(&weather, locks);
+        // Nobody watches here.
+        let unwatched = Arc::new(MemoryLocks::unlogged(Arc::clone(&clock) as _));
+        let provider = Stepped::new(&weather, Arc::new(provider) as Arc<dyn PaymentProvider>);
+        let whole = office_over(&store, &unwatched, provider, Arc::clone(&clock) as _, Arc::clone(&entropy) as _);
         let office = BoxOffice {
-            programme: Arc::clone(&store) as _,
-            posters: Arc::clone(&store) as _,
             ledger: Stepped::new(&weather, Arc::clone(&store) as Arc<dyn Ledger>),
-            reservations: Arc::clone(&store) as _,
-            sales: Arc::clone(&store) as _,
-            people: Arc::clone(&store) as _,
-            sessions: Arc::clone(&store) as _,
             outbox: Stepped::new(&weather, Arc::clone(&store) as Arc<dyn Outbox>),
             events: Stepped::new(&weather, Arc::clone(&store) as Arc<dyn EventLog>),
-            mails: Arc::clone(&store) as _,
-            audit: Arc::clone(&store) as _,
-            dead_letters: Arc::clone(&store) as _,
             locks: Arc::clone(&locks) as _,
-            // Nobody watches here.
-            live: Arc::new(MemoryLocks::unlogged(Arc::clone(&clock) as _)),
-            provider: Stepped::new(&weather, Arc::new(provider) as Arc<dyn PaymentProvider>),
-            clock: Arc::clone(&clock) as _,
-            entropy: Arc::clone(&entropy) as _,
             settings: Settings {
                 lock_ttl: LOCK_TTL,
                 payment_ttl: PAYMENT_TTL,
                 seats_per_person: SEATS_PER_PERSON,
-                sales_close: SignedDuration::ZERO,
-                cleaning_minutes: 15,
-                time_zone: TimeZone::UTC,
+                ..whole.settings.clone()
             },
-            screenings: ScreeningCache::default(),
+            ..whole
         };
         Self { office: Arc::new(office), clock, faults, weather, entropy, book, locks, folder }
     }
@@ -131,8 +120,7 @@ impl TestOffice {
     }
 
     pub(crate) async fn change(&self, change: ProgrammeChange) {
-        let kind = EventKind::AuditLog { action: "test".into(), subject: None, details: serde_json::Value::Null };
-        let event = self.office.event(kind);
+        let event = event_of(&*self.entropy, self.office.now(), "test");
         let outcome = self.office.programme.change_programme(&change, &event, self.office.now()).await;
         assert_eq!(outcome.expect("the store works"), ProgrammeOutcome::Done, "{change:?}");
     }

@@ -1,15 +1,15 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use jiff::{SignedDuration, tz::TimeZone};
+use jiff::SignedDuration;
 use seatkeeper_core::{
-    box_office::{ScreeningCache, Settings},
-    event::{Event, EventKind},
     ids::{HallId, MovieId, PaymentId, PersonId, ScreeningId, SeatId},
     payment::{ConfirmOutcome, PaymentMethod, PaymentStatus},
     ports::{
         Charge, ConfirmStart, NewPayment, PaymentProvider, ProgrammeChange, ProviderAnswer, ProviderError, StartOutcome,
     },
-    testing::{ManualClock, SeededEntropy, hall_of, identity_of, movie_of, sample_now, screening_of},
+    testing::{
+        ManualClock, SeededEntropy, event_of, hall_of, identity_of, movie_of, office_over, sample_now, screening_of,
+    },
 };
 use seatkeeper_embedded::{locks::MemoryLocks, sqlite::SqliteStore};
 use tempfile::TempDir;
@@ -53,34 +53,7 @@ fn open(folder: &TempDir, desk: &Arc<Desk>) -> Arc<BoxOffice> {
     let store = Arc::new(SqliteStore::open(&folder.path().join("store.db")).unwrap());
     let clock = Arc::new(ManualClock::default());
     let locks = Arc::new(MemoryLocks::unlogged(clock.clone()));
-    Arc::new(BoxOffice {
-        programme: store.clone(),
-        posters: store.clone(),
-        ledger: store.clone(),
-        reservations: store.clone(),
-        sales: store.clone(),
-        people: store.clone(),
-        sessions: store.clone(),
-        outbox: store.clone(),
-        events: store.clone(),
-        mails: store.clone(),
-        audit: store.clone(),
-        dead_letters: store,
-        locks: locks.clone(),
-        live: locks,
-        provider: desk.clone(),
-        clock,
-        entropy: Arc::new(SeededEntropy::new(1)),
-        settings: Settings {
-            lock_ttl: SignedDuration::from_mins(5),
-            payment_ttl: SignedDuration::from_mins(5),
-            seats_per_person: 10,
-            sales_close: SignedDuration::ZERO,
-            cleaning_minutes: 15,
-            time_zone: TimeZone::UTC,
-        },
-        screenings: ScreeningCache::default(),
-    })
+    Arc::new(office_over(&store, &locks, desk.clone(), clock, Arc::new(SeededEntropy::new(1))))
 }
 
 /// A payment in doubt: its server died while it asked the provider.
@@ -91,8 +64,7 @@ async fn doubtful_payment(office: &BoxOffice) -> PaymentId {
     let start = sample_now() + SignedDuration::from_hours(24);
     let screening = screening_of(ScreeningId::from_uuid(ids.next_uuid()), &movie, &hall, start);
     let (id, screening_id) = (PaymentId::from_uuid(ids.next_uuid()), screening.id);
-    let kind = EventKind::AuditLog { action: "made".into(), subject: None, details: serde_json::Value::Null };
-    let event = Event::new(now, &ids, kind);
+    let event = event_of(&ids, now, "made");
     for change in [
         ProgrammeChange::PutMovie(movie, 0),
         ProgrammeChange::PutHall(hall, 0),

@@ -16,14 +16,14 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use seatkeeper_core::{
-    box_office::{BoxOffice, ScreeningCache, Settings},
+    box_office::BoxOffice,
     event::{Event, EventKind},
     person::{Person, Session, SessionHash, SignInAttempt},
     ports::{Backend, BackendError, Entropy, Outbox, Sessions},
-    testing::ManualClock,
+    testing::{ManualClock, office_over},
 };
 use seatkeeper_embedded::{locks::MemoryLocks, mock_provider::MockProvider, sqlite::SqliteStore};
 use tower::ServiceExt;
@@ -145,34 +145,8 @@ impl World {
         let (store, entropy) = (&self.store, Arc::new(Random));
         let locks = Arc::new(MemoryLocks::unlogged(self.clock.clone()));
         let provider = MockProvider::new(store.clone(), self.clock.clone(), entropy.clone(), Arc::default(), None);
-        BoxOffice {
-            programme: store.clone(),
-            posters: store.clone(),
-            ledger: store.clone(),
-            reservations: store.clone(),
-            sales: store.clone(),
-            people: store.clone(),
-            sessions: self.sessions.clone(),
-            outbox: store.clone(),
-            events: store.clone(),
-            mails: store.clone(),
-            audit: store.clone(),
-            dead_letters: store.clone(),
-            locks: locks.clone(),
-            live: locks,
-            provider: Arc::new(provider),
-            clock: self.clock.clone(),
-            entropy,
-            settings: Settings {
-                lock_ttl: SignedDuration::from_mins(5),
-                payment_ttl: SignedDuration::from_mins(5),
-                seats_per_person: 10,
-                sales_close: SignedDuration::ZERO,
-                cleaning_minutes: 15,
-                time_zone: TimeZone::UTC,
-            },
-            screenings: ScreeningCache::default(),
-        }
+        let office = office_over(store, &locks, Arc::new(provider), self.clock.clone(), entropy);
+        BoxOffice { sessions: self.sessions.clone(), ..office }
     }
 
     /// The audit log's events so far, as `action details`.

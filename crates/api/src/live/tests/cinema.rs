@@ -7,12 +7,12 @@ use axum::{
     body::{Body, to_bytes},
     http::{Request, Response, header},
 };
-use jiff::{SignedDuration, tz::TimeZone};
+use jiff::SignedDuration;
 use seatkeeper_core::{
-    box_office::{BoxOffice, ScreeningCache, Settings},
+    box_office::BoxOffice,
     ids::{HallId, MovieId, PersonId, ScreeningId},
     ports::{ProgrammeChange, ProgrammeOutcome},
-    testing::{ManualClock, SeededEntropy, hall_of, movie_of, sample_now, screening_of},
+    testing::{ManualClock, SeededEntropy, hall_of, movie_of, office_over, sample_now, screening_of},
 };
 use seatkeeper_embedded::{locks::MemoryLocks, mock_provider::MockProvider, sqlite::SqliteStore};
 use tempfile::TempDir;
@@ -122,32 +122,5 @@ fn office_of(store: &Arc<SqliteStore>) -> BoxOffice {
     let entropy = Arc::new(SeededEntropy::new(1));
     let locks = Arc::new(MemoryLocks::unlogged(clock.clone()));
     let provider = MockProvider::new(store.clone(), clock.clone(), entropy.clone(), Arc::default(), None);
-    BoxOffice {
-        programme: store.clone(),
-        posters: store.clone(),
-        ledger: store.clone(),
-        reservations: store.clone(),
-        sales: store.clone(),
-        people: store.clone(),
-        sessions: store.clone(),
-        outbox: store.clone(),
-        events: store.clone(),
-        mails: store.clone(),
-        audit: store.clone(),
-        dead_letters: store.clone(),
-        locks: locks.clone(),
-        live: locks,
-        provider: Arc::new(provider),
-        clock,
-        entropy,
-        settings: Settings {
-            lock_ttl: SignedDuration::from_mins(5),
-            payment_ttl: SignedDuration::from_mins(5),
-            seats_per_person: 10,
-            sales_close: SignedDuration::ZERO,
-            cleaning_minutes: 15,
-            time_zone: TimeZone::UTC,
-        },
-        screenings: ScreeningCache::default(),
-    }
+    office_over(store, &locks, Arc::new(provider), clock, entropy)
 }

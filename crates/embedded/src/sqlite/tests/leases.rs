@@ -2,10 +2,9 @@
 
 use jiff::SignedDuration;
 use seatkeeper_core::{
-    ids::{BookingId, EventId, MailId, PersonId},
-    person::Language,
-    ports::{IdempotencyKey, MailQueue, NewMail, Outbox, Reservation, Reservations},
-    testing::{SeededEntropy, sample_now},
+    ids::PersonId,
+    ports::{IdempotencyKey, MailQueue, Outbox, Reservation, Reservations},
+    testing::{SeededEntropy, mail_of, sample_now},
 };
 use tempfile::TempDir;
 
@@ -19,16 +18,7 @@ async fn the_next_server_takes_over_what_the_last_one_had_taken() {
     let later = now + SignedDuration::from_hours(1);
     let person_id = PersonId::from_uuid(ids.next_uuid());
     let key = IdempotencyKey { person_id, call: "POST /api/payments".into(), key: "once".into() };
-    let mail = NewMail {
-        id: MailId::from_uuid(ids.next_uuid()),
-        event_id: EventId::from_uuid(ids.next_uuid()),
-        booking_id: BookingId::from_uuid(ids.next_uuid()),
-        booking_code: "AB2C3D4E".into(),
-        to: "ann@example.test".into(),
-        name: "Ann".into(),
-        language: Language::En,
-        created_at: now,
-    };
+    let mail = mail_of(&ids, now);
     let (subject, other) = (ids.next_uuid(), ids.next_uuid());
 
     let store = SqliteStore::open(&path).unwrap();

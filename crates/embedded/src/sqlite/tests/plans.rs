@@ -2,10 +2,9 @@
 
 use rusqlite::{Params, Transaction, params_from_iter};
 use seatkeeper_core::{
-    event::{Event, EventKind},
     ids::{HallId, MovieId, ScreeningId},
     ports::{BookingFilter, PageRequest, Programme, ProgrammeChange, ScreeningFilter},
-    testing::{SeededEntropy, hall_of, movie_of, sample_now, screening_of},
+    testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now, screening_of},
 };
 use tempfile::TempDir;
 
@@ -85,8 +84,7 @@ async fn a_list_of_ids_reads_no_layouts() {
     let hall = hall_of(HallId::from_uuid(ids.next_uuid()), "Hall", "ss");
     let screening = screening_of(ScreeningId::from_uuid(ids.next_uuid()), &movie, &hall, sample_now());
     let id = screening.id;
-    let kind = EventKind::AuditLog { action: "made".into(), subject: None, details: serde_json::Value::Null };
-    let event = Event::new(sample_now(), &ids, kind);
+    let event = event_of(&ids, sample_now(), "made");
     for change in [
         ProgrammeChange::PutMovie(movie, 0),
         ProgrammeChange::PutHall(hall, 0),

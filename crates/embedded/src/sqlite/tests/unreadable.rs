@@ -8,7 +8,7 @@ use seatkeeper_core::{
     event::{Event, EventKind},
     ids::EventId,
     ports::{Consumer, EventLog, Outbox},
-    testing::{SeededEntropy, sample_now},
+    testing::{SeededEntropy, event_of, sample_now},
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -59,11 +59,7 @@ impl Stage {
 
 fn events(names: &[&str]) -> Vec<Event> {
     let ids = SeededEntropy::new(3);
-    let event = |name: &&str| {
-        let kind = EventKind::AuditLog { action: (*name).into(), subject: None, details: serde_json::Value::Null };
-        Event::new(sample_now(), &ids, kind)
-    };
-    names.iter().map(event).collect()
+    names.iter().map(|name| event_of(&ids, sample_now(), name)).collect()
 }
 
 fn name_of(event: &Event) -> String {
