@@ -116,6 +116,14 @@ impl Programme for MongoStore {
         self.call(screenings::list_screenings(&mut self.conn(), filter, page)).await
     }
 
+    async fn list_screening_ids(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<ScreeningId>> {
+        self.call(screenings::list_screening_ids(&mut self.conn(), filter, page)).await
+    }
+
+    async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<Screening>> {
+        self.call(screenings::find_screenings(&mut self.conn(), ids)).await
+    }
+
     async fn change_programme(
         &self,
         change: &ProgrammeChange,

@@ -30,6 +30,15 @@ pub(super) struct Place {
     pub(super) end_time: i64,
 }
 
+/// When a screening starts.
+#[derive(Deserialize)]
+struct Started {
+    #[serde(rename = "_id")]
+    id: ScreeningId,
+    /// In milliseconds.
+    start_time: i64,
+}
+
 /// What is written of a screening; its film's title and hall's name are theirs.
 #[derive(Serialize)]
 struct Written<'a> {
@@ -113,15 +122,41 @@ pub(super) async fn list_screenings(
     filter: &ScreeningFilter,
     page: PageRequest,
 ) -> Result<Page<Screening>, Fault> {
-    let mut pipeline = vec![
-        doc! { "$match": match_of(filter, page) },
-        doc! { "$sort": pages::rising("start_time") },
-        doc! { "$limit": i64::from(pages::limit(page)) },
-    ];
+    let mut pipeline = list_of(filter, page).to_vec();
     pipeline.extend(with_names());
     let found: Vec<Joined> = conn.aggregate(SCREENINGS, pipeline).await?;
     let items = found.into_iter().map(Joined::screening).collect();
     Ok(Page::cut(items, page.limit, |s: &Screening| Cursor { at: ms(s.start_time), id: s.id.as_uuid() }))
+}
+
+/// The same page without what is large.
+pub(super) async fn list_screening_ids(
+    conn: &mut Conn,
+    filter: &ScreeningFilter,
+    page: PageRequest,
+) -> Result<Page<ScreeningId>, Fault> {
+    let mut pipeline = list_of(filter, page).to_vec();
+    pipeline.push(doc! { "$project": { "start_time": 1 } });
+    let found: Vec<Started> = conn.aggregate(SCREENINGS, pipeline).await?;
+    let started = Page::cut(found, page.limit, |s: &Started| Cursor { at: s.start_time, id: s.id.as_uuid() });
+    Ok(started.map(|started| started.id))
+}
+
+/// Those of these that are there.
+pub(super) async fn find_screenings(conn: &mut Conn, ids: &[ScreeningId]) -> Result<Vec<Screening>, Fault> {
+    let mut pipeline = vec![doc! { "$match": { "_id": { "$in": texts(ids) } } }];
+    pipeline.extend(with_names());
+    let found: Vec<Joined> = conn.aggregate(SCREENINGS, pipeline).await?;
+    Ok(found.into_iter().map(Joined::screening).collect())
+}
+
+/// What fits, in order, one more than the page.
+fn list_of(filter: &ScreeningFilter, page: PageRequest) -> [Document; 3] {
+    [
+        doc! { "$match": match_of(filter, page) },
+        doc! { "$sort": pages::rising("start_time") },
+        doc! { "$limit": i64::from(pages::limit(page)) },
+    ]
 }
 
 fn match_of(filter: &ScreeningFilter, page: PageRequest) -> Document {

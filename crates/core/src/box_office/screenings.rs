@@ -88,11 +88,26 @@ impl BoxOffice {
         if let Some(open) = self.screenings.get(id) {
             return Ok(Some(open));
         }
+        Ok(self.find_screenings(&[id]).await?.pop())
+    }
+
+    /// Those of these screenings that are there, in the same order. What is not in memory is read in one call.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<SharedScreening>> {
         let revision = self.screenings.revision();
-        let Some((screening, _)) = self.programme.find_screening(id).await? else { return Ok(None) };
-        let open = Arc::new(OpenScreening::new(screening, self.settings.sales_close));
-        self.screenings.put(revision, Arc::clone(&open));
-        Ok(Some(open))
+        let mut found: HashMap<ScreeningId, SharedScreening> =
+            ids.iter().filter_map(|id| Some((*id, self.screenings.get(*id)?))).collect();
+        let missing: Vec<ScreeningId> = ids.iter().filter(|id| !found.contains_key(id)).copied().collect();
+        if !missing.is_empty() {
+            for screening in self.programme.find_screenings(&missing).await? {
+                let open = Arc::new(OpenScreening::new(screening, self.settings.sales_close));
+                self.screenings.put(revision, Arc::clone(&open));
+                found.insert(open.screening.id, open);
+            }
+        }
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
     /// The screening that `name` means.

@@ -62,12 +62,7 @@ pub async fn list_upcoming(
     let filter =
         ScreeningFilter { from: Some(not_started(office.now()).max(filter.from.unwrap_or(Timestamp::MIN))), ..filter };
     let found = office.programme.list_screening_ids(&filter, page).await?;
-    let next = found.next;
-    let mut items = Vec::with_capacity(found.items.len());
-    for id in found.items {
-        items.extend(office.find_screening(id).await?);
-    }
-    Ok(Page { items, next })
+    Ok(Page { items: office.find_screenings(&found.items).await?, next: found.next })
 }
 
 async fn upcoming_of(office: &BoxOffice, movies: Vec<MovieId>) -> Backend<Vec<SharedScreening>> {

@@ -78,11 +78,11 @@ pub trait Programme: Send + Sync {
     async fn find_screening(&self, id: ScreeningId) -> Backend<Option<(Screening, u64)>>;
     /// Screenings in order of start, then id.
     async fn list_screenings(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<Screening>>;
-    /// The same page, only their ids: servers have the screenings at hand, and a layout is some kilobytes to read. A store
-    /// that can leave out the rest should.
-    async fn list_screening_ids(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<ScreeningId>> {
-        Ok(self.list_screenings(filter, page).await?.map(|screening| screening.id))
-    }
+    /// The same page, only their ids, and only they are read: servers have the screenings at hand, and a layout is some
+    /// kilobytes.
+    async fn list_screening_ids(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<ScreeningId>>;
+    /// Those of these screenings that are there, in any order, in one call.
+    async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<Screening>>;
     /// Makes one change. `now` decides which screenings are still to come. One event may tell of several changes: it is
     /// left alone when it is there already.
     async fn change_programme(

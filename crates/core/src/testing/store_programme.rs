@@ -242,6 +242,9 @@ async fn screenings_are_found_by_filter(fixture: &impl StoreFixture) {
 async fn found<S: Store>(stage: &Stage<S>, filter: &ScreeningFilter) -> Vec<ScreeningId> {
     let page = must(stage.store.list_screenings(filter, PageRequest::FIRST).await);
     let ids = must(stage.store.list_screening_ids(filter, PageRequest::FIRST).await);
+    let mut whole = must(stage.store.find_screenings(&ids.items).await);
+    whole.sort_by_key(|screening| (screening.start_time, screening.id));
+    assert_eq!(whole, page.items, "by their ids as by the filter");
     assert_eq!(ids, page.map(|screening| screening.id), "the same page");
     ids.items
 }

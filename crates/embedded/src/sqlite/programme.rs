@@ -71,6 +71,11 @@ impl Programme for SqliteStore {
         self.read(move |tx| screenings::list_screening_ids(tx, &filter, page)).await
     }
 
+    async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<Screening>> {
+        let ids = ids.to_vec();
+        self.read(move |tx| screenings::find_screenings(tx, &ids)).await
+    }
+
     async fn change_programme(
         &self,
         change: &ProgrammeChange,

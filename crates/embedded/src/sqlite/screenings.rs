@@ -43,6 +43,12 @@ pub(super) fn list_screening_ids(
     Ok(Page::cut(keys, page.limit, |key| *key).map(|key| ScreeningId::of_uuid(key.id)))
 }
 
+/// Those of these that are there.
+pub(super) fn find_screenings(tx: &Transaction<'_>, ids: &[ScreeningId]) -> Result<Vec<Screening>, Fault> {
+    let sql = format!("{SELECT} WHERE s.id IN (SELECT unhex(value) FROM json_each(?))");
+    list(tx, &sql, [id_list(ids)?], read_screening)
+}
+
 /// `select`, narrowed to what fits and to one row more than the page.
 fn list_statement(select: &str, filter: &ScreeningFilter, page: PageRequest) -> Result<(String, Vec<Value>), Fault> {
     let (after_at, after_id) = after(page);

@@ -42,6 +42,12 @@ impl Programme for GoneAfterwards {
     async fn list_screenings(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<Screening>> {
         self.0.list_screenings(filter, page).await
     }
+    async fn list_screening_ids(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<ScreeningId>> {
+        self.0.list_screening_ids(filter, page).await
+    }
+    async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<Screening>> {
+        self.0.find_screenings(ids).await
+    }
     async fn change_programme(
         &self,
         change: &ProgrammeChange,

@@ -154,6 +154,8 @@ async fn seats_showings_and_logs_are_read_by_index() {
     let to_come = ScreeningFilter { from: Some(now), ..ScreeningFilter::default() };
     let shows = ScreeningFilter { movies: Some(vec![movie]), ..to_come.clone() };
     heard.listen("to come", &["by_start"], async |store| store.list_screenings(&to_come, FIRST).await.unwrap()).await;
+    heard.listen("ids", &["by_start"], async |store| store.list_screening_ids(&to_come, FIRST).await.unwrap()).await;
+    heard.listen("whole", &[], async |store| store.find_screenings(&[screening]).await.unwrap()).await;
     let either = ["by_movie", "by_start"];
     heard.listen("shows", &either, async |store| store.list_screenings(&shows, FIRST).await.unwrap()).await;
     let of_type = AuditFilter { type_name: Some("AUDIT_LOG".to_owned()), ..AuditFilter::default() };
