@@ -68,6 +68,7 @@ macro_rules! seat_locks_contract {
             a_payment_without_seats_does_not_start,
             a_payment_lock_ends_with_its_seats,
             kept_seats_outlive_their_time_and_are_given_back,
+            a_seat_with_more_time_than_its_payment_keeps_it,
             a_sale_takes_the_seats_whoever_holds_them,
             a_refund_frees_what_was_sold,
             releases_are_told_oldest_first_until_forgotten,

@@ -129,6 +129,26 @@ pub async fn kept_seats_outlive_their_time_and_are_given_back(fixture: &dyn Lock
     assert_eq!(hall.map().await, "A1 locked, A2 booked");
 }
 
+/// A payment is kept for less time than one of its seats has by itself: that seat keeps its own time, also at the end.
+pub async fn a_seat_with_more_time_than_its_payment_keeps_it(fixture: &dyn LocksFixture) {
+    let hall = Hall::loaded(fixture).await;
+    let ann = someone();
+    let (one, two) = (some_payment(), some_payment());
+    hall.take(ann, "A1").await;
+    started(hall.start(ann, one).await);
+    hall.end(ann, one).await;
+    // Of its two times, A1 has half a time left, and A2 will have both.
+    fixture.advance(hall.lock_time() * 3 / 2).await;
+    hall.take(ann, "A2").await;
+    let hold = started(hall.start(ann, two).await);
+    hall.keep(ann, two, "A1 A2", hall.ttl_ms * 8 / 5).await;
+    let kept = hall.hold_of(ann).await;
+    assert!(kept.seats[0].until > hold.seats[0].until, "A1 is kept");
+    assert_eq!(kept.seats[1], hold.seats[1], "A2 needs no keeping");
+    hall.end(ann, two).await;
+    assert_eq!(hall.hold_of(ann).await, Hold { payment: None, ..hold }, "each has its own time again");
+}
+
 /// Sold is sold, whoever held the lock; the payment's own lock ends with it.
 pub async fn a_sale_takes_the_seats_whoever_holds_them(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
