@@ -19,6 +19,8 @@ pub trait EventIndex: Send + Sync {
     async fn find_logged(&self, ids: &[EventId]) -> Backend<HashSet<EventId>>;
     /// Adds events, in order; one that is there already is left alone.
     async fn publish(&self, events: &[Event]) -> Backend<()>;
+    /// Keeps a message of the log that is no event, found at `place`, and tells of it: once, however often it is met.
+    async fn keep_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()>;
     /// A page for people: events after a place, of one type if given.
     async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>>;
 }
@@ -32,6 +34,10 @@ impl EventIndex for MongoStore {
     async fn publish(&self, events: &[Event]) -> Backend<()> {
         // Kafka keeps what its consumers have not done.
         self.log_events(events, &[]).await
+    }
+
+    async fn keep_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()> {
+        Self::keep_unreadable(self, place, message, error).await
     }
 
     async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>> {

@@ -116,8 +116,11 @@ impl KafkaLog {
             let next = reader.buffer.lock().poison();
             let Some((place, arrival)) = next else { return Ok(()) };
             let Content::Poison(poison) = &arrival.content else { return Ok(()) };
-            self.sender.send(&[message::poison_message(&self.settings, consumer, &arrival, poison)]).await?;
+            let outgoing = message::poison_message(&self.settings, consumer, &arrival, poison);
             let (partition, offset, reason) = (arrival.partition, arrival.offset, poison.reason.as_str());
+            let found_at = format!("{} {partition}/{offset}", self.settings.events_topic());
+            self.index.keep_unreadable(&found_at, &outgoing.payload, reason).await?;
+            self.sender.send(&[outgoing]).await?;
             tracing::error!(consumer = consumer.as_str(), partition, offset, reason, "message put aside");
             reader.buffer.lock().acknowledge(place);
         }

@@ -25,6 +25,8 @@ const UNDER_WAY_MESSAGES_MAX: u32 = 4096;
 const REQUEST_MS_MAX: u32 = 10_000;
 /// The longest pause before a broker that was away is tried again.
 const RECONNECT_MS_MAX: u32 = 2_000;
+/// A member of a classic group that says nothing for so long is taken for dead. In other groups the broker decides.
+const SESSION_MS_MAX: u32 = 10_000;
 /// How much a consumer fetches ahead of what is buffered here.
 const FETCHED_AHEAD_KIB_MAX: u32 = 4096;
 
@@ -94,7 +96,9 @@ impl KafkaSettings {
             .set("queued.max.messages.kbytes", FETCHED_AHEAD_KIB_MAX.to_string());
         match protocol {
             GroupProtocol::Consumer => config.set("group.protocol", "consumer"),
-            GroupProtocol::Classic => config.set("partition.assignment.strategy", "cooperative-sticky"),
+            GroupProtocol::Classic => config
+                .set("partition.assignment.strategy", "cooperative-sticky")
+                .set("session.timeout.ms", SESSION_MS_MAX.to_string()),
         };
         config
     }

@@ -9,7 +9,7 @@ use seatkeeper_core::{
     ports::{Backend, ms},
 };
 
-use super::{MongoStore, conn::Conn, fault::Fault, outbox, schema::UNREADABLE_EVENTS};
+use super::{MongoStore, conn::Conn, documents::binary, fault::Fault, outbox, schema::UNREADABLE_EVENTS};
 
 /// A document that cannot be read.
 struct Unreadable {
@@ -48,11 +48,35 @@ impl MongoStore {
     }
 }
 
+impl MongoStore {
+    /// Keeps a message of another log that cannot be read, found at `place`, and tells of it: once, however often it is met.
+    pub(crate) async fn keep_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()> {
+        let kept = doc! { "origin": place, "document": { "event": binary(message) }, "error": error };
+        self.transact((place, kept), |conn, (place, kept)| keep(conn, place, kept.clone()).boxed()).await
+    }
+}
+
+async fn keep(conn: &mut Conn, place: &str, mut kept: Document) -> Result<(), Fault> {
+    let by_place = doc! { "_id": place };
+    if conn.exists(UNREADABLE_EVENTS, by_place.clone()).await? {
+        return Ok(());
+    }
+    let at = time_of(conn)?;
+    kept.insert("put_aside_at", ms(at));
+    conn.upsert(UNREADABLE_EVENTS, by_place, doc! { "$set": kept }).await?;
+    outbox::put_events(conn, &[Event::of_unreadable(place, at)]).await
+}
+
 async fn put_aside(conn: &mut Conn, name: &str, document: &Unreadable, place: &str) -> Result<(), Fault> {
     // Whoever else met it may have been quicker.
     let Some(found) = conn.take::<Document>(name, doc! { "_id": document.id.clone() }).await? else { return Ok(()) };
-    let at = Timestamp::from_second(conn.cluster_time()?.time.into()).unwrap_or_default();
+    let at = time_of(conn)?;
     let kept = doc! { "origin": name, "document": found, "error": &document.error, "put_aside_at": ms(at) };
     conn.insert(UNREADABLE_EVENTS, &kept).await?;
     outbox::put_events(conn, &[Event::of_unreadable(place, at)]).await
+}
+
+/// The cluster's time, to the second.
+fn time_of(conn: &Conn) -> Result<Timestamp, Fault> {
+    Ok(Timestamp::from_second(conn.cluster_time()?.time.into()).unwrap_or_default())
 }

@@ -48,6 +48,10 @@ async fn a_poison_message_goes_to_the_dead_letters_and_the_consumer_goes_on() {
     assert_eq!(told[0].key().unwrap(), b"who");
     let headers = headers_of(&told[0]);
     assert!(headers["reason"].starts_with("not an event"), "{headers:?}");
+    let kept = scene.index.unreadable.lock().clone();
+    assert_eq!(kept.len(), 3, "administrators are told of each");
+    let place = format!("{} 3/{}", scene.topic("booking_events"), headers["offset"]);
+    assert_eq!(kept[&place], (b"{\"id\": 5}".to_vec(), headers["reason"].clone()));
     assert_eq!(headers["topic"], scene.topic("booking_events"));
     assert_eq!((headers["partition"].as_str(), headers["consumer"].as_str()), ("3", "seatkeeper-audit"));
     assert_eq!(told[1].payload().unwrap_or_default(), b"");

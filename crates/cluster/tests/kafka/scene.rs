@@ -48,7 +48,11 @@ impl Scene {
     pub(crate) fn at(brokers: String) -> Self {
         let folder = TempDir::new().unwrap();
         let store = Arc::new(SqliteStore::open(&folder.path().join("store.sqlite")).unwrap());
-        let index = Arc::new(StoreIndex { store: Arc::clone(&store), dies_before_the_mark: AtomicBool::new(false) });
+        let index = Arc::new(StoreIndex {
+            store: Arc::clone(&store),
+            dies_before_the_mark: AtomicBool::new(false),
+            unreadable: Mutex::default(),
+        });
         let prefix = format!("t{}-", uuid::Uuid::new_v4().simple());
         Self { store, index, brokers, prefix, _folder: folder }
     }
@@ -178,6 +182,8 @@ pub(crate) struct StoreIndex {
     store: Arc<SqliteStore>,
     /// The next marks fail, as when the process ends just before them.
     pub(crate) dies_before_the_mark: AtomicBool,
+    /// Messages that are no events, by their places, with what is wrong.
+    pub(crate) unreadable: Mutex<BTreeMap<String, (Vec<u8>, String)>>,
 }
 
 #[async_trait]
@@ -192,6 +198,11 @@ impl EventIndex for StoreIndex {
             return Err(BackendError::retryable("events", "the process has ended"));
         }
         EventLog::publish(&*self.store, events).await
+    }
+
+    async fn keep_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()> {
+        self.unreadable.lock().insert(place.to_owned(), (message.to_vec(), error.to_owned()));
+        Ok(())
     }
 
     async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>> {

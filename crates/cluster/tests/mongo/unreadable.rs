@@ -5,12 +5,12 @@ use mongodb::{
     Client, Database,
     bson::{Document, doc},
 };
-use seatkeeper_cluster::mongo::MongoStore;
+use seatkeeper_cluster::{kafka, mongo::MongoStore};
 use seatkeeper_core::{
     event::{Event, EventKind},
     ids::EventId,
     ports::{Consumer, EventLog, Outbox},
-    testing::{SeededEntropy, sample_now},
+    testing::{SeededEntropy, event_of, sample_now},
 };
 use seatkeeper_testbed::shared_mongo_url;
 use uuid::Uuid;
@@ -54,11 +54,7 @@ impl Stage {
 
 fn events(names: &[&str]) -> Vec<Event> {
     let ids = SeededEntropy::new(3);
-    let event = |name: &&str| {
-        let kind = EventKind::AuditLog { action: (*name).into(), subject: None, details: serde_json::Value::Null };
-        Event::new(sample_now(), &ids, kind)
-    };
-    names.iter().map(event).collect()
+    names.iter().map(|name| event_of(&ids, sample_now(), name)).collect()
 }
 
 fn name_of(event: &Event) -> String {
@@ -92,6 +88,21 @@ async fn an_unreadable_document_of_the_outbox_is_put_aside_and_told_of() {
     // Whoever tells it again is heard.
     stage.store.append_events(&told[..1]).await.unwrap();
     assert_eq!(stage.unsent().await, ["a"]);
+}
+
+#[tokio::test]
+async fn an_unreadable_message_of_another_log_is_kept_and_told_of_once() {
+    let stage = Stage::open().await;
+    for _both_consumers_meet_it in Consumer::ALL {
+        let kept =
+            kafka::EventIndex::keep_unreadable(&stage.store, "booking_events 3/42", b"\xffno", "not an event").await;
+        kept.unwrap();
+    }
+    assert_eq!(stage.unsent().await, ["unreadable_event booking_events 3/42 1"]);
+    let kept = stage.database.collection::<Document>("unreadable_events");
+    let kept = kept.find_one(doc! { "origin": "booking_events 3/42" }).await.unwrap().unwrap();
+    assert_eq!(kept.get_document("document").unwrap().get_binary_generic("event").unwrap(), b"\xffno");
+    assert_eq!(kept.get_str("error").unwrap(), "not an event");
 }
 
 #[tokio::test]
