@@ -1,5 +1,7 @@
 //! The ports, call by call. Rules are not here: see `function/calls.lua`.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use redis::Cmd;
 use seatkeeper_core::{
@@ -15,7 +17,7 @@ use super::{
     function::Function,
     keys::{Tag, board_key},
     message::read_seats,
-    releases::{RELEASES_WAITING_MAX, add_names, list_entries, read_entries},
+    releases::{RELEASES_WAITING_MAX, add_names, count_entries, list_entries, read_count, read_entries},
     reply::{Code, Reply, bad_reply},
 };
 
@@ -66,6 +68,30 @@ impl RedisLocks {
             (Code::Done, _) => Ok(()),
             other => Err(bad_reply(other)),
         }
+    }
+
+    /// Says once that releases come faster than they are told, and once that they do no more. `with_more` are the tags in
+    /// which some wait beside those just read.
+    async fn watch_for_drops(&self, with_more: &[Tag]) -> Backend<()> {
+        let mut waiting_most = 0;
+        if !with_more.is_empty() {
+            let calls: Vec<Cmd> = with_more.iter().map(|tag| count_entries(*tag)).collect();
+            for answer in self.ask_each(&calls).await? {
+                waiting_most = waiting_most.max(read_count(answer)?);
+            }
+        }
+        let drops = waiting_most >= RELEASES_WAITING_MAX;
+        if drops != self.drops_releases.swap(drops, Ordering::Relaxed) {
+            if drops {
+                tracing::warn!(
+                    waiting_most,
+                    "releases of locks come faster than they are told: Redis drops the oldest"
+                );
+            } else {
+                tracing::info!(waiting_most, "releases of locks are told again before Redis drops them");
+            }
+        }
+        Ok(())
     }
 
     /// Ends subscriptions that nobody needs any more.
@@ -276,13 +302,21 @@ impl SeatLocks for RedisLocks {
             return Ok(Vec::new());
         }
         // A stream has the releases of all screenings of its tag, so that one of them is found only by reading the whole.
-        let calls: Vec<Cmd> = match of {
-            Some(screening) => vec![list_entries(Tag::of(screening), RELEASES_WAITING_MAX)],
-            None => Tag::all().map(|tag| list_entries(tag, limit)).collect(),
+        let (tags, limit_each): (Vec<Tag>, usize) = match of {
+            Some(screening) => (vec![Tag::of(screening)], RELEASES_WAITING_MAX),
+            None => (Tag::all().collect(), limit),
         };
-        let mut releases = Vec::new();
-        for answer in self.ask_each(&calls).await? {
-            releases.extend(read_entries(answer)?);
+        let calls: Vec<Cmd> = tags.iter().map(|tag| list_entries(*tag, limit_each)).collect();
+        let (mut releases, mut with_more) = (Vec::new(), Vec::new());
+        for (tag, answer) in tags.iter().zip(self.ask_each(&calls).await?) {
+            let of_tag = read_entries(answer)?;
+            if of_tag.len() >= limit_each {
+                with_more.push(*tag);
+            }
+            releases.extend(of_tag);
+        }
+        if of.is_none() {
+            self.watch_for_drops(&with_more).await?;
         }
         releases.retain(|release| of.is_none_or(|screening| release.screening == screening));
         // The sort keeps the order of each stream.

@@ -1,6 +1,9 @@
 //! Opening the locks: what is asked of a Redis before it is trusted with seats.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use redis::Value;
 use seatkeeper_core::ports::{Backend, BackendError, SeatLocks as _};
@@ -18,6 +21,8 @@ pub struct RedisLocks {
     pub(super) link: Link,
     pub(super) clocks: Clocks,
     pub(super) feeds: Arc<Feeds>,
+    /// Releases that wait were as many as Redis keeps, when they were last looked at.
+    pub(super) drops_releases: AtomicBool,
 }
 
 impl RedisLocks {
@@ -29,7 +34,7 @@ impl RedisLocks {
     pub async fn open(url: RedisUrl) -> Backend<Self> {
         let feeds = Arc::new(Feeds::default());
         let link = Link::new(url, &feeds).map_err(|error| BackendError::lasting(PART, error))?;
-        let locks = Self { link, clocks: Clocks::new(), feeds };
+        let locks = Self { link, clocks: Clocks::new(), feeds, drops_releases: AtomicBool::new(false) };
         match tokio::time::timeout(OPEN_WITHIN, locks.prepare()).await {
             Ok(prepared) => prepared.map(|()| locks),
             Err(_) => Err(BackendError::retryable(PART, "Redis did not answer in time")),

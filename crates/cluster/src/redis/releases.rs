@@ -26,6 +26,21 @@ pub(super) fn list_entries(tag: Tag, limit: usize) -> Cmd {
     call
 }
 
+/// Asks how many wait of a tag.
+pub(super) fn count_entries(tag: Tag) -> Cmd {
+    let mut call = redis::cmd("XLEN");
+    call.arg(&tag.keys().releases);
+    call
+}
+
+/// Reads the answer to [`count_entries`].
+pub(super) fn read_count(answer: Value) -> Backend<usize> {
+    match answer {
+        Value::Int(count) => usize::try_from(count).map_err(|_| bad_reply(count)),
+        other => Err(bad_reply(other)),
+    }
+}
+
 /// Reads the answer to [`list_entries`].
 pub(super) fn read_entries(answer: Value) -> Backend<Vec<Release>> {
     let Value::Array(entries) = answer else { return Err(bad_reply(answer)) };
