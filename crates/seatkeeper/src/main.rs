@@ -13,10 +13,11 @@ use seatkeeper::config::{Adapters, Config, SettingsError};
 use seatkeeper::health::ask_whether_ready;
 use seatkeeper::serve::serve;
 use seatkeeper::telemetry::start_log;
+use seatkeeper::wiring::{WiringError, check_addresses};
 
 /// Why the program ends early.
 enum Failure {
-    Settings(SettingsError),
+    Settings(Box<dyn Error + Send + Sync>),
     Other(Box<dyn Error + Send + Sync>),
 }
 
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Settings(error)) => fail(&error, 2),
+        Err(Failure::Settings(error)) => fail(error.as_ref(), 2),
         Err(Failure::Other(error)) => fail(error.as_ref(), 1),
     }
 }
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
 /// Settings first: a bad one stops the start before anything is touched.
 fn start(flags: SettingFlags) -> Result<(), Failure> {
     let config = flags.load(std::env::vars_os().collect(), Adapters::BUILT_IN)?;
+    check_addresses(&config)?;
     start_log(config.log_level, config.log_format);
     // Names, addresses and sessions are in what it writes, also into a folder that others can read.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
@@ -59,7 +61,7 @@ fn in_runtime(work: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>
 fn check(flags: SettingFlags) -> Result<(), Failure> {
     let values = flags.gather(std::env::vars_os().collect())?;
     io::stdout().write_all(describe_values(&values).as_bytes())?;
-    Config::from_values(&values, Adapters::BUILT_IN)?;
+    check_addresses(&Config::from_values(&values, Adapters::BUILT_IN)?)?;
     Ok(())
 }
 
@@ -71,7 +73,13 @@ fn fail(error: &dyn Error, code: u8) -> ExitCode {
 
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
-        Self::Settings(error)
+        Self::Settings(error.into())
+    }
+}
+
+impl From<WiringError> for Failure {
+    fn from(error: WiringError) -> Self {
+        Self::Settings(error.into())
     }
 }
 

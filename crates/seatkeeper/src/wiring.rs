@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 #[cfg(feature = "cluster")]
 use seatkeeper_cluster::{
     kafka::KafkaLog,
-    mongo::MongoStore,
+    mongo::{self, MongoStore},
     redis::{RedisLocks, RedisUrl},
 };
 use seatkeeper_core::{
@@ -26,7 +26,7 @@ use seatkeeper_embedded::{
 };
 
 #[cfg(feature = "cluster")]
-use crate::config::{EventsUrl, ServiceUrl};
+use crate::config::EventsUrl;
 use crate::{
     config::{Config, LocksUrl, MailUrl, MockCallback, MockPaymentFaults, Origin, StoreUrl},
     mail::{MailTransport, TransportUrlError},
@@ -47,17 +47,19 @@ pub enum WiringError {
     /// The store.
     #[error(transparent)]
     Store(#[from] OpenError),
-    /// The lock store, or the event log.
+    /// The lock log in the data folder.
     #[error(transparent)]
-    Part(#[from] BackendError),
-    /// MongoDB.
-    #[cfg(feature = "cluster")]
-    #[error(transparent)]
-    Mongo(#[from] seatkeeper_cluster::mongo::OpenError),
-    /// The address of Redis.
-    #[cfg(feature = "cluster")]
-    #[error(transparent)]
-    Redis(#[from] seatkeeper_cluster::redis::BadRedisUrl),
+    Locks(#[from] BackendError),
+    /// A service that a setting names, and which is not there or is not as it must be.
+    #[error("{setting} = {url}: {why}")]
+    Service {
+        /// The setting.
+        setting: &'static str,
+        /// What it says, without its password.
+        url: String,
+        /// What is wrong.
+        why: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The data folder.
     #[error("the data folder {path}: {source}")]
     DataDir {
@@ -70,7 +72,7 @@ pub enum WiringError {
     #[error("mock payments: {0}")]
     MockPayments(#[from] reqwest::Error),
     /// The mail URL.
-    #[error("mail: {0}")]
+    #[error("mail_url: {0}")]
     Mail(#[from] TransportUrlError),
     /// An adapter that this program does not have.
     #[error("{0} needs a program built with the cluster feature")]
@@ -99,6 +101,24 @@ pub struct Parts {
     pub restored: Vec<ScreeningId>,
     /// What is let go of at the end.
     pub closing: Closing,
+}
+
+/// Reads the addresses as those read them who go there, so that a wrong one is told before anything is opened.
+///
+/// # Errors
+/// The first that nobody could go to.
+pub fn check_addresses(config: &Config) -> Result<(), WiringError> {
+    transport(&config.mail)?;
+    #[cfg(feature = "cluster")]
+    {
+        if let StoreUrl::Mongo { url } = &config.store {
+            mongo::check_url(url.expose()).map_err(|why| refused("store_url", url, why))?;
+        }
+        if let LocksUrl::Redis { url } = &config.locks {
+            RedisUrl::parse(url.expose()).map_err(|why| refused("locks_url", url, why))?;
+        }
+    }
+    Ok(())
 }
 
 /// Opens what the settings name.
@@ -249,12 +269,14 @@ async fn open_store(config: &Config) -> Result<Stored, WiringError> {
         }
         #[cfg(feature = "cluster")]
         StoreUrl::Mongo { url } => {
-            let store = Arc::new(MongoStore::open(url.expose()).await?);
+            let store = Arc::new(MongoStore::open(url.expose()).await.map_err(|why| refused("store_url", url, why))?);
             let mut closing = Closing { log: None, store: Some(Arc::clone(&store)) };
             let events: Arc<dyn EventLog> = match &config.events {
                 EventsUrl::Embedded => Arc::clone(&store) as _,
                 EventsUrl::Kafka { brokers, prefix } => {
-                    let log = Arc::new(KafkaLog::open(brokers, prefix, Arc::clone(&store) as _)?);
+                    let log = KafkaLog::open(brokers, prefix, Arc::clone(&store) as _)
+                        .map_err(|why| refused("events_url", &brokers.join(","), why))?;
+                    let log = Arc::new(log);
                     closing.log = Some(Arc::clone(&log));
                     log
                 }
@@ -287,15 +309,23 @@ async fn open_locks(config: &Config, clock: &Arc<dyn Clock>) -> Result<Locked, W
             Ok(Locked { restored: locks.list_restored(), ..Locked::of(locks) })
         }
         #[cfg(feature = "cluster")]
-        LocksUrl::Redis { url } => Ok(Locked::of(Arc::new(RedisLocks::open(RedisUrl::parse(url.expose())?).await?))),
-        #[cfg(feature = "cluster")]
-        LocksUrl::RedisCluster { nodes } => {
-            let nodes: Vec<&str> = nodes.iter().map(ServiceUrl::expose).collect();
-            Ok(Locked::of(Arc::new(RedisLocks::open(RedisUrl::cluster(&nodes)?).await?)))
+        LocksUrl::Redis { url } => {
+            let address = RedisUrl::parse(url.expose()).map_err(|why| refused("locks_url", url, why))?;
+            let locks = RedisLocks::open(address).await.map_err(|why| refused("locks_url", url, why))?;
+            Ok(Locked::of(Arc::new(locks)))
         }
         #[cfg(not(feature = "cluster"))]
-        LocksUrl::Redis { .. } | LocksUrl::RedisCluster { .. } => Err(WiringError::NoAdapter("redis://")),
+        LocksUrl::Redis { .. } => Err(WiringError::NoAdapter("redis://")),
     }
+}
+
+#[cfg(feature = "cluster")]
+fn refused(
+    setting: &'static str,
+    url: &impl ToString,
+    why: impl std::error::Error + Send + Sync + 'static,
+) -> WiringError {
+    WiringError::Service { setting, url: url.to_string(), why: why.into() }
 }
 
 fn settings(config: &Config) -> Settings {

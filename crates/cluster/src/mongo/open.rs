@@ -7,7 +7,8 @@ use mongodb::{
     bson::doc,
     error::Error,
     options::{
-        Acknowledgment, ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, TransactionOptions, WriteConcern,
+        Acknowledgment, ClientOptions, ConnectionString, ReadConcern, ReadPreference, SelectionCriteria,
+        TransactionOptions, WriteConcern,
     },
 };
 
@@ -42,7 +43,7 @@ pub enum OpenError {
         known: i64,
     },
     /// The server, or the way to it, refused.
-    #[error("the store: {0}")]
+    #[error("{}", .0.kind)]
     Driver(#[from] Error),
     /// What the store says of itself cannot be read.
     #[error("the store: {0}")]
@@ -57,6 +58,15 @@ impl From<Fault> for OpenError {
             other => Self::Driver(Error::custom(other)),
         }
     }
+}
+
+/// Whether this is a URL of MongoDB. Asks nobody.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_url(url: &str) -> Result<(), OpenError> {
+    ConnectionString::parse(url)?;
+    Ok(())
 }
 
 /// What the URL says, and what it does not decide.

@@ -42,10 +42,7 @@ impl RedisUrl {
     }
 
     /// A cluster by the URLs of some of its nodes. One without user and password takes those of the first.
-    ///
-    /// # Errors
-    /// When there is none, or one is no URL.
-    pub fn cluster(nodes: &[impl AsRef<str>]) -> Result<Self, BadRedisUrl> {
+    fn cluster(nodes: &[impl AsRef<str>]) -> Result<Self, BadRedisUrl> {
         let mut nodes = nodes.iter().map(|node| address(node.as_ref())).collect::<Result<Vec<_>, _>>()?;
         let first = nodes.first().ok_or_else(|| BadRedisUrl("no node is named".to_owned()))?;
         let settings = first.redis_settings().clone();

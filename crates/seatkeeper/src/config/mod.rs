@@ -185,7 +185,7 @@ impl Reader<'_> {
         let refuse = |setting: &Setting, why: &str| Err(self.0.get(setting)?.refuse(why));
         match (&config.store, &config.locks, &config.events) {
             (StoreUrl::Sqlite { .. }, LocksUrl::Memory, EventsUrl::Embedded) => Ok(()),
-            (StoreUrl::Mongo { .. }, LocksUrl::Redis { .. } | LocksUrl::RedisCluster { .. }, _) => Ok(()),
+            (StoreUrl::Mongo { .. }, LocksUrl::Redis { .. }, _) => Ok(()),
             (StoreUrl::Mongo { .. }, LocksUrl::Memory, _) => refuse(
                 &settings::LOCKS_URL,
                 "locks in the memory of one server are not seen by the others of a MongoDB store; set redis://host:port",

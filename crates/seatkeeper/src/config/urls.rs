@@ -72,15 +72,10 @@ impl StoreUrl {
 pub enum LocksUrl {
     /// In this process.
     Memory,
-    /// One Redis.
+    /// One Redis, or a Redis Cluster.
     Redis {
-        /// `redis://host:port`.
+        /// `redis://host:port`, or `redis+cluster://` and the nodes that are asked first; `rediss` for TLS.
         url: ServiceUrl,
-    },
-    /// A Redis Cluster.
-    RedisCluster {
-        /// `redis://host:port` of each node that is asked first.
-        nodes: Vec<ServiceUrl>,
     },
 }
 
@@ -89,21 +84,14 @@ impl LocksUrl {
         if text == "memory:" {
             return Ok(Self::Memory);
         }
-        let is_named = |rest: &&str| !rest.is_empty();
-        let single = ["redis://", "rediss://"].iter().find_map(|scheme| text.strip_prefix(scheme)).filter(is_named);
-        let cluster = text.strip_prefix("redis+cluster://").filter(is_named);
-        match (single, cluster) {
-            (Some(_), _) => {
+        let schemes = ["redis://", "rediss://", "redis+cluster://", "rediss+cluster://"];
+        match schemes.iter().find_map(|scheme| text.strip_prefix(scheme)) {
+            Some(list) if !list.is_empty() => {
+                servers(list).map_err(|why| format!("'{}' {why}", hide_password(text)))?;
                 adapters.need_cluster(text, "memory:")?;
                 Ok(Self::Redis { url: ServiceUrl::new(text) })
             }
-            (None, Some(nodes)) => {
-                let nodes = servers(nodes).map_err(|why| format!("'{}' {why}", hide_password(text)))?;
-                adapters.need_cluster(text, "memory:")?;
-                let nodes = nodes.into_iter().map(|node| ServiceUrl::new(format!("redis://{node}"))).collect();
-                Ok(Self::RedisCluster { nodes })
-            }
-            (None, None) => Err(not_an_address(text, "memory:, redis://host:port or redis+cluster://a,b,c")),
+            _ => Err(not_an_address(text, "memory:, redis://host:port or redis+cluster://a,b,c")),
         }
     }
 }
@@ -137,10 +125,10 @@ impl EventsUrl {
                 let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
                 let prefix = query
                     .strip_prefix("prefix=")
-                    .filter(|prefix| prefix.len() <= PREFIX_CHARS_MAX && prefix.chars().all(is_name))
-                    .ok_or_else(|| {
-                        refuse("has a prefix that is not of letters, digits, '.', '_' and '-'".to_owned())
-                    })?;
+                    .ok_or_else(|| refuse("has an option that is not prefix=NAME, the only one there is".to_owned()))?;
+                if prefix.len() > PREFIX_CHARS_MAX || !prefix.chars().all(is_name) {
+                    return Err(refuse("has a prefix that is not of letters, digits, '.', '_' and '-'".to_owned()));
+                }
                 let brokers = servers(list).map_err(refuse)?;
                 adapters.need_cluster(text, "embedded:")?;
                 Ok(Self::Kafka { brokers, prefix: prefix.to_owned() })
