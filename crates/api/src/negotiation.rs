@@ -1,4 +1,4 @@
-//! What a client says that it has and takes: `If-None-Match`, `Accept-Encoding`.
+//! What a client says that it has and takes: `If-None-Match`, `Accept-Encoding`, `Accept`.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
@@ -20,6 +20,12 @@ pub(crate) fn accepts(request: &HeaderMap, coding: &str) -> bool {
     })
 }
 
+/// Whether this is a browser that goes to an address, and will show what it is answered: it asks for HTML by name.
+pub(crate) fn shows_page(request: &HeaderMap) -> bool {
+    let lines = request.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|said| said.trim_start().starts_with("text/html"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +43,15 @@ mod tests {
         }
         for other in ["\"abd\"", "abc", "", "W/"] {
             assert!(!has_mark(&headers(header::IF_NONE_MATCH, other), &etag), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_for_those_who_show_it() {
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        assert!(shows_page(&headers(header::ACCEPT, browser)));
+        for program in ["*/*", "application/json", ""] {
+            assert!(!shows_page(&headers(header::ACCEPT, program)), "{program}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::State,
-    http::{StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use seatkeeper_core::person::{Language, Person, Role};
@@ -14,7 +14,7 @@ use super::{SignedIn, profile::EMAIL_CHARS_MAX, return_to::ReturnTo, sign_in::Co
 use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::{Json, Query},
-    origin,
+    negotiation, origin,
     state::App,
     wire::{LanguageShape, RoleShape},
 };
@@ -60,7 +60,26 @@ async fn begin_sign_in(State(app): State<App>, Query(query): Query<SignInQuery>,
     if hint.is_some_and(|hint| hint.len() > EMAIL_CHARS_MAX || hint.chars().any(char::is_control)) {
         return Err(ApiError::invalid("login_hint", "at most 254 characters of an e-mail address"));
     }
-    app.auth.begin_sign_in(&parts.headers, return_to, hint).await
+    in_words(&parts.headers, app.auth.begin_sign_in(&parts.headers, return_to, hint).await)
+}
+
+/// A browser comes to these calls by itself and would show a refusal as it is: it is sent on to the page, which has words for
+/// it. Status and headers are those that a program gets.
+fn in_words(headers: &HeaderMap, answer: ApiResult<Response>) -> ApiResult<Response> {
+    let error = match answer {
+        Err(error) if negotiation::shows_page(headers) => error,
+        answer => return answer,
+    };
+    let there = format!("/sign-in?error={}", error.code().as_str());
+    let page =
+        format!("<!doctype html><meta charset=utf-8><title>Seatkeeper</title><a href=\"{there}\">Seatkeeper</a>");
+    let mut response = error.into_response();
+    *response.body_mut() = page.into();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    if let Ok(refresh) = HeaderValue::try_from(format!("0; url={there}")) {
+        response.headers_mut().insert(header::REFRESH, refresh);
+    }
+    Ok(response)
 }
 
 /// What the identity provider sends a browser back with.
@@ -94,7 +113,7 @@ async fn finish_sign_in(
     parts: Parts,
 ) -> ApiResult<Response> {
     let CallbackQuery { code, state, error, iss } = query;
-    app.auth.finish_sign_in(&parts.headers, ComeBack { code, state, error, iss }).await
+    in_words(&parts.headers, app.auth.finish_sign_in(&parts.headers, ComeBack { code, state, error, iss }).await)
 }
 
 /// Who is signed in.

@@ -1,6 +1,9 @@
 //! Coming back from the provider: only the browser that went, once, in time.
 
-use axum::http::StatusCode;
+use axum::{
+    body::Body,
+    http::{Method, StatusCode},
+};
 use jiff::SignedDuration;
 use url::Url;
 
@@ -72,6 +75,18 @@ async fn a_state_serves_once() {
     let back = browser.sign_in_up_to_callback("ann@example.test").await;
     assert_eq!(browser.get(back.as_str()).await.location(), "/here");
     assert_eq!(browser.get(back.as_str()).await.problem(), (400, "bad_state".to_owned()));
+}
+
+#[tokio::test]
+async fn a_refused_browser_is_taken_to_the_page_and_a_program_is_not() {
+    let browser = World::new().server(|_| {}).browser();
+    let accept = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+    let used = "/api/auth/google/callback?code=a&state=b";
+    let answer = browser.send(Method::GET, used, &accept, Body::empty()).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer.headers["refresh"], "0; url=/sign-in?error=bad_state");
+    assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
+    assert_eq!(browser.get(used).await.problem(), (400, "bad_state".to_owned()));
 }
 
 #[tokio::test]
