@@ -28,6 +28,10 @@ impl Job for ProgrammeFollower {
         PROGRAMME_PERIOD
     }
 
+    fn failure_pause_max(&self) -> Duration {
+        PROGRAMME_PERIOD
+    }
+
     async fn run(&mut self) -> Backend<Next> {
         self.0.follow_programme().await?;
         Ok(Next::AfterPause)

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The first pause after a failure; it doubles …
 const FAILURE_PAUSE: Duration = Duration::from_millis(200);
-/// … up to this.
+/// … up to this, unless the job says less.
 const FAILURE_PAUSE_MAX: Duration = Duration::from_secs(15);
 
 /// When the next round begins.
@@ -34,6 +34,10 @@ pub(super) trait Job: Send + 'static {
     fn name(&self) -> &'static str;
     /// The pause between rounds.
     fn period(&self) -> Duration;
+    /// The longest pause after failures: how late a round may be once what was away is back.
+    fn failure_pause_max(&self) -> Duration {
+        FAILURE_PAUSE_MAX
+    }
     /// One round.
     async fn run(&mut self) -> Backend<Next>;
     /// Waits for what rounds have left going on, after the last one.
@@ -65,7 +69,7 @@ pub(super) async fn work(mut job: impl Job, office: Arc<BoxOffice>, cancel: Canc
                     tracing::warn!(job = job.name(), %error, retryable = error.retryable, "failed; trying again");
                     tell(&office, "unavailable", job.name(), failures).await;
                 }
-                FAILURE_PAUSE.saturating_mul(1 << failures.min(10)).min(FAILURE_PAUSE_MAX)
+                FAILURE_PAUSE.saturating_mul(1 << failures.min(10)).min(job.failure_pause_max())
             }
         };
         if pause.is_zero() {

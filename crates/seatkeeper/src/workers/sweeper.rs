@@ -10,6 +10,9 @@ use super::job::{Job, Next};
 /// Viewers are told within a second; this leaves most of it for the way.
 const SWEEP_PERIOD: Duration = Duration::from_millis(250);
 
+/// Viewers are told within a second also after the lock store was away.
+const FAILURE_PAUSE_MAX: Duration = Duration::from_millis(500);
+
 pub(super) struct Sweeper(pub(super) Arc<BoxOffice>);
 
 #[async_trait]
@@ -20,6 +23,10 @@ impl Job for Sweeper {
 
     fn period(&self) -> Duration {
         SWEEP_PERIOD
+    }
+
+    fn failure_pause_max(&self) -> Duration {
+        FAILURE_PAUSE_MAX
     }
 
     async fn run(&mut self) -> Backend<Next> {
