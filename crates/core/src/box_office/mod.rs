@@ -38,7 +38,7 @@ pub use seats::{
     LockOutcome, ReleaseOutcome, SeatSelection, find_hold, load_screening, lock_seats, mend_screening, release_seats,
 };
 pub use settling::{ConfirmAnswer, confirm_payment, settle_payment};
-pub use unfinished::{UNFINISHED_PAYMENTS_MAX, list_unfinished, resume_payment, resume_unfinished};
+pub use unfinished::{UNFINISHED_PAYMENTS_MAX, list_unfinished, resume_payment};
 pub use whats_on::{MovieOnShow, list_movies_on_show, list_upcoming, movie_on_show};
 
 use crate::{

@@ -49,7 +49,7 @@ pub enum ConfirmAnswer {
 /// Confirms a payment. Call it in a task of its own: it must go on when the caller leaves.
 ///
 /// # Errors
-/// The store failed. The payment goes on from where it stands, by [`super::resume_unfinished`].
+/// The store failed. The payment goes on from where it stands, by [`super::resume_payment`].
 pub async fn confirm_payment(
     office: &BoxOffice,
     person: PersonId,

@@ -15,28 +15,6 @@ use crate::{
 /// How many unfinished payments are read at once.
 pub const UNFINISHED_PAYMENTS_MAX: u32 = 200;
 
-/// One round over all unfinished payments, one after the other: each is taken a step further. Answers how many it met.
-///
-/// # Errors
-/// The store failed; the next round goes on.
-pub async fn resume_unfinished(office: &BoxOffice) -> Backend<usize> {
-    let (mut met, mut after, mut failure) = (0, None, None);
-    loop {
-        let page = list_unfinished(office, after).await?;
-        met += page.items.len();
-        for payment in page.items {
-            // One payment that fails must not keep the others waiting.
-            if let Err(error) = resume_payment(office, payment).await {
-                failure = Some(error);
-            }
-        }
-        after = page.next;
-        if after.is_none() {
-            return failure.map_or(Ok(met), Err);
-        }
-    }
-}
-
 /// A page of unfinished payments, with the locks of those in doubt kept: whoever resumes them may wait for the provider.
 /// Go through all pages, however many are stuck: the oldest must not hide the others.
 ///

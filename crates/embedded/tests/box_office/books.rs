@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use seatkeeper_core::{
     booking::{Booking, BookingStatus},
-    box_office::{BoxOffice, handle_events, mend_screening, relay_events, resume_unfinished, tell_releases},
+    box_office::{BoxOffice, handle_events, mend_screening, relay_events, tell_releases},
     event::{Event, EventKind},
     ids::{PaymentId, ScreeningId, SeatId},
     locks::SeatStatus,
@@ -14,7 +14,7 @@ use seatkeeper_core::{
 };
 use uuid::Uuid;
 
-use crate::office::TestOffice;
+use crate::{office::TestOffice, reconciler::resume_unfinished};
 
 /// The relay of these tests.
 pub(crate) const RELAY: Uuid = Uuid::from_u128(7);

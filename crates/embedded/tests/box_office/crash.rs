@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use seatkeeper_core::{
     box_office::{
         BoxOffice, LockOutcome, ReleaseOutcome, cancel_payment, confirm_payment, lock_seats, provider_reported,
-        relay_events, release_seats, resume_unfinished, start_payment, tell_releases,
+        relay_events, release_seats, start_payment, tell_releases,
     },
     payment::{CONFIRMING_FOR_MAX, ConfirmOutcome, Payment, PaymentMethod, PaymentStatus},
     ports::ProviderAnswer,
@@ -16,6 +16,7 @@ use seatkeeper_embedded::mock_provider::MockFaults;
 use crate::{
     books::RELAY,
     office::{PAYMENT_TTL, TestOffice},
+    reconciler::resume_unfinished,
     steps::Stepper,
     visit::Visit,
 };

@@ -13,6 +13,7 @@ mod orphans;
 mod overtaken;
 mod programme;
 mod provider;
+mod reconciler;
 mod sim;
 mod steps;
 mod visit;

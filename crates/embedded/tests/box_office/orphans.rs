@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use seatkeeper_core::{
     box_office::{
         ChangeOutcome, Editor, LockOutcome, ReleaseOutcome, StartPaymentOutcome, UNFINISHED_PAYMENTS_MAX,
-        confirm_payment, delete_screening, resume_unfinished,
+        confirm_payment, delete_screening,
     },
     locks::StartReply,
     payment::{ConfirmOutcome, PaymentStatus},
@@ -15,6 +15,7 @@ use seatkeeper_embedded::mock_provider::MockFaults;
 
 use crate::{
     office::{LOCK_TTL, PAYMENT_TTL, TestOffice, seats},
+    reconciler::resume_unfinished,
     steps::Stepper,
     visit::Visit,
 };

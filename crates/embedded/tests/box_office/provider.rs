@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use parking_lot::Mutex;
 use seatkeeper_core::{
-    box_office::{BoxOffice, ConfirmAnswer, LockOutcome, confirm_payment, provider_reported, resume_unfinished},
+    box_office::{BoxOffice, ConfirmAnswer, LockOutcome, confirm_payment, provider_reported},
     payment::{CONFIRMING_FOR_MAX, ConfirmOutcome, PaymentStatus},
     ports::ProviderAnswer,
 };
@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 
 use crate::{
     office::{PAYMENT_TTL, TestOffice},
+    reconciler::resume_unfinished,
     steps::Stepper,
     visit::Visit,
 };

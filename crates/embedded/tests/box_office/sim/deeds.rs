@@ -6,8 +6,7 @@ use seatkeeper_core::{
     box_office::{
         BoxOffice, CancelOutcome, ConfirmAnswer, Editor, LockOutcome, ReleaseOutcome, SeatSelection,
         StartPaymentOutcome, cancel_payment, confirm_payment, find_hold, find_payment_of, lock_seats,
-        provider_reported, relay_events, release_seats, resume_unfinished, start_payment, tell_releases,
-        update_screening,
+        provider_reported, relay_events, release_seats, start_payment, tell_releases, update_screening,
     },
     catalogue::SharedScreening,
     ids::{PaymentId, PersonId},
@@ -18,7 +17,7 @@ use seatkeeper_core::{
 };
 use uuid::Uuid;
 
-use crate::books::consume;
+use crate::{books::consume, reconciler::resume_unfinished};
 
 /// Two servers, each with its relay.
 const RELAYS: [Uuid; 2] = [Uuid::from_u128(1), Uuid::from_u128(2)];

@@ -1,0 +1,24 @@
+//! What the server's reconciler does in a round, one payment after the other, so that it can be stepped through.
+
+use seatkeeper_core::{
+    box_office::{BoxOffice, list_unfinished, resume_payment},
+    ports::Backend,
+};
+
+/// Takes each unfinished payment a step further. Answers how many it met.
+pub(crate) async fn resume_unfinished(office: &BoxOffice) -> Backend<usize> {
+    let (mut met, mut after, mut failure) = (0, None, None);
+    loop {
+        let page = list_unfinished(office, after).await?;
+        met += page.items.len();
+        for payment in page.items {
+            if let Err(error) = resume_payment(office, payment).await {
+                failure = Some(error);
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return failure.map_or(Ok(met), Err);
+        }
+    }
+}
