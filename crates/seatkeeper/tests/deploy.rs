@@ -169,6 +169,8 @@ fn the_unit_sets_only_what_there_is() {
         .map(|(name, value)| (format!("SEATKEEPER_{name}").into(), value.into()))
         .collect();
     Values::gather(Outside { environment, ..Outside::default() }).unwrap();
+    assert!(unit.contains("ExecStart=/usr/local/bin/seatkeeper serve --config %d/seatkeeper.toml\n"));
+    assert!(unit.contains("\nLoadCredential=seatkeeper.toml:/etc/seatkeeper/seatkeeper.toml\n"));
     let (file, variable) = ("google_client_secret", "SEATKEEPER_GOOGLE_CLIENT_SECRET_FILE");
     assert!(unit.contains(&format!("LoadCredential={file}:")));
     assert!(unit.contains(&format!("Environment={variable}=%d/{file}")));

@@ -5,8 +5,8 @@
 //! do not know, because Redis is new, came back from an older time or was promoted, is answered *not loaded*, and the server
 //! loads it from the store. Viewers are fed by sharded publish/subscribe: a server subscribes to what it shows.
 //!
-//! An account of Redis with limited rights needs `@scripting`, `@read`, `@write`, `spublish`, `ssubscribe`, `info` and
-//! `time` on keys and channels that begin with `seatkeeper1:`.
+//! An account of Redis with limited rights needs `@scripting`, `@read`, `@write`, `spublish`, `ssubscribe`, `sunsubscribe`,
+//! `info` and `time` on keys and channels that begin with `seatkeeper1:`.
 
 mod calls;
 mod clocks;

@@ -3,7 +3,7 @@
 use seatkeeper_cluster::redis::{RedisLocks, RedisUrl};
 use seatkeeper_core::{
     locks::LockReply,
-    ports::{BackendError, Health as _},
+    ports::{BackendError, Health as _, LiveChanges as _, SeatLocks as _},
 };
 use seatkeeper_testbed::{RedisServer, free_port};
 
@@ -54,6 +54,30 @@ async fn the_password_is_in_the_url() {
     }
     let locks = open(&format!("redis://:s3cret@{}", redis.address())).await;
     assert!(locks.ping().await.is_ok());
+}
+
+/// With the rights that docs/operating.md names, and no others.
+#[tokio::test]
+async fn an_account_needs_the_rights_that_are_named() {
+    let redis = RedisServer::start().await;
+    let docs = include_str!("../../../../docs/operating.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    let named = docs.split("needs `~").nth(1).and_then(|rest| rest.split('`').next()).expect("the docs name them");
+    let rights: Vec<String> = format!("~{named}").split(' ').map(str::to_owned).collect();
+    let mut user = vec!["ACL", "SETUSER", "cinema", "on", ">pw", "nocommands"];
+    user.extend(rights.iter().map(String::as_str));
+    assert_eq!(redis.cli(&user).await.trim(), "OK");
+    let locks = open(&format!("redis://cinema:pw@{}", redis.address())).await;
+    let scene = Scene::loaded(&locks).await;
+    let ann = someone();
+    {
+        let _feed = locks.watch(scene.screening).await.unwrap();
+        scene.take(ann, "A1").await;
+    }
+    locks.sweep().await.expect("the subscription may be ended");
+    assert_eq!(redis.cli(&["PUBSUB", "SHARDCHANNELS"]).await.trim(), "", "and is");
+    scene.sell("A1").await;
+    assert!(locks.ping().await.is_ok());
+    assert!(locks.list_states(&[scene.screening]).await.is_ok() && locks.list_releases(None, 10).await.is_ok());
 }
 
 #[tokio::test]
