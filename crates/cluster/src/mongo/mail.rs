@@ -47,11 +47,14 @@ struct Stored {
     /// When it is next to be tried; while a sender has it, the end of the sender's lease.
     #[serde(with = "millisecond::required")]
     due_at: Timestamp,
+    /// A sender has it.
+    #[serde(default)]
+    is_taken: bool,
 }
 
 impl From<Stored> for Mail {
     fn from(stored: Stored) -> Self {
-        let Stored { mail, status, attempts, last_error, due_at } = stored;
+        let Stored { mail, status, attempts, last_error, due_at, is_taken: _ } = stored;
         Self { mail, status, attempts, last_error, due_at }
     }
 }
@@ -60,11 +63,12 @@ impl From<Stored> for Mail {
 impl MailQueue for MongoStore {
     async fn file_mail(&self, mail: &NewMail) -> Backend<()> {
         let due_at = mail.created_at;
-        let stored = Stored { mail: mail.clone(), status: MailStatus::Pending, attempts: 0, last_error: None, due_at };
+        let (mail, status, last_error) = (mail.clone(), MailStatus::Pending, None);
+        let stored = Stored { mail, status, attempts: 0, last_error, due_at, is_taken: false };
         let mut conn = self.conn();
         let file = async {
             conn.insert_new(MAILS, &stored).await?;
-            forget_sent(&mut conn, mail.created_at).await
+            forget_sent(&mut conn, due_at).await
         };
         self.call(file).await
     }
@@ -97,8 +101,13 @@ impl MailQueue for MongoStore {
 
     async fn retry_mail(&self, id: MailId, now: Timestamp) -> Backend<bool> {
         let unsent = doc! { "_id": id.to_string(), "status": { "$ne": "SENT" } };
-        let due = doc! { "$set": { "status": "PENDING", "due_at": ms(now) } };
-        self.call(self.conn().update(MAILS, unsent, due)).await
+        let on_its_way = doc! { "is_taken": true, "due_at": { "$gt": ms(now) } };
+        let mut idle = unsent.clone();
+        idle.insert("$nor", vec![on_its_way]);
+        let due = doc! { "$set": { "status": "PENDING", "due_at": ms(now), "is_taken": false } };
+        let mut conn = self.conn();
+        let retry = async { Ok(conn.update(MAILS, idle, due).await? || conn.exists(MAILS, unsent).await?) };
+        self.call(retry).await
     }
 }
 
@@ -121,7 +130,7 @@ async fn take_due_mails(
     limit: u32,
 ) -> Result<Vec<Mail>, Fault> {
     let due = doc! { "status": "PENDING", "due_at": { "$lte": ms(now) } };
-    let lease = doc! { "$set": { "due_at": ms(lease_until) } };
+    let lease = doc! { "$set": { "due_at": ms(lease_until), "is_taken": true } };
     let mut taken = Vec::new();
     while taken.len() < limit as usize {
         let order = pages::rising("due_at");
@@ -137,10 +146,11 @@ async fn take_due_mails(
 fn recorded(id: MailId, attempt: &MailAttempt) -> (Document, Document) {
     let any = by_id(id);
     let pending = doc! { "_id": id.to_string(), "status": "PENDING" };
-    let (mail, fields) = match attempt {
+    let (mail, mut fields) = match attempt {
         MailAttempt::Sent => (any, doc! { "status": "SENT", "last_error": Bson::Null }),
         MailAttempt::Later { due_at, error } => (pending, doc! { "due_at": ms(*due_at), "last_error": error }),
         MailAttempt::Failed { error } => (pending, doc! { "status": "FAILED", "last_error": error }),
     };
+    fields.insert("is_taken", false);
     (mail, doc! { "$set": fields, "$inc": { "attempts": 1 } })
 }

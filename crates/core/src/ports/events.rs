@@ -188,7 +188,8 @@ pub trait MailQueue: Send + Sync {
     async fn find_mail(&self, id: MailId) -> Backend<Option<Mail>>;
     /// Newest first.
     async fn list_mails(&self, status: Option<MailStatus>, page: PageRequest) -> Backend<Page<Mail>>;
-    /// Makes an unsent mail PENDING and due now; false when it is SENT or not there.
+    /// Makes an unsent mail PENDING and due now, unless a sender has it just now: that would send it twice. False when it is
+    /// SENT or not there.
     async fn retry_mail(&self, id: MailId, now: Timestamp) -> Backend<bool>;
 }
 

@@ -179,7 +179,7 @@ async fn a_try_is_recorded(fixture: &impl StoreFixture) {
 
 async fn an_unsent_mail_is_tried_again_on_request(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
-    let (sent, failed, waiting) = (filed(&stage).await, filed(&stage).await, filed(&stage).await);
+    let (sent, failed, on_its_way) = (filed(&stage).await, filed(&stage).await, filed(&stage).await);
     take(&stage, 9).await;
     must(stage.store.record_attempt(sent.id, &MailAttempt::Sent).await);
     must(stage.store.record_attempt(failed.id, &MailAttempt::Failed { error: "no".to_owned() }).await);
@@ -189,8 +189,12 @@ async fn an_unsent_mail_is_tried_again_on_request(fixture: &impl StoreFixture) {
     assert!(must(stage.store.retry_mail(failed.id, stage.now()).await));
     assert_eq!(find(&stage, failed.id).await.status, MailStatus::Pending);
     assert_eq!(take(&stage, 9).await, [failed.id]);
-    assert!(must(stage.store.retry_mail(waiting.id, stage.now()).await));
-    assert_eq!(take(&stage, 9).await, [waiting.id], "due now, not when its lease ends");
+    assert!(must(stage.store.retry_mail(on_its_way.id, stage.now()).await));
+    assert!(take(&stage, 9).await.is_empty(), "its sender has it: nobody sends it a second time");
+    let later = MailAttempt::Later { due_at: stage.after_s(3_600), error: "busy".to_owned() };
+    must(stage.store.record_attempt(on_its_way.id, &later).await);
+    assert!(must(stage.store.retry_mail(on_its_way.id, stage.now()).await));
+    assert_eq!(take(&stage, 9).await, [on_its_way.id], "due now, not when its pause ends");
 }
 
 async fn mails_are_listed_newest_first(fixture: &impl StoreFixture) {

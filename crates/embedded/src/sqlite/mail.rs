@@ -68,7 +68,9 @@ impl MailQueue for SqliteStore {
     }
 
     async fn retry_mail(&self, id: MailId, now: Timestamp) -> Backend<bool> {
-        let sql = "UPDATE mails SET status = 'PENDING', due_at = ?2, is_taken = 0 WHERE id = ?1 AND status <> 'SENT'";
+        let sql = "UPDATE mails SET status = 'PENDING', \
+             due_at = CASE WHEN is_taken AND due_at > ?2 THEN due_at ELSE ?2 END, \
+             is_taken = is_taken AND due_at > ?2 WHERE id = ?1 AND status <> 'SENT'";
         self.write(move |tx| Ok(run(tx, sql, (id.bytes(), ms(now)))? == 1)).await
     }
 }
