@@ -34,6 +34,13 @@ export const useSessionStore = defineStore('session', () => {
     session.value = { kind: 'guest' }
   }
 
+  // Whatever was asked: it may have been ended elsewhere, in another tab.
+  api.use({
+    onResponse({ response }) {
+      if (response.status === 401) ended()
+    },
+  })
+
   async function signOut(): Promise<void> {
     await ask(api.POST('/api/auth/logout'))
     ended()

@@ -5,6 +5,7 @@ import { notify } from '@/lib/notify'
 import { cancelPayment, confirmPayment, getPayment, startPayment, type Outcome } from '@/api/payments'
 import { isProblem } from '@/api/problem'
 import type { Payment, PaymentMethod } from '@/api/types'
+import { useSignInFirst } from '@/features/account/useSignInFirst'
 import { useProblemText } from '@/i18n/useProblemText'
 import { useServerNow } from '@/lib/useServerNow'
 
@@ -26,6 +27,7 @@ export function usePayment(id: string) {
   const router = useRouter()
   const problemText = useProblemText()
   const now = useServerNow()
+  useSignInFirst()
   const state = shallowRef<PaymentState>({ kind: 'loading' })
   const doing = ref<Doing>('none')
   const payment = computed(() => (state.value.kind === 'known' ? state.value.payment : null))
@@ -40,9 +42,7 @@ export function usePayment(id: string) {
     try {
       state.value = { kind: 'known', payment: await getPayment(id) }
     } catch (error) {
-      if (isProblem(error, 'sign_in_required')) {
-        await router.replace({ path: '/sign-in', query: { return_to: route.fullPath } })
-      } else if (isProblem(error, 'payment_not_found', 'not_found')) state.value = { kind: 'missing' }
+      if (isProblem(error, 'payment_not_found', 'not_found')) state.value = { kind: 'missing' }
       // A payment that is known stays on the page while the network is away.
       else if (state.value.kind !== 'known') state.value = { kind: 'failed', error }
     }

@@ -114,6 +114,16 @@ describe('locking', () => {
     expect(ended.session.session.kind).toBe('guest')
   })
 
+  it('keeps nothing of somebody whose session was ended elsewhere', async () => {
+    const { holding, session } = setUp()
+    server.getHold.mockResolvedValue(hold('A1'))
+    await holding.refresh()
+    expect(holding.isMine('A1')).toBe(true)
+    session.ended()
+    await flushPromises()
+    expect([holding.isMine('A1'), holding.remainingMs.value]).toEqual([false, null])
+  })
+
   it('takes nobody for a guest because the server could not say who it is', async () => {
     const { holding, told, session } = setUp()
     vi.spyOn(session, 'ensure').mockResolvedValue({ kind: 'unknown', error: refusal('try_again', 503) })

@@ -48,6 +48,11 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
   const { post, data: heard } = useBroadcastChannel<object, object>({ name: `seatkeeper-hold-${screeningId}` })
   const tellOtherTabs = () => post({})
   watch(heard, () => void refresh())
+  // What is known here is of the person who has left.
+  watch(
+    () => session.session.kind,
+    (kind) => kind === 'guest' && (hold.value = null),
+  )
 
   const isMine = (id: string): boolean => hold.value?.seat_ids.includes(id) ?? false
 

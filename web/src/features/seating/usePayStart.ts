@@ -5,9 +5,10 @@ import { cancelPayment, startPayment } from '@/api/payments'
 import { isProblem } from '@/api/problem'
 import { useSiteStore } from '@/api/site'
 import { useProblemText } from '@/i18n/useProblemText'
+import type { useHold } from './useHold'
 
 /** From the seats to the payment page, once however often the button is pressed. */
-export function usePayStart(screeningId: string, refresh: () => Promise<void>) {
+export function usePayStart(screeningId: string, { refresh, lock }: Pick<ReturnType<typeof useHold>, 'refresh' | 'lock'>) {
   const { site } = useSiteStore()
   const router = useRouter()
   const problemText = useProblemText()
@@ -27,6 +28,8 @@ export function usePayStart(screeningId: string, refresh: () => Promise<void>) {
         await router.push(paymentPage(error.problem.payment_id))
         return
       }
+      // Whoever is no longer signed in wants the same seats afterwards.
+      if (isProblem(error, 'sign_in_required')) return await lock([...seatIds])
       void notify('error', problemText(error))
       await refresh()
     } finally {

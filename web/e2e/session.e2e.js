@@ -1,0 +1,89 @@
+import { after, before, test } from 'node:test'
+import { closeBrowser, Visitor } from './support/browser.js'
+import { holdSeats, startPayment } from './support/paths.js'
+import { Server } from './support/server.js'
+
+let server
+before(async () => {
+  server = await Server.start()
+  const owner = await Visitor.come(server)
+  await owner.signInQuietly('owner@example.test')
+  await owner.leave()
+})
+after(async () => {
+  await closeBrowser()
+  await server?.remove()
+})
+
+/** What another tab does; the page at hand learns nothing of it. */
+const signOutElsewhere = (visitor) => visitor.context.request.post('/api/auth/logout', { headers: { origin: server.url } })
+
+async function signInAgain(visitor, email, path) {
+  await visitor.sees('sign-in')
+  await visitor.signInByHand(email)
+  await visitor.page.waitForURL(`**${path}`)
+}
+
+test('one’s own tickets ask to sign in once when the session was ended in another tab, and come back', async () => {
+  const visitor = await Visitor.come(server)
+  await visitor.signInQuietly('ann@example.test')
+  await visitor.go('/')
+  const link = visitor.page.locator('header a[href="/bookings"]')
+  await link.waitFor()
+  await signOutElsewhere(visitor)
+  await link.click()
+  await signInAgain(visitor, 'ann@example.test', '/bookings')
+  await visitor.settled()
+
+  await visitor.byId('account-menu').click()
+  await visitor.byId('sign-out').click()
+  await visitor.page.waitForURL(`${server.url}/`)
+  await visitor.sees('sign-in-link')
+  await visitor.leave()
+})
+
+test('paying asks to sign in and comes back to the same seats; so does the payment’s page', async () => {
+  const showing = await server.showing('Hall 2')
+  const visitor = await Visitor.come(server)
+  await visitor.signInQuietly('payer@example.test')
+  await visitor.go(`/screenings/${showing.id}`)
+  await holdSeats(visitor, ['A1', 'A2'])
+  await signOutElsewhere(visitor)
+  await visitor.byId('pay').click()
+  await signInAgain(visitor, 'payer@example.test', `/screenings/${showing.id}`)
+  await visitor.seesSeat('A2', 'mine')
+
+  await startPayment(visitor)
+  await signOutElsewhere(visitor)
+  await visitor.byId('confirm-pay').click()
+  await signInAgain(visitor, 'payer@example.test', `/pay/*`)
+  await visitor.byId('confirm-pay').click()
+  await visitor.sees('booking-code')
+  await visitor.leave()
+})
+
+test('a page that has lost its session shows nobody’s seats as one’s own', async () => {
+  const showing = await server.showing('Hall 2', 1)
+  const visitor = await Visitor.come(server)
+  await visitor.signInQuietly('gone@example.test')
+  await visitor.go(`/screenings/${showing.id}`)
+  await holdSeats(visitor, ['A1'])
+  await signOutElsewhere(visitor)
+  await visitor.page.evaluate(() => window.dispatchEvent(new Event('focus')))
+  await visitor.sees('sign-in-link')
+  await visitor.seesSeat('A1', 'locked')
+  await visitor.gone('countdown')
+  await visitor.leave()
+})
+
+test('administration asks to sign in when the session was ended in another tab', async () => {
+  const owner = await Visitor.come(server)
+  await owner.signInQuietly('owner@example.test')
+  await owner.go('/admin/halls')
+  await owner.byId('edit').first().waitFor()
+  await signOutElsewhere(owner)
+  await owner.page.locator('a[href="/admin/mail"]').click()
+  await signInAgain(owner, 'owner@example.test', '/admin/mail')
+  await owner.settled()
+  await owner.leave()
+})
