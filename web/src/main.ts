@@ -3,6 +3,7 @@ import { createPinia } from 'pinia'
 import { createApp } from 'vue'
 import App from './features/shell/App.vue'
 import { i18n, initialLanguage, setLanguage } from './i18n'
+import { prepareToasts } from './lib/notify'
 import { router } from './router'
 import './styles/main.css'
 
@@ -14,3 +15,5 @@ app.use(i18n)
 
 await setLanguage(initialLanguage())
 app.mount('#app')
+// When the page has nothing better to do; not every browser says when that is.
+;(window.requestIdleCallback ?? setTimeout)(prepareToasts)

@@ -1,5 +1,8 @@
-import { createRouter, createWebHistory } from 'vue-router'
+import { shallowRef } from 'vue'
+import { createRouter, createWebHistory, START_LOCATION } from 'vue-router'
 import HomePage from './features/programme/HomePage.vue'
+import { i18n } from './i18n'
+import { notify } from './lib/notify'
 
 const admin = () => import('./features/admin/AdminLayout.vue')
 
@@ -32,4 +35,15 @@ export const router = createRouter({
     { path: '/:rest(.*)*', component: () => import('./features/shell/NotFoundPage.vue'), meta: { title: 'not_found.title' } },
   ],
   scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? {} : { top: 0 }),
+})
+
+/** Where the visit was to begin, if that part of the page could not be fetched. */
+export const unopened = shallowRef<string | null>(null)
+
+// Mostly an upgrade has replaced that part since the page was opened: the page is opened anew where it was to go. One that
+// has only just been opened would do so for ever.
+router.onError((_, to, from) => {
+  if (from === START_LOCATION) unopened.value = to.fullPath
+  else if (navigator.onLine) location.assign(to.fullPath)
+  else void notify('error', i18n.global.t('problem.no_answer'))
 })

@@ -1,6 +1,6 @@
 import { useTimeoutPoll } from '@vueuse/core'
 import { computed, onMounted, ref, shallowRef, watch } from 'vue'
-import { useRoute, useRouter } from 'vue-router'
+import { loadRouteLocation, useRoute, useRouter } from 'vue-router'
 import { notify } from '@/lib/notify'
 import { cancelPayment, confirmPayment, getPayment, startPayment, type Outcome } from '@/api/payments'
 import { isProblem } from '@/api/problem'
@@ -48,6 +48,8 @@ export function usePayment(id: string) {
     }
   }
 
+  const ticketPage = (bookingId: string) => `/bookings/${bookingId}?new=1`
+
   const interval = computed(() => (payment.value?.status === 'CONFIRMING' ? POLL_CONFIRMING_MS : POLL_PENDING_MS))
   const isOpen = computed(() => payment.value?.status === 'PENDING' || payment.value?.status === 'CONFIRMING')
   const poll = useTimeoutPoll(() => (doing.value === 'none' ? load() : Promise.resolve()), interval, { immediate: false })
@@ -55,7 +57,8 @@ export function usePayment(id: string) {
 
   watch(payment, (known) => {
     if (known?.status === 'SUCCEEDED' && known.booking_id) {
-      void router.replace({ path: `/bookings/${known.booking_id}`, query: { new: '1' } })
+      // What fails is told by the router, and the notice has a link.
+      router.replace(ticketPage(known.booking_id)).catch(() => undefined)
     }
   })
 
@@ -113,6 +116,8 @@ export function usePayment(id: string) {
     })
 
   onMounted(load)
+  // Whoever has paid sees the ticket even if the network is away by then.
+  onMounted(() => loadRouteLocation(router.resolve(ticketPage('new'))).catch(() => undefined))
 
   return { state, payment, screeningId, doing, remainingMs, load, confirm, cancel, startAgain, holdAgain, backToSeats }
 }

@@ -1,0 +1,58 @@
+import { after, before, test } from 'node:test'
+import { closeBrowser, Visitor } from './support/browser.js'
+import { holdSeats, startPayment } from './support/paths.js'
+import { Server } from './support/server.js'
+
+let server
+before(async () => {
+  server = await Server.start()
+})
+after(async () => {
+  await closeBrowser()
+  await server?.remove()
+})
+
+/** What a browser says about the parts of a page that an upgrade has replaced, and without a network. */
+const MISSING = /status of 404|ERR_INTERNET_DISCONNECTED/
+const FILM_PART = '**/assets/MoviePage-*.js'
+const replaced = (route) => route.fulfill({ status: 404 })
+
+test('a link to a part of the page that an upgrade has replaced opens the new page, once', async () => {
+  const showing = await server.showing('Hall 2')
+  const visitor = await Visitor.come(server, { tolerate: MISSING })
+  const film = visitor.page.locator(`h2 a, li a`).and(visitor.page.locator(`[href="/movies/${showing.movie.id}"]`)).first()
+  await visitor.page.route(FILM_PART, replaced, { times: 1 })
+  await visitor.go('/')
+  await film.click()
+  await visitor.page.getByRole('heading', { level: 1, name: showing.movie.title }).waitFor()
+
+  await visitor.go('/')
+  await visitor.page.route(FILM_PART, replaced)
+  await film.click()
+  await visitor.page.waitForURL(`**/movies/${showing.movie.id}`)
+  await visitor.page.getByText('could not be reached').waitFor()
+  await visitor.page.unroute(FILM_PART)
+  await visitor.page.getByRole('link', { name: 'Try again' }).click()
+  await visitor.page.getByRole('heading', { level: 1, name: showing.movie.title }).waitFor()
+  await visitor.leave()
+})
+
+test('without a network the first error of a visit is said, and a paid seat’s ticket page is there already', async () => {
+  const showing = await server.showing('Hall 2', 1)
+  const visitor = await Visitor.come(server, { tolerate: MISSING })
+  const { page } = visitor
+  await visitor.signInQuietly('underground@example.test')
+  await visitor.go(`/screenings/${showing.id}`)
+  await holdSeats(visitor, ['A1'])
+  await startPayment(visitor)
+  await page.reload()
+  await page.waitForResponse(/\/assets\/BookingPage-/)
+  await page.waitForLoadState('networkidle')
+  await visitor.context.setOffline(true)
+  await visitor.byId('confirm-pay').click()
+  await page.getByText('could not be reached').waitFor()
+  await visitor.context.setOffline(false)
+  await visitor.byId('confirm-pay').click()
+  await visitor.sees('booking-code')
+  await visitor.leave()
+})

@@ -1,0 +1,16 @@
+import { mount } from '@vue/test-utils'
+import { expect, it } from 'vitest'
+import { createI18n } from 'vue-i18n'
+import type { Payment } from '@/api/types'
+import en from '@/i18n/en'
+import PaymentOver from './PaymentOver.vue'
+
+function show(payment: Partial<Payment>) {
+  const plugins = [createI18n({ legacy: false, locale: 'en', messages: { en } })]
+  return mount(PaymentOver, { props: { payment: payment as Payment, doing: 'none' }, global: { plugins } })
+}
+
+it('has a link to the ticket, for when the page does not go there by itself', () => {
+  const link = show({ status: 'SUCCEEDED', booking_id: 'b1' }).get('a')
+  expect(link.attributes('href')).toBe('/bookings/b1?new=1')
+})
