@@ -66,6 +66,24 @@ test('seats that somebody else took after the time to pay had run out are named,
   await visitor.leave()
 })
 
+test('after a declined payment the time of the seats still runs; when it is up, one button takes them again', async () => {
+  const showing = await server.showing('Hall 2', 4)
+  const visitor = await Visitor.come(server)
+  await visitor.signInQuietly('slow-to-retry@example.test')
+  await visitor.go(`/screenings/${showing.id}`)
+  await holdSeats(visitor, ['E2'])
+  await startPayment(visitor)
+  await visitor.byId('decline-pay').click()
+  await visitor.sees('payment-declined')
+  await visitor.sees('countdown')
+  await visitor.sees('payment-expired')
+  await visitor.gone('countdown')
+  await visitor.press(visitor.byId('hold-again'))
+  await visitor.page.waitForURL(`**/screenings/${showing.id}`)
+  await visitor.seesSeat('E2', 'mine')
+  await visitor.leave()
+})
+
 test('without wishing for the same seats again one comes back to a map on which they are free', async () => {
   const showing = await server.showing('Hall 2', 3)
   const visitor = await Visitor.come(server)

@@ -5,12 +5,12 @@ import type { Payment } from '@/api/types'
 import en from '@/i18n/en'
 import PaymentOver from './PaymentOver.vue'
 
-function show(payment: Partial<Payment>) {
+function show(props: { status: Payment['status']; bookingId?: string }) {
   const plugins = [createI18n({ legacy: false, locale: 'en', messages: { en } })]
-  return mount(PaymentOver, { props: { payment: payment as Payment, doing: 'none' }, global: { plugins } })
+  return mount(PaymentOver, { props: { ...props, doing: 'none' }, global: { plugins } })
 }
 
 it('has a link to the ticket, for when the page does not go there by itself', () => {
-  const link = show({ status: 'SUCCEEDED', booking_id: 'b1' }).get('a')
+  const link = show({ status: 'SUCCEEDED', bookingId: 'b1' }).get('a')
   expect(link.attributes('href')).toBe('/bookings/b1?new=1')
 })

@@ -22,6 +22,9 @@ export type Doing = 'none' | Outcome | 'cancel' | 'switch'
 const POLL_CONFIRMING_MS = 1_000
 const POLL_PENDING_MS = 4_000
 
+/** The seats are still held, until the same time: a payment that failed lets none go. */
+const HOLDING: readonly Payment['status'][] = ['PENDING', 'DECLINED', 'CANCELLED']
+
 export function usePayment(id: string) {
   const route = useRoute()
   const router = useRouter()
@@ -63,8 +66,13 @@ export function usePayment(id: string) {
   })
 
   const remainingMs = computed(() =>
-    payment.value?.status === 'PENDING' ? Math.max(0, Date.parse(payment.value.expires_at) - now.value) : null,
+    payment.value && HOLDING.includes(payment.value.status) ? Math.max(0, Date.parse(payment.value.expires_at) - now.value) : null,
   )
+  /** A declined payment whose seats have run out offers what an expired one does. */
+  const status = computed(() => {
+    const known = payment.value?.status
+    return remainingMs.value === 0 && known !== 'PENDING' ? 'EXPIRED' : known
+  })
   watch(remainingMs, (left, before) => {
     // The server decides whether it was in time.
     if (left === 0 && before !== 0) void load()
@@ -119,5 +127,5 @@ export function usePayment(id: string) {
   // Whoever has paid sees the ticket even if the network is away by then.
   onMounted(() => loadRouteLocation(router.resolve(ticketPage('new'))).catch(() => undefined))
 
-  return { state, payment, screeningId, doing, remainingMs, load, confirm, cancel, startAgain, holdAgain, backToSeats }
+  return { state, payment, status, screeningId, doing, remainingMs, load, confirm, cancel, startAgain, holdAgain, backToSeats }
 }
