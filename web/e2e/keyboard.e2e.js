@@ -24,6 +24,9 @@ async function tabTo(page, selector) {
   throw new Error(`Tab never came to ${selector}`)
 }
 
+/** What was pressed has gone with its page: the focus is at the beginning of the new one, which says its name. */
+const atBeginning = (page, name) => page.locator(`#content[aria-label="${name}"]:focus`).waitFor()
+
 const focusedSeat = (page) => page.evaluate(() => document.activeElement?.dataset.seat ?? null)
 
 test('a whole booking with the keyboard alone', async () => {
@@ -44,6 +47,7 @@ test('a whole booking with the keyboard alone', async () => {
   await page.keyboard.press('Enter')
   // The page before has the same showtimes.
   await page.getByRole('heading', { level: 1, name: showing.movie.title }).waitFor()
+  await atBeginning(page, 'What’s on')
   await tabTo(page, `[data-testid="showtime-${showing.id}"]`)
   await page.keyboard.press('Enter')
   await visitor.seat('A1').waitFor()
@@ -65,12 +69,14 @@ test('a whole booking with the keyboard alone', async () => {
   await tabTo(page, '[data-testid="pay"]')
   await page.keyboard.press('Enter')
   await visitor.sees('confirm-pay')
+  await atBeginning(page, 'Payment')
   await tabTo(page, '[name="method"]')
   await page.keyboard.press('ArrowDown')
-  await page.locator('[data-testid="method-mock_card"]:checked:enabled').waitFor()
+  await page.locator('[data-testid="method-mock_card"]:checked:enabled:focus').waitFor()
   await tabTo(page, '[data-testid="confirm-pay"]')
   await page.keyboard.press('Enter')
   await visitor.sees('booking-code')
+  await atBeginning(page, 'My tickets')
   await visitor.leave()
 })
 

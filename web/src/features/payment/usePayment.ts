@@ -120,7 +120,7 @@ export function usePayment(id: string) {
       if (old === null || screening === undefined) return
       if (old.status === 'PENDING') await cancelPayment(id)
       const next = await startPayment(screening, method, [id, ...old.seat_ids])
-      await router.replace({ path: `/pay/${next.id}`, query: { screening } })
+      await router.replace({ path: `/pay/${next.id}`, query: { screening }, state: { switched: true } })
     })
 
   onMounted(load)
