@@ -96,6 +96,11 @@ test('dashboard: charts are drawn with their tables and files; filters and total
   if (benFilm !== mine.movie_title) await page.getByText(codes.ann).waitFor({ state: 'detached' })
   await owner.go('/admin/bookings?date=2020-01-01')
   await page.waitForFunction(() => document.querySelector('[data-testid="booking-totals"] dd')?.textContent?.trim() === '0')
+  // A file that the server refuses is a download that failed, and the page stays.
+  await owner.context.request.post('/api/auth/logout', { headers: { origin: server.url } })
+  const [refused] = await Promise.all([page.waitForEvent('download'), owner.byId('bookings-csv').click()])
+  assert.ok(await refused.failure())
+  assert.ok(await owner.byId('bookings-csv').isVisible())
   await owner.leave()
 })
 
