@@ -1,7 +1,7 @@
 import type { ProblemCode } from '@/api/problem'
 
 export default {
-  site: { skip: 'Skip to the content', home: '{name}, front page', notices: 'Notices', footer: 'Every seat is sold once.', loading: 'Loading…', retry: 'Try again', back: 'Back', close: 'Close', cancel: 'Cancel' },
+  site: { skip: 'Skip to the content', home: '{name}, front page', notices: 'Notices', footer: 'Every seat is sold once.', loading: 'Loading…', retry: 'Try again', stale: 'This may be out of date', back: 'Back', close: 'Close', cancel: 'Cancel' },
   nav: { movies: 'What’s on', bookings: 'My tickets', admin: 'Administration', main: 'Main' },
   account: {
     sign_in: 'Sign in', sign_out: 'Sign out', menu: 'Account of {name}', settings: 'Language and looks', language: 'Language', theme: 'Looks', theme_dark: 'Dark', theme_light: 'Light', theme_auto: 'As this device',

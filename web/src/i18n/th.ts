@@ -1,7 +1,7 @@
 import type { ProblemCode } from '@/api/problem'
 
 export default {
-  site: { skip: 'ข้ามไปยังเนื้อหา', home: '{name} หน้าแรก', notices: 'การแจ้งเตือน', footer: 'ที่นั่งทุกที่ขายเพียงครั้งเดียว', loading: 'กำลังโหลด…', retry: 'ลองอีกครั้ง', back: 'กลับ', close: 'ปิด', cancel: 'ยกเลิก' },
+  site: { skip: 'ข้ามไปยังเนื้อหา', home: '{name} หน้าแรก', notices: 'การแจ้งเตือน', footer: 'ที่นั่งทุกที่ขายเพียงครั้งเดียว', loading: 'กำลังโหลด…', retry: 'ลองอีกครั้ง', stale: 'ข้อมูลนี้อาจไม่ใช่ข้อมูลล่าสุด', back: 'กลับ', close: 'ปิด', cancel: 'ยกเลิก' },
   nav: { movies: 'โปรแกรมหนัง', bookings: 'ตั๋วของฉัน', admin: 'ผู้ดูแลระบบ', main: 'เมนูหลัก' },
   account: {
     sign_in: 'เข้าสู่ระบบ', sign_out: 'ออกจากระบบ', menu: 'บัญชีของ {name}', settings: 'ภาษาและการแสดงผล', language: 'ภาษา', theme: 'การแสดงผล', theme_dark: 'มืด', theme_light: 'สว่าง', theme_auto: 'ตามอุปกรณ์',

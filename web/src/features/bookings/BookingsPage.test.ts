@@ -1,0 +1,47 @@
+import { PiniaColada, useQueryCache } from '@pinia/colada'
+import { flushPromises, mount } from '@vue/test-utils'
+import { createPinia, setActivePinia } from 'pinia'
+import { beforeEach, expect, it, vi } from 'vitest'
+import { createI18n } from 'vue-i18n'
+import { createMemoryHistory, createRouter } from 'vue-router'
+import { ask } from '@/api/client'
+import { ApiProblem, NO_ANSWER } from '@/api/problem'
+import { useSiteStore } from '@/api/site'
+import type { Booking, Site } from '@/api/types'
+import en from '@/i18n/en'
+import BookingsPage from './BookingsPage.vue'
+
+vi.mock('@/api/client')
+const answer = vi.mocked(ask)
+const away = new ApiProblem(NO_ANSWER)
+const booking = {
+  id: 'b', code: 'KWX7', status: 'CONFIRMED', movie_title: 'Neon Orchid', hall_name: 'Hall 1', start_time: '2026-11-23T12:30:00Z', seats: [], total: { amount: 20_000, currency: 'THB' },
+} as unknown as Booking
+
+beforeEach(() => void vi.resetAllMocks())
+
+async function open() {
+  const pinia = createPinia()
+  setActivePinia(pinia)
+  useSiteStore().state = { kind: 'ready', site: { time_zone: 'Asia/Bangkok' } as Site }
+  const router = createRouter({ history: createMemoryHistory(), routes: [{ path: '/:path(.*)*', component: BookingsPage }] })
+  const i18n = createI18n({ legacy: false, locale: 'en', messages: { en } })
+  const page = mount(BookingsPage, { global: { plugins: [pinia, PiniaColada, router, i18n] } })
+  await flushPromises()
+  return { page, askAgain: () => useQueryCache(pinia).invalidateQueries({ key: ['bookings'] }).catch(() => undefined).then(flushPromises) }
+}
+
+it('keeps the tickets on the screen when they cannot be asked for again, and says so', async () => {
+  answer.mockResolvedValueOnce({ items: [booking], next_cursor: null }).mockRejectedValueOnce(away)
+  const { page, askAgain } = await open()
+  expect(page.find('[data-testid="stale"]').exists()).toBe(false)
+  await askAgain()
+  expect(page.text()).toContain('KWX7')
+  expect(page.get('[data-testid="stale"]').text()).toContain(en.problem.no_answer)
+})
+
+it('says why there is nothing when nothing is known', async () => {
+  answer.mockRejectedValueOnce(away)
+  const { page } = await open()
+  expect(page.get('[role="alert"]').text()).toContain(en.problem.no_answer)
+})
