@@ -1,0 +1,28 @@
+import { PiniaColada } from '@pinia/colada'
+import { mount } from '@vue/test-utils'
+import { createPinia } from 'pinia'
+import { expect, it, vi } from 'vitest'
+import { createI18n } from 'vue-i18n'
+import adminEn from '@/i18n/admin.en'
+import en from '@/i18n/en'
+import BookingFilters from './BookingFilters.vue'
+
+vi.mock('@/api/client')
+
+it('leaves what is being typed alone and asks for what is between the blanks', async () => {
+  vi.useFakeTimers()
+  const i18n = createI18n({ legacy: false, locale: 'en', messages: { en: { ...en, ...adminEn } } })
+  const page = mount(BookingFilters, { props: { filters: {}, isFiltered: false }, global: { plugins: [createPinia(), PiniaColada, i18n] } })
+  const input = page.get<HTMLInputElement>('[data-testid="filter-q"]')
+  await input.setValue('สมชาย ')
+  await vi.runAllTimersAsync()
+  expect(page.emitted('set')).toEqual([['q', 'สมชาย']])
+  await page.setProps({ filters: { q: 'สมชาย' } })
+  expect(input.element.value).toBe('สมชาย ')
+  // Cleared, and back again by the browser's button.
+  await page.setProps({ filters: {} })
+  expect(input.element.value).toBe('')
+  await page.setProps({ filters: { q: 'สมชาย' } })
+  expect(input.element.value).toBe('สมชาย')
+  vi.useRealTimers()
+})
