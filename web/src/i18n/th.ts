@@ -11,7 +11,7 @@ export default {
   },
   movies: {
     title: 'โปรแกรมหนัง', lead: 'เลือกหนังที่ชอบ แล้วเลือกที่นั่งที่ใช่', days: 'วัน', today: 'วันนี้', tomorrow: 'พรุ่งนี้', minutes: '{n} นาที', from: 'เริ่มต้น {price}', left: 'ว่าง {n} ที่', few: 'เหลือเพียง {n} ที่', full: 'เต็มแล้ว', showtimes: 'รอบฉาย',
-    none_title: 'วันนี้ไม่มีรอบฉาย', none_text: 'โปรดเลือกวันอื่นด้านบน', empty_title: 'กำลังจัดโปรแกรมหนัง', empty_text: 'โปรดกลับมาใหม่อีกครั้งในภายหลัง', other_days: 'ฉายในวันอื่น', details: 'เกี่ยวกับหนังเรื่องนี้', no_showings: 'ยังไม่มีรอบฉายในขณะนี้',
+    none_title: 'ไม่มีรอบฉายในวันที่เลือก', none_text: 'โปรดเลือกวันอื่นด้านบน', empty_title: 'กำลังจัดโปรแกรมหนัง', empty_text: 'โปรดกลับมาใหม่อีกครั้งในภายหลัง', other_days: 'ฉายในวันอื่น', details: 'เกี่ยวกับหนังเรื่องนี้', no_showings: 'ยังไม่มีรอบฉายในขณะนี้',
     showtime_label: '{time} {hall} เริ่มต้น {price} {left}', not_found: 'ไม่มีหนังเรื่องนี้ในโปรแกรม', all: 'หนังทั้งหมด',
   },
   genre: { drama: 'ดราม่า', comedy: 'ตลก', thriller: 'ระทึกขวัญ', horror: 'สยองขวัญ', romance: 'โรแมนติก', action: 'แอ็กชัน', adventure: 'ผจญภัย', animation: 'แอนิเมชัน', documentary: 'สารคดี', fantasy: 'แฟนตาซี', mystery: 'ลึกลับ', crime: 'อาชญากรรม', family: 'ครอบครัว', music: 'ดนตรี', musical: 'เพลง', history: 'ประวัติศาสตร์', sport: 'กีฬา', war: 'สงคราม', western: 'ตะวันตก', science_fiction: 'ไซไฟ', 'science-fiction': 'ไซไฟ', scifi: 'ไซไฟ', 'sci-fi': 'ไซไฟ' },
