@@ -12,6 +12,6 @@ export default {
     delete_title: 'Delete “{name}”?', delete_text: 'This cannot be undone.',
     movie: { title: 'Title', title_th: 'Title in Thai', synopsis: 'Synopsis', synopsis_th: 'Synopsis in Thai', genres: 'Genres, separated by commas', duration_min: 'Length in minutes', rating: 'Rating', poster: 'Poster', poster_hint: 'PNG, JPEG, WebP or SVG, up to 5 MiB, two to three.', new: 'New film', edit: 'Edit the film' },
     hall_form: { name: 'Name', new: 'New hall', edit: 'Edit the hall', layout: 'Places', preview: 'Preview', tool: 'Paint with', gap: 'gap', row: 'Row', row_label: 'Letter of row {n}', row_category: 'Category of row {n}', cell: 'Row {row}, place {n}: {kind}', add_row: 'Add a row', remove_row: 'Remove row {row}', longer: 'Row {row} longer', shorter: 'Row {row} shorter', count: '{n} seats', hint: 'Choose a kind, then press or drag over the places.' },
-    screening: { movie: 'Film', hall: 'Hall', start: 'Start, in the time of the cinema', price: 'Price {category}, in baht', new: 'New showing', edit: 'Edit the showing', start_time: 'Start', price_bad: 'An amount of 0 to 100,000 baht.' },
+    screening: { movie: 'Film', hall: 'Hall', start: 'Start, in the time of the cinema', price: 'Price {category}, in baht', new: 'New showing', edit: 'Edit the showing', start_time: 'Start', past: 'Past ones too', price_bad: 'An amount of 0 to 100,000 baht.' },
   },
 }

@@ -12,6 +12,6 @@ export default {
     delete_title: 'ลบ “{name}” ใช่ไหม', delete_text: 'ลบแล้วเรียกคืนไม่ได้',
     movie: { title: 'ชื่อเรื่อง', title_th: 'ชื่อเรื่องภาษาไทย', synopsis: 'เรื่องย่อ', synopsis_th: 'เรื่องย่อภาษาไทย', genres: 'แนว คั่นด้วยจุลภาค', duration_min: 'ความยาว (นาที)', rating: 'เรต', poster: 'โปสเตอร์', poster_hint: 'PNG, JPEG, WebP หรือ SVG ไม่เกิน 5 MiB สัดส่วนสองต่อสาม', new: 'เพิ่มหนัง', edit: 'แก้ไขหนัง' },
     hall_form: { name: 'ชื่อโรง', new: 'เพิ่มโรง', edit: 'แก้ไขโรง', layout: 'ผังที่นั่ง', preview: 'ตัวอย่าง', tool: 'ระบายด้วย', gap: 'ช่องว่าง', row: 'แถว', row_label: 'ตัวอักษรของแถวที่ {n}', row_category: 'ประเภทของแถวที่ {n}', cell: 'แถว {row} ช่อง {n} {kind}', add_row: 'เพิ่มแถว', remove_row: 'ลบแถว {row}', longer: 'แถว {row} ยาวขึ้น', shorter: 'แถว {row} สั้นลง', count: '{n} ที่นั่ง', hint: 'เลือกชนิด แล้วกดหรือลากบนช่อง' },
-    screening: { movie: 'หนัง', hall: 'โรง', start: 'เวลาเริ่ม ตามเวลาของโรงหนัง', price: 'ราคา {category} (บาท)', new: 'เพิ่มรอบฉาย', edit: 'แก้ไขรอบฉาย', start_time: 'เริ่ม', price_bad: 'จำนวนเงิน 0 ถึง 100,000 บาท' },
+    screening: { movie: 'หนัง', hall: 'โรง', start: 'เวลาเริ่ม ตามเวลาของโรงหนัง', price: 'ราคา {category} (บาท)', new: 'เพิ่มรอบฉาย', edit: 'แก้ไขรอบฉาย', start_time: 'เริ่ม', past: 'แสดงรอบที่ฉายจบแล้วด้วย', price_bad: 'จำนวนเงิน 0 ถึง 100,000 บาท' },
   },
 }
