@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { closeBrowser, Visitor } from './support/browser.js'
 import { holdSeats, startPayment } from './support/paths.js'
@@ -13,14 +14,14 @@ after(async () => {
 })
 
 /** What a browser says about the parts of a page that an upgrade has replaced, and without a network. */
-const MISSING = /status of 404|ERR_INTERNET_DISCONNECTED/
+const MISSING = /status of 404|ERR_INTERNET_DISCONNECTED|ERR_FAILED/
 const FILM_PART = '**/assets/MoviePage-*.js'
 const replaced = (route) => route.fulfill({ status: 404 })
 
 test('a link to a part of the page that an upgrade has replaced opens the new page, once', async () => {
   const showing = await server.showing('Hall 2')
   const visitor = await Visitor.come(server, { tolerate: MISSING })
-  const film = visitor.page.locator(`h2 a, li a`).and(visitor.page.locator(`[href="/movies/${showing.movie.id}"]`)).first()
+  const film = visitor.page.locator(`[href="/movies/${showing.movie.id}"]`).and(visitor.page.locator('h2 a, li a')).first()
   await visitor.page.route(FILM_PART, replaced, { times: 1 })
   await visitor.go('/')
   await film.click()
@@ -37,6 +38,19 @@ test('a link to a part of the page that an upgrade has replaced opens the new pa
   await visitor.leave()
 })
 
+test('a link that cannot be followed without a network says so and leaves the page as it is', async () => {
+  const showing = await server.showing('Hall 2')
+  const visitor = await Visitor.come(server, { tolerate: MISSING })
+  const { page } = visitor
+  await page.goto('/', { waitUntil: 'networkidle' })
+  await page.route('**', (route) => route.abort())
+  await page.locator(`[href="/movies/${showing.movie.id}"]`).and(page.locator('h2 a, li a')).first().click()
+  await page.getByText('could not be reached').waitFor()
+  assert.equal(page.url(), `${server.url}/`)
+  await page.getByRole('heading', { level: 1, name: 'What’s on' }).waitFor()
+  await visitor.leave()
+})
+
 test('without a network the first error of a visit is said, and a paid seat’s ticket page is there already', async () => {
   const showing = await server.showing('Hall 2', 1)
   const visitor = await Visitor.come(server, { tolerate: MISSING })
@@ -45,8 +59,7 @@ test('without a network the first error of a visit is said, and a paid seat’s 
   await visitor.go(`/screenings/${showing.id}`)
   await holdSeats(visitor, ['A1'])
   await startPayment(visitor)
-  await page.reload()
-  await page.waitForResponse(/\/assets\/BookingPage-/)
+  await Promise.all([page.waitForResponse(/\/assets\/BookingPage-/), page.waitForResponse(/\/assets\/toasts-/), page.reload()])
   await page.waitForLoadState('networkidle')
   await visitor.context.setOffline(true)
   await visitor.byId('confirm-pay').click()

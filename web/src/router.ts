@@ -42,8 +42,11 @@ export const unopened = shallowRef<string | null>(null)
 
 // Mostly an upgrade has replaced that part since the page was opened: the page is opened anew where it was to go. One that
 // has only just been opened would do so for ever.
-router.onError((_, to, from) => {
+router.onError(async (_, to, from) => {
   if (from === START_LOCATION) unopened.value = to.fullPath
-  else if (navigator.onLine) location.assign(to.fullPath)
+  else if (await isThere(to.fullPath)) location.assign(to.fullPath)
   else void notify('error', i18n.global.t('problem.no_answer'))
 })
+
+/** Leaving for a server that does not answer would leave the person with nothing. */
+const isThere = (path: string) => fetch(path, { method: 'HEAD' }).then(({ ok }) => ok, () => false)
