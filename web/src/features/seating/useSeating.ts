@@ -13,7 +13,7 @@ import { sumMoney } from '@/lib/money'
 import { nearestEqual, parseSeatIds } from '@/lib/seating'
 import { useAnnouncer } from '@/lib/useAnnouncer'
 import { useServerNow } from '@/lib/useServerNow'
-import type { SeatChange } from '@/live/frames'
+import type { SeatTurn } from '@/live/room'
 import { useLiveSeats } from '@/live/useLiveSeats'
 import { useHold } from './useHold'
 import { useSeatNews } from './useSeatNews'
@@ -70,7 +70,7 @@ export function useSeating(screening: ScreeningDetail) {
     return seat ? t('seats.name_short', { row: seat.row, number: seat.number }) : id
   }
 
-  function hear(changed: SeatChange[]): void {
+  function hear(changed: SeatTurn[]): void {
     const own = changed.filter((change) => holding.isOwn(change.id))
     news.heard(changed.filter((change) => !own.includes(change)))
     changed.forEach(holding.noteLive)
