@@ -10,6 +10,7 @@ import type { Hold, ScreeningDetail } from '@/api/types'
 import en from '@/i18n/en'
 import type { LiveStatus } from '@/live/frames'
 import { EMPTY_ROOM, applyFrame, type Room } from '@/live/room'
+import { RECONNECT_MS_MIN } from '@/live/watch'
 import { useHold } from './useHold'
 import { useSeatViews } from './useSeatViews'
 
@@ -167,6 +168,20 @@ describe('choosing a seat', () => {
       page?.unmount()
     }
   })
+
+  it('asks on and on when nobody answers, and never looks like somebody else\'s meanwhile', async () => {
+    const { looks, live, ask } = await open()
+    const [answer, second] = [answerOf('lockSeats'), answerOf('getHold')]
+    await ask()
+    await answer.refuse(refusal('no_answer', 0))
+    await second.refuse(refusal('try_again', 503))
+    await live('LOCKED', MINE_UNTIL_LIVE)
+    expect(looks).toEqual(['available', 'available pending'])
+    server.getHold.mockResolvedValueOnce(hold('A1'))
+    vi.advanceTimersByTime(RECONNECT_MS_MIN)
+    await flushPromises()
+    expect(looks).toEqual(['available', 'available pending', 'mine'])
+  })
 })
 
 describe('letting a seat go', () => {
@@ -246,6 +261,21 @@ describe('letting a seat go', () => {
 })
 
 describe('coming to the page', () => {
+  it('does not say so either while the server cannot tell, and asks until it can', async () => {
+    const { holding, looks, live } = await open({ isReady: false })
+    await live('LOCKED', MINE_UNTIL_LIVE)
+    server.getHold.mockRejectedValueOnce(refusal('try_again', 503)).mockResolvedValueOnce(hold('A1'))
+    await holding.refresh()
+    await flushPromises()
+    expect([holding.isReady.value, looks.at(-1)]).toEqual([false, 'available pending'])
+    vi.advanceTimersByTime(RECONNECT_MS_MIN)
+    await flushPromises()
+    expect(looks).toEqual(['available', 'available pending', 'mine'])
+    vi.runAllTimers()
+    await flushPromises()
+    expect(server.getHold).toHaveBeenCalledTimes(2)
+  })
+
   it('does not say whose a held seat is before it is known', async () => {
     for (const [truth, end] of [[hold('A1'), 'mine'], [hold(), 'locked']] as const) {
       const { holding, looks, live } = await open({ isReady: false })

@@ -5,6 +5,7 @@ import { getHold, lockSeats, unlockSeats } from '@/api/screenings'
 import { useSessionStore } from '@/api/session'
 import type { Hold } from '@/api/types'
 import type { SeatChange } from '@/live/frames'
+import { reconnectDelayMs } from '@/live/watch'
 
 /** A seat that vanished from the hold this close to its time has run out; earlier, somebody let it go. */
 const LAPSE_SLACK_MS = 1_500
@@ -34,13 +35,17 @@ export interface Standing {
 export function useHold(screeningId: string, now: Ref<number>, events: HoldEvents) {
   const session = useSessionStore()
   const hold = shallowRef<Hold | null>(null)
-  /** Asked about just now; each only as long as its request. */
+  /** Asked about just now; each until it is known what came of it. */
   const pending = shallowReactive(new Set<string>())
   /** Mine until just now, with the time until when: the live map may still say that they are held. */
   const letGo = shallowReactive(new Map<string, number>())
   /** Refused just now: the live map may not say yet that somebody has them. */
   const taken = shallowReactive(new Set<string>())
+  /** Asked about without an answer: pending until the server has said what is true. */
+  const unsure = new Set<string>()
   const isReady = ref(false)
+  /** How often in a row it could not be learnt what this person holds. */
+  const failures = ref(0)
   let queue: Promise<void> = Promise.resolve()
 
   // Another tab only says that something has changed. What it knew may be older than what is known here by now, so the
@@ -90,7 +95,19 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     setTimeout(() => taken.delete(id), SETTLE_MS_MAX)
   }
 
-  /** Keeps an answer, and notices what ran out on the way to it. */
+  /** An answer says all that this person holds, so that nothing is unsure any more. */
+  function accept(answer: Hold, released: readonly string[] = []): void {
+    take(answer, released)
+    know()
+  }
+
+  function know(): void {
+    isReady.value = true
+    failures.value = 0
+    settle([...unsure])
+  }
+
+  /** Keeps what is held now, and notices what ran out on the way to it. */
   function take(next: Hold, released: readonly string[] = []): void {
     const gone = (hold.value?.seats ?? []).filter((seat) => !next.seat_ids.includes(seat.id))
     gone.forEach((seat) => remember(seat.id, Date.parse(seat.expires_at)))
@@ -109,24 +126,34 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
 
   async function refresh(): Promise<void> {
     const known = await session.ensure()
-    if (known.kind !== 'signed_in') {
-      if (known.kind === 'unknown' && !isReady.value) events.onProblem(known.error)
-      isReady.value = true
-      return
-    }
-    await enqueue(() => askHold())
-    isReady.value = true
+    if (known.kind === 'guest') know()
+    else if (known.kind === 'unknown') notKnown(known.error)
+    else await enqueue(() => askHold())
   }
+
+  /** What is held, or is unsure, is asked for again by and by. What is known from before may stay. */
+  function notKnown(error: unknown): void {
+    if (isReady.value && unsure.size === 0) return
+    if (!isReady.value && failures.value === 0) events.onProblem(error)
+    failures.value += 1
+  }
+
+  watch(failures, (count, _, onCleanup) => {
+    if (count === 0) return
+    const again = setTimeout(() => void refresh(), reconnectDelayMs(count - 1, Math.random()))
+    onCleanup(() => clearTimeout(again))
+  })
 
   /** What is asked about stops being pending with the answer, in one step: nothing may be drawn between the two. */
   async function askHold(asked: readonly string[] = []): Promise<void> {
+    asked.forEach((id) => unsure.add(id))
     try {
-      take(await getHold(screeningId))
+      accept(await getHold(screeningId))
     } catch (error) {
-      if (isProblem(error, 'sign_in_required')) session.ended()
+      if (!isProblem(error) || !error.isDefinite) return notKnown(error)
+      if (error.code === 'sign_in_required') session.ended()
       else if (!isReady.value) events.onProblem(error)
-    } finally {
-      settle(asked)
+      know()
     }
   }
 
@@ -135,7 +162,7 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     const known = await session.ensure()
     if (known.kind === 'guest') return events.onGuest(seatIds)
     if (known.kind === 'unknown') return events.onProblem(known.error)
-    seatIds.forEach((id) => pending.add(id))
+    wait(seatIds)
     await enqueue(async () => {
       let asked = seatIds
       while (asked.length > 0) asked = await ask(asked)
@@ -145,7 +172,7 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
   /** Asks for these; those that are still worth asking for are given back, and stay pending. */
   async function ask(seatIds: string[]): Promise<string[]> {
     try {
-      take(await lockSeats(screeningId, seatIds))
+      accept(await lockSeats(screeningId, seatIds))
       settle(seatIds)
       tellOtherTabs()
       events.onMine(seatIds)
@@ -179,10 +206,10 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
 
   async function release(seatIds: string[]): Promise<void> {
     if (seatIds.length === 0) return
-    seatIds.forEach((id) => pending.add(id))
+    wait(seatIds)
     await enqueue(async () => {
       try {
-        take(await unlockSeats(screeningId, seatIds), seatIds)
+        accept(await unlockSeats(screeningId, seatIds), seatIds)
         settle(seatIds)
         tellOtherTabs()
         events.onReleased(seatIds)
@@ -193,7 +220,19 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     })
   }
 
-  const settle = (seatIds: readonly string[]): void => seatIds.forEach((id) => pending.delete(id))
+  function wait(seatIds: readonly string[]): void {
+    for (const id of seatIds) {
+      pending.add(id)
+      unsure.delete(id)
+    }
+  }
+
+  function settle(seatIds: readonly string[]): void {
+    for (const id of seatIds) {
+      pending.delete(id)
+      unsure.delete(id)
+    }
+  }
 
   const expiresAt = computed(() => (hold.value?.expires_at ? Date.parse(hold.value.expires_at) : null))
   const remainingMs = computed(() => (expiresAt.value === null ? null : Math.max(0, expiresAt.value - now.value)))

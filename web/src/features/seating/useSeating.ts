@@ -83,7 +83,10 @@ export function useSeating(screening: ScreeningDetail) {
   const isDown = ref(false)
   watch(live.connection, (state) => {
     if (state === 'lost') isDown.value = true
-    if (state === 'live') isDown.value = false
+    if (state !== 'live') return
+    // The map has come back as a whole, and what became of this person's seats meanwhile is not in it.
+    if (isDown.value) void holding.refresh()
+    isDown.value = false
   })
   const isLongDown = refDebounced(isDown, BANNER_DELAY_MS)
   const isOffline = computed(() => isDown.value && isLongDown.value)

@@ -1,0 +1,87 @@
+import { flushPromises, mount, type VueWrapper } from '@vue/test-utils'
+import { createPinia, setActivePinia } from 'pinia'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { computed, defineComponent, shallowRef } from 'vue'
+import { createI18n } from 'vue-i18n'
+import { createMemoryHistory, createRouter } from 'vue-router'
+import * as calls from '@/api/screenings'
+import { useSessionStore } from '@/api/session'
+import type { Hold, ScreeningDetail } from '@/api/types'
+import en from '@/i18n/en'
+import type { Room, SeatTurn } from '@/live/room'
+import type { ConnectionState } from '@/live/watch'
+import { useSeating } from './useSeating'
+
+vi.mock('@/api/screenings')
+vi.mock('@/lib/notify')
+const server = vi.mocked(calls)
+
+/** The live line, held in the test's hand. */
+const line = vi.hoisted(() => ({ hear: null as ((changed: SeatTurn[]) => void) | null }))
+const room = shallowRef<Room>({ kind: 'synced', seq: 0, seats: new Map() })
+const connection = shallowRef<ConnectionState>('live')
+vi.mock('@/live/useLiveSeats', () => ({
+  useLiveSeats: (_: string, { onChanged }: { onChanged: (changed: SeatTurn[]) => void }) => {
+    line.hear = onChanged
+    return { room, connection, loaded: () => {} }
+  },
+}))
+
+const MINUTE_MS = 60_000
+const OPENED_AT = Date.now()
+const inMinutes = (minutes: number) => new Date(OPENED_AT + minutes * MINUTE_MS).toISOString()
+
+const screening = {
+  id: 's',
+  layout: { rows: [{ label: 'A', cells: ['seat', 'seat', 'seat'] }] },
+  prices: { standard: { amount: 20_000, currency: 'THB' } },
+  sales_close_at: inMinutes(60),
+} as unknown as ScreeningDetail
+
+/** Those seats, for five minutes, unless a payment has given them more. */
+function hold(ids: string[], { minutes = 5, payment_id = null as string | null } = {}): Hold {
+  const seats = ids.map((id) => ({ id, expires_at: inMinutes(minutes) }))
+  return { screening_id: 's', seat_ids: ids, seats, expires_at: seats[0]?.expires_at ?? null, payment_id }
+}
+
+let page: VueWrapper | undefined
+
+async function open(path = '/screenings/s') {
+  const router = createRouter({ history: createMemoryHistory(), routes: [{ path: '/:rest(.*)', component: {} }] })
+  await router.push(path)
+  const opened: ReturnType<typeof useSeating>[] = []
+  const Page = defineComponent(() => {
+    opened.push(useSeating(screening))
+    return () => null
+  })
+  page = mount(Page, { global: { plugins: [router, createI18n({ legacy: false, locale: 'en', messages: { en } })] } })
+  await flushPromises()
+  const seating = opened[0]!
+  return { seating, router, state: (id: string) => computed(() => seating.seats.value.get(id)?.state).value }
+}
+
+beforeEach(() => {
+  vi.resetAllMocks()
+  server.getSeats.mockResolvedValue({ screening_id: 's', seq: 0, seats: [] })
+  server.getHold.mockResolvedValue(hold([]))
+  room.value = { kind: 'synced', seq: 0, seats: new Map() }
+  connection.value = 'live'
+  setActivePinia(createPinia())
+  const me = { id: 'p', name: 'Ann', email: 'ann@example.test', picture_url: null, role: 'USER', language: 'en' } as const
+  useSessionStore().session = { kind: 'signed_in', me }
+})
+
+afterEach(() => page?.unmount())
+
+it('asks what became of one\'s own seats when the line has come back', async () => {
+  const { seating } = await open()
+  connection.value = 'lost'
+  await flushPromises()
+  server.getHold.mockResolvedValue(hold(['A1']))
+  for (const state of ['connecting', 'live'] as const) {
+    connection.value = state
+    await flushPromises()
+  }
+  expect(seating.mine.value.map((seat) => seat.id)).toEqual(['A1'])
+  expect(server.getHold).toHaveBeenCalledTimes(2)
+})
