@@ -125,6 +125,29 @@ test('a cancelled payment leads back to the seats, which can be changed again', 
   await visitor.leave()
 })
 
+test('another window with the seats follows their payment', async () => {
+  const showing = await server.showing('Hall 2', 5)
+  const visitor = await Visitor.come(server)
+  await visitor.signInQuietly('two-windows@example.test')
+  await visitor.go(`/screenings/${showing.id}`)
+  await holdSeats(visitor, ['D1'])
+  const other = await visitor.context.newPage()
+  await other.goto(`/screenings/${showing.id}`)
+  await other.locator('[data-testid="seat-D1"][data-status="mine"]').waitFor()
+  const isPaying = (state) => other.getByTestId('payment-in-progress').waitFor({ state })
+
+  await startPayment(visitor)
+  await isPaying('visible')
+  await visitor.byId('decline-pay').click()
+  await visitor.sees('payment-declined')
+  await isPaying('detached')
+  await visitor.byId('retry-payment').click()
+  await isPaying('visible')
+  await visitor.byId('cancel-payment').click()
+  await isPaying('detached')
+  await visitor.leave()
+})
+
 test('reload, back and a second tab restore the seats and the payment; signing out ends both tabs', async () => {
   const showing = await server.showing('Hall 2', 4)
   const visitor = await Visitor.come(server)

@@ -7,6 +7,7 @@ import { isProblem } from '@/api/problem'
 import type { Payment, PaymentMethod } from '@/api/types'
 import { useProblemText } from '@/i18n/useProblemText'
 import { useServerNow } from '@/lib/useServerNow'
+import { tellTabs } from '@/live/tabs'
 
 export type PaymentState =
   | { kind: 'loading' }
@@ -53,6 +54,11 @@ export function usePayment(id: string) {
   const poll = useTimeoutPoll(() => (doing.value === 'none' ? load() : Promise.resolve()), interval, { immediate: false })
   watch(isOpen, (open) => (open ? poll.resume() : poll.pause()))
 
+  // Seat pages in other tabs show the payment too.
+  watch(
+    () => payment.value?.status,
+    () => payment.value && tellTabs(payment.value.screening_id),
+  )
   watch(payment, (known) => {
     if (known?.status === 'SUCCEEDED' && known.booking_id) {
       void router.replace({ path: `/bookings/${known.booking_id}`, query: { new: '1' } })
@@ -97,7 +103,7 @@ export function usePayment(id: string) {
 
   const cancel = () =>
     act('cancel', async () => {
-      if (payment.value?.status === 'PENDING') await cancelPayment(id)
+      if (payment.value?.status === 'PENDING') tellTabs((await cancelPayment(id)).screening_id)
       await backToSeats()
     })
 

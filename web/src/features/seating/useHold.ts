@@ -5,6 +5,7 @@ import { getHold, lockSeats, unlockSeats } from '@/api/screenings'
 import { useSessionStore } from '@/api/session'
 import type { Hold } from '@/api/types'
 import type { SeatChange } from '@/live/frames'
+import { tabsOf } from '@/live/tabs'
 import { reconnectDelayMs } from '@/live/watch'
 
 /** A seat that vanished from the hold this close to its time has run out; earlier, somebody let it go. */
@@ -50,7 +51,7 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
 
   // Another tab only says that something has changed. What it knew may be older than what is known here by now, so the
   // server is asked, in line with the other calls. Each message is an object of its own: equal values would not be noticed.
-  const { post, data: heard } = useBroadcastChannel<object, object>({ name: `seatkeeper-hold-${screeningId}` })
+  const { post, data: heard } = useBroadcastChannel<object, object>({ name: tabsOf(screeningId) })
   const tellOtherTabs = () => post({})
   watch(heard, () => void refresh())
 
@@ -71,9 +72,14 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
 
   function wasMine(id: string, until: string | null | undefined): boolean {
     const mineUntil = letGo.get(id)
-    if (mineUntil === undefined || !until) return false
-    const late = Date.parse(until) - mineUntil
-    return late >= 0 && late < UNTIL_STEP_MS
+    return mineUntil !== undefined && isSameTime(until, mineUntil)
+  }
+
+  /** One of mine is no longer held, or until another time: another window, the clock, or a payment. The server knows. */
+  function isDoubted({ id, status, until }: SeatChange): boolean {
+    const seat = hold.value?.seats.find((held) => held.id === id)
+    if (seat === undefined || pending.has(id)) return false
+    return status !== 'LOCKED' || !isSameTime(until, Date.parse(seat.expires_at))
   }
 
   /** Whether news of this seat is about what this person does. */
@@ -250,5 +256,10 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     if (event.persisted) void refresh()
   })
 
-  return { hold, pending, isReady, isMine, isOwn, standing, remainingMs, refresh, lock, release, noteLive }
+  return { hold, pending, isReady, isMine, isOwn, isDoubted, standing, remainingMs, refresh, tellOtherTabs, lock, release, noteLive }
+}
+
+function isSameTime(live: string | null | undefined, mine: number): boolean {
+  const late = live ? Date.parse(live) - mine : Number.NaN
+  return late >= 0 && late < UNTIL_STEP_MS
 }

@@ -7,7 +7,7 @@ import { useSiteStore } from '@/api/site'
 import { useProblemText } from '@/i18n/useProblemText'
 
 /** From the seats to the payment page, once however often the button is pressed. */
-export function usePayStart(screeningId: string, refresh: () => Promise<void>) {
+export function usePayStart(screeningId: string, refresh: () => Promise<void>, tellOtherTabs: () => void) {
   const { site } = useSiteStore()
   const router = useRouter()
   const problemText = useProblemText()
@@ -21,6 +21,7 @@ export function usePayStart(screeningId: string, refresh: () => Promise<void>) {
     isStarting.value = true
     try {
       const payment = await startPayment(screeningId, method, seatIds)
+      tellOtherTabs()
       await router.push(paymentPage(payment.id))
     } catch (error) {
       if (isProblem(error, 'payment_in_progress') && error.problem.payment_id) {
@@ -37,6 +38,7 @@ export function usePayStart(screeningId: string, refresh: () => Promise<void>) {
   async function cancel(paymentId: string): Promise<void> {
     try {
       await cancelPayment(paymentId)
+      tellOtherTabs()
     } catch (error) {
       void notify('error', problemText(error))
     }

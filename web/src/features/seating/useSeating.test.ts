@@ -8,7 +8,8 @@ import * as calls from '@/api/screenings'
 import { useSessionStore } from '@/api/session'
 import type { Hold, ScreeningDetail } from '@/api/types'
 import en from '@/i18n/en'
-import type { Room, SeatTurn } from '@/live/room'
+import type { LiveStatus } from '@/live/frames'
+import { applyFrame, type Room, type SeatTurn } from '@/live/room'
 import type { ConnectionState } from '@/live/watch'
 import { useSeating } from './useSeating'
 
@@ -42,6 +43,14 @@ const screening = {
 function hold(ids: string[], { minutes = 5, payment_id = null as string | null } = {}): Hold {
   const seats = ids.map((id) => ({ id, expires_at: inMinutes(minutes) }))
   return { screening_id: 's', seat_ids: ids, seats, expires_at: seats[0]?.expires_at ?? null, payment_id }
+}
+
+async function live(id: string, status: LiveStatus, until?: string): Promise<void> {
+  const seq = room.value.kind === 'synced' ? room.value.seq : 0
+  const step = applyFrame(room.value, { type: 'changes', prev: seq, seq: seq + 1, changes: [{ id, status, until }] })
+  room.value = step.room
+  line.hear?.(step.changed)
+  await flushPromises()
 }
 
 let page: VueWrapper | undefined
@@ -84,4 +93,28 @@ it('asks what became of one\'s own seats when the line has come back', async () 
   }
   expect(seating.mine.value.map((seat) => seat.id)).toEqual(['A1'])
   expect(server.getHold).toHaveBeenCalledTimes(2)
+})
+
+it('learns from the live map that a payment elsewhere gave one\'s seats another time', async () => {
+  server.getHold.mockResolvedValueOnce(hold(['A1']))
+  const { seating } = await open()
+  await live('A1', 'LOCKED', inMinutes(5))
+  expect(server.getHold).toHaveBeenCalledTimes(1)
+  server.getHold.mockResolvedValueOnce(hold(['A1'], { minutes: 8, payment_id: 'pay' }))
+  await live('A1', 'LOCKED', inMinutes(8))
+  expect([seating.isPaying.value, seating.hold.value?.expires_at]).toEqual([true, inMinutes(8)])
+})
+
+it('misses no seats that are held again', async () => {
+  server.getHold.mockResolvedValueOnce(hold(['A1', 'A2'], { minutes: 0 }))
+  const { seating } = await open()
+  expect(seating.notice.value).toEqual({ kind: 'lapsed', seats: ['A1', 'A2'] })
+  for (const [held, notice] of [
+    [['A1'], { kind: 'lapsed', seats: ['A2'] }],
+    [['A1', 'A2'], { kind: 'none' }],
+  ] as const) {
+    server.getHold.mockResolvedValueOnce(hold([...held]))
+    await seating.refresh()
+    expect(seating.notice.value).toEqual(notice)
+  }
 })

@@ -71,11 +71,9 @@ export function useSeating(screening: ScreeningDetail) {
   }
 
   function hear(changed: SeatTurn[]): void {
-    const own = changed.filter((change) => holding.isOwn(change.id))
-    news.heard(changed.filter((change) => !own.includes(change)))
+    news.heard(changed.filter((change) => !holding.isOwn(change.id)))
     changed.forEach(holding.noteLive)
-    // One of mine is no longer held: another tab, the clock, or a finished payment. The server knows.
-    if (own.some((change) => change.status !== 'LOCKED' && holding.isMine(change.id) && !holding.pending.has(change.id))) void holding.refresh()
+    if (changed.some(holding.isDoubted)) void holding.refresh()
   }
 
   const isLost = computed(() => live.connection.value === 'lost')
@@ -107,6 +105,13 @@ export function useSeating(screening: ScreeningDetail) {
     if (seat.state === 'mine') void holding.release([id])
     else if (seat.state === 'available' && !isClosed.value) void holding.lock([id])
   }
+
+  // Seats that are this person's again, whichever way, are no longer missed.
+  watch(holding.hold, () => {
+    if (notice.value.kind !== 'lapsed') return
+    const seats = notice.value.seats.filter((id) => !holding.isMine(id))
+    notice.value = seats.length > 0 ? { kind: 'lapsed', seats } : { kind: 'none' }
+  })
 
   watch(holding.remainingMs, (left, before) => {
     if (left === null || before === null || before === undefined) return
