@@ -1,7 +1,7 @@
 import { flushPromises, mount, type VueWrapper } from '@vue/test-utils'
 import { createPinia, setActivePinia } from 'pinia'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { computed, defineComponent, shallowRef } from 'vue'
+import { defineComponent, shallowRef } from 'vue'
 import { createI18n } from 'vue-i18n'
 import { createMemoryHistory, createRouter } from 'vue-router'
 import * as calls from '@/api/screenings'
@@ -66,7 +66,7 @@ async function open(path = '/screenings/s') {
   page = mount(Page, { global: { plugins: [router, createI18n({ legacy: false, locale: 'en', messages: { en } })] } })
   await flushPromises()
   const seating = opened[0]!
-  return { seating, router, state: (id: string) => computed(() => seating.seats.value.get(id)?.state).value }
+  return { seating, router, state: (id: string) => seating.seats.value.get(id)?.state }
 }
 
 beforeEach(() => {
@@ -117,4 +117,15 @@ it('misses no seats that are held again', async () => {
     await seating.refresh()
     expect(seating.notice.value).toEqual(notice)
   }
+})
+
+it('asks whose a held seat is when it is pressed: another device may have chosen it', async () => {
+  const { seating, state } = await open()
+  await live('A1', 'LOCKED', inMinutes(5))
+  expect(state('A1')).toBe('locked')
+  server.getHold.mockResolvedValueOnce(hold(['A1']))
+  seating.choose('A1')
+  await flushPromises()
+  expect(state('A1')).toBe('mine')
+  expect(server.lockSeats).not.toHaveBeenCalled()
 })

@@ -104,6 +104,8 @@ export function useSeating(screening: ScreeningDetail) {
     }
     if (seat.state === 'mine') void holding.release([id])
     else if (seat.state === 'available' && !isClosed.value) void holding.lock([id])
+    // It may be this person's own, chosen on another device just now.
+    else if (seat.state === 'locked') void holding.refresh()
   }
 
   // Seats that are this person's again, whichever way, are no longer missed.
