@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { defineComponent, shallowRef } from 'vue'
 import { createI18n } from 'vue-i18n'
 import { createMemoryHistory, createRouter } from 'vue-router'
+import { ApiProblem, NO_ANSWER } from '@/api/problem'
 import * as calls from '@/api/screenings'
 import { useSessionStore } from '@/api/session'
 import type { Hold, ScreeningDetail } from '@/api/types'
@@ -128,4 +129,37 @@ it('asks whose a held seat is when it is pressed: another device may have chosen
   await flushPromises()
   expect(state('A1')).toBe('mine')
   expect(server.lockSeats).not.toHaveBeenCalled()
+})
+
+it('keeps the choice while holding it again is not answered', async () => {
+  server.getHold.mockResolvedValueOnce(hold(['A1', 'A2'], { minutes: 0 }))
+  const { seating } = await open()
+  const lapsed = { kind: 'lapsed', seats: ['A1', 'A2'] }
+  let refuse: (problem: ApiProblem) => void = () => {}
+  server.lockSeats.mockReturnValueOnce(new Promise((_, reject) => (refuse = reject)))
+  seating.takeInstead(['A1', 'A2'])
+  await flushPromises()
+  expect([seating.notice.value, seating.isTaking.value]).toEqual([lapsed, true])
+  refuse(new ApiProblem(NO_ANSWER))
+  await flushPromises()
+  expect([seating.notice.value, seating.isTaking.value]).toEqual([lapsed, false])
+  server.lockSeats.mockResolvedValueOnce(hold(['A1', 'A2']))
+  seating.takeInstead(['A1', 'A2'])
+  await flushPromises()
+  expect(seating.notice.value).toEqual({ kind: 'none' })
+})
+
+it.each([
+  ['the server is busy', () => server.lockSeats.mockRejectedValueOnce(new ApiProblem({ ...NO_ANSWER, status: 503, code: 'try_again' }))],
+  ['a payment is under way', () => server.getHold.mockResolvedValueOnce(hold(['A3'], { payment_id: 'pay' }))],
+  ['it is not known who it is', () => {
+    const session = useSessionStore()
+    session.session = { kind: 'unknown', error: null }
+    vi.spyOn(session, 'ensure').mockResolvedValue({ kind: 'unknown', error: new ApiProblem(NO_ANSWER) })
+  }],
+])('does not forget the seats that one came for when %s', async (_, happen) => {
+  happen()
+  const { seating, router } = await open('/screenings/s?seats=A1,A2')
+  expect(seating.notice.value).toEqual({ kind: 'wanted', seats: ['A1', 'A2'] })
+  expect(router.currentRoute.value.fullPath).toBe('/screenings/s')
 })

@@ -19,7 +19,11 @@ import { useHold } from './useHold'
 import { useSeatNews } from './useSeatNews'
 import { useSeatViews } from './useSeatViews'
 
-export type SeatNotice = { kind: 'none' } | { kind: 'lost'; seats: string[]; offer: string[] } | { kind: 'lapsed'; seats: string[] }
+export type SeatNotice =
+  | { kind: 'none' }
+  | { kind: 'lost'; seats: string[]; offer: string[] }
+  /** Their time ran out, or they were wanted before this page was there; one button asks for them. */
+  | { kind: 'lapsed' | 'wanted'; seats: string[] }
 
 /** A blip shorter than this is not worth a banner; longer, and it is shown well within three seconds. */
 const BANNER_DELAY_MS = 1_500
@@ -110,9 +114,15 @@ export function useSeating(screening: ScreeningDetail) {
 
   // Seats that are this person's again, whichever way, are no longer missed.
   watch(holding.hold, () => {
-    if (notice.value.kind !== 'lapsed') return
-    const seats = notice.value.seats.filter((id) => !holding.isMine(id))
-    notice.value = seats.length > 0 ? { kind: 'lapsed', seats } : { kind: 'none' }
+    const { value } = notice
+    if (value.kind === 'none' || value.kind === 'lost') return
+    const seats = value.seats.filter((id) => !holding.isMine(id))
+    notice.value = seats.length > 0 ? { kind: value.kind, seats } : { kind: 'none' }
+  })
+  const isTaking = computed(() => {
+    const { value } = notice
+    const wanted = value.kind === 'none' ? [] : value.kind === 'lost' ? value.offer : value.seats
+    return wanted.some((id) => holding.pending.has(id))
   })
 
   watch(holding.remainingMs, (left, before) => {
@@ -134,12 +144,17 @@ export function useSeating(screening: ScreeningDetail) {
     await lockWanted()
   })
 
-  /** Back from signing in: the same seats, then an address without them, so that a reload asks for nothing. */
+  /**
+   * Back from signing in, or from a payment that ran out of time: the same seats, and an address without them, so that a
+   * reload asks for nothing. When they cannot be had now, they are not forgotten.
+   */
   async function lockWanted(): Promise<void> {
-    const wanted = parseSeatIds(route.query.seats).filter((id) => !holding.isMine(id))
-    if (session.me === null || route.query.seats === undefined) return
+    const wanted = parseSeatIds(route.query.seats)
+    if (session.session.kind === 'guest' || route.query.seats === undefined) return
     await router.replace({ path: route.path })
-    if (!isPaying.value) await holding.lock(wanted)
+    if (session.me !== null && !isPaying.value) await holding.lock(wanted.filter((id) => !holding.isMine(id)))
+    const seats = wanted.filter((id) => !holding.isMine(id))
+    if (seats.length > 0 && notice.value.kind === 'none') notice.value = { kind: 'wanted', seats }
   }
 
   return {
@@ -153,13 +168,12 @@ export function useSeating(screening: ScreeningDetail) {
     isLost,
     isOffline,
     isPaying,
+    isTaking,
     mine,
     notice,
     dismiss: () => (notice.value = { kind: 'none' }),
-    takeInstead: (ids: string[]) => {
-      notice.value = { kind: 'none' }
-      void holding.lock(ids)
-    },
+    /** The notice stays until there is an answer: without one the choice must not be lost. */
+    takeInstead: (ids: string[]) => void holding.lock(ids),
     total,
   }
 }
