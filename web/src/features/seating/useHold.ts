@@ -1,16 +1,16 @@
-import { useBroadcastChannel, useEventListener } from '@vueuse/core'
+import { useEventListener } from '@vueuse/core'
 import { computed, ref, shallowReactive, shallowRef, watch, type Ref } from 'vue'
 import { isProblem } from '@/api/problem'
 import { getHold, lockSeats, unlockSeats } from '@/api/screenings'
 import { useSessionStore } from '@/api/session'
 import type { Hold } from '@/api/types'
 import type { SeatChange } from '@/live/frames'
-import { tabsOf, type TabMessage } from '@/live/tabs'
 import { reconnectDelayMs } from '@/live/watch'
+import { useOtherTabs } from './useOtherTabs'
 
 /** A seat that vanished from the hold this close to its time has run out; earlier, somebody let it go. */
 const LAPSE_SLACK_MS = 1_500
-/** How long a seat just let go, or just refused, may wait for the live change that says so, and one that another tab asked for for its answer. */
+/** How long a seat just let go, or just refused, may wait for the live change that says so. */
 const SETTLE_MS_MAX = 5_000
 /** The live map tells when a seat may come back in whole seconds, rounded up. */
 const UNTIL_STEP_MS = 1_000
@@ -44,35 +44,13 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
   const taken = shallowReactive(new Set<string>())
   /** Asked about without an answer: pending until the server has said what is true. */
   const unsure = new Set<string>()
-  /** Asked about by another tab just now, with its message. */
-  const elsewhere = shallowReactive(new Map<string, TabMessage>())
-  /** Those messages of other tabs that have had their answer. */
-  let answered: readonly TabMessage[] = []
   const isReady = ref(false)
   /** How often in a row it could not be learnt what this person holds. */
   const failures = ref(0)
   let queue: Promise<void> = Promise.resolve()
 
-  // What another tab knew may be older than what is known here by now, so the server is asked, in line with the other
-  // calls. Each message is an object of its own: equal values would not be noticed.
-  const { post, data: heard } = useBroadcastChannel<TabMessage, TabMessage>({ name: tabsOf(screeningId) })
-  const tellOtherTabs = (message: TabMessage = {}) => post(message)
-  watch(heard, hearTab, { flush: 'sync' })
-
-  /** The live change may be here before the other tab's answer. The seat is asked about here too, until this tab knows. */
-  function hearTab(message: TabMessage): void {
-    if (message.asking === undefined) {
-      answered = [...elsewhere.values()]
-      void refresh()
-      return
-    }
-    message.asking.forEach((id) => elsewhere.set(id, message))
-    setTimeout(() => forget([message]), SETTLE_MS_MAX)
-  }
-
-  function forget(messages: readonly TabMessage[]): void {
-    for (const [id, message] of elsewhere) if (messages.includes(message)) elsewhere.delete(id)
-  }
+  // What another tab knew may be older than what is known here by now, so the server is asked, in line with the other calls.
+  const tabs = useOtherTabs(screeningId, () => void refresh())
 
   const isMine = (id: string): boolean => hold.value?.seat_ids.includes(id) ?? false
 
@@ -83,7 +61,7 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
   function standing(id: string, live: SeatChange | undefined): Standing {
     const isHeld = live?.status === 'LOCKED'
     if (!isReady.value && isHeld) return { state: 'available', pending: true }
-    const isPending = pending.has(id) || elsewhere.has(id)
+    const isPending = pending.has(id) || tabs.isAsking(id)
     if (isMine(id)) return { state: 'mine', pending: isPending }
     const isOthers = taken.has(id) || (isHeld && !isPending && !wasMine(id, live.until))
     return { state: isOthers ? 'locked' : 'available', pending: isPending }
@@ -97,12 +75,12 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
   /** One of mine is no longer held, or until another time: another window, the clock, or a payment. The server knows. */
   function isDoubted({ id, status, until }: SeatChange): boolean {
     const seat = hold.value?.seats.find((held) => held.id === id)
-    if (seat === undefined || pending.has(id) || elsewhere.has(id)) return false
+    if (seat === undefined || pending.has(id) || tabs.isAsking(id)) return false
     return status !== 'LOCKED' || !isSameTime(until, Date.parse(seat.expires_at))
   }
 
   /** Whether news of this seat is about what this person does. */
-  const isOwn = (id: string): boolean => isMine(id) || pending.has(id) || elsewhere.has(id) || letGo.has(id)
+  const isOwn = (id: string): boolean => isMine(id) || pending.has(id) || tabs.isAsking(id) || letGo.has(id)
 
   /** The live map has said something new, which is newer than what was remembered for it. */
   function noteLive({ id, status }: SeatChange): void {
@@ -172,10 +150,10 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
   /** What is asked about stops being pending with the answer, in one step: nothing may be drawn between the two. */
   async function askHold(asked: readonly string[] = []): Promise<void> {
     asked.forEach((id) => unsure.add(id))
-    const known = answered
+    const told = tabs.answered()
     try {
       accept(await getHold(screeningId))
-      forget(known)
+      tabs.settle(told)
     } catch (error) {
       if (!isProblem(error) || !error.isDefinite) return notKnown(error)
       if (error.code === 'sign_in_required') session.ended()
@@ -193,13 +171,13 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     await enqueue(async () => {
       let asked = seatIds
       while (asked.length > 0) asked = await ask(asked)
-      tellOtherTabs()
+      tabs.tell()
     })
   }
 
   /** Asks for these; those that are still worth asking for are given back, and stay pending. */
   async function ask(seatIds: string[]): Promise<string[]> {
-    tellOtherTabs({ asking: seatIds })
+    tabs.tell({ asking: seatIds })
     try {
       accept(await lockSeats(screeningId, seatIds))
       settle(seatIds)
@@ -236,7 +214,7 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     if (seatIds.length === 0) return
     wait(seatIds)
     await enqueue(async () => {
-      tellOtherTabs({ asking: seatIds })
+      tabs.tell({ asking: seatIds })
       try {
         accept(await unlockSeats(screeningId, seatIds), seatIds)
         settle(seatIds)
@@ -245,7 +223,7 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
         events.onProblem(error)
         await askHold(seatIds)
       }
-      tellOtherTabs()
+      tabs.tell()
     })
   }
 
@@ -283,7 +261,7 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     if (event.persisted) void refresh()
   })
 
-  return { hold, pending, isReady, isMine, isOwn, isDoubted, standing, remainingMs, refresh, tellOtherTabs, lock, release, noteLive }
+  return { hold, pending, isReady, isMine, isOwn, isDoubted, standing, remainingMs, refresh, tellOtherTabs: () => tabs.tell(), lock, release, noteLive }
 }
 
 function isSameTime(live: string | null | undefined, mine: number): boolean {
