@@ -15,6 +15,7 @@ import { useAnnouncer } from '@/lib/useAnnouncer'
 import { useServerNow } from '@/lib/useServerNow'
 import type { SeatTurn } from '@/live/room'
 import { useLiveSeats } from '@/live/useLiveSeats'
+import type { ConnectionState } from '@/live/watch'
 import { useHold } from './useHold'
 import { useSeatNews } from './useSeatNews'
 import { useSeatViews } from './useSeatViews'
@@ -22,7 +23,7 @@ import { useSeatViews } from './useSeatViews'
 export type SeatNotice =
   | { kind: 'none' }
   | { kind: 'lost'; seats: string[]; offer: string[] }
-  /** Their time ran out, or they were wanted before this page was there; one button asks for them. */
+  /** Their time ran out, or one came for them and could not have them; one button asks for them. */
   | { kind: 'lapsed' | 'wanted'; seats: string[] }
 
 /** A blip shorter than this is not worth a banner; longer, and it is shown well within three seconds. */
@@ -83,13 +84,15 @@ export function useSeating(screening: ScreeningDetail) {
   const isLost = computed(() => live.connection.value === 'lost')
   // While a try is under way nothing is known to be better: the banner stays until a snapshot is there.
   const isDown = ref(false)
-  watch(live.connection, (state) => {
+  const hearState = (state: ConnectionState): void => {
     if (state === 'lost') isDown.value = true
     if (state !== 'live') return
     // The map has come back as a whole, and what became of this person's seats meanwhile is not in it.
     if (isDown.value) void holding.refresh()
     isDown.value = false
-  })
+  }
+  // Each state counts, also one that another follows at once.
+  watch(live.connection, hearState, { flush: 'sync' })
   const isLongDown = refDebounced(isDown, BANNER_DELAY_MS)
   const isOffline = computed(() => isDown.value && isLongDown.value)
 
