@@ -136,7 +136,20 @@ test('another window with the seats follows their payment', async () => {
   await other.locator('[data-testid="seat-D1"][data-status="mine"]').waitFor()
   const isPaying = (state) => other.getByTestId('payment-in-progress').waitFor({ state })
 
+  // Whoever presses the button learns of the payment too, before the answer, but is not told to wait for it.
+  await visitor.page.evaluate(() => {
+    const look = () => (window.wasToldToWait ||= document.querySelector('[data-testid="payment-in-progress"]') !== null)
+    new MutationObserver(look).observe(document, { subtree: true, childList: true })
+  })
+  await visitor.page.route('**/api/payments', async (route) => {
+    const response = await route.fetch()
+    const asked = visitor.page.waitForResponse(/\/api\/lock\?/)
+    await visitor.page.evaluate(() => window.dispatchEvent(new Event('focus')))
+    await asked
+    await route.fulfill({ response })
+  }, { times: 1 })
   await startPayment(visitor)
+  assert.ok(!(await visitor.page.evaluate(() => window.wasToldToWait)))
   await isPaying('visible')
   await visitor.byId('decline-pay').click()
   await visitor.sees('payment-declined')
