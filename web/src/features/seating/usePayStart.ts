@@ -5,9 +5,10 @@ import { cancelPayment, startPayment } from '@/api/payments'
 import { isProblem } from '@/api/problem'
 import { useSiteStore } from '@/api/site'
 import { useProblemText } from '@/i18n/useProblemText'
+import type { useHold } from './useHold'
 
 /** From the seats to the payment page, once however often the button is pressed. */
-export function usePayStart(screeningId: string, refresh: () => Promise<void>, tellOtherTabs: () => void) {
+export function usePayStart(screeningId: string, { refresh, tellOtherTabs }: Pick<ReturnType<typeof useHold>, 'refresh' | 'tellOtherTabs'>) {
   const { site } = useSiteStore()
   const router = useRouter()
   const problemText = useProblemText()
