@@ -125,6 +125,42 @@ test('a cancelled payment leads back to the seats, which can be changed again', 
   await visitor.leave()
 })
 
+test('another window with the seats follows their payment', async () => {
+  const showing = await server.showing('Hall 2', 5)
+  const visitor = await Visitor.come(server)
+  await visitor.signInQuietly('two-windows@example.test')
+  await visitor.go(`/screenings/${showing.id}`)
+  await holdSeats(visitor, ['D1'])
+  const other = await visitor.context.newPage()
+  await other.goto(`/screenings/${showing.id}`)
+  await other.locator('[data-testid="seat-D1"][data-status="mine"]').waitFor()
+  const isPaying = (state) => other.getByTestId('payment-in-progress').waitFor({ state })
+
+  // Whoever presses the button learns of the payment too, before the answer, but is not told to wait for it.
+  await visitor.page.evaluate(() => {
+    const look = () => (window.wasToldToWait ||= document.querySelector('[data-testid="payment-in-progress"]') !== null)
+    new MutationObserver(look).observe(document, { subtree: true, childList: true })
+  })
+  await visitor.page.route('**/api/payments', async (route) => {
+    const response = await route.fetch()
+    const asked = visitor.page.waitForResponse(/\/api\/lock\?/)
+    await visitor.page.evaluate(() => window.dispatchEvent(new Event('focus')))
+    await asked
+    await route.fulfill({ response })
+  }, { times: 1 })
+  await startPayment(visitor)
+  assert.ok(!(await visitor.page.evaluate(() => window.wasToldToWait)))
+  await isPaying('visible')
+  await visitor.byId('decline-pay').click()
+  await visitor.sees('payment-declined')
+  await isPaying('detached')
+  await visitor.byId('retry-payment').click()
+  await isPaying('visible')
+  await visitor.byId('cancel-payment').click()
+  await isPaying('detached')
+  await visitor.leave()
+})
+
 test('reload, back and a second tab restore the seats and the payment; signing out ends both tabs', async () => {
   const showing = await server.showing('Hall 2', 4)
   const visitor = await Visitor.come(server)

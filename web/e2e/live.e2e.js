@@ -110,6 +110,69 @@ test('one\'s own seat never looks like somebody else\'s on its way', async () =>
   await ben.leave()
 })
 
+test('one\'s own seat never looks like somebody else\'s in another window of one\'s own', async () => {
+  const showing = await server.showing('Hall 1', 3)
+  const ann = await Visitor.come(server)
+  await ann.signInQuietly('ann@example.test')
+  await ann.go(`/screenings/${showing.id}`)
+  await ann.seesSeat('F10', 'available')
+  const other = { page: await ann.context.newPage() }
+  await other.page.goto(`/screenings/${showing.id}`)
+  const otherSees = (status) => other.page.locator(`[data-testid="seat-F10"][data-status="${status}"]:not([data-pending])`).waitFor()
+  await otherSees('available')
+  await recordLooks(other)
+  await takeLooks(other, 'F10')
+  // The live change is always before the answer.
+  const ben = await Visitor.come(server)
+  await ben.go(`/screenings/${showing.id}`)
+  await ben.seesSeat('F10', 'available')
+  let others
+  await ann.page.route(/\/api\/lock/, async (route) => {
+    if (route.request().method() === 'GET') return route.continue()
+    const response = await route.fetch()
+    await ben.seesSeat('F10', others)
+    await route.fulfill({ response })
+  })
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [before, after] of [['available', 'mine'], ['mine', 'available']]) {
+      others = after === 'mine' ? 'locked' : 'available'
+      await ann.seat('F10').click()
+      await ann.seesSeat('F10', after)
+      await otherSees(after)
+      assert.deepEqual(await takeLooks(other, 'F10'), [`${before} pending`, after])
+    }
+  }
+  await ann.leave()
+  await ben.leave()
+})
+
+test('a seat whose answer was lost is never somebody else\'s, and one\'s own as soon as the server can be asked', async () => {
+  const showing = await server.showing('Hall 1', 4)
+  const ann = await Visitor.come(server, { tolerate: /ERR_FAILED/ })
+  await ann.signInQuietly('ann@example.test')
+  await ann.go(`/screenings/${showing.id}`)
+  await ann.seesSeat('F10', 'available')
+  await recordLooks(ann)
+  await takeLooks(ann, 'F10')
+  const ben = await Visitor.come(server)
+  await ben.go(`/screenings/${showing.id}`)
+  let isLost = true
+  await ann.page.route(/\/api\/lock/, async (route) => {
+    if (!isLost) return route.continue()
+    if (route.request().method() === 'POST') {
+      await route.fetch()
+      await ben.seesSeat('F10', 'locked')
+    } else isLost = false
+    await route.abort()
+  })
+  await ann.seat('F10').click()
+  await ann.seesSeat('F10', 'mine')
+  await ann.sees('countdown')
+  assert.deepEqual(await takeLooks(ann, 'F10'), ['available pending', 'mine'])
+  await ann.leave()
+  await ben.leave()
+})
+
 test('who loses a race keeps the other seats and is offered the nearest equal one', async () => {
   const showing = await server.showing('Hall 1', 1)
   const ann = await Visitor.come(server)

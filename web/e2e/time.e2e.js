@@ -30,6 +30,36 @@ test('when the time of the seats runs out the choice is kept and one button trie
   await visitor.leave()
 })
 
+test('without an answer the choice is kept, and the same button tries again', async () => {
+  const showing = await server.showing('Hall 2', 4)
+  const visitor = await Visitor.come(server, { tolerate: /ERR_FAILED|status of 503/ })
+  await visitor.signInQuietly('unlucky@example.test')
+  let refuse = null
+  await visitor.page.route(/\/api\/lock/, (route) => {
+    const answer = route.request().method() === 'POST' ? refuse : null
+    if (answer === null) return route.continue()
+    refuse = null
+    return answer(route)
+  })
+
+  refuse = (route) => route.fulfill({ status: 503, json: { code: 'try_again' } })
+  await visitor.go(`/screenings/${showing.id}?seats=D4`)
+  await visitor.sees('seats-wanted')
+  await visitor.picture('seats-wanted')
+  await visitor.byId('hold-again').click()
+  await visitor.seesSeat('D4', 'mine')
+  await visitor.gone('seats-wanted')
+
+  await visitor.sees('time-ran-out')
+  refuse = (route) => route.abort()
+  await visitor.byId('hold-again').click()
+  await visitor.page.getByText('could not be reached').waitFor()
+  await visitor.byId('hold-again').click()
+  await visitor.seesSeat('D4', 'mine')
+  await visitor.gone('time-ran-out')
+  await visitor.leave()
+})
+
 test('when the time to pay runs out the page says so, and one button takes the same seats again', async () => {
   const showing = await server.showing('Hall 2', 1)
   const visitor = await Visitor.come(server)

@@ -3,7 +3,13 @@ import { serverClock } from '@/lib/serverClock'
 import { ApiProblem, NO_ANSWER, type Problem } from './problem'
 import type { paths } from './schema'
 
-const client = createClient<paths>({ baseUrl: '/', credentials: 'same-origin' })
+/** The server gives up on whatever it waits for after some 5 s; whoever waits for longer is waiting for a dead line. */
+const ANSWER_MS_MAX = 10_000
+
+/** One request that ends in time, with an answer or without; a call may bring its own with another limit. */
+export const within = (ms: number) => (request: Request) => fetch(request, { signal: AbortSignal.timeout(ms) })
+
+const client = createClient<paths>({ baseUrl: '/', credentials: 'same-origin', fetch: within(ANSWER_MS_MAX) })
 
 const sentAt = new WeakMap<Request, number>()
 client.use({

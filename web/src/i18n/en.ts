@@ -27,7 +27,7 @@ export default {
     your_seats: 'Your seats', none_chosen: 'No seats chosen yet', total: 'Total', pay: 'Pay {price}', pay_none: 'Pay', release: 'Let go of {seat}', release_all: 'Let go of all', time_left: 'Time left', per_person: 'Up to {n} seats a person.', hold_note: 'Seats you choose are yours alone for {n} minutes.',
     said_mine: '{seat} is yours.', said_free: '{seat} is free again.', said_others: 'Others took {taken} and let go of {freed}.', two_minutes: 'Two minutes left for your seats.', half_minute: 'Thirty seconds left for your seats.',
     lost_title: 'Someone was faster', lost_text: '{seats} went to someone else a moment ago. Your other seats are safe.', offer: 'Take {seats} instead', offer_none: 'There is no equal seat left nearby.',
-    lapsed_title: 'Your time ran out', lapsed_text: '{seats} were let go. If they are still free, one tap brings them back.', lapsed_again: 'Hold them again', dismiss: 'Dismiss',
+    lapsed_title: 'Your time ran out', lapsed_text: '{seats} were let go. If they are still free, one tap brings them back.', lapsed_again: 'Hold them again', wanted_title: 'Not yours yet', wanted_text: '{seats} could not be held just now. One tap tries again.', wanted_again: 'Try again', dismiss: 'Dismiss',
     offline: 'No live connection: the map may be out of date. Choosing is paused while we reconnect…', paying_title: 'A payment is under way', paying_text: 'Your seats cannot be changed until it is finished or cancelled.', paying_go: 'Go to the payment', paying_cancel: 'Cancel the payment', not_found: 'This showing does not exist', closed: 'Sales for this showing have closed.', ends: 'until {time}',
   },
   payment: {

@@ -49,10 +49,12 @@ describe('a snapshot', () => {
   it('tells what is different, seats that came back too', () => {
     const { changed } = applyFrame(at('ll..', 1), { type: 'snapshot', seq: 2, seats: picture('lB..').slice(1, 2) })
     expect(changed).toEqual([
-      { id: 'A2', status: 'BOOKED' },
-      { id: 'A1', status: 'AVAILABLE' },
+      { id: 'A2', status: 'BOOKED', before: 'LOCKED' },
+      { id: 'A1', status: 'AVAILABLE', before: 'LOCKED' },
     ])
   })
+  it('is no news when it is the first', () =>
+    expect(applyFrame(EMPTY_ROOM, { type: 'snapshot', seq: 1, seats: picture('lB..') }).changed).toEqual([]))
 })
 
 describe('an alive frame', () => {

@@ -1,4 +1,4 @@
-import type { Frame, SeatChange } from './frames'
+import type { Frame, LiveStatus, SeatChange } from './frames'
 
 /** What this page knows about a screening. A seat that is not listed is available. */
 export type Room =
@@ -8,11 +8,16 @@ export type Room =
 /** `reload`: something was missed or went backwards, so what is known may be wrong and a snapshot is needed. */
 export type Verdict = 'applied' | 'ignored' | 'reload'
 
+/** A change, and what the seat was before it. */
+export interface SeatTurn extends SeatChange {
+  before: LiveStatus
+}
+
 export interface Step {
   room: Room
   verdict: Verdict
-  /** What is different from before, with absolute statuses. */
-  changed: SeatChange[]
+  /** What is different from before, with absolute statuses; nothing when there was no before. */
+  changed: SeatTurn[]
 }
 
 export const EMPTY_ROOM: Room = { kind: 'empty' }
@@ -35,14 +40,16 @@ export function applyLoaded(room: Room, seq: number, seats: readonly SeatChange[
 }
 
 function applySnapshot(room: Room, seq: number, listed: readonly SeatChange[]): Step {
-  const before = room.kind === 'synced' ? room.seats : new Map<string, SeatChange>()
   const seats = new Map(listed.filter((seat) => seat.status !== 'AVAILABLE').map((seat) => [seat.id, seat]))
-  const changed: SeatChange[] = []
-  for (const [id, seat] of seats) {
-    if (before.get(id)?.status !== seat.status) changed.push(seat)
-  }
-  for (const id of before.keys()) {
-    if (!seats.has(id)) changed.push({ id, status: 'AVAILABLE' })
+  const changed: SeatTurn[] = []
+  if (room.kind === 'synced') {
+    for (const seat of seats.values()) {
+      const before = statusIn(room.seats, seat.id)
+      if (before !== seat.status) changed.push({ ...seat, before })
+    }
+    for (const { id, status } of room.seats.values()) {
+      if (!seats.has(id)) changed.push({ id, status: 'AVAILABLE', before: status })
+    }
   }
   return { room: { kind: 'synced', seq, seats }, verdict: 'applied', changed }
 }
@@ -53,9 +60,13 @@ function applyChanges(room: Room, frame: Extract<Frame, { type: 'changes' }>): S
     return { room, verdict: 'reload', changed: [] }
   }
   const seats = new Map(room.seats)
+  const changed: SeatTurn[] = []
   for (const change of frame.changes) {
+    changed.push({ ...change, before: statusIn(seats, change.id) })
     if (change.status === 'AVAILABLE') seats.delete(change.id)
     else seats.set(change.id, change)
   }
-  return { room: { kind: 'synced', seq: frame.seq, seats }, verdict: 'applied', changed: frame.changes }
+  return { room: { kind: 'synced', seq: frame.seq, seats }, verdict: 'applied', changed }
 }
+
+const statusIn = (seats: ReadonlyMap<string, SeatChange>, id: string): LiveStatus => seats.get(id)?.status ?? 'AVAILABLE'

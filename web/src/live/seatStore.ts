@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { shallowReactive } from 'vue'
 import type { Frame, SeatChange } from './frames'
-import { EMPTY_ROOM, applyFrame, applyLoaded, type Room, type Step, type Verdict } from './room'
+import { EMPTY_ROOM, applyFrame, applyLoaded, type Room, type Step } from './room'
 import type { ConnectionState } from './watch'
 
 /** Everything live, by screening; pages read it with computed values and never keep a copy. */
@@ -22,7 +22,7 @@ export const useSeatStore = defineStore('seats', () => {
     setConnection: (screeningId: string, state: ConnectionState) => void connections.set(screeningId, state),
     loaded: (screeningId: string, seq: number, seats: readonly SeatChange[]): Step =>
       keep(screeningId, applyLoaded(roomOf(screeningId), seq, seats)),
-    heard: (screeningId: string, frame: Frame): { verdict: Verdict; changed: SeatChange[] } =>
+    heard: (screeningId: string, frame: Frame): Step =>
       keep(screeningId, applyFrame(roomOf(screeningId), frame)),
     /** Old knowledge must not greet the next visit. */
     forget(screeningId: string): void {

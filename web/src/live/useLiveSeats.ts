@@ -1,6 +1,7 @@
 import { useEventListener } from '@vueuse/core'
 import { computed, onScopeDispose } from 'vue'
 import type { SeatChange } from './frames'
+import type { SeatTurn } from './room'
 import { useSeatStore } from './seatStore'
 import { watchScreening, type SocketLike } from './watch'
 
@@ -14,7 +15,7 @@ function openSocket(screeningId: string): SocketLike {
 }
 
 /** The live state of one screening for as long as the calling component lives. */
-export function useLiveSeats(screeningId: string, options: { onChanged?: (changed: SeatChange[]) => void } = {}) {
+export function useLiveSeats(screeningId: string, options: { onChanged?: (changed: SeatTurn[]) => void } = {}) {
   const store = useSeatStore()
   const watch = watchScreening({
     connect: () => openSocket(screeningId),

@@ -29,6 +29,7 @@ const SNAPSHOT = { type: 'snapshot', seq: 1, seats: [] }
 function setUp() {
   const sockets: FakeSocket[] = []
   const states: string[] = []
+  const clock = { now: 0 }
   let verdict: Verdict = 'applied'
   const watch = watchScreening({
     connect: () => {
@@ -39,8 +40,9 @@ function setUp() {
     onFrame: () => verdict,
     onState: (state) => states.push(state),
     random: () => 1,
+    now: () => clock.now + Date.now(),
   })
-  return { watch, sockets, states, answer: (next: Verdict) => (verdict = next), last: () => sockets.at(-1)! }
+  return { watch, sockets, states, clock, answer: (next: Verdict) => (verdict = next), last: () => sockets.at(-1)! }
 }
 
 beforeEach(() => void vi.useFakeTimers())
@@ -108,6 +110,19 @@ describe('watching a screening', () => {
     const { states } = setUp()
     vi.advanceTimersByTime(CONNECT_MS_MAX)
     expect(states.at(-1)).toBe('lost')
+  })
+
+  it('does not trust a socket that was silent for too long while the device slept', () => {
+    const { sockets, states, watch, last, clock } = setUp()
+    last().say(SNAPSHOT)
+    clock.now += SILENCE_MS_MAX - 1
+    watch.retryNow()
+    expect(sockets).toHaveLength(1)
+    clock.now += 1
+    watch.retryNow()
+    expect([sockets.length, sockets[0]!.closed]).toEqual([2, true])
+    last().say(SNAPSHOT)
+    expect(states.slice(-3)).toEqual(['lost', 'connecting', 'live'])
   })
 
   it('ignores a socket it has let go of', () => {

@@ -48,12 +48,13 @@ export function watchScreening({ connect, onFrame, onState, random = Math.random
   let timer: ReturnType<typeof setTimeout> | undefined
   let attempt = 0
   let dialledAt = 0
+  let heardAt = 0
   let stopped = false
 
   function dial(): void {
     clearTimeout(timer)
     onState('connecting')
-    dialledAt = now()
+    dialledAt = heardAt = now()
     const mine = connect()
     socket = mine
     timer = setTimeout(lose, CONNECT_MS_MAX)
@@ -67,6 +68,7 @@ export function watchScreening({ connect, onFrame, onState, random = Math.random
 
   function hear(data: unknown): void {
     const frame = typeof data === 'string' ? parseFrame(data) : null
+    heardAt = now()
     clearTimeout(timer)
     timer = setTimeout(lose, SILENCE_MS_MAX)
     if (frame === null) return
@@ -93,6 +95,8 @@ export function watchScreening({ connect, onFrame, onState, random = Math.random
   dial()
   return {
     retryNow() {
+      // While the device slept the timer did not run, and a socket that looks alive may have died long ago.
+      if (socket !== null && now() - heardAt >= SILENCE_MS_MAX) lose()
       if (!stopped && socket === null) dial()
     },
     drop() {

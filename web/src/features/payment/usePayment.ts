@@ -8,6 +8,7 @@ import type { Payment, PaymentMethod } from '@/api/types'
 import { useSignInFirst } from '@/features/account/useSignInFirst'
 import { useProblemText } from '@/i18n/useProblemText'
 import { useServerNow } from '@/lib/useServerNow'
+import { tellTabs } from '@/live/tabs'
 
 export type PaymentState =
   | { kind: 'loading' }
@@ -58,6 +59,11 @@ export function usePayment(id: string) {
   const poll = useTimeoutPoll(() => (doing.value === 'none' ? load() : Promise.resolve()), interval, { immediate: false })
   watch(isOpen, (open) => (open ? poll.resume() : poll.pause()))
 
+  // Seat pages in other tabs show the payment too.
+  watch(
+    () => payment.value?.status,
+    () => payment.value && tellTabs(payment.value.screening_id),
+  )
   watch(payment, (known) => {
     if (known?.status === 'SUCCEEDED' && known.booking_id) {
       // What fails is told by the router, and the notice has a link.
@@ -108,7 +114,7 @@ export function usePayment(id: string) {
 
   const cancel = () =>
     act('cancel', async () => {
-      if (payment.value?.status === 'PENDING') await cancelPayment(id)
+      if (payment.value?.status === 'PENDING') tellTabs((await cancelPayment(id)).screening_id)
       await backToSeats()
     })
 

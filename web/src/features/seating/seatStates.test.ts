@@ -10,6 +10,8 @@ import type { Hold, ScreeningDetail } from '@/api/types'
 import en from '@/i18n/en'
 import type { LiveStatus } from '@/live/frames'
 import { EMPTY_ROOM, applyFrame, type Room } from '@/live/room'
+import { tabsOf, type TabMessage } from '@/live/tabs'
+import { RECONNECT_MS_MIN } from '@/live/watch'
 import { useHold } from './useHold'
 import { useSeatViews } from './useSeatViews'
 
@@ -167,6 +169,20 @@ describe('choosing a seat', () => {
       page?.unmount()
     }
   })
+
+  it('asks on and on when nobody answers, and never looks like somebody else\'s meanwhile', async () => {
+    const { looks, live, ask } = await open()
+    const [answer, second] = [answerOf('lockSeats'), answerOf('getHold')]
+    await ask()
+    await answer.refuse(refusal('no_answer', 0))
+    await second.refuse(refusal('try_again', 503))
+    await live('LOCKED', MINE_UNTIL_LIVE)
+    expect(looks).toEqual(['available', 'available pending'])
+    server.getHold.mockResolvedValueOnce(hold('A1'))
+    vi.advanceTimersByTime(RECONNECT_MS_MIN)
+    await flushPromises()
+    expect(looks).toEqual(['available', 'available pending', 'mine'])
+  })
 })
 
 describe('letting a seat go', () => {
@@ -245,7 +261,75 @@ describe('letting a seat go', () => {
   })
 })
 
+describe('another tab of the same person', () => {
+  /** What the other tab says, heard here. */
+  async function tell(...messages: TabMessage[]) {
+    const [otherTab, thirdTab] = [new BroadcastChannel(tabsOf('s')), new BroadcastChannel(tabsOf('s'))]
+    for (const message of messages) {
+      const heard = new Promise((resolve) => (thirdTab.onmessage = resolve))
+      otherTab.postMessage(message)
+      await heard
+    }
+    await flushPromises()
+    otherTab.close()
+    thirdTab.close()
+  }
+
+  it('makes a seat mine here too, on the same way and without a look of somebody else\'s', async () => {
+    const { holding, looks, live } = await open()
+    await tell({ asking: ['A1'] })
+    expect(holding.isOwn('A1')).toBe(true)
+    await live('LOCKED', MINE_UNTIL_LIVE)
+    server.getHold.mockResolvedValueOnce(hold('A1'))
+    await tell({})
+    expect(looks).toEqual(['available', 'available pending', 'mine'])
+  })
+
+  it('lets a seat go here too', async () => {
+    const { looks, live } = await openHolding()
+    await tell({ asking: ['A1'] })
+    await live('AVAILABLE')
+    await tell({})
+    expect(looks).toEqual(['mine', 'mine pending', 'available'])
+  })
+
+  it('may ask for the next seat before it is known here what came of the last', async () => {
+    const { looks, live } = await open()
+    const answer = answerOf('getHold')
+    await tell({ asking: ['A2'] }, {}, { asking: ['A1'] })
+    await answer.give(hold('A2'))
+    await live('LOCKED', MINE_UNTIL_LIVE)
+    server.getHold.mockResolvedValueOnce(hold('A1', 'A2'))
+    await tell({})
+    expect(looks).toEqual(['available', 'available pending', 'mine'])
+  })
+
+  it('is not waited for when it has gone in the middle', async () => {
+    const { looks, live } = await open()
+    await tell({ asking: ['A1'] })
+    await live('LOCKED', OTHERS_UNTIL_LIVE)
+    vi.advanceTimersByTime(SETTLED_MS)
+    await flushPromises()
+    expect(looks).toEqual(['available', 'available pending', 'locked'])
+  })
+})
+
 describe('coming to the page', () => {
+  it('does not say so either while the server cannot tell, and asks until it can', async () => {
+    const { holding, looks, live } = await open({ isReady: false })
+    await live('LOCKED', MINE_UNTIL_LIVE)
+    server.getHold.mockRejectedValueOnce(refusal('try_again', 503)).mockResolvedValueOnce(hold('A1'))
+    await holding.refresh()
+    await flushPromises()
+    expect([holding.isReady.value, looks.at(-1)]).toEqual([false, 'available pending'])
+    vi.advanceTimersByTime(RECONNECT_MS_MIN)
+    await flushPromises()
+    expect(looks).toEqual(['available', 'available pending', 'mine'])
+    vi.runAllTimers()
+    await flushPromises()
+    expect(server.getHold).toHaveBeenCalledTimes(2)
+  })
+
   it('does not say whose a held seat is before it is known', async () => {
     for (const [truth, end] of [[hold('A1'), 'mine'], [hold(), 'locked']] as const) {
       const { holding, looks, live } = await open({ isReady: false })

@@ -167,14 +167,25 @@ describe('another tab', () => {
   it('hears of every change here', async () => {
     const { holding } = setUp()
     const otherTab = new BroadcastChannel('seatkeeper-hold-s')
-    let heard = 0
-    otherTab.onmessage = () => void heard++
+    const heard: unknown[] = []
+    otherTab.onmessage = (event) => void heard.push(event.data)
     server.lockSeats.mockResolvedValue(hold('A1'))
     server.unlockSeats.mockResolvedValue(hold())
     await holding.lock(['A1'])
     await holding.release(['A1'])
-    await vi.waitUntil(() => heard === 2)
+    await vi.waitUntil(() => heard.length === 4)
+    expect(heard).toEqual([{ asking: ['A1'] }, {}, { asking: ['A1'] }, {}])
     otherTab.close()
+  })
+})
+
+describe('another device', () => {
+  it('may have changed what is held while nobody looked', async () => {
+    const { holding } = setUp()
+    server.getHold.mockResolvedValue(hold('A1'))
+    document.dispatchEvent(new Event('visibilitychange'))
+    await flushPromises()
+    expect(holding.isMine('A1')).toBe(true)
   })
 })
 

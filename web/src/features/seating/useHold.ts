@@ -1,10 +1,12 @@
-import { useBroadcastChannel, useEventListener } from '@vueuse/core'
+import { useEventListener } from '@vueuse/core'
 import { computed, ref, shallowReactive, shallowRef, watch, type Ref } from 'vue'
 import { isProblem } from '@/api/problem'
 import { getHold, lockSeats, unlockSeats } from '@/api/screenings'
 import { useSessionStore } from '@/api/session'
 import type { Hold } from '@/api/types'
 import type { SeatChange } from '@/live/frames'
+import { reconnectDelayMs } from '@/live/watch'
+import { useOtherTabs } from './useOtherTabs'
 
 /** A seat that vanished from the hold this close to its time has run out; earlier, somebody let it go. */
 const LAPSE_SLACK_MS = 1_500
@@ -34,20 +36,21 @@ export interface Standing {
 export function useHold(screeningId: string, now: Ref<number>, events: HoldEvents) {
   const session = useSessionStore()
   const hold = shallowRef<Hold | null>(null)
-  /** Asked about just now; each only as long as its request. */
+  /** Asked about just now; each until it is known what came of it. */
   const pending = shallowReactive(new Set<string>())
   /** Mine until just now, with the time until when: the live map may still say that they are held. */
   const letGo = shallowReactive(new Map<string, number>())
   /** Refused just now: the live map may not say yet that somebody has them. */
   const taken = shallowReactive(new Set<string>())
+  /** Asked about without an answer: pending until the server has said what is true. */
+  const unsure = new Set<string>()
   const isReady = ref(false)
+  /** How often in a row it could not be learnt what this person holds. */
+  const failures = ref(0)
   let queue: Promise<void> = Promise.resolve()
 
-  // Another tab only says that something has changed. What it knew may be older than what is known here by now, so the
-  // server is asked, in line with the other calls. Each message is an object of its own: equal values would not be noticed.
-  const { post, data: heard } = useBroadcastChannel<object, object>({ name: `seatkeeper-hold-${screeningId}` })
-  const tellOtherTabs = () => post({})
-  watch(heard, () => void refresh())
+  // What another tab knew may be older than what is known here by now, so the server is asked, in line with the other calls.
+  const tabs = useOtherTabs(screeningId, () => void refresh())
   // What is known here is of the person who has left.
   watch(
     () => session.session.kind,
@@ -63,7 +66,7 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
   function standing(id: string, live: SeatChange | undefined): Standing {
     const isHeld = live?.status === 'LOCKED'
     if (!isReady.value && isHeld) return { state: 'available', pending: true }
-    const isPending = pending.has(id)
+    const isPending = pending.has(id) || tabs.isAsking(id)
     if (isMine(id)) return { state: 'mine', pending: isPending }
     const isOthers = taken.has(id) || (isHeld && !isPending && !wasMine(id, live.until))
     return { state: isOthers ? 'locked' : 'available', pending: isPending }
@@ -71,13 +74,18 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
 
   function wasMine(id: string, until: string | null | undefined): boolean {
     const mineUntil = letGo.get(id)
-    if (mineUntil === undefined || !until) return false
-    const late = Date.parse(until) - mineUntil
-    return late >= 0 && late < UNTIL_STEP_MS
+    return mineUntil !== undefined && isSameTime(until, mineUntil)
+  }
+
+  /** One of mine is no longer held, or until another time: another window, the clock, or a payment. The server knows. */
+  function isDoubted({ id, status, until }: SeatChange): boolean {
+    const seat = hold.value?.seats.find((held) => held.id === id)
+    if (seat === undefined || pending.has(id) || tabs.isAsking(id)) return false
+    return status !== 'LOCKED' || !isSameTime(until, Date.parse(seat.expires_at))
   }
 
   /** Whether news of this seat is about what this person does. */
-  const isOwn = (id: string): boolean => isMine(id) || pending.has(id) || letGo.has(id)
+  const isOwn = (id: string): boolean => isMine(id) || pending.has(id) || tabs.isAsking(id) || letGo.has(id)
 
   /** The live map has said something new, which is newer than what was remembered for it. */
   function noteLive({ id, status }: SeatChange): void {
@@ -95,7 +103,19 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     setTimeout(() => taken.delete(id), SETTLE_MS_MAX)
   }
 
-  /** Keeps an answer, and notices what ran out on the way to it. */
+  /** An answer says all that this person holds, so that nothing is unsure any more. */
+  function accept(answer: Hold, released: readonly string[] = []): void {
+    take(answer, released)
+    know()
+  }
+
+  function know(): void {
+    isReady.value = true
+    failures.value = 0
+    settle([...unsure])
+  }
+
+  /** Keeps what is held now, and notices what ran out on the way to it. */
   function take(next: Hold, released: readonly string[] = []): void {
     const gone = (hold.value?.seats ?? []).filter((seat) => !next.seat_ids.includes(seat.id))
     gone.forEach((seat) => remember(seat.id, Date.parse(seat.expires_at)))
@@ -114,24 +134,36 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
 
   async function refresh(): Promise<void> {
     const known = await session.ensure()
-    if (known.kind !== 'signed_in') {
-      if (known.kind === 'unknown' && !isReady.value) events.onProblem(known.error)
-      isReady.value = true
-      return
-    }
-    await enqueue(() => askHold())
-    isReady.value = true
+    if (known.kind === 'guest') know()
+    else if (known.kind === 'unknown') notKnown(known.error)
+    else await enqueue(() => askHold())
   }
+
+  /** What is held, or is unsure, is asked for again by and by. What is known from before may stay. */
+  function notKnown(error: unknown): void {
+    if (isReady.value && unsure.size === 0) return
+    if (!isReady.value && failures.value === 0) events.onProblem(error)
+    failures.value += 1
+  }
+
+  watch(failures, (count, _, onCleanup) => {
+    if (count === 0) return
+    const again = setTimeout(() => void refresh(), reconnectDelayMs(count - 1, Math.random()))
+    onCleanup(() => clearTimeout(again))
+  })
 
   /** What is asked about stops being pending with the answer, in one step: nothing may be drawn between the two. */
   async function askHold(asked: readonly string[] = []): Promise<void> {
+    asked.forEach((id) => unsure.add(id))
+    const told = tabs.answered()
     try {
-      take(await getHold(screeningId))
+      accept(await getHold(screeningId))
+      tabs.settle(told)
     } catch (error) {
-      if (isProblem(error, 'sign_in_required')) session.ended()
+      if (!isProblem(error) || !error.isDefinite) return notKnown(error)
+      if (error.code === 'sign_in_required') session.ended()
       else if (!isReady.value) events.onProblem(error)
-    } finally {
-      settle(asked)
+      know()
     }
   }
 
@@ -140,19 +172,20 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     const known = await session.ensure()
     if (known.kind === 'guest') return events.onGuest(seatIds)
     if (known.kind === 'unknown') return events.onProblem(known.error)
-    seatIds.forEach((id) => pending.add(id))
+    wait(seatIds)
     await enqueue(async () => {
       let asked = seatIds
       while (asked.length > 0) asked = await ask(asked)
+      tabs.tell()
     })
   }
 
   /** Asks for these; those that are still worth asking for are given back, and stay pending. */
   async function ask(seatIds: string[]): Promise<string[]> {
+    tabs.tell({ asking: seatIds })
     try {
-      take(await lockSeats(screeningId, seatIds))
+      accept(await lockSeats(screeningId, seatIds))
       settle(seatIds)
-      tellOtherTabs()
       events.onMine(seatIds)
       return []
     } catch (error) {
@@ -184,21 +217,34 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
 
   async function release(seatIds: string[]): Promise<void> {
     if (seatIds.length === 0) return
-    seatIds.forEach((id) => pending.add(id))
+    wait(seatIds)
     await enqueue(async () => {
+      tabs.tell({ asking: seatIds })
       try {
-        take(await unlockSeats(screeningId, seatIds), seatIds)
+        accept(await unlockSeats(screeningId, seatIds), seatIds)
         settle(seatIds)
-        tellOtherTabs()
         events.onReleased(seatIds)
       } catch (error) {
         events.onProblem(error)
         await askHold(seatIds)
       }
+      tabs.tell()
     })
   }
 
-  const settle = (seatIds: readonly string[]): void => seatIds.forEach((id) => pending.delete(id))
+  function wait(seatIds: readonly string[]): void {
+    for (const id of seatIds) {
+      pending.add(id)
+      unsure.delete(id)
+    }
+  }
+
+  function settle(seatIds: readonly string[]): void {
+    for (const id of seatIds) {
+      pending.delete(id)
+      unsure.delete(id)
+    }
+  }
 
   const expiresAt = computed(() => (hold.value?.expires_at ? Date.parse(hold.value.expires_at) : null))
   const remainingMs = computed(() => (expiresAt.value === null ? null : Math.max(0, expiresAt.value - now.value)))
@@ -211,10 +257,19 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     take({ ...held, seats: rest, seat_ids: rest.map((seat) => seat.id), expires_at: earliest ?? null })
   })
 
+  // Another device of the same person has no other way to say what it did.
+  useEventListener(document, 'visibilitychange', () => {
+    if (!document.hidden) void refresh()
+  })
   useEventListener(window, 'focus', () => void refresh())
   useEventListener(window, 'pageshow', (event: PageTransitionEvent) => {
     if (event.persisted) void refresh()
   })
 
-  return { hold, pending, isReady, isMine, isOwn, standing, remainingMs, refresh, lock, release, noteLive }
+  return { hold, pending, isReady, isMine, isOwn, isDoubted, standing, remainingMs, refresh, tellOtherTabs: () => tabs.tell(), lock, release, noteLive }
+}
+
+function isSameTime(live: string | null | undefined, mine: number): boolean {
+  const late = live ? Date.parse(live) - mine : Number.NaN
+  return late >= 0 && late < UNTIL_STEP_MS
 }

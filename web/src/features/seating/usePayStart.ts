@@ -7,8 +7,10 @@ import { useSiteStore } from '@/api/site'
 import { useProblemText } from '@/i18n/useProblemText'
 import type { useHold } from './useHold'
 
+type Hold = Pick<ReturnType<typeof useHold>, 'refresh' | 'lock' | 'tellOtherTabs'>
+
 /** From the seats to the payment page, once however often the button is pressed. */
-export function usePayStart(screeningId: string, { refresh, lock }: Pick<ReturnType<typeof useHold>, 'refresh' | 'lock'>) {
+export function usePayStart(screeningId: string, { refresh, lock, tellOtherTabs }: Hold) {
   const { site } = useSiteStore()
   const router = useRouter()
   const problemText = useProblemText()
@@ -22,6 +24,7 @@ export function usePayStart(screeningId: string, { refresh, lock }: Pick<ReturnT
     isStarting.value = true
     try {
       const payment = await startPayment(screeningId, method, seatIds)
+      tellOtherTabs()
       await router.push(paymentPage(payment.id))
     } catch (error) {
       if (isProblem(error, 'payment_in_progress') && error.problem.payment_id) {
@@ -40,6 +43,7 @@ export function usePayStart(screeningId: string, { refresh, lock }: Pick<ReturnT
   async function cancel(paymentId: string): Promise<void> {
     try {
       await cancelPayment(paymentId)
+      tellOtherTabs()
     } catch (error) {
       void notify('error', problemText(error))
     }

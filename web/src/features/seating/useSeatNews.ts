@@ -1,5 +1,5 @@
 import { useIntervalFn } from '@vueuse/core'
-import type { SeatChange } from '@/live/frames'
+import type { SeatTurn } from '@/live/room'
 
 /** Changes by others are said together, this often at most: a busy hall must not talk without end. */
 const GATHER_MS = 15_000
@@ -14,9 +14,11 @@ export function useSeatNews(say: (counts: { taken: number; freed: number }) => v
     taken = freed = 0
   }, GATHER_MS)
   return {
-    heard(changes: readonly SeatChange[]) {
-      for (const change of changes) {
-        if (change.status === 'AVAILABLE') freed += 1
+    heard(turns: readonly SeatTurn[]) {
+      for (const { before, status } of turns) {
+        // A new time, or a sale after the lock: the seat was taken before.
+        if ((before === 'AVAILABLE') === (status === 'AVAILABLE')) continue
+        if (status === 'AVAILABLE') freed += 1
         else taken += 1
       }
     },

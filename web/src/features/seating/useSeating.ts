@@ -13,13 +13,18 @@ import { sumMoney } from '@/lib/money'
 import { nearestEqual, parseSeatIds } from '@/lib/seating'
 import { useAnnouncer } from '@/lib/useAnnouncer'
 import { useServerNow } from '@/lib/useServerNow'
-import type { SeatChange } from '@/live/frames'
+import type { SeatTurn } from '@/live/room'
 import { useLiveSeats } from '@/live/useLiveSeats'
+import type { ConnectionState } from '@/live/watch'
 import { useHold } from './useHold'
 import { useSeatNews } from './useSeatNews'
 import { useSeatViews } from './useSeatViews'
 
-export type SeatNotice = { kind: 'none' } | { kind: 'lost'; seats: string[]; offer: string[] } | { kind: 'lapsed'; seats: string[] }
+export type SeatNotice =
+  | { kind: 'none' }
+  | { kind: 'lost'; seats: string[]; offer: string[] }
+  /** Their time ran out, or one came for them and could not have them; one button asks for them. */
+  | { kind: 'lapsed' | 'wanted'; seats: string[] }
 
 /** A blip shorter than this is not worth a banner; longer, and it is shown well within three seconds. */
 const BANNER_DELAY_MS = 1_500
@@ -70,21 +75,24 @@ export function useSeating(screening: ScreeningDetail) {
     return seat ? t('seats.name_short', { row: seat.row, number: seat.number }) : id
   }
 
-  function hear(changed: SeatChange[]): void {
-    const own = changed.filter((change) => holding.isOwn(change.id))
-    news.heard(changed.filter((change) => !own.includes(change)))
+  function hear(changed: SeatTurn[]): void {
+    news.heard(changed.filter((change) => !holding.isOwn(change.id)))
     changed.forEach(holding.noteLive)
-    // One of mine is no longer held: another tab, the clock, or a finished payment. The server knows.
-    if (own.some((change) => change.status !== 'LOCKED' && holding.isMine(change.id) && !holding.pending.has(change.id))) void holding.refresh()
+    if (changed.some(holding.isDoubted)) void holding.refresh()
   }
 
   const isLost = computed(() => live.connection.value === 'lost')
   // While a try is under way nothing is known to be better: the banner stays until a snapshot is there.
   const isDown = ref(false)
-  watch(live.connection, (state) => {
+  const hearState = (state: ConnectionState): void => {
     if (state === 'lost') isDown.value = true
-    if (state === 'live') isDown.value = false
-  })
+    if (state !== 'live') return
+    // The map has come back as a whole, and what became of this person's seats meanwhile is not in it.
+    if (isDown.value) void holding.refresh()
+    isDown.value = false
+  }
+  // Each state counts, also one that another follows at once.
+  watch(live.connection, hearState, { flush: 'sync' })
   const isLongDown = refDebounced(isDown, BANNER_DELAY_MS)
   const isOffline = computed(() => isDown.value && isLongDown.value)
 
@@ -103,7 +111,22 @@ export function useSeating(screening: ScreeningDetail) {
     }
     if (seat.state === 'mine') void holding.release([id])
     else if (seat.state === 'available' && !isClosed.value) void holding.lock([id])
+    // It may be this person's own, chosen on another device just now.
+    else if (seat.state === 'locked') void holding.refresh()
   }
+
+  // Seats that are this person's again, whichever way, are no longer missed.
+  watch(holding.hold, () => {
+    const { value } = notice
+    if (value.kind === 'none' || value.kind === 'lost') return
+    const seats = value.seats.filter((id) => !holding.isMine(id))
+    notice.value = seats.length > 0 ? { kind: value.kind, seats } : { kind: 'none' }
+  })
+  const isTaking = computed(() => {
+    const { value } = notice
+    const wanted = value.kind === 'none' ? [] : value.kind === 'lost' ? value.offer : value.seats
+    return wanted.some((id) => holding.pending.has(id))
+  })
 
   watch(holding.remainingMs, (left, before) => {
     if (left === null || before === null || before === undefined) return
@@ -124,12 +147,17 @@ export function useSeating(screening: ScreeningDetail) {
     await lockWanted()
   })
 
-  /** Back from signing in: the same seats, then an address without them, so that a reload asks for nothing. */
+  /**
+   * Back from signing in, or from a payment that ran out of time: the same seats, and an address without them, so that a
+   * reload asks for nothing. When they cannot be had now, they are not forgotten.
+   */
   async function lockWanted(): Promise<void> {
-    const wanted = parseSeatIds(route.query.seats).filter((id) => !holding.isMine(id))
-    if (session.me === null || route.query.seats === undefined) return
+    const wanted = parseSeatIds(route.query.seats)
+    if (session.session.kind === 'guest' || route.query.seats === undefined) return
     await router.replace({ path: route.path })
-    if (!isPaying.value) await holding.lock(wanted)
+    if (session.me !== null && !isPaying.value) await holding.lock(wanted.filter((id) => !holding.isMine(id)))
+    const seats = wanted.filter((id) => !holding.isMine(id))
+    if (seats.length > 0 && notice.value.kind === 'none') notice.value = { kind: 'wanted', seats }
   }
 
   return {
@@ -143,13 +171,12 @@ export function useSeating(screening: ScreeningDetail) {
     isLost,
     isOffline,
     isPaying,
+    isTaking,
     mine,
     notice,
     dismiss: () => (notice.value = { kind: 'none' }),
-    takeInstead: (ids: string[]) => {
-      notice.value = { kind: 'none' }
-      void holding.lock(ids)
-    },
+    /** The notice stays until there is an answer: without one the choice must not be lost. */
+    takeInstead: (ids: string[]) => void holding.lock(ids),
     total,
   }
 }

@@ -1,0 +1,21 @@
+import { mount } from '@vue/test-utils'
+import { expect, it } from 'vitest'
+import { createI18n } from 'vue-i18n'
+import en from '@/i18n/en'
+import SeatNotices from './SeatNotices.vue'
+
+it.each(['lapsed', 'wanted'] as const)('asks for the seats of a notice only when that can have an answer: %s', async (kind) => {
+  const i18n = createI18n({ legacy: false, locale: 'en', messages: { en } })
+  const notices = mount(SeatNotices, {
+    props: { notice: { kind, seats: ['A1'] }, paymentPage: null, isPaused: true, isTaking: false },
+    global: { plugins: [i18n] },
+  })
+  const press = () => notices.get('[data-testid=hold-again]').trigger('click')
+  await press()
+  await notices.setProps({ isPaused: false, isTaking: true })
+  await press()
+  expect(notices.emitted('take')).toBeUndefined()
+  await notices.setProps({ isTaking: false })
+  await press()
+  expect(notices.emitted('take')).toEqual([[['A1']]])
+})
