@@ -8,7 +8,8 @@ CARGO_DENY_VERSION=0.20.2
 SCHEMATHESIS_VERSION=4.32.5
 # 4.4.0 is published with a part missing.
 KAFKA_VERSION=4.3.1
-KAFKA_FILES="$(cd "$(dirname "$0")" && pwd)/kafka"
+SCRIPTS="$(cd "$(dirname "$0")" && pwd)"
+KAFKA_FILES="$SCRIPTS/kafka"
 SECANTUS_VERSION=0.7.0b3
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -138,7 +139,16 @@ link_tools() {
   ln -sfn "$CACHE/cargo-deny-$CARGO_DENY_VERSION/bin/cargo-deny" "$CACHE/bin/cargo-deny"
   ln -sfn "$CACHE/schemathesis-$SCHEMATHESIS_VERSION/bin/schemathesis" "$CACHE/bin/schemathesis"
   ln -sfn "$CACHE/kafka-$KAFKA_VERSION" "$CACHE/kafka"
-  ln -sfn "$CACHE/secantus-$SECANTUS_VERSION/bin/secantusd-py" "$CACHE/bin/secantusd-py"
+  write_mongo_stand_in
+}
+
+# A program of the Python that SecantusDB is installed in. Others may be starting it at this moment.
+write_mongo_stand_in() {
+  local new
+  new="$(mktemp "$CACHE/bin/.mongo-stand-in.XXXXXX")"
+  { echo "#!$CACHE/secantus-$SECANTUS_VERSION/bin/python3"; cat "$SCRIPTS/mongo-stand-in.py"; } >"$new"
+  chmod 755 "$new"
+  mv "$new" "$CACHE/bin/mongo-stand-in"
 }
 
 need_toolchain

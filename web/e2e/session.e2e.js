@@ -76,6 +76,15 @@ test('a page that has lost its session shows nobody’s seats as one’s own', a
   await visitor.leave()
 })
 
+test('an attempt to sign in that was used already ends at the sign-in page, in words', async () => {
+  const visitor = await Visitor.come(server)
+  await visitor.page.goto(`${server.url}/api/auth/google/callback?code=used&state=used`)
+  await visitor.page.waitForURL(`${server.url}/sign-in?error=bad_state`)
+  await visitor.page.getByRole('alert').getByText('used already').waitFor()
+  await visitor.sees('sign-in')
+  await visitor.leave()
+})
+
 test('administration asks to sign in when the session was ended in another tab', async () => {
   const owner = await Visitor.come(server)
   await owner.signInQuietly('owner@example.test')

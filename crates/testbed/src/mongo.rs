@@ -12,7 +12,7 @@ use tokio::{
 use crate::{Process, free_port, wait_until};
 
 /// Where `scripts/setup.sh` has put it, below the cache's folder; the version stands in that file.
-const PROGRAM: &str = "seatkeeper/bin/secantusd-py";
+const PROGRAM: &str = "seatkeeper/bin/mongo-stand-in";
 
 /// A server of its own folder. Its data stays when it is killed and started again.
 #[derive(Debug)]
