@@ -77,11 +77,14 @@ test('a page that has lost its session shows nobody’s seats as one’s own', a
 })
 
 test('an attempt to sign in that was used already ends at the sign-in page, in words', async () => {
-  const visitor = await Visitor.come(server)
+  const visitor = await Visitor.come(server, { tolerate: /status of 400/ })
+  await visitor.go('/sign-in?return_to=/bookings')
+  await visitor.sees('sign-in')
   await visitor.page.goto(`${server.url}/api/auth/google/callback?code=used&state=used`)
   await visitor.page.waitForURL(`${server.url}/sign-in?error=bad_state`)
   await visitor.page.getByRole('alert').getByText('used already').waitFor()
-  await visitor.sees('sign-in')
+  await visitor.signInByHand('ann@example.test')
+  await visitor.page.waitForURL(`${server.url}/bookings`)
   await visitor.leave()
 })
 

@@ -48,5 +48,7 @@ router.onError(async (_, to, from) => {
   else void notify('error', i18n.global.t('problem.no_answer'))
 })
 
+const THERE_MS_MAX = 10_000
+
 /** Leaving for a server that does not answer would leave the person with nothing. */
-const isThere = (path: string) => fetch(path, { method: 'HEAD' }).then(({ ok }) => ok, () => false)
+const isThere = (path: string) => fetch(path, { method: 'HEAD', signal: AbortSignal.timeout(THERE_MS_MAX) }).then(({ ok }) => ok, () => false)

@@ -55,7 +55,7 @@ pub enum WiringError {
     Service {
         /// The setting.
         setting: &'static str,
-        /// What it says, without its password.
+        /// What it says, without password and options.
         url: String,
         /// What is wrong.
         why: Box<dyn std::error::Error + Send + Sync>,
@@ -325,7 +325,9 @@ fn refused(
     url: &impl ToString,
     why: impl std::error::Error + Send + Sync + 'static,
 ) -> WiringError {
-    WiringError::Service { setting, url: url.to_string(), why: why.into() }
+    // Options may be secrets too.
+    let url = url.to_string().split('?').next().unwrap_or_default().to_owned();
+    WiringError::Service { setting, url, why: why.into() }
 }
 
 fn settings(config: &Config) -> Settings {

@@ -17,5 +17,5 @@ it('does not wait for ever for a line that has died', async () => {
   await vi.waitUntil(() => timeout.mock.calls.length === 1)
   limit.abort()
   expect(((await asking) as ApiProblem).code).toBe('no_answer')
-  expect(timeout.mock.calls).toEqual([[10_000]])
+  expect(timeout.mock.calls).toEqual([[25_000]])
 })

@@ -3,8 +3,8 @@ import { serverClock } from '@/lib/serverClock'
 import { ApiProblem, NO_ANSWER, type Problem } from './problem'
 import type { paths } from './schema'
 
-/** The server gives up on whatever it waits for after some 5 s; whoever waits for longer is waiting for a dead line. */
-const ANSWER_MS_MAX = 10_000
+/** The server ends a request after 20 s; whoever waits for longer is waiting for a dead line. */
+const ANSWER_MS_MAX = 25_000
 
 /** One request that ends in time, with an answer or without; a call may bring its own with another limit. */
 export const within = (ms: number) => (request: Request) => fetch(request, { signal: AbortSignal.timeout(ms) })

@@ -1,9 +1,6 @@
-import { api, ask, within } from './client'
+import { api, ask } from './client'
 
 export const POSTER_TYPES = ['image/png', 'image/jpeg', 'image/webp', 'image/svg+xml']
-
-/** 5 MiB, the largest that the server takes, on a line of half a megabit. */
-const UPLOAD_MS_MAX = 90_000
 
 /** Sends the bytes as they are; the server answers with the path under which it keeps them. */
 export async function uploadPoster(file: File): Promise<string> {
@@ -13,7 +10,6 @@ export async function uploadPoster(file: File): Promise<string> {
       body: file as unknown as number[],
       bodySerializer: (body: unknown) => body as BodyInit,
       headers: { 'Content-Type': file.type },
-      fetch: within(UPLOAD_MS_MAX),
     }),
   )
   return answer.poster_url

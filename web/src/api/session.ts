@@ -1,3 +1,4 @@
+import { useEventListener } from '@vueuse/core'
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
 import { api, ask } from './client'
@@ -24,7 +25,10 @@ export const useSessionStore = defineStore('session', () => {
 
   /** The known answer, or a new one; callers at the same time share one request. */
   function ensure(): Promise<Session> {
-    if (session.value.kind !== 'unknown') return Promise.resolve(session.value)
+    return session.value.kind === 'unknown' ? askAgain() : Promise.resolve(session.value)
+  }
+
+  function askAgain(): Promise<Session> {
     loading ??= fetchSession().finally(() => (loading = null))
     return loading
   }
@@ -34,11 +38,14 @@ export const useSessionStore = defineStore('session', () => {
     session.value = { kind: 'guest' }
   }
 
-  // Whatever was asked: it may have been ended elsewhere, in another tab.
+  // Whatever was asked: the session may have been ended elsewhere, in another tab, or another one begun there.
   api.use({
     onResponse({ response }) {
-      if (response.status === 401) ended()
+      if (response.status === 401 && session.value.kind === 'signed_in') void askAgain()
     },
+  })
+  useEventListener(window, 'focus', () => {
+    if (session.value.kind === 'guest') void askAgain()
   })
 
   async function signOut(): Promise<void> {

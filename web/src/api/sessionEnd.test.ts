@@ -10,17 +10,29 @@ const server = vi.hoisted(() => {
 import { api, ask } from './client'
 import { useSessionStore } from './session'
 
+const ME = { id: 'p', name: 'Ann', email: 'ann@example.test', picture_url: null, role: 'USER', language: 'en' }
 const say = (status: number, body: object) => server.push(Response.json(body, { status }))
 
-it('knows from any refusal that the session was ended elsewhere', async () => {
+it('learns from any refusal that the session was ended elsewhere, or another one begun there', async () => {
   setActivePinia(createPinia())
   const session = useSessionStore()
-  say(200, { id: 'p', name: 'Ann', email: 'ann@example.test', picture_url: null, role: 'USER', language: 'en' })
+  say(200, ME)
   expect((await session.ensure()).kind).toBe('signed_in')
   say(403, { code: 'forbidden' })
   await expect(ask(api.GET('/api/bookings'))).rejects.toMatchObject({ code: 'forbidden' })
   expect(session.me?.name).toBe('Ann')
-  say(401, { code: 'sign_in_required' })
-  await expect(ask(api.GET('/api/bookings'))).rejects.toMatchObject({ code: 'sign_in_required' })
-  expect([session.session.kind, session.me]).toEqual(['guest', null])
+  const refuse = () => say(401, { code: 'sign_in_required' })
+  const asks = () => expect(ask(api.GET('/api/bookings'))).rejects.toMatchObject({ code: 'sign_in_required' })
+  refuse()
+  say(200, { ...ME, name: 'Bob' })
+  await asks()
+  await vi.waitUntil(() => session.me?.name === 'Bob')
+  refuse()
+  refuse()
+  await asks()
+  await vi.waitUntil(() => session.session.kind === 'guest')
+  say(200, ME)
+  window.dispatchEvent(new Event('focus'))
+  await vi.waitUntil(() => session.me?.name === 'Ann')
+  expect(server).toEqual([])
 })

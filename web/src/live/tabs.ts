@@ -9,8 +9,8 @@ export interface TabMessage {
 export const tabsOf = (screeningId: string): string => `seatkeeper-hold-${screeningId}`
 
 /** Tells them from a page that does not listen itself. */
-export function tellTabs(screeningId: string): void {
+export function tellTabs(screeningId: string, message: TabMessage = {}): void {
   const channel = new BroadcastChannel(tabsOf(screeningId))
-  channel.postMessage({} satisfies TabMessage)
+  channel.postMessage(message)
   channel.close()
 }

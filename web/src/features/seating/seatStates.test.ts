@@ -304,7 +304,20 @@ describe('another tab of the same person', () => {
     expect(looks).toEqual(['available', 'available pending', 'mine'])
   })
 
-  it('is not waited for when it has gone in the middle', async () => {
+  it('is not waited for when it has gone in the middle: what came of it is asked here', async () => {
+    const { looks, live } = await open()
+    await tell({ asking: ['A1'] })
+    await live('LOCKED', MINE_UNTIL_LIVE)
+    server.getHold.mockRejectedValueOnce(refusal('try_again', 503)).mockResolvedValueOnce(hold('A1'))
+    vi.advanceTimersByTime(SETTLED_MS)
+    await flushPromises()
+    expect(looks).toEqual(['available', 'available pending'])
+    vi.advanceTimersByTime(RECONNECT_MS_MIN)
+    await flushPromises()
+    expect(looks).toEqual(['available', 'available pending', 'mine'])
+  })
+
+  it('may have asked for what others hold when it went', async () => {
     const { looks, live } = await open()
     await tell({ asking: ['A1'] })
     await live('LOCKED', OTHERS_UNTIL_LIVE)

@@ -179,6 +179,25 @@ describe('another tab', () => {
   })
 })
 
+describe('a page that is left with a call under way', () => {
+  it('tells other tabs all the same', async () => {
+    const { holding } = setUp()
+    const otherTab = new BroadcastChannel('seatkeeper-hold-s')
+    const heard: unknown[] = []
+    otherTab.onmessage = (event) => void heard.push(event.data)
+    const { promise, resolve } = Promise.withResolvers<Hold>()
+    server.lockSeats.mockReturnValue(promise)
+    const locking = holding.lock(['A1'])
+    await vi.waitUntil(() => heard.length === 1)
+    scopes.splice(0).forEach((scope) => scope.stop())
+    resolve(hold('A1'))
+    await locking
+    await vi.waitUntil(() => heard.length === 2)
+    expect(heard).toEqual([{ asking: ['A1'] }, {}])
+    otherTab.close()
+  })
+})
+
 describe('another device', () => {
   it('may have changed what is held while nobody looked', async () => {
     const { holding } = setUp()

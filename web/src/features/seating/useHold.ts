@@ -5,6 +5,7 @@ import { getHold, lockSeats, unlockSeats } from '@/api/screenings'
 import { useSessionStore } from '@/api/session'
 import type { Hold } from '@/api/types'
 import type { SeatChange } from '@/live/frames'
+import type { TabMessage } from '@/live/tabs'
 import { reconnectDelayMs } from '@/live/watch'
 import { useOtherTabs } from './useOtherTabs'
 
@@ -109,10 +110,12 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     know()
   }
 
-  function know(): void {
+  /** The server has said what is true, also of what other tabs were told before it was asked. */
+  function know(told: readonly TabMessage[] = []): void {
     isReady.value = true
     failures.value = 0
     settle([...unsure])
+    tabs.settle(told)
   }
 
   /** Keeps what is held now, and notices what ran out on the way to it. */
@@ -128,20 +131,20 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
 
   /** One call at a time: answers carry the whole hold, and an older one must not overwrite a newer. */
   function enqueue(work: () => Promise<void>): Promise<void> {
-    queue = queue.then(work)
+    queue = queue.then(work, work)
     return queue
   }
 
   async function refresh(): Promise<void> {
     const known = await session.ensure()
-    if (known.kind === 'guest') know()
+    if (known.kind === 'guest') know(tabs.answered())
     else if (known.kind === 'unknown') notKnown(known.error)
     else await enqueue(() => askHold())
   }
 
   /** What is held, or is unsure, is asked for again by and by. What is known from before may stay. */
   function notKnown(error: unknown): void {
-    if (isReady.value && unsure.size === 0) return
+    if (isReady.value && unsure.size === 0 && !tabs.isAnyAsked()) return
     if (!isReady.value && failures.value === 0) events.onProblem(error)
     failures.value += 1
   }
@@ -157,13 +160,13 @@ export function useHold(screeningId: string, now: Ref<number>, events: HoldEvent
     asked.forEach((id) => unsure.add(id))
     const told = tabs.answered()
     try {
-      accept(await getHold(screeningId))
-      tabs.settle(told)
+      take(await getHold(screeningId))
+      know(told)
     } catch (error) {
       if (!isProblem(error) || !error.isDefinite) return notKnown(error)
       if (error.code === 'sign_in_required') session.ended()
       else if (!isReady.value) events.onProblem(error)
-      know()
+      know(told)
     }
   }
 

@@ -1,8 +1,8 @@
 import { useBroadcastChannel } from '@vueuse/core'
 import { shallowReactive, watch } from 'vue'
-import { tabsOf, type TabMessage } from '@/live/tabs'
+import { tabsOf, tellTabs, type TabMessage } from '@/live/tabs'
 
-/** How long another tab may be without an answer; it may have been closed. */
+/** How long another tab may be without an answer; it may have been closed, and then the server is asked here. */
 const ASKING_MS_MAX = 5_000
 
 /**
@@ -15,17 +15,18 @@ export function useOtherTabs(screeningId: string, onChanged: () => void) {
   let answered: readonly TabMessage[] = []
 
   // Each message is an object of its own: equal values would not be noticed.
-  const { post, data: heard } = useBroadcastChannel<TabMessage, TabMessage>({ name: tabsOf(screeningId) })
+  const { post, data: heard, isClosed } = useBroadcastChannel<TabMessage, TabMessage>({ name: tabsOf(screeningId) })
   watch(heard, hear, { flush: 'sync' })
 
   function hear(message: TabMessage): void {
-    if (message.asking === undefined) {
-      answered = [...asking.values()]
-      onChanged()
-      return
-    }
+    if (message.asking === undefined) return learn()
     message.asking.forEach((id) => asking.set(id, message))
-    setTimeout(() => settle([message]), ASKING_MS_MAX)
+    setTimeout(() => [...asking.values()].includes(message) && learn(), ASKING_MS_MAX)
+  }
+
+  function learn(): void {
+    answered = [...asking.values()]
+    onChanged()
   }
 
   function settle(messages: readonly TabMessage[]): void {
@@ -33,8 +34,10 @@ export function useOtherTabs(screeningId: string, onChanged: () => void) {
   }
 
   return {
-    tell: (message: TabMessage = {}) => post(message),
+    /** Also when this page has been left with a call under way. */
+    tell: (message: TabMessage = {}) => (isClosed.value ? tellTabs(screeningId, message) : post(message)),
     isAsking: (id: string): boolean => asking.has(id),
+    isAnyAsked: (): boolean => asking.size > 0,
     /** Those that have had their answer by now, to be settled with whatever the server says next. */
     answered: () => answered,
     settle,
