@@ -185,12 +185,12 @@ describe('a page that is left with a call under way', () => {
     const otherTab = new BroadcastChannel('seatkeeper-hold-s')
     const heard: unknown[] = []
     otherTab.onmessage = (event) => void heard.push(event.data)
-    const { promise, resolve } = Promise.withResolvers<Hold>()
-    server.lockSeats.mockReturnValue(promise)
+    let answer!: (held: Hold) => void
+    server.lockSeats.mockReturnValue(new Promise<Hold>((resolve) => (answer = resolve)))
     const locking = holding.lock(['A1'])
     await vi.waitUntil(() => heard.length === 1)
     scopes.splice(0).forEach((scope) => scope.stop())
-    resolve(hold('A1'))
+    answer(hold('A1'))
     await locking
     await vi.waitUntil(() => heard.length === 2)
     expect(heard).toEqual([{ asking: ['A1'] }, {}])
