@@ -85,9 +85,12 @@ impl LocksUrl {
             return Ok(Self::Memory);
         }
         let schemes = ["redis://", "rediss://", "redis+cluster://", "rediss+cluster://"];
-        match schemes.iter().find_map(|scheme| text.strip_prefix(scheme)) {
-            Some(list) if !list.is_empty() => {
-                servers(list).map_err(|why| format!("'{}' {why}", hide_password(text)))?;
+        match schemes.iter().find_map(|scheme| Some((scheme, text.strip_prefix(scheme)?))) {
+            Some((scheme, nodes)) if !nodes.is_empty() => {
+                // In the address of one Redis a comma can only be of its password.
+                if scheme.contains("+cluster") {
+                    servers(nodes).map_err(|why| format!("'{}' {why}", hide_password(text)))?;
+                }
                 adapters.need_cluster(text, "memory:")?;
                 Ok(Self::Redis { url: ServiceUrl::new(text) })
             }

@@ -126,6 +126,11 @@ fn addresses_choose_the_adapters_and_carry_what_they_need() {
     .unwrap();
     assert_eq!(format!("{:?}", config.store), r#"Mongo { url: "mongodb://ann:***@a,b/cinema?replicaSet=rs0" }"#);
     assert_eq!(format!("{:?}", config.locks), r#"Redis { url: "redis+cluster://a:7001,b:7002" }"#);
+    let one = from_env_with_cluster(&[
+        ("SEATKEEPER_STORE_URL", "mongodb://a/cinema?replicaSet=rs0"),
+        ("SEATKEEPER_LOCKS_URL", "redis://:p,,w@a:6379"),
+    ]);
+    assert_eq!(format!("{:?}", one.unwrap().locks), r#"Redis { url: "redis://:***@a:6379" }"#);
     assert_eq!(format!("{:?}", config.events), r#"Kafka { brokers: ["a:9092", "b:9092"], prefix: "" }"#);
     let MailUrl::Smtp { url } = config.mail else { panic!("a mail server was given") };
     assert_eq!(url.expose(), "smtps://ann:pw@mail.example:465");
