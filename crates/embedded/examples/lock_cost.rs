@@ -36,7 +36,7 @@ fn hall() -> (SeatTruth, Vec<(PersonId, SeatId)>, Vec<SeatId>) {
             }
         }
     }
-    (SeatTruth { sold, claimed: Vec::new() }, held, free)
+    (SeatTruth { sold, ..SeatTruth::default() }, held, free)
 }
 
 fn main() -> ExitCode {

@@ -28,7 +28,7 @@ fn seats(names: &str) -> Vec<SeatId> {
 #[test]
 fn the_rules_refuse_without_an_allocation() {
     let mut board = SeatBoard::new(HERE);
-    board.load(1, 0, &SeatTruth { sold: seats("C1 C2"), claimed: Vec::new() });
+    board.load(1, 0, &SeatTruth { sold: seats("C1 C2"), ..SeatTruth::default() });
     board.lock(2, ANN, &seats("A1 A2"), &[], TTL_MS, 4);
     let wanted = seats("A1 A2 C1 B1");
     let too_many = seats("B1 B2 B3 B4 B5");
@@ -59,7 +59,7 @@ fn done<T>(future: impl Future<Output = Backend<T>>) -> T {
 #[test]
 fn through_the_port_a_refusal_is_one_allocation_the_calls_own() {
     let locks = MemoryLocks::unlogged(Arc::new(ManualClock::default()));
-    let truth = SeatTruth { sold: seats("C1"), claimed: Vec::new() };
+    let truth = SeatTruth { sold: seats("C1"), ..SeatTruth::default() };
     assert_eq!(done(locks.load(HERE, 0, &truth)), LoadReply::Loaded);
     let wanted = seats("C1");
     let call =

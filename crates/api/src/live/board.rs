@@ -130,7 +130,9 @@ impl LiveBoard {
         for (id, status) in std::mem::take(&mut self.unsent) {
             match status {
                 SeatStatus::Available => self.shown.remove(&id),
-                SeatStatus::Locked { .. } | SeatStatus::Booked => self.shown.insert(id, status),
+                SeatStatus::Locked { .. } | SeatStatus::Booked | SeatStatus::Unavailable => {
+                    self.shown.insert(id, status)
+                }
             };
         }
         self.shown_seq = self.known_seq;

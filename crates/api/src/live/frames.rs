@@ -45,6 +45,7 @@ pub(super) const fn status_name(status: SeatStatus) -> &'static str {
         SeatStatus::Available => "AVAILABLE",
         SeatStatus::Locked { .. } => "LOCKED",
         SeatStatus::Booked => "BOOKED",
+        SeatStatus::Unavailable => "UNAVAILABLE",
     }
 }
 

@@ -114,7 +114,7 @@ async fn an_empty_redis_is_filled_from_the_store() {
     assert_eq!(scene.locks.list_states(&[scene.screening]).await.unwrap(), [None]);
     let until = clock.now_ms() + TTL_MS;
     let claim = ClaimedSeat { id: seats("A1")[0], holder: ann, payment, until, kept_from: None };
-    scene.load(&SeatTruth { sold: seats("A3"), claimed: vec![claim] }).await;
+    scene.load(&SeatTruth { sold: seats("A3"), claimed: vec![claim], ..SeatTruth::default() }).await;
     assert_eq!(scene.lock(bob, "A1 A3").await.unwrap(), LockReply::Taken(seats("A1 A3").into()));
     assert!(matches!(scene.lock(ann, "A2").await.unwrap(), LockReply::Paying(lock) if lock.payment == payment));
     scene.take(bob, "A2").await;

@@ -26,7 +26,7 @@ pub(crate) fn some_payment() -> PaymentId {
 }
 
 pub(crate) fn sold(names: &str) -> SeatTruth {
-    SeatTruth { sold: seats(names), claimed: Vec::new() }
+    SeatTruth { sold: seats(names), ..SeatTruth::default() }
 }
 
 /// A screening as one server sees it.
@@ -90,6 +90,7 @@ impl Scene {
             SeatStatus::Available => "available",
             SeatStatus::Locked { .. } => "locked",
             SeatStatus::Booked => "booked",
+            SeatStatus::Unavailable => "unavailable",
         };
         let map = self.snapshot().await;
         map.seats.iter().map(|seat| format!("{} {}", seat.id, name(seat.status))).collect::<Vec<_>>().join(", ")

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{BoxOffice, seats::mend_screening};
 use crate::{
     catalogue::DURATION_MIN_MAX,
-    ids::ScreeningId,
+    ids::{ScreeningId, SeatId},
     locks::{SeatSnapshot, SeatStatus, SeatTruth},
     ports::{Backend, Cursor, Page, PageRequest, ScreeningFilter},
 };
@@ -41,12 +41,17 @@ pub async fn compare_map(office: &BoxOffice, screening: ScreeningId) -> Backend<
     Ok(true)
 }
 
-/// The same seats are sold, and every claimed seat is locked. Locks without a claim are nobody's business here.
+/// The same seats are sold and withdrawn, and every claimed seat is locked. A lock without a claim is the lock store's own.
 fn agrees(map: &SeatSnapshot, truth: &SeatTruth) -> bool {
+    let seats_of = |status| map.seats.iter().filter(move |seat| seat.status == status).map(|seat| seat.id);
     let mut sold = truth.sold.clone();
     sold.sort_unstable();
-    let booked = map.seats.iter().filter(|seat| seat.status == SeatStatus::Booked).map(|seat| seat.id);
+    let mut withdrawn: Vec<SeatId> = truth.withdrawn.clone();
+    withdrawn.sort_unstable();
+    withdrawn.retain(|seat| sold.binary_search(seat).is_err());
     let is_locked =
         |claim| map.seats.iter().any(|seat| seat.id == claim && matches!(seat.status, SeatStatus::Locked { .. }));
-    booked.eq(sold) && truth.claimed.iter().all(|claim| is_locked(claim.id))
+    seats_of(SeatStatus::Booked).eq(sold)
+        && seats_of(SeatStatus::Unavailable).eq(withdrawn)
+        && truth.claimed.iter().all(|claim| is_locked(claim.id))
 }

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::{
     Effects, HeldSeat, Hold, LockReply, Millis, PaymentLock, ReleaseReason, ReleaseReply, SeatChange, SeatList,
-    SeatSnapshot, SeatStatus, StartReply, turn::Turn,
+    SeatSnapshot, SeatStatus, StartReply, WithdrawReply, turn::Turn,
 };
 use crate::ids::{PaymentId, PersonId, ScreeningId, SeatId};
 
@@ -25,6 +25,7 @@ pub(super) struct Lock {
 pub(super) enum Seat {
     Locked(Lock),
     Sold,
+    Withdrawn,
 }
 
 /// One screening's sold seats, locks and payment locks, and its sequence.
@@ -177,7 +178,7 @@ impl SeatBoard {
         }
         let half = now.saturating_add(until.saturating_sub(now) / 2);
         let has_half = |seat: &SeatId| match self.seats.get(seat) {
-            Some(Seat::Sold) => true,
+            Some(Seat::Sold | Seat::Withdrawn) => true,
             Some(Seat::Locked(lock)) => {
                 if lock.holder == holder {
                     lock.until >= half
@@ -195,7 +196,7 @@ impl SeatBoard {
         let mut turn = self.turn(now);
         for seat in seats {
             let takes = match self.seats.get(seat) {
-                Some(Seat::Sold) => false,
+                Some(Seat::Sold | Seat::Withdrawn) => false,
                 Some(Seat::Locked(lock)) => (lock.holder == holder || lock.until <= now) && lock.until < until,
                 None => true,
             };
@@ -255,12 +256,45 @@ impl SeatBoard {
     /// Marks sold seats as free again (a refund). Locks are not touched.
     pub fn mark_freed(&mut self, now: Millis, seats: &[SeatId]) -> Effects {
         let mut turn = self.turn(now);
-        if !self.loaded {
-            // Whoever is about to load may have read the store before this.
-            self.seq = self.next_seq(now);
-        }
+        self.invalidate_loads(now);
         for seat in seats {
             if self.seats.get(seat) == Some(&Seat::Sold) {
+                self.set_seat(&mut turn, *seat, None);
+                turn.change(*seat, SeatStatus::Available);
+            }
+        }
+        self.finish(turn)
+    }
+
+    /// Withdraws seats from sale: all of them, or none when one is held or sold. Those withdrawn already stay so.
+    pub fn withdraw(&mut self, now: Millis, seats: &[SeatId]) -> (WithdrawReply, Effects) {
+        if !self.loaded {
+            return (WithdrawReply::NotLoaded { seq: self.seq }, Effects::default());
+        }
+        let is_taken = |seat: &&SeatId| match self.seats.get(seat) {
+            Some(Seat::Sold) => true,
+            Some(Seat::Locked(lock)) => lock.until > now,
+            Some(Seat::Withdrawn) | None => false,
+        };
+        let mut taken: SeatList = seats.iter().filter(is_taken).copied().collect();
+        if !taken.is_empty() {
+            taken.sort_unstable();
+            taken.dedup();
+            return (WithdrawReply::Taken(taken), Effects::default());
+        }
+        let mut turn = self.turn(now);
+        for seat in seats {
+            self.withdraw_seat(*seat, &mut turn);
+        }
+        (WithdrawReply::Withdrawn, self.finish(turn))
+    }
+
+    /// Offers withdrawn seats for sale again. Others are not touched.
+    pub fn restore_to_sale(&mut self, now: Millis, seats: &[SeatId]) -> Effects {
+        let mut turn = self.turn(now);
+        self.invalidate_loads(now);
+        for seat in seats {
+            if self.seats.get(seat) == Some(&Seat::Withdrawn) {
                 self.set_seat(&mut turn, *seat, None);
                 turn.change(*seat, SeatStatus::Available);
             }
@@ -290,6 +324,7 @@ impl SeatBoard {
         let status = |seat: &Seat| match seat {
             Seat::Locked(lock) => SeatStatus::Locked { until: lock.until },
             Seat::Sold => SeatStatus::Booked,
+            Seat::Withdrawn => SeatStatus::Unavailable,
         };
         let seats = self.seats.iter().map(|(id, seat)| SeatChange { id: *id, status: status(seat) });
         self.loaded.then(|| SeatSnapshot { seq: self.seq, seats: seats.collect() })
@@ -299,7 +334,7 @@ impl SeatBoard {
     #[must_use]
     pub fn hold_of(&self, now: Millis, holder: PersonId) -> Hold {
         let seats = self.held_by(now, holder).collect();
-        Hold { seats, payment: self.payment_of(now, holder).map(|lock| lock.payment) }
+        Hold { seq: self.seq, seats, payment: self.payment_of(now, holder).map(|lock| lock.payment) }
     }
 
     /// Whose board it is.
@@ -348,7 +383,7 @@ impl SeatBoard {
     fn lock_on(&self, seat: SeatId) -> Option<Lock> {
         match self.seats.get(&seat) {
             Some(Seat::Locked(lock)) => Some(*lock),
-            Some(Seat::Sold) | None => None,
+            Some(Seat::Sold | Seat::Withdrawn) | None => None,
         }
     }
 
@@ -359,7 +394,7 @@ impl SeatBoard {
     fn is_taken(&self, now: Millis, holder: PersonId, seat: SeatId) -> bool {
         match self.seats.get(&seat) {
             None => false,
-            Some(Seat::Sold) => true,
+            Some(Seat::Sold | Seat::Withdrawn) => true,
             Some(Seat::Locked(lock)) => lock.until > now && lock.holder != holder,
         }
     }
@@ -374,6 +409,22 @@ impl SeatBoard {
         }
         self.set_seat(turn, seat, Some(Seat::Sold));
         turn.change(seat, SeatStatus::Booked);
+    }
+
+    /// Marks a seat withdrawn. A lock on it, live or not, is released first: the store decided.
+    pub(super) fn withdraw_seat(&mut self, seat: SeatId, turn: &mut Turn) {
+        if self.seats.get(&seat) != Some(&Seat::Withdrawn) {
+            self.free(seat, turn);
+            self.set_seat(turn, seat, Some(Seat::Withdrawn));
+            turn.change(seat, SeatStatus::Unavailable);
+        }
+    }
+
+    /// A server that is about to load may have read the store before this call: its load must be refused.
+    fn invalidate_loads(&mut self, now: Millis) {
+        if !self.loaded {
+            self.seq = self.next_seq(now);
+        }
     }
 
     /// Ends a lock whose time is up.

@@ -59,7 +59,7 @@ impl Kept {
 }
 
 impl SeatBoard {
-    /// Sets sold and claimed seats as the store tells them, unless the sequence has moved since `expected_seq`. Locks that
+    /// Sets sold, claimed and withdrawn seats as the store tells them, unless the sequence has moved since `expected_seq`. Locks that
     /// contradict nothing stay. Also the repair of a board that is loaded.
     pub fn load(&mut self, now: Millis, expected_seq: u64, truth: &SeatTruth) -> (LoadReply, Effects) {
         if self.seq != expected_seq {
@@ -73,14 +73,22 @@ impl SeatBoard {
         }
         let mut sold = truth.sold.clone();
         sold.sort_unstable();
-        let was_sold = self.seats.iter().filter(|(_, seat)| **seat == Seat::Sold).map(|(id, _)| *id);
-        let freed: Vec<SeatId> = was_sold.filter(|id| sold.binary_search(id).is_err()).collect();
-        for seat in freed {
+        let is_of_store = |state: &Seat, id: &SeatId| match state {
+            Seat::Sold => sold.binary_search(id).is_ok(),
+            Seat::Withdrawn => truth.withdrawn.contains(id),
+            Seat::Locked(_) => true,
+        };
+        let gone = self.seats.iter().filter(|(id, state)| !is_of_store(state, id)).map(|(id, _)| *id);
+        let gone: Vec<SeatId> = gone.collect();
+        for seat in gone {
             self.set_seat(&mut turn, seat, None);
             turn.change(seat, SeatStatus::Available);
         }
-        for seat in sold {
-            self.sell(seat, &mut turn);
+        for seat in &sold {
+            self.sell(*seat, &mut turn);
+        }
+        for seat in truth.withdrawn.iter().filter(|seat| sold.binary_search(seat).is_err()) {
+            self.withdraw_seat(*seat, &mut turn);
         }
         for claim in truth.claimed.iter().filter(|claim| claim.until > now) {
             self.set_claim(claim, &mut turn);
@@ -91,7 +99,7 @@ impl SeatBoard {
     /// A claim is a lock with a payment lock. A live lock of another gives way to it: the store decides.
     fn set_claim(&mut self, claim: &ClaimedSeat, turn: &mut Turn) {
         let standing = match self.seats.get(&claim.id) {
-            Some(Seat::Sold) => return,
+            Some(Seat::Sold | Seat::Withdrawn) => return,
             Some(Seat::Locked(lock)) if lock.until > turn.now => Some(*lock),
             Some(Seat::Locked(_)) | None => None,
         };
@@ -117,7 +125,7 @@ impl SeatBoard {
     pub fn kept(&self) -> impl Iterator<Item = Kept> + '_ {
         let locks = self.seats.iter().filter_map(|(seat, state)| match state {
             Seat::Locked(lock) => Some(Kept::of_lock(*seat, lock)),
-            Seat::Sold => None,
+            Seat::Sold | Seat::Withdrawn => None,
         });
         locks.chain(self.payments.iter().map(|(holder, lock)| Kept::of_payment(*holder, lock)))
     }

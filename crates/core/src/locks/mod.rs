@@ -15,7 +15,10 @@ use smallvec::SmallVec;
 pub use board::SeatBoard;
 pub use board_load::Kept;
 
-use crate::ids::{PaymentId, PersonId, ScreeningId, SeatId};
+use crate::{
+    ids::{PaymentId, PersonId, ScreeningId, SeatId},
+    payment::PaymentStatus,
+};
 
 /// Milliseconds since 1970 by the lock store's clock.
 pub type Millis = i64;
@@ -35,6 +38,8 @@ pub struct HeldSeat {
 /// All that one person holds at one screening.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hold {
+    /// The screening's sequence of which this is true: of two holds of one person the one with the greater number is newer.
+    pub seq: u64,
     /// In order of seat.
     pub seats: Vec<HeldSeat>,
     /// The payment in progress, while its lock stands.
@@ -105,6 +110,20 @@ pub enum StartReply {
     },
 }
 
+/// What withdrawing seats from sale answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WithdrawReply {
+    /// All of them are withdrawn now.
+    Withdrawn,
+    /// These are held or sold. Nothing was changed.
+    Taken(SeatList),
+    /// As for a lock.
+    NotLoaded {
+        /// The screening's sequence now, to load against.
+        seq: u64,
+    },
+}
+
 /// What loading answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadReply {
@@ -129,6 +148,9 @@ pub enum SeatStatus {
     },
     /// Sold.
     Booked,
+    /// Withdrawn from sale for this screening: broken, or kept by the house. Seats that the layout does not sell are not
+    /// on the board at all.
+    Unavailable,
 }
 
 /// One seat's new status.
@@ -140,7 +162,16 @@ pub struct SeatChange {
     pub status: SeatStatus,
 }
 
-/// What changed after `prev`, up to `seq`. It never says who.
+/// One person's hold after a change of it. A server sends it to that person's own sockets and to nobody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldChange {
+    /// Whose hold it is.
+    pub holder: PersonId,
+    /// All that they hold now.
+    pub hold: Hold,
+}
+
+/// What changed after `prev`, up to `seq`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveChange {
     /// Where.
@@ -149,8 +180,33 @@ pub struct LiveChange {
     pub prev: u64,
     /// The sequence after; always greater.
     pub seq: u64,
-    /// Never empty.
+    /// For every viewer: never says who. Empty when only a payment lock changed.
     pub changes: Vec<SeatChange>,
+    /// The holds that changed, each person once, in order of person. `None` when a server of the version before made the
+    /// change and did not say whose holds it touched: read the holds of those who watch.
+    pub holds: Option<Vec<HoldChange>>,
+}
+
+/// A payment's new status, for its payer's sockets. Best effort: a lost message is found by asking for the payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PaymentChange {
+    /// Where.
+    pub screening: ScreeningId,
+    /// Who pays.
+    pub holder: PersonId,
+    /// Which payment.
+    pub payment: PaymentId,
+    /// Its status now.
+    pub status: PaymentStatus,
+}
+
+/// What a watcher of a screening receives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LiveEvent {
+    /// Seats or holds changed; numbered, without a gap.
+    Seats(LiveChange),
+    /// A payment changed status; not numbered.
+    Payment(PaymentChange),
 }
 
 /// A screening's map at one sequence. Seats not listed are available.
@@ -212,9 +268,11 @@ pub struct SeatTruth {
     pub sold: Vec<SeatId>,
     /// Claimed by payments in progress.
     pub claimed: Vec<ClaimedSeat>,
+    /// Withdrawn from sale.
+    pub withdrawn: Vec<SeatId>,
 }
 
-/// What one call changed: told to viewers and to the outbox after it.
+/// What one call changed: published to viewers and to the outbox after it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
     /// For viewers.

@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 
 use super::{
-    Effects, Kept, LiveChange, Millis, PaymentLock, Release, ReleaseReason, SeatBoard, SeatChange, SeatList,
-    SeatStatus,
+    Effects, HoldChange, Kept, LiveChange, Millis, PaymentLock, Release, ReleaseReason, SeatBoard, SeatChange,
+    SeatList, SeatStatus,
     board::{Lock, Seat},
 };
 use crate::ids::{PersonId, ScreeningId, SeatId};
@@ -71,19 +71,39 @@ impl SeatBoard {
         (self.seq + 1).max(u64::try_from(now).unwrap_or(0))
     }
 
-    /// Numbers the changes of a call.
+    /// Numbers the changes of a call: those of seats, and of payment locks alone, because both change what somebody holds.
     pub(super) fn finish(&mut self, mut turn: Turn) -> Effects {
-        let undo = Some(turn.undo);
-        if turn.changes.is_empty() {
-            return Effects { undo, ..Effects::default() };
+        if turn.undo.was.is_empty() {
+            return Effects { undo: Some(turn.undo), ..Effects::default() };
         }
         let prev = self.seq;
         self.seq = self.next_seq(turn.now);
         for release in &mut turn.releases {
             release.seq = self.seq;
         }
-        let live = LiveChange { screening: self.screening, prev, seq: self.seq, changes: turn.changes };
-        Effects { live: Some(live), releases: turn.releases, undo }
+        let holds = Some(self.changed_holds(&turn));
+        let live = LiveChange { screening: self.screening, prev, seq: self.seq, changes: turn.changes, holds };
+        Effects { live: Some(live), releases: turn.releases, undo: Some(turn.undo) }
+    }
+
+    /// The holds that a call changed, as they are after it.
+    fn changed_holds(&self, turn: &Turn) -> Vec<HoldChange> {
+        let holder_of = |state: Option<&Seat>| match state {
+            Some(Seat::Locked(lock)) => Some(lock.holder),
+            Some(Seat::Sold | Seat::Withdrawn) | None => None,
+        };
+        let mut holders: SmallVec<[PersonId; 4]> = SmallVec::new();
+        for was in &turn.undo.was {
+            match was {
+                Was::Seat(seat, was) => {
+                    holders.extend(holder_of(was.as_ref()).into_iter().chain(holder_of(self.seats.get(seat))));
+                }
+                Was::Payment(holder, _) => holders.push(*holder),
+            }
+        }
+        holders.sort_unstable();
+        holders.dedup();
+        holders.into_iter().map(|holder| HoldChange { holder, hold: self.hold_of(turn.now, holder) }).collect()
     }
 
     /// The only way in which a call changes a seat.

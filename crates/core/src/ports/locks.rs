@@ -9,7 +9,8 @@ use super::Backend;
 use crate::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
     locks::{
-        Hold, LiveChange, LoadReply, LockReply, Millis, Release, ReleaseReply, SeatSnapshot, SeatTruth, StartReply,
+        Hold, LiveEvent, LoadReply, LockReply, Millis, PaymentChange, Release, ReleaseReply, SeatSnapshot, SeatTruth,
+        StartReply, WithdrawReply,
     },
 };
 
@@ -66,6 +67,10 @@ pub trait SeatLocks: Send + Sync {
     async fn mark_sold(&self, screening: ScreeningId, payment: PaymentId, seats: &[SeatId]) -> Backend<()>;
     /// Marks sold seats free again.
     async fn mark_freed(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<()>;
+    /// Withdraws seats from sale: all, or none when one is held or sold.
+    async fn withdraw(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<WithdrawReply>;
+    /// Offers withdrawn seats for sale again.
+    async fn restore_to_sale(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<()>;
     /// Sets what the store knows, unless the sequence has moved since `expected_seq`.
     async fn load(&self, screening: ScreeningId, expected_seq: u64, truth: &SeatTruth) -> Backend<LoadReply>;
     /// All that one person holds, by the lock store's clock.
@@ -84,11 +89,13 @@ pub trait SeatLocks: Send + Sync {
 }
 
 /// A running subscription. It ends when dropped; a closed channel means that changes were lost: subscribe again.
-pub type LiveFeed = mpsc::Receiver<Arc<LiveChange>>;
+pub type LiveFeed = mpsc::Receiver<Arc<LiveEvent>>;
 
-/// Changes of seats as they happen, on whichever server.
+/// Changes of seats, holds and payments as they happen, on whichever server.
 #[async_trait]
 pub trait LiveChanges: Send + Sync {
     /// Subscribes to a screening. When this returns, every later change will arrive, in order, or the feed closes.
     async fn watch(&self, screening: ScreeningId) -> Backend<LiveFeed>;
+    /// Publishes a payment's new status to the watchers of its screening, on every server. Best effort.
+    async fn publish_payment(&self, change: PaymentChange) -> Backend<()>;
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, io, path::Path, sync::Arc};
 use parking_lot::{Mutex, RwLock};
 use seatkeeper_core::{
     ids::ScreeningId,
-    locks::{Effects, Kept, Millis, Release, SeatBoard},
+    locks::{Effects, Kept, LiveEvent, Millis, Release, SeatBoard},
     ports::{Backend, BackendError, Clock},
 };
 
@@ -120,7 +120,7 @@ impl MemoryLocks {
             self.pending.lock().push(effects.releases);
         }
         if let Some(change) = effects.live {
-            room.publish(change);
+            room.publish(LiveEvent::Seats(change));
         }
         Ok(reply)
     }

@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
-    locks::{Hold, LoadReply, LockReply, Millis, Release, ReleaseReply, SeatSnapshot, SeatTruth, StartReply},
+    locks::{
+        Hold, LiveEvent, LoadReply, LockReply, Millis, PaymentChange, Release, ReleaseReply, SeatSnapshot, SeatTruth,
+        StartReply, WithdrawReply,
+    },
     ports::{Backend, BackendError, Health, LiveChanges, LiveFeed, LockSeats, SeatLocks},
 };
 
@@ -73,6 +76,15 @@ impl SeatLocks for MemoryLocks {
         self.with_new_room(screening, |room, now| self.change(room, |board| ((), board.mark_freed(now, seats))))?
     }
 
+    async fn withdraw(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<WithdrawReply> {
+        let reply = self.with_room(screening, |room, now| self.change(room, |board| board.withdraw(now, seats)));
+        reply.unwrap_or(Ok(WithdrawReply::NotLoaded { seq: 0 }))
+    }
+
+    async fn restore_to_sale(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<()> {
+        self.with_new_room(screening, |room, now| self.change(room, |board| ((), board.restore_to_sale(now, seats))))?
+    }
+
     async fn load(&self, screening: ScreeningId, expected_seq: u64, truth: &SeatTruth) -> Backend<LoadReply> {
         self.with_new_room(screening, |room, now| self.change(room, |board| board.load(now, expected_seq, truth)))?
     }
@@ -118,6 +130,12 @@ impl LiveChanges for MemoryLocks {
     async fn watch(&self, screening: ScreeningId) -> Backend<LiveFeed> {
         let feed = self.with_new_room(screening, |room, _| room.watch())?;
         feed.ok_or_else(|| BackendError::retryable(PART, "too many watchers of one screening"))
+    }
+
+    async fn publish_payment(&self, change: PaymentChange) -> Backend<()> {
+        // Without a room nobody watches.
+        let _: Option<()> = self.with_room(change.screening, |room, _| room.publish(LiveEvent::Payment(change)));
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use seatkeeper_core::{
     ids::ScreeningId,
-    locks::{LiveChange, Millis, SeatBoard},
+    locks::{LiveEvent, Millis, SeatBoard},
     ports::LiveFeed,
 };
 use tokio::sync::mpsc;
@@ -20,7 +20,7 @@ pub(super) struct Room {
     /// No lock or payment lock ends before this; `MAX` when there is none.
     pub(super) due: Millis,
     pub(super) used_at: Millis,
-    watchers: Vec<mpsc::Sender<Arc<LiveChange>>>,
+    watchers: Vec<mpsc::Sender<Arc<LiveEvent>>>,
 }
 
 impl Room {
@@ -40,12 +40,12 @@ impl Room {
     }
 
     /// Tells everybody, waits for nobody: who is full loses its feed.
-    pub(super) fn publish(&mut self, change: LiveChange) {
+    pub(super) fn publish(&mut self, event: LiveEvent) {
         if self.watchers.is_empty() {
             return;
         }
-        let change = Arc::new(change);
-        self.watchers.retain(|watcher| watcher.try_send(Arc::clone(&change)).is_ok());
+        let event = Arc::new(event);
+        self.watchers.retain(|watcher| watcher.try_send(Arc::clone(&event)).is_ok());
     }
 
     /// Whether nothing would be lost with it: no locks, no watchers, not used since `since`.

@@ -41,6 +41,7 @@ impl TestOffice {
             SeatStatus::Available => "available",
             SeatStatus::Locked { .. } => "locked",
             SeatStatus::Booked => "booked",
+            SeatStatus::Unavailable => "unavailable",
         };
         let seats: Vec<String> = map.seats.iter().map(|seat| format!("{} {}", seat.id, word(seat.status))).collect();
         (seats.join(", "), map.seq)

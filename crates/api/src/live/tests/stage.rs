@@ -95,7 +95,7 @@ impl Stage {
             subscriptions: AtomicUsize::new(0),
             cut: watch::Sender::new(()),
         });
-        let truth = SeatTruth { sold: sold.iter().map(|seat| seat_id(seat)).collect(), claimed: vec![] };
+        let truth = SeatTruth { sold: sold.iter().map(|seat| seat_id(seat)).collect(), ..SeatTruth::default() };
         let (loading, taken) = (Arc::clone(&locks), u32::try_from(sold.len()).unwrap());
         let sources = Sources {
             locks: locks.clone(),

@@ -35,7 +35,7 @@ fn a_board_that_knows_nothing_says_so_and_grants_nothing() {
 #[test]
 fn loading_for_the_first_time_is_a_gap_to_every_viewer() {
     let mut board = new_board();
-    let sold = SeatTruth { sold: seats_of("A1"), claimed: Vec::new() };
+    let sold = SeatTruth { sold: seats_of("A1"), ..SeatTruth::default() };
     let (_, effects) = board.load(1_000, 0, &sold);
     let live = effects.live.expect("a change");
     assert_eq!((live.prev, live.seq), (1_000, 1_001));
@@ -64,9 +64,10 @@ fn loading_again_mends_what_differs_and_leaves_the_rest() {
         "A: a#b#.",
         |s| s.load(1_001, "A2 A3 A5", &[]),
         expect![[r#"
-        A: a##.#
-        loaded, at 1002
-        viewers 1001 -> 1002: A4 free A3 booked A5 booked"#]],
+            A: a##.#
+            loaded, at 1002
+            viewers 1001 -> 1002: A4 free A3 booked A5 booked
+            to b: nothing"#]],
     );
     check(
         "A: a#b#.",
@@ -83,42 +84,49 @@ fn a_claim_is_a_lock_with_a_payment_lock() {
         "A: ....",
         |s| s.at(1_500).load(1, "", &[('a', 1, "A1 A2")]),
         expect![[r#"
-        A: AA..
-        loaded, at 1500
-        viewers 1 -> 1500: A1 locked until 2000 A2 locked until 2000"#]],
+            A: AA..
+            loaded, at 1500
+            viewers 1 -> 1500: A1 locked until 2000 A2 locked until 2000
+            to a: A1@2000 A2@2000 paying 1"#]],
     );
     check(
         "A: .aa.",
         |s| s.at(1_100).load(1_000, "", &[('a', 1, "A2 A3")]),
         expect![[r#"
-        A: .AA.
-        loaded, at 1100
-        viewers 1000 -> 1100: A2 locked until 2000 A3 locked until 2000"#]],
+            A: .AA.
+            loaded, at 1100
+            viewers 1000 -> 1100: A2 locked until 2000 A3 locked until 2000
+            to a: A2@2000 A3@2000 paying 1"#]],
     );
     check(
         "A: .AA.",
         |s| s.at(1_100).load(1_001, "", &[('a', 1, "A2 A3")]),
         expect![[r#"
-        A: .AA.
-        loaded, at 1100
-        viewers 1001 -> 1100: A2 locked until 2000 A3 locked until 2000"#]],
+            A: .AA.
+            loaded, at 1100
+            viewers 1001 -> 1100: A2 locked until 2000 A3 locked until 2000
+            to a: A2@2000 A3@2000 paying 1"#]],
     );
     check(
         "A: .bb.",
         |s| s.at(1_100).load(1_000, "", &[('a', 1, "A2")]),
         expect![[r#"
-        A: .Ab.
-        loaded, at 1100
-        viewers 1000 -> 1100: A2 locked until 2000"#]],
+            A: .Ab.
+            loaded, at 1100
+            viewers 1000 -> 1100: A2 locked until 2000
+            to a: A2@2000 paying 1
+            to b: A3@1300"#]],
     );
     check(
         "A: .bb.",
         |s| s.at(1_300).load(1_000, "", &[('a', 1, "A2")]),
         expect![[r#"
-        A: .A~.
-        loaded, at 1300
-        release of b: [A2] run out at 1300, seq 1300
-        viewers 1000 -> 1300: A2 locked until 2000"#]],
+            A: .A~.
+            loaded, at 1300
+            release of b: [A2] run out at 1300, seq 1300
+            viewers 1000 -> 1300: A2 locked until 2000
+            to a: A2@2000 paying 1
+            to b: nothing"#]],
     );
     check(
         "A: ..#.",
@@ -173,7 +181,7 @@ fn a_claim_that_is_being_confirmed_knows_the_time_before() {
     let mut board = new_board();
     let id = seats_of("A1")[0];
     let claim = ClaimedSeat { id, holder: person('a'), payment: payment(1), until: 9_000, kept_from: Some(1_500) };
-    board.load(1_000, 0, &SeatTruth { sold: Vec::new(), claimed: vec![claim] });
+    board.load(1_000, 0, &SeatTruth { claimed: vec![claim], ..SeatTruth::default() });
     assert_eq!(board.hold_of(1_000, person('a')).expires_at(), Some(9_000));
     board.end_payment(1_100, person('a'), payment(1));
     assert_eq!(board.hold_of(1_100, person('a')).expires_at(), Some(1_500));
@@ -194,7 +202,7 @@ fn what_is_written_down_stands_up_again_unloaded() {
         |s| {
             let mut again = new_board();
             again.restore(s.board.seq(), s.board.kept());
-            let reply = again.load(s.now, s.board.seq(), &SeatTruth { sold: seats_of("A3"), claimed: Vec::new() }).0;
+            let reply = again.load(s.now, s.board.seq(), &SeatTruth { sold: seats_of("A3"), ..SeatTruth::default() }).0;
             assert_eq!(reply, LoadReply::Loaded);
             assert_eq!(again.kept().collect::<Vec<_>>(), s.board.kept().collect::<Vec<_>>());
             s.board = again;
@@ -203,7 +211,8 @@ fn what_is_written_down_stands_up_again_unloaded() {
         expect![[r#"
             A: AB#c
             started A1@1500 paying 5
-            viewers 1005 -> 1006: A1 locked until 1500"#]],
+            viewers 1005 -> 1006: A1 locked until 1500
+            to a: A1@1500 paying 5"#]],
     );
 }
 
@@ -222,7 +231,9 @@ fn what_ran_out_while_nobody_was_there_is_released_even_before_loading() {
             swept
             release of a: [A1] run out at 5000, seq 5000
             release of b: [A2] run out at 5000, seq 5000
-            viewers 1002 -> 5000: A1 free A2 free"#]],
+            viewers 1002 -> 5000: A1 free A2 free
+            to a: nothing
+            to b: nothing"#]],
     );
 }
 
@@ -230,7 +241,7 @@ fn what_ran_out_while_nobody_was_there_is_released_even_before_loading() {
 fn a_board_says_when_it_is_next_due_and_whether_it_is_needed() {
     let mut board = new_board();
     assert_eq!((board.next_expiry(), board.has_locks()), (None, false));
-    board.load(1_000, 0, &SeatTruth { sold: seats_of("C1"), claimed: Vec::new() });
+    board.load(1_000, 0, &SeatTruth { sold: seats_of("C1"), ..SeatTruth::default() });
     assert_eq!((board.next_expiry(), board.has_locks()), (None, false));
     board.lock(1_000, person('a'), &seats_of("A1"), &[], TTL, SEATS_MAX);
     board.lock(1_100, person('b'), &seats_of("A2"), &[], TTL, SEATS_MAX);

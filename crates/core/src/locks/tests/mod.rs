@@ -5,5 +5,6 @@ mod paying;
 mod properties;
 mod scene;
 mod seats;
+mod withdrawing;
 
 use scene::{check, seats_of};

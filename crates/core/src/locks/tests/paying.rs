@@ -10,9 +10,10 @@ fn a_payment_restarts_the_time_once_in_a_locks_life() {
         "A: aab",
         |s| s.at(1_100).start('a', 1),
         expect![[r#"
-        A: AAb
-        started A1@1600 A2@1600 paying 1
-        viewers 1001 -> 1100: A1 locked until 1600 A2 locked until 1600"#]],
+            A: AAb
+            started A1@1600 A2@1600 paying 1
+            viewers 1001 -> 1100: A1 locked until 1600 A2 locked until 1600
+            to a: A1@1600 A2@1600 paying 1"#]],
     );
     // A second payment keeps the time that they have, and gives a new seat its own.
     check(
@@ -23,7 +24,9 @@ fn a_payment_restarts_the_time_once_in_a_locks_life() {
         },
         expect![[r#"
             A: AA.
-            started A1@1500 A2@1500 paying 2"#]],
+            started A1@1500 A2@1500 paying 2
+            viewers 1100 -> 1200:
+            to a: A1@1500 A2@1500 paying 2"#]],
     );
     check(
         "A: AA.",
@@ -35,7 +38,8 @@ fn a_payment_restarts_the_time_once_in_a_locks_life() {
         expect![[r#"
             A: AAA
             started A1@1500 A2@1500 A3@1750 paying 2
-            viewers 1200 -> 1250: A3 locked until 1750"#]],
+            viewers 1200 -> 1250: A3 locked until 1750
+            to a: A1@1500 A2@1500 A3@1750 paying 2"#]],
     );
 }
 
@@ -126,17 +130,19 @@ fn who_pays_changes_no_seats() {
         "A: A.b",
         |s| s.lock('b', "A2"),
         expect![[r#"
-        A: Abb
-        held A2@1300 A3@1300
-        viewers 1002 -> 1003: A2 locked until 1300"#]],
+            A: Abb
+            held A2@1300 A3@1300
+            viewers 1002 -> 1003: A2 locked until 1300
+            to b: A2@1300 A3@1300"#]],
     );
     check(
         "A: A.b",
         |s| s.at(1_500).lock('a', "A2"),
         expect![[r#"
-        A: ~a~
-        held A2@1800
-        viewers 1002 -> 1500: A2 locked until 1800"#]],
+            A: ~a~
+            held A2@1800
+            viewers 1002 -> 1500: A2 locked until 1800
+            to a: A2@1800"#]],
     );
 }
 
@@ -160,8 +166,10 @@ fn a_payment_lock_ends_by_its_own_id_alone() {
         "A: A.",
         |s| s.end('a', 1),
         expect![[r#"
-        A: a.
-        ended, holds A1@1500"#]],
+            A: a.
+            ended, holds A1@1500
+            viewers 1001 -> 1002:
+            to a: A1@1500"#]],
     );
     check(
         "A: A.",
@@ -172,8 +180,9 @@ fn a_payment_lock_ends_by_its_own_id_alone() {
         expect![[r#"
             A: ..
             left nothing
-            release of a: [A1] let go at 1000, seq 1002
-            viewers 1001 -> 1002: A1 free"#]],
+            release of a: [A1] let go at 1000, seq 1003
+            viewers 1002 -> 1003: A1 free
+            to a: nothing"#]],
     );
 }
 
@@ -183,9 +192,10 @@ fn what_is_being_confirmed_is_kept_and_given_back_as_it_was() {
         "A: AA.",
         |s| s.at(1_100).keep('a', 1, "A1 A2", 9_000),
         expect![[r#"
-        A: AA.
-        kept A1@9000 A2@9000 paying 1
-        viewers 1001 -> 1100: A1 locked until 9000 A2 locked until 9000"#]],
+            A: AA.
+            kept A1@9000 A2@9000 paying 1
+            viewers 1001 -> 1100: A1 locked until 9000 A2 locked until 9000
+            to a: A1@9000 A2@9000 paying 1"#]],
     );
     check(
         "A: AA.",
@@ -196,7 +206,8 @@ fn what_is_being_confirmed_is_kept_and_given_back_as_it_was() {
         expect![[r#"
             A: aa.
             ended, holds A1@1500 A2@1500
-            viewers 1100 -> 1200: A1 locked until 1500 A2 locked until 1500"#]],
+            viewers 1100 -> 1200: A1 locked until 1500 A2 locked until 1500
+            to a: A1@1500 A2@1500"#]],
     );
     // Their own time is up meanwhile: they are free at once.
     check(
@@ -209,7 +220,8 @@ fn what_is_being_confirmed_is_kept_and_given_back_as_it_was() {
             A: ...
             ended, holds nothing
             release of a: [A1, A2] run out at 1700, seq 1700
-            viewers 1100 -> 1700: A1 free A2 free"#]],
+            viewers 1100 -> 1700: A1 free A2 free
+            to a: nothing"#]],
     );
     // Kept once more, for longer and not for shorter; what they had before counts.
     check(
@@ -247,7 +259,8 @@ fn seats_with_half_of_the_time_left_need_no_keeping() {
         expect![[r#"
             A: AA#
             kept A1@13100 A2@13100 paying 1
-            viewers 1002 -> 5100: A1 locked until 13100 A2 locked until 13100"#]],
+            viewers 1002 -> 5100: A1 locked until 13100 A2 locked until 13100
+            to a: A1@13100 A2@13100 paying 1"#]],
     );
 }
 
@@ -263,7 +276,8 @@ fn keeping_without_a_payment_lock_falls_back_to_the_seats_own_time() {
         expect![[r#"
             A: aa.
             ended, holds A1@1300 A2@1300
-            viewers 1100 -> 1200: A1 locked until 1300 A2 locked until 1300"#]],
+            viewers 1100 -> 1200: A1 locked until 1300 A2 locked until 1300
+            to a: A1@1300 A2@1300"#]],
     );
 }
 
@@ -279,7 +293,8 @@ fn however_often_they_are_kept_the_time_before_the_first_counts() {
         expect![[r#"
             A: aa.
             ended, holds A1@1500 A2@1500
-            viewers 1200 -> 1300: A1 locked until 1500 A2 locked until 1500"#]],
+            viewers 1200 -> 1300: A1 locked until 1500 A2 locked until 1500
+            to a: A1@1500 A2@1500"#]],
     );
     // To the millisecond.
     check(
@@ -291,7 +306,8 @@ fn however_often_they_are_kept_the_time_before_the_first_counts() {
         expect![[r#"
             A: aa.
             ended, holds A1@1500 A2@1500
-            viewers 1002 -> 1499: A1 locked until 1500 A2 locked until 1500"#]],
+            viewers 1002 -> 1499: A1 locked until 1500 A2 locked until 1500
+            to a: A1@1500 A2@1500"#]],
     );
     check(
         "A: AA.",
@@ -303,7 +319,8 @@ fn however_often_they_are_kept_the_time_before_the_first_counts() {
             A: ...
             ended, holds nothing
             release of a: [A1, A2] run out at 1500, seq 1500
-            viewers 1002 -> 1500: A1 free A2 free"#]],
+            viewers 1002 -> 1500: A1 free A2 free
+            to a: nothing"#]],
     );
     // Kept for less than before, the payment lock stands as long as it did.
     check(
@@ -330,7 +347,8 @@ fn what_was_not_kept_is_not_given_back() {
         expect![[r#"
             A: aa.
             ended, holds A1@1500 A2@1500
-            viewers 1002 -> 1200: A1 locked until 1500"#]],
+            viewers 1002 -> 1200: A1 locked until 1500
+            to a: A1@1500 A2@1500"#]],
     );
 }
 
@@ -340,9 +358,10 @@ fn keeping_takes_nothing_from_others() {
         "A: b#.",
         |s| s.keep('a', 1, "A1 A2 A3", 9_000),
         expect![[r#"
-        A: b#A
-        kept A3@9000 paying 1
-        viewers 1000 -> 1001: A3 locked until 9000"#]],
+            A: b#A
+            kept A3@9000 paying 1
+            viewers 1000 -> 1001: A3 locked until 9000
+            to a: A3@9000 paying 1"#]],
     );
     check(
         "A: b#.",
@@ -362,10 +381,12 @@ fn keeping_takes_nothing_from_others() {
         "A: b..",
         |s| s.at(1_300).keep('a', 1, "A1", 9_000),
         expect![[r#"
-        A: A..
-        kept A1@9000 paying 1
-        release of b: [A1] run out at 1300, seq 1300
-        viewers 1000 -> 1300: A1 locked until 9000"#]],
+            A: A..
+            kept A1@9000 paying 1
+            release of b: [A1] run out at 1300, seq 1300
+            viewers 1000 -> 1300: A1 locked until 9000
+            to a: A1@9000 paying 1
+            to b: nothing"#]],
     );
 }
 
@@ -375,41 +396,49 @@ fn a_sale_takes_the_seats_whoever_holds_them() {
         "A: AA.",
         |s| s.at(1_100).sell(1, "A1 A2"),
         expect![[r#"
-        A: ##.
-        sold
-        viewers 1001 -> 1100: A1 booked A2 booked"#]],
+            A: ##.
+            sold
+            viewers 1001 -> 1100: A1 booked A2 booked
+            to a: nothing"#]],
     );
     check(
         "A: ABc",
         |s| s.at(1_100).sell(1, "A1 A2 A3"),
         expect![[r#"
-        A: ###
-        sold
-        viewers 1004 -> 1100: A1 booked A2 booked A3 booked"#]],
+            A: ###
+            sold
+            viewers 1004 -> 1100: A1 booked A2 booked A3 booked
+            to a: nothing
+            to b: nothing
+            to c: nothing"#]],
     );
     check(
         "A: A.#",
         |s| s.at(1_100).sell(1, "A2 A3"),
         expect![[r#"
-        A: a##
-        sold
-        viewers 1001 -> 1100: A2 booked"#]],
+            A: a##
+            sold
+            viewers 1001 -> 1100: A2 booked
+            to a: A1@1500"#]],
     );
     check(
         "A: b.",
         |s| s.at(1_300).sell(1, "A1"),
         expect![[r#"
-        A: #.
-        sold
-        release of b: [A1] run out at 1300, seq 1300
-        viewers 1000 -> 1300: A1 booked"#]],
+            A: #.
+            sold
+            release of b: [A1] run out at 1300, seq 1300
+            viewers 1000 -> 1300: A1 booked
+            to b: nothing"#]],
     );
     check(
         "A: A#",
         |s| s.at(1_100).sell(1, "A2"),
         expect![[r#"
-        A: a#
-        sold"#]],
+            A: a#
+            sold
+            viewers 1001 -> 1100:
+            to a: A1@1500"#]],
     );
 }
 

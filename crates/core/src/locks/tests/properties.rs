@@ -10,7 +10,8 @@ use super::scene::{PAYMENT_TTL, TTL, payment, person};
 use crate::{
     ids::{PersonId, ScreeningId, SeatId},
     locks::{
-        ClaimedSeat, Effects, LoadReply, LockReply, Millis, ReleaseReply, SeatBoard, SeatStatus, SeatTruth, StartReply,
+        ClaimedSeat, Effects, Hold, LoadReply, LockReply, Millis, ReleaseReply, SeatBoard, SeatStatus, SeatTruth,
+        StartReply, WithdrawReply,
         board::{Lock, Seat},
     },
 };
@@ -30,7 +31,9 @@ enum Call {
     End { who: char, payment: u128 },
     Sell { payment: u128, seats: Vec<SeatId> },
     Free { seats: Vec<SeatId> },
-    Load { is_stale: bool, sold: Vec<SeatId>, claims: Vec<(SeatId, char, u128)> },
+    Withdraw { seats: Vec<SeatId> },
+    Restore { seats: Vec<SeatId> },
+    Load { is_stale: bool, sold: Vec<SeatId>, claims: Vec<(SeatId, char, u128)>, withdrawn: Vec<SeatId> },
     Sweep,
 }
 
@@ -53,8 +56,10 @@ fn call() -> impl Strategy<Value = Call> {
         3 => (who(), number()).prop_map(|(who, payment)| Call::End { who, payment }),
         2 => (number(), seats(3)).prop_map(|(payment, seats)| Call::Sell { payment, seats }),
         2 => seats(3).prop_map(|seats| Call::Free { seats }),
-        2 => (any::<bool>(), seats(3), proptest::collection::vec((seat(), who(), number()), 0..=3))
-            .prop_map(|(is_stale, sold, claims)| Call::Load { is_stale, sold, claims }),
+        1 => seats(2).prop_map(|seats| Call::Withdraw { seats }),
+        1 => seats(2).prop_map(|seats| Call::Restore { seats }),
+        2 => (any::<bool>(), seats(3), proptest::collection::vec((seat(), who(), number()), 0..=3), seats(1))
+            .prop_map(|(is_stale, sold, claims, withdrawn)| Call::Load { is_stale, sold, claims, withdrawn }),
         3 => Just(Call::Sweep),
     ]
 }
@@ -133,13 +138,32 @@ fn act(board: &mut SeatBoard, now: Millis, call: &Call) -> Effects {
             effects
         }
         Call::Free { seats } => board.mark_freed(now, seats),
-        Call::Load { is_stale, sold, claims } => {
+        Call::Withdraw { seats } => {
+            let (reply, effects) = board.withdraw(now, seats);
+            match reply {
+                WithdrawReply::Withdrawn => {
+                    assert!(seats.iter().all(|seat| board.seats.get(seat) == Some(&Seat::Withdrawn)), "all of them");
+                }
+                WithdrawReply::Taken(taken) => {
+                    assert!(!taken.is_empty() && taken.iter().all(|seat| seats.contains(seat)));
+                    assert!(effects.is_empty(), "or none");
+                }
+                WithdrawReply::NotLoaded { .. } => assert!(effects.is_empty(), "or none"),
+            }
+            effects
+        }
+        Call::Restore { seats } => {
+            let effects = board.restore_to_sale(now, seats);
+            assert!(seats.iter().all(|seat| board.seats.get(seat) != Some(&Seat::Withdrawn)));
+            effects
+        }
+        Call::Load { is_stale, sold, claims, withdrawn } => {
             let claim = |&(id, who, number): &(SeatId, char, u128)| {
                 let (holder, payment) = (person(who), payment(number));
                 ClaimedSeat { id, holder, payment, until: now + PAYMENT_TTL, kept_from: None }
             };
             let claimed = claims.iter().map(claim).collect();
-            let truth = SeatTruth { sold: sold.clone(), claimed };
+            let truth = SeatTruth { sold: sold.clone(), claimed, withdrawn: withdrawn.clone() };
             let expected = board.seq() - u64::from(*is_stale && board.seq() > 0);
             let (reply, effects) = board.load(now, expected, &truth);
             if let LoadReply::Moved { .. } = reply {
@@ -165,6 +189,8 @@ fn check_releases(before: &SeatBoard, after: &SeatBoard, now: Millis, call: &Cal
             Some(Seat::Locked(lock)) if lock.holder == was.holder => is_over && lock != was,
             // A sale or, when the store says so, another's claim takes a live lock with it.
             Some(Seat::Sold) => is_over,
+            // Withdrawn by the store: a live lock is released.
+            Some(Seat::Withdrawn) => true,
             Some(Seat::Locked(_)) if matches!(call, Call::Load { .. }) => is_over,
             Some(Seat::Locked(_)) | None => true,
         };
@@ -193,8 +219,37 @@ fn check_index(board: &SeatBoard) {
     assert_eq!(board.holds, holds, "the index by holder");
 }
 
-fn sold_of(board: &SeatBoard) -> Vec<SeatId> {
-    board.seats.iter().filter(|(_, seat)| **seat == Seat::Sold).map(|(id, _)| *id).collect()
+fn seats_in(board: &SeatBoard, state: Seat) -> Vec<SeatId> {
+    board.seats.iter().filter(|(_, seat)| **seat == state).map(|(id, _)| *id).collect()
+}
+
+/// What each person's own devices show, by the holds that were published alone.
+#[derive(Clone, Default)]
+struct Devices(BTreeMap<PersonId, Hold>);
+
+impl Devices {
+    fn take(&mut self, effects: &Effects) {
+        for change in effects.live.iter().flat_map(|live| live.holds.iter().flatten()) {
+            let seq = effects.live.as_ref().map_or(0, |live| live.seq);
+            assert_eq!(change.hold.seq, seq, "a hold carries the number of its change");
+            self.0.insert(change.holder, change.hold.clone());
+        }
+    }
+
+    /// Every published hold is the board's. What has run out and was not swept yet is not published yet either.
+    fn check(&self, board: &SeatBoard, now: Millis) {
+        let (mut board, mut devices) = (board.clone(), self.clone());
+        devices.take(&board.sweep(now));
+        for who in PEOPLE.map(person) {
+            let shown = devices.0.get(&who).cloned().unwrap_or_default();
+            let hold = board.hold_of(now, who);
+            assert_eq!(
+                (shown.seats, shown.payment),
+                (hold.seats, hold.payment),
+                "a change of a hold was not published"
+            );
+        }
+    }
 }
 
 /// A viewer: what it shows, by the frames alone.
@@ -212,7 +267,7 @@ impl Viewer {
             } else if board.loaded {
                 assert!(live.prev > self.seq, "loading is a gap");
             }
-            assert!(live.seq > live.prev && !live.changes.is_empty());
+            assert!(live.seq > live.prev);
             for change in &live.changes {
                 match change.status {
                     SeatStatus::Available => self.shows.remove(&change.id),
@@ -242,6 +297,7 @@ proptest! {
             board.load(now, 0, &SeatTruth::default());
         }
         let mut viewer = Viewer { seq: board.seq, ..Viewer::default() };
+        let (mut devices, mut latest) = (Devices::default(), now);
         let mut replica = SeatBoard::new(screening);
         for (step, call) in history {
             now += step;
@@ -257,13 +313,19 @@ proptest! {
             check_index(&board);
             check_releases(&before, &board, now, &call, &effects);
             viewer.take(&effects, before.loaded, &board);
+            devices.take(&effects);
+            latest = latest.max(now);
+            if now == latest {
+                devices.check(&board, now);
+            }
 
             replica.restore(board.seq, board.kept_after(&effects));
             prop_assert!(replica.kept().eq(board.kept()), "written down call by call");
             let mut restarted = SeatBoard::new(screening);
             restarted.restore(board.seq, board.kept());
             if board.loaded {
-                let truth = SeatTruth { sold: sold_of(&board), claimed: Vec::new() };
+                let (sold, withdrawn) = (seats_in(&board, Seat::Sold), seats_in(&board, Seat::Withdrawn));
+                let truth = SeatTruth { sold, withdrawn, ..SeatTruth::default() };
                 restarted.load(now, board.seq, &truth);
                 prop_assert_eq!(restarted.snapshot().map(|s| s.seats), board.snapshot().map(|s| s.seats));
             }

@@ -10,7 +10,7 @@ use crate::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
     locks::{
         ClaimedSeat, Effects, Hold, LoadReply, LockReply, Millis, ReleaseReason, ReleaseReply, SeatBoard, SeatStatus,
-        SeatTruth, StartReply, board::Seat,
+        SeatTruth, StartReply, WithdrawReply, board::Seat,
     },
 };
 
@@ -58,7 +58,7 @@ impl Scene {
         let seat = |index: usize| SeatId::new("A", u8::try_from(index + 1).expect("a short row")).expect("a seat");
         let at = |wanted: char| move |(index, c): (usize, char)| (c == wanted).then(|| seat(index));
         let sold = row.chars().enumerate().filter_map(at('#')).collect();
-        board.load(0, 0, &SeatTruth { sold, claimed: Vec::new() });
+        board.load(0, 0, &SeatTruth { sold, ..SeatTruth::default() });
         for letter in ['a', 'b', 'c'] {
             let paying = letter.to_ascii_uppercase();
             let mut held: Vec<SeatId> = row.chars().enumerate().filter_map(at(letter)).collect();
@@ -115,6 +115,21 @@ impl Scene {
         said(reply, &effects)
     }
 
+    pub(super) fn withdraw(&mut self, seats: &str) -> String {
+        let (reply, effects) = self.board.withdraw(self.now, &seats_of(seats));
+        let reply = match reply {
+            WithdrawReply::Withdrawn => "withdrawn".to_owned(),
+            WithdrawReply::Taken(seats) => format!("taken {seats:?}"),
+            WithdrawReply::NotLoaded { seq } => format!("not loaded, at {seq}"),
+        };
+        said(reply, &effects)
+    }
+
+    pub(super) fn restore(&mut self, seats: &str) -> String {
+        let effects = self.board.restore_to_sale(self.now, &seats_of(seats));
+        said("restored".to_owned(), &effects)
+    }
+
     pub(super) fn keep(&mut self, who: char, number: u128, seats: &str, until: Millis) -> String {
         let effects = self.board.keep_payment(self.now, person(who), payment(number), &seats_of(seats), until);
         said(format!("kept {}", draw_hold(&self.board.hold_of(self.now, person(who)))), &effects)
@@ -149,7 +164,11 @@ impl Scene {
                 kept_from: None,
             })
         };
-        let truth = SeatTruth { sold: seats_of(sold), claimed: claims.iter().flat_map(claim).collect() };
+        let truth = SeatTruth {
+            sold: seats_of(sold),
+            claimed: claims.iter().flat_map(claim).collect(),
+            ..SeatTruth::default()
+        };
         let (reply, effects) = self.board.load(self.now, expected_seq, &truth);
         let reply = match reply {
             LoadReply::Loaded => format!("loaded, at {}", self.board.seq()),
@@ -165,6 +184,7 @@ impl Scene {
             picture.push(match self.board.seats.get(&seat) {
                 None => '.',
                 Some(Seat::Sold) => '#',
+                Some(Seat::Withdrawn) => 'x',
                 Some(Seat::Locked(lock)) if lock.until <= self.now => '~',
                 Some(Seat::Locked(lock)) => {
                     let letter = ['a', 'b', 'c'].into_iter().find(|letter| person(*letter) == lock.holder);
@@ -190,7 +210,7 @@ fn draw_hold(hold: &Hold) -> String {
     text.join(" ")
 }
 
-fn said(reply: String, effects: &Effects) -> String {
+pub(super) fn said(reply: String, effects: &Effects) -> String {
     let mut text = reply;
     for release in &effects.releases {
         let who = release.holder.as_uuid().as_u128();
@@ -208,7 +228,12 @@ fn said(reply: String, effects: &Effects) -> String {
                 SeatStatus::Available => write!(text, " {} free", change.id),
                 SeatStatus::Locked { until } => write!(text, " {} locked until {until}", change.id),
                 SeatStatus::Booked => write!(text, " {} booked", change.id),
+                SeatStatus::Unavailable => write!(text, " {} unavailable", change.id),
             };
+        }
+        for change in live.holds.iter().flatten() {
+            let who = u8::try_from(change.holder.as_uuid().as_u128()).map_or('?', char::from);
+            let _ = write!(text, "\nto {who}: {}", draw_hold(&change.hold));
         }
     }
     text

@@ -10,9 +10,10 @@ fn a_lock_takes_all_or_none() {
         "A: ..b#.",
         |s| s.lock('a', "A1 A2"),
         expect![[r#"
-        A: aab#.
-        held A1@1300 A2@1300
-        viewers 1000 -> 1001: A1 locked until 1300 A2 locked until 1300"#]],
+            A: aab#.
+            held A1@1300 A2@1300
+            viewers 1000 -> 1001: A1 locked until 1300 A2 locked until 1300
+            to a: A1@1300 A2@1300"#]],
     );
     check(
         "A: ..b#.",
@@ -50,9 +51,10 @@ fn seats_already_mine_stay_mine_and_keep_their_time() {
         "A: a..",
         |s| s.at(1_200).lock('a', "A2 A1"),
         expect![[r#"
-        A: aa.
-        held A1@1300 A2@1500
-        viewers 1000 -> 1200: A2 locked until 1500"#]],
+            A: aa.
+            held A1@1300 A2@1500
+            viewers 1000 -> 1200: A2 locked until 1500
+            to a: A1@1300 A2@1500"#]],
     );
 }
 
@@ -62,9 +64,10 @@ fn doubles_count_once() {
         "A: .....",
         |s| s.lock('a', "A1 A2 A1 A3 A2 A4"),
         expect![[r#"
-        A: aaaa.
-        held A1@1300 A2@1300 A3@1300 A4@1300
-        viewers 1 -> 1000: A1 locked until 1300 A2 locked until 1300 A3 locked until 1300 A4 locked until 1300"#]],
+            A: aaaa.
+            held A1@1300 A2@1300 A3@1300 A4@1300
+            viewers 1 -> 1000: A1 locked until 1300 A2 locked until 1300 A3 locked until 1300 A4 locked until 1300
+            to a: A1@1300 A2@1300 A3@1300 A4@1300"#]],
     );
     check(
         "A: bb",
@@ -81,9 +84,10 @@ fn nobody_holds_too_many_and_bought_seats_do_not_count() {
         "A: aaa..",
         |s| s.lock('a', "A4"),
         expect![[r#"
-        A: aaaa.
-        held A1@1300 A2@1300 A3@1300 A4@1300
-        viewers 1000 -> 1001: A4 locked until 1300"#]],
+            A: aaaa.
+            held A1@1300 A2@1300 A3@1300 A4@1300
+            viewers 1000 -> 1001: A4 locked until 1300
+            to a: A1@1300 A2@1300 A3@1300 A4@1300"#]],
     );
     check(
         "A: aaa..",
@@ -115,15 +119,17 @@ fn nobody_holds_too_many_and_bought_seats_do_not_count() {
         expect![[r#"
             A: ##aaa
             held A3@1300 A4@1300 A5@1300
-            viewers 1001 -> 1002: A5 locked until 1300"#]],
+            viewers 1001 -> 1002: A5 locked until 1300
+            to a: A3@1300 A4@1300 A5@1300"#]],
     );
     check(
         "A: aaaa.",
         |s| s.at(1_300).lock('a', "A5"),
         expect![[r#"
-        A: ~~~~a
-        held A5@1600
-        viewers 1000 -> 1300: A5 locked until 1600"#]],
+            A: ~~~~a
+            held A5@1600
+            viewers 1000 -> 1300: A5 locked until 1600
+            to a: A5@1600"#]],
     );
 }
 
@@ -168,29 +174,35 @@ fn what_has_run_out_is_free_and_its_release_is_written_first() {
         "A: b..",
         |s| s.at(1_300).lock('a', "A1"),
         expect![[r#"
-        A: a..
-        held A1@1600
-        release of b: [A1] run out at 1300, seq 1300
-        viewers 1000 -> 1300: A1 locked until 1600"#]],
+            A: a..
+            held A1@1600
+            release of b: [A1] run out at 1300, seq 1300
+            viewers 1000 -> 1300: A1 locked until 1600
+            to a: A1@1600
+            to b: nothing"#]],
     );
     check(
         "A: bcb",
         |s| s.at(1_300).lock('a', "A3 A2 A1"),
         expect![[r#"
-        A: aaa
-        held A1@1600 A2@1600 A3@1600
-        release of b: [A3, A1] run out at 1300, seq 1300
-        release of c: [A2] run out at 1300, seq 1300
-        viewers 1001 -> 1300: A3 locked until 1600 A2 locked until 1600 A1 locked until 1600"#]],
+            A: aaa
+            held A1@1600 A2@1600 A3@1600
+            release of b: [A3, A1] run out at 1300, seq 1300
+            release of c: [A2] run out at 1300, seq 1300
+            viewers 1001 -> 1300: A3 locked until 1600 A2 locked until 1600 A1 locked until 1600
+            to a: A1@1600 A2@1600 A3@1600
+            to b: nothing
+            to c: nothing"#]],
     );
     check(
         "A: a..",
         |s| s.at(1_300).lock('a', "A1"),
         expect![[r#"
-        A: a..
-        held A1@1600
-        release of a: [A1] run out at 1300, seq 1300
-        viewers 1000 -> 1300: A1 locked until 1600"#]],
+            A: a..
+            held A1@1600
+            release of a: [A1] run out at 1300, seq 1300
+            viewers 1000 -> 1300: A1 locked until 1600
+            to a: A1@1600"#]],
     );
 }
 
@@ -200,19 +212,21 @@ fn only_ones_own_seats_are_let_go() {
         "A: aab#",
         |s| s.release('a', None),
         expect![[r#"
-        A: ..b#
-        left nothing
-        release of a: [A1, A2] let go at 1000, seq 1002
-        viewers 1001 -> 1002: A1 free A2 free"#]],
+            A: ..b#
+            left nothing
+            release of a: [A1, A2] let go at 1000, seq 1002
+            viewers 1001 -> 1002: A1 free A2 free
+            to a: nothing"#]],
     );
     check(
         "A: aab#",
         |s| s.release('a', Some("A1 A3 A4")),
         expect![[r#"
-        A: .ab#
-        left A2@1300
-        release of a: [A1] let go at 1000, seq 1002
-        viewers 1001 -> 1002: A1 free"#]],
+            A: .ab#
+            left A2@1300
+            release of a: [A1] let go at 1000, seq 1002
+            viewers 1001 -> 1002: A1 free
+            to a: A2@1300"#]],
     );
     check(
         "A: aab#",
@@ -249,7 +263,8 @@ fn what_has_run_out_is_not_let_go_again() {
             A: ..
             swept
             release of a: [A1, A2] run out at 1300, seq 1300
-            viewers 1000 -> 1300: A1 free A2 free"#]],
+            viewers 1000 -> 1300: A1 free A2 free
+            to a: nothing"#]],
     );
 }
 
@@ -266,11 +281,13 @@ fn a_sweep_ends_what_has_run_out_once() {
         "A: aab#",
         |s| s.at(1_300).sweep(),
         expect![[r#"
-        A: ...#
-        swept
-        release of a: [A1, A2] run out at 1300, seq 1300
-        release of b: [A3] run out at 1300, seq 1300
-        viewers 1001 -> 1300: A1 free A2 free A3 free"#]],
+            A: ...#
+            swept
+            release of a: [A1, A2] run out at 1300, seq 1300
+            release of b: [A3] run out at 1300, seq 1300
+            viewers 1001 -> 1300: A1 free A2 free A3 free
+            to a: nothing
+            to b: nothing"#]],
     );
     check(
         "A: aab#",
@@ -290,25 +307,28 @@ fn the_sequence_is_the_time_or_one_more() {
         "A: a..",
         |s| s.lock('b', "A2"),
         expect![[r#"
-        A: ab.
-        held A2@1300
-        viewers 1000 -> 1001: A2 locked until 1300"#]],
+            A: ab.
+            held A2@1300
+            viewers 1000 -> 1001: A2 locked until 1300
+            to b: A2@1300"#]],
     );
     check(
         "A: a..",
         |s| s.at(1_100).lock('b', "A2"),
         expect![[r#"
-        A: ab.
-        held A2@1400
-        viewers 1000 -> 1100: A2 locked until 1400"#]],
+            A: ab.
+            held A2@1400
+            viewers 1000 -> 1100: A2 locked until 1400
+            to b: A2@1400"#]],
     );
     check(
         "A: a..",
         |s| s.at(-5).lock('b', "A2"),
         expect![[r#"
-        A: ab.
-        held A2@295
-        viewers 1000 -> 1001: A2 locked until 295"#]],
+            A: ab.
+            held A2@295
+            viewers 1000 -> 1001: A2 locked until 295
+            to b: A2@295"#]],
     );
 }
 

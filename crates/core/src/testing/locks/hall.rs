@@ -165,6 +165,7 @@ pub(super) fn draw(changes: &[SeatChange]) -> String {
         SeatStatus::Available => format!("{} available", change.id),
         SeatStatus::Locked { .. } => format!("{} locked", change.id),
         SeatStatus::Booked => format!("{} booked", change.id),
+        SeatStatus::Unavailable => format!("{} unavailable", change.id),
     };
     changes.iter().map(name).collect::<Vec<_>>().join(", ")
 }

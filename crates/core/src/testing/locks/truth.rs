@@ -7,7 +7,7 @@ use super::{
 use crate::locks::{ClaimedSeat, LoadReply, LockReply, SeatTruth, StartReply};
 
 fn sold(names: &str) -> SeatTruth {
-    SeatTruth { sold: seats(names), claimed: Vec::new() }
+    SeatTruth { sold: seats(names), ..SeatTruth::default() }
 }
 
 /// A screening whose sold seats are not known grants nothing and says so.
@@ -77,7 +77,7 @@ pub async fn a_claim_is_a_lock_with_a_payment_lock(fixture: &dyn LocksFixture) {
     let claim = |id| ClaimedSeat { id, holder: ann, payment, until, kept_from: None };
     let over = ClaimedSeat { until: fixture.now_ms() - 1, ..claim(seats("A5")[0]) };
     let claimed = seats("A1 A2").into_iter().map(claim).chain([over]).collect();
-    assert_eq!(hall.load(&SeatTruth { sold: Vec::new(), claimed }).await, LoadReply::Loaded);
+    assert_eq!(hall.load(&SeatTruth { claimed, ..SeatTruth::default() }).await, LoadReply::Loaded);
 
     let hold = hall.hold_of(ann).await;
     assert_eq!(hold.seats.iter().map(|seat| seat.id).collect::<Vec<_>>(), seats("A1 A2"));

@@ -33,7 +33,7 @@ fn seats(names: &str) -> Vec<SeatId> {
 
 async fn load(locks: &MemoryLocks, sold: &str) {
     let seq = locks.snapshot(HERE).await.unwrap().map_or_else(|seq| seq, |snapshot| snapshot.seq);
-    let truth = SeatTruth { sold: seats(sold), claimed: Vec::new() };
+    let truth = SeatTruth { sold: seats(sold), ..SeatTruth::default() };
     assert_eq!(locks.load(HERE, seq, &truth).await.unwrap(), LoadReply::Loaded);
 }
 

@@ -1,0 +1,116 @@
+//! Seats withdrawn from sale during sales.
+
+use expect_test::expect;
+
+use super::scene::{Scene, check, payment, seats_of};
+use crate::locks::{ClaimedSeat, LoadReply, SeatTruth};
+
+#[test]
+fn withdraw_marks_all_seats_and_lock_refuses_them_like_sold_ones() {
+    check(
+        "A: .a..",
+        |s: &mut Scene| s.withdraw("A3 A4"),
+        expect![[r#"
+        A: .axx
+        withdrawn
+        viewers 1000 -> 1001: A3 unavailable A4 unavailable"#]],
+    );
+    check(
+        "A: ....",
+        |s| {
+            s.withdraw("A2");
+            s.lock('a', "A1 A2")
+        },
+        expect![[r#"
+            A: .x..
+            taken [A2]"#]],
+    );
+}
+
+#[test]
+fn withdraw_changes_nothing_when_one_seat_is_held_or_sold() {
+    check(
+        "A: a#..",
+        |s| s.withdraw("A4 A2 A1"),
+        expect![[r#"
+        A: a#..
+        taken [A1, A2]"#]],
+    );
+}
+
+#[test]
+fn withdraw_releases_a_lock_that_had_run_out() {
+    check(
+        "A: a.",
+        |s| s.at(5_000).withdraw("A1"),
+        expect![[r#"
+        A: x.
+        withdrawn
+        release of a: [A1] run out at 5000, seq 5000
+        viewers 1000 -> 5000: A1 unavailable
+        to a: nothing"#]],
+    );
+}
+
+#[test]
+fn withdraw_again_changes_nothing_and_restore_frees_only_withdrawn_seats() {
+    check(
+        "A: a#..",
+        |s| {
+            let first = s.withdraw("A3");
+            let again = s.withdraw("A3");
+            let restored = s.restore("A1 A2 A3 A4");
+            format!("{first}\n{again}\n{restored}")
+        },
+        expect![[r#"
+            A: a#..
+            withdrawn
+            viewers 1000 -> 1001: A3 unavailable
+            withdrawn
+            restored
+            viewers 1001 -> 1002: A3 free"#]],
+    );
+}
+
+#[test]
+fn sale_of_a_withdrawn_seat_wins_because_the_store_decides() {
+    check(
+        "A: ..",
+        |s| {
+            s.withdraw("A1");
+            s.sell(1, "A1")
+        },
+        expect![[r#"
+            A: #.
+            sold
+            viewers 1000 -> 1001: A1 booked"#]],
+    );
+}
+
+#[test]
+fn load_sets_withdrawn_seats_as_the_store_has_them() {
+    check(
+        "A: a.#.",
+        |s| {
+            s.withdraw("A4");
+            let claim = ClaimedSeat {
+                id: seats_of("A2")[0],
+                holder: super::scene::person('b'),
+                payment: payment(2),
+                until: 9_000,
+                kept_from: None,
+            };
+            let truth = SeatTruth { sold: seats_of("A3"), claimed: vec![claim], withdrawn: seats_of("A1 A3") };
+            let (reply, effects) = s.board.load(s.now, s.board.seq(), &truth);
+            assert_eq!(reply, LoadReply::Loaded);
+            super::scene::said("loaded".to_owned(), &effects)
+        },
+        expect![[r#"
+            A: xB#.
+            loaded
+            release of a: [A1] run out at 1000, seq 1002
+            viewers 1001 -> 1002: A4 free A1 unavailable A2 locked until 9000
+            to a: nothing
+            to b: A2@9000 paying 2"#]],
+    );
+}
