@@ -32,11 +32,14 @@ async fn a_lock_is_one_call() {
     scene.take(someone(), "B1").await;
     commands(&redis).await;
     scene.take(ann, "A1").await;
-    assert_eq!(commands(&redis).await, "fcall 1, hmget 1, hset 1, set 1, spublish 1, time 1, zadd 1");
+    assert_eq!(
+        commands(&redis).await,
+        "fcall 1, hmget 1, hset 1, pubsub|shardnumsub 1, set 1, spublish 1, time 1, zadd 1"
+    );
     scene.lock(bob, "A1").await.unwrap();
     assert_eq!(commands(&redis).await, "fcall 1, hmget 1, time 1", "a refusal changes nothing");
     scene.locks.release(scene.screening, ann, None).await.unwrap();
-    let release = "del 1, fcall 1, hdel 1, hmget 2, hset 1, spublish 1, time 1, xadd 1, zrem 1";
+    let release = "del 1, fcall 1, hdel 1, hmget 2, hset 1, pubsub|shardnumsub 1, spublish 1, time 1, xadd 1, zrem 1";
     assert_eq!(commands(&redis).await, release);
     scene.locks.list_states(&[scene.screening]).await.unwrap();
     assert_eq!(commands(&redis).await, "fcall 1, hget 1, time 1");

@@ -2,13 +2,13 @@
 
 use seatkeeper_cluster::redis::{RedisLocks, RedisUrl};
 use seatkeeper_core::{
-    locks::LockReply,
-    ports::{BackendError, Health as _, LiveChanges as _, SeatLocks as _},
+    locks::{LiveEvent, LockReply},
+    ports::{BackendError, Health as _, LiveChanges as _, LiveFeed, SeatLocks as _},
 };
-use seatkeeper_testbed::{RedisServer, free_port};
+use seatkeeper_testbed::{RedisServer, WAIT_MAX, free_port, wait_until};
 
 use crate::{
-    scene::{Scene, seats, someone},
+    scene::{Scene, TTL_MS, seats, some_payment, someone},
     server::{open, shared_cluster},
 };
 
@@ -76,6 +76,9 @@ async fn an_account_needs_the_rights_that_are_named() {
     locks.sweep().await.expect("the subscription may be ended");
     assert_eq!(redis.cli(&["PUBSUB", "SHARDCHANNELS"]).await.trim(), "", "and is");
     scene.sell("A1").await;
+    // An account made for the version before may not count watchers: everything is published for that version, too.
+    assert_eq!(redis.cli(&["ACL", "SETUSER", "cinema", "-pubsub|shardnumsub"]).await.trim(), "OK");
+    scene.take(ann, "A2").await;
     assert!(locks.ping().await.is_ok());
     assert!(locks.list_states(&[scene.screening]).await.is_ok() && locks.list_releases(None, 10).await.is_ok());
 }
@@ -86,7 +89,7 @@ async fn a_redis_without_tls_is_no_redis_with_it() {
     refusal(&format!("rediss://{}", redis.address())).await;
 }
 
-/// Servers of two versions share the boards, each with its own functions.
+/// Servers of two versions share the boards, each with its own functions: those of version 1 as they were shipped.
 #[tokio::test]
 async fn two_versions_live_side_by_side() {
     let redis = RedisServer::start().await;
@@ -94,29 +97,115 @@ async fn two_versions_live_side_by_side() {
     let scene = Scene::loaded(&locks).await;
     let bob = someone();
     scene.take(someone(), "A1").await;
-    let texts = [
-        include_str!("../../src/redis/function/board.lua"),
-        include_str!("../../src/redis/function/calls.lua"),
-        include_str!("../../src/redis/function/library.lua"),
-    ];
-    let next = texts.concat().replace("seatkeeper_v1", "seatkeeper_v2");
-    assert_eq!(redis.cli(&["FUNCTION", "LOAD", &next]).await, "seatkeeper_v2");
+    let old = include_str!("function_v1.lua");
+    assert_eq!(redis.cli(&["FUNCTION", "LOAD", old]).await, "seatkeeper_v1");
 
     let key = scene.key(&redis.cli(&["KEYS", "*"]).await);
     let of_tag = |name: &str| key.replace(&scene.screening.to_string(), name);
     let (due, releases, holder) = (of_tag("due"), of_tag("releases"), bob.to_string());
     let lock = |seat| {
         let words =
-            ["FCALL", "seatkeeper_v2_lock", "3", &key, &due, &releases, "9e15", &holder, "300000", "10", "1", seat];
+            ["FCALL", "seatkeeper_v1_lock", "3", &key, &due, &releases, "9e15", &holder, "300000", "10", "1", seat];
         words.map(str::to_owned)
     };
-    let by_next = |seat| {
+    let by_old = |seat| {
         let words = lock(seat);
         let redis = &redis;
         async move { redis.cli(&words.each_ref().map(String::as_str)).await }
     };
-    assert!(by_next("A1").await.ends_with("\n4\nA1"), "taken, and not \"not loaded\"");
-    assert!(by_next("A2").await.contains("\n1\n\nA2\n"), "held");
+    assert!(by_old("A1").await.ends_with("\n4\nA1"), "taken, and not \"not loaded\"");
+    assert!(by_old("A2").await.contains("\n1\n\nA2\n"), "held");
     assert_eq!(scene.lock(someone(), "A2").await.unwrap(), LockReply::Taken(seats("A2").into()));
     assert_eq!(scene.take(bob, "A3").await.seats.len(), 2);
+
+    // Withdrawn seats are sold ones to version 1, and version 1 leaves them as they are.
+    scene.locks.withdraw(scene.screening, &seats("A4")).await.unwrap();
+    assert!(by_old("A4").await.ends_with("\n4\nA4"), "taken");
+    assert_eq!(scene.map().await, "A1 locked, A2 locked, A3 locked, A4 unavailable");
+}
+
+/// While a server of the version before watches a screening it gets every change in the message that it reads, and this
+/// version's servers get each change once, whoever made it.
+#[tokio::test]
+async fn servers_of_both_versions_watch_one_screening() {
+    let redis = RedisServer::start().await;
+    let scene = Scene::loaded(&open(&redis.url()).await).await;
+    redis.cli(&["FUNCTION", "LOAD", include_str!("function_v1.lua")]).await;
+    let key = scene.key(&redis.cli(&["KEYS", "*"]).await);
+    let of_tag = |name: &str| key.replace(&scene.screening.to_string(), name);
+    let (due, releases) = (of_tag("due"), of_tag("releases"));
+    let mut feed = scene.locks.watch(scene.screening).await.unwrap();
+    let mut old = OldWatcher::subscribe(&redis, &key).await;
+    let (ann, bob, payment) = (someone(), someone(), some_payment());
+    let mut seq = scene.snapshot().await.seq;
+    let mut expect = async |feed: &mut LiveFeed, by_old_server: bool| {
+        let event = feed.recv().await.expect("an open feed");
+        let LiveEvent::Seats(change) = &*event else { panic!("{event:?}") };
+        assert_eq!((change.prev, change.holds.is_none()), (seq, by_old_server));
+        seq = change.seq;
+        change.clone()
+    };
+
+    let until = scene.take(ann, "A1").await.seats[0].until;
+    let change = expect(&mut feed, false).await;
+    assert_eq!(old.next().await, format!("1 {} {} A1 {until}", change.prev, change.seq));
+
+    let holder = bob.to_string();
+    redis
+        .cli(&["FCALL", "seatkeeper_v1_lock", "3", &key, &due, &releases, "9e15", &holder, "300000", "10", "1", "B1"])
+        .await;
+    let change = expect(&mut feed, true).await;
+    assert!(old.next().await.starts_with(&format!("1 {} {} B1 ", change.prev, change.seq)));
+
+    scene.locks.start_payment(scene.screening, ann, payment, TTL_MS).await.unwrap();
+    let change = expect(&mut feed, false).await;
+    assert!(old.next().await.starts_with(&format!("1 {} {} A1 ", change.prev, change.seq)));
+
+    // A payment lock alone: version 1 has no empty message, so a seat is told as it is.
+    scene.locks.end_payment(scene.screening, ann, payment).await.unwrap();
+    let change = expect(&mut feed, false).await;
+    assert_eq!(change.changes, []);
+    assert!(old.next().await.starts_with(&format!("1 {} {} A1 ", change.prev, change.seq)));
+
+    scene.locks.withdraw(scene.screening, &seats("C1")).await.unwrap();
+    let change = expect(&mut feed, false).await;
+    assert_eq!(old.next().await, format!("1 {} {} C1 B", change.prev, change.seq), "withdrawn is sold to version 1");
+
+    // Once it is gone nothing is published for it.
+    drop(old);
+    wait_until("the old watcher is gone", || async {
+        redis.cli(&["PUBSUB", "SHARDNUMSUB", &key]).await.lines().last() == Some("1")
+    })
+    .await;
+    redis.cli(&["CONFIG", "RESETSTAT"]).await;
+    scene.take(ann, "A2").await;
+    expect(&mut feed, false).await;
+    let stats = redis.cli(&["INFO", "commandstats"]).await;
+    assert!(stats.contains("cmdstat_spublish:calls=1,"), "{stats}");
+}
+
+/// A subscription to the channel of version 1, as a server of the version before has it.
+struct OldWatcher {
+    messages: tokio::sync::mpsc::UnboundedReceiver<redis::PushInfo>,
+    _connection: redis::aio::MultiplexedConnection,
+}
+
+impl OldWatcher {
+    async fn subscribe(redis: &RedisServer, channel: &str) -> Self {
+        let (sender, messages) = tokio::sync::mpsc::unbounded_channel();
+        let client = redis::Client::open(format!("{}?protocol=resp3", redis.url())).unwrap();
+        let config = redis::AsyncConnectionConfig::new().set_push_sender(sender);
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await.unwrap();
+        redis::cmd("SSUBSCRIBE").arg(channel).exec_async(&mut connection).await.unwrap();
+        Self { messages, _connection: connection }
+    }
+
+    async fn next(&mut self) -> String {
+        loop {
+            let push = tokio::time::timeout(WAIT_MAX, self.messages.recv()).await.expect("in time").expect("connected");
+            if push.kind == redis::PushKind::SMessage {
+                return redis::from_redis_value(push.data[1].clone()).unwrap();
+            }
+        }
+    }
 }
