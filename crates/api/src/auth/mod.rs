@@ -8,6 +8,7 @@ pub mod demo_idp;
 mod extract;
 mod language;
 mod oidc;
+mod open_sessions;
 mod profile;
 mod refusals;
 mod return_to;
@@ -39,9 +40,11 @@ use self::{
     cookies::Cookies,
     demo_idp::DemoIdp,
     oidc::RelyingParty,
+    open_sessions::OpenSessions,
     refusals::Refusals,
     session_cache::{SESSIONS_CACHED_MAX, SessionCache},
 };
+pub(crate) use self::sessions::SignedInViewer;
 pub use self::{
     extract::{Admin, Fresh, MaybeSignedIn, SignedIn},
     routes::routes,
@@ -59,6 +62,8 @@ struct Inner {
     ports: Ports,
     cookies: Cookies,
     cache: SessionCache,
+    /// Sessions of open sockets.
+    open: Arc<OpenSessions>,
     party: RelyingParty,
     demo: Option<Arc<DemoIdp>>,
     refusals: Refusals,
@@ -102,6 +107,7 @@ impl Auth {
         Self(Arc::new(Inner {
             cookies: Cookies::new(public_url.is_https()),
             cache: SessionCache::new(SESSIONS_CACHED_MAX),
+            open: Arc::default(),
             party: RelyingParty::new(sign_in, public_url, demo.as_ref(), Arc::clone(&ports.clock)),
             demo,
             refusals: Refusals::default(),
