@@ -40,11 +40,10 @@ use self::{
     cookies::Cookies,
     demo_idp::DemoIdp,
     oidc::RelyingParty,
-    open_sessions::OpenSessions,
     refusals::Refusals,
     session_cache::{SESSIONS_CACHED_MAX, SessionCache},
 };
-pub(crate) use self::sessions::SignedInViewer;
+pub(crate) use self::{open_sessions::OpenSessions, sessions::SignedInViewer};
 pub use self::{
     extract::{Admin, Fresh, MaybeSignedIn, SignedIn},
     routes::routes,

@@ -119,7 +119,7 @@ impl Auth {
     }
 
     /// Hears once which sessions have ended since; when that was, if there was an answer.
-    async fn hear(&self, heard_at: Option<Timestamp>) -> Option<Timestamp> {
+    pub(super) async fn hear(&self, heard_at: Option<Timestamp>) -> Option<Timestamp> {
         let Self(inner) = self;
         let now = inner.ports.clock.now();
         let since = heard_at.unwrap_or(now).checked_sub(FOLLOW_OVERLAP).unwrap_or(Timestamp::MIN);

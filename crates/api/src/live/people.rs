@@ -102,11 +102,12 @@ impl People {
         self.read_seq = 0;
     }
 
-    /// The room starts over and shows what the lock store has at `seq`. A hold of a later sequence is one that the lock store
-    /// has lost.
+    /// The room starts over at `seq` and viewers have that map already. Whoever was sent a hold of a later sequence, which
+    /// the lock store has lost, would not believe an earlier one without a snapshot before it.
     pub(super) fn go_on_from(&mut self, seq: u64) {
-        for channel in self.by_id.values_mut() {
-            channel.hold.take_if(|(sent, _)| *sent > seq);
+        let is_later = |channel: &Channel| channel.hold.as_ref().is_some_and(|(sent, _)| *sent > seq);
+        if self.by_id.values().any(is_later) {
+            return self.start_over();
         }
         self.generation += 1;
         self.read_seq = 0;

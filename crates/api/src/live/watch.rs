@@ -85,7 +85,7 @@ pub(super) async fn watch_screening(State(app): State<App>, request: Request) ->
 }
 
 /// Whose socket it will be. While the store does not answer it is nobody's: the seats can be watched all the same.
-async fn find_viewer(app: &App, parts: &Parts) -> Option<SignedInViewer> {
+pub(super) async fn find_viewer(app: &App, parts: &Parts) -> Option<SignedInViewer> {
     let found = app.auth.find_viewer(parts).await;
     found.unwrap_or_else(|error| {
         tracing::debug!(%error, "a viewer's session was not found out");
