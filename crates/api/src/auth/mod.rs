@@ -43,11 +43,11 @@ use self::{
     refusals::Refusals,
     session_cache::{SESSIONS_CACHED_MAX, SessionCache},
 };
-pub(crate) use self::{open_sessions::OpenSessions, sessions::SignedInViewer};
 pub use self::{
     extract::{Admin, Fresh, MaybeSignedIn, SignedIn},
     routes::routes,
 };
+pub(crate) use self::{open_sessions::OpenSessions, sessions::SignedInViewer};
 use crate::config::{ApiConfig, SignInConfig, SiteUrl};
 
 /// Writes at once that no request waits for: refreshed sessions and refused attempts. More wait for their next chance.

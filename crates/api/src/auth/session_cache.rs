@@ -181,7 +181,8 @@ impl Entry {
 
 /// When a session is over by its age or for want of use, in milliseconds.
 pub(super) fn over_at_ms(created_ms: i64, seen_ms: i64) -> i64 {
-    let after = |from: i64, time: SignedDuration| from.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+    let after =
+        |from: i64, time: SignedDuration| from.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
     after(seen_ms, SESSION_IDLE_MAX).min(after(created_ms, SESSION_AGE_MAX))
 }
 

@@ -136,14 +136,19 @@ mod tests {
     #[test]
     fn unavailable_is_a_status_of_a_seat_in_frames() {
         let withdrawn = change("A1", SeatStatus::Unavailable);
-        expect![[r#"{"type":"changes","prev":59747400000,"seq":59747400001,"changes":[{"id":"A1","status":"UNAVAILABLE"}]}"#]]
-            .assert_eq(&changes_frame(SEQ, SEQ + 1, [withdrawn].into_iter()));
+        expect![[
+            r#"{"type":"changes","prev":59747400000,"seq":59747400001,"changes":[{"id":"A1","status":"UNAVAILABLE"}]}"#
+        ]]
+        .assert_eq(&changes_frame(SEQ, SEQ + 1, [withdrawn].into_iter()));
     }
 
     #[test]
     fn a_frame_of_a_payment_lock_alone_has_no_changes() {
-        expect![[r#"{"type":"changes","prev":59747400000,"seq":59747400001,"changes":[]}"#]]
-            .assert_eq(&changes_frame(SEQ, SEQ + 1, [].into_iter()));
+        expect![[r#"{"type":"changes","prev":59747400000,"seq":59747400001,"changes":[]}"#]].assert_eq(&changes_frame(
+            SEQ,
+            SEQ + 1,
+            [].into_iter(),
+        ));
     }
 
     #[test]

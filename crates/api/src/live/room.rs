@@ -127,13 +127,7 @@ impl Room {
             asked_at: now,
             body: None,
         };
-        Self {
-            id,
-            inner: Mutex::new(inner),
-            opened: Notify::new(),
-            stirred: Notify::new(),
-            has_unread: Notify::new(),
-        }
+        Self { id, inner: Mutex::new(inner), opened: Notify::new(), stirred: Notify::new(), has_unread: Notify::new() }
     }
 
     // --- viewers ---

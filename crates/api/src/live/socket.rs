@@ -74,11 +74,7 @@ pub(super) async fn serve_viewer(
     drop(permit);
 }
 
-async fn show_room(
-    socket: &mut WebSocket,
-    room: &Arc<Room>,
-    mut viewer: Option<SignedInViewer>,
-) -> Result<(), Ended> {
+async fn show_room(socket: &mut WebSocket, room: &Arc<Room>, mut viewer: Option<SignedInViewer>) -> Result<(), Ended> {
     let (mut frames, mut own_frames) = start(socket, room, viewer.as_ref()).await?;
     let (mut pings_unanswered, mut messages) = (0, 0);
     loop {

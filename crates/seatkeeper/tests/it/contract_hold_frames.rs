@@ -132,10 +132,9 @@ async fn hold_answers_have_the_number_of_the_change() {
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ssss").await;
     let mut viewer = Viewer::join(&app, &screening).await;
-    for answer in [
-        ann.lock(&screening, &["A1", "A2"]).await.expect(200),
-        ann.unlock(&screening, &["A1"]).await.expect(200),
-    ] {
+    for answer in
+        [ann.lock(&screening, &["A1", "A2"]).await.expect(200), ann.unlock(&screening, &["A1"]).await.expect(200)]
+    {
         let seq = answer["seq"].as_u64().unwrap();
         while viewer.seq < seq {
             viewer.next().await;

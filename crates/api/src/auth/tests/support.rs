@@ -129,7 +129,12 @@ impl World {
         let folder = std::env::temp_dir().join(format!("seatkeeper-sign-in-{}", Uuid::new_v4()));
         std::fs::create_dir_all(&folder).unwrap();
         let store = Arc::new(SqliteStore::open(&folder.join("store.db")).unwrap());
-        let sessions = Line { store: Arc::clone(&store), is_cut: AtomicBool::new(false), calls: AtomicU64::new(0), answers: Semaphore::new(Semaphore::MAX_PERMITS) };
+        let sessions = Line {
+            store: Arc::clone(&store),
+            is_cut: AtomicBool::new(false),
+            calls: AtomicU64::new(0),
+            answers: Semaphore::new(Semaphore::MAX_PERMITS),
+        };
         Self { store, sessions: Arc::new(sessions), clock: Arc::new(ManualClock::default()), folder }
     }
 

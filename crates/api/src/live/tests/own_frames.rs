@@ -305,7 +305,11 @@ async fn a_change_between_reading_a_hold_and_its_answer_is_not_overwritten() {
     assert_eq!(phone.next_hold().await["seat_ids"], serde_json::json!(["A1", "A2"]));
     stage.slow.answers.add_permits(1_000);
     stage.lock_seat("A3").await;
-    assert_eq!(phone.next_hold().await["seat_ids"], serde_json::json!(["A1", "A2", "A3"]), "the old answer is not sent");
+    assert_eq!(
+        phone.next_hold().await["seat_ids"],
+        serde_json::json!(["A1", "A2", "A3"]),
+        "the old answer is not sent"
+    );
     tokio::time::sleep(Duration::from_secs(1)).await;
     let waiting = timeout(Duration::from_millis(1), phone.own.next()).await;
     assert!(waiting.is_err(), "nothing after it: {waiting:?}");
