@@ -29,6 +29,10 @@ pub(super) enum Function {
     MarkSold,
     /// Marks free again.
     MarkFreed,
+    /// Withdraws from sale.
+    Withdraw,
+    /// Offers withdrawn seats for sale again.
+    RestoreToSale,
     /// Sets what the store knows.
     Load,
     /// Ends what is over, of one tag.
@@ -48,20 +52,22 @@ pub(super) enum Function {
 impl Function {
     const fn name(self) -> &'static str {
         match self {
-            Self::Lock => "seatkeeper_v1_lock",
-            Self::Release => "seatkeeper_v1_release",
-            Self::StartPayment => "seatkeeper_v1_start_payment",
-            Self::KeepPayment => "seatkeeper_v1_keep_payment",
-            Self::EndPayment => "seatkeeper_v1_end_payment",
-            Self::MarkSold => "seatkeeper_v1_mark_sold",
-            Self::MarkFreed => "seatkeeper_v1_mark_freed",
-            Self::Load => "seatkeeper_v1_load",
-            Self::Sweep => "seatkeeper_v1_sweep",
-            Self::Snapshot => "seatkeeper_v1_snapshot",
-            Self::FindHold => "seatkeeper_v1_find_hold",
-            Self::ListStates => "seatkeeper_v1_list_states",
-            Self::ForgetReleases => "seatkeeper_v1_forget_releases",
-            Self::Ping => "seatkeeper_v1_ping",
+            Self::Lock => "seatkeeper_v2_lock",
+            Self::Release => "seatkeeper_v2_release",
+            Self::StartPayment => "seatkeeper_v2_start_payment",
+            Self::KeepPayment => "seatkeeper_v2_keep_payment",
+            Self::EndPayment => "seatkeeper_v2_end_payment",
+            Self::MarkSold => "seatkeeper_v2_mark_sold",
+            Self::MarkFreed => "seatkeeper_v2_mark_freed",
+            Self::Withdraw => "seatkeeper_v2_withdraw",
+            Self::RestoreToSale => "seatkeeper_v2_restore_to_sale",
+            Self::Load => "seatkeeper_v2_load",
+            Self::Sweep => "seatkeeper_v2_sweep",
+            Self::Snapshot => "seatkeeper_v2_snapshot",
+            Self::FindHold => "seatkeeper_v2_find_hold",
+            Self::ListStates => "seatkeeper_v2_list_states",
+            Self::ForgetReleases => "seatkeeper_v2_forget_releases",
+            Self::Ping => "seatkeeper_v2_ping",
         }
     }
 
@@ -104,6 +110,8 @@ mod tests {
             Function::EndPayment,
             Function::MarkSold,
             Function::MarkFreed,
+            Function::Withdraw,
+            Function::RestoreToSale,
             Function::Load,
             Function::Sweep,
             Function::Snapshot,
@@ -112,7 +120,7 @@ mod tests {
             Function::ForgetReleases,
             Function::Ping,
         ];
-        let version = "seatkeeper_v1";
+        let version = "seatkeeper_v2";
         assert!(LIBRARY.starts_with(&format!("#!lua name={version}\n")));
         assert!(LIBRARY.contains(&format!("function_name = '{version}_' .. name")));
         for function in all {

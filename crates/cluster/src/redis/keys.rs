@@ -68,11 +68,25 @@ pub(super) fn board_key(screening: ScreeningId) -> String {
     key
 }
 
-/// The screening whose channel this is.
+/// What the name of the channel for messages of this version ends with. Servers of the version before publish to, and
+/// subscribe to, the channel without it.
+const CHANNEL_SUFFIX: &str = ":v2";
+
+/// A screening's channels, in the order in which to subscribe: the one of the version before, then this version's. The
+/// functions take more subscribers of the first than of the second for servers of the version before, so whoever subscribes
+/// the other way round would hide one of those.
+pub(super) fn channels_of(screening: ScreeningId) -> [String; 2] {
+    let old = board_key(screening);
+    let new = format!("{old}{CHANNEL_SUFFIX}");
+    [old, new]
+}
+
+/// The screening whose channel this is, of either version.
 pub(super) fn screening_of(channel: &[u8]) -> Option<ScreeningId> {
-    let id = channel.get(channel.len().checked_sub(Hyphenated::LENGTH)?..)?;
+    let board = channel.strip_suffix(CHANNEL_SUFFIX.as_bytes()).unwrap_or(channel);
+    let id = board.get(board.len().checked_sub(Hyphenated::LENGTH)?..)?;
     let screening = ScreeningId::parse(std::str::from_utf8(id).ok()?)?;
-    (board_key(screening).as_bytes() == channel).then_some(screening)
+    (board_key(screening).as_bytes() == board).then_some(screening)
 }
 
 #[cfg(test)]
@@ -88,8 +102,10 @@ mod tests {
         let screening = ScreeningId::from_uuid(Uuid::from_u128(7));
         let key = board_key(screening);
         assert_eq!(key, "seatkeeper1:{39}:00000000-0000-0000-0000-000000000007", "servers of all versions agree");
-        assert_eq!(screening_of(key.as_bytes()), Some(screening));
-        for other in ["", "x", "seatkeeper1:{39}:due", "seatkeeper1:{3a}:00000000-0000-0000-0000-000000000007"] {
+        for channel in channels_of(screening) {
+            assert_eq!(screening_of(channel.as_bytes()), Some(screening));
+        }
+        for other in ["", "x", ":v2", "seatkeeper1:{39}:due", "seatkeeper1:{3a}:00000000-0000-0000-0000-000000000007"] {
             assert_eq!(screening_of(other.as_bytes()), None, "{other}");
         }
     }

@@ -10,7 +10,7 @@ use redis::{
     PushInfo, PushKind, Value,
     aio::{AsyncPushSender, SendError},
 };
-use seatkeeper_core::{ids::ScreeningId, locks::LiveChange, ports::LiveFeed};
+use seatkeeper_core::{ids::ScreeningId, locks::LiveEvent, ports::LiveFeed};
 use tokio::sync::mpsc;
 
 use super::{keys::screening_of, message::read_message};
@@ -26,7 +26,37 @@ pub const WATCHERS_MAX: usize = 1_024;
 struct Watched {
     /// The sequence of the last message; `None` before the first.
     seq: Option<u64>,
-    watchers: Vec<mpsc::Sender<Arc<LiveChange>>>,
+    watchers: Vec<mpsc::Sender<Arc<LiveEvent>>>,
+}
+
+/// How a message fits to those before it.
+enum Fit {
+    /// It is the next one.
+    Next,
+    /// The same change came by the other channel: while a server of the version before watches, the functions publish to
+    /// both.
+    Repeated,
+    /// A message is missing.
+    Gap,
+}
+
+impl Watched {
+    fn fit(&self, event: &LiveEvent) -> Fit {
+        match (event, self.seq) {
+            (LiveEvent::Payment(_), _) | (LiveEvent::Seats(_), None) => Fit::Next,
+            (LiveEvent::Seats(change), Some(seq)) if change.prev == seq => Fit::Next,
+            (LiveEvent::Seats(change), Some(seq)) if change.holds.is_none() && change.seq <= seq => Fit::Repeated,
+            (LiveEvent::Seats(_), Some(_)) => Fit::Gap,
+        }
+    }
+
+    fn send(&mut self, event: LiveEvent) {
+        if let LiveEvent::Seats(change) = &event {
+            self.seq = Some(change.seq);
+        }
+        let event = Arc::new(event);
+        self.watchers.retain(|watcher| watcher.try_send(Arc::clone(&event)).is_ok());
+    }
 }
 
 /// All feeds of this process.
@@ -78,20 +108,16 @@ impl Feeds {
         }
     }
 
-    fn tell(&self, channel: &[u8], payload: &[u8]) {
+    fn receive(&self, channel: &[u8], payload: &[u8]) {
         let Some(screening) = screening_of(channel) else { return };
-        let change = read_message(screening, payload);
+        let event = read_message(screening, payload);
         let mut all = self.0.lock();
         let watched = all.entry(screening).or_default();
-        let is_next = |change: &LiveChange| watched.seq.is_none_or(|seq| seq == change.prev);
-        match change.filter(is_next) {
-            Some(change) => {
-                watched.seq = Some(change.seq);
-                let change = Arc::new(change);
-                watched.watchers.retain(|watcher| watcher.try_send(Arc::clone(&change)).is_ok());
-            }
+        match event.map(|event| (watched.fit(&event), event)) {
+            Some((Fit::Next, event)) => watched.send(event),
+            Some((Fit::Repeated, _)) => {}
             // A message was lost, or is of a version that this server does not understand.
-            None => *watched = Watched::default(),
+            Some((Fit::Gap, _)) | None => *watched = Watched::default(),
         }
     }
 }
@@ -100,7 +126,7 @@ impl AsyncPushSender for Feeds {
     fn send(&self, push: PushInfo) -> Result<(), SendError> {
         match (push.kind, push.data.as_slice()) {
             (PushKind::SMessage, [Value::BulkString(channel), Value::BulkString(payload)]) => {
-                self.tell(channel, payload)
+                self.receive(channel, payload)
             }
             // Asked for by nobody: the screening's keys move to another node.
             (PushKind::SUnsubscribe, [Value::BulkString(channel), ..]) => {
@@ -130,7 +156,19 @@ mod tests {
     }
 
     fn tell(feeds: &Feeds, prev: u64, seq: u64) {
+        push(feeds, PushKind::SMessage, &format!("2 seats {prev} {seq} A1 B"));
+    }
+
+    fn tell_in_version_1(feeds: &Feeds, prev: u64, seq: u64) {
         push(feeds, PushKind::SMessage, &format!("1 {prev} {seq} A1 B"));
+    }
+
+    /// The sequence of the next change, and whether it says whose holds changed.
+    fn next(feed: &mut LiveFeed) -> Result<(u64, bool), TryRecvError> {
+        feed.try_recv().map(|event| match &*event {
+            LiveEvent::Seats(change) => (change.seq, change.holds.is_some()),
+            LiveEvent::Payment(change) => panic!("{change:?}"),
+        })
     }
 
     #[test]
@@ -140,17 +178,45 @@ mod tests {
         tell(&feeds, 3, 5);
         tell(&feeds, 5, 6);
         for feed in &mut both {
-            assert_eq!(feed.try_recv().map(|change| change.seq), Ok(5));
-            assert_eq!(feed.try_recv().map(|change| change.seq), Ok(6));
-            assert_eq!(feed.try_recv(), Err(TryRecvError::Empty));
+            assert_eq!(next(feed), Ok((5, true)));
+            assert_eq!(next(feed), Ok((6, true)));
+            assert_eq!(next(feed), Err(TryRecvError::Empty));
         }
     }
 
     #[test]
+    fn change_published_in_both_versions_arrives_once() {
+        let feeds = Feeds::default();
+        let mut feed = feeds.open(HERE).unwrap();
+        tell(&feeds, 3, 5);
+        tell_in_version_1(&feeds, 3, 5);
+        // A server of the version before publishes in version 1 alone.
+        tell_in_version_1(&feeds, 5, 6);
+        tell(&feeds, 6, 8);
+        tell_in_version_1(&feeds, 6, 8);
+        assert_eq!([next(&mut feed), next(&mut feed), next(&mut feed)], [Ok((5, true)), Ok((6, false)), Ok((8, true))]);
+        assert_eq!(next(&mut feed), Err(TryRecvError::Empty));
+    }
+
+    #[test]
+    fn payment_does_not_break_the_sequence() {
+        let feeds = Feeds::default();
+        let mut feed = feeds.open(HERE).unwrap();
+        tell(&feeds, 3, 5);
+        let id = Uuid::nil();
+        push(&feeds, PushKind::SMessage, &format!("2 payment {id} {id} SUCCEEDED"));
+        tell(&feeds, 5, 6);
+        assert_eq!(next(&mut feed), Ok((5, true)));
+        assert!(matches!(feed.try_recv().as_deref(), Ok(LiveEvent::Payment(_))));
+        assert_eq!(next(&mut feed), Ok((6, true)));
+    }
+
+    #[test]
     fn a_feed_that_may_have_missed_something_closes() {
-        let lost: [fn(&Feeds); 5] = [
+        let lost: [fn(&Feeds); 6] = [
             |feeds| tell(feeds, 6, 7),
-            |feeds| push(feeds, PushKind::SMessage, "2 5 6 A1 B"),
+            |feeds| tell_in_version_1(feeds, 6, 7),
+            |feeds| push(feeds, PushKind::SMessage, "3 5 6 A1 B"),
             |feeds| push(feeds, PushKind::SUnsubscribe, "0"),
             |feeds| push(feeds, PushKind::Disconnection, ""),
             |feeds| (0..=LIVE_BACKLOG_CHANGES_MAX as u64).for_each(|seq| tell(feeds, seq + 5, seq + 6)),

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use redis::Cmd;
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
-    locks::{Hold, LoadReply, LockReply, Millis, Release, ReleaseReply, SeatSnapshot, SeatTruth, StartReply},
+    locks::{
+        Hold, LoadReply, LockReply, Millis, PaymentChange, Release, ReleaseReply, SeatSnapshot, SeatTruth, StartReply,
+        WithdrawReply,
+    },
     ports::{Backend, BackendError, Health, LiveChanges, LiveFeed, LockSeats, SeatLocks},
 };
 use uuid::{Uuid, fmt::Hyphenated};
@@ -15,8 +18,8 @@ use super::{
     PART, RedisLocks,
     calls::Failure,
     function::Function,
-    keys::{Tag, board_key},
-    message::read_seats,
+    keys::{Tag, board_key, channels_of},
+    message::{read_seats, write_payment},
     releases::{RELEASES_WAITING_MAX, add_names, count_entries, list_entries, read_count, read_entries},
     reply::{Code, Reply, bad_reply},
 };
@@ -97,8 +100,9 @@ impl RedisLocks {
     /// Ends subscriptions that nobody needs any more.
     async fn unsubscribe_unwatched(&self) -> Backend<()> {
         for screening in self.feeds.take_unwatched() {
-            let channel = board_key(screening);
-            self.within_time(|| async { Ok(self.link.unsubscribe(&channel).await?) }).await?;
+            for channel in channels_of(screening).iter().rev() {
+                self.within_time(|| async { Ok(self.link.unsubscribe(channel).await?) }).await?;
+            }
         }
         Ok(())
     }
@@ -118,11 +122,7 @@ impl SeatLocks for RedisLocks {
             Code::Held => Ok(LockReply::Held(reply.hold()?)),
             Code::Paying => Ok(LockReply::Paying(reply.payment_lock()?)),
             Code::TooMany => Ok(LockReply::TooMany),
-            Code::Taken => {
-                let mut taken: seatkeeper_core::locks::SeatList = reply.seats()?;
-                taken.sort_unstable();
-                Ok(LockReply::Taken(taken))
-            }
+            Code::Taken => Ok(LockReply::Taken(reply.sorted_seats()?)),
             Code::NotLoaded => Ok(LockReply::NotLoaded { seq: reply.seq()? }),
             other => Err(bad_reply(other)),
         }
@@ -206,12 +206,27 @@ impl SeatLocks for RedisLocks {
         self.do_change(Function::MarkFreed, screening, |to| add_seats(to, seats)).await
     }
 
+    async fn withdraw(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<WithdrawReply> {
+        let (code, mut reply) = self.change(Function::Withdraw, screening, |to| add_seats(to, seats)).await?;
+        match code {
+            Code::Done => Ok(WithdrawReply::Withdrawn),
+            Code::Taken => Ok(WithdrawReply::Taken(reply.sorted_seats()?)),
+            Code::NotLoaded => Ok(WithdrawReply::NotLoaded { seq: reply.seq()? }),
+            other => Err(bad_reply(other)),
+        }
+    }
+
+    async fn restore_to_sale(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<()> {
+        self.do_change(Function::RestoreToSale, screening, |to| add_seats(to, seats)).await
+    }
+
     async fn load(&self, screening: ScreeningId, expected_seq: u64, truth: &SeatTruth) -> Backend<LoadReply> {
         let mut sold = truth.sold.clone();
         sold.sort_unstable();
         let add_words = |to: &mut Cmd| {
-            to.arg(expected_seq).arg(sold.len());
+            to.arg(expected_seq).arg(sold.len()).arg(truth.withdrawn.len());
             add_seats(to, &sold);
+            add_seats(to, &truth.withdrawn);
             for claim in &truth.claimed {
                 to.arg(claim.id.to_string());
                 add_id(to, claim.holder.as_uuid());
@@ -349,9 +364,17 @@ impl LiveChanges for RedisLocks {
     async fn watch(&self, screening: ScreeningId) -> Backend<LiveFeed> {
         let feed = self.feeds.open(screening);
         let feed = feed.ok_or_else(|| BackendError::retryable(PART, "too many watchers of one screening"))?;
-        let channel = board_key(screening);
-        self.within_time(|| async { self.link.subscribe(&channel).await.map_err(Failure::from) }).await?;
+        for channel in channels_of(screening) {
+            self.within_time(|| async { self.link.subscribe(&channel).await.map_err(Failure::from) }).await?;
+        }
         Ok(feed)
+    }
+
+    async fn publish_payment(&self, change: PaymentChange) -> Backend<()> {
+        let [_, channel] = channels_of(change.screening);
+        let mut call = redis::cmd("SPUBLISH");
+        call.arg(channel).arg(write_payment(&change));
+        self.within_time(|| async { Ok(self.link.ask(&call).await?) }).await.map(drop)
     }
 }
 

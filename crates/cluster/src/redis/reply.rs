@@ -3,7 +3,7 @@
 use redis::Value;
 use seatkeeper_core::{
     ids::{PaymentId, SeatId},
-    locks::{HeldSeat, Hold, Millis, PaymentLock},
+    locks::{HeldSeat, Hold, Millis, PaymentLock, SeatList},
     ports::{Backend, BackendError},
 };
 
@@ -130,13 +130,20 @@ impl Reply {
         Ok(seats)
     }
 
+    /// Seats in their order, which the functions do not keep.
+    pub(super) fn sorted_seats(&mut self) -> Backend<SeatList> {
+        let mut seats: SeatList = self.seats()?;
+        seats.sort_unstable();
+        Ok(seats)
+    }
+
     pub(super) fn hold(&mut self) -> Backend<Hold> {
-        let payment = self.payment()?;
+        let (seq, payment) = (self.seq()?, self.payment()?);
         let mut seats = Vec::with_capacity(self.words.len() / 2);
         while let Some(id) = self.next_seat()? {
             seats.push(HeldSeat { id, until: self.number()? });
         }
-        Ok(Hold { seats, payment })
+        Ok(Hold { seq, seats, payment })
     }
 
     pub(super) fn payment_lock(&mut self) -> Backend<PaymentLock> {
@@ -172,11 +179,11 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_is_a_payment_and_pairs() {
-        let words = vec![Value::Int(5), Value::Int(1), text(""), text("A1"), Value::Int(9)];
+    fn a_hold_is_its_sequence_a_payment_and_pairs() {
+        let words = vec![Value::Int(5), Value::Int(1), Value::Int(7), text(""), text("A1"), Value::Int(9)];
         let mut reply = Reply::read(Value::Array(words)).unwrap();
         assert_eq!(reply.code().unwrap(), Code::Held);
         let hold = reply.hold().unwrap();
-        assert_eq!((hold.payment, hold.expires_at()), (None, Some(9)));
+        assert_eq!((hold.seq, hold.payment, hold.expires_at()), (7, None, Some(9)));
     }
 }

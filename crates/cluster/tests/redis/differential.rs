@@ -13,7 +13,8 @@ use seatkeeper_cluster::redis::RedisLocks;
 use seatkeeper_core::{
     ids::{ScreeningId, SeatId},
     locks::{
-        Effects, LiveChange, LoadReply, LockReply, Millis, Release, ReleaseReply, SeatBoard, SeatSnapshot, StartReply,
+        Effects, LiveChange, LiveEvent, LoadReply, LockReply, Millis, Release, ReleaseReply, SeatBoard, SeatSnapshot,
+        StartReply, WithdrawReply,
     },
     ports::{LiveChanges as _, LiveFeed, LockSeats, SeatLocks as _},
 };
@@ -36,6 +37,7 @@ enum Answer {
     Release(ReleaseReply),
     Start(StartReply),
     Load(LoadReply),
+    Withdraw(WithdrawReply),
     Map(Result<SeatSnapshot, u64>),
     Done,
 }
@@ -104,7 +106,7 @@ impl Twins {
         assert!(!fits.is_empty(), "{what}\nRedis: {answer:?} at {}\nrules: {said:?}", self.seq);
 
         let live = self.next_change(fits.iter().any(|(_, effects)| effects.live.is_some())).await;
-        fits.retain(|(_, effects)| effects.live.as_ref() == live.as_deref());
+        fits.retain(|(_, effects)| effects.live == live);
         assert!(!fits.is_empty(), "{what}\nRedis told {live:?}");
         let releases = self.take_releases().await;
         fits.retain(|(_, effects)| effects.releases.as_slice() == releases);
@@ -146,6 +148,11 @@ impl Twins {
                 locks.mark_freed(here, seats).await.unwrap();
                 Answer::Done
             }
+            Op::Withdraw { seats } => Answer::Withdraw(locks.withdraw(here, seats).await.unwrap()),
+            Op::Restore { seats } => {
+                locks.restore_to_sale(here, seats).await.unwrap();
+                Answer::Done
+            }
             Op::Load { is_stale, truth } => {
                 Answer::Load(locks.load(here, expected_seq(self.seq, *is_stale), truth).await.unwrap())
             }
@@ -174,11 +181,15 @@ impl Twins {
         self.locks.lock(&call).await.unwrap()
     }
 
-    async fn next_change(&mut self, is_due: bool) -> Option<Arc<LiveChange>> {
+    async fn next_change(&mut self, is_due: bool) -> Option<LiveChange> {
         if !is_due {
             return None;
         }
-        tokio::time::timeout(WAIT_MAX, self.feed.recv()).await.expect("a change").map(Some).expect("an open feed")
+        let event = tokio::time::timeout(WAIT_MAX, self.feed.recv()).await.expect("a change").expect("an open feed");
+        match &*event {
+            LiveEvent::Seats(change) => Some(change.clone()),
+            LiveEvent::Payment(change) => panic!("{change:?}"),
+        }
     }
 
     async fn take_releases(&self) -> Vec<Release> {
@@ -234,6 +245,11 @@ fn do_by_rules(board: &mut SeatBoard, now: Millis, op: &Op) -> (Answer, Effects)
         Op::End { who, payment } => (Answer::Done, board.end_payment(now, *who, *payment)),
         Op::Sell { payment, seats } => (Answer::Done, board.mark_sold(now, *payment, seats)),
         Op::Free { seats } => (Answer::Done, board.mark_freed(now, seats)),
+        Op::Withdraw { seats } => {
+            let (reply, effects) = board.withdraw(now, seats);
+            (Answer::Withdraw(reply), effects)
+        }
+        Op::Restore { seats } => (Answer::Done, board.restore_to_sale(now, seats)),
         Op::Load { is_stale, truth } => {
             let (reply, effects) = board.load(now, expected_seq(board.seq(), *is_stale), truth);
             (Answer::Load(reply), effects)

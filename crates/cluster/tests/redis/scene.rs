@@ -5,7 +5,7 @@ use std::sync::Arc;
 use seatkeeper_cluster::redis::RedisLocks;
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
-    locks::{Hold, LoadReply, LockReply, Millis, SeatSnapshot, SeatStatus, SeatTruth},
+    locks::{Hold, LiveEvent, LoadReply, LockReply, Millis, SeatSnapshot, SeatStatus, SeatTruth},
     ports::{Backend, BackendError, LockSeats, SeatLocks as _},
 };
 use uuid::Uuid;
@@ -27,6 +27,14 @@ pub(crate) fn some_payment() -> PaymentId {
 
 pub(crate) fn sold(names: &str) -> SeatTruth {
     SeatTruth { sold: seats(names), ..SeatTruth::default() }
+}
+
+/// The sequence of a change of seats.
+pub(crate) fn seq_of(event: &LiveEvent) -> u64 {
+    match event {
+        LiveEvent::Seats(change) => change.seq,
+        LiveEvent::Payment(change) => panic!("a change of seats was expected: {change:?}"),
+    }
 }
 
 /// A screening as one server sees it.

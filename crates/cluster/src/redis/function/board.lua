@@ -1,10 +1,13 @@
-#!lua name=seatkeeper_v1
+#!lua name=seatkeeper_v2
 
 -- One screening's seats, as plain fields of one hash:
 --
 --   #                      in which life of this Redis the store's truth was loaded (see `life`), the sequence of the last
 --                          change, how many seats are locked or sold
---   A1                     'S' sold; else a lock: holder (36 characters), 1 if restarted else 0, when it ends
+--   A1                     'S' not for sale any more; else a lock: holder (36 characters), 1 if restarted else 0, when it
+--                          ends
+--   !                      those of the seats with 'S' that are withdrawn from sale, by blanks; the others are sold. The
+--                          functions of version 1 do not know this field and take withdrawn seats for sold ones
 --   @<holder>              the seats this person holds, in order, by blanks
 --   $<holder>              this person's payment lock: payment, since, until, kept from (or -)
 --   =<payment>             whose payment locks are of this payment, by blanks
@@ -17,7 +20,8 @@
 -- A call reads what it needs, changes its own picture of the board, and writes everything at its end (`finish`). Only
 -- keys of seats are written on the way. Times are milliseconds since 1970 by this Redis: 13 digits, which Lua keeps exactly.
 
-local SOLD = 'S'
+local OFF_SALE = 'S'
+local WITHDRAWN = '!'
 local ID_LENGTH = 36
 local LIFE_LENGTH = 40
 local SEQ_LENGTH = 13
@@ -27,8 +31,11 @@ local PREFIX_LENGTH = #'seatkeeper1:{00}:'
 -- A value of more than 64 bytes has Redis keep a hash as a table. As a list, which it would be below 512 fields, it is read
 -- from its beginning for each field that is asked for.
 local TABLE_MARK = ('-'):rep(65)
--- Old servers close the feed of a message with another number.
-local MESSAGE_VERSION = '1'
+-- Messages go to the channel with this suffix. Servers of the version before subscribe to the channel without it and read
+-- messages of version 1 there; they close their feed at a message with another number.
+local CHANNEL_SUFFIX = ':v2'
+local MESSAGE_VERSION = '2'
+local OLD_MESSAGE_VERSION = '1'
 -- The most releases of one tag that wait to be told; beyond it the oldest are dropped.
 local RELEASES_WAITING_MAX = '10000'
 -- A board that nobody sells on, pays on or loads for so long, in milliseconds, is dropped: the store knows the rest.
@@ -57,7 +64,7 @@ end
 local function new_board(key, due, releases, now)
   return {
     key = key, due = due, releases = releases, now = now,
-    fields = {}, dirty = {}, locks = {}, ends = {}, order = {}, status = {}, told = {},
+    fields = {}, dirty = {}, locks = {}, ends = {}, order = {}, status = {}, told = {}, holders = {},
   }
 end
 
@@ -132,14 +139,14 @@ local function is_loaded(board)
   return head(board).loaded_in == life()
 end
 
--- The lock on a seat, over or not; nil when it is free or sold.
+-- The lock on a seat, over or not; nil when it is free or not for sale.
 local function lock_on(board, seat)
   local lock = board.locks[seat]
   if lock then
     return lock
   end
   local text = get(board, seat)
-  if not text or text == SOLD then
+  if not text or text == OFF_SALE then
     return nil
   end
   lock = {
@@ -156,8 +163,9 @@ local function live_lock(board, seat)
   return lock and lock.ends > board.now and lock or nil
 end
 
-local function is_sold(board, seat)
-  return get(board, seat) == SOLD
+-- Sold or withdrawn: neither can be locked.
+local function is_off_sale(board, seat)
+  return get(board, seat) == OFF_SALE
 end
 
 local function words_of(text)
@@ -181,6 +189,22 @@ local function is_before(one, two)
     return one_row < two_row
   end
   return tonumber(one_number) < tonumber(two_number)
+end
+
+local function is_withdrawn(board, seat)
+  if not is_off_sale(board, seat) then
+    return false
+  end
+  for _, withdrawn in ipairs(words_of(get(board, WITHDRAWN))) do
+    if withdrawn == seat then
+      return true
+    end
+  end
+  return false
+end
+
+local function is_sold(board, seat)
+  return is_off_sale(board, seat) and not is_withdrawn(board, seat)
 end
 
 -- Puts a word into a field of words, or takes it out.
@@ -226,12 +250,19 @@ local function take_keys(key, seats, holder, ttl)
   end
 end
 
--- The only way in which a call changes a seat: a lock, SOLD, or false for a free one. `has_key` says that the seat's own
+-- The only way in which a call changes a seat: a lock, OFF_SALE, or false for a free one. `has_key` says that the seat's own
 -- key is set already.
 local function put_seat(board, seat, state, has_key)
   local was, was_taken = lock_on(board, seat), get(board, seat) and 1 or 0
-  local lock = state ~= SOLD and state or nil
+  local lock = state ~= OFF_SALE and state or nil
   board.locks[seat] = lock
+  board.is_changed = true
+  if was then
+    board.holders[was.holder] = true
+  end
+  if lock then
+    board.holders[lock.holder] = true
+  end
   if lock then
     put(board, seat, lock_text(lock.holder, lock.is_restarted, text_of(lock.ends)))
     board.ends['/' .. seat] = lock.ends
@@ -275,8 +306,13 @@ end
 -- The only way in which a call changes a payment lock; nil ends it.
 local function put_payment(board, holder, lock)
   local was = payment_of(board, holder)
-  local text = lock and table.concat({ lock.payment, text_of(lock.since), text_of(lock.ends), lock.kept_from and text_of(lock.kept_from) or '-' }, ' ')
-  put(board, '$' .. holder, text or false)
+  local text = lock and table.concat({ lock.payment, text_of(lock.since), text_of(lock.ends), lock.kept_from and text_of(lock.kept_from) or '-' }, ' ') or false
+  if text == get(board, '$' .. holder) then
+    return
+  end
+  put(board, '$' .. holder, text)
+  board.is_changed = true
+  board.holders[holder] = true
   board.ends['$' .. holder] = lock and lock.ends or false
   local old, new = was and was.payment, lock and lock.payment
   if old ~= new then
@@ -310,7 +346,7 @@ local function held_by(board, holder)
   return held
 end
 
--- Viewers are told: 'A' available, 'B' booked, or when a lock ends.
+-- Viewers are told: 'A' available, 'B' booked, 'U' withdrawn from sale, or when a lock ends.
 local function change(board, seat, status)
   if board.status[seat] then
     for index, earlier in ipairs(board.order) do
@@ -355,11 +391,34 @@ local function sell(board, seat)
   if is_sold(board, seat) then
     return
   end
+  if is_withdrawn(board, seat) then
+    put_word(board, WITHDRAWN, seat, false)
+  end
   if not live_lock(board, seat) then
     free(board, seat)
   end
-  put_seat(board, seat, SOLD)
+  put_seat(board, seat, OFF_SALE)
   change(board, seat, 'B')
+end
+
+-- Marks a seat withdrawn from sale. A lock on it is released first.
+local function withdraw_seat(board, seat)
+  if is_withdrawn(board, seat) then
+    return
+  end
+  free(board, seat)
+  put_seat(board, seat, OFF_SALE)
+  put_word(board, WITHDRAWN, seat, true, is_before)
+  change(board, seat, 'U')
+end
+
+-- Frees a seat that was sold or withdrawn.
+local function put_on_sale(board, seat)
+  if is_withdrawn(board, seat) then
+    put_word(board, WITHDRAWN, seat, false)
+  end
+  put_seat(board, seat, false)
+  change(board, seat, 'A')
 end
 
 local function write_fields(board)
@@ -391,10 +450,59 @@ local function write_ends(board)
   call_with('ZREM', board.due, gone)
 end
 
--- Numbers what the call changed, writes it down and tells it. `is_kept`: the board is in use and not idle.
+-- Whether a server of the version before watches this board: every server of this version subscribes to both channels, so
+-- that more subscribers of the old one than of the new one are old servers. An account that may not ask counts as yes.
+local function has_old_watchers(key, receivers)
+  local counts = redis.pcall('PUBSUB', 'SHARDNUMSUB', key)
+  return counts.err ~= nil or tonumber(counts[2]) > receivers
+end
+
+-- The message of version 1. It cannot be empty: when only a payment lock changed, a seat of its holder is told as it is.
+local function publish_to_old_watchers(board, prev_text, seq_text, holders)
+  local words = { OLD_MESSAGE_VERSION, prev_text, seq_text }
+  for _, seat in ipairs(board.order) do
+    words[#words + 1] = seat
+    words[#words + 1] = board.status[seat] == 'U' and 'B' or board.status[seat]
+  end
+  local held = #board.order == 0 and held_by(board, holders[1]) or {}
+  if #held > 0 then
+    words[#words + 1] = held[1]
+    words[#words + 1] = text_of(lock_on(board, held[1]).ends)
+  end
+  redis.call('SPUBLISH', board.key, table.concat(words, ' '))
+end
+
+-- Publishes seats with their status, then each changed hold: '@' and its holder, payment or '-', seats and when they end.
+local function publish(board, prev_text, seq_text)
+  local words = { MESSAGE_VERSION, 'seats', prev_text, seq_text }
+  for _, seat in ipairs(board.order) do
+    words[#words + 1] = seat
+    words[#words + 1] = board.status[seat]
+  end
+  local holders = {}
+  for holder in pairs(board.holders) do
+    holders[#holders + 1] = holder
+  end
+  table.sort(holders)
+  for _, holder in ipairs(holders) do
+    local paying = live_payment(board, holder)
+    words[#words + 1] = '@' .. holder
+    words[#words + 1] = paying and paying.payment or '-'
+    for _, seat in ipairs(held_by(board, holder)) do
+      words[#words + 1] = seat
+      words[#words + 1] = text_of(lock_on(board, seat).ends)
+    end
+  end
+  local receivers = redis.call('SPUBLISH', board.key .. CHANNEL_SUFFIX, table.concat(words, ' '))
+  if has_old_watchers(board.key, receivers) then
+    publish_to_old_watchers(board, prev_text, seq_text, holders)
+  end
+end
+
+-- Numbers what the call changed, writes it down and publishes it. `is_kept`: the board is in use and not idle.
 local function finish(board, is_kept)
   local prev = head(board).seq
-  if #board.order > 0 then
+  if board.is_changed then
     board.seq = next_seq(board)
   end
   local seq_text = text_of(board.seq)
@@ -413,12 +521,7 @@ local function finish(board, is_kept)
     local words = { screening, seq_text, told.holder, told.reason, text_of(board.now), seats }
     redis.call('XADD', board.releases, 'MAXLEN', '~', RELEASES_WAITING_MAX, '*', 'v1', table.concat(words, ' '))
   end
-  if #board.order > 0 then
-    local words = { MESSAGE_VERSION, text_of(prev), seq_text }
-    for _, seat in ipairs(board.order) do
-      words[#words + 1] = seat
-      words[#words + 1] = board.status[seat]
-    end
-    redis.call('SPUBLISH', board.key, table.concat(words, ' '))
+  if board.is_changed then
+    publish(board, text_of(prev), seq_text)
   end
 end

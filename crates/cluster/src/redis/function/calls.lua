@@ -8,7 +8,7 @@ local NOTHING_HELD, DONE, LOADED, MOVED, MAP = 6, 7, 8, 9, 10
 
 local function reply_hold(board, holder)
   local paying = live_payment(board, holder)
-  local reply = { board.now, HELD, paying and paying.payment or '' }
+  local reply = { board.now, HELD, head(board).seq, paying and paying.payment or '' }
   for _, seat in ipairs(held_by(board, holder)) do
     reply[#reply + 1] = seat
     reply[#reply + 1] = lock_on(board, seat).ends
@@ -59,7 +59,7 @@ local function lock_on_board(board, args, last)
       if not live or live.holder ~= holder then
         new[#new + 1] = seat
       end
-      if not_for_sale[seat] or is_sold(board, seat) or (live and live.holder ~= holder) then
+      if not_for_sale[seat] or is_off_sale(board, seat) or (live and live.holder ~= holder) then
         taken[#taken + 1] = seat
       end
     end
@@ -94,20 +94,25 @@ local function lock_one_seat(keys, args, now, hold_name, values)
   end
   local key, holder, ttl, seat = keys[1], args[2], args[3], args[6]
   if state then
-    local is_taken = state == SOLD or tonumber(state:sub(ID_LENGTH + 2)) > now
+    local is_taken = state == OFF_SALE or tonumber(state:sub(ID_LENGTH + 2)) > now
     return is_taken and { now, TAKEN, seat } or nil
   end
   if not redis.call('SET', seat_key(key, seat), holder, 'NX', 'PX', ttl) then
     return { now, TAKEN, seat }
   end
   local ends = now + ttl
-  local ends_text, seq_text = text_of(ends), text_of(math.max(seq + 1, now))
+  local new_seq = math.max(seq + 1, now)
+  local ends_text, seq_text = text_of(ends), text_of(new_seq)
   local new_head, lock = join_head(loaded_in, seq_text, taken + 1), lock_text(holder, false, ends_text)
   redis.call('HSET', key, '#', new_head, hold_name, seat, seat, lock)
   redis.call('ZADD', keys[2], ends_text, key:sub(PREFIX_LENGTH + 1) .. '/' .. seat)
-  local prev_text = text_of(seq)
-  redis.call('SPUBLISH', key, MESSAGE_VERSION .. ' ' .. prev_text .. ' ' .. seq_text .. ' ' .. seat .. ' ' .. ends_text)
-  return { now, HELD, '', seat, ends }
+  local numbers, seat_text = text_of(seq) .. ' ' .. seq_text .. ' ', seat .. ' ' .. ends_text
+  local message = MESSAGE_VERSION .. ' seats ' .. numbers .. seat_text .. ' @' .. holder .. ' - ' .. seat_text
+  local receivers = redis.call('SPUBLISH', key .. CHANNEL_SUFFIX, message)
+  if has_old_watchers(key, receivers) then
+    redis.call('SPUBLISH', key, OLD_MESSAGE_VERSION .. ' ' .. numbers .. seat_text)
+  end
+  return { now, HELD, new_seq, '', seat, ends }
 end
 
 local function lock(keys, args)
@@ -182,7 +187,7 @@ end
 
 -- Whether a seat needs no keeping: not theirs to keep, or theirs until `half` at least.
 local function is_kept_until(board, seat, holder, half)
-  if is_sold(board, seat) then
+  if is_off_sale(board, seat) then
     return true
   end
   local lock = lock_on(board, seat)
@@ -219,7 +224,7 @@ local function keep_payment(board, args)
   for _, seat in ipairs(seats) do
     local lock = lock_on(board, seat)
     local is_mine = not lock or lock.holder == holder or lock.ends <= board.now
-    if not is_sold(board, seat) and is_mine and (not lock or lock.ends < ends) then
+    if not is_off_sale(board, seat) and is_mine and (not lock or lock.ends < ends) then
       if not live_lock(board, seat) then
         free(board, seat)
       end
@@ -284,18 +289,58 @@ local function mark_sold(board, args)
   return reply_done(board)
 end
 
+-- A server that is about to load may have read the store before this call: its load must be refused.
+local function invalidate_loads(board)
+  if not is_loaded(board) then
+    board.seq = next_seq(board)
+  end
+end
+
 -- ARGV: not after, the seats.
 local function mark_freed(board, args)
   local seats = append_from({}, args, 2)
   read(board, append_from({ '#' }, seats, 1))
-  if not is_loaded(board) then
-    -- Whoever is about to load may have read the store before this.
-    board.seq = next_seq(board)
-  end
+  invalidate_loads(board)
   for _, seat in ipairs(seats) do
     if is_sold(board, seat) then
-      put_seat(board, seat, false)
-      change(board, seat, 'A')
+      put_on_sale(board, seat)
+    end
+  end
+  finish(board, true)
+  return reply_done(board)
+end
+
+-- ARGV: not after, the seats.
+local function withdraw(board, args)
+  local seats, is_named, taken = append_from({}, args, 2), {}, {}
+  read(board, append_from({ '#', WITHDRAWN }, seats, 1))
+  if not is_loaded(board) then
+    return reply_not_loaded(board)
+  end
+  for _, seat in ipairs(seats) do
+    if not is_named[seat] and (live_lock(board, seat) or is_sold(board, seat)) then
+      taken[#taken + 1] = seat
+    end
+    is_named[seat] = true
+  end
+  if #taken > 0 then
+    return append_from({ board.now, TAKEN }, taken, 1)
+  end
+  for _, seat in ipairs(seats) do
+    withdraw_seat(board, seat)
+  end
+  finish(board, true)
+  return reply_done(board)
+end
+
+-- ARGV: not after, the seats.
+local function restore_to_sale(board, args)
+  local seats = append_from({}, args, 2)
+  read(board, append_from({ '#', WITHDRAWN }, seats, 1))
+  invalidate_loads(board)
+  for _, seat in ipairs(seats) do
+    if is_withdrawn(board, seat) then
+      put_on_sale(board, seat)
     end
   end
   finish(board, true)
@@ -304,7 +349,7 @@ end
 
 -- A claim is a lock with a payment lock. A live lock of another gives way to it: the store decides.
 local function set_claim(board, claim)
-  if is_sold(board, claim.seat) then
+  if is_off_sale(board, claim.seat) then
     return
   end
   local standing, ends = live_lock(board, claim.seat), claim.ends
@@ -327,10 +372,19 @@ local function set_claim(board, claim)
   put_payment(board, claim.holder, lock)
 end
 
--- ARGV: not after, the sequence at which the store was read, how many sold, those in order, then of each claim: seat,
--- holder, payment, until, kept from.
+local function set_of(args, first, last)
+  local set = {}
+  for index = first, last do
+    set[args[index]] = true
+  end
+  return set
+end
+
+-- ARGV: not after, the sequence at which the store was read, how many sold, how many withdrawn, the sold ones in order, the
+-- withdrawn ones, then of each claim: seat, holder, payment, until, kept from.
 local function load_truth(board, args)
-  local last = 3 + tonumber(args[3])
+  local last_sold = 4 + tonumber(args[3])
+  local last = last_sold + tonumber(args[4])
   read_all(board)
   if head(board).seq ~= tonumber(args[2]) then
     return { board.now, MOVED, board.seq }
@@ -341,22 +395,25 @@ local function load_truth(board, args)
     board.loaded_in = life()
     put(board, '~', TABLE_MARK)
   end
-  local is_sold_still, freed = {}, {}
-  for index = 4, last do
-    is_sold_still[args[index]] = true
-  end
+  local stays_sold, stays_withdrawn = set_of(args, 5, last_sold), set_of(args, last_sold + 1, last)
+  local gone = {}
   for name, value in pairs(board.fields) do
-    if value == SOLD and not is_sold_still[name] then
-      freed[#freed + 1] = name
+    local stays = is_withdrawn(board, name) and stays_withdrawn or stays_sold
+    if value == OFF_SALE and not stays[name] then
+      gone[#gone + 1] = name
     end
   end
-  table.sort(freed, is_before)
-  for _, seat in ipairs(freed) do
-    put_seat(board, seat, false)
-    change(board, seat, 'A')
+  table.sort(gone, is_before)
+  for _, seat in ipairs(gone) do
+    put_on_sale(board, seat)
   end
-  for index = 4, last do
+  for index = 5, last_sold do
     sell(board, args[index])
+  end
+  for index = last_sold + 1, last do
+    if not stays_sold[args[index]] then
+      withdraw_seat(board, args[index])
+    end
   end
   for index = last + 1, #args, 5 do
     local claim = {

@@ -89,7 +89,7 @@ local function snapshot(keys)
   for name, value in pairs(board.fields) do
     if value and name:match('^%a') then
       words[#words + 1] = name
-      words[#words + 1] = value == SOLD and 'B' or lock_on(board, name).ends
+      words[#words + 1] = is_withdrawn(board, name) and 'U' or value == OFF_SALE and 'B' or lock_on(board, name).ends
     end
   end
   return { board.now, MAP, board.seq, table.concat(words, ' ') }
@@ -98,7 +98,7 @@ end
 -- ARGV: the holder.
 local function find_hold(keys, args)
   local board, holder = new_board(keys[1], keys[2], keys[3], clock()), args[1]
-  read(board, { '@' .. holder, '$' .. holder })
+  read(board, { '#', '@' .. holder, '$' .. holder })
   return reply_hold(board, holder)
 end
 
@@ -158,7 +158,7 @@ local function on_board(call)
 end
 
 local function register(name, callback, flags)
-  redis.register_function({ function_name = 'seatkeeper_v1_' .. name, callback = callback, flags = flags or {} })
+  redis.register_function({ function_name = 'seatkeeper_v2_' .. name, callback = callback, flags = flags or {} })
 end
 
 -- What gives memory back is done by a Redis that has none left.
@@ -169,6 +169,8 @@ register('keep_payment', on_board(keep_payment))
 register('end_payment', on_board(end_payment), { 'allow-oom' })
 register('mark_sold', on_board(mark_sold))
 register('mark_freed', on_board(mark_freed))
+register('withdraw', on_board(withdraw))
+register('restore_to_sale', on_board(restore_to_sale))
 register('load', on_board(load_truth))
 register('sweep', sweep, { 'allow-oom' })
 register('snapshot', snapshot, { 'allow-oom' })

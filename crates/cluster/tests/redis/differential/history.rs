@@ -30,6 +30,8 @@ pub(super) enum Op {
     End { who: PersonId, payment: PaymentId },
     Sell { payment: PaymentId, seats: Vec<SeatId> },
     Free { seats: Vec<SeatId> },
+    Withdraw { seats: Vec<SeatId> },
+    Restore { seats: Vec<SeatId> },
     Load { is_stale: bool, truth: SeatTruth },
     Sweep,
     Snapshot,
@@ -62,7 +64,7 @@ pub(super) fn history(seed: u64, calls: usize) -> Vec<(u64, Op)> {
 fn op(random: &mut StdRng) -> Op {
     let who = *PEOPLE.choose(random).unwrap();
     let payment = PaymentId::from_uuid(Uuid::from_u128(random.random_range(1..=PAYMENTS)));
-    match random.random_range(0..35) {
+    match random.random_range(0..39) {
         0..10 => Op::Lock { who, seats: seats(random, 4), not_for_sale: seats(random, 1), ttl_ms: TTL_MS },
         10..14 => Op::Release { who, seats: random.random_bool(0.6).then(|| seats(random, 3)) },
         14..18 => Op::Start { who, payment, ttl_ms: 2 * TTL_MS },
@@ -72,6 +74,8 @@ fn op(random: &mut StdRng) -> Op {
         26..28 => Op::Free { seats: seats(random, 4) },
         28..32 => Op::Load { is_stale: random.random_bool(0.2), truth: truth(random) },
         32..34 => Op::Sweep,
+        34..36 => Op::Withdraw { seats: seats(random, 2) },
+        36..38 => Op::Restore { seats: seats(random, 3) },
         _ => Op::Snapshot,
     }
 }
@@ -84,7 +88,8 @@ fn truth(random: &mut StdRng) -> SeatTruth {
         ClaimedSeat { id, holder: *PEOPLE.choose(random).unwrap(), payment, until, kept_from }
     });
     let claimed = claimed.collect();
-    SeatTruth { sold: seats(random, 2), claimed }
+    let (sold, withdrawn) = (seats(random, 2), seats(random, 1));
+    SeatTruth { sold, claimed, withdrawn }
 }
 
 /// Up to so many, some of them twice.

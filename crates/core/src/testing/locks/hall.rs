@@ -8,14 +8,18 @@ use super::LocksFixture;
 use crate::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
     locks::{
-        Hold, LoadReply, LockReply, Millis, Release, ReleaseReply, SeatChange, SeatSnapshot, SeatStatus, SeatTruth,
-        StartReply,
+        Hold, LiveChange, LiveEvent, LoadReply, LockReply, Millis, PaymentChange, Release, ReleaseReply, SeatChange,
+        SeatSnapshot, SeatStatus, SeatTruth, StartReply, WithdrawReply,
     },
+    payment::PaymentStatus,
     ports::{Backend, LiveChanges, LiveFeed, LockSeats, SeatLocks},
 };
 
 /// How many seats one person may hold in these tests.
 pub(super) const SEATS_MAX: usize = 4;
+
+/// How long an event may be on its way before a test gives up.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 
 /// More releases than a test makes.
 const RELEASES_MAX: usize = 100_000;
@@ -114,6 +118,19 @@ impl Hall {
         sure(self.locks.mark_freed(self.screening, &seats(names)).await);
     }
 
+    pub(super) async fn withdraw(&self, names: &str) -> WithdrawReply {
+        sure(self.locks.withdraw(self.screening, &seats(names)).await)
+    }
+
+    pub(super) async fn restore(&self, names: &str) {
+        sure(self.locks.restore_to_sale(self.screening, &seats(names)).await);
+    }
+
+    pub(super) async fn publish_payment(&self, holder: PersonId, payment: PaymentId, status: PaymentStatus) {
+        let change = PaymentChange { screening: self.screening, holder, payment, status };
+        sure(self.live.publish_payment(change).await);
+    }
+
     pub(super) async fn seq(&self) -> u64 {
         match sure(self.locks.snapshot(self.screening).await) {
             Ok(snapshot) => snapshot.seq,
@@ -131,6 +148,11 @@ impl Hall {
 
     pub(super) async fn hold_of(&self, who: PersonId) -> Hold {
         sure(self.locks.find_hold(self.screening, who).await)
+    }
+
+    /// All that a person holds, whatever the sequence is meanwhile: others change the board too.
+    pub(super) async fn held_by(&self, who: PersonId) -> Hold {
+        Hold { seq: 0, ..self.hold_of(who).await }
     }
 
     pub(super) async fn snapshot(&self) -> SeatSnapshot {
@@ -168,4 +190,20 @@ pub(super) fn draw(changes: &[SeatChange]) -> String {
         SeatStatus::Unavailable => format!("{} unavailable", change.id),
     };
     changes.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) async fn next_event(feed: &mut LiveFeed) -> Arc<LiveEvent> {
+    match tokio::time::timeout(ARRIVES_WITHIN, feed.recv()).await {
+        Ok(Some(event)) => event,
+        Ok(None) => unreachable!("the feed closed"),
+        Err(_) => unreachable!("no event arrived"),
+    }
+}
+
+/// The next event, which must be a change of seats or holds.
+pub(super) async fn next_seats(feed: &mut LiveFeed) -> LiveChange {
+    match &*next_event(feed).await {
+        LiveEvent::Seats(change) => change.clone(),
+        LiveEvent::Payment(change) => unreachable!("a change of seats was expected: {change:?}"),
+    }
 }

@@ -1,37 +1,19 @@
 //! Live changes: what viewers are told.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::collections::BTreeMap;
 
 use super::{
     LocksFixture,
-    hall::{Hall, draw, some_payment, someone},
+    hall::{Hall, draw, next_seats, some_payment, someone},
 };
 use crate::{
     ids::SeatId,
-    locks::{LiveChange, LiveEvent, SeatSnapshot, SeatStatus},
+    locks::{SeatSnapshot, SeatStatus},
     ports::LiveFeed,
 };
 
-/// How long a change may be on its way before a test gives up.
-const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
-
 /// How many people change seats at once.
 const PEOPLE: usize = 8;
-
-async fn next_event(feed: &mut LiveFeed) -> Arc<LiveEvent> {
-    match tokio::time::timeout(ARRIVES_WITHIN, feed.recv()).await {
-        Ok(Some(event)) => event,
-        Ok(None) => unreachable!("the feed closed"),
-        Err(_) => unreachable!("no event arrived"),
-    }
-}
-
-async fn next(feed: &mut LiveFeed) -> LiveChange {
-    match &*next_event(feed).await {
-        LiveEvent::Seats(change) => change.clone(),
-        LiveEvent::Payment(change) => unreachable!("a change of seats was expected: {change:?}"),
-    }
-}
 
 /// A map kept up by changes alone.
 struct Viewer {
@@ -48,7 +30,7 @@ impl Viewer {
     /// Takes changes until it is at `seq`; those from before it joined are passed over.
     async fn follow(&mut self, feed: &mut LiveFeed, seq: u64) {
         while self.seq < seq {
-            let change = next(feed).await;
+            let change = next_seats(feed).await;
             assert!(change.seq > change.prev);
             if change.seq <= self.seq {
                 continue;
@@ -107,7 +89,7 @@ pub async fn a_watcher_sees_its_own_screening_alone(fixture: &dyn LocksFixture) 
     let ann = someone();
     there.take(ann, "A1").await;
     let hold = here.take(ann, "B1").await;
-    let change = next(&mut feed).await;
+    let change = next_seats(&mut feed).await;
     assert_eq!((change.screening, draw(&change.changes).as_str()), (here.screening, "B1 locked"));
     let until = hold.seats[0].until;
     assert_eq!(change.changes[0].status, SeatStatus::Locked { until });
@@ -119,7 +101,7 @@ pub async fn expiry_is_told_to_watchers_once(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let mut feed = hall.watch().await;
     hall.take(someone(), "A1 A2").await;
-    assert_eq!(draw(&next(&mut feed).await.changes), "A1 locked, A2 locked");
+    assert_eq!(draw(&next_seats(&mut feed).await.changes), "A1 locked, A2 locked");
     fixture.advance(hall.lock_time()).await;
     let sweeps: Vec<_> = (0..PEOPLE)
         .map(|_| {
@@ -134,7 +116,7 @@ pub async fn expiry_is_told_to_watchers_once(fixture: &dyn LocksFixture) {
     hall.take(someone(), "A3").await;
     let mut told = Vec::new();
     while told.last().is_none_or(|last: &String| last != "A3 locked") {
-        told.extend(next(&mut feed).await.changes.iter().map(|change| draw(std::slice::from_ref(change))));
+        told.extend(next_seats(&mut feed).await.changes.iter().map(|change| draw(std::slice::from_ref(change))));
     }
     told.sort_unstable();
     assert_eq!(told, ["A1 available", "A2 available", "A3 locked"]);

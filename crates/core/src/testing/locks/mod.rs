@@ -5,22 +5,26 @@
 
 mod contest;
 mod hall;
+mod holds;
 mod live;
 mod paying;
 mod releases;
 mod seats;
 mod truth;
+mod withdrawing;
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 pub use contest::*;
+pub use holds::*;
 pub use live::*;
 pub use paying::*;
 pub use releases::*;
 pub use seats::*;
 pub use truth::*;
+pub use withdrawing::*;
 
 use crate::{
     locks::Millis,
@@ -74,6 +78,13 @@ macro_rules! seat_locks_contract {
             releases_are_told_oldest_first_until_forgotten,
             a_takeover_writes_the_release_first,
             sweeps_of_many_servers_release_once,
+            watchers_get_each_changed_hold_with_its_holder,
+            hold_answers_carry_the_sequence_of_the_board,
+            payment_lock_alone_takes_a_sequence,
+            payment_status_reaches_the_watchers_of_its_screening,
+            withdrawn_seats_are_published_and_refused_like_sold_ones,
+            withdrawing_changes_nothing_when_one_seat_is_held_or_sold,
+            withdrawn_seats_are_set_by_a_load_and_restored_to_sale,
             a_watcher_sees_every_change_in_order,
             a_watcher_sees_its_own_screening_alone,
             expiry_is_told_to_watchers_once,

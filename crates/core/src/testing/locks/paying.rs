@@ -64,8 +64,9 @@ pub async fn a_payment_lock_ends_by_its_own_id(fixture: &dyn LocksFixture) {
     assert_eq!(hall.hold_of(ann).await, hold);
     hall.end(ann, payment).await;
     hall.end(ann, payment).await;
-    assert_eq!(hall.hold_of(ann).await, Hold { payment: None, ..hold });
-    assert_eq!(hall.release(ann, None).await, ReleaseReply::Left(Hold::default()));
+    assert_eq!(hall.held_by(ann).await, Hold { seq: 0, payment: None, ..hold });
+    let ReleaseReply::Left(left) = hall.release(ann, None).await else { unreachable!("not paying") };
+    assert_eq!((left.seq, left.seats.len(), left.payment), (hall.seq().await, 0, None));
 }
 
 /// Nothing held, or nothing any more, is nothing to pay.
@@ -76,7 +77,7 @@ pub async fn a_payment_without_seats_does_not_start(fixture: &dyn LocksFixture) 
     hall.take(ann, "A1").await;
     fixture.advance(hall.lock_time()).await;
     assert_eq!(hall.start(ann, some_payment()).await, StartReply::NothingHeld);
-    assert_eq!(hall.hold_of(ann).await, Hold::default());
+    assert_eq!(hall.held_by(ann).await, Hold::default());
 }
 
 /// A payment lock ends by itself when its time is up.
@@ -86,7 +87,7 @@ pub async fn a_payment_lock_ends_with_its_seats(fixture: &dyn LocksFixture) {
     hall.take(ann, "A1").await;
     started(hall.start(ann, some_payment()).await);
     fixture.advance(2 * hall.lock_time()).await;
-    assert_eq!(hall.hold_of(ann).await, Hold::default());
+    assert_eq!(hall.held_by(ann).await, Hold::default());
     hall.take(ann, "A1 A2").await;
     started(hall.start(ann, some_payment()).await);
 }
@@ -108,7 +109,7 @@ pub async fn kept_seats_outlive_their_time_and_are_given_back(fixture: &dyn Lock
     hall.keep(ann, payment, "A1 A2", 9 * hall.ttl_ms).await;
     assert_eq!(hall.hold_of(ann).await, kept, "nor while half of the time is left");
     hall.end(ann, payment).await;
-    assert_eq!(hall.hold_of(ann).await, Hold { payment: None, ..hold.clone() }, "the time they had before");
+    assert_eq!(hall.held_by(ann).await, Hold { seq: 0, payment: None, ..hold.clone() }, "the time they had before");
 
     hall.keep(ann, payment, "A1 A2", 8 * hall.ttl_ms).await;
     hall.end(ann, payment).await;
@@ -121,11 +122,11 @@ pub async fn kept_seats_outlive_their_time_and_are_given_back(fixture: &dyn Lock
     hall.sweep().await;
     assert_eq!(hall.hold_of(ann).await.seats.len(), 2, "they outlive the time they had");
     hall.end(ann, again).await;
-    assert_eq!(hall.hold_of(ann).await, Hold::default(), "which is up");
+    assert_eq!(hall.held_by(ann).await, Hold::default(), "which is up");
     hall.take(bob, "A1").await;
     hall.sell(some_payment(), "A2").await;
     hall.keep(ann, some_payment(), "A1 A2", hall.ttl_ms).await;
-    assert_eq!(hall.hold_of(ann).await, Hold::default());
+    assert_eq!(hall.held_by(ann).await, Hold::default());
     assert_eq!(hall.map().await, "A1 locked, A2 booked");
 }
 
@@ -146,7 +147,7 @@ pub async fn a_seat_with_more_time_than_its_payment_keeps_it(fixture: &dyn Locks
     assert!(kept.seats[0].until > hold.seats[0].until, "A1 is kept");
     assert_eq!(kept.seats[1], hold.seats[1], "A2 needs no keeping");
     hall.end(ann, two).await;
-    assert_eq!(hall.hold_of(ann).await, Hold { payment: None, ..hold }, "each has its own time again");
+    assert_eq!(hall.held_by(ann).await, Hold { seq: 0, payment: None, ..hold }, "each has its own time again");
 }
 
 /// Sold is sold, whoever held the lock; the payment's own lock ends with it.
@@ -159,7 +160,7 @@ pub async fn a_sale_takes_the_seats_whoever_holds_them(fixture: &dyn LocksFixtur
     hall.start(ann, payment).await;
     hall.sell(payment, "A1 A2 A4").await;
     assert_eq!(hall.map().await, "A1 booked, A2 booked, A3 locked, A4 booked");
-    assert_eq!(hall.hold_of(ann).await, Hold::default());
+    assert_eq!(hall.held_by(ann).await, Hold::default());
     assert_eq!(hall.hold_of(bob).await.seats.len(), 1);
     assert_eq!(hall.lock(bob, "A1 A4").await, LockReply::Taken(seats("A1 A4").into()));
     hall.take(ann, "A5").await;

@@ -9,12 +9,12 @@ use seatkeeper_core::{
     testing::ManualClock,
 };
 
-use super::{super::log::read_records, ANN, BOB, HERE, PAYMENT, TTL_MS, load, open, seats, take};
+use super::{super::log::read_records, ANN, BOB, HERE, PAYMENT, TTL_MS, held_by, load, open, seats, take};
 
 /// What one may see of the locks.
 async fn state(path: &Path, clock: &Arc<ManualClock>) -> (Hold, Hold, usize) {
     let locks = open(path, clock);
-    let (ann, bob) = (locks.find_hold(HERE, ANN).await.unwrap(), locks.find_hold(HERE, BOB).await.unwrap());
+    let (ann, bob) = (held_by(&locks, ANN).await, held_by(&locks, BOB).await);
     let releases = locks.list_releases(None, 100).await.unwrap().len();
     // Whatever was cut, it goes on.
     load(&locks, "").await;
@@ -40,7 +40,7 @@ async fn sample(path: &Path, clock: &Arc<ManualClock>) -> Vec<(usize, (Hold, Hol
             _ => locks.mark_sold(HERE, PAYMENT, &seats("A1 A2")).await.unwrap(),
         }
         clock.advance(SignedDuration::from_millis(10));
-        let (ann, bob) = (locks.find_hold(HERE, ANN).await.unwrap(), locks.find_hold(HERE, BOB).await.unwrap());
+        let (ann, bob) = (held_by(&locks, ANN).await, held_by(&locks, BOB).await);
         let releases = locks.list_releases(None, 100).await.unwrap().len();
         let len = usize::try_from(path.metadata().unwrap().len()).unwrap();
         states.push((len, (ann, bob, releases)));

@@ -8,8 +8,8 @@ use std::{path::Path, sync::Arc};
 
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
-    locks::{LoadReply, LockReply, Millis, SeatTruth},
-    ports::{Backend, Clock, LockSeats, SeatLocks},
+    locks::{Hold, LiveChange, LiveEvent, LoadReply, LockReply, Millis, SeatTruth},
+    ports::{Backend, Clock, LiveFeed, LockSeats, SeatLocks},
     testing::ManualClock,
 };
 use uuid::Uuid;
@@ -37,6 +37,13 @@ async fn load(locks: &MemoryLocks, sold: &str) {
     assert_eq!(locks.load(HERE, seq, &truth).await.unwrap(), LoadReply::Loaded);
 }
 
+fn next_seats(feed: &mut LiveFeed) -> LiveChange {
+    match feed.try_recv().as_deref() {
+        Ok(LiveEvent::Seats(change)) => change.clone(),
+        other => panic!("a change of seats was expected: {other:?}"),
+    }
+}
+
 async fn lock(locks: &MemoryLocks, who: PersonId, names: &str) -> Backend<LockReply> {
     let call = LockSeats {
         screening: HERE,
@@ -47,6 +54,11 @@ async fn lock(locks: &MemoryLocks, who: PersonId, names: &str) -> Backend<LockRe
         seats_max: 4,
     };
     locks.lock(&call).await
+}
+
+/// What a person holds, whatever the sequence of the board is: loading takes a number that is not in the log.
+async fn held_by(locks: &MemoryLocks, who: PersonId) -> Hold {
+    Hold { seq: 0, ..locks.find_hold(HERE, who).await.unwrap() }
 }
 
 async fn take(locks: &MemoryLocks, who: PersonId, names: &str) {

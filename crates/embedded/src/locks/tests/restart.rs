@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use jiff::SignedDuration;
 use seatkeeper_core::{
-    locks::{LockReply, ReleaseReason, StartReply},
+    locks::{Hold, LockReply, ReleaseReason, StartReply},
     ports::SeatLocks,
     testing::ManualClock,
 };
@@ -47,7 +47,7 @@ async fn locks_and_payments_survive_a_kill() {
     assert!(locks.snapshot(HERE).await.unwrap().unwrap().seq > seq);
     assert!(matches!(
         locks.start_payment(HERE, ANN, PAYMENT, TTL_MS).await.unwrap(),
-        StartReply::Started(hold) if hold == ann
+        StartReply::Started(hold) if hold == Hold { seq: hold.seq, ..ann.clone() }
     ));
     // The time they had before they were kept has survived, too.
     locks.end_payment(HERE, ANN, PAYMENT).await.unwrap();
