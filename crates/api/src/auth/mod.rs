@@ -8,6 +8,7 @@ pub mod demo_idp;
 mod extract;
 mod language;
 mod oidc;
+mod open_sessions;
 mod profile;
 mod refusals;
 mod return_to;
@@ -46,6 +47,7 @@ pub use self::{
     extract::{Admin, Fresh, MaybeSignedIn, SignedIn},
     routes::routes,
 };
+pub(crate) use self::{open_sessions::OpenSessions, sessions::SignedInViewer};
 use crate::config::{ApiConfig, SignInConfig, SiteUrl};
 
 /// Writes at once that no request waits for: refreshed sessions and refused attempts. More wait for their next chance.
@@ -59,6 +61,8 @@ struct Inner {
     ports: Ports,
     cookies: Cookies,
     cache: SessionCache,
+    /// Sessions of open sockets.
+    open: Arc<OpenSessions>,
     party: RelyingParty,
     demo: Option<Arc<DemoIdp>>,
     refusals: Refusals,
@@ -102,6 +106,7 @@ impl Auth {
         Self(Arc::new(Inner {
             cookies: Cookies::new(public_url.is_https()),
             cache: SessionCache::new(SESSIONS_CACHED_MAX),
+            open: Arc::default(),
             party: RelyingParty::new(sign_in, public_url, demo.as_ref(), Arc::clone(&ports.clock)),
             demo,
             refusals: Refusals::default(),

@@ -80,6 +80,13 @@ impl SessionCache {
         Some(found)
     }
 
+    /// When a session at hand is over at the latest unless it is used, in milliseconds. Asking is no use of it.
+    pub(super) fn over_at_ms(&self, hash: &SessionHash) -> Option<i64> {
+        let generations = self.generations.lock();
+        let entry = generations.young.get(hash).or_else(|| generations.old.get(hash))?;
+        Some(over_at_ms(entry.created_ms, entry.seen_ms))
+    }
+
     /// Before asking the store.
     pub(super) fn before_asking(&self) -> Asked {
         Asked { changes: self.generations.lock().changes }
@@ -156,9 +163,7 @@ impl Generations {
 
 impl Entry {
     fn see(&mut self, now_ms: i64) -> Option<Found> {
-        let idle_ms = now_ms.saturating_sub(self.seen_ms);
-        let age_ms = now_ms.saturating_sub(self.created_ms);
-        if i128::from(idle_ms) >= SESSION_IDLE_MAX.as_millis() || i128::from(age_ms) >= SESSION_AGE_MAX.as_millis() {
+        if now_ms >= over_at_ms(self.created_ms, self.seen_ms) {
             return None;
         }
         self.seen_ms = self.seen_ms.max(now_ms);
@@ -174,11 +179,18 @@ impl Entry {
     }
 }
 
+/// When a session is over by its age or for want of use, in milliseconds.
+pub(super) fn over_at_ms(created_ms: i64, seen_ms: i64) -> i64 {
+    let after =
+        |from: i64, time: SignedDuration| from.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+    after(seen_ms, SESSION_IDLE_MAX).min(after(created_ms, SESSION_AGE_MAX))
+}
+
 type Map = HashMap<SessionHash, Entry, BuildHasherDefault<HashOfHash>>;
 
 /// The keys are SHA-256 already, of secrets that this server made; eight of their bytes are as good as any hash of them.
 #[derive(Debug, Default)]
-struct HashOfHash(u64);
+pub(super) struct HashOfHash(u64);
 
 impl Hasher for HashOfHash {
     fn finish(&self) -> u64 {

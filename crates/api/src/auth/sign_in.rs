@@ -138,6 +138,7 @@ impl Auth {
         let event = self.audit("sign_out", Some(person.id), None, details);
         inner.ports.sessions.end_session(&hash, inner.ports.clock.now(), &event).await?;
         inner.cache.forget_surely(&hash);
+        inner.open.end([&hash]);
         Ok(())
     }
 

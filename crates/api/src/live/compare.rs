@@ -75,7 +75,7 @@ pub(super) async fn keep_comparing(hub: Arc<Hub>, compared: LastCompared) {
 
 async fn compare_all(hub: &Hub) -> Backend<()> {
     let rooms: Vec<(Arc<Room>, u64)> =
-        hub.rooms().into_iter().filter_map(|room| room.known_seq().map(|seq| (room, seq))).collect();
+        hub.rooms().into_iter().filter_map(|room| room.told_seq().map(|seq| (room, seq))).collect();
     let mut behind = Vec::new();
     for rooms in rooms.chunks(STATES_PER_CALL_MAX) {
         let ids: Vec<ScreeningId> = rooms.iter().map(|(room, _)| room.id).collect();

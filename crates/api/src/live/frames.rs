@@ -5,22 +5,18 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use seatkeeper_core::locks::{Millis, SeatChange, SeatStatus};
+use seatkeeper_core::{
+    ids::ScreeningId,
+    locks::{self, Millis, PaymentChange, SeatChange, SeatStatus},
+};
 use serde::{Serialize, Serializer};
 
-/// Sequences are milliseconds since 1970 or a little more; on the wire they count from 2025, which saves four digits in
-/// every frame. Opaque outside, in the same order, the same on every server.
-const WIRE_SEQ_ORIGIN: i64 = 1_735_689_600_000;
+use crate::wire::{Hold, wire_seq};
 
 /// Bytes of a frame without its changes.
 const FRAME_BYTES: usize = 72;
 /// Bytes of a change, generously.
 const CHANGE_BYTES: usize = 64;
-
-/// A sequence as everybody outside sees it.
-pub(super) fn wire_seq(seq: u64) -> i64 {
-    i64::try_from(seq).unwrap_or(i64::MAX).saturating_sub(WIRE_SEQ_ORIGIN)
-}
 
 /// When a seat may come back, in whole seconds, rounded up: never earlier than the truth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +68,24 @@ pub(super) fn alive_frame(seq: u64) -> String {
     format!(r#"{{"type":"alive","seq":{}}}"#, wire_seq(seq))
 }
 
+/// One person's hold, for that person's own sockets.
+pub(super) fn hold_frame(screening: ScreeningId, hold: &locks::Hold) -> String {
+    #[derive(Serialize)]
+    struct HoldFrame {
+        r#type: &'static str,
+        seq: i64,
+        hold: Hold,
+    }
+    let frame = HoldFrame { r#type: "hold", seq: wire_seq(hold.seq), hold: Hold::of(screening, hold) };
+    // A hold has nothing that JSON cannot say.
+    serde_json::to_string(&frame).unwrap_or_default()
+}
+
+/// A payment's status, for its payer's own sockets.
+pub(super) fn payment_frame(change: &PaymentChange) -> String {
+    format!(r#"{{"type":"payment","id":"{}","status":"{}"}}"#, change.payment, change.status.as_str())
+}
+
 fn push_seats(text: &mut String, seats: impl Iterator<Item = SeatChange>) {
     for (index, SeatChange { id, status }) in seats.enumerate() {
         if index > 0 {
@@ -89,7 +103,13 @@ fn push_seats(text: &mut String, seats: impl Iterator<Item = SeatChange>) {
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
-    use seatkeeper_core::{ids::SeatId, testing::SAMPLE_NOW_MS};
+    use seatkeeper_core::{
+        ids::{PaymentId, PersonId, SeatId},
+        locks::HeldSeat,
+        payment::PaymentStatus,
+        testing::SAMPLE_NOW_MS,
+    };
+    use uuid::Uuid;
 
     use super::*;
 
@@ -114,6 +134,41 @@ mod tests {
     }
 
     #[test]
+    fn unavailable_is_a_status_of_a_seat_in_frames() {
+        let withdrawn = change("A1", SeatStatus::Unavailable);
+        expect![[
+            r#"{"type":"changes","prev":59747400000,"seq":59747400001,"changes":[{"id":"A1","status":"UNAVAILABLE"}]}"#
+        ]]
+        .assert_eq(&changes_frame(SEQ, SEQ + 1, [withdrawn].into_iter()));
+    }
+
+    #[test]
+    fn a_frame_of_a_payment_lock_alone_has_no_changes() {
+        expect![[r#"{"type":"changes","prev":59747400000,"seq":59747400001,"changes":[]}"#]].assert_eq(&changes_frame(
+            SEQ,
+            SEQ + 1,
+            [].into_iter(),
+        ));
+    }
+
+    #[test]
+    fn hold_and_payment_frames_read_as_the_contract_says_and_never_say_who() {
+        let screening = ScreeningId::from_uuid(Uuid::nil());
+        let payment = PaymentId::from_uuid(Uuid::from_u128(7));
+        let held = HeldSeat { id: SeatId::parse("A1").unwrap(), until: SAMPLE_NOW_MS + 300_001 };
+        let hold = locks::Hold { seq: SEQ + 57, seats: vec![held], payment: Some(payment) };
+        expect![[r#"{"type":"hold","seq":59747400057,"hold":{"screening_id":"00000000-0000-0000-0000-000000000000","seq":59747400057,"seat_ids":["A1"],"seats":[{"id":"A1","expires_at":"2026-11-23T12:35:00.001Z"}],"expires_at":"2026-11-23T12:35:00.001Z","payment_id":"00000000-0000-0000-0000-000000000007"}}"#]]
+            .assert_eq(&hold_frame(screening, &hold));
+        let none = locks::Hold { seq: SEQ + 58, seats: vec![], payment: None };
+        expect![[r#"{"type":"hold","seq":59747400058,"hold":{"screening_id":"00000000-0000-0000-0000-000000000000","seq":59747400058,"seat_ids":[],"seats":[],"expires_at":null,"payment_id":null}}"#]]
+            .assert_eq(&hold_frame(screening, &none));
+        let holder = PersonId::from_uuid(Uuid::from_u128(1));
+        let change = PaymentChange { screening, holder, payment, status: PaymentStatus::Confirming };
+        expect![[r#"{"type":"payment","id":"00000000-0000-0000-0000-000000000007","status":"CONFIRMING"}"#]]
+            .assert_eq(&payment_frame(&change));
+    }
+
+    #[test]
     fn frames_are_small() {
         let until = SAMPLE_NOW_MS + 299_999;
         let locked = |seat| change(seat, SeatStatus::Locked { until });
@@ -134,11 +189,5 @@ mod tests {
             assert!((until..until + 1_000).contains(&told), "{until}: {told}");
         }
         assert_eq!(Until(i64::MAX).second(), Timestamp::MAX);
-    }
-
-    #[test]
-    fn sequences_keep_their_order() {
-        let seqs = [0, 41, SEQ, SEQ + 1, u64::MAX];
-        assert!(seqs.windows(2).all(|pair| wire_seq(pair[0]) < wire_seq(pair[1])));
     }
 }

@@ -10,6 +10,13 @@ pub const LIVE_SOCKETS_PER_ADDRESS_MAX: u32 = 1_000;
 pub const LIVE_ROOMS_MAX: usize = 4_096;
 /// Frames that a socket may be behind the room before it is told to start over. A power of two.
 pub const LIVE_QUEUE_FRAMES_MAX: usize = 32;
+/// Frames that a socket may be behind its own person's queue before it is told to start over: a purchase is some six
+/// frames. Every signed-in person has such a queue, so it is short. A power of two.
+pub(super) const OWN_QUEUE_FRAMES_MAX: usize = 8;
+/// Holds of one room that are read from the lock store at once.
+pub(super) const HOLD_READS_AT_ONCE_MAX: usize = 64;
+/// The shortest time between two such reads.
+pub(super) const HOLD_READS_EVERY_MIN: Duration = Duration::from_millis(10);
 /// The largest message that a client may send, in bytes; clients have nothing to say.
 pub const CLIENT_MESSAGE_BYTES_MAX: usize = 1_024;
 /// How many messages a client may send between two frames of its room, which come every 10 s at least: a pong now and

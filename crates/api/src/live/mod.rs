@@ -4,6 +4,8 @@
 //! newer ([`room_task`]). Viewers get the same bytes ([`frames`]) from one queue ([`room`]); what comes fast goes together
 //! ([`board`]); who falls behind starts over from a snapshot ([`socket`]); nobody waits for them. Once a second the
 //! sequences of all rooms are compared with the lock store's ([`compare`]), because a live frame may be lost.
+//!
+//! A signed-in viewer's own hold and payments go through a queue of that person ([`people`]), never through the room's.
 
 mod admission;
 mod board;
@@ -11,8 +13,10 @@ mod compare;
 mod counts;
 mod frames;
 mod get_seats;
+mod hold_reads;
 mod hub;
 mod limits;
+mod people;
 mod room;
 mod room_task;
 mod seat_map;

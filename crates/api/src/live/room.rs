@@ -11,15 +11,24 @@ use std::{
 
 use axum::extract::ws::Utf8Bytes;
 use parking_lot::Mutex;
-use seatkeeper_core::{catalogue::SharedScreening, ids::ScreeningId, locks::SeatSnapshot, ports::LiveFeed};
+use seatkeeper_core::{
+    catalogue::SharedScreening,
+    ids::{PersonId, ScreeningId},
+    locks::{Hold, LiveEvent, SeatSnapshot},
+    ports::LiveFeed,
+};
 use tokio::{
-    sync::{Notify, broadcast},
+    sync::{
+        Notify,
+        broadcast::{self, error::RecvError},
+    },
     time::Instant,
 };
 
 use super::{
     board::{Fit, LiveBoard},
     limits::{LIVE_QUEUE_FRAMES_MAX, tick_of},
+    people::{People, Unread},
     seat_map::SeatMapBody,
 };
 
@@ -49,10 +58,13 @@ pub(super) struct Room {
     opened: Notify,
     /// The room's task has something to look at.
     stirred: Notify,
+    /// There are holds to read.
+    has_unread: Notify,
 }
 
 struct Inner {
     board: LiveBoard,
+    people: People,
     feed: Option<LiveFeed>,
     /// `None` once the room is closed.
     frames: Option<broadcast::Sender<Frame>>,
@@ -61,10 +73,46 @@ struct Inner {
     body: Option<Arc<SeatMapBody>>,
 }
 
-/// A viewer's place in a room: its queue, which starts right after the snapshot.
-pub(super) struct Seat {
+/// A viewer's subscription: its queue, which starts right after the snapshot, and what is only for its person.
+pub(super) struct Subscription {
     pub(super) frames: broadcast::Receiver<Frame>,
     pub(super) snapshot: Utf8Bytes,
+    /// `None` for a viewer who is not signed in.
+    pub(super) own: Option<OwnFrames>,
+}
+
+/// What only one person's sockets are sent: first the hold, then every change of it, and of payments.
+pub(super) struct OwnFrames {
+    room: Arc<Room>,
+    person: PersonId,
+    /// The hold as it was when the queue began; `None` when it is still to be read, and will be in the queue.
+    hold: Option<Utf8Bytes>,
+    /// `None` only while being dropped.
+    frames: Option<broadcast::Receiver<Utf8Bytes>>,
+}
+
+impl OwnFrames {
+    /// The next frame.
+    ///
+    /// # Errors
+    /// Frames are lost, or the room has started over: subscribe anew.
+    pub(super) async fn next(&mut self) -> Result<Utf8Bytes, RecvError> {
+        if let Some(hold) = self.hold.take() {
+            return Ok(hold);
+        }
+        match &mut self.frames {
+            Some(frames) => frames.recv().await,
+            None => Err(RecvError::Closed),
+        }
+    }
+}
+
+impl Drop for OwnFrames {
+    fn drop(&mut self) {
+        // First the place in the queue: the room then sees whether it was the person's last.
+        self.frames = None;
+        self.room.inner.lock().people.leave(self.person);
+    }
 }
 
 impl Room {
@@ -72,26 +120,33 @@ impl Room {
         let (frames, _) = broadcast::channel(LIVE_QUEUE_FRAMES_MAX);
         let inner = Inner {
             board: LiveBoard::new(),
+            people: People::default(),
             feed: None,
             frames: Some(frames),
             sent_at: None,
             asked_at: now,
             body: None,
         };
-        Self { id, inner: Mutex::new(inner), opened: Notify::new(), stirred: Notify::new() }
+        Self { id, inner: Mutex::new(inner), opened: Notify::new(), stirred: Notify::new(), has_unread: Notify::new() }
     }
 
     // --- viewers ---
 
-    /// A place in the room with the map as of the last frame sent; `None` when the room is closed or has no map yet.
-    pub(super) fn join(&self, now: Instant) -> Option<Seat> {
+    /// Subscribes a viewer, who may be signed in, from the map as of the last frame sent; `None` when the room is closed or
+    /// has no map yet.
+    pub(super) fn subscribe(self: &Arc<Self>, now: Instant, person: Option<PersonId>) -> Option<Subscription> {
         let mut inner = self.inner.lock();
         inner.asked_at = now;
         if !inner.board.has_map() {
             return None;
         }
         let frames = inner.frames.as_ref()?.subscribe();
-        Some(Seat { frames, snapshot: inner.board.snapshot_frame() })
+        let own = person.map(|person| {
+            let (frames, hold) = inner.people.join(person);
+            OwnFrames { room: Arc::clone(self), person, hold, frames: Some(frames) }
+        });
+        self.wake_reader(&inner);
+        Some(Subscription { frames, snapshot: inner.board.snapshot_frame(), own })
     }
 
     /// Waits until there is a map; `false` when the room was closed instead.
@@ -132,12 +187,14 @@ impl Room {
     /// Takes in what waits in the feed, so that whoever asks after a call was answered sees what it did.
     fn catch_up(&self, inner: &mut Inner, now: Instant) -> bool {
         inner.asked_at = now;
-        let Some(feed) = inner.feed.as_mut() else { return false };
-        while let Ok(change) = feed.try_recv() {
-            if inner.board.apply(&change) == Fit::Gap {
+        let Inner { board, people, feed, .. } = &mut *inner;
+        let Some(feed) = feed.as_mut() else { return false };
+        while let Ok(event) = feed.try_recv() {
+            if take_in(board, people, &event) == Fit::Gap {
                 break;
             }
         }
+        self.wake_reader(inner);
         if !inner.board.in_step() || inner.board.has_unsent() {
             self.stirred.notify_one();
         }
@@ -150,9 +207,15 @@ impl Room {
     pub(super) fn start_over(&self, feed: LiveFeed, snapshot: &SeatSnapshot) {
         let mut inner = self.inner.lock();
         inner.feed = Some(feed);
-        if let Some(frame) = inner.board.start_over(snapshot) {
-            inner.send(Frame::Text(frame));
+        match inner.board.start_over(snapshot) {
+            Some(frame) => {
+                // Who is signed in subscribes anew: the hold belongs after the snapshot.
+                inner.people.start_over();
+                inner.send(Frame::Text(frame));
+            }
+            None => inner.people.go_on_from(snapshot.seq),
         }
+        self.wake_reader(&inner);
         drop(inner);
         self.opened.notify_waiters();
     }
@@ -161,20 +224,50 @@ impl Room {
     pub(super) fn poll_feed(&self, cx: &mut Context<'_>) -> Poll<Fed> {
         let mut inner = self.inner.lock();
         let mut fed = false;
-        loop {
-            if !inner.board.in_step() {
-                return Poll::Ready(Fed::Lost);
+        let Inner { board, people, feed, .. } = &mut *inner;
+        let polled = loop {
+            if !board.in_step() {
+                break Poll::Ready(Fed::Lost);
             }
-            let Some(feed) = inner.feed.as_mut() else { return Poll::Ready(Fed::Lost) };
+            let Some(feed) = feed.as_mut() else { break Poll::Ready(Fed::Lost) };
             match feed.poll_recv(cx) {
-                Poll::Ready(Some(change)) => {
+                Poll::Ready(Some(event)) => {
                     fed = true;
-                    inner.board.apply(&change);
+                    take_in(board, people, &event);
                 }
-                Poll::Ready(None) => inner.board.lose_step(),
-                Poll::Pending if fed => return Poll::Ready(Fed::Changes),
-                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => board.lose_step(),
+                Poll::Pending if fed => break Poll::Ready(Fed::Changes),
+                Poll::Pending => break Poll::Pending,
             }
+        };
+        self.wake_reader(&inner);
+        polled
+    }
+
+    /// People whose holds are to be read from the lock store, as soon as there are any.
+    pub(super) async fn unread_holds(&self, people_max: usize) -> Unread {
+        loop {
+            let unread = self.inner.lock().people.take_unread(people_max);
+            match unread {
+                Some(unread) => return unread,
+                None => self.has_unread.notified().await,
+            }
+        }
+    }
+
+    /// Somebody's hold as the lock store has it; sent unless a change has told a newer one.
+    pub(super) fn put_hold(&self, generation: u64, person: PersonId, hold: &Hold) {
+        self.inner.lock().people.put_read(self.id, generation, person, hold);
+    }
+
+    /// Somebody's hold could not be read.
+    pub(super) fn read_hold_again(&self, person: PersonId) {
+        self.inner.lock().people.put_back(person);
+    }
+
+    fn wake_reader(&self, inner: &Inner) {
+        if inner.people.has_unread() {
+            self.has_unread.notify_one();
         }
     }
 
@@ -220,6 +313,13 @@ impl Room {
         inner.board.in_step().then(|| inner.board.known_seq())
     }
 
+    /// The greatest sequence that any viewer has been told of, when the room is in step: a hold may have been read that is
+    /// newer than the changes that have arrived.
+    pub(super) fn told_seq(&self) -> Option<u64> {
+        let inner = self.inner.lock();
+        inner.board.in_step().then(|| inner.board.known_seq().max(inner.people.read_seq()))
+    }
+
     /// Something was missed: subscribe anew and start over.
     pub(super) fn lose_step(&self) {
         self.inner.lock().board.lose_step();
@@ -252,6 +352,29 @@ impl Room {
 
     pub(super) fn is_closed(&self) -> bool {
         self.inner.lock().frames.is_none()
+    }
+
+    #[cfg(test)]
+    pub(super) fn count_people(&self) -> usize {
+        self.inner.lock().people.count()
+    }
+}
+
+/// Takes in an event: a change's holds go to those whose they are at once, its seats at the room's next tick.
+fn take_in(board: &mut LiveBoard, people: &mut People, event: &LiveEvent) -> Fit {
+    match event {
+        LiveEvent::Seats(change) => {
+            let fit = board.apply(change);
+            // What was known already is read again after the start that made it known.
+            if fit == Fit::Next {
+                people.take_in(change);
+            }
+            fit
+        }
+        LiveEvent::Payment(change) => {
+            people.take_in_payment(change);
+            Fit::Known
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     compare::LastCompared,
+    hold_reads::read_holds,
     limits::{ALIVE_EVERY, ALIVES_PER_PING, RELOAD_EVERY_MIN, RELOAD_PAUSE_MAX},
     room::{Fed, Room},
     sources::Sources,
@@ -16,7 +17,13 @@ use super::{
 /// Runs a room until it is closed or the server stops.
 pub(super) async fn run_room(room: Arc<Room>, sources: Arc<Sources>, compared: LastCompared, stop: CancellationToken) {
     // A stop may come at any await: nothing here is half done but what closing the room undoes.
-    stop.run_until_cancelled(keep_true(&room, &sources, &compared)).await;
+    let work = async {
+        tokio::select! {
+            () = keep_true(&room, &sources, &compared) => {}
+            () = read_holds(&room, &sources) => {}
+        }
+    };
+    stop.run_until_cancelled(work).await;
     room.close();
 }
 

@@ -20,8 +20,8 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use super::frames::{Until, status_name, wire_seq};
-use crate::wire::{MoneyShape, SeatKindShape};
+use super::frames::{Until, status_name};
+use crate::wire::{MoneyShape, SeatKindShape, wire_seq};
 
 /// How hard to press: 300 seats fit into 4 KB, and it is done once for a map.
 const GZIP_LEVEL: u32 = 6;

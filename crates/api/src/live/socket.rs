@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use bytes::Bytes;
 use tokio::{
-    sync::broadcast::error::RecvError,
+    sync::broadcast::{self, error::RecvError},
     time::{Instant, timeout},
 };
 
@@ -17,8 +17,9 @@ use super::{
         CLIENT_MESSAGE_BYTES_MAX, CLIENT_MESSAGES_PER_FRAME_MAX, FRAME_SEND_MAX, PINGS_UNANSWERED_MAX,
         READ_BUFFER_BYTES,
     },
-    room::{Frame, Room},
+    room::{Frame, OwnFrames, Room, Subscription},
 };
+use crate::auth::SignedInViewer;
 
 /// How long a goodbye may take.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
@@ -46,8 +47,13 @@ pub(super) fn with_small_buffers(upgrade: WebSocketUpgrade) -> WebSocketUpgrade 
 }
 
 /// Shows a room to one viewer until either goes.
-pub(super) async fn serve_viewer(mut socket: WebSocket, room: Arc<Room>, permit: SocketPermit) {
-    let ended = match show_room(&mut socket, &room).await {
+pub(super) async fn serve_viewer(
+    mut socket: WebSocket,
+    room: Arc<Room>,
+    permit: SocketPermit,
+    viewer: Option<SignedInViewer>,
+) {
+    let ended = match show_room(&mut socket, &room, viewer).await {
         Ok(()) => Ended::Gone,
         Err(ended) => ended,
     };
@@ -68,9 +74,8 @@ pub(super) async fn serve_viewer(mut socket: WebSocket, room: Arc<Room>, permit:
     drop(permit);
 }
 
-async fn show_room(socket: &mut WebSocket, room: &Room) -> Result<(), Ended> {
-    let mut seat = room.join(Instant::now()).ok_or(Ended::Restart)?;
-    send(socket, Message::Text(seat.snapshot)).await?;
+async fn show_room(socket: &mut WebSocket, room: &Arc<Room>, mut viewer: Option<SignedInViewer>) -> Result<(), Ended> {
+    let (mut frames, mut own_frames) = start(socket, room, viewer.as_ref()).await?;
     let (mut pings_unanswered, mut messages) = (0, 0);
     loop {
         tokio::select! {
@@ -85,7 +90,15 @@ async fn show_room(socket: &mut WebSocket, room: &Room) -> Result<(), Ended> {
                     return Err(Ended::TooMuch);
                 }
             }
-            frame = seat.frames.recv() => match frame {
+            own = next_own(viewer.as_ref(), own_frames.as_mut()) => match own {
+                Own::Frame(text) => send(socket, Message::Text(text)).await?,
+                Own::Lost => (frames, own_frames) = start(socket, room, viewer.as_ref()).await?,
+                Own::SessionEnded => {
+                    viewer = None;
+                    own_frames = None;
+                }
+            },
+            frame = frames.recv() => match frame {
                 Ok(Frame::Text(text)) => {
                     messages = 0;
                     send(socket, Message::Text(text)).await?;
@@ -98,12 +111,44 @@ async fn show_room(socket: &mut WebSocket, room: &Room) -> Result<(), Ended> {
                 Err(RecvError::Lagged(_)) => {
                     // Too far behind: what is in the queue is dropped, the map as of the last frame takes its place.
                     metrics::counter!("seatkeeper_live_lagged_total").increment(1);
-                    seat = room.join(Instant::now()).ok_or(Ended::Restart)?;
-                    send(socket, Message::Text(seat.snapshot)).await?;
+                    (frames, own_frames) = start(socket, room, viewer.as_ref()).await?;
                 }
                 Err(RecvError::Closed) => return Err(Ended::Restart),
             },
         }
+    }
+}
+
+/// Subscribes and sends the snapshot; a signed-in viewer's hold is the first of its own frames.
+async fn start(
+    socket: &mut WebSocket,
+    room: &Arc<Room>,
+    viewer: Option<&SignedInViewer>,
+) -> Result<(broadcast::Receiver<Frame>, Option<OwnFrames>), Ended> {
+    let person = viewer.map(|viewer| viewer.person);
+    let subscription = room.subscribe(Instant::now(), person).ok_or(Ended::Restart)?;
+    let Subscription { frames, snapshot, own } = subscription;
+    send(socket, Message::Text(snapshot)).await?;
+    Ok((frames, own))
+}
+
+/// What only a signed-in viewer has.
+enum Own {
+    /// A hold or a payment.
+    Frame(Utf8Bytes),
+    /// Frames were lost, or the room has started over.
+    Lost,
+    /// The viewer is nobody's from now on.
+    SessionEnded,
+}
+
+/// What comes next for a signed-in viewer; never for others. The end of the session comes before everything queued.
+async fn next_own(viewer: Option<&SignedInViewer>, own: Option<&mut OwnFrames>) -> Own {
+    let (Some(viewer), Some(own)) = (viewer, own) else { return std::future::pending().await };
+    tokio::select! {
+        biased;
+        () = viewer.session.ended() => Own::SessionEnded,
+        frame = own.next() => frame.map_or(Own::Lost, Own::Frame),
     }
 }
 

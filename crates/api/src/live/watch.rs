@@ -2,6 +2,7 @@
 
 use axum::{
     extract::{FromRequestParts as _, Request, State, ws::WebSocketUpgrade},
+    http::request::Parts,
     response::Response,
 };
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use super::{
     socket::{serve_viewer, with_small_buffers},
 };
 use crate::{
+    auth::SignedInViewer,
     client_address,
     error::{ApiError, ApiResult, ErrorCode},
     extract::parse_query,
@@ -38,7 +40,15 @@ pub(super) struct WatchParams {
 ///
 /// No sign-in needed. The server sends JSON text: `snapshot` first and whenever the client is to start over, `changes`
 /// as they happen, `alive` every 10 s. Apply `changes` when `prev` ≤ own `seq` < `seq`; ignore an equal `seq`; otherwise
-/// reconnect. Clients send nothing; a message over 1 KiB closes the socket.
+/// reconnect. The list in `changes` may be empty: then only a payment lock changed, and `seq` counts all the same. Clients
+/// send nothing; a message over 1 KiB closes the socket.
+///
+/// A socket that is opened with a session also gets frames that nobody else gets. `{"type":"hold","seq":57,"hold":{…}}`
+/// comes after each `snapshot` and whenever this person's hold at this screening changes, on whatever device: `hold` is as
+/// `GET /api/lock` answers it, with `payment_id` as the lock store knows it. Of two holds since the last `snapshot`, from
+/// frames or answers, the one with the greater `seq` is newer. `{"type":"payment","id":"…","status":"…"}` comes when a
+/// payment of this person at this screening changes its status; it may come twice, late or not at all, so ask for the
+/// payment before relying on it. When the session ends, the socket stays open and gets no more of these.
 #[utoipa::path(
     get,
     path = "/api/ws",
@@ -70,7 +80,17 @@ pub(super) async fn watch_screening(State(app): State<App>, request: Request) ->
     let permit = app.rooms.admit(client_address::counting_key(address), app.config.rate_limit);
     let permit = permit.ok_or_else(|| refuse(NoRoom::Full))?;
     let room = app.rooms.open(screening.screening.id).await.map_err(refuse)?;
-    Ok(with_small_buffers(upgrade).on_upgrade(move |socket| serve_viewer(socket, room, permit)))
+    let viewer = find_viewer(&app, &parts).await;
+    Ok(with_small_buffers(upgrade).on_upgrade(move |socket| serve_viewer(socket, room, permit, viewer)))
+}
+
+/// Whose socket it will be. While the store does not answer it is nobody's: the seats can be watched all the same.
+pub(super) async fn find_viewer(app: &App, parts: &Parts) -> Option<SignedInViewer> {
+    let found = app.auth.find_viewer(parts).await;
+    found.unwrap_or_else(|error| {
+        tracing::debug!(%error, "a viewer's session was not found out");
+        None
+    })
 }
 
 fn refuse(why: NoRoom) -> ApiError {

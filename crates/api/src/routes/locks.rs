@@ -8,10 +8,10 @@ use axum::{
 use jiff::Timestamp;
 use seatkeeper_core::{
     box_office::{self, LockOutcome, ReleaseOutcome, SeatSelection},
-    ids::{PaymentId, ScreeningId, SeatId},
-    locks::{self, PaymentLock},
+    ids::SeatId,
+    locks::PaymentLock,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -20,51 +20,8 @@ use crate::{
     extract::{self, Query},
     screening_name::SaidOfScreening,
     state::App,
-    wire::{QuickSeat, QuickTime},
+    wire::Hold,
 };
-
-/// All that a person holds at a screening.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Hold {
-    /// Where.
-    #[schema(value_type = String)]
-    pub screening_id: ScreeningId,
-    /// Which, in order.
-    #[schema(value_type = Vec<String>, example = json!(["A1", "A2"]))]
-    pub seat_ids: Vec<QuickSeat>,
-    /// The same with their times.
-    pub seats: Vec<HeldSeat>,
-    /// When the first of them comes back; null when none is held.
-    #[schema(value_type = Option<Timestamp>, required = true)]
-    pub expires_at: Option<QuickTime>,
-    /// The payment in progress, if there is one: meanwhile seats cannot be changed.
-    #[schema(value_type = Option<String>, required = true)]
-    pub payment_id: Option<PaymentId>,
-}
-
-/// A held seat.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct HeldSeat {
-    /// The seat.
-    #[schema(value_type = String, example = "A1")]
-    pub id: QuickSeat,
-    /// When it comes back by itself.
-    #[schema(value_type = Timestamp)]
-    pub expires_at: QuickTime,
-}
-
-impl Hold {
-    fn new(screening_id: ScreeningId, hold: locks::Hold) -> Self {
-        let seat = |held: &locks::HeldSeat| HeldSeat { id: QuickSeat(held.id), expires_at: QuickTime(held.until) };
-        Self {
-            screening_id,
-            seat_ids: hold.seats.iter().map(|held| QuickSeat(held.id)).collect(),
-            expires_at: hold.expires_at().map(QuickTime),
-            seats: hold.seats.iter().map(seat).collect(),
-            payment_id: hold.payment,
-        }
-    }
-}
 
 /// Which seats to lock. The screening by its id, or by film and start.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -99,7 +56,7 @@ pub(crate) async fn lock_seats(
     let seats = SeatSelection::parse(&open, &wanted.seat_ids)
         .map_err(|unknown| ApiError::new(ErrorCode::UnknownSeat).seats(unknown))?;
     match box_office::lock_seats(&app.office, person.id, &open, &seats).await? {
-        LockOutcome::Held(hold) => Ok(Json(Hold::new(open.screening.id, hold))),
+        LockOutcome::Held(hold) => Ok(Json(Hold::of(open.screening.id, &hold))),
         LockOutcome::SalesClosed => Err(ErrorCode::SalesClosed.into()),
         LockOutcome::PaymentInProgress(lock) => Err(in_progress(lock)),
         LockOutcome::TooManySeats => {
@@ -176,7 +133,7 @@ pub(crate) async fn unlock_seats(
     });
     let id = open.screening.id;
     match box_office::release_seats(&app.office, person.id, id, seats.as_deref()).await? {
-        ReleaseOutcome::Left(hold) => Ok(Json(Hold::new(id, hold))),
+        ReleaseOutcome::Left(hold) => Ok(Json(Hold::of(id, &hold))),
         ReleaseOutcome::PaymentInProgress(lock) => Err(in_progress(lock)),
     }
 }
@@ -205,7 +162,7 @@ pub(crate) async fn get_hold(
     let open = said(&query.screening_id, &query.movie_id, query.start_time).find(&app).await?;
     let id = open.screening.id;
     let hold = box_office::find_hold(&app.office, person.id, id).await?;
-    Ok(Json(Hold::new(id, hold)))
+    Ok(Json(Hold::of(id, &hold)))
 }
 
 fn said<'a>(

@@ -29,9 +29,13 @@ impl<T> List<T> {
     }
 }
 
+mod hold;
 mod quick;
+mod seq;
 
+pub(crate) use hold::Hold;
 pub use quick::{QuickSeat, QuickTime};
+pub use seq::wire_seq;
 pub use shapes::*;
 
 /// What the rules' own types look like on the wire, for the document. The types themselves know nothing of it.

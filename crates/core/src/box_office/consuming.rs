@@ -5,7 +5,7 @@ use std::slice;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use super::BoxOffice;
+use super::{BoxOffice, payment_frames::publish_timeouts};
 use crate::{
     event::{Event, EventKind},
     ids::{DeadLetterId, EventId, MailId},
@@ -45,6 +45,7 @@ pub async fn relay_events(office: &BoxOffice, relay: Uuid) -> Backend<Option<usi
         }
         let ids: Vec<EventId> = unsent.iter().map(|event| event.id).collect();
         office.outbox.mark_sent(relay, &ids).await?;
+        publish_timeouts(office, &unsent).await;
     }
     Ok(Some(unsent.len()))
 }

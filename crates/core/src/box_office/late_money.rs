@@ -3,6 +3,7 @@
 
 use super::{
     BoxOffice,
+    payment_frames::publish_payment,
     seats::{LOCK_TRIES_MAX, load_screening, millis},
     settling::{ConfirmAnswer, close, commit, settle_payment},
     unfinished::run_money_task,
@@ -46,7 +47,10 @@ pub async fn provider_reported(office: &BoxOffice, id: PaymentId) -> Backend<boo
 /// A QR code was paid, or refused, without a word from the page.
 async fn paid_without_confirm(office: &BoxOffice, payment: Payment, outcome: ConfirmOutcome) -> Backend<()> {
     match office.ledger.begin_confirming(payment.id, outcome, office.now()).await? {
-        ConfirmStart::Confirming(payment) => settle_payment(office, payment).await.map(drop),
+        ConfirmStart::Confirming(payment) => {
+            publish_payment(office, &payment).await;
+            settle_payment(office, payment).await.map(drop)
+        }
         ConfirmStart::Over(payment) if outcome == ConfirmOutcome::Success && is_late(payment.status) => {
             sell_late(office, payment).await
         }

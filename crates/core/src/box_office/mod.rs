@@ -8,6 +8,7 @@ mod consuming;
 mod late_money;
 mod mail_pauses;
 mod paying;
+mod payment_frames;
 mod programme;
 mod reports;
 mod screenings;

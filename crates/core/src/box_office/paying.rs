@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     BoxOffice,
+    payment_frames::publish_payment,
     seats::{LOCK_TRIES_MAX, end_if_over, load_screening, mend_screening, millis},
 };
 use crate::{
@@ -85,7 +86,10 @@ pub async fn start_payment(
         }
     }
     Ok(match started? {
-        StartOutcome::Started(payment) => StartPaymentOutcome::Started(payment),
+        StartOutcome::Started(payment) => {
+            publish_payment(office, &payment).await;
+            StartPaymentOutcome::Started(payment)
+        }
         StartOutcome::AlreadyPaying(other) => StartPaymentOutcome::PaymentInProgress(other),
         StartOutcome::SalesClosed => StartPaymentOutcome::SalesClosed,
         StartOutcome::NotFound => let_go_of_missing_seats(office, person, screening_id, &hold).await?,
@@ -205,7 +209,10 @@ pub async fn cancel_payment(office: &BoxOffice, person: PersonId, id: PaymentId)
         events: Vec::new(),
     };
     let payment = match office.ledger.close_payment(&close, office.now()).await? {
-        CloseOutcome::Closed(payment) => payment,
+        CloseOutcome::Closed(payment) => {
+            publish_payment(office, &payment).await;
+            payment
+        }
         CloseOutcome::NotNow(payment) if payment.status == PaymentStatus::Cancelled => payment,
         CloseOutcome::NotNow(payment) => return Ok(CancelOutcome::NotPending(payment)),
         CloseOutcome::NotFound => return Ok(CancelOutcome::NotFound),

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use super::{
     BoxOffice,
     paying::find_payment_of,
+    payment_frames::publish_payment,
     seats::{end_unless_claiming, millis},
     unfinished::{end_payment_lock, move_money, run_money_task},
 };
@@ -62,7 +63,10 @@ pub async fn confirm_payment(
     match office.ledger.begin_confirming(id, outcome, office.now()).await? {
         ConfirmStart::NotFound => Ok(ConfirmAnswer::NotFound),
         ConfirmStart::Confirming(payment) if payment.outcome != Some(outcome) => Ok(ConfirmAnswer::NotPending(payment)),
-        ConfirmStart::Confirming(payment) => settle_payment(office, payment).await,
+        ConfirmStart::Confirming(payment) => {
+            publish_payment(office, &payment).await;
+            settle_payment(office, payment).await
+        }
         ConfirmStart::Over(payment) => answer_of(office, payment, Some(outcome)).await,
     }
 }
@@ -177,13 +181,15 @@ async fn lose_seats(office: &BoxOffice, payment: &Payment) -> Backend<ConfirmAns
 
 /// After the sale: everything here is repeated by the reconciler if it fails, and none of it can undo the sale.
 async fn finish_sale(office: &BoxOffice, payment: &Payment, booking: Booking) -> Backend<ConfirmAnswer> {
-    let told = office.locks.mark_sold(payment.screening_id, payment.id, &payment.seat_ids()).await;
     let sold = Payment {
         status: PaymentStatus::Succeeded,
         booking_id: Some(booking.id),
         money_task: Some(MoneyTask::Capture),
         ..payment.clone()
     };
+    // Before the seats leave the hold: the payer's page must not take a sale for seats that were lost.
+    publish_payment(office, &sold).await;
+    let told = office.locks.mark_sold(payment.screening_id, payment.id, &payment.seat_ids()).await;
     let _taken_again_by_the_reconciler = move_money(office, &sold, MoneyTask::Capture, told.is_ok()).await;
     Ok(ConfirmAnswer::Succeeded(Box::new((sold, booking))))
 }
@@ -230,7 +236,11 @@ pub(super) async fn close(
     };
     let close = ClosePayment { id: payment.id, from, to, money_task, events };
     let closed = match office.ledger.close_payment(&close, office.now()).await? {
-        CloseOutcome::Closed(payment) | CloseOutcome::NotNow(payment) => payment,
+        CloseOutcome::Closed(payment) => {
+            publish_payment(office, &payment).await;
+            payment
+        }
+        CloseOutcome::NotNow(payment) => payment,
         CloseOutcome::NotFound => return Err(BackendError::lasting("store", "a payment vanished")),
     };
     end_payment_lock(office, &closed).await;

@@ -2,6 +2,7 @@
 
 use super::{
     BoxOffice,
+    payment_frames::publish_payment,
     seats::mend_screening,
     settling::{close, keep_locks, settle_payment},
 };
@@ -56,7 +57,11 @@ pub(super) async fn expire_payment(office: &BoxOffice, payment: &Payment) -> Bac
         events: vec![Event::timeout_of(payment, office.now())],
     };
     let is_over = match office.ledger.close_payment(&close, office.now()).await? {
-        CloseOutcome::Closed(_) | CloseOutcome::NotFound => true,
+        CloseOutcome::Closed(expired) => {
+            publish_payment(office, &expired).await;
+            true
+        }
+        CloseOutcome::NotFound => true,
         CloseOutcome::NotNow(now) => !now.status.holds_claims(),
     };
     if is_over {

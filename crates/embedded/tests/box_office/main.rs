@@ -11,6 +11,7 @@ mod late_money;
 mod office;
 mod orphans;
 mod overtaken;
+mod payment_frames;
 mod programme;
 mod provider;
 mod reconciler;

@@ -16,6 +16,7 @@ mod contract_confirm;
 mod contract_conventions;
 mod contract_coverage;
 mod contract_events;
+mod contract_hold_frames;
 mod contract_live;
 mod contract_locks;
 mod contract_odd_input;

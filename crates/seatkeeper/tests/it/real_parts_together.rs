@@ -115,6 +115,60 @@ async fn signing_out_at_one_ends_the_session_at_all() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_persons_devices_at_two_servers_show_the_same_hold_until_the_session_ends() {
+    let servers = servers(2, &[]).await;
+    let [one, two] = [&servers[0], &servers[1]];
+    let screening = one.screening("ssss").await;
+    let (ann, bob) = (one.sign_in("ann").await, one.sign_in("bob").await);
+    let mut devices = [
+        Viewer::join_as(&ann, &screening).await,
+        Viewer::join_as(&ann, &screening).await,
+        Viewer::join_as(&ann.at(two), &screening).await,
+    ];
+    let mut stranger = Viewer::join_as(&bob.at(two), &screening).await;
+    for server in [one, two] {
+        let seat = if server.url() == one.url() { "A1" } else { "A2" };
+        let held = ann.at(server).lock(&screening, &[seat]).await.expect(200);
+        for device in &mut devices {
+            device.until_hold(&held).await;
+            assert!(device.seq <= held["seq"].as_u64().unwrap(), "the hold came no later than its seats");
+        }
+    }
+    let payment = ann.at(two).start_payment(&screening).await.expect(201);
+    let id = payment["id"].as_str().unwrap();
+    for device in &mut devices {
+        device.until_payment("PENDING", id).await;
+    }
+    ann.at(one).cancel(id).await.expect(200);
+    for device in &mut devices {
+        device.until_payment("CANCELLED", id).await;
+        while device.hold.as_ref().unwrap()["payment_id"] != Value::Null {
+            device.next().await;
+        }
+    }
+    // Signing out at one server takes the person from the sockets of the other, too.
+    let elsewhere = one.sign_in("ann").await;
+    let mut last = Viewer::join_as(&elsewhere, &screening).await;
+    ann.post("/api/auth/logout", json!({})).await;
+    let thief = two.stranger();
+    eventually("the session is over at the other server", || async {
+        let asked = thief.request(Method::GET, "/api/auth/me").header("cookie", &ann.session);
+        (thief.send(asked).await.status == 401).then_some(())
+    })
+    .await;
+    let seen: Vec<usize> = devices.iter().map(|device| device.holds).collect();
+    let held = elsewhere.lock(&screening, &["A3"]).await.expect(200);
+    last.until_hold(&held).await;
+    for (device, seen) in devices.iter_mut().zip(seen) {
+        device.until("A3", "LOCKED").await;
+        assert_eq!(device.holds, seen);
+    }
+    stranger.until("A3", "LOCKED").await;
+    assert!(stranger.holds == 1 && stranger.payments.is_empty());
+    finish(servers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idempotent_call_at_two_servers_at_once_is_one_payment() {
     let servers = servers(2, &[]).await;
     let screening = servers[0].screening("ssss").await;

@@ -4,5 +4,6 @@ mod callback;
 mod demo;
 mod provider;
 mod sessions;
+mod sockets;
 pub(crate) mod support;
 mod tokens;

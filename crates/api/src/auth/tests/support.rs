@@ -26,6 +26,7 @@ use seatkeeper_core::{
     testing::{ManualClock, office_over},
 };
 use seatkeeper_embedded::{locks::MemoryLocks, mock_provider::MockProvider, sqlite::SqliteStore};
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use url::Url;
 use uuid::Uuid;
@@ -69,6 +70,8 @@ pub(crate) struct Line {
     store: Arc<SqliteStore>,
     is_cut: AtomicBool,
     calls: AtomicU64,
+    /// Answers that say who a session is of may leave, while there are permits.
+    pub(crate) answers: Semaphore,
 }
 
 impl Line {
@@ -103,7 +106,9 @@ impl Sessions for Line {
         self.counted()?.create_session(session, event).await
     }
     async fn find_session(&self, hash: &SessionHash) -> Backend<Option<(Session, Person)>> {
-        self.counted()?.find_session(hash).await
+        let found = self.counted()?.find_session(hash).await;
+        self.answers.acquire().await.unwrap().forget();
+        found
     }
     async fn touch_session(&self, hash: &SessionHash, seen_at: Timestamp) -> Backend<()> {
         self.counted()?.touch_session(hash, seen_at).await
@@ -124,7 +129,12 @@ impl World {
         let folder = std::env::temp_dir().join(format!("seatkeeper-sign-in-{}", Uuid::new_v4()));
         std::fs::create_dir_all(&folder).unwrap();
         let store = Arc::new(SqliteStore::open(&folder.join("store.db")).unwrap());
-        let sessions = Line { store: Arc::clone(&store), is_cut: AtomicBool::new(false), calls: AtomicU64::new(0) };
+        let sessions = Line {
+            store: Arc::clone(&store),
+            is_cut: AtomicBool::new(false),
+            calls: AtomicU64::new(0),
+            answers: Semaphore::new(Semaphore::MAX_PERMITS),
+        };
         Self { store, sessions: Arc::new(sessions), clock: Arc::new(ManualClock::default()), folder }
     }
 
@@ -177,13 +187,18 @@ impl Server {
         Browser { router: self.router.clone(), jar: Mutex::default(), headers: HeaderMap::new() }
     }
 
+    /// The head of this browser's `GET`.
+    pub(crate) fn parts_of(&self, browser: &Browser, path: &str) -> axum::http::request::Parts {
+        let request = Request::builder().uri(path).header(header::COOKIE, browser.cookies_for(path)).body(()).unwrap();
+        request.into_parts().0
+    }
+
     /// What a handler of `path` that asks for `T` would get from this browser's `GET`, or the refusal.
     pub(crate) async fn extract<T>(&self, browser: &Browser, path: &str) -> Result<T, (u16, String)>
     where
         T: FromRequestParts<App, Rejection = ApiError>,
     {
-        let request = Request::builder().uri(path).header(header::COOKIE, browser.cookies_for(path)).body(()).unwrap();
-        let mut parts = request.into_parts().0;
+        let mut parts = self.parts_of(browser, path);
         let extracted = RequestId::next().scope(T::from_request_parts(&mut parts, &self.app)).await;
         extracted.map_err(|refusal| (refusal.code().status().as_u16(), refusal.code().as_str().to_owned()))
     }

@@ -35,6 +35,14 @@ pub(super) struct Cinema {
     pub(super) address: SocketAddr,
     router: Router,
     task: tokio::task::JoinHandle<()>,
+    parts: Arc<Parts>,
+}
+
+/// What the servers of a cinema share.
+pub(super) struct Parts {
+    store: Arc<SqliteStore>,
+    locks: Arc<MemoryLocks>,
+    pub(super) clock: Arc<ManualClock>,
     _folder: TempDir,
 }
 
@@ -67,8 +75,24 @@ impl Cinema {
     pub(super) async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(SqliteStore::open(&folder.path().join("store.db")).unwrap());
-        let office = Arc::new(office_of(&store));
-        fill(&office).await;
+        let clock = Arc::new(ManualClock::default());
+        let locks = Arc::new(MemoryLocks::unlogged(clock.clone()));
+        let parts = Arc::new(Parts { store, locks, clock, _folder: folder });
+        fill(&parts.office(1)).await;
+        Self::over(parts, 1).await
+    }
+
+    /// Another server of the same cinema.
+    pub(super) async fn other_server(&self) -> Self {
+        Self::over(Arc::clone(&self.parts), 2).await
+    }
+
+    pub(super) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    async fn over(parts: Arc<Parts>, seed: u64) -> Self {
+        let office = Arc::new(parts.office(seed));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let config = ApiConfig { public_url: SiteUrl::new(&format!("http://{address}")), ..config() };
@@ -76,7 +100,30 @@ impl Cinema {
         let router = router(app.clone());
         let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
         let task = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
-        Self { app, address, router, task, _folder: folder }
+        Self { app, address, router, task, parts }
+    }
+
+    /// Signs somebody in; the cookie of their session.
+    pub(super) async fn sign_in(&self, name: &str) -> String {
+        let mut path = format!("/api/auth/google/login?return_to=/&login_hint={name}@example.test");
+        let mut cookies = String::new();
+        // The login call, the provider, the callback.
+        for _ in 0..3 {
+            let answer = self.get(&path, &[("cookie", &cookies)]).await;
+            assert_eq!(answer.status, 302, "{path}");
+            let set = answer.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+            cookies = set.last().map_or(cookies, |cookie| cookie.split(';').next().unwrap().to_owned());
+            let location = answer.headers["location"].to_str().unwrap();
+            path = location.replace(&format!("http://{}", self.address), "");
+        }
+        assert!(cookies.starts_with("seatkeeper_session="), "{cookies}");
+        cookies
+    }
+
+    /// `POST` without a body.
+    pub(super) async fn post(&self, path: &str, cookie: &str) -> Answer {
+        let request = Request::post(path).header(header::HOST, self.address.to_string()).header("cookie", cookie);
+        self.send(request.body(Body::empty()).unwrap()).await
     }
 
     /// `GET`, with headers.
@@ -85,7 +132,11 @@ impl Cinema {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response: Response<Body> = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let response: Response<Body> = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, ANSWER_BYTES_MAX).await.unwrap().to_vec();
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
@@ -117,10 +168,10 @@ async fn fill(office: &BoxOffice) {
     }
 }
 
-fn office_of(store: &Arc<SqliteStore>) -> BoxOffice {
-    let clock = Arc::new(ManualClock::default());
-    let entropy = Arc::new(SeededEntropy::new(1));
-    let locks = Arc::new(MemoryLocks::unlogged(clock.clone()));
-    let provider = MockProvider::new(store.clone(), clock.clone(), entropy.clone(), Arc::default(), None);
-    office_over(store, &locks, Arc::new(provider), clock, entropy)
+impl Parts {
+    fn office(&self, seed: u64) -> BoxOffice {
+        let (clock, entropy) = (self.clock.clone(), Arc::new(SeededEntropy::new(seed)));
+        let provider = MockProvider::new(self.store.clone(), clock.clone(), entropy.clone(), Arc::default(), None);
+        office_over(&self.store, &self.locks, Arc::new(provider), clock, entropy)
+    }
 }

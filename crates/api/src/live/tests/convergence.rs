@@ -1,8 +1,10 @@
 //! For any history of changes, joins, lags, lost changes, closed feeds and rolled-back counters: whoever looks sees the
-//! seats as they were at the sequence they have, never a mixture; and in the end as they are.
+//! seats as they were at the sequence they have, never a mixture; and in the end as they are. Whoever is signed in sees in
+//! the end what they hold, however long reading it took.
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -11,7 +13,7 @@ use std::{
 use proptest::prelude::*;
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
-    locks::{Effects, LiveChange, LoadReply, Millis, SeatBoard, SeatTruth},
+    locks::{Effects, Hold, LiveEvent, LoadReply, Millis, SeatBoard, SeatTruth},
     testing::SAMPLE_NOW_MS,
 };
 use tokio::{
@@ -24,13 +26,14 @@ use tokio::{
 use uuid::Uuid;
 
 use super::viewer::{Seats, Then, Viewer, seats_of};
-use crate::live::{
-    frames::wire_seq,
-    room::{Fed, Frame, Room},
+use crate::{
+    live::room::{Fed, Frame, OwnFrames, Room, Subscription},
+    wire::{self, wire_seq},
 };
 
 const FEED_CHANGES_MAX: usize = 64;
 const LOCK_MS: Millis = 5_000;
+const PEOPLE: u8 = 3;
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -40,6 +43,8 @@ enum Op {
         seat: u8,
         what: u8,
         is_lost: bool,
+        /// A server of the version before does it: the change does not say whose holds it is about.
+        is_old: bool,
     },
     /// Time goes by, for the board and for the room.
     Wait {
@@ -54,7 +59,14 @@ enum Op {
     /// The lock store forgets the last changes and counts from an earlier number.
     RollBack,
     Alive,
-    Join,
+    /// The lock store answers who holds what to those who ask for the holds to be read …
+    AskHolds,
+    /// … and the answers arrive, perhaps much later.
+    AnswerHolds,
+    /// A viewer joins: of one of the people, or nobody's.
+    Join {
+        person: Option<u8>,
+    },
     Get,
     Leave {
         viewer: u8,
@@ -67,15 +79,18 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        12 => (0..3u8, 0..6u8, 0..6u8, prop::bool::weighted(0.04))
-            .prop_map(|(person, seat, what, is_lost)| Op::Act { person, seat, what, is_lost }),
+        14 => (0..PEOPLE, 0..6u8, 0..8u8, prop::bool::weighted(0.04), prop::bool::weighted(0.1)).prop_map(
+            |(person, seat, what, is_lost, is_old)| Op::Act { person, seat, what, is_lost, is_old }
+        ),
         4 => (0..1_500u16).prop_map(|ms| Op::Wait { ms }),
         6 => Just(Op::Run),
         1 => Just(Op::CloseFeed),
         2 => Just(Op::Compare),
         1 => Just(Op::RollBack),
         1 => Just(Op::Alive),
-        2 => Just(Op::Join),
+        3 => Just(Op::AskHolds),
+        3 => Just(Op::AnswerHolds),
+        3 => prop::option::weighted(0.7, 0..PEOPLE).prop_map(|person| Op::Join { person }),
         1 => Just(Op::Get),
         1 => any::<u8>().prop_map(|viewer| Op::Leave { viewer }),
         6 => (any::<u8>(), 1..40u8).prop_map(|(viewer, frames)| Op::Read { viewer, frames }),
@@ -83,7 +98,9 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 struct Looking {
+    person: Option<u8>,
     frames: broadcast::Receiver<Frame>,
+    own: Option<OwnFrames>,
     viewer: Viewer,
 }
 
@@ -95,9 +112,15 @@ struct World {
     old_board: SeatBoard,
     /// Seats by sequence, in every life of the lock store.
     history: HashMap<i64, Vec<Seats>>,
-    room: Room,
-    feed: Option<mpsc::Sender<Arc<LiveChange>>>,
+    room: Arc<Room>,
+    feed: Option<mpsc::Sender<Arc<LiveEvent>>>,
+    /// Holds that have been read and are on their way, with the generation in which they were asked for.
+    answers: Vec<(u64, PersonId, Hold)>,
     viewers: Vec<Looking>,
+}
+
+fn person_id(number: u8) -> PersonId {
+    PersonId::from_uuid(Uuid::from_u128(u128::from(number)))
 }
 
 impl World {
@@ -113,8 +136,9 @@ impl World {
             old_board: board.clone(),
             board,
             history: HashMap::new(),
-            room: Room::new(screening, now),
+            room: Arc::new(Room::new(screening, now)),
             feed: None,
+            answers: Vec::new(),
             viewers: Vec::new(),
         };
         world.remember();
@@ -131,8 +155,8 @@ impl World {
         }
     }
 
-    fn act(&mut self, person: u8, seat: u8, what: u8, is_lost: bool) {
-        let holder = PersonId::from_uuid(Uuid::from_u128(u128::from(person)));
+    fn act(&mut self, person: u8, seat: u8, what: u8, is_lost: bool, is_old: bool) {
+        let holder = person_id(person);
         let payment = PaymentId::from_uuid(Uuid::from_u128(u128::from(person)));
         let seats = [SeatId::new("A", seat + 1).unwrap(), SeatId::new("B", seat / 2 + 1).unwrap()];
         let (now, board) = (self.now_ms, &mut self.board);
@@ -141,16 +165,21 @@ impl World {
             2 => board.release(now, holder, Some(&seats[..1])).1,
             3 => board.mark_sold(now, payment, &seats[1..]),
             4 => board.mark_freed(now, &seats[1..]),
+            5 => board.start_payment(now, holder, payment, LOCK_MS).1,
+            6 => board.end_payment(now, holder, payment),
             _ => board.sweep(now),
         };
-        self.tell(effects, is_lost);
+        self.tell(effects, is_lost, is_old);
     }
 
-    fn tell(&mut self, effects: Effects, is_lost: bool) {
-        let Some(change) = effects.live else { return };
+    fn tell(&mut self, effects: Effects, is_lost: bool, is_old: bool) {
+        let Some(mut change) = effects.live else { return };
+        if is_old {
+            change.holds = None;
+        }
         self.remember();
         if let Some(feed) = self.feed.as_ref().filter(|_| !is_lost)
-            && feed.try_send(Arc::new(change)).is_err()
+            && feed.try_send(Arc::new(LiveEvent::Seats(change))).is_err()
         {
             self.feed = None;
         }
@@ -164,7 +193,7 @@ impl World {
                     let (feed, receiver) = mpsc::channel(FEED_CHANGES_MAX);
                     self.feed = Some(feed);
                     // Between the subscription and the snapshot something happens: it is in both.
-                    self.act(2, 5, 0, false);
+                    self.act(2, 5, 0, false, false);
                     self.room.start_over(receiver, &self.board.snapshot().unwrap());
                 }
                 Poll::Ready(Fed::Changes) => {}
@@ -175,22 +204,55 @@ impl World {
     }
 
     fn compare(&self) {
-        if self.room.known_seq().is_some_and(|seq| seq != self.board.seq()) {
+        let is_wrong = |seq: Option<u64>| seq.is_some_and(|seq| seq != self.board.seq());
+        if is_wrong(self.room.known_seq()) || is_wrong(self.room.told_seq()) {
             self.room.lose_step();
+        }
+    }
+
+    /// The reader asks the lock store.
+    fn ask_holds(&mut self) {
+        loop {
+            let unread = pin!(self.room.unread_holds(2));
+            let Poll::Ready(unread) = unread.poll(&mut Context::from_waker(Waker::noop())) else { return };
+            let hold = |person| self.board.hold_of(self.now_ms, person);
+            self.answers.extend(unread.people.into_iter().map(|person| (unread.generation, person, hold(person))));
+        }
+    }
+
+    fn answer_holds(&mut self) {
+        for (generation, person, hold) in self.answers.drain(..) {
+            self.room.put_hold(generation, person, &hold);
+        }
+    }
+
+    /// Takes what is there of a viewer's own frames; whether the viewer must start over.
+    fn read_own(looking: &mut Looking) -> bool {
+        let Some(own) = &mut looking.own else { return false };
+        loop {
+            match pin!(own.next()).poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Ok(text)) => assert_eq!(looking.viewer.take(&text), Then::GoOn),
+                Poll::Ready(Err(_)) => return true,
+                Poll::Pending => return false,
+            }
         }
     }
 
     fn read(&mut self, index: usize, frames: usize) {
         let looking = &mut self.viewers[index];
         for _ in 0..frames {
+            // As a socket does: its own frames first.
+            if Self::read_own(looking) {
+                *looking = look(&self.room, self.now, looking.person);
+            }
             match looking.frames.try_recv() {
                 Ok(Frame::Text(text)) => {
                     if looking.viewer.take(&text) == Then::Reload {
-                        *looking = look(&self.room, self.now);
+                        *looking = look(&self.room, self.now, looking.person);
                     }
                 }
                 Ok(Frame::Ping) => {}
-                Err(TryRecvError::Lagged(_)) => *looking = look(&self.room, self.now),
+                Err(TryRecvError::Lagged(_)) => *looking = look(&self.room, self.now, looking.person),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Closed) => panic!("nobody closed the room"),
             }
@@ -200,7 +262,7 @@ impl World {
 
     fn step(&mut self, op: &Op) {
         match *op {
-            Op::Act { person, seat, what, is_lost } => self.act(person, seat, what, is_lost),
+            Op::Act { person, seat, what, is_lost, is_old } => self.act(person, seat, what, is_lost, is_old),
             Op::Wait { ms } => {
                 self.now_ms += Millis::from(ms);
                 self.now += Duration::from_millis(ms.into());
@@ -215,10 +277,12 @@ impl World {
                 self.old_board = self.board.clone();
             }
             Op::Alive => self.room.send_alive(true, true, self.now),
-            Op::Join => self.viewers.push(look(&self.room, self.now)),
+            Op::AskHolds => self.ask_holds(),
+            Op::AnswerHolds => self.answer_holds(),
+            Op::Join { person } => self.viewers.push(look(&self.room, self.now, person)),
             Op::Get => {
                 // A client that looks at both: its queue began before it asked.
-                let mut looking = look(&self.room, self.now);
+                let mut looking = look(&self.room, self.now, None);
                 if let Some(known) = self.room.known(self.now) {
                     looking.viewer = Viewer::of_map(&known);
                     check(&looking.viewer, &self.history);
@@ -237,25 +301,40 @@ impl World {
 
     /// Nothing more happens: the comparison finds what was lost, the queues run empty.
     fn settle(&mut self) {
+        // Nobody's time runs out any more.
+        self.act(0, 0, u8::MAX, false, false);
         for _ in 0..2 {
             self.compare();
             self.now += Duration::from_secs(1);
             self.run();
+            self.answer_holds();
         }
+        for index in 0..self.viewers.len() {
+            self.read(index, usize::MAX);
+        }
+        // Whoever started over is read for.
+        self.ask_holds();
+        self.answer_holds();
         let (seq, seats) = (wire_seq(self.board.seq()), seats_of(&self.board.snapshot().unwrap()));
         for index in 0..self.viewers.len() {
             self.read(index, usize::MAX);
             let viewer = &self.viewers[index].viewer;
             assert_eq!((viewer.seq, &viewer.seats), (Some(seq), &seats));
+            let held = |hold: &serde_json::Value| (hold["seats"].clone(), hold["payment_id"].clone());
+            let own = self.viewers[index].person.map(|person| {
+                let hold = self.board.hold_of(self.now_ms, person_id(person));
+                held(&serde_json::to_value(wire::Hold::of(self.board.screening(), &hold)).unwrap())
+            });
+            assert_eq!(viewer.hold.as_ref().map(held), own, "what a person is shown is what they hold");
         }
     }
 }
 
-fn look(room: &Room, now: Instant) -> Looking {
-    let seat = room.join(now).unwrap();
+fn look(room: &Arc<Room>, now: Instant, person: Option<u8>) -> Looking {
+    let Subscription { frames, snapshot, own } = room.subscribe(now, person.map(person_id)).unwrap();
     let mut viewer = Viewer::default();
-    assert_eq!(viewer.take(&seat.snapshot), Then::GoOn);
-    Looking { frames: seat.frames, viewer }
+    assert_eq!(viewer.take(&snapshot), Then::GoOn);
+    Looking { person, frames, own, viewer }
 }
 
 fn check(viewer: &Viewer, history: &HashMap<i64, Vec<Seats>>) {
@@ -276,7 +355,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn everybody_sees_the_seats_as_they_were_and_in_the_end_as_they_are(ops in prop::collection::vec(op(), 1..120)) {
+    fn everybody_sees_the_seats_as_they_were_and_in_the_end_as_they_are_and_what_they_hold(ops in prop::collection::vec(op(), 1..120)) {
         let mut world = World::new();
         for op in &ops {
             world.step(op);

@@ -2,8 +2,12 @@
 
 mod cinema;
 mod convergence;
+mod own_frames;
+mod own_sockets;
 mod rooms;
 mod routes;
+mod sessions;
+mod slow_locks;
 mod sockets;
 mod stage;
 mod viewer;

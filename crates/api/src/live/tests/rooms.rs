@@ -19,21 +19,21 @@ use crate::live::{
     compare::LastCompared,
     hub::NoRoom,
     limits::{ALIVE_EVERY, COMPARED_AGO_MAX, ROOM_IDLE_MAX, ROOM_OPEN_WAIT_MAX, tick_of},
-    room::{Frame, Room, Seat},
+    room::{Frame, Room, Subscription},
 };
 
 /// One who looks, and when the last frame came.
 struct Looking {
-    seat: Seat,
+    subscription: Subscription,
     viewer: Viewer,
 }
 
 impl Looking {
-    fn at(room: &Room) -> Self {
-        let seat = room.join(Instant::now()).unwrap();
+    fn at(room: &Arc<Room>) -> Self {
+        let subscription = room.subscribe(Instant::now(), None).unwrap();
         let mut viewer = Viewer::default();
-        assert_eq!(viewer.take(&seat.snapshot), Then::GoOn);
-        Self { seat, viewer }
+        assert_eq!(viewer.take(&subscription.snapshot), Then::GoOn);
+        Self { subscription, viewer }
     }
 
     async fn on(stage: &Stage) -> Self {
@@ -43,7 +43,7 @@ impl Looking {
     /// The next frame's text.
     async fn next(&mut self) -> String {
         loop {
-            if let Frame::Text(text) = self.seat.frames.recv().await.unwrap() {
+            if let Frame::Text(text) = self.subscription.frames.recv().await.unwrap() {
                 assert_eq!(self.viewer.take(&text), Then::GoOn, "{text}");
                 return text.to_string();
             }
@@ -51,7 +51,7 @@ impl Looking {
     }
 
     fn has_nothing_new(&self) -> bool {
-        self.seat.frames.is_empty()
+        self.subscription.frames.is_empty()
     }
 }
 
@@ -157,7 +157,7 @@ async fn who_is_far_behind_starts_over_and_nobody_waits() {
     }
     stage.lock_seat("B2").await;
     quick.next().await;
-    assert!(matches!(slow.seat.frames.recv().await, Err(RecvError::Lagged(_))));
+    assert!(matches!(slow.subscription.frames.recv().await, Err(RecvError::Lagged(_))));
     let slow = Looking::at(&room);
     assert_eq!(slow.viewer.seats, quick.viewer.seats);
     assert_eq!(quick.viewer.snapshots, 1, "the quick one never started over");
@@ -276,6 +276,6 @@ async fn a_stop_closes_every_room_after_what_is_queued() {
     stage.lock_seat("A2").await;
     looking.next().await;
     stage.rooms.shut_down().await;
-    assert_eq!(looking.seat.frames.recv().await, Err(RecvError::Closed));
+    assert_eq!(looking.subscription.frames.recv().await, Err(RecvError::Closed));
     assert_eq!(stage.rooms.open(stage.id()).await.err(), Some(NoRoom::Closed));
 }

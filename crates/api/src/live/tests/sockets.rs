@@ -1,10 +1,10 @@
 //! Real sockets on a real port.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
-    extract::{State, ws::WebSocketUpgrade},
+    extract::{Query, State, ws::WebSocketUpgrade},
     response::Response,
     routing::get,
 };
@@ -14,21 +14,26 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
 use super::{
-    stage::Stage,
+    stage::{Stage, person},
     viewer::{Seats, Then, Viewer},
 };
-use crate::live::{
-    LiveLimits,
-    hub::Rooms,
-    limits::{CLIENT_MESSAGE_BYTES_MAX, CLIENT_MESSAGES_PER_FRAME_MAX},
-    socket::{serve_viewer, with_small_buffers},
+use crate::{
+    auth::{OpenSessions, SignedInViewer},
+    live::{
+        LiveLimits,
+        hub::Rooms,
+        limits::{CLIENT_MESSAGE_BYTES_MAX, CLIENT_MESSAGES_PER_FRAME_MAX},
+        socket::{serve_viewer, with_small_buffers},
+    },
 };
 
 /// Small, so that a socket that is not read is full soon.
 const SOCKET_BUFFER_BYTES: u32 = 4_096;
 
-struct Server {
-    stage: Stage,
+pub(super) struct Server {
+    pub(super) stage: Stage,
+    /// The session of person 1 is `[1; 32]`.
+    pub(super) sessions: Arc<OpenSessions>,
     address: SocketAddr,
     task: tokio::task::JoinHandle<()>,
 }
@@ -39,42 +44,69 @@ impl Drop for Server {
     }
 }
 
-async fn upgrade(State((rooms, id)): State<(Rooms, ScreeningId)>, upgrade: WebSocketUpgrade) -> Response {
+/// Who opens a socket.
+#[derive(serde::Deserialize)]
+struct Who {
+    person: Option<u8>,
+    /// Their session ends while the socket is being opened.
+    #[serde(default)]
+    ends: bool,
+}
+
+async fn upgrade(
+    State((rooms, id, sessions)): State<(Rooms, ScreeningId, Arc<OpenSessions>)>,
+    Query(who): Query<Who>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     let room = rooms.open(id).await.unwrap();
     let permit = rooms.admit(1, false).unwrap();
-    with_small_buffers(upgrade).on_upgrade(move |socket| serve_viewer(socket, room, permit))
+    let viewer = who.person.map(|number| {
+        let session = sessions.tie([number; 32]).unwrap();
+        SignedInViewer { person: person(number.into()), session }
+    });
+    if let Some(number) = who.person.filter(|_| who.ends) {
+        sessions.end([&[number; 32]]);
+    }
+    with_small_buffers(upgrade).on_upgrade(move |socket| serve_viewer(socket, room, permit, viewer))
 }
 
 impl Server {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let stage = Stage::new(&[], LiveLimits::default());
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_send_buffer_size(SOCKET_BUFFER_BYTES).unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener: TcpListener = socket.listen(1_024).unwrap();
         let address = listener.local_addr().unwrap();
-        let app = Router::new().route("/", get(upgrade)).with_state((stage.rooms.clone(), stage.id()));
+        let sessions = Arc::<OpenSessions>::default();
+        let state = (stage.rooms.clone(), stage.id(), Arc::clone(&sessions));
+        let app = Router::new().route("/", get(upgrade)).with_state(state);
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { stage, address, task }
+        Self { stage, sessions, address, task }
     }
 
     async fn client(&self) -> Client {
+        self.client_of("").await
+    }
+
+    /// `"?person=1"`.
+    pub(super) async fn client_of(&self, who: &str) -> Client {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES).unwrap();
         let stream = socket.connect(self.address).await.unwrap();
-        let (socket, _) = client_async(format!("ws://{}/", self.address), stream).await.unwrap();
+        let (socket, _) = client_async(format!("ws://{}/{who}", self.address), stream).await.unwrap();
         Client { socket, viewer: Viewer::default() }
     }
 }
 
-struct Client {
+pub(super) struct Client {
     socket: WebSocketStream<TcpStream>,
-    viewer: Viewer,
+    pub(super) viewer: Viewer,
 }
 
 impl Client {
     /// Takes one frame; `None` when the server has said goodbye, with its code.
-    async fn next(&mut self) -> Result<(), Option<u16>> {
+    pub(super) async fn next(&mut self) -> Result<(), Option<u16>> {
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => {
@@ -88,7 +120,7 @@ impl Client {
         }
     }
 
-    async fn until(&mut self, seats: &Seats) {
+    pub(super) async fn until(&mut self, seats: &Seats) {
         while self.viewer.seats != *seats || self.viewer.snapshots == 0 {
             self.next().await.unwrap();
         }
@@ -104,7 +136,7 @@ impl Client {
 }
 
 /// A change with a frame of some 3 KB.
-fn many_seats() -> Vec<SeatId> {
+pub(super) fn many_seats() -> Vec<SeatId> {
     (1..=50).map(|number| SeatId::new("C", number).unwrap()).collect()
 }
 

@@ -10,7 +10,8 @@ use jiff::SignedDuration;
 use seatkeeper_core::{
     catalogue::{OpenScreening, SharedScreening},
     ids::{HallId, MovieId, PaymentId, PersonId, ScreeningId, SeatId},
-    locks::{LoadReply, LockReply, ReleaseReply, SeatTruth},
+    locks::{Hold, LiveChange, LiveEvent, LoadReply, LockReply, PaymentChange, ReleaseReply, SeatTruth, StartReply},
+    payment::PaymentStatus,
     ports::{Backend, BackendError, LiveChanges, LiveFeed, LockSeats, SeatLocks},
     testing::{ManualClock, hall_of, movie_of, sample_now, screening_of},
 };
@@ -18,7 +19,10 @@ use seatkeeper_embedded::locks::MemoryLocks;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-use super::viewer::{Seats, seats_of};
+use super::{
+    slow_locks::SlowLocks,
+    viewer::{Seats, seats_of},
+};
 use crate::live::{LiveLimits, hub::Rooms, sources::Sources};
 
 const LOCK_MS: i64 = 300_000;
@@ -28,6 +32,8 @@ pub(super) struct Wire {
     locks: Arc<MemoryLocks>,
     /// So many changes more are lost.
     pub(super) lose: AtomicUsize,
+    /// Changes do not say whose holds they are about, as a server of the version before sends them.
+    pub(super) is_old: AtomicBool,
     /// Nobody can subscribe.
     pub(super) is_away: AtomicBool,
     /// How often somebody has subscribed.
@@ -50,7 +56,8 @@ impl LiveChanges for Wire {
         }
         self.subscriptions.fetch_add(1, Ordering::SeqCst);
         let mut feed = self.locks.watch(screening).await?;
-        if self.lose.load(Ordering::SeqCst) == 0 {
+        let is_old = self.is_old.load(Ordering::SeqCst);
+        if self.lose.load(Ordering::SeqCst) == 0 && !is_old {
             return Ok(feed);
         }
         let (sender, receiver) = mpsc::channel(64);
@@ -62,6 +69,7 @@ impl LiveChanges for Wire {
                     change = feed.recv() => match change {
                         Some(_) if lose > 0 => lose -= 1,
                         Some(change) => {
+                            let change = if is_old { without_holders(&change) } else { change };
                             if sender.send(change).await.is_err() {
                                 return;
                             }
@@ -74,14 +82,29 @@ impl LiveChanges for Wire {
         });
         Ok(receiver)
     }
+
+    async fn publish_payment(&self, change: PaymentChange) -> Backend<()> {
+        self.locks.publish_payment(change).await
+    }
+}
+
+fn without_holders(event: &LiveEvent) -> Arc<LiveEvent> {
+    Arc::new(match event {
+        LiveEvent::Seats(change) => LiveEvent::Seats(LiveChange { holds: None, ..change.clone() }),
+        LiveEvent::Payment(_) => event.clone(),
+    })
 }
 
 /// One screening, its lock store, and rooms.
 pub(super) struct Stage {
     pub(super) locks: Arc<MemoryLocks>,
+    /// As the rooms read them.
+    pub(super) slow: Arc<SlowLocks>,
     pub(super) wire: Arc<Wire>,
     pub(super) rooms: Rooms,
     pub(super) screening: SharedScreening,
+    sold: Vec<SeatId>,
+    limits: LiveLimits,
 }
 
 impl Stage {
@@ -91,27 +114,20 @@ impl Stage {
         let wire = Arc::new(Wire {
             locks: Arc::clone(&locks),
             lose: AtomicUsize::new(0),
+            is_old: AtomicBool::new(false),
             is_away: AtomicBool::new(false),
             subscriptions: AtomicUsize::new(0),
             cut: watch::Sender::new(()),
         });
-        let truth = SeatTruth { sold: sold.iter().map(|seat| seat_id(seat)).collect(), ..SeatTruth::default() };
-        let (loading, taken) = (Arc::clone(&locks), u32::try_from(sold.len()).unwrap());
-        let sources = Sources {
-            locks: locks.clone(),
-            live: wire.clone(),
-            load: Box::new(move |screening, seq| {
-                let (locks, truth) = (Arc::clone(&loading), truth.clone());
-                Box::pin(async move {
-                    let reply = locks.load(screening, seq, &truth).await?;
-                    assert_eq!(reply, LoadReply::Loaded);
-                    Ok(())
-                })
-            }),
-            count_taken: Box::new(move |ids| Box::pin(async move { Ok(vec![taken; ids.len()]) })),
-        };
-        let rooms = Rooms::with_sources(sources, limits);
-        Self { locks, wire, rooms, screening: screening(1) }
+        let slow = Arc::new(SlowLocks::new(&locks));
+        let sold: Vec<SeatId> = sold.iter().map(|seat| seat_id(seat)).collect();
+        let rooms = rooms_over(&locks, &slow, &wire, &sold, limits);
+        Self { locks, slow, wire, rooms, screening: screening(1), sold, limits }
+    }
+
+    /// The rooms of another server over the same lock store.
+    pub(super) fn other_server(&self) -> Rooms {
+        rooms_over(&self.locks, &self.slow, &self.wire, &self.sold, self.limits)
     }
 
     pub(super) fn id(&self) -> ScreeningId {
@@ -120,9 +136,14 @@ impl Stage {
 
     /// Locks seats and says so.
     pub(super) async fn lock(&self, seats: &[SeatId]) {
+        self.lock_as(person(1), seats).await;
+    }
+
+    /// Locks seats for somebody.
+    pub(super) async fn lock_as(&self, holder: PersonId, seats: &[SeatId]) {
         let call = LockSeats {
             screening: self.id(),
-            holder: person(),
+            holder,
             seats,
             not_for_sale: &[],
             ttl_ms: LOCK_MS,
@@ -137,16 +158,32 @@ impl Stage {
         self.lock(&[seat_id(seat)]).await;
     }
 
+    /// All that somebody holds.
+    pub(super) async fn hold_of(&self, person: PersonId) -> Hold {
+        self.locks.find_hold(self.id(), person).await.unwrap()
+    }
+
+    /// Starts a payment of everything that somebody holds.
+    pub(super) async fn start_payment(&self, holder: PersonId, payment: PaymentId) {
+        let reply = self.locks.start_payment(self.id(), holder, payment, LOCK_MS).await.unwrap();
+        assert!(matches!(reply, StartReply::Started(_)), "{reply:?}");
+    }
+
+    /// A payment has a new status.
+    pub(super) async fn tell_payment(&self, holder: PersonId, payment: PaymentId, status: PaymentStatus) {
+        let change = PaymentChange { screening: self.id(), holder, payment, status };
+        self.wire.publish_payment(change).await.unwrap();
+    }
+
     /// Lets one seat go, or all.
     pub(super) async fn release(&self, seats: Option<&[SeatId]>) {
-        let reply = self.locks.release(self.id(), person(), seats).await.unwrap();
+        let reply = self.locks.release(self.id(), person(1), seats).await.unwrap();
         assert!(matches!(reply, ReleaseReply::Left(_)), "{reply:?}");
     }
 
     /// Sells one seat.
     pub(super) async fn sell(&self, seat: &str) {
-        let payment = PaymentId::from_uuid(Uuid::from_u128(9));
-        self.locks.mark_sold(self.id(), payment, &[seat_id(seat)]).await.unwrap();
+        self.locks.mark_sold(self.id(), payment(9), &[seat_id(seat)]).await.unwrap();
     }
 
     /// The seats as the lock store has them.
@@ -167,6 +204,35 @@ pub(super) fn seat_id(name: &str) -> SeatId {
     SeatId::parse(name).unwrap()
 }
 
-fn person() -> PersonId {
-    PersonId::from_uuid(Uuid::from_u128(1))
+pub(super) fn person(number: u128) -> PersonId {
+    PersonId::from_uuid(Uuid::from_u128(number))
+}
+
+pub(super) fn payment(number: u128) -> PaymentId {
+    PaymentId::from_uuid(Uuid::from_u128(number))
+}
+
+fn rooms_over(
+    locks: &Arc<MemoryLocks>,
+    slow: &Arc<SlowLocks>,
+    wire: &Arc<Wire>,
+    sold: &[SeatId],
+    limits: LiveLimits,
+) -> Rooms {
+    let truth = SeatTruth { sold: sold.to_vec(), ..SeatTruth::default() };
+    let (loading, taken) = (Arc::clone(locks), u32::try_from(sold.len()).unwrap());
+    let sources = Sources {
+        locks: slow.clone(),
+        live: wire.clone(),
+        load: Box::new(move |screening, seq| {
+            let (locks, truth) = (Arc::clone(&loading), truth.clone());
+            Box::pin(async move {
+                let reply = locks.load(screening, seq, &truth).await?;
+                assert_eq!(reply, LoadReply::Loaded);
+                Ok(())
+            })
+        }),
+        count_taken: Box::new(move |ids| Box::pin(async move { Ok(vec![taken; ids.len()]) })),
+    };
+    Rooms::with_sources(sources, limits)
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use seatkeeper_core::locks::{SeatSnapshot, SeatStatus};
 use serde_json::Value;
 
-use crate::live::frames::{Until, status_name, wire_seq};
+use crate::{
+    live::frames::{Until, status_name},
+    wire::wire_seq,
+};
 
 /// Statuses as clients see them: `LOCKED 2026-…` or `BOOKED`; seats not listed are available.
 pub(super) type Seats = BTreeMap<String, String>;
@@ -16,6 +19,12 @@ pub(super) struct Viewer {
     pub(super) seq: Option<i64>,
     pub(super) seats: Seats,
     pub(super) snapshots: usize,
+    /// Their own hold, as the frames since the last snapshot tell it.
+    pub(super) hold: Option<Value>,
+    /// Hold frames in all.
+    pub(super) holds: usize,
+    /// Payments, as `STATUS id`.
+    pub(super) payments: Vec<String>,
 }
 
 /// What the contract tells a viewer to do after a frame.
@@ -28,12 +37,16 @@ pub(super) enum Then {
 impl Viewer {
     /// Somebody who has just had the answer of a GET.
     pub(super) fn of_map(snapshot: &SeatSnapshot) -> Self {
-        Self { seq: Some(wire_seq(snapshot.seq)), seats: seats_of(snapshot), snapshots: 0 }
+        Self { seq: Some(wire_seq(snapshot.seq)), seats: seats_of(snapshot), ..Self::default() }
     }
 
     /// Applies a frame word for word.
     pub(super) fn take(&mut self, frame: &str) -> Then {
         let frame: Value = serde_json::from_str(frame).unwrap();
+        if frame["type"] == "payment" {
+            self.payments.push(format!("{} {}", frame["status"].as_str().unwrap(), frame["id"].as_str().unwrap()));
+            return Then::GoOn;
+        }
         let seq = frame["seq"].as_i64().unwrap();
         match (frame["type"].as_str().unwrap(), self.seq) {
             ("snapshot", _) => {
@@ -41,6 +54,16 @@ impl Viewer {
                 self.put(&frame["seats"]);
                 self.seq = Some(seq);
                 self.snapshots += 1;
+                self.hold = None;
+                Then::GoOn
+            }
+            ("hold", own) => {
+                assert!(own.is_some(), "a hold comes after the snapshot");
+                assert_eq!(frame["hold"]["seq"], seq);
+                let newest = self.hold.as_ref().map_or(i64::MIN, |hold| hold["seq"].as_i64().unwrap());
+                assert!(newest <= seq, "holds go forward between two snapshots: {newest} and then {seq}");
+                self.hold = Some(frame["hold"].clone());
+                self.holds += 1;
                 Then::GoOn
             }
             ("changes", Some(own)) if own == seq => Then::GoOn,

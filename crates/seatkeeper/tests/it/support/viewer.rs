@@ -5,9 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::{net::TcpStream, time::timeout};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
 
-use super::{TestApp, TestScreening};
+use super::{TestApp, TestPerson, TestScreening};
 
 const FRAME_WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -18,14 +21,37 @@ pub(crate) struct Viewer {
     pub(crate) seats: BTreeMap<String, String>,
     /// Frames of changes received.
     pub(crate) frames: usize,
+    /// A signed-in viewer's own hold, as the last frame tells it, and how many frames told one.
+    pub(crate) hold: Option<Value>,
+    pub(crate) holds: usize,
+    /// Their payments, as `STATUS id`.
+    pub(crate) payments: Vec<String>,
 }
 
 impl Viewer {
     /// Connects and takes the first snapshot.
     pub(crate) async fn join(app: &TestApp, screening: &TestScreening) -> Self {
-        let url = format!("{}/api/ws?screening_id={}", app.url().replacen("http", "ws", 1), screening.id);
-        let (socket, _) = connect_async(url).await.unwrap();
-        let mut viewer = Self { socket, seq: 0, seats: BTreeMap::new(), frames: 0 };
+        Self::connect(app.url(), screening, "").await
+    }
+
+    /// The same with somebody's session; takes their hold as well.
+    pub(crate) async fn join_as(person: &TestPerson, screening: &TestScreening) -> Self {
+        let mut viewer = Self::connect(&person.url, screening, &person.session).await;
+        while viewer.hold.is_none() {
+            viewer.next().await;
+        }
+        viewer
+    }
+
+    async fn connect(url: &str, screening: &TestScreening, cookie: &str) -> Self {
+        let url = format!("{}/api/ws?screening_id={}", url.replacen("http", "ws", 1), screening.id);
+        let mut request = url.into_client_request().unwrap();
+        if !cookie.is_empty() {
+            request.headers_mut().insert("cookie", cookie.parse().unwrap());
+        }
+        let (socket, _) = connect_async(request).await.unwrap();
+        let (seats, payments) = (BTreeMap::new(), Vec::new());
+        let mut viewer = Self { socket, seq: 0, seats, frames: 0, hold: None, holds: 0, payments };
         viewer.next().await;
         viewer
     }
@@ -40,8 +66,18 @@ impl Viewer {
                 other => panic!("{other:?}"),
             }
         };
+        if frame["type"] == "payment" {
+            self.payments.push(format!("{} {}", frame["status"].as_str().unwrap(), frame["id"].as_str().unwrap()));
+            return frame;
+        }
         let seq = frame["seq"].as_u64().unwrap();
         match frame["type"].as_str().unwrap() {
+            "hold" => {
+                assert!(self.seq > 0, "a hold comes after the snapshot");
+                assert_eq!(frame["hold"]["seq"].as_u64(), Some(seq));
+                self.hold = Some(frame["hold"].clone());
+                self.holds += 1;
+            }
             "snapshot" => {
                 self.seats = statuses(&frame["seats"]).collect();
                 self.seq = seq;
@@ -63,6 +99,21 @@ impl Viewer {
             other => panic!("{other}"),
         }
         frame
+    }
+
+    /// Reads frames until this is the viewer's own hold.
+    pub(crate) async fn until_hold(&mut self, hold: &Value) {
+        while self.hold.as_ref() != Some(hold) {
+            self.next().await;
+        }
+    }
+
+    /// Reads frames until one has told this of a payment.
+    pub(crate) async fn until_payment(&mut self, status: &str, id: &str) {
+        let told = format!("{status} {id}");
+        while !self.payments.contains(&told) {
+            self.next().await;
+        }
     }
 
     /// Reads frames until this seat has this status.

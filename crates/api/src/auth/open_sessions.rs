@@ -1,0 +1,190 @@
+//! Sessions that sockets were opened with, so that the end of a session reaches its sockets.
+//!
+//! A request looks its session up; a socket may live for hours after its one request. So each socket keeps a
+//! [`SessionTie`]: it is cut when the session ends, on whichever server.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    hash::BuildHasherDefault,
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+use seatkeeper_core::person::SessionHash;
+use tokio_util::sync::CancellationToken;
+
+use super::session_cache::HashOfHash;
+use crate::live::LIVE_SOCKETS_MAX;
+
+/// Sessions with open sockets: as many as a server has sockets. A socket beyond it is nobody's.
+const OPEN_SESSIONS_MAX: usize = LIVE_SOCKETS_MAX;
+
+/// The sessions of open sockets. An entry lasts as long as a socket of it.
+#[derive(Debug, Default)]
+pub(crate) struct OpenSessions {
+    by_hash: Mutex<HashMap<SessionHash, Open, BuildHasherDefault<HashOfHash>>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    ended: Arc<CancellationToken>,
+    sockets: usize,
+    /// Until then, in milliseconds since 1970, the session lasts unless somebody ends it. Then the store is asked.
+    good_until_ms: i64,
+}
+
+/// A socket's tie to its session.
+#[derive(Debug)]
+pub(crate) struct SessionTie {
+    sessions: Arc<OpenSessions>,
+    hash: SessionHash,
+    ended: Arc<CancellationToken>,
+}
+
+impl OpenSessions {
+    /// Ties a socket to a session. Tie first and look the session up then: whoever ends it in between finds the tie.
+    /// `None` when there are too many.
+    pub(crate) fn tie(self: &Arc<Self>, hash: SessionHash) -> Option<SessionTie> {
+        let mut by_hash = self.by_hash.lock();
+        if by_hash.len() >= OPEN_SESSIONS_MAX && !by_hash.contains_key(&hash) {
+            return None;
+        }
+        let open = by_hash.entry(hash).or_insert_with(|| Open {
+            ended: Arc::default(),
+            sockets: 0,
+            // Not known yet: the next check finds out.
+            good_until_ms: i64::MIN,
+        });
+        open.sockets += 1;
+        let ended = Arc::clone(&open.ended);
+        Some(SessionTie { sessions: Arc::clone(self), hash, ended })
+    }
+
+    /// These sessions have ended.
+    pub(crate) fn end<'h>(&self, hashes: impl IntoIterator<Item = &'h SessionHash>) {
+        let ended: Vec<Open> = {
+            let mut by_hash = self.by_hash.lock();
+            hashes.into_iter().filter_map(|hash| by_hash.remove(hash)).collect()
+        };
+        for open in ended {
+            open.ended.cancel();
+        }
+    }
+
+    /// What is known of any session may be wrong: all are due for a check.
+    pub(super) fn doubt_all(&self) {
+        for open in self.by_hash.lock().values_mut() {
+            open.good_until_ms = i64::MIN;
+        }
+    }
+
+    /// Sessions that may be over by their age, or that nobody has checked yet.
+    pub(super) fn list_due(&self, now_ms: i64, limit: usize) -> Vec<SessionHash> {
+        let by_hash = self.by_hash.lock();
+        by_hash.iter().filter(|(_, open)| open.good_until_ms <= now_ms).map(|(hash, _)| *hash).take(limit).collect()
+    }
+
+    /// The session has been checked and lasts until then, unless somebody ends it.
+    pub(super) fn keep_until(&self, hash: &SessionHash, until_ms: i64) {
+        if let Some(open) = self.by_hash.lock().get_mut(hash) {
+            open.good_until_ms = until_ms;
+        }
+    }
+}
+
+impl SessionTie {
+    /// Whether the session has ended.
+    #[cfg(test)]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
+    /// Waits until the session has ended.
+    pub(crate) async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+}
+
+impl Drop for SessionTie {
+    fn drop(&mut self) {
+        let mut by_hash = self.sessions.by_hash.lock();
+        // After the session's end a new tie may have made a new entry: that one is not this tie's.
+        if let Entry::Occupied(mut entry) = by_hash.entry(self.hash)
+            && Arc::ptr_eq(&entry.get().ended, &self.ended)
+        {
+            entry.get_mut().sockets -= 1;
+            if entry.get().sockets == 0 {
+                entry.remove();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(number: u8) -> SessionHash {
+        [number; 32]
+    }
+
+    #[test]
+    fn the_end_of_a_session_cuts_all_its_ties_and_no_other() {
+        let sessions = Arc::new(OpenSessions::default());
+        let tie = |number| sessions.tie(hash(number)).unwrap();
+        let (one, two, other) = (tie(1), tie(1), tie(2));
+        sessions.end([&hash(1), &hash(3)]);
+        assert!(one.has_ended() && two.has_ended() && !other.has_ended());
+    }
+
+    #[test]
+    fn an_entry_lasts_as_long_as_its_ties() {
+        let sessions = Arc::new(OpenSessions::default());
+        let (one, two) = (sessions.tie(hash(1)).unwrap(), sessions.tie(hash(1)).unwrap());
+        drop(one);
+        assert_eq!(sessions.by_hash.lock().len(), 1);
+        drop(two);
+        assert!(sessions.by_hash.lock().is_empty());
+        // A tie from before the end does not count for the entry after it.
+        let before = sessions.tie(hash(1)).unwrap();
+        sessions.end([&hash(1)]);
+        let after = sessions.tie(hash(1)).unwrap();
+        drop(before);
+        assert!(!after.has_ended());
+        assert_eq!(sessions.by_hash.lock()[&hash(1)].sockets, 1);
+    }
+
+    #[test]
+    fn sessions_are_due_until_checked_and_again_when_their_time_is_up_or_all_are_doubted() {
+        let sessions = Arc::new(OpenSessions::default());
+        let _ties = (sessions.tie(hash(1)).unwrap(), sessions.tie(hash(2)).unwrap());
+        let due = |now| {
+            let mut due = sessions.list_due(now, 10);
+            due.sort_unstable();
+            due
+        };
+        assert_eq!(due(0), [hash(1), hash(2)]);
+        assert_eq!(sessions.list_due(0, 1).len(), 1, "no more than asked for");
+        sessions.keep_until(&hash(1), 100);
+        assert_eq!(due(99), [hash(2)]);
+        assert_eq!(due(100), [hash(1), hash(2)]);
+        sessions.keep_until(&hash(2), 200);
+        sessions.doubt_all();
+        assert_eq!(due(0), [hash(1), hash(2)]);
+    }
+
+    #[test]
+    fn ties_are_bounded() {
+        let sessions = Arc::new(OpenSessions::default());
+        let numbered = |number: usize| {
+            let mut hash = [0; 32];
+            hash[..8].copy_from_slice(&number.to_le_bytes());
+            hash
+        };
+        let ties: Vec<_> = (0..OPEN_SESSIONS_MAX).map(|number| sessions.tie(numbered(number)).unwrap()).collect();
+        assert!(sessions.tie(numbered(OPEN_SESSIONS_MAX)).is_none());
+        assert!(sessions.tie(numbered(0)).is_some(), "one more socket of a known session");
+        drop(ties);
+        assert!(sessions.by_hash.lock().is_empty());
+    }
+}

@@ -1,0 +1,137 @@
+//! The person of a socket: found when it is opened, lost with the session.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use jiff::SignedDuration;
+use seatkeeper_core::{
+    event::{Event, EventKind},
+    ports::{Backend, Clock as _, Sessions as _},
+};
+use tokio::{
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::support::{Browser, Random, Server, World};
+use crate::auth::{SignedInViewer, secrets};
+
+const COOKIE: &str = "seatkeeper_session";
+const WAIT_MAX: Duration = Duration::from_secs(20);
+
+impl Server {
+    /// Whose socket this browser's would be.
+    async fn find_viewer(&self, browser: &Browser) -> Backend<Option<SignedInViewer>> {
+        self.app.auth.find_viewer(&self.parts_of(browser, "/api/ws")).await
+    }
+
+    /// Hears of ended sessions until the guard is dropped.
+    async fn follow(&self) -> tokio_util::sync::DropGuard {
+        let stop = CancellationToken::new();
+        let (auth, stopped) = (self.app.auth.clone(), stop.clone());
+        tokio::spawn(async move { auth.follow_store(stopped).await });
+        let heard = async {
+            while self.app.auth.0.heard_ms.load(Ordering::SeqCst) == i64::MIN {
+                // Poll again: the first look is on its way.
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(WAIT_MAX, heard).await.expect("the store was never heard");
+        stop.drop_guard()
+    }
+}
+
+/// Ends a browser's session in the store, as a server that nobody here knows would.
+async fn end_session(world: &World, browser: &Browser) {
+    let kind = EventKind::AuditLog { action: "sign_out".to_owned(), subject: None, details: serde_json::Value::Null };
+    let event = Event::new(world.clock.now(), &Random, kind);
+    let hash = secrets::hash(&browser.cookie(COOKIE).unwrap());
+    world.store.end_session(&hash, world.clock.now(), &event).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_socket_is_its_sessions_persons_and_nobodys_without_one() {
+    let world = World::new();
+    let server = world.server(|_| {});
+    let (ann, stranger) = (server.browser(), server.browser());
+    ann.sign_in("ann@example.test").await;
+    let id = ann.me().await.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(server.find_viewer(&ann).await.unwrap().unwrap().person.to_string(), id);
+    assert!(server.find_viewer(&stranger).await.unwrap().is_none());
+    stranger.set_cookie(COOKIE, &"C".repeat(43));
+    assert!(server.find_viewer(&stranger).await.unwrap().is_none());
+    world.sessions.cut(true);
+    assert!(server.find_viewer(&stranger).await.is_err(), "not at hand, and the store is away");
+    assert!(server.find_viewer(&ann).await.unwrap().is_some(), "at hand");
+}
+
+#[tokio::test]
+async fn a_sign_out_reaches_sockets_here_at_once_and_on_other_servers_within_the_poll() {
+    let world = World::new();
+    let (here, there) = (world.server(|_| {}), world.server(|_| {}));
+    let (browser, copy) = (here.browser(), there.browser());
+    browser.sign_in("ann@example.test").await;
+    copy.set_cookie(COOKIE, &browser.cookie(COOKIE).unwrap());
+    let near = here.find_viewer(&browser).await.unwrap().unwrap();
+    let far = there.find_viewer(&copy).await.unwrap().unwrap();
+    let _following = there.follow().await;
+    browser.post("/api/auth/logout").await;
+    assert!(near.session.has_ended());
+    timeout(WAIT_MAX, far.session.ended()).await.expect("the other server never heard");
+}
+
+#[tokio::test]
+async fn signing_in_again_ends_the_sockets_of_the_session_before() {
+    let world = World::new();
+    let server = world.server(|_| {});
+    let browser = server.browser();
+    browser.sign_in("ann@example.test").await;
+    let before = server.find_viewer(&browser).await.unwrap().unwrap();
+    browser.sign_in("bob@example.test").await;
+    assert!(before.session.has_ended());
+    assert!(!server.find_viewer(&browser).await.unwrap().unwrap().session.has_ended());
+}
+
+#[tokio::test]
+async fn a_session_that_ends_while_it_is_looked_up_for_a_socket_has_ended_for_it() {
+    let world = World::new();
+    let (here, there) = (world.server(|_| {}), world.server(|_| {}));
+    let (browser, copy) = (here.browser(), there.browser());
+    browser.sign_in("ann@example.test").await;
+    copy.set_cookie(COOKIE, &browser.cookie(COOKIE).unwrap());
+    // The store has said that the session is good, and the answer is on its way.
+    world.sessions.answers.forget_permits(Semaphore::MAX_PERMITS);
+    let calls = world.sessions.calls();
+    let opening = there.find_viewer(&copy);
+    tokio::pin!(opening);
+    while world.sessions.calls() == calls {
+        assert!(futures_util::poll!(opening.as_mut()).is_pending());
+        tokio::task::yield_now().await;
+    }
+    end_session(&world, &browser).await;
+    assert!(there.app.auth.hear(None).await.is_some(), "and this server hears that it has ended");
+    assert!(futures_util::poll!(opening.as_mut()).is_pending());
+    world.sessions.answers.add_permits(1_000);
+    let viewer = opening.await.unwrap();
+    assert!(viewer.unwrap().session.has_ended(), "found by the old answer, and ended all the same");
+}
+
+#[tokio::test]
+async fn after_a_long_silence_of_the_store_the_sessions_of_sockets_are_looked_up_anew() {
+    let world = World::new();
+    let server = world.server(|_| {});
+    let (ann, bob) = (server.browser(), server.browser());
+    ann.sign_in("ann@example.test").await;
+    bob.sign_in("bob@example.test").await;
+    let stays = server.find_viewer(&ann).await.unwrap().unwrap();
+    let ends = server.find_viewer(&bob).await.unwrap().unwrap();
+    let _following = server.follow().await;
+    world.sessions.cut(true);
+    end_session(&world, &bob).await;
+    world.clock.advance(SignedDuration::from_mins(60));
+    // The store has forgotten it by now.
+    while world.store.purge_sessions(world.clock.now()).await.unwrap() > 0 {}
+    world.sessions.cut(false);
+    timeout(WAIT_MAX, ends.session.ended()).await.expect("never looked up");
+    assert!(!stays.session.has_ended());
+}

@@ -1,0 +1,43 @@
+//! Reads the holds that no change told: of somebody who has just come, after the room has started over, and when a server
+//! of the version before changed something without saying whose.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio::time::sleep;
+
+use super::{
+    limits::{HOLD_READS_AT_ONCE_MAX, HOLD_READS_EVERY_MIN, RELOAD_PAUSE_MAX},
+    room::Room,
+    sources::Sources,
+};
+
+/// Reads what is to be read until dropped. While it pauses, what is to be read gathers: nobody's hold is read more often
+/// than once in a pause, however fast changes come.
+pub(super) async fn read_holds(room: &Arc<Room>, sources: &Sources) {
+    let mut pause = HOLD_READS_EVERY_MIN;
+    loop {
+        let unread = room.unread_holds(HOLD_READS_AT_ONCE_MAX).await;
+        let reads = unread.people.iter().map(|person| sources.locks.find_hold(room.id, *person));
+        let mut failed = None;
+        for (person, read) in unread.people.iter().zip(join_all(reads).await) {
+            match read {
+                Ok(hold) => room.put_hold(unread.generation, *person, &hold),
+                Err(error) => {
+                    room.read_hold_again(*person);
+                    failed = Some(error);
+                }
+            }
+        }
+        pause = match failed {
+            None => HOLD_READS_EVERY_MIN,
+            Some(error) => {
+                if pause == HOLD_READS_EVERY_MIN {
+                    tracing::warn!(screening = %room.id, part = error.part, error = %error.source, "holds cannot be read");
+                }
+                (pause * 2).min(RELOAD_PAUSE_MAX)
+            }
+        };
+        sleep(pause).await;
+    }
+}

@@ -1,0 +1,175 @@
+//! The signed-in people of a room: each has a queue of their own, which only their own sockets read.
+//!
+//! Plain data behind the room's mutex. A person's latest hold is kept for their next socket. What a change does not say
+//! must be read from the lock store: see [`super::hold_reads`].
+
+use std::collections::{HashMap, HashSet};
+
+use axum::extract::ws::Utf8Bytes;
+use seatkeeper_core::{
+    ids::{PersonId, ScreeningId},
+    locks::{Hold, LiveChange, PaymentChange},
+};
+use tokio::sync::broadcast;
+
+use super::{
+    frames::{hold_frame, payment_frame},
+    limits::OWN_QUEUE_FRAMES_MAX,
+};
+
+/// Who of a room's viewers is signed in. There are no more people than sockets.
+#[derive(Debug, Default)]
+pub(super) struct People {
+    by_id: HashMap<PersonId, Channel>,
+    /// Those whose hold must be read from the lock store.
+    unread: HashSet<PersonId>,
+    /// How often the room has started over: a hold that was read before that says nothing after it.
+    generation: u64,
+    /// The greatest sequence of a hold that was read. The room itself may not have heard of it yet.
+    read_seq: u64,
+}
+
+/// A person's queue.
+#[derive(Debug)]
+struct Channel {
+    frames: broadcast::Sender<Utf8Bytes>,
+    /// The hold that was sent last, with its sequence.
+    hold: Option<(u64, Utf8Bytes)>,
+}
+
+/// People whose holds are to be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unread {
+    pub(super) generation: u64,
+    pub(super) people: Vec<PersonId>,
+}
+
+impl People {
+    /// A place in the person's queue, and the hold that was sent last, if one was.
+    pub(super) fn join(&mut self, person: PersonId) -> (broadcast::Receiver<Utf8Bytes>, Option<Utf8Bytes>) {
+        let Self { by_id, unread, .. } = self;
+        let channel = by_id.entry(person).or_insert_with(|| {
+            unread.insert(person);
+            Channel { frames: broadcast::Sender::new(OWN_QUEUE_FRAMES_MAX), hold: None }
+        });
+        (channel.frames.subscribe(), channel.hold.as_ref().map(|(_, frame)| frame.clone()))
+    }
+
+    /// Forgets a person without sockets.
+    pub(super) fn leave(&mut self, person: PersonId) {
+        if self.by_id.get(&person).is_some_and(|channel| channel.frames.receiver_count() == 0) {
+            self.by_id.remove(&person);
+            self.unread.remove(&person);
+        }
+    }
+
+    /// Sends the holds of a change to those whose they are.
+    pub(super) fn take_in(&mut self, change: &LiveChange) {
+        if self.by_id.is_empty() {
+            return;
+        }
+        match &change.holds {
+            Some(holds) => {
+                for changed in holds {
+                    if let Some(channel) = self.by_id.get_mut(&changed.holder) {
+                        channel.offer(change.screening, &changed.hold);
+                    }
+                }
+            }
+            // A server of the version before: it may be anybody's.
+            None => self.doubt_all(),
+        }
+    }
+
+    /// Sends a payment's status to its payer.
+    pub(super) fn take_in_payment(&self, change: &PaymentChange) {
+        if let Some(channel) = self.by_id.get(&change.holder) {
+            channel.send(payment_frame(change).into());
+        }
+    }
+
+    /// All holds must be read: a change of any of them may have been lost.
+    pub(super) fn doubt_all(&mut self) {
+        self.unread.extend(self.by_id.keys());
+    }
+
+    /// The room starts over from a snapshot that viewers are sent: the queues close, and whoever has a place in one
+    /// subscribes anew.
+    pub(super) fn start_over(&mut self) {
+        self.by_id.clear();
+        self.unread.clear();
+        self.generation += 1;
+        self.read_seq = 0;
+    }
+
+    /// The room starts over at `seq` and viewers have that map already. Whoever was sent a hold of a later sequence, which
+    /// the lock store has lost, would not believe an earlier one without a snapshot before it.
+    pub(super) fn go_on_from(&mut self, seq: u64) {
+        let is_later = |channel: &Channel| channel.hold.as_ref().is_some_and(|(sent, _)| *sent > seq);
+        if self.by_id.values().any(is_later) {
+            return self.start_over();
+        }
+        self.generation += 1;
+        self.read_seq = 0;
+        self.doubt_all();
+    }
+
+    /// Takes some of those whose holds must be read; `None` when there are none.
+    pub(super) fn take_unread(&mut self, people_max: usize) -> Option<Unread> {
+        let people: Vec<PersonId> = self.unread.iter().take(people_max).copied().collect();
+        for person in &people {
+            self.unread.remove(person);
+        }
+        (!people.is_empty()).then_some(Unread { generation: self.generation, people })
+    }
+
+    /// A hold has been read.
+    pub(super) fn put_read(&mut self, screening: ScreeningId, generation: u64, person: PersonId, hold: &Hold) {
+        if let Some(channel) = self.by_id.get_mut(&person).filter(|_| generation == self.generation) {
+            self.read_seq = self.read_seq.max(hold.seq);
+            channel.offer(screening, hold);
+        }
+    }
+
+    /// A hold could not be read.
+    pub(super) fn put_back(&mut self, person: PersonId) {
+        if self.by_id.contains_key(&person) {
+            self.unread.insert(person);
+        }
+    }
+
+    /// The greatest sequence of a hold that was read since the room started over.
+    pub(super) fn read_seq(&self) -> u64 {
+        self.read_seq
+    }
+
+    pub(super) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.by_id.len()
+    }
+}
+
+impl Channel {
+    /// Sends a hold unless a newer one, or the same, has been sent. A hold that is read and one that a change tells may
+    /// overtake each other; their sequences say which is newer.
+    fn offer(&mut self, screening: ScreeningId, hold: &Hold) {
+        if self.hold.as_ref().is_some_and(|(seq, _)| *seq > hold.seq) {
+            return;
+        }
+        let frame = Utf8Bytes::from(hold_frame(screening, hold));
+        if self.hold.as_ref().is_some_and(|(_, last)| *last == frame) {
+            return;
+        }
+        self.hold = Some((hold.seq, frame.clone()));
+        self.send(frame);
+    }
+
+    fn send(&self, frame: Utf8Bytes) {
+        // Fails only when nobody looks.
+        let _ = self.frames.send(frame);
+    }
+}

@@ -1,0 +1,161 @@
+//! The end of a session reaches the sockets that were opened with it, on every server.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use jiff::SignedDuration;
+use seatkeeper_core::{
+    box_office::{LockOutcome, SeatSelection, lock_seats},
+    ids::PersonId,
+};
+use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Message, client::IntoClientRequest as _},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{
+    cinema::{Cinema, screening_id},
+    viewer::{Then, Viewer},
+};
+use crate::{auth::tests::support::World, live::watch::find_viewer};
+
+/// Twenty hours ahead.
+const SHOW: u128 = 2;
+/// More than long enough for a look into the store each second.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+
+/// A socket of somebody at a server.
+struct Phone {
+    socket: WebSocketStream<TcpStream>,
+    viewer: Viewer,
+}
+
+impl Phone {
+    async fn at(cinema: &Cinema, cookie: &str) -> Self {
+        let url = format!("ws://{}/api/ws?screening_id={}", cinema.address, screening_id(SHOW));
+        let mut request = url.into_client_request().unwrap();
+        if !cookie.is_empty() {
+            request.headers_mut().insert("cookie", cookie.parse().unwrap());
+        }
+        let stream = TcpStream::connect(cinema.address).await.unwrap();
+        let (socket, _) = client_async(request, stream).await.unwrap();
+        let mut phone = Self { socket, viewer: Viewer::default() };
+        phone.until(|viewer| viewer.snapshots == 1 && (cookie.is_empty() || viewer.holds == 1)).await;
+        phone
+    }
+
+    async fn until(&mut self, is_so: impl Fn(&Viewer) -> bool) {
+        while !is_so(&self.viewer) {
+            match timeout(WAIT_MAX, self.socket.next()).await.expect("no frame in time") {
+                Some(Ok(Message::Text(text))) => assert_eq!(self.viewer.take(&text), Then::GoOn),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn held(&self) -> Vec<&str> {
+        let hold = self.viewer.hold.as_ref().unwrap();
+        hold["seat_ids"].as_array().unwrap().iter().map(|seat| seat.as_str().unwrap()).collect()
+    }
+}
+
+/// Hears of ended sessions, as a running server does.
+fn follow(cinema: &Cinema) -> (DropGuard, JoinHandle<()>) {
+    let stop = CancellationToken::new();
+    let (auth, stopped) = (cinema.app.auth.clone(), stop.clone());
+    (stop.drop_guard(), tokio::spawn(async move { auth.follow_store(stopped).await }))
+}
+
+async fn me(cinema: &Cinema, cookie: &str) -> PersonId {
+    let me = cinema.get("/api/auth/me", &[("cookie", cookie)]).await;
+    PersonId::parse(me.json()["id"].as_str().unwrap()).unwrap()
+}
+
+async fn lock(cinema: &Cinema, person: PersonId, seat: &str) {
+    let office = &cinema.app.office;
+    let screening = office.find_screening(screening_id(SHOW)).await.unwrap().unwrap();
+    let wanted = SeatSelection::parse(&screening, &[seat.to_owned()]).unwrap();
+    let outcome = lock_seats(office, person, &screening, &wanted).await.unwrap();
+    assert!(matches!(outcome, LockOutcome::Held(_)), "{outcome:?}");
+}
+
+/// How many people have sockets at a server.
+async fn people(cinema: &Cinema) -> usize {
+    cinema.app.rooms.open(screening_id(SHOW)).await.unwrap().count_people()
+}
+
+async fn until_people(cinema: &Cinema, count: usize) {
+    let gone = async {
+        while people(cinema).await != count {
+            // Poll again: a server asks once a second.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(WAIT_MAX, gone).await.expect("a socket still has its person");
+}
+
+#[tokio::test]
+async fn a_hold_is_shown_on_two_servers_and_a_sign_out_takes_the_person_from_both() {
+    let here = Cinema::open().await;
+    let there = here.other_server().await;
+    let _following = (follow(&here), follow(&there));
+    let (ann, bob) = (here.sign_in("ann").await, here.sign_in("bob").await);
+    let (ann_id, bob_id) = (me(&here, &ann).await, me(&here, &bob).await);
+    let (mut phone, mut desktop) = (Phone::at(&here, &ann).await, Phone::at(&there, &ann).await);
+    let (mut stranger, mut nobody) = (Phone::at(&there, &bob).await, Phone::at(&here, "").await);
+    lock(&there, ann_id, "A1").await;
+    for socket in [&mut phone, &mut desktop] {
+        socket.until(|viewer| viewer.holds == 2).await;
+        assert_eq!(socket.held(), ["A1"]);
+    }
+    assert_eq!(phone.viewer.hold, desktop.viewer.hold);
+    let answer = here.get(&format!("/api/lock?screening_id={}", screening_id(SHOW)), &[("cookie", &ann)]).await;
+    assert_eq!(Some(answer.json()), phone.viewer.hold, "the frame has what GET answers");
+
+    assert_eq!(here.post("/api/auth/logout", &ann).await.status, 204);
+    // Here at once.
+    lock(&here, ann_id, "A2").await;
+    phone.until(|viewer| viewer.seats.contains_key("A2")).await;
+    assert_eq!(phone.viewer.holds, 2, "nothing of its own since the session ended");
+    // There within the poll.
+    until_people(&there, 1).await;
+    lock(&there, bob_id, "B1").await;
+    for socket in [&mut phone, &mut desktop, &mut stranger, &mut nobody] {
+        socket.until(|viewer| viewer.seats.len() == 3).await;
+        assert_eq!(socket.viewer.snapshots, 1, "the socket stays");
+    }
+    assert_eq!((stranger.held(), nobody.viewer.holds), (vec!["B1"], 0));
+    assert!(!phone.held().contains(&"B1") && !desktop.held().contains(&"B1"));
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_by_age_or_idleness_takes_the_person_from_its_sockets() {
+    let cinema = Cinema::open().await;
+    let ann = cinema.sign_in("ann").await;
+    let mut phone = Phone::at(&cinema, &ann).await;
+    let _following = follow(&cinema);
+    cinema.parts().clock.advance(SignedDuration::from_hours(12) - SignedDuration::from_secs(1));
+    // Somebody uses the session: the socket is shown on.
+    let ann_id = me(&cinema, &ann).await;
+    cinema.parts().clock.advance(SignedDuration::from_hours(6));
+    lock(&cinema, ann_id, "A1").await;
+    phone.until(|viewer| viewer.holds == 2).await;
+    // And now nobody does; the open socket is no use of it.
+    cinema.parts().clock.advance(SignedDuration::from_hours(12));
+    until_people(&cinema, 0).await;
+}
+
+#[tokio::test]
+async fn a_viewer_is_nobody_while_the_store_does_not_answer() {
+    let world = World::new();
+    let server = world.server(|_| {});
+    let browser = server.browser();
+    browser.sign_in("ann@example.test").await;
+    let parts = server.parts_of(&browser, "/api/ws");
+    world.sessions.cut(true);
+    assert!(find_viewer(&server.app, &parts).await.is_none());
+    world.sessions.cut(false);
+    assert!(find_viewer(&server.app, &parts).await.is_some());
+}
