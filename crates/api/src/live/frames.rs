@@ -5,7 +5,10 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use seatkeeper_core::locks::{Millis, SeatChange, SeatStatus};
+use seatkeeper_core::{
+    locks::{Millis, SeatChange, SeatStatus},
+    time_text::TimeText,
+};
 use serde::{Serialize, Serializer};
 
 /// Sequences are milliseconds since 1970 or a little more; on the wire they count from 2025, which saves four digits in
@@ -35,7 +38,7 @@ impl Until {
 
 impl Serialize for Until {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.second())
+        TimeText::of(self.second()).serialize(serializer)
     }
 }
 
@@ -79,7 +82,7 @@ fn push_seats(text: &mut String, seats: impl Iterator<Item = SeatChange>) {
         // Writing into a String does not fail.
         let _ = write!(text, r#"{{"id":"{}{}","status":"{}""#, id.row(), id.number(), status_name(status));
         if let SeatStatus::Locked { until } = status {
-            let _ = write!(text, r#","until":"{}""#, Until(until).second());
+            let _ = write!(text, r#","until":"{}""#, TimeText::of(Until(until).second()));
         }
         text.push('}');
     }
@@ -133,6 +136,16 @@ mod tests {
             assert!((until..until + 1_000).contains(&told), "{until}: {told}");
         }
         assert_eq!(Until(i64::MAX).second(), Timestamp::MAX);
+    }
+
+    #[test]
+    fn a_locked_seat_has_the_same_time_in_frames_and_in_the_map() {
+        for until in [SAMPLE_NOW_MS, SAMPLE_NOW_MS + 1, SAMPLE_NOW_MS + 240] {
+            let frame = changes_frame(SEQ, SEQ + 1, [change("A1", SeatStatus::Locked { until })].into_iter());
+            let text = serde_json::to_string(&Until(until)).unwrap();
+            assert!(frame.contains(&format!(r#""until":{text}"#)), "{frame}: {text}");
+            assert_eq!(text, format!("\"{}\"", TimeText::of(Until(until).second())));
+        }
     }
 
     #[test]

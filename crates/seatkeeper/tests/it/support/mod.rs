@@ -9,6 +9,7 @@ mod person;
 mod provider;
 mod raw;
 mod screening;
+mod times;
 mod viewer;
 mod wait;
 

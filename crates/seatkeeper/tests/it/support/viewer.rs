@@ -35,7 +35,10 @@ impl Viewer {
         let frame = loop {
             let message = timeout(FRAME_WAIT_MAX, self.socket.next()).await.expect("no frame in time");
             match message.expect("the socket closed").unwrap() {
-                Message::Text(text) => break serde_json::from_str::<Value>(&text).unwrap(),
+                Message::Text(text) => {
+                    super::times::check(&text);
+                    break serde_json::from_str::<Value>(&text).unwrap();
+                }
                 Message::Ping(_) | Message::Pong(_) => {}
                 other => panic!("{other:?}"),
             }
