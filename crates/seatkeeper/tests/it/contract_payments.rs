@@ -159,10 +159,12 @@ async fn time_runs_out_on_the_payment_page() {
 async fn a_payment_begun_before_sales_close_may_finish() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
-    let screening = app.screening_in("ssss", SignedDuration::from_secs(6)).await;
-    bob.lock(&screening, &["A2"]).await.expect(200);
-    ann.lock(&screening, &["A1"]).await.expect(200);
-    let payment = ann.start_payment(&screening).await.expect(201);
+    let begin = async |screening: TestScreening| {
+        bob.lock(&screening, &["A2"]).await.expect_unless(200, "sales_closed")?;
+        ann.lock(&screening, &["A1"]).await.expect_unless(200, "sales_closed")?;
+        ann.start_payment(&screening).await.expect_unless(201, "sales_closed")
+    };
+    let (screening, payment) = app.screening_soon("ssss", begin).await;
     eventually("sales have closed", || async {
         (bob.lock(&screening, &["A2"]).await.code() == "sales_closed").then_some(())
     })

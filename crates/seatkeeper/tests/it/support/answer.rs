@@ -29,6 +29,12 @@ impl Answer {
         self.body
     }
 
+    /// The body, if the status is this one; `None` when it was refused with this code instead.
+    #[track_caller]
+    pub(crate) fn expect_unless(self, status: u16, code: &str) -> Option<Value> {
+        if self.code() == code { None } else { Some(self.expect(status)) }
+    }
+
     /// Asserts a refusal: a problem with this status and code, well-formed.
     #[track_caller]
     pub(crate) fn refused(self, status: u16, code: &str) -> Value {

@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 
 use super::{TestApp, TestPerson};
 
+/// When a screening starts that starts soon: enough for a quiet machine.
+const SOON_S: i64 = 4;
+/// … and for the busiest.
+const SOON_S_MAX: i64 = 128;
+
 /// A screening that starts in a day unless it says otherwise.
 #[derive(Clone, Debug)]
 pub(crate) struct TestScreening {
@@ -42,6 +47,24 @@ impl TestApp {
         let start = now().checked_add(from_now).unwrap();
         let start = Timestamp::from_second(start.as_second()).unwrap();
         TestScreening::create(self.admin(), picture, start).await
+    }
+
+    /// A screening that starts soon, and what `prepare` did there before. `prepare` answers `None` when the start came first, as
+    /// on a busy machine: then it is called with another screening that starts twice as long from now.
+    pub(crate) async fn screening_soon<T>(
+        &self,
+        picture: &str,
+        prepare: impl AsyncFn(TestScreening) -> Option<T>,
+    ) -> (TestScreening, T) {
+        let mut from_now = SOON_S;
+        loop {
+            let screening = self.screening_in(picture, SignedDuration::from_secs(from_now)).await;
+            if let Some(prepared) = prepare(screening.clone()).await {
+                return (screening, prepared);
+            }
+            from_now *= 2;
+            assert!(from_now <= SOON_S_MAX, "no screening could be prepared before its start");
+        }
     }
 }
 
