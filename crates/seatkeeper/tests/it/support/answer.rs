@@ -16,8 +16,9 @@ impl Answer {
     pub(crate) async fn read(response: reqwest::Response) -> Self {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        let url = response.url().clone();
         let text = response.text().await.unwrap_or_default();
-        super::times::check(&text);
+        super::times::check(url.as_str(), &text);
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Self { status, headers, text, body }
     }

@@ -13,6 +13,7 @@ const FRAME_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A viewer with the map as the frames tell it.
 pub(crate) struct Viewer {
+    url: String,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub(crate) seq: u64,
     pub(crate) seats: BTreeMap<String, String>,
@@ -25,7 +26,7 @@ impl Viewer {
     pub(crate) async fn join(app: &TestApp, screening: &TestScreening) -> Self {
         let url = format!("{}/api/ws?screening_id={}", app.url().replacen("http", "ws", 1), screening.id);
         let (socket, _) = connect_async(url).await.unwrap();
-        let mut viewer = Self { socket, seq: 0, seats: BTreeMap::new(), frames: 0 };
+        let mut viewer = Self { url: app.url().to_owned(), socket, seq: 0, seats: BTreeMap::new(), frames: 0 };
         viewer.next().await;
         viewer
     }
@@ -36,7 +37,7 @@ impl Viewer {
             let message = timeout(FRAME_WAIT_MAX, self.socket.next()).await.expect("no frame in time");
             match message.expect("the socket closed").unwrap() {
                 Message::Text(text) => {
-                    super::times::check(&text);
+                    super::times::check(&self.url, &text);
                     break serde_json::from_str::<Value>(&text).unwrap();
                 }
                 Message::Ping(_) | Message::Pong(_) => {}
