@@ -89,7 +89,7 @@ async fn money_that_comes_late_buys_free_seats_or_goes_back() {
     }
     eventually("bob gets a seat", || async { (bob.lock(&locked, &["A2"]).await.status == 200).then_some(()) }).await;
     eventually("bob gets the other", || async { (bob.lock(&sold, &["A1"]).await.status == 200).then_some(()) }).await;
-    bob.buy(&sold, &["A1"]).await;
+    bob.buy_in_time(&sold, &["A1"]).await;
     for payment in &late {
         app.move_at_provider(payment, "captured").await;
     }
@@ -122,8 +122,11 @@ async fn money_that_comes_late_buys_free_seats_or_goes_back() {
     assert_eq!(refunded, expected.iter().collect::<Vec<_>>(), "once each");
 
     // Cancelled, declined: the seats are the payer's own still, so late money buys them.
-    let cancelled = pending(&ann, &screening, &["A1"]).await;
-    ann.cancel(&cancelled).await.expect(200);
+    let cancelled = eventually("a payment is cancelled in time", || async {
+        let payment = pending(&ann, &screening, &["A1"]).await;
+        ann.cancel(&payment).await.expect_unless(200, "payment_not_pending").map(|_| payment)
+    })
+    .await;
     app.move_at_provider(&cancelled, "authorised").await;
     assert_eq!(app.report(&cancelled).await.status, 204);
     assert_eq!(status(&ann, &cancelled).await, "SUCCEEDED");

@@ -24,4 +24,4 @@ pub(crate) use provider::{SECRET, SECRET_FLAG};
 pub(crate) use raw::invalid_field;
 pub(crate) use screening::{TestScreening, layout, now};
 pub(crate) use viewer::Viewer;
-pub(crate) use wait::{eventually, eventually_or};
+pub(crate) use wait::{begin_within_one_day, eventually, eventually_or};
