@@ -89,6 +89,7 @@ advisories: ## known holes in dependencies (needs the network)
 
 setup: ## what the tests need and the machine lacks
 	scripts/setup.sh
+	scripts/old-version.sh $(CURDIR)/target >/dev/null
 
 clean: ## remove what was built; data stays
 	cargo clean

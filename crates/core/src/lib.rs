@@ -17,3 +17,4 @@ pub mod ports;
 pub mod seating;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod time_text;

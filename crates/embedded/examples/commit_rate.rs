@@ -163,5 +163,11 @@ fn commit_of(cinema: &Cinema, screening: &Screening, payment: Payment, now: Time
         seats: payment.seats,
         created_at: now,
     };
-    CommitBooking { booking, from: &[PaymentStatus::Confirming], money_task: Some(MoneyTask::Capture), events }
+    CommitBooking {
+        booking,
+        from: &[PaymentStatus::Confirming],
+        sales_close: SignedDuration::ZERO,
+        money_task: Some(MoneyTask::Capture),
+        events,
+    }
 }

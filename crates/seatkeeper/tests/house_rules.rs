@@ -164,6 +164,55 @@ fn tests_wait_for_conditions_not_for_time() {
 }
 
 #[test]
+fn times_leave_the_process_in_one_format() {
+    let broken = rust_files().iter().flat_map(|(path, text)| bare_times(path, text)).collect::<Vec<_>>();
+    assert_none(
+        &broken,
+        "a Timestamp in a type that derives Serialize is marked #[serde(with = \"seatkeeper_core::time_text\")]",
+    );
+}
+
+/// Fields with a `Timestamp` in types that derive `Serialize`, without `with` or `serialize_with` in the lines above them.
+fn bare_times(path: &str, text: &str) -> Vec<String> {
+    let (mut broken, mut is_serialized, mut is_marked, mut end) = (Vec::new(), false, false, String::new());
+    for (index, line) in text.lines().enumerate() {
+        let code = line.trim_start();
+        if code.starts_with("#[derive(") {
+            is_serialized = code.contains("Serialize");
+            // The type ends with a brace in the column of its attribute.
+            end = format!("{}}}", &line[..line.len() - code.len()]);
+        } else if code.starts_with("#[serde(") {
+            is_marked |= code.contains("with = \"");
+        } else if !code.starts_with("#[") && !code.starts_with("//") {
+            let is_field = !code.contains("fn ");
+            let is_time = is_field && code.split_once(": ").is_some_and(|(_, kind)| kind.contains("Timestamp"));
+            if is_serialized && is_time && !is_marked {
+                broken.push(at(path, index, line));
+            }
+            is_marked = false;
+            is_serialized &= line != end;
+        }
+    }
+    broken
+}
+
+#[test]
+fn a_time_that_serde_would_write_in_its_own_format_is_found() {
+    let text = |mark: &str, derive: &str| {
+        format!("#[derive({derive})]\npub struct A {{\n    /// When.\n    {mark}\n    pub at: Option<Timestamp>,\n}}\n")
+    };
+    assert_eq!(bare_times("a.rs", &text("", "Debug, Serialize")).len(), 1);
+    assert_eq!(bare_times("a.rs", &text("#[schema(required = true)]", "Serialize")).len(), 1);
+    assert_eq!(bare_times("a.rs", &text("#[serde(default)]", "Serialize")).len(), 1);
+    assert!(bare_times("a.rs", &text("#[serde(with = \"seatkeeper_core::time_text\")]", "Serialize")).is_empty());
+    assert!(bare_times("a.rs", &text("", "Debug, Deserialize")).is_empty());
+    let variants =
+        "#[derive(Serialize)]\nenum A {\n    B {\n        n: u8,\n    },\n    C {\n        at: Timestamp,\n    },\n}\n";
+    assert_eq!(bare_times("a.rs", variants).len(), 1);
+    assert!(bare_times("a.rs", "#[derive(Serialize)]\nenum A {\n}\nstruct B {\n    at: Timestamp,\n}\n").is_empty());
+}
+
+#[test]
 fn the_page_has_its_own_arrows() {
     let mut broken = Vec::new();
     for (path, text) in files("web/src", &[".ts", ".vue"]) {

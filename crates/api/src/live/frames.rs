@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use seatkeeper_core::{
     ids::ScreeningId,
     locks::{self, Millis, PaymentChange, SeatChange, SeatStatus},
+    time_text::TimeText,
 };
 use serde::{Serialize, Serializer};
 
@@ -31,7 +32,7 @@ impl Until {
 
 impl Serialize for Until {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.second())
+        TimeText::of(self.second()).serialize(serializer)
     }
 }
 
@@ -94,7 +95,7 @@ fn push_seats(text: &mut String, seats: impl Iterator<Item = SeatChange>) {
         // Writing into a String does not fail.
         let _ = write!(text, r#"{{"id":"{}{}","status":"{}""#, id.row(), id.number(), status_name(status));
         if let SeatStatus::Locked { until } = status {
-            let _ = write!(text, r#","until":"{}""#, Until(until).second());
+            let _ = write!(text, r#","until":"{}""#, TimeText::of(Until(until).second()));
         }
         text.push('}');
     }
@@ -189,5 +190,15 @@ mod tests {
             assert!((until..until + 1_000).contains(&told), "{until}: {told}");
         }
         assert_eq!(Until(i64::MAX).second(), Timestamp::MAX);
+    }
+
+    #[test]
+    fn a_locked_seat_has_the_same_time_in_frames_and_in_the_map() {
+        for until in [SAMPLE_NOW_MS, SAMPLE_NOW_MS + 1, SAMPLE_NOW_MS + 240] {
+            let frame = changes_frame(SEQ, SEQ + 1, [change("A1", SeatStatus::Locked { until })].into_iter());
+            let text = serde_json::to_string(&Until(until)).unwrap();
+            assert!(frame.contains(&format!(r#""until":{text}"#)), "{frame}: {text}");
+            assert_eq!(text, format!("\"{}\"", TimeText::of(Until(until).second())));
+        }
     }
 }

@@ -34,6 +34,7 @@ pub(crate) struct AuditEntry {
     #[schema(value_type = String)]
     pub id: EventId,
     /// When it happened.
+    #[serde(with = "seatkeeper_core::time_text")]
     pub at: Timestamp,
     /// What it tells of.
     #[schema(value_type = EventTypeShape)]

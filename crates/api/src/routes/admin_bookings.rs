@@ -15,6 +15,7 @@ use seatkeeper_core::{
     ids::{MovieId, PersonId, ScreeningId},
     money::Money,
     ports::{BackendError, BookingFilter, Cursor, CustomerBooking, PAGE_ITEMS_MAX, Page, PageRequest, SalesTotals},
+    time_text::TimeText,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -214,7 +215,7 @@ async fn add_page(
     Ok(page.next)
 }
 
-fn push_booking(table: &mut String, found: &CustomerBooking) {
+pub(super) fn push_booking(table: &mut String, found: &CustomerBooking) {
     let booking = &found.booking;
     let seats: Vec<String> = booking.seats.iter().map(|seat| seat.id.to_string()).collect();
     push_row(
@@ -224,13 +225,13 @@ fn push_booking(table: &mut String, found: &CustomerBooking) {
             booking.status.as_str(),
             &booking.movie_title,
             &booking.hall_name,
-            &booking.start_time.to_string(),
+            TimeText::of(booking.start_time).as_str(),
             &found.customer_name,
             &found.customer_email,
             &seats.join(" "),
             &booking.total.to_decimal(),
             booking.total.currency.code(),
-            &booking.created_at.to_string(),
+            TimeText::of(booking.created_at).as_str(),
         ],
     );
 }

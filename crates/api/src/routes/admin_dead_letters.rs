@@ -34,6 +34,7 @@ pub(crate) struct DeadLetter {
     /// How often it was tried.
     pub tries: u32,
     /// When it was given up.
+    #[serde(with = "seatkeeper_core::time_text")]
     pub at: Timestamp,
 }
 
@@ -48,7 +49,7 @@ pub(crate) enum ConsumerName {
 }
 
 impl DeadLetter {
-    fn new(letter: ports::DeadLetter) -> Self {
+    pub(super) fn new(letter: ports::DeadLetter) -> Self {
         let consumer = match letter.consumer {
             Consumer::Mail => ConsumerName::Mail,
             Consumer::Audit => ConsumerName::Audit,

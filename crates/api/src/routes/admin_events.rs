@@ -30,6 +30,7 @@ pub(crate) struct EventBody {
     /// The version of its shape.
     pub version: u32,
     /// When it happened.
+    #[serde(with = "seatkeeper_core::time_text")]
     pub at: Timestamp,
     /// Where, if anywhere.
     #[schema(value_type = Option<String>, required = true)]

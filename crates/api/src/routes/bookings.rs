@@ -41,6 +41,7 @@ pub(crate) struct Booking {
     #[schema(value_type = String)]
     pub screening_id: ScreeningId,
     /// The start.
+    #[serde(with = "seatkeeper_core::time_text")]
     pub start_time: Timestamp,
     /// In order of seat.
     pub seats: Vec<BookedSeat>,
@@ -48,6 +49,7 @@ pub(crate) struct Booking {
     #[schema(value_type = MoneyShape)]
     pub total: Money,
     /// When it was sold.
+    #[serde(with = "seatkeeper_core::time_text")]
     pub created_at: Timestamp,
 }
 

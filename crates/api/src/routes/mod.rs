@@ -23,3 +23,5 @@ pub(crate) mod posters;
 mod promptpay;
 pub(crate) mod screenings;
 pub(crate) mod site;
+#[cfg(test)]
+mod times_tests;

@@ -57,6 +57,7 @@ pub(crate) struct MovieScreening {
     #[schema(value_type = String)]
     pub id: ScreeningId,
     /// The start.
+    #[serde(with = "seatkeeper_core::time_text")]
     pub start_time: Timestamp,
     /// Where.
     pub hall_name: String,

@@ -63,6 +63,7 @@ pub(crate) struct Payment {
     #[schema(value_type = Vec<String>, example = json!(["A1", "A2"]))]
     pub seat_ids: Vec<SeatId>,
     /// When it ends unless it is being confirmed.
+    #[serde(with = "seatkeeper_core::time_text")]
     pub expires_at: Timestamp,
     /// What the payer has to do, while it is PENDING.
     #[schema(required = true)]

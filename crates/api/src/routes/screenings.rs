@@ -34,8 +34,10 @@ pub(crate) struct Screening {
     /// Where.
     pub hall_name: String,
     /// The start.
+    #[serde(with = "seatkeeper_core::time_text")]
     pub start_time: Timestamp,
     /// When the hall is free again.
+    #[serde(with = "seatkeeper_core::time_text")]
     pub end_time: Timestamp,
     /// The cheapest seat that can be sold, free or not.
     #[schema(value_type = MoneyShape)]
@@ -70,6 +72,7 @@ pub(crate) struct ScreeningDetail {
     #[schema(value_type = PricesShape)]
     pub prices: Prices,
     /// When sales end.
+    #[serde(with = "seatkeeper_core::time_text")]
     pub sales_close_at: Timestamp,
 }
 

@@ -28,6 +28,9 @@ pub(super) async fn commit_booking(
         return Ok(CommitOutcome::NotNow(payment));
     }
     check_booking(&commit.booking, &payment)?;
+    if payment.is_late(now) && are_sales_closed(conn, &payment, commit.sales_close, now).await? {
+        return Ok(CommitOutcome::SalesClosed);
+    }
     let unclaimed = match find_unclaimed(conn, &payment, now).await? {
         Unclaimed::Lost(seats) => return Ok(CommitOutcome::SeatsLost(seats)),
         Unclaimed::Free(seats) => seats,
@@ -57,6 +60,18 @@ fn check_booking(booking: &Booking, payment: &Payment) -> Result<(), Fault> {
     let same_what = booking.screening_id == payment.screening_id && booking.seats == payment.seats;
     let same_who = booking.person_id == payment.person_id && booking.total == payment.amount;
     if same_what && same_who { Ok(()) } else { Err(Fault::Broken("a booking that is not its payment's")) }
+}
+
+/// By the times that the screening has in the store now; late money has no claims, so the sale holds the guard of the screening,
+/// and a change of its times in between makes one of the two fail. Of a screening that is gone the seats are lost instead.
+async fn are_sales_closed(
+    conn: &mut Conn,
+    payment: &Payment,
+    sales_close: SignedDuration,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let screening = screenings::find_screening(conn, payment.screening_id).await?;
+    Ok(screening.is_some_and(|(screening, _)| OpenScreening::new(screening, sales_close).sales_closed(now)))
 }
 
 /// The seats that the payment has not claimed.

@@ -100,7 +100,8 @@ impl Cinema {
             created_at: sample_now(),
         };
         let events = vec![self.event(&format!("sold {}", payment.id))];
-        CommitBooking { booking, from: &[PaymentStatus::Confirming], money_task: None, events }
+        let (from, sales_close) = (&[PaymentStatus::Confirming], SignedDuration::ZERO);
+        CommitBooking { booking, from, sales_close, money_task: None, events }
     }
 }
 

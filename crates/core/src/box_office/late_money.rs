@@ -51,18 +51,15 @@ async fn paid_without_confirm(office: &BoxOffice, payment: Payment, outcome: Con
             publish_payment(office, &payment).await;
             settle_payment(office, payment).await.map(drop)
         }
-        ConfirmStart::Over(payment) if outcome == ConfirmOutcome::Success && is_late(payment.status) => {
+        ConfirmStart::Over(payment) if outcome == ConfirmOutcome::Success && payment.status.is_ended_unpaid() => {
             sell_late(office, payment).await
         }
         ConfirmStart::Over(_) | ConfirmStart::NotFound => Ok(()),
     }
 }
 
-const fn is_late(status: PaymentStatus) -> bool {
-    matches!(status, PaymentStatus::Expired | PaymentStatus::Cancelled | PaymentStatus::Declined)
-}
-
-/// Money for a payment that was over: the same seats if nobody has them, else it goes back.
+/// Money for a payment that had ended: the same seats if nobody has them and sales are open, else it is refunded. The store
+/// decides whether sales are open, in the transaction that would sell.
 async fn sell_late(office: &BoxOffice, payment: Payment) -> Backend<()> {
     let from = &[PaymentStatus::Expired, PaymentStatus::Cancelled, PaymentStatus::Declined];
     if !payment.is_given_up() && seats_are_free(office, &payment).await? {

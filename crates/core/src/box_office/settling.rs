@@ -28,6 +28,13 @@ const KEEP_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// How often another booking code is drawn; one in 10¹² is taken.
 const CODE_DRAWS_MAX: usize = 8;
 
+/// Reasons in the event of a refund. The seats of late money were not free.
+const SEATS_LOST: &str = "seats_lost";
+/// The money came after the end of sales.
+const SALES_CLOSED: &str = "sales_closed";
+/// The provider took the sale back by itself.
+const PROVIDER_REFUNDED: &str = "provider_refunded";
+
 /// What confirming answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfirmAnswer {
@@ -131,7 +138,7 @@ pub(super) async fn commit(
 ) -> Backend<ConfirmAnswer> {
     let Some(open) = office.find_screening(payment.screening_id).await? else {
         // Only the screening of a payment without claims can be deleted: money came late.
-        return lose_seats(office, &payment).await;
+        return refund_late(office, &payment, SEATS_LOST).await;
     };
     for _ in 0..CODE_DRAWS_MAX {
         let booking = Booking {
@@ -161,20 +168,27 @@ pub(super) async fn commit(
             .at_screening(payment.screening_id)
             .by(Some(payment.person_id))
             .caused_by(&format!("booking/{}", payment.id));
-        let commit = CommitBooking { booking, from, money_task: Some(MoneyTask::Capture), events: vec![event] };
+        let commit = CommitBooking {
+            booking,
+            from,
+            sales_close: office.settings.sales_close,
+            money_task: Some(MoneyTask::Capture),
+            events: vec![event],
+        };
         match office.ledger.commit_booking(&commit, office.now()).await? {
             CommitOutcome::CodeTaken => {}
             CommitOutcome::NotFound => return Ok(ConfirmAnswer::NotFound),
             CommitOutcome::NotNow(payment) => return answer_of(office, payment, None).await,
-            CommitOutcome::SeatsLost(_) => return lose_seats(office, &payment).await,
+            CommitOutcome::SeatsLost(_) => return refund_late(office, &payment, SEATS_LOST).await,
+            CommitOutcome::SalesClosed => return refund_late(office, &payment, SALES_CLOSED).await,
             CommitOutcome::Committed(booking) => return finish_sale(office, &payment, booking).await,
         }
     }
     Err(BackendError::retryable("store", "no free booking code"))
 }
 
-async fn lose_seats(office: &BoxOffice, payment: &Payment) -> Backend<ConfirmAnswer> {
-    let refunded = close(office, payment, PaymentStatus::Refunded, Some(MoneyTask::GiveBack)).await?;
+async fn refund_late(office: &BoxOffice, payment: &Payment, reason: &str) -> Backend<ConfirmAnswer> {
+    let refunded = close_because(office, payment, PaymentStatus::Refunded, Some(MoneyTask::GiveBack), reason).await?;
     run_money_task(office, &refunded).await?;
     answer_of(office, refunded, None).await
 }
@@ -211,11 +225,23 @@ pub(super) async fn close(
     to: PaymentStatus,
     money_task: Option<MoneyTask>,
 ) -> Backend<Payment> {
+    let reason = if payment.booking_id.is_some() { PROVIDER_REFUNDED } else { SEATS_LOST };
+    close_because(office, payment, to, money_task, reason).await
+}
+
+/// The same; `reason` is a word for the event of a refund.
+async fn close_because(
+    office: &BoxOffice,
+    payment: &Payment,
+    to: PaymentStatus,
+    money_task: Option<MoneyTask>,
+    reason: &str,
+) -> Backend<Payment> {
     let refund = EventKind::PaymentRefunded {
         payment_id: payment.id,
         booking_id: payment.booking_id,
         amount: payment.amount,
-        reason: if payment.booking_id.is_some() { "provider_refunded" } else { "seats_lost" }.to_owned(),
+        reason: reason.to_owned(),
     };
     let events = match to {
         PaymentStatus::Refunded => vec![

@@ -121,6 +121,7 @@ pub struct Event {
     /// The version of its shape.
     pub version: u32,
     /// When it happened.
+    #[serde(with = "crate::time_text")]
     pub at: Timestamp,
     /// Where, if anywhere.
     pub screening_id: Option<ScreeningId>,

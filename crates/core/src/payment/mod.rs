@@ -109,6 +109,12 @@ impl PaymentStatus {
         matches!(self, Self::Pending | Self::Confirming)
     }
 
+    /// Whether it ended without a sale and without money: money that the provider reports from now on is late.
+    #[must_use]
+    pub const fn is_ended_unpaid(self) -> bool {
+        matches!(self, Self::Declined | Self::Cancelled | Self::Expired)
+    }
+
     /// Whether a payment in this state may move to `next`.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
@@ -226,6 +232,12 @@ impl Payment {
     #[must_use]
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         self.status == PaymentStatus::Pending && now >= self.expires_at
+    }
+
+    /// Whether money that comes now is late: it ended unpaid, or its time is up. Late money buys only while sales are open.
+    #[must_use]
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        self.status.is_ended_unpaid() || self.is_overdue(now)
     }
 
     /// Its seats' names.

@@ -101,6 +101,9 @@ pub struct CommitBooking {
     pub booking: Booking,
     /// The states from which it may be made. Seats not claimed by the payment are claimed on the way, if nobody has them.
     pub from: &'static [PaymentStatus],
+    /// How long before the start sales end. Only late money is held to it: a payment whose confirmation began in time is
+    /// sold whenever its outcome is known.
+    pub sales_close: SignedDuration,
     /// What is still to be done about the money.
     pub money_task: Option<MoneyTask>,
     /// Told with it.
@@ -114,6 +117,8 @@ pub enum CommitOutcome {
     Committed(Booking),
     /// Somebody else has claimed or bought a seat. Nothing was written.
     SeatsLost(Vec<SeatId>),
+    /// The money is late, see [`Payment::is_late`], and sales of the screening are closed. Nothing was written.
+    SalesClosed,
     /// The payment is in another state. Nothing was written.
     NotNow(Payment),
     /// Another booking has this code; draw again.

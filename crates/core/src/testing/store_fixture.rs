@@ -244,7 +244,8 @@ impl<S: Store> Stage<S> {
             total: payment.amount,
             created_at: self.now(),
         };
-        CommitBooking { booking, from, money_task: None, events: vec![self.event("sold")] }
+        let events = vec![self.event("sold")];
+        CommitBooking { booking, from, sales_close: SignedDuration::ZERO, money_task: None, events }
     }
 
     pub(super) async fn commit(&self, payment: &Payment, from: &'static [PaymentStatus]) -> CommitOutcome {

@@ -13,8 +13,8 @@ use crate::{
     money::Money,
     payment::{CONFIRMING_FOR_MAX, ConfirmOutcome, MoneyTask, Payment, PaymentStatus},
     ports::{
-        CloseOutcome, CommitOutcome, ConfirmStart, Cursor, Ledger, NewPayment, Outbox, ProgrammeChange, Sales,
-        StartOutcome,
+        CloseOutcome, CommitBooking, CommitOutcome, ConfirmStart, Cursor, Ledger, NewPayment, Outbox, ProgrammeChange,
+        Sales, StartOutcome,
     },
     seating::SeatKind,
 };
@@ -37,6 +37,8 @@ pub async fn run_all(fixture: &impl StoreFixture) {
     a_code_is_used_once(fixture).await;
     late_money_buys_what_is_free(fixture).await;
     late_money_meets_another(fixture).await;
+    late_money_is_refused_once_sales_are_closed(fixture).await;
+    a_payment_confirmed_in_time_is_sold_after_sales_are_closed(fixture).await;
     late_money_for_a_screening_that_is_gone(fixture).await;
     closing_frees_the_seats(fixture).await;
     closing_comes_too_late(fixture).await;
@@ -295,6 +297,49 @@ async fn late_money_meets_another(fixture: &impl StoreFixture) {
     assert_eq!(stage.map().await, "A3 | A2");
     assert_eq!(stage.told().await, told);
     assert_eq!(stage.payment(claiming.id).await.status, Pending);
+}
+
+/// The screening of the stage begins an hour after it opened.
+async fn late_money_is_refused_once_sales_are_closed(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ssss").await;
+    let cancelled = stage.started("A2").await;
+    stage.close(cancelled.id, &[Pending], Cancelled).await;
+    let declined = stage.confirming("A3").await;
+    stage.close(declined.id, CONFIRMING, Declined).await;
+    let expired = stage.started("A1").await;
+    stage.pass_s(PAYMENT_S);
+    stage.close(expired.id, &[Pending], Expired).await;
+    let told = stage.told().await;
+
+    let early = CommitBooking { sales_close: SignedDuration::from_mins(59), ..stage.commit_of(&expired, LATE) };
+    let closed = must(stage.store.commit_booking(&early, stage.now()).await);
+    assert_eq!(closed, CommitOutcome::SalesClosed, "sales close as long before the start as the call says");
+    stage.pass_s(3_600 - PAYMENT_S);
+    for (late, status) in [(&expired, Expired), (&cancelled, Cancelled), (&declined, Declined)] {
+        assert_eq!(stage.commit(late, LATE).await, CommitOutcome::SalesClosed, "{status:?}");
+        assert_eq!(stage.payment(late.id).await.status, status, "nothing was written");
+    }
+    assert_eq!(stage.map().await, " | ");
+    assert_eq!(stage.told().await, told);
+
+    // The store's own times decide: an hour later is open again.
+    let mut later = stage.screening.clone();
+    later.start_time = stage.after_s(1);
+    later.end_time = stage.after_s(7_200);
+    stage.change(ProgrammeChange::PutScreening(later, 1)).await;
+    let overdue = stage.started("A4").await;
+    assert!(matches!(stage.commit(&expired, LATE).await, CommitOutcome::Committed(_)));
+    stage.pass_s(PAYMENT_S);
+    let closed = stage.commit(&overdue, LATE).await;
+    assert_eq!(closed, CommitOutcome::SalesClosed, "its time is up, though nobody has said so yet");
+}
+
+async fn a_payment_confirmed_in_time_is_sold_after_sales_are_closed(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ss").await;
+    let confirming = stage.confirming("A1 A2").await;
+    stage.pass_s(3_600);
+    assert!(matches!(stage.commit(&confirming, CONFIRMING).await, CommitOutcome::Committed(_)));
+    assert_eq!(stage.map().await, "A1 A2 | ");
 }
 
 async fn late_money_for_a_screening_that_is_gone(fixture: &impl StoreFixture) {

@@ -18,6 +18,7 @@ const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// Runs the suite.
 pub async fn run_all<F: StoreFixture<Store: EventLog>>(fixture: &F) {
     events_that_all_consumers_have_done_are_forgotten_after_thirty_days(fixture).await;
+    an_event_half_a_second_younger_than_thirty_days_is_kept(fixture).await;
     sent_mails_are_forgotten_after_ninety_days_and_others_stay(fixture).await;
 }
 
@@ -60,6 +61,20 @@ async fn events_that_all_consumers_have_done_are_forgotten_after_thirty_days<F: 
     publish(log, &ids, began + 41 * DAY, &["g"]).await;
     assert_eq!(names(log).await, "defg");
     assert_eq!(must(log.list_next(Consumer::Mail, EVENTS_MAX).await).len(), 4);
+}
+
+/// A store that compares times as text must not take `…00.500Z` for earlier than `…00Z`.
+async fn an_event_half_a_second_younger_than_thirty_days_is_kept<F: StoreFixture<Store: EventLog>>(fixture: &F) {
+    let (store, ids) = (fixture.open_empty().await, SeededEntropy::new(5));
+    let (log, began) = (&*store, sample_now());
+    publish(log, &ids, began - SECOND, &["a"]).await;
+    publish(log, &ids, began + SignedDuration::from_millis(500), &["b"]).await;
+    for consumer in Consumer::ALL {
+        let last = logged(log).await.last().map_or(0, |(_, place)| *place);
+        must(log.acknowledge(consumer, last).await);
+    }
+    publish(log, &ids, began + 30 * DAY, &["c"]).await;
+    assert_eq!(names(log).await, "bc");
 }
 
 async fn file<S: Store>(store: &S, ids: &SeededEntropy, created_at: Timestamp) -> MailId {

@@ -22,6 +22,7 @@ pub struct CallbackMessage {
     /// Where its money is.
     pub answer: ProviderAnswer,
     /// Since when.
+    #[serde(with = "seatkeeper_core::time_text")]
     pub at: Timestamp,
 }
 

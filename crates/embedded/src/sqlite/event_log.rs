@@ -7,6 +7,7 @@ use rusqlite::{Row, Transaction};
 use seatkeeper_core::{
     event::Event,
     ports::{Backend, Consumer, EventLog, LOGGED_AGE_MAX, LoggedEvent},
+    time_text::TimeText,
 };
 
 use super::{
@@ -72,8 +73,11 @@ fn publish(tx: &Transaction<'_>, events: &[Event]) -> Result<(), Fault> {
 
 /// Forgets events that all consumers have done and that are old.
 fn forget_done(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
-    // Times of RFC 3339 in UTC compare as they are. What makes no sense any more has no time, and counts as old.
-    let oldest = now.saturating_sub(LOGGED_AGE_MAX).unwrap_or(Timestamp::UNIX_EPOCH).to_string();
+    // Compared as text up to the second: the fraction that may follow, of any length, only makes a text greater. An event
+    // that cannot be read has no time, and counts as old.
+    let oldest = now.saturating_sub(LOGGED_AGE_MAX).unwrap_or(Timestamp::UNIX_EPOCH);
+    let oldest = Timestamp::from_second(oldest.as_second()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let oldest = TimeText::of(oldest).as_str().trim_end_matches('Z').to_owned();
     let is_old = "coalesce(CASE WHEN json_valid(event) THEN json_extract(event, '$.at') END, '') < ?1";
     // Nearly always the first row is young, and nothing more is read.
     let first = format!("SELECT 1 FROM (SELECT event FROM events ORDER BY position LIMIT 1) WHERE {is_old}");

@@ -1,6 +1,6 @@
 //! How a payment ends: with a sale, or without.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::Transaction;
 use seatkeeper_core::{
     booking::Booking,
@@ -33,6 +33,9 @@ pub(super) fn commit_booking(
         return Ok(CommitOutcome::NotNow(payment));
     }
     check_booking(&commit.booking, &payment)?;
+    if payment.is_late(now) && are_sales_closed(tx, &payment, commit.sales_close, now)? {
+        return Ok(CommitOutcome::SalesClosed);
+    }
     let lost = find_lost(tx, &payment, now)?;
     if !lost.is_empty() {
         return Ok(CommitOutcome::SeatsLost(lost));
@@ -63,6 +66,17 @@ fn check_booking(booking: &Booking, payment: &Payment) -> Result<(), Fault> {
     if same_what && same_who { Ok(()) } else { Err(Fault::Broken("a booking that is not its payment's")) }
 }
 
+/// By the times that the screening has in the store now. Of a screening that is gone the seats are lost instead.
+fn are_sales_closed(
+    tx: &Transaction<'_>,
+    payment: &Payment,
+    sales_close: SignedDuration,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let screening = screenings::find_screening(tx, payment.screening_id)?;
+    Ok(screening.is_some_and(|(screening, _)| OpenScreening::new(screening, sales_close).sales_closed(now)))
+}
+
 /// Seats that the payment neither has nor can have: another's, or not there any more.
 fn find_lost(tx: &Transaction<'_>, payment: &Payment, now: Timestamp) -> Result<Vec<SeatId>, Fault> {
     let (mut lost, mut unclaimed) = (Vec::new(), Vec::new());
@@ -78,7 +92,7 @@ fn find_lost(tx: &Transaction<'_>, payment: &Payment, now: Timestamp) -> Result<
     }
     // Nothing kept an administrator from changing or deleting the screening meanwhile.
     let screening = screenings::find_screening(tx, payment.screening_id)?;
-    let open = screening.map(|(screening, _)| OpenScreening::new(screening, jiff::SignedDuration::ZERO));
+    let open = screening.map(|(screening, _)| OpenScreening::new(screening, SignedDuration::ZERO));
     let is_there = |seat: &SeatId| {
         let planned = open.as_ref().and_then(|open| open.plan.find(*seat));
         planned.is_some_and(|planned| planned.kind.is_for_sale())

@@ -3,10 +3,11 @@
 use jiff::SignedDuration;
 use seatkeeper_core::{
     box_office::{ConfirmAnswer, LockOutcome},
-    event::EventKind,
+    event::{Event, EventKind},
     payment::{ConfirmOutcome, PaymentStatus},
     ports::{ProgrammeChange, ProviderAnswer},
 };
+use seatkeeper_embedded::mock_provider::MockFaults;
 
 use crate::{
     office::{PAYMENT_TTL, TestOffice},
@@ -140,6 +141,66 @@ async fn paid_late_for_a_screening_that_is_gone_is_refunded() {
     ann.pay_by_phone(&payment).await;
     ann.report(payment.id).await;
     assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Refunded);
+    cinema.come_to_rest().await;
+    cinema.check_books(&[screening.screening.id], &[payment.id]).await;
+}
+
+#[tokio::test]
+async fn paid_after_sales_are_closed_is_refunded_and_the_seats_are_free() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    let mut late = Vec::new();
+    for seat in ["A1", "A2"] {
+        let payment = ann.paying(&cinema, seat).await;
+        ann.pay_by_phone(&payment).await;
+        cinema.pass(PAYMENT_TTL);
+        cinema.work().await;
+        late.push(payment);
+    }
+    // The last moment in which late money buys, and the first in which it does not.
+    let until_start = screening.sales_close_at.duration_since(cinema.office.now());
+    cinema.pass(until_start - SignedDuration::from_millis(1));
+    ann.report(late[0].id).await;
+    assert_eq!(ann.find(late[0].id).await.status, PaymentStatus::Succeeded);
+    cinema.pass(SignedDuration::from_millis(1));
+    for _ in 0..2 {
+        ann.report(late[1].id).await;
+        assert_eq!(ann.find(late[1].id).await.status, PaymentStatus::Refunded);
+    }
+    let answer = ann.confirm(late[1].id, ConfirmOutcome::Success).await;
+    assert!(matches!(answer, ConfirmAnswer::SeatsLost(_)), "{answer:?}");
+    assert_eq!(ann.hold().await.seats, [], "nothing is kept of what could not be sold");
+    cinema.come_to_rest().await;
+    assert_eq!(cinema.office.provider.find(late[1].id).await.expect("the provider works"), ProviderAnswer::Voided);
+    let reasons: Vec<String> = cinema.events().await.into_iter().filter_map(refund_reason).collect();
+    assert_eq!(reasons, ["sales_closed"]);
+    cinema.check_books(&[screening.screening.id], &[late[0].id, late[1].id]).await;
+}
+
+fn refund_reason(event: Event) -> Option<String> {
+    match event.kind {
+        EventKind::PaymentRefunded { reason, .. } => Some(reason),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn a_payment_confirmed_before_sales_closed_is_sold_when_its_outcome_comes_after() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("sss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    let until_start = screening.sales_close_at.duration_since(cinema.office.now());
+    cinema.pass(until_start - SignedDuration::from_secs(2));
+    let payment = ann.paying(&cinema, "A1").await;
+    cinema.pass(SignedDuration::from_secs(1));
+    cinema.faults.set(MockFaults { refuse_authorise_first_n: 1, ..MockFaults::default() });
+    let answer = ann.confirm(payment.id, ConfirmOutcome::Success).await;
+    assert!(matches!(answer, ConfirmAnswer::Unknown(_)), "{answer:?}");
+    cinema.pass(SignedDuration::from_secs(30));
+    cinema.faults.set(MockFaults::default());
+    cinema.work().await;
+    assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Succeeded);
     cinema.come_to_rest().await;
     cinema.check_books(&[screening.screening.id], &[payment.id]).await;
 }

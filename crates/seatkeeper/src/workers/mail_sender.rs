@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 use seatkeeper_core::{
-    booking::Booking,
+    booking::{Booking, BookingStatus},
     box_office::{BoxOffice, next_mail_attempt},
     person::Language,
     ports::{Backend, Mail, MailAttempt},
@@ -25,6 +25,9 @@ const MAILS_AT_ONCE_MAX: usize = 8;
 const MAIL_LEASE: SignedDuration = SignedDuration::from_mins(2);
 /// How often new mails are looked for.
 const MAIL_PERIOD: Duration = Duration::from_millis(250);
+
+/// Why a confirmation is FAILED without a try, in the list of mails.
+const BOOKING_REFUNDED: &str = "the booking was refunded before this mail was sent";
 
 /// How mails leave, and what they say of the cinema.
 pub struct Mailer {
@@ -97,6 +100,12 @@ impl Desk {
             let error = "the booking is missing".to_owned();
             return self.office.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await;
         };
+        // As late as possible: a refunded booking is not confirmed, also when an administrator asks for another try.
+        if booking.status == BookingStatus::Refunded {
+            tracing::info!(mail = %mail.mail.id, "not sent: its booking was refunded");
+            let error = BOOKING_REFUNDED.to_owned();
+            return self.office.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await;
+        }
         let title = self.title_of(&booking, mail.mail.language).await?;
         let sent = match self.render(mail, &booking, title) {
             Ok(outgoing) => self.mailer.transport.send(&outgoing).await,

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, TestPerson, TestScreening, invalid_field};
+use crate::support::{TestApp, TestPerson, TestScreening, begin_within_one_day, invalid_field};
 
 const NOBODY: &str = "00000000-0000-0000-0000-000000000001";
 
@@ -27,6 +27,7 @@ fn codes(page: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn bookings_are_filtered_and_summed() {
+    begin_within_one_day().await;
     let app = TestApp::start().await;
     let admin = app.admin();
     let (ann, bob) = (app.sign_in("Ann_Lee").await, app.sign_in("bob%25").await);
@@ -123,6 +124,7 @@ async fn the_table_of_bookings_is_safe_to_open() {
 
 #[tokio::test]
 async fn reports_count_every_day_and_every_film() {
+    begin_within_one_day().await;
     let app = TestApp::start().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let (dear, cheap) = (app.screening("ssx/pp").await, app.screening("ssss").await);

@@ -89,7 +89,7 @@ async fn money_that_comes_late_buys_free_seats_or_goes_back() {
     }
     eventually("bob gets a seat", || async { (bob.lock(&locked, &["A2"]).await.status == 200).then_some(()) }).await;
     eventually("bob gets the other", || async { (bob.lock(&sold, &["A1"]).await.status == 200).then_some(()) }).await;
-    bob.buy(&sold, &["A1"]).await;
+    bob.buy_in_time(&sold, &["A1"]).await;
     for payment in &late {
         app.move_at_provider(payment, "captured").await;
     }
@@ -122,11 +122,49 @@ async fn money_that_comes_late_buys_free_seats_or_goes_back() {
     assert_eq!(refunded, expected.iter().collect::<Vec<_>>(), "once each");
 
     // Cancelled, declined: the seats are the payer's own still, so late money buys them.
-    let cancelled = pending(&ann, &screening, &["A1"]).await;
-    ann.cancel(&cancelled).await.expect(200);
+    let cancelled = eventually("a payment is cancelled in time", || async {
+        let payment = pending(&ann, &screening, &["A1"]).await;
+        ann.cancel(&payment).await.expect_unless(200, "payment_not_pending").map(|_| payment)
+    })
+    .await;
     app.move_at_provider(&cancelled, "authorised").await;
     assert_eq!(app.report(&cancelled).await.status, 204);
     assert_eq!(status(&ann, &cancelled).await, "SUCCEEDED");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn money_for_a_showing_whose_sales_are_closed_goes_back_and_no_ticket_is_mailed() {
+    let app = TestApp::with(&[SECRET_FLAG, "--payment-ttl=1s", "--mock-payment=callback=never"]).await;
+    let ann = app.sign_in("ann").await;
+    let begin = async |screening: TestScreening| {
+        ann.lock(&screening, &["A1"]).await.expect_unless(200, "sales_closed")?;
+        let payment = ann.start_payment(&screening).await.expect_unless(201, "sales_closed")?;
+        Some(payment["id"].as_str().unwrap().to_owned())
+    };
+    let (screening, payment) = app.screening_soon("ss", begin).await;
+    expired(&ann, &payment).await;
+    app.move_at_provider(&payment, "captured").await;
+    eventually("sales are closed", || async {
+        (ann.start_payment(&screening).await.code() == "sales_closed").then_some(())
+    })
+    .await;
+    for _ in 0..2 {
+        assert_eq!(app.report(&payment).await.status, 204);
+        assert_eq!(status(&ann, &payment).await, "REFUNDED");
+    }
+    assert_eq!(app.stands_at_provider(&payment).await.as_deref(), Some("refunded"));
+    assert_eq!(screening.taken(&ann).await, Vec::<String>::new());
+    assert_eq!(ann.list_all("/api/bookings").await.len(), 0);
+    let told = eventually("the refund is told", || async {
+        let path = "/api/admin/events?type=PAYMENT_REFUNDED";
+        let items = app.admin().get(path).await.expect(200)["items"].as_array().unwrap().clone();
+        (!items.is_empty()).then_some(items)
+    })
+    .await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["data"]["reason"], "sales_closed");
+    assert_eq!(app.admin().list_all("/api/admin/mail").await.len(), 0);
     app.finish().await;
 }
 

@@ -125,7 +125,7 @@ async fn the_map_has_every_seat_and_a_mark() {
 async fn screenings_are_found_by_film_start_and_day_until_they_start() {
     let app = TestApp::start().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
-    let soon = app.screening_in("ss", SignedDuration::from_secs(4)).await;
+    let (soon, ()) = app.screening_soon("ss", async |_| Some(())).await;
     // Half past one in the night in Bangkok is still the day before in London.
     let bangkok = TimeZone::get("Asia/Bangkok").unwrap();
     let day = now().to_zoned_datetime(bangkok.clone()).date().checked_add(3.days()).unwrap();

@@ -181,7 +181,7 @@ async fn one_key_at_once_is_one_payment() {
 
 #[tokio::test]
 async fn an_unknown_outcome_is_confirming_until_it_is_known() {
-    let app = TestApp::with(&["--mock-payment=answer_delay=6s,callback=never", "--payment-ttl=3s"]).await;
+    let app = TestApp::with(&["--mock-payment=answer_delay=6s,callback=never", "--payment-ttl=5s"]).await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssss").await;
     let payment = pending(&ann, &screening, "A1").await;
@@ -202,7 +202,7 @@ async fn an_unknown_outcome_is_confirming_until_it_is_known() {
     });
     assert_eq!(first.status, 202, "{}", first.text);
     assert_eq!((&first.body["payment"]["status"], &first.body["booking"]), (&json!("CONFIRMING"), &Value::Null));
-    // Its time was 3 s: what is being confirmed does not expire.
+    // Its time was 5 s: what is being confirmed does not expire.
     bob.lock(&screening, &["A1"]).await.refused(409, "seat_taken");
     let booked = eventually("the outcome is known", || async {
         let now = ann.get(&format!("/api/payments/{}", id(&payment))).await.expect(200);
@@ -218,8 +218,8 @@ async fn an_unknown_outcome_is_confirming_until_it_is_known() {
 
 #[tokio::test]
 async fn what_is_decided_in_time_is_answered_though_the_provider_is_slow_afterwards() {
-    // Three seconds to authorise, and then three to take the money.
-    let app = TestApp::with(&["--mock-payment=answer_delay=3s,callback=never"]).await;
+    // Most of three seconds to authorise, and then as long to take the money: together more than an answer waits.
+    let app = TestApp::with(&["--mock-payment=answer_delay=2600ms,callback=never"]).await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ssss").await;
     let payment = pending(&ann, &screening, "A1").await;

@@ -45,7 +45,7 @@ async fn the_audit_log_and_the_event_log_tell_what_happened() {
     assert!(audit(format!("actor={}", ann.id)).await.iter().all(|entry| entry["actor"] == json!(ann.id)));
     let sales = audit("type=BOOKING_SUCCESS".into()).await;
     assert_eq!(sales.len(), 1);
-    let today = day_of(&json!(times[0]));
+    let today = day_of(&sales[0]["at"]);
     assert_eq!(audit(format!("type=BOOKING_SUCCESS&from={today}&to={today}")).await, sales);
     let yesterday = today.checked_sub(2.days()).unwrap();
     assert_eq!(audit(format!("to={yesterday}")).await, Vec::<Value>::new());

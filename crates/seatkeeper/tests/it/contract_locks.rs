@@ -1,9 +1,10 @@
 //! `/api/lock`: locking seats, letting them go, what one holds.
 
 use jiff::{SignedDuration, Timestamp};
+use seatkeeper_core::ports::whole_ms;
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, TestPerson, TestScreening, Viewer, eventually, invalid_field};
+use crate::support::{TestApp, TestPerson, TestScreening, Viewer, eventually, invalid_field, now};
 
 const NOBODY: &str = "00000000-0000-0000-0000-000000000001";
 
@@ -29,8 +30,9 @@ async fn seats_are_locked_all_or_none_and_kept_without_extension() {
         "screening_id": screening.id, "seat_ids": [], "seats": [], "expires_at": null, "payment_id": null,
     });
     assert_eq!(ann.hold(&screening).await, nothing);
+    let before = whole_ms(now());
     let answer = ann.lock(&screening, &["A2", "A1", "A2"]).await;
-    let asked_at = date(&answer);
+    let (after, told_at) = (now(), date(&answer));
     let hold = answer.expect(200);
     assert_eq!(hold["seat_ids"], json!(["A1", "A2"]), "in order, doubles once");
     let until = &hold["expires_at"];
@@ -39,8 +41,12 @@ async fn seats_are_locked_all_or_none_and_kept_without_extension() {
         "seats": [{"id": "A1", "expires_at": until}, {"id": "A2", "expires_at": until}],
     });
     assert_eq!(hold, expected);
-    let left = time(until).duration_since(asked_at);
-    assert!(SignedDuration::from_secs(299) <= left && left <= SignedDuration::from_secs(302), "{left}");
+    // Five minutes by the lock store's clock, which is this machine's, from some moment between question and answer.
+    let locked_at = time(until) - SignedDuration::from_mins(5);
+    assert!(before <= locked_at && locked_at <= after, "{before} {locked_at} {after}");
+    // `Date`, whose second is the last that has begun, is from between as well.
+    let told_until = told_at + SignedDuration::from_secs(1);
+    assert!(before < told_until && told_at <= after, "{before} {told_at} {after}");
 
     // Seats already mine stay mine, and their time is not extended.
     let more = eventually("the clock has moved", || async {

@@ -142,7 +142,6 @@ async fn time_runs_out_on_the_payment_page() {
     assert_eq!(refused["payment"]["id"], payment["id"]);
     // Its locks restarted with it and ended with it.
     eventually("the seats are free", || async { screening.taken(&bob).await.is_empty().then_some(()) }).await;
-    bob.buy(&screening, &["A1"]).await;
     let events = "/api/admin/events?type=BOOKING_TIMEOUT";
     let told = eventually("it is told", || async {
         let items = app.admin().get(events).await.expect(200)["items"].as_array().unwrap().clone();
@@ -152,6 +151,7 @@ async fn time_runs_out_on_the_payment_page() {
     assert_eq!(told.len(), 1);
     assert_eq!(told[0]["data"], json!({"payment_id": payment["id"], "seat_ids": ["A1", "A2"]}));
     assert_eq!((&told[0]["screening_id"], &told[0]["actor"]), (&json!(screening.id), &json!(ann.id)));
+    bob.buy_in_time(&screening, &["A1"]).await;
     app.finish().await;
 }
 
@@ -159,10 +159,12 @@ async fn time_runs_out_on_the_payment_page() {
 async fn a_payment_begun_before_sales_close_may_finish() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
-    let screening = app.screening_in("ssss", SignedDuration::from_secs(6)).await;
-    bob.lock(&screening, &["A2"]).await.expect(200);
-    ann.lock(&screening, &["A1"]).await.expect(200);
-    let payment = ann.start_payment(&screening).await.expect(201);
+    let begin = async |screening: TestScreening| {
+        bob.lock(&screening, &["A2"]).await.expect_unless(200, "sales_closed")?;
+        ann.lock(&screening, &["A1"]).await.expect_unless(200, "sales_closed")?;
+        ann.start_payment(&screening).await.expect_unless(201, "sales_closed")
+    };
+    let (screening, payment) = app.screening_soon("ssss", begin).await;
     eventually("sales have closed", || async {
         (bob.lock(&screening, &["A2"]).await.code() == "sales_closed").then_some(())
     })

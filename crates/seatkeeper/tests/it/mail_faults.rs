@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{ClosedMailServer, MailServer, TestApp, eventually};
+use crate::support::{ClosedMailServer, MailServer, SECRET_FLAG, TestApp, eventually};
 
 /// The only mail in this state, once there is one.
 async fn only_mail(app: &TestApp, status: &str) -> Value {
@@ -155,5 +155,47 @@ async fn mail_refused_for_good() {
     each_was_sent_once(&server, &[&refused, &taken]);
     app.admin().post(&retry, json!({})).await.refused(409, "already_sent");
     assert_eq!(ann.get("/api/bookings").await.expect(200)["items"], json!([refused]));
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mail_of_a_booking_refunded_meanwhile_is_never_sent() {
+    let closed = ClosedMailServer::new();
+    let app = TestApp::with(&[&closed.flag(), SECRET_FLAG, "--mock-payment=callback=never"]).await;
+    let screening = app.screening("ssss").await;
+    let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
+    ann.lock(&screening, &["A1"]).await.expect(200);
+    let payment = ann.start_payment(&screening).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let refunded = ann.confirm(&payment, "success").await.expect(200)["booking"].clone();
+    eventually("the mail was tried", || async {
+        let mails = app.admin().list_all("/api/admin/mail").await;
+        mails.iter().any(|mail| mail["attempts"].as_u64() > Some(0)).then_some(())
+    })
+    .await;
+    eventually("the money is taken", || async {
+        (app.stands_at_provider(&payment).await.as_deref() == Some("captured")).then_some(())
+    })
+    .await;
+    app.move_at_provider(&payment, "refunded").await;
+    assert_eq!(app.report(&payment).await.status, 204);
+
+    let server = closed.open();
+    let failed = only_mail(&app, "FAILED").await;
+    assert_eq!(failed["booking_code"], refunded["code"]);
+    assert_eq!(failed["last_error"], "the booking was refunded before this mail was sent");
+    // An administrator who asks for another try changes nothing.
+    let retry = format!("/api/admin/mail/{}/retry", failed["id"].as_str().unwrap());
+    app.admin().post(&retry, json!({})).await.expect(202);
+    let again = eventually("the mail was looked at again", || async {
+        let mails = app.admin().list_all("/api/admin/mail?status=FAILED").await;
+        mails.into_iter().find(|mail| mail["attempts"].as_u64() > failed["attempts"].as_u64())
+    })
+    .await;
+    assert_eq!(again["last_error"], failed["last_error"]);
+
+    // What follows is sent: nobody waits behind it.
+    let good = bob.buy(&screening, &["A1"]).await;
+    assert_eq!(only_mail(&app, "SENT").await["booking_code"], good["code"]);
+    each_was_sent_once(&server, &[&good]);
     app.finish().await;
 }

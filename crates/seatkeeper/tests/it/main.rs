@@ -28,6 +28,7 @@ mod contract_sign_in;
 mod crashes;
 mod demo_filling;
 mod mail_faults;
+mod old_version;
 #[cfg(feature = "cluster")]
 mod real_parts_costs;
 #[cfg(feature = "cluster")]
@@ -36,6 +37,8 @@ mod real_parts_faults;
 mod real_parts_network;
 #[cfg(feature = "cluster")]
 mod real_parts_together;
+#[cfg(feature = "cluster")]
+mod real_parts_versions;
 mod security;
 mod storms;
 mod support;

@@ -16,7 +16,9 @@ impl Answer {
     pub(crate) async fn read(response: reqwest::Response) -> Self {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        let url = response.url().clone();
         let text = response.text().await.unwrap_or_default();
+        super::times::check(url.as_str(), &text);
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Self { status, headers, text, body }
     }
@@ -26,6 +28,12 @@ impl Answer {
     pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         self.body
+    }
+
+    /// The body, if the status is this one; `None` when it was refused with this code instead.
+    #[track_caller]
+    pub(crate) fn expect_unless(self, status: u16, code: &str) -> Option<Value> {
+        if self.code() == code { None } else { Some(self.expect(status)) }
     }
 
     /// Asserts a refusal: a problem with this status and code, well-formed.

@@ -20,7 +20,7 @@ use tokio::{
 
 #[cfg(feature = "cluster")]
 use super::Cluster;
-use super::{Answer, Parts, TestPerson};
+use super::{Answer, Parts, TestPerson, times};
 
 /// The program promises to stop within this.
 const STOP_MAX: Duration = Duration::from_secs(10);
@@ -32,6 +32,7 @@ const START_MAX: Duration = Duration::from_secs(180);
 /// A running server. End it with [`TestApp::finish`], which checks the books.
 pub(crate) struct TestApp {
     child: Option<Child>,
+    program: PathBuf,
     pub(super) parts: Arc<Parts>,
     folder: TempDir,
     flags: Vec<String>,
@@ -76,9 +77,26 @@ impl TestApp {
 
     /// The same on a machine whose clock is wrong: `"+3600s"`.
     pub(crate) async fn on_with_clock(parts: Arc<Parts>, flags: &[&str], clock: Option<&'static str>) -> Self {
+        Self::of_program(program(), parts, flags, clock).await
+    }
+
+    /// A server of the version before: see `scripts/old-version.sh`.
+    pub(crate) async fn of_old_version(parts: Arc<Parts>, flags: &[&str]) -> Self {
+        Self::of_program(old_program().await, parts, flags, None).await
+    }
+
+    /// After [`Self::stop`] or [`Self::kill`]: starts this version on what the one before has left.
+    pub(crate) async fn upgrade(&mut self) {
+        times::expect_from(&self.url);
+        self.program = program();
+        self.restart().await;
+    }
+
+    async fn of_program(program: PathBuf, parts: Arc<Parts>, flags: &[&str], clock: Option<&'static str>) -> Self {
         let folder = tempfile::Builder::new().prefix("seatkeeper-test-").tempdir().unwrap();
         let mut app = Self {
             child: None,
+            program,
             parts,
             folder,
             flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
@@ -103,7 +121,7 @@ impl TestApp {
 
     async fn launch(&mut self, listen: &str) {
         let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
-        let mut command = Command::new(program());
+        let mut command = Command::new(&self.program);
         command.arg("serve").arg(format!("--data-dir={}", self.data_dir().display()));
         let mut flags = self.parts.flags();
         flags.extend([format!("--listen={listen}"), "--rate-limit=off".to_owned()]);
@@ -123,6 +141,9 @@ impl TestApp {
         let first = timeout(START_MAX, lines.next_line()).await.expect("the server did not start in time").unwrap();
         let line = first.unwrap_or_else(|| panic!("the server did not start:\n{}", self.log()));
         self.url = line.rsplit(' ').next().unwrap().trim_end_matches('/').to_owned();
+        if self.program != program() {
+            times::do_not_expect_from(&self.url);
+        }
         // Whatever else it prints must not fill the pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         self.child = Some(child);
@@ -271,4 +292,12 @@ fn false_clock() -> PathBuf {
 /// The program under test: the one that Cargo has just built.
 pub(crate) fn program() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_seatkeeper")).to_owned()
+}
+
+/// The program of the version before, built if this is the first time.
+async fn old_program() -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/old-version.sh");
+    let output = Command::new(script).stderr(Stdio::inherit()).output().await.unwrap();
+    assert!(output.status.success(), "the program of the version before was not built");
+    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end())
 }

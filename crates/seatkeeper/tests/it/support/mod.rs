@@ -9,6 +9,7 @@ mod person;
 mod provider;
 mod raw;
 mod screening;
+mod times;
 mod viewer;
 mod wait;
 
@@ -23,4 +24,4 @@ pub(crate) use provider::{SECRET, SECRET_FLAG};
 pub(crate) use raw::invalid_field;
 pub(crate) use screening::{TestScreening, layout, now};
 pub(crate) use viewer::Viewer;
-pub(crate) use wait::{eventually, eventually_or};
+pub(crate) use wait::{begin_within_one_day, eventually, eventually_or};

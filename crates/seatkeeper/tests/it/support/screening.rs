@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 
 use super::{TestApp, TestPerson};
 
+/// When a screening starts that starts soon: enough for a quiet machine.
+const SOON_S: i64 = 4;
+/// … and for the busiest.
+const SOON_S_MAX: i64 = 128;
+
 /// A screening that starts in a day unless it says otherwise.
 #[derive(Clone, Debug)]
 pub(crate) struct TestScreening {
@@ -39,9 +44,29 @@ impl TestApp {
 
     /// The same, starting that long from now.
     pub(crate) async fn screening_in(&self, picture: &str, from_now: SignedDuration) -> TestScreening {
+        let (movie, hall) = TestScreening::create_film_and_hall(self.admin(), picture).await;
+        // Counted from here: on a busy machine film and hall may take longer than it is until a start that is near.
         let start = now().checked_add(from_now).unwrap();
         let start = Timestamp::from_second(start.as_second()).unwrap();
-        TestScreening::create(self.admin(), picture, start).await
+        TestScreening::schedule(self.admin(), &movie, &hall, start).await
+    }
+
+    /// A screening that starts soon, and what `prepare` did there before. `prepare` answers `None` when the start came first, as
+    /// on a busy machine: then it is called with another screening that starts twice as long from now.
+    pub(crate) async fn screening_soon<T>(
+        &self,
+        picture: &str,
+        prepare: impl AsyncFn(TestScreening) -> Option<T>,
+    ) -> (TestScreening, T) {
+        let mut from_now = SOON_S;
+        loop {
+            let screening = self.screening_in(picture, SignedDuration::from_secs(from_now)).await;
+            if let Some(prepared) = prepare(screening.clone()).await {
+                return (screening, prepared);
+            }
+            from_now *= 2;
+            assert!(from_now <= SOON_S_MAX, "no screening could be prepared before its start");
+        }
     }
 }
 
@@ -52,10 +77,19 @@ pub(crate) fn now() -> Timestamp {
 
 impl TestScreening {
     pub(crate) async fn create(admin: &TestPerson, picture: &str, start: Timestamp) -> Self {
+        let (movie, hall) = Self::create_film_and_hall(admin, picture).await;
+        Self::schedule(admin, &movie, &hall, start).await
+    }
+
+    async fn create_film_and_hall(admin: &TestPerson, picture: &str) -> (Value, Value) {
         let movie = json!({"title": "A Test of Time", "title_th": "บททดสอบ", "duration_min": 100});
         let movie = admin.post("/api/admin/movies", movie).await.expect(201);
         let hall = json!({"name": "Test Hall", "layout": layout(picture)});
         let hall = admin.post("/api/admin/halls", hall).await.expect(201);
+        (movie, hall)
+    }
+
+    async fn schedule(admin: &TestPerson, movie: &Value, hall: &Value, start: Timestamp) -> Self {
         let screening = json!({
             "movie_id": movie["id"], "hall_id": hall["id"], "start_time": start.to_string(),
             "prices": {"standard": {"amount": 20_000, "currency": "THB"}},

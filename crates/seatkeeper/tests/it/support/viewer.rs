@@ -16,6 +16,7 @@ const FRAME_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A viewer with the map as the frames tell it.
 pub(crate) struct Viewer {
+    url: String,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub(crate) seq: u64,
     pub(crate) seats: BTreeMap<String, String>,
@@ -43,15 +44,15 @@ impl Viewer {
         viewer
     }
 
-    async fn connect(url: &str, screening: &TestScreening, cookie: &str) -> Self {
-        let url = format!("{}/api/ws?screening_id={}", url.replacen("http", "ws", 1), screening.id);
+    async fn connect(server: &str, screening: &TestScreening, cookie: &str) -> Self {
+        let url = format!("{}/api/ws?screening_id={}", server.replacen("http", "ws", 1), screening.id);
         let mut request = url.into_client_request().unwrap();
         if !cookie.is_empty() {
             request.headers_mut().insert("cookie", cookie.parse().unwrap());
         }
         let (socket, _) = connect_async(request).await.unwrap();
-        let (seats, payments) = (BTreeMap::new(), Vec::new());
-        let mut viewer = Self { socket, seq: 0, seats, frames: 0, hold: None, holds: 0, payments };
+        let (url, seats, payments) = (server.to_owned(), BTreeMap::new(), Vec::new());
+        let mut viewer = Self { url, socket, seq: 0, seats, frames: 0, hold: None, holds: 0, payments };
         viewer.next().await;
         viewer
     }
@@ -61,7 +62,10 @@ impl Viewer {
         let frame = loop {
             let message = timeout(FRAME_WAIT_MAX, self.socket.next()).await.expect("no frame in time");
             match message.expect("the socket closed").unwrap() {
-                Message::Text(text) => break serde_json::from_str::<Value>(&text).unwrap(),
+                Message::Text(text) => {
+                    super::times::check(&self.url, &text);
+                    break serde_json::from_str::<Value>(&text).unwrap();
+                }
                 Message::Ping(_) | Message::Pong(_) => {}
                 other => panic!("{other:?}"),
             }
