@@ -9,11 +9,12 @@ use clap::Parser;
 use rustix::fs::Mode;
 use seatkeeper::bench;
 use seatkeeper::cli::{Cli, Command, SettingFlags, describe_values};
-use seatkeeper::config::{Adapters, Config, SettingsError};
+use seatkeeper::config::{Adapters, Config, SettingsError, local_address};
 use seatkeeper::health::ask_whether_ready;
 use seatkeeper::serve::serve;
 use seatkeeper::telemetry::start_log;
 use seatkeeper::wiring::{WiringError, check_addresses};
+use url::Url;
 
 /// Why the program ends early.
 enum Failure {
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
         Command::Serve(flags) => start(flags),
         Command::Check(flags) => check(flags),
         Command::Openapi => print_openapi(),
-        Command::Health { site } => in_runtime(ask_whether_ready(&site)),
+        Command::Health { site } => check_health(site),
         Command::Bench(bench) => in_runtime(bench::run(bench)),
     };
     match done {
@@ -50,6 +51,19 @@ fn print_openapi() -> Result<(), Failure> {
     let document = serde_json::to_string_pretty(&seatkeeper_api::openapi_document())?;
     writeln!(io::stdout(), "{document}")?;
     Ok(())
+}
+
+/// Without a site, the server of this environment's settings: that of the container in which the check runs.
+fn check_health(site: Option<Url>) -> Result<(), Failure> {
+    let site = match site {
+        Some(site) => site,
+        None => {
+            let values = SettingFlags::default().gather(std::env::vars_os().collect())?;
+            Url::parse(&format!("http://{}", local_address(Config::listen_of(&values)?)))
+                .map_err(|error| Failure::Other(error.into()))?
+        }
+    };
+    in_runtime(ask_whether_ready(&site))
 }
 
 fn in_runtime(work: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>>) -> Result<(), Failure> {
