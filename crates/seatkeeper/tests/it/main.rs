@@ -26,6 +26,7 @@ mod contract_programme;
 mod contract_sign_in;
 mod crashes;
 mod demo_filling;
+mod health_checks;
 mod mail_faults;
 #[cfg(feature = "cluster")]
 mod real_parts_costs;
