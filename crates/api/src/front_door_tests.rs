@@ -79,9 +79,12 @@ async fn health_checks_on_loopback_answer_any_host_and_everything_else_only_the_
             assert_eq!((answer.status.as_u16(), header(&answer, "location")), (status, &*expected), "{host} {path}");
         }
     }
-    for host in ["tickets.example", "tickets.example:443", "tickets.example:8443", "tickets.example.", "Tickets.Example"] {
+    for host in
+        ["tickets.example", "tickets.example:443", "tickets.example:8443", "tickets.example.", "Tickets.Example"]
+    {
         for path in ["/", "/api/site", "/metrics", "/healthz"] {
-            let answer = send(&of_host(server.browser(), host), Method::GET, path, &[("accept", "text/html")], "").await;
+            let answer =
+                send(&of_host(server.browser(), host), Method::GET, path, &[("accept", "text/html")], "").await;
             assert_eq!((answer.status.as_u16(), header(&answer, "location")), (200, ""), "{host} {path}");
         }
     }

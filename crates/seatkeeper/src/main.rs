@@ -16,6 +16,10 @@ use seatkeeper::telemetry::start_log;
 use seatkeeper::wiring::{WiringError, check_addresses};
 use url::Url;
 
+/// Gives the memory of large answers back to the system soon after they were sent; the system's own allocator keeps most of it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Why the program ends early.
 enum Failure {
     Settings(Box<dyn Error + Send + Sync>),
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Settings(error)) => fail(error.as_ref(), 2),
+        Err(Failure::Other(error)) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(Failure::Other(error)) => fail(error.as_ref(), 1),
     }
 }
@@ -74,9 +79,15 @@ fn in_runtime(work: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>
 /// Prints what is set even when some of it is wrong: that is when one wants to see it.
 fn check(flags: SettingFlags) -> Result<(), Failure> {
     let values = flags.gather(std::env::vars_os().collect())?;
-    io::stdout().write_all(describe_values(&values).as_bytes())?;
+    // Whether they can be shown (a reader such as `head` may have gone) does not change whether they are right.
+    let shown = io::stdout().write_all(describe_values(&values).as_bytes());
     check_addresses(&Config::from_values(&values, Adapters::BUILT_IN)?)?;
-    Ok(())
+    Ok(shown?)
+}
+
+/// A reader such as `head` that has read enough is no failure.
+fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn fail(error: &dyn Error, code: u8) -> ExitCode {

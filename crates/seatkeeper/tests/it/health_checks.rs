@@ -19,11 +19,9 @@ async fn health(arguments: &[&str], listen: Option<&str>) -> (Option<i32>, Strin
 
 #[tokio::test]
 async fn health_check_succeeds_whatever_the_public_url_is() {
-    let app = TestApp::with_public_url(
-        "https://tickets.example:8443",
-        &["--allow-demo-sign-in", "--allow-test-payments"],
-    )
-    .await;
+    let app =
+        TestApp::with_public_url("https://tickets.example:8443", &["--allow-demo-sign-in", "--allow-test-payments"])
+            .await;
     let address = app.url().trim_start_matches("http://").to_owned();
     let port = address.rsplit(':').next().unwrap();
     for (arguments, listen) in [
@@ -46,11 +44,9 @@ async fn health_check_succeeds_whatever_the_public_url_is() {
 /// nginx with `proxy_set_header Host $host` passes the name without the port.
 #[tokio::test]
 async fn page_behind_a_proxy_that_drops_the_port_is_served_and_not_redirected() {
-    let app = TestApp::with_public_url(
-        "https://tickets.example:8443",
-        &["--allow-demo-sign-in", "--allow-test-payments"],
-    )
-    .await;
+    let app =
+        TestApp::with_public_url("https://tickets.example:8443", &["--allow-demo-sign-in", "--allow-test-payments"])
+            .await;
     for host in ["tickets.example", "tickets.example:8443", "tickets.example:443", "tickets.example."] {
         let page = app.stranger().raw("GET", "/films/1", &[("host", host), ("accept", "text/html")], "").await;
         assert_eq!((page.status, page.header("location")), (200, ""), "{host}");

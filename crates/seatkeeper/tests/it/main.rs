@@ -27,6 +27,7 @@ mod contract_sign_in;
 mod crashes;
 mod demo_filling;
 mod health_checks;
+mod log_faults;
 mod mail_faults;
 #[cfg(feature = "cluster")]
 mod real_parts_costs;
@@ -39,3 +40,4 @@ mod real_parts_together;
 mod security;
 mod storms;
 mod support;
+mod unread_answers;
