@@ -19,6 +19,7 @@ use crate::{
     rate_limit::{ADDRESS, SIGN_IN},
     request_id::RequestId,
     state::App,
+    unsent::{Network, finish_compression},
 };
 
 /// The longest that an answer may take. Confirming a payment is the slowest call: it waits 5 s for the provider and 5 s
@@ -82,7 +83,7 @@ pub(crate) async fn front_door(State(door): State<Door>, request: Request, next:
 
 async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response> {
     let app = &door.app;
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     refuse_repeated_headers(&parts.headers)?;
     if let Some(elsewhere) = misdirected(app, &parts)? {
         return Ok(elsewhere);
@@ -94,11 +95,17 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
     }
     let busy =
         || ApiError::new(ErrorCode::TryAgain).retry_after(BUSY_RETRY_AFTER_S).detail("too many requests at once");
-    let _permit = app.permits.take(address.map(network_key)).ok_or_else(busy)?;
-    let answered = tokio::time::timeout(ANSWER_WITHIN, next.run(Request::from_parts(parts, body))).await;
-    answered.map_err(|_| {
+    let (network, is_head) = (address.map(network_key), parts.method == Method::HEAD);
+    let _permit = app.permits.take(network).ok_or_else(busy)?;
+    parts.extensions.insert(Network(network));
+    let answer = async {
+        let response = next.run(Request::from_parts(parts, body)).await;
+        // Nothing is sent after the head, and what it says of the length is the other body's.
+        if is_head { Ok(response) } else { finish_compression(app, network, response).await }
+    };
+    tokio::time::timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| {
         tracing::warn!(within = ?ANSWER_WITHIN, "no answer in time");
-        ApiError::new(ErrorCode::TryAgain).detail("no answer in time")
+        Err(ApiError::new(ErrorCode::TryAgain).detail("no answer in time"))
     })
 }
 
