@@ -3,6 +3,7 @@
 use std::{io::Write, sync::OnceLock};
 
 use axum::{
+    Extension,
     body::Body,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -13,7 +14,10 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
-use crate::negotiation::{accepts, has_mark};
+use crate::{
+    negotiation::{accepts, has_mark},
+    unsent::SharedBytes,
+};
 
 /// Answers shorter than this fit one packet and are not worth compressing, in bytes.
 pub(crate) const COMPRESSED_FROM_BYTES: usize = 1_024;
@@ -77,7 +81,7 @@ impl Asset {
         } else {
             &self.plain
         };
-        (headers, Body::from(body.clone())).into_response()
+        (Extension(SharedBytes), headers, Body::from(body.clone())).into_response()
     }
 }
 

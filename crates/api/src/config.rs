@@ -19,7 +19,7 @@ pub struct ApiConfig {
     pub listen_is_loopback: bool,
     /// With whom people sign in.
     pub sign_in: SignInConfig,
-    /// Who is paid by PromptPay: a phone number, national id or wallet number. Without it the code is a demonstration.
+    /// Who is paid by PromptPay: a phone number, national id or wallet number. The code is a demonstration with or without.
     pub promptpay_id: Option<String>,
     /// What the payment provider signs its messages with.
     pub callback_secret: Secret,
@@ -122,19 +122,58 @@ impl SiteUrl {
     pub fn is_https(&self) -> bool {
         self.text.starts_with("https://")
     }
+
+    /// Whether a request's `Host` names this site. Proxies drop the port (nginx's `$host`) or write the scheme's own, so
+    /// the port decides only when it is neither.
+    fn is_named_by(&self, host: &str) -> bool {
+        let (name, port) = split_port(host);
+        let (own_name, own_port) = split_port(self.host());
+        let default_port = if self.is_https() { 443 } else { 80 };
+        let is_own_port = |port| port == default_port || Some(port) == own_port;
+        is_same_name(name, own_name) && port.is_none_or(is_own_port)
+    }
+
+    /// Whether a page of this `Origin` is one of this site. Browsers leave out the scheme's own port, so here the ports must be
+    /// equal: another port is another site.
+    fn is_origin(&self, origin: &str) -> bool {
+        let Some((scheme, host)) = origin.split_once("://") else { return false };
+        let (name, port) = split_port(host);
+        let (own_name, own_port) = split_port(self.host());
+        self.text.split("://").next().is_some_and(|own_scheme| own_scheme.eq_ignore_ascii_case(scheme))
+            && is_same_name(name, own_name)
+            && port == own_port
+    }
+}
+
+/// `tickets.example` and 8443 of `tickets.example:8443`. What is no port stays with the name, which then equals no other.
+fn split_port(host: &str) -> (&str, Option<u16>) {
+    match host.rsplit_once(':') {
+        Some((name, "")) => (name, None),
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            port.parse().map_or((host, None), |port| (name, Some(port)))
+        }
+        _ => (host, None),
+    }
+}
+
+/// Names are equal without case, and with or without the final dot of a fully qualified name.
+fn is_same_name(one: &str, other: &str) -> bool {
+    let plain = |name: &'_ str| name.len() - usize::from(name.ends_with('.'));
+    let (one, other) = (&one[..plain(one)], &other[..plain(other)]);
+    !one.is_empty() && one.eq_ignore_ascii_case(other)
 }
 
 impl ApiConfig {
     /// Whether pages of this origin may change things here.
     #[must_use]
     pub fn is_own_origin(&self, origin: &str) -> bool {
-        self.sites().any(|site| site.as_str().eq_ignore_ascii_case(origin))
+        self.sites().any(|site| site.is_origin(origin))
     }
 
     /// Whether a request to this `Host` means this server.
     #[must_use]
     pub fn is_own_host(&self, host: &str) -> bool {
-        self.sites().any(|site| site.host().eq_ignore_ascii_case(host))
+        self.sites().any(|site| site.is_named_by(host))
     }
 
     fn sites(&self) -> impl Iterator<Item = &SiteUrl> {
@@ -161,11 +200,74 @@ pub(crate) mod tests {
         }
     }
 
+    /// Every spelling of `Host` for three public URLs, and whether it names the site.
     #[test]
-    fn a_site_is_known_by_host_and_origin() {
+    fn host_header_names_the_site_without_port_with_default_port_or_with_final_dot() {
+        const ALIASES: [(&str, &str, &[&str], &[&str]); 4] = [
+            (
+                "https://tickets.example:8443",
+                "https, own port",
+                &[
+                    "tickets.example:8443",
+                    "tickets.example",
+                    "tickets.example:443",
+                    "tickets.example.",
+                    "tickets.example.:8443",
+                    "TICKETS.example",
+                    "tickets.example:",
+                ],
+                &["tickets.example:80", "tickets.example:9999", "tickets.example:99999", "tickets.example.."],
+            ),
+            (
+                "https://tickets.example",
+                "https, default port",
+                &["tickets.example", "tickets.example:443", "tickets.example.", "tickets.example.:443"],
+                &["tickets.example:80", "tickets.example:8443", "www.tickets.example", "tickets.example.evil"],
+            ),
+            (
+                "http://127.0.0.1:8080",
+                "loopback",
+                &["127.0.0.1:8080", "127.0.0.1", "127.0.0.1:80"],
+                &["127.0.0.1:81", "127.0.0.2:8080", "localhost:8080", "localhost"],
+            ),
+            ("http://[::1]:8080", "IPv6", &["[::1]:8080", "[::1]", "[::1]:80"], &["[::1]:81", "::1", "[::2]:8080"]),
+        ];
+        for (site, what, own, foreign) in ALIASES {
+            let config = ApiConfig { public_url: SiteUrl::new(site), allowed_origins: Vec::new(), ..config() };
+            for host in own {
+                assert!(config.is_own_host(host), "{what}: {host}");
+            }
+            for host in foreign.iter().chain(&["", ".", ":", ":8443", "evil.example", "evil.example:8443", "@"]) {
+                assert!(!config.is_own_host(host), "{what}: {host}");
+            }
+        }
         let config = config();
-        assert!(config.is_own_host("127.0.0.1:8080") && config.is_own_host("PARTNER.example"));
-        assert!(!config.is_own_host("127.0.0.1") && !config.is_own_host("evil.example"));
-        assert_eq!(format!("{:?}", config.callback_secret), "…");
+        assert!(config.is_own_host("PARTNER.example") && config.is_own_host("partner.example:443"));
+    }
+
+    #[test]
+    fn origin_header_equals_the_site_only_with_the_same_scheme_and_port() {
+        let config = ApiConfig { public_url: SiteUrl::new("https://tickets.example:8443"), ..config() };
+        for own in ["https://tickets.example:8443", "HTTPS://Tickets.Example:8443", "https://tickets.example.:8443"] {
+            assert!(config.is_own_origin(own), "{own}");
+        }
+        for foreign in [
+            "https://tickets.example",
+            "https://tickets.example:443",
+            "http://tickets.example:8443",
+            "https://tickets.example:8443/",
+            "https://partner.example:8443",
+            "tickets.example:8443",
+            "https://",
+            "null",
+            "",
+        ] {
+            assert!(!config.is_own_origin(foreign), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        assert_eq!(format!("{:?}", config().callback_secret), "…");
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     rate_limit::{ADDRESS, SIGN_IN},
     request_id::RequestId,
     state::App,
+    unsent::{Network, finish_compression},
 };
 
 /// The longest that an answer may take. Confirming a payment is the slowest call: it waits 5 s for the provider and 5 s
@@ -28,6 +29,13 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 const BUSY_RETRY_AFTER_S: u32 = 2;
 /// The call that begins a sign-in.
 const SIGN_IN_PATH: &str = "/api/auth/google/login";
+/// Answered on loopback whatever the `Host` says.
+const HEALTH_PATHS: [&str; 2] = ["/healthz", "/readyz"];
+/// Set with a redirect to the public URL, to recognise a browser that it leads back to the same place.
+const REDIRECTED_COOKIE: &str = "seatkeeper_redirected=1";
+/// How long the cookie lives, in seconds: a redirect is followed at once, and somebody who types the wrong address again later is
+/// redirected again.
+const REDIRECTED_FOR_S: u32 = 5;
 
 /// A page may load what this site serves, and nothing else: `'self'` is its WebSocket too. Styles of components are set by
 /// scripts.
@@ -75,7 +83,8 @@ pub(crate) async fn front_door(State(door): State<Door>, request: Request, next:
 
 async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response> {
     let app = &door.app;
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    refuse_repeated_headers(&parts.headers)?;
     if let Some(elsewhere) = misdirected(app, &parts)? {
         return Ok(elsewhere);
     }
@@ -86,18 +95,34 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
     }
     let busy =
         || ApiError::new(ErrorCode::TryAgain).retry_after(BUSY_RETRY_AFTER_S).detail("too many requests at once");
-    let _permit = app.permits.take(address.map(network_key)).ok_or_else(busy)?;
-    let answered = tokio::time::timeout(ANSWER_WITHIN, next.run(Request::from_parts(parts, body))).await;
-    answered.map_err(|_| {
+    let (network, is_head) = (address.map(network_key), parts.method == Method::HEAD);
+    let _permit = app.permits.take(network).ok_or_else(busy)?;
+    parts.extensions.insert(Network(network));
+    let answer = async {
+        let response = next.run(Request::from_parts(parts, body)).await;
+        // Nothing is sent after the head, and what it says of the length is the other body's.
+        if is_head { Ok(response) } else { finish_compression(app, network, response).await }
+    };
+    tokio::time::timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| {
         tracing::warn!(within = ?ANSWER_WITHIN, "no answer in time");
-        ApiError::new(ErrorCode::TryAgain).detail("no answer in time")
+        Err(ApiError::new(ErrorCode::TryAgain).detail("no answer in time"))
     })
 }
 
-/// On loopback another name in `Host` is a page of another site that had its name point here. A browser that shows pages
-/// is sent to the right name.
+/// A proxy that adds a second `Host` or `Origin` leaves it open which of them counts.
+fn refuse_repeated_headers(headers: &HeaderMap) -> ApiResult<()> {
+    let is_repeated = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
+    match [header::HOST, header::ORIGIN].iter().find(|name| is_repeated(name)) {
+        Some(name) => Err(ApiError::new(ErrorCode::BadRequest).detail(format!("more than one {name} header"))),
+        None => Ok(()),
+    }
+}
+
+/// Protects a server on loopback from DNS rebinding: a page of another site may have its name resolve to 127.0.0.1, but it
+/// cannot choose `Host`. A browser that navigates to a page is redirected to the public URL. Health checks come from this
+/// machine, know no public URL and tell nothing that must be protected.
 fn misdirected(app: &App, parts: &Parts) -> ApiResult<Option<Response>> {
-    if !app.config.listen_is_loopback {
+    if !app.config.listen_is_loopback || HEALTH_PATHS.contains(&parts.uri.path()) {
         return Ok(None);
     }
     let host = parts.uri.authority().map(|authority| authority.as_str());
@@ -108,11 +133,23 @@ fn misdirected(app: &App, parts: &Parts) -> ApiResult<Option<Response>> {
     let path = parts.uri.path();
     let accepts = parts.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     if parts.method == Method::GET && accepts.contains("text/html") && !path.starts_with("/api/") {
-        let path_and_query = parts.uri.path_and_query().map_or("/", |both| both.as_str());
-        let there = format!("{}{path_and_query}", app.config.public_url.as_str());
-        return Ok(Some(Redirect::temporary(&there).into_response()));
+        return redirect_to_public_url(app, parts).map(Some);
     }
     Err(ErrorCode::Misdirected.into())
+}
+
+/// A browser that comes back with the redirect's cookie was at the public URL already: the proxy there does not pass `Host`, and
+/// another redirect would be the first of an endless loop.
+fn redirect_to_public_url(app: &App, parts: &Parts) -> ApiResult<Response> {
+    let cookies = parts.headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
+    if cookies.flat_map(|cookies| cookies.split(';')).any(|cookie| cookie.trim() == REDIRECTED_COOKIE) {
+        let why = "the proxy in front of this server must pass the Host header unchanged";
+        return Err(ApiError::new(ErrorCode::Misdirected).detail(why));
+    }
+    let path_and_query = parts.uri.path_and_query().map_or("/", |both| both.as_str());
+    let target = format!("{}{path_and_query}", app.config.public_url.as_str());
+    let cookie = format!("{REDIRECTED_COOKIE}; Max-Age={REDIRECTED_FOR_S}; Path=/; HttpOnly; SameSite=Lax");
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::temporary(&target)).into_response())
 }
 
 /// Unknown calls are refused before they are counted; pages and their files are counted. So is whatever begins like a call

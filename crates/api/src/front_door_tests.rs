@@ -6,7 +6,10 @@ use axum::{
 };
 use futures_util::FutureExt;
 
-use crate::auth::tests::support::{Answer, Browser, World};
+use crate::{
+    auth::tests::support::{Answer, Browser, World},
+    config::SiteUrl,
+};
 
 fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
     answer.headers.get(name).map_or("", |value| value.to_str().unwrap())
@@ -53,6 +56,63 @@ async fn another_host_on_loopback_is_refused_or_shown_the_way() {
     assert_eq!(partner.get("/api/site").await.status.as_u16(), 200);
     let public = world.server(|config| config.listen_is_loopback = false);
     assert_eq!(of_host(public.browser(), "evil.example").get("/api/site").await.status.as_u16(), 200);
+}
+
+/// Path, `Host` and `Accept` against the answer, at a server on loopback behind a proxy.
+#[tokio::test]
+async fn health_checks_on_loopback_answer_any_host_and_everything_else_only_the_public_one() {
+    let world = World::new();
+    let server = world.server(|config| config.public_url = SiteUrl::new("https://tickets.example:8443"));
+    const PUBLIC: &str = "https://tickets.example:8443";
+    for host in ["127.0.0.1:8080", "localhost", "evil.example", "tickets.example:9", ""] {
+        for (path, accept, status, location) in [
+            ("/healthz", "*/*", 200, ""),
+            ("/readyz", "text/html", 200, ""),
+            ("/healthz/x", "*/*", 421, ""),
+            ("/metrics", "*/*", 421, ""),
+            ("/api/site", "text/html", 421, ""),
+            ("/", "*/*", 421, ""),
+            ("/", "text/html", 307, "/"),
+        ] {
+            let answer = send(&of_host(server.browser(), host), Method::GET, path, &[("accept", accept)], "").await;
+            let expected = if location.is_empty() { String::new() } else { format!("{PUBLIC}{location}") };
+            assert_eq!((answer.status.as_u16(), header(&answer, "location")), (status, &*expected), "{host} {path}");
+        }
+    }
+    for host in
+        ["tickets.example", "tickets.example:443", "tickets.example:8443", "tickets.example.", "Tickets.Example"]
+    {
+        for path in ["/", "/api/site", "/metrics", "/healthz"] {
+            let answer =
+                send(&of_host(server.browser(), host), Method::GET, path, &[("accept", "text/html")], "").await;
+            assert_eq!((answer.status.as_u16(), header(&answer, "location")), (200, ""), "{host} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn proxy_that_replaces_host_gets_a_refusal_instead_of_an_endless_redirect() {
+    let world = World::new();
+    let server = world.server(|config| config.public_url = SiteUrl::new("https://tickets.example"));
+    let browser = of_host(server.browser(), "127.0.0.1:8080");
+    let first = send(&browser, Method::GET, "/", &[("accept", "text/html")], "").await;
+    assert_eq!((first.status.as_u16(), header(&first, "location")), (307, "https://tickets.example/"));
+    let second = send(&browser, Method::GET, "/", &[("accept", "text/html")], "").await;
+    assert_eq!(second.problem(), (421, "misdirected".into()));
+    assert!(second.body.contains("Host"), "it says what the proxy must do: {}", second.body);
+}
+
+#[tokio::test]
+async fn two_host_or_origin_headers_are_refused() {
+    let world = World::new();
+    let server = world.server(|_| ());
+    for name in [header::HOST, header::ORIGIN] {
+        let mut browser = server.browser();
+        for value in ["127.0.0.1:8080", "evil.example"] {
+            browser.headers.append(&name, value.parse().unwrap());
+        }
+        assert_eq!(browser.get("/api/site").await.problem(), (400, "bad_request".into()), "{name}");
+    }
 }
 
 /// Who sends what, and how it is refused: status and code.

@@ -19,6 +19,7 @@ mod openapi;
 mod origin;
 mod page;
 mod permits;
+mod poster_cache;
 mod rate_limit;
 pub mod request_id;
 mod router;
@@ -26,6 +27,7 @@ mod routes;
 pub mod screening_name;
 pub mod state;
 mod system_errors;
+mod unsent;
 pub mod wire;
 
 pub use client_address::counting_key;

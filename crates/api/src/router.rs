@@ -21,6 +21,7 @@ use crate::{
         screenings, site,
     },
     state::App,
+    unsent::charge_answer,
 };
 
 /// Calls where a microsecond counts: no compression.
@@ -97,6 +98,7 @@ pub fn router(app: App) -> Router {
     let door = Door { app: app.clone(), methods: Arc::new(methods_of(&document)) };
     // Files and seat maps come compressed, once for everybody, and are left as they are.
     rest.fallback(page::get_page)
+        .layer(from_fn_with_state(app.clone(), charge_answer))
         .layer(CompressionLayer::new().compress_when(worth_it))
         .merge(lean)
         .method_not_allowed_fallback(page::refuse_method)

@@ -3,6 +3,7 @@
 use std::{ops::Deref, sync::Arc, time::Instant};
 
 use seatkeeper_core::{box_office::BoxOffice, person::Person, ports::Health};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -12,8 +13,11 @@ use crate::{
     live::Rooms,
     origin,
     permits::Permits,
+    poster_cache::PosterCache,
     rate_limit::{PERSON, RateLimits},
+    routes::movies::MOVIE_LISTS_AT_ONCE_MAX,
     system_errors::SystemErrors,
+    unsent::Unsent,
 };
 
 /// What the binary builds the application from.
@@ -48,6 +52,9 @@ pub struct AppState {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     pub(crate) limits: RateLimits,
     pub(crate) permits: Permits,
+    pub(crate) posters: PosterCache,
+    pub(crate) movie_lists: Semaphore,
+    pub(crate) unsent: Arc<Unsent>,
     pub(crate) system_errors: SystemErrors,
     started: Instant,
 }
@@ -75,6 +82,9 @@ impl App {
             metrics: parts.metrics,
             limits: RateLimits::new(),
             permits: Permits::default(),
+            posters: PosterCache::default(),
+            movie_lists: Semaphore::new(MOVIE_LISTS_AT_ONCE_MAX),
+            unsent: Arc::default(),
             system_errors: SystemErrors::default(),
             started: Instant::now(),
         }))

@@ -29,9 +29,8 @@ pub enum Command {
     Openapi,
     /// Ask a running server whether it can sell; exit 1 when it cannot, or does not answer.
     Health {
-        /// Where it is.
-        #[arg(default_value = "http://127.0.0.1:8080")]
-        site: Url,
+        /// Where it is, such as http://127.0.0.1:8080; by default where the settings say that it listens.
+        site: Option<Url>,
     },
     /// Put a running server of this machine under load, and print what it did and what it cost.
     #[command(subcommand)]

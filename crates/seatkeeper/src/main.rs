@@ -9,11 +9,16 @@ use clap::Parser;
 use rustix::fs::Mode;
 use seatkeeper::bench;
 use seatkeeper::cli::{Cli, Command, SettingFlags, describe_values};
-use seatkeeper::config::{Adapters, Config, SettingsError};
+use seatkeeper::config::{Adapters, Config, SettingsError, local_address};
 use seatkeeper::health::ask_whether_ready;
 use seatkeeper::serve::serve;
 use seatkeeper::telemetry::start_log;
 use seatkeeper::wiring::{WiringError, check_addresses};
+use url::Url;
+
+/// Gives the memory of large answers back to the system soon after they were sent; the system's own allocator keeps most of it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Why the program ends early.
 enum Failure {
@@ -26,12 +31,13 @@ fn main() -> ExitCode {
         Command::Serve(flags) => start(flags),
         Command::Check(flags) => check(flags),
         Command::Openapi => print_openapi(),
-        Command::Health { site } => in_runtime(ask_whether_ready(&site)),
+        Command::Health { site } => check_health(site),
         Command::Bench(bench) => in_runtime(bench::run(bench)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Settings(error)) => fail(error.as_ref(), 2),
+        Err(Failure::Other(error)) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(Failure::Other(error)) => fail(error.as_ref(), 1),
     }
 }
@@ -52,6 +58,19 @@ fn print_openapi() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Without a site, the server of this environment's settings: that of the container in which the check runs.
+fn check_health(site: Option<Url>) -> Result<(), Failure> {
+    let site = match site {
+        Some(site) => site,
+        None => {
+            let values = SettingFlags::default().gather(std::env::vars_os().collect())?;
+            Url::parse(&format!("http://{}", local_address(Config::listen_of(&values)?)))
+                .map_err(|error| Failure::Other(error.into()))?
+        }
+    };
+    in_runtime(ask_whether_ready(&site))
+}
+
 fn in_runtime(work: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     Ok(runtime.block_on(work)?)
@@ -60,9 +79,15 @@ fn in_runtime(work: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>
 /// Prints what is set even when some of it is wrong: that is when one wants to see it.
 fn check(flags: SettingFlags) -> Result<(), Failure> {
     let values = flags.gather(std::env::vars_os().collect())?;
-    io::stdout().write_all(describe_values(&values).as_bytes())?;
+    // Whether they can be shown (a reader such as `head` may have gone) does not change whether they are right.
+    let shown = io::stdout().write_all(describe_values(&values).as_bytes());
     check_addresses(&Config::from_values(&values, Adapters::BUILT_IN)?)?;
-    Ok(())
+    Ok(shown?)
+}
+
+/// A reader such as `head` that has read enough is no failure.
+fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn fail(error: &dyn Error, code: u8) -> ExitCode {

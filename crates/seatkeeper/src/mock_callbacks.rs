@@ -7,6 +7,8 @@ use reqwest::{Client, header::HOST};
 use seatkeeper_core::ports::Clock;
 use seatkeeper_embedded::mock_provider::{CallbackMessage, CallbackSink, SIGNATURE_HEADER, sign};
 
+use crate::config::local_address;
+
 /// A provider does not wait longer for our answer.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(10);
 
@@ -25,10 +27,7 @@ impl MockCallbacks {
     /// # Errors
     /// The HTTP client cannot be made.
     pub fn new(bound: SocketAddr, host: &str, secret: Vec<u8>, clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
-        let mut target = bound;
-        if bound.ip().is_unspecified() {
-            target.set_ip(if bound.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
-        }
+        let target = local_address(bound);
         let client = Client::builder().timeout(ANSWER_WAIT_MAX).no_proxy().build()?;
         let url = format!("http://{target}/api/payments/callback/mock");
         Ok(Self { client, url, host: host.to_owned(), secret, clock })

@@ -1,7 +1,8 @@
 //! The server's life: open, fill, listen, work, stop in order.
 
-use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use rand::RngCore;
 use seatkeeper_api::{ApiConfig, App, AppParts, Secret, SignInConfig, SiteUrl, router};
 use seatkeeper_core::box_office::mend_screening;
@@ -26,6 +27,9 @@ const REQUESTS_GRACE: Duration = Duration::from_secs(5);
 const WORKERS_GRACE: Duration = Duration::from_secs(3);
 // … and what is let go of at the end takes `CLOSING_GRACE`: less than 10 s in all.
 
+/// The pause before what runs beside requests is started again after a panic.
+const BESIDE_PAUSE: Duration = Duration::from_secs(1);
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Serves until SIGTERM or SIGINT.
@@ -33,6 +37,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// # Errors
 /// A part that does not open, an address that is taken, work that did not end in time.
 pub async fn serve(config: Config) -> Result<(), Failure> {
+    ignore_signals()?;
     let stop = stop_signal()?;
     let metrics = telemetry::collect_metrics()?;
     let entrance = Entrance::open(&config).await?;
@@ -89,16 +94,17 @@ async fn serve_parts(
         }
     }
     let api = api_config(config, &site, bound, callback_secret);
+    let workers = Workers::start(&office, mailer);
+    let health = health.into_iter().chain(workers.health()).collect();
     let app = App::new(AppParts { office: Arc::clone(&office), config: api, health, metrics });
 
     let beside = TaskTracker::new();
     let requests_over = CancellationToken::new();
     beside.spawn({
         let (app, over) = (app.clone(), requests_over.clone());
-        async move { app.run_beside(over).await }
+        async move { run_beside(&app, &over).await }
     });
-    let workers = Workers::start(&office, mailer);
-    announce(&site)?;
+    announce(&site);
 
     let admission = Admission {
         limits_addresses: config.rate_limit == RateLimit::On,
@@ -124,10 +130,30 @@ async fn serve_parts(
     Ok(())
 }
 
-/// The first line on standard output: where to go.
-fn announce(site: &Origin) -> std::io::Result<()> {
-    writeln!(std::io::stdout(), "Seatkeeper is open: {}", site.as_str())?;
-    std::io::stdout().flush()
+/// What the application does beside requests ends with `over` and not with a panic: without it sessions that ended on other
+/// servers would stay valid here.
+async fn run_beside(app: &App, over: &CancellationToken) {
+    while AssertUnwindSafe(app.run_beside(over.clone())).catch_unwind().await.is_err() {
+        tracing::error!("what runs beside the requests panicked and is started again");
+        over.run_until_cancelled(tokio::time::sleep(BESIDE_PAUSE)).await;
+    }
+}
+
+/// The first line on standard output: where to go. That nobody can read it is no reason to stay closed.
+fn announce(site: &Origin) {
+    if !telemetry::print_line(&format!("Seatkeeper is open: {}", site.as_str())) {
+        tracing::warn!(site = site.as_str(), "open, but standard output cannot be written");
+    }
+}
+
+/// Signals that end a program unless it handles them: a terminal that closes, programs that rotate logs, and a file that
+/// reached its size limit (`SIGXFSZ`). Listening once is enough: the system's default action never comes back.
+fn ignore_signals() -> std::io::Result<()> {
+    let file_size = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    for kind in [SignalKind::hangup(), SignalKind::user_defined1(), SignalKind::user_defined2(), file_size] {
+        drop(signal(kind)?);
+    }
+    Ok(())
 }
 
 fn stop_signal() -> Result<CancellationToken, Failure> {

@@ -1,17 +1,21 @@
 //! Logs to standard error, metrics for `GET /metrics`.
 
-use std::sync::Arc;
+mod log_writer;
+mod repeat_limit;
+
+use std::{io::IsTerminal, sync::Arc};
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tracing::Level;
-use tracing_subscriber::{filter::LevelFilter, fmt};
+use tracing_subscriber::{filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
+use self::{log_writer::LogWriter, repeat_limit::RepeatLimit};
 use crate::config::{LogFormat, LogLevel};
 
 /// Renders the metrics in Prometheus' text format.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// Sends log lines of `level` and above to standard error. Called once, by `main`.
+/// Sends log lines of `level` and above to standard error, panics too. Called once, by `main`.
 pub fn start_log(level: LogLevel, format: LogFormat) {
     let level = match level {
         LogLevel::Error => Level::ERROR,
@@ -20,13 +24,26 @@ pub fn start_log(level: LogLevel, format: LogFormat) {
         LogLevel::Debug => Level::DEBUG,
         LogLevel::Trace => Level::TRACE,
     };
-    let log = fmt().with_max_level(LevelFilter::from_level(level)).with_writer(std::io::stderr);
+    let (stderr, is_terminal) = (std::io::stderr(), std::io::stderr().is_terminal());
+    // What cannot be logged cannot be told on standard error either: the library would panic trying.
+    let log = fmt::layer().with_writer(LogWriter::new(stderr)).log_internal_errors(false);
+    let registry = tracing_subscriber::registry().with(LevelFilter::from_level(level)).with(RepeatLimit::default());
     match format {
-        LogFormat::Text => {
-            log.with_target(false).with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init()
-        }
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => registry.with(log.with_target(false).with_ansi(is_terminal)).init(),
+        LogFormat::Json => registry.with(log.json().flatten_event(true)).init(),
     }
+    // The standard hook waits for a pipe that nobody reads.
+    std::panic::set_hook(Box::new(|panic| {
+        metrics::counter!("seatkeeper_panics_total").increment(1);
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, panic = panic.payload_as_str().unwrap_or("?"), "a thread panicked");
+    }));
+}
+
+/// Writes a line to standard output. Answers whether it could: a full disk or a pipe that nobody reads stops nobody.
+#[must_use]
+pub fn print_line(line: &str) -> bool {
+    LogWriter::new(std::io::stdout()).write_line(&format!("{line}\n"))
 }
 
 /// Collects metrics from now on.

@@ -41,6 +41,22 @@ fn a_bad_value_ends_with_2_and_shows_everything_and_one_sentence() {
 }
 
 #[test]
+fn mock_payments_for_real_customers_end_with_2_unless_allowed() {
+    let google = [("SEATKEEPER_GOOGLE_CLIENT_ID", "a"), ("SEATKEEPER_GOOGLE_CLIENT_SECRET", "b")];
+    for (args, env) in [
+        (&[][..], &google[..]),
+        (&["--allow-demo-sign-in", "--public-url=https://a.example"], &[]),
+        (&["--allow-demo-sign-in", "--listen=10.0.0.5:80"], &[]),
+    ] {
+        let refused = check(args, env);
+        assert_eq!(refused.status.code(), Some(2), "{args:?}");
+        assert!(stderr(&refused).contains("set --allow-test-payments"), "{}", stderr(&refused));
+        let allowed = check(&[args, &["--allow-test-payments"]].concat(), env);
+        assert_eq!((allowed.status.code(), stderr(&allowed)), (Some(0), String::new()), "{args:?}");
+    }
+}
+
+#[test]
 fn bad_usage_ends_with_2() {
     for args in [&["--no-such-flag"][..], &["--lock-ttl"], &["extra"]] {
         assert_eq!(check(args, &[]).status.code(), Some(2), "{args:?}");

@@ -27,10 +27,16 @@ fn compose(file: &str) -> Value {
 
 /// The settings of a service, understood by the program itself; files of secrets are read where they really are.
 fn settings_of(compose: &Value, service: &str) -> Config {
+    read_settings(compose, service, "").unwrap()
+}
+
+/// The same without one of its variables, or why the program refuses to start so.
+fn read_settings(compose: &Value, service: &str, left_out: &str) -> Result<Config, String> {
     let variables = compose["services"][service]["environment"].as_mapping().unwrap();
     let in_image = ("SEATKEEPER_DATA_DIR".into(), "/data".into());
     let environment: Vec<(OsString, OsString)> = variables
         .iter()
+        .filter(|(name, _)| name.as_str() != Some(left_out))
         .map(|(name, value)| {
             let (name, value) =
                 (name.as_str().unwrap(), value.as_str().unwrap_or_else(|| panic!("{name:?} is no text")));
@@ -47,7 +53,7 @@ fn settings_of(compose: &Value, service: &str) -> Config {
         .chain([in_image])
         .collect();
     let values = Values::gather(Outside { environment, ..Outside::default() }).unwrap();
-    Config::from_values(&values, Adapters::All).unwrap()
+    Config::from_values(&values, Adapters::All).map_err(|error| error.to_string())
 }
 
 fn names(list: &Value) -> Vec<String> {
@@ -98,6 +104,31 @@ fn the_cluster_is_two_servers_on_real_parts() {
         let subnet = compose["networks"]["default"]["ipam"]["config"][0]["subnet"].as_str().unwrap();
         assert_eq!(config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(), [subnet]);
     }
+}
+
+#[test]
+fn compose_files_allow_what_the_program_refuses_beyond_this_machine() {
+    for (file, service) in [("compose.yaml", "seatkeeper"), ("compose.cluster.yaml", "seatkeeper-1")] {
+        for (variable, flag) in [
+            ("SEATKEEPER_ALLOW_TEST_PAYMENTS", "--allow-test-payments"),
+            ("SEATKEEPER_ALLOW_DEMO_SIGN_IN", "--allow-demo-sign-in"),
+        ] {
+            let refusal = read_settings(&compose(file), service, variable).unwrap_err();
+            assert!(refusal.contains(flag), "{file}: {refusal}");
+        }
+    }
+}
+
+/// The first settings file of the manual, with the secret that it keeps elsewhere.
+#[test]
+fn settings_in_the_manual_are_accepted_by_the_program() {
+    let manual = text("../docs/operating.md");
+    let example = manual.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, example.lines().map(str::trim).collect::<Vec<_>>().join("\n")).unwrap();
+    let environment = vec![("SEATKEEPER_GOOGLE_CLIENT_SECRET".into(), "a secret".into())];
+    let outside = Outside { config_file: Some(file.path().to_owned()), environment, ..Outside::default() };
+    Config::from_values(&Values::gather(outside).unwrap(), Adapters::Embedded).unwrap();
 }
 
 #[test]

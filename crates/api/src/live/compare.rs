@@ -1,9 +1,13 @@
 //! Once a second every open room's sequence is compared with the lock store's: a live frame may be lost, the store not.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
+use futures_util::FutureExt;
 use parking_lot::Mutex;
-use seatkeeper_core::{ids::ScreeningId, ports::Backend};
+use seatkeeper_core::{
+    ids::ScreeningId,
+    ports::{Backend, BackendError},
+};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -58,7 +62,9 @@ pub(super) async fn keep_comparing(hub: Arc<Hub>, compared: LastCompared) {
     loop {
         sleep(COMPARE_EVERY).await;
         hub.close_idle_rooms();
-        match compare_all(&hub).await {
+        // A panic fails one check and does not end them for good.
+        let checked = AssertUnwindSafe(compare_all(&hub)).catch_unwind().await;
+        match checked.unwrap_or_else(|_| Err(BackendError::lasting("live", "the check panicked"))) {
             Ok(()) => {
                 compared.confirm();
                 answered = true;

@@ -18,6 +18,10 @@ use crate::{
     wire::{List, MoneyShape},
 };
 
+/// Lists of films made at once: each may take several megabytes on its way from the store to the text, before its size is known
+/// and counted. Others wait some milliseconds.
+pub(crate) const MOVIE_LISTS_AT_ONCE_MAX: usize = 4;
+
 /// A film and when it is shown.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Movie {
@@ -96,6 +100,8 @@ async fn with_seats(app: &App, movies: &[MovieOnShow]) -> ApiResult<impl Iterato
 /// Films, each with its screenings that have not started
 #[utoipa::path(get, path = "/api/movies", tag = "What is on", params(PageParams), responses((status = 200, body = List<Movie>)))]
 pub(crate) async fn list_movies(State(app): State<App>, PageQuery(page): PageQuery) -> ApiResult<Json<List<Movie>>> {
+    // A semaphore that is never closed always gives a permit.
+    let _permit = app.movie_lists.acquire().await;
     let movies = box_office::list_movies_on_show(&app.office, page).await?;
     let mut seats = with_seats(&app, &movies.items).await?;
     Ok(Json(List::of(movies, |movie| Movie::new(movie, &mut seats))))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
@@ -17,7 +17,9 @@ use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::{PathId, read_body_within},
     page,
+    poster_cache::{Found, pin},
     state::App,
+    unsent::SharedBytes,
 };
 
 /// The largest picture, in bytes.
@@ -107,13 +109,17 @@ pub(crate) async fn get_poster(State(app): State<App>, id: PathId, headers: Head
         return Ok(file);
     }
     let id = id.parse(PosterId::parse, ErrorCode::NotFound)?;
-    let poster = app.office.posters.find_poster(id).await?.ok_or(ErrorCode::NotFound)?;
+    let poster = app.posters.find(&*app.office.posters, id).await?.ok_or(ErrorCode::NotFound)?;
     let headers = [
-        (header::CONTENT_TYPE, poster.content_type.as_str()),
+        (header::CONTENT_TYPE, poster.content_type()),
         (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
         (header::CONTENT_SECURITY_POLICY, DRAWING_POLICY),
-    ];
-    Ok((headers, poster.bytes).into_response())
+    ]
+    .map(|(name, value)| (name, value.to_owned()));
+    Ok(match poster {
+        Found::Shared(poster) => (Extension(SharedBytes), headers, pin(poster)).into_response(),
+        Found::Own(poster) => (headers, poster.bytes).into_response(),
+    })
 }
 
 #[cfg(test)]

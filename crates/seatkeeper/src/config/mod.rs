@@ -19,7 +19,7 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
 pub use mock_payment::{MockCallback, MockPaymentFaults};
-pub use origin::{Origin, PublicUrl};
+pub use origin::{Origin, PublicUrl, local_address};
 pub use parse::{Issuer, LogFormat, LogLevel, PromptPayId, RateLimit};
 pub use problem::SettingsError;
 pub use secret::{Secret, ServiceUrl};
@@ -144,8 +144,18 @@ impl Config {
             data_dir,
         };
         read.check_parts(&config)?;
-        read.check_reach(&config)?;
+        let reach = read.reach(&config)?;
+        read.check_demo_sign_in(&config, reach)?;
+        read.check_test_payments(&config, reach)?;
         Ok(config)
+    }
+
+    /// The address to listen on alone, for commands that ask a running server: they need no other setting to be right.
+    ///
+    /// # Errors
+    /// It is no address.
+    pub fn listen_of(values: &Values) -> Result<SocketAddr, SettingsError> {
+        Reader(values).parse(&settings::LISTEN, parse::parse_listen)
     }
 }
 
@@ -201,8 +211,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Who can reach this server, and may they sign in as anybody?
-    fn check_reach(&self, config: &Config) -> Result<(), SettingsError> {
+    /// The setting by which other machines can reach this server, if they can.
+    fn reach(&self, config: &Config) -> Result<Option<&Setting>, SettingsError> {
         let is_local_address = match &config.public_url {
             PublicUrl::Given(origin) => origin.is_loopback(),
             PublicUrl::FromListen if config.listen.ip().to_canonical().is_unspecified() => {
@@ -214,18 +224,50 @@ impl Reader<'_> {
             }
             PublicUrl::FromListen => true,
         };
-        let is_local = is_local_address && origin::is_loopback(config.listen.ip());
+        Ok(match (is_local_address, origin::is_loopback(config.listen.ip())) {
+            (true, true) => None,
+            (true, false) => Some(&settings::LISTEN),
+            (false, _) => Some(&settings::PUBLIC_URL),
+        })
+    }
+
+    /// Who can reach this server, and may they sign in as anybody?
+    fn check_demo_sign_in(&self, config: &Config, reach: Option<&Setting>) -> Result<(), SettingsError> {
         let is_allowed = self.parse(&settings::ALLOW_DEMO_SIGN_IN, parse::parse_switch)?;
-        if config.sign_in != SignIn::Demo || is_local || is_allowed {
-            return Ok(());
+        match (reach, &config.sign_in) {
+            (Some(setting), SignIn::Demo) if !is_allowed => {
+                let value = self.0.get(setting)?;
+                Err(value.refuse(format!(
+                    "'{}' can be reached from other machines, where demo sign-in lets everybody in as anybody; \
+                     set SEATKEEPER_GOOGLE_CLIENT_ID, or --allow-demo-sign-in if that is what you want",
+                    value.shown()
+                )))
+            }
+            _ => Ok(()),
         }
-        let setting = if is_local_address { &settings::LISTEN } else { &settings::PUBLIC_URL };
-        let value = self.0.get(setting)?;
-        Err(value.refuse(format!(
-            "'{}' can be reached from other machines, where demo sign-in lets everybody in as anybody; \
-             set SEATKEEPER_GOOGLE_CLIENT_ID, or --allow-demo-sign-in if that is what you want",
-            value.shown()
-        )))
+    }
+
+    /// The mock payment provider takes no money: real customers must not meet it by accident, nor a code that they could
+    /// really pay.
+    fn check_test_payments(&self, config: &Config, reach: Option<&Setting>) -> Result<(), SettingsError> {
+        let is_allowed = self.parse(&settings::ALLOW_TEST_PAYMENTS, parse::parse_switch)?;
+        let real_customers = match (&config.sign_in, reach) {
+            (SignIn::Google { .. }, _) => Some((&settings::GOOGLE_CLIENT_ID, "real people sign in")),
+            (SignIn::Demo, Some(setting)) => Some((setting, "this server can be reached from other machines")),
+            (SignIn::Demo, None) => None,
+        };
+        if let Some((setting, why)) = real_customers.filter(|_| !is_allowed) {
+            return Err(self.0.get(setting)?.refuse(format!(
+                "{why}, and the mock payment provider, the only one there is, gives them tickets for nothing; \
+                 set --allow-test-payments if that is what you want"
+            )));
+        }
+        if config.promptpay_id.is_some() && !config.demo {
+            return Err(self.0.get(&settings::PROMPTPAY_ID)?.refuse(
+                "the mock payment provider does not check who has paid, so a payee is taken only with --demo",
+            ));
+        }
+        Ok(())
     }
 }
 

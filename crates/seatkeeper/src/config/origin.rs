@@ -1,7 +1,7 @@
 //! Addresses of sites: scheme, host and port, nothing else.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use url::{Host, Url};
 
@@ -77,6 +77,15 @@ pub(super) fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
+/// Where a server that listens on `listen` is reached from this machine: an unspecified address is no destination.
+#[must_use]
+pub fn local_address(mut listen: SocketAddr) -> SocketAddr {
+    if listen.ip().to_canonical().is_unspecified() {
+        listen.set_ip(if listen.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    listen
+}
+
 /// The address that people type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublicUrl {
@@ -145,6 +154,18 @@ mod tests {
             ("http://localhost.example", false),
         ] {
             assert_eq!(Origin::parse(text).unwrap().is_loopback(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn local_address_of_an_unspecified_address_is_loopback_with_the_same_port() {
+        for (listen, local) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:81", "[::1]:81"),
+            ("127.0.0.2:82", "127.0.0.2:82"),
+            ("10.0.0.5:83", "10.0.0.5:83"),
+        ] {
+            assert_eq!(local_address(listen.parse().unwrap()).to_string(), local);
         }
     }
 

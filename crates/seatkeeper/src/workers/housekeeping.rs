@@ -16,6 +16,9 @@ const PURGE_PERIOD: Duration = Duration::from_secs(600);
 /// A map that differs from the store is wrong for so long at most.
 const COMPARE_PERIOD: Duration = Duration::from_secs(60);
 
+/// Thousands of maps, each a read of the store.
+const LONG_ROUND_MAX: Duration = Duration::from_secs(600);
+
 pub(super) struct ProgrammeFollower(pub(super) Arc<BoxOffice>);
 
 #[async_trait]
@@ -48,6 +51,10 @@ impl Job for MapComparer {
 
     fn period(&self) -> Duration {
         COMPARE_PERIOD
+    }
+
+    fn round_max(&self) -> Duration {
+        LONG_ROUND_MAX
     }
 
     async fn run(&mut self) -> Backend<Next> {

@@ -22,6 +22,9 @@ const RECONCILE_PERIOD: Duration = Duration::from_secs(1);
 /// Payments taken further at once: each may wait for the provider, and those behind it must not lose their time.
 const PAYMENTS_AT_ONCE_MAX: usize = 64;
 
+/// Each payment may wait for a silent provider, and there are as many as were begun in an outage.
+const LONG_ROUND_MAX: Duration = Duration::from_secs(600);
+
 pub(super) struct Reconciler {
     office: Arc<BoxOffice>,
     pauses: Pauses,
@@ -41,6 +44,10 @@ impl Job for Reconciler {
 
     fn period(&self) -> Duration {
         RECONCILE_PERIOD
+    }
+
+    fn round_max(&self) -> Duration {
+        LONG_ROUND_MAX
     }
 
     async fn run(&mut self) -> Backend<Next> {

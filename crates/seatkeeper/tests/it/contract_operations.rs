@@ -175,6 +175,11 @@ async fn what_cannot_be_right_is_refused_at_start() {
         (vec!["--listen=0.0.0.0:0"], "public"),
         (vec!["--listen=0.0.0.0:0", "--public-url=http://cinema.example"], "demo"),
         (
+            vec!["--listen=0.0.0.0:0", "--public-url=http://cinema.example", "--allow-demo-sign-in"],
+            "set --allow-test-payments",
+        ),
+        (vec!["--promptpay-id=0812223333"], "only with --demo"),
+        (
             vec!["--store-url=mongodb://127.0.0.1/x?replicaSet=rs"],
             if cfg!(feature = "cluster") { "locks" } else { "store" },
         ),

@@ -214,13 +214,13 @@ async fn promptpay_shows_a_code_for_the_payee_or_for_nobody() {
     assert_eq!((&confirmed["payment"]["method"], &confirmed["payment"]["action"]), (&json!("promptpay"), &Value::Null));
     app.finish().await;
 
-    let app = TestApp::with(&["--promptpay-id=0812223333"]).await;
+    let app = TestApp::with(&["--demo", "--promptpay-id=0812223333"]).await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ss").await;
     ann.lock(&screening, &["A1", "A2"]).await.expect(200);
     let action = pay(&ann, &screening, "promptpay").await.expect(201)["action"].clone();
     let payload = action["payload"].as_str().unwrap();
     assert!(payload.contains("01130066812223333") && payload.contains("5406400.00"), "{payload}");
-    assert!(!action["svg"].as_str().unwrap().contains("do not pay"));
+    assert!(action["svg"].as_str().unwrap().contains("demo, do not pay"), "{action}");
     app.finish().await;
 }

@@ -176,7 +176,7 @@ async fn a_session_ends_on_the_server() {
 #[tokio::test]
 async fn behind_https_cookies_are_secure() {
     let site = "https://cinema.example";
-    let app = TestApp::with_public_url(site, &["--allow-demo-sign-in"]).await;
+    let app = TestApp::with_public_url(site, &["--allow-demo-sign-in", "--allow-test-payments"]).await;
     let stranger = app.stranger();
     let ask = |address: String, cookie: String| {
         let (stranger, path) = (stranger.clone(), address.trim_start_matches(site).to_owned());
@@ -235,7 +235,7 @@ async fn the_site_says_what_a_page_must_know() {
         "google_client_id = 'cinema'\ngoogle_client_secret = 'not told'\noidc_issuer = 'http://127.0.0.1:1'\n";
     std::fs::write(&file, settings).unwrap();
     let flag = format!("--config={}", file.display());
-    let app = TestApp::without_people(&[&flag]).await;
+    let app = TestApp::without_people(&[&flag, "--allow-test-payments"]).await;
     assert_eq!(app.get("/api/site").await.expect(200)["sign_in"], "google");
     app.get("/demo-idp/authorize").await.refused(404, "not_found");
     let login = app.get("/api/auth/google/login?return_to=/films/1").await;

@@ -27,6 +27,8 @@ mod contract_programme;
 mod contract_sign_in;
 mod crashes;
 mod demo_filling;
+mod health_checks;
+mod log_faults;
 mod mail_faults;
 mod old_version;
 #[cfg(feature = "cluster")]
@@ -42,3 +44,4 @@ mod real_parts_versions;
 mod security;
 mod storms;
 mod support;
+mod unread_answers;

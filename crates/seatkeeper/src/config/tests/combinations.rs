@@ -36,6 +36,9 @@ fn an_unspecified_address_needs_a_public_url() {
 const DEMO_REFUSAL: &str = "can be reached from other machines, where demo sign-in lets everybody in as anybody; \
     set SEATKEEPER_GOOGLE_CLIENT_ID, or --allow-demo-sign-in if that is what you want";
 
+const GOOGLE: [(&str, &str); 2] = [("SEATKEEPER_GOOGLE_CLIENT_ID", "a"), ("SEATKEEPER_GOOGLE_CLIENT_SECRET", "b")];
+const TEST_PAYMENTS: (&str, &str) = ("SEATKEEPER_ALLOW_TEST_PAYMENTS", "on");
+
 #[test]
 fn demo_sign_in_stays_on_this_machine_unless_allowed() {
     for (env, refused) in [
@@ -47,12 +50,58 @@ fn demo_sign_in_stays_on_this_machine_unless_allowed() {
         ),
     ] {
         assert_eq!(from_env(env).unwrap_err(), format!("{refused} {DEMO_REFUSAL}"));
-        let allowed = [env, &[("SEATKEEPER_ALLOW_DEMO_SIGN_IN", "on")]].concat();
+        let allowed = [env, &[("SEATKEEPER_ALLOW_DEMO_SIGN_IN", "on"), TEST_PAYMENTS]].concat();
         assert_eq!(from_env(&allowed).unwrap().sign_in, SignIn::Demo);
-        let google = [env, &[("SEATKEEPER_GOOGLE_CLIENT_ID", "a"), ("SEATKEEPER_GOOGLE_CLIENT_SECRET", "b")]].concat();
-        from_env(&google).unwrap();
+        from_env(&[env, &GOOGLE, &[TEST_PAYMENTS]].concat()).unwrap();
     }
     from_env(&[("SEATKEEPER_LISTEN", "[::1]:0"), ("SEATKEEPER_PUBLIC_URL", "http://localhost:5173")]).unwrap();
+}
+
+/// Every way in which real customers could meet the mock provider, and the setting that the refusal names.
+#[test]
+fn mock_payments_need_a_switch_where_real_customers_could_get_tickets_for_nothing() {
+    const DEMO_SIGN_IN: (&str, &str) = ("SEATKEEPER_ALLOW_DEMO_SIGN_IN", "on");
+    const PUBLIC: (&str, &str) = ("SEATKEEPER_PUBLIC_URL", "https://a.example");
+    const LISTEN: (&str, &str) = ("SEATKEEPER_LISTEN", "10.0.0.5:80");
+    const DEMO: (&str, &str) = ("SEATKEEPER_DEMO", "on");
+    let beyond = "this server can be reached from other machines";
+    for (env, place, why) in [
+        (&[GOOGLE[0], GOOGLE[1]][..], "SEATKEEPER_GOOGLE_CLIENT_ID", "real people sign in"),
+        (&[GOOGLE[0], GOOGLE[1], DEMO], "SEATKEEPER_GOOGLE_CLIENT_ID", "real people sign in"),
+        (&[GOOGLE[0], GOOGLE[1], PUBLIC], "SEATKEEPER_GOOGLE_CLIENT_ID", "real people sign in"),
+        (&[DEMO_SIGN_IN, PUBLIC], "SEATKEEPER_PUBLIC_URL", beyond),
+        (&[DEMO_SIGN_IN, LISTEN], "SEATKEEPER_LISTEN", beyond),
+        (&[DEMO_SIGN_IN, LISTEN, PUBLIC, DEMO], "SEATKEEPER_PUBLIC_URL", beyond),
+        (
+            &[DEMO_SIGN_IN, ("SEATKEEPER_LISTEN", "0.0.0.0:80"), ("SEATKEEPER_PUBLIC_URL", "http://localhost")],
+            "SEATKEEPER_LISTEN",
+            beyond,
+        ),
+    ] {
+        let expected = format!(
+            "{place}: {why}, and the mock payment provider, the only one there is, gives them tickets for nothing; \
+             set --allow-test-payments if that is what you want"
+        );
+        assert_eq!(from_env(env).unwrap_err(), expected);
+        from_env(&[env, &[TEST_PAYMENTS]].concat()).unwrap();
+        let off = [env, &[("SEATKEEPER_ALLOW_TEST_PAYMENTS", "off")]].concat();
+        assert_eq!(from_env(&off).unwrap_err(), expected);
+    }
+    from_env(&[]).unwrap();
+    from_env(&[("SEATKEEPER_LISTEN", "[::1]:0"), ("SEATKEEPER_PUBLIC_URL", "http://localhost:5173")]).unwrap();
+}
+
+#[test]
+fn a_promptpay_payee_is_taken_only_with_the_demo() {
+    const PAYEE: (&str, &str) = ("SEATKEEPER_PROMPTPAY_ID", "0812223333");
+    const DEMO: (&str, &str) = ("SEATKEEPER_DEMO", "on");
+    let refusal = "SEATKEEPER_PROMPTPAY_ID: the mock payment provider does not check who has paid, \
+        so a payee is taken only with --demo";
+    for env in [&[PAYEE][..], &[PAYEE, TEST_PAYMENTS], &[PAYEE, TEST_PAYMENTS, GOOGLE[0], GOOGLE[1]]] {
+        assert_eq!(from_env(env).unwrap_err(), refusal);
+        let with_demo = from_env(&[env, &[DEMO]].concat()).unwrap();
+        assert_eq!(with_demo.promptpay_id, Some(PromptPayId::Phone("0812223333".into())));
+    }
 }
 
 #[test]

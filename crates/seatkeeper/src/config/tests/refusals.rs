@@ -22,6 +22,7 @@ fn a_bad_value_is_named_with_its_variable() {
         ("TIME_ZONE", "Bangkok", "'Bangkok' is not a time zone such as Asia/Bangkok"),
         ("DEMO", "yes", "'yes' is neither on nor off"),
         ("ALLOW_DEMO_SIGN_IN", "please", "'please' is neither on nor off"),
+        ("ALLOW_TEST_PAYMENTS", "yes", "'yes' is neither on nor off"),
         ("RATE_LIMIT", "20", "'20' is neither on nor off"),
         ("SEATS_PER_PERSON", "0", "'0' is not a whole number from 1 to 100"),
         ("SEATS_PER_PERSON", "ten", "'ten' is not a whole number from 1 to 100"),

@@ -70,6 +70,7 @@ fn a_secret_is_read_from_a_file_without_its_line_end() {
         ("SEATKEEPER_GOOGLE_CLIENT_ID_FILE", &id_path),
         ("SEATKEEPER_GOOGLE_CLIENT_SECRET_FILE", &secret_path),
         ("SEATKEEPER_PAYMENT_CALLBACK_SECRET_FILE", &secret_path),
+        ("SEATKEEPER_ALLOW_TEST_PAYMENTS", "on"),
     ])
     .unwrap();
     let SignIn::Google { client_id, client_secret, issuer } = &config.sign_in else { panic!("{:?}", config.sign_in) };

@@ -191,6 +191,16 @@ impl TestApp {
         self.stranger().get(path).await
     }
 
+    /// The number of the running process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id().unwrap()
+    }
+
+    /// The flags of the next start.
+    pub(crate) fn set_flags(&mut self, flags: &[&str]) {
+        self.flags = flags.iter().map(|&flag| flag.to_owned()).collect();
+    }
+
     /// SIGKILL, at once, and a new process on the same port and folder.
     pub(crate) async fn kill_and_restart(&mut self) {
         self.kill().await;

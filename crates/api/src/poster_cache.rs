@@ -1,0 +1,191 @@
+//! Uploaded pictures in memory, shared by everybody who is being sent one: a picture of 5 MiB for each of a thousand connections
+//! would be 5 GiB.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use seatkeeper_core::{
+    ids::PosterId,
+    ports::{Backend, Poster, Posters},
+};
+
+/// Bytes of pictures in memory: some dozen of the largest, or all of most cinemas.
+const CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Pictures in memory, however small.
+const CACHE_POSTERS_MAX: usize = 1_000;
+/// Pictures read from the store at once. Those who want the same one wait for one read.
+const READS_AT_ONCE_MAX: usize = 8;
+
+/// The pictures.
+#[derive(Default)]
+pub(crate) struct PosterCache {
+    kept: Mutex<Kept>,
+    reads: [tokio::sync::Mutex<()>; READS_AT_ONCE_MAX],
+}
+
+#[derive(Default)]
+struct Kept {
+    by_id: HashMap<PosterId, Entry>,
+    bytes: usize,
+    /// Grows with each use.
+    uses: u64,
+}
+
+struct Entry {
+    poster: Arc<Poster>,
+    used_at: u64,
+}
+
+/// A picture to be sent.
+pub(crate) enum Found {
+    /// From the cache: these bytes are shared with others.
+    Shared(Arc<Poster>),
+    /// The cache is full of pictures that are being sent: this one is for its asker alone.
+    Own(Poster),
+}
+
+impl Found {
+    pub(crate) fn content_type(&self) -> &str {
+        match self {
+            Self::Shared(poster) => &poster.content_type,
+            Self::Own(poster) => &poster.content_type,
+        }
+    }
+}
+
+/// Keeps a picture in the cache as long as it is being sent.
+struct Pinned(Arc<Poster>);
+
+impl AsRef<[u8]> for Pinned {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.bytes
+    }
+}
+
+/// The bytes of a picture from the cache, which stays there until the last of them is sent.
+pub(crate) fn pin(poster: Arc<Poster>) -> Bytes {
+    Bytes::from_owner(Pinned(poster))
+}
+
+impl PosterCache {
+    /// The picture from memory, or from the store.
+    pub(crate) async fn find(&self, posters: &dyn Posters, id: PosterId) -> Backend<Option<Found>> {
+        if let Some(poster) = self.kept.lock().get(id) {
+            return Ok(Some(Found::Shared(poster)));
+        }
+        let turn = (id.as_uuid().as_u128() % READS_AT_ONCE_MAX as u128) as usize;
+        let _reading = self.reads[turn].lock().await;
+        if let Some(poster) = self.kept.lock().get(id) {
+            return Ok(Some(Found::Shared(poster)));
+        }
+        let poster = posters.find_poster(id).await?;
+        Ok(poster.map(|poster| self.kept.lock().keep(poster)))
+    }
+}
+
+impl Kept {
+    fn get(&mut self, id: PosterId) -> Option<Arc<Poster>> {
+        self.uses += 1;
+        let entry = self.by_id.get_mut(&id)?;
+        entry.used_at = self.uses;
+        Some(Arc::clone(&entry.poster))
+    }
+
+    fn keep(&mut self, poster: Poster) -> Found {
+        while self.bytes + poster.bytes.len() > CACHE_BYTES_MAX || self.by_id.len() >= CACHE_POSTERS_MAX {
+            // What is being sent stays in memory whether or not it is here, and must be counted.
+            let idle = self.by_id.iter().filter(|(_, entry)| Arc::strong_count(&entry.poster) == 1);
+            let Some(oldest) = idle.min_by_key(|(_, entry)| entry.used_at).map(|(id, _)| *id) else {
+                return Found::Own(poster);
+            };
+            if let Some(entry) = self.by_id.remove(&oldest) {
+                self.bytes -= entry.poster.bytes.len();
+            }
+        }
+        self.bytes += poster.bytes.len();
+        let poster = Arc::new(poster);
+        self.by_id.insert(poster.id, Entry { poster: Arc::clone(&poster), used_at: self.uses });
+        Found::Shared(poster)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+    use futures_util::future::join_all;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    /// A store that has a picture of 1 MiB for each even number, and counts its reads.
+    #[derive(Default)]
+    struct Store(AtomicUsize);
+
+    #[async_trait]
+    impl Posters for Store {
+        async fn put_poster(&self, _: &Poster) -> Backend<()> {
+            Ok(())
+        }
+
+        async fn find_poster(&self, id: PosterId) -> Backend<Option<Poster>> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            let is_there = id.as_uuid().as_u128().is_multiple_of(2);
+            let poster = Poster { id, content_type: "image/png".to_owned(), bytes: Bytes::from(vec![0; MIB]) };
+            Ok(is_there.then_some(poster))
+        }
+    }
+
+    fn poster(number: u128) -> PosterId {
+        PosterId::from_uuid(Uuid::from_u128(number * 2))
+    }
+
+    async fn shared(cache: &PosterCache, store: &Store, number: u128) -> Arc<Poster> {
+        match cache.find(store, poster(number)).await.unwrap().unwrap() {
+            Found::Shared(poster) => poster,
+            Found::Own(_) => panic!("the cache has room"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_crowd_that_wants_one_picture_reads_it_once_and_shares_its_bytes() {
+        let (cache, store) = (PosterCache::default(), Store::default());
+        let all = join_all((0..100).map(|_| shared(&cache, &store, 1))).await;
+        assert_eq!(store.0.load(Ordering::SeqCst), 1);
+        assert!(all.iter().all(|poster| poster.bytes.as_ptr() == all[0].bytes.as_ptr()));
+        assert!(cache.find(&store, PosterId::from_uuid(Uuid::from_u128(1))).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn the_picture_that_was_used_longest_ago_makes_room() {
+        let (cache, store) = (PosterCache::default(), Store::default());
+        let fitting = (CACHE_BYTES_MAX / MIB) as u128;
+        for number in 0..fitting {
+            shared(&cache, &store, number).await;
+        }
+        shared(&cache, &store, 0).await;
+        shared(&cache, &store, fitting).await;
+        assert_eq!(cache.kept.lock().bytes, CACHE_BYTES_MAX);
+        assert!(cache.kept.lock().get(poster(0)).is_some() && cache.kept.lock().get(poster(1)).is_none());
+    }
+
+    #[tokio::test]
+    async fn pictures_that_are_being_sent_stay_counted_and_others_are_read_for_their_asker() {
+        let (cache, store) = (PosterCache::default(), Store::default());
+        let fitting = (CACHE_BYTES_MAX / MIB) as u128;
+        let mut sending = Vec::new();
+        for number in 0..fitting {
+            sending.push(pin(shared(&cache, &store, number).await));
+        }
+        let more = cache.find(&store, poster(fitting)).await.unwrap().unwrap();
+        assert!(matches!(more, Found::Own(_)), "charged to who asks");
+        drop(sending.pop());
+        shared(&cache, &store, fitting).await;
+        assert_eq!(cache.kept.lock().bytes, CACHE_BYTES_MAX);
+    }
+}

@@ -1,0 +1,242 @@
+//! Budgets of unsent bytes, of the server and of each network. An answer stays in memory until its client has read it, so whoever
+//! asks much and reads nothing must not fill the memory: an answer beyond the budget is refused with 503.
+//!
+//! The charge lives as long as the bytes: it is given back when the connection has written the last of them or is closed.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    body::{Body, HttpBody},
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use crate::{
+    error::{ApiError, ApiResult, ErrorCode},
+    state::App,
+};
+
+/// Unsent bytes of one server. With the cache of posters it is what answers may take of a small machine's memory.
+pub(crate) const UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Those of one network (an IPv4 address, an IPv6 /48): many customers of one mobile network share an address, and an answer of
+/// some 100 KB is on its way for milliseconds.
+pub(crate) const UNSENT_BYTES_PER_NETWORK_MAX: usize = 16 * 1024 * 1024;
+/// Answers up to this are not charged: locks and payments go on in a network whose budget is used up. A connection has one
+/// answer at a time, and connections have a limit of their own.
+const UNCHARGED_BYTES_MAX: usize = 4 * 1024;
+/// Answers compressed at once. Each takes some megabytes while it is compressed, which a network's budget does not show.
+const COMPRESSED_AT_ONCE_MAX: usize = 8;
+/// When to come back if the budget is used up, in seconds.
+const RETRY_AFTER_S: u32 = 2;
+
+/// Marks an answer whose bytes others share, such as a file of the page: it takes no memory of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct SharedBytes;
+
+/// Marks an answer that was in memory as a whole before it was compressed; others are streams.
+#[derive(Clone, Copy)]
+struct Whole;
+
+/// From which network a request is; `None` when requests are not counted.
+#[derive(Clone, Copy)]
+pub(crate) struct Network(pub(crate) Option<u128>);
+
+/// The budgets of one server.
+pub(crate) struct Unsent {
+    held: Mutex<Held>,
+    compressions: Semaphore,
+}
+
+impl Default for Unsent {
+    fn default() -> Self {
+        Self { held: Mutex::default(), compressions: Semaphore::new(COMPRESSED_AT_ONCE_MAX) }
+    }
+}
+
+#[derive(Default)]
+struct Held {
+    bytes: usize,
+    by_network: HashMap<u128, usize>,
+}
+
+/// Bytes of a budget, given back when dropped.
+struct Charge {
+    unsent: Arc<Unsent>,
+    network: Option<u128>,
+    bytes: usize,
+}
+
+impl Unsent {
+    fn take(self: &Arc<Self>, network: Option<u128>, bytes: usize) -> Option<Charge> {
+        let mut held = self.held.lock();
+        if held.bytes.saturating_add(bytes) > UNSENT_BYTES_MAX {
+            return None;
+        }
+        if let Some(network) = network {
+            let of_network = held.by_network.get(&network).copied().unwrap_or(0);
+            if of_network.saturating_add(bytes) > UNSENT_BYTES_PER_NETWORK_MAX {
+                return None;
+            }
+            held.by_network.insert(network, of_network + bytes);
+        }
+        held.bytes += bytes;
+        show(held.bytes);
+        Some(Charge { unsent: Arc::clone(self), network, bytes })
+    }
+
+    /// The same bytes, which give the charge back when the last of them is dropped.
+    fn charge(self: &Arc<Self>, network: Option<u128>, bytes: Bytes) -> ApiResult<Bytes> {
+        let charge = self.take(network, bytes.len()).ok_or_else(|| {
+            metrics::counter!("seatkeeper_unsent_refused_total").increment(1);
+            let why = "too many answers wait to be read";
+            ApiError::new(ErrorCode::TryAgain).retry_after(RETRY_AFTER_S).detail(why)
+        })?;
+        Ok(Bytes::from_owner(Charged { bytes, _charge: charge }))
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let mut held = self.unsent.held.lock();
+        held.bytes -= self.bytes;
+        show(held.bytes);
+        let Some(network) = self.network else { return };
+        if let Some(of_network) = held.by_network.get_mut(&network) {
+            *of_network -= self.bytes;
+            if *of_network == 0 {
+                held.by_network.remove(&network);
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2⁵³ bytes")]
+fn show(bytes: usize) {
+    metrics::gauge!("seatkeeper_unsent_bytes").set(bytes as f64);
+}
+
+struct Charged {
+    bytes: Bytes,
+    _charge: Charge,
+}
+
+impl AsRef<[u8]> for Charged {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Charges an answer that is in memory as a whole, before it may be compressed. Streams are made as they are read, and hold
+/// little.
+pub(crate) async fn charge_answer(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
+    let network = network_of(&request);
+    let mut response = next.run(request).await;
+    let Some(size) = HttpBody::size_hint(response.body()).exact() else { return Ok(response) };
+    response.extensions_mut().insert(Whole);
+    if size <= UNCHARGED_BYTES_MAX as u64 || response.extensions().get::<SharedBytes>().is_some() {
+        return Ok(response);
+    }
+    let (parts, body) = response.into_parts();
+    let bytes = app.unsent.charge(network, gather(body).await?)?;
+    Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// Compresses what is in memory as a whole to its end, and charges the result instead: a compressor takes megabytes, and would
+/// keep them and the whole plain text until the client has read the last byte.
+pub(crate) async fn finish_compression(app: &App, network: Option<u128>, response: Response) -> ApiResult<Response> {
+    let is_compressed_here =
+        response.extensions().get::<Whole>().is_some() && HttpBody::size_hint(response.body()).exact().is_none();
+    if !is_compressed_here {
+        return Ok(response);
+    }
+    let (parts, body) = response.into_parts();
+    let bytes = {
+        let _permit = app.unsent.compressions.acquire().await;
+        gather(body).await?
+    };
+    let bytes = if bytes.len() <= UNCHARGED_BYTES_MAX { bytes } else { app.unsent.charge(network, bytes)? };
+    Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+fn network_of(request: &Request) -> Option<u128> {
+    request.extensions().get::<Network>().and_then(|network| network.0)
+}
+
+/// All of a body. One that is a single piece is not copied. Between pieces others have their turn: compressing is work.
+async fn gather(mut body: Body) -> ApiResult<Bytes> {
+    let (mut first, mut all) = (None, Vec::new());
+    while let Some(frame) = body.frame().await {
+        let failed = |error| {
+            tracing::error!(%error, "a body could not be made");
+            ApiError::new(ErrorCode::Internal)
+        };
+        let Ok(piece) = frame.map_err(failed)?.into_data() else { continue };
+        if all.is_empty() && first.is_none() {
+            first = Some(piece);
+            continue;
+        }
+        all.extend_from_slice(&first.take().unwrap_or_default());
+        all.extend_from_slice(&piece);
+        tokio::task::yield_now().await;
+    }
+    Ok(first.unwrap_or_else(|| all.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(bytes: usize) -> Bytes {
+        Bytes::from(vec![b'a'; bytes])
+    }
+
+    const MIB: usize = 1024 * 1024;
+
+    #[test]
+    fn one_network_cannot_use_the_budget_of_others() {
+        let unsent = Arc::new(Unsent::default());
+        let greedy: Vec<Bytes> = (0..99).filter_map(|_| unsent.charge(Some(1), piece(MIB)).ok()).collect();
+        assert_eq!(greedy.len() * MIB, UNSENT_BYTES_PER_NETWORK_MAX);
+        let other = unsent.charge(Some(2), piece(MIB)).unwrap();
+        drop(greedy);
+        assert_eq!(unsent.held.lock().bytes, MIB);
+        assert_eq!(unsent.held.lock().by_network.len(), 1);
+        drop(other);
+        assert!(unsent.held.lock().by_network.is_empty() && unsent.held.lock().bytes == 0, "nobody is remembered");
+    }
+
+    #[test]
+    fn the_budget_of_the_server_ends_for_all_networks() {
+        let unsent = Arc::new(Unsent::default());
+        let held: Vec<Bytes> = (0..999).filter_map(|network| unsent.charge(Some(network), piece(MIB)).ok()).collect();
+        assert_eq!(held.len() * MIB, UNSENT_BYTES_MAX);
+        let refused = unsent.charge(None, piece(1)).unwrap_err();
+        assert_eq!((refused.code(), refused.retry_after_s()), (ErrorCode::TryAgain, Some(RETRY_AFTER_S)));
+    }
+
+    #[test]
+    fn a_charge_ends_with_the_last_slice_of_its_bytes() {
+        let unsent = Arc::new(Unsent::default());
+        let mut all = unsent.charge(None, piece(100)).unwrap();
+        let rest = all.split_off(50);
+        drop(all);
+        assert_eq!(unsent.held.lock().bytes, 100, "the memory of both is one");
+        drop(rest);
+        assert_eq!(unsent.held.lock().bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn a_body_in_one_piece_is_not_copied() {
+        let one = piece(10_000);
+        assert_eq!(gather(Body::from(one.clone())).await.unwrap().as_ptr(), one.as_ptr());
+        let pieces = ["ab", "", "cd", "e"].map(|piece| Ok::<_, std::io::Error>(Bytes::from(piece)));
+        let stream = Body::from_stream(futures_util::stream::iter(pieces));
+        assert_eq!(gather(stream).await.unwrap(), "abcde");
+        assert_eq!(gather(Body::empty()).await.unwrap(), "");
+    }
+}

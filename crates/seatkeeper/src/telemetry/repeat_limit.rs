@@ -1,0 +1,137 @@
+//! Warnings and errors of one cause are logged once a second: a full disk fails every request, and its log lines would
+//! fill what is left.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{Layer, layer::Context};
+
+/// How long a cause is not logged again.
+const REPEATED_AFTER: Duration = Duration::from_secs(1);
+/// Causes remembered at once: far more than there are places that log. Beyond it all are forgotten, which logs too much.
+const CAUSES_MAX: usize = 1_024;
+/// What makes a cause, with the place in the code. Other fields are ids, different in each line.
+const CAUSE_FIELDS: [&str; 7] = ["message", "error", "part", "job", "consumer", "worker", "panic"];
+
+/// Drops the repetitions.
+#[derive(Default)]
+pub(super) struct RepeatLimit(Mutex<HashMap<u64, Instant>>);
+
+impl RepeatLimit {
+    fn admits(&self, cause: u64, now: Instant) -> bool {
+        let mut logged = self.0.lock();
+        let is_repeated = |at: &Instant| now.saturating_duration_since(*at) < REPEATED_AFTER;
+        if logged.get(&cause).is_some_and(is_repeated) {
+            return false;
+        }
+        if logged.len() >= CAUSES_MAX {
+            logged.retain(|_, at| is_repeated(at));
+            if logged.len() >= CAUSES_MAX {
+                logged.clear();
+            }
+        }
+        logged.insert(cause, now);
+        true
+    }
+}
+
+impl<S: Subscriber> Layer<S> for RepeatLimit {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        if *event.metadata().level() > Level::WARN || self.admits(cause_of(event), Instant::now()) {
+            return true;
+        }
+        metrics::counter!("seatkeeper_log_lines_repeated_total").increment(1);
+        false
+    }
+}
+
+fn cause_of(event: &Event<'_>) -> u64 {
+    let mut cause = Cause(DefaultHasher::new());
+    event.metadata().callsite().hash(&mut cause.0);
+    event.record(&mut cause);
+    cause.0.finish()
+}
+
+struct Cause(DefaultHasher);
+
+impl Visit for Cause {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if CAUSE_FIELDS.contains(&field.name()) {
+            format!("{value:?}").hash(&mut self.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tracing_subscriber::{fmt::MakeWriter, layer::SubscriberExt};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().extend_from_slice(line);
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl MakeWriter<'_> for Lines {
+        type Writer = Self;
+
+        fn make_writer(&self) -> Self {
+            self.clone()
+        }
+    }
+
+    #[test]
+    fn a_cause_is_admitted_once_a_second() {
+        let (limit, begin) = (RepeatLimit::default(), Instant::now());
+        let at = |ms| begin + Duration::from_millis(ms);
+        assert!(limit.admits(1, at(0)) && limit.admits(2, at(0)));
+        assert!(!limit.admits(1, at(999)) && limit.admits(1, at(1_000)) && !limit.admits(1, at(1_999)));
+        for cause in 0..10 * CAUSES_MAX as u64 {
+            assert!(limit.admits(1_000 + cause, at(2_000)));
+        }
+        assert!(limit.0.lock().len() <= CAUSES_MAX);
+    }
+
+    #[test]
+    fn repeated_warnings_are_dropped_by_cause_and_other_levels_never() {
+        let lines = Lines::default();
+        let fmt = tracing_subscriber::fmt::layer().with_writer(lines.clone()).with_ansi(false);
+        let subscriber = tracing_subscriber::registry().with(RepeatLimit::default()).with(fmt);
+        tracing::subscriber::with_default(subscriber, || {
+            for request in 0..50 {
+                for part in ["store", "locks"] {
+                    tracing::warn!(request, part, error = %"disk full", "a part did not answer");
+                }
+                tracing::error!(request, part = "store", "another place in the code");
+                tracing::info!(request, "not limited");
+            }
+        });
+        let text = String::from_utf8(lines.0.lock().clone()).unwrap();
+        let count = |what: &str| text.lines().filter(|line| line.contains(what)).count();
+        // A second may begin in between, on a machine that stands still.
+        assert!((2..=6).contains(&count("did not answer")), "{text}");
+        assert!((1..=3).contains(&count("another place")), "{text}");
+        assert_eq!(count("not limited"), 50);
+    }
+}

@@ -1,0 +1,146 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use seatkeeper_core::{
+    ports::Health,
+    testing::{ManualClock, SeededEntropy, office_over},
+};
+use seatkeeper_embedded::{locks::MemoryLocks, mock_provider::MockProvider, sqlite::SqliteStore};
+use tempfile::TempDir;
+
+use super::*;
+
+/// Where the job breaks, as long as it is broken.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// In its round.
+    InRound,
+    /// Between rounds, where no round's `catch_unwind` is.
+    BetweenRounds,
+    /// Nowhere: a round fails as it does when the store is away.
+    Fails,
+    /// Its round never ends.
+    Hangs,
+}
+
+struct Breaking {
+    fault: Fault,
+    /// So many rounds are broken; each takes one away.
+    broken: Arc<AtomicU32>,
+    good_rounds: Arc<AtomicU32>,
+}
+
+impl Breaking {
+    fn breaks(&self) -> bool {
+        self.broken.load(Ordering::SeqCst) > 0
+    }
+
+    fn mend_one(&self) {
+        self.broken.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Job for Breaking {
+    fn name(&self) -> &'static str {
+        "breaking"
+    }
+
+    fn period(&self) -> Duration {
+        if self.breaks() && matches!(self.fault, Fault::BetweenRounds) {
+            self.mend_one();
+            panic!("between rounds");
+        }
+        Duration::from_secs(1)
+    }
+
+    async fn run(&mut self) -> Backend<Next> {
+        match self.fault {
+            Fault::InRound if self.breaks() => {
+                self.mend_one();
+                panic!("in a round")
+            }
+            Fault::Fails if self.breaks() => {
+                self.mend_one();
+                return Err(BackendError::retryable("store", "away"));
+            }
+            Fault::Hangs if self.breaks() => std::future::pending().await,
+            Fault::InRound | Fault::BetweenRounds | Fault::Fails | Fault::Hangs => {}
+        }
+        self.good_rounds.fetch_add(1, Ordering::SeqCst);
+        Ok(Next::AfterPause)
+    }
+}
+
+struct Scene {
+    pulse: Arc<Pulse>,
+    broken: Arc<AtomicU32>,
+    good_rounds: Arc<AtomicU32>,
+    cancel: CancellationToken,
+    worker: tokio::task::JoinHandle<()>,
+    _folder: TempDir,
+}
+
+fn start(fault: Fault, broken: u32) -> Scene {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(SqliteStore::open(&folder.path().join("store.db")).unwrap());
+    let (clock, entropy) = (Arc::new(ManualClock::default()), Arc::new(SeededEntropy::new(1)));
+    let locks = Arc::new(MemoryLocks::unlogged(clock.clone()));
+    let provider = MockProvider::new(store.clone(), clock.clone(), entropy.clone(), Arc::default(), None);
+    let office = Arc::new(office_over(&store, &locks, Arc::new(provider), clock, entropy));
+    let (pulse, cancel) = (Arc::new(Pulse::new("breaking")), CancellationToken::new());
+    let (broken, good_rounds) = (Arc::new(AtomicU32::new(broken)), Arc::new(AtomicU32::new(0)));
+    let job = Breaking { fault, broken: Arc::clone(&broken), good_rounds: Arc::clone(&good_rounds) };
+    let worker = tokio::spawn(supervise(job, office, Arc::clone(&pulse), cancel.clone()));
+    Scene { pulse, broken, good_rounds, cancel, worker, _folder: folder }
+}
+
+impl Scene {
+    /// Why the worker is not well, as soon as this holds.
+    async fn until(&self, holds: impl Fn(&Self, &str) -> bool) -> String {
+        loop {
+            let why = self.pulse.ping().await.err().map_or_else(String::new, |error| error.source.to_string());
+            if holds(self, &why) {
+                return why;
+            }
+            // Poll: the clock is paused and moves on by itself.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn stop(self) {
+        self.cancel.cancel();
+        self.worker.await.unwrap();
+        assert!(self.pulse.ping().await.is_ok(), "a worker that was stopped is not missed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn worker_that_panics_is_named_and_started_again_until_it_works() {
+    for fault in [Fault::InRound, Fault::BetweenRounds] {
+        let scene = start(fault, 3);
+        let why = scene.until(|_, why| !why.is_empty()).await;
+        assert!(why.contains("panicked"), "{fault:?}: {why}");
+        assert_eq!(scene.pulse.part(), "breaking", "the name that /readyz tells");
+        scene.until(|scene, why| scene.broken.load(Ordering::SeqCst) == 0 && why.is_empty()).await;
+        let rounds = scene.good_rounds.load(Ordering::SeqCst);
+        scene.until(|scene, _| scene.good_rounds.load(Ordering::SeqCst) > rounds + 3).await;
+        scene.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn worker_whose_store_is_away_is_not_named() {
+    let scene = start(Fault::Fails, 5);
+    let why = scene.until(|scene, why| !why.is_empty() || scene.good_rounds.load(Ordering::SeqCst) > 0).await;
+    assert_eq!(why, "", "the store is named by its own check");
+    scene.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn worker_whose_round_never_ends_is_named() {
+    let scene = start(Fault::Hangs, 1);
+    let begun = Instant::now();
+    let why = scene.until(|_, why| !why.is_empty()).await;
+    assert!(why.contains("stuck") && begun.elapsed() >= ROUND_MAX, "{why}");
+    scene.worker.abort();
+}

@@ -1,0 +1,56 @@
+//! Health checks and pages of a server on loopback behind a proxy, under another name than its own address.
+
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::support::{TestApp, program};
+
+/// `seatkeeper health` as a container runs it: its exit code and what it printed.
+async fn health(arguments: &[&str], listen: Option<&str>) -> (Option<i32>, String) {
+    let mut command = Command::new(program());
+    command.arg("health").args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    if let Some(listen) = listen {
+        command.env("SEATKEEPER_LISTEN", listen);
+    }
+    let output = command.output().await.unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[tokio::test]
+async fn health_check_succeeds_whatever_the_public_url_is() {
+    let app =
+        TestApp::with_public_url("https://tickets.example:8443", &["--allow-demo-sign-in", "--allow-test-payments"])
+            .await;
+    let address = app.url().trim_start_matches("http://").to_owned();
+    let port = address.rsplit(':').next().unwrap();
+    for (arguments, listen) in [
+        (vec![app.url()], None),
+        // Without an argument it asks where the settings say that the server listens.
+        (vec![], Some(address.clone())),
+        (vec![], Some(format!("0.0.0.0:{port}"))),
+    ] {
+        assert_eq!(health(&arguments, listen.as_deref()).await, (Some(0), String::new()), "{arguments:?} {listen:?}");
+    }
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(app.get(path).await.expect(200)["status"], "ok", "{path}");
+    }
+    app.get("/metrics").await.refused(421, "misdirected");
+    app.finish().await;
+    let (code, said) = health(&[&format!("http://{address}")], None).await;
+    assert_eq!(code, Some(1), "{said}");
+}
+
+/// nginx with `proxy_set_header Host $host` passes the name without the port.
+#[tokio::test]
+async fn page_behind_a_proxy_that_drops_the_port_is_served_and_not_redirected() {
+    let app =
+        TestApp::with_public_url("https://tickets.example:8443", &["--allow-demo-sign-in", "--allow-test-payments"])
+            .await;
+    for host in ["tickets.example", "tickets.example:8443", "tickets.example:443", "tickets.example."] {
+        let page = app.stranger().raw("GET", "/films/1", &[("host", host), ("accept", "text/html")], "").await;
+        assert_eq!((page.status, page.header("location")), (200, ""), "{host}");
+        app.stranger().raw("GET", "/api/site", &[("host", host)], "").await.expect(200);
+    }
+    app.finish().await;
+}

@@ -1,0 +1,178 @@
+//! Standard error and standard output that cannot be written: a full disk, a closed pipe, a pipe that nobody reads. Sales,
+//! payments and mails go on.
+
+use std::{
+    fs::File,
+    io::{PipeReader, Write, pipe},
+    os::unix::process::ExitStatusExt,
+    process::Stdio,
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use tokio::{
+    process::{Child, Command},
+    time::timeout,
+};
+
+use crate::support::{ClosedMailServer, TestPerson, TestScreening, eventually, now, program};
+
+/// What a pipe holds; then whoever writes waits.
+const PIPE_BYTES: usize = 64 * 1024;
+/// The program promises to stop within this.
+const STOP_MAX: Duration = Duration::from_secs(10);
+
+/// Something that cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Broken {
+    DiskFull,
+    ClosedPipe,
+    UnreadPipe,
+}
+
+impl Broken {
+    /// With the other end of a pipe that stays open, and unread.
+    fn open(self) -> (Stdio, Option<PipeReader>) {
+        if self == Self::DiskFull {
+            return (File::options().write(true).open("/dev/full").unwrap().into(), None);
+        }
+        let (reader, mut writer) = pipe().unwrap();
+        if self == Self::ClosedPipe {
+            return (writer.into(), None);
+        }
+        writer.write_all(&[b'x'; PIPE_BYTES]).unwrap();
+        (writer.into(), Some(reader))
+    }
+}
+
+struct Server {
+    child: Child,
+    url: String,
+    _folder: tempfile::TempDir,
+    _unread: [Option<PipeReader>; 2],
+}
+
+async fn start(stderr: Broken, stdout: Broken, flags: &[&str]) -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody else is given this port so soon after it was let go.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}");
+    let ((stderr, unread_err), (stdout, unread_out)) = (stderr.open(), stdout.open());
+    let child = Command::new(program())
+        .args(["serve", "--rate-limit=off", "--log-level=debug"])
+        .arg(format!("--data-dir={}", folder.path().display()))
+        .arg(format!("--listen=127.0.0.1:{port}"))
+        .args(flags)
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(stderr)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    Server { child, url, _folder: folder, _unread: [unread_err, unread_out] }
+}
+
+impl Server {
+    async fn signal(&self, name: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().await.unwrap().success());
+    }
+
+    /// Until `GET /readyz` says so.
+    async fn until_ready(&self) {
+        let stranger = TestPerson::stranger(&self.url);
+        eventually("the server is ready", || async {
+            let asked = stranger.client.get(format!("{}/readyz", self.url)).send().await.ok()?;
+            (asked.status().as_u16() == 200).then_some(())
+        })
+        .await;
+    }
+
+    async fn stop(mut self) {
+        self.signal("-TERM").await;
+        let status = timeout(STOP_MAX, self.child.wait()).await.expect("it did not stop in time").unwrap();
+        assert_eq!((status.code(), status.signal()), (Some(0), None));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mails_are_sent_and_payments_settle_when_the_disk_of_the_log_is_full() {
+    sell_and_mail(Broken::DiskFull).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mails_are_sent_and_payments_settle_when_the_pipe_of_the_log_is_closed() {
+    sell_and_mail(Broken::ClosedPipe).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mails_are_sent_and_payments_settle_when_nobody_reads_the_pipe_of_the_log() {
+    sell_and_mail(Broken::UnreadPipe).await;
+}
+
+/// Standard error and standard output are broken from the start; signals of log rotation come in between.
+async fn sell_and_mail(broken: Broken) {
+    let mail = ClosedMailServer::new();
+    // Some of the provider's answers are lost: the background work has to settle those payments.
+    let server = start(broken, broken, &[&mail.flag(), "--mock-payment=lose_answer=0.3,callback=never"]).await;
+    server.until_ready().await;
+    let admin = TestPerson::sign_in(&server.url, "boss").await;
+    let start_time = now().checked_add(SignedDuration::from_hours(24)).unwrap();
+    let start_time = Timestamp::from_second(start_time.as_second()).unwrap();
+    let screening = TestScreening::create(&admin, "s_s_s_s", start_time).await;
+    join_all(SEATS.map(|seat| buy(&server, &screening, seat))).await;
+    // Each attempt that fails is logged.
+    eventually("all mails were tried in vain", || async {
+        let mails = admin.list_all("/api/admin/mail").await;
+        let is_tried = |mail: &serde_json::Value| mail["attempts"].as_u64() > Some(0);
+        (mails.len() == SEATS.len() && mails.iter().all(is_tried)).then_some(())
+    })
+    .await;
+    server.signal("-HUP").await;
+    server.signal("-USR1").await;
+    let mail_server = mail.open();
+    eventually("all mails are sent", || async { (mail_server.taken().len() == SEATS.len()).then_some(()) }).await;
+    server.until_ready().await;
+    let metrics = TestPerson::stranger(&server.url).get("/metrics").await.text;
+    assert!(metrics.contains("seatkeeper_log_lines_dropped_total"), "lines were lost, and counted: {metrics}");
+    assert!(!metrics.contains("seatkeeper_worker_restarts_total"), "no worker had to be started again: {metrics}");
+    server.stop().await;
+}
+
+const SEATS: [&str; 4] = ["A1", "A2", "A3", "A4"];
+
+/// Somebody buys a seat, whether the provider's answers arrive or not.
+async fn buy(server: &Server, screening: &TestScreening, seat: &str) {
+    let buyer = TestPerson::sign_in(&server.url, &format!("buyer{seat}")).await;
+    buyer.lock(screening, &[seat]).await.expect(200);
+    let payment = buyer.start_payment(screening).await.expect(201);
+    let payment = payment["id"].as_str().unwrap();
+    let answer = buyer.confirm(payment, "success").await;
+    assert!(matches!(answer.status, 200 | 202), "{}", answer.text);
+    eventually("the payment is settled", || async {
+        let payment = buyer.get(&format!("/api/payments/{payment}")).await.expect(200);
+        (payment["status"] == "SUCCEEDED").then_some(())
+    })
+    .await;
+}
+
+/// What a command says on standard error, and how it ends, when standard output cannot be written.
+async fn run(arguments: &[&str], stdout: Broken) -> (Option<i32>, String) {
+    let mut command = Command::new(program());
+    command.args(arguments).stdin(Stdio::null()).stdout(stdout.open().0).stderr(Stdio::piped());
+    let output = command.spawn().unwrap().wait_with_output().await.unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// `seatkeeper openapi | head -1`
+#[tokio::test]
+async fn commands_whose_reader_has_read_enough_end_well() {
+    for arguments in [&["openapi"][..], &["check"]] {
+        assert_eq!(run(arguments, Broken::ClosedPipe).await, (Some(0), String::new()), "{arguments:?}");
+    }
+    let (code, said) = run(&["check", "--lock-ttl=soon"], Broken::ClosedPipe).await;
+    assert!(code == Some(2) && said.contains("--lock-ttl"), "what is wrong is told all the same: {said}");
+    let (code, said) = run(&["openapi"], Broken::DiskFull).await;
+    assert!(code == Some(1) && !said.is_empty(), "a full disk is no reader that has read enough");
+}
