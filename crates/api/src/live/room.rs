@@ -10,8 +10,14 @@ use std::{
 };
 
 use axum::extract::ws::Utf8Bytes;
+use jiff::Timestamp;
 use parking_lot::Mutex;
-use seatkeeper_core::{catalogue::SharedScreening, ids::ScreeningId, locks::SeatSnapshot, ports::LiveFeed};
+use seatkeeper_core::{
+    catalogue::{ScreeningState, SharedScreening},
+    ids::ScreeningId,
+    locks::SeatSnapshot,
+    ports::LiveFeed,
+};
 use tokio::{
     sync::{Notify, broadcast},
     time::Instant,
@@ -19,6 +25,7 @@ use tokio::{
 
 use super::{
     board::{Fit, LiveBoard},
+    frames::screening_frame,
     limits::{LIVE_QUEUE_FRAMES_MAX, tick_of},
     seat_map::SeatMapBody,
 };
@@ -53,6 +60,8 @@ pub(super) struct Room {
 
 struct Inner {
     board: LiveBoard,
+    /// The screening as its viewers know it, with the state that they were told.
+    screening: Option<(SharedScreening, ScreeningState)>,
     feed: Option<LiveFeed>,
     /// `None` once the room is closed.
     frames: Option<broadcast::Sender<Frame>>,
@@ -72,6 +81,7 @@ impl Room {
         let (frames, _) = broadcast::channel(LIVE_QUEUE_FRAMES_MAX);
         let inner = Inner {
             board: LiveBoard::new(),
+            screening: None,
             feed: None,
             frames: Some(frames),
             sent_at: None,
@@ -79,6 +89,39 @@ impl Room {
             body: None,
         };
         Self { id, inner: Mutex::new(inner), opened: Notify::new(), stirred: Notify::new() }
+    }
+
+    // --- the screening itself ---
+
+    /// Takes in the screening as it is now. Viewers get a `screening` frame when its revision has grown, and when sales have
+    /// closed since they were told; a new layout starts the map over. An older copy than the one at hand is ignored.
+    pub(super) fn set_screening(&self, open: &SharedScreening, now: Timestamp) {
+        let state = open.state(now);
+        let mut inner = self.inner.lock();
+        let Some((known, told)) = &inner.screening else {
+            inner.board.set_revision(open.revision, false);
+            inner.screening = Some((Arc::clone(open), state));
+            return;
+        };
+        let is_changed = open.revision > known.revision;
+        if open.revision < known.revision || !is_changed && *told == state {
+            return;
+        }
+        let is_redrawn = known.screening.layout != open.screening.layout;
+        if is_changed {
+            inner.board.set_revision(open.revision, is_redrawn);
+        }
+        inner.send(Frame::Text(screening_frame(open, state).into()));
+        inner.screening = Some((Arc::clone(open), state));
+        drop(inner);
+        if is_redrawn {
+            self.stirred.notify_one();
+        }
+    }
+
+    /// The screening as viewers know it.
+    pub(super) fn screening(&self) -> Option<SharedScreening> {
+        self.inner.lock().screening.as_ref().map(|(open, _)| Arc::clone(open))
     }
 
     // --- viewers ---

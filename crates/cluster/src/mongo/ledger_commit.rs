@@ -37,6 +37,7 @@ pub(super) async fn commit_booking(
         created_at: whole_ms(commit.booking.created_at),
         ..commit.booking.clone()
     };
+    let booking = screenings::with_show_of_now(conn, booking).await?;
     if !bookings::insert(conn, &booking).await? {
         return Ok(CommitOutcome::CodeTaken);
     }
@@ -79,9 +80,11 @@ async fn find_unclaimed(conn: &mut Conn, payment: &Payment, now: Timestamp) -> R
         }
     }
     if !unclaimed.is_empty() {
-        // Nothing kept an administrator from changing or deleting the screening meanwhile.
+        // Nothing kept an administrator from changing, cancelling or deleting the screening meanwhile.
         let screening = screenings::find_screening(conn, payment.screening_id).await?;
-        let open = screening.map(|(screening, _)| OpenScreening::new(screening, SignedDuration::ZERO));
+        // At a cancelled one nobody gets a seat any more.
+        let screening = screening.filter(|(screening, _)| !screening.is_cancelled);
+        let open = screening.map(|(screening, revision)| OpenScreening::new(screening, revision, SignedDuration::ZERO));
         let is_there = |seat: &SeatId| {
             let planned = open.as_ref().and_then(|open| open.plan.find(*seat));
             planned.is_some_and(|planned| planned.kind.is_for_sale())

@@ -42,6 +42,7 @@ pub(super) fn commit_booking(
         created_at: whole_ms(commit.booking.created_at),
         ..commit.booking.clone()
     };
+    let booking = screenings::with_show_of_now(tx, booking)?;
     if !bookings::insert(tx, &booking)? {
         return Ok(CommitOutcome::CodeTaken);
     }
@@ -76,9 +77,12 @@ fn find_lost(tx: &Transaction<'_>, payment: &Payment, now: Timestamp) -> Result<
     if unclaimed.is_empty() {
         return Ok(lost);
     }
-    // Nothing kept an administrator from changing or deleting the screening meanwhile.
+    // Nothing kept an administrator from changing, cancelling or deleting the screening meanwhile.
     let screening = screenings::find_screening(tx, payment.screening_id)?;
-    let open = screening.map(|(screening, _)| OpenScreening::new(screening, jiff::SignedDuration::ZERO));
+    // At a cancelled one nobody gets a seat any more.
+    let screening = screening.filter(|(screening, _)| !screening.is_cancelled);
+    let open =
+        screening.map(|(screening, revision)| OpenScreening::new(screening, revision, jiff::SignedDuration::ZERO));
     let is_there = |seat: &SeatId| {
         let planned = open.as_ref().and_then(|open| open.plan.find(*seat));
         planned.is_some_and(|planned| planned.kind.is_for_sale())

@@ -2,6 +2,7 @@
 
 mod cinema;
 mod convergence;
+mod follow;
 mod rooms;
 mod routes;
 mod sockets;

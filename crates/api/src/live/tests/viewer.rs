@@ -34,6 +34,9 @@ impl Viewer {
     /// Applies a frame word for word.
     pub(super) fn take(&mut self, frame: &str) -> Then {
         let frame: Value = serde_json::from_str(frame).unwrap();
+        if frame["type"] == "screening" {
+            return Then::GoOn;
+        }
         let seq = frame["seq"].as_i64().unwrap();
         match (frame["type"].as_str().unwrap(), self.seq) {
             ("snapshot", _) => {

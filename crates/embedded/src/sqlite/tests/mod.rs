@@ -2,6 +2,7 @@
 
 mod contract;
 mod leases;
+mod old_rows;
 mod plans;
 mod unreadable;
 mod writing;
