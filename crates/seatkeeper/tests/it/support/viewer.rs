@@ -40,6 +40,9 @@ impl Viewer {
                 other => panic!("{other:?}"),
             }
         };
+        if frame["type"] == "screening" {
+            return frame;
+        }
         let seq = frame["seq"].as_u64().unwrap();
         match frame["type"].as_str().unwrap() {
             "snapshot" => {
@@ -63,6 +66,18 @@ impl Viewer {
             other => panic!("{other}"),
         }
         frame
+    }
+
+    /// Reads frames until the server closes the socket.
+    pub(crate) async fn until_closed(mut self) {
+        let closed = async {
+            while let Some(Ok(message)) = self.socket.next().await {
+                if let Message::Close(_) = message {
+                    return;
+                }
+            }
+        };
+        timeout(FRAME_WAIT_MAX, closed).await.expect("the socket stays open");
     }
 
     /// Reads frames until this seat has this status.
