@@ -4,7 +4,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use seatkeeper_core::{invalid::Invalid, ports::BackendError};
+use seatkeeper_core::{ids::SeatId, invalid::Invalid, money::Money, payment::PricedSeat, ports::BackendError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -79,6 +79,9 @@ error_codes! {
     HasScreenings 409 "has_screenings" "Screenings are to come";
     HasBookings 409 "has_bookings" "Seats are locked or sold";
     AlreadySent 409 "already_sent" "The mail has been sent";
+    ScreeningCancelled 409 "screening_cancelled" "The screening is cancelled";
+    ScreeningChanged 409 "screening_changed" "The screening has changed since it was shown";
+    PriceChanged 409 "price_changed" "The seats cost another sum than was shown";
     TooLarge 413 "too_large" "The body is too large";
     UnsupportedMediaType 415 "unsupported_media_type" "This content type is not understood here";
     Misdirected 421 "misdirected" "This server is not the one that was asked for";
@@ -139,6 +142,23 @@ struct More {
     payment: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     screening_ids: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    screening: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<Money>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    seats: Vec<PricedSeatProblem>,
+}
+
+/// A seat and its price now.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PricedSeatProblem {
+    /// The seat.
+    #[schema(value_type = String, example = "A1")]
+    pub id: SeatId,
+    /// What it costs.
+    #[schema(value_type = crate::wire::MoneyShape)]
+    pub price: Money,
 }
 
 /// An error document (RFC 9457). `code` is stable; the sentences are not.
@@ -167,8 +187,16 @@ pub struct ProblemShape {
     /// With codes about a payment that is over: the payment.
     #[schema(value_type = Option<crate::routes::payments::Payment>)]
     pub payment: Option<serde_json::Value>,
-    /// With `ambiguous_screening`: those that could be meant.
+    /// With `ambiguous_screening`: those that could be meant. With `hall_busy`: those that need the hall at the same time.
     pub screening_ids: Option<Vec<String>>,
+    /// With `screening_changed`: the screening as it is now.
+    #[schema(value_type = Option<crate::routes::screenings::ScreeningDetail>)]
+    pub screening: Option<serde_json::Value>,
+    /// With `price_changed`: the sum now.
+    #[schema(value_type = Option<crate::wire::MoneyShape>)]
+    pub total: Option<Money>,
+    /// With `price_changed`: each seat with its price now.
+    pub seats: Option<Vec<PricedSeatProblem>>,
 }
 
 /// The same as it is written.
@@ -241,7 +269,22 @@ impl ApiError {
         self
     }
 
-    /// The screenings that could be meant.
+    /// The screening that it is about, whole.
+    #[must_use]
+    pub fn screening(mut self, screening: &impl Serialize) -> Self {
+        self.0.more.screening = serde_json::to_value(screening).ok();
+        self
+    }
+
+    /// What the seats cost now.
+    #[must_use]
+    pub fn prices(mut self, total: Money, seats: &[PricedSeat]) -> Self {
+        self.0.more.total = Some(total);
+        self.0.more.seats = seats.iter().map(|seat| PricedSeatProblem { id: seat.id, price: seat.price }).collect();
+        self
+    }
+
+    /// The screenings that could be meant, or are in the way.
     #[must_use]
     pub fn screenings<S: ToString>(mut self, ids: impl IntoIterator<Item = S>) -> Self {
         self.0.more.screening_ids = Some(ids.into_iter().map(|id| id.to_string()).collect());

@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use seatkeeper_core::{
-    box_office::{NamedScreening, ScreeningName},
-    catalogue::SharedScreening,
+    box_office::{NamedScreening, ScreeningCheck, ScreeningName},
+    catalogue::{OpenScreening, SharedScreening},
     ids::{MovieId, ScreeningId},
 };
 
 use crate::{
     error::{ApiError, ApiResult, ErrorCode},
+    routes::screenings::ScreeningDetail,
     state::App,
 };
 
@@ -37,6 +38,20 @@ impl SaidOfScreening<'_> {
         }
     }
 
+    /// The screening that is meant, if it is on, and as the caller saw it at `revision`.
+    ///
+    /// # Errors
+    /// As [`Self::find`]; then `screening_cancelled`; `screening_changed` with `screening`.
+    pub async fn find_as_seen(self, app: &App, revision: Option<u64>) -> ApiResult<SharedScreening> {
+        let open = self.find(app).await?;
+        match app.office.check_screening(open, revision).await? {
+            ScreeningCheck::Current(open) => Ok(open),
+            ScreeningCheck::Cancelled => Err(ErrorCode::ScreeningCancelled.into()),
+            ScreeningCheck::Changed(open) => Err(changed(app, &open)),
+            ScreeningCheck::Gone => Err(ErrorCode::ScreeningNotFound.into()),
+        }
+    }
+
     /// `None` is a name that nothing can have.
     fn name(self) -> ApiResult<Option<ScreeningName>> {
         match (self.screening_id, self.movie_id, self.start_time) {
@@ -49,6 +64,11 @@ impl SaidOfScreening<'_> {
             (None, None, None) => Err(ApiError::invalid("screening_id", "needed, or movie_id and start_time")),
         }
     }
+}
+
+/// 409 `screening_changed` with the screening as it is now.
+pub(crate) fn changed(app: &App, open: &OpenScreening) -> ApiError {
+    ApiError::new(ErrorCode::ScreeningChanged).screening(&ScreeningDetail::new(open, app.office.now()))
 }
 
 #[cfg(test)]

@@ -102,10 +102,14 @@ impl App {
         origin::check(request, &self.config)
     }
 
-    /// What runs beside the requests: telling the event log of answers of 500, and hearing which sessions have ended on
-    /// other servers. Returns when `stop` is cancelled and all is told.
+    /// What runs beside the requests: telling the event log of answers of 500, hearing which sessions have ended on other
+    /// servers, and telling viewers what has changed of their screenings. Returns when `stop` is cancelled and all is told.
     pub async fn run_beside(&self, stop: CancellationToken) {
-        tokio::join!(self.system_errors.tell(&self.office, stop.clone()), self.auth.follow_store(stop));
+        tokio::join!(
+            self.system_errors.tell(&self.office, stop.clone()),
+            self.auth.follow_store(stop.clone()),
+            self.rooms.follow_programme(&self.office, stop),
+        );
     }
 
     /// Microseconds since the start, by a clock that never steps.

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    hall_slots::HallSlot,
     ids::{HallId, MovieId, ScreeningId, SeatId},
     invalid::Invalid,
     money::Money,
@@ -124,8 +125,12 @@ pub struct Screening {
     pub hall_id: HallId,
     /// The real start of the show.
     pub start_time: Timestamp,
-    /// When the hall is free again: start + film + cleaning.
+    /// The end of the film: start + length.
     pub end_time: Timestamp,
+    /// When the hall is free again: the end + cleaning.
+    pub hall_free_at: Timestamp,
+    /// It will not be shown, and nothing is sold for it.
+    pub is_cancelled: bool,
     /// The film's title, joined in by the store.
     pub movie_title: String,
     /// The hall's name, joined in by the store.
@@ -137,11 +142,34 @@ pub struct Screening {
 }
 
 impl Screening {
-    /// When the hall is free again.
+    /// The end of a film of this length that begins at `start`.
     #[must_use]
-    pub fn end_of(start: Timestamp, duration_min: u32, cleaning_min: u32) -> Timestamp {
-        let minutes = i64::from(duration_min) + i64::from(cleaning_min);
-        start.saturating_add(SignedDuration::from_mins(minutes)).unwrap_or(Timestamp::MAX)
+    pub fn end_of(start: Timestamp, duration_min: u32) -> Timestamp {
+        start.saturating_add(SignedDuration::from_mins(duration_min.into())).unwrap_or(Timestamp::MAX)
+    }
+
+    /// When the hall is free again after a film that ends at `end`.
+    #[must_use]
+    pub fn hall_free_after(end: Timestamp, cleaning_min: u32) -> Timestamp {
+        Self::end_of(end, cleaning_min)
+    }
+
+    /// How long its film runs, in milliseconds.
+    #[must_use]
+    pub fn film_ms(&self) -> i64 {
+        self.end_time.as_millisecond() - self.start_time.as_millisecond()
+    }
+
+    /// When it takes its hall.
+    #[must_use]
+    pub fn slot(&self) -> HallSlot {
+        HallSlot {
+            screening_id: self.id,
+            hall_id: self.hall_id,
+            start_ms: self.start_time.as_millisecond(),
+            end_ms: self.end_time.as_millisecond(),
+            free_ms: self.hall_free_at.as_millisecond(),
+        }
     }
 
     /// Checks that every category of `layout` has a price and no price is absurd.
@@ -153,11 +181,36 @@ impl Screening {
     }
 }
 
+/// Whether tickets for a screening can be bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScreeningState {
+    /// They can.
+    OnSale,
+    /// Sales are over; follows from the time.
+    Closed,
+    /// It will not be shown; stored.
+    Cancelled,
+}
+
+impl ScreeningState {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OnSale => "ON_SALE",
+            Self::Closed => "CLOSED",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+}
+
 /// A screening as a server keeps it at hand: with its seats numbered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenScreening {
     /// As stored.
     pub screening: Screening,
+    /// The store's revision of it: grows with film, hall, start, end, prices and state.
+    pub revision: u64,
     /// Its seats.
     pub plan: SeatPlan,
     /// When sales end.
@@ -170,12 +223,12 @@ pub struct OpenScreening {
 pub type SharedScreening = Arc<OpenScreening>;
 
 impl OpenScreening {
-    /// Numbers the seats of a screening; sales end `sales_close` before the start.
+    /// Numbers the seats of a screening, read at `revision`; sales end `sales_close` before the start.
     #[must_use]
-    pub fn new(screening: Screening, sales_close: SignedDuration) -> Self {
+    pub fn new(screening: Screening, revision: u64, sales_close: SignedDuration) -> Self {
         let plan = SeatPlan::of(&screening.layout);
         let sales_close_at = screening.start_time.saturating_sub(sales_close).unwrap_or(screening.start_time);
-        let mut open = Self { screening, plan, sales_close_at, price_from: Money::satang(0) };
+        let mut open = Self { screening, revision, plan, sales_close_at, price_from: Money::satang(0) };
         let for_sale = open.plan.seats().iter().filter(|seat| seat.kind.is_for_sale());
         let cheapest = for_sale.map(|seat| open.price_of(seat)).min_by_key(|price| price.amount);
         open.price_from = cheapest.unwrap_or(open.price_from);
@@ -186,6 +239,16 @@ impl OpenScreening {
     #[must_use]
     pub fn sales_closed(&self, now: Timestamp) -> bool {
         now >= self.sales_close_at
+    }
+
+    /// Whether tickets can be bought now.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> ScreeningState {
+        match (self.screening.is_cancelled, self.sales_closed(now)) {
+            (true, _) => ScreeningState::Cancelled,
+            (false, true) => ScreeningState::Closed,
+            (false, false) => ScreeningState::OnSale,
+        }
     }
 
     /// What a seat costs.

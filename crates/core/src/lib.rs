@@ -7,6 +7,7 @@ pub mod booking;
 pub mod box_office;
 pub mod catalogue;
 pub mod event;
+pub mod hall_slots;
 pub mod ids;
 pub mod invalid;
 pub mod locks;

@@ -27,7 +27,7 @@ use seatkeeper_core::{
     event::{Event, EventKind},
     ids::{BookingId, HallId, MovieId, PaymentId, PersonId, ScreeningId, SeatId},
     payment::{ConfirmOutcome, MoneyTask, Payment, PaymentMethod, PaymentStatus},
-    ports::{CommitBooking, CommitOutcome, Ledger, NewPayment, Programme, ProgrammeChange, StartOutcome},
+    ports::{CommitBooking, CommitOutcome, Ledger, NewPayment, Programme, ProgrammeChange, ShownToPayer, StartOutcome},
     testing::{SeededEntropy, hall_of, movie_of, sample_now, screening_of},
 };
 use seatkeeper_embedded::sqlite::SqliteStore;
@@ -124,6 +124,7 @@ async fn sell(cinema: &Cinema) -> Outcome<bool> {
         seats,
         expires_at: now + SignedDuration::from_mins(5),
         sales_close: SignedDuration::ZERO,
+        shown: ShownToPayer::default(),
         events: Vec::new(),
     };
     let StartOutcome::Started(payment) = store.start_payment(&start, now).await? else {

@@ -130,12 +130,15 @@ fn changes_of(cinema: &Cinema, office: &BoxOffice) -> Result<Vec<ProgrammeChange
             let movie = films.get(showing.slug).ok_or_else(|| data(format!("no film {}", showing.slug)))?;
             let prices =
                 cinema.prices.get(showing.prices).ok_or_else(|| data(format!("no prices {}", showing.prices)))?;
+            let end_time = Screening::end_of(showing.start, movie.details.duration_min);
             let screening = Screening {
                 id: ScreeningId::generate(now, &*office.entropy),
                 movie_id: movie.id,
                 hall_id: hall.id,
                 start_time: showing.start,
-                end_time: Screening::end_of(showing.start, movie.details.duration_min, cinema.cleaning_min),
+                end_time,
+                hall_free_at: Screening::hall_free_after(end_time, cinema.cleaning_min),
+                is_cancelled: false,
                 movie_title: movie.details.title.clone(),
                 hall_name: hall.name.clone(),
                 layout: hall.layout.clone(),

@@ -213,7 +213,10 @@ export interface paths {
         delete: operations["delete_movie"];
         options?: never;
         head?: never;
-        /** Changes a film */
+        /**
+         * Changes a film
+         * @description When its length changes, its screenings to come end that much earlier or later.
+         */
         patch: operations["update_movie"];
         trace?: never;
     };
@@ -309,7 +312,7 @@ export interface paths {
         head?: never;
         /**
          * Changes a screening
-         * @description Once it has locks or bookings it is not moved (time, hall, film).
+         * @description Once it has locks or bookings it is not moved (time, hall, film). What changes nothing leaves its `revision` as it is.
          */
         patch: operations["update_screening"];
         trace?: never;
@@ -841,6 +844,11 @@ export interface components {
         };
         /** @description A screening as administrators see it. */
         AdminScreening: components["schemas"]["ScreeningDetail"] & {
+            /**
+             * Format: date-time
+             * @description When the hall is free again: the end of the film and the cleaning.
+             */
+            hall_free_at: string;
             /** @description The hall. */
             hall_id: string;
         };
@@ -995,7 +1003,7 @@ export interface components {
          * @description Every code that an error can carry. Stable: clients decide by it.
          * @enum {string}
          */
-        ErrorCode: "bad_request" | "bad_return_to" | "bad_state" | "sign_in_required" | "bad_signature" | "payment_declined" | "forbidden" | "bad_origin" | "not_found" | "movie_not_found" | "screening_not_found" | "hall_not_found" | "payment_not_found" | "booking_not_found" | "mail_not_found" | "dead_letter_not_found" | "provider_not_found" | "method_not_allowed" | "ambiguous_screening" | "sales_closed" | "payment_in_progress" | "seat_taken" | "nothing_locked" | "in_progress" | "payment_not_pending" | "payment_expired" | "seats_lost" | "hall_busy" | "has_screenings" | "has_bookings" | "already_sent" | "too_large" | "unsupported_media_type" | "misdirected" | "invalid" | "unknown_seat" | "too_many_seats" | "unknown_method" | "price_missing" | "starts_in_past" | "idempotency_key_reused" | "rate_limited" | "internal" | "try_again" | "not_ready";
+        ErrorCode: "bad_request" | "bad_return_to" | "bad_state" | "sign_in_required" | "bad_signature" | "payment_declined" | "forbidden" | "bad_origin" | "not_found" | "movie_not_found" | "screening_not_found" | "hall_not_found" | "payment_not_found" | "booking_not_found" | "mail_not_found" | "dead_letter_not_found" | "provider_not_found" | "method_not_allowed" | "ambiguous_screening" | "sales_closed" | "payment_in_progress" | "seat_taken" | "nothing_locked" | "in_progress" | "payment_not_pending" | "payment_expired" | "seats_lost" | "hall_busy" | "has_screenings" | "has_bookings" | "already_sent" | "screening_cancelled" | "screening_changed" | "price_changed" | "too_large" | "unsupported_media_type" | "misdirected" | "invalid" | "unknown_seat" | "too_many_seats" | "unknown_method" | "price_missing" | "starts_in_past" | "idempotency_key_reused" | "rate_limited" | "internal" | "try_again" | "not_ready";
         /** @description An event as it travels. */
         EventBody: {
             /** @description Who did it, if anybody. */
@@ -1224,6 +1232,11 @@ export interface components {
         LockRequest: {
             /** @description Or its film … */
             movie_id?: string | null;
+            /**
+             * Format: int64
+             * @description The screening's revision that the caller saw: an older one is refused, and nothing changes.
+             */
+            revision?: number | null;
             /** @description The screening. */
             screening_id?: string | null;
             /**
@@ -1407,6 +1420,11 @@ export interface components {
             /** @description The cheapest seat that can be sold, free or not. */
             price_from: components["schemas"]["Money"];
             /**
+             * Format: int64
+             * @description Grows when film, hall, start, end, prices or state change.
+             */
+            revision: number;
+            /**
              * Format: int32
              * @description Seats that can be bought just now; up to 2 s old.
              */
@@ -1418,6 +1436,8 @@ export interface components {
              * @description The start.
              */
             start_time: string;
+            /** @description Whether tickets can be bought. */
+            state: components["schemas"]["ScreeningState"];
         };
         /** @description One attempt to pay for the seats of one hold. */
         Payment: {
@@ -1474,6 +1494,11 @@ export interface components {
             method: components["schemas"]["PaymentMethod"];
             /** @description Or its film … */
             movie_id?: string | null;
+            /**
+             * Format: int64
+             * @description The screening's revision that the payer saw: an older one is refused, and nothing changes.
+             */
+            revision?: number | null;
             /** @description The screening. */
             screening_id?: string | null;
             /**
@@ -1481,6 +1506,7 @@ export interface components {
              * @description … and start.
              */
             start_time?: string | null;
+            total?: components["schemas"]["Money"] | null;
         };
         /**
          * @description Where a payment stands.
@@ -1494,6 +1520,16 @@ export interface components {
              * @example /posters/0193f0c4-7a3e-7c4d-9a51-3f2b8c6d1e00
              */
             poster_url: string;
+        };
+        /** @description A seat and its price now. */
+        PricedSeatProblem: {
+            /**
+             * @description The seat.
+             * @example A1
+             */
+            id: string;
+            /** @description What it costs. */
+            price: components["schemas"]["Money"];
         };
         /** @description A price for each category of the hall. */
         Prices: {
@@ -1512,10 +1548,13 @@ export interface components {
             payment_id?: string | null;
             /** @description As in `X-Request-Id`. */
             request_id: string;
-            /** @description With `ambiguous_screening`: those that could be meant. */
+            screening?: components["schemas"]["ScreeningDetail"] | null;
+            /** @description With `ambiguous_screening`: those that could be meant. With `hall_busy`: those that need the hall at the same time. */
             screening_ids?: string[] | null;
             /** @description With `seat_taken` and `unknown_seat`: the seats. */
             seat_ids?: string[] | null;
+            /** @description With `price_changed`: each seat with its price now. */
+            seats?: components["schemas"]["PricedSeatProblem"][] | null;
             /**
              * Format: int32
              * @description The status of the answer.
@@ -1523,6 +1562,7 @@ export interface components {
             status: number;
             /** @description What the code means. */
             title: string;
+            total?: components["schemas"]["Money"] | null;
             /**
              * @description Where the code is described.
              * @example /docs#seat_taken
@@ -1553,7 +1593,7 @@ export interface components {
         Screening: {
             /**
              * Format: date-time
-             * @description When the hall is free again.
+             * @description The end of the film.
              */
             end_time: string;
             /** @description Where. */
@@ -1567,10 +1607,17 @@ export interface components {
             /** @description The cheapest seat that can be sold, free or not. */
             price_from: components["schemas"]["Money"];
             /**
+             * Format: int64
+             * @description Grows when film, hall, start, end, prices or state change.
+             */
+            revision: number;
+            /**
              * Format: date-time
              * @description The start.
              */
             start_time: string;
+            /** @description Whether tickets can be bought. */
+            state: components["schemas"]["ScreeningState"];
         };
         /** @description A screening with its seats and prices. */
         ScreeningDetail: components["schemas"]["Screening"] & {
@@ -1612,12 +1659,22 @@ export interface components {
             start_time?: string | null;
         };
         /**
+         * @description Whether tickets for a screening can be bought.
+         * @enum {string}
+         */
+        ScreeningState: "ON_SALE" | "CLOSED" | "CANCELLED";
+        /**
          * @description What stands in a place of the hall. A pair is one seat for two people, sold, counted and priced as one.
          * @enum {string}
          */
         SeatKind: "seat" | "pair" | "wheelchair" | "companion" | "blocked";
         /** @description All seats of a screening as they are now. */
         SeatMap: {
+            /**
+             * Format: int64
+             * @description The screening's revision: grows when film, hall, start, end, prices or state change.
+             */
+            revision: number;
             /** @description Which screening. */
             screening_id: string;
             /** @description Row by row, from the screen to the back. */
@@ -3478,6 +3535,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `hall_busy` with `screening_ids`: the new length would make these overlap */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_large` */
             413: {
                 headers: {
@@ -4004,7 +4070,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `hall_busy` */
+            /** @description `hall_busy` with `screening_ids` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4212,7 +4278,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `has_bookings` */
+            /** @description `screening_cancelled`, `has_bookings` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4321,7 +4387,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `hall_busy`, `has_bookings` */
+            /** @description `screening_cancelled`, `hall_busy` with `screening_ids`, `has_bookings` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5133,7 +5199,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `ambiguous_screening`, `sales_closed`, `payment_in_progress`, `seat_taken` */
+            /** @description `ambiguous_screening`, `screening_cancelled`, `screening_changed` with `screening`, `sales_closed`, `payment_in_progress`, `seat_taken` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5622,7 +5688,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `ambiguous_screening`, `sales_closed`, `nothing_locked`, `payment_in_progress`, `seat_taken`, `in_progress` */
+            /** @description `ambiguous_screening`, `screening_cancelled`, `screening_changed` with `screening`, `sales_closed`, `nothing_locked`, `payment_in_progress`, `seat_taken`, `price_changed` with `total` and `seats`, `in_progress` */
             409: {
                 headers: {
                     [name: string]: unknown;

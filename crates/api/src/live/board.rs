@@ -45,6 +45,10 @@ pub(super) struct LiveBoard {
     /// Every seat touched since the last frame, also one that is back where it was: a GET may have told of the time between.
     unsent: BTreeMap<SeatId, SeatStatus>,
     known_seq: u64,
+    /// The screening's own revision, which every snapshot carries.
+    revision: u64,
+    /// The seats are others than in the last snapshot: viewers need the next one even if nothing is taken.
+    is_redrawn: bool,
     /// The snapshot of `shown`, once for all who join before the next frame.
     snapshot: Option<Utf8Bytes>,
 }
@@ -57,6 +61,8 @@ impl LiveBoard {
             shown_seq: 0,
             unsent: BTreeMap::new(),
             known_seq: 0,
+            revision: 0,
+            is_redrawn: false,
             snapshot: None,
         }
     }
@@ -64,7 +70,8 @@ impl LiveBoard {
     /// Starts over from a snapshot taken after subscribing. The answer is the frame that viewers need, if any.
     pub(super) fn start_over(&mut self, snapshot: &SeatSnapshot) -> Option<Utf8Bytes> {
         let seats: BTreeMap<_, _> = snapshot.seats.iter().map(|seat| (seat.id, seat.status)).collect();
-        let same = self.place != Place::Nowhere && snapshot.seq == self.shown_seq && seats == self.shown;
+        let same_map = self.place != Place::Nowhere && !std::mem::take(&mut self.is_redrawn);
+        let same = same_map && snapshot.seq == self.shown_seq && seats == self.shown;
         self.place = Place::AtSnapshot;
         self.unsent.clear();
         self.known_seq = snapshot.seq;
@@ -75,6 +82,16 @@ impl LiveBoard {
         }
         self.snapshot = None;
         Some(self.snapshot_frame())
+    }
+
+    /// The screening has this revision from now on. With `is_redrawn` its seats are others, and only a new snapshot helps.
+    pub(super) fn set_revision(&mut self, revision: u64, is_redrawn: bool) {
+        self.revision = revision;
+        self.snapshot = None;
+        if is_redrawn && self.has_map() {
+            self.is_redrawn = true;
+            self.lose_step();
+        }
     }
 
     /// Takes in a change; viewers are not told yet.
@@ -142,9 +159,9 @@ impl LiveBoard {
 
     /// The map as of the last frame sent.
     pub(super) fn snapshot_frame(&mut self) -> Utf8Bytes {
-        let Self { snapshot, shown, shown_seq, .. } = self;
+        let Self { snapshot, shown, shown_seq, revision, .. } = self;
         let seats = || shown.iter().map(|(id, status)| SeatChange { id: *id, status: *status });
-        snapshot.get_or_insert_with(|| snapshot_frame(*shown_seq, seats()).into()).clone()
+        snapshot.get_or_insert_with(|| snapshot_frame(*shown_seq, *revision, seats()).into()).clone()
     }
 
     /// `alive`, as of the last frame sent.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use seatkeeper_core::{
+    catalogue::{OpenScreening, Prices, ScreeningState},
     ids::ScreeningId,
     locks::{self, Millis, PaymentChange, SeatChange, SeatStatus},
     time_text::TimeText,
@@ -46,10 +47,10 @@ pub(super) const fn status_name(status: SeatStatus) -> &'static str {
     }
 }
 
-/// The map as a whole.
-pub(super) fn snapshot_frame(seq: u64, seats: impl ExactSizeIterator<Item = SeatChange>) -> String {
+/// The map as a whole, of a screening at `revision`.
+pub(super) fn snapshot_frame(seq: u64, revision: u64, seats: impl ExactSizeIterator<Item = SeatChange>) -> String {
     let mut text = String::with_capacity(FRAME_BYTES + seats.len() * CHANGE_BYTES);
-    let _ = write!(text, r#"{{"type":"snapshot","seq":{},"seats":["#, wire_seq(seq));
+    let _ = write!(text, r#"{{"type":"snapshot","seq":{},"revision":{revision},"seats":["#, wire_seq(seq));
     push_seats(&mut text, seats);
     text.push_str("]}");
     text
@@ -62,6 +63,32 @@ pub(super) fn changes_frame(prev: u64, seq: u64, changes: impl ExactSizeIterator
     push_seats(&mut text, changes);
     text.push_str("]}");
     text
+}
+
+/// What has changed of the screening itself: start, end, hall, prices or state.
+pub(super) fn screening_frame(open: &OpenScreening, state: ScreeningState) -> String {
+    #[derive(Serialize)]
+    struct ScreeningFrame<'a> {
+        r#type: &'static str,
+        revision: u64,
+        start_time: Timestamp,
+        end_time: Timestamp,
+        hall_name: &'a str,
+        prices: &'a Prices,
+        state: &'static str,
+    }
+    let screening = &open.screening;
+    let frame = ScreeningFrame {
+        r#type: "screening",
+        revision: open.revision,
+        start_time: screening.start_time,
+        end_time: screening.end_time,
+        hall_name: &screening.hall_name,
+        prices: &screening.prices,
+        state: state.as_str(),
+    };
+    // Plain text, times and numbers: writing them into memory does not fail.
+    serde_json::to_string(&frame).unwrap_or_default()
 }
 
 /// Nothing new up to `seq`.
@@ -125,13 +152,16 @@ mod tests {
         let locked = change("A1", SeatStatus::Locked { until: SAMPLE_NOW_MS + 300_001 });
         let booked = change("B12", SeatStatus::Booked);
         let free = change("C3", SeatStatus::Available);
-        expect![[r#"{"type":"snapshot","seq":59747400041,"seats":[{"id":"A1","status":"LOCKED","until":"2026-11-23T12:35:01Z"},{"id":"B12","status":"BOOKED"}]}"#]]
-            .assert_eq(&snapshot_frame(SEQ + 41, [locked, booked].into_iter()));
+        expect![[r#"{"type":"snapshot","seq":59747400041,"revision":8,"seats":[{"id":"A1","status":"LOCKED","until":"2026-11-23T12:35:01Z"},{"id":"B12","status":"BOOKED"}]}"#]]
+            .assert_eq(&snapshot_frame(SEQ + 41, 8, [locked, booked].into_iter()));
         expect![[r#"{"type":"changes","prev":59747400041,"seq":59747400057,"changes":[{"id":"B12","status":"BOOKED"},{"id":"C3","status":"AVAILABLE"}]}"#]]
             .assert_eq(&changes_frame(SEQ + 41, SEQ + 57, [booked, free].into_iter()));
         expect![[r#"{"type":"alive","seq":59747400057}"#]].assert_eq(&alive_frame(SEQ + 57));
-        expect![[r#"{"type":"snapshot","seq":59747400000,"seats":[]}"#]]
-            .assert_eq(&snapshot_frame(SEQ, [].into_iter()));
+        expect![[r#"{"type":"snapshot","seq":59747400000,"revision":1,"seats":[]}"#]].assert_eq(&snapshot_frame(
+            SEQ,
+            1,
+            [].into_iter(),
+        ));
     }
 
     #[test]

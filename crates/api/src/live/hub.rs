@@ -63,6 +63,10 @@ pub(super) enum NoRoom {
 }
 
 impl Rooms {
+    pub(super) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
     /// None yet.
     #[must_use]
     pub fn new(office: &Arc<BoxOffice>) -> Self {

@@ -45,6 +45,8 @@ pub(super) const FRAMES_UNDER_WAY_MAX: Duration = Duration::from_millis(250);
 pub(super) const COMPARED_AGO_MAX: Duration = Duration::from_secs(10);
 /// How many screenings are asked for in one call.
 pub(super) const STATES_PER_CALL_MAX: usize = 512;
+/// How often rooms are shown their screening again, changed or not: sales close by time.
+pub(super) const ROOMS_FOLLOWED_EVERY: Duration = Duration::from_secs(1);
 /// The shortest time between two reloads of a room.
 pub(super) const RELOAD_EVERY_MIN: Duration = Duration::from_millis(50);
 /// The longest pause between two attempts to reach the lock store.

@@ -4,6 +4,7 @@
 //! newer ([`room_task`]). Viewers get the same bytes ([`frames`]) from one queue ([`room`]); what comes fast goes together
 //! ([`board`]); who falls behind starts over from a snapshot ([`socket`]); nobody waits for them. Once a second the
 //! sequences of all rooms are compared with the lock store's ([`compare`]), because a live frame may be lost.
+//! What changes of a screening itself (times, hall, prices, state) reaches its viewers through [`follow`].
 //!
 //! A signed-in viewer's own hold and payments go through a queue of that person ([`people`]), never through the room's.
 
@@ -11,6 +12,7 @@ mod admission;
 mod board;
 mod compare;
 mod counts;
+mod follow;
 mod frames;
 mod get_seats;
 mod hold_reads;

@@ -10,9 +10,10 @@ use std::{
 };
 
 use axum::extract::ws::Utf8Bytes;
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use seatkeeper_core::{
-    catalogue::SharedScreening,
+    catalogue::{ScreeningState, SharedScreening},
     ids::{PersonId, ScreeningId},
     locks::{Hold, LiveEvent, SeatSnapshot},
     ports::LiveFeed,
@@ -27,6 +28,7 @@ use tokio::{
 
 use super::{
     board::{Fit, LiveBoard},
+    frames::screening_frame,
     limits::{LIVE_QUEUE_FRAMES_MAX, tick_of},
     people::{People, Unread},
     seat_map::SeatMapBody,
@@ -65,6 +67,8 @@ pub(super) struct Room {
 struct Inner {
     board: LiveBoard,
     people: People,
+    /// The screening as its viewers know it, with the state that they were told.
+    screening: Option<(SharedScreening, ScreeningState)>,
     feed: Option<LiveFeed>,
     /// `None` once the room is closed.
     frames: Option<broadcast::Sender<Frame>>,
@@ -121,6 +125,7 @@ impl Room {
         let inner = Inner {
             board: LiveBoard::new(),
             people: People::default(),
+            screening: None,
             feed: None,
             frames: Some(frames),
             sent_at: None,
@@ -128,6 +133,39 @@ impl Room {
             body: None,
         };
         Self { id, inner: Mutex::new(inner), opened: Notify::new(), stirred: Notify::new(), has_unread: Notify::new() }
+    }
+
+    // --- the screening itself ---
+
+    /// Takes in the screening as it is now. Viewers get a `screening` frame when its revision has grown, and when sales have
+    /// closed since they were told; a new layout starts the map over. An older copy than the one at hand is ignored.
+    pub(super) fn set_screening(&self, open: &SharedScreening, now: Timestamp) {
+        let state = open.state(now);
+        let mut inner = self.inner.lock();
+        let Some((known, told)) = &inner.screening else {
+            inner.board.set_revision(open.revision, false);
+            inner.screening = Some((Arc::clone(open), state));
+            return;
+        };
+        let is_changed = open.revision > known.revision;
+        if open.revision < known.revision || !is_changed && *told == state {
+            return;
+        }
+        let is_redrawn = known.screening.layout != open.screening.layout;
+        if is_changed {
+            inner.board.set_revision(open.revision, is_redrawn);
+        }
+        inner.send(Frame::Text(screening_frame(open, state).into()));
+        inner.screening = Some((Arc::clone(open), state));
+        drop(inner);
+        if is_redrawn {
+            self.stirred.notify_one();
+        }
+    }
+
+    /// The screening as viewers know it.
+    pub(super) fn screening(&self) -> Option<SharedScreening> {
+        self.inner.lock().screening.as_ref().map(|(open, _)| Arc::clone(open))
     }
 
     // --- viewers ---

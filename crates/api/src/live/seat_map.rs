@@ -36,6 +36,8 @@ pub(super) struct SeatMap<'a> {
     screening_id: String,
     /// What the map is true of; the frames of `/api/ws` count the same way. It grows, not by one.
     seq: i64,
+    /// The screening's revision: grows when film, hall, start, end, prices or state change.
+    revision: u64,
     /// Row by row, from the screen to the back.
     seats: Vec<SeatOnMap<'a>>,
 }
@@ -133,7 +135,12 @@ impl<'a> SeatMap<'a> {
             let status = taken.get(&seat.id).copied().unwrap_or(SeatStatus::Available);
             SeatOnMap::of(open, seat, status)
         });
-        Self { screening_id: open.screening.id.to_string(), seq: wire_seq(snapshot.seq), seats: seats.collect() }
+        Self {
+            screening_id: open.screening.id.to_string(),
+            seq: wire_seq(snapshot.seq),
+            revision: open.revision,
+            seats: seats.collect(),
+        }
     }
 }
 
@@ -174,7 +181,7 @@ mod tests {
         let movie = movie_of(MovieId::from_uuid(Uuid::nil()), "Film");
         let hall = hall_of(HallId::from_uuid(Uuid::nil()), "Hall", picture);
         let screening = screening_of(ScreeningId::from_uuid(Uuid::nil()), &movie, &hall, sample_now());
-        Arc::new(OpenScreening::new(screening, SignedDuration::ZERO))
+        Arc::new(OpenScreening::new(screening, 1, SignedDuration::ZERO))
     }
 
     fn change(seat: &str, status: SeatStatus) -> SeatChange {
@@ -186,7 +193,7 @@ mod tests {
         let until = SAMPLE_NOW_MS + 1;
         let seats = vec![change("A1", SeatStatus::Locked { until }), change("B1", SeatStatus::Booked)];
         let body = SeatMapBody::new(&screening("s_x/sofa:p"), &SeatSnapshot { seq: SAMPLE_NOW_MS as u64, seats });
-        expect![[r#"{"screening_id":"00000000-0000-0000-0000-000000000000","seq":59747400000,"seats":[{"id":"A1","row":"A","number":1,"kind":"seat","category":"standard","price":{"amount":20000,"currency":"THB"},"status":"LOCKED","until":"2026-11-23T12:30:01Z"},{"id":"A2","row":"A","number":2,"kind":"blocked","category":"standard","price":{"amount":20000,"currency":"THB"},"status":"UNAVAILABLE"},{"id":"B1","row":"B","number":1,"kind":"pair","category":"sofa","price":{"amount":20000,"currency":"THB"},"status":"BOOKED"}]}"#]]
+        expect![[r#"{"screening_id":"00000000-0000-0000-0000-000000000000","seq":59747400000,"revision":1,"seats":[{"id":"A1","row":"A","number":1,"kind":"seat","category":"standard","price":{"amount":20000,"currency":"THB"},"status":"LOCKED","until":"2026-11-23T12:30:01Z"},{"id":"A2","row":"A","number":2,"kind":"blocked","category":"standard","price":{"amount":20000,"currency":"THB"},"status":"UNAVAILABLE"},{"id":"B1","row":"B","number":1,"kind":"pair","category":"sofa","price":{"amount":20000,"currency":"THB"},"status":"BOOKED"}]}"#]]
             .assert_eq(std::str::from_utf8(&body.json).unwrap());
     }
 

@@ -80,6 +80,7 @@ pub(super) async fn watch_screening(State(app): State<App>, request: Request) ->
     let permit = app.rooms.admit(client_address::counting_key(address), app.config.rate_limit);
     let permit = permit.ok_or_else(|| refuse(NoRoom::Full))?;
     let room = app.rooms.open(screening.screening.id).await.map_err(refuse)?;
+    room.set_screening(&screening, app.office.now());
     let viewer = find_viewer(&app, &parts).await;
     Ok(with_small_buffers(upgrade).on_upgrade(move |socket| serve_viewer(socket, room, permit, viewer)))
 }

@@ -191,9 +191,12 @@ pub(crate) async fn create_movie(
 }
 
 /// Changes a film
+///
+/// When its length changes, its screenings to come end that much earlier or later.
 #[utoipa::path(patch, path = "/api/admin/movies/{id}", tag = "For administrators: programme", security(("session" = [])),
     params(("id" = String, Path)), request_body = MoviePatch,
-    responses((status = 200, body = AdminMovie), (status = 404, description = "`movie_not_found`")))]
+    responses((status = 200, body = AdminMovie), (status = 404, description = "`movie_not_found`"),
+        (status = 409, description = "`hall_busy` with `screening_ids`: the new length would make these overlap")))]
 pub(crate) async fn update_movie(
     State(app): State<App>,
     Admin(person): Admin,

@@ -33,13 +33,15 @@ pub(crate) struct AdminScreening {
     /// The hall.
     #[schema(value_type = String)]
     pub hall_id: HallId,
+    /// When the hall is free again: the end of the film and the cleaning.
+    pub hall_free_at: Timestamp,
 }
 
 impl AdminScreening {
-    fn new(app: &App, screening: Screening) -> Self {
-        let hall_id = screening.hall_id;
-        let open = OpenScreening::new(screening, app.office.settings.sales_close);
-        Self { screening: ScreeningDetail::new(&open), hall_id }
+    fn new(app: &App, (screening, revision): (Screening, u64)) -> Self {
+        let (hall_id, hall_free_at) = (screening.hall_id, screening.hall_free_at);
+        let open = OpenScreening::new(screening, revision, app.office.settings.sales_close);
+        Self { screening: ScreeningDetail::new(&open, app.office.now()), hall_id, hall_free_at }
     }
 }
 
@@ -97,7 +99,7 @@ pub(crate) async fn list_all_screenings(
     responses((status = 200, body = AdminScreening), (status = 404, description = "`screening_not_found`")))]
 pub(crate) async fn get_any_screening(State(app): State<App>, _: Admin, id: PathId) -> ApiResult<Json<AdminScreening>> {
     let id = id.parse(ScreeningId::parse, ErrorCode::ScreeningNotFound)?;
-    let (screening, _) = app.office.programme.find_screening(id).await?.ok_or(ErrorCode::ScreeningNotFound)?;
+    let screening = app.office.programme.find_screening(id).await?.ok_or(ErrorCode::ScreeningNotFound)?;
     Ok(Json(AdminScreening::new(&app, screening)))
 }
 
@@ -107,7 +109,7 @@ pub(crate) async fn get_any_screening(State(app): State<App>, _: Admin, id: Path
 #[utoipa::path(post, path = "/api/admin/screenings", tag = "For administrators: programme", security(("session" = [])),
     request_body = ScreeningInput,
     responses((status = 201, body = AdminScreening), (status = 404, description = "`movie_not_found`, `hall_not_found`"),
-        (status = 409, description = "`hall_busy`"), (status = 422, description = "`price_missing`, `starts_in_past`")))]
+        (status = 409, description = "`hall_busy` with `screening_ids`"), (status = 422, description = "`price_missing`, `starts_in_past`")))]
 pub(crate) async fn create_screening(
     State(app): State<App>,
     Admin(person): Admin,
@@ -129,12 +131,12 @@ pub(crate) async fn create_screening(
 
 /// Changes a screening
 ///
-/// Once it has locks or bookings it is not moved (time, hall, film).
+/// Once it has locks or bookings it is not moved (time, hall, film). What changes nothing leaves its `revision` as it is.
 #[utoipa::path(patch, path = "/api/admin/screenings/{id}", tag = "For administrators: programme",
     security(("session" = [])), params(("id" = String, Path)), request_body = ScreeningPatch,
     responses((status = 200, body = AdminScreening),
         (status = 404, description = "`screening_not_found`, `movie_not_found`, `hall_not_found`"),
-        (status = 409, description = "`hall_busy`, `has_bookings`"),
+        (status = 409, description = "`screening_cancelled`, `hall_busy` with `screening_ids`, `has_bookings`"),
         (status = 422, description = "`price_missing`, `starts_in_past`")))]
 pub(crate) async fn update_screening(
     State(app): State<App>,
@@ -161,7 +163,7 @@ pub(crate) async fn update_screening(
 #[utoipa::path(delete, path = "/api/admin/screenings/{id}", tag = "For administrators: programme",
     security(("session" = [])), params(("id" = String, Path)),
     responses((status = 204, description = "Gone"), (status = 404, description = "`screening_not_found`"),
-        (status = 409, description = "`has_bookings`")))]
+        (status = 409, description = "`screening_cancelled`, `has_bookings`")))]
 pub(crate) async fn delete_screening(
     State(app): State<App>,
     Admin(person): Admin,

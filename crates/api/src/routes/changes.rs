@@ -33,7 +33,8 @@ pub(super) fn changed<T>(outcome: ChangeOutcome<T>, missing: ErrorCode) -> ApiRe
             Err(ApiError::new(ErrorCode::PriceMissing).errors(invalid))
         }
         ChangeOutcome::StartsInPast => Err(ErrorCode::StartsInPast.into()),
-        ChangeOutcome::HallBusy => Err(ErrorCode::HallBusy.into()),
+        ChangeOutcome::HallBusy(ids) => Err(ApiError::new(ErrorCode::HallBusy).screenings(ids)),
+        ChangeOutcome::Cancelled => Err(ErrorCode::ScreeningCancelled.into()),
         ChangeOutcome::HasScreenings => Err(ErrorCode::HasScreenings.into()),
         ChangeOutcome::HasBookings => Err(ErrorCode::HasBookings.into()),
         ChangeOutcome::Busy => Err(ErrorCode::TryAgain.into()),

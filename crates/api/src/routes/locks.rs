@@ -32,6 +32,8 @@ pub(crate) struct LockRequest {
     pub movie_id: Option<String>,
     /// … and start.
     pub start_time: Option<Timestamp>,
+    /// The screening's revision that the caller saw: an older one is refused, and nothing changes.
+    pub revision: Option<u64>,
     /// All or none of these; doubles count once.
     #[schema(example = json!(["A1", "A2"]), min_items = 1)]
     pub seat_ids: Vec<String>,
@@ -42,7 +44,8 @@ pub(crate) struct LockRequest {
 /// Seats that are mine already stay mine; their time is not extended.
 #[utoipa::path(post, path = "/api/lock", tag = "Locking seats", security(("session" = [])), request_body = LockRequest,
     responses((status = 200, body = Hold), (status = 404, description = "`screening_not_found`"),
-        (status = 409, description = "`ambiguous_screening`, `sales_closed`, `payment_in_progress`, `seat_taken`"),
+        (status = 409, description = "`ambiguous_screening`, `screening_cancelled`, `screening_changed` with `screening`, \
+            `sales_closed`, `payment_in_progress`, `seat_taken`"),
         (status = 422, description = "`unknown_seat`, `too_many_seats`")))]
 pub(crate) async fn lock_seats(
     State(app): State<App>,
@@ -52,7 +55,8 @@ pub(crate) async fn lock_seats(
     if wanted.seat_ids.is_empty() {
         return Err(ApiError::invalid("seat_ids", "at least one seat"));
     }
-    let open = said(&wanted.screening_id, &wanted.movie_id, wanted.start_time).find(&app).await?;
+    let name = said(&wanted.screening_id, &wanted.movie_id, wanted.start_time);
+    let open = name.find_as_seen(&app, wanted.revision).await?;
     let seats = SeatSelection::parse(&open, &wanted.seat_ids)
         .map_err(|unknown| ApiError::new(ErrorCode::UnknownSeat).seats(unknown))?;
     match box_office::lock_seats(&app.office, person.id, &open, &seats).await? {

@@ -15,7 +15,7 @@ use crate::{
     error::{ApiResult, ErrorCode},
     extract::{PageParams, PageQuery, PathId},
     state::App,
-    wire::{List, MoneyShape},
+    wire::{List, MoneyShape, ScreeningStateShape},
 };
 
 /// Lists of films made at once: each may take several megabytes on its way from the store to the text, before its size is known
@@ -72,10 +72,15 @@ pub(crate) struct MovieScreening {
     pub seats_total: usize,
     /// Seats that can be bought just now; up to 2 s old.
     pub seats_available: u32,
+    /// Grows when film, hall, start, end, prices or state change.
+    pub revision: u64,
+    /// Whether tickets can be bought.
+    #[schema(value_type = ScreeningStateShape)]
+    pub state: &'static str,
 }
 
 impl Movie {
-    fn new(movie: MovieOnShow, seats_available: &mut impl Iterator<Item = u32>) -> Self {
+    fn new(movie: MovieOnShow, seats_available: &mut impl Iterator<Item = u32>, now: Timestamp) -> Self {
         let MovieDetails { title, title_th, synopsis, synopsis_th, genres, duration_min, rating, poster_url } =
             movie.movie.details;
         let screenings = movie.screenings.iter().map(|open| MovieScreening {
@@ -85,6 +90,8 @@ impl Movie {
             price_from: open.price_from(),
             seats_total: open.plan.seats_for_sale(),
             seats_available: seats_available.next().unwrap_or_default(),
+            revision: open.revision,
+            state: open.state(now).as_str(),
         });
         let screenings = screenings.collect();
         let id = movie.movie.id;
@@ -104,7 +111,8 @@ pub(crate) async fn list_movies(State(app): State<App>, PageQuery(page): PageQue
     let _permit = app.movie_lists.acquire().await;
     let movies = box_office::list_movies_on_show(&app.office, page).await?;
     let mut seats = with_seats(&app, &movies.items).await?;
-    Ok(Json(List::of(movies, |movie| Movie::new(movie, &mut seats))))
+    let now = app.office.now();
+    Ok(Json(List::of(movies, |movie| Movie::new(movie, &mut seats, now))))
 }
 
 /// A film
@@ -114,5 +122,5 @@ pub(crate) async fn get_movie(State(app): State<App>, id: PathId) -> ApiResult<J
     let id = id.parse(MovieId::parse, ErrorCode::MovieNotFound)?;
     let movie = box_office::movie_on_show(&app.office, id).await?.ok_or(ErrorCode::MovieNotFound)?;
     let mut seats = with_seats(&app, std::slice::from_ref(&movie)).await?;
-    Ok(Json(Movie::new(movie, &mut seats)))
+    Ok(Json(Movie::new(movie, &mut seats, app.office.now())))
 }

@@ -14,7 +14,7 @@ use seatkeeper_core::{
     ids::{BookingId, PaymentId, PersonId, ScreeningId, SeatId},
     money::Money,
     payment::{self, ConfirmOutcome, PaymentMethod, PaymentStatus},
-    ports::BackendError,
+    ports::{BackendError, ShownToPayer},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -29,7 +29,7 @@ use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::{IdempotencyKeyHeader, PathId, RawJson, parse_json},
     request_id,
-    screening_name::SaidOfScreening,
+    screening_name::{self, SaidOfScreening},
     state::App,
     wire::{ConfirmOutcomeShape, MoneyShape, PaymentMethodShape, PaymentStatusShape},
 };
@@ -102,6 +102,11 @@ pub(crate) struct PaymentRequest {
     /// How.
     #[schema(value_type = PaymentMethodShape)]
     pub method: String,
+    /// The screening's revision that the payer saw: an older one is refused, and nothing changes.
+    pub revision: Option<u64>,
+    /// The sum that the payer saw: another one than the server's is refused, and nothing changes.
+    #[schema(value_type = Option<MoneyShape>)]
+    pub total: Option<Money>,
 }
 
 /// Starts a payment
@@ -110,7 +115,9 @@ pub(crate) struct PaymentRequest {
 #[utoipa::path(post, path = "/api/payments", tag = "Paying", security(("session" = [])), request_body = PaymentRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "1–255 printable characters", max_length = 255)),
     responses((status = 201, body = Payment), (status = 404, description = "`screening_not_found`"),
-        (status = 409, description = "`ambiguous_screening`, `sales_closed`, `nothing_locked`, `payment_in_progress`, `seat_taken`, `in_progress`"),
+        (status = 409, description = "`ambiguous_screening`, `screening_cancelled`, `screening_changed` with `screening`, \
+            `sales_closed`, `nothing_locked`, `payment_in_progress`, `seat_taken`, `price_changed` with `total` and `seats`, \
+            `in_progress`"),
         (status = 422, description = "`unknown_method`, `idempotency_key_reused`")))]
 pub(crate) async fn start_payment(
     State(app): State<App>,
@@ -132,7 +139,8 @@ async fn start(app: &App, person: PersonId, wanted: &PaymentRequest, id: Payment
     let open = SaidOfScreening { screening_id, movie_id, start_time: wanted.start_time }.find(app).await?;
     let method = PaymentMethod::parse(&wanted.method).ok_or(ErrorCode::UnknownMethod)?;
     let in_progress = |id| ApiError::new(ErrorCode::PaymentInProgress).payment_id(id);
-    match box_office::start_payment(&app.office, person, &open, id, method).await? {
+    let shown = ShownToPayer { revision: wanted.revision, total: wanted.total };
+    match box_office::start_payment(&app.office, person, &open, id, method, shown).await? {
         StartPaymentOutcome::Started(payment) => {
             Ok((StatusCode::CREATED, Json(Payment::new(app, &payment))).into_response())
         }
@@ -141,6 +149,11 @@ async fn start(app: &App, person: PersonId, wanted: &PaymentRequest, id: Payment
         StartPaymentOutcome::NothingLocked => Err(ErrorCode::NothingLocked.into()),
         StartPaymentOutcome::PaymentInProgress(other) => Err(in_progress(other)),
         StartPaymentOutcome::SeatsTaken(seats) => Err(ApiError::new(ErrorCode::SeatTaken).seats(seats)),
+        StartPaymentOutcome::ScreeningCancelled => Err(ErrorCode::ScreeningCancelled.into()),
+        StartPaymentOutcome::ScreeningChanged(open) => Err(screening_name::changed(app, &open)),
+        StartPaymentOutcome::PriceChanged { total, seats } => {
+            Err(ApiError::new(ErrorCode::PriceChanged).prices(total, &seats))
+        }
     }
 }
 

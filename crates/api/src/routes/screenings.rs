@@ -17,7 +17,7 @@ use crate::{
     error::{ApiResult, ErrorCode},
     extract::{PageParams, PathId, Query},
     state::App,
-    wire::{LayoutShape, List, MoneyShape, PricesShape},
+    wire::{LayoutShape, List, MoneyShape, PricesShape, ScreeningStateShape},
 };
 
 /// A showing of a film in a hall.
@@ -36,16 +36,21 @@ pub(crate) struct Screening {
     /// The start.
     #[serde(with = "seatkeeper_core::time_text")]
     pub start_time: Timestamp,
-    /// When the hall is free again.
+    /// The end of the film.
     #[serde(with = "seatkeeper_core::time_text")]
     pub end_time: Timestamp,
     /// The cheapest seat that can be sold, free or not.
     #[schema(value_type = MoneyShape)]
     pub price_from: Money,
+    /// Grows when film, hall, start, end, prices or state change.
+    pub revision: u64,
+    /// Whether tickets can be bought.
+    #[schema(value_type = ScreeningStateShape)]
+    pub state: &'static str,
 }
 
 impl Screening {
-    pub(super) fn new(open: &OpenScreening) -> Self {
+    pub(super) fn new(open: &OpenScreening, now: Timestamp) -> Self {
         let screening = &open.screening;
         Self {
             id: screening.id,
@@ -55,6 +60,8 @@ impl Screening {
             start_time: screening.start_time,
             end_time: screening.end_time,
             price_from: open.price_from(),
+            revision: open.revision,
+            state: open.state(now).as_str(),
         }
     }
 }
@@ -77,9 +84,9 @@ pub(crate) struct ScreeningDetail {
 }
 
 impl ScreeningDetail {
-    pub(super) fn new(open: &OpenScreening) -> Self {
+    pub(crate) fn new(open: &OpenScreening, now: Timestamp) -> Self {
         Self {
-            screening: Screening::new(open),
+            screening: Screening::new(open, now),
             layout: open.screening.layout.clone(),
             prices: open.screening.prices.clone(),
             sales_close_at: open.sales_close_at,
@@ -126,7 +133,8 @@ pub(crate) async fn list_screenings(
         true => Page { items: Vec::new(), next: None },
         false => box_office::list_upcoming(&app.office, filter, page).await?,
     };
-    Ok(Json(List::of(found, |open| Screening::new(&open))))
+    let now = app.office.now();
+    Ok(Json(List::of(found, |open| Screening::new(&open, now))))
 }
 
 /// A screening with its layout and prices
@@ -135,5 +143,5 @@ pub(crate) async fn list_screenings(
 pub(crate) async fn get_screening(State(app): State<App>, id: PathId) -> ApiResult<Json<ScreeningDetail>> {
     let id = id.parse(ScreeningId::parse, ErrorCode::ScreeningNotFound)?;
     let open = app.office.find_screening(id).await?.ok_or(ErrorCode::ScreeningNotFound)?;
-    Ok(Json(ScreeningDetail::new(&open)))
+    Ok(Json(ScreeningDetail::new(&open, app.office.now())))
 }

@@ -109,6 +109,19 @@ mod shapes {
     #[schema(as = Prices)]
     pub struct PricesShape(pub BTreeMap<String, MoneyShape>);
 
+    /// Whether tickets for a screening can be bought.
+    #[derive(Serialize, ToSchema)]
+    #[schema(as = ScreeningState)]
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    pub enum ScreeningStateShape {
+        /// They can.
+        OnSale,
+        /// Sales are over.
+        Closed,
+        /// It will not be shown.
+        Cancelled,
+    }
+
     /// How somebody pays.
     #[derive(Serialize, ToSchema)]
     #[schema(as = PaymentMethod)]

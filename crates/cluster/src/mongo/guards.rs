@@ -49,7 +49,7 @@ pub(super) async fn hold(conn: &mut Conn, screening: ScreeningId) -> Result<(), 
     }
 }
 
-/// A screening is about to be moved because nobody has a claim.
+/// A screening is about to be moved because nobody has a claim, or to be cancelled whoever has one.
 pub(super) async fn hold_all(conn: &mut Conn, screening: ScreeningId) -> Result<(), Fault> {
     conn.update_all(GUARDS, of(screening), written()).await?;
     Ok(())

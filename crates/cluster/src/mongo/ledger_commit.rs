@@ -40,6 +40,7 @@ pub(super) async fn commit_booking(
         created_at: whole_ms(commit.booking.created_at),
         ..commit.booking.clone()
     };
+    let booking = screenings::with_show_of_now(conn, booking).await?;
     if !bookings::insert(conn, &booking).await? {
         return Ok(CommitOutcome::CodeTaken);
     }
@@ -71,7 +72,7 @@ async fn are_sales_closed(
     now: Timestamp,
 ) -> Result<bool, Fault> {
     let screening = screenings::find_screening(conn, payment.screening_id).await?;
-    Ok(screening.is_some_and(|(screening, _)| OpenScreening::new(screening, sales_close).sales_closed(now)))
+    Ok(screening.is_some_and(|(one, revision)| OpenScreening::new(one, revision, sales_close).sales_closed(now)))
 }
 
 /// The seats that the payment has not claimed.
@@ -94,9 +95,11 @@ async fn find_unclaimed(conn: &mut Conn, payment: &Payment, now: Timestamp) -> R
         }
     }
     if !unclaimed.is_empty() {
-        // Nothing kept an administrator from changing or deleting the screening meanwhile.
+        // Nothing kept an administrator from changing, cancelling or deleting the screening meanwhile.
         let screening = screenings::find_screening(conn, payment.screening_id).await?;
-        let open = screening.map(|(screening, _)| OpenScreening::new(screening, SignedDuration::ZERO));
+        // At a cancelled one nobody gets a seat any more.
+        let screening = screening.filter(|(screening, _)| !screening.is_cancelled);
+        let open = screening.map(|(screening, revision)| OpenScreening::new(screening, revision, SignedDuration::ZERO));
         let is_there = |seat: &SeatId| {
             let planned = open.as_ref().and_then(|open| open.plan.find(*seat));
             planned.is_some_and(|planned| planned.kind.is_for_sale())

@@ -16,18 +16,21 @@ pub(super) async fn start_payment(conn: &mut Conn, start: &NewPayment, now: Time
         let same = stored.person_id == start.person_id && stored.screening_id == start.screening_id;
         return if same { Ok(StartOutcome::Started(stored)) } else { Err(Fault::Broken("a payment's id used twice")) };
     }
-    let Some((screening, _)) = screenings::find_screening(conn, start.screening_id).await? else {
+    let Some((screening, revision)) = screenings::find_screening(conn, start.screening_id).await? else {
         return Ok(StartOutcome::NotFound);
     };
-    let open = OpenScreening::new(screening, start.sales_close);
-    let Some(payment) = start.priced(&open, now) else { return Ok(StartOutcome::NotFound) };
-    if open.sales_closed(now) {
-        return Ok(StartOutcome::SalesClosed);
+    let open = OpenScreening::new(screening, revision, start.sales_close);
+    if let Some(refused) = start.refused_by_screening(&open, now) {
+        return Ok(refused);
     }
+    let Some(payment) = start.priced(&open, now) else { return Ok(StartOutcome::NotFound) };
     match find_others(conn, start, &payment.seats, now).await? {
         Others { paying: Some(payment), .. } => return Ok(StartOutcome::AlreadyPaying(payment)),
         Others { taken, .. } if !taken.is_empty() => return Ok(StartOutcome::SeatsTaken(taken)),
         Others { .. } => {}
+    }
+    if let Some(refused) = start.refused_by_price(&payment) {
+        return Ok(refused);
     }
     outbox::put_events(conn, &start.events).await?;
     guards::hold(conn, payment.screening_id).await?;

@@ -112,7 +112,7 @@ impl Programme for MongoStore {
         self.call(screenings::find_screening(&mut self.conn(), id)).await
     }
 
-    async fn list_screenings(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<Screening>> {
+    async fn list_screenings(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<(Screening, u64)>> {
         self.call(screenings::list_screenings(&mut self.conn(), filter, page)).await
     }
 
@@ -120,7 +120,7 @@ impl Programme for MongoStore {
         self.call(screenings::list_screening_ids(&mut self.conn(), filter, page)).await
     }
 
-    async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<Screening>> {
+    async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<(Screening, u64)>> {
         self.call(screenings::find_screenings(&mut self.conn(), ids)).await
     }
 

@@ -3,11 +3,14 @@
 //! Whatever decides a change by what it read also writes there, so that two changes that would not allow each other
 //! meet: a screening writes to its hall and its film, a move to the guards of its screening.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use mongodb::bson::{Bson, Document, doc, serialize_to_bson};
 use seatkeeper_core::{
     catalogue::{Hall, Movie, Screening},
     event::Event,
+    hall_slots::{HALL_TAKEN_FOR_MAX, HallSlot, list_new_overlaps, list_overlaps},
     ids::{HallId, MovieId, ScreeningId},
     ports::{ProgrammeChange, ProgrammeOutcome},
 };
@@ -21,7 +24,7 @@ use super::{
     guards, outbox,
     programme::{REVISION, still_there},
     schema::{BOOKINGS, COUNTERS, HALLS, MOVIES, SCREENINGS, SEATS},
-    screenings,
+    screenings::{self, Place},
 };
 
 /// Makes one change with its event, or says why not.
@@ -32,7 +35,7 @@ pub(super) async fn change(
     now: Timestamp,
 ) -> Result<ProgrammeOutcome, Fault> {
     let outcome = match change {
-        ProgrammeChange::PutMovie(movie, revision) => put_movie(conn, movie, *revision).await?,
+        ProgrammeChange::PutMovie(movie, revision) => put_movie(conn, movie, *revision, now).await?,
         ProgrammeChange::DeleteMovie(id) => delete_movie(conn, *id, now).await?,
         ProgrammeChange::PutHall(hall, revision) => put_hall(conn, hall, *revision).await?,
         ProgrammeChange::DeleteHall(id) => delete_hall(conn, *id, now).await?,
@@ -68,13 +71,81 @@ async fn revision_of(conn: &mut Conn, name: &str, id: impl ToString) -> Result<O
     Ok(found.map(|found| found.revision))
 }
 
-async fn put_movie(conn: &mut Conn, movie: &Movie, revision: u64) -> Result<ProgrammeOutcome, Fault> {
+/// A film's length.
+#[derive(Deserialize)]
+struct Length {
+    details: LengthDetails,
+}
+
+#[derive(Deserialize)]
+struct LengthDetails {
+    duration_min: i64,
+}
+
+/// The length of a film that has not left the programme, in milliseconds.
+async fn film_ms(conn: &mut Conn, id: MovieId) -> Result<Option<i64>, Fault> {
+    let found: Option<Length> = conn.find(MOVIES, still_there(by_id(id))).await?;
+    Ok(found.map(|found| found.details.duration_min * 60_000))
+}
+
+async fn put_movie(conn: &mut Conn, movie: &Movie, revision: u64, now: Timestamp) -> Result<ProgrammeOutcome, Fault> {
     if let Some(refused) = check_revision(revision_of(conn, MOVIES, movie.id).await?, revision) {
+        return Ok(refused);
+    }
+    let old_ms = film_ms(conn, movie.id).await?;
+    if let Some(old_ms) = old_ms.filter(|old| *old != i64::from(movie.details.duration_min) * 60_000)
+        && let Some(refused) = change_length(conn, movie, old_ms, now).await?
+    {
         return Ok(refused);
     }
     let fields = doc! { "details": serialize_to_bson(&movie.details)?, "deleted_at": Bson::Null };
     conn.upsert(MOVIES, by_id(movie.id), next_revision(fields)).await?;
     Ok(ProgrammeOutcome::Done)
+}
+
+/// Moves the ends of the film's showings to come. Past showings keep theirs: where the document does not say how long its film
+/// runs, the old length is written down first.
+async fn change_length(
+    conn: &mut Conn,
+    movie: &Movie,
+    old_ms: i64,
+    now: Timestamp,
+) -> Result<Option<ProgrammeOutcome>, Fault> {
+    let film_ms = i64::from(movie.details.duration_min) * 60_000;
+    let to_come = screenings::list_places_to_come(conn, movie.id, ms(now)).await?;
+    let changed: Vec<HallSlot> = to_come.iter().map(|place| place.slot().with_film_ms(film_ms)).collect();
+    let halls: BTreeSet<HallId> = changed.iter().map(|slot| slot.hall_id).collect();
+    if let Some(first) = changed.iter().map(|slot| slot.start_ms).min() {
+        let last = changed.iter().map(|slot| slot.free_ms).max().unwrap_or(first);
+        let in_halls: Vec<HallId> = halls.iter().copied().collect();
+        let around = screenings::list_slots(conn, &in_halls, taken_since(first), last).await?;
+        let overlaps = list_new_overlaps(&around, &changed);
+        if !overlaps.is_empty() {
+            return Ok(Some(ProgrammeOutcome::HallBusy(overlaps)));
+        }
+    }
+    let movie_id = movie.id.to_string();
+    let unmeasured = doc! { "movie_id": &movie_id, "film_length.movie_id": { "$ne": &movie_id } };
+    let length = |ms: i64| doc! { "film_length": { "movie_id": &movie_id, "ms": ms } };
+    conn.update_all(SCREENINGS, unmeasured, doc! { "$set": length(old_ms) }).await?;
+    // As a rule all of them move by the same time: one update then, however many there are.
+    let mut by_shift: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    for (place, slot) in to_come.iter().zip(&changed) {
+        by_shift.entry(slot.free_ms - place.end_time).or_default().push(slot.screening_id.to_string());
+    }
+    for (shift_ms, ids) in by_shift {
+        let shift = doc! { "$set": length(film_ms), "$inc": { "end_time": shift_ms, "revision": 1i64 } };
+        conn.update_all(SCREENINGS, doc! { "_id": { "$in": ids } }, shift).await?;
+    }
+    for hall in halls {
+        bump(conn, HALLS, hall).await?;
+    }
+    Ok(None)
+}
+
+/// Whatever started before cannot have the hall any more at that time.
+fn taken_since(ms: i64) -> i64 {
+    ms.saturating_sub(i64::try_from(HALL_TAKEN_FOR_MAX.as_millis()).unwrap_or(i64::MAX))
 }
 
 async fn put_hall(conn: &mut Conn, hall: &Hall, revision: u64) -> Result<ProgrammeOutcome, Fault> {
@@ -124,30 +195,43 @@ async fn put_screening(
     now: Timestamp,
 ) -> Result<ProgrammeOutcome, Fault> {
     let place = screenings::find_place(conn, screening.id).await?;
-    let stored = place.map(|place| u64::try_from(place.revision).unwrap_or(0));
-    if let Some(refused) = check_revision(stored, revision) {
+    if let Some(refused) = check_revision(place.as_ref().map(|place| place.revision), revision) {
         return Ok(refused);
     }
-    let same_movie = place.is_some_and(|place| place.movie_id == screening.movie_id);
-    let same_hall = place.is_some_and(|place| place.hall_id == screening.hall_id);
-    let same_start = place.is_some_and(|place| place.start_time == ms(screening.start_time));
-    let same_end = place.is_some_and(|place| place.end_time == ms(screening.end_time));
+    if place.as_ref().is_some_and(|place| place.is_cancelled) {
+        return Ok(ProgrammeOutcome::Cancelled);
+    }
+    let (slot, old) = (screening.slot(), place.as_ref().map(Place::slot));
+    let same_movie = place.as_ref().is_some_and(|place| place.movie_id == screening.movie_id);
+    let same_hall = old.is_some_and(|old| old.hall_id == slot.hall_id);
+    let same_start = old.is_some_and(|old| old.start_ms == slot.start_ms);
+    let same_end = old.is_some_and(|old| old.end_ms == slot.end_ms);
     // A price of a past showing may change though its film has left the programme.
     let movie_missing = !same_movie && revision_of(conn, MOVIES, screening.movie_id).await?.is_none();
     let hall_missing = !same_hall && revision_of(conn, HALLS, screening.hall_id).await?.is_none();
     if movie_missing || hall_missing {
         return Ok(ProgrammeOutcome::PartMissing);
     }
+    // The film's length may have changed since the caller read it.
+    if !(same_movie && same_start && same_end)
+        && film_ms(conn, screening.movie_id).await?.is_some_and(|ms| ms != screening.film_ms())
+    {
+        return Ok(ProgrammeOutcome::Changed);
+    }
     let moves = place.is_some() && !(same_movie && same_hall && same_start);
     if moves && has_bookings(conn, screening.id, now).await? {
         return Ok(ProgrammeOutcome::HasBookings);
     }
-    if !(same_hall && same_start && same_end) && is_hall_busy(conn, screening).await? {
-        return Ok(ProgrammeOutcome::HallBusy);
+    if old != Some(slot) && !screening.is_cancelled {
+        let around = screenings::list_slots(conn, &[slot.hall_id], taken_since(slot.start_ms), slot.free_ms).await?;
+        let overlaps = list_overlaps(&slot, &around);
+        if !overlaps.is_empty() {
+            return Ok(ProgrammeOutcome::HallBusy(overlaps));
+        }
     }
     if place.is_none() {
         guards::make(conn, screening.id).await?;
-    } else if moves {
+    } else if moves || screening.is_cancelled {
         guards::hold_all(conn, screening.id).await?;
     }
     bump(conn, MOVIES, screening.movie_id).await?;
@@ -162,20 +246,11 @@ async fn bump(conn: &mut Conn, name: &str, id: impl ToString) -> Result<(), Faul
     Ok(())
 }
 
-/// Equal edges do not overlap: one may start at the very end of another.
-async fn is_hall_busy(conn: &mut Conn, screening: &Screening) -> Result<bool, Fault> {
-    let overlapping = doc! {
-        "hall_id": screening.hall_id.to_string(),
-        "start_time": { "$lt": ms(screening.end_time) },
-        "end_time": { "$gt": ms(screening.start_time) },
-        "_id": { "$ne": screening.id.to_string() },
-    };
-    conn.exists(SCREENINGS, overlapping).await
-}
-
 async fn delete_screening(conn: &mut Conn, id: ScreeningId, now: Timestamp) -> Result<ProgrammeOutcome, Fault> {
-    if screenings::find_place(conn, id).await?.is_none() {
-        return Ok(ProgrammeOutcome::NotFound);
+    match screenings::find_place(conn, id).await? {
+        None => return Ok(ProgrammeOutcome::NotFound),
+        Some(place) if place.is_cancelled => return Ok(ProgrammeOutcome::Cancelled),
+        Some(_) => {}
     }
     if has_bookings(conn, id, now).await? {
         return Ok(ProgrammeOutcome::HasBookings);

@@ -120,7 +120,7 @@ async fn list_shown(conn: &mut Conn, from: Timestamp, to: Timestamp) -> Result<V
         "sold": { "$sum": "$sold.seats" },
     };
     let pipeline = vec![
-        doc! { "$match": { "start_time": { "$gte": ms(from), "$lt": ms(to) } } },
+        doc! { "$match": { "start_time": { "$gte": ms(from), "$lt": ms(to) }, "is_cancelled": { "$ne": true } } },
         doc! { "$project": { "movie_id": 1, "seats_for_sale": 1 } },
         doc! { "$lookup": join },
         // One line at most, none for a screening without sales.

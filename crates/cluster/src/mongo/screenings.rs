@@ -1,9 +1,16 @@
 //! Screenings as documents, with the names of their film and hall joined in.
+//!
+//! `end_time` is when the hall is free again, cleaning included, as in every version. How long the film of the showing runs is
+//! `film_length: {movie_id, ms}`, so that a showing keeps its end when its film's length changes after it. Documents of an
+//! older server have none, or, when that server has moved the showing to another film, one of the film before: there the
+//! length is the film's as of now. `is_cancelled` is missing where an older server wrote; that means `false`.
 
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
 use mongodb::bson::{Document, doc};
 use seatkeeper_core::{
+    booking::Booking,
     catalogue::{Prices, Screening},
+    hall_slots::HallSlot,
     ids::{HallId, MovieId, ScreeningId},
     ports::{Cursor, Page, PageRequest, ScreeningFilter},
     seating::{Layout, SeatPlan},
@@ -18,16 +25,42 @@ use super::{
     schema::{HALLS, MOVIES, SCREENINGS},
 };
 
-/// What decides whether a screening moves.
-#[derive(Clone, Copy, Debug, Deserialize)]
+/// What decides whether a screening moves: a document without what is large.
+#[derive(Debug, Deserialize)]
 pub(super) struct Place {
-    pub(super) revision: i64,
+    #[serde(rename = "_id")]
+    id: ScreeningId,
+    pub(super) revision: u64,
     pub(super) movie_id: MovieId,
-    pub(super) hall_id: HallId,
-    /// In milliseconds.
-    pub(super) start_time: i64,
-    /// In milliseconds.
+    hall_id: HallId,
+    start_time: i64,
+    /// When the hall is free again, as stored.
     pub(super) end_time: i64,
+    film_length: Option<FilmLength>,
+    #[serde(default)]
+    pub(super) is_cancelled: bool,
+    movie: Option<NamedMovie>,
+}
+
+impl Place {
+    pub(super) fn slot(&self) -> HallSlot {
+        let film_ms = film_ms(self.movie_id, self.film_length.as_ref(), self.movie.as_ref());
+        HallSlot::of_stored(self.id, self.hall_id, self.start_time, film_ms, self.end_time)
+    }
+}
+
+/// How long the film of a showing runs.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct FilmLength {
+    /// The film that it is the length of.
+    pub(super) movie_id: MovieId,
+    pub(super) ms: i64,
+}
+
+/// The length that stands at the showing, if it is of this film; else the film's as of now.
+fn film_ms(movie_id: MovieId, stored: Option<&FilmLength>, movie: Option<&NamedMovie>) -> i64 {
+    let stored = stored.filter(|length| length.movie_id == movie_id).map(|length| length.ms);
+    stored.unwrap_or_else(|| movie.map_or(0, |movie| movie.details.duration_min * 60_000))
 }
 
 /// When a screening starts.
@@ -46,6 +79,8 @@ struct Written<'a> {
     hall_id: HallId,
     start_time: i64,
     end_time: i64,
+    film_length: FilmLength,
+    is_cancelled: bool,
     /// For occupancy.
     seats_for_sale: i64,
     #[serde(with = "prices")]
@@ -63,8 +98,10 @@ struct Joined {
     hall_id: HallId,
     #[serde(with = "millisecond::required")]
     start_time: Timestamp,
-    #[serde(with = "millisecond::required")]
-    end_time: Timestamp,
+    end_time: i64,
+    film_length: Option<FilmLength>,
+    #[serde(default)]
+    is_cancelled: bool,
     #[serde(with = "prices")]
     prices: Prices,
     layout: Layout,
@@ -72,14 +109,15 @@ struct Joined {
     hall: Option<NamedHall>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct NamedMovie {
-    details: Titled,
+    details: NamedDetails,
 }
 
-#[derive(Default, Deserialize)]
-struct Titled {
+#[derive(Debug, Default, Deserialize)]
+struct NamedDetails {
     title: String,
+    duration_min: i64,
 }
 
 #[derive(Default, Deserialize)]
@@ -88,24 +126,87 @@ struct NamedHall {
 }
 
 impl Joined {
-    fn screening(self) -> Screening {
-        Screening {
+    /// With its revision.
+    fn screening(self) -> Result<(Screening, u64), Fault> {
+        let film_ms = film_ms(self.movie_id, self.film_length.as_ref(), self.movie.as_ref());
+        let slot = HallSlot::of_stored(self.id, self.hall_id, ms(self.start_time), film_ms, self.end_time);
+        let screening = Screening {
             id: self.id,
             movie_id: self.movie_id,
             hall_id: self.hall_id,
             start_time: self.start_time,
-            end_time: self.end_time,
+            end_time: time_of(slot.end_ms)?,
+            hall_free_at: time_of(slot.free_ms)?,
+            is_cancelled: self.is_cancelled,
             movie_title: self.movie.unwrap_or_default().details.title,
             hall_name: self.hall.unwrap_or_default().name,
             layout: self.layout,
             prices: self.prices,
-        }
+        };
+        Ok((screening, self.revision))
     }
+}
+
+fn time_of(ms: i64) -> Result<Timestamp, Fault> {
+    Timestamp::from_millisecond(ms).map_err(|_| Fault::Broken("a screening that ends at no time"))
 }
 
 /// Where and when a screening is.
 pub(super) async fn find_place(conn: &mut Conn, id: ScreeningId) -> Result<Option<Place>, Fault> {
-    conn.find(SCREENINGS, by_id(id)).await
+    Ok(list_places(conn, by_id(id)).await?.pop())
+}
+
+/// Where and when these screenings are, without what is large.
+async fn list_places(conn: &mut Conn, filter: Document) -> Result<Vec<Place>, Fault> {
+    let small = doc! {
+        "revision": 1, "movie_id": 1, "hall_id": 1, "start_time": 1, "end_time": 1, "film_length": 1, "is_cancelled": 1,
+    };
+    let mut pipeline = vec![doc! { "$match": filter }, doc! { "$project": small }];
+    pipeline.extend(with_names());
+    conn.aggregate(SCREENINGS, pipeline).await
+}
+
+/// The screenings of these halls that start after `after_ms` and before `before_ms` and are not cancelled.
+pub(super) async fn list_slots(
+    conn: &mut Conn,
+    halls: &[HallId],
+    after_ms: i64,
+    before_ms: i64,
+) -> Result<Vec<HallSlot>, Fault> {
+    let filter = doc! {
+        "hall_id": { "$in": texts(halls) },
+        "start_time": { "$gt": after_ms, "$lt": before_ms },
+        "is_cancelled": { "$ne": true },
+    };
+    Ok(list_places(conn, filter).await?.iter().map(Place::slot).collect())
+}
+
+/// The screenings of a film that start after `now_ms` and are not cancelled.
+pub(super) async fn list_places_to_come(conn: &mut Conn, movie: MovieId, now_ms: i64) -> Result<Vec<Place>, Fault> {
+    let filter = doc! {
+        "movie_id": movie.to_string(), "start_time": { "$gt": now_ms }, "is_cancelled": { "$ne": true },
+    };
+    list_places(conn, filter).await
+}
+
+/// The booking with the film, hall and start of its screening as they are now, if it is still there.
+pub(super) async fn with_show_of_now(conn: &mut Conn, booking: Booking) -> Result<Booking, Fault> {
+    #[derive(Deserialize)]
+    struct Show {
+        movie_id: MovieId,
+        #[serde(with = "millisecond::required")]
+        start_time: Timestamp,
+        movie: Option<NamedMovie>,
+        hall: Option<NamedHall>,
+    }
+    let small = doc! { "movie_id": 1, "hall_id": 1, "start_time": 1 };
+    let mut pipeline = vec![doc! { "$match": by_id(booking.screening_id) }, doc! { "$project": small }];
+    pipeline.extend(with_names());
+    let found: Vec<Show> = conn.aggregate(SCREENINGS, pipeline).await?;
+    let Some(Show { movie_id, start_time, movie: Some(movie), hall: Some(hall) }) = found.into_iter().next() else {
+        return Ok(booking);
+    };
+    Ok(Booking { movie_id, start_time, movie_title: movie.details.title, hall_name: hall.name, ..booking })
 }
 
 /// A screening with its revision.
@@ -113,7 +214,7 @@ pub(super) async fn find_screening(conn: &mut Conn, id: ScreeningId) -> Result<O
     let mut pipeline = vec![doc! { "$match": by_id(id) }];
     pipeline.extend(with_names());
     let found: Vec<Joined> = conn.aggregate(SCREENINGS, pipeline).await?;
-    Ok(found.into_iter().next().map(|joined| (joined.revision, joined.screening())).map(|(revision, s)| (s, revision)))
+    found.into_iter().next().map(Joined::screening).transpose()
 }
 
 /// In order of start, then id.
@@ -121,12 +222,12 @@ pub(super) async fn list_screenings(
     conn: &mut Conn,
     filter: &ScreeningFilter,
     page: PageRequest,
-) -> Result<Page<Screening>, Fault> {
+) -> Result<Page<(Screening, u64)>, Fault> {
     let mut pipeline = list_of(filter, page).to_vec();
     pipeline.extend(with_names());
     let found: Vec<Joined> = conn.aggregate(SCREENINGS, pipeline).await?;
-    let items = found.into_iter().map(Joined::screening).collect();
-    Ok(Page::cut(items, page.limit, |s: &Screening| Cursor { at: ms(s.start_time), id: s.id.as_uuid() }))
+    let items = found.into_iter().map(Joined::screening).collect::<Result<_, _>>()?;
+    Ok(Page::cut(items, page.limit, |(s, _): &(Screening, u64)| Cursor { at: ms(s.start_time), id: s.id.as_uuid() }))
 }
 
 /// The same page without what is large.
@@ -143,11 +244,11 @@ pub(super) async fn list_screening_ids(
 }
 
 /// Those of these that are there.
-pub(super) async fn find_screenings(conn: &mut Conn, ids: &[ScreeningId]) -> Result<Vec<Screening>, Fault> {
+pub(super) async fn find_screenings(conn: &mut Conn, ids: &[ScreeningId]) -> Result<Vec<(Screening, u64)>, Fault> {
     let mut pipeline = vec![doc! { "$match": { "_id": { "$in": texts(ids) } } }];
     pipeline.extend(with_names());
     let found: Vec<Joined> = conn.aggregate(SCREENINGS, pipeline).await?;
-    Ok(found.into_iter().map(Joined::screening).collect())
+    found.into_iter().map(Joined::screening).collect()
 }
 
 /// What fits, in order, one more than the page.
@@ -173,20 +274,23 @@ fn match_of(filter: &ScreeningFilter, page: PageRequest) -> Document {
     if let Some(end) = filter.before {
         pages::add(&mut found, doc! { "start_time": { "$lt": ms(end) } });
     }
+    if filter.without_cancelled {
+        pages::add(&mut found, doc! { "is_cancelled": { "$ne": true } });
+    }
     pages::earliest_first(found, "start_time", page.after)
 }
 
 /// A deleted film or hall still gives its name to the screenings of the past.
 fn with_names() -> [Document; 3] {
-    let join = |from: &str, id: &str, name: &str, into: &str| {
-        let only_name = vec![doc! { "$project": { name: 1 } }];
+    let join = |from: &str, id: &str, fields: Document, into: &str| {
+        let only_those = vec![doc! { "$project": fields }];
         doc! { "$lookup": {
-            "from": from, "localField": id, "foreignField": "_id", "pipeline": only_name, "as": into
+            "from": from, "localField": id, "foreignField": "_id", "pipeline": only_those, "as": into
         } }
     };
     [
-        join(MOVIES, "movie_id", "details.title", "movie"),
-        join(HALLS, "hall_id", "name", "hall"),
+        join(MOVIES, "movie_id", doc! { "details.title": 1, "details.duration_min": 1 }, "movie"),
+        join(HALLS, "hall_id", doc! { "name": 1 }, "hall"),
         doc! { "$set": { "movie": { "$first": "$movie" }, "hall": { "$first": "$hall" } } },
     ]
 }
@@ -198,7 +302,9 @@ pub(super) async fn write_screening(conn: &mut Conn, screening: &Screening) -> R
         movie_id: screening.movie_id,
         hall_id: screening.hall_id,
         start_time: ms(screening.start_time),
-        end_time: ms(screening.end_time),
+        end_time: ms(screening.hall_free_at),
+        film_length: FilmLength { movie_id: screening.movie_id, ms: screening.film_ms() },
+        is_cancelled: screening.is_cancelled,
         seats_for_sale: i64::try_from(for_sale).unwrap_or(i64::MAX),
         prices: &screening.prices,
         layout: &screening.layout,

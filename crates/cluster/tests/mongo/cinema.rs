@@ -10,7 +10,7 @@ use seatkeeper_core::{
     payment::{ConfirmOutcome, Payment, PaymentMethod, PaymentStatus},
     ports::{
         Backend, CommitBooking, ConfirmStart, EventLog, Ledger, NewPayment, Outbox, Programme, ProgrammeChange,
-        ProgrammeOutcome, StartOutcome,
+        ProgrammeOutcome, ShownToPayer, StartOutcome,
     },
     testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now, screening_of},
 };
@@ -68,6 +68,7 @@ impl Cinema {
             seats: seats.split(' ').filter_map(SeatId::parse).collect(),
             expires_at: in_minutes(5),
             sales_close: SignedDuration::ZERO,
+            shown: ShownToPayer::default(),
             events: Vec::new(),
         }
     }

@@ -12,6 +12,7 @@ mod cinema;
 mod commits;
 mod contract;
 mod meetings;
+mod old_documents;
 mod order;
 mod schema;
 mod stores;

@@ -34,7 +34,7 @@ pub use programme::{
     create_screening, delete_hall, delete_movie, delete_screening, update_hall, update_movie, update_screening,
 };
 pub use reports::{DailySales, REPORT_DAYS_MAX, day_span, list_daily_sales, list_movie_sales};
-pub use screenings::{NamedScreening, SCREENINGS_CACHED_MAX, ScreeningCache, ScreeningName};
+pub use screenings::{NamedScreening, SCREENINGS_CACHED_MAX, ScreeningCache, ScreeningCheck, ScreeningName};
 pub use seats::{
     LockOutcome, ReleaseOutcome, SeatSelection, find_hold, load_screening, lock_seats, mend_screening, release_seats,
 };

@@ -1,20 +1,23 @@
 //! Starting and cancelling a payment: claim before paying.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{
-    BoxOffice,
+    BoxOffice, ScreeningCheck,
     payment_frames::publish_payment,
-    seats::{LOCK_TRIES_MAX, end_if_over, load_screening, mend_screening, millis},
+    seats::{LOCK_TRIES_MAX, end_if_over, find_hold, load_screening, mend_screening, millis},
 };
 use crate::{
     booking::Booking,
-    catalogue::OpenScreening,
+    catalogue::{OpenScreening, SharedScreening},
     event::Event,
     ids::{BookingId, PaymentId, PersonId, ScreeningId, SeatId},
     locks::{Hold, Release, StartReply},
-    payment::{Payment, PaymentMethod, PaymentStatus},
-    ports::{Backend, BackendError, CloseOutcome, ClosePayment, NewPayment, StartOutcome},
+    money::Money,
+    payment::{Payment, PaymentMethod, PaymentStatus, PricedSeat},
+    ports::{Backend, BackendError, CloseOutcome, ClosePayment, NewPayment, ShownToPayer, StartOutcome},
 };
 
 /// How many releases of one screening are told with a payment. There are more only when the store was away for long.
@@ -33,6 +36,17 @@ pub enum StartPaymentOutcome {
     SeatsTaken(Vec<SeatId>),
     /// Sales have ended.
     SalesClosed,
+    /// The screening is cancelled.
+    ScreeningCancelled,
+    /// The screening has changed since the payer saw it; as it is now.
+    ScreeningChanged(SharedScreening),
+    /// The seats cost another sum than the payer was shown.
+    PriceChanged {
+        /// The sum now.
+        total: Money,
+        /// The seats with their prices now, in order.
+        seats: Vec<PricedSeat>,
+    },
     /// The screening is gone.
     NotFound,
 }
@@ -40,28 +54,34 @@ pub enum StartPaymentOutcome {
 /// Starts paying for everything the person holds. `id` is chosen by the caller, so that a repeat after a crash finds its
 /// own payment.
 ///
-/// Order: locks (all still theirs? restart once, payment lock = id) → store (payment with claims) → else end the payment
-/// lock of this id.
+/// Order: what the payer was `shown` → locks (all still theirs? restart once, payment lock = id) → store (payment with
+/// claims, what was shown once more) → else end the payment lock of this id. What was shown is compared before the lock store
+/// is asked, so that a refusal neither leaves a payment lock nor restarts anybody's time.
 ///
 /// # Errors
 /// The lock store or the store failed.
 pub async fn start_payment(
     office: &BoxOffice,
     person: PersonId,
-    screening: &OpenScreening,
+    screening: &SharedScreening,
     id: PaymentId,
     method: PaymentMethod,
+    shown: ShownToPayer,
 ) -> Backend<StartPaymentOutcome> {
     if let Some(payment) = find_payment_of(office, person, id).await? {
         // An earlier run may have lost its payment lock when it did not hear that the store had it. The claim is what counts.
         let _true_at_the_next_look = mend_screening(office, payment.screening_id).await;
         return Ok(StartPaymentOutcome::Started(payment));
     }
-    if screening.sales_closed(office.now()) {
-        return Ok(StartPaymentOutcome::SalesClosed);
-    }
     let screening_id = screening.screening.id;
-    let hold = match lock_for_payment(office, person, screening, id).await? {
+    let screening = match check_sale(office, Some(Arc::clone(screening)), shown).await? {
+        Ok(screening) => screening,
+        Err(refused) => return Ok(refused),
+    };
+    if let Some(refused) = find_other_total(office, person, &screening, shown).await? {
+        return Ok(refused);
+    }
+    let hold = match lock_for_payment(office, person, &screening, id).await? {
         Ok(hold) => hold,
         Err(refused) => return Ok(refused),
     };
@@ -76,6 +96,7 @@ pub async fn start_payment(
         seats,
         expires_at: expires_at.unwrap_or_else(|| office.now()),
         sales_close: office.settings.sales_close,
+        shown,
     };
     let started = office.ledger.start_payment(&new, office.now()).await;
     if !matches!(started, Ok(StartOutcome::Started(_))) {
@@ -92,13 +113,95 @@ pub async fn start_payment(
         }
         StartOutcome::AlreadyPaying(other) => StartPaymentOutcome::PaymentInProgress(other),
         StartOutcome::SalesClosed => StartPaymentOutcome::SalesClosed,
-        StartOutcome::NotFound => let_go_of_missing_seats(office, person, screening_id, &hold).await?,
-        StartOutcome::SeatsTaken(seats) => {
-            // The locks said otherwise, so they were wrong: let them learn. The answer is right whether they do or not.
-            let _true_at_the_next_look = mend_screening(office, screening_id).await;
-            StartPaymentOutcome::SeatsTaken(seats)
+        StartOutcome::ScreeningCancelled => StartPaymentOutcome::ScreeningCancelled,
+        StartOutcome::ScreeningChanged => {
+            office.follow_programme().await?;
+            let now = office.find_screening(screening_id).await?;
+            now.map_or(StartPaymentOutcome::NotFound, StartPaymentOutcome::ScreeningChanged)
         }
+        StartOutcome::PriceChanged { total, seats } => StartPaymentOutcome::PriceChanged { total, seats },
+        StartOutcome::NotFound => let_go_of_missing_seats(office, person, screening_id, &hold).await?,
+        StartOutcome::SeatsTaken(seats) => seats_taken(office, screening_id, seats).await,
     })
+}
+
+/// Whether the screening is sold, and as the payer was shown it.
+async fn check_sale(
+    office: &BoxOffice,
+    screening: Option<SharedScreening>,
+    shown: ShownToPayer,
+) -> Backend<Result<SharedScreening, StartPaymentOutcome>> {
+    let Some(screening) = screening else { return Ok(Err(StartPaymentOutcome::NotFound)) };
+    Ok(match office.check_screening(screening, shown.revision).await? {
+        ScreeningCheck::Current(open) if open.sales_closed(office.now()) => Err(StartPaymentOutcome::SalesClosed),
+        ScreeningCheck::Current(open) => Ok(open),
+        ScreeningCheck::Cancelled => Err(StartPaymentOutcome::ScreeningCancelled),
+        ScreeningCheck::Changed(open) => Err(StartPaymentOutcome::ScreeningChanged(open)),
+        ScreeningCheck::Gone => Err(StartPaymentOutcome::NotFound),
+    })
+}
+
+/// Compares the sum that the payer was shown with the prices, by reading only. `None`: they agree, nothing was shown, or
+/// nothing is held; whatever else stands in the way is found by those who write. When the sums differ, the reasons that come
+/// before `PriceChanged` are looked for here, because nobody else will be asked.
+async fn find_other_total(
+    office: &BoxOffice,
+    person: PersonId,
+    screening: &SharedScreening,
+    shown: ShownToPayer,
+) -> Backend<Option<StartPaymentOutcome>> {
+    if shown.total.is_none() {
+        return Ok(None);
+    }
+    let id = screening.screening.id;
+    let hold = find_hold(office, person, id).await?;
+    let agrees = |priced: &Option<(Money, Vec<PricedSeat>)>| {
+        priced.as_ref().is_none_or(|(total, seats)| seats.is_empty() || !shown.differs_from(*total))
+    };
+    if agrees(&price_held(screening, &hold)) {
+        return Ok(None);
+    }
+    // The prices at hand may be older than those that the payer was shown.
+    office.follow_programme().await?;
+    let screening = match check_sale(office, office.find_screening(id).await?, shown).await? {
+        Ok(screening) => screening,
+        Err(refused) => return Ok(Some(refused)),
+    };
+    let priced = price_held(&screening, &hold);
+    let Some((total, seats)) = priced.filter(|priced| !agrees(&Some(priced.clone()))) else { return Ok(None) };
+    if let Some(other) = hold.payment {
+        return Ok(Some(StartPaymentOutcome::PaymentInProgress(other)));
+    }
+    let truth = office.ledger.seat_truth(id, office.now()).await?;
+    let is_held = |seat: &SeatId| seats.iter().any(|held| held.id == *seat);
+    let claimed = || truth.claimed.iter().filter(|claim| is_held(&claim.id));
+    if let Some(own) = claimed().find(|claim| claim.holder == person) {
+        return Ok(Some(StartPaymentOutcome::PaymentInProgress(own.payment)));
+    }
+    let sold = truth.sold.iter().copied().filter(is_held);
+    let mut taken: Vec<SeatId> = claimed().map(|claim| claim.id).chain(sold).collect();
+    if taken.is_empty() {
+        return Ok(Some(StartPaymentOutcome::PriceChanged { total, seats }));
+    }
+    taken.sort_unstable();
+    Ok(Some(seats_taken(office, id, taken).await))
+}
+
+/// What the held seats cost; `None` when one of them is not there any more, or no sum holds their prices.
+fn price_held(screening: &OpenScreening, hold: &Hold) -> Option<(Money, Vec<PricedSeat>)> {
+    let priced = hold.seats.iter().map(|held| {
+        let seat = screening.plan.find(held.id)?;
+        Some(PricedSeat { id: seat.id, kind: seat.kind, price: screening.price_of(seat) })
+    });
+    let seats = priced.collect::<Option<Vec<_>>>()?;
+    Some((Money::sum(seats.iter().map(|seat| seat.price))?, seats))
+}
+
+/// The store knows better than the locks.
+async fn seats_taken(office: &BoxOffice, screening: ScreeningId, seats: Vec<SeatId>) -> StartPaymentOutcome {
+    // Best effort: the answer is right whether the lock store learns of it now or at the next comparison of the maps.
+    drop(mend_screening(office, screening).await);
+    StartPaymentOutcome::SeatsTaken(seats)
 }
 
 /// Releases of these seats that nobody has told yet: they come before whatever becomes of the payment, and would be told

@@ -34,8 +34,10 @@ pub enum ChangeOutcome<T> {
     PriceMissing(Vec<String>),
     /// The start is in the past.
     StartsInPast,
-    /// Another screening is in the hall then.
-    HallBusy,
+    /// These screenings need the hall at the same time.
+    HallBusy(Vec<ScreeningId>),
+    /// The screening is cancelled.
+    Cancelled,
     /// Screenings are to come.
     HasScreenings,
     /// Seats are locked, claimed or sold.
@@ -77,7 +79,8 @@ fn outcome_of<T>(refused: ProgrammeOutcome) -> ChangeOutcome<T> {
     match refused {
         ProgrammeOutcome::HasScreenings => ChangeOutcome::HasScreenings,
         ProgrammeOutcome::HasBookings => ChangeOutcome::HasBookings,
-        ProgrammeOutcome::HallBusy => ChangeOutcome::HallBusy,
+        ProgrammeOutcome::HallBusy(ids) => ChangeOutcome::HallBusy(ids),
+        ProgrammeOutcome::Cancelled => ChangeOutcome::Cancelled,
         ProgrammeOutcome::PartMissing => ChangeOutcome::HallMissing,
         ProgrammeOutcome::Changed | ProgrammeOutcome::Done => ChangeOutcome::Busy,
         ProgrammeOutcome::NotFound => ChangeOutcome::NotFound,
@@ -106,7 +109,8 @@ pub async fn create_movie(
     Ok(answer(office.change(editor, "movie_created", id.to_string(), change, movie).await?))
 }
 
-/// Changes a film; `edit` makes the new details from the old.
+/// Changes a film; `edit` makes the new details from the old. When its length changes, its screenings to come change too;
+/// refused if that makes two overlap.
 ///
 /// # Errors
 /// The store failed.
@@ -208,7 +212,7 @@ pub struct ScreeningDetails {
     pub prices: Prices,
 }
 
-/// Adds a screening, with its own copy of the hall's layout.
+/// Adds a screening, with its own copy of the hall's layout; answers it with its revision.
 ///
 /// # Errors
 /// The store failed.
@@ -217,16 +221,24 @@ pub async fn create_screening(
     editor: Editor<'_>,
     id: ScreeningId,
     details: ScreeningDetails,
-) -> Backend<ChangeOutcome<Screening>> {
-    let screening = match build_screening(office, id, details, None).await? {
-        Ok(screening) => screening,
-        Err(refused) => return Ok(refused),
-    };
-    let change = ProgrammeChange::PutScreening(screening.clone(), 0);
-    Ok(answer(office.change(editor, "screening_created", id.to_string(), change, screening).await?))
+) -> Backend<ChangeOutcome<(Screening, u64)>> {
+    for _ in 0..CHANGE_TRIES_MAX {
+        let screening = match build_screening(office, id, details.clone(), None).await? {
+            Ok(screening) => screening,
+            Err(refused) => return Ok(refused),
+        };
+        let change = ProgrammeChange::PutScreening(screening.clone(), 0);
+        match office.change(editor, "screening_created", id.to_string(), change, (screening, 1)).await? {
+            // The film's length changed between the look and the write.
+            Err(ProgrammeOutcome::Changed) => {}
+            changed => return Ok(answer(changed)),
+        }
+    }
+    Ok(ChangeOutcome::Busy)
 }
 
-/// Changes a screening; a move (time, hall, film) is refused once seats are locked, claimed or sold.
+/// Changes a screening and answers it with its revision; a move (time, hall, film) is refused once seats are locked, claimed
+/// or sold. What changes nothing is not written, and its revision does not grow.
 ///
 /// # Errors
 /// The store or the lock store failed.
@@ -235,11 +247,14 @@ pub async fn update_screening(
     editor: Editor<'_>,
     id: ScreeningId,
     edit: impl Fn(ScreeningDetails) -> ScreeningDetails + Send + Sync,
-) -> Backend<ChangeOutcome<Screening>> {
+) -> Backend<ChangeOutcome<(Screening, u64)>> {
     for _ in 0..CHANGE_TRIES_MAX {
         let Some((old, revision)) = office.programme.find_screening(id).await? else {
             return Ok(ChangeOutcome::NotFound);
         };
+        if old.is_cancelled {
+            return Ok(ChangeOutcome::Cancelled);
+        }
         let details = edit(ScreeningDetails {
             movie_id: old.movie_id,
             hall_id: old.hall_id,
@@ -252,11 +267,15 @@ pub async fn update_screening(
             Ok(screening) => screening,
             Err(refused) => return Ok(refused),
         };
+        if screening == old {
+            return Ok(ChangeOutcome::Done((old, revision)));
+        }
         if moves && has_locks(office, id).await? {
             return Ok(ChangeOutcome::HasBookings);
         }
         let change = ProgrammeChange::PutScreening(screening.clone(), revision);
-        match office.change(editor, "screening_changed", id.to_string(), change, screening).await? {
+        let changed = (screening, revision + 1);
+        match office.change(editor, "screening_changed", id.to_string(), change, changed).await? {
             Err(ProgrammeOutcome::Changed) => {}
             changed => return Ok(answer(changed)),
         }
@@ -269,6 +288,11 @@ pub async fn update_screening(
 /// # Errors
 /// The store or the lock store failed.
 pub async fn delete_screening(office: &BoxOffice, editor: Editor<'_>, id: ScreeningId) -> Backend<ChangeOutcome<()>> {
+    match office.programme.find_screening(id).await? {
+        None => return Ok(ChangeOutcome::NotFound),
+        Some((screening, _)) if screening.is_cancelled => return Ok(ChangeOutcome::Cancelled),
+        Some(_) => {}
+    }
     if has_locks(office, id).await? {
         return Ok(ChangeOutcome::HasBookings);
     }
@@ -289,7 +313,7 @@ async fn build_screening(
     id: ScreeningId,
     details: ScreeningDetails,
     old: Option<&Screening>,
-) -> Backend<Result<Screening, ChangeOutcome<Screening>>> {
+) -> Backend<Result<Screening, ChangeOutcome<(Screening, u64)>>> {
     let ScreeningDetails { movie_id, hall_id, start_time, prices } = details;
     if let Err(invalid) = check_prices(&prices) {
         return Ok(Err(ChangeOutcome::Invalid(invalid)));
@@ -303,14 +327,15 @@ async fn build_screening(
     // What stays as it is is not looked up: a past showing's film and hall may have left the programme.
     let same_start = old.is_some_and(|old| old.start_time == start_time);
     let same_show = old.filter(|old| same_start && old.movie_id == movie_id);
-    let (movie_title, end_time) = match same_show {
-        Some(old) => (old.movie_title.clone(), old.end_time),
+    let (movie_title, end_time, hall_free_at) = match same_show {
+        Some(old) => (old.movie_title.clone(), old.end_time, old.hall_free_at),
         None => {
             let Some((movie, _)) = office.programme.find_movie(movie_id).await? else {
                 return Ok(Err(ChangeOutcome::MovieMissing));
             };
             let MovieDetails { title, duration_min, .. } = movie.details;
-            (title, Screening::end_of(start_time, duration_min, office.settings.cleaning_minutes))
+            let end_time = Screening::end_of(start_time, duration_min);
+            (title, end_time, Screening::hall_free_after(end_time, office.settings.cleaning_minutes))
         }
     };
     let same_hall = old.filter(|old| old.hall_id == hall_id);
@@ -328,7 +353,19 @@ async fn build_screening(
     if !same_start && start_time <= office.now() {
         return Ok(Err(ChangeOutcome::StartsInPast));
     }
-    Ok(Ok(Screening { id, movie_id, hall_id, start_time, end_time, movie_title, hall_name, layout, prices }))
+    Ok(Ok(Screening {
+        id,
+        movie_id,
+        hall_id,
+        start_time,
+        end_time,
+        hall_free_at,
+        is_cancelled: false,
+        movie_title,
+        hall_name,
+        layout,
+        prices,
+    }))
 }
 
 /// Checks prices by themselves, whatever hall they are for.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use super::BoxOffice;
 use crate::{
@@ -21,6 +22,8 @@ pub const SCREENINGS_CACHED_MAX: usize = 4_096;
 #[derive(Default)]
 pub struct ScreeningCache {
     inner: Mutex<Cached>,
+    /// Wakes those who keep copies of their own, such as rooms of viewers.
+    followed: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -55,7 +58,15 @@ impl ScreeningCache {
         if inner.revision != revision {
             inner.revision = revision;
             inner.by_id.clear();
+            drop(inner);
+            self.followed.send_replace(revision);
         }
+    }
+
+    /// Hears of every revision of the programme from the moment at which this server has forgotten what is older.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.followed.subscribe()
     }
 }
 
@@ -79,7 +90,42 @@ pub enum NamedScreening {
     Ambiguous(Vec<ScreeningId>),
 }
 
+/// Whether a caller knows the screening as it is now.
+#[derive(Clone, Debug)]
+pub enum ScreeningCheck {
+    /// They do, or did not say what they know.
+    Current(SharedScreening),
+    /// It is cancelled.
+    Cancelled,
+    /// It has changed since they saw it; as it is now.
+    Changed(SharedScreening),
+    /// It has been deleted.
+    Gone,
+}
+
 impl BoxOffice {
+    /// Compares what a caller saw (`revision`) with the screening. A revision newer than `open` says that this server's copy
+    /// is old: the store is read first.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn check_screening(&self, open: SharedScreening, revision: Option<u64>) -> Backend<ScreeningCheck> {
+        let open = if revision.is_some_and(|seen| seen > open.revision) {
+            self.follow_programme().await?;
+            match self.find_screening(open.screening.id).await? {
+                Some(open) => open,
+                None => return Ok(ScreeningCheck::Gone),
+            }
+        } else {
+            open
+        };
+        Ok(match open.screening.is_cancelled {
+            true => ScreeningCheck::Cancelled,
+            false if revision.is_some_and(|seen| seen < open.revision) => ScreeningCheck::Changed(open),
+            false => ScreeningCheck::Current(open),
+        })
+    }
+
     /// A screening, from memory if it is there.
     ///
     /// # Errors
@@ -101,8 +147,8 @@ impl BoxOffice {
             ids.iter().filter_map(|id| Some((*id, self.screenings.get(*id)?))).collect();
         let missing: Vec<ScreeningId> = ids.iter().filter(|id| !found.contains_key(id)).copied().collect();
         if !missing.is_empty() {
-            for screening in self.programme.find_screenings(&missing).await? {
-                let open = Arc::new(OpenScreening::new(screening, self.settings.sales_close));
+            for (screening, of_it) in self.programme.find_screenings(&missing).await? {
+                let open = Arc::new(OpenScreening::new(screening, of_it, self.settings.sales_close));
                 self.screenings.put(revision, Arc::clone(&open));
                 found.insert(open.screening.id, open);
             }
@@ -118,12 +164,18 @@ impl BoxOffice {
         let id = match name {
             ScreeningName::Id(id) => id,
             ScreeningName::Show(movie, start) => {
-                let filter = ScreeningFilter {
+                let mut filter = ScreeningFilter {
                     movies: Some(vec![movie]),
                     start_time: Some(start),
+                    without_cancelled: true,
                     ..ScreeningFilter::default()
                 };
-                let found = self.programme.list_screening_ids(&filter, PageRequest::FIRST).await?.items;
+                let mut found = self.programme.list_screening_ids(&filter, PageRequest::FIRST).await?.items;
+                if found.is_empty() {
+                    // Whoever names a cancelled showing should hear that it is cancelled, not that there is none.
+                    filter.without_cancelled = false;
+                    found = self.programme.list_screening_ids(&filter, PageRequest::FIRST).await?.items;
+                }
                 match found.as_slice() {
                     [] => return Ok(NamedScreening::NotFound),
                     [one] => *one,

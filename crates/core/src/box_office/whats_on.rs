@@ -50,7 +50,7 @@ pub async fn movie_on_show(office: &BoxOffice, id: MovieId) -> Backend<Option<Mo
     Ok(Some(MovieOnShow { movie, screenings }))
 }
 
-/// A page of screenings that fit `filter` and have not started, in order of start.
+/// A page of screenings that fit `filter`, have not started and are not cancelled, in order of start.
 ///
 /// # Errors
 /// The store failed.
@@ -59,8 +59,8 @@ pub async fn list_upcoming(
     filter: ScreeningFilter,
     page: PageRequest,
 ) -> Backend<Page<SharedScreening>> {
-    let filter =
-        ScreeningFilter { from: Some(not_started(office.now()).max(filter.from.unwrap_or(Timestamp::MIN))), ..filter };
+    let from = not_started(office.now()).max(filter.from.unwrap_or(Timestamp::MIN));
+    let filter = ScreeningFilter { from: Some(from), without_cancelled: true, ..filter };
     let found = office.programme.list_screening_ids(&filter, page).await?;
     Ok(Page { items: office.find_screenings(&found.items).await?, next: found.next })
 }

@@ -16,6 +16,29 @@ use crate::{
     payment::{ConfirmOutcome, MoneyTask, Payment, PaymentMethod, PaymentStatus, PricedSeat},
 };
 
+/// What a payer was shown when they chose to pay; nothing is said for what is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShownToPayer {
+    /// The screening's revision.
+    pub revision: Option<u64>,
+    /// The sum.
+    pub total: Option<Money>,
+}
+
+impl ShownToPayer {
+    /// Whether the screening has changed since.
+    #[must_use]
+    pub fn is_older_than(&self, open: &OpenScreening) -> bool {
+        self.revision.is_some_and(|revision| revision < open.revision)
+    }
+
+    /// Whether the sum is another one.
+    #[must_use]
+    pub fn differs_from(&self, total: Money) -> bool {
+        self.total.is_some_and(|shown| shown != total)
+    }
+}
+
 /// A payment to be started. The store takes prices and closing time from the screening, in its transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPayment {
@@ -33,11 +56,32 @@ pub struct NewPayment {
     pub expires_at: Timestamp,
     /// How long before the start sales end.
     pub sales_close: SignedDuration,
+    /// Compared with the screening and the prices, in the same transaction.
+    pub shown: ShownToPayer,
     /// Told before the claims, if they are made: what became of these seats until now.
     pub events: Vec<Event>,
 }
 
 impl NewPayment {
+    /// Why the screening, as it is in the store, refuses the payment; in the order of the contract.
+    #[must_use]
+    pub fn refused_by_screening(&self, open: &OpenScreening, now: Timestamp) -> Option<StartOutcome> {
+        if open.screening.is_cancelled {
+            return Some(StartOutcome::ScreeningCancelled);
+        }
+        if self.shown.is_older_than(open) {
+            return Some(StartOutcome::ScreeningChanged);
+        }
+        open.sales_closed(now).then_some(StartOutcome::SalesClosed)
+    }
+
+    /// Why its sum refuses it: the last reason of all.
+    #[must_use]
+    pub fn refused_by_price(&self, priced: &Payment) -> Option<StartOutcome> {
+        let refused = || StartOutcome::PriceChanged { total: priced.amount, seats: priced.seats.clone() };
+        self.shown.differs_from(priced.amount).then(refused)
+    }
+
     /// The payment with its seats in order, at the prices that stand at the screening; `None` when one of the seats is not
     /// there, there are none, or no sum holds their prices.
     #[must_use]
@@ -79,6 +123,17 @@ pub enum StartOutcome {
     AlreadyPaying(PaymentId),
     /// Sales have ended.
     SalesClosed,
+    /// The screening is cancelled.
+    ScreeningCancelled,
+    /// The screening has changed since the payer saw it.
+    ScreeningChanged,
+    /// The seats cost another sum than the payer was shown.
+    PriceChanged {
+        /// The sum now.
+        total: Money,
+        /// The seats with their prices now, in order.
+        seats: Vec<PricedSeat>,
+    },
     /// The screening, or one of its seats, is not there.
     NotFound,
 }
@@ -165,7 +220,8 @@ pub trait Ledger: Send + Sync {
     async fn find_payment(&self, id: PaymentId) -> Backend<Option<Payment>>;
     /// PENDING → CONFIRMING, refused once its time is up. Keeps `outcome` for whoever goes on after a crash.
     async fn begin_confirming(&self, id: PaymentId, outcome: ConfirmOutcome, now: Timestamp) -> Backend<ConfirmStart>;
-    /// Sells: claims, payment, booking and events, all or nothing.
+    /// Sells: claims, payment, booking and events, all or nothing. The booking takes film, hall and start from the screening
+    /// in this transaction, if it is there: the caller's copy may be older.
     async fn commit_booking(&self, commit: &CommitBooking, now: Timestamp) -> Backend<CommitOutcome>;
     /// Ends a payment without a sale.
     async fn close_payment(&self, close: &ClosePayment, now: Timestamp) -> Backend<CloseOutcome>;

@@ -23,7 +23,7 @@ pub use events::{
 };
 pub use ledger::{
     CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart, IdempotencyKey, KeptAnswer, Ledger,
-    NewPayment, Reservation, Reservations, StartOutcome,
+    NewPayment, Reservation, Reservations, ShownToPayer, StartOutcome,
 };
 pub use locks::{LiveChanges, LiveFeed, LockSeats, SeatLocks};
 pub use people::{People, Sessions};

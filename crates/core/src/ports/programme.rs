@@ -22,13 +22,17 @@ pub struct ScreeningFilter {
     pub from: Option<Timestamp>,
     /// Starting before.
     pub before: Option<Timestamp>,
+    /// Leave out those that are cancelled.
+    pub without_cancelled: bool,
 }
 
 /// One change of the programme. `Put…` with an id that is not there creates, if its revision is 0; otherwise it replaces
 /// what has the same revision, so that of two changes at once one is asked to look again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProgrammeChange {
-    /// Creates or replaces a film.
+    /// Creates or replaces a film. When its length changes, its screenings to come end that much earlier or later, in the
+    /// same transaction, and their revisions grow; each keeps the cleaning time with which it was planned. Past and
+    /// cancelled ones stay as they are.
     PutMovie(Movie, u64),
     /// Deletes a film without screenings to come.
     DeleteMovie(MovieId),
@@ -36,14 +40,15 @@ pub enum ProgrammeChange {
     PutHall(Hall, u64),
     /// Deletes a hall without screenings to come.
     DeleteHall(HallId),
-    /// Creates or replaces a screening; a move (time, hall, film) is refused once it has claims or bookings.
+    /// Creates or replaces a screening; a move (time, hall, film) is refused once it has claims or bookings. `Changed`, too,
+    /// when its end is not the one that follows from the film's length in the store. A cancelled one stays as it is.
     PutScreening(Screening, u64),
     /// Deletes a screening without claims or bookings.
     DeleteScreening(ScreeningId),
 }
 
 /// What became of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProgrammeOutcome {
     /// It was made, with its event.
     Done,
@@ -55,8 +60,10 @@ pub enum ProgrammeOutcome {
     HasScreenings,
     /// Seats are claimed or sold.
     HasBookings,
-    /// Another screening is in the hall then.
-    HallBusy,
+    /// These screenings need the hall at the same time; in order of id.
+    HallBusy(Vec<ScreeningId>),
+    /// The screening is cancelled: it is neither changed nor deleted.
+    Cancelled,
     /// The film or hall of the screening is not there.
     PartMissing,
 }
@@ -76,13 +83,13 @@ pub trait Programme: Send + Sync {
     async fn list_halls(&self, page: PageRequest) -> Backend<Page<Hall>>;
     /// A screening with its own revision.
     async fn find_screening(&self, id: ScreeningId) -> Backend<Option<(Screening, u64)>>;
-    /// Screenings in order of start, then id.
-    async fn list_screenings(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<Screening>>;
+    /// Screenings in order of start, then id, each with its own revision.
+    async fn list_screenings(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<(Screening, u64)>>;
     /// The same page, only their ids, and only they are read: servers have the screenings at hand, and a layout is some
     /// kilobytes.
     async fn list_screening_ids(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<ScreeningId>>;
-    /// Those of these screenings that are there, in any order, in one call.
-    async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<Screening>>;
+    /// Those of these screenings that are there, in any order, in one call, each with its own revision.
+    async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<(Screening, u64)>>;
     /// Makes one change. `now` decides which screenings are still to come. One event may tell of several changes: it is
     /// left alone when it is there already.
     async fn change_programme(

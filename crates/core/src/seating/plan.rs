@@ -17,7 +17,7 @@ pub struct PlannedSeat {
 }
 
 /// All places of a hall, row by row.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatPlan {
     seats: Vec<PlannedSeat>,
     by_id: HashMap<SeatId, u16>,

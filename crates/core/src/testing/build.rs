@@ -154,13 +154,16 @@ pub fn hall_of(id: HallId, name: &str, picture: &str) -> Hall {
 /// A screening of a film in a hall, every category at 200 baht, with 15 minutes of cleaning.
 #[must_use]
 pub fn screening_of(id: ScreeningId, movie: &Movie, hall: &Hall, start_time: Timestamp) -> Screening {
+    let end_time = Screening::end_of(start_time, movie.details.duration_min);
     let prices = hall.layout.categories().into_iter().map(|name| (name.to_owned(), Money::satang(20_000)));
     Screening {
         id,
         movie_id: movie.id,
         hall_id: hall.id,
         start_time,
-        end_time: Screening::end_of(start_time, movie.details.duration_min, 15),
+        end_time,
+        hall_free_at: Screening::hall_free_after(end_time, 15),
+        is_cancelled: false,
         movie_title: movie.details.title.clone(),
         hall_name: hall.name.clone(),
         prices: prices.collect(),

@@ -15,6 +15,7 @@ pub mod store_races;
 pub mod store_reservations;
 pub mod store_retention;
 pub mod store_sales;
+mod store_showings;
 
 pub use build::{
     ManualClock, SAMPLE_NOW_MS, SeededEntropy, demo_identity_of, event_of, hall_of, identity_of, layout_of, mail_of,

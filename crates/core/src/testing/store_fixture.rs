@@ -17,7 +17,7 @@ use crate::{
     ports::{
         AuditLog, Backend, Clock, CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart, DeadLetters,
         Health, Ledger, MailQueue, MockBook, NewPayment, Outbox, People, Posters, Programme, ProgrammeChange,
-        ProgrammeOutcome, Reservations, Sales, Sessions, StartOutcome,
+        ProgrammeOutcome, Reservations, Sales, Sessions, ShownToPayer, StartOutcome,
     },
 };
 
@@ -181,6 +181,7 @@ impl<S: Store> Stage<S> {
             seats: seats_of(seats),
             expires_at: self.after_s(PAYMENT_S),
             sales_close: SignedDuration::ZERO,
+            shown: ShownToPayer::default(),
             events: Vec::new(),
         }
     }

@@ -32,6 +32,7 @@ pub async fn run_all(fixture: &impl StoreFixture) {
     screenings_are_found_by_filter(fixture).await;
     lists_have_pages(fixture).await;
     posters_are_kept(fixture).await;
+    super::store_showings::run_all(fixture).await;
 }
 
 async fn try_change<S: Store>(stage: &Stage<S>, change: ProgrammeChange) -> ProgrammeOutcome {
@@ -44,12 +45,20 @@ fn new_movie<S>(stage: &Stage<S>, title: &str) -> Movie {
 
 /// The same film and hall as the stage's screening, `minutes` after it.
 fn later<S>(stage: &Stage<S>, minutes: i64) -> Screening {
+    let id = ScreeningId::from_uuid(stage.ids.next_uuid());
+    moved(Screening { id, ..stage.screening.clone() }, minutes)
+}
+
+/// The same showing, so much later.
+fn moved(screening: Screening, minutes: i64) -> Screening {
     let by = SignedDuration::from_mins(minutes);
-    let mut screening = stage.screening.clone();
-    screening.id = ScreeningId::from_uuid(stage.ids.next_uuid());
-    screening.start_time = stage.screening.start_time.saturating_add(by).unwrap_or(Timestamp::MAX);
-    screening.end_time = stage.screening.end_time.saturating_add(by).unwrap_or(Timestamp::MAX);
-    screening
+    let later = |time: Timestamp| time.saturating_add(by).unwrap_or(Timestamp::MAX);
+    Screening {
+        start_time: later(screening.start_time),
+        end_time: later(screening.end_time),
+        hall_free_at: later(screening.hall_free_at),
+        ..screening
+    }
 }
 
 async fn a_film_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
@@ -142,13 +151,13 @@ async fn a_hall_shows_one_film_at_a_time(fixture: &impl StoreFixture) {
     // The stage's screening has the hall for 115 minutes.
     for minutes in [-114, -1, 0, 1, 114] {
         let outcome = try_change(&stage, PutScreening(later(&stage, minutes), 0)).await;
-        assert_eq!(outcome, HallBusy, "{minutes} minutes later");
+        assert_eq!(outcome, HallBusy(vec![stage.screening.id]), "{minutes} minutes later");
     }
     let mut next = later(&stage, 115);
     assert_eq!(try_change(&stage, PutScreening(next.clone(), 0)).await, Done, "at the very end of the one before");
     assert_eq!(try_change(&stage, PutScreening(later(&stage, -115), 0)).await, Done);
-    next.start_time = next.start_time.saturating_sub(SignedDuration::from_mins(1)).unwrap_or(Timestamp::MAX);
-    assert_eq!(try_change(&stage, PutScreening(next.clone(), 1)).await, HallBusy);
+    next = moved(next, -1);
+    assert_eq!(try_change(&stage, PutScreening(next.clone(), 1)).await, HallBusy(vec![stage.screening.id]));
 
     let other = hall_of(HallId::from_uuid(stage.ids.next_uuid()), "Hall 2", "s");
     stage.change(PutHall(other.clone(), 0)).await;
@@ -162,8 +171,7 @@ async fn a_screening_with_claims_stays(fixture: &impl StoreFixture) {
     let other_hall = hall_of(HallId::from_uuid(stage.ids.next_uuid()), "Hall 2", "ss");
     stage.change(PutMovie(other_movie.clone(), 0)).await;
     stage.change(PutHall(other_hall.clone(), 0)).await;
-    let mut moved = later(&stage, 1);
-    moved.id = stage.screening.id;
+    let moved = moved(stage.screening.clone(), 1);
     let elsewhere = Screening { hall_id: other_hall.id, ..stage.screening.clone() };
     let other_film = Screening { movie_id: other_movie.id, ..stage.screening.clone() };
 
@@ -236,16 +244,16 @@ async fn screenings_are_found_by_filter(fixture: &impl StoreFixture) {
     let before = ScreeningFilter { before: Some(later.start_time), ..all };
     assert_eq!(found(&stage, &before).await, same_time);
     let listed = must(stage.store.list_screenings(&of_movie, PageRequest::FIRST).await);
-    assert_eq!(listed.items, [beside], "whole, with names, layout and prices");
+    assert_eq!(listed.items, [(beside, 1)], "whole, with names, layout, prices and revision");
 }
 
 async fn found<S: Store>(stage: &Stage<S>, filter: &ScreeningFilter) -> Vec<ScreeningId> {
     let page = must(stage.store.list_screenings(filter, PageRequest::FIRST).await);
     let ids = must(stage.store.list_screening_ids(filter, PageRequest::FIRST).await);
     let mut whole = must(stage.store.find_screenings(&ids.items).await);
-    whole.sort_by_key(|screening| (screening.start_time, screening.id));
+    whole.sort_by_key(|(screening, _)| (screening.start_time, screening.id));
     assert_eq!(whole, page.items, "by their ids as by the filter");
-    assert_eq!(ids, page.map(|screening| screening.id), "the same page");
+    assert_eq!(ids, page.map(|(screening, _)| screening.id), "the same page");
     ids.items
 }
 
@@ -272,7 +280,8 @@ async fn lists_have_pages(fixture: &impl StoreFixture) {
     let listed = walk!(stage, |page| list_halls(page)).into_iter().map(|hall| hall.id).collect::<Vec<_>>();
     assert_eq!(listed, hall_ids);
     let all = ScreeningFilter::default();
-    let listed = walk!(stage, |page| list_screenings(&all, page)).into_iter().map(|show| show.id).collect::<Vec<_>>();
+    let listed =
+        walk!(stage, |page| list_screenings(&all, page)).into_iter().map(|(show, _)| show.id).collect::<Vec<_>>();
     assert_eq!(listed, shows);
     assert_eq!(walk!(stage, |page| list_screening_ids(&all, page)), shows);
 }

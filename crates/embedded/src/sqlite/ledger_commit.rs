@@ -45,6 +45,7 @@ pub(super) fn commit_booking(
         created_at: whole_ms(commit.booking.created_at),
         ..commit.booking.clone()
     };
+    let booking = screenings::with_show_of_now(tx, booking)?;
     if !bookings::insert(tx, &booking)? {
         return Ok(CommitOutcome::CodeTaken);
     }
@@ -74,7 +75,7 @@ fn are_sales_closed(
     now: Timestamp,
 ) -> Result<bool, Fault> {
     let screening = screenings::find_screening(tx, payment.screening_id)?;
-    Ok(screening.is_some_and(|(screening, _)| OpenScreening::new(screening, sales_close).sales_closed(now)))
+    Ok(screening.is_some_and(|(one, revision)| OpenScreening::new(one, revision, sales_close).sales_closed(now)))
 }
 
 /// Seats that the payment neither has nor can have: another's, or not there any more.
@@ -90,9 +91,11 @@ fn find_lost(tx: &Transaction<'_>, payment: &Payment, now: Timestamp) -> Result<
     if unclaimed.is_empty() {
         return Ok(lost);
     }
-    // Nothing kept an administrator from changing or deleting the screening meanwhile.
+    // Nothing kept an administrator from changing, cancelling or deleting the screening meanwhile.
     let screening = screenings::find_screening(tx, payment.screening_id)?;
-    let open = screening.map(|(screening, _)| OpenScreening::new(screening, SignedDuration::ZERO));
+    // At a cancelled one nobody gets a seat any more.
+    let screening = screening.filter(|(screening, _)| !screening.is_cancelled);
+    let open = screening.map(|(screening, revision)| OpenScreening::new(screening, revision, SignedDuration::ZERO));
     let is_there = |seat: &SeatId| {
         let planned = open.as_ref().and_then(|open| open.plan.find(*seat));
         planned.is_some_and(|planned| planned.kind.is_for_sale())

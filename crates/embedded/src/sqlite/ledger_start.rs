@@ -24,14 +24,17 @@ pub(super) fn start_payment(
     let Some(open) = plans.find_open(tx, start.screening_id, start.sales_close)? else {
         return Ok(StartOutcome::NotFound);
     };
-    let Some(payment) = start.priced(&open, now) else { return Ok(StartOutcome::NotFound) };
-    if open.sales_closed(now) {
-        return Ok(StartOutcome::SalesClosed);
+    if let Some(refused) = start.refused_by_screening(&open, now) {
+        return Ok(refused);
     }
+    let Some(payment) = start.priced(&open, now) else { return Ok(StartOutcome::NotFound) };
     match find_others(tx, start, &payment.seats, now)? {
         Others { paying: Some(payment), .. } => return Ok(StartOutcome::AlreadyPaying(payment)),
         Others { taken, .. } if !taken.is_empty() => return Ok(StartOutcome::SeatsTaken(taken)),
         Others { .. } => {}
+    }
+    if let Some(refused) = start.refused_by_price(&payment) {
+        return Ok(refused);
     }
     outbox::put_events(tx, &start.events)?;
     payments::insert(tx, &payment)?;

@@ -21,13 +21,14 @@ const CACHE_KIB: u32 = 16 << 10;
 const STATEMENTS_MAX: usize = 256;
 
 /// Each is run once, in this order; `user_version` says how many were. One that has shipped never changes.
-pub(super) const MIGRATIONS: [(&str, &str); 6] = [
+pub(super) const MIGRATIONS: [(&str, &str); 7] = [
     ("001_programme", include_str!("../../migrations/001_programme.sql")),
     ("002_people", include_str!("../../migrations/002_people.sql")),
     ("003_ledger", include_str!("../../migrations/003_ledger.sql")),
     ("004_events", include_str!("../../migrations/004_events.sql")),
     ("005_demo_people", include_str!("../../migrations/005_demo_people.sql")),
     ("006_unreadable_events", include_str!("../../migrations/006_unreadable_events.sql")),
+    ("007_film_ends", include_str!("../../migrations/007_film_ends.sql")),
 ];
 
 /// Why the store does not open.

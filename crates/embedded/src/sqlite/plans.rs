@@ -11,7 +11,7 @@ use rusqlite::Transaction;
 use seatkeeper_core::{catalogue::OpenScreening, ids::ScreeningId};
 
 use super::{
-    rows::{Fault, StoredId},
+    rows::{Columns, Fault, StoredId},
     screenings,
 };
 
@@ -27,6 +27,7 @@ struct Known {
     layout: String,
     prices: String,
     start_ms: i64,
+    is_cancelled: bool,
     sales_close: SignedDuration,
     open: Arc<OpenScreening>,
 }
@@ -39,26 +40,30 @@ impl Plans {
         id: ScreeningId,
         sales_close: SignedDuration,
     ) -> Result<Option<Arc<OpenScreening>>, Fault> {
-        let mut statement = tx.prepare_cached("SELECT layout, prices, start_time FROM screenings WHERE id = ?1")?;
+        let mut statement = tx.prepare_cached(
+            "SELECT layout, prices, start_time, is_cancelled, revision FROM screenings WHERE id = ?1",
+        )?;
         let mut rows = statement.query([id.bytes()])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let text = |index| row.get_ref(index)?.as_str().map_err(|_| Fault::Unreadable("layout".to_owned()));
         let (layout, prices, start_ms) = (text(0)?, text(1)?, row.get(2)?);
+        let (is_cancelled, revision): (bool, u64) = (row.get(3)?, row.number("revision")?);
 
         let mut plans = self.0.lock();
         if let Some(known) = plans.get(&id) {
-            let same = known.start_ms == start_ms && known.sales_close == sales_close;
+            let same_time = known.start_ms == start_ms && known.sales_close == sales_close;
+            let same = same_time && known.is_cancelled == is_cancelled && known.open.revision == revision;
             if same && known.prices == prices && known.layout == layout {
                 return Ok(Some(Arc::clone(&known.open)));
             }
         }
-        let Some((screening, _)) = screenings::find_screening(tx, id)? else { return Ok(None) };
-        let open = Arc::new(OpenScreening::new(screening, sales_close));
+        let Some((screening, revision)) = screenings::find_screening(tx, id)? else { return Ok(None) };
+        let open = Arc::new(OpenScreening::new(screening, revision, sales_close));
         if plans.len() >= PLANS_MAX {
             plans.clear();
         }
         let (layout, prices) = (layout.to_owned(), prices.to_owned());
-        plans.insert(id, Known { layout, prices, start_ms, sales_close, open: Arc::clone(&open) });
+        plans.insert(id, Known { layout, prices, start_ms, is_cancelled, sales_close, open: Arc::clone(&open) });
         Ok(Some(open))
     }
 }

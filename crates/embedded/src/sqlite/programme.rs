@@ -61,7 +61,7 @@ impl Programme for SqliteStore {
         self.read(move |tx| screenings::find_screening(tx, id)).await
     }
 
-    async fn list_screenings(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<Screening>> {
+    async fn list_screenings(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<(Screening, u64)>> {
         let filter = filter.clone();
         self.read(move |tx| screenings::list_screenings(tx, &filter, page)).await
     }
@@ -71,7 +71,7 @@ impl Programme for SqliteStore {
         self.read(move |tx| screenings::list_screening_ids(tx, &filter, page)).await
     }
 
-    async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<Screening>> {
+    async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<(Screening, u64)>> {
         let ids = ids.to_vec();
         self.read(move |tx| screenings::find_screenings(tx, &ids)).await
     }

@@ -1,10 +1,11 @@
 //! Changes of the programme. A film or hall with a past is marked, not deleted: its screenings stay readable.
 
 use jiff::Timestamp;
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Transaction, params};
 use seatkeeper_core::{
-    catalogue::{Hall, Movie, Screening},
+    catalogue::{Hall, Movie, MovieDetails, Screening},
     event::Event,
+    hall_slots::{HALL_TAKEN_FOR_MAX, HallSlot, list_new_overlaps, list_overlaps},
     ids::{HallId, MovieId, ScreeningId},
     ports::{ProgrammeChange, ProgrammeOutcome},
     seating::SeatPlan,
@@ -13,6 +14,7 @@ use seatkeeper_core::{
 use super::{
     claims, outbox,
     rows::{Columns, Fault, StoredId, exists, find, json_of, ms, run},
+    screenings,
 };
 
 /// Makes one change with its event, or says why not.
@@ -23,7 +25,7 @@ pub(super) fn change(
     now: Timestamp,
 ) -> Result<ProgrammeOutcome, Fault> {
     let outcome = match change {
-        ProgrammeChange::PutMovie(movie, revision) => put_movie(tx, movie, *revision)?,
+        ProgrammeChange::PutMovie(movie, revision) => put_movie(tx, movie, *revision, now)?,
         ProgrammeChange::DeleteMovie(id) => delete_movie(tx, *id, now)?,
         ProgrammeChange::PutHall(hall, revision) => put_hall(tx, hall, *revision)?,
         ProgrammeChange::DeleteHall(id) => delete_hall(tx, *id, now)?,
@@ -59,14 +61,61 @@ fn hall_revision(tx: &Transaction<'_>, id: HallId) -> Result<Option<u64>, Fault>
     revision_of(tx, "SELECT revision FROM halls WHERE id = ?1 AND deleted_at IS NULL", id.bytes())
 }
 
-fn put_movie(tx: &Transaction<'_>, movie: &Movie, revision: u64) -> Result<ProgrammeOutcome, Fault> {
+fn put_movie(tx: &Transaction<'_>, movie: &Movie, revision: u64, now: Timestamp) -> Result<ProgrammeOutcome, Fault> {
     if let Some(refused) = check_revision(movie_revision(tx, movie.id)?, revision) {
+        return Ok(refused);
+    }
+    let old_min = duration_min(tx, movie.id)?;
+    if let Some(old_min) = old_min.filter(|old| *old != movie.details.duration_min)
+        && let Some(refused) = change_length(tx, movie, old_min, now)?
+    {
         return Ok(refused);
     }
     let sql = "INSERT INTO movies (id, revision, title, details) VALUES (?1, 1, ?2, ?3) ON CONFLICT (id) DO UPDATE \
          SET revision = revision + 1, title = excluded.title, details = excluded.details, deleted_at = NULL";
     run(tx, sql, (movie.id.bytes(), &movie.details.title, json_of(&movie.details)?))?;
     Ok(ProgrammeOutcome::Done)
+}
+
+/// The length of a film that has not left the programme.
+fn duration_min(tx: &Transaction<'_>, id: MovieId) -> Result<Option<u32>, Fault> {
+    let sql = "SELECT details FROM movies WHERE id = ?1 AND deleted_at IS NULL";
+    let details = find(tx, sql, [id.bytes()], |row| row.json::<MovieDetails>("details"))?;
+    Ok(details.map(|details| details.duration_min))
+}
+
+/// Moves the ends of the film's showings to come. Past showings keep theirs: for rows of older versions, which do not say how
+/// long their film runs, the old length is written down first.
+fn change_length(
+    tx: &Transaction<'_>,
+    movie: &Movie,
+    old_min: u32,
+    now: Timestamp,
+) -> Result<Option<ProgrammeOutcome>, Fault> {
+    let film_ms = i64::from(movie.details.duration_min) * 60_000;
+    let to_come = screenings::list_slots_to_come(tx, movie.id.bytes(), ms(now))?;
+    let changed: Vec<HallSlot> = to_come.iter().map(|slot| slot.with_film_ms(film_ms)).collect();
+    if let Some(first) = changed.iter().map(|slot| slot.start_ms).min() {
+        let last = changed.iter().map(|slot| slot.free_ms).max().unwrap_or(first);
+        let halls: Vec<HallId> = changed.iter().map(|slot| slot.hall_id).collect();
+        let around = screenings::list_slots(tx, &halls, taken_since(first), last)?;
+        let overlaps = list_new_overlaps(&around, &changed);
+        if !overlaps.is_empty() {
+            return Ok(Some(ProgrammeOutcome::HallBusy(overlaps)));
+        }
+    }
+    let keep = "UPDATE screenings SET film_ms = ?2 WHERE movie_id = ?1 AND film_ms IS NULL";
+    run(tx, keep, (movie.id.bytes(), i64::from(old_min) * 60_000))?;
+    let sql = "UPDATE screenings SET film_ms = ?2, end_time = ?3, revision = revision + 1 WHERE id = ?1";
+    for slot in changed {
+        run(tx, sql, (slot.screening_id.bytes(), film_ms, slot.free_ms))?;
+    }
+    Ok(None)
+}
+
+/// Whatever started before cannot have the hall any more at that time.
+fn taken_since(ms: i64) -> i64 {
+    ms.saturating_sub(i64::try_from(HALL_TAKEN_FOR_MAX.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn delete_movie(tx: &Transaction<'_>, id: MovieId, now: Timestamp) -> Result<ProgrammeOutcome, Fault> {
@@ -103,55 +152,44 @@ fn delete_hall(tx: &Transaction<'_>, id: HallId, now: Timestamp) -> Result<Progr
     Ok(ProgrammeOutcome::Done)
 }
 
-/// What decides whether a screening moves.
-struct Place {
-    revision: u64,
-    movie_id: MovieId,
-    hall_id: HallId,
-    start_time: Timestamp,
-    end_time: Timestamp,
-}
-
-fn find_place(tx: &Transaction<'_>, id: ScreeningId) -> Result<Option<Place>, Fault> {
-    let sql = "SELECT revision, movie_id, hall_id, start_time, end_time FROM screenings WHERE id = ?1";
-    let read = |row: &Row<'_>| {
-        Ok(Place {
-            revision: row.number("revision")?,
-            movie_id: row.id("movie_id")?,
-            hall_id: row.id("hall_id")?,
-            start_time: row.time("start_time")?,
-            end_time: row.time("end_time")?,
-        })
-    };
-    find(tx, sql, [id.bytes()], read)
-}
-
 fn put_screening(
     tx: &Transaction<'_>,
     screening: &Screening,
     revision: u64,
     now: Timestamp,
 ) -> Result<ProgrammeOutcome, Fault> {
-    let place = find_place(tx, screening.id)?;
+    let place = screenings::find_place(tx, screening.id)?;
     if let Some(refused) = check_revision(place.as_ref().map(|place| place.revision), revision) {
         return Ok(refused);
     }
+    if place.as_ref().is_some_and(|place| place.is_cancelled) {
+        return Ok(ProgrammeOutcome::Cancelled);
+    }
+    let (slot, old) = (screening.slot(), place.as_ref().map(|place| place.slot));
     let same_movie = place.as_ref().is_some_and(|place| place.movie_id == screening.movie_id);
-    let same_hall = place.as_ref().is_some_and(|place| place.hall_id == screening.hall_id);
-    let same_start = place.as_ref().is_some_and(|place| ms(place.start_time) == ms(screening.start_time));
-    let same_end = place.as_ref().is_some_and(|place| ms(place.end_time) == ms(screening.end_time));
+    let same_hall = old.is_some_and(|old| old.hall_id == slot.hall_id);
+    let same_start = old.is_some_and(|old| old.start_ms == slot.start_ms);
+    let same_end = old.is_some_and(|old| old.end_ms == slot.end_ms);
     // A price of a past showing may change though its film has left the programme.
     let movie_missing = !same_movie && movie_revision(tx, screening.movie_id)?.is_none();
     let hall_missing = !same_hall && hall_revision(tx, screening.hall_id)?.is_none();
     if movie_missing || hall_missing {
         return Ok(ProgrammeOutcome::PartMissing);
     }
+    // The film's length may have changed since the caller read it.
+    if !(same_movie && same_start && same_end) && is_of_another_length(tx, screening)? {
+        return Ok(ProgrammeOutcome::Changed);
+    }
     let moves = place.is_some() && !(same_movie && same_hall && same_start);
     if moves && has_bookings(tx, screening.id, now)? {
         return Ok(ProgrammeOutcome::HasBookings);
     }
-    if !(same_hall && same_start && same_end) && is_hall_busy(tx, screening)? {
-        return Ok(ProgrammeOutcome::HallBusy);
+    if old != Some(slot) && !screening.is_cancelled {
+        let around = screenings::list_slots(tx, &[slot.hall_id], taken_since(slot.start_ms), slot.free_ms)?;
+        let overlaps = list_overlaps(&slot, &around);
+        if !overlaps.is_empty() {
+            return Ok(ProgrammeOutcome::HallBusy(overlaps));
+        }
     }
     write_screening(tx, screening)?;
     Ok(ProgrammeOutcome::Done)
@@ -159,36 +197,38 @@ fn put_screening(
 
 fn write_screening(tx: &Transaction<'_>, screening: &Screening) -> Result<(), Fault> {
     let sql = "INSERT INTO screenings \
-         (id, revision, movie_id, hall_id, start_time, end_time, seats_for_sale, prices, layout) \
-         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET revision = revision + 1, \
+         (id, revision, movie_id, hall_id, start_time, end_time, seats_for_sale, prices, layout, film_ms, \
+         is_cancelled) VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO UPDATE SET revision = revision + 1, \
          movie_id = excluded.movie_id, hall_id = excluded.hall_id, start_time = excluded.start_time, \
          end_time = excluded.end_time, seats_for_sale = excluded.seats_for_sale, prices = excluded.prices, \
-         layout = excluded.layout";
+         layout = excluded.layout, film_ms = excluded.film_ms, is_cancelled = excluded.is_cancelled";
     let for_sale = i64::try_from(SeatPlan::of(&screening.layout).seats_for_sale()).unwrap_or(i64::MAX);
     let values = params![
         screening.id.bytes(),
         screening.movie_id.bytes(),
         screening.hall_id.bytes(),
         ms(screening.start_time),
-        ms(screening.end_time),
+        ms(screening.hall_free_at),
         for_sale,
         json_of(&screening.prices)?,
-        json_of(&screening.layout)?
+        json_of(&screening.layout)?,
+        screening.film_ms(),
+        screening.is_cancelled
     ];
     run(tx, sql, values)?;
     Ok(())
 }
 
-/// Equal edges do not overlap: one may start at the very end of another.
-fn is_hall_busy(tx: &Transaction<'_>, screening: &Screening) -> Result<bool, Fault> {
-    let sql = "SELECT 1 FROM screenings WHERE hall_id = ?1 AND start_time < ?2 AND end_time > ?3 AND id <> ?4";
-    let (start, end) = (ms(screening.start_time), ms(screening.end_time));
-    exists(tx, sql, (screening.hall_id.bytes(), end, start, screening.id.bytes()))
+fn is_of_another_length(tx: &Transaction<'_>, screening: &Screening) -> Result<bool, Fault> {
+    let length = duration_min(tx, screening.movie_id)?;
+    Ok(length.is_some_and(|minutes| screening.film_ms() != i64::from(minutes) * 60_000))
 }
 
 fn delete_screening(tx: &Transaction<'_>, id: ScreeningId, now: Timestamp) -> Result<ProgrammeOutcome, Fault> {
-    if find_place(tx, id)?.is_none() {
-        return Ok(ProgrammeOutcome::NotFound);
+    match screenings::find_place(tx, id)? {
+        None => return Ok(ProgrammeOutcome::NotFound),
+        Some(place) if place.is_cancelled => return Ok(ProgrammeOutcome::Cancelled),
+        Some(_) => {}
     }
     if has_bookings(tx, id, now)? {
         return Ok(ProgrammeOutcome::HasBookings);

@@ -61,7 +61,7 @@ fn list_sold(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec
 fn list_shown(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec<(MovieId, u64, u64)>, Fault> {
     let sql = "SELECT movie_id, sum(seats_for_sale) AS offered, sum( \
          (SELECT count(*) FROM seat_claims c WHERE c.screening_id = s.id AND c.state = 'SOLD')) AS sold \
-         FROM screenings s WHERE start_time >= ?1 AND start_time < ?2 GROUP BY movie_id";
+         FROM screenings s WHERE start_time >= ?1 AND start_time < ?2 AND is_cancelled = 0 GROUP BY movie_id";
     let read = |row: &Row<'_>| Ok((row.id("movie_id")?, row.number("offered")?, row.number("sold")?));
     list(tx, sql, (ms(from), ms(to)), read)
 }

@@ -1,23 +1,55 @@
 //! Screenings as rows.
+//!
+//! The column `end_time` is when the hall is free again, as in every version; the film's own end is computed from `film_ms`,
+//! or from the film's length where an older version wrote the row: see the migration `007_film_ends`.
 
-use rusqlite::{Row, Transaction, params_from_iter, types::Value};
+use jiff::Timestamp;
+use rusqlite::{Row, Transaction, params, params_from_iter, types::Value};
 use seatkeeper_core::{
+    booking::Booking,
     catalogue::Screening,
-    ids::ScreeningId,
+    hall_slots::HallSlot,
+    ids::{HallId, MovieId, ScreeningId},
     ports::{Cursor, Page, PageRequest, ScreeningFilter},
 };
 
 use super::rows::{Columns, Fault, StoredId, after, find, id_list, limit, list, ms};
 
 /// A deleted film or hall still gives its name to the screenings of the past.
-const SELECT: &str = "SELECT s.id, s.revision, s.movie_id, s.hall_id, s.start_time, s.end_time, s.prices, s.layout, \
-     m.title AS movie_title, h.name AS hall_name \
+const SELECT: &str = "SELECT s.id, s.revision, s.movie_id, s.hall_id, s.start_time, s.end_time, s.is_cancelled, \
+     s.prices, s.layout, m.title AS movie_title, h.name AS hall_name, \
+     coalesce(s.film_ms, json_extract(m.details, '$.duration_min') * 60000) AS film_ms \
      FROM screenings s JOIN movies m ON m.id = s.movie_id JOIN halls h ON h.id = s.hall_id";
+/// When halls are taken, without what is large.
+const SELECT_PLACE: &str = "SELECT s.id, s.revision, s.movie_id, s.hall_id, s.start_time, s.end_time, s.is_cancelled, \
+     coalesce(s.film_ms, json_extract(m.details, '$.duration_min') * 60000) AS film_ms \
+     FROM screenings s JOIN movies m ON m.id = s.movie_id";
+
+/// What decides whether a screening moves.
+pub(super) struct Place {
+    pub(super) revision: u64,
+    pub(super) movie_id: MovieId,
+    pub(super) slot: HallSlot,
+    pub(super) is_cancelled: bool,
+}
+
+/// When and where a screening is shown.
+pub(super) fn find_place(tx: &Transaction<'_>, id: ScreeningId) -> Result<Option<Place>, Fault> {
+    let sql = format!("{SELECT_PLACE} WHERE s.id = ?1");
+    let read = |row: &Row<'_>| {
+        Ok(Place {
+            revision: row.number("revision")?,
+            movie_id: row.id("movie_id")?,
+            slot: read_slot(row)?,
+            is_cancelled: row.get("is_cancelled")?,
+        })
+    };
+    find(tx, &sql, [id.bytes()], read)
+}
 
 /// A screening with its revision.
 pub(super) fn find_screening(tx: &Transaction<'_>, id: ScreeningId) -> Result<Option<(Screening, u64)>, Fault> {
-    let read = |row: &Row<'_>| Ok((read_screening(row)?, row.number("revision")?));
-    find(tx, &format!("{SELECT} WHERE s.id = ?1"), [id.bytes()], read)
+    find(tx, &format!("{SELECT} WHERE s.id = ?1"), [id.bytes()], read_screening)
 }
 
 /// In order of start, then id.
@@ -25,10 +57,10 @@ pub(super) fn list_screenings(
     tx: &Transaction<'_>,
     filter: &ScreeningFilter,
     page: PageRequest,
-) -> Result<Page<Screening>, Fault> {
+) -> Result<Page<(Screening, u64)>, Fault> {
     let (sql, values) = list_statement(SELECT, filter, page)?;
     let items = list(tx, &sql, params_from_iter(values), read_screening)?;
-    Ok(Page::cut(items, page.limit, |s| Cursor { at: ms(s.start_time), id: s.id.uuid() }))
+    Ok(Page::cut(items, page.limit, |(s, _): &(Screening, u64)| Cursor { at: ms(s.start_time), id: s.id.uuid() }))
 }
 
 /// The same page without what is large.
@@ -44,7 +76,7 @@ pub(super) fn list_screening_ids(
 }
 
 /// Those of these that are there.
-pub(super) fn find_screenings(tx: &Transaction<'_>, ids: &[ScreeningId]) -> Result<Vec<Screening>, Fault> {
+pub(super) fn find_screenings(tx: &Transaction<'_>, ids: &[ScreeningId]) -> Result<Vec<(Screening, u64)>, Fault> {
     let sql = format!("{SELECT} WHERE s.id IN (SELECT unhex(value) FROM json_each(?))");
     list(tx, &sql, [id_list(ids)?], read_screening)
 }
@@ -71,20 +103,73 @@ fn list_statement(select: &str, filter: &ScreeningFilter, page: PageRequest) -> 
     if let Some(end) = filter.before {
         narrow(" AND s.start_time < ?", Value::Integer(ms(end)));
     }
+    if filter.without_cancelled {
+        narrow(" AND s.is_cancelled = ?", Value::Integer(0));
+    }
     narrow(" ORDER BY s.start_time, s.id LIMIT ?", Value::Integer(limit(page)));
     Ok((sql, values))
 }
 
-fn read_screening(row: &Row<'_>) -> Result<Screening, Fault> {
-    Ok(Screening {
-        id: row.id("id")?,
+/// The slots of these halls in which a showing that is not cancelled starts after `after_ms` and before `before_ms`.
+pub(super) fn list_slots(
+    tx: &Transaction<'_>,
+    halls: &[HallId],
+    after_ms: i64,
+    before_ms: i64,
+) -> Result<Vec<HallSlot>, Fault> {
+    let sql = format!(
+        "{SELECT_PLACE} WHERE s.hall_id IN (SELECT unhex(value) FROM json_each(?1)) AND s.start_time > ?2 \
+         AND s.start_time < ?3 AND s.is_cancelled = 0"
+    );
+    list(tx, &sql, (id_list(halls)?, after_ms, before_ms), read_slot)
+}
+
+/// The slots of a film's showings that start after `now_ms` and are not cancelled.
+pub(super) fn list_slots_to_come(tx: &Transaction<'_>, movie: [u8; 16], now_ms: i64) -> Result<Vec<HallSlot>, Fault> {
+    let sql = format!("{SELECT_PLACE} WHERE s.movie_id = ?1 AND s.start_time > ?2 AND s.is_cancelled = 0");
+    list(tx, &sql, (movie, now_ms), read_slot)
+}
+
+/// The booking with the film, hall and start of its screening as they are now, if it is still there.
+pub(super) fn with_show_of_now(tx: &Transaction<'_>, booking: Booking) -> Result<Booking, Fault> {
+    let sql = "SELECT s.movie_id, m.title, h.name, s.start_time \
+         FROM screenings s JOIN movies m ON m.id = s.movie_id JOIN halls h ON h.id = s.hall_id WHERE s.id = ?1";
+    let old = booking.clone();
+    let read = |row: &Row<'_>| {
+        Ok(Booking {
+            movie_id: row.id("movie_id")?,
+            movie_title: row.get("title")?,
+            hall_name: row.get("name")?,
+            start_time: row.time("start_time")?,
+            ..old.clone()
+        })
+    };
+    Ok(find(tx, sql, params![booking.screening_id.bytes()], read)?.unwrap_or(booking))
+}
+
+fn read_slot(row: &Row<'_>) -> Result<HallSlot, Fault> {
+    let (id, hall, film_ms) = (row.id("id")?, row.id("hall_id")?, row.get("film_ms")?);
+    Ok(HallSlot::of_stored(id, hall, row.get("start_time")?, film_ms, row.get("end_time")?))
+}
+
+fn read_screening(row: &Row<'_>) -> Result<(Screening, u64), Fault> {
+    let slot = read_slot(row)?;
+    let screening = Screening {
+        id: slot.screening_id,
         movie_id: row.id("movie_id")?,
-        hall_id: row.id("hall_id")?,
+        hall_id: slot.hall_id,
         start_time: row.time("start_time")?,
-        end_time: row.time("end_time")?,
+        end_time: time_of(slot.end_ms)?,
+        hall_free_at: time_of(slot.free_ms)?,
+        is_cancelled: row.get("is_cancelled")?,
         movie_title: row.get("movie_title")?,
         hall_name: row.get("hall_name")?,
         layout: row.json("layout")?,
         prices: row.json("prices")?,
-    })
+    };
+    Ok((screening, row.number("revision")?))
+}
+
+fn time_of(ms: i64) -> Result<Timestamp, Fault> {
+    Timestamp::from_millisecond(ms).map_err(|_| Fault::Unreadable("end_time".to_owned()))
 }

@@ -9,7 +9,7 @@ use seatkeeper_core::{
         relay_events, release_seats, start_payment, tell_releases,
     },
     payment::{CONFIRMING_FOR_MAX, ConfirmOutcome, Payment, PaymentMethod, PaymentStatus},
-    ports::ProviderAnswer,
+    ports::{ProviderAnswer, ShownToPayer},
 };
 use seatkeeper_embedded::mock_provider::MockFaults;
 
@@ -214,7 +214,9 @@ async fn act(
             assert!(matches!(released, Ok(ReleaseOutcome::Left(_))), "{released:?}");
         }
         Deed::Start => {
-            start_payment(office, person, &screening, id, payment.method).await.expect("the parts work");
+            start_payment(office, person, &screening, id, payment.method, ShownToPayer::default())
+                .await
+                .expect("the parts work");
         }
         Deed::Confirm(outcome) => {
             confirm_payment(office, person, id, outcome).await.expect("the store works");

@@ -39,13 +39,13 @@ impl Programme for GoneAfterwards {
     async fn find_screening(&self, id: ScreeningId) -> Backend<Option<(Screening, u64)>> {
         self.0.find_screening(id).await
     }
-    async fn list_screenings(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<Screening>> {
+    async fn list_screenings(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<(Screening, u64)>> {
         self.0.list_screenings(filter, page).await
     }
     async fn list_screening_ids(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<ScreeningId>> {
         self.0.list_screening_ids(filter, page).await
     }
-    async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<Screening>> {
+    async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<(Screening, u64)>> {
         self.0.find_screenings(ids).await
     }
     async fn change_programme(
@@ -91,7 +91,7 @@ async fn the_prices_of_a_past_showing_may_change_though_film_and_hall_are_gone()
         ..details
     };
     let changed = box_office::update_screening(office, editor(boss), id, dearer).await.expect("the store works");
-    let ChangeOutcome::Done(changed) = changed else { panic!("{changed:?}") };
+    let ChangeOutcome::Done((changed, _)) = changed else { panic!("{changed:?}") };
     assert!(changed.prices.values().all(|price| *price == Money::satang(30_000)));
     assert_eq!((&changed.movie_title, &changed.hall_name), (&old.movie_title, &old.hall_name));
     assert_eq!((&changed.layout, changed.end_time), (&old.layout, old.end_time));

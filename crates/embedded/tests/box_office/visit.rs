@@ -12,7 +12,7 @@ use seatkeeper_core::{
     ids::{PaymentId, PersonId},
     locks::Hold,
     payment::{ConfirmOutcome, Payment, PaymentMethod},
-    ports::{Backend, Charge, ProviderAnswer},
+    ports::{Backend, Charge, ProviderAnswer, ShownToPayer},
 };
 
 use crate::office::TestOffice;
@@ -60,7 +60,9 @@ impl Visit {
 
     pub(crate) async fn start(&self, id: PaymentId) -> StartPaymentOutcome {
         let method = PaymentMethod::MockCard;
-        start_payment(&self.office, self.person, &self.screening, id, method).await.expect("the parts work")
+        start_payment(&self.office, self.person, &self.screening, id, method, ShownToPayer::default())
+            .await
+            .expect("the parts work")
     }
 
     pub(crate) async fn started(&self, id: PaymentId) -> Payment {

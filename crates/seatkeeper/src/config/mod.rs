@@ -33,8 +33,8 @@ const TTL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_se
 const SALES_CLOSE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(24 * 60 * 60);
 /// A hundred seats are a large party; more is a mistake.
 const SEATS_PER_PERSON: RangeInclusive<u32> = 1..=100;
-/// Up to four hours.
-const CLEANING_MINUTES: RangeInclusive<u32> = 0..=240;
+/// As long as the rules of halls expect at most.
+const CLEANING_MINUTES: RangeInclusive<u32> = 0..=seatkeeper_core::hall_slots::CLEANING_MIN_MAX;
 
 /// Everything that can be set.
 #[derive(Debug, Clone)]

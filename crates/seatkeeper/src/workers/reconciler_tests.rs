@@ -5,7 +5,8 @@ use seatkeeper_core::{
     ids::{HallId, MovieId, PaymentId, PersonId, ScreeningId, SeatId},
     payment::{ConfirmOutcome, PaymentMethod, PaymentStatus},
     ports::{
-        Charge, ConfirmStart, NewPayment, PaymentProvider, ProgrammeChange, ProviderAnswer, ProviderError, StartOutcome,
+        Charge, ConfirmStart, NewPayment, PaymentProvider, ProgrammeChange, ProviderAnswer, ProviderError,
+        ShownToPayer, StartOutcome,
     },
     testing::{
         ManualClock, SeededEntropy, event_of, hall_of, identity_of, movie_of, office_over, sample_now, screening_of,
@@ -82,6 +83,7 @@ async fn doubtful_payment(office: &BoxOffice) -> PaymentId {
         seats: SeatId::parse("A1").into_iter().collect(),
         expires_at: now + SignedDuration::from_mins(5),
         sales_close: SignedDuration::ZERO,
+        shown: ShownToPayer::default(),
         events: Vec::new(),
     };
     assert!(matches!(office.ledger.start_payment(&payment, now).await, Ok(StartOutcome::Started(_))));

@@ -37,7 +37,7 @@ async fn films_show_their_screenings_prices_and_free_seats() {
     expected["id"] = movie_id.clone();
     expected["screenings"] = json!([{
         "id": id, "start_time": start.to_string(), "hall_name": "Hall 9", "price_from": thb(20_000),
-        "seats_total": 5, "seats_available": 5,
+        "seats_total": 5, "seats_available": 5, "revision": 1, "state": "ON_SALE",
     }]);
     assert_eq!(found, expected);
     assert_eq!(app.get("/api/movies").await.expect(200)["items"], json!([expected]));
@@ -48,10 +48,11 @@ async fn films_show_their_screenings_prices_and_free_seats() {
     }
 
     let short = app.get("/api/screenings").await.expect(200)["items"][0].clone();
-    let end = start.checked_add(110.minutes()).unwrap();
+    let end = start.checked_add(95.minutes()).unwrap();
     let expected = json!({
         "id": id, "movie_id": movie_id, "movie_title": "Orbit", "hall_name": "Hall 9",
         "start_time": start.to_string(), "end_time": end.to_string(), "price_from": thb(20_000),
+        "revision": 1, "state": "ON_SALE",
     });
     assert_eq!(short, expected);
     let detail = app.get(&format!("/api/screenings/{id}")).await.expect(200);

@@ -198,7 +198,8 @@ async fn screenings_do_not_overlap_and_have_every_price() {
     post(with("start_time", json!(in_minutes(-1).to_string()))).await.refused(422, "starts_in_past");
 
     let first = post(body(0)).await.expect(201);
-    assert_eq!((&first["start_time"], &first["end_time"]), (&json!(at(0)), &json!(at(120))));
+    assert_eq!((&first["start_time"], &first["end_time"]), (&json!(at(0)), &json!(at(100))));
+    assert_eq!(first["hall_free_at"], json!(at(120)), "the cleaning is nobody else's business");
     assert_eq!((&first["movie_id"], &first["hall_id"], &first["prices"]), (&film["id"], &hall["id"], &prices));
     assert_eq!((&first["movie_title"], &first["hall_name"]), (&json!("Film"), &json!("H")));
     assert_eq!(admin.get(&path("screenings", &first)).await.expect(200), first);
@@ -222,7 +223,8 @@ async fn screenings_do_not_overlap_and_have_every_price() {
     change(&next, json!({"movie_id": NOBODY})).await.refused(404, "movie_not_found");
     change(&next, json!({"hall_id": NOBODY})).await.refused(404, "hall_not_found");
     let moved = change(&next, json!({"start_time": at(121)})).await.expect(200);
-    assert_eq!((&moved["start_time"], &moved["end_time"]), (&json!(at(121)), &json!(at(241))));
+    assert_eq!((&moved["start_time"], &moved["end_time"]), (&json!(at(121)), &json!(at(221))));
+    assert_eq!(moved["hall_free_at"], json!(at(241)));
     change(&next, json!({"start_time": at(120)})).await.expect(200);
     let dearer = json!({"standard": thb(5), "sofa": thb(6)});
     let priced = change(&next, json!({"prices": dearer})).await.expect(200);

@@ -24,6 +24,7 @@ mod contract_operations;
 mod contract_payments;
 mod contract_posters;
 mod contract_programme;
+mod contract_revisions;
 mod contract_sign_in;
 mod crashes;
 mod demo_filling;

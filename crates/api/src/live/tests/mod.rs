@@ -2,6 +2,7 @@
 
 mod cinema;
 mod convergence;
+mod follow;
 mod own_frames;
 mod own_sockets;
 mod rooms;

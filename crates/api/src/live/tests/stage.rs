@@ -197,7 +197,7 @@ pub(super) fn screening(number: u128) -> SharedScreening {
     let movie = movie_of(MovieId::from_uuid(Uuid::nil()), "Film");
     let hall = hall_of(HallId::from_uuid(Uuid::nil()), "Hall", "ssss/ssss/ssss");
     let id = ScreeningId::from_uuid(Uuid::from_u128(number));
-    Arc::new(OpenScreening::new(screening_of(id, &movie, &hall, sample_now()), SignedDuration::ZERO))
+    Arc::new(OpenScreening::new(screening_of(id, &movie, &hall, sample_now()), 1, SignedDuration::ZERO))
 }
 
 pub(super) fn seat_id(name: &str) -> SeatId {

@@ -47,6 +47,9 @@ impl Viewer {
             self.payments.push(format!("{} {}", frame["status"].as_str().unwrap(), frame["id"].as_str().unwrap()));
             return Then::GoOn;
         }
+        if frame["type"] == "screening" {
+            return Then::GoOn;
+        }
         let seq = frame["seq"].as_i64().unwrap();
         match (frame["type"].as_str().unwrap(), self.seq) {
             ("snapshot", _) => {

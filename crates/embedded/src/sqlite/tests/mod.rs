@@ -3,6 +3,7 @@
 mod contract;
 mod guards;
 mod leases;
+mod old_rows;
 mod plans;
 mod unreadable;
 mod writing;

@@ -12,7 +12,7 @@ use seatkeeper_core::{
     ids::{PaymentId, PersonId},
     money::Money,
     payment::{ConfirmOutcome, PaymentMethod},
-    ports::{Backend, Charge, Consumer},
+    ports::{Backend, Charge, Consumer, ShownToPayer},
     testing::SeededEntropy,
 };
 use uuid::Uuid;
@@ -130,7 +130,7 @@ impl Deed {
             }
             Self::Hold => format!("holds {}", find_hold(office, person, id).await?.seats.len()),
             Self::Start { id: Some(id), .. } => {
-                describe_start(start_payment(office, person, screening, id, method).await?)
+                describe_start(start_payment(office, person, screening, id, method, ShownToPayer::default()).await?)
             }
             Self::Start { id: None, .. } => "nothing chosen".to_owned(),
             Self::Confirm(id, outcome) => {
@@ -192,6 +192,9 @@ fn describe_start(outcome: StartPaymentOutcome) -> String {
         StartPaymentOutcome::PaymentInProgress(_) => "is paying".to_owned(),
         StartPaymentOutcome::SeatsTaken(seats) => format!("taken {seats:?}"),
         StartPaymentOutcome::SalesClosed => "sales closed".to_owned(),
+        StartPaymentOutcome::ScreeningCancelled => "cancelled".to_owned(),
+        StartPaymentOutcome::ScreeningChanged(now) => format!("changed to {}", now.revision),
+        StartPaymentOutcome::PriceChanged { total, .. } => format!("costs {}", total.to_decimal()),
         StartPaymentOutcome::NotFound => "not found".to_owned(),
     }
 }

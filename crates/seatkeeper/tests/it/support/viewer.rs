@@ -74,6 +74,9 @@ impl Viewer {
             self.payments.push(format!("{} {}", frame["status"].as_str().unwrap(), frame["id"].as_str().unwrap()));
             return frame;
         }
+        if frame["type"] == "screening" {
+            return frame;
+        }
         let seq = frame["seq"].as_u64().unwrap();
         match frame["type"].as_str().unwrap() {
             "hold" => {
@@ -118,6 +121,18 @@ impl Viewer {
         while !self.payments.contains(&told) {
             self.next().await;
         }
+    }
+
+    /// Reads frames until the server closes the socket.
+    pub(crate) async fn until_closed(mut self) {
+        let closed = async {
+            while let Some(Ok(message)) = self.socket.next().await {
+                if let Message::Close(_) = message {
+                    return;
+                }
+            }
+        };
+        timeout(FRAME_WAIT_MAX, closed).await.expect("the socket stays open");
     }
 
     /// Reads frames until this seat has this status.

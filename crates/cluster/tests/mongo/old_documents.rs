@@ -1,0 +1,104 @@
+//! Documents as the version before wrote them, and as it writes them beside this one: no `film_length`, no `is_cancelled`.
+
+use jiff::SignedDuration;
+use mongodb::{
+    Client, Collection,
+    bson::{Document, doc},
+};
+use seatkeeper_cluster::mongo::MongoStore;
+use seatkeeper_core::{
+    catalogue::Screening,
+    ids::MovieId,
+    ports::{PageRequest, Programme, ProgrammeChange, ProgrammeOutcome, ScreeningFilter},
+    testing::movie_of,
+};
+use seatkeeper_testbed::shared_mongo_url;
+
+use crate::{cinema::Cinema, stores::fresh_name};
+
+struct Scene {
+    store: MongoStore,
+    cinema: Cinema,
+    screenings: Collection<Document>,
+}
+
+impl Scene {
+    async fn open() -> Self {
+        let name = fresh_name();
+        let url = shared_mongo_url(&name).await;
+        let store = MongoStore::open(&url).await.unwrap();
+        let cinema = Cinema::open(&store).await;
+        let screenings = Client::with_uri_str(&url).await.unwrap().database(&name).collection("screenings");
+        let scene = Self { store, cinema, screenings };
+        scene.update(doc! { "$unset": { "film_length": "", "is_cancelled": "" } }).await;
+        scene
+    }
+
+    /// Writes to the cinema's screening as another server would.
+    async fn update(&self, change: Document) {
+        let one = doc! { "_id": self.cinema.screening.id.to_string() };
+        assert_eq!(self.screenings.update_one(one, change).await.unwrap().matched_count, 1);
+    }
+
+    async fn change(&self, change: ProgrammeChange) -> ProgrammeOutcome {
+        self.cinema.change(&self.store, change).await.unwrap()
+    }
+
+    async fn stored(&self) -> (Screening, u64) {
+        self.store.find_screening(self.cinema.screening.id).await.unwrap().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_showing_of_the_version_before_ends_when_its_film_does() {
+    let scene = Scene::open().await;
+    let screening = scene.cinema.screening.clone();
+    assert_eq!(scene.stored().await, (screening.clone(), 1), "the hall is free 15 minutes after the film");
+    let on = ScreeningFilter { without_cancelled: true, ..ScreeningFilter::default() };
+    let listed = scene.store.list_screening_ids(&on, PageRequest::FIRST).await.unwrap().items;
+    assert_eq!(listed, [screening.id], "a missing field is not cancelled");
+    scene.cinema.confirming(&scene.store, "A1").await.unwrap();
+
+    let mut longer = scene.cinema.movie.clone();
+    longer.details.duration_min += 30;
+    assert_eq!(scene.change(ProgrammeChange::PutMovie(longer, 1)).await, ProgrammeOutcome::Done);
+    let (changed, revision) = scene.stored().await;
+    let by = SignedDuration::from_mins(30);
+    assert_eq!((changed.end_time, changed.hall_free_at), (screening.end_time + by, screening.hall_free_at + by));
+    assert_eq!(revision, 2);
+}
+
+#[tokio::test]
+async fn a_showing_that_an_older_server_gave_another_film_ends_with_that_film() {
+    let scene = Scene::open().await;
+    let screening = scene.cinema.screening.clone();
+    // This version measures the showing, ...
+    let mut dearer = screening.clone();
+    dearer.prices.clear();
+    assert_eq!(scene.change(ProgrammeChange::PutScreening(dearer, 1)).await, ProgrammeOutcome::Done);
+    // ... then the older one shows another film, and knows nothing of the measure.
+    let mut short = movie_of(MovieId::from_uuid(scene.cinema.ids.next_uuid()), "Short");
+    short.details.duration_min = 40;
+    assert_eq!(scene.change(ProgrammeChange::PutMovie(short.clone(), 0)).await, ProgrammeOutcome::Done);
+    let end = screening.start_time + SignedDuration::from_mins(55);
+    let moved = doc! { "movie_id": short.id.to_string(), "end_time": end.as_millisecond() };
+    scene.update(doc! { "$set": moved, "$inc": { "revision": 1i64 } }).await;
+    let (stored, revision) = scene.stored().await;
+    assert_eq!((stored.end_time, stored.hall_free_at), (screening.start_time + SignedDuration::from_mins(40), end));
+    assert_eq!(revision, 3);
+}
+
+#[tokio::test]
+async fn a_showing_of_the_past_keeps_its_end_when_its_film_becomes_longer() {
+    let scene = Scene::open().await;
+    let mut past = scene.cinema.screening.clone();
+    let back = SignedDuration::from_hours(5);
+    past.start_time = past.start_time - back;
+    (past.end_time, past.hall_free_at) = (past.end_time - back, past.hall_free_at - back);
+    let times = doc! { "start_time": past.start_time.as_millisecond(), "end_time": past.hall_free_at.as_millisecond() };
+    scene.update(doc! { "$set": times }).await;
+    let mut longer = scene.cinema.movie.clone();
+    longer.details.duration_min += 30;
+    assert_eq!(scene.change(ProgrammeChange::PutMovie(longer, 1)).await, ProgrammeOutcome::Done);
+    assert_eq!(scene.stored().await, (past, 1));
+}
