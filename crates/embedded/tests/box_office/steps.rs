@@ -9,7 +9,9 @@ use parking_lot::RwLock;
 use seatkeeper_core::{
     event::Event,
     ids::{EventId, PaymentId, PersonId, ScreeningId, SeatId},
-    locks::{Hold, LoadReply, LockReply, Millis, Release, ReleaseReply, SeatSnapshot, SeatTruth, StartReply, WithdrawReply},
+    locks::{
+        Hold, LoadReply, LockReply, Millis, Release, ReleaseReply, SeatSnapshot, SeatTruth, StartReply, WithdrawReply,
+    },
     payment::{ConfirmOutcome, MoneyTask, Payment},
     ports::{
         Backend, BackendError, Charge, CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart,

@@ -25,10 +25,13 @@ async fn seats_are_locked_all_or_none_and_kept_without_extension() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssssssss/ssssssss").await;
+    let held = ann.hold(&screening).await;
     let nothing = json!({
-        "screening_id": screening.id, "seat_ids": [], "seats": [], "expires_at": null, "payment_id": null,
+        "screening_id": screening.id, "seq": held["seq"], "seat_ids": [], "seats": [], "expires_at": null,
+        "payment_id": null,
     });
-    assert_eq!(ann.hold(&screening).await, nothing);
+    assert_eq!(held, nothing);
+    assert!(held["seq"].is_i64(), "{held}");
     let answer = ann.lock(&screening, &["A2", "A1", "A2"]).await;
     let asked_at = date(&answer);
     let hold = answer.expect(200);
