@@ -682,7 +682,15 @@ export interface paths {
          * Watch a screening (WebSocket)
          * @description No sign-in needed. The server sends JSON text: `snapshot` first and whenever the client is to start over, `changes`
          *     as they happen, `alive` every 10 s. Apply `changes` when `prev` ≤ own `seq` < `seq`; ignore an equal `seq`; otherwise
-         *     reconnect. Clients send nothing; a message over 1 KiB closes the socket.
+         *     reconnect. The list in `changes` may be empty: then only a payment lock changed, and `seq` counts all the same. Clients
+         *     send nothing; a message over 1 KiB closes the socket.
+         *
+         *     A socket that is opened with a session also gets frames that nobody else gets. `{"type":"hold","seq":57,"hold":{…}}`
+         *     comes after each `snapshot` and whenever this person's hold at this screening changes, on whatever device: `hold` is as
+         *     `GET /api/lock` answers it, with `payment_id` as the lock store knows it. Of two holds since the last `snapshot`, from
+         *     frames or answers, the one with the greater `seq` is newer. `{"type":"payment","id":"…","status":"…"}` comes when a
+         *     payment of this person at this screening changes its status; it may come twice, late or not at all, so ask for the
+         *     payment before relying on it. When the session ends, the socket stays open and gets no more of these.
          */
         get: operations["watch_screening"];
         put?: never;
@@ -1117,6 +1125,12 @@ export interface components {
             seat_ids: string[];
             /** @description The same with their times. */
             seats: components["schemas"]["HeldSeat"][];
+            /**
+             * Format: int64
+             * @description The screening's sequence of which this is true, the same numbering as in the frames of `/api/ws`: of two holds the
+             *     one with the greater number is newer.
+             */
+            seq: number;
         };
         /**
          * @description A language of the page and of mails.

@@ -9,7 +9,9 @@ use parking_lot::RwLock;
 use seatkeeper_core::{
     event::Event,
     ids::{EventId, PaymentId, PersonId, ScreeningId, SeatId},
-    locks::{Hold, LoadReply, LockReply, Millis, Release, ReleaseReply, SeatSnapshot, SeatTruth, StartReply},
+    locks::{
+        Hold, LoadReply, LockReply, Millis, Release, ReleaseReply, SeatSnapshot, SeatTruth, StartReply, WithdrawReply,
+    },
     payment::{ConfirmOutcome, MoneyTask, Payment},
     ports::{
         Backend, BackendError, Charge, CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart,
@@ -132,6 +134,8 @@ stepped! { SeatLocks, locks_away:
     fn end_payment(screening: ScreeningId, holder: PersonId, payment: PaymentId) -> ();
     fn mark_sold(screening: ScreeningId, payment: PaymentId, seats: &[SeatId]) -> ();
     fn mark_freed(screening: ScreeningId, seats: &[SeatId]) -> ();
+    fn withdraw(screening: ScreeningId, seats: &[SeatId]) -> WithdrawReply;
+    fn restore_to_sale(screening: ScreeningId, seats: &[SeatId]) -> ();
     fn load(screening: ScreeningId, expected_seq: u64, truth: &SeatTruth) -> LoadReply;
     fn find_hold(screening: ScreeningId, holder: PersonId) -> Hold;
     fn snapshot(screening: ScreeningId) -> Result<SeatSnapshot, u64>;

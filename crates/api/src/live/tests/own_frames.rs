@@ -59,6 +59,12 @@ impl Phone {
         frame["hold"].take()
     }
 
+    /// Nothing of one's own comes for a second.
+    async fn has_nothing_new(&mut self) {
+        let next = timeout(Duration::from_secs(1), self.own.next()).await;
+        assert!(next.is_err(), "{next:?}");
+    }
+
     /// The next frame of the room.
     async fn next_of_room(&mut self) -> String {
         loop {
@@ -246,14 +252,14 @@ async fn a_change_that_does_not_say_whose_it_is_makes_the_holds_of_those_here_be
     stage.lock_seat("A1").await;
     assert_eq!(phone.next_hold().await["seat_ids"], serde_json::json!(["A1"]));
     // Many changes within a pause of the reader cost a reading or two for each person.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    phone.has_nothing_new().await;
     let reads = stage.slow.reads.load(Ordering::SeqCst);
     for number in 1..=50 {
         stage.lock(&[seatkeeper_core::ids::SeatId::new("C", number).unwrap()]).await;
     }
     let whole = hold_of(&stage, ann).await;
     while phone.next_hold().await["seat_ids"] != whole["seat_ids"] {}
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    phone.has_nothing_new().await;
     let reads = stage.slow.reads.load(Ordering::SeqCst) - reads;
     assert!(reads <= 6, "{reads} readings for 50 changes and two people");
 }
@@ -310,9 +316,7 @@ async fn a_change_between_reading_a_hold_and_its_answer_is_not_overwritten() {
         serde_json::json!(["A1", "A2", "A3"]),
         "the old answer is not sent"
     );
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let waiting = timeout(Duration::from_millis(1), phone.own.next()).await;
-    assert!(waiting.is_err(), "nothing after it: {waiting:?}");
+    phone.has_nothing_new().await;
 }
 
 #[tokio::test(start_paused = true)]
