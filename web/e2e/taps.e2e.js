@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import { closeBrowser, Visitor } from './support/browser.js'
 import { Server } from './support/server.js'
 import { Finger, frames, middle } from './support/touch.js'
+import { waitFor } from './support/wait.js'
 
 let server
 let other
@@ -113,8 +114,11 @@ for (const language of ['th', 'en']) {
       await visitor.seesSeat('A5', 'available')
       await visitor.page.waitForLoadState('networkidle')
       await visitor.page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%', 'important'))
-      await bringToTheMiddle(visitor, 'E10')
-      assert.ok((await rowsInView(visitor)) >= 4, `${await rowsInView(visitor)} rows`)
+      // Enlarged text is laid out over several frames; whoever reads scrolls until it rests.
+      await waitFor(async () => {
+        await bringToTheMiddle(visitor, 'E10')
+        return (await rowsInView(visitor)) >= 4
+      }, 'four rows')
       const finger = await Finger.of(visitor)
       await finger.tap(visitor.seat('E10'))
       await visitor.seesSeat('E10', 'mine')

@@ -12,6 +12,7 @@ const OF_THE_PROGRAM = /^\/(api|demo-idp|docs|healthz|readyz|metrics)(\/|$)|^\/p
 export async function servePageFromDisk(context, url) {
   if (!PAGE) return
   const headers = await pageHeaders(url)
+  await context.route((address) => address.href.startsWith(url) && OF_THE_PROGRAM.test(address.pathname), followByHand)
   await context.route(
     (address) => address.href.startsWith(url) && !OF_THE_PROGRAM.test(address.pathname),
     (route) => {
@@ -22,6 +23,18 @@ export async function servePageFromDisk(context, url) {
       return route.fulfill({ path: path.join(PAGE, 'index.html'), headers: { ...headers, 'content-type': 'text/html' } })
     },
   )
+}
+
+/** A request that a redirect leads to is never intercepted, so the way back from signing in is walked a step at a time. */
+async function followByHand(route) {
+  if (!route.request().isNavigationRequest()) return route.fallback()
+  const response = await route.fetch({ maxRedirects: 0 })
+  const { location } = response.headers()
+  if (location === undefined) return route.fulfill({ response })
+  const to = new URL(location, route.request().url()).href
+  const body = `<script>location.replace(${JSON.stringify(to)})</script>`
+  const cookies = response.headersArray().filter(({ name }) => name.toLowerCase() === 'set-cookie').map(({ value }) => value)
+  return route.fulfill({ status: 200, headers: { 'content-type': 'text/html', 'set-cookie': cookies.join('\n') }, body })
 }
 
 /** The content policy counts for this page too. */
