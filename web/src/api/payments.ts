@@ -20,8 +20,10 @@ async function once<T>(intent: typeof start, about: string, call: (key: string) 
 
 /** `wish` tells one wish to pay from the next: the same body in another wish is another payment. */
 export function startPayment(body: StartPaymentRequest, wish: readonly string[]): Promise<Payment> {
+  // The server's document names the one currency there is; sums of this page carry what it has sent.
+  const sent = body as StartPaymentRequest & { total: Payment['amount'] }
   return once(start, [JSON.stringify(body), ...wish].join(' '), (key) =>
-    ask(api.POST('/api/payments', { params: { header: { 'Idempotency-Key': key } }, body })),
+    ask(api.POST('/api/payments', { params: { header: { 'Idempotency-Key': key } }, body: sent })),
   )
 }
 
