@@ -4,6 +4,7 @@ import { createApp } from 'vue'
 import App from './features/shell/App.vue'
 import { i18n, initialLanguage, setLanguage } from './i18n'
 import { prepareToasts } from './lib/notify'
+import { keepPresses } from './lib/steadyPress'
 import { router } from './router'
 import './styles/main.css'
 
@@ -15,5 +16,6 @@ app.use(i18n)
 
 await setLanguage(initialLanguage())
 app.mount('#app')
+keepPresses(document)
 // When the page has nothing better to do; not every browser says when that is.
 ;(window.requestIdleCallback ?? setTimeout)(prepareToasts)

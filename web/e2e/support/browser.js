@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
+import { PAGE_FLAGS, servePageFromDisk } from './page.js'
 
 const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const FLAGS = '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
@@ -35,7 +36,7 @@ export class Visitor {
   #language
 
   static async come(server, { language = 'en', theme = 'dark', screen = DESKTOP, keepsLanguage = false, tolerate, ...context } = {}) {
-    browser ??= await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS.split(' ') })
+    browser ??= await chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS.split(' '), ...PAGE_FLAGS] })
     const visitor = new Visitor()
     visitor.#server = server
     visitor.#tolerate = tolerate
@@ -53,6 +54,7 @@ export class Visitor {
       ...context,
     })
     visitor.context.setDefaultTimeout(ACTION_MS_MAX)
+    await servePageFromDisk(visitor.context, server.url)
     visitor.#watch()
     visitor.page = await visitor.context.newPage()
     return visitor

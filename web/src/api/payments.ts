@@ -1,7 +1,7 @@
 import { createIntent } from '@/lib/idempotency'
 import { api, ask, askWithStatus } from './client'
 import { ApiProblem } from './problem'
-import type { Payment, PaymentMethod } from './types'
+import type { Payment, StartPaymentRequest } from './types'
 
 const start = createIntent()
 const confirm = createIntent()
@@ -18,14 +18,12 @@ async function once<T>(intent: typeof start, about: string, call: (key: string) 
   }
 }
 
-export function startPayment(screeningId: string, method: PaymentMethod, seatIds: readonly string[]): Promise<Payment> {
-  return once(start, [screeningId, method, ...seatIds].join(' '), (key) =>
-    ask(
-      api.POST('/api/payments', {
-        params: { header: { 'Idempotency-Key': key } },
-        body: { screening_id: screeningId, method },
-      }),
-    ),
+/** `wish` tells one wish to pay from the next: the same body in another wish is another payment. */
+export function startPayment(body: StartPaymentRequest, wish: readonly string[]): Promise<Payment> {
+  // The server's document names the one currency there is; sums of this page carry what it has sent.
+  const sent = body as StartPaymentRequest & { total: Payment['amount'] }
+  return once(start, [JSON.stringify(body), ...wish].join(' '), (key) =>
+    ask(api.POST('/api/payments', { params: { header: { 'Idempotency-Key': key } }, body: sent })),
   )
 }
 

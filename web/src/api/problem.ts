@@ -1,9 +1,10 @@
 import type { components } from './schema'
+import type { NewerCode, NewerFacts } from './types'
 
 /** The server's codes, and the page's own for answers that never came or that no one can read. */
-export type ProblemCode = components['schemas']['ErrorCode'] | 'no_answer' | 'unknown'
+export type ProblemCode = components['schemas']['ErrorCode'] | NewerCode | 'no_answer' | 'unknown'
 
-export type Problem = Omit<components['schemas']['Problem'], 'code'> & { code: ProblemCode }
+export type Problem = Omit<components['schemas']['Problem'], 'code' | keyof NewerFacts> & NewerFacts & { code: ProblemCode }
 
 /** What stands for an answer that never came. */
 export const NO_ANSWER: Problem = {

@@ -1,3 +1,4 @@
+import type { Money } from '@/lib/money'
 import type { components, paths } from './schema'
 
 type Schemas = components['schemas']
@@ -13,7 +14,6 @@ export type EventItem = Schemas['EventItem']
 export type DailyReport = Schemas['DailyReport']
 export type MovieReport = Schemas['MovieReport']
 export type Hall = Schemas['Hall']
-export type Hold = Schemas['Hold']
 export type Layout = Schemas['Layout']
 export type MailItem = Schemas['MailItem']
 export type Me = Schemas['Me']
@@ -22,7 +22,22 @@ export type MovieInput = Schemas['MovieInput']
 export type MovieScreening = Schemas['MovieScreening']
 export type Payment = Schemas['Payment']
 export type PaymentMethod = Schemas['PaymentMethod']
-export type ScreeningDetail = Schemas['ScreeningDetail']
-export type SeatMap = paths['/api/screenings/{id}/seats']['get']['responses'][200]['content']['application/json']
 export type ScreeningInput = Schemas['ScreeningInput']
 export type Site = Schemas['Site']
+
+/*
+ * Until schema.d.ts is generated again: fields of the live protocol that it does not know yet. Afterwards each `& {…}` can go.
+ */
+export type ScreeningState = 'ON_SALE' | 'CLOSED' | 'CANCELLED'
+export type Hold = Schemas['Hold'] & { seq: number }
+export type ScreeningDetail = Schemas['ScreeningDetail'] & { revision: number; state: ScreeningState }
+export type SeatMap = paths['/api/screenings/{id}/seats']['get']['responses'][200]['content']['application/json'] & { revision: number }
+export type LockRequest = { screening_id: string; seat_ids: string[]; revision: number }
+export type StartPaymentRequest = { screening_id: string; method: PaymentMethod; revision: number; total: Money }
+/** What refusals of the live protocol carry: the screening as it is now; the total and each seat's price as they are now. */
+export interface NewerFacts {
+  screening?: ScreeningDetail | null
+  total?: Money | null
+  seats?: { id: string; price: Money }[] | null
+}
+export type NewerCode = 'screening_changed' | 'price_changed' | 'screening_cancelled'

@@ -10,7 +10,7 @@ export interface ServerClock {
   now(): number
 }
 
-export function createServerClock(deviceNow: () => number = Date.now): ServerClock {
+export function createServerClock(deviceNow: () => number = () => Date.now()): ServerClock {
   let low = Number.NEGATIVE_INFINITY
   let high = Number.POSITIVE_INFINITY
 

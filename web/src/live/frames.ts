@@ -1,4 +1,6 @@
-/** What the server says about one screening. Frames never say who. */
+import type { Hold, Payment, ScreeningDetail } from '@/api/types'
+
+/** What the server says about one screening. Only a hold frame says whose seats are, and only to that person. */
 export type LiveStatus = 'AVAILABLE' | 'LOCKED' | 'BOOKED' | 'UNAVAILABLE'
 
 export interface SeatChange {
@@ -7,38 +9,72 @@ export interface SeatChange {
   until?: string | null
 }
 
-export type Frame =
-  | { type: 'snapshot'; seq: number; seats: SeatChange[] }
+/** What may change of a screening while people look at it. */
+export type ScreeningChange = Pick<ScreeningDetail, 'revision' | 'start_time' | 'end_time' | 'hall_name' | 'prices' | 'state'>
+
+/** The frames that the numbers of the seat map are about. */
+export type MapFrame =
+  | { type: 'snapshot'; seq: number; revision?: number; seats: SeatChange[] }
   | { type: 'changes'; prev: number; seq: number; changes: SeatChange[] }
   | { type: 'alive'; seq: number }
 
+export type Frame =
+  | MapFrame
+  | { type: 'hold'; seq: number; hold: Hold }
+  | { type: 'payment'; id: string; status: Payment['status'] }
+  | ({ type: 'screening' } & ScreeningChange)
+
 const STATUSES: readonly string[] = ['AVAILABLE', 'LOCKED', 'BOOKED', 'UNAVAILABLE']
+const STATES: readonly string[] = ['ON_SALE', 'CLOSED', 'CANCELLED']
+
+type Fields = Record<string, unknown>
+
+const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function isSeatChange(value: unknown): value is SeatChange {
-  const seat = value as Partial<SeatChange> | null
-  return typeof seat === 'object' && seat !== null && typeof seat.id === 'string' && STATUSES.includes(seat.status ?? '')
+  return isObject(value) && typeof value.id === 'string' && STATUSES.includes(value.status as string)
+}
+
+function isHold(value: unknown): value is Hold {
+  return isObject(value) && typeof value.seq === 'number' && Array.isArray(value.seat_ids) && Array.isArray(value.seats)
 }
 
 /** A frame of a kind that this page does not know is null and means nothing: a newer server may say more. */
 export function parseFrame(text: string): Frame | null {
-  let value: Record<string, unknown>
+  let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
     return null
   }
-  if (typeof value !== 'object' || value === null || typeof value.seq !== 'number') return null
+  if (!isObject(value)) return null
   switch (value.type) {
-    case 'snapshot':
-      return Array.isArray(value.seats) && value.seats.every(isSeatChange)
-        ? { type: 'snapshot', seq: value.seq, seats: value.seats }
+    case 'payment':
+      return typeof value.id === 'string' && typeof value.status === 'string' ? (value as Extract<Frame, { type: 'payment' }>) : null
+    case 'screening':
+      return typeof value.revision === 'number' && typeof value.start_time === 'string' && isObject(value.prices) && STATES.includes(value.state as string)
+        ? (value as Extract<Frame, { type: 'screening' }>)
         : null
+    default:
+      return typeof value.seq === 'number' ? parseNumbered(value, value.seq) : null
+  }
+}
+
+function parseNumbered(value: Fields, seq: number): Frame | null {
+  switch (value.type) {
+    case 'snapshot': {
+      const { seats, revision } = value
+      if (!Array.isArray(seats) || !seats.every(isSeatChange)) return null
+      return typeof revision === 'number' ? { type: 'snapshot', seq, revision, seats } : { type: 'snapshot', seq, seats }
+    }
     case 'changes':
       return typeof value.prev === 'number' && Array.isArray(value.changes) && value.changes.every(isSeatChange)
-        ? { type: 'changes', prev: value.prev, seq: value.seq, changes: value.changes }
+        ? { type: 'changes', prev: value.prev, seq, changes: value.changes }
         : null
+    case 'hold':
+      return isHold(value.hold) ? { type: 'hold', seq, hold: value.hold } : null
     case 'alive':
-      return { type: 'alive', seq: value.seq }
+      return { type: 'alive', seq }
     default:
       return null
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Frame, LiveStatus, SeatChange } from './frames'
+import type { MapFrame, LiveStatus, SeatChange } from './frames'
 import { parseFrame } from './frames'
 import { EMPTY_ROOM, applyFrame, applyLoaded, type Room } from './room'
 
@@ -18,14 +18,14 @@ function draw(room: Room, seats: number): string {
 }
 
 const at = (text: string, seq: number): Room => applyFrame(EMPTY_ROOM, { type: 'snapshot', seq, seats: picture(text) }).room
-const locked = (prev: number, seq: number, id = 'A1'): Frame => ({
+const locked = (prev: number, seq: number, id = 'A1'): MapFrame => ({
   type: 'changes',
   prev,
   seq,
   changes: [{ id, status: 'LOCKED', until: '2026-11-23T12:00:00Z' }],
 })
 
-function check(before: Room, frame: Frame, after: string) {
+function check(before: Room, frame: MapFrame, after: string) {
   const step = applyFrame(before, frame)
   expect(`${draw(step.room, 4)} ${step.verdict}`).toBe(after)
 }
@@ -38,9 +38,13 @@ describe('a changes frame', () => {
   it('asks for a reload when numbers step back', () => check(at('..B.', 90), locked(41, 57), '..B. @90 reload'))
   it('asks for a reload before any snapshot', () => check(EMPTY_ROOM, locked(41, 57), 'empty reload'))
   it('frees a seat', () => {
-    const frame: Frame = { type: 'changes', prev: 5, seq: 6, changes: [{ id: 'A2', status: 'AVAILABLE' }] }
+    const frame: MapFrame = { type: 'changes', prev: 5, seq: 6, changes: [{ id: 'A2', status: 'AVAILABLE' }] }
     check(at('.l..', 5), frame, '.... @6 applied')
   })
+})
+
+describe('a changes frame without changes', () => {
+  it('moves the number on, as when only a hold has changed', () => check(at('l...', 7), { type: 'changes', prev: 7, seq: 8, changes: [] }, 'l... @8 applied'))
 })
 
 describe('a snapshot', () => {
@@ -84,7 +88,7 @@ describe('random histories', () => {
         const seq = server.kind === 'synced' ? server.seq : 0
         const id = `A${1 + Math.floor(random() * 4)}`
         const status = (['AVAILABLE', 'LOCKED', 'BOOKED'] as const)[Math.floor(random() * 3)]!
-        const frame: Frame = { type: 'changes', prev: seq, seq: seq + 1 + Math.floor(random() * 5), changes: [{ id, status }] }
+        const frame: MapFrame = { type: 'changes', prev: seq, seq: seq + 1 + Math.floor(random() * 5), changes: [{ id, status }] }
         server = applyFrame(server, frame).room
         if (random() < 0.2) continue
         let heard = applyFrame(client, frame)
@@ -100,12 +104,18 @@ describe('random histories', () => {
 })
 
 describe('parsing', () => {
+  it('takes the frames of a person, a payment and a screening', () => {
+    expect(parseFrame('{"type":"hold","seq":5,"hold":{"seq":5,"seat_ids":["A1"],"seats":[]}}')?.type).toBe('hold')
+    expect(parseFrame('{"type":"payment","id":"p","status":"SUCCEEDED"}')?.type).toBe('payment')
+    expect(parseFrame('{"type":"screening","revision":8,"start_time":"2026-11-23T12:00:00Z","prices":{},"state":"ON_SALE"}')?.type).toBe('screening')
+    expect(parseFrame('{"type":"snapshot","seq":1,"revision":3,"seats":[]}')).toEqual({ type: 'snapshot', seq: 1, revision: 3, seats: [] })
+  })
   it('takes the three kinds', () => {
     expect(parseFrame('{"type":"alive","seq":57}')).toEqual({ type: 'alive', seq: 57 })
     expect(parseFrame('{"type":"snapshot","seq":1,"seats":[{"id":"A1","status":"LOCKED"}]}')?.type).toBe('snapshot')
     expect(parseFrame('{"type":"changes","prev":1,"seq":2,"changes":[]}')?.type).toBe('changes')
   })
-  it.each(['', 'null', '[]', '{"type":"alive"}', '{"type":"new","seq":1}', '{"type":"snapshot","seq":1,"seats":[{"id":1}]}'])(
+  it.each(['', 'null', '[]', '{"type":"alive"}', '{"type":"new","seq":1}', '{"type":"snapshot","seq":1,"seats":[{"id":1}]}', '{"type":"hold","seq":1}', '{"type":"payment"}', '{"type":"screening","revision":1}', '{"type":"screening","revision":8,"start_time":"","prices":{},"state":"NEW"}'])(
     'means nothing: %s',
     (text) => expect(parseFrame(text)).toBeNull(),
   )

@@ -1,4 +1,4 @@
-import type { Frame, LiveStatus, SeatChange } from './frames'
+import type { LiveStatus, MapFrame, SeatChange } from './frames'
 
 /** What this page knows about a screening. A seat that is not listed is available. */
 export type Room =
@@ -22,7 +22,7 @@ export interface Step {
 
 export const EMPTY_ROOM: Room = { kind: 'empty' }
 
-export function applyFrame(room: Room, frame: Frame): Step {
+export function applyFrame(room: Room, frame: MapFrame): Step {
   switch (frame.type) {
     case 'snapshot':
       return applySnapshot(room, frame.seq, frame.seats)
@@ -54,7 +54,7 @@ function applySnapshot(room: Room, seq: number, listed: readonly SeatChange[]): 
   return { room: { kind: 'synced', seq, seats }, verdict: 'applied', changed }
 }
 
-function applyChanges(room: Room, frame: Extract<Frame, { type: 'changes' }>): Step {
+function applyChanges(room: Room, frame: Extract<MapFrame, { type: 'changes' }>): Step {
   if (room.kind === 'synced' && frame.seq === room.seq) return { room, verdict: 'ignored', changed: [] }
   if (room.kind === 'empty' || frame.prev > room.seq || frame.seq < room.seq) {
     return { room, verdict: 'reload', changed: [] }

@@ -1,6 +1,6 @@
 import { defineStore } from 'pinia'
 import { shallowReactive } from 'vue'
-import type { Frame, SeatChange } from './frames'
+import type { MapFrame, SeatChange } from './frames'
 import { EMPTY_ROOM, applyFrame, applyLoaded, type Room, type Step } from './room'
 import type { ConnectionState } from './watch'
 
@@ -22,7 +22,7 @@ export const useSeatStore = defineStore('seats', () => {
     setConnection: (screeningId: string, state: ConnectionState) => void connections.set(screeningId, state),
     loaded: (screeningId: string, seq: number, seats: readonly SeatChange[]): Step =>
       keep(screeningId, applyLoaded(roomOf(screeningId), seq, seats)),
-    heard: (screeningId: string, frame: Frame): Step =>
+    heard: (screeningId: string, frame: MapFrame): Step =>
       keep(screeningId, applyFrame(roomOf(screeningId), frame)),
     /** Old knowledge must not greet the next visit. */
     forget(screeningId: string): void {

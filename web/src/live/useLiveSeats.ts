@@ -1,9 +1,22 @@
 import { useEventListener } from '@vueuse/core'
-import { computed, onScopeDispose } from 'vue'
-import type { SeatChange } from './frames'
-import type { SeatTurn } from './room'
+import { computed, onScopeDispose, watch as observe } from 'vue'
+import { useSessionStore } from '@/api/session'
+import type { Hold } from '@/api/types'
+import type { Frame, MapFrame, ScreeningChange, SeatChange } from './frames'
+import type { SeatTurn, Verdict } from './room'
 import { useSeatStore } from './seatStore'
 import { watchScreening, type SocketLike } from './watch'
+
+export interface LiveEvents {
+  /** The seat map took this frame in; `changed` is what is different from before. */
+  onMap?: (frame: MapFrame, changed: SeatTurn[]) => void
+  /** All that this person holds here, whichever device it was done on. */
+  onHold?: (hold: Hold) => void
+  onPayment?: (payment: Extract<Frame, { type: 'payment' }>) => void
+  onScreening?: (change: ScreeningChange) => void
+  /** The newest revision of the screening; a page that knows an older one has missed something. */
+  onRevision?: (revision: number) => void
+}
 
 function openSocket(screeningId: string): SocketLike {
   const url = new URL('/api/ws', location.href)
@@ -15,17 +28,50 @@ function openSocket(screeningId: string): SocketLike {
 }
 
 /** The live state of one screening for as long as the calling component lives. */
-export function useLiveSeats(screeningId: string, options: { onChanged?: (changed: SeatTurn[]) => void } = {}) {
+export function useLiveSeats(screeningId: string, events: LiveEvents = {}) {
   const store = useSeatStore()
+  const session = useSessionStore()
   const watch = watchScreening({
     connect: () => openSocket(screeningId),
     onState: (state) => store.setConnection(screeningId, state),
-    onFrame: (frame) => {
-      const { verdict, changed } = store.heard(screeningId, frame)
-      if (changed.length > 0) options.onChanged?.(changed)
-      return verdict
-    },
+    onFrame: hear,
   })
+
+  function hear(frame: Frame): Verdict {
+    switch (frame.type) {
+      case 'hold':
+        events.onHold?.(frame.hold)
+        return 'ignored'
+      case 'payment':
+        events.onPayment?.(frame)
+        return 'ignored'
+      case 'screening':
+        events.onScreening?.(frame)
+        return 'ignored'
+      default:
+        return hearMap(frame)
+    }
+  }
+
+  function hearMap(frame: MapFrame): Verdict {
+    const { verdict, changed } = store.heard(screeningId, frame)
+    if (verdict === 'applied') events.onMap?.(frame, changed)
+    if (frame.type === 'snapshot' && frame.revision !== undefined) events.onRevision?.(frame.revision)
+    return verdict
+  }
+
+  // The server knows whose a socket is by the cookie with which it was opened. `undefined`: it is not known yet whose cookie that was.
+  let owner: string | null | undefined
+  observe(
+    () => session.session,
+    (known) => {
+      if (known.kind === 'unknown') return
+      const person = known.kind === 'signed_in' ? known.me.id : null
+      if (person !== null && owner !== undefined && owner !== person) watch.redial()
+      owner = person
+    },
+    { immediate: true },
+  )
 
   useEventListener(window, 'offline', () => watch.drop())
   useEventListener(window, 'online', () => watch.retryNow())

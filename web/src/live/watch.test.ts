@@ -135,10 +135,20 @@ describe('watching a screening', () => {
     expect(states).toHaveLength(before)
   })
 
+  it('dials anew for another person, without a pause and without being lost', () => {
+    const { sockets, states, watch, last } = setUp()
+    last().say(SNAPSHOT)
+    watch.redial()
+    expect([sockets.length, sockets[0]!.closed]).toEqual([2, true])
+    last().say(SNAPSHOT)
+    expect(states).toEqual(['connecting', 'live', 'connecting', 'live'])
+  })
+
   it('is silent for ever once stopped', () => {
     const { sockets, watch } = setUp()
     watch.stop()
     watch.retryNow()
+    watch.redial()
     vi.advanceTimersByTime(10 * RECONNECT_MS_MAX)
     expect(sockets).toHaveLength(1)
   })

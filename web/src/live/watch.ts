@@ -33,6 +33,8 @@ export interface Watch {
   retryNow(): void
   /** The device says that it is offline: do not wait for the silence. */
   drop(): void
+  /** Another person is at the screen: the socket that is open belongs to the one before, or to nobody. */
+  redial(): void
   stop(): void
 }
 
@@ -101,6 +103,11 @@ export function watchScreening({ connect, onFrame, onState, random = Math.random
     },
     drop() {
       if (!stopped && socket !== null) lose()
+    },
+    redial() {
+      if (stopped) return
+      hangUp()
+      dial()
     },
     stop() {
       stopped = true

@@ -8,7 +8,7 @@ import type { Payment, PaymentMethod } from '@/api/types'
 import { useSignInFirst } from '@/features/account/useSignInFirst'
 import { useProblemText } from '@/i18n/useProblemText'
 import { useServerNow } from '@/lib/useServerNow'
-import { tellTabs } from '@/live/tabs'
+import { usePaymentTerms } from './usePaymentTerms'
 
 export type PaymentState =
   | { kind: 'loading' }
@@ -19,7 +19,7 @@ export type PaymentState =
 /** What a button has started and has no answer yet. */
 export type Doing = 'none' | Outcome | 'cancel' | 'switch'
 
-/** While the outcome is open it is asked for; otherwise another tab, or the bank's own message, may change it. */
+/** A frame tells at once when the status changes; without one (no connection, or no longer signed in there) it is asked for. */
 const POLL_CONFIRMING_MS = 1_000
 const POLL_PENDING_MS = 4_000
 
@@ -42,6 +42,13 @@ export function usePayment(id: string) {
     return payment.value?.screening_id ?? (typeof fromAddress === 'string' ? fromAddress : undefined)
   })
 
+  const terms = usePaymentTerms({
+    payment,
+    screeningId,
+    // While a button is being answered its answer says more.
+    onPayment: (paymentId, status) => void (paymentId === id && status !== payment.value?.status && doing.value === 'none' && load()),
+  })
+
   async function load(): Promise<void> {
     try {
       state.value = { kind: 'known', payment: await getPayment(id) }
@@ -59,11 +66,6 @@ export function usePayment(id: string) {
   const poll = useTimeoutPoll(() => (doing.value === 'none' ? load() : Promise.resolve()), interval, { immediate: false })
   watch(isOpen, (open) => (open ? poll.resume() : poll.pause()))
 
-  // Seat pages in other tabs show the payment too.
-  watch(
-    () => payment.value?.status,
-    () => payment.value && tellTabs(payment.value.screening_id),
-  )
   watch(payment, (known) => {
     if (known?.status === 'SUCCEEDED' && known.booking_id) {
       // What fails is told by the router, and the notice has a link.
@@ -91,6 +93,7 @@ export function usePayment(id: string) {
     try {
       await work()
     } catch (error) {
+      if (isProblem(error, 'screening_changed', 'price_changed', 'screening_cancelled')) terms.learn(error)
       // A decline is a state of the payment and is shown as such; everything else is said at once.
       if (!isProblem(error, 'payment_declined')) void notify('error', problemText(error))
       await load()
@@ -114,7 +117,7 @@ export function usePayment(id: string) {
 
   const cancel = () =>
     act('cancel', async () => {
-      if (payment.value?.status === 'PENDING') tellTabs((await cancelPayment(id)).screening_id)
+      if (payment.value?.status === 'PENDING') await cancelPayment(id)
       await backToSeats()
     })
 
@@ -122,16 +125,39 @@ export function usePayment(id: string) {
   const startAgain = (method: PaymentMethod) =>
     act('switch', async () => {
       const old = payment.value
-      const screening = screeningId.value
-      if (old === null || screening === undefined) return
+      const [screening, total] = [terms.screening.value, terms.total.value]
+      // What has changed is asked about first.
+      if (old === null || screening === undefined || total === null || terms.change.value !== null) return
       if (old.status === 'PENDING') await cancelPayment(id)
-      const next = await startPayment(screening, method, [id, ...old.seat_ids])
-      await router.replace({ path: `/pay/${next.id}`, query: { screening }, state: { switched: true } })
+      const next = await startPayment({ screening_id: screening.id, method, revision: screening.revision, total }, [id, ...old.seat_ids])
+      await router.replace({ path: `/pay/${next.id}`, query: { screening: screening.id }, state: { switched: true } })
     })
+
+  /** What has changed is all right: the payment goes on, or the next one begins. */
+  async function acceptChange(): Promise<void> {
+    terms.agree()
+    if (payment.value && payment.value.status !== 'PENDING') await startAgain(payment.value.method)
+  }
 
   onMounted(load)
   // Whoever has paid sees the ticket even if the network is away by then.
   onMounted(() => loadRouteLocation(router.resolve(ticketPage('new'))).catch(() => undefined))
 
-  return { state, payment, status, screeningId, doing, remainingMs, load, confirm, cancel, startAgain, holdAgain, backToSeats }
+  return {
+    state,
+    payment,
+    status,
+    doing,
+    remainingMs,
+    screening: terms.screening,
+    isCancelled: terms.isCancelled,
+    change: terms.change,
+    load,
+    confirm,
+    cancel,
+    startAgain,
+    acceptChange,
+    holdAgain,
+    backToSeats,
+  }
 }

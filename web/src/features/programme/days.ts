@@ -6,9 +6,8 @@ interface WithScreenings<S> {
   screenings: readonly S[]
 }
 
-/** The next seven days in the cinema's zone, today first. */
-export function nextDays(now: number, zone: string): string[] {
-  const today = dayOf(now, zone)
+/** Seven days from this one on. */
+export function nextDays(today: string): string[] {
   return Array.from({ length: DAYS_SHOWN }, (_, offset) => addDays(today, offset))
 }
 
@@ -17,6 +16,11 @@ export function screeningsOn<S extends { start_time: string }>(film: WithScreeni
   return film.screenings
     .filter((screening) => dayOf(screening.start_time, zone) === day)
     .sort((a, b) => a.start_time.localeCompare(b.start_time))
+}
+
+/** The films with those showings only that have not begun: a page that stays open must not offer what is over. */
+export function upcoming<F extends WithScreenings<{ start_time: string }>>(films: readonly F[], now: number): F[] {
+  return films.map((film) => ({ ...film, screenings: film.screenings.filter(({ start_time }) => Date.parse(start_time) > now) }))
 }
 
 /** Every day on which something of these films is shown. */

@@ -7,7 +7,7 @@ import SeatNotices from './SeatNotices.vue'
 it.each(['lapsed', 'wanted'] as const)('asks for the seats of a notice only when that can have an answer: %s', async (kind) => {
   const i18n = createI18n({ legacy: false, locale: 'en', messages: { en } })
   const notices = mount(SeatNotices, {
-    props: { notice: { kind, seats: ['A1'] }, paymentPage: null, isPaused: true, isTaking: false },
+    props: { notice: { kind, seats: ['A1'] }, paymentPage: null, change: null, asked: [], isPaused: true, isTaking: false },
     global: { plugins: [i18n] },
   })
   const press = () => notices.get('[data-testid=hold-again]').trigger('click')

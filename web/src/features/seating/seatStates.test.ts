@@ -8,9 +8,8 @@ import * as calls from '@/api/screenings'
 import { useSessionStore } from '@/api/session'
 import type { Hold, ScreeningDetail } from '@/api/types'
 import en from '@/i18n/en'
-import type { LiveStatus } from '@/live/frames'
+import type { LiveStatus, MapFrame } from '@/live/frames'
 import { EMPTY_ROOM, applyFrame, type Room } from '@/live/room'
-import { tabsOf, type TabMessage } from '@/live/tabs'
 import { RECONNECT_MS_MIN } from '@/live/watch'
 import { useHold } from './useHold'
 import { useSeatViews } from './useSeatViews'
@@ -31,9 +30,10 @@ const screening = {
   prices: { standard: { amount: 20_000, currency: 'THB' } },
 } as unknown as ScreeningDetail
 
-function hold(...ids: string[]): Hold {
+/** What is held as of `seq`, the number of the live change that made it so. */
+function hold(seq: number, ...ids: string[]): Hold {
   const seats = ids.map((id) => ({ id, expires_at: MINE_UNTIL }))
-  return { screening_id: 's', seat_ids: ids, seats, expires_at: seats[0]?.expires_at ?? null, payment_id: null }
+  return { screening_id: 's', seq, seat_ids: ids, seats, expires_at: seats[0]?.expires_at ?? null, payment_id: null }
 }
 
 function refusal(code: ProblemCode, status: number, seat_ids?: string[]): ApiProblem {
@@ -60,9 +60,8 @@ async function open({ isReady = true, now = ref(START) } = {}) {
   const hears: ReturnType<typeof useHold>[] = []
   const Page = defineComponent(() => {
     const nothing = () => {}
-    const events = { onGuest: nothing, onMine: nothing, onReleased: nothing, onLost: nothing, onLapsed: nothing, onProblem: nothing }
-    const holding = useHold('s', now, events)
-    const { seats } = useSeatViews({ screening, room, loaded: ref(null), standing: holding.standing })
+    const holding = useHold({ screeningId: 's', now, revision: () => 1 }, { onNews: nothing, onProblem: nothing, onChanged: nothing })
+    const { seats } = useSeatViews({ screening: ref(screening), room, loaded: ref(null), standing: holding.standing })
     hears.push(holding)
     const look = () => `${seats.value.get('A1')?.state}${seats.value.get('A1')?.pending ? ' pending' : ''}`
     watch(look, (next) => looks.push(next), { immediate: true })
@@ -72,19 +71,21 @@ async function open({ isReady = true, now = ref(START) } = {}) {
   const holding = hears[0]!
   async function live(status: LiveStatus, until?: string) {
     const seq = room.value.kind === 'synced' ? room.value.seq : 0
-    const change = { id: 'A1', status, until }
-    room.value = applyFrame(room.value, { type: 'changes', prev: seq, seq: seq + 1, changes: [change] }).room
-    holding.noteLive(change)
+    const frame: MapFrame = { type: 'changes', prev: seq, seq: seq + 1, changes: [{ id: 'A1', status, until }] }
+    const step = applyFrame(room.value, frame)
+    room.value = step.room
+    holding.hearMap(frame, step.changed)
     await flushPromises()
   }
+  const frame = (heard: Hold) => (holding.hearHold(heard), flushPromises())
   room.value = { kind: 'synced', seq: 0, seats: new Map() }
   if (isReady) await holding.refresh()
-  return { holding, looks, live, now, ask: () => (void holding.lock(['A1']), flushPromises()), letGo: () => (void holding.release(['A1']), flushPromises()) }
+  return { holding, looks, live, frame, now, ask: () => (void holding.lock(['A1']), flushPromises()), letGo: () => (void holding.release(['A1']), flushPromises()) }
 }
 
 /** With A1 held, its lock known to everybody. */
 async function openHolding(options = {}) {
-  server.getHold.mockResolvedValueOnce(hold('A1'))
+  server.getHold.mockResolvedValueOnce(hold(1, 'A1'))
   const opened = await open(options)
   await opened.live('LOCKED', MINE_UNTIL_LIVE)
   opened.looks.splice(0, opened.looks.length, 'mine')
@@ -94,7 +95,7 @@ async function openHolding(options = {}) {
 beforeEach(() => {
   vi.resetAllMocks()
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  server.getHold.mockResolvedValue(hold())
+  server.getHold.mockResolvedValue(hold(0))
   setActivePinia(createPinia())
   const me = { id: 'p', name: 'Ann', email: 'ann@example.test', picture_url: null, role: 'USER', language: 'en' } as const
   useSessionStore().session = { kind: 'signed_in', me }
@@ -112,7 +113,7 @@ describe('choosing a seat', () => {
       const answer = answerOf('lockSeats')
       await ask()
       if (isLiveFirst) await live('LOCKED', MINE_UNTIL_LIVE)
-      await answer.give(hold('A1'))
+      await answer.give(hold(1, 'A1'))
       if (!isLiveFirst) await live('LOCKED', MINE_UNTIL_LIVE)
       expect(looks).toEqual(['available', 'available pending', 'mine'])
       page?.unmount()
@@ -150,14 +151,14 @@ describe('choosing a seat', () => {
     void holding.lock(['A1', 'A2'])
     await flushPromises()
     await first.refuse(refusal('seat_taken', 409, ['A2']))
-    await second.give(hold('A1'))
+    await second.give(hold(1, 'A1'))
     expect(looks).toEqual(['available', 'available pending', 'mine'])
   })
 
   it('asks on when the answer was lost, until it is known whether it is mine', async () => {
     for (const [truth, end, until] of [
-      [hold('A1'), 'mine', MINE_UNTIL_LIVE],
-      [hold(), 'locked', OTHERS_UNTIL_LIVE],
+      [hold(1, 'A1'), 'mine', MINE_UNTIL_LIVE],
+      [hold(1), 'locked', OTHERS_UNTIL_LIVE],
     ] as const) {
       const { looks, live, ask } = await open()
       const [answer, second] = [answerOf('lockSeats'), answerOf('getHold')]
@@ -178,7 +179,7 @@ describe('choosing a seat', () => {
     await second.refuse(refusal('try_again', 503))
     await live('LOCKED', MINE_UNTIL_LIVE)
     expect(looks).toEqual(['available', 'available pending'])
-    server.getHold.mockResolvedValueOnce(hold('A1'))
+    server.getHold.mockResolvedValueOnce(hold(1, 'A1'))
     vi.advanceTimersByTime(RECONNECT_MS_MIN)
     await flushPromises()
     expect(looks).toEqual(['available', 'available pending', 'mine'])
@@ -192,7 +193,7 @@ describe('letting a seat go', () => {
       const answer = answerOf('unlockSeats')
       await letGo()
       if (isLiveFirst) await live('AVAILABLE')
-      await answer.give(hold())
+      await answer.give(hold(2))
       if (!isLiveFirst) await live('AVAILABLE')
       expect(looks).toEqual(['mine', 'mine pending', 'available'])
       page?.unmount()
@@ -201,9 +202,9 @@ describe('letting a seat go', () => {
 
   it('is not undone by the late news that it was held', async () => {
     const { holding, looks, live, letGo } = await open()
-    server.lockSeats.mockResolvedValueOnce(hold('A1'))
+    server.lockSeats.mockResolvedValueOnce(hold(1, 'A1'))
     await holding.lock(['A1'])
-    server.unlockSeats.mockResolvedValueOnce(hold())
+    server.unlockSeats.mockResolvedValueOnce(hold(2))
     await letGo()
     await live('LOCKED', MINE_UNTIL_LIVE)
     await live('AVAILABLE')
@@ -213,7 +214,7 @@ describe('letting a seat go', () => {
 
   it('shows at once that somebody else has it now', async () => {
     const { looks, live, letGo } = await openHolding()
-    server.unlockSeats.mockResolvedValueOnce(hold())
+    server.unlockSeats.mockResolvedValueOnce(hold(2))
     await letGo()
     await live('LOCKED', OTHERS_UNTIL_LIVE)
     expect(looks.slice(-2)).toEqual(['available', 'locked'])
@@ -221,7 +222,7 @@ describe('letting a seat go', () => {
 
   it('is over when the live map says so: the next lock is another\'s, though its time be the same second', async () => {
     const { holding, looks, live, letGo } = await openHolding()
-    server.unlockSeats.mockResolvedValueOnce(hold())
+    server.unlockSeats.mockResolvedValueOnce(hold(2))
     await letGo()
     expect(holding.isOwn('A1')).toBe(true)
     await live('AVAILABLE')
@@ -232,20 +233,20 @@ describe('letting a seat go', () => {
 
   it('does not disturb choosing it again', async () => {
     const { looks, live, letGo, ask } = await openHolding()
-    server.unlockSeats.mockResolvedValueOnce(hold())
+    server.unlockSeats.mockResolvedValueOnce(hold(2))
     await letGo()
     const answer = answerOf('lockSeats')
     await ask()
     await live('AVAILABLE')
     vi.advanceTimersByTime(SETTLED_MS)
     await live('LOCKED', MINE_UNTIL_LIVE)
-    await answer.give(hold('A1'))
+    await answer.give(hold(3, 'A1'))
     expect(looks.slice(-3)).toEqual(['available', 'available pending', 'mine'])
   })
 
   it('believes the live map again when it says for long that somebody has it', async () => {
     const { looks, letGo } = await openHolding()
-    server.unlockSeats.mockResolvedValueOnce(hold())
+    server.unlockSeats.mockResolvedValueOnce(hold(2))
     await letGo()
     vi.advanceTimersByTime(SETTLED_MS)
     await flushPromises()
@@ -261,69 +262,53 @@ describe('letting a seat go', () => {
   })
 })
 
-describe('another tab of the same person', () => {
-  /** What the other tab says, heard here. */
-  async function tell(...messages: TabMessage[]) {
-    const [otherTab, thirdTab] = [new BroadcastChannel(tabsOf('s')), new BroadcastChannel(tabsOf('s'))]
-    for (const message of messages) {
-      const heard = new Promise((resolve) => (thirdTab.onmessage = resolve))
-      otherTab.postMessage(message)
-      await heard
-    }
-    await flushPromises()
-    otherTab.close()
-    thirdTab.close()
-  }
-
-  it('makes a seat mine here too, on the same way and without a look of somebody else\'s', async () => {
-    const { holding, looks, live } = await open()
-    await tell({ asking: ['A1'] })
-    expect(holding.isOwn('A1')).toBe(true)
+describe('another device of the same person', () => {
+  it('makes a seat mine here too, without a look of somebody else\'s, before or with the live change', async () => {
+    const { looks, live, frame } = await open()
+    await frame(hold(1, 'A1'))
     await live('LOCKED', MINE_UNTIL_LIVE)
-    server.getHold.mockResolvedValueOnce(hold('A1'))
-    await tell({})
-    expect(looks).toEqual(['available', 'available pending', 'mine'])
+    expect(looks).toEqual(['available', 'mine'])
+    expect(server.getHold).toHaveBeenCalledTimes(1)
   })
 
-  it('lets a seat go here too', async () => {
-    const { looks, live } = await openHolding()
-    await tell({ asking: ['A1'] })
+  it('lets a seat go here too, before or with the live change', async () => {
+    const { looks, live, frame } = await openHolding()
+    await frame(hold(2))
     await live('AVAILABLE')
-    await tell({})
-    expect(looks).toEqual(['mine', 'mine pending', 'available'])
+    expect(looks).toEqual(['mine', 'available'])
   })
 
-  it('may ask for the next seat before it is known here what came of the last', async () => {
-    const { looks, live } = await open()
-    const answer = answerOf('getHold')
-    await tell({ asking: ['A2'] }, {}, { asking: ['A1'] })
-    await answer.give(hold('A2'))
+  it('answers what is asked here: a frame that is faster than the answer ends the question', async () => {
+    const { looks, live, frame, ask, letGo } = await open()
+    const answer = answerOf('lockSeats')
+    await ask()
+    await frame(hold(1, 'A1'))
     await live('LOCKED', MINE_UNTIL_LIVE)
-    server.getHold.mockResolvedValueOnce(hold('A1', 'A2'))
-    await tell({})
-    expect(looks).toEqual(['available', 'available pending', 'mine'])
+    await answer.give(hold(1, 'A1'))
+    const gone = answerOf('unlockSeats')
+    await letGo()
+    await frame(hold(2))
+    await live('AVAILABLE')
+    await gone.give(hold(2))
+    expect(looks).toEqual(['available', 'available pending', 'mine', 'mine pending', 'available'])
   })
 
-  it('is not waited for when it has gone in the middle: what came of it is asked here', async () => {
-    const { looks, live } = await open()
-    await tell({ asking: ['A1'] })
+  it('does not look free on its way to being sold', async () => {
+    server.getHold.mockResolvedValueOnce({ ...hold(1, 'A1'), payment_id: 'pay' })
+    const { looks, live, frame } = await open()
     await live('LOCKED', MINE_UNTIL_LIVE)
-    server.getHold.mockRejectedValueOnce(refusal('try_again', 503)).mockResolvedValueOnce(hold('A1'))
-    vi.advanceTimersByTime(SETTLED_MS)
-    await flushPromises()
-    expect(looks).toEqual(['available', 'available pending'])
-    vi.advanceTimersByTime(RECONNECT_MS_MIN)
-    await flushPromises()
-    expect(looks).toEqual(['available', 'available pending', 'mine'])
+    looks.splice(0, looks.length, 'mine')
+    await frame(hold(2))
+    await live('BOOKED')
+    expect(looks).toEqual(['mine', 'available pending', 'booked'])
   })
 
-  it('may have asked for what others hold when it went', async () => {
-    const { looks, live } = await open()
-    await tell({ asking: ['A1'] })
-    await live('LOCKED', OTHERS_UNTIL_LIVE)
-    vi.advanceTimersByTime(SETTLED_MS)
-    await flushPromises()
-    expect(looks).toEqual(['available', 'available pending', 'locked'])
+  it('that changed it while a frame was missed is asked for: the map is newer than the hold', async () => {
+    const { looks, live } = await openHolding()
+    server.getHold.mockResolvedValueOnce(hold(2))
+    await live('AVAILABLE')
+    expect(looks.at(-1)).toBe('available')
+    expect(server.getHold).toHaveBeenCalledTimes(2)
   })
 })
 
@@ -331,7 +316,7 @@ describe('coming to the page', () => {
   it('does not say so either while the server cannot tell, and asks until it can', async () => {
     const { holding, looks, live } = await open({ isReady: false })
     await live('LOCKED', MINE_UNTIL_LIVE)
-    server.getHold.mockRejectedValueOnce(refusal('try_again', 503)).mockResolvedValueOnce(hold('A1'))
+    server.getHold.mockRejectedValueOnce(refusal('try_again', 503)).mockResolvedValueOnce(hold(1, 'A1'))
     await holding.refresh()
     await flushPromises()
     expect([holding.isReady.value, looks.at(-1)]).toEqual([false, 'available pending'])
@@ -344,7 +329,7 @@ describe('coming to the page', () => {
   })
 
   it('does not say whose a held seat is before it is known', async () => {
-    for (const [truth, end] of [[hold('A1'), 'mine'], [hold(), 'locked']] as const) {
+    for (const [truth, end] of [[hold(1, 'A1'), 'mine'], [hold(1), 'locked']] as const) {
       const { holding, looks, live } = await open({ isReady: false })
       await live('LOCKED', MINE_UNTIL_LIVE)
       server.getHold.mockResolvedValueOnce(truth)

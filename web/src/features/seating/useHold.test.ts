@@ -14,10 +14,11 @@ const server = vi.mocked(calls)
 const START = Date.parse('2026-11-23T12:00:00Z')
 const LOCK_MS = 300_000
 
-/** `hold('A1', 'A2')`: those seats, the first for five minutes, each further one a minute longer. */
+let seq = 0
+/** Each newer than the one before. `hold('A1', 'A2')`: those seats, the first for five minutes, each further one a minute longer. */
 function hold(...ids: string[]): Hold {
   const seats = ids.map((id, index) => ({ id, expires_at: new Date(START + LOCK_MS + index * 60_000).toISOString() }))
-  return { screening_id: 's', seat_ids: ids, seats, expires_at: seats[0]?.expires_at ?? null, payment_id: null }
+  return { screening_id: 's', seq: ++seq, seat_ids: ids, seats, expires_at: seats[0]?.expires_at ?? null, payment_id: null }
 }
 
 function refusal(code: ProblemCode, status: number, seat_ids?: string[]): ApiProblem {
@@ -34,18 +35,17 @@ function setUp(signedIn = true) {
   session.session = signedIn ? { kind: 'signed_in', me } : { kind: 'guest' }
   const now = ref(START)
   const told: string[] = []
-  const tell = (what: string) => (ids: string[]) => void told.push(`${what} ${ids.join(' ')}`)
   const scope = effectScope()
   scopes.push(scope)
   const holding = scope.run(() =>
-    useHold('s', now, {
-      onGuest: tell('guest'),
-      onMine: tell('mine'),
-      onReleased: tell('released'),
-      onLost: tell('lost'),
-      onLapsed: tell('lapsed'),
-      onProblem: (error) => void told.push(`problem ${(error as ApiProblem).code}`),
-    }),
+    useHold(
+      { screeningId: 's', now, revision: () => 7 },
+      {
+        onNews: (news, ids) => void told.push(`${news} ${ids.join(' ')}`),
+        onProblem: (error) => void told.push(`problem ${(error as ApiProblem).code}`),
+        onChanged: (error, ids) => void told.push(`changed ${error.code} ${ids.join(' ')}`),
+      },
+    ),
   )!
   return { holding, told, now, session }
 }
@@ -64,10 +64,10 @@ describe('locking', () => {
     server.lockSeats.mockReturnValue(new Promise((resolve) => (answer = resolve)))
     void holding.lock(['A1'])
     await flushPromises()
-    expect([holding.pending.has('A1'), holding.isMine('A1')]).toEqual([true, false])
+    expect([holding.isPending('A1'), holding.isMine('A1')]).toEqual([true, false])
     answer(hold('A1'))
     await flushPromises()
-    expect([holding.pending.has('A1'), holding.isMine('A1')]).toEqual([false, true])
+    expect([holding.isPending('A1'), holding.isMine('A1')]).toEqual([false, true])
     expect(told).toEqual(['mine A1'])
   })
 
@@ -75,7 +75,7 @@ describe('locking', () => {
     const { holding, told } = setUp()
     server.lockSeats.mockRejectedValueOnce(refusal('seat_taken', 409, ['A2'])).mockResolvedValueOnce(hold('A1', 'A3'))
     await holding.lock(['A1', 'A2', 'A3'])
-    expect(server.lockSeats).toHaveBeenLastCalledWith('s', ['A1', 'A3'])
+    expect(server.lockSeats).toHaveBeenLastCalledWith('s', ['A1', 'A3'], 7)
     expect(told).toEqual(['lost A2', 'mine A1 A3'])
   })
 
@@ -129,7 +129,7 @@ describe('locking', () => {
     vi.spyOn(session, 'ensure').mockResolvedValue({ kind: 'unknown', error: refusal('try_again', 503) })
     await holding.lock(['A1'])
     expect(told).toEqual(['problem try_again'])
-    expect([holding.pending.size, server.lockSeats.mock.calls.length]).toEqual([0, 0])
+    expect([holding.isPending('A1'), server.lockSeats.mock.calls.length]).toEqual([false, 0])
   })
 
   it('asks what is true when an answer was lost', async () => {
@@ -143,58 +143,24 @@ describe('locking', () => {
   })
 })
 
-describe('another tab', () => {
-  it('says that something changed, and the server is asked in turn', async () => {
-    const { holding } = setUp()
-    let answer: (value: Hold) => void = () => {}
-    server.lockSeats.mockReturnValue(new Promise((resolve) => (answer = resolve)))
-    void holding.lock(['A2'])
+describe('who is at the screen', () => {
+  it('is another person: what the one before held is forgotten and asked for anew', async () => {
+    const { holding, session } = setUp()
+    server.getHold.mockResolvedValueOnce(hold('A1'))
+    await holding.refresh()
+    server.getHold.mockResolvedValueOnce({ ...hold('A2'), seq: 0 })
+    const me = { id: 'q', name: 'Ben', email: 'ben@example.test', picture_url: null, role: 'USER', language: 'en' } as const
+    session.session = { kind: 'signed_in', me }
+    expect(holding.isMine('A1')).toBe(false)
     await flushPromises()
-    const [otherTab, thirdTab] = [new BroadcastChannel('seatkeeper-hold-s'), new BroadcastChannel('seatkeeper-hold-s')]
-    const heard = new Promise((resolve) => (thirdTab.onmessage = resolve))
-    otherTab.postMessage(hold('A1'))
-    await heard
-    await flushPromises()
-    expect([holding.hold.value, server.getHold.mock.calls.length]).toEqual([null, 0])
-    server.getHold.mockResolvedValue(hold('A1', 'A2'))
-    answer(hold('A2'))
-    await flushPromises()
-    expect(holding.hold.value?.seat_ids).toEqual(['A1', 'A2'])
-    otherTab.close()
-    thirdTab.close()
+    expect([holding.isMine('A1'), holding.isMine('A2')]).toEqual([false, true])
   })
 
-  it('hears of every change here', async () => {
-    const { holding } = setUp()
-    const otherTab = new BroadcastChannel('seatkeeper-hold-s')
-    const heard: unknown[] = []
-    otherTab.onmessage = (event) => void heard.push(event.data)
-    server.lockSeats.mockResolvedValue(hold('A1'))
-    server.unlockSeats.mockResolvedValue(hold())
-    await holding.lock(['A1'])
-    await holding.release(['A1'])
-    await vi.waitUntil(() => heard.length === 4)
-    expect(heard).toEqual([{ asking: ['A1'] }, {}, { asking: ['A1'] }, {}])
-    otherTab.close()
-  })
-})
-
-describe('a page that is left with a call under way', () => {
-  it('tells other tabs all the same', async () => {
-    const { holding } = setUp()
-    const otherTab = new BroadcastChannel('seatkeeper-hold-s')
-    const heard: unknown[] = []
-    otherTab.onmessage = (event) => void heard.push(event.data)
-    let answer!: (held: Hold) => void
-    server.lockSeats.mockReturnValue(new Promise<Hold>((resolve) => (answer = resolve)))
-    const locking = holding.lock(['A1'])
-    await vi.waitUntil(() => heard.length === 1)
-    scopes.splice(0).forEach((scope) => scope.stop())
-    answer(hold('A1'))
-    await locking
-    await vi.waitUntil(() => heard.length === 2)
-    expect(heard).toEqual([{ asking: ['A1'] }, {}])
-    otherTab.close()
+  it('has signed out: a frame that was on its way gives nothing back', async () => {
+    const { holding, session } = setUp()
+    session.ended()
+    holding.hearHold(hold('A1'))
+    expect(holding.isMine('A1')).toBe(false)
   })
 })
 
@@ -238,6 +204,6 @@ describe('time', () => {
     server.unlockSeats.mockResolvedValue(hold('A2'))
     await holding.release(['A1'])
     expect(told).toEqual(['released A1'])
-    expect(holding.pending.size).toBe(0)
+    expect(['A1', 'A2'].some(holding.isPending)).toBe(false)
   })
 })

@@ -2,14 +2,17 @@ import { computed, type Ref } from 'vue'
 import { useI18n } from 'vue-i18n'
 import type { ScreeningDetail, SeatMap } from '@/api/types'
 import { useFormat } from '@/i18n/useFormat'
-import { formatAmount } from '@/lib/money'
+import { formatAmount, type Money } from '@/lib/money'
 import { planLayout, type SeatState, type SeatView } from '@/lib/seating'
 import type { SeatChange } from '@/live/frames'
 import type { Room } from '@/live/room'
-import type { Standing } from './useHold'
+import type { Standing } from './holdSteps'
+import { priceOf } from './terms'
 
 interface Sources {
-  screening: ScreeningDetail
+  screening: Readonly<Ref<ScreeningDetail>>
+  /** Prices of single seats that the server has named since. */
+  prices?: Readonly<Ref<ReadonlyMap<string, Money>>>
   room: Readonly<Ref<Room>>
   /** The plain answer, for what never changes: what is not for sale. */
   loaded: Readonly<Ref<SeatMap | null>>
@@ -17,10 +20,11 @@ interface Sources {
 }
 
 /** Joins the hall, the live state and this person's hold into what is drawn, and into what is said. */
-export function useSeatViews({ screening, room, loaded, standing }: Sources) {
+export function useSeatViews({ screening, prices, room, loaded, standing }: Sources) {
   const { t, locale } = useI18n()
   const format = useFormat()
-  const plan = planLayout(screening.layout)
+  const layout = computed(() => screening.value.layout)
+  const plan = computed(() => planLayout(layout.value))
   const notForSale = computed(
     () => new Set((loaded.value?.seats ?? []).filter((seat) => seat.status === 'UNAVAILABLE').map((seat) => seat.id)),
   )
@@ -28,13 +32,13 @@ export function useSeatViews({ screening, room, loaded, standing }: Sources) {
   const seats = computed(() => {
     const live = room.value.kind === 'synced' ? room.value.seats : null
     const views = new Map<string, SeatView>()
-    for (const seat of plan.byId.values()) {
+    for (const seat of plan.value.byId.values()) {
       const change = live?.get(seat.id)
       const own = standing(seat.id, change)
       let state: SeatState = own.state
       if (seat.kind === 'blocked' || notForSale.value.has(seat.id) || change?.status === 'UNAVAILABLE') state = 'unavailable'
       else if (change?.status === 'BOOKED') state = 'booked'
-      const price = screening.prices[seat.category] ?? screening.price_from ?? { amount: 0, currency: '' }
+      const price = prices?.value.get(seat.id) ?? priceOf(screening.value, seat.category)
       views.set(seat.id, { ...seat, price, state, pending: own.pending, until: change?.until ?? null })
     }
     return views

@@ -5,27 +5,30 @@ import { defineComponent, shallowRef } from 'vue'
 import { createI18n } from 'vue-i18n'
 import { createMemoryHistory, createRouter } from 'vue-router'
 import { ApiProblem, NO_ANSWER } from '@/api/problem'
+import * as payments from '@/api/payments'
 import * as calls from '@/api/screenings'
 import { useSessionStore } from '@/api/session'
-import type { Hold, ScreeningDetail } from '@/api/types'
+import type { Hold, Payment, ScreeningDetail } from '@/api/types'
 import en from '@/i18n/en'
-import type { LiveStatus } from '@/live/frames'
-import { applyFrame, type Room, type SeatTurn } from '@/live/room'
+import type { LiveStatus, MapFrame } from '@/live/frames'
+import { applyFrame, type Room } from '@/live/room'
+import type { LiveEvents } from '@/live/useLiveSeats'
 import type { ConnectionState } from '@/live/watch'
 import { useSeating } from './useSeating'
 
+vi.mock('@/api/payments')
 vi.mock('@/api/screenings')
 vi.mock('@/lib/notify')
 const server = vi.mocked(calls)
 
 /** The live line, held in the test's hand. */
-const line = vi.hoisted(() => ({ hear: null as ((changed: SeatTurn[]) => void) | null }))
+const line = vi.hoisted(() => ({ events: null as LiveEvents | null }))
 const room = shallowRef<Room>({ kind: 'synced', seq: 0, seats: new Map() })
 const connection = shallowRef<ConnectionState>('live')
 vi.mock('@/live/useLiveSeats', () => ({
-  useLiveSeats: (_: string, { onChanged }: { onChanged: (changed: SeatTurn[]) => void }) => {
-    line.hear = onChanged
-    return { room, connection, loaded: () => {} }
+  useLiveSeats: (_: string, events: LiveEvents) => {
+    line.events = events
+    return { room, connection, loaded: () => ({ verdict: 'ignored', changed: [] }) }
   },
 }))
 
@@ -35,22 +38,34 @@ const inMinutes = (minutes: number) => new Date(OPENED_AT + minutes * MINUTE_MS)
 
 const screening = {
   id: 's',
+  movie_id: 'm',
+  hall_name: 'Hall 1',
+  start_time: inMinutes(60),
+  end_time: inMinutes(180),
+  revision: 1,
+  state: 'ON_SALE',
   layout: { rows: [{ label: 'A', cells: ['seat', 'seat', 'seat'] }] },
   prices: { standard: { amount: 20_000, currency: 'THB' } },
   sales_close_at: inMinutes(60),
 } as unknown as ScreeningDetail
 
-/** Those seats, for five minutes, unless a payment has given them more. */
+/** What the page was given, and asks for again. */
+const shown = shallowRef(screening)
+const reload = vi.fn()
+
+let holds = 0
+/** Each newer than the one before. Those seats, for five minutes, unless a payment has given them more. */
 function hold(ids: string[], { minutes = 5, payment_id = null as string | null } = {}): Hold {
   const seats = ids.map((id) => ({ id, expires_at: inMinutes(minutes) }))
-  return { screening_id: 's', seat_ids: ids, seats, expires_at: seats[0]?.expires_at ?? null, payment_id }
+  return { screening_id: 's', seq: ++holds, seat_ids: ids, seats, expires_at: seats[0]?.expires_at ?? null, payment_id }
 }
 
 async function live(id: string, status: LiveStatus, until?: string): Promise<void> {
   const seq = room.value.kind === 'synced' ? room.value.seq : 0
-  const step = applyFrame(room.value, { type: 'changes', prev: seq, seq: seq + 1, changes: [{ id, status, until }] })
+  const frame: MapFrame = { type: 'changes', prev: seq, seq: seq + 1, changes: [{ id, status, until }] }
+  const step = applyFrame(room.value, frame)
   room.value = step.room
-  line.hear?.(step.changed)
+  line.events?.onMap?.(frame, step.changed)
   await flushPromises()
 }
 
@@ -61,7 +76,7 @@ async function open(path = '/screenings/s') {
   await router.push(path)
   const opened: ReturnType<typeof useSeating>[] = []
   const Page = defineComponent(() => {
-    opened.push(useSeating(screening))
+    opened.push(useSeating(() => shown.value, reload))
     return () => null
   })
   page = mount(Page, { global: { plugins: [router, createI18n({ legacy: false, locale: 'en', messages: { en } })] } })
@@ -71,11 +86,13 @@ async function open(path = '/screenings/s') {
 }
 
 beforeEach(() => {
+  holds = 0
   vi.resetAllMocks()
-  server.getSeats.mockResolvedValue({ screening_id: 's', seq: 0, seats: [] })
+  server.getSeats.mockResolvedValue({ screening_id: 's', seq: 0, revision: 1, seats: [] })
   server.getHold.mockResolvedValue(hold([]))
   room.value = { kind: 'synced', seq: 0, seats: new Map() }
   connection.value = 'live'
+  shown.value = screening
   setActivePinia(createPinia())
   const me = { id: 'p', name: 'Ann', email: 'ann@example.test', picture_url: null, role: 'USER', language: 'en' } as const
   useSessionStore().session = { kind: 'signed_in', me }
@@ -95,14 +112,13 @@ it('asks what became of one\'s own seats when the line has come back', async () 
   expect(server.getHold).toHaveBeenCalledTimes(2)
 })
 
-it('learns from the live map that a payment elsewhere gave one\'s seats another time', async () => {
+it('learns from a hold frame that a payment elsewhere gave one\'s seats another time', async () => {
   server.getHold.mockResolvedValueOnce(hold(['A1']))
   const { seating } = await open()
-  await live('A1', 'LOCKED', inMinutes(5))
-  expect(server.getHold).toHaveBeenCalledTimes(1)
-  server.getHold.mockResolvedValueOnce(hold(['A1'], { minutes: 8, payment_id: 'pay' }))
+  line.events?.onHold?.(hold(['A1'], { minutes: 8, payment_id: 'pay' }))
   await live('A1', 'LOCKED', inMinutes(8))
   expect([seating.isPaying.value, seating.hold.value?.expires_at]).toEqual([true, inMinutes(8)])
+  expect(server.getHold).toHaveBeenCalledTimes(1)
 })
 
 it('misses no seats that are held again', async () => {
@@ -117,17 +133,6 @@ it('misses no seats that are held again', async () => {
     await seating.refresh()
     expect(seating.notice.value).toEqual(notice)
   }
-})
-
-it('asks whose a held seat is when it is pressed: another device may have chosen it', async () => {
-  const { seating, state } = await open()
-  await live('A1', 'LOCKED', inMinutes(5))
-  expect(state('A1')).toBe('locked')
-  server.getHold.mockResolvedValueOnce(hold(['A1']))
-  seating.choose('A1')
-  await flushPromises()
-  expect(state('A1')).toBe('mine')
-  expect(server.lockSeats).not.toHaveBeenCalled()
 })
 
 it('keeps the choice while holding it again is not answered', async () => {
@@ -161,4 +166,79 @@ it.each([
   const { seating, router } = await open('/screenings/s?seats=A1,A2')
   expect(seating.notice.value).toEqual({ kind: 'wanted', seats: ['A1', 'A2'] })
   expect(router.currentRoute.value.fullPath).toBe('/screenings/s')
+})
+
+const thb = (amount: number) => ({ amount, currency: 'THB' as const })
+const changed = (more: Partial<ScreeningDetail>): ScreeningDetail => ({ ...screening, revision: 2, ...more })
+const PRICIER = { prices: { standard: thb(25_000) } }
+
+it('asks before going on when the price of one\'s seats has risen, and says what it was and is', async () => {
+  server.getHold.mockResolvedValueOnce(hold(['A1', 'A2']))
+  const { seating } = await open()
+  line.events?.onScreening?.(changed(PRICIER))
+  await flushPromises()
+  expect(seating.change.value).toEqual({ total: { was: thb(40_000), is: thb(50_000) } })
+  expect([seating.total.value.amount, seating.seats.value.get('A3')?.price.amount]).toEqual([50_000, 25_000])
+  expect(reload).toHaveBeenCalled()
+  seating.acceptChange()
+  expect(seating.change.value).toBeNull()
+})
+
+it('lets go of the seats of somebody who does not agree', async () => {
+  server.getHold.mockResolvedValueOnce(hold(['A1']))
+  const { seating } = await open()
+  line.events?.onScreening?.(changed({ start_time: inMinutes(180) }))
+  server.unlockSeats.mockResolvedValueOnce(hold([]))
+  seating.declineChange()
+  await flushPromises()
+  expect(server.unlockSeats).toHaveBeenCalledWith('s', ['A1'])
+  expect(seating.change.value).toBeNull()
+})
+
+it('asks when a seat was chosen on old terms, and takes it on the new ones once they are agreed to', async () => {
+  const { seating } = await open()
+  const problem = { ...NO_ANSWER, status: 409, code: 'screening_changed', screening: changed(PRICIER) } as const
+  server.lockSeats.mockRejectedValueOnce(new ApiProblem(problem))
+  seating.choose('A1')
+  await flushPromises()
+  expect(seating.change.value).toEqual({ total: { was: thb(20_000), is: thb(25_000) } })
+  server.lockSeats.mockResolvedValueOnce(hold(['A1']))
+  seating.acceptChange()
+  await flushPromises()
+  expect(server.lockSeats).toHaveBeenLastCalledWith('s', ['A1'], 2)
+  expect([seating.change.value, seating.mine.value.length]).toEqual([null, 1])
+})
+
+it('chooses again by itself when what has changed does not matter for the seat', async () => {
+  const { seating } = await open()
+  const problem = { ...NO_ANSWER, status: 409, code: 'screening_changed', screening: changed({ end_time: inMinutes(200) }) } as const
+  server.lockSeats.mockRejectedValueOnce(new ApiProblem(problem)).mockResolvedValueOnce(hold(['A1']))
+  seating.choose('A1')
+  await flushPromises()
+  expect([server.lockSeats.mock.calls.length, seating.mine.value.length]).toEqual([2, 1])
+})
+
+it('takes a seat that is withdrawn from the sale out of the choice, and says so', async () => {
+  server.getHold.mockResolvedValueOnce(hold(['A1', 'A2']))
+  const { seating, state } = await open()
+  server.getHold.mockResolvedValueOnce(hold(['A2']))
+  await live('A1', 'UNAVAILABLE')
+  expect([state('A1'), state('A2'), seating.mine.value.length]).toEqual(['unavailable', 'mine', 1])
+  expect(seating.notice.value).toEqual({ kind: 'withdrawn', seats: ['A1'] })
+})
+
+it.each(['CLOSED', 'CANCELLED'] as const)('stops choosing at once when the showing is %s', async (to) => {
+  const { seating } = await open()
+  line.events?.onScreening?.(changed({ state: to }))
+  seating.choose('A1')
+  await flushPromises()
+  expect([seating.canChoose.value, server.lockSeats.mock.calls.length]).toEqual([false, 0])
+})
+
+it('leads on to the ticket when another device has paid', async () => {
+  const { seating } = await open()
+  vi.mocked(payments.getPayment).mockResolvedValueOnce({ booking_id: 'b1' } as Payment)
+  line.events?.onPayment?.({ type: 'payment', id: 'pay', status: 'SUCCEEDED' })
+  await flushPromises()
+  expect(seating.notice.value).toEqual({ kind: 'paid', bookingId: 'b1' })
 })

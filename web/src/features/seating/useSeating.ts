@@ -3,28 +3,36 @@ import { computed, onMounted, ref, shallowRef, watch } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { useRoute, useRouter } from 'vue-router'
 import { notify } from '@/lib/notify'
-import { isProblem } from '@/api/problem'
+import { getPayment } from '@/api/payments'
+import { isProblem, type ApiProblem } from '@/api/problem'
 import { getSeats } from '@/api/screenings'
 import { useSessionStore } from '@/api/session'
 import type { ScreeningDetail, SeatMap } from '@/api/types'
 import { useFormat } from '@/i18n/useFormat'
 import { useProblemText } from '@/i18n/useProblemText'
-import { sumMoney } from '@/lib/money'
-import { nearestEqual, parseSeatIds } from '@/lib/seating'
+import { nearestEqual, parseSeatIds, type SeatView } from '@/lib/seating'
 import { useAnnouncer } from '@/lib/useAnnouncer'
 import { useServerNow } from '@/lib/useServerNow'
+import type { MapFrame } from '@/live/frames'
 import type { SeatTurn } from '@/live/room'
 import { useLiveSeats } from '@/live/useLiveSeats'
 import type { ConnectionState } from '@/live/watch'
+import type { HoldNews } from './holdSteps'
+import { totalOf } from './terms'
 import { useHold } from './useHold'
 import { useSeatNews } from './useSeatNews'
 import { useSeatViews } from './useSeatViews'
+import { useTerms } from './useTerms'
 
 export type SeatNotice =
   | { kind: 'none' }
   | { kind: 'lost'; seats: string[]; offer: string[] }
   /** Their time ran out, or one came for them and could not have them; one button asks for them. */
   | { kind: 'lapsed' | 'wanted'; seats: string[] }
+  /** Taken out of the sale while they were this person's. */
+  | { kind: 'withdrawn'; seats: string[] }
+  /** Paid for on another device or in another window. */
+  | { kind: 'paid'; bookingId: string }
 
 /** A blip shorter than this is not worth a banner; longer, and it is shown well within three seconds. */
 const BANNER_DELAY_MS = 1_500
@@ -32,7 +40,7 @@ const TWO_MINUTES_MS = 120_000
 const HALF_MINUTE_MS = 30_000
 
 /** Everything the seat page does. */
-export function useSeating(screening: ScreeningDetail) {
+export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
   const { t } = useI18n()
   const format = useFormat()
   const problemText = useProblemText()
@@ -44,41 +52,73 @@ export function useSeating(screening: ScreeningDetail) {
   const notice = shallowRef<SeatNotice>({ kind: 'none' })
   const loadedSeats = shallowRef<SeatMap | null>(null)
   const inspected = ref<string | null>(null)
+  /** Asked for on terms that were no longer true: the question about the new ones is about these too. */
+  const asked = ref<string[]>([])
+  const { id } = loaded()
+
+  const stake = shallowRef<readonly SeatView[]>([])
+  const terms = useTerms({ loaded, reload, stake })
+  const screening = computed(() => terms.current.value?.screening ?? loaded())
+  const prices = computed(() => terms.current.value?.prices ?? new Map())
 
   const news = useSeatNews((counts) => announce(t('seats.said_others', counts)))
-  const live = useLiveSeats(screening.id, { onChanged: (changed) => hear(changed) })
-
-  const holding = useHold(screening.id, now, {
-    onGuest: (ids) => void router.push({ path: '/sign-in', query: { return_to: `/screenings/${screening.id}?seats=${ids.join(',')}` } }),
-    onMine: (ids) => {
-      if (notice.value.kind !== 'lost' || ids.every((id) => offerOf().includes(id))) notice.value = { kind: 'none' }
-      announce(ids.map((id) => t('seats.said_mine', { seat: nameOf(id) })).join(' '))
-    },
-    onReleased: (ids) => announce(ids.map((id) => t('seats.said_free', { seat: nameOf(id) })).join(' ')),
-    onLost: (ids) => (notice.value = { kind: 'lost', seats: ids, offer: nearestEqual(views.list.value, ids, views.plan) }),
-    onLapsed: (ids) => {
-      const before = notice.value.kind === 'lapsed' ? notice.value.seats : []
-      notice.value = { kind: 'lapsed', seats: [...new Set([...before, ...ids])] }
-    },
-    onProblem: (error) => void notify('error', problemText(error)),
-  })
-  const views = useSeatViews({
-    screening,
-    room: live.room,
-    loaded: loadedSeats,
-    standing: holding.standing,
+  const live = useLiveSeats(id, {
+    onMap: hear,
+    onHold: (hold) => holding.hearHold(hold),
+    onPayment: ({ id: paymentId, status }) => void hearPayment(paymentId, status),
+    onScreening: terms.hear,
+    onRevision: terms.hearRevision,
   })
 
-  const offerOf = () => (notice.value.kind === 'lost' ? notice.value.offer : [])
-  const nameOf = (id: string) => {
-    const seat = views.plan.byId.get(id)
-    return seat ? t('seats.name_short', { row: seat.row, number: seat.number }) : id
+  const holding = useHold(
+    { screeningId: id, now, revision: () => screening.value.revision },
+    { onNews: hearNews, onProblem: (error) => void notify('error', problemText(error)), onChanged: (error, ids) => void askAgain(error, ids) },
+  )
+  const views = useSeatViews({ screening, prices, room: live.room, loaded: loadedSeats, standing: holding.standing })
+
+  // What is drawn follows from the terms, and which of them matter from what is drawn: one of the two has to come first.
+  watch(
+    () => views.list.value.filter((seat) => seat.state === 'mine' || asked.value.includes(seat.id)),
+    (seats) => (stake.value = seats),
+    { immediate: true, flush: 'sync' },
+  )
+
+  function hearNews(what: HoldNews, ids: string[]): void {
+    switch (what) {
+      case 'guest':
+        return void router.push({ path: '/sign-in', query: { return_to: `/screenings/${id}?seats=${ids.join(',')}` } })
+      case 'mine':
+        if (notice.value.kind !== 'lost' || ids.every((seat) => offerOf().includes(seat))) notice.value = { kind: 'none' }
+        return announce(ids.map((seat) => t('seats.said_mine', { seat: nameOf(seat) })).join(' '))
+      case 'released':
+        return announce(ids.map((seat) => t('seats.said_free', { seat: nameOf(seat) })).join(' '))
+      case 'lost':
+        notice.value = { kind: 'lost', seats: ids, offer: nearestEqual(views.list.value, ids, views.plan.value) }
+        return
+      case 'lapsed':
+      case 'withdrawn': {
+        const before = notice.value.kind === what ? notice.value.seats : []
+        notice.value = { kind: what, seats: [...new Set([...before, ...ids])] }
+      }
+    }
   }
 
-  function hear(changed: SeatTurn[]): void {
+  const offerOf = () => (notice.value.kind === 'lost' ? notice.value.offer : [])
+  const nameOf = (seatId: string) => {
+    const seat = views.plan.value.byId.get(seatId)
+    return seat ? t('seats.name_short', { row: seat.row, number: seat.number }) : seatId
+  }
+
+  function hear(frame: MapFrame, changed: SeatTurn[]): void {
     news.heard(changed.filter((change) => !holding.isOwn(change.id)))
-    changed.forEach(holding.noteLive)
-    if (changed.some(holding.isDoubted)) void holding.refresh()
+    holding.hearMap(frame, changed)
+  }
+
+  /** Another window or device has paid: this one leads on to the ticket. */
+  async function hearPayment(paymentId: string, status: string): Promise<void> {
+    if (status !== 'SUCCEEDED') return
+    const payment = await getPayment(paymentId).catch(() => null)
+    if (payment?.booking_id) notice.value = { kind: 'paid', bookingId: payment.booking_id }
   }
 
   const isLost = computed(() => live.connection.value === 'lost')
@@ -96,36 +136,60 @@ export function useSeating(screening: ScreeningDetail) {
   const isLongDown = refDebounced(isDown, BANNER_DELAY_MS)
   const isOffline = computed(() => isDown.value && isLongDown.value)
 
-  const isClosed = computed(() => Date.parse(screening.sales_close_at) <= now.value)
+  const isCancelled = computed(() => screening.value.state === 'CANCELLED')
+  const isClosed = computed(() => screening.value.state === 'CLOSED' || Date.parse(screening.value.sales_close_at) <= now.value)
   const isPaying = computed(() => (holding.hold.value?.payment_id ?? null) !== null)
   const mine = computed(() => views.list.value.filter((seat) => seat.state === 'mine'))
-  const total = computed(() => sumMoney(mine.value.map((seat) => seat.price), screening.price_from?.currency ?? 'THB'))
+  const total = computed(() => totalOf({ screening: screening.value, prices: prices.value }, mine.value))
+  const canChoose = computed(() => !isOffline.value && !isClosed.value && !isCancelled.value)
 
-  function choose(id: string): void {
-    const seat = views.seats.value.get(id)
-    inspected.value = id
+  function choose(seatId: string): void {
+    const seat = views.seats.value.get(seatId)
+    inspected.value = seatId
     if (seat === undefined || seat.pending || isOffline.value) return
     if (isPaying.value && (seat.state === 'mine' || seat.state === 'available')) {
       void notify('info', t('problem.payment_in_progress'))
       return
     }
-    if (seat.state === 'mine') void holding.release([id])
-    else if (seat.state === 'available' && !isClosed.value) void holding.lock([id])
-    // It may be this person's own, chosen on another device just now.
-    else if (seat.state === 'locked') void holding.refresh()
+    if (seat.state === 'mine') void holding.release([seatId])
+    else if (seat.state === 'available' && canChoose.value) void holding.lock([seatId])
+  }
+
+  /** The seats were asked for on terms that are no longer true: what has changed is said, and whether they are still wanted asked. */
+  async function askAgain(error: ApiProblem, seatIds: string[]): Promise<void> {
+    const before = screening.value.revision
+    asked.value = seatIds
+    terms.learn(error)
+    if (terms.change.value !== null) return
+    asked.value = []
+    // Nothing that matters for these seats has changed, so there is nothing to ask.
+    if (screening.value.revision > before) await holding.lock(seatIds)
+    else void notify('error', problemText(error))
+  }
+
+  function acceptChange(): void {
+    const seats = asked.value
+    terms.agree()
+    asked.value = []
+    if (seats.length > 0) void holding.lock(seats)
+  }
+
+  function declineChange(): void {
+    asked.value = []
+    void holding.release(mine.value.map((seat) => seat.id))
   }
 
   // Seats that are this person's again, whichever way, are no longer missed.
   watch(holding.hold, () => {
     const { value } = notice
-    if (value.kind === 'none' || value.kind === 'lost') return
-    const seats = value.seats.filter((id) => !holding.isMine(id))
+    if (value.kind !== 'lapsed' && value.kind !== 'wanted') return
+    const seats = value.seats.filter((seat) => !holding.isMine(seat))
     notice.value = seats.length > 0 ? { kind: value.kind, seats } : { kind: 'none' }
   })
   const isTaking = computed(() => {
     const { value } = notice
-    const wanted = value.kind === 'none' ? [] : value.kind === 'lost' ? value.offer : value.seats
-    return wanted.some((id) => holding.pending.has(id))
+    const wanted = value.kind === 'lost' ? value.offer : value.kind === 'lapsed' || value.kind === 'wanted' ? value.seats : []
+    return wanted.some(holding.isPending)
   })
 
   watch(holding.remainingMs, (left, before) => {
@@ -135,10 +199,12 @@ export function useSeating(screening: ScreeningDetail) {
   })
 
   onMounted(async () => {
-    getSeats(screening.id).then(
+    getSeats(id).then(
       (seatMap) => {
         loadedSeats.value = seatMap
-        live.loaded(seatMap.seq, seatMap.seats.filter((seat) => seat.status !== 'UNAVAILABLE'))
+        const { verdict, changed } = live.loaded(seatMap.seq, seatMap.seats.filter((seat) => seat.status !== 'UNAVAILABLE'))
+        if (verdict === 'applied') holding.hearMap({ type: 'snapshot', seq: seatMap.seq, seats: [] }, changed)
+        terms.hearRevision(seatMap.revision)
       },
       // The socket brings the same soon; a missing screening has been reported by the page itself.
       (error) => (isProblem(error, 'no_answer') ? undefined : void notify('error', problemText(error))),
@@ -155,25 +221,34 @@ export function useSeating(screening: ScreeningDetail) {
     const wanted = parseSeatIds(route.query.seats)
     if (session.session.kind === 'guest' || route.query.seats === undefined) return
     await router.replace({ path: route.path })
-    if (session.me !== null && !isPaying.value) await holding.lock(wanted.filter((id) => !holding.isMine(id)))
-    const seats = wanted.filter((id) => !holding.isMine(id))
-    if (seats.length > 0 && notice.value.kind === 'none') notice.value = { kind: 'wanted', seats }
+    if (session.me !== null && !isPaying.value) await holding.lock(wanted.filter((seat) => !holding.isMine(seat)))
+    const seats = wanted.filter((seat) => !holding.isMine(seat))
+    if (seats.length > 0 && notice.value.kind === 'none' && asked.value.length === 0) notice.value = { kind: 'wanted', seats }
   }
 
   return {
     ...views,
     ...holding,
+    acceptChange,
     announcement,
+    asked,
+    canChoose,
+    /** A payment that has begun keeps its terms. */
+    change: computed(() => (isCancelled.value || isPaying.value ? null : terms.change.value)),
     choose,
+    declineChange,
     format,
     inspected,
+    isCancelled,
     isClosed,
     isLost,
     isOffline,
     isPaying,
     isTaking,
+    learn: terms.learn,
     mine,
     notice,
+    screening,
     dismiss: () => (notice.value = { kind: 'none' }),
     /** The notice stays until there is an answer: without one the choice must not be lost. */
     takeInstead: (ids: string[]) => void holding.lock(ids),

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { closeBrowser, DESKTOP, PHONE, Visitor } from './support/browser.js'
+import { chooseMethod, holdSeats, payNow, startPayment } from './support/paths.js'
+import { Server } from './support/server.js'
+
+let server
+let manager
+before(async () => {
+  server = await Server.start()
+  manager = await Visitor.come(server)
+  // The first person ever to sign in is the administrator.
+  await manager.signInQuietly('manager@example.test')
+})
+after(async () => {
+  await manager?.leave()
+  await closeBrowser()
+  await server?.remove()
+})
+
+const thb = (amount) => ({ amount, currency: 'THB' })
+const HOUR_MS = 3_600_000
+
+async function change(showing, more) {
+  const answer = await manager.context.request.patch(`/api/admin/screenings/${showing.id}`, { data: more, headers: { origin: server.url } })
+  assert.equal(answer.status(), 200, await answer.text())
+  return answer.json()
+}
+
+async function come(showing, email, way) {
+  const visitor = await Visitor.come(server, { keepsLanguage: true, ...way })
+  await visitor.signInQuietly(email)
+  await visitor.go(`/screenings/${showing.id}`)
+  await visitor.seesSeat('A2', 'available')
+  return visitor
+}
+
+/** Frames that tell of a changed showing do not reach this page, as on a line that loses them. */
+async function hearNoChanges(visitor) {
+  await visitor.page.routeWebSocket(/\/api\/ws/, (socket) => {
+    const upstream = socket.connectToServer()
+    upstream.onMessage((message) => String(message).includes('"type":"screening"') || socket.send(message))
+  })
+}
+
+const LOOKS = [
+  { name: 'phone-th-dark', screen: PHONE, language: 'th', theme: 'dark' },
+  { name: 'desktop-en-light', screen: DESKTOP, language: 'en', theme: 'light' },
+]
+
+for (const [index, look] of LOOKS.entries()) {
+  test(`a price that rises while seats are held is said, asked about, and then paid: ${look.name}`, async () => {
+    const showing = await server.showing('Hall 2', index)
+    await change(showing, { prices: { standard: thb(16_000) } })
+    const visitor = await come(showing, `price-${index}@example.test`, look)
+    await holdSeats(visitor, ['A2'])
+    assert.match(await visitor.byId('pay').innerText(), /160/)
+    await change(showing, { prices: { standard: thb(25_000) } })
+    await visitor.sees('terms-changed')
+    const said = await visitor.byId('changed-total').innerText()
+    assert.match(said, /160[\s\S]*250/)
+    assert.ok(await visitor.byId('pay').isDisabled(), 'nothing is paid before it is agreed to')
+    await visitor.picture(`changed-price-${look.name}`)
+    await visitor.press(visitor.byId('accept-change'))
+    await visitor.gone('terms-changed')
+    assert.match(await visitor.byId('pay').innerText(), /250/)
+    await startPayment(visitor)
+    await chooseMethod(visitor, 'mock_card')
+    assert.match(await visitor.byId('summary-total').innerText(), /250/)
+    // A payment that has begun keeps its amount.
+    await change(showing, { prices: { standard: thb(30_000) } })
+    assert.match(await visitor.byId('confirm-pay').innerText(), /250/)
+    await payNow(visitor)
+    const { items } = await (await visitor.context.request.get('/api/bookings')).json()
+    assert.equal(items[0].total.amount, 25_000)
+    await visitor.leave()
+  })
+}
+
+test('who does not agree lets the seats go', async () => {
+  const showing = await server.showing('Hall 2', 2)
+  const visitor = await come(showing, 'declines@example.test')
+  await holdSeats(visitor, ['A2', 'A3'])
+  await change(showing, { prices: { standard: thb(99_000) } })
+  await visitor.byId('decline-change').click()
+  await visitor.seesSeat('A2', 'available')
+  await visitor.seesSeat('A3', 'available')
+  await visitor.gone('terms-changed')
+  await visitor.leave()
+})
+
+test('paying on a price that is no longer true is refused, said, and goes on once agreed to', async () => {
+  const showing = await server.showing('Hall 2', 3)
+  await change(showing, { prices: { standard: thb(16_000) } })
+  const visitor = await Visitor.come(server)
+  await hearNoChanges(visitor)
+  await visitor.signInQuietly('stale-price@example.test')
+  await visitor.go(`/screenings/${showing.id}`)
+  await holdSeats(visitor, ['A2'])
+  await change(showing, { prices: { standard: thb(25_000) } })
+  assert.match(await visitor.byId('pay').innerText(), /160/)
+  await visitor.byId('pay').click()
+  await visitor.sees('terms-changed')
+  assert.equal((await (await visitor.context.request.get(`/api/lock?screening_id=${showing.id}`)).json()).payment_id, null)
+  await visitor.byId('accept-change').click()
+  await startPayment(visitor)
+  assert.match(await visitor.byId('summary-total').innerText(), /250/)
+  await visitor.leave()
+})
+
+test('a showing that is moved says so live, and a seat chosen on the old time is asked about', async () => {
+  const showing = await server.showing('Hall 2', 4)
+  const open = await come(showing, 'sees-move@example.test')
+  const stale = await Visitor.come(server, { screen: PHONE, language: 'th', keepsLanguage: true })
+  await hearNoChanges(stale)
+  await stale.signInQuietly('stale-time@example.test')
+  await stale.go(`/screenings/${showing.id}`)
+  await stale.seesSeat('A2', 'available')
+
+  const time = (instant) => new Intl.DateTimeFormat('en-GB', { timeZone: 'Asia/Bangkok', hour: '2-digit', minute: '2-digit' }).format(new Date(instant))
+  const moved = await moveLater(showing)
+  await open.page.locator('header', { hasText: time(moved) }).first().waitFor()
+  await open.picture('moved-live')
+
+  await stale.press(stale.seat('A2'))
+  await stale.sees('terms-changed')
+  const said = await stale.byId('changed-start').innerText()
+  assert.ok(said.includes(time(showing.start_time)) && said.includes(time(moved)), said)
+  await stale.picture('moved-asked')
+  await stale.press(stale.byId('accept-change'))
+  await stale.seesSeat('A2', 'mine')
+  await open.leave()
+  await stale.leave()
+})
+
+/** To the first later time at which its hall is free. */
+async function moveLater(showing) {
+  for (let hours = 1; hours <= 12; hours += 1) {
+    const start_time = new Date(Date.parse(showing.start_time) + hours * HOUR_MS / 2).toISOString()
+    const answer = await manager.context.request.patch(`/api/admin/screenings/${showing.id}`, { data: { start_time }, headers: { origin: server.url } })
+    if (answer.status() === 200) return start_time
+    assert.equal(answer.status(), 409, await answer.text())
+  }
+  throw new Error('the hall is never free')
+}

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { closeBrowser, DESKTOP, PHONE, SMALL_PHONE, Visitor } from './support/browser.js'
+import { chooseMethod, holdSeats, startPayment } from './support/paths.js'
+import { recordLooks, takeLooks } from './support/seatLooks.js'
+import { Server } from './support/server.js'
+
+let server
+before(async () => {
+  server = await Server.start()
+})
+after(async () => {
+  await closeBrowser()
+  await server?.remove()
+})
+
+/** The same person on two phones and a desktop, each with a browser of its own. */
+async function threeDevices(showing, email) {
+  const devices = []
+  for (const [screen, language] of [[PHONE, 'th'], [SMALL_PHONE, 'en'], [DESKTOP, 'en']]) {
+    const device = await Visitor.come(server, { screen, language, keepsLanguage: true })
+    await device.signInQuietly(email)
+    await device.go(`/screenings/${showing.id}`)
+    await device.seesSeat('F10', 'available')
+    await device.page.waitForLoadState('networkidle')
+    devices.push(device)
+  }
+  return devices
+}
+
+const ROUNDS = 3
+
+test('two phones and a desktop of one person show the same own seats, and never as somebody else’s', async () => {
+  const showing = await server.showing('Hall 1')
+  const devices = await threeDevices(showing, 'ann@example.test')
+  for (const device of devices) {
+    await recordLooks(device)
+    await takeLooks(device, 'F10')
+  }
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [index, device] of devices.entries()) {
+      for (const [before, after] of [['available', 'mine'], ['mine', 'available']]) {
+        await device.press(device.seat('F10'))
+        for (const each of devices) await each.seesSeat('F10', after)
+        for (const [other, each] of devices.entries()) {
+          const looks = await takeLooks(each, 'F10')
+          assert.deepEqual(looks, other === index ? [`${before} pending`, after] : [after], `device ${other}, chosen on ${index}`)
+        }
+      }
+    }
+  }
+  await holdSeats(devices[0], ['F10'])
+  await holdSeats(devices[2], ['F11'])
+  for (const device of devices) {
+    await device.seesSeat('F10', 'mine')
+    await device.seesSeat('F11', 'mine')
+    await device.sees('countdown')
+  }
+  await devices[0].picture('devices-phone')
+  await devices[2].picture('devices-desktop')
+  for (const device of devices) await device.leave()
+})
+
+test('what one device pays for leads the others on: the seat page and the payment page', async () => {
+  const showing = await server.showing('Hall 1', 1)
+  const [phone, second, desktop] = await threeDevices(showing, 'ben@example.test')
+  await holdSeats(phone, ['F10'])
+  await second.seesSeat('F10', 'mine')
+  await startPayment(phone)
+  await chooseMethod(phone, 'mock_card')
+  await desktop.sees('payment-in-progress')
+  await second.press(second.byId('resume-payment'))
+  await second.sees('confirm-pay')
+  await phone.press(phone.byId('confirm-pay'))
+  await phone.sees('booking-code')
+  await second.sees('booking-code')
+  await desktop.sees('paid-elsewhere')
+  await desktop.seesSeat('F10', 'booked')
+  await desktop.gone('payment-in-progress')
+  await desktop.picture('paid-elsewhere')
+  for (const device of [phone, second, desktop]) await device.leave()
+})
+
+test('after signing out a device shows no seat as its own, and after signing in again it follows the others', async () => {
+  const showing = await server.showing('Hall 1', 2)
+  const [phone, second, desktop] = await threeDevices(showing, 'cat@example.test')
+  await holdSeats(phone, ['F10'])
+  await desktop.seesSeat('F10', 'mine')
+  await desktop.context.request.post('/api/auth/logout', { headers: { origin: server.url } })
+  await desktop.page.evaluate(() => window.dispatchEvent(new Event('focus')))
+  await desktop.seesSeat('F10', 'locked')
+  // In another tab; this page learns of it when it is looked at again, and opens a socket of that person.
+  await desktop.signInQuietly('cat@example.test')
+  await desktop.page.evaluate(() => window.dispatchEvent(new Event('focus')))
+  await desktop.seesSeat('F10', 'mine')
+  await holdSeats(phone, ['F11'])
+  await desktop.seesSeat('F11', 'mine')
+  for (const device of [phone, second, desktop]) await device.leave()
+})

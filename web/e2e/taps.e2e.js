@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { closeBrowser, Visitor } from './support/browser.js'
+import { Server } from './support/server.js'
+import { Finger, frames, middle } from './support/touch.js'
+import { waitFor } from './support/wait.js'
+
+let server
+let other
+before(async () => {
+  server = await Server.start()
+  other = await Visitor.come(server)
+  await other.signInQuietly('other@example.test')
+})
+after(async () => {
+  await other?.leave()
+  await closeBrowser()
+  await server?.remove()
+})
+
+const phone = (width, height = 780) => ({ viewport: { width, height }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 })
+
+/** Every kind of seat of Hall 1, each tap after one that changes the line about the seat: `TAKEN` is somebody else's. */
+const TAKEN = 'E12'
+const TAPS = [
+  { kind: 'wheelchair place', id: 'G1', becomes: 'mine' },
+  { kind: 'taken seat', id: TAKEN, becomes: 'locked' },
+  { kind: 'companion seat', id: 'G2', becomes: 'mine' },
+  { kind: 'seat of a premium row', id: 'H3', becomes: 'mine' },
+  { kind: 'sofa', id: 'Q4', becomes: 'mine' },
+  { kind: 'taken seat again', id: TAKEN, becomes: 'locked' },
+  { kind: 'seat', id: 'E11', becomes: 'mine' },
+  { kind: 'taken seat once more', id: TAKEN, becomes: 'locked' },
+  { kind: 'seat of mine', id: 'E11', becomes: 'available' },
+  { kind: 'wheelchair place of mine', id: 'G1', becomes: 'available' },
+]
+
+/** Where the map stands, measured at its first seat. */
+const topOfMap = (visitor) => visitor.seat('A1').evaluate((seat) => seat.getBoundingClientRect().top)
+
+async function bringToTheMiddle(visitor, id) {
+  await visitor.seat(id).evaluate((seat) => seat.scrollIntoView({ block: 'center', inline: 'center' }))
+  await frames(visitor.page, 2)
+}
+
+let skip = 0
+for (const width of [360, 390, 412]) {
+  for (const language of ['th', 'en']) {
+    test(`each tap on each kind of seat counts, and the map stands still under the finger: ${width} px, ${language}`, async () => {
+      const showing = await server.showing('Hall 1', skip++)
+      const taken = await other.context.request.post('/api/lock', { data: { screening_id: showing.id, seat_ids: [TAKEN] } })
+      assert.equal(taken.status(), 200)
+      const visitor = await Visitor.come(server, { screen: phone(width), language, keepsLanguage: true })
+      await visitor.signInQuietly(`taps-${width}-${language}@example.test`)
+      await visitor.go(`/screenings/${showing.id}`)
+      await visitor.seesSeat(TAKEN, 'locked')
+      await visitor.page.waitForLoadState('networkidle')
+      const finger = await Finger.of(visitor)
+      for (const { kind, id, becomes } of TAPS) {
+        await bringToTheMiddle(visitor, id)
+        const { x, y } = await middle(visitor.seat(id))
+        const before = await topOfMap(visitor)
+        await finger.down(x, y)
+        const down = await topOfMap(visitor)
+        await finger.up()
+        const up = await topOfMap(visitor)
+        assert.deepEqual([down - before, up - before], [0, 0], `the map moves when the ${kind} ${id} is tapped`)
+        await visitor.page
+          .locator(`[data-testid="seat-${id}"][data-status="${becomes}"]:not([data-pending])`)
+          .waitFor({ timeout: 3_000 })
+          .catch(() => assert.fail(`a tap on the ${kind} ${id} had no effect`))
+        await frames(visitor.page, 2)
+        assert.equal(await topOfMap(visitor), before, `the map has moved after the tap on the ${kind} ${id}`)
+      }
+      await visitor.leave()
+    })
+  }
+}
+
+/** How many rows of seats have their whole height in view, with nothing lying over them. */
+const rowsInView = (visitor) =>
+  visitor.page.evaluate(() => {
+    const isInView = (seat) => {
+      const { left, right, top, bottom } = seat.getBoundingClientRect()
+      const hits = (y) => document.elementFromPoint((left + right) / 2, y)
+      return top >= 0 && bottom <= innerHeight && hits(top + 1)?.closest('[data-seat]') === seat && hits(bottom - 1)?.closest('[data-seat]') === seat
+    }
+    return [...document.querySelectorAll('[role="row"]')].filter((row) => [...row.querySelectorAll('[data-seat]')].some(isInView)).length
+  })
+
+for (const language of ['th', 'en']) {
+  test(`a phone held sideways shows four rows of seats without scrolling, also with seats chosen: ${language}`, async () => {
+    const showing = await server.showing('Hall 1', skip++)
+    const visitor = await Visitor.come(server, { screen: phone(740, 360), language, keepsLanguage: true })
+    await visitor.signInQuietly(`sideways-${language}@example.test`)
+    await visitor.go(`/screenings/${showing.id}`)
+    await visitor.seesSeat('A5', 'available')
+    await visitor.page.waitForLoadState('networkidle')
+    assert.ok((await rowsInView(visitor)) >= 4, `${await rowsInView(visitor)} rows`)
+    await visitor.picture(`sideways-${language}`)
+    await visitor.press(visitor.seat('B5'))
+    await visitor.seesSeat('B5', 'mine')
+    assert.ok((await rowsInView(visitor)) >= 4, `${await rowsInView(visitor)} rows with a seat chosen`)
+    await visitor.picture(`sideways-chosen-${language}`)
+    await visitor.leave()
+  })
+
+  for (const [width, height] of [[360, 740], [390, 844]]) {
+    test(`at twice the text size four rows of seats are in view around the seat one looks at: ${width} px, ${language}`, async () => {
+      const showing = await server.showing('Hall 1', skip++)
+      const visitor = await Visitor.come(server, { screen: phone(width, height), language, keepsLanguage: true })
+      await visitor.signInQuietly(`large-${width}-${language}@example.test`)
+      await visitor.go(`/screenings/${showing.id}`)
+      await visitor.seesSeat('A5', 'available')
+      await visitor.page.waitForLoadState('networkidle')
+      await visitor.page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%', 'important'))
+      // Enlarged text is laid out over several frames; whoever reads scrolls until it rests.
+      await waitFor(async () => {
+        await bringToTheMiddle(visitor, 'E10')
+        return (await rowsInView(visitor)) >= 4
+      }, 'four rows')
+      const finger = await Finger.of(visitor)
+      await finger.tap(visitor.seat('E10'))
+      await visitor.seesSeat('E10', 'mine')
+      await frames(visitor.page, 2)
+      assert.ok((await rowsInView(visitor)) >= 4, `${await rowsInView(visitor)} rows with a seat chosen`)
+      await visitor.picture(`large-text-${width}-${language}`)
+      await visitor.leave()
+    })
+  }
+}

@@ -1,0 +1,78 @@
+import { computed, effectScope, shallowRef, watch, type Ref } from 'vue'
+import { useScreeningDetail } from '@/api/screenings'
+import type { Payment } from '@/api/types'
+import { totalOf, type TermsChange } from '@/features/seating/terms'
+import { useTerms } from '@/features/seating/useTerms'
+import type { Money } from '@/lib/money'
+import { planLayout } from '@/lib/seating'
+import { useLiveSeats } from '@/live/useLiveSeats'
+
+interface Sources {
+  payment: Readonly<Ref<Payment | null>>
+  screeningId: Readonly<Ref<string | undefined>>
+  /** A payment of this person at this screening has another status, wherever that was done. */
+  onPayment: (id: string, status: string) => void
+}
+
+/** With these another payment of the same seats can begin. */
+const RETRYABLE: readonly Payment['status'][] = ['DECLINED', 'CANCELLED']
+
+/** The showing of a payment, kept up to date, and what of it has changed since its seats were chosen. */
+export function usePaymentTerms({ payment, screeningId, onPayment }: Sources) {
+  const { data: loaded, refetch } = useScreeningDetail(() => screeningId.value)
+  const stake = computed(() => {
+    const layout = loaded.value?.layout
+    if (layout === undefined) return []
+    const { byId } = planLayout(layout)
+    return (payment.value?.seat_ids ?? []).flatMap((id) => byId.get(id) ?? [])
+  })
+  const terms = useTerms({ loaded: () => loaded.value, reload: () => void refetch(), stake })
+
+  /** What another try would cost, once agreed to; without it, what this payment did. */
+  const agreedTotal = shallowRef<Money | null>(null)
+  const total = computed(() => agreedTotal.value ?? payment.value?.amount ?? null)
+
+  /** A payment that has begun keeps its amount; another try pays what the seats cost then. */
+  const change = computed<TermsChange | null>(() => {
+    const [current, paying] = [terms.current.value, payment.value]
+    if (current === null || paying === null || total.value === null) return null
+    const isOpen = paying.status === 'PENDING'
+    if (!isOpen && !RETRYABLE.includes(paying.status)) return null
+    const { film, start, hall } = terms.change.value ?? {}
+    const costs = totalOf(current, stake.value)
+    const isDearer = !isOpen && stake.value.length > 0 && costs.amount !== total.value.amount
+    const found = { ...(film && { film }), ...(start && { start }), ...(hall && { hall }), ...(isDearer && { total: { was: total.value, is: costs } }) }
+    return Object.keys(found).length > 0 ? found : null
+  })
+
+  function agree(): void {
+    if (change.value?.total) agreedTotal.value = change.value.total.is
+    terms.agree()
+  }
+
+  const scope = effectScope()
+  const stop = watch(
+    screeningId,
+    (id) => {
+      if (id === undefined) return
+      scope.run(() =>
+        useLiveSeats(id, {
+          onPayment: ({ id: paymentId, status }) => onPayment(paymentId, status),
+          onScreening: terms.hear,
+          onRevision: terms.hearRevision,
+        }),
+      )
+      queueMicrotask(() => stop())
+    },
+    { immediate: true },
+  )
+
+  return {
+    screening: computed(() => terms.current.value?.screening),
+    isCancelled: computed(() => terms.current.value?.screening.state === 'CANCELLED'),
+    change,
+    total,
+    agree,
+    learn: terms.learn,
+  }
+}

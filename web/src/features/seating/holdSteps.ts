@@ -1,0 +1,325 @@
+import { isProblem, type ApiProblem } from '@/api/problem'
+import type { Hold } from '@/api/types'
+import type { SeatChange } from '@/live/frames'
+
+/**
+ * This person's seats at one screening, as a pure reducer: what is known, what happens, what is to be done about it. The
+ * server decides everything. Its answers and its hold frames carry the `seq` of the screening at which they are true, in one
+ * numbering with the seat map, so that of two the newer is known whichever comes first.
+ */
+
+/** A seat that vanished from the hold this close to its time has run out; earlier, somebody let it go. */
+const LAPSE_SLACK_MS = 1_500
+
+/** Known without a number that says since when: the map's next word about the seat, or the time to settle, ends it. */
+const UNNUMBERED = Number.POSITIVE_INFINITY
+
+/** A call to the server; only the first of the queue is under way. */
+export type Call =
+  | { kind: 'lock'; seatIds: readonly string[] }
+  | { kind: 'release'; seatIds: readonly string[] }
+  /** What is held? `seatIds`: their call had no answer, so that it is not known what came of it. */
+  | { kind: 'fetch'; seatIds: readonly string[] }
+
+/** What an answer has said about a seat before the live map says it. */
+interface Ahead {
+  state: 'available' | 'locked' | 'unsettled'
+  /** The map knows this too once it has come this far. */
+  seq: number
+  token: number
+}
+
+export interface HoldState {
+  person: 'unknown' | 'guest' | 'signed_in'
+  hold: Hold | null
+  /** Whether it is known what is held, if only that it is nothing. */
+  isReady: boolean
+  queue: readonly Call[]
+  /** Their calls had no answer: pending until the server has said what is true. */
+  unsure: ReadonlySet<string>
+  ahead: ReadonlyMap<string, Ahead>
+  mapSeq: number
+  /** How often in a row it could not be learnt what this person holds. */
+  failures: number
+  nextToken: number
+}
+
+export type HoldEvent =
+  | { type: 'person'; kind: HoldState['person'] }
+  | { type: 'lock' | 'release'; seatIds: readonly string[] }
+  | { type: 'refresh' }
+  /** The server has answered the call under way. */
+  | { type: 'answer'; hold: Hold; now: number }
+  | { type: 'refused'; error: unknown }
+  /** The hold could not even be asked for. */
+  | { type: 'unreachable'; error: unknown }
+  /** The server has told the hold unasked: some device of this person changed it. */
+  | { type: 'frame'; hold: Hold; now: number }
+  | { type: 'map'; seq: number; changes: readonly SeatChange[]; isWhole: boolean }
+  | { type: 'time'; now: number }
+  /** The map had its time to confirm what was said `ahead` of it. */
+  | { type: 'settle'; seatIds: readonly string[]; token: number }
+
+export type HoldNews = 'guest' | 'mine' | 'released' | 'lost' | 'lapsed' | 'withdrawn'
+
+export type HoldEffect =
+  | { type: 'call'; call: Call }
+  | { type: 'tell'; news: HoldNews; seatIds: string[] }
+  | { type: 'problem'; error: unknown }
+  /** The screening, or its price, is no longer what the person saw when asking for these seats. */
+  | { type: 'changed'; error: ApiProblem; seatIds: string[] }
+  | { type: 'session_ended' }
+  | { type: 'settle_later'; seatIds: string[]; token: number }
+  | { type: 'retry_later'; failures: number }
+
+export interface HoldStep {
+  state: HoldState
+  effects: HoldEffect[]
+}
+
+export const NO_HOLD: HoldState = {
+  person: 'unknown',
+  hold: null,
+  isReady: false,
+  queue: [],
+  unsure: new Set(),
+  ahead: new Map(),
+  mapSeq: 0,
+  failures: 0,
+  nextToken: 1,
+}
+
+export const isMine = (state: HoldState, id: string): boolean => state.hold?.seat_ids.includes(id) ?? false
+
+/** Asked about without an answer yet; what a frame has answered meanwhile is no longer asked. */
+export function isPending(state: HoldState, id: string): boolean {
+  const isHeld = isMine(state, id)
+  const isAsked = ({ kind, seatIds }: Call) => seatIds.includes(id) && (kind === 'fetch' || (kind === 'release') === isHeld)
+  return state.unsure.has(id) || state.queue.some(isAsked)
+}
+
+/** Whether news of this seat is about what this person does. */
+export function isOwn(state: HoldState, id: string): boolean {
+  const ahead = state.ahead.get(id)
+  return isMine(state, id) || isPending(state, id) || (ahead !== undefined && ahead.state !== 'locked')
+}
+
+/** What a seat is to this person, when it is neither sold nor kept from sale. */
+export interface Standing {
+  state: 'available' | 'mine' | 'locked'
+  pending: boolean
+}
+
+export function standing(state: HoldState, id: string, live: SeatChange | undefined): Standing {
+  const isHeld = live?.status === 'LOCKED'
+  if (!state.isReady && isHeld) return { state: 'available', pending: true }
+  const pending = isPending(state, id)
+  if (isMine(state, id)) return { state: 'mine', pending }
+  const ahead = state.ahead.get(id)
+  if (ahead?.state === 'unsettled') return { state: 'available', pending: true }
+  const isOthers = ahead ? ahead.state === 'locked' : isHeld && !pending
+  return { state: isOthers ? 'locked' : 'available', pending }
+}
+
+export function step(state: HoldState, event: HoldEvent): HoldStep {
+  switch (event.type) {
+    case 'person':
+      return meet(state, event.kind)
+    case 'lock':
+      return askToLock(state, event.seatIds)
+    case 'release':
+      return event.seatIds.length === 0 ? still(state) : enqueue(sure(state, event.seatIds), { kind: 'release', seatIds: event.seatIds })
+    case 'refresh':
+      return refresh(state)
+    case 'answer':
+      return answered(state, event.hold, event.now)
+    case 'refused':
+      return refused(state, event.error)
+    case 'unreachable':
+      return fail(state, event.error, [])
+    case 'frame':
+      // Somebody who has signed out is told nothing; a frame on its way tells nothing either.
+      return state.person === 'guest' ? still(state) : know(accept(state, event.hold, event.now), event.hold.seat_ids)
+    case 'map':
+      return hearMap(state, event)
+    case 'time':
+      return expire(state, event.now)
+    case 'settle':
+      return still({ ...state, ahead: without(state.ahead, (id, { token }) => token === event.token && event.seatIds.includes(id)) })
+  }
+}
+
+const still = (state: HoldState): HoldStep => ({ state, effects: [] })
+
+/** Goes on from one step to the next with the effects of both. */
+function then({ state, effects }: HoldStep, next: (state: HoldState) => HoldStep): HoldStep {
+  const after = next(state)
+  return { state: after.state, effects: [...effects, ...after.effects] }
+}
+
+const tell = (news: HoldNews, seatIds: readonly string[]): HoldEffect => ({ type: 'tell', news, seatIds: [...seatIds] })
+
+/** What is known is of the person who has left. Calls under way still get their answers, which then mean nothing. */
+function meet(state: HoldState, person: HoldState['person']): HoldStep {
+  if (person === state.person) return still(state)
+  if (person !== 'guest') return still({ ...state, person })
+  return still({ ...state, person, hold: null, isReady: true, unsure: new Set(), ahead: new Map(), failures: 0 })
+}
+
+function askToLock(state: HoldState, seatIds: readonly string[]): HoldStep {
+  if (seatIds.length === 0) return still(state)
+  if (state.person === 'guest') return { state, effects: [tell('guest', seatIds)] }
+  return enqueue(sure(state, seatIds), { kind: 'lock', seatIds })
+}
+
+/** Asked again: what came of an earlier call no longer matters. */
+const sure = (state: HoldState, seatIds: readonly string[]): HoldState => ({ ...state, unsure: new Set([...state.unsure].filter((id) => !seatIds.includes(id))) })
+
+function refresh(state: HoldState): HoldStep {
+  if (state.person === 'guest') return still(state)
+  // One that waits already will say the same; one under way may not.
+  if (state.queue.slice(1).some(({ kind }) => kind === 'fetch')) return still(state)
+  return enqueue(state, { kind: 'fetch', seatIds: [] })
+}
+
+/** One call at a time, in order: what is asked second may depend on what came of the first. */
+function enqueue(state: HoldState, call: Call): HoldStep {
+  const queue = [...state.queue, call]
+  return { state: { ...state, queue }, effects: queue.length === 1 ? [{ type: 'call', call }] : [] }
+}
+
+/** The call under way is done with; `instead` is asked before those that wait. */
+function finish(state: HoldState, instead: Call[] = []): HoldStep {
+  const queue = [...instead, ...state.queue.slice(1)]
+  return { state: { ...state, queue }, effects: queue[0] ? [{ type: 'call', call: queue[0] }] : [] }
+}
+
+function answered(state: HoldState, hold: Hold, now: number): HoldStep {
+  const call = state.queue[0]
+  if (call === undefined || state.person === 'guest') return finish(state)
+  const released = call.kind === 'release' ? call.seatIds : []
+  const news = call.kind === 'lock' ? [tell('mine', call.seatIds)] : call.kind === 'release' ? [tell('released', call.seatIds)] : []
+  const accepted = know(accept(state, hold, now, released), [...state.unsure])
+  return then({ ...accepted, effects: [...accepted.effects, ...news] }, finish)
+}
+
+/** It is known what is held, and what became of these seats. */
+function know({ state, effects }: HoldStep, seatIds: readonly string[]): HoldStep {
+  return { state: { ...sure(state, seatIds), isReady: true, failures: 0 }, effects }
+}
+
+/** Keeps the newest hold, and notices what ran out on the way to it. */
+function accept(state: HoldState, next: Hold, now: number, released: readonly string[] = []): HoldStep {
+  const known = state.hold
+  if (known !== null && next.seq < known.seq) return still(state)
+  return then(replace(state, next, now, released), (kept) => expire(kept, now, (id) => known === null || known.seat_ids.includes(id)))
+}
+
+function replace(state: HoldState, next: Hold, now: number, released: readonly string[]): HoldStep {
+  const known = state.hold
+  const gone = (known?.seats ?? []).filter(({ id }) => !next.seat_ids.includes(id))
+  const asked = (id: string) => released.includes(id) || state.queue.some(({ kind, seatIds }) => kind === 'release' && seatIds.includes(id))
+  const lapsed = gone.filter(({ id, expires_at }) => !asked(id) && Date.parse(expires_at) - now < LAPSE_SLACK_MS).map(({ id }) => id)
+  // The seats of a payment are sold, or free again: the map will say which.
+  const became = (known?.payment_id ?? null) === null ? 'available' : 'unsettled'
+  const kept = { ...state, hold: next, ahead: without(state.ahead, (id) => next.seat_ids.includes(id)) }
+  const moved = goAhead(kept, gone.map(({ id }) => id), became, next.seq)
+  return { state: moved.state, effects: [...moved.effects, ...(lapsed.length > 0 ? [tell('lapsed', lapsed)] : [])] }
+}
+
+/** Remembers what is known of these seats until the map has come as far. */
+function goAhead(state: HoldState, seatIds: string[], became: Ahead['state'], seq: number): HoldStep {
+  if (seatIds.length === 0 || state.mapSeq >= seq) return still(state)
+  const token = state.nextToken
+  const ahead = new Map(state.ahead)
+  seatIds.forEach((id) => ahead.set(id, { state: became, seq, token }))
+  return { state: { ...state, ahead, nextToken: token + 1 }, effects: [{ type: 'settle_later', seatIds, token }] }
+}
+
+function refused(state: HoldState, error: unknown): HoldStep {
+  const call = state.queue[0]
+  if (call === undefined) return still(state)
+  if (state.person === 'guest') return finish(state)
+  if (isProblem(error, 'sign_in_required')) return signedOut(state, call)
+  return call.kind === 'fetch' ? notFetched(state, call, error) : notDone(state, call, error)
+}
+
+function signedOut(state: HoldState, call: Call): HoldStep {
+  const wanted = call.kind === 'lock' ? [tell('guest', call.seatIds)] : []
+  const { state: next, effects } = finish(state)
+  return { state: { ...next, isReady: true, unsure: new Set() }, effects: [{ type: 'session_ended' }, ...wanted, ...effects] }
+}
+
+function notFetched(state: HoldState, call: Call, error: unknown): HoldStep {
+  if (!isProblem(error) || !error.isDefinite) return then(fail(state, error, call.seatIds), finish)
+  const known = know(still(state), [...state.unsure])
+  return then({ state: known.state, effects: state.isReady ? [] : [{ type: 'problem', error }] }, finish)
+}
+
+/** What is known from before may stay; what is not known is asked for again by and by. */
+function fail(state: HoldState, error: unknown, seatIds: readonly string[]): HoldStep {
+  const unsure = new Set([...state.unsure, ...seatIds])
+  if (state.isReady && unsure.size === 0) return still(state)
+  const said: HoldEffect[] = !state.isReady && state.failures === 0 ? [{ type: 'problem', error }] : []
+  const failures = state.failures + 1
+  return { state: { ...state, unsure, failures }, effects: [...said, { type: 'retry_later', failures }] }
+}
+
+function notDone(state: HoldState, call: Call, error: unknown): HoldStep {
+  if (call.kind === 'lock' && isProblem(error, 'seat_taken')) return lose(state, call.seatIds, error.problem.seat_ids ?? call.seatIds)
+  if (call.kind === 'lock' && isProblem(error, 'screening_changed')) {
+    return then({ state, effects: [{ type: 'changed', error, seatIds: [...call.seatIds] }] }, finish)
+  }
+  const done = call.seatIds.filter((id) => isMine(state, id) === (call.kind === 'lock'))
+  const open = call.seatIds.filter((id) => !done.includes(id))
+  // A frame was faster than the answer that was lost: nothing is unknown.
+  if (open.length === 0) return then({ state, effects: [tell(call.kind === 'lock' ? 'mine' : 'released', done)] }, finish)
+  // Whether it had its effect is not known, or something else of ours changed: ask, and say nothing of the seats before.
+  return then({ state, effects: [{ type: 'problem', error }] }, (next) => finish(next, [{ kind: 'fetch', seatIds: open }]))
+}
+
+/** Somebody has some of these; the others are asked for at once, and stay pending. */
+function lose(state: HoldState, seatIds: readonly string[], others: readonly string[]): HoldStep {
+  const named = seatIds.filter((id) => others.includes(id))
+  const lost = named.length > 0 ? named : [...seatIds]
+  const rest = seatIds.filter((id) => !lost.includes(id))
+  const marked = goAhead(state, lost, 'locked', UNNUMBERED)
+  const told = { ...marked, effects: [...marked.effects, tell('lost', lost)] }
+  return then(told, (next) => finish(next, rest.length > 0 ? [{ kind: 'lock', seatIds: rest }] : []))
+}
+
+function hearMap(state: HoldState, { seq, changes, isWhole }: Extract<HoldEvent, { type: 'map' }>): HoldStep {
+  const { hold } = state
+  const isNews = hold === null || !(seq <= hold.seq)
+  const changed = new Set(changes.map(({ id }) => id))
+  const isConfirmed = (id: string, { seq: until, state: said }: Ahead) => seq >= until || (isWhole && until === UNNUMBERED) || (changed.has(id) && (isNews || said === 'locked'))
+  const next = { ...state, mapSeq: seq, ahead: without(state.ahead, isConfirmed) }
+  const isOwn = ({ id }: SeatChange) => isMine(next, id) && !isPending(next, id)
+  const withdrawn = changes.filter((change) => change.status === 'UNAVAILABLE' && isMine(next, change.id)).map(({ id }) => id)
+  const told = withdrawn.length > 0 ? { state: drop(next, withdrawn), effects: [tell('withdrawn', withdrawn)] } : still(next)
+  // A hold frame comes before the change that it is about. Without one, this page has missed something, and asks.
+  return isNews && changes.some(isOwn) ? then(told, refresh) : told
+}
+
+/** Seats whose time is up are no longer held, whoever says so when; those of a payment end with it. */
+function expire(state: HoldState, now: number, isNews: (id: string) => boolean = () => true): HoldStep {
+  const { hold } = state
+  if (hold === null || hold.payment_id !== null) return still(state)
+  const over = hold.seats.filter((seat) => Date.parse(seat.expires_at) <= now).map(({ id }) => id)
+  if (over.length === 0) return still(state)
+  const { state: next, effects } = goAhead(drop(state, over), over, 'available', UNNUMBERED)
+  const lapsed = over.filter(isNews)
+  return { state: next, effects: lapsed.length > 0 ? [...effects, tell('lapsed', lapsed)] : effects }
+}
+
+function drop(state: HoldState, seatIds: readonly string[]): HoldState {
+  if (state.hold === null) return state
+  const seats = state.hold.seats.filter(({ id }) => !seatIds.includes(id))
+  const times = seats.map((seat) => seat.expires_at).sort((a, b) => Date.parse(a) - Date.parse(b))
+  return { ...state, hold: { ...state.hold, seats, seat_ids: seats.map(({ id }) => id), expires_at: times[0] ?? null } }
+}
+
+function without(ahead: HoldState['ahead'], isOver: (id: string, entry: Ahead) => boolean): HoldState['ahead'] {
+  const left = [...ahead].filter(([id, entry]) => !isOver(id, entry))
+  return left.length === ahead.size ? ahead : new Map(left)
+}

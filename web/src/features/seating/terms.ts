@@ -1,0 +1,49 @@
+import type { ScreeningDetail } from '@/api/types'
+import { sumMoney, type Money } from '@/lib/money'
+
+export interface Was<T> {
+  was: T
+  is: T
+}
+
+/** What is different from what a person has seen and agreed to, as far as it matters for their seats. */
+export interface TermsChange {
+  film?: Was<string>
+  start?: Was<string>
+  hall?: Was<string>
+  total?: Was<Money>
+}
+
+/** What one goes by: the screening, and prices of single seats that the server has named since. */
+export interface Terms {
+  screening: ScreeningDetail
+  prices: ReadonlyMap<string, Money>
+}
+
+export interface PricedSeat {
+  id: string
+  category: string
+}
+
+export function priceOf(screening: ScreeningDetail, category: string): Money {
+  return screening.prices[category] ?? screening.price_from ?? { amount: 0, currency: '' }
+}
+
+export function totalOf({ screening, prices }: Terms, seats: readonly PricedSeat[]): Money {
+  const parts = seats.map(({ id, category }) => prices.get(id) ?? priceOf(screening, category))
+  return sumMoney(parts, screening.price_from?.currency ?? 'THB')
+}
+
+/** Null when nothing that matters has changed. */
+export function compareTerms(was: Terms, is: Terms, seats: readonly PricedSeat[]): TermsChange | null {
+  const change: TermsChange = {}
+  if (was.screening.movie_id !== is.screening.movie_id) change.film = { was: was.screening.movie_title, is: is.screening.movie_title }
+  // The same instant may be written in two ways.
+  if (Date.parse(was.screening.start_time) !== Date.parse(is.screening.start_time)) {
+    change.start = { was: was.screening.start_time, is: is.screening.start_time }
+  }
+  if (was.screening.hall_name !== is.screening.hall_name) change.hall = { was: was.screening.hall_name, is: is.screening.hall_name }
+  const [before, after] = [totalOf(was, seats), totalOf(is, seats)]
+  if (before.amount !== after.amount) change.total = { was: before, is: after }
+  return Object.keys(change).length > 0 ? change : null
+}

@@ -1,0 +1,58 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { keepPresses } from './steadyPress'
+
+let stop: () => void
+let pressed: string[]
+
+beforeEach(() => {
+  document.body.innerHTML = '<main><div id="list"><button id="a"><span id="in-a">A</span></button><button id="b">B</button></div></main>'
+  pressed = []
+  for (const id of ['a', 'b', 'list']) {
+    document.getElementById(id)!.addEventListener('click', (event) => event.currentTarget === (event.target as Element).closest(`#${id}`) && pressed.push(id))
+  }
+  stop = keepPresses(document)
+})
+afterEach(() => stop())
+
+const at = (id: string) => document.getElementById(id)!
+const down = (id: string, x = 5, more = {}) => at(id).dispatchEvent(new PointerEvent('pointerdown', { bubbles: true, isPrimary: true, clientX: x, clientY: 5, ...more }))
+const click = (id: string, x = 5) => at(id).dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true, clientX: x, clientY: 5 }))
+
+describe('a press', () => {
+  it('goes to what was under the finger when the layout has moved and the click hits what is around it', () => {
+    down('in-a')
+    click('list')
+    expect(pressed).toEqual(['a', 'list'])
+  })
+
+  it('counts once when nothing has moved', () => {
+    down('in-a')
+    click('in-a')
+    expect(pressed).toEqual(['a', 'list'])
+  })
+
+  it('is given up by moving away before the finger comes up', () => {
+    down('a')
+    click('list', 30)
+    expect(pressed).toEqual(['list'])
+  })
+
+  it('is no press with a second finger, or when it became a scroll', () => {
+    down('a')
+    down('b', 5, { isPrimary: false })
+    click('list')
+    down('a')
+    at('a').dispatchEvent(new PointerEvent('pointercancel', { bubbles: true }))
+    click('list')
+    expect(pressed).toEqual(['list', 'list'])
+  })
+
+  it('never presses something else, and nothing that is gone', () => {
+    down('a')
+    click('b')
+    down('a')
+    at('a').remove()
+    click('list')
+    expect(pressed).toEqual(['b', 'list', 'list'])
+  })
+})

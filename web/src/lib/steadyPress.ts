@@ -1,0 +1,41 @@
+/** A press that ends further away than this from where it began was a drag, or was taken back. */
+const TRAVEL_PX_MAX = 10
+const PRESSABLE = 'button, a[href], label, input, select, summary, [role="button"], [data-seat]'
+
+/**
+ * A press belongs to what was under the finger when it came down. When the layout moves before the finger comes up, the
+ * browser sends the click to the nearest common ancestor and the press is lost; here it is sent to what was pressed.
+ */
+export function keepPresses(page: Document): () => void {
+  let pressed: { element: Element; x: number; y: number } | null = null
+
+  function onPointerdown(event: PointerEvent): void {
+    // A second finger makes it a gesture.
+    const element = event.isPrimary && event.target instanceof Element ? event.target.closest(PRESSABLE) : null
+    pressed = element === null ? null : { element, x: event.clientX, y: event.clientY }
+  }
+
+  function onClick(event: MouseEvent): void {
+    if (pressed === null) return
+    const { element, x, y } = pressed
+    pressed = null
+    const isSamePlace = Math.hypot(event.clientX - x, event.clientY - y) <= TRAVEL_PX_MAX
+    const hasMissed = event.target instanceof Element && event.target !== element && event.target.contains(element)
+    if (!isSamePlace || !hasMissed) return
+    event.preventDefault()
+    event.stopImmediatePropagation()
+    const { clientX, clientY } = event
+    element.dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true, composed: true, clientX, clientY }))
+  }
+
+  const forget = () => (pressed = null)
+  const options = { capture: true }
+  page.addEventListener('pointerdown', onPointerdown, options)
+  page.addEventListener('pointercancel', forget, options)
+  page.addEventListener('click', onClick, options)
+  return () => {
+    page.removeEventListener('pointerdown', onPointerdown, options)
+    page.removeEventListener('pointercancel', forget, options)
+    page.removeEventListener('click', onClick, options)
+  }
+}

@@ -1,0 +1,32 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { effectScope, type EffectScope } from 'vue'
+import { useNow, useToday } from './useNow'
+
+let scope: EffectScope
+beforeEach(() => {
+  vi.useFakeTimers({ now: Date.parse('2026-11-29T16:59:40Z') })
+  scope = effectScope()
+})
+afterEach(() => {
+  scope.stop()
+  vi.useRealTimers()
+})
+
+const today = (zone: string) => scope.run(() => useToday(useNow(), () => zone))!
+
+it('today ends at midnight of the cinema, not of the device', () => {
+  const bangkok = today('Asia/Bangkok')
+  const utc = today('UTC')
+  expect([bangkok.value, utc.value]).toEqual(['2026-11-29', '2026-11-29'])
+  vi.advanceTimersByTime(60_000)
+  expect([bangkok.value, utc.value]).toEqual(['2026-11-30', '2026-11-29'])
+})
+
+it('today is right at once when a page that slept over midnight is looked at again', () => {
+  const bangkok = today('Asia/Bangkok')
+  // The timers of a tab in sleep do not run.
+  vi.setSystemTime(Date.parse('2026-11-30T02:00:00Z'))
+  expect(bangkok.value).toBe('2026-11-29')
+  document.dispatchEvent(new Event('visibilitychange'))
+  expect(bangkok.value).toBe('2026-11-30')
+})
