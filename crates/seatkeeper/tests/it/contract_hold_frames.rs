@@ -134,15 +134,15 @@ async fn hold_answers_have_the_number_of_the_change() {
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ssss").await;
     let mut viewer = Viewer::join(&app, &screening).await;
-    for answer in
-        [ann.lock(&screening, &["A1", "A2"]).await.expect(200), ann.unlock(&screening, &["A1"]).await.expect(200)]
-    {
-        let seq = answer["seq"].as_u64().unwrap();
+    for is_lock in [true, false] {
+        let call = if is_lock { ann.lock(&screening, &["A1"]).await } else { ann.unlock(&screening, &["A1"]).await };
+        let seq = call.expect(200)["seq"].as_u64().unwrap();
         while viewer.seq < seq {
             viewer.next().await;
         }
-        assert_eq!(viewer.seq, seq);
+        assert_eq!(viewer.seq, seq, "the frame of this change has the number of the answer");
     }
+    ann.lock(&screening, &["A2"]).await.expect(200);
     let payment = ann.start_payment(&screening).await.expect(201);
     let before = ann.hold(&screening).await["seq"].as_u64().unwrap();
     ann.cancel(payment["id"].as_str().unwrap()).await.expect(200);

@@ -111,8 +111,8 @@ impl Cinema {
         for _ in 0..3 {
             let answer = self.get(&path, &[("cookie", &cookies)]).await;
             assert_eq!(answer.status, 302, "{path}");
-            let set = answer.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
-            cookies = set.last().map_or(cookies, |cookie| cookie.split(';').next().unwrap().to_owned());
+            let mut set = answer.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+            cookies = set.next_back().map_or(cookies, |cookie| cookie.split(';').next().unwrap().to_owned());
             let location = answer.headers["location"].to_str().unwrap();
             path = location.replace(&format!("http://{}", self.address), "");
         }
