@@ -19,9 +19,9 @@ use uuid::Uuid;
 
 use super::{
     admin_audit::AuditEntry, admin_bookings, admin_dead_letters::DeadLetter, admin_events::EventBody,
-    bookings::Booking, locks::HeldSeat, movies::MovieScreening, payments::Payment, screenings::ScreeningDetail,
+    bookings::Booking, movies::MovieScreening, payments::Payment, screenings::ScreeningDetail,
 };
-use crate::wire::{QuickSeat, QuickTime};
+use crate::wire::{QuickSeat, QuickTime, hold::HeldSeat};
 
 const PERSON: PersonId = PersonId::from_uuid(Uuid::nil());
 const SCREENING: ScreeningId = ScreeningId::from_uuid(Uuid::nil());
@@ -97,6 +97,8 @@ fn all_shapes(at: Timestamp) -> Vec<String> {
         price_from: sold.total,
         seats_total: 0,
         seats_available: 0,
+        revision: 1,
+        state: "ON_SALE",
     };
     let mut table = String::new();
     let customer =
@@ -109,7 +111,7 @@ fn all_shapes(at: Timestamp) -> Vec<String> {
         json(&audit),
         json(&Booking::new(sold)),
         json(&payment),
-        json(&ScreeningDetail::new(&OpenScreening::new(screening, SignedDuration::ZERO))),
+        json(&ScreeningDetail::new(&OpenScreening::new(screening, 1, SignedDuration::ZERO), at)),
         json(&listed),
         json(&HeldSeat { id: QuickSeat(seat), expires_at: QuickTime(at.as_millisecond()) }),
         table,

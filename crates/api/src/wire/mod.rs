@@ -29,7 +29,7 @@ impl<T> List<T> {
     }
 }
 
-mod hold;
+pub(crate) mod hold;
 mod quick;
 mod seq;
 

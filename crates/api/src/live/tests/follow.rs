@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::stage::Stage;
 use crate::live::{
     LiveLimits,
-    room::{Frame, Room, Seat},
+    room::{Frame, Room, Subscription},
 };
 
 /// The stage's screening with another price at each revision.
@@ -25,12 +25,12 @@ fn at_revision(stage: &Stage, revision: u64) -> SharedScreening {
     Arc::new(OpenScreening::new(screening, revision, SignedDuration::ZERO))
 }
 
-fn join(room: &Room) -> Seat {
-    room.join(Instant::now()).unwrap()
+fn join(room: &Arc<Room>) -> Subscription {
+    room.subscribe(Instant::now(), None).unwrap()
 }
 
-fn frames(seat: &mut Seat) -> Vec<String> {
-    std::iter::from_fn(|| seat.frames.try_recv().ok())
+fn frames(viewer: &mut Subscription) -> Vec<String> {
+    std::iter::from_fn(|| viewer.frames.try_recv().ok())
         .filter_map(|frame| match frame {
             Frame::Text(text) => Some(text.to_string()),
             Frame::Ping => None,
@@ -43,12 +43,12 @@ async fn a_newer_revision_is_told_once_and_an_older_copy_is_ignored() {
     let stage = Stage::new(&["A1"], LiveLimits::default());
     let room = stage.rooms.open(stage.id()).await.unwrap();
     room.set_screening(&at_revision(&stage, 7), sample_now());
-    let mut seat = join(&room);
-    assert!(seat.snapshot.contains(r#""revision":7,"#), "{}", seat.snapshot);
+    let mut viewer = join(&room);
+    assert!(viewer.snapshot.contains(r#""revision":7,"#), "{}", viewer.snapshot);
     for revision in [7, 8, 8, 7, 6] {
         room.set_screening(&at_revision(&stage, revision), sample_now());
     }
-    let told = frames(&mut seat);
+    let told = frames(&mut viewer);
     assert_eq!(told.len(), 1, "{told:?}");
     let prefix = r#"{"type":"screening","revision":8,"start_time":"2026-11-23T13:30:00Z""#;
     assert!(told[0].starts_with(prefix) && told[0].contains(r#""amount":800"#), "{told:?}");
@@ -62,11 +62,11 @@ async fn the_close_of_sales_is_told_once() {
     let open = at_revision(&stage, 7);
     let closes = sample_now() + SignedDuration::from_hours(1);
     room.set_screening(&open, sample_now());
-    let mut seat = join(&room);
+    let mut viewer = join(&room);
     for now in [closes - SignedDuration::from_millis(1), closes, closes] {
         room.set_screening(&open, now);
     }
-    let told = frames(&mut seat);
+    let told = frames(&mut viewer);
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains(r#""revision":7,"#) && told[0].contains(r#""state":"CLOSED""#), "{told:?}");
 }
@@ -76,13 +76,13 @@ async fn other_seats_are_a_new_map_though_nothing_is_taken() {
     let stage = Stage::new(&[], LiveLimits::default());
     let room = stage.rooms.open(stage.id()).await.unwrap();
     room.set_screening(&at_revision(&stage, 7), sample_now());
-    let mut seat = join(&room);
+    let mut viewer = join(&room);
     let mut moved = at_revision(&stage, 8).screening.clone();
     moved.layout = layout_of("ss");
     room.set_screening(&Arc::new(OpenScreening::new(moved, 8, SignedDuration::ZERO)), sample_now());
     let mut told = Vec::new();
     while told.len() < 2 {
-        if let Frame::Text(text) = seat.frames.recv().await.unwrap() {
+        if let Frame::Text(text) = viewer.frames.recv().await.unwrap() {
             told.push(text.to_string());
         }
     }
