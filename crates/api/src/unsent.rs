@@ -29,7 +29,8 @@ pub(crate) const UNSENT_BYTES_PER_NETWORK_MAX: usize = 16 * 1024 * 1024;
 /// Answers up to this are not charged: locks and payments go on in a network whose budget is used up. A connection has one
 /// answer at a time, and connections have a limit of their own.
 const UNCHARGED_BYTES_MAX: usize = 4 * 1024;
-/// Answers compressed at once. Each takes some megabytes while it is compressed, which a network's budget does not show.
+/// Answers compressed at once, on however many cores. Each takes some megabytes while it is compressed, which a network's budget
+/// does not show; more than one a core would take memory and save no time.
 const COMPRESSED_AT_ONCE_MAX: usize = 8;
 /// When to come back if the budget is used up, in seconds.
 const RETRY_AFTER_S: u32 = 2;
@@ -54,7 +55,8 @@ pub(crate) struct Unsent {
 
 impl Default for Unsent {
     fn default() -> Self {
-        Self { held: Mutex::default(), compressions: Semaphore::new(COMPRESSED_AT_ONCE_MAX) }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { held: Mutex::default(), compressions: Semaphore::new(cores.min(COMPRESSED_AT_ONCE_MAX)) }
     }
 }
 

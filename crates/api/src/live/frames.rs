@@ -71,7 +71,9 @@ pub(super) fn screening_frame(open: &OpenScreening, state: ScreeningState) -> St
     struct ScreeningFrame<'a> {
         r#type: &'static str,
         revision: u64,
+        #[serde(with = "seatkeeper_core::time_text")]
         start_time: Timestamp,
+        #[serde(with = "seatkeeper_core::time_text")]
         end_time: Timestamp,
         hall_name: &'a str,
         prices: &'a Prices,

@@ -34,6 +34,7 @@ pub(crate) struct AdminScreening {
     #[schema(value_type = String)]
     pub hall_id: HallId,
     /// When the hall is free again: the end of the film and the cleaning.
+    #[serde(with = "seatkeeper_core::time_text")]
     pub hall_free_at: Timestamp,
 }
 

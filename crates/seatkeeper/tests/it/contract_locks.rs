@@ -22,7 +22,7 @@ fn date(answer: &crate::support::Answer) -> Timestamp {
 }
 
 /// A hold without the number of its change, which is there.
-fn without_seq(mut hold: Value) -> Value {
+pub(crate) fn without_seq(mut hold: Value) -> Value {
     let seq = hold.as_object_mut().unwrap().remove("seq");
     assert!(seq.is_some_and(|seq| seq.is_i64()), "{hold}");
     hold
