@@ -29,9 +29,13 @@ pub(crate) const UNSENT_BYTES_PER_NETWORK_MAX: usize = 16 * 1024 * 1024;
 /// Answers up to this are not charged: locks and payments go on in a network whose budget is used up. A connection has one
 /// answer at a time, and connections have a limit of their own.
 const UNCHARGED_BYTES_MAX: usize = 4 * 1024;
-/// Answers compressed at once, on however many cores. Each takes some megabytes while it is compressed, which a network's budget
-/// does not show; more than one a core would take memory and save no time.
-const COMPRESSED_AT_ONCE_MAX: usize = 8;
+/// What is compressed at once, in KiB that the encoders take, which a network's budget does not show: sixteen small answers, or one
+/// of the largest lists.
+const COMPRESSING_KIB_MAX: u32 = 16 * 1024;
+/// What an encoder takes whatever the length of its text, in KiB.
+const ENCODER_KIB: u32 = 1024;
+/// What it takes in addition, in lengths of its text: brotli's window and tables of a text of 5 MB take some 30 MB.
+const ENCODER_TEXTS: u32 = 6;
 /// When to come back if the budget is used up, in seconds.
 const RETRY_AFTER_S: u32 = 2;
 
@@ -39,9 +43,9 @@ const RETRY_AFTER_S: u32 = 2;
 #[derive(Clone, Copy)]
 pub(crate) struct SharedBytes;
 
-/// Marks an answer that was in memory as a whole before it was compressed; others are streams.
+/// Marks an answer that was in memory as a whole before it was compressed, with its length in bytes; others are streams.
 #[derive(Clone, Copy)]
-struct Whole;
+struct Whole(u64);
 
 /// From which network a request is; `None` when requests are not counted.
 #[derive(Clone, Copy)]
@@ -55,8 +59,7 @@ pub(crate) struct Unsent {
 
 impl Default for Unsent {
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { held: Mutex::default(), compressions: Semaphore::new(cores.min(COMPRESSED_AT_ONCE_MAX)) }
+        Self { held: Mutex::default(), compressions: Semaphore::new(COMPRESSING_KIB_MAX as usize) }
     }
 }
 
@@ -139,7 +142,7 @@ pub(crate) async fn charge_answer(State(app): State<App>, request: Request, next
     let network = network_of(&request);
     let mut response = next.run(request).await;
     let Some(size) = HttpBody::size_hint(response.body()).exact() else { return Ok(response) };
-    response.extensions_mut().insert(Whole);
+    response.extensions_mut().insert(Whole(size));
     if size <= UNCHARGED_BYTES_MAX as u64 || response.extensions().get::<SharedBytes>().is_some() {
         return Ok(response);
     }
@@ -151,14 +154,16 @@ pub(crate) async fn charge_answer(State(app): State<App>, request: Request, next
 /// Compresses what is in memory as a whole to its end, and charges the result instead: a compressor takes megabytes, and would
 /// keep them and the whole plain text until the client has read the last byte.
 pub(crate) async fn finish_compression(app: &App, network: Option<u128>, response: Response) -> ApiResult<Response> {
-    let is_compressed_here =
-        response.extensions().get::<Whole>().is_some() && HttpBody::size_hint(response.body()).exact().is_none();
-    if !is_compressed_here {
+    let whole = response.extensions().get::<Whole>().copied();
+    let Some(Whole(size)) = whole.filter(|_| HttpBody::size_hint(response.body()).exact().is_none()) else {
         return Ok(response);
-    }
+    };
     let (parts, body) = response.into_parts();
     let bytes = {
-        let _permit = app.unsent.compressions.acquire().await;
+        let text_kib = u32::try_from(size / 1024).unwrap_or(u32::MAX);
+        let kib = text_kib.saturating_mul(ENCODER_TEXTS).saturating_add(ENCODER_KIB);
+        // A semaphore that is never closed always gives a permit.
+        let _permit = app.unsent.compressions.acquire_many(kib.min(COMPRESSING_KIB_MAX)).await;
         gather(body).await?
     };
     let bytes = if bytes.len() <= UNCHARGED_BYTES_MAX { bytes } else { app.unsent.charge(network, bytes)? };

@@ -18,9 +18,9 @@ use crate::{
     wire::{List, MoneyShape, ScreeningStateShape},
 };
 
-/// Lists of films made at once: each may take several megabytes on its way from the store to the text, before its size is known
-/// and counted. Others wait some milliseconds.
-pub(crate) const MOVIE_LISTS_AT_ONCE_MAX: usize = 4;
+/// Films in the lists that are made at once, by the limits of their pages: a film with long texts may take a hundred kilobytes on
+/// its way from the store to the text, before the answer's size is known and charged. Others wait some milliseconds.
+pub(crate) const LISTED_MOVIES_MAX: usize = 400;
 
 /// A film and when it is shown.
 #[derive(Debug, Serialize, ToSchema)]
@@ -108,7 +108,7 @@ async fn with_seats(app: &App, movies: &[MovieOnShow]) -> ApiResult<impl Iterato
 #[utoipa::path(get, path = "/api/movies", tag = "What is on", params(PageParams), responses((status = 200, body = List<Movie>)))]
 pub(crate) async fn list_movies(State(app): State<App>, PageQuery(page): PageQuery) -> ApiResult<Json<List<Movie>>> {
     // A semaphore that is never closed always gives a permit.
-    let _permit = app.movie_lists.acquire().await;
+    let _permit = app.listed_movies.acquire_many(page.limit.min(LISTED_MOVIES_MAX as u32)).await;
     let movies = box_office::list_movies_on_show(&app.office, page).await?;
     let mut seats = with_seats(&app, &movies.items).await?;
     let now = app.office.now();
