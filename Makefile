@@ -89,7 +89,8 @@ advisories: ## known holes in dependencies (needs the network)
 
 setup: ## what the tests need and the machine lacks
 	scripts/setup.sh
-	scripts/old-version.sh $(CURDIR)/target >/dev/null
+	# The tests of two versions say it again, and fail, when this clone does not have the commit.
+	scripts/old-version.sh $(CURDIR)/target >/dev/null || true
 
 clean: ## remove what was built; data stays
 	cargo clean

@@ -18,6 +18,8 @@ PROGRAM="$FOLDER/seatkeeper"
 say() { printf 'old version: %s\n' "$*" >&2; }
 
 build() {
+  git -C "$ROOT" cat-file -e "$OLD_COMMIT^{commit}" 2>/dev/null ||
+    git -C "$ROOT" fetch --quiet --depth 1 origin "$OLD_COMMIT" 2>/dev/null || true
   if ! git -C "$ROOT" cat-file -e "$OLD_COMMIT^{commit}" 2>/dev/null; then
     say "commit $OLD_COMMIT is not in this clone: it is shallow, or no clone. 'git fetch --unshallow' brings it."
     exit 1

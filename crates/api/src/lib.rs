@@ -13,6 +13,7 @@ pub mod extract;
 mod front_door;
 #[cfg(test)]
 mod front_door_tests;
+mod list_permits;
 pub mod live;
 mod negotiation;
 mod openapi;

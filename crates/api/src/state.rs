@@ -3,19 +3,18 @@
 use std::{ops::Deref, sync::Arc, time::Instant};
 
 use seatkeeper_core::{box_office::BoxOffice, person::Person, ports::Health};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     auth::Auth,
     config::ApiConfig,
     error::ApiError,
+    list_permits::ListPermits,
     live::Rooms,
     origin,
     permits::Permits,
     poster_cache::PosterCache,
     rate_limit::{PERSON, RateLimits},
-    routes::movies::LISTED_MOVIES_MAX,
     system_errors::SystemErrors,
     unsent::Unsent,
 };
@@ -53,7 +52,7 @@ pub struct AppState {
     pub(crate) limits: RateLimits,
     pub(crate) permits: Permits,
     pub(crate) posters: PosterCache,
-    pub(crate) listed_movies: Semaphore,
+    pub(crate) list_permits: ListPermits,
     pub(crate) unsent: Arc<Unsent>,
     pub(crate) system_errors: SystemErrors,
     started: Instant,
@@ -83,7 +82,7 @@ impl App {
             limits: RateLimits::new(),
             permits: Permits::default(),
             posters: PosterCache::default(),
-            listed_movies: Semaphore::new(LISTED_MOVIES_MAX),
+            list_permits: ListPermits::default(),
             unsent: Arc::default(),
             system_errors: SystemErrors::default(),
             started: Instant::now(),

@@ -8,6 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 use axum::{
     body::{Body, HttpBody},
     extract::{Request, State},
+    http::Method,
     middleware::Next,
     response::Response,
 };
@@ -140,7 +141,12 @@ impl AsRef<[u8]> for Charged {
 /// little.
 pub(crate) async fn charge_answer(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
     let network = network_of(&request);
+    // What a change has done is committed by now: its answer is never refused. These answers are as small as what was sent.
+    let is_charged = is_charged(&request);
     let mut response = next.run(request).await;
+    if !is_charged {
+        return Ok(response);
+    }
     let Some(size) = HttpBody::size_hint(response.body()).exact() else { return Ok(response) };
     response.extensions_mut().insert(Whole(size));
     if size <= UNCHARGED_BYTES_MAX as u64 || response.extensions().get::<SharedBytes>().is_some() {
@@ -168,6 +174,11 @@ pub(crate) async fn finish_compression(app: &App, network: Option<u128>, respons
     };
     let bytes = if bytes.len() <= UNCHARGED_BYTES_MAX { bytes } else { app.unsent.charge(network, bytes)? };
     Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// Only what is read is charged, and no payment: whoever pays must see the code to pay by.
+fn is_charged(request: &Request) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD) && !request.uri().path().starts_with("/api/payments")
 }
 
 fn network_of(request: &Request) -> Option<u128> {

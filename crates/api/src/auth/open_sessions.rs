@@ -72,7 +72,7 @@ impl OpenSessions {
     }
 
     /// What is known of any session may be wrong: all are due for a check.
-    pub(super) fn doubt_all(&self) {
+    pub(super) fn mark_all_unread(&self) {
         for open in self.by_hash.lock().values_mut() {
             open.good_until_ms = i64::MIN;
         }
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(due(99), [hash(2)]);
         assert_eq!(due(100), [hash(1), hash(2)]);
         sessions.keep_until(&hash(2), 200);
-        sessions.doubt_all();
+        sessions.mark_all_unread();
         assert_eq!(due(0), [hash(1), hash(2)]);
     }
 

@@ -140,7 +140,7 @@ impl Auth {
             inner.cache.forget(&ended);
         } else {
             inner.cache.clear();
-            inner.open.doubt_all();
+            inner.open.mark_all_unread();
         }
         inner.open.end(&ended);
         inner.heard_ms.store(now.as_millisecond(), Ordering::Release);

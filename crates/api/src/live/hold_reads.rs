@@ -1,5 +1,5 @@
-//! Reads the holds that no change told: of somebody who has just come, after the room has started over, and when a server
-//! of the version before changed something without saying whose.
+//! Reads holds from the lock store where no change carries them: for a person's first socket, after the room has started over,
+//! and when a server of the version before changed something without naming the holder.
 
 use std::sync::Arc;
 
@@ -18,7 +18,10 @@ pub(super) async fn read_holds(room: &Arc<Room>, sources: &Sources) {
     let mut pause = HOLD_READS_EVERY_MIN;
     loop {
         let unread = room.unread_holds(HOLD_READS_AT_ONCE_MAX).await;
-        let reads = unread.people.iter().map(|person| sources.locks.find_hold(room.id, *person));
+        let reads = unread.people.iter().map(async |person| {
+            let _permit = sources.hold_reads.acquire().await;
+            sources.locks.find_hold(room.id, *person).await
+        });
         let mut failed = None;
         for (person, read) in unread.people.iter().zip(join_all(reads).await) {
             match read {

@@ -13,10 +13,16 @@ pub const LIVE_QUEUE_FRAMES_MAX: usize = 32;
 /// Frames that a socket may be behind its own person's queue before it is told to start over: a purchase is some six
 /// frames. Every signed-in person has such a queue, so it is short. A power of two.
 pub(super) const OWN_QUEUE_FRAMES_MAX: usize = 8;
+/// Sockets of one person in one room that are sent their own frames: tabs and devices. Each change of a hold goes to all of them
+/// at once, so that one account with many sockets must not keep a server busy.
+pub(super) const OWN_SOCKETS_MAX: usize = 32;
 /// Holds of one room that are read from the lock store at once.
 pub(super) const HOLD_READS_AT_ONCE_MAX: usize = 64;
-/// The shortest time between two such reads.
-pub(super) const HOLD_READS_EVERY_MIN: Duration = Duration::from_millis(10);
+/// Holds that one server reads at once, of all rooms: after a failover every room reads all of its own.
+pub(super) const HOLD_READS_OF_SERVER_MAX: usize = 64;
+/// The shortest time between two reads of one room. While a server of the version before is there, each of its changes makes
+/// all holds of the room be read.
+pub(super) const HOLD_READS_EVERY_MIN: Duration = Duration::from_millis(50);
 /// The largest message that a client may send, in bytes; clients have nothing to say.
 pub const CLIENT_MESSAGE_BYTES_MAX: usize = 1_024;
 /// How many messages a client may send between two frames of its room, which come every 10 s at least: a pong now and

@@ -14,7 +14,7 @@ use tokio::sync::broadcast;
 
 use super::{
     frames::{hold_frame, payment_frame},
-    limits::OWN_QUEUE_FRAMES_MAX,
+    limits::{OWN_QUEUE_FRAMES_MAX, OWN_SOCKETS_MAX},
 };
 
 /// Who of a room's viewers is signed in. There are no more people than sockets.
@@ -45,14 +45,18 @@ pub(super) struct Unread {
 }
 
 impl People {
-    /// A place in the person's queue, and the hold that was sent last, if one was.
-    pub(super) fn join(&mut self, person: PersonId) -> (broadcast::Receiver<Utf8Bytes>, Option<Utf8Bytes>) {
+    /// Subscribes to the person's queue, and answers the hold that was sent last, if one was. `None` when as many of the
+    /// person's sockets are subscribed already as may be: the socket watches like a stranger's.
+    pub(super) fn join(&mut self, person: PersonId) -> Option<(broadcast::Receiver<Utf8Bytes>, Option<Utf8Bytes>)> {
         let Self { by_id, unread, .. } = self;
         let channel = by_id.entry(person).or_insert_with(|| {
             unread.insert(person);
             Channel { frames: broadcast::Sender::new(OWN_QUEUE_FRAMES_MAX), hold: None }
         });
-        (channel.frames.subscribe(), channel.hold.as_ref().map(|(_, frame)| frame.clone()))
+        if channel.frames.receiver_count() >= OWN_SOCKETS_MAX {
+            return None;
+        }
+        Some((channel.frames.subscribe(), channel.hold.as_ref().map(|(_, frame)| frame.clone())))
     }
 
     /// Forgets a person without sockets.
@@ -77,7 +81,7 @@ impl People {
                 }
             }
             // A server of the version before: it may be anybody's.
-            None => self.doubt_all(),
+            None => self.mark_all_unread(),
         }
     }
 
@@ -89,7 +93,7 @@ impl People {
     }
 
     /// All holds must be read: a change of any of them may have been lost.
-    pub(super) fn doubt_all(&mut self) {
+    pub(super) fn mark_all_unread(&mut self) {
         self.unread.extend(self.by_id.keys());
     }
 
@@ -104,14 +108,14 @@ impl People {
 
     /// The room starts over at `seq` and viewers have that map already. Whoever was sent a hold of a later sequence, which
     /// the lock store has lost, would not believe an earlier one without a snapshot before it.
-    pub(super) fn go_on_from(&mut self, seq: u64) {
+    pub(super) fn resume_from(&mut self, seq: u64) {
         let is_later = |channel: &Channel| channel.hold.as_ref().is_some_and(|(sent, _)| *sent > seq);
         if self.by_id.values().any(is_later) {
             return self.start_over();
         }
         self.generation += 1;
         self.read_seq = 0;
-        self.doubt_all();
+        self.mark_all_unread();
     }
 
     /// Takes some of those whose holds must be read; `None` when there are none.

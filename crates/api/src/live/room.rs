@@ -179,9 +179,9 @@ impl Room {
             return None;
         }
         let frames = inner.frames.as_ref()?.subscribe();
-        let own = person.map(|person| {
-            let (frames, hold) = inner.people.join(person);
-            OwnFrames { room: Arc::clone(self), person, hold, frames: Some(frames) }
+        let own = person.and_then(|person| {
+            let (frames, hold) = inner.people.join(person)?;
+            Some(OwnFrames { room: Arc::clone(self), person, hold, frames: Some(frames) })
         });
         self.wake_reader(&inner);
         Some(Subscription { frames, snapshot: inner.board.snapshot_frame(), own })
@@ -251,7 +251,7 @@ impl Room {
                 inner.people.start_over();
                 inner.send(Frame::Text(frame));
             }
-            None => inner.people.go_on_from(snapshot.seq),
+            None => inner.people.resume_from(snapshot.seq),
         }
         self.wake_reader(&inner);
         drop(inner);

@@ -17,7 +17,7 @@ use super::{
 /// Runs a room until it is closed or the server stops.
 pub(super) async fn run_room(room: Arc<Room>, sources: Arc<Sources>, compared: LastCompared, stop: CancellationToken) {
     // Also when this task panics: viewers of a closed room are sent to a new one, those of a dead one would wait for ever.
-    let _closed_at_the_end = CloseOnDrop(&room);
+    let _close_on_drop = CloseOnDrop(&room);
     // A stop may come at any await: nothing here is half done but what closing the room undoes.
     let work = async {
         tokio::select! {

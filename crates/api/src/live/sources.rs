@@ -9,7 +9,9 @@ use seatkeeper_core::{
     ports::{Backend, BackendError, LiveChanges, SeatLocks},
 };
 
-use super::limits::SNAPSHOT_TRIES_MAX;
+use tokio::sync::Semaphore;
+
+use super::limits::{HOLD_READS_OF_SERVER_MAX, SNAPSHOT_TRIES_MAX};
 
 /// A call that is answered later.
 type Later<T> = Pin<Box<dyn Future<Output = Backend<T>> + Send>>;
@@ -24,6 +26,8 @@ pub(super) struct Sources {
     pub(super) live: Arc<dyn LiveChanges>,
     pub(super) load: Load,
     pub(super) count_taken: CountTaken,
+    /// Permits to read holds, of all rooms.
+    pub(super) hold_reads: Semaphore,
 }
 
 impl Sources {
@@ -34,6 +38,7 @@ impl Sources {
         Self {
             locks,
             live,
+            hold_reads: Semaphore::new(HOLD_READS_OF_SERVER_MAX),
             load: Box::new(move |screening, seq| {
                 let office = Arc::clone(&loading);
                 Box::pin(async move { load_screening(&office, screening, seq).await })

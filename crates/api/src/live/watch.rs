@@ -85,7 +85,8 @@ pub(super) async fn watch_screening(State(app): State<App>, request: Request) ->
     Ok(with_small_buffers(upgrade).on_upgrade(move |socket| serve_viewer(socket, room, permit, viewer)))
 }
 
-/// Whose socket it will be. While the store does not answer it is nobody's: the seats can be watched all the same.
+/// The person whose session opens the socket. When the session store does not answer, the socket is anonymous: it still watches
+/// the seats, but gets no hold and payment frames until it reconnects.
 pub(super) async fn find_viewer(app: &App, parts: &Parts) -> Option<SignedInViewer> {
     let found = app.auth.find_viewer(parts).await;
     found.unwrap_or_else(|error| {

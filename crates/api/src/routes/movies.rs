@@ -1,6 +1,6 @@
 //! Films that are on, with their screenings to come.
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use jiff::Timestamp;
 use seatkeeper_core::{
     box_office::{self, MovieOnShow},
@@ -15,12 +15,9 @@ use crate::{
     error::{ApiResult, ErrorCode},
     extract::{PageParams, PageQuery, PathId},
     state::App,
+    unsent::Network,
     wire::{List, MoneyShape, ScreeningStateShape},
 };
-
-/// Films in the lists that are made at once, by the limits of their pages: a film with long texts may take a hundred kilobytes on
-/// its way from the store to the text, before the answer's size is known and charged. Others wait some milliseconds.
-pub(crate) const LISTED_MOVIES_MAX: usize = 400;
 
 /// A film and when it is shown.
 #[derive(Debug, Serialize, ToSchema)]
@@ -106,9 +103,13 @@ async fn with_seats(app: &App, movies: &[MovieOnShow]) -> ApiResult<impl Iterato
 
 /// Films, each with its screenings that have not started
 #[utoipa::path(get, path = "/api/movies", tag = "What is on", params(PageParams), responses((status = 200, body = List<Movie>)))]
-pub(crate) async fn list_movies(State(app): State<App>, PageQuery(page): PageQuery) -> ApiResult<Json<List<Movie>>> {
-    // A semaphore that is never closed always gives a permit.
-    let _permit = app.listed_movies.acquire_many(page.limit.min(LISTED_MOVIES_MAX as u32)).await;
+pub(crate) async fn list_movies(
+    State(app): State<App>,
+    network: Option<Extension<Network>>,
+    PageQuery(page): PageQuery,
+) -> ApiResult<Json<List<Movie>>> {
+    let network = network.and_then(|Extension(Network(network))| network);
+    let _permit = app.list_permits.acquire(network, page.limit).await;
     let movies = box_office::list_movies_on_show(&app.office, page).await?;
     let mut seats = with_seats(&app, &movies.items).await?;
     let now = app.office.now();

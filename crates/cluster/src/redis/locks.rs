@@ -1,6 +1,6 @@
 //! The ports, call by call. Rules are not here: see `function/calls.lua`.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use async_trait::async_trait;
 use redis::Cmd;
@@ -32,6 +32,9 @@ const SWEEP_LOCKS_MAX: u64 = 32;
 
 /// How often one sweep goes on where there was more; the next sweep does the rest.
 const SWEEP_ROUNDS_MAX: u32 = 200;
+
+/// The longest that a sale waits for a payment's status to be published, which is best effort.
+const PUBLISH_WITHIN: Duration = Duration::from_millis(100);
 
 /// Writes an id without an allocation.
 fn add_id(call: &mut Cmd, id: Uuid) {
@@ -374,7 +377,10 @@ impl LiveChanges for RedisLocks {
         let [_, channel] = channels_of(change.screening);
         let mut call = redis::cmd("SPUBLISH");
         call.arg(channel).arg(write_payment(&change));
-        self.within_time(|| async { Ok(self.link.ask(&call).await?) }).await.map(drop)
+        match tokio::time::timeout(PUBLISH_WITHIN, self.link.ask(&call)).await {
+            Ok(answer) => answer.map(drop).map_err(|error| Failure::from(error).into()),
+            Err(_) => Err(BackendError::retryable(PART, "Redis did not publish in time")),
+        }
     }
 }
 

@@ -74,6 +74,10 @@ pub async fn start_payment(
         return Ok(StartPaymentOutcome::Started(payment));
     }
     let screening_id = screening.screening.id;
+    if shown != ShownToPayer::default() {
+        // A copy of a second ago would let the lock store restart the seats' time before the store refuses.
+        office.follow_programme().await?;
+    }
     let screening = match check_sale(office, Some(Arc::clone(screening)), shown).await? {
         Ok(screening) => screening,
         Err(refused) => return Ok(refused),

@@ -324,8 +324,10 @@ async fn late_money_is_refused_once_sales_are_closed(fixture: &impl StoreFixture
 
     // The store's own times decide: an hour later is open again.
     let mut later = stage.screening.clone();
-    later.start_time = stage.after_s(1);
-    later.end_time = stage.after_s(7_200);
+    let by = stage.after_s(1).duration_since(later.start_time);
+    for time in [&mut later.start_time, &mut later.end_time, &mut later.hall_free_at] {
+        *time = time.saturating_add(by).unwrap_or(*time);
+    }
     stage.change(ProgrammeChange::PutScreening(later, 1)).await;
     let overdue = stage.started("A4").await;
     assert!(matches!(stage.commit(&expired, LATE).await, CommitOutcome::Committed(_)));

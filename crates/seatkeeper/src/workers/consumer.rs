@@ -1,14 +1,15 @@
 //! Reads the event log for one consumer. An event that cannot be handled is tried eight times, then put aside where an
 //! administrator sees it; it stops nothing else. A store that is away is waited for and counts for nothing.
 
-use std::{slice, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, slice, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use seatkeeper_core::{
     box_office::{BoxOffice, handle_events},
     event::Event,
     ids::DeadLetterId,
-    ports::{Backend, Consumer, DeadLetter, LoggedEvent},
+    ports::{Backend, BackendError, Consumer, DeadLetter, LoggedEvent},
 };
 
 use super::job::{Job, Next};
@@ -34,15 +35,23 @@ impl EventConsumer {
     /// Handles all of these at once, which mostly can be done; false when one of them cannot.
     async fn handle_all(&self, next: &[LoggedEvent]) -> Backend<bool> {
         let events: Vec<Event> = next.iter().map(|logged| logged.event.clone()).collect();
-        match handle_events(&self.office, self.consumer, &events).await {
+        match self.handle_unless_panic(&events).await {
             Err(error) if error.retryable => Err(error),
             handled => Ok(handled.is_ok()),
         }
     }
 
+    /// A panic is a lasting failure, so that an event at which the program panics is put aside like any other that cannot be
+    /// handled, instead of stopping this consumer on every server for good.
+    async fn handle_unless_panic(&self, events: &[Event]) -> Backend<()> {
+        let handled = AssertUnwindSafe(handle_events(&self.office, self.consumer, events)).catch_unwind().await;
+        handled
+            .unwrap_or_else(|_panic| Err(BackendError::lasting(self.consumer.as_str(), "handling the event panicked")))
+    }
+
     /// Handles one event; false when it is to be tried again.
     async fn handle(&mut self, logged: &LoggedEvent) -> Backend<bool> {
-        let error = match handle_events(&self.office, self.consumer, slice::from_ref(&logged.event)).await {
+        let error = match self.handle_unless_panic(slice::from_ref(&logged.event)).await {
             Ok(()) => return Ok(true),
             Err(error) if error.retryable => return Err(error),
             Err(error) => error,

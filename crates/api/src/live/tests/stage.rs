@@ -16,14 +16,14 @@ use seatkeeper_core::{
     testing::{ManualClock, hall_of, movie_of, sample_now, screening_of},
 };
 use seatkeeper_embedded::locks::MemoryLocks;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use uuid::Uuid;
 
 use super::{
     slow_locks::SlowLocks,
     viewer::{Seats, seats_of},
 };
-use crate::live::{LiveLimits, hub::Rooms, sources::Sources};
+use crate::live::{LiveLimits, hub::Rooms, limits::HOLD_READS_OF_SERVER_MAX, sources::Sources};
 
 const LOCK_MS: i64 = 300_000;
 
@@ -233,6 +233,7 @@ fn rooms_over(
             })
         }),
         count_taken: Box::new(move |ids| Box::pin(async move { Ok(vec![taken; ids.len()]) })),
+        hold_reads: Semaphore::new(HOLD_READS_OF_SERVER_MAX),
     };
     Rooms::with_sources(sources, limits)
 }

@@ -193,16 +193,24 @@ local function is_before(one, two)
   return tonumber(one_number) < tonumber(two_number)
 end
 
-local function is_withdrawn(board, seat)
-  if not is_off_sale(board, seat) then
-    return false
-  end
-  for _, withdrawn in ipairs(words_of(get(board, WITHDRAWN))) do
-    if withdrawn == seat then
-      return true
+-- The seats of the field `!` as a set, read once in a call. `finish` writes it when it was changed.
+local function withdrawn_set(board)
+  if not board.withdrawn then
+    board.withdrawn = {}
+    for _, seat in ipairs(words_of(get(board, WITHDRAWN))) do
+      board.withdrawn[seat] = true
     end
   end
-  return false
+  return board.withdrawn
+end
+
+local function set_withdrawn(board, seat, is_in)
+  withdrawn_set(board)[seat] = is_in or nil
+  board.is_withdrawn_dirty = true
+end
+
+local function is_withdrawn(board, seat)
+  return is_off_sale(board, seat) and withdrawn_set(board)[seat] == true
 end
 
 local function is_sold(board, seat)
@@ -394,7 +402,7 @@ local function sell(board, seat)
     return
   end
   if is_withdrawn(board, seat) then
-    put_word(board, WITHDRAWN, seat, false)
+    set_withdrawn(board, seat, false)
   end
   if not live_lock(board, seat) then
     free(board, seat)
@@ -410,14 +418,14 @@ local function withdraw_seat(board, seat)
   end
   free(board, seat)
   put_seat(board, seat, OFF_SALE)
-  put_word(board, WITHDRAWN, seat, true, is_before)
+  set_withdrawn(board, seat, true)
   change(board, seat, 'U')
 end
 
 -- Frees a seat that was sold or withdrawn.
 local function put_on_sale(board, seat)
   if is_withdrawn(board, seat) then
-    put_word(board, WITHDRAWN, seat, false)
+    set_withdrawn(board, seat, false)
   end
   put_seat(board, seat, false)
   change(board, seat, 'A')
@@ -425,6 +433,13 @@ end
 
 local function write_fields(board)
   local set, gone = {}, {}
+  if board.is_withdrawn_dirty then
+    local words = {}
+    for seat in pairs(board.withdrawn) do
+      words[#words + 1] = seat
+    end
+    put(board, WITHDRAWN, #words > 0 and table.concat(words, ' '))
+  end
   for name in pairs(board.dirty) do
     local value = board.fields[name]
     if value then
