@@ -101,10 +101,10 @@ async fn a_session_that_ends_while_it_is_looked_up_for_a_socket_has_ended_for_it
     copy.set_cookie(COOKIE, &browser.cookie(COOKIE).unwrap());
     // The store has said that the session is good, and the answer is on its way.
     world.sessions.answers.forget_permits(Semaphore::MAX_PERMITS);
-    let calls = world.sessions.calls();
+    let looked_up = world.sessions.looked_up();
     let opening = there.find_viewer(&copy);
     tokio::pin!(opening);
-    while world.sessions.calls() == calls {
+    while world.sessions.looked_up() == looked_up {
         assert!(futures_util::poll!(opening.as_mut()).is_pending());
         tokio::task::yield_now().await;
     }

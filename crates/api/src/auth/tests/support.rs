@@ -70,6 +70,8 @@ pub(crate) struct Line {
     store: Arc<SqliteStore>,
     is_cut: AtomicBool,
     calls: AtomicU64,
+    /// Sessions that the store has looked up; the answer may still be on its way.
+    looked_up: AtomicU64,
     /// Answers that say who a session is of may leave, while there are permits.
     pub(crate) answers: Semaphore,
 }
@@ -82,6 +84,11 @@ impl Line {
     /// Calls so far, those of the follower not counted.
     pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
+    }
+
+    /// How often the store has looked a session up.
+    pub(crate) fn looked_up(&self) -> u64 {
+        self.looked_up.load(Ordering::SeqCst)
     }
 
     fn store(&self) -> Backend<&SqliteStore> {
@@ -107,6 +114,7 @@ impl Sessions for Line {
     }
     async fn find_session(&self, hash: &SessionHash) -> Backend<Option<(Session, Person)>> {
         let found = self.counted()?.find_session(hash).await;
+        self.looked_up.fetch_add(1, Ordering::SeqCst);
         self.answers.acquire().await.unwrap().forget();
         found
     }
@@ -133,6 +141,7 @@ impl World {
             store: Arc::clone(&store),
             is_cut: AtomicBool::new(false),
             calls: AtomicU64::new(0),
+            looked_up: AtomicU64::new(0),
             answers: Semaphore::new(Semaphore::MAX_PERMITS),
         };
         Self { store, sessions: Arc::new(sessions), clock: Arc::new(ManualClock::default()), folder }
