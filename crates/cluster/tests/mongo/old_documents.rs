@@ -93,7 +93,7 @@ async fn a_showing_of_the_past_keeps_its_end_when_its_film_becomes_longer() {
     let scene = Scene::open().await;
     let mut past = scene.cinema.screening.clone();
     let back = SignedDuration::from_hours(5);
-    past.start_time = past.start_time - back;
+    past.start_time -= back;
     (past.end_time, past.hall_free_at) = (past.end_time - back, past.hall_free_at - back);
     let times = doc! { "start_time": past.start_time.as_millisecond(), "end_time": past.hall_free_at.as_millisecond() };
     scene.update(doc! { "$set": times }).await;

@@ -241,7 +241,7 @@ async fn a_sale_takes_its_show_from_the_screening(fixture: &impl StoreFixture) {
     let payment = stage.confirming("A1").await;
     let mut commit = stage.commit_of(&payment, CONFIRMING);
     // A server that still has the copy of a moment ago.
-    commit.booking.start_time = commit.booking.start_time + SignedDuration::from_hours(2);
+    commit.booking.start_time += SignedDuration::from_hours(2);
     (commit.booking.movie_title, commit.booking.hall_name) = ("Old title".to_owned(), "Old name".to_owned());
     let CommitOutcome::Committed(booking) = must(stage.store.commit_booking(&commit, stage.now()).await) else {
         unreachable!("it is claimed")

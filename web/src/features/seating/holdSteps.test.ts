@@ -87,6 +87,7 @@ const RACES: [string, HoldEvent[], looks: string, done: string[]][] = [
   ['an older frame comes after a newer answer', [lock('A1'), answer(hold(5, 'A1')), frame(hold(3, ''))], 'available available? mine', ['lock(A1)', 'mine A1']],
   ['what changed is not what was seen', [lock('A1'), refuse('screening_changed', 409)], 'available available? available', ['lock(A1)', 'changed A1']],
   ['the session has ended', [lock('A1'), refuse('sign_in_required', 401)], 'available available? available', ['lock(A1)', 'session_ended', 'guest A1']],
+  ['the session has ended, and another request learnt it first', [lock('A1'), guest, refuse('sign_in_required', 401)], 'available available? available', ['lock(A1)', 'guest A1']],
   ['two are asked for one after the other', [lock('A1'), lock('A2'), answer(hold(2, 'A1')), answer(hold(3, 'A1 A2'))], 'available available? mine', ['lock(A1)', 'mine A1', 'lock(A2)', 'mine A2']],
 ]
 

@@ -239,15 +239,17 @@ function goAhead(state: HoldState, seatIds: string[], became: Ahead['state'], se
 function refused(state: HoldState, error: unknown): HoldStep {
   const call = state.queue[0]
   if (call === undefined) return still(state)
-  if (state.person === 'guest') return finish(state)
   if (isProblem(error, 'sign_in_required')) return signedOut(state, call)
+  if (state.person === 'guest') return finish(state)
   return call.kind === 'fetch' ? notFetched(state, call, error) : notDone(state, call, error)
 }
 
 function signedOut(state: HoldState, call: Call): HoldStep {
   const wanted = call.kind === 'lock' ? [tell('guest', call.seatIds)] : []
   const { state: next, effects } = finish(state)
-  return { state: { ...next, isReady: true, unsure: new Set() }, effects: [{ type: 'session_ended' }, ...wanted, ...effects] }
+  // Another request may have been refused before this one: then the page knows, and the seats are wanted all the same.
+  const ended: HoldEffect[] = state.person === 'guest' ? [] : [{ type: 'session_ended' }]
+  return { state: { ...next, isReady: true, unsure: new Set() }, effects: [...ended, ...wanted, ...effects] }
 }
 
 function notFetched(state: HoldState, call: Call, error: unknown): HoldStep {

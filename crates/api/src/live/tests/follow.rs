@@ -19,7 +19,7 @@ use crate::live::{
 /// The stage's screening with another price at each revision.
 fn at_revision(stage: &Stage, revision: u64) -> SharedScreening {
     let mut screening = stage.screening.screening.clone();
-    screening.start_time = screening.start_time + SignedDuration::from_hours(1);
+    screening.start_time += SignedDuration::from_hours(1);
     let price = Money::satang(i64::try_from(revision).unwrap() * 100);
     screening.prices.values_mut().for_each(|of_category| *of_category = price);
     Arc::new(OpenScreening::new(screening, revision, SignedDuration::ZERO))
