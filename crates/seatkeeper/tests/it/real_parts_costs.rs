@@ -122,9 +122,9 @@ async fn maps_with_ten_thousand_locks_cost_redis_nothing_after_the_first_look() 
     let mut asked = listener.asked_of(app.cluster(), &screenings).await;
     // All rooms are compared with Redis once a second, in one call for each tag, and with the store once a minute.
     let seconds = usize::try_from(listened.elapsed().as_secs()).unwrap() + 1;
-    assert!(asked.remove("seatkeeper_v1_list_states").is_none_or(|calls| calls <= TAGS * (seconds + 1)), "{seconds} s");
+    assert!(asked.remove("seatkeeper_v2_list_states").is_none_or(|calls| calls <= TAGS * (seconds + 1)), "{seconds} s");
     let minutes = seconds / 60 + 1;
-    assert!(asked.remove("seatkeeper_v1_snapshot").is_none_or(|calls| calls <= SCREENINGS * minutes), "{minutes} min");
+    assert!(asked.remove("seatkeeper_v2_snapshot").is_none_or(|calls| calls <= SCREENINGS * minutes), "{minutes} min");
     assert!(asked.is_empty(), "{asked:?}");
     app.finish().await;
 }
