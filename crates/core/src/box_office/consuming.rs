@@ -40,7 +40,7 @@ pub async fn relay_events(office: &BoxOffice, relay: Uuid) -> Backend<Option<usi
     if !unsent.is_empty() {
         if let Err(error) = office.events.publish(&unsent).await {
             // Another server may reach the log.
-            let _ends_by_itself = end_lease(office, relay).await;
+            super::best_effort::best_effort(end_lease(office, relay).await, "the lease expires");
             return Err(error);
         }
         let ids: Vec<EventId> = unsent.iter().map(|event| event.id).collect();

@@ -3,6 +3,7 @@
 //! Everything here may be called by several servers at once and stopped at any line; what must not be torn apart is one
 //! call of the store.
 
+mod best_effort;
 mod comparing;
 mod consuming;
 mod late_money;

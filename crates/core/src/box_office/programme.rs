@@ -70,7 +70,7 @@ impl BoxOffice {
             return Ok(Err(outcome));
         }
         // It is done, whatever comes of this: the follower asks again within a second, and says so if it cannot.
-        let _followed_a_second_later = self.follow_programme().await;
+        super::best_effort::best_effort(self.follow_programme().await, "the follower polls every second");
         Ok(Ok(done))
     }
 }

@@ -204,7 +204,8 @@ async fn finish_sale(office: &BoxOffice, payment: &Payment, booking: Booking) ->
     // Before the seats leave the hold: the payer's page must not take a sale for seats that were lost.
     publish_payment(office, &sold).await;
     let told = office.locks.mark_sold(payment.screening_id, payment.id, &payment.seat_ids()).await;
-    let _taken_again_by_the_reconciler = move_money(office, &sold, MoneyTask::Capture, told.is_ok()).await;
+    let captured = move_money(office, &sold, MoneyTask::Capture, told.is_ok()).await;
+    super::best_effort::best_effort(captured, "the reconciler retries the capture");
     Ok(ConfirmAnswer::Succeeded(Box::new((sold, booking))))
 }
 
@@ -281,6 +282,7 @@ pub(super) async fn keep_locks(office: &BoxOffice, payment: &Payment) {
         let _claim_stands =
             office.locks.keep_payment(screening, person, payment.id, &payment.seat_ids(), millis(KEEP_FOR)).await;
         // It may have been decided since it was read, and what was kept now nobody else would end.
-        let _ended_by_whoever_meets_it = end_unless_claiming(office, screening, person, payment.id).await;
+        let ended = end_unless_claiming(office, screening, person, payment.id).await;
+        super::best_effort::best_effort(ended, "whoever meets the payment lock ends it");
     }
 }
