@@ -48,8 +48,8 @@ pub(super) struct Buffer {
     last_place: i64,
     /// Of each partition that is ours: the offset behind the last one that is done.
     done: BTreeMap<i32, i64>,
-    /// Those of `done` that the broker has not been told.
-    untold: BTreeMap<i32, i64>,
+    /// Those of `done` that the client has not been told.
+    unstored: BTreeMap<i32, i64>,
 }
 
 impl Buffer {
@@ -88,20 +88,13 @@ impl Buffer {
             let Some((_, arrival)) = self.waiting.pop_front() else { return };
             self.bytes -= arrival.bytes;
             self.done.insert(arrival.partition, arrival.offset + 1);
-            self.untold.insert(arrival.partition, arrival.offset + 1);
+            self.unstored.insert(arrival.partition, arrival.offset + 1);
         }
     }
 
-    /// What the broker is to be told: of each partition the offset to go on from. Afterwards it counts as told.
-    pub(super) fn take_untold(&mut self) -> BTreeMap<i32, i64> {
-        std::mem::take(&mut self.untold)
-    }
-
-    /// The broker did not take it. What has been done since counts for more, and what is no longer ours for nothing.
-    pub(super) fn tell_again(&mut self, partition: i32) {
-        if let Some(offset) = self.done.get(&partition) {
-            self.untold.insert(partition, *offset);
-        }
+    /// What the client is to be told: of each partition the offset to go on from. Afterwards it counts as told.
+    pub(super) fn take_unstored(&mut self) -> BTreeMap<i32, i64> {
+        std::mem::take(&mut self.unstored)
     }
 
     /// How far a partition is done, whether the broker knows or not.
@@ -109,12 +102,12 @@ impl Buffer {
         self.done.get(&partition).copied()
     }
 
-    /// A partition goes to somebody else, who is given again whatever of it is not told.
+    /// A partition goes to somebody else, who is given again whatever of it is not committed.
     pub(super) fn forget(&mut self, partition: i32) {
         self.waiting.retain(|(_, arrival)| arrival.partition != partition);
         self.bytes = self.waiting.iter().map(|(_, arrival)| arrival.bytes).sum();
         self.done.remove(&partition);
-        self.untold.remove(&partition);
+        self.unstored.remove(&partition);
     }
 
     /// Everything goes.
@@ -160,8 +153,8 @@ mod tests {
         assert_eq!(places(&buffer), [1, 2, 3, 4]);
         buffer.acknowledge(3);
         assert_eq!(places(&buffer), [4]);
-        assert_eq!(buffer.take_untold(), BTreeMap::from([(2, 6), (7, 42)]));
-        assert_eq!(buffer.take_untold(), BTreeMap::new(), "told once");
+        assert_eq!(buffer.take_unstored(), BTreeMap::from([(2, 6), (7, 42)]));
+        assert_eq!(buffer.take_unstored(), BTreeMap::new(), "told once");
         buffer.acknowledge(1);
         assert_eq!((places(&buffer), buffer.done_to(7)), (vec![4], Some(42)), "never back");
     }
@@ -173,20 +166,7 @@ mod tests {
         buffer.push(event(1, 10));
         buffer.acknowledge(3);
         assert_eq!(places(&buffer), [4], "it came back under a new number");
-        assert_eq!(buffer.take_untold(), BTreeMap::from([(2, 21)]));
-    }
-
-    #[test]
-    fn a_refused_commit_is_repeated_with_what_was_done_since() {
-        let mut buffer = buffer_of([event(1, 10), event(1, 11), event(2, 20)]);
-        buffer.acknowledge(1);
-        assert_eq!(buffer.take_untold(), BTreeMap::from([(1, 11)]));
-        buffer.acknowledge(3);
-        buffer.tell_again(1);
-        assert_eq!(buffer.take_untold(), BTreeMap::from([(1, 12), (2, 21)]));
-        buffer.forget(1);
-        buffer.tell_again(1);
-        assert_eq!(buffer.take_untold(), BTreeMap::new(), "another server's business");
+        assert_eq!(buffer.take_unstored(), BTreeMap::from([(2, 21)]));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 use rdkafka::{
     ClientContext, Offset, TopicPartitionList,
     config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance},
+    consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance},
     error::{KafkaError, KafkaResult},
 };
 
@@ -31,17 +31,22 @@ impl Membership {
         self.has_moved.swap(false, Ordering::Relaxed)
     }
 
-    /// Tells the broker what is done and waits for nothing; what it does not take comes back in [`Self::commit_callback`].
-    pub(super) fn commit(&self, consumer: &BaseConsumer<Self>) {
-        let untold = self.buffer.lock().take_untold();
-        if untold.is_empty() {
+    /// Stores what is done in the client, which commits it every [`settings::COMMIT_EVERY_MS`], at a rebalance and at the end,
+    /// again and again until the broker has taken it.
+    ///
+    /// A commit that is sent by hand would be lost when the broker refuses it, as it does for a moment after an outage:
+    /// librdkafka reports the result of an asynchronous commit to a callback that `rdkafka` does not set.
+    ///
+    /// [`settings::COMMIT_EVERY_MS`]: super::settings::COMMIT_EVERY_MS
+    pub(super) fn store(&self, consumer: &BaseConsumer<Self>) {
+        let done = self.buffer.lock().take_unstored();
+        if done.is_empty() {
             return;
         }
-        let committed = list_of(&self.topic, &untold).and_then(|list| consumer.commit(&list, CommitMode::Async));
-        if let Err(error) = committed {
-            tracing::debug!(%error, "not committed");
-            let mut buffer = self.buffer.lock();
-            untold.keys().for_each(|partition| buffer.tell_again(*partition));
+        let stored = list_of(&self.topic, &done).and_then(|list| consumer.store_offsets(&list));
+        if let Err(error) = stored {
+            // A partition that has been taken away: its next owner is given those messages again.
+            tracing::debug!(%error, "offsets not stored");
         }
     }
 }
@@ -71,8 +76,8 @@ impl ConsumerContext for Membership {
             Rebalance::Assign(partitions) => tracing::debug!(count = partitions.count(), "partitions come"),
             Rebalance::Revoke(partitions) => {
                 tracing::debug!(count = partitions.count(), "partitions go");
-                // On its way before we agree to let go, so that whoever comes next starts behind it.
-                self.commit(consumer);
+                // The client commits it before it lets go, so that whoever comes next starts behind it.
+                self.store(consumer);
                 let mut buffer = self.buffer.lock();
                 partitions.elements().iter().for_each(|element| buffer.forget(element.partition()));
             }
@@ -83,43 +88,9 @@ impl ConsumerContext for Membership {
         }
     }
 
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        let mut buffer = self.buffer.lock();
-        for element in offsets.elements() {
-            if let Err(error) = result.clone().and_then(|()| element.error()) {
-                tracing::debug!(%error, partition = element.partition(), "not committed");
-                buffer.tell_again(element.partition());
-            }
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::debug!(%error, "not committed yet");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use rdkafka::types::RDKafkaErrorCode;
-
-    use super::*;
-    use crate::kafka::buffer::{Arrival, Content, Poison};
-
-    #[test]
-    fn what_the_broker_did_not_take_is_told_again_as_long_as_it_is_ours() {
-        let buffer = SharedBuffer::default();
-        let poison = Poison { key: None, payload: None, reason: "odd".to_owned() };
-        for partition in [1, 2] {
-            let content = Content::Poison(poison.clone());
-            buffer.lock().push(Arrival { partition, offset: 10, bytes: 0, content });
-        }
-        buffer.lock().acknowledge(2);
-        let untold = buffer.lock().take_untold();
-        buffer.lock().forget(2);
-        let membership = Membership::new(Arc::clone(&buffer), "topic".to_owned());
-        let told = list_of("topic", &untold).unwrap();
-        membership.commit_callback(Ok(()), &told);
-        assert_eq!(buffer.lock().take_untold(), BTreeMap::new(), "taken");
-        let refused = Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::StaleMemberEpoch));
-        membership.commit_callback(refused, &told);
-        assert_eq!(buffer.lock().take_untold(), BTreeMap::from([(1, 11)]));
     }
 }

@@ -70,7 +70,8 @@ impl Lags {
         if let Some(client) = clients.get(&consumer) {
             return Ok(Arc::clone(client));
         }
-        let config = self.settings.consumer(consumer, GroupProtocol::Classic);
+        let mut config = self.settings.consumer(consumer, GroupProtocol::Classic);
+        config.set("enable.auto.commit", "false");
         let client = Arc::new(Client::from_config_and_context(&config, Quiet)?);
         clients.insert(consumer, Arc::clone(&client));
         Ok(client)

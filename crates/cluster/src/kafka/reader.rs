@@ -11,7 +11,7 @@ use std::{
 use parking_lot::Mutex;
 use rdkafka::{
     config::FromClientConfigAndContext,
-    consumer::{BaseConsumer, Consumer as _},
+    consumer::{BaseConsumer, CommitMode, Consumer as _},
     error::KafkaError,
     types::RDKafkaErrorCode,
 };
@@ -27,9 +27,8 @@ use super::{
 
 /// How long the thread waits for a message before it looks what else there is to do.
 const MESSAGE_WITHIN: Duration = Duration::from_millis(50);
-/// How soon after an acknowledgement the broker is told. What a crash in between repeats has been done already, and an effect
-/// happens once.
-const COMMIT_EVERY: Duration = Duration::from_millis(100);
+/// How long a consumer that is to stop tries to commit what is done: a coordinator that was away needs some seconds.
+const LAST_COMMIT_WITHIN: Duration = Duration::from_secs(5);
 /// The pause before a consumer that ended with an error is made anew.
 const RENEW_AFTER: Duration = Duration::from_secs(1);
 
@@ -46,9 +45,9 @@ impl Reader {
     pub(super) fn start(settings: &KafkaSettings, consumer: Consumer, stop: CancellationToken) -> io::Result<Self> {
         let (buffer, ended) = (SharedBuffer::default(), CancellationToken::new());
         let work = Work { settings: settings.clone(), consumer, buffer: Arc::clone(&buffer), stop };
-        let tells_its_end = ended.clone().drop_guard();
+        let end_guard = ended.clone().drop_guard();
         thread::Builder::new().name(consumer.as_str().to_owned()).spawn(move || {
-            let _tells_its_end = tells_its_end;
+            let _end_guard = end_guard;
             work.run();
         })?;
         Ok(Self { buffer, ended })
@@ -95,13 +94,9 @@ impl Work {
         let membership = Membership::new(Arc::clone(&self.buffer), topic.clone());
         let consumer = BaseConsumer::from_config_and_context(&config, membership)?;
         consumer.subscribe(&[&topic])?;
-        let mut last_commit = Instant::now();
         let mut is_paused = false;
         while !self.stop.is_cancelled() {
-            if last_commit.elapsed() >= COMMIT_EVERY {
-                consumer.context().commit(&consumer);
-                last_commit = Instant::now();
-            }
+            consumer.context().store(&consumer);
             self.hold_back(&consumer, &mut is_paused)?;
             match consumer.poll(MESSAGE_WITHIN) {
                 None => {}
@@ -114,8 +109,26 @@ impl Work {
                 Some(Err(error)) => tracing::debug!(consumer = self.consumer.as_str(), %error, "reading"),
             }
         }
-        // Dropped here, it sends what is acknowledged on its way, gives its partitions back and leaves.
+        self.commit_last(&consumer);
+        // Dropped here, it gives its partitions back and leaves.
         Ok(())
+    }
+
+    /// Commits what is done and waits for the answer: the client's own commit when it leaves is not repeated if it is refused.
+    fn commit_last(&self, consumer: &BaseConsumer<Membership>) {
+        let started = Instant::now();
+        consumer.context().store(consumer);
+        while let Err(error) = consumer.commit_consumer_state(CommitMode::Sync) {
+            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) {
+                return;
+            }
+            if started.elapsed() >= LAST_COMMIT_WITHIN {
+                tracing::warn!(consumer = self.consumer.as_str(), %error, "what was handled last is handled again");
+                return;
+            }
+            // Rebalances are answered here. A message is not handled, so its next reader is given it.
+            drop(consumer.poll(MESSAGE_WITHIN));
+        }
     }
 
     /// A full buffer takes no more. The thread goes on asking all the same: who does not ask is taken for dead.

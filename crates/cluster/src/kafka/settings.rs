@@ -27,6 +27,9 @@ const REQUEST_MS_MAX: u32 = 10_000;
 const RECONNECT_MS_MAX: u32 = 2_000;
 /// A member of a classic group that says nothing for so long is taken for dead. In other groups the broker decides.
 const SESSION_MS_MAX: u32 = 10_000;
+/// How soon after an acknowledgement the broker is told, in milliseconds. What a crash in between repeats has been done already,
+/// and an effect happens once.
+pub(super) const COMMIT_EVERY_MS: u32 = 100;
 /// How much a consumer fetches ahead of what is buffered here.
 const FETCHED_AHEAD_KIB_MAX: u32 = 4096;
 
@@ -85,13 +88,13 @@ impl KafkaSettings {
         config
     }
 
-    /// A new group starts at the beginning, and a place is kept only when the effect is.
+    /// A new group starts at the beginning, and only what is stored, after its effect, is committed.
     pub(super) fn consumer(&self, consumer: Consumer, protocol: GroupProtocol) -> ClientConfig {
         let mut config = self.client();
         config
             .set("group.id", self.group(consumer))
             .set("auto.offset.reset", "earliest")
-            .set("enable.auto.commit", "false")
+            .set("auto.commit.interval.ms", COMMIT_EVERY_MS.to_string())
             .set("enable.auto.offset.store", "false")
             .set("queued.max.messages.kbytes", FETCHED_AHEAD_KIB_MAX.to_string());
         match protocol {
