@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { closeBrowser, DESKTOP, PHONE, Visitor } from './support/browser.js'
+import { chooseMethod, holdSeats, startPayment } from './support/paths.js'
+import { Server } from './support/server.js'
+
+let server
+before(async () => {
+  server = await Server.start()
+})
+after(async () => {
+  await closeBrowser()
+  await server?.remove()
+})
+
+const LOOKS = [
+  { name: 'phone-th-dark', screen: PHONE, language: 'th', theme: 'dark' },
+  { name: 'phone-en-light', screen: PHONE, language: 'en', theme: 'light' },
+  { name: 'desktop-th-light', screen: DESKTOP, language: 'th', theme: 'light' },
+  { name: 'desktop-en-dark', screen: DESKTOP, language: 'en', theme: 'dark' },
+]
+
+/**
+ * Opens the seat page with a WebSocket into which the test can put frames. No API call withdraws a seat or cancels a
+ * screening yet, but the live protocol has both.
+ */
+async function openWithFrames(showing, look, email) {
+  const visitor = await Visitor.come(server, { ...look, keepsLanguage: true })
+  let seq = 0
+  let toPage = null
+  await visitor.page.routeWebSocket(/\/api\/ws/, (socket) => {
+    const upstream = socket.connectToServer()
+    toPage = socket
+    upstream.onMessage((message) => {
+      seq = Math.max(seq, JSON.parse(message).seq ?? 0)
+      socket.send(message)
+    })
+  })
+  await visitor.signInQuietly(email)
+  await visitor.go(`/screenings/${showing.id}`)
+  await visitor.seesSeat('A6', 'available')
+  const send = (frame) => toPage.send(JSON.stringify(frame))
+  return {
+    visitor,
+    withdraw: (seats) => send({ type: 'changes', prev: seq, seq: (seq += 1), changes: seats.map((id) => ({ id, status: 'UNAVAILABLE' })) }),
+    loseHold: () => send({ type: 'hold', seq, hold: { seq, screening_id: showing.id, seat_ids: [], seats: [], expires_at: null, payment_id: null } }),
+    cancel: async () => {
+      const screening = await (await visitor.context.request.get(`/api/screenings/${showing.id}`)).json()
+      send({ type: 'screening', ...screening, revision: screening.revision + 1, state: 'CANCELLED' })
+    },
+  }
+}
+
+for (const [index, look] of LOOKS.entries()) {
+  test(`the page names a withdrawn seat and no longer offers it: ${look.name}`, async () => {
+    const showing = await server.showing('Hall 2', index)
+    const { visitor, withdraw, loseHold } = await openWithFrames(showing, look, `withdrawn-${index}@example.test`)
+    await holdSeats(visitor, ['A2'])
+    withdraw(['A2', 'A5'])
+    loseHold()
+    await visitor.sees('seat-withdrawn')
+    assert.match(await visitor.byId('seat-withdrawn').innerText(), /A2/)
+    assert.doesNotMatch(await visitor.byId('seat-withdrawn').innerText(), /A5/)
+    await visitor.seesSeat('A5', 'unavailable')
+    await visitor.picture(`withdrawn-${look.name}`)
+    await visitor.leave()
+  })
+
+  test(`a cancelled showing offers the other showings on the seat page and nothing to pay: ${look.name}`, async () => {
+    const showing = await server.showing('Hall 2', index)
+    const { visitor, cancel } = await openWithFrames(showing, look, `cancelled-${index}@example.test`)
+    await cancel()
+    await visitor.sees('screening-cancelled')
+    await visitor.picture(`cancelled-${look.name}`)
+    await visitor.leave()
+  })
+
+  test(`the payment page says that the showing is cancelled: ${look.name}`, async () => {
+    const showing = await server.showing('Hall 2', index + 4)
+    const { visitor, cancel } = await openWithFrames(showing, look, `cancelled-pay-${index}@example.test`)
+    await holdSeats(visitor, ['A2'])
+    await startPayment(visitor)
+    await chooseMethod(visitor, 'mock_card')
+    await visitor.picture(`payment-${look.name}`)
+    await cancel()
+    await visitor.sees('screening-cancelled')
+    await visitor.picture(`payment-cancelled-${look.name}`)
+    await visitor.leave()
+  })
+}
