@@ -57,7 +57,8 @@ unit: $(WEB_PAGE) ## the tests of the crates, on real servers too, and of the wh
 
 cluster: export SEATKEEPER_TEST_MODE := cluster
 cluster: setup $(WEB_PAGE) ## the tests of the whole program on Redis, MongoDB and Kafka, with several servers and dying parts
-	cargo test $(EVERYTHING) --test it -- --test-threads=1
+	# Tests wait for servers most of the time, so three at once halve the time on two cores.
+	cargo test $(EVERYTHING) --test it -- --test-threads=3
 
 web-test: $(WEB_PACKAGES) ## the page's own tests
 	cd web && npm test
