@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
-    storms::{all_is_quiet, every_mail_is_written, sign_in_many},
+    storms::{all_is_quiet, crowd_turn, every_mail_is_written, sign_in_many},
     support::{TestApp, TestPerson, TestScreening, eventually, eventually_or, is_cluster},
 };
 
@@ -88,6 +88,7 @@ async fn buy_on(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_twenty_times_in_mid_storm() {
+    let _turn = crowd_turn().await;
     let mut app = TestApp::start().await;
     // Far more seats than are sold between the kills on the fastest machine: a house that is sold out ends the storm.
     let screening = app.screening(&vec!["s".repeat(SEATS_IN_ROW); 20].join("/")).await;

@@ -6,7 +6,10 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-use crate::support::{Cluster, Parts, TestApp, TestScreening, Viewer};
+use crate::{
+    storms::crowd_turn,
+    support::{Cluster, Parts, TestApp, TestScreening, Viewer},
+};
 
 const LOCKS: usize = 30;
 
@@ -94,6 +97,7 @@ async fn a_lock_is_one_call_of_redis_and_nothing_else() {
 /// Redis hears nothing of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn maps_with_ten_thousand_locks_cost_redis_nothing_after_the_first_look() {
+    let _turn = crowd_turn().await;
     let parts = Arc::new(Parts::of(Cluster::start().await));
     let app = TestApp::on(parts, &[&format!("--seats-per-person={LOCKED_EACH}")]).await.with_admin().await;
     let picture = vec!["s".repeat(SEATS_IN_ROW); ROWS].join("/");

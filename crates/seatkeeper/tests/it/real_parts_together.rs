@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    storms::{all_is_quiet, sign_in_many},
+    storms::{all_is_quiet, crowd_turn, sign_in_many},
     support::{Cluster, Parts, TestApp, TestPerson, TestScreening, Viewer, eventually},
 };
 
@@ -334,6 +334,7 @@ type Told = Arc<Mutex<BTreeMap<String, Value>>>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_servers_serve_one_storm_and_one_is_killed_in_its_middle() {
+    let _turn = crowd_turn().await;
     let mut servers = servers(3, &[]).await;
     let screening = servers[0].screening(&[SEATS; 20].join("/")).await;
     let people = sign_in_many(&servers[1], "wanderer", PEOPLE).await;

@@ -8,7 +8,11 @@ use std::{
 use futures_util::future::join_all;
 use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
 use serde_json::Value;
-use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::JoinSet,
+    time::sleep,
+};
 
 use crate::support::{TestApp, TestPerson, TestScreening, Viewer, eventually, is_cluster, served, thought_max};
 
@@ -16,6 +20,12 @@ use crate::support::{TestApp, TestPerson, TestScreening, Viewer, eventually, is_
 const SIGN_INS_AT_ONCE: usize = 32;
 /// How long the storm lasts; `SEATKEEPER_TEST_STORM_SECONDS` says otherwise.
 const STORM_SECONDS: u64 = 30;
+
+/// Tests with crowds run one at a time: two of them at once only show how much the stand-in for MongoDB can do.
+pub(crate) async fn crowd_turn() -> SemaphorePermit<'static> {
+    static TURN: Semaphore = Semaphore::const_new(1);
+    TURN.acquire().await.unwrap()
+}
 
 /// So many people, `NAME-0` to `NAME-n`.
 pub(crate) async fn sign_in_many(app: &TestApp, name: &str, count: usize) -> Vec<TestPerson> {
@@ -32,6 +42,7 @@ pub(crate) async fn sign_in_many(app: &TestApp, name: &str, count: usize) -> Vec
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_seat_a_thousand_people() {
+    let _turn = crowd_turn().await;
     let app = TestApp::start().await;
     let screening = app.screening("ssss").await;
     let people = sign_in_many(&app, "crowd", 1_000).await;
@@ -51,6 +62,7 @@ async fn one_seat_a_thousand_people() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crossed_sets_of_seats() {
+    let _turn = crowd_turn().await;
     let app = TestApp::start().await;
     let screening = app.screening("ssssssss").await;
     let people = sign_in_many(&app, "crossed", 40).await;
@@ -151,6 +163,7 @@ async fn live_through(person: TestPerson, screenings: Arc<Vec<TestScreening>>, e
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn storm_of_two_hundred() {
+    let _turn = crowd_turn().await;
     let seconds = std::env::var("SEATKEEPER_TEST_STORM_SECONDS").ok().and_then(|text| text.parse().ok());
     let app = TestApp::with(&["--lock-ttl=2s", "--payment-ttl=3s"]).await;
     let picture = ["ssssssssss"; 6].join("/");
