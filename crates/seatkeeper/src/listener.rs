@@ -26,7 +26,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Which connections count towards the limit by address.
 pub struct Admission {
-    /// Whether one address may have only so many; load tests come from one.
+    /// Whether the limit by address applies; load tests use a single address.
     pub limits_addresses: bool,
     /// Reverse proxies: all visitors share their addresses, so their connections are not counted by address.
     pub trusted_proxies: Vec<IpNet>,

@@ -18,7 +18,7 @@ const FIELD_CHARS_MAX: usize = 300;
 /// The data of a confirmation. `movie_title` is already in the language of the mail.
 #[derive(Debug, Clone)]
 pub struct ConfirmationMail {
-    /// The booking code that opens the door.
+    /// The booking code, which is shown at the door of the hall.
     pub code: String,
     /// Title of the film.
     pub movie_title: String,
