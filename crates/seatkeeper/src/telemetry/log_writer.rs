@@ -150,7 +150,10 @@ mod tests {
         drop(log);
         bytes += reader.read(&mut read[bytes..]).unwrap();
         let text = String::from_utf8(read[..bytes].to_vec()).unwrap();
-        assert!(text.ends_with("x\nafter\n") || text.ends_with("\n\nafter\n"), "the line that was cut off ends before the next one");
+        assert!(
+            text.ends_with("x\nafter\n") || text.ends_with("\n\nafter\n"),
+            "the line that was cut off ends before the next one"
+        );
         assert!(text.starts_with(&line), "lines before it are whole");
     }
 }

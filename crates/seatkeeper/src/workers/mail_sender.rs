@@ -88,7 +88,9 @@ impl Desk {
         match AssertUnwindSafe(self.send(mail)).catch_unwind().await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) if error.retryable => return Err(error),
-            Ok(Err(error)) => tracing::error!(mail = %mail.mail.id, %error, "a mail cannot be sent; marking it as failed"),
+            Ok(Err(error)) => {
+                tracing::error!(mail = %mail.mail.id, %error, "a mail cannot be sent; marking it as failed")
+            }
             Err(_panic) => tracing::error!(mail = %mail.mail.id, "sending a mail panicked; marking it as failed"),
         }
         let error = "the program stumbled over this mail".to_owned();
