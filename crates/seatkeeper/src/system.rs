@@ -9,10 +9,7 @@ use seatkeeper_core::ports::{Clock, Entropy};
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the only place that reads the clock; all other code gets it through the port"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the clock, behind the port")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }

@@ -150,10 +150,7 @@ mod tests {
         drop(log);
         bytes += reader.read(&mut read[bytes..]).unwrap();
         let text = String::from_utf8(read[..bytes].to_vec()).unwrap();
-        assert!(
-            text.ends_with("x\nafter\n") || text.ends_with("\n\nafter\n"),
-            "the line that was cut off ends before the next one"
-        );
+        assert!(text.ends_with("x\nafter\n") || text.ends_with("\n\nafter\n"), "the cut-off line is ended first");
         assert!(text.starts_with(&line), "lines before it are whole");
     }
 }

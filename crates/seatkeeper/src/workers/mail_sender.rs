@@ -89,9 +89,9 @@ impl Desk {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) if error.retryable => return Err(error),
             Ok(Err(error)) => {
-                tracing::error!(mail = %mail.mail.id, %error, "a mail cannot be sent; marking it as failed")
+                tracing::error!(mail = %mail.mail.id, %error, "a mail cannot be sent and has failed")
             }
-            Err(_panic) => tracing::error!(mail = %mail.mail.id, "sending a mail panicked; marking it as failed"),
+            Err(_panic) => tracing::error!(mail = %mail.mail.id, "sending a mail panicked; it has failed"),
         }
         let error = "the program stumbled over this mail".to_owned();
         self.office.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await

@@ -257,7 +257,6 @@ async fn expired_lock_frees_its_seats_for_everybody_and_is_published_once() {
     })
     .await;
     let held: TestScreening = screening.clone();
-    eventually("the other person's lock has expired too", || async { held.taken(&bob).await.is_empty().then_some(()) })
-        .await;
+    eventually("the other lock has expired too", || async { held.taken(&bob).await.is_empty().then_some(()) }).await;
     app.finish().await;
 }

@@ -249,11 +249,7 @@ async fn viewers_get_a_frame_when_the_hall_changes_and_when_sales_close() {
     let frame = viewer.next().await;
     assert_eq!((&frame["type"], &frame["hall_name"]), (&json!("screening"), &json!("Larger")));
     let again = viewer.next().await;
-    assert_eq!(
-        (&again["type"], &again["revision"]),
-        (&json!("snapshot"), &json!(2)),
-        "another layout needs a new snapshot"
-    );
+    assert_eq!((&again["type"], &again["revision"]), (&json!("snapshot"), &json!(2)), "new seats, new snapshot");
 
     let soon = app.screening_in("ss", SignedDuration::from_secs(4)).await;
     let mut viewer = Viewer::join(&app, &soon).await;
