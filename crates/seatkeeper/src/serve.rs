@@ -110,7 +110,7 @@ async fn serve_parts(
         limits_addresses: config.rate_limit == RateLimit::On,
         trusted_proxies: config.trusted_proxies.clone(),
     };
-    // Viewers get their last frame as soon as the shutdown begins, in parallel with the draining; shutdown waits for both.
+    // Viewers are told to reconnect as soon as the shutdown begins, in parallel with the draining; `join` waits for both.
     let tell_viewers = {
         let (rooms, stop) = (app.rooms.clone(), stop.clone());
         async move {

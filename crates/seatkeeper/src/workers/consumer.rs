@@ -62,7 +62,7 @@ impl EventConsumer {
             return Ok(false);
         }
         let event = &logged.event;
-        tracing::error!(consumer = self.consumer.as_str(), event = %event.id, %error, "event cannot be handled; moved to the dead letters");
+        tracing::error!(consumer = self.consumer.as_str(), event = %event.id, %error, "event moved to the dead letters");
         let now = self.office.now();
         let letter = DeadLetter {
             id: DeadLetterId::generate(now, &*self.office.entropy),

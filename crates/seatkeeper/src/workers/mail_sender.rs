@@ -89,9 +89,9 @@ impl Desk {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) if error.retryable => return Err(error),
             Ok(Err(error)) => {
-                tracing::error!(mail = %mail.mail.id, %error, "a mail cannot be sent and has failed")
+                tracing::error!(mail = %mail.mail.id, %error, "a mail has failed for good")
             }
-            Err(_panic) => tracing::error!(mail = %mail.mail.id, "sending a mail panicked; it has failed"),
+            Err(_panic) => tracing::error!(mail = %mail.mail.id, "sending a mail panicked; it has failed for good"),
         }
         let error = "the program stumbled over this mail".to_owned();
         self.office.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await

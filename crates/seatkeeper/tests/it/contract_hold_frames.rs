@@ -40,7 +40,7 @@ async fn hold_frames_reach_every_device_of_the_person_and_nobody_else() {
         other.until("A4", "LOCKED").await;
     }
     assert_eq!((stranger.holds, nobody.holds), (2, 0));
-    assert_eq!(stranger.hold.as_ref().unwrap()["seat_ids"], json!(["A4"]), "a person gets only the own hold");
+    assert_eq!(stranger.hold.as_ref().unwrap()["seat_ids"], json!(["A4"]), "a person gets only their own hold");
     app.finish().await;
 }
 

@@ -1,4 +1,4 @@
-//! `/api/lock`: locking seats, releasing them, reading the own hold.
+//! `/api/lock`: locking seats, releasing them, reading the person's hold.
 
 use jiff::{SignedDuration, Timestamp};
 use seatkeeper_core::ports::whole_ms;
