@@ -7,8 +7,8 @@ use super::places::CONNECTIONS_MAX;
 /// Files besides connections of clients: connections to the store, its files, the lock log, mails; with room to spare.
 const OWN_FILES: u64 = 512;
 
-/// Raises the soft limit up to the hard limit. The usual default of 1,024 is below the connection limit; when viewers use it
-/// up, the store cannot open its own files.
+/// Raises the soft limit as far as needed and allowed. The usual default of 1,024 is below the connection limit; when viewers
+/// use it up, the store cannot open its own files.
 pub(super) fn raise_limit() {
     let needed = CONNECTIONS_MAX as u64 + OWN_FILES;
     let limit = getrlimit(Resource::Nofile);

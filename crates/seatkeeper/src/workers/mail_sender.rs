@@ -88,9 +88,7 @@ impl Desk {
         match AssertUnwindSafe(self.send(mail)).catch_unwind().await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) if error.retryable => return Err(error),
-            Ok(Err(error)) => {
-                tracing::error!(mail = %mail.mail.id, %error, "a mail has failed for good")
-            }
+            Ok(Err(error)) => tracing::error!(mail = %mail.mail.id, %error, "a mail has failed for good"),
             Err(_panic) => tracing::error!(mail = %mail.mail.id, "sending a mail panicked; it has failed for good"),
         }
         let error = "the program stumbled over this mail".to_owned();

@@ -118,7 +118,7 @@ fn cluster_url_is_refused_by_a_program_without_the_adapter() {
 }
 
 #[test]
-fn mongodb_redis_and_kafka_urls_are_accepted_only_in_combination() {
+fn mongodb_needs_redis_and_redis_and_kafka_need_mongodb() {
     const STORE: (&str, &str) = ("SEATKEEPER_STORE_URL", "mongodb://host/cinema?replicaSet=rs0");
     const LOCKS: (&str, &str) = ("SEATKEEPER_LOCKS_URL", "redis://host:6379");
     const NODES: (&str, &str) = ("SEATKEEPER_LOCKS_URL", "redis+cluster://a,b");
