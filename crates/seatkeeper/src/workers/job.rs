@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::pulse::Pulse;
 
-/// First pause after a failure; each further failure doubles it …
+/// Base of the backoff: the pause after n consecutive failures is this times 2 to the power of n …
 const FAILURE_PAUSE: Duration = Duration::from_millis(200);
 /// … up to this limit, unless the job sets a lower one.
 const FAILURE_PAUSE_MAX: Duration = Duration::from_secs(15);
