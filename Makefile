@@ -1,4 +1,4 @@
-# Everything that is done here, by name. `make` alone lists it.
+# All tasks of the project. `make` alone lists them.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -10,13 +10,13 @@ MAKEFLAGS += --no-print-directory
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/seatkeeper/bin
 export PATH := $(TOOLS):$(PATH)
 
-# One selection of crates and features for all that is built to be tested, so that each dependency is built once.
+# The same selection of crates and features for every test build, so that each dependency is built once.
 EVERYTHING := --workspace --locked --features seatkeeper/cluster
 
 PROGRAM := target/release/seatkeeper
-# The end-to-end tests start this one: the tests before them have built it already.
+# The end-to-end tests run this program, which earlier tests have already built.
 export SEATKEEPER_TEST_PROGRAM := $(CURDIR)/target/debug/seatkeeper
-# Runs a command on a MongoDB and a Kafka of its own.
+# Runs a command with a private MongoDB and Kafka.
 TESTBED := $(CURDIR)/target/debug/seatkeeper-testbed
 
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.json web/*.ts -type f 2>/dev/null)
@@ -34,12 +34,14 @@ run: build ## build everything and serve the demo cinema on http://127.0.0.1:808
 build: $(WEB_PAGE) ## target/release/seatkeeper, with the page inside
 	cargo build --release --locked -p seatkeeper --features cluster
 
-bench: build ## what a lock and a delivery cost on this machine (docs/benchmarks.md)
-	scripts/bench.sh $(PROGRAM)
+bench: build ## cost of locks and deliveries on this machine (docs/benchmarks.md)
+	cargo build --release --locked -p seatkeeper-bench
+	scripts/bench.sh target/release
 
-bench-cluster: setup build ## the same of two servers on Redis, MongoDB and Kafka, and what these spend on it
+bench-cluster: setup build ## the same for two servers on Redis, MongoDB and Kafka, with the CPU time of each
 	cargo build $(EVERYTHING) --bins
-	$(TESTBED) scripts/bench-cluster.sh $(PROGRAM)
+	cargo build --release --locked -p seatkeeper-bench
+	$(TESTBED) scripts/bench-cluster.sh target/release
 
 test: setup check unit cluster web-test fuzz e2e e2e-cluster ## all tests in both modes, on a fresh machine too
 
@@ -50,20 +52,20 @@ check: $(WEB_PAGE) ## formats, lints, licences, types and house rules
 	cargo deny --log-level error check licenses bans sources
 	cd web && npm run --silent lint
 	cd web && npm run --silent typecheck
-	cargo test --quiet $(EVERYTHING) --test house_rules
+	cargo test --quiet $(EVERYTHING) --test house_rules --test import_circles
 
 unit: $(WEB_PAGE) ## the tests of the crates, on real servers too, and of the whole program, embedded
 	cargo test $(EVERYTHING) -- --skip real_parts_
 
 cluster: export SEATKEEPER_TEST_MODE := cluster
-cluster: setup $(WEB_PAGE) ## the tests of the whole program on Redis, MongoDB and Kafka, with several servers and dying parts
+cluster: setup $(WEB_PAGE) ## the tests of the whole program on Redis, MongoDB and Kafka, with several servers and faults
 	# Tests wait for servers most of the time, so three at once halve the time on two cores.
 	cargo test $(EVERYTHING) --test it -- --test-threads=3
 
 web-test: $(WEB_PACKAGES) ## the page's own tests
 	cd web && npm test
 
-fuzz: $(WEB_PAGE) ## generated requests to every call, for half a minute
+fuzz: $(WEB_PAGE) ## send generated requests to every call, for half a minute
 	cargo build $(EVERYTHING) --bins
 	scripts/fuzz-api.sh
 
@@ -71,7 +73,7 @@ fuzz-api: export SEATKEEPER_FUZZ_EXAMPLES ?= 500
 fuzz-api: export SEATKEEPER_FUZZ_SEED ?= random
 fuzz-api: fuzz ## the same for a quarter of an hour: 50,000 requests
 
-e2e: $(WEB_PAGE) ## the whole path in a real browser
+e2e: $(WEB_PAGE) ## end-to-end tests in a real browser
 	cargo build $(EVERYTHING) --bins
 	cd web && npm run --silent e2e
 
@@ -81,23 +83,24 @@ e2e-cluster: setup $(WEB_PAGE) ## the same with the program on Redis, MongoDB an
 	cd web && $(TESTBED) npm run --silent e2e
 
 openapi: $(WEB_PACKAGES) ## make openapi.json and the page's types from the code
-	cargo run --quiet --locked -p seatkeeper -- openapi > openapi.json.new
+	cargo build $(EVERYTHING) --bins
+	target/debug/seatkeeper openapi > openapi.json.new
 	mv openapi.json.new openapi.json
 	cd web && npm run --silent api
 
-advisories: ## known holes in dependencies (needs the network)
+advisories: ## known vulnerabilities in dependencies (needs the network)
 	cargo deny check advisories
 
-setup: ## what the tests need and the machine lacks
+setup: ## install what the tests need and is missing
 	scripts/setup.sh
-	# The tests of two versions say it again, and fail, when this clone does not have the commit.
+	# When the clone lacks the commit, the tests of two versions report it and fail.
 	scripts/old-version.sh $(CURDIR)/target >/dev/null || true
 
 clean: ## remove what was built; data stays
 	cargo clean
 	rm -rf web/dist web/node_modules web/test-results
 
-# npm writes this file when it is done, so it is the stamp of its own installation.
+# npm writes this file at the end of an installation, so it serves as the stamp.
 $(WEB_PACKAGES): web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
 	touch $@

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# What a lock and a delivery cost when two servers share Redis, MongoDB and Kafka, and how fast events leave for Kafka: the
-# CPU time of all five is printed side by side. `make bench-cluster` builds the program before and starts MongoDB and Kafka
-# by seatkeeper-testbed, which tells where they are; docs/benchmarks.md keeps what was measured.
+# Cost of locks and frame deliveries when two servers share Redis, MongoDB and Kafka, and throughput of the relay to Kafka. The
+# CPU times of all five processes are printed side by side. `make bench-cluster` builds the program and runs this in
+# seatkeeper-testbed, which starts MongoDB and Kafka; docs/benchmarks.md has the results.
 #
 # seatkeeper-testbed scripts/bench-cluster.sh [PROGRAM] [SECONDS]
 set -euo pipefail
 
 PROGRAM="${1:-target/release/seatkeeper}"
 SECONDS_EACH="${2:-10}"
-# Below the ports that Linux gives to whoever asks for any.
+# Below Linux' range of ephemeral ports.
 REDIS_PORTS=20000-29999
 : "${SEATKEEPER_TEST_MONGODB_URL:?run this by seatkeeper-testbed, as make bench-cluster does}"
 : "${SEATKEEPER_TEST_KAFKA_URL:?run this by seatkeeper-testbed, as make bench-cluster does}"
@@ -16,7 +16,7 @@ name="bench$$"
 folder="$(mktemp -d)"
 started=()
 
-# The last that was started is stopped first: the servers can still say goodbye to Redis.
+# Stops in reverse order, so that the servers can still use Redis during their shutdown.
 stop() {
   local index
   for ((index = ${#started[@]} - 1; index >= 0; index--)); do
@@ -26,7 +26,7 @@ stop() {
 }
 trap stop EXIT
 
-# failed LOG: whoever wrote it has not come up.
+# failed LOG: prints the log of a process that did not start, and exits.
 failed() {
   cat "$1" >&2
   exit 1
@@ -37,7 +37,7 @@ start_redis() {
   redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --dir "$folder" >"$folder/redis.log" &
   redis=$!
   started+=("$redis")
-  # Another Redis may be at this port: it is this one that must answer.
+  # Another Redis may use this port, so the process id is compared.
   until redis-cli -p "$redis_port" INFO server 2>/dev/null | grep "^process_id:$redis" >/dev/null; do
     kill -0 "$redis" 2>/dev/null || failed "$folder/redis.log"
     sleep 0.1
@@ -54,7 +54,7 @@ start_server() {
     --events-url="$SEATKEEPER_TEST_KAFKA_URL?prefix=${name}_" >"$said" 2>"$log" &
   server=$!
   started+=("$server")
-  # The first line is "Seatkeeper is open: URL"; without it the server has failed, and its log says why.
+  # The first line is "Seatkeeper is open: URL"; without it the start has failed, and the log has the error.
   read -r line <"$said" || failed "$log"
   url="${line##* }"
 }
@@ -69,7 +69,7 @@ start_redis
 start_server first; first_url="$url" first="$server"
 start_server second; second_url="$url" second="$server"
 processes=(--pid="$first" --part="second=$second" --part="redis=$redis")
-# Servers that were there before have told no process.
+# Servers that were not started by seatkeeper-testbed have no process id here.
 processes+=(${SEATKEEPER_TEST_MONGODB_PID:+--part="mongodb=$SEATKEEPER_TEST_MONGODB_PID"})
 processes+=(${SEATKEEPER_TEST_KAFKA_PID:+--part="kafka=$SEATKEEPER_TEST_KAFKA_PID"})
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a lock and a delivery cost: for each load a server on a free port, with a demo cinema in a folder of its own, is
-# started, measured and stopped. `make bench` builds the program before; docs/benchmarks.md keeps what was measured.
+# Cost of locks and frame deliveries. Each load gets its own server on a free port, with a demo cinema in a temporary folder.
+# `make bench` builds the program first; docs/benchmarks.md has the results.
 #
 # scripts/bench.sh [PROGRAM] [SECONDS]
 set -euo pipefail
@@ -23,7 +23,7 @@ measure() {
   "$PROGRAM" serve --demo --listen=127.0.0.1:0 --data-dir="$folder/data" --rate-limit=off \
     >"$folder/said" 2>"$folder/log" &
   server=$!
-  # The first line is "Seatkeeper is open: URL"; without it the server has failed, and its log says why.
+  # The first line is "Seatkeeper is open: URL"; without it the start has failed, and the log has the error.
   local line
   read -r line <"$folder/said" || { cat "$folder/log" >&2; exit 1; }
   "$PROGRAM" bench "$@" --url="${line##* }" --seconds="$SECONDS_EACH" --pid="$server"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Sends generated requests, sound and broken, to every call of the OpenAPI document: no answer may be of 5xx, and each must be
-# one that the document promises. Once as an administrator, once as nobody. The server is its own, on a free port, with the demo.
+# Fuzzing: sends generated valid and invalid requests to every call of the OpenAPI document. No response may be a 5xx, and each
+# must match the document. Runs with an administrator's session and without one, on its own server with the demo cinema.
 #
-#   SEATKEEPER_FUZZ_EXAMPLES  generated requests a call and person (5)
-#   SEATKEEPER_FUZZ_SEED      the same seed makes the same requests (1); `random` for another one
+#   SEATKEEPER_FUZZ_EXAMPLES  generated requests per call and person (5)
+#   SEATKEEPER_FUZZ_SEED      the same seed generates the same requests (1); `random` for a random one
 #   SEATKEEPER_TEST_PROGRAM   the program (target/debug/seatkeeper)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ SCHEMATHESIS="${XDG_CACHE_HOME:-$HOME/.cache}/seatkeeper/bin/schemathesis"
 EXAMPLES="${SEATKEEPER_FUZZ_EXAMPLES:-5}"
 SEED="${SEATKEEPER_FUZZ_SEED:-1}"
 START_WAIT_S_MAX=30
-# What a request that breaks a rule of the schema must not be is left to the contract tests: they know the rules that no schema tells.
+# Not `positive_data_acceptance`: the contract tests check rules that the schema cannot express.
 CHECKS=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance
 CHECKS+=,response_schema_conformance,negative_data_rejection,unsupported_method,allow_header_conformance
 CHECKS+=,use_after_free,ensure_resource_availability,ignored_auth
@@ -34,7 +34,7 @@ trap clean_up EXIT
 
 start_server() {
   : >"$folder/out"
-  # The program refuses variables of its prefix that it does not know.
+  # The program refuses unknown variables with its prefix.
   env -u SEATKEEPER_FUZZ_EXAMPLES -u SEATKEEPER_FUZZ_SEED \
     "$PROGRAM" serve --demo --listen 127.0.0.1:0 --data-dir "$folder/data" --rate-limit off \
     >"$folder/out" 2>"$folder/log" &
@@ -47,7 +47,7 @@ start_server() {
   done
 }
 
-# The first person ever is the administrator.
+# The first person who signs in becomes the administrator.
 sign_in() {
   curl -sSfL -o /dev/null -c "$folder/jar" "$site/api/auth/google/login?return_to=/api/auth/me&login_hint=ann@example.test"
   session=$(awk '$6 == "seatkeeper_session" { print $7 }' "$folder/jar")
@@ -57,10 +57,10 @@ sign_in() {
 send_requests() {
   local who=$1
   shift
-  say "as $who: $EXAMPLES requests a call, seed $SEED"
+  say "as $who: $EXAMPLES requests per call, seed $SEED"
   local seed=()
   [ "$SEED" = random ] || seed=(--seed "$SEED")
-  # From the temporary folder: it leaves files where it runs.
+  # Runs in the temporary folder, because schemathesis writes files into the current one.
   (cd "$folder" && "$SCHEMATHESIS" run "$site/api/openapi.json" --checks "$CHECKS" --max-examples "$EXAMPLES" "${seed[@]}" \
     --generation-with-security-parameters false --generation-database none --continue-on-failure --request-timeout 25 \
     --warnings off --no-color "$@") >"$folder/report" 2>&1 || { cat "$folder/report" "$folder/log" >&2; stop "as $who: failed"; }
@@ -70,8 +70,8 @@ send_requests() {
 start_server
 send_requests nobody
 sign_in
-# Signing out would make an administrator nobody.
+# Signing out would end the administrator's session.
 send_requests "an administrator" --header "Cookie: seatkeeper_session=$session" --exclude-operation-id sign_out
 kill -0 "$server" 2>/dev/null || stop "the server died: $(cat "$folder/log")"
 if grep -E ' (ERROR|panicked)' "$folder/log" >&2; then stop "the server logged an error"; fi
-say "no answer of 5xx, none that the document does not promise"
+say "no 5xx responses and no undocumented ones"

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# How many instructions a whole HTTP request of `/api/lock` takes in the server, counted by callgrind: the same server
-# does N and then 2N requests of one person over one connection, so the difference of the two counts is what N cost,
-# start and sign-in not included. Needs valgrind and `make build`.
+# Instructions per HTTP request of `/api/lock` in the server, counted by callgrind. One person sends N and then, to a new
+# server, 2N requests over one connection; the difference of the counts is the cost of N requests, without start and sign-in.
+# Needs valgrind and `make build`.
 #
-# Two numbers: everything that the server's connection does for a request, from reading its bytes to having written the
-# answer; and the whole process, which afterwards writes, relays and audits the event of every seat that was let go.
+# Prints two numbers: the server's work on the connection, from reading a request to writing its response; and the whole
+# process, which afterwards stores, relays and audits the event of every released seat.
 #
-# scripts/lock_instructions.sh [PROGRAM] [N] [FOLDER]: with a folder the longer run's profile is left there, for
+# scripts/lock_instructions.sh [PROGRAM] [N] [FOLDER]: with a folder the longer run's profile is copied there, for
 # callgrind_annotate.
 set -euo pipefail
 
 PROGRAM="${1:-target/release/seatkeeper}"
 REQUESTS="${2:-4000}"
 KEEP="${3:-}"
-# The function of hyper inside which a connection is served.
+# The function of hyper that serves a connection.
 CONNECTION='Dispatcher<D,Bs,I,T>::poll_catch'
 folder="$(mktemp -d)"
 server=
@@ -24,7 +24,7 @@ stop() {
 }
 trap stop EXIT
 
-# Sets `whole` and `connection`: what a server spent that did so many requests. How they went is printed.
+# Sets `whole` and `connection` to the instructions of a server that served so many requests; prints the load's report.
 count() {
   local requests="$1" run="$folder/$1"
   mkdir "$run" && mkfifo "$run/said"

@@ -1,8 +1,7 @@
-"""SecantusDB, with transactions that end when nobody goes on with them.
+"""SecantusDB with a background thread that aborts expired transactions.
 
-mongod ends them by itself after `transactionLifetimeLimitSeconds`; deploy/compose.cluster.yaml has it be 10. SecantusDB takes
-60 s, and looks only when another transaction comes: what a killed server had in hand would stay locked for as long as
-nobody begins one.
+mongod aborts them after `transactionLifetimeLimitSeconds`, which is 10 in deploy/compose.cluster.yaml. SecantusDB waits 60 s
+and checks only when another transaction begins, so the documents of a killed server would stay locked until then.
 """
 
 import sys

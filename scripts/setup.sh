@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs what the tests need and the machine lacks. Run again, it does nothing.
+# Installs what the tests need and is missing. Idempotent.
 # Needs: Rust (rustup), Node 20, Python 3.11, Java 17 with Maven; on Debian or Ubuntu the rest comes from apt.
 set -euo pipefail
 
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/seatkeeper"
 CARGO_DENY_VERSION=0.20.2
 SCHEMATHESIS_VERSION=4.32.5
-# 4.4.0 is published with a part missing.
+# 4.4.0 was published incompletely.
 KAFKA_VERSION=4.3.1
 SCRIPTS="$(cd "$(dirname "$0")" && pwd)"
 KAFKA_FILES="$SCRIPTS/kafka"
@@ -25,7 +25,7 @@ need_toolchain() {
     rustup component add rustfmt clippy
 }
 
-# The browser of the end-to-end tests, Thai letters for it, a C and C++ compiler, venv, Redis, and a clock that is wrong.
+# Chromium for the end-to-end tests, Thai fonts for it, a C and C++ compiler, venv, Redis, and libfaketime.
 install_packages() {
   local missing=()
   has chromium || missing+=(chromium)
@@ -46,7 +46,7 @@ install_packages() {
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive bash -c "$INSTALL_WITHOUT_STARTING" install "${missing[@]}" >/dev/null
 }
 
-# Tests start a Redis of their own on a port of their own: installing it may start no service. This file is how one says so.
+# Tests start their own Redis on their own port, so apt must not start a service: `policy-rc.d` with exit 101 forbids it.
 INSTALL_WITHOUT_STARTING='
   policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then
@@ -57,12 +57,12 @@ INSTALL_WITHOUT_STARTING='
   apt-get install -y -qq --no-install-recommends "$@"
 '
 
-# The version is in the folder's name, so that a new pin is a new folder.
+# The version is part of the folder's name, so a new version is installed into a new folder.
 install_cargo_deny() {
   local folder="$CACHE/cargo-deny-$CARGO_DENY_VERSION"
   [ -x "$folder/bin/cargo-deny" ] && return
   say "building cargo-deny $CARGO_DENY_VERSION (some minutes, once)"
-  # It runs for a second; building it at full optimisation takes twice as long.
+  # It runs for a second only; building it with full optimisation takes twice as long.
   CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
     cargo install --quiet --locked --root "$folder" "cargo-deny@$CARGO_DENY_VERSION"
 }
@@ -76,7 +76,7 @@ install_schemathesis() {
   touch "$folder/.ready"
 }
 
-# The jars, a formatted folder, and an archive of loaded classes with which a broker starts in a third of the time.
+# The jars, a formatted log folder, and a class data archive, with which a broker starts in a third of the time.
 install_kafka() {
   local folder="$CACHE/kafka-$KAFKA_VERSION"
   [ -e "$folder/.ready" ] && return
@@ -103,7 +103,7 @@ END
   touch "$folder/.ready"
 }
 
-# Runs a broker once until it answers, and ends it: the archive of its classes is written at its end.
+# Runs a broker until it answers and stops it; the JVM writes the class data archive at exit.
 record_classes() {
   local folder="$1" port="$2" broker tries=0
   shift 2
@@ -123,7 +123,7 @@ held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 print(*(one.getsockname()[1] for one in held))'
 }
 
-# No registry has mongod; this speaks its protocol, with transactions, and is a process of its own (GPL-2.0).
+# No package registry has mongod. SecantusDB speaks its protocol, with transactions, as a separate process (GPL-2.0).
 install_secantus() {
   local folder="$CACHE/secantus-$SECANTUS_VERSION"
   [ -e "$folder/.ready" ] && return
@@ -133,7 +133,7 @@ install_secantus() {
   touch "$folder/.ready"
 }
 
-# Names without a version, for those who call them.
+# Links without a version, for the tests and the Makefile.
 link_tools() {
   mkdir -p "$CACHE/bin"
   ln -sfn "$CACHE/cargo-deny-$CARGO_DENY_VERSION/bin/cargo-deny" "$CACHE/bin/cargo-deny"
@@ -142,7 +142,7 @@ link_tools() {
   write_mongo_stand_in
 }
 
-# A program of the Python that SecantusDB is installed in. Others may be starting it at this moment.
+# A program for the Python that has SecantusDB installed. Replaced atomically, because a test may be starting it.
 write_mongo_stand_in() {
   local new
   new="$(mktemp "$CACHE/bin/.mongo-stand-in.XXXXXX")"

@@ -1,4 +1,4 @@
-//! The command line. Commands are written here; the flags of the settings are made from their list.
+//! The command line. The flags of settings are generated from the list of settings.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,31 +13,31 @@ use crate::config::{ALL, Adapters, CONFIG_ENV, Config, Flag, Outside, Setting, S
 #[derive(Debug, Parser)]
 #[command(name = "seatkeeper", version, about, max_term_width = 100)]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the program can do.
+/// The commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve the cinema until told to stop (SIGTERM or SIGINT).
+    /// Serve the cinema until SIGTERM or SIGINT.
     Serve(SettingFlags),
-    /// Print every setting, its value and where it is from; exit 2 when one of them is wrong.
+    /// Print every setting, its value and its source; exit 2 when one of them is wrong.
     Check(SettingFlags),
     /// Print the OpenAPI document of the HTTP calls.
     Openapi,
-    /// Ask a running server whether it can sell; exit 1 when it cannot, or does not answer.
+    /// Ask a running server whether it can sell; exit 1 when it cannot or does not answer.
     Health {
-        /// Where it is, such as http://127.0.0.1:8080; by default where the settings say that it listens.
+        /// The server's address, such as http://127.0.0.1:8080; by default the listen address of the settings.
         site: Option<Url>,
     },
-    /// Put a running server of this machine under load, and print what it did and what it cost.
+    /// Put a running server on this machine under load and print throughput, latency and CPU cost.
     #[command(subcommand)]
     Bench(Bench),
 }
 
-/// The flags that set something, as they were given.
+/// The flags of settings, as given on the command line.
 #[derive(Debug, Clone, Default)]
 pub struct SettingFlags {
     config_file: Option<PathBuf>,
@@ -45,24 +45,24 @@ pub struct SettingFlags {
 }
 
 impl SettingFlags {
-    /// The values from all sources; the flags are the strongest.
+    /// The values from all sources; flags take precedence.
     ///
     /// # Errors
-    /// An unknown key or variable, a file that cannot be read.
+    /// A key or variable is unknown, or a file cannot be read.
     pub fn gather(self, environment: Vec<(OsString, OsString)>) -> Result<Values, SettingsError> {
         Values::gather(Outside { config_file: self.config_file, flags: self.given, environment })
     }
 
-    /// The settings, understood and checked.
+    /// The parsed and checked settings.
     ///
     /// # Errors
-    /// The first thing that is wrong, as a sentence.
+    /// The first problem, as a sentence.
     pub fn load(self, environment: Vec<(OsString, OsString)>, adapters: Adapters) -> Result<Config, SettingsError> {
         Config::from_values(&self.gather(environment)?, adapters)
     }
 }
 
-/// Every value and where it is from, a line each, in columns.
+/// Every value and its source as a table, one setting per line.
 #[must_use]
 pub fn describe_values(values: &Values) -> String {
     let name_width = ALL.iter().map(|setting| setting.key.len()).max().unwrap_or(0);
@@ -147,12 +147,12 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn command_line_definition_passes_clap_checks() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn a_switch_may_have_a_value() {
+    fn switch_flag_accepts_an_optional_value() {
         for (args, shown) in [(&["--demo"][..], "on"), (&["--demo=off"], "off"), (&[], "off")] {
             let values = gather(args, &[("SEATKEEPER_DEMO", "off")]);
             let demo = values.iter().find(|value| value.setting.key == "demo").unwrap();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_has_no_flag_and_the_help_names_every_other() {
+    fn help_lists_every_setting_except_secrets_without_a_flag() {
         let help = Cli::command().find_subcommand_mut("check").unwrap().render_long_help().to_string();
         for setting in ALL {
             let has_flag = setting.flag != Flag::Missing;
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_description_hides_secrets_and_names_sources() {
+    fn settings_table_hides_secrets_and_names_sources() {
         let env = [
             ("SEATKEEPER_GOOGLE_CLIENT_SECRET", "a very secret text"),
             ("SEATKEEPER_MAIL_URL", "smtp://ann:hunter2@mail.example"),

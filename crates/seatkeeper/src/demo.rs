@@ -21,11 +21,11 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 const CINEMA: &str = include_str!("../demo/cinema.toml");
-/// A server that fills the store and dies is waited for so long.
+/// Lease of the filling: when the server that fills the store dies, another may start after this time.
 const FILLED_WITHIN: SignedDuration = SignedDuration::from_mins(2);
-/// How often those who wait for another look whether it is done.
+/// Polling interval of the servers that wait for the one that fills the store.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// The demo plays what begins in so many days.
+/// The demo has the screenings that start within this many days.
 const DAYS: i64 = 7;
 
 #[derive(Deserialize)]
@@ -50,7 +50,7 @@ struct DemoHall {
     week: HashMap<String, Vec<String>>,
 }
 
-/// Why the demo could not be filled in.
+/// Errors of filling the store.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     /// The store failed.
@@ -65,8 +65,8 @@ fn data(error: impl ToString) -> DemoError {
     DemoError::Data(error.to_string())
 }
 
-/// Fills the store if it has neither films nor halls; answers how many screenings were made, `None` when it had data. Of
-/// several servers that find it empty at once one fills it, and the others wait for that.
+/// Fills the store if it has neither films nor halls; returns the number of screenings added, `None` when it had data. When
+/// several servers find it empty at the same time, one of them holds a lease and fills it; the others poll until it is done.
 ///
 /// # Errors
 /// The store failed, or the demo's data is wrong.
@@ -101,7 +101,7 @@ async fn fill(office: &BoxOffice) -> Result<usize, DemoError> {
     let cinema: Cinema = toml::from_str(CINEMA).map_err(data)?;
     let changes = changes_of(&cinema, office)?;
     let made = changes.iter().filter(|change| matches!(change, ProgrammeChange::PutScreening(..))).count();
-    // Every change tells of itself; told as the same event, they are one line of the audit log, not some hundred.
+    // Every change writes an event. All of them write the same one, so that the audit log gets one line, not hundreds.
     let details = json!({ "films": cinema.films.len(), "halls": cinema.halls.len(), "screenings": made });
     let event = office.event(EventKind::AuditLog { action: "demo_filled".into(), subject: None, details });
     for change in changes {
@@ -113,7 +113,7 @@ async fn fill(office: &BoxOffice) -> Result<usize, DemoError> {
     Ok(made)
 }
 
-/// The demo cinema as it is from now on, in an order in which it can be made.
+/// The changes that create the demo cinema, with screenings from now on; films and halls come before their screenings.
 fn changes_of(cinema: &Cinema, office: &BoxOffice) -> Result<Vec<ProgrammeChange>, DemoError> {
     let now = office.now();
     let (mut changes, mut films) = (Vec::new(), HashMap::new());
@@ -161,7 +161,7 @@ struct Showing<'a> {
     prices: &'a str,
 }
 
-/// Each weekday's list once: today's from now on and, a week later, up to now.
+/// Each weekday's list once: the rest of today's, and a week later the part of it before the current time.
 fn showings<'a>(hall: &'a DemoHall, now: Timestamp, office: &BoxOffice) -> Result<Vec<Showing<'a>>, DemoError> {
     let zone = &office.settings.time_zone;
     let today = now.to_zoned_datetime(zone.clone()).date();

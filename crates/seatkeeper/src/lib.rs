@@ -1,4 +1,4 @@
-//! The parts of the Seatkeeper program that its binary and its tests share.
+//! The modules that the binary and the integration tests share.
 
 pub mod bench;
 pub mod cli;

@@ -1,4 +1,4 @@
-//! Accepting connections, with limits, and letting them finish.
+//! Accepts connections within limits, and drains them at shutdown.
 
 mod open_files;
 mod places;
@@ -17,22 +17,22 @@ use tower::ServiceExt;
 use self::{places::Places, write_wait::WriteWait};
 use crate::unread_body::keep_hand_on_body;
 
-/// Who has not sent a request's head after so long is let go.
+/// Longest wait for a request's head; then the connection is closed.
 const HEAD_WAIT_MAX: Duration = Duration::from_secs(15);
-/// A request's head, in bytes, and the buffer that it is read into.
+/// Limit of a request's head, and so of the read buffer, in bytes.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// The pause after the system refuses a connection (too many open files), so that it is not asked in a hot loop.
+/// Pause after a failed accept (such as too many open files), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Whose connections are counted.
+/// Which connections count towards the limit by address.
 pub struct Admission {
-    /// Whether one address may have only so many; load tests come from one.
+    /// Whether the limit by address applies; load tests use a single address.
     pub limits_addresses: bool,
-    /// Everybody comes through these, so theirs are not counted by address.
+    /// Reverse proxies: all visitors share their addresses, so their connections are not counted by address.
     pub trusted_proxies: Vec<IpNet>,
 }
 
-/// Serves until `stop`, then lets requests in flight finish for `grace`. Answers false when some did not.
+/// Serves until `stop`, then drains requests in flight for at most `grace`. Returns false when some did not finish.
 pub async fn serve_connections(
     listener: TcpListener,
     router: Router,
@@ -53,12 +53,12 @@ pub async fn serve_connections(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                tracing::warn!(%error, "accepting a connection failed; retrying after a pause");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        // Beyond the limit the connection is closed at once: the cheapest refusal there is.
+        // Beyond the limit the connection is closed without a response: the cheapest refusal.
         let Some(place) = places.take(peer.ip()) else { continue };
         let _slower_without = stream.set_nodelay(true);
         let router = router.clone();

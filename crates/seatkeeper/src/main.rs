@@ -1,5 +1,4 @@
-//! Reads the command line, does what it says, and turns failures into exit codes: 2 for bad usage or
-//! settings, 1 for everything else.
+//! The command line. Exit codes: 2 for bad usage or settings, 1 for every other failure.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -16,11 +15,11 @@ use seatkeeper::telemetry::start_log;
 use seatkeeper::wiring::{WiringError, check_addresses};
 use url::Url;
 
-/// Gives the memory of large answers back to the system soon after they were sent; the system's own allocator keeps most of it.
+/// Returns the memory of large responses to the system soon after they were sent; the default allocator retains most of it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Why the program ends early.
+/// Why a command failed.
 enum Failure {
     Settings(Box<dyn Error + Send + Sync>),
     Other(Box<dyn Error + Send + Sync>),
@@ -42,12 +41,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Settings first: a bad one stops the start before anything is touched.
+/// Settings are checked first, so that a bad one fails the start before any file or service is opened.
 fn start(flags: SettingFlags) -> Result<(), Failure> {
     let config = flags.load(std::env::vars_os().collect(), Adapters::BUILT_IN)?;
     check_addresses(&config)?;
     start_log(config.log_level, config.log_format);
-    // Names, addresses and sessions are in what it writes, also into a folder that others can read.
+    // The program's files contain names, addresses and sessions; the umask protects them even in a folder that others can read.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     in_runtime(serve(config))
 }
@@ -58,7 +57,7 @@ fn print_openapi() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Without a site, the server of this environment's settings: that of the container in which the check runs.
+/// Without a site, checks the server of this environment's settings, as a container's health check does.
 fn check_health(site: Option<Url>) -> Result<(), Failure> {
     let site = match site {
         Some(site) => site,
@@ -76,22 +75,22 @@ fn in_runtime(work: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>
     Ok(runtime.block_on(work)?)
 }
 
-/// Prints what is set even when some of it is wrong: that is when one wants to see it.
+/// Prints the settings before it validates them, because a table with the wrong value helps to find it.
 fn check(flags: SettingFlags) -> Result<(), Failure> {
     let values = flags.gather(std::env::vars_os().collect())?;
-    // Whether they can be shown (a reader such as `head` may have gone) does not change whether they are right.
+    // A closed standard output (such as a pipe to `head`) does not skip the validation.
     let shown = io::stdout().write_all(describe_values(&values).as_bytes());
     check_addresses(&Config::from_values(&values, Adapters::BUILT_IN)?)?;
     Ok(shown?)
 }
 
-/// A reader such as `head` that has read enough is no failure.
+/// A reader such as `head` that closes the pipe early is not an error.
 fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn fail(error: &dyn Error, code: u8) -> ExitCode {
-    // Nowhere is left to report that standard error is closed.
+    // A closed standard error leaves nowhere to report the failure.
     let _ = writeln!(io::stderr(), "seatkeeper: {error}");
     ExitCode::from(code)
 }

@@ -1,4 +1,4 @@
-//! Brings the mock provider's own messages to this server, as a real one would: signed, by HTTP.
+//! Delivers the mock provider's callbacks to this server as a real provider would: signed, over HTTP.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -9,10 +9,10 @@ use seatkeeper_embedded::mock_provider::{CallbackMessage, CallbackSink, SIGNATUR
 
 use crate::config::local_address;
 
-/// A provider does not wait longer for our answer.
+/// Timeout of one callback.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// The way from the mock provider to this server.
+/// Sends the mock provider's callbacks to this server.
 pub struct MockCallbacks {
     client: Client,
     url: String,
@@ -22,10 +22,10 @@ pub struct MockCallbacks {
 }
 
 impl MockCallbacks {
-    /// To the server that listens on `bound` and calls itself `host`.
+    /// Sends to the server that listens on `bound`, with `host` as its Host header.
     ///
     /// # Errors
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be created.
     pub fn new(bound: SocketAddr, host: &str, secret: Vec<u8>, clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
         let target = local_address(bound);
         let client = Client::builder().timeout(ANSWER_WAIT_MAX).no_proxy().build()?;
@@ -50,7 +50,7 @@ impl MockCallbacks {
 impl CallbackSink for MockCallbacks {
     async fn deliver(&self, message: CallbackMessage) {
         if let Err(error) = self.post(message).await {
-            tracing::debug!(payment = %message.payment_id, %error, "the mock provider's message did not arrive");
+            tracing::debug!(payment = %message.payment_id, %error, "the mock provider's callback could not be delivered");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A provider that does not answer has not failed: the outcome is unknown, and somebody asks again.
+//! Timeout for payment providers. A timed-out call has not failed: its outcome is unknown, and the reconciler asks again.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use seatkeeper_core::{
     ports::{Charge, PaymentProvider, ProviderAnswer, ProviderError},
 };
 
-/// How long one answer is waited for.
+/// Timeout of one call.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// Any provider, waited for no longer than [`ANSWER_WAIT_MAX`].
+/// A provider whose calls time out after [`ANSWER_WAIT_MAX`].
 pub struct PatientProvider<P>(P);
 
 impl<P: PaymentProvider> PatientProvider<P> {
-    /// Asks `provider`.
+    /// Wraps `provider`.
     pub const fn new(provider: P) -> Self {
         Self(provider)
     }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn silence_means_unknown_after_a_while() {
+    async fn call_to_a_silent_provider_times_out() {
         let id = PaymentId::from_uuid(uuid::Uuid::nil());
         let provider = PatientProvider::new(Silent);
         assert_eq!(provider.find(id).await.unwrap_err().to_string(), "payment provider: no answer in time");

@@ -1,4 +1,4 @@
-//! The server's life: open, fill, listen, work, stop in order.
+//! Life cycle of the server: open the parts, fill the demo, listen, run the workers, shut down in order.
 
 use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -21,13 +21,13 @@ use crate::{
     workers::Workers,
 };
 
-/// Requests in flight may take so long after the stop was asked for …
+/// Shutdown, first step: requests in flight are drained for at most this time.
 const REQUESTS_GRACE: Duration = Duration::from_secs(5);
-/// … what runs in the background so long, all of it at once …
+/// Second step: workers and background tasks stop, all at the same time, within this time.
 const WORKERS_GRACE: Duration = Duration::from_secs(3);
-// … and what is let go of at the end takes `CLOSING_GRACE`: less than 10 s in all.
+// The last step closes the parts within `CLOSING_GRACE`. Together they take less than 10 s.
 
-/// The pause before what runs beside requests is started again after a panic.
+/// Pause before the API's background tasks are restarted after a panic.
 const BESIDE_PAUSE: Duration = Duration::from_secs(1);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -35,7 +35,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// A part that does not open, an address that is taken, work that did not end in time.
+/// A part cannot be opened, or the address is in use.
 pub async fn serve(config: Config) -> Result<(), Failure> {
     ignore_signals()?;
     let stop = stop_signal()?;
@@ -49,7 +49,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     served
 }
 
-/// Where people come in.
+/// The bound listener and the addresses of the site.
 struct Entrance {
     listener: TcpListener,
     bound: SocketAddr,
@@ -88,9 +88,9 @@ async fn serve_parts(
     }
     office.follow_programme().await?;
     for screening in restored {
-        // Until then its seats on hold would count as free. Whoever looks at it loads it too.
+        // Until its map is loaded, locked seats of the screening would be reported as free. Requests for the map also load it.
         if let Err(error) = mend_screening(&office, screening).await {
-            tracing::warn!(%screening, %error, "a seat map waits to be loaded");
+            tracing::warn!(%screening, %error, "loading a seat map failed; the next request for it loads it");
         }
     }
     let api = api_config(config, &site, bound, callback_secret);
@@ -110,7 +110,7 @@ async fn serve_parts(
         limits_addresses: config.rate_limit == RateLimit::On,
         trusted_proxies: config.trusted_proxies.clone(),
     };
-    // Viewers are told as soon as the stop begins, beside the requests in flight, and the end waits until they know.
+    // Viewers are told to reconnect as soon as the shutdown begins, in parallel with the draining; `join` waits for both.
     let tell_viewers = {
         let (rooms, stop) = (app.rooms.clone(), stop.clone());
         async move {
@@ -120,34 +120,34 @@ async fn serve_parts(
     };
     let serving = serve_connections(listener, router(app), admission, stop, REQUESTS_GRACE);
     let (in_time, ()) = tokio::join!(serving, tell_viewers);
-    tracing::info!(in_time, "requests are over");
+    tracing::info!(in_time, "requests drained");
     requests_over.cancel();
     beside.close();
     let beside_over = tokio::time::timeout(WORKERS_GRACE, beside.wait());
     let (workers_done, beside_over) = tokio::join!(workers.stop(WORKERS_GRACE), beside_over);
     let beside_done = beside_over.is_ok();
-    tracing::info!(workers_done, beside_done, "nothing is under way any more");
+    tracing::info!(workers_done, beside_done, "background work stopped");
     Ok(())
 }
 
-/// What the application does beside requests ends with `over` and not with a panic: without it sessions that ended on other
+/// Runs the API's background tasks until `over`, restarting them after a panic: without them, sessions that ended on other
 /// servers would stay valid here.
 async fn run_beside(app: &App, over: &CancellationToken) {
     while AssertUnwindSafe(app.run_beside(over.clone())).catch_unwind().await.is_err() {
-        tracing::error!("what runs beside the requests panicked and is started again");
+        tracing::error!("the API's background tasks panicked; restarting them after a pause");
         over.run_until_cancelled(tokio::time::sleep(BESIDE_PAUSE)).await;
     }
 }
 
-/// The first line on standard output: where to go. That nobody can read it is no reason to stay closed.
+/// Prints the site's address as the first line of standard output. A failed write is not a reason to stop.
 fn announce(site: &Origin) {
     if !telemetry::print_line(&format!("Seatkeeper is open: {}", site.as_str())) {
         tracing::warn!(site = site.as_str(), "open, but standard output cannot be written");
     }
 }
 
-/// Signals that end a program unless it handles them: a terminal that closes, programs that rotate logs, and a file that
-/// reached its size limit (`SIGXFSZ`). Listening once is enough: the system's default action never comes back.
+/// Ignores signals whose default action ends the process: SIGHUP (a closed terminal), SIGUSR1 and SIGUSR2 (log rotation),
+/// SIGXFSZ (file size limit). One registration is enough: tokio never restores the default action.
 fn ignore_signals() -> std::io::Result<()> {
     let file_size = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
     for kind in [SignalKind::hangup(), SignalKind::user_defined1(), SignalKind::user_defined2(), file_size] {
@@ -170,7 +170,7 @@ fn stop_signal() -> Result<CancellationToken, Failure> {
     Ok(stop)
 }
 
-/// What the provider signs its messages with; of our own mock, if nobody says, a new one at every start.
+/// Key for the provider's signatures; without the setting a random key per start, enough for the built-in mock.
 fn callback_secret(config: &Config) -> Vec<u8> {
     config.payment_callback_secret.as_ref().map_or_else(
         || {

@@ -1,4 +1,4 @@
-//! The real clock and the real dice.
+//! The system clock and random generator.
 
 use jiff::Timestamp;
 use rand::RngCore;
@@ -9,7 +9,7 @@ use seatkeeper_core::ports::{Clock, Entropy};
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one clock that everything else is given")]
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the clock, behind the port")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }

@@ -1,4 +1,4 @@
-//! Logs to standard error, metrics for `GET /metrics`.
+//! Logs to standard error, and metrics for `GET /metrics`.
 
 mod log_writer;
 mod repeat_limit;
@@ -12,10 +12,10 @@ use tracing_subscriber::{filter::LevelFilter, fmt, layer::SubscriberExt, util::S
 use self::{log_writer::LogWriter, repeat_limit::RepeatLimit};
 use crate::config::{LogFormat, LogLevel};
 
-/// Renders the metrics in Prometheus' text format.
+/// Renders the metrics in the Prometheus text format.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// Sends log lines of `level` and above to standard error, panics too. Called once, by `main`.
+/// Logs lines of `level` and above, and panics, to standard error. Called once, by `main`.
 pub fn start_log(level: LogLevel, format: LogFormat) {
     let level = match level {
         LogLevel::Error => Level::ERROR,
@@ -25,14 +25,14 @@ pub fn start_log(level: LogLevel, format: LogFormat) {
         LogLevel::Trace => Level::TRACE,
     };
     let (stderr, is_terminal) = (std::io::stderr(), std::io::stderr().is_terminal());
-    // What cannot be logged cannot be told on standard error either: the library would panic trying.
+    // The library reports its own write errors with `eprintln!`, which panics when standard error cannot be written.
     let log = fmt::layer().with_writer(LogWriter::new(stderr)).log_internal_errors(false);
     let registry = tracing_subscriber::registry().with(LevelFilter::from_level(level)).with(RepeatLimit::default());
     match format {
         LogFormat::Text => registry.with(log.with_target(false).with_ansi(is_terminal)).init(),
         LogFormat::Json => registry.with(log.json().flatten_event(true)).init(),
     }
-    // The standard hook waits for a pipe that nobody reads.
+    // The default panic hook blocks on a pipe that nobody reads.
     std::panic::set_hook(Box::new(|panic| {
         metrics::counter!("seatkeeper_panics_total").increment(1);
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -40,16 +40,16 @@ pub fn start_log(level: LogLevel, format: LogFormat) {
     }));
 }
 
-/// Writes a line to standard output. Answers whether it could: a full disk or a pipe that nobody reads stops nobody.
+/// Writes a line to standard output. Returns whether it succeeded: a full disk or an unread pipe must not stop the program.
 #[must_use]
 pub fn print_line(line: &str) -> bool {
     LogWriter::new(std::io::stdout()).write_line(&format!("{line}\n"))
 }
 
-/// Collects metrics from now on.
+/// Installs the metrics recorder.
 ///
 /// # Errors
-/// Another collector is there already.
+/// A recorder is already installed.
 pub fn collect_metrics() -> Result<RenderMetrics, Box<dyn std::error::Error + Send + Sync>> {
     let handle = PrometheusBuilder::new().install_recorder()?;
     Ok(Arc::new(move || {

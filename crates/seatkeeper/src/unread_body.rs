@@ -1,5 +1,5 @@
-//! What is left of a request's body when its answer is ready. A connection that is closed with something unread is reset,
-//! and the client may never see why it was refused; so the rest is read and thrown away, within limits.
+//! Drains what a handler left unread of a request's body. Closing a connection with unread data resets it, and the client may
+//! lose the response that says why it was refused; so the rest is read and discarded, within limits.
 
 use std::{
     future::poll_fn,
@@ -16,20 +16,20 @@ use hyper::{
     header::EXPECT,
 };
 
-/// What is thrown away at most, in bytes: the largest body that any call takes, and a little more.
+/// Limit of discarded bytes, slightly more than the largest body that any call accepts.
 const DISCARDED_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// How long it may take to arrive.
+/// Timeout of the draining.
 const DISCARD_MAX: Duration = Duration::from_secs(2);
 
-/// A body that its handler and the connection both know.
+/// The handler's handle of the body.
 struct Shared(Arc<Mutex<Incoming>>);
 
-/// The connection's side of it.
+/// The connection's handle of the body.
 pub(crate) struct Unread(Arc<Mutex<Incoming>>);
 
-/// Gives the handler its body, and keeps a hand on it if there is one.
+/// Passes the body to the handler, and returns a second handle for draining it, if there is a body.
 pub(crate) fn keep_hand_on_body(request: Request<Incoming>) -> (Request<Body>, Option<Unread>) {
-    // Who asks before sending (`Expect: 100-continue`) does not send what is refused.
+    // A client that sent `Expect: 100-continue` does not send a refused body, so there is nothing to drain.
     if request.body().is_end_stream() || request.headers().contains_key(EXPECT) {
         return (request.map(Body::new), None);
     }
@@ -60,7 +60,7 @@ impl HttpBody for Shared {
 }
 
 impl Unread {
-    /// Reads what is left, if it is not too much.
+    /// Reads and discards the rest, within the limits.
     pub(crate) async fn discard(self) {
         if lock(&self.0).is_end_stream() || lock(&self.0).size_hint().lower() > DISCARDED_BYTES_MAX {
             return;

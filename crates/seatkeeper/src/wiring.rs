@@ -1,4 +1,4 @@
-//! The one file that knows which technologies are in use: it turns settings into ports.
+//! Turns settings into ports; the only file that knows which technologies are in use.
 
 use std::{fs::DirBuilder, net::SocketAddr, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
 
@@ -36,77 +36,77 @@ use crate::{
     workers::Mailer,
 };
 
-/// The lock log's name in the data folder.
+/// Name of the lock log in the data folder.
 const LOCK_LOG: &str = "locks.log";
-/// What a folder that is made here allows: everything to its owner, nothing to others.
+/// Mode of created folders: everything for the owner, nothing for others.
 const DATA_DIR_MODE: u32 = 0o700;
 
-/// Why the parts do not fit together or do not open.
+/// Errors of opening the parts.
 #[derive(Debug, thiserror::Error)]
 pub enum WiringError {
-    /// The store.
+    /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
-    /// The lock log in the data folder.
+    /// The lock log cannot be opened.
     #[error(transparent)]
     Locks(#[from] BackendError),
-    /// A service that a setting names, and which is not there or is not as it must be.
+    /// The service in a setting cannot be reached, or is not in the required state.
     #[error("{setting} = {url}: {why}")]
     Service {
         /// The setting.
         setting: &'static str,
-        /// What it says, without password and options.
+        /// The setting's value, without password and options.
         url: String,
-        /// What is wrong.
+        /// The problem.
         why: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The data folder.
+    /// The data folder cannot be created.
     #[error("the data folder {path}: {source}")]
     DataDir {
-        /// Which.
+        /// The folder.
         path: String,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// The HTTP client of the mock payment provider.
+    /// The HTTP client of the mock payment provider cannot be created.
     #[error("mock payments: {0}")]
     MockPayments(#[from] reqwest::Error),
-    /// The mail URL.
+    /// The mail URL is invalid.
     #[error("mail_url: {0}")]
     Mail(#[from] TransportUrlError),
-    /// An adapter that this program does not have.
+    /// The program was built without the adapter.
     #[error("{0} needs a program built with the cluster feature")]
     NoAdapter(&'static str),
 }
 
-/// Where this server is.
+/// The addresses of this server.
 pub struct Address<'a> {
-    /// As people type it.
+    /// As visitors type it.
     pub site: &'a Origin,
-    /// As the system knows it.
+    /// As bound by the listener.
     pub bound: SocketAddr,
-    /// What messages of the payment provider are signed with.
+    /// Key of the signatures of the payment provider's callbacks.
     pub callback_secret: &'a [u8],
 }
 
-/// Everything that runs.
+/// The opened parts.
 pub struct Parts {
     /// The use cases over their ports.
     pub office: Arc<BoxOffice>,
-    /// Those of the ports that can be asked whether they work.
+    /// The parts that have a health check.
     pub health: Vec<Arc<dyn Health>>,
-    /// The way out for mails.
+    /// Sends mails.
     pub mailer: Mailer,
-    /// Screenings whose locks came back with the start.
+    /// Screenings with locks that were restored from the lock log.
     pub restored: Vec<ScreeningId>,
-    /// What is let go of at the end.
+    /// What to close at shutdown.
     pub closing: Closing,
 }
 
-/// Reads the addresses as those read them who go there, so that a wrong one is told before anything is opened.
+/// Parses each service URL with its driver's parser, so that a malformed one is reported before anything is opened.
 ///
 /// # Errors
-/// The first that nobody could go to.
+/// The first URL that its driver does not accept.
 pub fn check_addresses(config: &Config) -> Result<(), WiringError> {
     transport(&config.mail)?;
     #[cfg(feature = "cluster")]
@@ -121,10 +121,10 @@ pub fn check_addresses(config: &Config) -> Result<(), WiringError> {
     Ok(())
 }
 
-/// Opens what the settings name.
+/// Opens the parts that the settings name.
 ///
 /// # Errors
-/// The first part that does not open, in a sentence for the operator.
+/// The first part that cannot be opened, as a sentence for the operator.
 pub async fn open_parts(config: &Config, address: &Address<'_>) -> Result<Parts, WiringError> {
     make_folder(&config.data_dir)?;
     let stored = open_store(config).await?;
@@ -179,13 +179,13 @@ async fn open_others(config: &Config, address: &Address<'_>, stored: Stored) -> 
         public_url: site.as_str().trim_end_matches('/').to_owned(),
         host: host_name(site.host()).to_owned(),
     };
-    // The log is none of them: without it seats are sold as ever, and events arrive afterwards.
+    // The event log has no health check: without it the server still sells, and events are relayed later.
     let health = vec![stored.health, locked.health];
     let (restored, closing) = (locked.restored, stored.closing);
     Ok(Parts { office: Arc::new(office), health, mailer, restored, closing })
 }
 
-/// The ports of a store, and the event log that goes with it.
+/// The ports of a store, and the event log that belongs to it.
 struct Stored {
     programme: Arc<dyn Programme>,
     posters: Arc<dyn Posters>,
@@ -201,15 +201,15 @@ struct Stored {
     dead_letters: Arc<dyn DeadLetters>,
     mock_book: Arc<dyn MockBook>,
     health: Arc<dyn Health>,
-    /// By which everything goes: that of the store, where several servers share one.
+    /// The clock of the ports: the store's, where several servers share one.
     clock: Arc<dyn Clock>,
     closing: Closing,
 }
 
-/// What is let go of at the end takes so long, all of it at once.
+/// Time limit of closing the parts, all at the same time.
 pub const CLOSING_GRACE: Duration = Duration::from_millis(1_500);
 
-/// What is let go of at the end, when nothing reads or writes any more.
+/// The parts to close at shutdown, after the last read or write.
 #[derive(Clone, Default)]
 pub struct Closing {
     #[cfg(feature = "cluster")]
@@ -219,8 +219,8 @@ pub struct Closing {
 }
 
 impl Closing {
-    /// Leaves the groups of readers, so that other servers take over at once, and ends the sessions of the store. Answers false
-    /// when either took longer than `within`.
+    /// Leaves the consumer groups, so that other servers take over immediately, and ends the sessions of the store. Returns
+    /// false when either took longer than `within`.
     #[cfg(feature = "cluster")]
     pub async fn close(self, within: Duration) -> bool {
         let log_closed = OptionFuture::from(self.log.as_ref().map(|log| log.close(within)));
@@ -229,7 +229,7 @@ impl Closing {
         log_closed.unwrap_or(true) && store_closed.unwrap_or(true)
     }
 
-    /// There is nothing to let go of.
+    /// The embedded parts need no closing.
     #[cfg(not(feature = "cluster"))]
     pub async fn close(self, _within: Duration) -> bool {
         true
@@ -325,7 +325,7 @@ fn refused(
     url: &impl ToString,
     why: impl std::error::Error + Send + Sync + 'static,
 ) -> WiringError {
-    // Options may be secrets too.
+    // Query options may contain secrets too.
     let url = url.to_string().split('?').next().unwrap_or_default().to_owned();
     WiringError::Service { setting, url, why: why.into() }
 }
@@ -365,11 +365,11 @@ fn transport(mail: &MailUrl) -> Result<MailTransport, TransportUrlError> {
 
 fn make_folder(path: &Path) -> Result<(), WiringError> {
     let refused = |source| WiringError::DataDir { path: path.display().to_string(), source };
-    // Names, addresses and sessions are in there: nobody else's business.
+    // The files contain names, addresses and sessions.
     DirBuilder::new().recursive(true).mode(DATA_DIR_MODE).create(path).map_err(refused)
 }
 
-/// The host without its port; a mail's id and sender have none.
+/// The host without its port; Message-IDs and senders have none.
 fn host_name(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,

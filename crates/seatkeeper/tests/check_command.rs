@@ -1,4 +1,4 @@
-//! `seatkeeper check` as an operator meets it: what it prints and how it ends.
+//! Output and exit codes of `seatkeeper check`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where it stopped")]
 
@@ -23,7 +23,7 @@ fn stderr(output: &Output) -> String {
 }
 
 #[test]
-fn good_settings_end_with_0() {
+fn check_exits_with_0_when_the_settings_are_valid() {
     let output = check(&["--lock-ttl", "2s"], &[("SEATKEEPER_SITE_NAME", "โรงหนังสยาม")]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stdout(&output).contains("flag --lock-ttl"));
@@ -32,7 +32,7 @@ fn good_settings_end_with_0() {
 }
 
 #[test]
-fn a_bad_value_ends_with_2_and_shows_everything_and_one_sentence() {
+fn check_exits_with_2_and_prints_all_settings_when_a_value_is_invalid() {
     let output = check(&[], &[("SEATKEEPER_LOCK_TTL", "abc")]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stdout(&output).contains("environment SEATKEEPER_LOCK_TTL"));
@@ -41,7 +41,7 @@ fn a_bad_value_ends_with_2_and_shows_everything_and_one_sentence() {
 }
 
 #[test]
-fn mock_payments_for_real_customers_end_with_2_unless_allowed() {
+fn check_exits_with_2_for_test_payments_of_real_customers_unless_allowed() {
     let google = [("SEATKEEPER_GOOGLE_CLIENT_ID", "a"), ("SEATKEEPER_GOOGLE_CLIENT_SECRET", "b")];
     for (args, env) in [
         (&[][..], &google[..]),
@@ -57,14 +57,14 @@ fn mock_payments_for_real_customers_end_with_2_unless_allowed() {
 }
 
 #[test]
-fn bad_usage_ends_with_2() {
+fn check_exits_with_2_for_bad_usage() {
     for args in [&["--no-such-flag"][..], &["--lock-ttl"], &["extra"]] {
         assert_eq!(check(args, &[]).status.code(), Some(2), "{args:?}");
     }
 }
 
 #[test]
-fn an_unknown_variable_ends_with_2_before_anything_is_printed() {
+fn check_exits_with_2_without_output_when_a_variable_is_unknown() {
     let output = check(&[], &[("SEATKEEPER_COLOUR", "red")]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(stderr(&output), "seatkeeper: SEATKEEPER_COLOUR: there is no such setting\n");

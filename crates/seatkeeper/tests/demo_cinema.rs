@@ -1,4 +1,4 @@
-//! The demo cinema is data: here it is held to what the program asks of a cinema.
+//! Checks the data of the demo cinema against the program's rules.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,7 +50,7 @@ struct Showing<'a> {
 }
 
 fn cinema() -> Cinema {
-    toml::from_str(include_str!("../demo/cinema.toml")).expect("the demo cinema is TOML")
+    toml::from_str(include_str!("../demo/cinema.toml")).expect("the demo cinema is valid TOML")
 }
 
 fn showing(text: &str) -> Showing<'_> {
@@ -64,7 +64,7 @@ fn showing(text: &str) -> Showing<'_> {
     Showing { start_min: hour * 60 + minute, slug, price_list }
 }
 
-/// Units in a hall by the letter of their kind.
+/// Number of units in a hall by the letter of their kind.
 fn units(hall: &Hall) -> BTreeMap<char, usize> {
     let mut units = BTreeMap::new();
     for row in &hall.rows {
@@ -94,7 +94,7 @@ fn films_are_complete_in_both_languages() {
 }
 
 #[test]
-fn every_film_has_a_small_poster_that_loads_nothing() {
+fn every_film_has_a_small_poster_without_scripts_and_external_resources() {
     let public = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/public");
     for film in cinema().films {
         assert_eq!(film.poster_url, format!("/posters/{}.svg", film.slug));
@@ -109,7 +109,7 @@ fn every_film_has_a_small_poster_that_loads_nothing() {
 }
 
 #[test]
-fn halls_have_the_shapes_they_promise() {
+fn halls_have_the_documented_shapes() {
     let cinema = cinema();
     let shapes: Vec<(&str, usize, BTreeMap<char, usize>)> =
         cinema.halls.iter().map(|hall| (hall.name.as_str(), hall.rows.len(), units(hall))).collect();
@@ -139,7 +139,7 @@ fn halls_have_the_shapes_they_promise() {
 }
 
 #[test]
-fn showings_never_overlap_in_a_hall_not_even_over_midnight() {
+fn screenings_of_a_hall_never_overlap_even_over_midnight() {
     let cinema = cinema();
     let minutes: BTreeMap<&str, u32> =
         cinema.films.iter().map(|film| (film.slug.as_str(), film.duration_min + cinema.cleaning_min)).collect();
@@ -158,7 +158,7 @@ fn showings_never_overlap_in_a_hall_not_even_over_midnight() {
                 count += 1;
             }
         }
-        // The week begins again, so that Sunday's last showing meets Monday's first.
+        // The first screening again, a week later: the last one on Sunday must not overlap the first one on Monday.
         let (start, end, text) = week[0];
         week.push((start + 7 * MINUTES_A_DAY, end + 7 * MINUTES_A_DAY, text));
         for pair in week.windows(2) {
@@ -170,7 +170,7 @@ fn showings_never_overlap_in_a_hall_not_even_over_midnight() {
 }
 
 #[test]
-fn prices_are_those_of_the_house() {
+fn regular_prices_are_fixed_and_between_matinee_and_gala() {
     let prices = cinema().prices;
     let regular = &prices["regular"];
     assert_eq!((regular["standard"], regular["premium"], regular["sofa"]), (20_000, 28_000, 50_000));

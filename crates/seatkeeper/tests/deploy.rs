@@ -1,4 +1,4 @@
-//! The files of `deploy/` name real settings, ports, services and versions: what they say is held against the program.
+//! Checks the files of `deploy/` against the program: settings, ports, services and versions.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should say where it stopped")]
 
@@ -25,12 +25,12 @@ fn compose(file: &str) -> Value {
     document
 }
 
-/// The settings of a service, understood by the program itself; files of secrets are read where they really are.
+/// The settings of a service, parsed by the program; secrets are read from their files in the repository.
 fn settings_of(compose: &Value, service: &str) -> Config {
     read_settings(compose, service, "").unwrap()
 }
 
-/// The same without one of its variables, or why the program refuses to start so.
+/// As `settings_of`, without one variable; an error when the program refuses the rest.
 fn read_settings(compose: &Value, service: &str, left_out: &str) -> Result<Config, String> {
     let variables = compose["services"][service]["environment"].as_mapping().unwrap();
     let in_image = ("SEATKEEPER_DATA_DIR".into(), "/data".into());
@@ -62,7 +62,7 @@ fn names(list: &Value) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// The ports of this machine that lead to a service.
+/// The published ports of a service.
 fn published(compose: &Value, service: &str) -> Vec<String> {
     names(&compose["services"][service]["ports"])
 }
@@ -73,7 +73,7 @@ fn assert_is_service(compose: &Value, host: &str) {
 }
 
 #[test]
-fn the_embedded_mode_is_one_service() {
+fn compose_file_of_the_embedded_mode_has_one_service() {
     let compose = compose("compose.yaml");
     let config = settings_of(&compose, "seatkeeper");
     assert!(matches!(config.store, StoreUrl::Sqlite { .. }));
@@ -84,7 +84,7 @@ fn the_embedded_mode_is_one_service() {
 }
 
 #[test]
-fn the_cluster_is_two_servers_on_real_parts() {
+fn compose_file_of_the_cluster_has_two_servers_on_real_services() {
     let compose = compose("compose.cluster.yaml");
     for server in ["seatkeeper-1", "seatkeeper-2"] {
         let config = settings_of(&compose, server);
@@ -100,14 +100,14 @@ fn the_cluster_is_two_servers_on_real_parts() {
         assert_eq!(url.expose(), "smtp://mail:1025");
         assert_is_service(&compose, "mail");
         assert!(text("Caddyfile").contains(&format!("{server}:{}", config.listen.port())), "Caddy knows {server}");
-        assert!(published(&compose, server).is_empty(), "people come through Caddy");
+        assert!(published(&compose, server).is_empty(), "the server is reachable through Caddy only");
         let subnet = compose["networks"]["default"]["ipam"]["config"][0]["subnet"].as_str().unwrap();
         assert_eq!(config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(), [subnet]);
     }
 }
 
 #[test]
-fn compose_files_allow_what_the_program_refuses_beyond_this_machine() {
+fn compose_files_set_the_switches_that_a_reachable_server_needs() {
     for (file, service) in [("compose.yaml", "seatkeeper"), ("compose.cluster.yaml", "seatkeeper-1")] {
         for (variable, flag) in [
             ("SEATKEEPER_ALLOW_TEST_PAYMENTS", "--allow-test-payments"),
@@ -119,7 +119,7 @@ fn compose_files_allow_what_the_program_refuses_beyond_this_machine() {
     }
 }
 
-/// The first settings file of the manual, with the secret that it keeps elsewhere.
+/// The first settings file in docs/operating.md, with its secret from the environment.
 #[test]
 fn settings_in_the_manual_are_accepted_by_the_program() {
     let manual = text("../docs/operating.md");
@@ -132,7 +132,7 @@ fn settings_in_the_manual_are_accepted_by_the_program() {
 }
 
 #[test]
-fn page_api_kafdrop_and_mails_are_where_they_are_said_to_be() {
+fn compose_file_of_the_cluster_publishes_the_documented_ports() {
     let compose = compose("compose.cluster.yaml");
     assert_eq!(published(&compose, "caddy"), ["127.0.0.1:5173:5173", "127.0.0.1:8080:8080"]);
     assert_eq!(published(&compose, "kafdrop"), ["127.0.0.1:9000:9000"]);
@@ -145,7 +145,7 @@ fn page_api_kafdrop_and_mails_are_where_they_are_said_to_be() {
         |service: &str, name: &str| compose["services"][service]["environment"][name].as_str().unwrap().to_owned();
     assert_eq!(broker("kafdrop", "KAFKA_BROKERCONNECT"), "kafka:9092");
     assert_eq!(broker("kafka", "KAFKA_ADVERTISED_LISTENERS"), "PLAINTEXT://kafka:9092");
-    assert_eq!(broker("kafka", "KAFKA_AUTO_CREATE_TOPICS_ENABLE"), "false", "the program makes its topics");
+    assert_eq!(broker("kafka", "KAFKA_AUTO_CREATE_TOPICS_ENABLE"), "false", "the program creates its topics");
     assert!(names(&compose["services"]["redis"]["command"]).contains(&"noeviction".to_owned()));
     let config = settings_of(&compose, "seatkeeper-1");
     assert_eq!(config.public_url.resolve(config.listen).unwrap().as_str(), "http://localhost:5173");
@@ -155,9 +155,9 @@ fn page_api_kafdrop_and_mails_are_where_they_are_said_to_be() {
     );
 }
 
-/// Nobody waits for a part that is not there yet, and every part has somebody who asks whether it is well.
+/// A service starts after the services that it depends on are healthy, so each of those must have a health check.
 #[test]
-fn the_start_order_waits_for_what_is_well() {
+fn services_start_after_their_dependencies_are_healthy() {
     let compose = compose("compose.cluster.yaml");
     let dockerfile = text("Dockerfile");
     for (name, service) in compose["services"].as_mapping().unwrap() {
@@ -167,13 +167,13 @@ fn the_start_order_waits_for_what_is_well() {
             assert_eq!(how["condition"].as_str(), Some("service_healthy"), "{name:?} → {needed}");
             let has_check = compose["services"][needed].get("healthcheck").is_some()
                 || compose["services"][needed].get("build").is_some() && dockerfile.contains("HEALTHCHECK");
-            assert!(has_check, "nobody can tell whether {needed} is well");
+            assert!(has_check, "{needed} has no health check");
         }
     }
 }
 
 #[test]
-fn the_image_is_built_with_the_versions_of_this_repository() {
+fn image_is_built_with_the_toolchain_of_this_repository() {
     let dockerfile = text("Dockerfile");
     let toolchain: toml::Table = text("../rust-toolchain.toml").parse().unwrap();
     let channel = toolchain["toolchain"]["channel"].as_str().unwrap();
@@ -190,7 +190,7 @@ fn the_image_is_built_with_the_versions_of_this_repository() {
 }
 
 #[test]
-fn the_unit_sets_only_what_there_is() {
+fn systemd_unit_sets_only_existing_settings() {
     let unit = text("seatkeeper.service");
     let environment = unit
         .lines()

@@ -1,18 +1,18 @@
-//! The rules of this house that no compiler checks. Each failure lists every place that breaks the rule.
+//! House rules that no compiler checks. A failure lists every violation.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where it stopped")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A longer file does too much; a question first, a failure from here on.
+/// Limit of lines in a Rust file; a longer file does too much.
 const RUST_LINES_MAX: usize = 500;
-/// A longer component should be two, or a component and a `use…`.
+/// Limit of lines in a component; a longer one should be split, or move logic into a composable.
 const VUE_LINES_MAX: usize = 250;
-/// A decision that needs more than a page has not been made yet.
+/// Limit of lines in a decision record: one page.
 const DECISION_LINES_MAX: usize = 60;
 
-/// Which crate may know which others of ours.
+/// Allowed dependencies between the crates of the workspace.
 const ARROWS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("embedded", &["core"]),
@@ -22,11 +22,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("seatkeeper", &["core", "embedded", "cluster", "api"]),
 ];
 
-/// What has no place in the core: it does no I/O and knows no technology.
+/// Dependencies that the core must not have: it does no I/O and knows no technology.
 const NOT_IN_CORE: &[&str] =
     &["axum", "clap", "hyper", "lettre", "mongodb", "rdkafka", "redis", "reqwest", "rusqlite", "tower", "tower-http"];
 
-/// Which folder of the page may not know which others.
+/// Forbidden imports between the folders of the page.
 const PAGE_ARROWS: &[(&str, &[&str])] = &[
     ("ui", &["features", "api", "live"]),
     ("lib", &["features", "api", "live", "ui"]),
@@ -38,7 +38,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// Every file below a folder of the repository that ends like this, with its text. Made folders are left out.
+/// All files below a folder with one of these endings, with their texts; generated folders are skipped.
 fn files(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
     let (root, mut found) = (root(), Vec::new());
     let mut folders = vec![root.join(folder)];
@@ -70,7 +70,7 @@ fn assert_none(broken: &[String], rule: &str) {
     assert!(broken.is_empty(), "{rule}:\n  {}", broken.join("\n  "));
 }
 
-/// Lines that break a rule, as `file:line`.
+/// Lines that violate a rule, as `file:line`.
 fn lines_where(files: &[(String, String)], breaks: impl Fn(&str) -> bool) -> Vec<String> {
     let all = files.iter().flat_map(|(path, text)| text.lines().enumerate().map(move |line| (path, line)));
     all.filter(|(_, (_, line))| breaks(line)).map(|(path, (index, line))| at(path, index, line)).collect()
@@ -89,19 +89,19 @@ fn longer_than(files: &[(String, String)], lines_max: usize) -> Vec<String> {
 fn files_stay_short() {
     assert_none(&longer_than(&rust_files(), RUST_LINES_MAX), "a Rust file has at most 500 lines");
     assert_none(&longer_than(&files("web/src", &[".vue"]), VUE_LINES_MAX), "a component has at most 250 lines");
-    assert_none(&longer_than(&files("docs/decisions", &[".md"]), DECISION_LINES_MAX), "a decision is a page");
+    assert_none(&longer_than(&files("docs/decisions", &[".md"]), DECISION_LINES_MAX), "a decision fits on one page");
 }
 
 #[test]
-fn crates_know_only_whom_they_may() {
+fn crates_have_only_the_allowed_dependencies() {
     let mut broken = Vec::new();
     for (path, text) in files("crates", &["Cargo.toml"]) {
         let name = path.split('/').nth(1).unwrap();
         let Some((_, allowed)) = ARROWS.iter().find(|(known, _)| *known == name) else {
-            broken.push(format!("{path}: the arrows of this crate are not written down in this test"));
+            broken.push(format!("{path}: this test does not list the allowed dependencies of this crate"));
             continue;
         };
-        // Tests may put a real adapter where a mock would stand otherwise; what ships may not.
+        // Tests may use a real adapter instead of a mock; shipped code may not.
         let shipped = dependencies(&text, &["dependencies", "build-dependencies"]);
         let strangers = shipped
             .iter()
@@ -121,7 +121,7 @@ fn dependencies(manifest: &str, sections: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn the_core_touches_nothing_outside() {
+fn core_uses_no_files_network_environment_or_processes() {
     let outside = ["std::fs", "std::net", "std::env", "std::process", "tokio::net", "tokio::fs"];
     let broken = lines_where(&files("crates/core/src", &[".rs"]), |line| {
         let code = line.split("//").next().unwrap_or(line);
@@ -131,15 +131,15 @@ fn the_core_touches_nothing_outside() {
 }
 
 #[test]
-fn lints_are_expected_with_a_reason_never_allowed() {
+fn lints_are_disabled_by_expect_and_never_by_allow() {
     let allow = concat!("[", "allow(");
     let broken =
         lines_where(&rust_files(), |line| line.contains(&format!("#{allow}")) || line.contains(&format!("#!{allow}")));
-    assert_none(&broken, "write #[expect(lint, reason = \"…\")]: it complains when it is no longer needed");
+    assert_none(&broken, "write #[expect(lint, reason = \"…\")]: it warns when it is no longer needed");
 }
 
 #[test]
-fn tests_wait_for_conditions_not_for_time() {
+fn tests_do_not_sleep_except_in_polling_loops() {
     let sleep = concat!("sleep", "(");
     let mut broken = Vec::new();
     for (path, text) in rust_files() {
@@ -157,14 +157,11 @@ fn tests_wait_for_conditions_not_for_time() {
         }
     }
     broken.extend(lines_where(&files("web", &[".ts", ".mjs"]), |line| line.contains(concat!("waitFor", "Timeout("))));
-    assert_none(
-        &broken,
-        "wait for a condition; the pause inside a loop that asks again has a comment above: // Poll …",
-    );
+    assert_none(&broken, "wait for a condition; a pause inside of a polling loop has a comment above it: // Poll …");
 }
 
 #[test]
-fn times_leave_the_process_in_one_format() {
+fn serialized_times_use_the_format_of_the_contract() {
     let broken = rust_files().iter().flat_map(|(path, text)| bare_times(path, text)).collect::<Vec<_>>();
     assert_none(
         &broken,
@@ -179,7 +176,7 @@ fn bare_times(path: &str, text: &str) -> Vec<String> {
         let code = line.trim_start();
         if code.starts_with("#[derive(") {
             is_serialized = code.contains("Serialize");
-            // The type ends with a brace in the column of its attribute.
+            // The type ends with a brace in the column of its derive attribute.
             end = format!("{}}}", &line[..line.len() - code.len()]);
         } else if code.starts_with("#[serde(") {
             is_marked |= code.contains("with = \"");
@@ -197,7 +194,7 @@ fn bare_times(path: &str, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_time_that_serde_would_write_in_its_own_format_is_found() {
+fn unmarked_serialized_time_is_found() {
     let text = |mark: &str, derive: &str| {
         format!("#[derive({derive})]\npub struct A {{\n    /// When.\n    {mark}\n    pub at: Option<Timestamp>,\n}}\n")
     };
@@ -213,7 +210,7 @@ fn a_time_that_serde_would_write_in_its_own_format_is_found() {
 }
 
 #[test]
-fn the_page_has_its_own_arrows() {
+fn folders_of_the_page_have_only_the_allowed_imports() {
     let mut broken = Vec::new();
     for (path, text) in files("web/src", &[".ts", ".vue"]) {
         let Some((_, not_allowed)) =
@@ -231,7 +228,7 @@ fn the_page_has_its_own_arrows() {
     assert_none(&broken, "features → ui, api, live, lib, and never back");
 }
 
-/// The module that a line imports: what is quoted after `from` or `import`.
+/// The module that a line imports: the quoted text after `from` or `import`.
 fn imported(line: &str) -> Option<&str> {
     let after =
         line.split_once(" from ").or_else(|| line.split_once("import(")).or_else(|| line.split_once("import "))?.1;
@@ -239,7 +236,7 @@ fn imported(line: &str) -> Option<&str> {
     after.split(quote).nth(1)
 }
 
-/// The folder of `web/src` that a module is in: of `@/ui/Button.vue` and of `../ui/Button.vue` it is `ui`.
+/// The folder of `web/src` that contains a module: `ui` for `@/ui/Button.vue` and `../ui/Button.vue`.
 fn page_folder(importer: &str, module: &str) -> Option<String> {
     if let Some(path) = module.strip_prefix("@/") {
         return path.split('/').next().map(str::to_owned);
@@ -260,7 +257,7 @@ fn page_folder(importer: &str, module: &str) -> Option<String> {
 }
 
 #[test]
-fn imports_are_read_as_meant() {
+fn imported_folder_is_resolved_from_aliases_and_relative_paths() {
     let folder = |line: &str| imported(line).and_then(|module| page_folder("web/src/ui/seats/Seat.vue", module));
     assert_eq!(folder("import { useSeats } from '@/features/seats/useSeats'").as_deref(), Some("features"));
     assert_eq!(folder("const Page = () => import(\"../../api/client\")").as_deref(), Some("api"));
@@ -270,7 +267,7 @@ fn imports_are_read_as_meant() {
 }
 
 #[test]
-fn components_name_colours_by_meaning() {
+fn components_use_colour_tokens_and_no_hex_colours() {
     let broken = lines_where(&files("web/src", &[".vue"]), has_hex_colour);
     assert_none(&broken, "a component uses a token such as --color-seat-locked, no hex colour");
 }
@@ -288,7 +285,7 @@ fn has_hex_colour(line: &str) -> bool {
 }
 
 #[test]
-fn hex_colours_are_told_from_other_things() {
+fn hex_colours_are_distinguished_from_other_uses_of_the_hash_sign() {
     for line in ["color: #fff;", "fill=\"#A1b2C3\"", "bg-[#12345678]"] {
         assert!(has_hex_colour(line), "{line}");
     }
@@ -306,7 +303,7 @@ fn documents() -> Vec<(String, String)> {
 }
 
 #[test]
-fn commands_in_the_documents_exist() {
+fn make_commands_in_the_documents_exist() {
     let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
     let targets: Vec<&str> = makefile
         .lines()
@@ -326,10 +323,10 @@ fn commands_in_the_documents_exist() {
         }
     }
     assert!(seen > 0, "no document names a command, so this test looks in the wrong place");
-    assert_none(&broken, "a command that is written down is a target of the Makefile");
+    assert_none(&broken, "a documented make command is a target of the Makefile");
 }
 
-/// Targets in `` `make test` `` and in lines of code blocks that begin with `make`.
+/// The targets in `` `make test` `` and in code block lines that begin with `make`.
 fn make_commands(line: &str) -> Vec<&str> {
     let quoted = line.split('`').filter(|part| part.starts_with("make "));
     let own_line = line.trim_start().trim_start_matches("$ ");
@@ -353,17 +350,17 @@ fn paths_in_the_documents_exist() {
         }
     }
     assert!(seen > 0, "no document names a path, so this test looks in the wrong place");
-    assert_none(&broken, "a path that is written down is there");
+    assert_none(&broken, "a documented path exists");
 }
 
-/// Paths from the root of the repository; `web/dist` and whatever else is made is not in a fresh clone.
+/// A path from the root of the repository. Other folders, such as `web/dist`, may be generated and missing in a fresh clone.
 fn is_path(quoted: &str) -> bool {
     let folders = ["crates/", "web/src/", "web/e2e/", "docs/", "scripts/", "deploy/"];
     folders.iter().any(|folder| quoted.starts_with(folder)) && !quoted.contains([' ', '*', '<', ':', '{'])
 }
 
 #[test]
-fn the_lock_file_of_the_page_names_no_registry() {
+fn lock_file_of_the_page_names_no_registry() {
     let broken = lines_where(&files("web", &["package-lock.json"]), |line| line.contains("\"resolved\": \"http"));
-    assert_none(&broken, "packages come from whichever registry a machine is set up for");
+    assert_none(&broken, "the lock file must not pin a registry: each machine uses its configured one");
 }

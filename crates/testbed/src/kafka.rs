@@ -1,4 +1,4 @@
-//! Kafka: one node, from the jars that `scripts/setup.sh` puts into the cache.
+//! A single-node Kafka broker, from the jars that `scripts/setup.sh` installs in the cache.
 
 use std::{
     fs,
@@ -16,16 +16,16 @@ use tokio::{
 
 use crate::process::{Process, free_port, wait_until};
 
-/// The settings that every server has, beside its ports and its folder.
+/// Properties of every broker, without its ports and folder.
 const SERVER_PROPERTIES: &str = include_str!("../../../scripts/kafka/server.properties");
 const LOG_PROPERTIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/kafka/log4j2.properties");
-/// What the names of the folders begin with; the id of the test's process follows.
+/// Prefix of a broker's folder; the process id of the test follows.
 const FOLDER_PREFIX: &str = "seatkeeper-kafka-";
-/// How long one question for its versions may take.
+/// Timeout of one ApiVersions request.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 static SHARED: OnceCell<KafkaServer> = OnceCell::const_new();
-/// A server takes 300 MiB and a core while it starts: beside the shared one there is one at a time.
+/// A broker takes 300 MiB, and one core while it starts, so only one runs beside the shared one.
 static TURN: Semaphore = Semaphore::const_new(1);
 
 /// A running Kafka.
@@ -38,10 +38,10 @@ pub struct KafkaServer {
 }
 
 impl KafkaServer {
-    /// Names a server that runs already, to be used in place of one that tests share.
+    /// Variable that names a running broker, which then replaces the shared one.
     pub const URL_VARIABLE: &str = "SEATKEEPER_TEST_KAFKA_URL";
 
-    /// The brokers that all tests of this process share: tests use names of their own in it.
+    /// The brokers that all tests of this process share; each test uses its own names of topics and groups.
     pub async fn shared() -> String {
         if let Ok(url) = std::env::var(Self::URL_VARIABLE) {
             return url.strip_prefix("kafka://").unwrap_or(&url).to_owned();
@@ -49,12 +49,12 @@ impl KafkaServer {
         SHARED.get_or_init(|| Self::launch(free_port(), Special::default(), None)).await.brokers()
     }
 
-    /// One of its own, for a test that kills or freezes it.
+    /// Starts a private broker, for a test that kills or freezes it.
     pub async fn start() -> Self {
         Self::start_special(free_port(), Special::default()).await
     }
 
-    /// One of its own, at a port that somebody knows already, or with something that others have not.
+    /// Starts a private broker with a given port and special properties.
     pub async fn start_special(port: u16, special: Special) -> Self {
         let turn = TURN.acquire().await.unwrap();
         Self::launch(port, special, Some(turn)).await
@@ -93,18 +93,18 @@ impl KafkaServer {
         self.process.kill().await;
     }
 
-    /// Starts it again where it was, and waits until it answers.
+    /// Starts the broker again with its data, and waits until it answers.
     pub async fn restart(&mut self) {
         self.process.restart().await;
         self.wait_until_it_answers().await;
     }
 
-    /// It holds its connections and answers nothing.
+    /// SIGSTOP: its connections stay open and get no answers.
     pub async fn freeze(&self) {
         self.process.freeze().await;
     }
 
-    /// It goes on as if nothing had been.
+    /// SIGCONT: the broker resumes.
     pub async fn thaw(&self) {
         self.process.thaw().await;
     }
@@ -117,21 +117,21 @@ impl KafkaServer {
     }
 }
 
-/// What one server has and others have not.
+/// Special properties of one broker.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Special {
     /// A second listener, for clients that come through a proxy.
     pub proxied: Option<Proxied>,
-    /// Knows only the groups that Kafka had before 4.0.
+    /// Supports only the group protocol from before Kafka 4.0.
     pub has_only_classic_groups: bool,
 }
 
-/// A listener that tells clients to come back to a proxy, so that they never go round it.
+/// A listener that advertises the address of a proxy, so that clients never bypass it.
 #[derive(Clone, Copy, Debug)]
 pub struct Proxied {
-    /// Where the proxy passes bytes on to.
+    /// Port of the listener, the target of the proxy.
     pub listener_port: u16,
-    /// Where the proxy listens.
+    /// Port of the proxy.
     pub proxy_port: u16,
 }
 
@@ -153,7 +153,7 @@ fn properties_of(port: u16, controller: u16, special: Special, data: &Path) -> S
 fn command(properties: &Path) -> Vec<String> {
     let installation = installation();
     let jars = fs::read_dir(installation.join("jars")).expect("Kafka is not installed: run scripts/setup.sh");
-    // The archive of classes is of this very class path, in this order.
+    // The class data archive is valid only for exactly this class path, in this order.
     let mut jars: Vec<String> = jars.map(|jar| jar.unwrap().path().display().to_string()).collect();
     jars.sort();
     let archive = format!("-XX:SharedArchiveFile={}", installation.join("kafka.jsa").display());
@@ -165,16 +165,16 @@ fn command(properties: &Path) -> Vec<String> {
     words.into_iter().chain(rest).map(str::to_owned).collect()
 }
 
-/// Where `scripts/setup.sh` put the jars. Their version is its business.
+/// The folder of the jars. Its link name has no version; `scripts/setup.sh` pins the version.
 fn installation() -> PathBuf {
     let cache = std::env::var("XDG_CACHE_HOME")
         .map_or_else(|_| PathBuf::from(std::env::var("HOME").expect("HOME is not set")).join(".cache"), PathBuf::from);
-    // Resolved, because the archive of classes knows the jars by the path with the version.
+    // Resolved, because the class data archive contains the jars' paths with the version.
     fs::canonicalize(cache.join("seatkeeper/kafka")).expect("Kafka is not installed: run scripts/setup.sh")
 }
 
-/// A folder that goes with its server. The shared one lives as long as the process, which drops nothing at its end: the next
-/// process to come here removes what those have left that are no more.
+/// A folder that is removed with its broker. The shared broker lives in a static, which is never dropped, so each test process
+/// first removes the folders of processes that no longer exist.
 fn own_folder() -> TempDir {
     for entry in fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -187,7 +187,7 @@ fn own_folder() -> TempDir {
     tempfile::Builder::new().prefix(&prefix).tempdir().unwrap()
 }
 
-/// Asks which versions of which calls it speaks, the first question of every client.
+/// Sends an ApiVersions request, the first request of every client.
 async fn ask_versions(port: u16) -> std::io::Result<()> {
     const API_VERSIONS: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff];
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;

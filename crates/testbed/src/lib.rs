@@ -1,8 +1,7 @@
-//! Real servers for tests: started on a free port in a folder of their own, ended with the test.
+//! Real servers for tests: started on a free port with their own folder, and ended with the test.
 //!
-//! Each part is taken from a variable instead when it is set (`SEATKEEPER_TEST_REDIS_URL`, `SEATKEEPER_TEST_MONGODB_URL`,
-//! `SEATKEEPER_TEST_KAFKA_URL`), so that the same tests run on any other servers; tests that kill or freeze a server always
-//! start one of their own.
+//! The variables `SEATKEEPER_TEST_REDIS_URL`, `SEATKEEPER_TEST_MONGODB_URL` and `SEATKEEPER_TEST_KAFKA_URL` replace the shared
+//! servers by running ones; tests that kill or freeze a server always start a private one.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where it stopped")]
 

@@ -1,9 +1,9 @@
-//! `seatkeeper-testbed COMMAND…` runs a command on a MongoDB and a Kafka of its own, for tests that are not written in Rust:
-//! their variables tell it where these are, and they end with it. What a variable names already is not started.
+//! `seatkeeper-testbed COMMAND…` runs a command with a private MongoDB and Kafka, for tests that are not written in Rust.
+//! Variables tell the command their addresses; both end with it. A server that a variable names already is not started.
 //!
-//! A Redis is not shared, because background jobs sweep all that is in it: who needs one starts one.
+//! Redis is not included: background jobs sweep all of its data, so it cannot be shared. Each user starts its own.
 
-#![expect(clippy::expect_used, reason = "a command without its servers should say what is missing")]
+#![expect(clippy::expect_used, reason = "a failure should name the missing server")]
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-/// The processes that were started, for a command that measures them.
+/// Process ids of the started servers, for a command that measures them.
 const MONGODB_PID_VARIABLE: &str = "SEATKEEPER_TEST_MONGODB_PID";
 const KAFKA_PID_VARIABLE: &str = "SEATKEEPER_TEST_KAFKA_PID";
 
@@ -38,8 +38,8 @@ async fn main() -> ExitCode {
         command.env(KAFKA_PID_VARIABLE, server.pid().to_string());
     }
 
-    let code = run(command.spawn().expect("the command does not start")).await;
-    // A folder can be removed when nobody writes into it any more.
+    let code = run(command.spawn().expect("the command cannot be started")).await;
+    // A server's folder can be removed only after the server has stopped writing into it.
     if let Some(server) = &mut mongo {
         server.process().kill().await;
     }
@@ -49,7 +49,7 @@ async fn main() -> ExitCode {
     code
 }
 
-/// Waits for the command, and passes on to it that it shall end.
+/// Waits for the command, and forwards SIGTERM to it.
 async fn run(mut child: Child) -> ExitCode {
     let mut interrupted = signal(SignalKind::interrupt()).expect("signals");
     let mut terminated = signal(SignalKind::terminate()).expect("signals");
@@ -59,7 +59,7 @@ async fn run(mut child: Child) -> ExitCode {
                 let code = status.expect("the command was started").code().and_then(|code| u8::try_from(code).ok());
                 return code.map_or(ExitCode::FAILURE, ExitCode::from);
             }
-            // A terminal has told the command too.
+            // On Ctrl-C the terminal has sent SIGINT to the command too.
             _ = interrupted.recv() => {}
             _ = terminated.recv() => {
                 let pid = child.id().map(|pid| pid.to_string()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A server that speaks MongoDB's protocol, or the real one that `SEATKEEPER_TEST_MONGODB_URL` names.
+//! A stand-in server that speaks MongoDB's protocol, or the real one that `SEATKEEPER_TEST_MONGODB_URL` names.
 
 use std::path::PathBuf;
 
@@ -11,10 +11,10 @@ use tokio::{
 
 use crate::{Process, free_port, wait_until};
 
-/// Where `scripts/setup.sh` has put it, below the cache's folder; the version stands in that file.
+/// Path of the program below the cache folder; `scripts/setup.sh` installs it and pins its version.
 const PROGRAM: &str = "seatkeeper/bin/mongo-stand-in";
 
-/// A server of its own folder. Its data stays when it is killed and started again.
+/// A server with its own folder. Its data survives a kill and restart.
 #[derive(Debug)]
 pub struct MongoServer {
     process: Process,
@@ -23,11 +23,11 @@ pub struct MongoServer {
 }
 
 impl MongoServer {
-    /// Names a server that runs already, to be used in place of one that tests share, without a database:
+    /// Variable that names a running server, without a database, which then replaces the shared one:
     /// `mongodb://host:27017/?replicaSet=rs0`.
     pub const URL_VARIABLE: &str = "SEATKEEPER_TEST_MONGODB_URL";
 
-    /// Starts one, for tests that kill or freeze it, or make its answers fail.
+    /// Starts a private server, for tests that kill or freeze it, or inject failures.
     pub async fn start() -> Self {
         let (folder, port) = (TempDir::new().unwrap(), free_port());
         let data = folder.path().join("data");
@@ -40,7 +40,7 @@ impl MongoServer {
             "--storage-path".to_owned(),
             data.to_string_lossy().into_owned(),
             "--enable-test-commands".to_owned(),
-            // Without it a commit that asks for the journal is answered before it is there.
+            // Without it a commit with `j: true` is acknowledged before it is durable.
             "--sync-on-commit".to_owned(),
         ];
         let process = Process::start("mongo", folder.path(), &words).await;
@@ -49,7 +49,7 @@ impl MongoServer {
         server
     }
 
-    /// Where a database of this name is.
+    /// The URL of a database.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!("mongodb://127.0.0.1:{}/{database}?directConnection=true", self.port)
@@ -61,13 +61,13 @@ impl MongoServer {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Starts it again, after [`Process::kill`], with the data that it had.
+    /// Starts the server again with its data, after [`Process::kill`].
     pub async fn restart(&mut self) {
         self.process.restart().await;
         self.wait_until_ready().await;
     }
 
-    /// The process, to be killed or frozen.
+    /// The process, for tests that kill or freeze it.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
@@ -78,7 +78,7 @@ impl MongoServer {
     }
 }
 
-/// Asks a server who it is, in its own protocol, and waits for the beginning of an answer.
+/// Sends a `hello` command and waits for the beginning of the reply.
 async fn says_hello(port: u16) -> std::io::Result<()> {
     let mut server = TcpStream::connect(("127.0.0.1", port)).await?;
     server.write_all(&hello()).await?;
@@ -86,7 +86,7 @@ async fn says_hello(port: u16) -> std::io::Result<()> {
     Ok(())
 }
 
-/// `{hello: 1, $db: "admin"}` as a message: header, no flags, one body.
+/// `{hello: 1, $db: "admin"}` as an `OP_MSG`: header, no flags, one body.
 fn hello() -> Vec<u8> {
     const MESSAGE: i32 = 2013;
     let document = b"\x1f\0\0\0\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0\0";
@@ -103,7 +103,7 @@ fn program() -> PathBuf {
     program
 }
 
-/// Where a database of this name is, on the server that all tests of this process share.
+/// The URL of a database on the server that all tests of this process share.
 pub async fn shared_mongo_url(database: &str) -> String {
     static SHARED: OnceCell<MongoServer> = OnceCell::const_new();
     match std::env::var(MongoServer::URL_VARIABLE) {
@@ -123,7 +123,7 @@ mod tests {
     use super::with_database;
 
     #[test]
-    fn a_database_is_put_into_a_url() {
+    fn database_name_is_inserted_into_the_url() {
         assert_eq!(with_database("mongodb://a,b/?replicaSet=r", "x"), "mongodb://a,b/x?replicaSet=r");
         assert_eq!(with_database("mongodb://a:27017", "x"), "mongodb://a:27017/x?");
     }

@@ -13,13 +13,13 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// How often a condition is looked at.
+/// Polling interval of conditions.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// A server that has not done in this time what it was started for will not do it at all.
+/// Time limit of conditions; a server that takes longer has failed.
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// Starts the command, tells its pid, and ends it hard when standard input is closed: by [`Process::kill`], or by the end of
-/// the test's own process, however it comes.
+/// Shell script that starts the command, writes its pid, and kills it when standard input is closed: by [`Process::kill`], or
+/// by the end of the test process, even a crash.
 const KEEPER: &str = r#"exec 3<&0; "$@" 3<&- </dev/null & pid=$!; echo $pid > "$PID_FILE"
 { cat <&3 >/dev/null; kill -KILL $pid; } 2>/dev/null & exec 3<&-; wait $pid"#;
 
@@ -33,7 +33,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command`, whose output goes to `NAME.log` in `folder`.
+    /// Starts `command`; its output goes to `NAME.log` in `folder`.
     pub async fn start(name: &str, folder: &Path, command: &[String]) -> Self {
         let mut process =
             Self { keeper: None, command: command.to_vec(), folder: folder.to_owned(), name: name.to_owned() };
@@ -41,7 +41,7 @@ impl Process {
         process
     }
 
-    /// Starts it again, after [`Self::kill`], with the same words in the same folder.
+    /// Starts the same command again in the same folder, after [`Self::kill`].
     pub async fn restart(&mut self) {
         assert!(self.keeper.is_none(), "{} runs already", self.name);
         let pid_file = self.pid_file();
@@ -64,20 +64,20 @@ impl Process {
         .await;
     }
 
-    /// Its process id.
+    /// The process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         std::fs::read_to_string(self.pid_file()).unwrap().trim().parse().unwrap()
     }
 
-    /// SIGKILL, and waits until it is gone.
+    /// SIGKILL, and waits for the end of the process.
     pub async fn kill(&mut self) {
-        let mut keeper = self.keeper.take().expect("it does not run");
+        let mut keeper = self.keeper.take().expect("the process is not running");
         drop(keeper.stdin.take());
         keeper.wait().await.unwrap();
     }
 
-    /// SIGTERM, and waits until it has ended by itself.
+    /// SIGTERM, and waits for the end of the process.
     pub async fn stop(&mut self) {
         self.signal("-TERM").await;
         let pid = self.pid();
@@ -85,7 +85,7 @@ impl Process {
         self.kill().await;
     }
 
-    /// SIGSTOP: it holds its sockets and answers nothing.
+    /// SIGSTOP: its sockets stay open and get no answers.
     pub async fn freeze(&self) {
         self.signal("-STOP").await;
     }
@@ -97,10 +97,10 @@ impl Process {
 
     async fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status().await.unwrap();
-        assert!(sent.success(), "{} is not there", self.name);
+        assert!(sent.success(), "{} is not running", self.name);
     }
 
-    /// What it has printed.
+    /// The output of the process.
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log_file()).unwrap_or_default()
@@ -119,17 +119,17 @@ async fn is_alive(pid: u32) -> bool {
     Command::new("kill").args(["-0", &pid.to_string()]).stderr(Stdio::null()).status().await.unwrap().success()
 }
 
-/// A port that nobody has now, and that nobody is given soon.
+/// A port that is free now and that the system does not assign again soon.
 #[must_use]
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Looks until the condition holds; fails the test when it never does.
+/// Polls until the condition holds; panics after [`WAIT_MAX`].
 pub async fn wait_until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let started = Instant::now();
     while !holds().await {
-        assert!(started.elapsed() < WAIT_MAX, "waited in vain: {what}");
+        assert!(started.elapsed() < WAIT_MAX, "timed out waiting until: {what}");
         sleep(LOOK_EVERY).await;
     }
 }

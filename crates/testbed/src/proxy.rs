@@ -1,4 +1,4 @@
-//! A wire that can go bad: passes bytes of TCP connections on, as its weather is. The same seed is the same weather.
+//! A TCP proxy that injects network faults. The same seed gives the same faults.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -13,48 +13,48 @@ use tokio::{
     time::sleep,
 };
 
-/// The most bytes that are passed on at once.
+/// Limit of bytes that are forwarded at once.
 const PIECE_BYTES_MAX: usize = 16 * 1024;
 
-/// From where to where.
+/// Direction of the traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// What the client says.
+    /// From the client to the server.
     ToServer,
-    /// What the server answers.
+    /// From the server to the client.
     ToClient,
 }
 
-/// What the wire does with bytes.
+/// State of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weather {
-    /// Passes them on.
+    /// Forwards everything.
     Fair,
-    /// Ends every connection, and each new one at once.
+    /// Closes every connection, and each new one immediately.
     Cut,
-    /// Keeps connections open and passes nothing on; what was sent meanwhile arrives when it is over.
+    /// Keeps connections open and forwards nothing; data sent meanwhile arrives afterwards.
     BlackHole,
-    /// Each piece waits by chance, up to this long.
+    /// Delays each piece by a random time up to this limit.
     Delay {
-        /// The longest wait.
+        /// The longest delay.
         up_to: Duration,
     },
-    /// Passes on no more than this, each way of each connection.
+    /// Limits the throughput, per connection and direction.
     Throttle {
-        /// How much.
+        /// The throughput.
         bytes_per_second: u32,
     },
-    /// Passes on a few more bytes of each connection, by chance, and loses the rest. A connection that has lost something ends
-    /// when the weather changes: no network leaves a hole in a stream.
+    /// Forwards a random number of further bytes per connection and drops the rest. A connection with dropped bytes is closed
+    /// when the state changes, because TCP never delivers a stream with a gap.
     LoseRest {
-        /// Of what is lost.
+        /// The direction that loses data.
         direction: Direction,
-        /// The most bytes that still pass.
+        /// Limit of bytes that still pass.
         after_bytes_max: u32,
     },
 }
 
-/// A port behind which a server is.
+/// A port that forwards to a server.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -63,7 +63,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Listens on a free port and passes on to `target`.
+    /// Listens on a free port and forwards to `target`.
     pub async fn start(target: SocketAddr, seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -72,13 +72,13 @@ impl Proxy {
         Self { port, weather, accepting }
     }
 
-    /// Where it listens.
+    /// The port of the proxy.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// Changes the weather, of the connections that are open as well.
+    /// Changes the state of the network, also for open connections.
     pub fn set(&self, weather: Weather) {
         self.weather.send_replace(weather);
     }
@@ -112,14 +112,14 @@ async fn connect(
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     let there = Pump { from: from_client, to: to_server, direction: Direction::ToServer, chance: there };
     let back = Pump { from: from_server, to: to_client, direction: Direction::ToClient, chance: back };
-    // When one way is over, so is the other: dropping both halves ends the connection.
+    // When one direction ends, both halves are dropped and the connection closes.
     tokio::select! {
         () = there.run(weather.clone()) => {}
         () = back.run(weather) => {}
     }
 }
 
-/// One way of one connection.
+/// One direction of one connection.
 struct Pump {
     from: OwnedReadHalf,
     to: OwnedWriteHalf,
@@ -159,7 +159,7 @@ impl Pump {
         }
     }
 
-    /// Keeps a piece as long as the weather wants; `None` when the connection is over.
+    /// Delays a piece as the state demands; `None` when the connection must be closed.
     async fn hold(&mut self, weather: &mut watch::Receiver<Weather>, length: usize) -> Option<()> {
         let now = *weather.borrow();
         let pause = match now {
@@ -177,7 +177,7 @@ impl Pump {
     }
 }
 
-/// SplitMix64: numbers that are the same for the same seed.
+/// SplitMix64, a pseudo-random generator: the same seed gives the same numbers.
 struct Chance(u64);
 
 impl Chance {
@@ -200,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers every byte with the same byte.
+    /// A server that echoes every byte.
     async fn echo() -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_black_hole_held_arrives_afterwards() {
+    async fn data_sent_during_a_black_hole_arrives_afterwards() {
         let proxy = Proxy::start(echo().await, 1).await;
         let mut stream = client(&proxy).await;
         assert_eq!(ask(&mut stream, b"one").await.unwrap(), b"one");
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cut_ends_connections_until_the_weather_is_fair() {
+    async fn cut_closes_connections_until_the_weather_changes() {
         let proxy = Proxy::start(echo().await, 1).await;
         let mut stream = client(&proxy).await;
         assert_eq!(ask(&mut stream, b"one").await.unwrap(), b"one");
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(ask(&mut client(&proxy).await, b"two").await.unwrap(), b"two");
     }
 
-    /// How many of a hundred bytes came back before the rest was lost.
+    /// How many of a hundred bytes came back before the rest was dropped.
     async fn bytes_before_the_loss(seed: u64) -> usize {
         let proxy = Proxy::start(echo().await, seed).await;
         proxy.set(Weather::LoseRest { direction: Direction::ToClient, after_bytes_max: 90 });
@@ -263,12 +263,12 @@ mod tests {
             came.push(byte);
         }
         proxy.set(Weather::Fair);
-        assert!(stream.read_u8().await.is_err(), "a stream with a hole in it ends");
+        assert!(stream.read_u8().await.is_err(), "a stream with a gap is closed");
         came.len()
     }
 
     #[tokio::test]
-    async fn the_same_seed_loses_the_same_bytes() {
+    async fn same_seed_drops_the_same_bytes() {
         let first = bytes_before_the_loss(3).await;
         assert!(first <= 90);
         assert_eq!(bytes_before_the_loss(3).await, first);

@@ -1,29 +1,29 @@
-//! Redis for tests: one, one with a replica, or a cluster of three nodes. Needs `redis-server` and `redis-cli`.
+//! Redis for tests: a single server, with a replica, or a cluster of three nodes. Needs `redis-server` and `redis-cli`.
 
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::{Process, free_port, wait_until};
 
-/// The slots of each of the three nodes.
+/// The hash slots of each of the three nodes.
 const SLOTS: [(u16, u16); 3] = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)];
 
-/// One Redis, empty, in a folder of its own.
+/// A single Redis, empty, with its own folder.
 #[derive(Debug)]
 pub struct RedisServer {
-    /// Its process, to be killed and frozen.
+    /// The process, for tests that kill or freeze it.
     pub process: Process,
     port: u16,
     _folder: TempDir,
 }
 
 impl RedisServer {
-    /// Starts one that keeps nothing on disk unless it is told to.
+    /// Starts a server without persistence.
     pub async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
-    /// Starts one with settings of its own: `["--maxmemory", "10mb"]`.
+    /// Starts a server with additional settings: `["--maxmemory", "10mb"]`.
     pub async fn start_with(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
@@ -46,7 +46,7 @@ impl RedisServer {
         server
     }
 
-    /// Starts a replica of this one, and waits until it has everything.
+    /// Starts a replica of this server, and waits until it is in sync.
     pub async fn start_replica(&self) -> Self {
         let replica = Self::start_with(&["--replicaof", "127.0.0.1", &self.port.to_string()]).await;
         let is_up = || async { replica.cli(&["INFO", "replication"]).await.contains("master_link_status:up") };
@@ -54,7 +54,7 @@ impl RedisServer {
         replica
     }
 
-    /// Starts it again after it was killed.
+    /// Starts the server again after a kill.
     pub async fn restart(&mut self) {
         self.process.restart().await;
         self.answers().await;
@@ -72,7 +72,7 @@ impl RedisServer {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Says a command and answers what is answered, as text.
+    /// Runs a command with `redis-cli` and returns its output.
     pub async fn cli(&self, command: &[&str]) -> String {
         let port = self.port.to_string();
         let said = Command::new("redis-cli").args(["-p", &port]).args(command).output().await.unwrap();
@@ -87,12 +87,12 @@ impl RedisServer {
 /// A Redis Cluster of three nodes without replicas.
 #[derive(Debug)]
 pub struct RedisCluster {
-    /// Its nodes.
+    /// The three nodes.
     pub nodes: Vec<RedisServer>,
 }
 
 impl RedisCluster {
-    /// Starts it with settings of its own, and waits until every node knows all.
+    /// Starts a cluster with additional settings, and waits until every node knows the others.
     pub async fn start_with(settings: &[&str]) -> Self {
         let (mut nodes, mut bus_ports) = (Vec::new(), Vec::new());
         for _ in SLOTS {
@@ -119,7 +119,7 @@ impl RedisCluster {
         Self { nodes }
     }
 
-    /// Starts a replica of the first node, which takes its place when that dies. It is not among [`Self::nodes`].
+    /// Starts a replica of the first node, which takes over when that one dies. It is not in [`Self::nodes`].
     pub async fn start_replica_of_first(&self, settings: &[&str]) -> RedisServer {
         let (first, bus_port) = (&self.nodes[0], free_port().to_string());
         let of_cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus_port];

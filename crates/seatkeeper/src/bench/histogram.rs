@@ -1,14 +1,14 @@
-//! Times, counted in buckets: however many there are, they take the same few kilobytes.
+//! Latency histogram with logarithmic buckets: its size is constant (a few kilobytes), however many times are recorded.
 
 use std::time::Duration;
 
-/// Buckets for each doubling; a time is known to 1/64 of itself.
+/// Linear buckets per doubling, so that a time is known to 1/64 of itself.
 const STEPS: u64 = 64;
 const STEPS_LOG2: u32 = STEPS.trailing_zeros();
-/// Buckets in all: the last one is for everything over half an hour.
+/// Number of buckets; the last one holds every time over half an hour.
 const BUCKETS: usize = 26 * STEPS as usize;
 
-/// How often each time was seen, by microseconds.
+/// Counts of recorded times, in microseconds.
 #[derive(Clone, Debug)]
 pub(super) struct Histogram {
     counts: Vec<u64>,
@@ -39,7 +39,7 @@ impl Histogram {
         self.total
     }
 
-    /// The time that `percent` of all stayed within, in milliseconds; 0 when nothing was seen.
+    /// The percentile in milliseconds, rounded down to its bucket's lower bound; 0 when nothing was recorded.
     pub(super) fn percentile_ms(&self, percent: u64) -> f64 {
         let rank = (self.total * percent).div_ceil(100);
         let mut seen = 0;
@@ -51,14 +51,14 @@ impl Histogram {
     }
 }
 
-/// Below 64 µs a bucket a microsecond, then 64 of them for each doubling.
+/// Below 64 µs each bucket is one microsecond wide; above, each doubling has 64 buckets.
 fn bucket_of(us: u64) -> usize {
     let doublings = us.max(1).ilog2().saturating_sub(STEPS_LOG2);
     let bucket = u64::from(doublings) * STEPS + (us >> doublings);
     usize::try_from(bucket).map_or(BUCKETS - 1, |bucket| bucket.min(BUCKETS - 1))
 }
 
-/// The shortest time of a bucket.
+/// Lower bound of a bucket, in microseconds.
 fn least_us(bucket: usize) -> u64 {
     let bucket = bucket as u64;
     let doublings = (bucket / STEPS).saturating_sub(1);
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_time_is_in_a_bucket_that_is_near_it() {
+    fn bucket_lower_bound_is_within_a_64th_of_the_time() {
         for us in (0..5_000).chain([9_999, 65_535, 65_536, 1_000_000, 29 * 60 * 1_000_000]) {
             let least = least_us(bucket_of(us));
             assert!(least <= us && us - least <= us / STEPS, "{us} is in the bucket of {least}");
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_times_that_were_seen() {
+    fn percentiles_of_merged_histograms_are_recorded_times() {
         let mut all = Histogram::default();
         assert_eq!(all.percentile_ms(50), 0.0);
         for ms in 1..=50 {

@@ -1,4 +1,4 @@
-//! People who lock seats at random and let them go again.
+//! Load: people lock random seats and release them.
 
 use std::{
     iter,
@@ -19,9 +19,9 @@ use super::{
     visitor::{Stage, Visitor},
 };
 
-/// People at once, each with a connection.
+/// Limit of concurrent people, each with one connection.
 const PEOPLE_MAX: u64 = 4_096;
-/// Requests of one person.
+/// Limit of requests per person.
 const REQUESTS_MAX: u64 = 100_000_000;
 
 /// People lock and unlock seats.
@@ -32,16 +32,16 @@ pub struct LockBench {
     /// How many people, each with a connection of their own.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=PEOPLE_MAX))]
     people: u64,
-    /// Each person ends after so many requests, however long they take: for a profiler that counts instructions.
+    /// Each person stops after this many requests, whatever time they take: for a profiler that counts instructions.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=REQUESTS_MAX))]
     requests: Option<u64>,
-    /// Another server of the same cinema, which may be the one of them all that relays the events.
+    /// Another server of the same cinema. Any one of them may be the server that relays the events.
     #[arg(long = "relay-url", value_name = "URL", value_parser = Server::parse)]
     relay_urls: Vec<Server>,
 }
 
 impl LockBench {
-    /// All that may relay, each once.
+    /// The servers that may relay events, without duplicates.
     fn relays(&self) -> Vec<Server> {
         let mut all: Vec<Server> = Vec::new();
         for server in iter::once(&self.target.url).chain(&self.relay_urls) {
@@ -53,7 +53,7 @@ impl LockBench {
     }
 }
 
-/// When a person has done enough.
+/// When a person stops.
 #[derive(Clone, Copy)]
 enum Until {
     Time(Instant),
@@ -69,7 +69,7 @@ impl Until {
     }
 }
 
-/// What happened.
+/// Counts of answers, and the latencies.
 #[derive(Default)]
 struct Tally {
     times: Histogram,
@@ -94,10 +94,10 @@ pub(super) async fn run(bench: LockBench) -> Outcome<Vec<String>> {
     for index in 0..bench.people {
         people.push(Visitor::sign_in(&bench.target.url, &format!("bench-{index}@example.test")).await?);
     }
-    let first = people.first_mut().ok_or("nobody came")?;
+    let first = people.first_mut().ok_or("there are no people")?;
     let stage = first.find_stage().await?;
     let mut meter = bench.target.meter()?;
-    // Whoever names no process waits for nothing: a profiler would count it.
+    // Without --pid there is no rest measurement: its wait would count in a profiler.
     let rest = if meter.knows_server() { Some(meter.learn_rest().await?) } else { None };
     for person in &mut people {
         person.reconnect(&bench.target.url).await?;
@@ -124,7 +124,7 @@ pub(super) async fn run(bench: LockBench) -> Outcome<Vec<String>> {
     Ok(lines)
 }
 
-/// No request waits for the event of a seat that was let go: it is stored, relayed and audited afterwards.
+/// Events of released seats are stored, relayed and audited after the answer, so their CPU time is measured separately.
 async fn measure_afterwards(mut meter: CpuMeter, relay: RelayMeter, requests: u64) -> Outcome<Vec<String>> {
     meter.restart()?;
     let relayed = relay.wait_until_still().await?;
@@ -137,7 +137,7 @@ async fn measure_afterwards(mut meter: CpuMeter, relay: RelayMeter, requests: u6
 async fn lock_and_unlock(mut person: Visitor, stage: Stage, until: Until, seed: u64) -> Outcome<Tally> {
     let mut dice = StdRng::seed_from_u64(seed);
     let mut tally = Tally::default();
-    // Never in the middle: what was locked is let go.
+    // The end is checked only between pairs of requests, so that every locked seat is released.
     while !until.is_reached(tally.times.total()) {
         let body = stage.lock_body(&stage.seats[dice.random_range(0..stage.seats.len())]);
         match timed(&mut person, Method::POST, body.clone(), &mut tally.times).await? {
@@ -155,7 +155,7 @@ async fn lock_and_unlock(mut person: Visitor, stage: Stage, until: Until, seed: 
         match timed(&mut person, Method::DELETE, body, &mut tally.times).await? {
             StatusCode::OK => tally.unlocked += 1,
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => tally.told_to_wait += 1,
-            other => return Err(format!("letting a seat go was answered {other}").into()),
+            other => return Err(format!("unlocking a seat was answered {other}").into()),
         }
     }
     Ok(tally)
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn every_server_that_may_relay_is_asked_once() {
+    fn relay_servers_are_listed_without_duplicates() {
         let words = "bench --url=http://127.0.0.1:1 --relay-url=http://127.0.0.1:2 --relay-url=http://127.0.0.1:1";
         let line = Line::try_parse_from(words.split(' ')).unwrap();
         let ports: Vec<u16> = line.bench.relays().iter().map(|server| server.address.port()).collect();

@@ -1,4 +1,4 @@
-//! CPU time of other processes, as Linux counts it.
+//! CPU time of other processes, from `/proc` on Linux.
 
 use std::{
     fs,
@@ -9,25 +9,25 @@ use tokio::time::sleep;
 
 use super::Outcome;
 
-/// Ticks of `/proc/PID/stat` in a second, on every Linux that we know.
+/// Clock ticks per second in `/proc/PID/stat`; 100 on every Linux architecture in use.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// User and system time, counted from the field after the process's name.
+/// Indexes of user and system time, counted from the field after the process name.
 const USER_FIELD: usize = 11;
 const SYSTEM_FIELD: usize = 12;
-/// What a process takes when nobody comes is read for so long. Looking for work at MongoDB and Kafka is never free.
+/// How long the CPU time at rest is measured. A server without visitors still polls MongoDB and Kafka.
 const REST_FOR: Duration = Duration::from_secs(5);
-/// A server that used no more than this share of one core beyond that in each of so many looks is quiet: one alone may only
-/// have waited for a slow disk …
+/// A server is quiet when it used at most this share of a core beyond its rest share in each of `QUIET_LOOKS`
+/// consecutive intervals: in a single interval it may only have waited for a slow disk.
 const QUIET_SHARE: f64 = 0.04;
 const QUIET_LOOKS: u32 = 4;
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// … and this is how long it is waited for.
+/// Longest wait for a quiet server.
 const QUIET_WITHIN: Duration = Duration::from_secs(120);
 
-/// As many characters as leave the columns of the report straight: `mongodb CPU   `.
+/// Keeps the columns of the report aligned: `mongodb CPU   `.
 const NAME_CHARS_MAX: usize = 9;
 
-/// A process beside the server's whose CPU time is read too.
+/// Another process whose CPU time is measured beside the server's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Part {
     name: String,
@@ -35,7 +35,7 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// From `redis=123`.
+    /// Parses `redis=123`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (name, pid) = text.split_once('=').ok_or("a name and a process id such as redis=123 are expected")?;
         if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
@@ -46,7 +46,7 @@ impl Part {
     }
 }
 
-/// One process, what it had used at the start, and which share of one core it takes at rest.
+/// One process with its CPU time at the start and the share of one core that it uses at rest.
 #[derive(Debug)]
 struct Process {
     part: Part,
@@ -59,30 +59,30 @@ impl Process {
         Ok(Self { before_s: cpu_seconds(part.pid)?, part, rest_share: 0.0 })
     }
 
-    /// Seconds of CPU, user and system, since the start.
+    /// CPU seconds, user and system, since the start.
     fn read(&self) -> Outcome<f64> {
         Ok(cpu_seconds(self.part.pid)? - self.before_s)
     }
 }
 
-/// Reads the CPU time of the server and of its parts before and after.
+/// Measures the CPU time of the server and of its parts.
 #[derive(Debug)]
 pub(super) struct CpuMeter {
     started: Instant,
-    /// The server is the first.
+    /// The server comes first, when its process was named.
     processes: Vec<Process>,
     knows_server: bool,
 }
 
 impl CpuMeter {
-    /// Starts; the server is not measured when its process was not named.
+    /// Starts the measurement; without a process id the server is not measured.
     pub(super) fn start(server: Option<u32>, parts: &[Part]) -> Outcome<Self> {
         let named = server.map(|pid| Part { name: "server".to_owned(), pid });
         let processes = named.into_iter().chain(parts.iter().cloned()).map(Process::start).collect::<Outcome<_>>()?;
         Ok(Self { started: Instant::now(), processes, knows_server: server.is_some() })
     }
 
-    /// Starts again.
+    /// Starts the measurement again.
     pub(super) fn restart(&mut self) -> Outcome<()> {
         for process in &mut self.processes {
             process.before_s = cpu_seconds(process.part.pid)?;
@@ -96,7 +96,7 @@ impl CpuMeter {
         self.knows_server
     }
 
-    /// Learns what each takes when nobody comes, and answers a line that says it.
+    /// Measures the CPU share of each process without load, and returns it as a line of the report.
     pub(super) async fn learn_rest(&mut self) -> Outcome<String> {
         self.restart()?;
         sleep(REST_FOR).await;
@@ -109,7 +109,7 @@ impl CpuMeter {
         Ok(format!("at rest       {} of a core", shares.collect::<Vec<_>>().join(", ")))
     }
 
-    /// Waits until the server has nothing left to do; answers whether it came to rest in time.
+    /// Waits until the server is idle; false when it was not within `QUIET_WITHIN`.
     pub(super) async fn wait_until_quiet(&self) -> Outcome<bool> {
         let Some(server) = self.processes.first().filter(|_| self.knows_server) else { return Ok(true) };
         let most_s = (server.rest_share + QUIET_SHARE) * LOOK_AGAIN.as_secs_f64();
@@ -123,7 +123,7 @@ impl CpuMeter {
         Ok(quiet_looks >= QUIET_LOOKS)
     }
 
-    /// A line for each process that says what each of `count` has cost it since the start.
+    /// A line per process: its CPU time since the start, divided by `count`.
     pub(super) fn lines(&self, count: u64, of_what: &str) -> Outcome<Vec<String>> {
         let mut lines = Vec::new();
         if !self.knows_server {
@@ -135,7 +135,7 @@ impl CpuMeter {
         Ok(lines)
     }
 
-    /// The same without what each would have taken at rest.
+    /// As `lines`, minus the CPU time that each process would have used at rest.
     pub(super) fn lines_beyond_rest(&self, count: u64, of_what: &str) -> Outcome<Vec<String>> {
         let took_s = self.started.elapsed().as_secs_f64();
         let beyond_rest = |process: &Process| {
@@ -154,10 +154,10 @@ fn line(name: &str, used_s: f64, count: u64, of_what: &str) -> String {
 fn cpu_seconds(pid: u32) -> Outcome<f64> {
     let path = format!("/proc/{pid}/stat");
     let stat = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-    ticks(&stat).map(|ticks| ticks as f64 / TICKS_PER_SECOND).ok_or_else(|| format!("{path} is not understood").into())
+    ticks(&stat).map(|ticks| ticks as f64 / TICKS_PER_SECOND).ok_or_else(|| format!("cannot parse {path}").into())
 }
 
-/// A process's name may hold spaces and brackets: what counts begins after the last one.
+/// A process name may contain spaces and brackets, so the fields begin after the last bracket.
 fn ticks(stat: &str) -> Option<u64> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let field = |index: usize| fields.get(index)?.parse::<u64>().ok();
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn user_and_system_time_are_found_behind_any_name() {
+    fn cpu_time_is_parsed_when_the_process_name_has_spaces_and_brackets() {
         let stat = "42 (seat (k) 1 2) S 1 42 42 0 -1 4194560 1 2 3 4 150 25 7 8 20 0 5 0 99";
         assert_eq!(ticks(stat), Some(175));
         assert_eq!(ticks("42 (x) S"), None);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_not_there_is_named() {
+    fn start_fails_and_names_the_process_that_does_not_exist() {
         let gone = Part::parse("redis=4294967295").unwrap();
         for refused in [CpuMeter::start(Some(u32::MAX), &[]), CpuMeter::start(None, &[gone])] {
             let refused = refused.unwrap_err();
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_a_short_name_and_a_process() {
+    fn part_is_parsed_from_a_short_name_and_a_process_id() {
         assert_eq!(Part::parse("mongodb=42"), Ok(Part { name: "mongodb".to_owned(), pid: 42 }));
         for text in ["redis", "redis=", "redis=x", "redis=-1", "=42", "elasticsearch=42", ""] {
             assert!(Part::parse(text).is_err(), "{text}");
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn each_process_has_a_line_of_its_own() {
+    fn report_has_one_line_per_process() {
         let own = Part { name: "redis".to_owned(), pid: std::process::id() };
         let lines = CpuMeter::start(None, &[own]).unwrap().lines(1, "request").unwrap();
         assert_eq!(lines.len(), 2);

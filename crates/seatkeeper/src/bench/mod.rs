@@ -1,5 +1,5 @@
-//! `seatkeeper bench`: puts a running server of this machine under load and prints what it did and what it cost.
-//! Bounded in people, connections and time.
+//! `seatkeeper bench`: load tests against a running server on the same machine, with its throughput, latency and CPU
+//! cost. Bounded in people, connections and time.
 
 mod histogram;
 mod lock;
@@ -22,12 +22,12 @@ use self::{
     server::Server,
 };
 
-/// The longest that a load may last, in seconds.
+/// Limit of the duration, in seconds.
 const SECONDS_MAX: u64 = 600;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// What is measured.
+/// Which load to run.
 #[derive(Debug, Subcommand)]
 pub enum Bench {
     /// People lock and unlock seats; the demo provider signs them in.
@@ -36,19 +36,19 @@ pub enum Bench {
     Watch(watch::WatchBench),
 }
 
-/// The server under load.
+/// The server to put under load.
 #[derive(Debug, Args)]
 struct Target {
-    /// Where it is: a loopback address; start it with `--demo --rate-limit=off`.
+    /// The server's address, a loopback address; start it with `--demo --rate-limit=off`.
     #[arg(long, value_name = "URL", value_parser = Server::parse)]
     url: Server,
     /// How long, in seconds.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
     seconds: u64,
-    /// The server's process: its CPU time is read before and after.
+    /// Process id of the server, to measure its CPU time.
     #[arg(long)]
     pid: Option<u32>,
-    /// What it runs on, and that process: `--part redis=123 --part kafka=125`. Its CPU time is printed beside the server's.
+    /// Name and process id of a part that the server uses, to measure its CPU time: `--part redis=123 --part kafka=125`.
     #[arg(long = "part", value_name = "NAME=PID", value_parser = Part::parse)]
     parts: Vec<Part>,
 }
@@ -63,10 +63,10 @@ impl Target {
     }
 }
 
-/// Runs it and prints the command and the numbers, a line each.
+/// Runs one load and prints the command and the results, a line each.
 ///
 /// # Errors
-/// The server is not there, has no screening, or answers what it should not.
+/// The server does not answer, has no screening, or answers with an unexpected status.
 pub async fn run(bench: Bench) -> Result<(), Box<dyn Error + Send + Sync>> {
     let command: Vec<String> = std::env::args().skip(1).collect();
     say(&format!("$ seatkeeper {}", command.join(" ")))?;

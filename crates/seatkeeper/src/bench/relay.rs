@@ -1,4 +1,4 @@
-//! Events on their way from the outbox to the log, as the servers count them.
+//! Throughput of the relay from outbox to event log, read from the servers' metrics.
 
 use std::time::{Duration, Instant};
 
@@ -7,15 +7,15 @@ use tokio::time::sleep;
 
 use super::{Outcome, server::Server, visitor::Visitor};
 
-/// The counter of `GET /metrics`; a server that has relayed nothing yet has none.
+/// Counter in `GET /metrics`; a server that has relayed nothing does not export it.
 const COUNTER: &str = "seatkeeper_events_relayed_total";
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-/// Nothing more comes when it has stood still for so many looks: five seconds, because a part may be slow …
+/// The relay counts as finished after this many unchanged readings: five seconds, because a part may be slow.
 const STILL_LOOKS: u32 = 20;
-/// … and this is how long it is waited for.
+/// Longest wait for the relay to finish.
 const STILL_WITHIN: Duration = Duration::from_secs(300);
 
-/// Reads the counter before and after. One server relays for all, and any of them may be it: they are added up.
+/// Reads the counter before and after, summed over all servers: any one of them may be the relay.
 pub(super) struct RelayMeter {
     servers: Vec<Server>,
     before: u64,
@@ -28,8 +28,8 @@ impl RelayMeter {
         Ok(Self { servers, before, started: Instant::now() })
     }
 
-    /// Waits until nothing more is relayed. Answers a line that says how much it was, and how much a second from the
-    /// start until the last of it.
+    /// Waits until the counter stops. Returns a report line with the number of events and the rate from the start until
+    /// the last of them.
     pub(super) async fn wait_until_still(self) -> Outcome<String> {
         let end = Instant::now() + STILL_WITHIN;
         let (mut last, mut grew, mut still_looks) = (self.before, self.started, 0);
@@ -64,7 +64,7 @@ async fn read_all(servers: &[Server]) -> Outcome<u64> {
     Ok(sum)
 }
 
-/// The counter's value in Prometheus' text format.
+/// Value of the counter in the Prometheus text format; 0 when it is missing.
 fn count_in(metrics: &str) -> Outcome<u64> {
     let value = metrics.lines().find_map(|line| line.strip_prefix(COUNTER)?.strip_prefix(' '));
     value.map_or(Ok(0), |value| value.parse().map_err(|error| format!("{COUNTER} {value}: {error}").into()))
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_counter_is_found_among_the_metrics() {
+    fn relay_counter_is_parsed_from_the_metrics_text() {
         let metrics = "# TYPE seatkeeper_events_relayed_total counter\n\
             seatkeeper_events_relayed_total 12345\n\n\
             seatkeeper_events_relayed_total_of_old 7\n";
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn events_a_second_are_those_of_the_time_in_which_they_came() {
+    fn event_rate_covers_only_the_time_until_the_last_event() {
         let took = Duration::from_millis(2_500);
         assert_eq!(line(5_000, took, true), "relayed       5000 events, 2000 a second in 2.5 s");
         assert_eq!(line(0, Duration::ZERO, true), "relayed       0 events, 0 a second in 0.0 s");

@@ -1,4 +1,4 @@
-//! The server under load: on this machine, so that nobody puts a stranger's cinema under it by mistake.
+//! The server under load. Only loopback addresses are accepted, so that nobody loads somebody else's server by mistake.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -7,14 +7,14 @@ use url::{Host, Url};
 /// A server on a loopback address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Server {
-    /// Where to connect.
+    /// Address to connect to.
     pub(super) address: SocketAddr,
-    /// What to call it in `Host`.
+    /// Value of the `Host` header.
     pub(super) host: String,
 }
 
 impl Server {
-    /// From `http://127.0.0.1:8080`.
+    /// Parses `http://127.0.0.1:8080`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|error| error.to_string())?;
         if url.scheme() != "http" || url.path() != "/" || url.query().is_some() {
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_is_put_under_load() {
+    fn server_is_refused_unless_its_address_is_loopback() {
         for (text, address, host) in [
             ("http://127.0.0.1:8080", "127.0.0.1:8080", "127.0.0.1:8080"),
             ("http://localhost:9000/", "127.0.0.1:9000", "localhost:9000"),

@@ -1,4 +1,4 @@
-//! Somebody at the other end of one kept connection. A thin client: what it costs is taken from the same machine.
+//! HTTP client on one keep-alive connection. It does little work, because it shares the CPU with the server that it measures.
 
 use std::time::Duration;
 
@@ -16,30 +16,30 @@ use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 
 use super::{Outcome, server::Server};
 
-/// Longer than the server takes for anything.
+/// Longer than any request may take in the server.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(30);
-/// An answer, in bytes: a week's programme of a large cinema is far below it.
+/// Limit of a response body, in bytes; a week's programme of a large cinema is far smaller.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Login, provider, callback.
+/// Redirects of a sign-in: login, provider, callback.
 const SIGN_IN_REDIRECTS: usize = 3;
 
-/// One connection with its cookies.
+/// One connection and its cookies.
 pub(super) struct Visitor {
     host: String,
     cookies: Vec<(String, String)>,
     connection: SendRequest<Full<Bytes>>,
-    /// Moves the bytes; ends with the visitor.
+    /// Drives the connection's I/O; aborted when the visitor is dropped.
     _driver: JoinSet<()>,
 }
 
-/// What the server said.
+/// An HTTP response.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
     location: Option<String>,
 }
 
-/// A screening that can be put under load.
+/// The screening under load.
 #[derive(Clone, Debug)]
 pub(super) struct Stage {
     pub(super) screening_id: String,
@@ -54,7 +54,7 @@ impl Visitor {
         let (connection, bytes) = handshake(TokioIo::new(stream)).await?;
         let mut driver = JoinSet::new();
         driver.spawn(async move {
-            // A broken connection is seen by whoever waits for its answer.
+            // A broken connection fails the request that waits for its response.
             let _ended = bytes.await;
         });
         Ok(Self { host: server.host.clone(), cookies: Vec::new(), connection, _driver: driver })
@@ -76,14 +76,14 @@ impl Visitor {
         }
     }
 
-    /// A new connection: the server lets go of one that was quiet while the others signed in.
+    /// Opens a new connection with the same cookies: the server may have closed this one as idle while the others signed in.
     pub(super) async fn reconnect(&mut self, server: &Server) -> Outcome<()> {
         let cookies = std::mem::take(&mut self.cookies);
         *self = Self { cookies, ..Self::connect(server).await? };
         Ok(())
     }
 
-    /// One request and its answer, whatever it is.
+    /// Sends one request and returns its response, whatever the status.
     pub(super) async fn call(&mut self, method: Method, path: &str, body: Bytes) -> Outcome<Answer> {
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, &self.host);
         if !self.cookies.is_empty() {

@@ -1,4 +1,4 @@
-//! Viewers of one screening, and somebody whose clicks they see.
+//! Load: viewers watch one screening while a person locks and unlocks its seats.
 
 use std::{sync::Arc, time::Instant};
 
@@ -18,11 +18,11 @@ use audience::{Audience, Seen};
 
 mod audience;
 
-/// Below the number of connections that a server takes, and of ports that one address has.
+/// Below the connection limit of a server and the number of ports of one client address.
 const VIEWERS_MAX: u64 = 15_000;
-/// Locks and unlocks of one person in a second.
+/// Limit of locks and unlocks per second; one person sends them all.
 const CLICKS_PER_SECOND_MAX: u64 = 1_000;
-/// After the last click: longer than the longest time for which changes are gathered.
+/// Wait after the last click, longer than the longest time for which a room gathers changes into one frame.
 const LAST_FRAMES_WAIT: Duration = Duration::from_millis(700);
 
 /// Viewers watch a screening.
@@ -30,13 +30,13 @@ const LAST_FRAMES_WAIT: Duration = Duration::from_millis(700);
 pub struct WatchBench {
     #[command(flatten)]
     target: Target,
-    /// How many watch, each over a connection of their own.
+    /// Number of viewers, each with its own connection.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=VIEWERS_MAX))]
     viewers: u64,
-    /// Locks and unlocks in a second.
+    /// Locks and unlocks per second.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=CLICKS_PER_SECOND_MAX))]
     clicks: u64,
-    /// Where the clicks happen: another server of the same cinema. Without it, the one that is watched.
+    /// Server that receives the clicks, of the same cinema; by default the server that is watched.
     #[arg(long, value_name = "URL", value_parser = Server::parse)]
     clicks_url: Option<Server>,
 }
@@ -68,10 +68,10 @@ pub(super) async fn run(bench: WatchBench) -> Outcome<Vec<String>> {
     Ok(lines)
 }
 
-/// Locks a seat, lets it go, goes on to the next. Answers how often.
+/// Locks and unlocks one seat after the other; returns the number of clicks.
 async fn click_on(person: &mut Visitor, stage: &Stage, audience: &Audience, bench: &WatchBench) -> Outcome<u64> {
     let mut pace = interval(Duration::from_secs(1) / u32::try_from(bench.clicks)?);
-    // Clicks that were late are not made up for in a rush.
+    // Late clicks are delayed, not sent in a burst.
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let end = Instant::now() + bench.target.duration();
     let mut clicks = 0;

@@ -1,42 +1,42 @@
-//! Faults of the mock payment provider, so that everybody can see what late answers and lost callbacks do.
+//! Configurable faults of the mock payment provider: late or lost answers and callbacks.
 
 use std::time::Duration;
 
 use super::parse::parse_duration;
 
-/// Longest delay that may be asked for: longer ones are a provider that is away, `callback=never`.
+/// Limit of a configured delay; a provider that is down for longer is `callback=never`.
 const DELAY_MAX: Duration = Duration::from_secs(10 * 60);
 
-/// What the mock provider does wrong.
+/// Faults of the mock provider.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct MockPaymentFaults {
-    /// Answers come that much later.
+    /// Delay of every answer.
     pub answer_delay: Duration,
-    /// Share of answers that never come though the work is done, 0 to 1.
+    /// Share of answers that are lost after the work was done, 0 to 1.
     pub lose_answer: f64,
-    /// What becomes of its own messages.
+    /// Delivery of the provider's callbacks.
     pub callback: MockCallback,
 }
 
-/// What becomes of the provider's own messages.
+/// Delivery of the provider's callbacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MockCallback {
-    /// Each comes once, at once.
+    /// Each callback arrives once, immediately.
     #[default]
     OnTime,
-    /// Each comes once, that much later.
+    /// Each callback arrives once, after a delay.
     Late {
-        /// How much.
+        /// The delay.
         by: Duration,
     },
-    /// Each comes twice.
+    /// Each callback arrives twice.
     Twice,
-    /// None comes.
+    /// No callback arrives.
     Never,
 }
 
 impl MockPaymentFaults {
-    /// Reads a list such as `answer_delay=3s,lose_answer=0.1,callback=late:2s`; nothing means no faults.
+    /// Parses a list such as `answer_delay=3s,lose_answer=0.1,callback=late:2s`; an empty text means no faults.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut faults = Self::default();
         for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_of_faults_is_understood() {
+    fn list_of_faults_is_parsed() {
         let faults = MockPaymentFaults::parse("answer_delay=3s, lose_answer=0.1,callback=late:2s").unwrap();
         let expected = MockPaymentFaults {
             answer_delay: Duration::from_secs(3),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_fault_is_named() {
+    fn unknown_or_invalid_fault_is_refused_by_name() {
         for (text, why) in [
             ("slow", "'slow' is none of answer_delay=3s, lose_answer=0.1 and callback=late:2s|twice|never"),
             ("lose_answer=1.5", "'1.5' is not a share from 0 to 1"),

@@ -1,5 +1,5 @@
-//! Settings: from flags, environment, a file and the manual's defaults to one [`Config`] whose types cannot
-//! hold a wrong value. Nothing outside this folder reads an environment variable.
+//! Settings: flags, environment, settings file and compiled defaults become one [`Config`], whose types cannot hold an invalid
+//! value. No other module reads environment variables.
 
 mod mock_payment;
 mod origin;
@@ -27,27 +27,27 @@ pub use settings::{ALL, Flag, Secrecy, Setting};
 pub use sources::{CONFIG_ENV, MANUAL, Outside, Source, Value, Values};
 pub use urls::{Adapters, EventsUrl, LocksUrl, MailUrl, StoreUrl};
 
-/// Shorter, nobody could pay; longer, a hall stands locked by people who went home.
+/// A shorter time would not suffice to pay; a longer one would keep seats locked for people who left.
 const TTL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60 * 60);
-/// Up to a day before the start.
+/// Sales close at most a day before the start.
 const SALES_CLOSE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(24 * 60 * 60);
-/// A hundred seats are a large party; more is a mistake.
+/// A hundred seats is a large party; a larger number is a mistake.
 const SEATS_PER_PERSON: RangeInclusive<u32> = 1..=100;
-/// As long as the rules of halls expect at most.
+/// The hall rules (`hall_slots`) allow no longer cleaning time.
 const CLEANING_MINUTES: RangeInclusive<u32> = 0..=seatkeeper_core::hall_slots::CLEANING_MIN_MAX;
 
-/// Everything that can be set.
+/// All settings.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Address and port to listen on.
     pub listen: SocketAddr,
-    /// The address that people type.
+    /// The site's address, as visitors type it.
     pub public_url: PublicUrl,
-    /// Other sites whose pages may change things here.
+    /// Other origins whose pages may send requests that change data.
     pub allowed_origins: Vec<Origin>,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Folder for everything the program keeps.
+    /// Folder for the program's files.
     pub data_dir: PathBuf,
     /// The cinema's name.
     pub site_name: String,
@@ -77,15 +77,15 @@ pub struct Config {
     pub rate_limit: RateLimit,
     /// How people sign in.
     pub sign_in: SignIn,
-    /// Who is paid by PromptPay.
+    /// The PromptPay account that receives payments.
     pub promptpay_id: Option<PromptPayId>,
-    /// What the payment provider signs its messages with; none means a new one at every start.
+    /// Key for the signatures of the payment provider's callbacks; without it each start generates a new one.
     pub payment_callback_secret: Option<Secret>,
-    /// What the mock payment provider does wrong.
+    /// Faults of the mock payment provider.
     pub mock_payment: MockPaymentFaults,
-    /// How much is logged.
+    /// The most detailed level that is logged.
     pub log_level: LogLevel,
-    /// How the log is written.
+    /// The log's format.
     pub log_format: LogFormat,
 }
 
@@ -94,22 +94,22 @@ pub struct Config {
 pub enum SignIn {
     /// With Google, or another provider of OpenID Connect.
     Google {
-        /// Who makes the ID tokens.
+        /// Issuer of the ID tokens.
         issuer: Issuer,
-        /// The provider's id for this cinema.
+        /// The OAuth client id.
         client_id: String,
-        /// The secret that belongs to it.
+        /// The OAuth client secret.
         client_secret: Secret,
     },
-    /// With the built-in provider, as anybody.
+    /// With the built-in demo provider, as anybody.
     Demo,
 }
 
 impl Config {
-    /// Understands every value and checks that they fit together.
+    /// Parses every value and checks that they fit together.
     ///
     /// # Errors
-    /// The first value that is wrong, or the first two that do not fit.
+    /// The first value that is invalid, or the first two that conflict.
     pub fn from_values(values: &Values, adapters: Adapters) -> Result<Self, SettingsError> {
         use settings as s;
         let read = Reader(values);
@@ -150,16 +150,16 @@ impl Config {
         Ok(config)
     }
 
-    /// The address to listen on alone, for commands that ask a running server: they need no other setting to be right.
+    /// Parses only the listen address, for commands that call a running server: they work when other settings are invalid.
     ///
     /// # Errors
-    /// It is no address.
+    /// The value is not an address.
     pub fn listen_of(values: &Values) -> Result<SocketAddr, SettingsError> {
         Reader(values).parse(&settings::LISTEN, parse::parse_listen)
     }
 }
 
-/// Reads values one at a time; a refusal names the place where the value is from.
+/// Parses one value at a time; an error names the source of the value.
 struct Reader<'a>(&'a Values);
 
 impl Reader<'_> {
@@ -190,7 +190,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Locks and events live where all servers of the store see them, or the servers would sell past each other.
+    /// Locks and events must be in services that all servers of the store share, or two servers could sell the same seat.
     fn check_parts(&self, config: &Config) -> Result<(), SettingsError> {
         let refuse = |setting: &Setting, why: &str| Err(self.0.get(setting)?.refuse(why));
         match (&config.store, &config.locks, &config.events) {
@@ -211,7 +211,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The setting by which other machines can reach this server, if they can.
+    /// The setting that makes this server reachable from other machines, if one does.
     fn reach(&self, config: &Config) -> Result<Option<&Setting>, SettingsError> {
         let is_local_address = match &config.public_url {
             PublicUrl::Given(origin) => origin.is_loopback(),
@@ -231,7 +231,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Who can reach this server, and may they sign in as anybody?
+    /// Refuses demo sign-in on a server that other machines can reach: anybody could sign in as anybody.
     fn check_demo_sign_in(&self, config: &Config, reach: Option<&Setting>) -> Result<(), SettingsError> {
         let is_allowed = self.parse(&settings::ALLOW_DEMO_SIGN_IN, parse::parse_switch)?;
         match (reach, &config.sign_in) {
@@ -247,8 +247,8 @@ impl Reader<'_> {
         }
     }
 
-    /// The mock payment provider takes no money: real customers must not meet it by accident, nor a code that they could
-    /// really pay.
+    /// Test payments take no money: they are refused where real customers could use them, and without the demo no code may name
+    /// a payee who could really be paid.
     fn check_test_payments(&self, config: &Config, reach: Option<&Setting>) -> Result<(), SettingsError> {
         let is_allowed = self.parse(&settings::ALLOW_TEST_PAYMENTS, parse::parse_switch)?;
         let real_customers = match (&config.sign_in, reach) {

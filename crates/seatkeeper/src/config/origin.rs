@@ -1,17 +1,17 @@
-//! Addresses of sites: scheme, host and port, nothing else.
+//! Origins of sites: scheme, host and port.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use url::{Host, Url};
 
-/// A site as browsers name it in `Origin`: `https://cinema.example`, the port only when it is not the
-/// scheme's own, host in lower case.
+/// An origin as browsers send it in `Origin`, such as `https://cinema.example`: host in lower case, the scheme's default port
+/// omitted.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Origin(Url);
 
 impl Origin {
-    /// Reads an address without path, query or login.
+    /// Parses an address without path, query or login.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("'{text}' is not an address such as https://cinema.example");
         let url = Url::parse(text).map_err(|_| wrong())?;
@@ -30,25 +30,25 @@ impl Origin {
         Ok(Self(url))
     }
 
-    /// As browsers send it in `Origin`, without a slash at the end.
+    /// As in the `Origin` header, without a trailing slash.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
     }
 
-    /// As browsers send it in `Host`: `cinema.example` or `127.0.0.1:8080`.
+    /// As in the `Host` header: `cinema.example` or `127.0.0.1:8080`.
     #[must_use]
     pub fn host(&self) -> &str {
         self.as_str().split_once("://").map_or("", |(_, host)| host)
     }
 
-    /// Whether the browser speaks TLS to it, so that cookies are `Secure`.
+    /// Whether the site uses TLS, so that cookies are `Secure`.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.0.scheme() == "https"
     }
 
-    /// Whether only this machine can mean it.
+    /// Whether the host is a loopback address or name.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self.0.host() {
@@ -72,12 +72,12 @@ impl fmt::Debug for Origin {
     }
 }
 
-/// Whether an address is this machine's own, `::ffff:127.0.0.1` included.
+/// Whether an address is loopback, `::ffff:127.0.0.1` included.
 pub(super) fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
-/// Where a server that listens on `listen` is reached from this machine: an unspecified address is no destination.
+/// The address by which this machine reaches a server that listens on `listen`: an unspecified address is no destination.
 #[must_use]
 pub fn local_address(mut listen: SocketAddr) -> SocketAddr {
     if listen.ip().to_canonical().is_unspecified() {
@@ -86,20 +86,20 @@ pub fn local_address(mut listen: SocketAddr) -> SocketAddr {
     listen
 }
 
-/// The address that people type.
+/// The site's address, as visitors type it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublicUrl {
-    /// By settings.
+    /// From the setting.
     Given(Origin),
-    /// Where the program listens; known for good once a free port has been taken.
+    /// From the listen address; with port 0 it is known only after binding.
     FromListen,
 }
 
 impl PublicUrl {
-    /// The site's origin, given the address that was really bound.
+    /// The site's origin, given the address that was bound.
     ///
     /// # Errors
-    /// A sentence, when there is none: `bound` is an unspecified address.
+    /// A sentence, when `bound` is an unspecified address.
     pub fn resolve(&self, bound: SocketAddr) -> Result<Origin, String> {
         match self {
             Self::Given(origin) => Ok(origin.clone()),
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_written_as_browsers_write_it() {
+    fn origin_is_normalised_as_browsers_send_it() {
         for (text, origin, host) in [
             ("https://Cinema.Example:443/", "https://cinema.example", "cinema.example"),
             ("http://127.0.0.1:8080", "http://127.0.0.1:8080", "127.0.0.1:8080"),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_refused() {
+    fn address_with_more_than_an_origin_is_refused() {
         for text in [
             "cinema.example",
             "ftp://a",
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_this_machine_only() {
+    fn only_loopback_hosts_are_loopback() {
         for (text, expected) in [
             ("http://localhost:1", true),
             ("http://127.9.9.9", true),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_url_follows_the_port_that_was_bound() {
+    fn public_url_from_listen_uses_the_bound_port() {
         let bound = "127.0.0.1:40123".parse().unwrap();
         assert_eq!(PublicUrl::FromListen.resolve(bound).unwrap().as_str(), "http://127.0.0.1:40123");
         let everywhere = "0.0.0.0:80".parse().unwrap();

@@ -1,4 +1,4 @@
-//! From text to types. Each refusal is the second half of a sentence: "SEATKEEPER_LOCK_TTL: …".
+//! Parsers from text to types. Each error is the second half of a sentence: "SEATKEEPER_LOCK_TTL: …".
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -13,17 +13,17 @@ use url::Url;
 use super::origin::Origin;
 use super::secret::Secret;
 
-/// Entries in one list; a longer one is a mistake.
+/// Limit of entries in one list.
 const LIST_ITEMS_MAX: usize = 100;
-/// Characters in the cinema's name: it stands in the head of every page and mail.
+/// Limit of characters in the cinema's name, which is in the header of every page and mail.
 const SITE_NAME_CHARS_MAX: usize = 100;
-/// A shorter secret can be guessed by trying.
+/// A shorter secret could be guessed by brute force.
 const SECRET_CHARS_MIN: usize = 16;
 
-/// Who is paid by PromptPay: digits only.
+/// The PromptPay account that receives payments; digits only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PromptPayId {
-    /// A phone number, 10 digits from 0.
+    /// A phone number, 10 digits starting with 0.
     Phone(String),
     /// A person's or company's tax number, 13 digits.
     Tax(String),
@@ -31,7 +31,7 @@ pub enum PromptPayId {
     Wallet(String),
 }
 
-/// Who makes the ID tokens, to the letter: tokens are compared with it, and a slash more is another issuer.
+/// Issuer of the ID tokens, byte for byte: the `iss` claim must equal it, and a trailing slash makes it another issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issuer(String);
 
@@ -41,25 +41,25 @@ impl fmt::Display for Issuer {
     }
 }
 
-/// Whether limits on requests are kept.
+/// Whether requests are rate limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateLimit {
-    /// They are.
+    /// Requests are limited.
     On,
-    /// They are not: for load tests.
+    /// Requests are unlimited: for load tests.
     Off,
 }
 
-/// How much is logged; each includes the ones before it.
+/// The most detailed level that is logged; each level includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
-    /// What went wrong.
+    /// Failures.
     Error,
-    /// What may go wrong.
+    /// Possible failures.
     Warn,
-    /// What happened.
+    /// Normal events.
     Info,
-    /// How it happened.
+    /// Details of normal events.
     Debug,
     /// Everything.
     Trace,
@@ -154,7 +154,7 @@ pub(super) fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
     })
 }
 
-/// The issuer of ID tokens. Over plain http anybody on the way could make them up, so that is for this machine.
+/// Plain http is accepted for loopback addresses only: elsewhere an attacker on the network could forge ID tokens.
 pub(super) fn parse_issuer(text: &str) -> Result<Issuer, String> {
     let refuse = || format!("'{text}' is not an address such as https://accounts.google.com");
     let url = Url::parse(text).map_err(|_| refuse())?;

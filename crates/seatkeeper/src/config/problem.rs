@@ -1,9 +1,8 @@
-//! What can be wrong with the settings, as a sentence that says what and where.
+//! Errors in the settings.
 
 use std::fmt;
 
-/// Why the program does not start: a sentence that names the place (flag, variable, or file and key).
-/// It never holds a secret.
+/// An error in the settings, as a sentence that names the source (flag, variable, or file and key). It never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsError {
     place: String,

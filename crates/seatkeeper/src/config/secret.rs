@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// What is shown instead.
+/// Text that replaces a hidden value.
 pub(super) const HIDDEN: &str = "***";
 
-/// A secret. Printing it, in a log or an error, shows `***`.
+/// A secret. `Debug` shows `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -14,7 +14,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The secret itself, for the one place that needs it.
+    /// The secret itself, for the code that uses it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -27,7 +27,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The address of a service, perhaps with a password in it. Printing it draws over the password.
+/// The URL of a service, perhaps with a password. `Debug` and `Display` hide the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServiceUrl(String);
 
@@ -36,7 +36,7 @@ impl ServiceUrl {
         Self(text.into())
     }
 
-    /// The whole address, password and all, for the driver.
+    /// The whole URL including the password, for the driver.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -55,8 +55,8 @@ impl fmt::Display for ServiceUrl {
     }
 }
 
-/// `scheme://user:password@host` as `scheme://user:***@host`. Works on text that is not a right address
-/// too, because errors show those; it would rather hide too much, so the last `@` counts.
+/// Replaces `scheme://user:password@host` by `scheme://user:***@host`. Errors also show malformed URLs, so it must work on any
+/// text; it splits at the last `@` and so hides rather too much than too little.
 pub(super) fn hide_password(url: &str) -> String {
     let Some((before, host)) = url.rsplit_once('@') else {
         return url.to_owned();
@@ -72,12 +72,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_never_shows() {
+    fn debug_output_of_a_secret_hides_it() {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "***");
     }
 
     #[test]
-    fn an_address_shows_all_but_its_password() {
+    fn printed_address_hides_only_the_password() {
         for (url, shown) in [
             ("redis://10.0.0.1:6379", "redis://10.0.0.1:6379"),
             ("smtp://ann:pw@mail.example:25", "smtp://ann:***@mail.example:25"),

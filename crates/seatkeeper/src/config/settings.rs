@@ -1,48 +1,48 @@
-//! The one list of settings. Flags, environment variables, keys of the file and the help text all
-//! come from here; a test holds `config.default.toml` against it.
+//! The list of settings. Flags, environment variables, keys of the file and the help text are generated from it; a test
+//! compares it with `config.default.toml`.
 
-/// What every environment variable of the program begins with.
+/// Prefix of the program's environment variables.
 pub(super) const ENV_PREFIX: &str = "SEATKEEPER_";
 
-/// Variables for the test suites only (such as the address of a real database); `serve` ignores them.
+/// Prefix of variables for the test suites, such as the address of a real database; the program ignores them.
 pub(super) const ENV_PREFIX_OF_TESTS: &str = "SEATKEEPER_TEST_";
 
-/// What may be shown of a value.
+/// Which part of a value may be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secrecy {
     /// All of it.
     Public,
-    /// An address that may hold a password, which is drawn over.
+    /// An address, without its password.
     Address,
     /// Nothing.
     Secret,
 }
 
-/// How the flag looks.
+/// The form of the flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flag {
     /// `--key VALUE`.
     Value,
-    /// `--key`, and `--key=off` to undo what a file says.
+    /// `--key`, and `--key=off` to override the settings file.
     Switch,
-    /// None: a secret on the command line is in everybody's process list.
+    /// No flag: the process list would show a secret on the command line to every user.
     Missing,
 }
 
-/// One setting; its names are all made from `key`.
+/// One setting; all its names are derived from `key`.
 #[derive(Debug)]
 pub struct Setting {
     /// Key in the settings file, `snake_case`.
     pub key: &'static str,
-    /// What stands for the value in the help text.
+    /// Placeholder for the value in the help text.
     pub value_name: &'static str,
-    /// A sentence for the help text; the manual's comment begins with it.
+    /// Sentence for the help text; the comment in `config.default.toml` begins with it.
     pub help: &'static str,
-    /// How the flag looks.
+    /// The form of the flag.
     pub flag: Flag,
-    /// What may be shown.
+    /// Which part of the value may be shown.
     pub secrecy: Secrecy,
-    /// Whether `SEATKEEPER_…_FILE` may name a file that holds the value.
+    /// Whether `SEATKEEPER_…_FILE` may name a file with the value.
     pub from_file: bool,
 }
 
@@ -76,7 +76,7 @@ impl Setting {
         self
     }
 
-    /// The flag without its dashes: `lock-ttl`. It is also the name that `check` prints.
+    /// The flag without dashes: `lock-ttl`. `check` prints it as the name of the setting.
     #[must_use]
     pub fn flag_name(&self) -> String {
         self.key.replace('_', "-")
@@ -88,7 +88,7 @@ impl Setting {
         format!("{ENV_PREFIX}{}", self.key.to_uppercase())
     }
 
-    /// The variable that names a file with the value, where there is one.
+    /// The variable that names a file with the value, if the setting allows it.
     #[must_use]
     pub fn env_file_name(&self) -> Option<String> {
         self.from_file.then(|| format!("{}_FILE", self.env_name()))
@@ -98,7 +98,7 @@ impl Setting {
 macro_rules! settings {
     ($($name:ident = $setting:expr;)*) => {
         $(pub(super) static $name: Setting = $setting;)*
-        /// Every setting, in the order of the manual.
+        /// Every setting, in the order of `config.default.toml`.
         pub static ALL: &[&Setting] = &[$(&$name),*];
     };
 }

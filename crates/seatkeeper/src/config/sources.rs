@@ -1,4 +1,4 @@
-//! Where values come from: flag, then environment, then the settings file, then the compiled default.
+//! Sources of values, by precedence: flag, environment, settings file, compiled default.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,40 +9,40 @@ use super::problem::SettingsError;
 use super::secret::{HIDDEN, hide_password};
 use super::settings::{ALL, ENV_PREFIX, ENV_PREFIX_OF_TESTS, Secrecy, Setting};
 
-/// The compiled defaults, which are the manual as well.
+/// The compiled defaults; their comments are the manual.
 pub const MANUAL: &str = include_str!("../../config.default.toml");
 
-/// Names the settings file.
+/// Variable that names the settings file.
 pub const CONFIG_ENV: &str = "SEATKEEPER_CONFIG";
 
-/// A settings file or a file with a secret is a few lines; more is a mistake. 64 KiB.
+/// Limit of a settings file or secret file, in bytes (64 KiB).
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Where a value was found.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// On the command line, by this flag.
+    /// The command line, by this flag.
     Flag(String),
-    /// In this environment variable.
+    /// This environment variable.
     Environment(String),
-    /// In the settings file.
+    /// This settings file.
     File(PathBuf),
-    /// Nowhere: the manual's default.
+    /// The compiled default.
     Default,
 }
 
-/// A value as text, not yet understood.
+/// A value as text, before parsing.
 #[derive(Clone)]
 pub struct Value {
-    /// Which setting.
+    /// The setting.
     pub setting: &'static Setting,
-    /// Where it was found.
+    /// The source.
     pub source: Source,
     pub(super) text: String,
 }
 
 impl Value {
-    /// The value as it may be shown.
+    /// The value as it may be shown, without secrets.
     #[must_use]
     pub fn shown(&self) -> String {
         match self.setting.secrecy {
@@ -53,7 +53,7 @@ impl Value {
         }
     }
 
-    /// The place, as a refusal names it.
+    /// The source and name, for an error.
     #[must_use]
     pub fn place(&self) -> String {
         match &self.source {
@@ -64,7 +64,7 @@ impl Value {
         }
     }
 
-    /// A refusal of this value.
+    /// An error about this value.
     pub(super) fn refuse(&self, why: impl Into<String>) -> SettingsError {
         SettingsError::new(self.place(), why)
     }
@@ -73,22 +73,22 @@ impl Value {
 /// One value for every setting.
 pub struct Values(BTreeMap<&'static str, Value>);
 
-/// What `main` hands over: everything from outside that can hold a setting.
+/// The external input of `main` that can hold settings.
 #[derive(Debug, Default)]
 pub struct Outside {
-    /// `--config`.
+    /// The file of `--config`.
     pub config_file: Option<PathBuf>,
-    /// The flags that were given: key and text.
+    /// The flags that were given: setting and text.
     pub flags: Vec<(&'static Setting, String)>,
-    /// The whole environment; what does not begin with `SEATKEEPER_` is ignored.
+    /// The whole environment; names without the prefix `SEATKEEPER_` are ignored.
     pub environment: Vec<(OsString, OsString)>,
 }
 
 impl Values {
-    /// Reads every source, the weakest first, so that a stronger one overwrites it.
+    /// Reads every source from the lowest precedence to the highest; later values overwrite earlier ones.
     ///
     /// # Errors
-    /// An unknown key or variable, a file that cannot be read.
+    /// A key or variable is unknown, or a file cannot be read.
     pub fn gather(outside: Outside) -> Result<Self, SettingsError> {
         let mut environment = own_variables(outside.environment)?;
         let mut values = Self(BTreeMap::new());
@@ -110,7 +110,7 @@ impl Values {
         Ok(values)
     }
 
-    /// All values, in the order of the manual.
+    /// All values, in the order of `config.default.toml`.
     pub fn iter(&self) -> impl Iterator<Item = &Value> {
         ALL.iter().filter_map(|setting| self.0.get(setting.key))
     }
@@ -130,7 +130,7 @@ impl Values {
             Source::File(path) => path.display().to_string(),
             _ => "config.default.toml".to_owned(),
         };
-        // Only the parser's message and the line: the text around it may hold a secret.
+        // The parser's full error quotes the text, which may contain a secret, so only its message and line are used.
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
             SettingsError::new(&place, format!("line {line}: {}", error.message()))
@@ -175,7 +175,7 @@ impl Values {
     }
 }
 
-/// The program's own variables, as text.
+/// The program's own variables, decoded.
 fn own_variables(all: Vec<(OsString, OsString)>) -> Result<BTreeMap<String, String>, SettingsError> {
     let mut own = BTreeMap::new();
     for (name, value) in all {
@@ -225,7 +225,7 @@ fn kind(value: &toml::Value) -> &'static str {
     }
 }
 
-/// ", did you mean 'lock_ttl'?" when the unknown key looks like a known one.
+/// Returns ", did you mean 'lock_ttl'?" when the unknown key resembles a known one.
 fn nearest(key: &str) -> String {
     let plain = key.replace('-', "_").to_lowercase();
     let likely =

@@ -1,27 +1,27 @@
-//! What the program runs on, chosen by URL. Each URL becomes an enum that carries what its adapter needs.
+//! Backends, chosen by URL. Each URL becomes an enum that carries what its adapter needs.
 
 use std::path::{Path, PathBuf};
 
 use super::secret::{ServiceUrl, hide_password};
 
-/// File of the embedded store, in the data folder.
+/// File name of the embedded store, in the data folder.
 const STORE_FILE: &str = "seatkeeper.db";
-/// Folder of the mails that are filed rather than sent, in the data folder.
+/// Folder of mails that are written to files instead of sent, in the data folder.
 const MAIL_FOLDER: &str = "mail";
-/// Servers in one list of addresses; a cluster is found by asking any of them.
+/// Limit of servers in one list of addresses; a client needs only one of them to discover the cluster.
 const SERVERS_MAX: usize = 64;
 
-/// Which adapters this program was built with.
+/// The adapters compiled into the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Adapters {
     /// SQLite, memory, files, SMTP.
     Embedded,
-    /// Those, and MongoDB, Redis and Kafka.
+    /// All of them: also MongoDB, Redis and Kafka.
     All,
 }
 
 impl Adapters {
-    /// What this very program has.
+    /// The adapters of this build.
     pub const BUILT_IN: Self = if cfg!(feature = "cluster") { Self::All } else { Self::Embedded };
 
     fn need_cluster(self, url: &str, instead: &str) -> Result<(), String> {
@@ -35,7 +35,7 @@ impl Adapters {
     }
 }
 
-/// Where the programme, people and bookings are kept.
+/// The store: programme, people and bookings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreUrl {
     /// One file on this machine.
@@ -45,7 +45,7 @@ pub enum StoreUrl {
     },
     /// A MongoDB replica set.
     Mongo {
-        /// `mongodb://…`, with the database's name.
+        /// `mongodb://…`, with the database name.
         url: ServiceUrl,
     },
 }
@@ -67,14 +67,14 @@ impl StoreUrl {
     }
 }
 
-/// Where seat locks are kept and live changes pass.
+/// The lock store, which also publishes the live changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LocksUrl {
-    /// In this process.
+    /// In the memory of this process.
     Memory,
     /// One Redis, or a Redis Cluster.
     Redis {
-        /// `redis://host:port`, or `redis+cluster://` and the nodes that are asked first; `rediss` for TLS.
+        /// `redis://host:port`, or `redis+cluster://` and the seed nodes; `rediss` for TLS.
         url: ServiceUrl,
     },
 }
@@ -87,7 +87,7 @@ impl LocksUrl {
         let schemes = ["redis://", "rediss://", "redis+cluster://", "rediss+cluster://"];
         match schemes.iter().find_map(|scheme| Some((scheme, text.strip_prefix(scheme)?))) {
             Some((scheme, nodes)) if !nodes.is_empty() => {
-                // In the address of one Redis a comma can only be of its password.
+                // A comma in the URL of a single Redis can only belong to its password.
                 if scheme.contains("+cluster") {
                     servers(nodes).map_err(|why| format!("'{}' {why}", hide_password(text)))?;
                 }
@@ -102,18 +102,18 @@ impl LocksUrl {
 /// The event log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventsUrl {
-    /// A table of the store.
+    /// A table in the store.
     Embedded,
     /// Kafka.
     Kafka {
-        /// `host:port` of each server that is asked first.
+        /// `host:port` of each bootstrap server.
         brokers: Vec<String>,
-        /// What the names of topics and groups begin with, when several cinemas share a Kafka.
+        /// Prefix of the names of topics and consumer groups, for cinemas that share a Kafka.
         prefix: String,
     },
 }
 
-/// The longest prefix of names in Kafka, in characters.
+/// Limit of the name prefix in Kafka, in characters.
 const PREFIX_CHARS_MAX: usize = 100;
 
 impl EventsUrl {
@@ -146,10 +146,10 @@ impl EventsUrl {
 pub enum MailUrl {
     /// Written as `.eml` files.
     File {
-        /// The folder they go to.
+        /// The folder.
         dir: PathBuf,
     },
-    /// Handed to a mail server.
+    /// Sent to a mail server.
     Smtp {
         /// `smtp://…` or `smtps://…`.
         url: ServiceUrl,
@@ -174,12 +174,12 @@ fn not_an_address(text: &str, such_as: &str) -> String {
     format!("'{}' is none of {such_as}", hide_password(text))
 }
 
-/// A path, or the usual one in the data folder when none is written.
+/// The given path, or the default name in the data folder when it is empty.
 fn path_or(path: &str, data_dir: &Path, usual: &str) -> PathBuf {
     if path.is_empty() { data_dir.join(usual) } else { PathBuf::from(path) }
 }
 
-/// A list of `host:port`, none of them empty.
+/// Parses a list of `host:port` without empty entries.
 fn servers(list: &str) -> Result<Vec<String>, String> {
     let servers: Vec<String> = list.trim_end_matches('/').split(',').map(|server| server.trim().to_owned()).collect();
     if servers.iter().any(String::is_empty) {

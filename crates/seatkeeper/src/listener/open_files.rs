@@ -1,14 +1,14 @@
-//! How many files and connections the system lets this process have open.
+//! The process's limit of open files.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::places::CONNECTIONS_MAX;
 
-/// The store's connections, its files, the lock log, the mail that is being written, with room to spare.
+/// Files besides connections of clients: connections to the store, its files, the lock log, mails; with room to spare.
 const OWN_FILES: u64 = 512;
 
-/// Raises the limit as far as the system lets us: many start programs with 1,024, which is fewer than a full house of
-/// viewers, and then not even the store could open its files.
+/// Raises the soft limit as far as needed and allowed. The usual default of 1,024 is below the connection limit; when viewers
+/// use it up, the store cannot open its own files.
 pub(super) fn raise_limit() {
     let needed = CONNECTIONS_MAX as u64 + OWN_FILES;
     let limit = getrlimit(Resource::Nofile);
@@ -18,8 +18,8 @@ pub(super) fn raise_limit() {
     }
     let raised = Rlimit { current: Some(needed.min(allowed)), maximum: limit.maximum };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, "the limit of open files stays as it is");
+        tracing::warn!(%error, "the limit of open files could not be raised; it stays unchanged");
     } else if allowed < needed {
-        tracing::warn!(allowed, needed, "the system allows fewer open files than a full house needs");
+        tracing::warn!(allowed, needed, "the hard limit of open files is lower than the connection limit needs");
     }
 }

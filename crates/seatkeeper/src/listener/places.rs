@@ -1,5 +1,5 @@
-//! How many connections the server and an address may have. Each costs memory and an open file whether or not anything is
-//! asked on it, so whoever opens many and says nothing must not keep others out.
+//! Connection limits of the server and of each client address. An idle connection costs memory and a file descriptor, so a
+//! client that opens many idle connections must not keep others out.
 
 use std::{
     collections::HashMap,
@@ -10,18 +10,18 @@ use std::{
 use ipnet::IpNet;
 use seatkeeper_api::counting_key;
 
-/// Connections of one server; each costs some kilobytes and a file descriptor.
+/// Limit of connections per server; each costs some kilobytes and a file descriptor.
 pub(super) const CONNECTIONS_MAX: usize = 20_000;
-/// Connections of one address (of one /64 in IPv6): many customers of one mobile network share an address,
-/// and each has two or three connections.
+/// Limit of connections per address (per /64 in IPv6). Many customers of one mobile network share an address, and each has two
+/// or three connections.
 pub(super) const CONNECTIONS_PER_ADDRESS_MAX: u32 = 2_000;
 
-/// Gives out places for connections.
+/// Counts connections and admits them up to the limits.
 pub(super) struct Places {
     connections_max: usize,
     /// `None`: addresses are not counted.
     per_address_max: Option<u32>,
-    /// Everybody comes through these, so they are not counted.
+    /// All visitors share the addresses of these proxies, so their connections are not counted by address.
     trusted_proxies: Vec<IpNet>,
     taken: Mutex<Taken>,
 }
@@ -32,21 +32,21 @@ struct Taken {
     by_address: HashMap<u128, u32>,
 }
 
-/// One connection's place, given back when dropped.
+/// One admitted connection, uncounted on drop.
 pub(super) struct Place {
     places: Arc<Places>,
     counted_as: Option<u128>,
 }
 
 impl Places {
-    /// For a server; load tests come from one address, so that limits by address are for `rate_limit` on.
+    /// `limits_addresses` is the setting `rate_limit`: load tests use a single address and turn it off.
     #[must_use]
     pub(super) fn new(limits_addresses: bool, trusted_proxies: Vec<IpNet>) -> Arc<Self> {
         let per_address_max = limits_addresses.then_some(CONNECTIONS_PER_ADDRESS_MAX);
         Arc::new(Self { connections_max: CONNECTIONS_MAX, per_address_max, trusted_proxies, taken: Mutex::default() })
     }
 
-    /// A place, or none when the server or the address has as many as it may.
+    /// Admits a connection; `None` when the server or the address has reached its limit.
     pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         let peer = peer.to_canonical();
         let is_proxy = self.trusted_proxies.iter().any(|network| network.contains(&peer));
@@ -99,20 +99,20 @@ mod tests {
     }
 
     #[test]
-    fn one_address_cannot_take_every_place() {
+    fn connection_is_refused_when_its_address_has_reached_the_limit() {
         let places = places(5, Some(3), &[]);
         let greedy = take(&places, "203.0.113.9", 9);
         assert_eq!(greedy.len(), 3);
-        assert!(take(&places, "::ffff:203.0.113.9", 1).is_empty(), "the same address in another dress");
+        assert!(take(&places, "::ffff:203.0.113.9", 1).is_empty(), "the IPv4-mapped form is the same address");
         let others = take(&places, "203.0.113.10", 9);
-        assert_eq!(others.len(), 2, "five for the server");
+        assert_eq!(others.len(), 2, "the server's limit is five");
         drop((greedy, others));
-        assert_eq!(take(&places, "203.0.113.9", 9).len(), 3, "places are given back");
-        assert!(places.lock().by_address.is_empty() && places.lock().connections == 0, "nobody is remembered");
+        assert_eq!(take(&places, "203.0.113.9", 9).len(), 3, "dropped connections are uncounted");
+        assert!(places.lock().by_address.is_empty() && places.lock().connections == 0, "no counter is left behind");
     }
 
     #[test]
-    fn proxies_and_load_tests_are_not_counted_by_address() {
+    fn connections_of_trusted_proxies_and_load_tests_are_not_counted_by_address() {
         assert_eq!(take(&places(9, Some(1), &["10.0.0.0/8"]), "10.1.2.3", 5).len(), 5);
         assert_eq!(take(&places(9, Some(1), &["10.0.0.0/8"]), "11.1.2.3", 5).len(), 1);
         assert_eq!(take(&places(9, None, &[]), "11.1.2.3", 5).len(), 5);

@@ -1,4 +1,4 @@
-//! Who asks and does not read the answer keeps a connection, and what is to be said on it, for as long as nobody gives up.
+//! Write timeout: a client that does not read its response would otherwise keep the connection and its buffers for ever.
 
 use std::{
     io,
@@ -12,14 +12,14 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// How long a peer may take to make room for more, before it is let go. A viewer's frame has as long; viewers who read
-/// theirs never come near it.
+/// How long one write may wait for the peer to read, then the connection is closed. Frames of viewers have the same timeout; a
+/// viewer that reads them never comes near it.
 pub(super) const WRITE_WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// A stream on which no write waits longer than [`WRITE_WAIT_MAX`].
 pub(super) struct WriteWait<S> {
     stream: S,
-    /// Made when something has to wait for the first time, which on most connections never happens.
+    /// Created at the first write that has to wait, which most connections never have.
     patience: Option<Pin<Box<Sleep>>>,
     is_waiting: bool,
 }
@@ -29,7 +29,7 @@ impl<S> WriteWait<S> {
         Self { stream, patience: None, is_waiting: false }
     }
 
-    /// Lets what was written through; what could not be, only until patience ends.
+    /// Passes a finished write through; a pending one fails with `TimedOut` after [`WRITE_WAIT_MAX`].
     fn in_time<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.is_waiting = false;
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn who_does_not_read_is_let_go() {
+    async fn write_fails_when_the_peer_does_not_read_in_time() {
         let (stream, _deaf) = duplex(64);
         let started = Instant::now();
         let refused = WriteWait::new(stream).write_all(&[b'a'; 65]).await.unwrap_err();
@@ -96,13 +96,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_reads_slowly_has_that_long_for_each_piece() {
+    async fn write_timeout_restarts_when_the_peer_reads() {
         let (stream, mut slow) = duplex(64);
         let started = Instant::now();
         let reading = async {
             let (mut piece, mut read) = ([0; 64], 0);
             while read < 640 {
-                // Time goes by by itself here; nobody waits for it.
+                // The clock is paused, so nothing waits in real time.
                 tokio::time::advance(WRITE_WAIT_MAX - Duration::from_secs(1)).await;
                 read += slow.read(&mut piece).await.unwrap();
             }

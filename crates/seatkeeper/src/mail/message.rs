@@ -1,4 +1,4 @@
-//! A mail as bytes: headers, HTML and text in one `multipart/alternative`. The same mail is always the same bytes.
+//! A mail as a MIME message: headers, then HTML and text as `multipart/alternative`. The same mail always has the same bytes.
 
 use std::net::IpAddr;
 use std::time::SystemTime;
@@ -15,16 +15,16 @@ use super::send::SendError;
 /// Local part of the cinema's own address.
 const SENDER_LOCAL_PART: &str = "tickets";
 
-/// Longest local part of a Message-ID, in bytes: it also names a file.
+/// Limit of a Message-ID's local part, in bytes: it also names a file.
 const MESSAGE_ID_LOCAL_BYTES_MAX: usize = 128;
 
-/// Hex digits of the hash that separates the parts of a mail.
+/// Hex digits of the MIME boundary.
 const BOUNDARY_DIGITS: usize = 32;
 
-/// From whom mails come.
+/// The sender of mails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {
-    /// Shown name: the cinema's.
+    /// Display name: the cinema's.
     pub name: String,
     /// E-mail address.
     pub address: String,
@@ -39,10 +39,10 @@ impl Sender {
     }
 }
 
-/// A mail ready to go.
+/// A rendered and addressed mail.
 #[derive(Debug, Clone)]
 pub struct OutgoingMail {
-    /// From whom.
+    /// The sender.
     pub sender: Sender,
     /// The customer's e-mail address.
     pub to: String,
@@ -54,33 +54,33 @@ pub struct OutgoingMail {
     pub html: String,
     /// The plain text part.
     pub text: String,
-    /// `<booking.ID@host>`, see [`booking_message_id`]: every try of one mail carries the same.
+    /// `<booking.ID@host>`, see [`booking_message_id`]; the same at every retry.
     pub message_id: String,
-    /// When the mail was written; stays the same over all tries.
+    /// When the mail was written; the same at every retry.
     pub date: jiff::Timestamp,
 }
 
-/// The Message-ID of a booking's confirmation: always the same, so that mail readers show one mail after two sends.
+/// The Message-ID of a booking's confirmation, which is stable: mail programs deduplicate a mail that was sent twice.
 #[must_use]
 pub fn booking_message_id(booking_id: &str, host: &str) -> String {
     format!("<booking.{booking_id}@{}>", domain_of(host))
 }
 
-/// A mail checked and built.
+/// A validated message.
 pub(super) struct Built {
     pub(super) message: Message,
     /// The part of the Message-ID before the `@`: letters, digits, `.`, `_`, `-`, safe as a file name.
     pub(super) id_local_part: String,
 }
 
-/// Builds the bytes.
+/// Builds the message.
 ///
 /// # Errors
-/// [`SendError::Permanent`]: an address or the Message-ID is not one; no later try could succeed.
+/// [`SendError::Permanent`]: an address or the Message-ID is malformed; no retry could succeed.
 pub(super) fn build(mail: &OutgoingMail) -> Result<Built, SendError> {
     let id_local_part = local_part_of(&mail.message_id)?;
     let date = SystemTime::try_from(mail.date).map_err(|error| SendError::Permanent(format!("mail date: {error}")))?;
-    // The renderer's boundary would be random; this one is stable, and nobody can write it into a name beforehand.
+    // The library's boundary would be random. This one is stable, and no name can contain it in advance, because it is a hash.
     let boundary = boundary_of(mail);
     let body = MultiPart::builder()
         .kind(MultiPartKind::Alternative)
@@ -101,7 +101,7 @@ pub(super) fn build(mail: &OutgoingMail) -> Result<Built, SendError> {
 
 fn mailbox(name: &str, address: &str, whose: &str) -> Result<Mailbox, SendError> {
     let address: Address = address.parse().map_err(|error: AddressError| {
-        // The address itself stays out of the message: it ends in logs.
+        // The address itself stays out of the error, which is logged.
         SendError::Permanent(format!("the {whose}'s address is not an e-mail address: {error}"))
     })?;
     let name = Some(one_line(name)).filter(|name| !name.is_empty());
@@ -134,12 +134,12 @@ fn boundary_of(mail: &OutgoingMail) -> String {
     digits
 }
 
-/// Mail has no place for a bare IP address that every mail program accepts; such a cinema is a trial on one machine.
+/// Not every mail program accepts an IP address literal; a cinema on a bare address is a local trial anyway.
 fn domain_of(host: &str) -> &str {
     if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() { "localhost" } else { host }
 }
 
-/// Tells out-of-office robots not to answer (RFC 3834).
+/// Asks automatic responders such as out-of-office replies not to answer (RFC 3834).
 #[derive(Debug, Clone, Copy)]
 struct AutoSubmitted;
 

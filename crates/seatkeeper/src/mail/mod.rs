@@ -1,8 +1,8 @@
-//! Confirmation mails: what they say ([`render_confirmation`]) and how they leave ([`MailTransport`]).
+//! Confirmation mails: rendering ([`render_confirmation`]) and sending ([`MailTransport`]).
 //!
-//! Rendering is pure, so that the mail is filed with its final words and a later try sends the same bytes. Sending
-//! knows nothing of bookings. Retries, pauses and the deadline belong to the caller; this module only says whether
-//! trying again makes sense ([`SendError`]).
+//! Rendering is pure, so that the stored mail has its final text and a retry sends the same bytes. Sending knows nothing about
+//! bookings. The caller owns retries, backoff and the deadline; this module only reports whether a retry makes sense
+//! ([`SendError`]).
 
 mod message;
 mod render;

@@ -1,4 +1,4 @@
-//! The confirmation mail as HTML and as plain text. Pure: the same booking gives the same bytes.
+//! Renders the confirmation mail as HTML and plain text. Pure: the same booking gives the same bytes.
 
 use jiff::tz::TimeZone;
 use minijinja::value::Serde;
@@ -12,21 +12,21 @@ use super::words::{baht, long_date_time, seat_kind, words};
 const HTML_TEMPLATE: &str = "confirmation.mjml.j2";
 const TEXT_TEMPLATE: &str = "confirmation.txt.j2";
 
-/// Longest text taken over from a booking, in characters; the rest becomes an ellipsis. A title may have 200.
+/// Limit of a text from a booking, in characters; longer ones end with an ellipsis. A title may have 200.
 const FIELD_CHARS_MAX: usize = 300;
 
-/// What a confirmation tells, as plain data. `movie_title` is already in the language of the mail.
+/// The data of a confirmation. `movie_title` is already in the language of the mail.
 #[derive(Debug, Clone)]
 pub struct ConfirmationMail {
-    /// The booking code that opens the door.
+    /// The booking code, which is shown at the door of the hall.
     pub code: String,
     /// Title of the film.
     pub movie_title: String,
     /// Name of the hall.
     pub hall_name: String,
-    /// When the film begins.
+    /// When the screening starts.
     pub start_time: jiff::Timestamp,
-    /// The cinema's zone, in which `start_time` is written.
+    /// The cinema's time zone, in which `start_time` is shown.
     pub time_zone: TimeZone,
     /// Each seat's label ("A12") and kind (`seat`, `pair`, `wheelchair`, `companion`).
     pub seats: Vec<(String, String)>,
@@ -36,25 +36,25 @@ pub struct ConfirmationMail {
     pub customer_name: String,
     /// Name of the cinema.
     pub cinema_name: String,
-    /// Where the booking is shown on the page.
+    /// Address of the booking on the page.
     pub booking_url: String,
 }
 
-/// A mail in its final words.
+/// A rendered mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderedMail {
     /// One line without control characters.
     pub subject: String,
-    /// The HTML part; loads nothing from anywhere.
+    /// The HTML part; it loads no external resources.
     pub html: String,
     /// The plain text part.
     pub text: String,
 }
 
-/// The mail's own templates are broken. No booking can cause it.
+/// Errors of the program's own templates; no booking can cause them.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
-    /// A template does not compile or names a value that is not there.
+    /// A template does not compile or uses an undefined value.
     #[error("mail template: {0}")]
     Template(#[from] minijinja::Error),
     /// The result of the template is not MJML.
@@ -62,7 +62,7 @@ pub enum RenderError {
     Layout(String),
 }
 
-/// The values of the templates, cleaned and written out in the mail's language.
+/// The values of the templates, sanitised and formatted in the mail's language.
 #[derive(Debug, Serialize)]
 struct View<'a> {
     code: String,
@@ -83,10 +83,10 @@ struct SeatView<'a> {
     kind: std::borrow::Cow<'a, str>,
 }
 
-/// Writes the confirmation of a booking.
+/// Renders the confirmation of a booking.
 ///
 /// # Errors
-/// [`RenderError`] when a template of this program is broken.
+/// [`RenderError`] when a template of this program is invalid.
 pub fn render_confirmation(mail: &ConfirmationMail, language: Language) -> Result<RenderedMail, RenderError> {
     let view = View::of(mail, language);
     let subject = view.subject(language);
@@ -135,8 +135,8 @@ impl<'a> View<'a> {
     }
 }
 
-/// One line of visible text. Names come from people and identity providers: a line break would end a header or
-/// forge a line of the plain text, and an invisible turn of the writing direction can disguise what is written.
+/// Sanitises a text to one visible line. Names come from people and identity providers: a line break could end a header or
+/// forge a line of the plain text, and a direction mark could disguise the text.
 pub(super) fn one_line(text: &str) -> String {
     let visible = text.chars().map(|c| if c.is_control() || is_direction_mark(c) { ' ' } else { c });
     let mut line: String = visible.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
@@ -162,7 +162,7 @@ fn greeting(name: &str, language: Language) -> String {
 
 fn templates() -> Result<Environment<'static>, minijinja::Error> {
     let mut templates = Environment::new();
-    // A value that is missing must stop the mail, not leave a hole in it.
+    // An undefined value must fail the rendering, not leave a gap in the mail.
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
     templates.set_auto_escape_callback(|name| if name == TEXT_TEMPLATE { AutoEscape::None } else { AutoEscape::Html });
     templates.add_template(HTML_TEMPLATE, include_str!("../../templates/mail/confirmation.mjml.j2"))?;
@@ -171,7 +171,7 @@ fn templates() -> Result<Environment<'static>, minijinja::Error> {
 }
 
 fn html_of(mjml: &str) -> Result<String, RenderError> {
-    // No fonts: the renderer would otherwise link some from another site.
+    // Without this the renderer would link web fonts from another site.
     let options = RenderOptions { disable_comments: true, fonts: Default::default(), ..Default::default() };
     let parsed = mrml::parse(mjml).map_err(|error| RenderError::Layout(error.to_string()))?;
     parsed.element.render(&options).map_err(|error| RenderError::Layout(error.to_string()))

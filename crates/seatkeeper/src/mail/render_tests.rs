@@ -1,4 +1,4 @@
-//! The mails as pictures, and what hostile names cannot do to them. `UPDATE_EXPECT=1 cargo test` redraws the pictures.
+//! Snapshots of the mails, and injection by hostile names. `UPDATE_EXPECT=1 cargo test` updates the snapshots.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::words::{baht, long_date_time};
 use super::*;
 
-/// Absolute: a path relative to the workspace is looked for in the wrong place when the checkout lies in another one.
+/// Absolute, because `expect_file` resolves relative paths wrongly when the checkout lies in another workspace.
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mail/golden").join(name)
 }
@@ -44,7 +44,7 @@ fn thai_booking() -> ConfirmationMail {
 }
 
 #[test]
-fn english_confirmation_looks_as_drawn() {
+fn english_confirmation_matches_its_snapshot() {
     let mail = render_confirmation(&booking(), Language::En).unwrap();
     expect!["Your tickets: The Last Ferry to Koh Noi, Saturday, 28 November 2026, 19:30 (K7QM-4TXD)"]
         .assert_eq(&mail.subject);
@@ -53,7 +53,7 @@ fn english_confirmation_looks_as_drawn() {
 }
 
 #[test]
-fn thai_confirmation_looks_as_drawn() {
+fn thai_confirmation_matches_its_snapshot() {
     let mail = render_confirmation(&thai_booking(), Language::Th).unwrap();
     expect!["ตั๋วของคุณ: เรือเที่ยวสุดท้าย วันเสาร์ที่ 28 พฤศจิกายน 2569 เวลา 19:30 น. (รหัส K7QM-4TXD)"].assert_eq(&mail.subject);
     expect_file![golden("confirmation.th.txt")].assert_eq(&mail.text);
@@ -67,7 +67,7 @@ fn rendering_twice_gives_the_same_bytes() {
 }
 
 #[test]
-fn the_mail_loads_nothing_from_anywhere() {
+fn mail_loads_no_external_resources() {
     let html = render_confirmation(&booking(), Language::En).unwrap().html;
     for loading in ["<link", "@import", "<img", "<script", "url("] {
         assert!(!html.contains(loading), "{loading} in {html}");
@@ -75,7 +75,7 @@ fn the_mail_loads_nothing_from_anywhere() {
 }
 
 #[test]
-fn markup_in_every_field_stays_text() {
+fn markup_in_any_field_is_escaped() {
     let hostile = "</td></tr><script>alert(1)</script><mj-raw><img src=x onerror=\"a\">&amp;{{ mail }}{% raw %}";
     let mail = ConfirmationMail {
         code: hostile.into(),
@@ -90,7 +90,7 @@ fn markup_in_every_field_stays_text() {
     let clean = render_confirmation(&booking(), Language::En).unwrap();
     let rendered = render_confirmation(&mail, Language::En).unwrap();
     let tags = |html: &str| html.matches('<').count();
-    let rows = 3 * 2 * 3; // the clean mail has three seats more: <tr>, two <td>, each opened and closed
+    let rows = 3 * 2 * 3; // The clean mail has three more seats: <tr> and two <td>, each opened and closed.
     assert_eq!(tags(&rendered.html) + rows, tags(&clean.html), "{}", rendered.html);
     assert!(!rendered.html.contains("<script"), "{}", rendered.html);
     assert!(!rendered.html.contains("<mj-"), "{}", rendered.html);
@@ -116,7 +116,7 @@ fn line_breaks_in_a_name_forge_neither_headers_nor_lines() {
 }
 
 #[test]
-fn an_endless_name_is_cut() {
+fn overlong_name_is_truncated() {
     let mail = ConfirmationMail { customer_name: "ก".repeat(100_000), ..booking() };
     let rendered = render_confirmation(&mail, Language::Th).unwrap();
     assert!(rendered.text.len() < 4_000, "{} bytes", rendered.text.len());
@@ -124,14 +124,14 @@ fn an_endless_name_is_cut() {
 }
 
 #[test]
-fn somebody_without_a_name_is_greeted_too() {
+fn greeting_works_without_a_name() {
     let mail = ConfirmationMail { customer_name: " \t".into(), ..booking() };
     assert!(render_confirmation(&mail, Language::En).unwrap().text.contains("\nHello,\n"));
     assert!(render_confirmation(&mail, Language::Th).unwrap().text.contains("\nสวัสดี\n"));
 }
 
 #[test]
-fn a_day_is_the_cinemas_day() {
+fn date_is_shown_in_the_cinemas_time_zone() {
     let bangkok = TimeZone::get("Asia/Bangkok").unwrap();
     let late = "2026-12-31T17:05:00Z".parse().unwrap();
     expect!["Friday, 1 January 2027, 00:05"].assert_eq(&long_date_time(late, &bangkok, Language::En));
@@ -140,7 +140,7 @@ fn a_day_is_the_cinemas_day() {
 }
 
 #[test]
-fn every_weekday_and_month_has_its_word() {
+fn every_weekday_and_month_has_a_name() {
     let english = |at: &str| long_date_time(at.parse().unwrap(), &TimeZone::UTC, Language::En);
     let thai = |at: &str| long_date_time(at.parse().unwrap(), &TimeZone::UTC, Language::Th);
     let days: Vec<String> = (1..=7).map(|day| english(&format!("2026-06-0{day}T00:00:00Z"))).collect();
@@ -167,7 +167,7 @@ fn every_weekday_and_month_has_its_word() {
 }
 
 #[test]
-fn money_reads_as_baht() {
+fn satang_are_formatted_as_baht() {
     for (satang, text) in [
         (0, "฿0"),
         (5, "฿0.05"),

@@ -1,4 +1,4 @@
-//! How a mail leaves: as a file in a folder, or to an SMTP server.
+//! Sends mails: as files in a folder, or through an SMTP server.
 
 use std::fmt;
 use std::io;
@@ -12,28 +12,28 @@ use tokio::io::AsyncWriteExt;
 
 use super::message::{Built, OutgoingMail, build};
 
-/// How long a connection to the server may take to stand.
+/// Timeout of connecting to the server.
 const SMTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long one mail may take in all. A server that accepts and then says nothing must not hold up the others.
+/// Timeout of one mail. A server that accepts the connection and then hangs must not hold up the other mails.
 const SMTP_SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Refusals of 5xx that are about the cinema's own account (RFC 4954), not about this mail: an operator can mend the
-/// password, and the mails wait for it.
+/// 5xx replies about the cinema's own account (RFC 4954), not about this mail. They count as temporary: an operator can correct
+/// the password, and the mails are retried until then.
 const ACCOUNT_REFUSALS: [u16; 4] = [530, 534, 535, 538];
 
-/// Longest answer of a server that is kept as the reason, in characters.
+/// Limit of a server's reply that is stored as the reason, in characters.
 const REASON_CHARS_MAX: usize = 300;
 
-/// A way out for mails, chosen by `--mail-url`.
+/// A mail transport, chosen by `--mail-url`.
 #[derive(Debug)]
 pub enum MailTransport {
-    /// Each mail becomes `DIR/<local part of its Message-ID>.eml`; the same mail again replaces its own file.
+    /// Each mail becomes `DIR/<local part of its Message-ID>.eml`; sending the same mail again replaces the file.
     File {
-        /// The folder; made when it is not there.
+        /// The folder; created when missing.
         dir: PathBuf,
     },
-    /// To an SMTP server, one connection a mail.
+    /// Through an SMTP server, with one connection per mail.
     Smtp(SmtpServer),
 }
 
@@ -49,30 +49,30 @@ impl fmt::Debug for SmtpServer {
     }
 }
 
-/// Why a mail did not leave.
+/// Why a mail was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// Try again later: the server is away, slow, or answers 4xx; the disk is full.
+    /// A retry may succeed: the server is down, slow or replies 4xx, or the disk is full.
     #[error("{0}")]
     Temporary(String),
-    /// No later try can succeed: the server answers 5xx, or the address is none.
+    /// No retry can succeed: the server replies 5xx, or the address is malformed.
     #[error("{0}")]
     Permanent(String),
 }
 
-/// The mail URL cannot be used. Never holds the URL: there may be a password in it.
+/// The mail URL is invalid. The error never contains the URL, which may hold a password.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportUrlError {
     /// Not `file:`, `smtp://` or `smtps://`.
     #[error("a mail URL begins with file:, smtp:// or smtps://")]
     UnknownScheme,
-    /// The rest of an SMTP URL is not understood.
+    /// The rest of an SMTP URL is malformed.
     #[error("not an SMTP URL such as smtp://user:password@host:port: {0}")]
     BadSmtp(String),
 }
 
 impl MailTransport {
-    /// From `file:` (into `default_dir`), `file:DIR`, `smtp://[user:password@]host[:port]` (port 25, no encryption;
+    /// Parses `file:` (into `default_dir`), `file:DIR`, `smtp://[user:password@]host[:port]` (port 25, no encryption;
     /// `?tls=required` for STARTTLS on 587) or `smtps://…` (port 465). User and password are percent-encoded.
     ///
     /// # Errors
@@ -99,8 +99,8 @@ impl MailTransport {
     /// Sends one mail, in 30 s at most.
     ///
     /// # Errors
-    /// [`SendError`], which says whether a later try makes sense. After a temporary error the mail may have arrived
-    /// all the same (an answer got lost): its Message-ID lets the reader's program recognise the second one.
+    /// [`SendError`], which says whether a retry makes sense. After a temporary error the mail may still have arrived, when
+    /// only the server's reply was lost; the Message-ID lets the reader's program deduplicate the second one.
     pub async fn send(&self, mail: &OutgoingMail) -> Result<(), SendError> {
         let built = build(mail)?;
         match self {
@@ -114,7 +114,7 @@ impl MailTransport {
 
 impl SmtpServer {
     async fn send(&self, built: &Built) -> Result<(), SendError> {
-        // Boxed: the driver's future is large, and it would swell every caller's.
+        // Boxed: the driver's future is large, and would enlarge the future of every caller.
         let sending = Box::pin(self.transport.send(built.message.clone()));
         match tokio::time::timeout(self.send_timeout, sending).await {
             Ok(Ok(_accepted)) => Ok(()),
@@ -139,7 +139,7 @@ fn reason(error: &smtp::Error) -> String {
     error.to_string().chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect()
 }
 
-/// Whole or not at all: whoever reads the folder never meets half a mail, nor does a power cut leave one.
+/// Writes atomically (temporary file, sync, rename): neither a reader of the folder nor a power cut leaves half a mail.
 async fn write_eml(dir: &Path, built: &Built) -> io::Result<()> {
     static WRITES: AtomicU64 = AtomicU64::new(0);
     tokio::fs::create_dir_all(dir).await?;
@@ -152,11 +152,11 @@ async fn write_eml(dir: &Path, built: &Built) -> io::Result<()> {
         Err(error) => Err(error),
     };
     if renamed.is_err() {
-        // Best effort: the first error is the one to tell.
+        // Best effort: the caller gets the first error.
         let _ = tokio::fs::remove_file(&temporary).await;
     }
     renamed?;
-    // The new name is in the folder, and only a synced folder keeps it over a power cut.
+    // The rename is durable only after the folder was synced.
     tokio::fs::File::open(dir).await?.sync_all().await
 }
 

@@ -1,4 +1,4 @@
-//! Files and a server that behaves, refuses, hangs or is not there.
+//! Sending to files, and to servers that accept, refuse, hang or are down.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::smtp_sink::{Manner, SmtpSink};
 use super::*;
 
-/// Short, because these tests wait for it.
+/// Short, because these tests wait for the timeout.
 const SEND_TIMEOUT: Duration = Duration::from_millis(300);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -36,7 +36,7 @@ fn headers_of(eml: &str) -> &str {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_it_gets_the_whole_mail() {
+async fn accepting_server_receives_the_whole_mail() {
     let sink = SmtpSink::start(Manner::Accepts).await;
     send_by(&sink.url(), CONNECT_TIMEOUT).await.unwrap();
     let [eml] = &sink.mails()[..] else { panic!("one mail") };
@@ -50,7 +50,7 @@ async fn a_server_that_takes_it_gets_the_whole_mail() {
 }
 
 #[tokio::test]
-async fn an_account_is_used_and_never_shown() {
+async fn smtp_account_is_used_and_hidden_from_debug_output() {
     let sink = SmtpSink::start(Manner::Accepts).await;
     let url = sink.url_with_account("ann:s%40cret");
     let transport = MailTransport::from_url(&url, Path::new("unused")).unwrap();
@@ -60,7 +60,7 @@ async fn an_account_is_used_and_never_shown() {
 }
 
 #[tokio::test]
-async fn refusals_of_4xx_are_temporary() {
+async fn reply_4xx_is_a_temporary_error() {
     for manner in [Manner::AnswersRecipient("451 later"), Manner::AnswersData("452 full")] {
         let sink = SmtpSink::start(manner).await;
         let refused = send_to(&sink).await.unwrap_err();
@@ -69,7 +69,7 @@ async fn refusals_of_4xx_are_temporary() {
 }
 
 #[tokio::test]
-async fn refusals_of_5xx_are_permanent() {
+async fn reply_5xx_is_a_permanent_error() {
     for manner in [Manner::AnswersRecipient("550 nobody here"), Manner::AnswersData("554 no")] {
         let sink = SmtpSink::start(manner).await;
         let refused = send_to(&sink).await.unwrap_err();
@@ -78,7 +78,7 @@ async fn refusals_of_5xx_are_permanent() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_keeps_the_mails_waiting() {
+async fn wrong_smtp_password_is_a_temporary_error() {
     let sink = SmtpSink::start(Manner::AnswersLogin("535 wrong password")).await;
     let refused = send_by(&sink.url_with_account("ann:wrong"), CONNECT_TIMEOUT).await.unwrap_err();
     assert!(matches!(&refused, SendError::Temporary(why) if why.contains("535")), "{refused:?}");
@@ -86,7 +86,7 @@ async fn a_wrong_password_keeps_the_mails_waiting() {
 }
 
 #[tokio::test]
-async fn a_silent_server_is_left_in_time() {
+async fn hanging_server_times_out_with_a_temporary_error() {
     for manner in [Manner::HangsAtOnce, Manner::HangsAtRecipient] {
         let sink = SmtpSink::start(manner).await;
         let refused = send_to(&sink).await.unwrap_err();
@@ -95,7 +95,7 @@ async fn a_silent_server_is_left_in_time() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_up_or_is_away_is_temporary() {
+async fn closed_or_refused_connection_is_a_temporary_error() {
     let sink = SmtpSink::start(Manner::HangsUp).await;
     let url = sink.url();
     assert!(matches!(send_by(&url, CONNECT_TIMEOUT).await, Err(SendError::Temporary(_))));
@@ -106,7 +106,7 @@ async fn a_server_that_hangs_up_or_is_away_is_temporary() {
 }
 
 #[tokio::test]
-async fn the_same_mail_again_replaces_its_file() {
+async fn sending_the_same_mail_again_replaces_its_file() {
     let dir = Folder::new("replaces");
     let transport = MailTransport::from_url("file:", &dir.path).unwrap();
     transport.send(&mail()).await.unwrap();
@@ -119,7 +119,7 @@ async fn the_same_mail_again_replaces_its_file() {
 }
 
 #[tokio::test]
-async fn many_mails_at_once_are_each_whole() {
+async fn concurrent_mails_are_written_completely() {
     let dir = Folder::new("many");
     let transport = std::sync::Arc::new(MailTransport::from_url("file:", &dir.path).unwrap());
     let mut sends = tokio::task::JoinSet::new();
@@ -139,7 +139,7 @@ async fn many_mails_at_once_are_each_whole() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_is_temporary() {
+async fn uncreatable_folder_is_a_temporary_error() {
     let dir = Folder::new("cannot");
     std::fs::write(dir.path.join("file"), "").unwrap();
     let transport = MailTransport::File { dir: dir.path.join("file") };
@@ -147,7 +147,7 @@ async fn a_folder_that_cannot_be_is_temporary() {
 }
 
 #[tokio::test]
-async fn headers_cannot_be_injected() {
+async fn line_breaks_in_names_and_subject_inject_no_headers() {
     let dir = Folder::new("inject");
     let transport = MailTransport::File { dir: dir.path.clone() };
     let hostile = "Ann\r\nBcc: all@example.test\r\n\r\n<script>";
@@ -162,7 +162,7 @@ async fn headers_cannot_be_injected() {
 }
 
 #[tokio::test]
-async fn what_is_no_address_or_message_id_is_permanent() {
+async fn malformed_address_or_message_id_is_a_permanent_error() {
     let dir = Folder::new("permanent");
     let transport = MailTransport::File { dir: dir.path.clone() };
     for to in
@@ -190,7 +190,7 @@ async fn what_is_no_address_or_message_id_is_permanent() {
 }
 
 #[tokio::test]
-async fn a_cinema_on_a_bare_address_can_send() {
+async fn mail_is_sent_when_the_host_is_an_ip_address() {
     let dir = Folder::new("bare");
     let transport = MailTransport::File { dir: dir.path.clone() };
     for host in ["127.0.0.1", "::1", "[::1]", "localhost", "cinema.example"] {
@@ -201,7 +201,7 @@ async fn a_cinema_on_a_bare_address_can_send() {
 }
 
 #[test]
-fn mail_urls_are_understood_or_refused_without_showing_them() {
+fn mail_url_is_parsed_or_refused_without_showing_its_password() {
     let dir_of = |url: &str| match MailTransport::from_url(url, Path::new("data/mail")) {
         Ok(MailTransport::File { dir }) => dir.display().to_string(),
         other => panic!("{url}: {other:?}"),
@@ -230,7 +230,7 @@ fn mail_urls_are_understood_or_refused_without_showing_them() {
     }
 }
 
-/// A folder that goes away with its test.
+/// A temporary folder, removed on drop.
 struct Folder {
     path: std::path::PathBuf,
 }

@@ -1,4 +1,4 @@
-//! A very small SMTP server for tests: it keeps what it accepts, or misbehaves as told.
+//! A minimal SMTP server for tests: it records accepted mails, or misbehaves in a chosen manner.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,22 +6,22 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// How the server treats every mail.
+/// How the server behaves.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Manner {
-    /// Takes it.
+    /// Accepts every mail.
     Accepts,
-    /// Answers this line to RCPT TO.
+    /// Replies with this line to RCPT TO.
     AnswersRecipient(&'static str),
-    /// Answers this line once the mail was sent whole.
+    /// Replies with this line after the mail's data.
     AnswersData(&'static str),
-    /// Answers this line to AUTH.
+    /// Replies with this line to AUTH.
     AnswersLogin(&'static str),
-    /// Reads and never answers RCPT TO.
+    /// Never replies to RCPT TO.
     HangsAtRecipient,
-    /// Accepts the connection and says nothing.
+    /// Accepts the connection and never sends anything.
     HangsAtOnce,
-    /// Closes the connection in the middle.
+    /// Closes the connection at RCPT TO.
     HangsUp,
 }
 
@@ -39,7 +39,7 @@ impl SmtpSink {
         let kept = Arc::clone(&mails);
         let server = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                // One at a time: a test sends one mail after another.
+                // Connections are served one by one; a test sends its mails one after another.
                 let _ = talk(socket, manner, &kept).await;
             }
         });
@@ -118,7 +118,7 @@ async fn read_mail(socket: &mut BufReader<TcpStream>) -> std::io::Result<String>
     }
 }
 
-/// Until the other side gives up.
+/// Reads without replying until the client closes the connection.
 async fn hang(socket: &mut BufReader<TcpStream>) -> std::io::Result<()> {
     let mut line = String::new();
     while socket.read_line(&mut line).await? > 0 {

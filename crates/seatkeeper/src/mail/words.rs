@@ -1,17 +1,17 @@
-//! The words of a mail in each language, and dates, money and seat kinds as people there write them.
+//! Texts of the mails in each language, and the formats of dates, money and seat kinds.
 
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use seatkeeper_core::person::Language;
 use serde::Serialize;
 
-/// Years that the Buddhist calendar of Thailand is ahead of the common era.
+/// Offset of Thailand's Buddhist calendar from the common era, in years.
 const BUDDHIST_YEARS_AHEAD: i32 = 543;
 
 /// Satang in a baht.
 const SATANG_PER_BAHT: u64 = 100;
 
-/// Fixed sentences, handed to the templates as `words`.
+/// Fixed texts, passed to the templates as `words`.
 #[derive(Debug, Serialize)]
 pub(super) struct Words {
     lang: &'static str,
@@ -92,7 +92,7 @@ pub(super) fn words(language: Language) -> &'static Words {
     }
 }
 
-/// Day and time in the cinema's zone, 24 hours: what stands on a ticket.
+/// Date and time in the cinema's time zone, 24-hour clock.
 pub(super) fn long_date_time(at: jiff::Timestamp, zone: &TimeZone, language: Language) -> String {
     let local = at.to_zoned_datetime(zone.clone());
     let month = usize::from(local.month().unsigned_abs()).saturating_sub(1);
@@ -113,7 +113,7 @@ pub(super) fn long_date_time(at: jiff::Timestamp, zone: &TimeZone, language: Lan
     }
 }
 
-/// Minor units (satang) as baht: `฿1,060`, and `฿1,060.50` only when there are satang.
+/// Formats minor units (satang) as baht: `฿1,060`, and `฿1,060.50` only when there are satang.
 pub(super) fn baht(total_minor: i64) -> String {
     let sign = if total_minor < 0 { "-" } else { "" };
     let (whole, satang) = (total_minor.unsigned_abs() / SATANG_PER_BAHT, total_minor.unsigned_abs() % SATANG_PER_BAHT);
@@ -126,7 +126,7 @@ pub(super) fn baht(total_minor: i64) -> String {
     if satang == 0 { format!("{sign}฿{digits}") } else { format!("{sign}฿{digits}.{satang:02}") }
 }
 
-/// A seat's kind as people call it. A kind without a word here is shown as it is: better than a mail not sent.
+/// The name of a seat kind. An unknown kind is shown unchanged, which is better than a mail that is not sent.
 pub(super) fn seat_kind(kind: &str, language: Language) -> &str {
     match (language, kind) {
         (Language::En, "seat") => "Seat",

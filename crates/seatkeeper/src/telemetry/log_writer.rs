@@ -1,5 +1,5 @@
-//! The log's output. Writing a line never fails, never panics and never waits for long: a full disk, a closed pipe and a reader
-//! that has stopped cost lines, which are counted, and no work.
+//! The log's output, which is best effort: writing a line never fails, panics or blocks for long. A full disk, a closed pipe or
+//! a reader that has stopped costs log lines, which are counted, but no other work.
 
 use std::{
     io::{self, Write},
@@ -12,19 +12,19 @@ use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How long one line waits for a pipe to be read. The line after one that waited in vain does not wait: a thread of the runtime
-/// does nothing else meanwhile.
+/// How long one line waits for a full pipe, which blocks a thread of the runtime. After a line that timed out, the next ones do
+/// not wait.
 const STALL_WAIT_MAX: Duration = Duration::from_millis(20);
-/// Bytes written at once, at most: a pipe that is ready takes so many without blocking (`PIPE_BUF`).
+/// Limit of bytes per write: a pipe that polls as writable accepts this many without blocking (`PIPE_BUF`).
 const PIECE_BYTES_MAX: usize = 4096;
 
-/// Makes a writer for each line.
+/// Creates a writer per line.
 pub(super) struct LogWriter<W>(Arc<Mutex<Output<W>>>);
 
-/// Where lines go.
+/// The shared output.
 struct Output<W> {
     sink: W,
-    /// The last line was cut off, so that the next one begins with a line feed.
+    /// The last line was cut off, so the next one starts with a line feed.
     is_mid_line: bool,
     /// The last line could not be written.
     is_stalled: bool,
@@ -35,7 +35,7 @@ impl<W: Write + AsFd> LogWriter<W> {
         Self(Arc::new(Mutex::new(Output { sink, is_mid_line: false, is_stalled: false })))
     }
 
-    /// Answers whether the whole line could be written.
+    /// Returns whether the whole line was written.
     pub(super) fn write_line(&self, line: &str) -> bool {
         self.0.lock().write_line(line.as_bytes())
     }
@@ -66,7 +66,7 @@ impl<W: Write + AsFd> Write for LineWriter<W> {
 }
 
 impl<W: Write + AsFd> Output<W> {
-    /// Answers whether the whole line was written.
+    /// Returns whether the whole line was written.
     fn write_line(&mut self, line: &[u8]) -> bool {
         let wait = if self.is_stalled { Duration::ZERO } else { STALL_WAIT_MAX };
         let end = Instant::now() + wait;
@@ -94,7 +94,7 @@ impl<W: Write + AsFd> Output<W> {
     }
 }
 
-/// Whether a write would not block. A closed pipe is ready too: the write then says what is wrong.
+/// Whether a write would not block. A closed pipe is also ready: the write then returns the error.
 fn is_ready(sink: &impl AsFd, wait: Duration) -> bool {
     let wait = Timespec { tv_sec: 0, tv_nsec: i64::from(wait.min(STALL_WAIT_MAX).subsec_nanos()) };
     poll(&mut [PollFd::new(sink, PollFlags::OUT)], Some(&wait)).map_or(true, |ready| ready > 0)
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_dropped_without_blocking_while_the_reader_of_the_pipe_stands_still_and_written_afterwards() {
+    fn lines_are_dropped_without_blocking_while_nobody_reads_the_pipe() {
         let (mut reader, writer): (_, PipeWriter) = pipe().unwrap();
         let log = LogWriter::new(writer);
         let line = format!("{}\n", "x".repeat(9_999));
@@ -143,14 +143,14 @@ mod tests {
             write(&log, &line);
         }
         assert!(is_stalled(&log));
-        assert!(begun.elapsed() < STALL_WAIT_MAX * 100, "only the first of them waited");
+        assert!(begun.elapsed() < STALL_WAIT_MAX * 100, "only the first dropped line waited");
         let mut read = vec![0; 1 << 20];
         let mut bytes = reader.read(&mut read).unwrap();
         write(&log, "after\n");
         drop(log);
         bytes += reader.read(&mut read[bytes..]).unwrap();
         let text = String::from_utf8(read[..bytes].to_vec()).unwrap();
-        assert!(text.ends_with("x\nafter\n") || text.ends_with("\n\nafter\n"), "the cut line ends before the next");
-        assert!(text.starts_with(&line), "whole lines before");
+        assert!(text.ends_with("x\nafter\n") || text.ends_with("\n\nafter\n"), "the cut-off line is ended first");
+        assert!(text.starts_with(&line), "lines before it are whole");
     }
 }

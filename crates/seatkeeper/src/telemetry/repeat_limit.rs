@@ -1,5 +1,5 @@
-//! Warnings and errors of one cause are logged once a second: a full disk fails every request, and its log lines would
-//! fill what is left.
+//! Deduplicates warnings and errors: one line per cause and second. A full disk fails every request, and a log line for each
+//! failure would fill it further.
 
 use std::{
     collections::HashMap,
@@ -15,14 +15,14 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, layer::Context};
 
-/// How long a cause is not logged again.
+/// A repeated cause is logged again after this time.
 const REPEATED_AFTER: Duration = Duration::from_secs(1);
-/// Causes remembered at once: far more than there are places that log. Beyond it all are forgotten, which logs too much.
+/// Limit of tracked causes, far above the number of log calls. Beyond it all are forgotten, which only logs too much.
 const CAUSES_MAX: usize = 1_024;
-/// What makes a cause, with the place in the code. Other fields are ids, different in each line.
+/// Fields that identify a cause, together with the call site. Other fields are ids, which differ in every line.
 const CAUSE_FIELDS: [&str; 7] = ["message", "error", "part", "job", "consumer", "worker", "panic"];
 
-/// Drops the repetitions.
+/// Layer that drops repeated lines.
 #[derive(Default)]
 pub(super) struct RepeatLimit(Mutex<HashMap<u64, Instant>>);
 
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_admitted_once_a_second() {
+    fn repeated_cause_is_logged_once_a_second() {
         let (limit, begin) = (RepeatLimit::default(), Instant::now());
         let at = |ms| begin + Duration::from_millis(ms);
         assert!(limit.admits(1, at(0)) && limit.admits(2, at(0)));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_warnings_are_dropped_by_cause_and_other_levels_never() {
+    fn repeated_warnings_are_dropped_by_cause_but_lower_levels_are_not() {
         let lines = Lines::default();
         let fmt = tracing_subscriber::fmt::layer().with_writer(lines.clone()).with_ansi(false);
         let subscriber = tracing_subscriber::registry().with(RepeatLimit::default()).with(fmt);
@@ -129,7 +129,7 @@ mod tests {
         });
         let text = String::from_utf8(lines.0.lock().clone()).unwrap();
         let count = |what: &str| text.lines().filter(|line| line.contains(what)).count();
-        // A second may begin in between, on a machine that stands still.
+        // Up to two second boundaries may pass during the loop on a slow machine.
         assert!((2..=6).contains(&count("did not answer")), "{text}");
         assert!((1..=3).contains(&count("another place")), "{text}");
         assert_eq!(count("not limited"), 50);

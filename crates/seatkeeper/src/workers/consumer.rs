@@ -1,5 +1,5 @@
-//! Reads the event log for one consumer. An event that cannot be handled is tried eight times, then put aside where an
-//! administrator sees it; it stops nothing else. A store that is away is waited for and counts for nothing.
+//! Reads the event log for one consumer. An event that fails eight times becomes a dead letter, which an administrator can
+//! replay, and does not block later events. While the store is unavailable the consumer retries without counting failures.
 
 use std::{panic::AssertUnwindSafe, slice, sync::Arc, time::Duration};
 
@@ -14,16 +14,16 @@ use seatkeeper_core::{
 
 use super::job::{Job, Next};
 
-/// How many events one round handles.
+/// Limit of events per round.
 const CONSUMER_EVENTS_MAX: u32 = 64;
-/// An event is put aside after so many failures of its own.
+/// Failures after which an event becomes a dead letter.
 const HANDLING_TRIES_MAX: u32 = 8;
 const CONSUMER_PERIOD: Duration = Duration::from_millis(100);
 
 pub(super) struct EventConsumer {
     office: Arc<BoxOffice>,
     consumer: Consumer,
-    /// The event at which this consumer is stuck, and its failures so far. A restart counts anew.
+    /// Position of the event that keeps failing, and its number of failures. Not persisted: a restart counts from zero.
     stuck: Option<(i64, u32)>,
 }
 
@@ -32,7 +32,7 @@ impl EventConsumer {
         Self { office, consumer, stuck: None }
     }
 
-    /// Handles all of these at once, which mostly can be done; false when one of them cannot.
+    /// Handles all events at once; false when one of them cannot be handled.
     async fn handle_all(&self, next: &[LoggedEvent]) -> Backend<bool> {
         let events: Vec<Event> = next.iter().map(|logged| logged.event.clone()).collect();
         match self.handle_unless_panic(&events).await {
@@ -41,15 +41,15 @@ impl EventConsumer {
         }
     }
 
-    /// A panic is a lasting failure, so that an event at which the program panics is put aside like any other that cannot be
-    /// handled, instead of stopping this consumer on every server for good.
+    /// A panic counts as a lasting failure, so that an event that makes the program panic becomes a dead letter instead of
+    /// blocking this consumer on every server for ever.
     async fn handle_unless_panic(&self, events: &[Event]) -> Backend<()> {
         let handled = AssertUnwindSafe(handle_events(&self.office, self.consumer, events)).catch_unwind().await;
         handled
             .unwrap_or_else(|_panic| Err(BackendError::lasting(self.consumer.as_str(), "handling the event panicked")))
     }
 
-    /// Handles one event; false when it is to be tried again.
+    /// Handles one event; false when it must be retried.
     async fn handle(&mut self, logged: &LoggedEvent) -> Backend<bool> {
         let error = match self.handle_unless_panic(slice::from_ref(&logged.event)).await {
             Ok(()) => return Ok(true),
@@ -62,7 +62,7 @@ impl EventConsumer {
             return Ok(false);
         }
         let event = &logged.event;
-        tracing::error!(consumer = self.consumer.as_str(), event = %event.id, %error, "event put aside");
+        tracing::error!(consumer = self.consumer.as_str(), event = %event.id, %error, "event moved to the dead letters");
         let now = self.office.now();
         let letter = DeadLetter {
             id: DeadLetterId::generate(now, &*self.office.entropy),
@@ -94,11 +94,11 @@ impl Job for EventConsumer {
             return Ok(Next::AfterPause);
         }
         let (mut done_to, mut outcome) = (None, Ok(true));
-        // Only the audit log takes many in one write; of several mails those that are filed are done.
+        // Only the audit consumer writes many events at once. Mails are queued one by one: a failing batch could be half done.
         if self.consumer == Consumer::Audit && self.handle_all(&next).await? {
             done_to = next.last().map(|logged| logged.position);
         } else {
-            // One by one, to find those that cannot be handled.
+            // One by one, to find the events that fail.
             for logged in &next {
                 outcome = self.handle(logged).await;
                 if !matches!(outcome, Ok(true)) {
@@ -107,7 +107,7 @@ impl Job for EventConsumer {
                 done_to = Some(logged.position);
             }
         }
-        // The effect first, then the place: an event whose effect is kept may come again, and changes nothing.
+        // At-least-once delivery: the effect is stored before the position is acknowledged, and a repeated event has no effect.
         if let Some(position) = done_to {
             self.office.events.acknowledge(self.consumer, position).await?;
         }

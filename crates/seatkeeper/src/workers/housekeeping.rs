@@ -1,4 +1,4 @@
-//! Follows what other servers change, mends maps that differ from the store, and forgets what is over.
+//! Follows the programme that other servers change, runs the consistency check of the seat maps, and purges ended sessions.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,13 +10,13 @@ use seatkeeper_core::{
 
 use super::job::{Job, Next};
 
-/// A change of the programme reaches every server in 2 s.
+/// A change of the programme reaches every server within 2 s.
 const PROGRAMME_PERIOD: Duration = Duration::from_secs(1);
 const PURGE_PERIOD: Duration = Duration::from_secs(600);
-/// A map that differs from the store is wrong for so long at most.
+/// The longest time that a seat map may differ from the ledger.
 const COMPARE_PERIOD: Duration = Duration::from_secs(60);
 
-/// Thousands of maps, each a read of the store.
+/// There may be thousands of maps, and each costs a read of the store.
 const LONG_ROUND_MAX: Duration = Duration::from_secs(600);
 
 pub(super) struct ProgrammeFollower(pub(super) Arc<BoxOffice>);
@@ -65,10 +65,10 @@ impl Job for MapComparer {
                 match compare_map(&self.0, screening).await {
                     Ok(false) => {}
                     Ok(true) => {
-                        tracing::warn!(%screening, "the seat map differed from the store and was mended");
+                        tracing::warn!(%screening, "the seat map differed from the store and was reloaded");
                         metrics::counter!("seatkeeper_maps_mended_total").increment(1);
                     }
-                    // One map that cannot be mended just now must not keep the others wrong.
+                    // A map that cannot be reloaded must not keep the others from being checked.
                     Err(error) => failure = Some(error),
                 }
             }
@@ -95,7 +95,7 @@ impl Job for SessionPurge {
     async fn run(&mut self) -> Backend<Next> {
         let purged = self.0.sessions.purge_sessions(self.0.now()).await?;
         tracing::debug!(purged, "sessions purged");
-        // One purge takes only so many: more than those may have ended since the last.
+        // A purge is limited to a batch; there may be more.
         Ok(if purged > 0 { Next::AtOnce } else { Next::AfterPause })
     }
 }

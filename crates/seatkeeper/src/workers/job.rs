@@ -1,4 +1,4 @@
-//! How a job is repeated.
+//! Runs a job periodically, with backoff after failures and a restart after a panic.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -14,53 +14,53 @@ use tokio_util::sync::CancellationToken;
 
 use super::pulse::Pulse;
 
-/// The first pause after a failure; it doubles …
+/// Base of the backoff: the pause after n consecutive failures is this times 2 to the power of n …
 const FAILURE_PAUSE: Duration = Duration::from_millis(200);
-/// … up to this, unless the job says less.
+/// … up to this limit, unless the job sets a lower one.
 const FAILURE_PAUSE_MAX: Duration = Duration::from_secs(15);
 
-/// A worker that worked for so long before it panicked is started again with the shortest pause.
+/// A worker that ran this long before it panicked is restarted with the shortest pause again.
 const RESTARTS_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
-/// The longest round of a job that does not say otherwise: each asks the store some dozen times, which answers or fails within
-/// seconds. Longer is stuck.
+/// Default time limit of a round: it makes some dozens of calls to the store, and each succeeds or fails within seconds. A
+/// longer round counts as stuck.
 const ROUND_MAX: Duration = Duration::from_secs(120);
-/// How late the next round may begin: a machine under load or a process that stood still is not a stuck worker at once.
+/// How late a round may begin before the worker counts as stuck: a loaded machine or a suspended process is no failure.
 const LATE_BY_MAX: Duration = Duration::from_secs(60);
 
 /// When the next round begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// At once: there is more to do.
+    /// Immediately: there is more to do.
     AtOnce,
     /// After the job's period.
     AfterPause,
-    /// After so long.
+    /// After this duration.
     After(Duration),
 }
 
-/// One thing that is done again and again. A round may be cut off by the end of the process at any line.
+/// A periodic task. The process may die at any point of a round, so rounds must be idempotent.
 #[async_trait]
 pub(super) trait Job: Send + 'static {
-    /// Its name in logs and events.
+    /// Name in logs and events.
     fn name(&self) -> &'static str;
-    /// The pause between rounds.
+    /// Pause between rounds.
     fn period(&self) -> Duration;
-    /// The longest pause after failures: how late a round may be once what was away is back.
+    /// Limit of the backoff: how late a round may be after a failed part has recovered.
     fn failure_pause_max(&self) -> Duration {
         FAILURE_PAUSE_MAX
     }
-    /// How long a round may take before the job counts as stuck.
+    /// Time limit of a round; a longer one counts as stuck.
     fn round_max(&self) -> Duration {
         ROUND_MAX
     }
-    /// One round.
+    /// Runs one round.
     async fn run(&mut self) -> Backend<Next>;
-    /// Waits for what rounds have left going on, after the last one.
+    /// Called after the last round; waits for tasks that rounds have left running.
     async fn finish(&mut self) {}
 }
 
-/// Repeats a job until it is told to stop, and starts again whatever ends before: a panic anywhere in it must not leave mails
-/// and payments waiting for a restart of the server.
+/// Runs a job until it is cancelled, and restarts it when it panics: a panic must not leave mails and payments unfinished until
+/// the server restarts.
 pub(super) async fn supervise(mut job: impl Job, office: Arc<BoxOffice>, pulse: Arc<Pulse>, cancel: CancellationToken) {
     let mut restarts = 0u32;
     while !cancel.is_cancelled() {
@@ -73,13 +73,13 @@ pub(super) async fn supervise(mut job: impl Job, office: Arc<BoxOffice>, pulse: 
         metrics::counter!("seatkeeper_worker_restarts_total", "worker" => pulse.worker()).increment(1);
         restarts = if started.elapsed() > RESTARTS_FORGOTTEN_AFTER { 1 } else { restarts.saturating_add(1) };
         let pause = pause_after(restarts, FAILURE_PAUSE_MAX);
-        tracing::error!(worker = pulse.worker(), ?pause, "a worker panicked and is started again");
+        tracing::error!(worker = pulse.worker(), ?pause, "a worker panicked; restarting it after the pause");
         cancel.run_until_cancelled(tokio::time::sleep(pause)).await;
     }
     pulse.end();
 }
 
-/// The pause after so many failures in a row.
+/// The pause after this many consecutive failures.
 fn pause_after(failures: u32, longest: Duration) -> Duration {
     FAILURE_PAUSE.saturating_mul(1 << failures.min(10)).min(longest)
 }
@@ -88,7 +88,7 @@ async fn work(job: &mut impl Job, office: &BoxOffice, pulse: &Pulse, cancel: &Ca
     let mut failures = 0u32;
     while !cancel.is_cancelled() {
         pulse.begin(job.round_max());
-        // A panic ends one round and not the job: without it nothing would be mailed, relayed or swept until a restart.
+        // A panic ends only this round, not the worker, or nothing would be mailed, relayed or swept until a restart.
         let ran = AssertUnwindSafe(job.run()).catch_unwind().await;
         match &ran {
             Ok(_) => pulse.complete_round(),
@@ -97,7 +97,7 @@ async fn work(job: &mut impl Job, office: &BoxOffice, pulse: &Pulse, cancel: &Ca
         let pause = match ran.unwrap_or_else(|_| Err(BackendError::lasting(job.name(), "it panicked"))) {
             Ok(next) => {
                 if failures > 0 {
-                    tracing::info!(job = job.name(), failures, "works again");
+                    tracing::info!(job = job.name(), failures, "job recovered");
                     tell(office, "recovered", job.name(), failures).await;
                     failures = 0;
                 }
@@ -110,7 +110,7 @@ async fn work(job: &mut impl Job, office: &BoxOffice, pulse: &Pulse, cancel: &Ca
             Err(error) => {
                 failures = failures.saturating_add(1);
                 if failures == 1 {
-                    tracing::warn!(job = job.name(), %error, retryable = error.retryable, "failed; trying again");
+                    tracing::warn!(job = job.name(), %error, retryable = error.retryable, "job failed; retrying with backoff");
                     tell(office, "unavailable", job.name(), failures).await;
                 }
                 pause_after(failures, job.failure_pause_max())
@@ -130,11 +130,11 @@ async fn work(job: &mut impl Job, office: &BoxOffice, pulse: &Pulse, cancel: &Ca
     job.finish().await;
 }
 
-/// Tells the event log; when the store is what is away, the log line above is all there is.
+/// Stores a system event. Best effort: when the store itself is unavailable, the log line of the caller is the only trace.
 async fn tell(office: &BoxOffice, code: &str, job: &str, count: u32) {
     let kind = EventKind::SystemError { code: code.into(), place: job.into(), count: u64::from(count) };
     if let Err(error) = office.outbox.append_events(&[office.event(kind)]).await {
-        tracing::debug!(%error, "could not tell");
+        tracing::debug!(%error, "the system event could not be stored");
     }
 }
 

@@ -9,22 +9,22 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// Where the job breaks, as long as it is broken.
+/// Where the job fails.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
-    /// In its round.
+    /// A round panics.
     InRound,
-    /// Between rounds, where no round's `catch_unwind` is.
+    /// The code between rounds panics, outside of the round's `catch_unwind`.
     BetweenRounds,
-    /// Nowhere: a round fails as it does when the store is away.
+    /// A round returns an error, as when the store is unavailable.
     Fails,
-    /// Its round never ends.
+    /// A round never ends.
     Hangs,
 }
 
 struct Breaking {
     fault: Fault,
-    /// So many rounds are broken; each takes one away.
+    /// Number of failures to come; each failure decrements it.
     broken: Arc<AtomicU32>,
     good_rounds: Arc<AtomicU32>,
 }
@@ -95,14 +95,14 @@ fn start(fault: Fault, broken: u32) -> Scene {
 }
 
 impl Scene {
-    /// Why the worker is not well, as soon as this holds.
+    /// Waits until the condition holds for the health check's message (empty when healthy), and returns the message.
     async fn until(&self, holds: impl Fn(&Self, &str) -> bool) -> String {
         loop {
             let why = self.pulse.ping().await.err().map_or_else(String::new, |error| error.source.to_string());
             if holds(self, &why) {
                 return why;
             }
-            // Poll: the clock is paused and moves on by itself.
+            // Poll: the clock is paused, so this advances it.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -110,17 +110,17 @@ impl Scene {
     async fn stop(self) {
         self.cancel.cancel();
         self.worker.await.unwrap();
-        assert!(self.pulse.ping().await.is_ok(), "a worker that was stopped is not missed");
+        assert!(self.pulse.ping().await.is_ok(), "a stopped worker is not reported as unhealthy");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn worker_that_panics_is_named_and_started_again_until_it_works() {
+async fn worker_that_panics_is_unhealthy_and_restarted_until_it_recovers() {
     for fault in [Fault::InRound, Fault::BetweenRounds] {
         let scene = start(fault, 3);
         let why = scene.until(|_, why| !why.is_empty()).await;
         assert!(why.contains("panicked"), "{fault:?}: {why}");
-        assert_eq!(scene.pulse.part(), "breaking", "the name that /readyz tells");
+        assert_eq!(scene.pulse.part(), "breaking", "the name in /readyz");
         scene.until(|scene, why| scene.broken.load(Ordering::SeqCst) == 0 && why.is_empty()).await;
         let rounds = scene.good_rounds.load(Ordering::SeqCst);
         scene.until(|scene, _| scene.good_rounds.load(Ordering::SeqCst) > rounds + 3).await;
@@ -129,15 +129,15 @@ async fn worker_that_panics_is_named_and_started_again_until_it_works() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn worker_whose_store_is_away_is_not_named() {
+async fn worker_is_healthy_while_the_store_is_unavailable() {
     let scene = start(Fault::Fails, 5);
     let why = scene.until(|scene, why| !why.is_empty() || scene.good_rounds.load(Ordering::SeqCst) > 0).await;
-    assert_eq!(why, "", "the store is named by its own check");
+    assert_eq!(why, "", "the store has its own health check");
     scene.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn worker_whose_round_never_ends_is_named() {
+async fn worker_is_unhealthy_when_a_round_never_ends() {
     let scene = start(Fault::Hangs, 1);
     let begun = Instant::now();
     let why = scene.until(|_, why| !why.is_empty()).await;

@@ -1,4 +1,4 @@
-//! Shows how many events wait for the relay, and how far the consumers are behind the event log.
+//! Exports the number of unsent outbox events and the lag of each consumer as metrics.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use seatkeeper_core::{
 
 use super::job::{Job, Next};
 
-/// As often as metrics are usually collected.
+/// A usual scrape interval of metrics.
 const LAG_PERIOD: Duration = Duration::from_secs(10);
 
 pub(super) struct LagMeter(pub(super) Arc<BoxOffice>);

@@ -1,5 +1,5 @@
-//! Sends filed mails. The text is made when it is sent, from the booking. Each is on its way by itself: one that is slow takes
-//! one place of several, and those behind it go past.
+//! Sends queued mails. The text is rendered from the booking at sending time. Mails are sent concurrently: a slow one occupies
+//! one of several permits and does not hold up those behind it.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -19,19 +19,19 @@ use crate::mail::{
     ConfirmationMail, MailTransport, OutgoingMail, SendError, Sender, booking_message_id, render_confirmation,
 };
 
-/// How many mails are on their way at once.
+/// Limit of concurrent mails.
 const MAILS_AT_ONCE_MAX: usize = 8;
-/// A mail taken by a sender that died is taken again after this; longer than any server's answer may take.
+/// Lease of a mail: when its sender dies, another takes the mail after this time. Longer than a mail server may take.
 const MAIL_LEASE: SignedDuration = SignedDuration::from_mins(2);
-/// How often new mails are looked for.
+/// Polling interval for new mails.
 const MAIL_PERIOD: Duration = Duration::from_millis(250);
 
-/// Why a confirmation is FAILED without a try, in the list of mails.
+/// The reason in the list of mails for a confirmation that is FAILED without an attempt.
 const BOOKING_REFUNDED: &str = "the booking was refunded before this mail was sent";
 
-/// How mails leave, and what they say of the cinema.
+/// The transport of mails, and what they say about the cinema.
 pub struct Mailer {
-    /// The way out.
+    /// The transport.
     pub transport: MailTransport,
     /// The cinema's name.
     pub cinema_name: String,
@@ -47,7 +47,7 @@ pub(super) struct MailSender {
     on_the_way: JoinSet<Backend<()>>,
 }
 
-/// What every mail needs on its way.
+/// What each sending task needs.
 struct Desk {
     office: Arc<BoxOffice>,
     mailer: Mailer,
@@ -58,7 +58,7 @@ impl MailSender {
         Self { desk: Arc::new(Desk { office, mailer }), on_the_way: JoinSet::new() }
     }
 
-    /// Sends off as many mails as there are places.
+    /// Starts as many mails as there are free permits.
     async fn send_off(&mut self) -> Backend<()> {
         let places = u32::try_from(MAILS_AT_ONCE_MAX.saturating_sub(self.on_the_way.len())).unwrap_or(0);
         if places == 0 {
@@ -74,22 +74,22 @@ impl MailSender {
     }
 }
 
-/// A task that broke off has recorded nothing: its mail is taken again when the lease is over.
+/// A task that panicked or was aborted has recorded no outcome: its mail is taken again after the lease.
 fn outcome_of(sent: Result<Backend<()>, JoinError>) -> Backend<()> {
     sent.unwrap_or_else(|error| {
-        tracing::error!(%error, "a mail broke off on its way");
+        tracing::error!(%error, "a mail task ended early; the mail is retried after its lease");
         Ok(())
     })
 }
 
 impl Desk {
-    /// A mail that the program itself stumbles over is FAILED, where an administrator sees it; the others go out.
+    /// A mail that fails because of the program itself is marked FAILED, where an administrator sees it; the others are sent.
     async fn send_or_fail(&self, mail: &Mail) -> Backend<()> {
         match AssertUnwindSafe(self.send(mail)).catch_unwind().await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) if error.retryable => return Err(error),
-            Ok(Err(error)) => tracing::error!(mail = %mail.mail.id, %error, "a mail cannot be sent"),
-            Err(_panic) => tracing::error!(mail = %mail.mail.id, "sending a mail panicked"),
+            Ok(Err(error)) => tracing::error!(mail = %mail.mail.id, %error, "a mail has failed for good"),
+            Err(_panic) => tracing::error!(mail = %mail.mail.id, "sending a mail panicked; it has failed for good"),
         }
         let error = "the program stumbled over this mail".to_owned();
         self.office.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await
@@ -100,7 +100,7 @@ impl Desk {
             let error = "the booking is missing".to_owned();
             return self.office.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await;
         };
-        // As late as possible: a refunded booking is not confirmed, also when an administrator asks for another try.
+        // Checked as late as possible: a refunded booking gets no confirmation, even when an administrator requests a retry.
         if booking.status == BookingStatus::Refunded {
             tracing::info!(mail = %mail.mail.id, "not sent: its booking was refunded");
             let error = BOOKING_REFUNDED.to_owned();
@@ -125,7 +125,7 @@ impl Desk {
         self.office.mails.record_attempt(mail.mail.id, &attempt).await
     }
 
-    /// The title of the day of sale; in Thai, the film's Thai title where there is one.
+    /// The title as sold; in Thai, the film's current Thai title if it has one.
     async fn title_of(&self, booking: &Booking, language: Language) -> Backend<String> {
         let movie = match language {
             Language::Th => self.office.programme.find_movie(booking.movie_id).await?,
@@ -174,7 +174,7 @@ impl Job for MailSender {
 
     async fn run(&mut self) -> Backend<Next> {
         self.send_off().await?;
-        // Not for all of them: whichever comes first makes room, and new ones are looked for while the slow are slow.
+        // Waits for the first mail only: its permit is free again, and new mails need not wait for the slow ones.
         let Ok(arrived) = tokio::time::timeout(MAIL_PERIOD, self.on_the_way.join_next()).await else {
             return Ok(Next::AtOnce);
         };
@@ -189,7 +189,7 @@ impl Job for MailSender {
     async fn finish(&mut self) {
         while let Some(arrived) = self.on_the_way.join_next().await {
             if let Err(error) = outcome_of(arrived) {
-                tracing::warn!(%error, "what became of a mail was not recorded; it is sent again");
+                tracing::warn!(%error, "the outcome of a mail could not be stored; it is sent again after its lease");
             }
         }
     }

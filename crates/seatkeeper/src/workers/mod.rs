@@ -1,8 +1,8 @@
-//! What goes on in the background: the relay, the consumers and their lag, the mail sender, the sweeper, the reconciler, housekeeping.
+//! Background workers: relay, consumers and their lag, mail sender, sweeper, reconciler, housekeeping.
 //!
-//! Each is a [`Job`] with an owner ([`Workers`]) that stops it; a job that fails is tried again, with growing pauses, for
-//! ever, and says so once when it begins to fail and once when it works again. One that panics is started again, and `GET /readyz`
-//! names it until it works.
+//! Each is a [`Job`] with an owner ([`Workers`]) that stops it. A failing job is retried for ever with backoff; it logs once
+//! when it begins to fail and once when it recovers. A job that panics is restarted, and `GET /readyz` reports it until it has
+//! recovered.
 
 mod consumer;
 mod housekeeping;
@@ -28,7 +28,7 @@ pub use mail_sender::Mailer;
 use job::{Job, supervise};
 use pulse::Pulse;
 
-/// The running jobs.
+/// The running workers.
 pub struct Workers {
     tracker: TaskTracker,
     cancel: CancellationToken,
@@ -36,7 +36,7 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts them all.
+    /// Starts all workers.
     #[must_use]
     pub fn start(office: &Arc<BoxOffice>, mailer: Mailer) -> Self {
         let mut workers = Self { tracker: TaskTracker::new(), cancel: CancellationToken::new(), pulses: Vec::new() };
@@ -62,12 +62,12 @@ impl Workers {
         self.tracker.spawn(supervise(job, Arc::clone(office), pulse, self.cancel.clone()));
     }
 
-    /// What `GET /readyz` asks: a worker that panicked or is stuck is named there.
+    /// Health checks for `GET /readyz`, which names a worker that panicked or is stuck.
     pub fn health(&self) -> impl Iterator<Item = Arc<dyn Health>> {
         self.pulses.iter().map(|pulse| Arc::clone(pulse) as Arc<dyn Health>)
     }
 
-    /// Lets each finish the round it is in. Answers false when one did not within `limit`.
+    /// Lets each worker finish its round. Returns false when one did not within `limit`.
     pub async fn stop(self, limit: Duration) -> bool {
         self.cancel.cancel();
         tokio::time::timeout(limit, self.tracker.wait()).await.is_ok()

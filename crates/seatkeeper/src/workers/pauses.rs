@@ -1,5 +1,4 @@
-//! How long an unfinished payment is left alone between two tries: a provider that is in trouble is not helped by a question
-//! a second from every payment.
+//! Backoff per unfinished payment: a provider in trouble must not get one request per second from every payment.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -9,16 +8,16 @@ use seatkeeper_core::{
 };
 use tokio::time::Instant;
 
-/// The pause after the first try; each is twice the one before …
+/// Pause after the first attempt; each further attempt doubles it …
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// … up to this while the payer waits for an outcome …
+/// … up to this limit while the outcome is unknown and the payer waits for it …
 const DOUBT_PAUSE_MAX: Duration = Duration::from_secs(8);
-/// … and up to this when the outcome is known and money is still to be moved: nobody waits for that.
+/// … and up to this limit when only the money remains to be moved, for which nobody waits.
 const MONEY_PAUSE_MAX: Duration = Duration::from_secs(300);
-/// Payments that are remembered, at some 100 bytes each. Those beyond are tried in every round.
+/// Limit of tracked payments, some 100 bytes each. Payments beyond it are tried in every round.
 const PAYMENTS_REMEMBERED_MAX: usize = 10_000;
 
-/// Which payments have been tried, and when they are due again. In memory: after a restart all are due.
+/// When each payment is due for its next attempt. In memory: after a restart all are due.
 #[derive(Debug, Default)]
 pub(super) struct Pauses {
     tried: HashMap<PaymentId, Tried>,
@@ -27,7 +26,7 @@ pub(super) struct Pauses {
 
 #[derive(Debug)]
 struct Tried {
-    /// At another stage it is another question, and due at once.
+    /// A payment that reached another stage asks the provider for something else, and is due immediately.
     stage: (PaymentStatus, Option<MoneyTask>),
     pause: Duration,
     due: Instant,
@@ -35,17 +34,18 @@ struct Tried {
 }
 
 impl Pauses {
-    /// A round over all unfinished payments begins: those that the last one did not meet are finished.
+    /// Begins a round over all unfinished payments. Payments that the previous round did not see are finished, so they are
+    /// dropped.
     pub(super) fn begin_round(&mut self) {
         let last = self.round;
         self.tried.retain(|_, tried| tried.seen_in == last);
         self.round += 1;
     }
 
-    /// Whether it is time to try this payment. If so, it is left alone for a while from now on.
+    /// Whether the payment is due. If so, its next pause begins.
     pub(super) fn take_turn(&mut self, payment: &Payment, now: Instant) -> bool {
         let stage = (payment.status, payment.money_task);
-        // Out of time: the store alone decides, and nobody is asked.
+        // An expired payment is ended in the store alone, without the provider.
         if payment.status == PaymentStatus::Pending {
             return true;
         }
@@ -67,7 +67,7 @@ impl Pauses {
         true
     }
 
-    /// It was not the provider that failed: the next round tries again.
+    /// Resets the backoff after a failure that was not the provider's, so that the next round retries.
     pub(super) fn forget(&mut self, payment: PaymentId) {
         self.tried.remove(&payment);
     }
@@ -103,7 +103,7 @@ mod tests {
         }
     }
 
-    /// In which seconds a payment that stays as it is would be tried, with a round a second.
+    /// The seconds at which an unchanging payment would be tried, with one round per second.
     fn tries(pauses: &mut Pauses, payment: &Payment, began: Instant, seconds: u64) -> Vec<u64> {
         let is_tried = |second: &u64| {
             pauses.begin_round();
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_to_their_limit() {
+    fn backoff_doubles_up_to_its_limit() {
         let (mut pauses, began) = (Pauses::default(), Instant::now());
         let doubtful = payment(1, PaymentStatus::Confirming, None);
         assert_eq!(tries(&mut pauses, &doubtful, began, 40), [0, 1, 3, 7, 15, 23, 31, 39]);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn out_of_time_is_always_due_and_another_stage_is_due_at_once() {
+    fn expired_payment_is_always_due_and_a_new_stage_is_due_immediately() {
         let (mut pauses, now) = (Pauses::default(), Instant::now());
         let overdue = payment(1, PaymentStatus::Pending, None);
         assert_eq!(tries(&mut pauses, &overdue, now, 4), [0, 1, 2, 3]);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_finished_or_forgotten_begins_anew() {
+    fn backoff_is_reset_when_a_payment_is_finished_or_forgotten() {
         let (mut pauses, now) = (Pauses::default(), Instant::now());
         let owed = payment(1, PaymentStatus::Succeeded, Some(MoneyTask::Capture));
         pauses.begin_round();
@@ -148,11 +148,11 @@ mod tests {
         assert!(!pauses.take_turn(&owed, now));
         pauses.begin_round();
         pauses.begin_round();
-        assert!(pauses.tried.is_empty(), "a whole round did not meet it");
+        assert!(pauses.tried.is_empty(), "a whole round passed without it");
     }
 
     #[test]
-    fn those_beyond_the_limit_are_tried_in_every_round() {
+    fn payments_beyond_the_limit_are_tried_in_every_round() {
         let (mut pauses, now) = (Pauses::default(), Instant::now());
         for number in 0..PAYMENTS_REMEMBERED_MAX as u128 {
             assert!(pauses.take_turn(&payment(number, PaymentStatus::Confirming, None), now));

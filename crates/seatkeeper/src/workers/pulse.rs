@@ -1,4 +1,4 @@
-//! Whether a worker lives: what `GET /readyz` is told of it.
+//! Health of a worker, for `GET /readyz`.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use seatkeeper_core::ports::{Backend, BackendError, Health};
 use tokio::time::Instant;
 
-/// The last sign of life of a worker.
+/// Heartbeat of a worker.
 #[derive(Debug)]
 pub(super) struct Pulse {
     worker: &'static str,
@@ -16,9 +16,9 @@ pub(super) struct Pulse {
 
 #[derive(Debug, Default)]
 struct State {
-    /// A panic ended the last round, or the worker.
+    /// A panic ended the last round or the worker.
     has_panicked: bool,
-    /// When the next sign of life is late. None before the start and after the end.
+    /// The time from which a missing heartbeat is late. None before the start and after the end.
     late_from: Option<Instant>,
 }
 
@@ -31,12 +31,12 @@ impl Pulse {
         self.worker
     }
 
-    /// Something begins that takes no longer than this.
+    /// Starts a step that takes at most this time.
     pub(super) fn begin(&self, takes_max: Duration) {
         self.state.lock().late_from = Some(Instant::now() + takes_max);
     }
 
-    /// A round came to its end, whether it succeeded or not.
+    /// Ends a round, whether it succeeded or failed.
     pub(super) fn complete_round(&self) {
         self.state.lock().has_panicked = false;
     }
@@ -45,7 +45,7 @@ impl Pulse {
         self.state.lock().has_panicked = true;
     }
 
-    /// It was told to stop and has.
+    /// Ends the worker: it was stopped, and is not late any more.
     pub(super) fn end(&self) {
         *self.state.lock() = State::default();
     }

@@ -1,4 +1,4 @@
-//! Looks after payments that nobody is looking after.
+//! Finishes payments that were interrupted, such as by a server that died.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,12 +17,12 @@ use super::{
     pauses::Pauses,
 };
 
-/// How often unfinished payments are read, and the locks of those in doubt kept. The provider is asked with [`Pauses`].
+/// How often unfinished payments are read, and the locks of undecided ones extended. [`Pauses`] limits calls to the provider.
 const RECONCILE_PERIOD: Duration = Duration::from_secs(1);
-/// Payments taken further at once: each may wait for the provider, and those behind it must not lose their time.
+/// Limit of concurrently resumed payments: each may wait for the provider, and those behind it must not run out of time.
 const PAYMENTS_AT_ONCE_MAX: usize = 64;
 
-/// Each payment may wait for a silent provider, and there are as many as were begun in an outage.
+/// Each payment may wait for a silent provider, and an outage may leave many of them.
 const LONG_ROUND_MAX: Duration = Duration::from_secs(600);
 
 pub(super) struct Reconciler {
@@ -61,7 +61,7 @@ impl Job for Reconciler {
             let resumed =
                 stream::iter(due).map(|payment| async { (payment.id, resume_payment(office, payment).await) });
             let mut resumed = resumed.buffer_unordered(PAYMENTS_AT_ONCE_MAX);
-            // One payment that fails must not keep the others waiting.
+            // One failing payment must not hold up the others.
             while let Some((id, result)) = resumed.next().await {
                 if let Err(error) = result {
                     pauses.forget(id);

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A provider that says nothing until it is told to, and counts how often it is asked.
+/// A provider that fails until it is switched on, and counts its calls.
 #[derive(Default)]
 struct Desk {
     speaks: AtomicBool,
@@ -57,7 +57,7 @@ fn open(folder: &TempDir, desk: &Arc<Desk>) -> Arc<BoxOffice> {
     Arc::new(office_over(&store, &locks, desk.clone(), clock, Arc::new(SeededEntropy::new(1))))
 }
 
-/// A payment in doubt: its server died while it asked the provider.
+/// An undecided payment, as left by a server that died while it called the provider.
 async fn doubtful_payment(office: &BoxOffice) -> PaymentId {
     let (ids, now) = (SeededEntropy::new(2), office.now());
     let movie = movie_of(MovieId::from_uuid(ids.next_uuid()), "The Long Way Home");
@@ -93,7 +93,7 @@ async fn doubtful_payment(office: &BoxOffice) -> PaymentId {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_provider_is_asked_with_growing_pauses_and_heard_when_it_speaks() {
+async fn silent_provider_is_asked_with_backoff_until_it_answers() {
     let (folder, desk) = (TempDir::new().unwrap(), Arc::new(Desk::default()));
     let office = open(&folder, &desk);
     let id = doubtful_payment(&office).await;
@@ -112,7 +112,7 @@ async fn a_silent_provider_is_asked_with_growing_pauses_and_heard_when_it_speaks
     desk.speaks.store(true, Ordering::SeqCst);
     let mut rounds = 0;
     while office.ledger.find_payment(id).await.unwrap().unwrap().status == PaymentStatus::Confirming {
-        assert!(rounds < 8, "it is asked again within its longest pause");
+        assert!(rounds < 8, "the provider is asked again within the longest pause");
         rounds += 1;
         reconciler.run().await.unwrap();
         tokio::time::advance(RECONCILE_PERIOD).await;

@@ -1,5 +1,5 @@
-//! Moves events to the log: releases from the lock store to the outbox, and everything from the outbox to the log. Of all
-//! servers one does it, by a lease in the store; the others look now and then whether it has ended.
+//! Moves lock releases from the lock store to the outbox, and all events from the outbox to the event log. One of the servers
+//! does it, with a lease in the store; the others poll for the end of the lease.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,17 +14,17 @@ use super::job::{Job, Next};
 
 const RELAY_PERIOD: Duration = Duration::from_millis(100);
 const RELEASES_PERIOD: Duration = Duration::from_millis(200);
-/// How often a server without the lease looks again: each look is a write.
+/// Polling interval of a server without the lease; each attempt to take it is a write.
 const LEASE_LOOK_PERIOD: Duration = Duration::from_secs(1);
 
-/// What this server is called in the lease.
+/// A random owner id for the relay's lease.
 pub(super) fn new_relay(office: &BoxOffice) -> Uuid {
     let mut random = [0; 16];
     office.entropy.fill(&mut random);
     uuid::Builder::from_random_bytes(random).into_uuid()
 }
 
-/// From the outbox to the log.
+/// Moves events from the outbox to the event log.
 pub(super) struct Relay {
     pub(super) office: Arc<BoxOffice>,
     pub(super) id: Uuid,
@@ -48,15 +48,15 @@ impl Job for Relay {
 
     async fn finish(&mut self) {
         if let Err(error) = end_lease(&self.office, self.id).await {
-            tracing::debug!(%error, "the relay's lease ends by itself");
+            tracing::debug!(%error, "the relay's lease could not be released; it expires by itself");
         }
     }
 }
 
-/// From the lock store to the outbox.
+/// Moves releases of locks from the lock store to the outbox.
 pub(super) struct ReleaseTeller {
     pub(super) office: Arc<BoxOffice>,
-    /// What this server is called in the lease.
+    /// Owner id of the relay's lease.
     pub(super) relay: Uuid,
 }
 

@@ -1,4 +1,4 @@
-//! Ends locks whose time is up, so that viewers learn of it within a second.
+//! Removes expired locks, so that viewers see the seats as free within a second.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,10 +7,10 @@ use seatkeeper_core::{box_office::BoxOffice, ports::Backend};
 
 use super::job::{Job, Next};
 
-/// Viewers are told within a second; this leaves most of it for the way.
+/// Viewers must get the change within a second; this interval leaves most of it for the delivery.
 const SWEEP_PERIOD: Duration = Duration::from_millis(250);
 
-/// Viewers are told within a second also after the lock store was away.
+/// Short, so that viewers get the change within a second also after an outage of the lock store.
 const FAILURE_PAUSE_MAX: Duration = Duration::from_millis(500);
 
 pub(super) struct Sweeper(pub(super) Arc<BoxOffice>);

@@ -1,4 +1,4 @@
-//! `/api/admin`: bookings, their table, reports.
+//! `/api/admin`: bookings, their CSV table, reports.
 
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn thb(amount: i64) -> Value {
     json!({"amount": amount, "currency": "THB"})
 }
 
-/// The day of an instant in the cinema's zone.
+/// The cinema's calendar day of an instant.
 pub(crate) fn day_of(time: &Value) -> Date {
     let time: Timestamp = time.as_str().unwrap().parse().unwrap();
     time.to_zoned_datetime(TimeZone::get("Asia/Bangkok").unwrap()).date()
@@ -26,7 +26,7 @@ fn codes(page: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn bookings_are_filtered_and_summed() {
+async fn admin_bookings_are_filtered_by_query_and_summed() {
     begin_within_one_day().await;
     let app = TestApp::start().await;
     let admin = app.admin();
@@ -49,7 +49,7 @@ async fn bookings_are_filtered_and_summed() {
     let totals = json!({"bookings": 3, "seats": 4, "revenue": thb(80_000)});
     assert_eq!(all["totals"], totals);
     let page = list(admin, "limit=1").await;
-    assert_eq!((codes(&page), &page["totals"]), (vec![c.as_str()], &totals), "of the whole selection");
+    assert_eq!((codes(&page), &page["totals"]), (vec![c.as_str()], &totals), "totals cover all pages");
 
     let (sale, show) = (day_of(&first["created_at"]), day_of(&first["start_time"]));
     let cases: Vec<(String, Vec<&str>)> = vec![
@@ -92,7 +92,7 @@ async fn bookings_are_filtered_and_summed() {
 }
 
 #[tokio::test]
-async fn the_table_of_bookings_is_safe_to_open() {
+async fn csv_table_of_bookings_escapes_spreadsheet_formulas() {
     let app = TestApp::start().await;
     let (admin, ann) = (app.admin(), app.sign_in("=ann").await);
     let screening = app.screening("ssss").await;
@@ -123,7 +123,7 @@ async fn the_table_of_bookings_is_safe_to_open() {
 }
 
 #[tokio::test]
-async fn reports_count_every_day_and_every_film() {
+async fn reports_list_every_day_and_every_film() {
     begin_within_one_day().await;
     let app = TestApp::start().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
@@ -146,7 +146,7 @@ async fn reports_count_every_day_and_every_film() {
             "seats": seats, "revenue": thb(seats * 20_000), "occupancy": occupancy,
         })
     };
-    // Sold today and shown later: what is sold of four, with the blocked seat left out.
+    // Sold today for a later day: occupancy is sold seats of four; the blocked seat does not count.
     let both = movies(sale, show).await;
     assert_eq!(both, json!([row(&dear, 3, true, json!(0.75)), row(&cheap, 1, true, json!(0.25))]));
     if show > sale {

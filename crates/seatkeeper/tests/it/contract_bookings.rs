@@ -1,11 +1,11 @@
-//! `/api/bookings`: one's own.
+//! `/api/bookings`: a person's own bookings.
 
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
 
 #[tokio::test]
-async fn my_bookings_are_mine_newest_first_and_as_they_were_sold() {
+async fn person_lists_own_bookings_newest_first_with_the_data_of_the_sale() {
     let app = TestApp::start().await;
     let (admin, ann, bob) = (app.admin(), app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssw_c/pp").await;
@@ -31,7 +31,7 @@ async fn my_bookings_are_mine_newest_first_and_as_they_were_sold() {
     let code = first["code"].as_str().unwrap();
     assert!(code.len() >= 6 && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()), "{code}");
 
-    // Later changes of the programme do not rewrite tickets.
+    // Later changes of the programme do not change existing bookings.
     admin.patch(&format!("/api/admin/movies/{}", screening.movie_id), json!({"title": "Renamed"})).await.expect(200);
     admin.patch(&format!("/api/admin/halls/{}", screening.hall_id), json!({"name": "Renamed"})).await.expect(200);
     let dearer = json!({"prices": {"standard": {"amount": 30_000, "currency": "THB"}}});

@@ -1,4 +1,4 @@
-//! What the payment provider says by itself: signed, late, twice, forged.
+//! Callbacks of the payment provider: signed, late, repeated, forged.
 
 use jiff::SignedDuration;
 use seatkeeper_embedded::mock_provider::sign;
@@ -24,7 +24,7 @@ async fn expired(person: &TestPerson, payment: &str) {
 }
 
 #[tokio::test]
-async fn only_what_the_provider_signed_a_short_while_ago_is_heard() {
+async fn callback_is_refused_without_a_recent_valid_signature() {
     let app = TestApp::with(&[SECRET_FLAG, "--mock-payment=callback=never"]).await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ssss").await;
@@ -39,12 +39,12 @@ async fn only_what_the_provider_signed_a_short_while_ago_is_heard() {
     for signature in ["", "t=1,v1=00", "nonsense"] {
         app.report_raw("mock", signature, &body).await.refused(401, "bad_signature");
     }
-    // Signed, but of another body.
+    // A valid signature of another body.
     let signature = sign(SECRET.as_bytes(), now(), b"{}");
     app.report_raw("mock", &signature, &body).await.refused(401, "bad_signature");
-    // A cookie and the site's own page prove nothing.
+    // Neither a session cookie nor the site's own origin replaces the signature.
     ann.post("/api/payments/callback/mock", json!({"payment_id": payment})).await.refused(401, "bad_signature");
-    assert_eq!(status(&ann, &payment).await, "PENDING", "nothing of that was heard");
+    assert_eq!(status(&ann, &payment).await, "PENDING", "none of these callbacks had an effect");
 
     let signed = |body: &str| sign(SECRET.as_bytes(), now(), body.as_bytes());
     app.report_raw("stripe", &signed(&body), &body).await.refused(404, "provider_not_found");
@@ -57,14 +57,14 @@ async fn only_what_the_provider_signed_a_short_while_ago_is_heard() {
     let answer = app.stranger().raw("POST", "/api/payments/callback/mock", &plain, body.clone()).await;
     answer.refused(415, "unsupported_media_type");
 
-    // Paid without a word from the page; repeats are harmless.
+    // The callback alone completes the payment; repeated callbacks change nothing.
     for _ in 0..3 {
         assert_eq!(app.report(&payment).await.status, 204);
         assert_eq!(status(&ann, &payment).await, "SUCCEEDED");
     }
     ann.confirm(&payment, "success").await.expect(200);
     ann.confirm(&payment, "decline").await.refused(409, "payment_not_pending");
-    // Nobody paid this one: hearing of it changes nothing.
+    // The provider reports no money for this one, so the callback changes nothing.
     let unpaid = pending(&ann, &screening, &["A2"]).await;
     assert_eq!(app.report(&unpaid).await.status, 204);
     assert_eq!(status(&ann, &unpaid).await, "PENDING");
@@ -75,7 +75,7 @@ async fn only_what_the_provider_signed_a_short_while_ago_is_heard() {
 }
 
 #[tokio::test]
-async fn money_that_comes_late_buys_free_seats_or_goes_back() {
+async fn late_payment_buys_its_seats_if_they_are_free_or_is_refunded() {
     let app = TestApp::with(&[SECRET_FLAG, "--payment-ttl=1s", "--mock-payment=callback=never"]).await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssssssss").await;
@@ -107,9 +107,9 @@ async fn money_that_comes_late_buys_free_seats_or_goes_back() {
         assert_eq!(app.stands_at_provider(payment).await.as_deref(), Some("refunded"), "{why}");
         ann.cancel(payment).await.refused(409, "payment_not_pending");
     }
-    assert_eq!(locked.taken(&ann).await, ["A2:LOCKED"], "a set of seats is all or none");
+    assert_eq!(locked.taken(&ann).await, ["A2:LOCKED"], "a payment's seats are sold all or none");
     assert_eq!(sold.taken(&ann).await, ["A1:BOOKED"]);
-    let told = eventually("the refunds are told", || async {
+    let told = eventually("the refund events are listed", || async {
         let path = "/api/admin/events?type=PAYMENT_REFUNDED";
         let items = app.admin().get(path).await.expect(200)["items"].as_array().unwrap().clone();
         (items.len() >= 2).then_some(items)
@@ -119,9 +119,9 @@ async fn money_that_comes_late_buys_free_seats_or_goes_back() {
     refunded.sort_by_key(ToString::to_string);
     let mut expected: Vec<Value> = late[1..].iter().map(|payment| json!(payment)).collect();
     expected.sort_by_key(ToString::to_string);
-    assert_eq!(refunded, expected.iter().collect::<Vec<_>>(), "once each");
+    assert_eq!(refunded, expected.iter().collect::<Vec<_>>(), "one event for each refund");
 
-    // Cancelled, declined: the seats are the payer's own still, so late money buys them.
+    // After a cancelled or declined payment the payer still holds the seats, so late money buys them.
     let cancelled = eventually("a payment is cancelled in time", || async {
         let payment = pending(&ann, &screening, &["A1"]).await;
         ann.cancel(&payment).await.expect_unless(200, "payment_not_pending").map(|_| payment)
@@ -134,7 +134,7 @@ async fn money_that_comes_late_buys_free_seats_or_goes_back() {
 }
 
 #[tokio::test]
-async fn money_for_a_showing_whose_sales_are_closed_goes_back_and_no_ticket_is_mailed() {
+async fn late_payment_is_refunded_without_a_mail_when_sales_are_closed() {
     let app = TestApp::with(&[SECRET_FLAG, "--payment-ttl=1s", "--mock-payment=callback=never"]).await;
     let ann = app.sign_in("ann").await;
     let begin = async |screening: TestScreening| {
@@ -156,7 +156,7 @@ async fn money_for_a_showing_whose_sales_are_closed_goes_back_and_no_ticket_is_m
     assert_eq!(app.stands_at_provider(&payment).await.as_deref(), Some("refunded"));
     assert_eq!(screening.taken(&ann).await, Vec::<String>::new());
     assert_eq!(ann.list_all("/api/bookings").await.len(), 0);
-    let told = eventually("the refund is told", || async {
+    let told = eventually("the refund event is listed", || async {
         let path = "/api/admin/events?type=PAYMENT_REFUNDED";
         let items = app.admin().get(path).await.expect(200)["items"].as_array().unwrap().clone();
         (!items.is_empty()).then_some(items)
@@ -169,13 +169,13 @@ async fn money_for_a_showing_whose_sales_are_closed_goes_back_and_no_ticket_is_m
 }
 
 #[tokio::test]
-async fn a_sale_that_the_provider_takes_back_frees_its_seats() {
+async fn refund_by_the_provider_refunds_the_booking_and_frees_its_seats() {
     let app = TestApp::with(&[SECRET_FLAG]).await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ss").await;
     let payment = pending(&ann, &screening, &["A1"]).await;
     let booking = ann.confirm(&payment, "success").await.expect(200)["booking"].clone();
-    eventually("the money is taken", || async {
+    eventually("the money is captured", || async {
         (app.stands_at_provider(&payment).await.as_deref() == Some("captured")).then_some(())
     })
     .await;
@@ -189,14 +189,14 @@ async fn a_sale_that_the_provider_takes_back_frees_its_seats() {
     let all = app.admin().get("/api/admin/bookings").await.expect(200);
     assert_eq!(all["items"][0]["status"], "REFUNDED");
     let nothing = json!({"bookings": 0, "seats": 0, "revenue": {"amount": 0, "currency": "THB"}});
-    assert_eq!(all["totals"], nothing, "totals leave out what was refunded");
+    assert_eq!(all["totals"], nothing, "totals exclude refunded bookings");
     assert_eq!(screening.taken(&bob).await, Vec::<String>::new());
     bob.buy(&screening, &["A1"]).await;
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_provider_that_loses_answers_and_repeats_messages_sells_once() {
+async fn seats_are_sold_once_when_answers_are_lost_and_callbacks_repeated() {
     let app = TestApp::with(&["--mock-payment=lose_answer=0.5,callback=twice"]).await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ssss").await;
@@ -205,7 +205,7 @@ async fn a_provider_that_loses_answers_and_repeats_messages_sells_once() {
         let answer = ann.confirm(&payment, "success").await;
         assert!([200, 202].contains(&answer.status), "{}", answer.text);
         eventually("it is sold", || async { (status(&ann, &payment).await == "SUCCEEDED").then_some(()) }).await;
-        eventually("the money is taken", || async {
+        eventually("the money is captured", || async {
             (app.stands_at_provider(&payment).await.as_deref() == Some("captured")).then_some(())
         })
         .await;

@@ -1,4 +1,4 @@
-//! What is on: films, screenings, seats.
+//! The public programme: films, screenings, seats.
 
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ fn ids(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn films_show_their_screenings_prices_and_free_seats() {
+async fn film_lists_its_screenings_with_prices_and_free_seats() {
     let app = TestApp::start().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let movie = json!({
@@ -20,7 +20,7 @@ async fn films_show_their_screenings_prices_and_free_seats() {
         "duration_min": 95, "rating": "13+", "poster_url": "/posters/orbit-of-two.svg",
     });
     let movie_id = admin.post("/api/admin/movies", movie.clone()).await.expect(201)["id"].clone();
-    // The cheapest category has only a seat that is not for sale: it is nobody's price.
+    // The cheapest category has only a blocked seat, so it does not count for `price_from`.
     let mut rows = layout("ss_w/cp/x")["rows"].clone();
     rows[1]["category"] = json!("sofa");
     rows[2]["category"] = json!("broken");
@@ -62,7 +62,7 @@ async fn films_show_their_screenings_prices_and_free_seats() {
     expected["sales_close_at"] = json!(start.to_string());
     assert_eq!(detail, expected);
 
-    // One seat sold, one locked: three are left, within two seconds.
+    // One seat is sold and one locked; the number of free seats follows within two seconds.
     let screening = TestScreening {
         id: id.clone(),
         movie_id: movie_id.as_str().unwrap().into(),
@@ -81,7 +81,7 @@ async fn films_show_their_screenings_prices_and_free_seats() {
 }
 
 #[tokio::test]
-async fn the_map_has_every_seat_and_a_mark() {
+async fn seat_map_lists_every_seat_and_has_an_etag() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("s_wc/px").await;
@@ -112,22 +112,22 @@ async fn the_map_has_every_seat_and_a_mark() {
     assert!(changed["seq"].as_i64().unwrap() > map["seq"].as_i64().unwrap());
     let seats = &changed["seats"];
     assert_eq!(seats[0], seat("A1", "A", 1, "seat", "BOOKED"));
-    // `until` is never earlier than the truth, and not a second later.
+    // `until` is rounded up, by less than a second.
     let until: Timestamp = seats[1]["until"].as_str().unwrap().parse().unwrap();
     let truth: Timestamp = hold["expires_at"].as_str().unwrap().parse().unwrap();
     let later = until.duration_since(truth);
     assert!(SignedDuration::ZERO <= later && later < SignedDuration::from_secs(1), "{until} {truth}");
     assert_eq!(seats[1]["status"], "LOCKED");
-    assert!(!changed.to_string().contains(&ann.id), "nobody learns who");
+    assert!(!changed.to_string().contains(&ann.id), "the map does not say who holds a seat");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn screenings_are_found_by_film_start_and_day_until_they_start() {
+async fn screenings_are_listed_by_film_start_and_day_until_they_start() {
     let app = TestApp::start().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let (soon, ()) = app.screening_soon("ss", async |_| Some(())).await;
-    // Half past one in the night in Bangkok is still the day before in London.
+    // 01:30 in Bangkok is still the previous day in UTC.
     let bangkok = TimeZone::get("Asia/Bangkok").unwrap();
     let day = now().to_zoned_datetime(bangkok.clone()).date().checked_add(3.days()).unwrap();
     let night = day.at(1, 30, 0, 0).to_zoned_datetime(bangkok).unwrap();
@@ -157,9 +157,9 @@ async fn screenings_are_found_by_film_start_and_day_until_they_start() {
     }
     let all = found(String::new()).await;
     let expected = [soon.id.as_str(), tomorrow.id.as_str(), late.id.as_str()];
-    assert_eq!(all, expected[3 - all.len()..], "by time");
+    assert_eq!(all, expected[3 - all.len()..], "ordered by start time");
 
-    // What has started is listed no more, stays readable, and is sold no more.
+    // A screening that has started is not listed any more; it remains readable and sells no seats.
     eventually("the screening has started", || async {
         let list = app.get("/api/screenings").await.expect(200);
         (!ids(&list).contains(&soon.id.as_str())).then_some(())
@@ -172,7 +172,7 @@ async fn screenings_are_found_by_film_start_and_day_until_they_start() {
     assert!(ids(&app.get("/api/movies").await.expect(200)).contains(&soon.movie_id.as_str()));
     ann.lock(&soon, &["A1"]).await.refused(409, "sales_closed");
     ann.start_payment(&soon).await.refused(409, "sales_closed");
-    // A film and a hall with nothing to come may go; what was shown stays readable.
+    // A film and a hall without future screenings may be deleted; past screenings remain readable.
     assert_eq!(admin.delete(&format!("/api/admin/movies/{}", soon.movie_id)).await.status, 204);
     assert_eq!(admin.delete(&format!("/api/admin/halls/{}", soon.hall_id)).await.status, 204);
     let past = app.get(&format!("/api/screenings/{}", soon.id)).await.expect(200);

@@ -1,4 +1,4 @@
-//! Confirming a payment, with and without an `Idempotency-Key`, and providers that are slow.
+//! Confirming a payment: idempotency with and without an `Idempotency-Key`, and slow providers.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ const YES: &str = r#"{"outcome":"success"}"#;
 const NO: &str = r#"{"outcome":"decline"}"#;
 
 #[tokio::test]
-async fn the_same_outcome_gives_the_same_answer_and_another_none() {
+async fn confirm_is_idempotent_for_the_same_outcome_and_refuses_another() {
     let app = TestApp::start().await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("sssss").await;
@@ -48,7 +48,7 @@ async fn the_same_outcome_gives_the_same_answer_and_another_none() {
     assert_eq!(screening.taken(&ann).await, ["A1:BOOKED"]);
     assert_eq!(ann.hold(&screening).await["seat_ids"], json!([]));
 
-    // Declined: the payment is over, the seats stay locked until their time is up.
+    // Declined: the payment ends, its seats stay locked until the locks expire.
     let payment = pending(&ann, &screening, "A2").await;
     for _ in 0..3 {
         let declined = ann.confirm(id(&payment), "decline").await.refused(402, "payment_declined");
@@ -58,7 +58,7 @@ async fn the_same_outcome_gives_the_same_answer_and_another_none() {
     let hold = ann.hold(&screening).await;
     assert_eq!((&hold["seat_ids"], &hold["payment_id"]), (&json!(["A2"]), &Value::Null));
     let again = ann.start_payment(&screening).await.expect(201);
-    assert_eq!(again["expires_at"], payment["expires_at"], "the time restarts once");
+    assert_eq!(again["expires_at"], payment["expires_at"], "the locks are extended only once");
     ann.confirm(id(&again), "success").await.expect(200);
 
     for (body, field) in [("{}", "outcome"), (r#"{"outcome":"maybe"}"#, "outcome"), ("[]", "body")] {
@@ -66,7 +66,7 @@ async fn the_same_outcome_gives_the_same_answer_and_another_none() {
         assert_eq!(invalid_field(answer), field);
     }
 
-    // Many at once: one booking, one answer.
+    // Concurrent identical calls: one booking, one response.
     let payment = pending(&ann, &screening, "A3").await;
     let answers = join_all((0..12).map(|_| ann.confirm(id(&payment), "success"))).await;
     let texts: Vec<&str> = answers.iter().map(|answer| answer.text.as_str()).collect();
@@ -74,7 +74,7 @@ async fn the_same_outcome_gives_the_same_answer_and_another_none() {
         answers.iter().all(|answer| answer.status == 200) && texts.iter().all(|text| *text == texts[0]),
         "{texts:?}"
     );
-    // Crossed outcomes: one of them wins, whichever, and everybody hears of that one.
+    // Concurrent opposite outcomes: one of them wins, and every response agrees with it.
     let payment = pending(&ann, &screening, "A4").await;
     let outcomes = ["success", "decline"].repeat(6);
     let answers = join_all(outcomes.iter().map(|outcome| ann.confirm(id(&payment), outcome))).await;
@@ -91,7 +91,7 @@ async fn the_same_outcome_gives_the_same_answer_and_another_none() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_gives_the_same_bytes() {
+async fn repeated_idempotency_key_returns_the_same_bytes() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssssss").await;
@@ -107,25 +107,25 @@ async fn an_idempotency_key_gives_the_same_bytes() {
     let repeat = begin("k1").await;
     assert_eq!((repeat.status, &repeat.text), (201, &first.text));
     assert_eq!(repeat.header("content-type"), first.header("content-type"));
-    // Another body, if only by a space, is another request.
+    // A body that differs by a single space is another request.
     let other = call(&ann, "k1", "/api/payments".into(), format!("{start} ")).await;
     other.refused(422, "idempotency_key_reused");
     let refused = begin("k2").await.refused(409, "payment_in_progress");
     assert_eq!(refused["payment_id"], first.body["id"]);
 
-    // Kept by person, method and path: the same key elsewhere is another one.
+    // Keys are scoped to person, method and path.
     let confirm = path(&first.body);
     let sold = call(&ann, "k1", confirm.clone(), YES.into()).await;
     assert_eq!(sold.status, 200, "{}", sold.text);
     assert_eq!(call(&ann, "k1", confirm.clone(), YES.into()).await.text, sold.text);
     call(&ann, "k1", confirm.clone(), NO.into()).await.refused(422, "idempotency_key_reused");
     call(&bob, "k1", confirm.clone(), YES.into()).await.refused(404, "payment_not_found");
-    // 409 is kept too, with its whole body, though the payment in progress is over by now.
+    // A 409 is stored too, with its whole body, although the payment in progress has ended by now.
     let kept = begin("k2").await;
     assert_eq!((kept.status, &kept.body["payment_id"]), (409, &first.body["id"]));
     assert!(kept.header("content-type").starts_with("application/problem+json"));
     begin("k3").await.refused(409, "nothing_locked");
-    // 402 and 422 are kept; 404 and 401 are not.
+    // 402 and 422 are stored; 404 and 401 are not.
     let payment = pending(&ann, &screening, "A2").await;
     let declined = call(&ann, "k4", path(&payment), NO.into()).await;
     assert_eq!(declined.status, 402);
@@ -137,7 +137,7 @@ async fn an_idempotency_key_gives_the_same_bytes() {
     call(&ann, "k5", "/api/payments".into(), start.clone()).await.refused(422, "idempotency_key_reused");
     call(&app.stranger(), "k6", "/api/payments".into(), start.clone()).await.refused(401, "sign_in_required");
 
-    // What is no key: empty, too long, not printable, two of them.
+    // Invalid keys: empty, too long, not printable, two of them.
     let long = "k".repeat(256);
     for bad in ["", long.as_str(), "k\t1"] {
         let answer = ann.post_with(("idempotency-key", bad), "/api/payments", &start).await;
@@ -152,7 +152,7 @@ async fn an_idempotency_key_gives_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn one_key_at_once_is_one_payment() {
+async fn concurrent_calls_with_one_key_start_one_payment() {
     let app = TestApp::start().await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ssssss").await;
@@ -164,7 +164,7 @@ async fn one_key_at_once_is_one_payment() {
     let confirm = path(&started[0].body);
     let confirmed = join_all((0..8).map(|_| ann.post_with(("idempotency-key", "one"), &confirm, YES))).await;
     assert!(confirmed.iter().all(|answer| answer.status == 200 && answer.text == confirmed[0].text), "{confirmed:?}");
-    // Two bodies with one key at once: one of them is served.
+    // Two bodies with one key at the same time: one of them is served.
     let payment = pending(&ann, &screening, "A3").await;
     let confirm = path(&payment);
     let (yes, no) = tokio::join!(
@@ -180,13 +180,13 @@ async fn one_key_at_once_is_one_payment() {
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_is_confirming_until_it_is_known() {
+async fn payment_stays_confirming_while_its_outcome_is_unknown() {
     let app = TestApp::with(&["--mock-payment=answer_delay=6s,callback=never", "--payment-ttl=5s"]).await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssss").await;
     let payment = pending(&ann, &screening, "A1").await;
     let confirm = path(&payment);
-    // Answered after five seconds; the payment goes on.
+    // The response comes after five seconds; the payment continues.
     let (first, ()) = tokio::join!(ann.post_with(("idempotency-key", "slow"), &confirm, YES), async {
         eventually("the first call runs", || async {
             let now = ann.get(&format!("/api/payments/{}", id(&payment))).await.expect(200);
@@ -202,7 +202,7 @@ async fn an_unknown_outcome_is_confirming_until_it_is_known() {
     });
     assert_eq!(first.status, 202, "{}", first.text);
     assert_eq!((&first.body["payment"]["status"], &first.body["booking"]), (&json!("CONFIRMING"), &Value::Null));
-    // Its time was 5 s: what is being confirmed does not expire.
+    // The payment's time was 5 s: a confirming payment does not expire.
     bob.lock(&screening, &["A1"]).await.refused(409, "seat_taken");
     let booked = eventually("the outcome is known", || async {
         let now = ann.get(&format!("/api/payments/{}", id(&payment))).await.expect(200);
@@ -211,14 +211,14 @@ async fn an_unknown_outcome_is_confirming_until_it_is_known() {
     })
     .await;
     let answer = ann.post_with(("idempotency-key", "slow"), &confirm, YES).await.expect(200);
-    assert_eq!(answer["booking"]["id"], booked, "an answer of 202 is not kept");
+    assert_eq!(answer["booking"]["id"], booked, "a 202 is not stored");
     assert_eq!(screening.taken(&bob).await, ["A1:BOOKED"]);
     app.finish().await;
 }
 
 #[tokio::test]
-async fn what_is_decided_in_time_is_answered_though_the_provider_is_slow_afterwards() {
-    // Most of three seconds to authorise, and then as long to take the money: together more than an answer waits.
+async fn confirm_does_not_wait_for_a_slow_capture() {
+    // The provider takes 2.6 s to authorise and as long to capture: together more than a response waits.
     let app = TestApp::with(&["--mock-payment=answer_delay=2600ms,callback=never"]).await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ssss").await;
@@ -230,13 +230,13 @@ async fn what_is_decided_in_time_is_answered_though_the_provider_is_slow_afterwa
 }
 
 #[tokio::test]
-async fn a_call_that_runs_too_long_tells_the_second_one_so() {
+async fn call_is_refused_while_another_with_its_key_is_in_progress() {
     let app = TestApp::embedded().await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ssss").await;
     let payment = pending(&ann, &screening, "A1").await;
     let confirm = path(&payment);
-    // The first call runs on another server, which is slow.
+    // As if another, slow server ran the first call.
     let id = |text: &str| Uuid::parse_str(text).unwrap().as_bytes().to_vec();
     let sql = "INSERT INTO reservations (person_id, call, key, body_hash, subject, created_at, lease_until) \
          VALUES (?1, ?2, 'slow', ?3, ?4, ?5, ?5 + 60000)";
@@ -250,7 +250,7 @@ async fn a_call_that_runs_too_long_tells_the_second_one_so() {
     });
     second.refused(409, "in_progress");
     assert_eq!(other_key.status, 200, "{}", other_key.text);
-    // It is not kept: when the first is gone, the same call is served.
+    // The 409 is not stored: when the first call's lease has expired, the same call is served.
     app.store().execute("UPDATE reservations SET lease_until = 0 WHERE key = 'slow'", []).unwrap();
     let served = ann.post_with(("idempotency-key", "slow"), &confirm, YES).await;
     assert_eq!((served.status, &served.text), (200, &other_key.text));

@@ -1,4 +1,4 @@
-//! What every call has in common: lists, errors, the order of refusals, where requests may come from.
+//! Conventions of all calls: lists, errors, the order of checks, allowed origins.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 const EVIL: (&str, &str) = ("origin", "http://evil.example");
 
 #[tokio::test]
-async fn every_list_has_pages_a_cursor_and_limits() {
+async fn every_list_is_paged_with_cursor_and_limit() {
     let app = TestApp::start().await;
     let admin = app.admin();
     for _ in 0..3 {
@@ -42,7 +42,7 @@ async fn every_list_has_pages_a_cursor_and_limits() {
         assert_eq!(invalid_field(admin.get(&format!("{list}?cursor=~nonsense~")).await), "cursor", "{list}");
     }
     for list in ["/api/movies", "/api/screenings", "/api/admin/audit", "/api/admin/halls", "/api/admin/events"] {
-        // The audit log is kept by a consumer, a moment later.
+        // A consumer writes the audit log, so its entries appear with a delay.
         let whole = eventually("the list is long enough", || async {
             let ids: Vec<_> = admin.list_all(list).await.iter().map(|item| item["id"].clone()).collect();
             (ids.len() >= 3).then_some(ids)
@@ -60,7 +60,7 @@ async fn every_list_has_pages_a_cursor_and_limits() {
                 None => break,
             }
         }
-        // New events may have come meanwhile; what was there comes in the same order, once.
+        // New events may have been added meanwhile; the others appear in the same order, once each.
         paged.retain(|id| whole.contains(id));
         assert_eq!(paged, whole, "{list}");
     }
@@ -69,7 +69,7 @@ async fn every_list_has_pages_a_cursor_and_limits() {
         admin.post("/api/admin/halls", hall).await.expect(201);
     }
     let page = admin.get("/api/admin/halls").await.expect(200);
-    assert_eq!(page["items"].as_array().unwrap().len(), 50, "the default");
+    assert_eq!(page["items"].as_array().unwrap().len(), 50, "the default limit");
     assert!(page["next_cursor"].is_string());
     let days = "from=2026-01-01&to=2026-01-02";
     for report in ["daily", "movies"] {
@@ -80,7 +80,7 @@ async fn every_list_has_pages_a_cursor_and_limits() {
 }
 
 #[tokio::test]
-async fn errors_have_one_shape_and_every_answer_a_name_and_a_date() {
+async fn errors_are_problem_documents_and_responses_have_request_id_and_date() {
     let app = TestApp::start().await;
     let (admin, stranger) = (app.admin(), app.stranger());
     let mut names = BTreeSet::new();
@@ -116,7 +116,7 @@ async fn errors_have_one_shape_and_every_answer_a_name_and_a_date() {
 }
 
 #[tokio::test]
-async fn refusals_come_in_their_order() {
+async fn checks_are_applied_in_the_documented_order() {
     let app = TestApp::start().await;
     let (admin, user, stranger) = (app.admin(), app.sign_in("user").await, app.stranger());
     let text = ("content-type", "text/plain");
@@ -138,7 +138,7 @@ async fn refusals_come_in_their_order() {
     let unknown = r#"{"screening_id":"nothing","seat_ids":["A1"]}"#;
     lock(user.clone(), vec![JSON], unknown.into()).await.refused(404, "screening_not_found");
 
-    // Under /api/admin nobody but an administrator learns what is there.
+    // Under /api/admin only an administrator can find out which paths exist.
     for (method, path) in [("GET", "/api/admin/nothing"), ("PUT", "/api/admin/movies"), ("POST", "/api/admin/movies")] {
         let headers = [EVIL, text];
         stranger.raw(method, path, &headers[1..], big.clone()).await.refused(401, "sign_in_required");
@@ -151,7 +151,7 @@ async fn refusals_come_in_their_order() {
     stranger.get("/api/admin").await.refused(401, "sign_in_required");
     admin.get("/api/admin/nothing").await.refused(404, "not_found");
     admin.raw("PUT", "/api/admin/movies", &[], "").await.refused(405, "method_not_allowed");
-    // What is wrong in itself comes before what is not there.
+    // The body is validated before the object is looked up.
     for (path, body) in [
         ("/api/admin/movies/nothing", json!({"duration_min": 0})),
         ("/api/admin/movies/00000000-0000-0000-0000-000000000001", json!({"title": ""})),
@@ -170,7 +170,7 @@ async fn refusals_come_in_their_order() {
 }
 
 #[tokio::test]
-async fn changes_come_from_own_pages_or_from_no_page() {
+async fn changes_are_refused_from_foreign_origins() {
     let app = TestApp::with(&["--allowed-origins=https://partner.example"]).await;
     let admin = app.admin();
     let change = |headers: Vec<(&'static str, String)>| async move {
@@ -193,12 +193,12 @@ async fn changes_come_from_own_pages_or_from_no_page() {
     for from in ["cross-site", "same-site"] {
         change(vec![("sec-fetch-site", from.into())]).await.refused(403, "bad_origin");
     }
-    // Reading is free; signing out is a change.
+    // Reading is allowed from any origin; signing out is a change.
     admin.raw("GET", "/api/auth/me", &[EVIL], "").await.expect(200);
     admin.raw("POST", "/api/auth/logout", &[EVIL], "").await.refused(403, "bad_origin");
     admin.get("/api/auth/me").await.expect(200);
 
-    // On loopback a name of somebody else that points here is not this server's.
+    // On loopback, a foreign host name that resolves to this address is refused (DNS rebinding).
     for host in ["evil.example", "127.0.0.1:1", "localhost:1"] {
         let stranger = app.stranger();
         stranger.raw("GET", "/api/site", &[("host", host)], "").await.refused(421, "misdirected");
@@ -212,7 +212,7 @@ async fn changes_come_from_own_pages_or_from_no_page() {
 }
 
 #[tokio::test]
-async fn whoever_asks_too_often_is_told_when_to_come_back() {
+async fn requests_over_the_rate_limit_are_refused_with_retry_after() {
     let app = TestApp::without_people(&["--rate-limit=on", "--trusted-proxies=127.0.0.0/8"]).await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let flood = |method: &'static str, path: &'static str, headers: Vec<(&'static str, &'static str)>| {
@@ -229,13 +229,13 @@ async fn whoever_asks_too_often_is_told_when_to_come_back() {
     answers.into_iter().find(|answer| answer.status == 429).unwrap().refused(429, "rate_limited");
     bob.get("/api/auth/me").await.expect(200);
 
-    // 404 and 405 come before, 401 and 403 after.
+    // 404 and 405 are checked before the rate limit, 401 and 403 after it.
     assert_eq!(count(&flood("GET", "/api/nothing", vec![]).await, 404), 200);
     assert_eq!(count(&flood("PUT", "/api/lock", vec![]).await, 405), 200);
     let refused = flood("POST", "/api/lock", vec![EVIL]).await;
     assert!(count(&refused, 429) > 0 && count(&refused, 429) + count(&refused, 403) == 200);
 
-    // Sign-ins are counted by address, and a proxy's word about addresses is taken when it is trusted.
+    // Sign-ins are limited by address; `X-Forwarded-For` of a trusted proxy determines the address.
     let login = |address: String| {
         let stranger = app.stranger();
         async move { stranger.raw("GET", "/api/auth/google/login", &[("x-forwarded-for", &address)], "").await }

@@ -1,10 +1,10 @@
-//! Every call and every code of the document has a test by its name.
+//! Every path and every error code of openapi.json is mentioned in a test.
 
 use std::{fs, path::Path};
 
 use serde_json::Value;
 
-/// What no request from outside can bring about; the parts that answer so have tests of their own.
+/// Codes that no request can cause; the layers that return them have their own tests.
 const NOT_FROM_OUTSIDE: [&str; 3] = ["internal", "not_ready", "try_again"];
 
 fn texts_of_these_tests() -> String {
@@ -25,7 +25,7 @@ fn texts_of_these_tests() -> String {
 }
 
 #[test]
-fn every_call_and_every_code_has_a_test() {
+fn every_path_and_every_error_code_has_a_test() {
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../openapi.json");
     let document: Value = serde_json::from_str(&fs::read_to_string(document).unwrap()).unwrap();
     let texts = texts_of_these_tests();
@@ -38,7 +38,7 @@ fn every_call_and_every_code_has_a_test() {
 
     let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
     assert!(paths.len() > 30, "{paths:?}");
-    // `/api/movies/{id}` is asked as `/api/movies/` and something.
+    // `/api/movies/{id}` is called as `/api/movies/` and something.
     let parts = |path: &str| path.split('{').next().unwrap().trim_end_matches('/').to_owned();
     let last = |path: &str| path.rsplit('}').next().unwrap().to_owned();
     let unasked: Vec<&&String> =

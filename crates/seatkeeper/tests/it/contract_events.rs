@@ -12,7 +12,7 @@ use crate::{
 const NOBODY: &str = "00000000-0000-0000-0000-000000000001";
 
 #[tokio::test]
-async fn the_audit_log_and_the_event_log_tell_what_happened() {
+async fn audit_log_and_event_log_list_events_with_filters() {
     let app = TestApp::start().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let screening = app.screening("ssss").await;
@@ -23,7 +23,7 @@ async fn the_audit_log_and_the_event_log_tell_what_happened() {
     let request = refused.header("x-request-id").to_owned();
     refused.refused(403, "forbidden");
     let audit = |query: String| async move { admin.list_all(&format!("/api/admin/audit?{query}")).await };
-    let whole = eventually("everything is told", || async {
+    let whole = eventually("all events are in the audit log", || async {
         let found = audit(String::new()).await;
         let has = |kind: &str| found.iter().any(|entry| entry["type"] == kind);
         let noted = found.iter().any(|entry| entry["data"]["action"] == "admin_refused");
@@ -31,7 +31,7 @@ async fn the_audit_log_and_the_event_log_tell_what_happened() {
     })
     .await;
     let times: Vec<&str> = whole.iter().map(|entry| entry["at"].as_str().unwrap()).collect();
-    // Times are kept in milliseconds.
+    // Times are stored in milliseconds.
     let millis = |time: &&str| time.parse::<Timestamp>().unwrap().as_millisecond();
     assert!(times.windows(2).all(|pair| millis(&pair[0]) >= millis(&pair[1])), "newest first: {times:?}");
     let find = |action: &str| whole.iter().find(|entry| entry["data"]["action"] == action).unwrap();
@@ -63,7 +63,7 @@ async fn the_audit_log_and_the_event_log_tell_what_happened() {
         assert_eq!(invalid_field(admin.get(&format!("/api/admin/audit?{query}")).await), field, "{query}");
     }
 
-    // The event log: in the order it was sent, after a position.
+    // The event log: in the order of publishing, after a position.
     let events = |query: String| async move {
         admin.get(&format!("/api/admin/events?limit=200&{query}")).await.expect(200)["items"]
             .as_array()
@@ -74,7 +74,7 @@ async fn the_audit_log_and_the_event_log_tell_what_happened() {
     let positions: Vec<i64> = all.iter().map(|event| event["position"].as_i64().unwrap()).collect();
     assert!(positions.windows(2).all(|pair| pair[0] < pair[1]), "{positions:?}");
     let later = events(format!("after={}", positions[1])).await;
-    assert_eq!(later[0]["position"], positions[2], "exclusive");
+    assert_eq!(later[0]["position"], positions[2], "`after` is exclusive");
     let sold = events("type=BOOKING_SUCCESS".into()).await;
     assert_eq!(sold.len(), 1);
     let payment = &sold[0]["data"]["payment_id"];
@@ -94,11 +94,11 @@ async fn the_audit_log_and_the_event_log_tell_what_happened() {
 }
 
 #[tokio::test]
-async fn mails_are_listed_and_tried_again() {
+async fn mails_are_listed_and_can_be_retried() {
     let app = TestApp::start().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let screening = app.screening("ssss").await;
-    // A file where the folder should be: no mail can be written.
+    // A file in place of the folder, so that no mail can be written.
     let folder = app.data_dir().join("mail");
     std::fs::write(&folder, "in the way").unwrap();
     let booking = ann.buy(&screening, &["A1"]).await;
@@ -139,12 +139,12 @@ async fn mails_are_listed_and_tried_again() {
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_handled_is_put_aside() {
+async fn event_that_cannot_be_handled_becomes_a_dead_letter() {
     let app = TestApp::embedded().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let screening = app.screening("ss").await;
     assert_eq!(admin.get("/api/admin/dead-letters").await.expect(200), json!({"items": [], "next_cursor": null}));
-    // A sale that nobody knows of.
+    // An event of a sale that does not exist.
     let id = Uuid::new_v4();
     let data = json!({"booking_id": NOBODY, "code": "NOTHING1", "payment_id": NOBODY, "seat_ids": ["A1"], "total": {"amount": 1, "currency": "THB"}});
     let event = json!({
@@ -153,7 +153,7 @@ async fn an_event_that_cannot_be_handled_is_put_aside() {
     });
     let sql = "INSERT INTO outbox (id, at, sent, event) VALUES (?1, 0, 0, ?2)";
     app.store().execute(sql, (id.as_bytes().as_slice(), event.to_string())).unwrap();
-    let letter = eventually("it is put aside", || async {
+    let letter = eventually("the event is a dead letter", || async {
         admin.get("/api/admin/dead-letters").await.expect(200)["items"].get(0).cloned()
     })
     .await;
@@ -163,10 +163,10 @@ async fn an_event_that_cannot_be_handled_is_put_aside() {
     let replay = format!("/api/admin/dead-letters/{}/replay", letter["id"].as_str().unwrap());
     let again = admin.post(&replay, json!({})).await.expect(200);
     assert_eq!(again["handled"], false, "{again}");
-    assert_eq!(admin.list_all("/api/admin/dead-letters").await.len(), 1, "it stays");
-    // It stops nothing else.
+    assert_eq!(admin.list_all("/api/admin/dead-letters").await.len(), 1, "the dead letter stays");
+    // Later events are still handled.
     let booking = ann.buy(&screening, &["A1"]).await;
-    eventually("the mail is filed", || async {
+    eventually("the mail is queued", || async {
         let mails = admin.list_all("/api/admin/mail").await;
         mails.iter().any(|mail| mail["booking_code"] == booking["code"]).then_some(())
     })

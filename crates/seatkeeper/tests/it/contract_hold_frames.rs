@@ -1,11 +1,11 @@
-//! `/api/ws` with a session: one's own hold and payments, on every device.
+//! `/api/ws` with a session: frames about the person's own hold and payments, on every device.
 
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, Viewer};
 
 #[tokio::test]
-async fn two_phones_and_a_desktop_of_one_person_show_the_same_own_seats() {
+async fn hold_frames_reach_every_device_of_the_person_and_nobody_else() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssss/ssss").await;
@@ -27,25 +27,25 @@ async fn two_phones_and_a_desktop_of_one_person_show_the_same_own_seats() {
     ];
     for device in &mut devices {
         for answer in &answers {
-            // The answer of the call and the frame are the same, and have the same number.
+            // The response of the call and the frame have the same content and the same `seq`.
             device.until_hold(answer).await;
             let seq = answer["seq"].as_u64().unwrap();
-            // Within one frame's delay: no seat of the hold was shown as somebody's before the hold was.
-            assert!(device.seq <= seq, "the map was at {} before the hold of {seq} came", device.seq);
+            // The map does not run ahead: no seat of the hold appears as locked by another person before its hold frame.
+            assert!(device.seq <= seq, "the map was at {} before the hold frame of {seq} arrived", device.seq);
         }
     }
-    assert_eq!(ann.hold(&screening).await, answers[2], "GET answers the same");
+    assert_eq!(ann.hold(&screening).await, answers[2], "GET returns the same hold");
     bob.lock(&screening, &["A4"]).await.expect(200);
     for other in [&mut stranger, &mut nobody] {
         other.until("A4", "LOCKED").await;
     }
     assert_eq!((stranger.holds, nobody.holds), (2, 0));
-    assert_eq!(stranger.hold.as_ref().unwrap()["seat_ids"], json!(["A4"]), "only one's own");
+    assert_eq!(stranger.hold.as_ref().unwrap()["seat_ids"], json!(["A4"]), "a person gets only their own hold");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_payer_is_told_every_status_of_a_payment_and_nobody_else_is() {
+async fn payment_frames_with_every_status_reach_the_payer_only() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssss/ssss").await;
@@ -73,7 +73,7 @@ async fn a_payer_is_told_every_status_of_a_payment_and_nobody_else_is() {
         told.push(format!("{ending} {id}"));
         for device in [&mut phone, &mut desktop] {
             device.until_payment(ending, &id).await;
-            // The payment lock's end is a change of the hold, though it may be none of any seat.
+            // Releasing the payment lock changes the hold, although it may change no seat.
             while device.hold.as_ref().unwrap()["payment_id"] != Value::Null {
                 device.next().await;
             }
@@ -81,10 +81,10 @@ async fn a_payer_is_told_every_status_of_a_payment_and_nobody_else_is() {
     }
     for device in [&mut phone, &mut desktop] {
         device.until("A1", "BOOKED").await;
-        // The provider's own message and the answer to the confirmation may both tell of the sale.
+        // The provider's callback and the confirmation may both publish the sale.
         device.payments.dedup();
         assert_eq!(device.payments, told, "in order");
-        assert_eq!(device.hold.as_ref().unwrap()["seat_ids"], json!([]), "what is bought is not held");
+        assert_eq!(device.hold.as_ref().unwrap()["seat_ids"], json!([]), "bought seats are not in the hold");
     }
     stranger.until("A1", "BOOKED").await;
     assert!(stranger.payments.is_empty() && stranger.holds == 1);
@@ -92,7 +92,7 @@ async fn a_payer_is_told_every_status_of_a_payment_and_nobody_else_is() {
 }
 
 #[tokio::test]
-async fn a_payer_is_told_that_a_payment_has_expired() {
+async fn payment_frame_is_sent_when_the_payment_expires() {
     let app = TestApp::with(&["--payment-ttl=2s"]).await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ss").await;
@@ -107,7 +107,7 @@ async fn a_payer_is_told_that_a_payment_has_expired() {
 }
 
 #[tokio::test]
-async fn after_a_sign_out_the_socket_stays_and_shows_nothing_of_the_person() {
+async fn socket_gets_no_hold_frames_after_sign_out_but_stays_open() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssss").await;
@@ -116,7 +116,7 @@ async fn after_a_sign_out_the_socket_stays_and_shows_nothing_of_the_person() {
     while phone.holds < 2 {
         phone.next().await;
     }
-    // The same person, on another device, goes on.
+    // The same person's session on another device stays signed in.
     let elsewhere = app.sign_in("ann").await;
     let mut desktop = Viewer::join_as(&elsewhere, &screening).await;
     ann.post("/api/auth/logout", json!({})).await;
@@ -124,12 +124,12 @@ async fn after_a_sign_out_the_socket_stays_and_shows_nothing_of_the_person() {
     desktop.until_hold(&held).await;
     bob.lock(&screening, &["A3"]).await.expect(200);
     phone.until("A3", "LOCKED").await;
-    assert_eq!(phone.holds, 2, "nothing of its own since the sign-out");
+    assert_eq!(phone.holds, 2, "no hold frame after the sign-out");
     app.finish().await;
 }
 
 #[tokio::test]
-async fn hold_answers_have_the_number_of_the_change() {
+async fn hold_response_has_the_seq_of_its_live_change() {
     let app = TestApp::start().await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ssss").await;
@@ -140,15 +140,15 @@ async fn hold_answers_have_the_number_of_the_change() {
         while viewer.seq < seq {
             viewer.next().await;
         }
-        assert_eq!(viewer.seq, seq, "the frame of this change has the number of the answer");
+        assert_eq!(viewer.seq, seq, "the frame of this change has the response's number");
     }
     ann.lock(&screening, &["A2"]).await.expect(200);
     let payment = ann.start_payment(&screening).await.expect(201);
     let before = ann.hold(&screening).await["seq"].as_u64().unwrap();
     ann.cancel(payment["id"].as_str().unwrap()).await.expect(200);
     let after = ann.hold(&screening).await["seq"].as_u64().unwrap();
-    assert!(after > before, "a payment lock's end alone takes a number: {before} {after}");
-    // The chain of frames goes over it: the viewer checks that none is missing.
+    assert!(after > before, "releasing a payment lock takes a number: {before} {after}");
+    // The chain of frames includes it: the viewer checks that none is missing.
     while viewer.seq < after {
         viewer.next().await;
     }

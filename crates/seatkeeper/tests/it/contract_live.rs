@@ -1,4 +1,4 @@
-//! `/api/ws`: watching a screening.
+//! `/api/ws`: watching a screening live.
 
 use futures_util::{SinkExt, StreamExt};
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ fn until(frame: &Value, seat: &str) -> Timestamp {
 }
 
 #[tokio::test]
-async fn a_viewer_sees_the_map_and_then_every_change() {
+async fn viewer_gets_a_snapshot_and_then_every_change() {
     let app = TestApp::with(&["--payment-ttl=9m"]).await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssssx").await;
@@ -24,7 +24,7 @@ async fn a_viewer_sees_the_map_and_then_every_change() {
     bob.lock(&screening, &["A2"]).await.expect(200);
     let mut viewer = Viewer::join(&app, &screening).await;
     let map: Vec<(&str, &str)> = viewer.seats.iter().map(|(seat, status)| (seat.as_str(), status.as_str())).collect();
-    assert_eq!(map, [("A1", "BOOKED"), ("A2", "LOCKED")], "neither free seats nor those not for sale");
+    assert_eq!(map, [("A1", "BOOKED"), ("A2", "LOCKED")], "the snapshot omits free seats and seats not for sale");
 
     let mut frames = Vec::new();
     ann.lock(&screening, &["A3"]).await.expect(200);
@@ -32,13 +32,13 @@ async fn a_viewer_sees_the_map_and_then_every_change() {
     assert_eq!(locked["type"], "changes");
     assert_eq!((&locked["changes"][0]["id"], &locked["changes"][0]["status"]), (&json!("A3"), &json!("LOCKED")));
     let first = until(&locked, "A3");
-    // Starting a payment restarts the time: a new `until` is a change.
+    // Starting a payment extends the locks: a new `until` is a live change.
     let payment = ann.start_payment(&screening).await.expect(201);
     let restarted = viewer.next().await;
     let ends: Timestamp = payment["expires_at"].as_str().unwrap().parse().unwrap();
     let second = until(&restarted, "A3");
     assert!(second > first && second >= ends && second.as_second() - ends.as_second() <= 1, "{restarted} {ends}");
-    // One numbering with the map.
+    // The seat map of `GET` has the same numbering.
     let seats = app.get(&format!("/api/screenings/{}/seats", screening.id)).await.expect(200);
     assert_eq!(seats["seq"].as_u64(), Some(viewer.seq));
     ann.confirm(payment["id"].as_str().unwrap(), "success").await.expect(200);
@@ -53,7 +53,7 @@ async fn a_viewer_sees_the_map_and_then_every_change() {
     }
     let last = frames.last().unwrap();
     assert_eq!(last["changes"], json!([{"id": "A2", "status": "AVAILABLE"}]));
-    // `seq` grows, and each frame begins where the one before ended.
+    // `seq` grows, and each frame's `prev` connects to the frame before.
     for pair in frames.windows(2) {
         assert!(
             pair[1]["prev"].as_i64() <= pair[0]["seq"].as_i64() && pair[0]["seq"].as_i64() < pair[1]["seq"].as_i64()
@@ -61,19 +61,19 @@ async fn a_viewer_sees_the_map_and_then_every_change() {
     }
     let told = frames.iter().map(Value::to_string).collect::<String>();
     for person in [&ann, &bob] {
-        assert!(!told.contains(&person.id) && !told.contains(&person.email), "nobody learns who");
+        assert!(!told.contains(&person.id) && !told.contains(&person.email), "frames do not say who holds a seat");
     }
-    // A second viewer, from its own snapshot, sees the same.
+    // A second viewer gets the same state from its snapshot.
     let late = Viewer::join(&app, &screening).await;
     assert_eq!((late.seq, &late.seats), (viewer.seq, &viewer.seats));
-    // And when nothing happens, that the server is there, with the number that was sent last.
+    // Without changes the server sends an `alive` frame with the last `seq`.
     let alive = viewer.next().await;
     assert_eq!((&alive["type"], alive["seq"].as_u64()), (&json!("alive"), Some(viewer.seq)));
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_handshake_is_refused_before_the_upgrade() {
+async fn invalid_handshake_is_refused_before_the_upgrade() {
     let app = TestApp::with(&["--allowed-origins=https://partner.example"]).await;
     let admin = app.admin();
     let screening = app.screening("ss").await;
@@ -83,7 +83,7 @@ async fn a_handshake_is_refused_before_the_upgrade() {
     for origin in [own.as_str(), "https://partner.example"] {
         assert_eq!(stranger.knock(&by_id, &[("origin", origin)]).await.status, 101, "{origin}");
     }
-    assert_eq!(stranger.knock(&by_id, &[]).await.status, 101, "no sign-in needed, nor a page");
+    assert_eq!(stranger.knock(&by_id, &[]).await.status, 101, "neither a session nor an origin is needed");
     for origin in ["null", "http://evil.example", "http://127.0.0.1"] {
         stranger.knock(&by_id, &[("origin", origin)]).await.refused(403, "bad_origin");
         stranger.knock("screening_id=nothing", &[("origin", origin)]).await.refused(403, "bad_origin");
@@ -109,7 +109,7 @@ async fn a_handshake_is_refused_before_the_upgrade() {
 }
 
 #[tokio::test]
-async fn what_clients_say_is_ignored_until_it_is_too_much() {
+async fn client_messages_are_ignored_and_oversized_ones_close_the_socket() {
     let app = TestApp::start().await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ss").await;
@@ -131,7 +131,7 @@ async fn what_clients_say_is_ignored_until_it_is_too_much() {
         }
     }
     assert_eq!(goodbye, Some(1009));
-    // The server is still there for everybody else.
+    // Other viewers are not affected.
     let mut viewer = Viewer::join(&app, &screening).await;
     ann.unlock(&screening, &["A2"]).await.expect(200);
     viewer.until("A2", "AVAILABLE").await;

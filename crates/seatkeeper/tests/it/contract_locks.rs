@@ -1,4 +1,4 @@
-//! `/api/lock`: locking seats, letting them go, what one holds.
+//! `/api/lock`: locking seats, releasing them, reading the person's hold.
 
 use jiff::{SignedDuration, Timestamp};
 use seatkeeper_core::ports::whole_ms;
@@ -16,12 +16,12 @@ fn time(value: &Value) -> Timestamp {
     value.as_str().unwrap_or_else(|| panic!("{value}")).parse().unwrap()
 }
 
-/// The server's clock, as the answer says.
+/// The server's clock, from the `Date` header.
 fn date(answer: &crate::support::Answer) -> Timestamp {
     jiff::fmt::rfc2822::parse(answer.header("date")).unwrap().timestamp()
 }
 
-/// A hold without the number of its change, which is there.
+/// Removes `seq`, which must be present, from a hold.
 pub(crate) fn without_seq(mut hold: Value) -> Value {
     let seq = hold.as_object_mut().unwrap().remove("seq");
     assert!(seq.is_some_and(|seq| seq.is_i64()), "{hold}");
@@ -29,7 +29,7 @@ pub(crate) fn without_seq(mut hold: Value) -> Value {
 }
 
 #[tokio::test]
-async fn seats_are_locked_all_or_none_and_kept_without_extension() {
+async fn seats_are_locked_all_or_none_and_not_extended_by_a_repeat() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssssssss/ssssssss").await;
@@ -41,21 +41,21 @@ async fn seats_are_locked_all_or_none_and_kept_without_extension() {
     let answer = ann.lock(&screening, &["A2", "A1", "A2"]).await;
     let (after, told_at) = (now(), date(&answer));
     let hold = answer.expect(200);
-    assert_eq!(hold["seat_ids"], json!(["A1", "A2"]), "in order, doubles once");
+    assert_eq!(hold["seat_ids"], json!(["A1", "A2"]), "sorted and without duplicates");
     let until = &hold["expires_at"];
     let expected = json!({
         "screening_id": screening.id, "seat_ids": ["A1", "A2"], "expires_at": until, "payment_id": null,
         "seats": [{"id": "A1", "expires_at": until}, {"id": "A2", "expires_at": until}],
     });
     assert_eq!(without_seq(hold.clone()), expected);
-    // Five minutes by the lock store's clock, which is this machine's, from some moment between question and answer.
+    // The lock store's clock is this machine's: the lock began between the request and the response, and lasts five minutes.
     let locked_at = time(until) - SignedDuration::from_mins(5);
     assert!(before <= locked_at && locked_at <= after, "{before} {locked_at} {after}");
-    // `Date`, whose second is the last that has begun, is from between as well.
+    // `Date` is rounded down to the second, and lies between the request and the response as well.
     let told_until = told_at + SignedDuration::from_secs(1);
     assert!(before < told_until && told_at <= after, "{before} {told_at} {after}");
 
-    // Seats already mine stay mine, and their time is not extended.
+    // Locking seats again that the person already holds does not extend their time.
     let more = eventually("the clock has moved", || async {
         ann.unlock(&screening, &["A3"]).await.expect(200);
         let more = ann.lock(&screening, &["A1", "A3"]).await.expect(200);
@@ -63,24 +63,24 @@ async fn seats_are_locked_all_or_none_and_kept_without_extension() {
     })
     .await;
     assert_eq!(more["seat_ids"], json!(["A1", "A2", "A3"]));
-    assert_eq!(more["expires_at"], *until, "the earliest");
+    assert_eq!(more["expires_at"], *until, "the hold's expiry is its earliest one");
     assert_eq!((&more["seats"][0], &more["seats"][1]), (&hold["seats"][0], &hold["seats"][1]));
     assert_eq!(ann.hold(&screening).await, more);
 
-    // Another's seat refuses the whole set.
+    // One seat that another person holds refuses the whole set.
     let refusal = bob.lock(&screening, &["B1", "A3", "A1"]).await.refused(409, "seat_taken");
     assert_eq!(refusal["seat_ids"], json!(["A1", "A3"]));
     assert_eq!(bob.hold(&screening).await["seat_ids"], json!([]));
     bob.lock(&screening, &["B1"]).await.expect(200);
 
-    // Only one's own are let go; others, and what is no seat, are ignored.
+    // Only the person's own locks are released; other seats and unknown seats are ignored.
     let left = ann.unlock(&screening, &["A1", "B1", "Z9", "nonsense"]).await.expect(200);
     assert_eq!(left["seat_ids"], json!(["A2", "A3"]));
     assert_eq!(screening.taken(&ann).await, ["A2:LOCKED", "A3:LOCKED", "B1:LOCKED"]);
     let query = format!("/api/lock?screening_id={}&seat_ids=A2,B1", screening.id);
     assert_eq!(ann.delete(&query).await.expect(200)["seat_ids"], json!(["A3"]));
     let none = ann.unlock(&screening, &[]).await.expect(200);
-    assert_eq!(none["seat_ids"], json!(["A3"]), "an empty list is no seats, not all");
+    assert_eq!(none["seat_ids"], json!(["A3"]), "an empty list means no seats, not all");
     ann.lock(&screening, &["A4"]).await.expect(200);
     let all_gone = ann.delete(&format!("/api/lock?screening_id={}", screening.id)).await.expect(200);
     assert_eq!(without_seq(all_gone), nothing);
@@ -92,7 +92,7 @@ async fn seats_are_locked_all_or_none_and_kept_without_extension() {
 }
 
 #[tokio::test]
-async fn a_screening_is_named_by_id_or_by_film_and_start() {
+async fn lock_call_selects_the_screening_by_id_or_by_film_and_start() {
     let app = TestApp::start().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let screening = app.screening("ss").await;
@@ -107,7 +107,7 @@ async fn a_screening_is_named_by_id_or_by_film_and_start() {
     assert_eq!(ann.get(&format!("/api/lock?{show}")).await.expect(200)["seat_ids"], json!(["A1"]));
     assert_eq!(ann.delete(&format!("/api/lock?{show}&seat_ids=A1")).await.expect(200)["seat_ids"], json!([]));
 
-    // The same film at the same time in a second hall.
+    // The same film at the same time in another hall makes the selector ambiguous.
     let hall = admin.get(&format!("/api/admin/halls/{}", screening.hall_id)).await.expect(200);
     let twin = admin.post("/api/admin/halls", json!({"name": "Twin", "layout": hall["layout"]})).await.expect(201);
     let second = json!({
@@ -135,7 +135,7 @@ async fn a_screening_is_named_by_id_or_by_film_and_start() {
 }
 
 #[tokio::test]
-async fn refusals_of_a_lock_come_in_their_order() {
+async fn checks_of_a_lock_call_are_applied_in_the_documented_order() {
     let app = TestApp::with(&["--seats-per-person=2"]).await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssssss/ssx").await;
@@ -144,7 +144,7 @@ async fn refusals_of_a_lock_come_in_their_order() {
         async move { post(&person, body).await }
     };
     let id = &screening.id;
-    // 422 `invalid`, then 404.
+    // 422 `invalid` comes before 404.
     for (body, field) in [
         (json!({"screening_id": id}), "seat_ids"),
         (json!({"screening_id": id, "seat_ids": []}), "seat_ids"),
@@ -165,7 +165,7 @@ async fn refusals_of_a_lock_come_in_their_order() {
     }
     assert_eq!(invalid_field(ann.get("/api/lock").await), "screening_id");
     assert_eq!(invalid_field(ann.delete("/api/lock").await), "screening_id");
-    // Beside a body the query is not read, but a wrong one is wrong.
+    // With a body the query is not used, but an invalid query is still refused.
     let both = ann.request(reqwest::Method::DELETE, "/api/lock?start_time=noon");
     let both = both.json(&json!({"screening_id": screening.id, "seat_ids": ["A1"]}));
     assert_eq!(invalid_field(ann.send(both).await), "start_time");
@@ -173,7 +173,7 @@ async fn refusals_of_a_lock_come_in_their_order() {
     ann.lock(&screening, &["A1"]).await.expect(200);
     ann.buy(&screening, &["A1"]).await;
     bob.lock(&screening, &["A2"]).await.expect(200);
-    // unknown_seat before too_many_seats; too_many_seats before seat_taken; sold, locked and blocked are all taken.
+    // `unknown_seat` before `too_many_seats` before `seat_taken`; sold, locked and blocked seats are all taken.
     let unknown = ann.lock(&screening, &["A3", "A4", "A5", "Z9", "a3", "A03"]).await.refused(422, "unknown_seat");
     assert_eq!(unknown["seat_ids"], json!(["Z9", "a3", "A03"]));
     ann.lock(&screening, &["A1", "A2", "B3"]).await.refused(422, "too_many_seats");
@@ -181,16 +181,16 @@ async fn refusals_of_a_lock_come_in_their_order() {
     assert_eq!(taken["seat_ids"], json!(["A1", "B3"]));
     let taken = ann.lock(&screening, &["A2", "A3"]).await.refused(409, "seat_taken");
     assert_eq!(taken["seat_ids"], json!(["A2"]));
-    // Bought seats do not count; held ones do, however they are asked for.
+    // Bought seats do not count towards the limit; held seats do, also when the call repeats them.
     ann.lock(&screening, &["A3"]).await.expect(200);
     ann.lock(&screening, &["A3", "A4"]).await.expect(200);
     ann.lock(&screening, &["A5"]).await.refused(422, "too_many_seats");
     ann.lock(&screening, &["A3", "A4"]).await.expect(200);
-    // At another screening one may hold as many again.
+    // The limit is per screening.
     let other = app.screening("ss").await;
     ann.lock(&other, &["A1", "A2"]).await.expect(200);
 
-    // While paying: unknown_seat still first, payment_in_progress before too_many_seats and seat_taken.
+    // During a payment: `unknown_seat` is still first, `payment_in_progress` before `too_many_seats` and `seat_taken`.
     let payment = ann.start_payment(&screening).await.expect(201);
     ann.lock(&screening, &["Z9"]).await.refused(422, "unknown_seat");
     for answer in [
@@ -213,7 +213,7 @@ async fn refusals_of_a_lock_come_in_their_order() {
 }
 
 #[tokio::test]
-async fn sales_close_before_the_start_when_the_settings_say_so() {
+async fn lock_and_payment_are_refused_after_the_configured_close_of_sales() {
     let app = TestApp::with(&["--sales-close=23h"]).await;
     let ann = app.sign_in("ann").await;
     let closed = app.screening_in("ss", SignedDuration::from_hours(22)).await;
@@ -231,7 +231,7 @@ async fn sales_close_before_the_start_when_the_settings_say_so() {
 }
 
 #[tokio::test]
-async fn a_lock_ends_by_itself_for_everybody() {
+async fn expired_lock_frees_its_seats_for_everybody_and_is_published_once() {
     let app = TestApp::with(&["--lock-ttl=1s"]).await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("sss").await;
@@ -244,19 +244,19 @@ async fn a_lock_ends_by_itself_for_everybody() {
     assert_eq!(screening.taken(&bob).await, Vec::<String>::new());
     ann.start_payment(&screening).await.refused(409, "nothing_locked");
     bob.lock(&screening, &["A1"]).await.expect(200);
-    // Its end is told: once, with a reason.
+    // The expiry is published once for each seat, with its reason.
     let path = "/api/admin/events?type=SEAT_RELEASED&limit=200";
-    eventually("the end of the locks is an event", || async {
+    eventually("the expiry of the locks is an event", || async {
         let events = app.admin().get(path).await.expect(200)["items"].as_array().unwrap().clone();
         let of_ann: Vec<&Value> = events.iter().filter(|event| event["actor"] == json!(ann.id)).collect();
         let seats: Vec<&Value> =
             of_ann.iter().flat_map(|event| event["data"]["seat_ids"].as_array().unwrap()).collect();
         assert!(of_ann.iter().all(|event| event["data"]["reason"] == "expired"), "{of_ann:?}");
-        assert!(seats.len() <= 2, "told twice: {of_ann:?}");
+        assert!(seats.len() <= 2, "published twice: {of_ann:?}");
         (seats.len() == 2).then_some(())
     })
     .await;
     let held: TestScreening = screening.clone();
-    eventually("the other's lock has ended too", || async { held.taken(&bob).await.is_empty().then_some(()) }).await;
+    eventually("the other lock has expired too", || async { held.taken(&bob).await.is_empty().then_some(()) }).await;
     app.finish().await;
 }

@@ -1,11 +1,11 @@
-//! Whatever is sent is answered by a problem or an answer, never by a 5xx.
+//! Robustness: malformed input gets a response or a problem document, never a 5xx.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestApp, layout};
 
-/// Fine or refused, and a refusal is a well-formed problem.
+/// Asserts a status below 500, and a well-formed problem document for a refusal.
 #[track_caller]
 fn no_surprise(answer: Answer, what: &str) {
     assert!(answer.status < 500, "{what}: {}", answer.text);
@@ -16,7 +16,7 @@ fn no_surprise(answer: Answer, what: &str) {
 }
 
 #[tokio::test]
-async fn odd_questions_have_answers() {
+async fn malformed_queries_are_answered_without_a_server_error() {
     let app = TestApp::start().await;
     let admin = app.admin();
     let screening = app.screening("ssss").await;
@@ -32,7 +32,7 @@ async fn odd_questions_have_answers() {
             .extend(admin.get(&format!("{list}?limit=1")).await.expect(200)["next_cursor"].as_str().map(str::to_owned));
     }
     assert!(cursors.len() >= 5 + 4, "{cursors:?}");
-    // A cursor of one list, given to another.
+    // Cursors of one list are also passed to the others.
     for list in &lists {
         for cursor in &cursors {
             let path = format!("{list}?cursor={cursor}");
@@ -88,7 +88,7 @@ async fn odd_questions_have_answers() {
 }
 
 #[tokio::test]
-async fn odd_bodies_are_refused_or_taken_never_choked_on() {
+async fn malformed_bodies_are_answered_without_a_server_error() {
     let app = TestApp::start().await;
     let admin = app.admin();
     let screening = app.screening("ssss").await;
@@ -163,7 +163,7 @@ async fn odd_bodies_are_refused_or_taken_never_choked_on() {
             assert_eq!(again.expect(200), made.body);
         }
         if let Some(id) = made.body["id"].as_str().map(str::to_owned) {
-            // Whatever was taken can be read and sold everywhere.
+            // Every screening that was accepted can be read and sold.
             for path in [
                 format!("/api/screenings/{id}"),
                 format!("/api/screenings/{id}/seats"),
@@ -180,7 +180,7 @@ async fn odd_bodies_are_refused_or_taken_never_choked_on() {
             no_surprise(made, start);
         }
     }
-    // A refusal is heard even by who has much to say: the rest of the body is read, not the connection reset.
+    // A refusal before the body was sent must still arrive: the server drains the rest instead of resetting the connection.
     let user = app.sign_in("user").await;
     let big = vec![b'x'; 4 * 1024 * 1024];
     let kind = [("content-type", "image/png")];

@@ -1,4 +1,4 @@
-//! For whoever runs the server: probes, documents, the page, starting and stopping.
+//! Operations: probes, documents, the page, starting and stopping.
 
 use std::{path::Path, process::Stdio};
 
@@ -20,7 +20,7 @@ async fn serve(flags: &[&str]) -> (Option<i32>, String) {
 }
 
 #[tokio::test]
-async fn probes_metrics_and_documents_answer() {
+async fn probes_metrics_documents_and_page_are_served() {
     let app = TestApp::start().await;
     let screening = app.screening("ss").await;
     app.admin().lock(&screening, &["A1"]).await.expect(200);
@@ -30,7 +30,7 @@ async fn probes_metrics_and_documents_answer() {
     assert!(metrics.header("content-type").starts_with("text/plain"), "{}", metrics.header("content-type"));
     assert!(metrics.text.contains("seatkeeper_") && metrics.text.contains("# TYPE"), "{}", metrics.text);
 
-    // The document that is served is the one that is committed, and names every code.
+    // The served document equals the committed one and lists the error codes.
     let document = app.get("/api/openapi.json").await;
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../openapi.json");
     let committed: Value = serde_json::from_str(&std::fs::read_to_string(committed).unwrap()).unwrap();
@@ -52,11 +52,11 @@ async fn probes_metrics_and_documents_answer() {
     for text in texts {
         let elsewhere = text.split("http").skip(1).filter(|rest| rest.starts_with("://") || rest.starts_with("s://"));
         let elsewhere: Vec<&str> = elsewhere.filter(|rest| !rest.contains("www.w3.org")).collect();
-        assert_eq!(elsewhere, Vec::<&str>::new(), "documents need no other site");
+        assert_eq!(elsewhere, Vec::<&str>::new(), "the documents load nothing from other sites");
     }
     app.get("/docs/nothing.js").await.refused(404, "not_found");
 
-    // Whatever is no call is the page.
+    // Every path outside the API returns the page.
     let home = app.get("/").await;
     assert_eq!(home.status, 200);
     assert!(home.header("content-type").starts_with("text/html"));
@@ -75,7 +75,7 @@ async fn probes_metrics_and_documents_answer() {
 }
 
 #[tokio::test]
-async fn a_stop_lets_requests_finish_and_tells_viewers() {
+async fn shutdown_drains_requests_and_closes_viewers_with_1012() {
     let mut app = TestApp::with(&["--mock-payment=answer_delay=2s,callback=never"]).await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ss").await;
@@ -102,14 +102,14 @@ async fn a_stop_lets_requests_finish_and_tells_viewers() {
             goodbye = frame.map(|frame| u16::from(frame.code));
         }
     }
-    assert_eq!(goodbye, Some(1012), "viewers were told to come back");
+    assert_eq!(goodbye, Some(1012), "viewers were told to reconnect");
     app.restart().await;
     assert_eq!(screening.taken(&ann).await, ["A1:BOOKED"]);
     app.finish().await;
 }
 
 #[tokio::test]
-async fn a_restart_keeps_locks_sessions_and_payments() {
+async fn locks_sessions_and_payments_survive_a_restart_and_a_kill() {
     let mut app = TestApp::start().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssss").await;
@@ -123,18 +123,18 @@ async fn a_restart_keeps_locks_sessions_and_payments() {
             assert_eq!(app.stop().await, 0);
             app.restart().await;
         }
-        // Before anybody has looked at the map: three of four are on hold.
+        // Before anybody has read the map: three of four seats are locked.
         let movies = app.get("/api/movies").await.expect(200);
         let available = &movies["items"][0]["screenings"][0]["seats_available"];
         assert_eq!(available, 1, "{movies}");
         let hold = ann.hold(&screening).await;
-        assert!(hold["seq"].as_i64() > held["seq"].as_i64(), "loading takes a number");
+        assert!(hold["seq"].as_i64() > held["seq"].as_i64(), "loading the map takes a new seq");
         assert_eq!(without_seq(hold), without_seq(held.clone()));
         assert_eq!(bob.hold(&screening).await["payment_id"], payment["id"]);
         assert_eq!(screening.taken(&ann).await, ["A1:LOCKED", "A2:LOCKED", "A3:LOCKED"]);
         bob.lock(&screening, &["A1"]).await.refused(409, "payment_in_progress");
     }
-    // A key given before a restart gives the same bytes after it.
+    // An idempotency key from before a restart returns the same bytes after it.
     let confirm = format!("/api/payments/{}/confirm", payment["id"].as_str().unwrap());
     let confirmed = bob.post_with(("idempotency-key", "k"), &confirm, r#"{"outcome":"success"}"#).await;
     assert_eq!(confirmed.status, 200, "{}", confirmed.text);
@@ -143,7 +143,7 @@ async fn a_restart_keeps_locks_sessions_and_payments() {
     assert_eq!((again.status, &again.text), (200, &confirmed.text));
     let code = confirmed.body["booking"]["code"].as_str().unwrap();
     let folder = app.data_dir().join("mail");
-    let eml = eventually("the mail is a file", || async {
+    let eml = eventually("the mail is written to a file", || async {
         let file = std::fs::read_dir(&folder).ok()?.next()?.ok()?.path();
         std::fs::read_to_string(file).ok().filter(|text| !text.is_empty())
     })
@@ -153,7 +153,7 @@ async fn a_restart_keeps_locks_sessions_and_payments() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_right_is_refused_at_start() {
+async fn invalid_settings_are_refused_at_start() {
     let app = TestApp::embedded().await;
     let data = format!("--data-dir={}", app.data_dir().display());
     let (code, said) = serve(&["--listen=127.0.0.1:0", &data]).await;

@@ -1,4 +1,4 @@
-//! `/api/payments`: starting, looking, cancelling, time running out.
+//! `/api/payments`: starting, reading, cancelling, expiry.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ async fn pay(person: &TestPerson, screening: &TestScreening, method: &str) -> An
 }
 
 #[tokio::test]
-async fn starting_a_payment_takes_all_that_is_held_and_restarts_the_locks_once() {
+async fn payment_covers_the_whole_hold_and_extends_the_locks_once() {
     let app = TestApp::with(&["--payment-ttl=8m"]).await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssss").await;
@@ -35,7 +35,7 @@ async fn starting_a_payment_takes_all_that_is_held_and_restarts_the_locks_once()
     ] {
         assert_eq!(invalid_field(ann.post("/api/payments", body).await), field);
     }
-    // 404, unknown_method, nothing_locked, payment_in_progress.
+    // The order: 404, `unknown_method`, `nothing_locked`, `payment_in_progress`.
     for unknown in [NOBODY, "nonsense"] {
         let body = json!({"screening_id": unknown, "method": "cash"});
         ann.post("/api/payments", body).await.refused(404, "screening_not_found");
@@ -64,7 +64,7 @@ async fn starting_a_payment_takes_all_that_is_held_and_restarts_the_locks_once()
     assert_eq!(other["payment_id"], payment["id"]);
     bob.lock(&screening, &["A1"]).await.refused(409, "seat_taken");
 
-    // A later payment of the same seats keeps the time they have; a seat that is new restarts, and the earliest counts.
+    // A later payment of the same seats does not extend them again; a new seat is extended, and the earliest expiry counts.
     ann.cancel(id(&payment)).await.expect(200);
     let second = pay(&ann, &screening, "mock_card").await.expect(201);
     assert_eq!(second["expires_at"], payment["expires_at"]);
@@ -77,7 +77,7 @@ async fn starting_a_payment_takes_all_that_is_held_and_restarts_the_locks_once()
     assert_eq!(time(&seats[0]["expires_at"]), until);
     assert!(time(&seats[2]["expires_at"]) > until, "{seats}");
 
-    // Nobody else sees or moves it.
+    // Nobody else can read or change the payment.
     let path = format!("/api/payments/{}", id(&third));
     bob.get(&path).await.refused(404, "payment_not_found");
     bob.confirm(id(&third), "success").await.refused(404, "payment_not_found");
@@ -96,7 +96,7 @@ async fn starting_a_payment_takes_all_that_is_held_and_restarts_the_locks_once()
 }
 
 #[tokio::test]
-async fn a_payment_is_cancelled_once_and_stays_so() {
+async fn cancelled_payment_stays_cancelled_and_leaves_the_seats_locked() {
     let app = TestApp::start().await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ssss").await;
@@ -104,7 +104,7 @@ async fn a_payment_is_cancelled_once_and_stays_so() {
     let payment = ann.start_payment(&screening).await.expect(201);
     let cancelled = ann.cancel(id(&payment)).await.expect(200);
     assert_eq!((&cancelled["id"], &cancelled["status"]), (&payment["id"], &json!("CANCELLED")));
-    assert_eq!(ann.cancel(id(&payment)).await.expect(200), cancelled, "the second time too");
+    assert_eq!(ann.cancel(id(&payment)).await.expect(200), cancelled, "cancelling is idempotent");
     let held = ann.hold(&screening).await;
     assert_eq!((&held["payment_id"], &held["seat_ids"]), (&Value::Null, &json!(["A1"])), "the seats stay locked");
     for outcome in ["success", "decline"] {
@@ -124,7 +124,7 @@ async fn a_payment_is_cancelled_once_and_stays_so() {
 }
 
 #[tokio::test]
-async fn time_runs_out_on_the_payment_page() {
+async fn expired_payment_frees_the_seats_without_calling_the_provider() {
     let app = TestApp::with(&["--payment-ttl=1s"]).await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssss").await;
@@ -136,14 +136,14 @@ async fn time_runs_out_on_the_payment_page() {
     .await;
     let refused = ann.confirm(id(&payment), "success").await.refused(409, "payment_expired");
     assert_eq!(refused["payment"]["status"], "EXPIRED");
-    assert_eq!(app.stands_at_provider(id(&payment)).await, None, "the provider is not asked");
+    assert_eq!(app.stands_at_provider(id(&payment)).await, None, "the provider was not called");
     ann.confirm(id(&payment), "decline").await.refused(409, "payment_expired");
     let refused = ann.cancel(id(&payment)).await.refused(409, "payment_not_pending");
     assert_eq!(refused["payment"]["id"], payment["id"]);
-    // Its locks restarted with it and ended with it.
+    // The locks were extended to the payment's expiry and expire with it.
     eventually("the seats are free", || async { screening.taken(&bob).await.is_empty().then_some(()) }).await;
     let events = "/api/admin/events?type=BOOKING_TIMEOUT";
-    let told = eventually("it is told", || async {
+    let told = eventually("the timeout is an event", || async {
         let items = app.admin().get(events).await.expect(200)["items"].as_array().unwrap().clone();
         (!items.is_empty()).then_some(items)
     })
@@ -156,7 +156,7 @@ async fn time_runs_out_on_the_payment_page() {
 }
 
 #[tokio::test]
-async fn a_payment_begun_before_sales_close_may_finish() {
+async fn payment_started_before_the_close_of_sales_can_be_confirmed() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let begin = async |screening: TestScreening| {
@@ -178,14 +178,14 @@ async fn a_payment_begun_before_sales_close_may_finish() {
 }
 
 #[tokio::test]
-async fn a_seat_that_the_store_knows_to_be_taken_is_refused_before_money_moves() {
+async fn payment_is_refused_when_the_store_has_another_claim_on_the_seat() {
     let app = TestApp::embedded().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssss").await;
     ann.lock(&screening, &["A1", "A3"]).await.expect(200);
     bob.lock(&screening, &["A2"]).await.expect(200);
     let other = bob.start_payment(&screening).await.expect(201);
-    // The locks are wrong: they say that A1 is ann's while the store has bob's claim on it.
+    // The lock store is wrong: it says that ann holds A1, while the store has bob's claim on it.
     app.store().execute("UPDATE seat_claims SET seat_id = 'A1'", []).unwrap();
     let refused = ann.start_payment(&screening).await.refused(409, "seat_taken");
     assert_eq!(refused["seat_ids"], json!(["A1"]));
@@ -196,7 +196,7 @@ async fn a_seat_that_the_store_knows_to_be_taken_is_refused_before_money_moves()
 }
 
 #[tokio::test]
-async fn promptpay_shows_a_code_for_the_payee_or_for_nobody() {
+async fn promptpay_code_names_the_configured_payee_or_none() {
     let app = TestApp::start().await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ss").await;
@@ -205,7 +205,7 @@ async fn promptpay_shows_a_code_for_the_payee_or_for_nobody() {
     let action = &payment["action"];
     assert_eq!(action["type"], "promptpay_qr");
     let (payload, svg) = (action["payload"].as_str().unwrap(), action["svg"].as_str().unwrap());
-    // EMVCo: version, dynamic, PromptPay's id, nobody's number, baht, the amount, Thailand.
+    // EMVCo fields: version, dynamic code, PromptPay's application id, a payee of zeros, baht, the amount, Thailand.
     for part in ["000201", "010212", "0016A000000677010111", "02130000000000000", "5303764", "5406200.00", "5802TH"] {
         assert!(payload.contains(part), "{part} in {payload}");
     }

@@ -1,4 +1,4 @@
-//! `/api/admin/posters` and `/posters`: pictures of films.
+//! `/api/admin/posters` and `/posters`: poster images of films.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::support::{TestApp, invalid_field};
 const NOBODY: &str = "00000000-0000-0000-0000-000000000001";
 
 #[tokio::test]
-async fn posters_are_pictures_that_are_what_they_say() {
+async fn poster_is_accepted_only_if_its_content_matches_its_type() {
     let app = TestApp::start().await;
     let admin = app.admin();
     let png = [b"\x89PNG\r\n\x1a\n".as_slice(), &[7; 100]].concat();
@@ -20,7 +20,7 @@ async fn posters_are_pictures_that_are_what_they_say() {
         let picture = app.get(&url).await;
         assert_eq!((picture.status, picture.header("content-type")), (200, kind));
         assert!(picture.header("cache-control").contains("immutable"));
-        assert!(picture.header("content-security-policy").contains("sandbox"), "scripts in drawings do not run");
+        assert!(picture.header("content-security-policy").contains("sandbox"), "scripts in SVG images do not run");
         let film = json!({"title": "Film", "duration_min": 90, "poster_url": url});
         admin.post("/api/admin/movies", film).await.expect(201);
     }

@@ -11,7 +11,7 @@ fn thb(amount: i64) -> Value {
     json!({"amount": amount, "currency": "THB"})
 }
 
-/// That much later than now, in whole seconds.
+/// The time in so many minutes, in whole seconds.
 fn in_minutes(minutes: i64) -> Timestamp {
     let then = now().checked_add(SignedDuration::from_mins(minutes)).unwrap();
     Timestamp::from_second(then.as_second()).unwrap()
@@ -31,7 +31,7 @@ async fn nothing_of(admin: &TestPerson, list: &str, code: &str) {
 }
 
 #[tokio::test]
-async fn films_are_made_changed_and_deleted() {
+async fn films_are_created_changed_and_deleted() {
     let app = TestApp::start().await;
     let admin = app.admin();
     let least = admin.post("/api/admin/movies", json!({"title": "Bare", "duration_min": 1})).await.expect(201);
@@ -75,8 +75,8 @@ async fn films_are_made_changed_and_deleted() {
         }
     }
     assert_eq!(invalid_field(admin.post("/api/admin/movies", json!({"title": "T"})).await), "duration_min");
-    assert_eq!(admin.get(&path("movies", &film)).await.expect(200), film, "refusals change nothing");
-    // PATCH takes any part; null clears what may be left out.
+    assert_eq!(admin.get(&path("movies", &film)).await.expect(200), film, "refused calls change nothing");
+    // PATCH accepts any subset of the fields; null clears an optional one.
     let change = json!({"title": "New", "synopsis": null, "rating": "G", "unknown": 1});
     let changed = admin.patch(&path("movies", &film), change).await.expect(200);
     let mut expected = film.clone();
@@ -96,7 +96,7 @@ async fn films_are_made_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn halls_are_drawn_within_their_limits() {
+async fn halls_are_created_within_the_layout_limits() {
     let app = TestApp::start().await;
     let admin = app.admin();
     let cells = json!(["seat", "seat", null, "wheelchair", "companion", "pair", "blocked"]);
@@ -143,7 +143,7 @@ async fn halls_are_drawn_within_their_limits() {
     assert_eq!((&renamed["name"], &renamed["layout"]), (&json!("Renamed"), &hall["layout"]));
     nothing_of(admin, "halls", "hall_not_found").await;
 
-    // A screening keeps its own copy of the layout, and its hall.
+    // A screening has its own copy of the layout; its hall cannot be deleted.
     let screening = app.screening("ss").await;
     let place = json!({"id": screening.hall_id});
     admin.patch(&path("halls", &place), json!({"layout": layout("ssss/ssss")})).await.expect(200);
@@ -156,7 +156,7 @@ async fn halls_are_drawn_within_their_limits() {
 }
 
 #[tokio::test]
-async fn screenings_do_not_overlap_and_have_every_price() {
+async fn screening_is_refused_when_it_overlaps_or_lacks_a_price() {
     let app = TestApp::with(&["--cleaning-minutes=20"]).await;
     let admin = app.admin();
     let film = admin.post("/api/admin/movies", json!({"title": "Film", "duration_min": 100})).await.expect(201);
@@ -189,7 +189,7 @@ async fn screenings_do_not_overlap_and_have_every_price() {
         post(with("movie_id", json!(unknown))).await.refused(404, "movie_not_found");
         post(with("hall_id", json!(unknown))).await.refused(404, "hall_not_found");
     }
-    // What is wrong in itself comes before what is not there.
+    // The body is validated before the film and the hall are looked up.
     let mut both = with("movie_id", json!(NOBODY));
     both["prices"]["sofa"] = thb(-1);
     assert_eq!(invalid_field(post(both).await), "prices.sofa");
@@ -199,7 +199,7 @@ async fn screenings_do_not_overlap_and_have_every_price() {
 
     let first = post(body(0)).await.expect(201);
     assert_eq!((&first["start_time"], &first["end_time"]), (&json!(at(0)), &json!(at(100))));
-    assert_eq!(first["hall_free_at"], json!(at(120)), "the cleaning is nobody else's business");
+    assert_eq!(first["hall_free_at"], json!(at(120)), "only administrators see the cleaning time");
     assert_eq!((&first["movie_id"], &first["hall_id"], &first["prices"]), (&film["id"], &hall["id"], &prices));
     assert_eq!((&first["movie_title"], &first["hall_name"]), (&json!("Film"), &json!("H")));
     assert_eq!(admin.get(&path("screenings", &first)).await.expect(200), first);
@@ -208,7 +208,7 @@ async fn screenings_do_not_overlap_and_have_every_price() {
     }
     let next = post(body(120)).await.expect(201);
     let before = post(body(-120)).await.expect(201);
-    // Elsewhere the same time is free.
+    // Another hall is free at the same time.
     let twin = admin.post("/api/admin/halls", json!({"name": "Twin", "layout": {"rows": rows}})).await.expect(201);
     post(with("hall_id", twin["id"].clone())).await.expect(201);
 
@@ -237,7 +237,7 @@ async fn screenings_do_not_overlap_and_have_every_price() {
 }
 
 #[tokio::test]
-async fn a_screening_with_locks_or_bookings_stays_where_it_is() {
+async fn screening_with_locks_or_bookings_cannot_be_moved_or_deleted() {
     let app = TestApp::start().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let (locked, sold) = (app.screening("ss").await, app.screening("ss").await);
@@ -250,7 +250,7 @@ async fn a_screening_with_locks_or_bookings_stays_where_it_is() {
         for change in
             [json!({"start_time": later}), json!({"hall_id": other.hall_id}), json!({"movie_id": other.movie_id})]
         {
-            // The other hall is taken at that time: whichever is found first, nothing moves.
+            // The other hall is busy at that time, but `has_bookings` is the documented error.
             let answer = admin.patch(&path, change.clone()).await;
             assert_eq!((answer.status, answer.code()), (409, "has_bookings"), "{change}");
         }
@@ -258,7 +258,7 @@ async fn a_screening_with_locks_or_bookings_stays_where_it_is() {
         let dearer = json!({"prices": {"standard": thb(25_000)}});
         admin.patch(&path, dearer).await.expect(200);
     }
-    // A payment takes the price from the store.
+    // A payment uses the store's current price.
     let payment = ann.start_payment(&locked).await.expect(201);
     assert_eq!(payment["amount"], thb(25_000));
     ann.cancel(payment["id"].as_str().unwrap()).await.expect(200);

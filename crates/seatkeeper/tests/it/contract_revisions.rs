@@ -1,4 +1,4 @@
-//! What was shown is compared with what is: revisions, totals, states, and the frames that tell of them.
+//! Revisions of screenings: calls with outdated data are refused, and viewers get frames about changes.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -31,8 +31,8 @@ async fn pay(person: &TestPerson, screening: &TestScreening, more: Value) -> Ans
     person.post("/api/payments", body).await
 }
 
-/// Marks a screening as cancelled in the file of an embedded server, as the call that is still to come will, and waits until
-/// the server has heard of it.
+/// Marks a screening as cancelled directly in the database of an embedded server, because the API cannot do it yet, and waits
+/// until the server has read the change.
 async fn cancel(app: &TestApp, screening: &TestScreening) {
     let id = uuid::Uuid::parse_str(&screening.id).unwrap();
     let sql = "UPDATE screenings SET is_cancelled = 1, revision = revision + 1 WHERE id = ?1";
@@ -46,7 +46,7 @@ async fn cancel(app: &TestApp, screening: &TestScreening) {
 }
 
 #[tokio::test]
-async fn the_revision_grows_with_what_counts_and_is_everywhere() {
+async fn revision_grows_with_prices_and_times_and_is_in_every_answer() {
     let app = TestApp::start().await;
     let admin = app.admin();
     let screening = app.screening("ss").await;
@@ -68,11 +68,11 @@ async fn the_revision_grows_with_what_counts_and_is_everywhere() {
         [json!({}), json!({"prices": {"standard": thb(25_000)}}), json!({"start_time": screening.start_time})]
     {
         let same = admin.patch(&admin_path(&screening), nothing).await.expect(200);
-        assert_eq!(same["revision"], 2, "what changes nothing does not count");
+        assert_eq!(same["revision"], 2, "a change without effect does not increase the revision");
     }
     admin.patch(&format!("/api/admin/movies/{}", screening.movie_id), json!({"title": "T"})).await.expect(200);
     admin.patch(&format!("/api/admin/halls/{}", screening.hall_id), json!({"name": "H"})).await.expect(200);
-    assert_eq!(of_now().await, 2, "nor do titles and names");
+    assert_eq!(of_now().await, 2, "neither do titles and names");
     let later = screening.start_time.parse::<Timestamp>().unwrap() + SignedDuration::from_hours(1);
     let moved = admin.patch(&admin_path(&screening), json!({"start_time": later.to_string()})).await.expect(200);
     assert_eq!(moved["revision"], 3);
@@ -80,7 +80,7 @@ async fn the_revision_grows_with_what_counts_and_is_everywhere() {
 }
 
 #[tokio::test]
-async fn a_lock_of_an_older_revision_is_refused_and_changes_nothing() {
+async fn lock_is_refused_when_its_revision_is_outdated() {
     let app = TestApp::start().await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ss").await;
@@ -88,7 +88,7 @@ async fn a_lock_of_an_older_revision_is_refused_and_changes_nothing() {
     set_price(&app, &screening, 25_000).await;
     let refused = lock(&ann, &screening, "A2", json!(1)).await.refused(409, "screening_changed");
     let detail = app.get(&format!("/api/screenings/{}", screening.id)).await.expect(200);
-    assert_eq!(refused["screening"], detail, "as GET gives it");
+    assert_eq!(refused["screening"], detail, "the same as GET returns");
     assert_eq!(screening.taken(&ann).await, ["A1:LOCKED"]);
     // `screening_changed` comes before `unknown_seat`.
     lock(&ann, &screening, "Z9", json!(1)).await.refused(409, "screening_changed");
@@ -101,7 +101,7 @@ async fn a_lock_of_an_older_revision_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_payment_of_another_price_is_refused_and_restarts_no_time() {
+async fn payment_is_refused_without_extending_locks_when_its_total_is_outdated() {
     let app = TestApp::with(&["--lock-ttl=5m", "--payment-ttl=9m"]).await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("sss").await;
@@ -115,7 +115,7 @@ async fn a_payment_of_another_price_is_refused_and_restarts_no_time() {
         let refused = pay(&ann, &screening, wrong).await.refused(409, "price_changed");
         assert_eq!(refused["total"], thb(50_000));
         assert_eq!(refused["seats"], json!([{"id": "A1", "price": thb(25_000)}, {"id": "A2", "price": thb(25_000)}]));
-        assert_eq!(ann.hold(&screening).await, hold, "no payment lock, and nobody's time restarted");
+        assert_eq!(ann.hold(&screening).await, hold, "no payment lock was set and no lock extended");
     }
     assert_eq!(
         invalid_field(pay(&ann, &screening, json!({"total": {"amount": 1, "currency": "USD"}})).await),
@@ -126,9 +126,9 @@ async fn a_payment_of_another_price_is_refused_and_restarts_no_time() {
     app.finish().await;
 }
 
-/// Each row has everything wrong that comes after it, too.
+/// Each call also has every problem that is checked later.
 #[tokio::test]
-async fn refusals_of_a_payment_come_in_their_order() {
+async fn checks_of_a_payment_are_applied_in_the_documented_order() {
     let app = TestApp::embedded().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("sss").await;
@@ -149,7 +149,7 @@ async fn refusals_of_a_payment_come_in_their_order() {
     let started = paying(&ann, json!({})).await.expect(201);
     let refused = paying(&ann, wrong.clone()).await.refused(409, "payment_in_progress");
     assert_eq!(refused["payment_id"], started["id"]);
-    // The locks are wrong: A2 is held by bob, while the store has ann's claim on it.
+    // The lock store is wrong: it says that bob holds A2, while the store has ann's claim on it.
     app.store().execute("UPDATE seat_claims SET seat_id = 'A2'", []).unwrap();
     let refused = paying(&bob, wrong.clone()).await.refused(409, "seat_taken");
     assert_eq!(refused["seat_ids"], json!(["A2"]));
@@ -176,7 +176,7 @@ async fn refusals_of_a_payment_come_in_their_order() {
 }
 
 #[tokio::test]
-async fn a_cancelled_screening_is_readable_and_nothing_else() {
+async fn cancelled_screening_is_readable_but_cannot_be_sold_or_changed() {
     let app = TestApp::embedded().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let screening = app.screening("ss").await;
@@ -206,7 +206,7 @@ async fn a_cancelled_screening_is_readable_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_films_length_moves_the_ends_of_its_screenings() {
+async fn changed_film_duration_moves_the_ends_of_its_screenings() {
     let app = TestApp::start().await;
     let admin = app.admin();
     let screening = app.screening("ss").await;
@@ -238,7 +238,7 @@ async fn a_films_length_moves_the_ends_of_its_screenings() {
 }
 
 #[tokio::test]
-async fn viewers_hear_of_a_move_and_of_the_close_of_sales() {
+async fn viewers_get_a_frame_when_the_hall_changes_and_when_sales_close() {
     let app = TestApp::start().await;
     let admin = app.admin();
     let screening = app.screening("ss").await;
@@ -249,7 +249,7 @@ async fn viewers_hear_of_a_move_and_of_the_close_of_sales() {
     let frame = viewer.next().await;
     assert_eq!((&frame["type"], &frame["hall_name"]), (&json!("screening"), &json!("Larger")));
     let again = viewer.next().await;
-    assert_eq!((&again["type"], &again["revision"]), (&json!("snapshot"), &json!(2)), "other seats: start over");
+    assert_eq!((&again["type"], &again["revision"]), (&json!("snapshot"), &json!(2)), "new seats, new snapshot");
 
     let soon = app.screening_in("ss", SignedDuration::from_secs(4)).await;
     let mut viewer = Viewer::join(&app, &soon).await;
@@ -262,7 +262,7 @@ async fn viewers_hear_of_a_move_and_of_the_close_of_sales() {
 }
 
 #[tokio::test]
-async fn viewers_of_a_deleted_screening_are_sent_away() {
+async fn viewers_are_disconnected_when_the_screening_is_deleted() {
     let app = TestApp::start().await;
     let screening = app.screening("ss").await;
     let viewer = Viewer::join(&app, &screening).await;
@@ -271,10 +271,10 @@ async fn viewers_of_a_deleted_screening_are_sent_away() {
     app.finish().await;
 }
 
-/// The second server hears of the change from the store.
+/// The second server learns of the change from the store.
 #[cfg(feature = "cluster")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn viewers_at_another_server_get_the_frame_too() {
+async fn viewers_on_another_server_get_the_screening_frame() {
     use crate::support::{Cluster, Parts};
     let parts = std::sync::Arc::new(Parts::of(Cluster::start().await));
     let one = TestApp::on(std::sync::Arc::clone(&parts), &[]).await.with_admin().await;
@@ -282,7 +282,7 @@ async fn viewers_at_another_server_get_the_frame_too() {
     let screening = one.screening("ss").await;
     let (mut here, mut there) = (Viewer::join(&one, &screening).await, Viewer::join(&two, &screening).await);
     let changed = set_price(&one, &screening, 25_000).await;
-    // At once: the page has the new revision from the first server, and asks the second.
+    // Without delay: the page has the new revision from the first server and calls the second, which must reload.
     let ann = two.sign_in("ann").await;
     lock(&ann, &screening, "A1", changed["revision"].clone()).await.expect(200);
     let total = json!({"revision": changed["revision"], "total": thb(25_000)});

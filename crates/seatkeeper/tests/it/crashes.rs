@@ -1,4 +1,4 @@
-//! kill -9 at any moment: what was acknowledged is there, no seat is sold twice, no mail is lost.
+//! kill -9 at random moments: acknowledged calls are durable, no seat is sold twice, no mail is lost.
 
 use std::{
     collections::BTreeMap,
@@ -17,15 +17,15 @@ use crate::{
 };
 
 const KILLS: u32 = 20;
-/// After each, MongoDB keeps for a minute what the dead server had in hand.
+/// Fewer, because MongoDB keeps the dead server's open transactions for a minute after each kill.
 const KILLS_ON_REAL_PARTS: u32 = 4;
 const BUYERS: usize = 24;
-/// In each of twenty rows.
+/// Seats per row, of twenty rows.
 const SEATS_IN_ROW: usize = 100;
-/// Seats sold between two kills; where the other buyers are by then is chance.
+/// Number of sales between two kills; the state of the other buyers at that moment is random.
 const SOLD_BETWEEN_KILLS: std::ops::Range<usize> = 1..20;
 
-/// A call that may meet a dead server: `None` when it was not answered.
+/// A call to a server that may be dead: `None` when there is no response.
 async fn try_call(person: &TestPerson, path: &str, body: Value, key: Option<&str>) -> Option<(u16, Value)> {
     let mut request = person.request(Method::POST, path).json(&body);
     if let Some(key) = key {
@@ -36,7 +36,7 @@ async fn try_call(person: &TestPerson, path: &str, body: Value, key: Option<&str
     Some((status, response.json().await.ok()?))
 }
 
-/// The same, again and again until the server has an answer: not dead, not at it still, not in doubt.
+/// Repeats a call until the response is final: not while the server is down, the call in progress or the outcome unknown.
 async fn call(person: &TestPerson, path: &str, body: &Value, key: Option<&str>) -> (u16, Value) {
     let last = Mutex::new(String::new());
     let answered = eventually_or(
@@ -53,7 +53,7 @@ async fn call(person: &TestPerson, path: &str, body: &Value, key: Option<&str>) 
 
 type Acknowledged = Arc<Mutex<BTreeMap<String, Value>>>;
 
-/// Buys one seat after the other until told to stop. Unanswered calls are repeated with the same key.
+/// Buys one seat after the other until stopped. Calls without a response are repeated with the same idempotency key.
 async fn buy_on(
     person: TestPerson,
     screening: TestScreening,
@@ -74,23 +74,23 @@ async fn buy_on(
         }
         let pay = json!({"screening_id": screening.id, "method": "mock_card"});
         let (status, payment) = call(&person, "/api/payments", &pay, Some(&format!("pay-{number}"))).await;
-        assert_eq!(status, 201, "a lock that was acknowledged is gone: {payment}");
+        assert_eq!(status, 201, "an acknowledged lock is gone: {payment}");
         let confirm = format!("/api/payments/{}/confirm", payment["id"].as_str().unwrap());
         let outcome = json!({"outcome": "success"});
         let (status, sold) = call(&person, &confirm, &outcome, Some("confirm")).await;
         assert_eq!(status, 200, "{sold}");
         let (_, again) = call(&person, &confirm, &outcome, Some("confirm")).await;
-        assert_eq!(again["booking"]["id"], sold["booking"]["id"], "the same call, the same booking");
+        assert_eq!(again["booking"]["id"], sold["booking"]["id"], "a repeated call returns the same booking");
         let booking = sold["booking"].clone();
         told.lock().unwrap().insert(booking["id"].as_str().unwrap().to_owned(), booking);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_twenty_times_in_mid_storm() {
+async fn acknowledged_bookings_and_locks_survive_twenty_kills_in_a_storm() {
     let _turn = crowd_turn().await;
     let mut app = TestApp::start().await;
-    // Far more seats than are sold between the kills on the fastest machine: a house that is sold out ends the storm.
+    // Far more seats than are sold between the kills on a fast machine: a sold-out screening would end the storm.
     let screening = app.screening(&vec!["s".repeat(SEATS_IN_ROW); 20].join("/")).await;
     let buyers = sign_in_many(&app, "buyer", BUYERS).await;
     let keeper = app.sign_in("keeper").await;
@@ -139,7 +139,7 @@ async fn killed_twenty_times_in_mid_storm() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_while_paying() {
+async fn payment_and_its_locks_survive_kills_before_and_after_the_sale() {
     let mut app = TestApp::start().await;
     let screening = app.screening("ssss").await;
     let ann = app.sign_in("ann").await;
@@ -164,9 +164,9 @@ async fn killed_while_paying() {
     app.finish().await;
 }
 
-/// A lock log that was cut off anywhere loses locks at most, never a sale, and never stops the start.
+/// A truncated lock log may lose locks, but never a sale, and does not prevent the start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_torn_lock_log_does_not_stop_the_start() {
+async fn server_starts_with_a_truncated_lock_log() {
     let mut app = TestApp::embedded().await;
     let screening = app.screening("ssssssss").await;
     let ann = app.sign_in("ann").await;

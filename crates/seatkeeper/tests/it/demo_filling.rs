@@ -1,17 +1,17 @@
-//! The demo cinema: filled in once, and told of in one line.
+//! The demo cinema is filled in once, with a single audit event.
 
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, eventually};
 
 #[tokio::test]
-async fn the_filling_of_the_demo_is_one_line_of_the_audit_log() {
+async fn filling_the_demo_writes_one_entry_to_the_audit_log() {
     let mut app = TestApp::without_people(&["--demo"]).await;
     let admin = app.sign_in("ann").await;
     let films = admin.list_all("/api/admin/movies").await;
     let screenings = admin.list_all("/api/admin/screenings").await;
     assert!(films.len() == 12 && screenings.len() > 60, "{} {}", films.len(), screenings.len());
-    // The sign-in was told after it, so whatever the filling told is in the log before it.
+    // The sign-in's event comes after the events of the filling, so once it is logged, they are too.
     let logged = eventually("the sign-in is in the event log", || async {
         let events = admin.get("/api/admin/events?type=AUDIT_LOG").await.expect(200)["items"].clone();
         let events: Vec<Value> = events.as_array().unwrap().clone();
@@ -32,6 +32,6 @@ async fn the_filling_of_the_demo_is_one_line_of_the_audit_log() {
     app.stop().await;
     app.restart().await;
     let admin = app.sign_in("ann").await;
-    assert_eq!(admin.list_all("/api/admin/screenings").await.len(), screenings.len(), "never filled again");
+    assert_eq!(admin.list_all("/api/admin/screenings").await.len(), screenings.len(), "a restart fills nothing");
     app.finish().await;
 }

@@ -1,4 +1,4 @@
-//! Health checks and pages of a server on loopback behind a proxy, under another name than its own address.
+//! Health checks and pages of a server on loopback behind a proxy, with another public host name.
 
 use std::process::Stdio;
 
@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use crate::support::{TestApp, program};
 
-/// `seatkeeper health` as a container runs it: its exit code and what it printed.
+/// Runs `seatkeeper health` as a container does; returns its exit code and standard error.
 async fn health(arguments: &[&str], listen: Option<&str>) -> (Option<i32>, String) {
     let mut command = Command::new(program());
     command.arg("health").args(arguments).stdin(Stdio::null()).kill_on_drop(true);
@@ -26,7 +26,7 @@ async fn health_check_succeeds_whatever_the_public_url_is() {
     let port = address.rsplit(':').next().unwrap();
     for (arguments, listen) in [
         (vec![app.url()], None),
-        // Without an argument it asks where the settings say that the server listens.
+        // Without an argument it calls the listen address of the settings.
         (vec![], Some(address.clone())),
         (vec![], Some(format!("0.0.0.0:{port}"))),
     ] {

@@ -1,5 +1,5 @@
-//! Standard error and standard output that cannot be written: a full disk, a closed pipe, a pipe that nobody reads. Sales,
-//! payments and mails go on.
+//! Standard error and standard output that cannot be written: a full disk, a closed pipe, an unread pipe. Sales, payments and
+//! mails are not affected.
 
 use std::{
     fs::File,
@@ -18,12 +18,12 @@ use tokio::{
 
 use crate::support::{ClosedMailServer, TestPerson, TestScreening, eventually, now, program};
 
-/// What a pipe holds; then whoever writes waits.
+/// Capacity of a pipe; beyond it a writer blocks.
 const PIPE_BYTES: usize = 64 * 1024;
-/// The program promises to stop within this.
+/// The program's documented limit of its shutdown.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
-/// Something that cannot be written.
+/// An output that cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Broken {
     DiskFull,
@@ -32,7 +32,7 @@ enum Broken {
 }
 
 impl Broken {
-    /// With the other end of a pipe that stays open, and unread.
+    /// Returns the reader too, so that the pipe stays open and unread.
     fn open(self) -> (Stdio, Option<PipeReader>) {
         if self == Self::DiskFull {
             return (File::options().write(true).open("/dev/full").unwrap().into(), None);
@@ -55,7 +55,7 @@ struct Server {
 
 async fn start(stderr: Broken, stdout: Broken, flags: &[&str]) -> Server {
     let folder = tempfile::tempdir().unwrap();
-    // Nobody else is given this port so soon after it was let go.
+    // The system does not assign a freed port again so soon.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}");
     let ((stderr, unread_err), (stdout, unread_out)) = (stderr.open(), stdout.open());
@@ -79,7 +79,7 @@ impl Server {
         assert!(Command::new("kill").args([name, &pid]).status().await.unwrap().success());
     }
 
-    /// Until `GET /readyz` says so.
+    /// Waits until `GET /readyz` returns 200.
     async fn until_ready(&self) {
         let stranger = TestPerson::stranger(&self.url);
         eventually("the server is ready", || async {
@@ -91,30 +91,30 @@ impl Server {
 
     async fn stop(mut self) {
         self.signal("-TERM").await;
-        let status = timeout(STOP_MAX, self.child.wait()).await.expect("it did not stop in time").unwrap();
+        let status = timeout(STOP_MAX, self.child.wait()).await.expect("the server did not stop in time").unwrap();
         assert_eq!((status.code(), status.signal()), (Some(0), None));
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mails_are_sent_and_payments_settle_when_the_disk_of_the_log_is_full() {
+async fn mails_are_sent_and_payments_finish_when_the_log_disk_is_full() {
     sell_and_mail(Broken::DiskFull).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mails_are_sent_and_payments_settle_when_the_pipe_of_the_log_is_closed() {
+async fn mails_are_sent_and_payments_finish_when_the_log_pipe_is_closed() {
     sell_and_mail(Broken::ClosedPipe).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mails_are_sent_and_payments_settle_when_nobody_reads_the_pipe_of_the_log() {
+async fn mails_are_sent_and_payments_finish_when_the_log_pipe_is_unread() {
     sell_and_mail(Broken::UnreadPipe).await;
 }
 
-/// Standard error and standard output are broken from the start; signals of log rotation come in between.
+/// Standard error and standard output are broken from the start; log rotation signals arrive in between.
 async fn sell_and_mail(broken: Broken) {
     let mail = ClosedMailServer::new();
-    // Some of the provider's answers are lost: the background work has to settle those payments.
+    // Some of the provider's answers are lost, so the reconciler has to finish those payments.
     let server = start(broken, broken, &[&mail.flag(), "--mock-payment=lose_answer=0.3,callback=never"]).await;
     server.until_ready().await;
     let admin = TestPerson::sign_in(&server.url, "boss").await;
@@ -122,8 +122,8 @@ async fn sell_and_mail(broken: Broken) {
     let start_time = Timestamp::from_second(start_time.as_second()).unwrap();
     let screening = TestScreening::create(&admin, "s_s_s_s", start_time).await;
     join_all(SEATS.map(|seat| buy(&server, &screening, seat))).await;
-    // Each attempt that fails is logged.
-    eventually("all mails were tried in vain", || async {
+    // Each failed attempt writes a log line.
+    eventually("every mail has failed once", || async {
         let mails = admin.list_all("/api/admin/mail").await;
         let is_tried = |mail: &serde_json::Value| mail["attempts"].as_u64() > Some(0);
         (mails.len() == SEATS.len() && mails.iter().all(is_tried)).then_some(())
@@ -135,14 +135,14 @@ async fn sell_and_mail(broken: Broken) {
     eventually("all mails are sent", || async { (mail_server.taken().len() == SEATS.len()).then_some(()) }).await;
     server.until_ready().await;
     let metrics = TestPerson::stranger(&server.url).get("/metrics").await.text;
-    assert!(metrics.contains("seatkeeper_log_lines_dropped_total"), "lines were lost, and counted: {metrics}");
-    assert!(!metrics.contains("seatkeeper_worker_restarts_total"), "no worker had to be started again: {metrics}");
+    assert!(metrics.contains("seatkeeper_log_lines_dropped_total"), "dropped lines are counted: {metrics}");
+    assert!(!metrics.contains("seatkeeper_worker_restarts_total"), "no worker was restarted: {metrics}");
     server.stop().await;
 }
 
 const SEATS: [&str; 4] = ["A1", "A2", "A3", "A4"];
 
-/// Somebody buys a seat, whether the provider's answers arrive or not.
+/// Buys a seat, whether the provider's answers arrive or not.
 async fn buy(server: &Server, screening: &TestScreening, seat: &str) {
     let buyer = TestPerson::sign_in(&server.url, &format!("buyer{seat}")).await;
     buyer.lock(screening, &[seat]).await.expect(200);
@@ -157,7 +157,7 @@ async fn buy(server: &Server, screening: &TestScreening, seat: &str) {
     .await;
 }
 
-/// What a command says on standard error, and how it ends, when standard output cannot be written.
+/// Runs a command whose standard output cannot be written; returns its exit code and standard error.
 async fn run(arguments: &[&str], stdout: Broken) -> (Option<i32>, String) {
     let mut command = Command::new(program());
     command.args(arguments).stdin(Stdio::null()).stdout(stdout.open().0).stderr(Stdio::piped());
@@ -167,12 +167,12 @@ async fn run(arguments: &[&str], stdout: Broken) -> (Option<i32>, String) {
 
 /// `seatkeeper openapi | head -1`
 #[tokio::test]
-async fn commands_whose_reader_has_read_enough_end_well() {
+async fn command_succeeds_when_the_reader_closes_the_pipe_early() {
     for arguments in [&["openapi"][..], &["check"]] {
         assert_eq!(run(arguments, Broken::ClosedPipe).await, (Some(0), String::new()), "{arguments:?}");
     }
     let (code, said) = run(&["check", "--lock-ttl=soon"], Broken::ClosedPipe).await;
-    assert!(code == Some(2) && said.contains("--lock-ttl"), "what is wrong is told all the same: {said}");
+    assert!(code == Some(2) && said.contains("--lock-ttl"), "the error is still reported: {said}");
     let (code, said) = run(&["openapi"], Broken::DiskFull).await;
-    assert!(code == Some(1) && !said.is_empty(), "a full disk is no reader that has read enough");
+    assert!(code == Some(1) && !said.is_empty(), "a full disk is an error, unlike a closed pipe");
 }

@@ -1,10 +1,10 @@
-//! The mail server is away, slow, or refuses: the booking stands, and its mail comes later, once.
+//! The mail server is down, slow or refuses a mail: the booking is not affected, and its mail is sent later, once.
 
 use serde_json::{Value, json};
 
 use crate::support::{ClosedMailServer, MailServer, SECRET_FLAG, TestApp, eventually};
 
-/// The only mail in this state, once there is one.
+/// Waits for mails with this status and returns the only one.
 async fn only_mail(app: &TestApp, status: &str) -> Value {
     let mails = eventually(&format!("a mail is {status}"), || async {
         let mails = app.admin().list_all(&format!("/api/admin/mail?status={status}")).await;
@@ -15,7 +15,7 @@ async fn only_mail(app: &TestApp, status: &str) -> Value {
     mails[0].clone()
 }
 
-/// The server has taken one mail for each of these bookings, and nothing else.
+/// Asserts that the mail server accepted exactly one mail for each of these bookings.
 #[track_caller]
 fn each_was_sent_once(server: &MailServer, bookings: &[&Value]) {
     let taken = server.taken();
@@ -27,7 +27,7 @@ fn each_was_sent_once(server: &MailServer, bookings: &[&Value]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mail_server_away_then_back() {
+async fn mail_is_sent_once_when_the_mail_server_is_back() {
     let closed = ClosedMailServer::new();
     let app = TestApp::with(&[&closed.flag()]).await;
     let screening = app.screening("ssss").await;
@@ -53,7 +53,7 @@ async fn mail_server_away_then_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mail_server_slow() {
+async fn bookings_do_not_wait_for_a_slow_mail_server() {
     let closed = ClosedMailServer::new();
     let app = TestApp::with(&[&closed.flag()]).await;
     let server = closed.open();
@@ -64,10 +64,10 @@ async fn mail_server_slow() {
 
     let first = ann.buy(&screening, &["A1"]).await;
     eventually("a mail waits for its answer", || async { (server.waiting() == 1).then_some(()) }).await;
-    // Bookings do not wait with it.
+    // Bookings do not wait for mails.
     let second = bob.buy(&screening, &["A3"]).await;
     assert!(server.taken().is_empty());
-    let waiting = eventually("both mails are filed", || async {
+    let waiting = eventually("both mails are queued", || async {
         let mails = app.admin().list_all("/api/admin/mail?status=PENDING").await;
         (mails.len() == 2).then_some(mails)
     })
@@ -86,7 +86,7 @@ async fn mail_server_slow() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mail_slow_for_one_address() {
+async fn slow_mail_to_one_address_does_not_delay_the_others() {
     let closed = ClosedMailServer::new();
     let app = TestApp::with(&[&closed.flag()]).await;
     let server = closed.open();
@@ -101,7 +101,7 @@ async fn mail_slow_for_one_address() {
     let first = bob.buy(&screening, &["A5"]).await;
     let second = bob.buy(&screening, &["A7"]).await;
 
-    // Those behind the slow one and the refused one are sent while the slow one is still slow.
+    // The mails behind the slow and the refused one are sent while the slow one still waits.
     eventually("the others are sent", || async {
         let sent = app.admin().list_all("/api/admin/mail?status=SENT").await;
         (sent.len() == 2).then_some(())
@@ -123,7 +123,7 @@ async fn mail_slow_for_one_address() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mail_refused_for_good() {
+async fn refused_mail_fails_without_retry_until_an_administrator_asks() {
     let closed = ClosedMailServer::new();
     let app = TestApp::with(&[&closed.flag()]).await;
     let server = closed.open();
@@ -135,10 +135,10 @@ async fn mail_refused_for_good() {
     let refused = ann.buy(&screening, &["A1"]).await;
     let failed = only_mail(&app, "FAILED").await;
     assert_eq!((&failed["booking_code"], &failed["to"]), (&refused["code"], &json!("ann@example.test")));
-    assert_eq!(failed["attempts"], 1, "a refusal for good is not tried again: {failed}");
+    assert_eq!(failed["attempts"], 1, "a permanent error is not retried: {failed}");
     assert!(failed["last_error"].as_str().is_some_and(|why| why.contains("nobody of that name")), "{failed}");
 
-    // Other people's mails go their way.
+    // Mails to other people are sent.
     let taken = bob.buy(&screening, &["A3"]).await;
     assert_eq!(only_mail(&app, "SENT").await["booking_code"], taken["code"]);
     each_was_sent_once(&server, &[&taken]);
@@ -159,7 +159,7 @@ async fn mail_refused_for_good() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mail_of_a_booking_refunded_meanwhile_is_never_sent() {
+async fn mail_of_a_refunded_booking_is_not_sent() {
     let closed = ClosedMailServer::new();
     let app = TestApp::with(&[&closed.flag(), SECRET_FLAG, "--mock-payment=callback=never"]).await;
     let screening = app.screening("ssss").await;
@@ -172,7 +172,7 @@ async fn mail_of_a_booking_refunded_meanwhile_is_never_sent() {
         mails.iter().any(|mail| mail["attempts"].as_u64() > Some(0)).then_some(())
     })
     .await;
-    eventually("the money is taken", || async {
+    eventually("the money is captured", || async {
         (app.stands_at_provider(&payment).await.as_deref() == Some("captured")).then_some(())
     })
     .await;
@@ -183,17 +183,17 @@ async fn mail_of_a_booking_refunded_meanwhile_is_never_sent() {
     let failed = only_mail(&app, "FAILED").await;
     assert_eq!(failed["booking_code"], refunded["code"]);
     assert_eq!(failed["last_error"], "the booking was refunded before this mail was sent");
-    // An administrator who asks for another try changes nothing.
+    // A retry by an administrator changes nothing.
     let retry = format!("/api/admin/mail/{}/retry", failed["id"].as_str().unwrap());
     app.admin().post(&retry, json!({})).await.expect(202);
-    let again = eventually("the mail was looked at again", || async {
+    let again = eventually("the mail was processed again", || async {
         let mails = app.admin().list_all("/api/admin/mail?status=FAILED").await;
         mails.into_iter().find(|mail| mail["attempts"].as_u64() > failed["attempts"].as_u64())
     })
     .await;
     assert_eq!(again["last_error"], failed["last_error"]);
 
-    // What follows is sent: nobody waits behind it.
+    // Later mails are still sent.
     let good = bob.buy(&screening, &["A1"]).await;
     assert_eq!(only_mail(&app, "SENT").await["booking_code"], good["code"]);
     each_was_sent_once(&server, &[&good]);

@@ -1,4 +1,4 @@
-//! An upgrade: the files of the version before, with everything in them that can wait, are opened by this one.
+//! Upgrade: this version opens a data folder of the previous version that has work of every kind pending.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// The provider takes a sale back by itself.
+/// Refunds a payment from the provider's side.
 async fn refund(app: &TestApp, payment: &str) {
-    eventually("the money is taken", || async {
+    eventually("the money is captured", || async {
         (app.stands_at_provider(payment).await.as_deref() == Some("captured")).then_some(())
     })
     .await;
@@ -30,7 +30,7 @@ async fn status(person: &TestPerson, payment: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_of_the_old_program_opens_sells_and_refunds() {
+async fn data_folder_of_the_previous_version_opens_sells_and_refunds() {
     let closed = ClosedMailServer::new();
     let flags = [&closed.flag(), SECRET_FLAG, "--mock-payment=callback=never"];
     let mut app = TestApp::of_old_version(Arc::new(Parts::Embedded), &flags).await.with_admin().await;
@@ -42,7 +42,7 @@ async fn a_database_of_the_old_program_opens_sells_and_refunds() {
     }
     let [ann, bob, cat, dan, eve, fay] = people.as_slice() else { panic!("six people") };
 
-    // Sold, refunded, being paid, paid at the provider without a word, cancelled, held; and no mail could be sent.
+    // One of each: sold, refunded, payment pending, paid without a callback, cancelled, held; no mail could be sent yet.
     let sold = started(ann, &screening, "A1").await;
     let ticket = ann.confirm(&sold, "success").await.expect(200)["booking"].clone();
     let refunded = started(bob, &screening, "A3").await;
@@ -54,7 +54,7 @@ async fn a_database_of_the_old_program_opens_sells_and_refunds() {
     let cancelled = started(eve, &screening, "A9").await;
     eve.cancel(&cancelled).await.expect(200);
     fay.lock(&screening, &["A11"]).await.expect(200);
-    eventually("both mails wait", || async {
+    eventually("both mails are pending", || async {
         (app.admin().list_all("/api/admin/mail?status=PENDING").await.len() == 2).then_some(())
     })
     .await;
@@ -62,7 +62,7 @@ async fn a_database_of_the_old_program_opens_sells_and_refunds() {
     assert_eq!(app.stop().await, 0, "{}", app.log());
     app.upgrade().await;
 
-    // Nothing is lost, and everybody goes on where they were.
+    // Nothing is lost, and everybody can continue.
     let mine = ann.get("/api/bookings").await.expect(200)["items"].clone();
     for field in ["id", "code", "status", "seats", "total", "start_time", "screening_id"] {
         assert_eq!(mine[0][field], ticket[field], "{field}");
@@ -77,19 +77,19 @@ async fn a_database_of_the_old_program_opens_sells_and_refunds() {
     fay.buy(&screening, &["A11", "A12"]).await;
     bob.buy(&screening, &["A3"]).await;
     bob.lock(&screening, &["A1"]).await.refused(409, "seat_taken");
-    // What the old program sold, this one takes back.
+    // This version refunds what the previous one sold.
     refund(&app, &sold).await;
     assert_eq!(status(ann, &sold).await, "REFUNDED");
     assert_eq!(screening.taken(ann).await, ["A3:BOOKED", "A5:BOOKED", "A7:BOOKED", "A11:BOOKED", "A12:BOOKED"]);
     bob.buy(&screening, &["A1"]).await;
 
     let server = closed.open();
-    eventually("every mail is decided", || async {
+    eventually("no mail is pending", || async {
         app.admin().list_all("/api/admin/mail?status=PENDING").await.is_empty().then_some(())
     })
     .await;
     let bookings = app.admin().list_all("/api/admin/bookings?status=CONFIRMED").await;
-    assert_eq!(server.taken().len(), bookings.len(), "one mail for each good booking");
+    assert_eq!(server.taken().len(), bookings.len(), "one mail for each confirmed booking");
     for booking in [&ticket, &taken_back] {
         let id = format!("Message-ID: <booking.{}@", text(&booking["id"]));
         assert!(server.taken().iter().all(|mail| !mail.contains(&id)), "a refunded booking was mailed");

@@ -1,4 +1,4 @@
-//! Parts that die, freeze and come back in mid-sale: no seat twice, nothing acknowledged lost, viewers right again.
+//! Services that die, freeze and return during sales: no seat is sold twice, no acknowledged call is lost, viewers recover.
 
 use std::{
     sync::Arc,
@@ -9,12 +9,12 @@ use serde_json::json;
 
 use crate::support::{Cluster, Parts, TestApp, TestPerson, TestScreening, Viewer, eventually};
 
-/// A lock store that is away is told of within this.
+/// Time limit of a lock call while the lock store is unavailable.
 const REFUSED_WITHIN: Duration = Duration::from_secs(1);
-/// What a busy machine adds to that.
+/// Added to time limits for a busy machine.
 const SLACK: Duration = Duration::from_secs(4);
 
-/// Viewers are right again within this, once a fault has ended …
+/// Viewers have the correct map again within this time after a fault has ended.
 const RIGHT_AGAIN_WITHIN: Duration = Duration::from_secs(2);
 
 async fn start(cluster: Cluster) -> (TestApp, TestScreening, TestPerson, TestPerson) {
@@ -24,16 +24,16 @@ async fn start(cluster: Cluster) -> (TestApp, TestScreening, TestPerson, TestPer
     (app, screening, ann, bob)
 }
 
-/// Waits until a viewer sees this again after a fault that has ended at `end`.
+/// Waits until a viewer sees this change, after a fault that ended at `end`.
 pub(crate) async fn right_again(viewer: &mut Viewer, end: Instant, seat: &str, status: &str) {
     viewer.until(seat, status).await;
-    eprintln!("viewers are right again {:?} after the fault", end.elapsed());
+    eprintln!("viewers recovered {:?} after the fault", end.elapsed());
     assert!(end.elapsed() < RIGHT_AGAIN_WITHIN + SLACK, "{:?}", end.elapsed());
 }
 
-/// Waits until seats can be held again, by holding these.
+/// Waits until seats can be locked again, by locking these.
 pub(crate) async fn can_lock_again(person: &TestPerson, screening: &TestScreening, seats: &[&str]) {
-    eventually("seats can be held again", || async {
+    eventually("seats can be locked again", || async {
         let answer = person.lock(screening, seats).await;
         assert!(matches!(answer.status, 200 | 503), "{}", answer.text);
         (answer.status == 200).then_some(())
@@ -49,9 +49,9 @@ async fn is_refused_in_time(person: &TestPerson, screening: &TestScreening, seat
     assert!(asked.elapsed() < REFUSED_WITHIN + SLACK, "{:?}", asked.elapsed());
 }
 
-/// Faults 18–20: it comes back empty, without what it had granted and sold.
+/// Faults 18–20: Redis returns empty, without the locks and sales that it knew.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_killed_in_mid_sale_comes_back_empty() {
+async fn sales_and_viewers_recover_when_redis_is_killed_and_returns_empty() {
     let (app, screening, ann, bob) = start(Cluster::start().await).await;
     let mut viewer = Viewer::join(&app, &screening).await;
     bob.buy(&screening, &["A1"]).await;
@@ -81,9 +81,9 @@ async fn redis_killed_in_mid_sale_comes_back_empty() {
     app.finish().await;
 }
 
-/// Faults 20 and 21: everything in it is gone, functions too, while it goes on running.
+/// Faults 20 and 21: Redis is emptied while it runs, including its functions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_emptied_in_mid_sale_grants_nothing_that_is_sold() {
+async fn taken_seats_are_not_locked_again_when_redis_is_emptied() {
     let (app, screening, ann, bob) = start(Cluster::start().await).await;
     let mut viewer = Viewer::join(&app, &screening).await;
     bob.buy(&screening, &["A1"]).await;
@@ -109,9 +109,9 @@ async fn redis_emptied_in_mid_sale_grants_nothing_that_is_sold() {
     app.finish().await;
 }
 
-/// Fault 22: no memory is left. What was granted stands, and seats can be let go.
+/// Fault 22: Redis has no memory left. Existing locks remain, and seats can be released.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_without_memory_refuses_and_still_lets_go() {
+async fn redis_without_memory_refuses_locks_and_accepts_releases() {
     let (app, screening, ann, bob) = start(Cluster::start().await).await;
     ann.lock(&screening, &["A1", "A2"]).await.expect(200);
     let set = |bytes: &'static str| {
@@ -127,9 +127,9 @@ async fn redis_without_memory_refuses_and_still_lets_go() {
     app.finish().await;
 }
 
-/// Fault 23: frozen, and thawed with old calls in its sockets.
+/// Fault 23: Redis is frozen, and thawed with old calls in its socket buffers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_frozen_refuses_in_time_and_thaws_without_old_calls() {
+async fn frozen_redis_refuses_locks_in_time_and_runs_no_old_calls_later() {
     let (app, screening, ann, bob) = start(Cluster::start().await).await;
     ann.lock(&screening, &["A1"]).await.expect(200);
     let mut viewer = Viewer::join(&app, &screening).await;
@@ -141,14 +141,14 @@ async fn redis_frozen_refuses_in_time_and_thaws_without_old_calls() {
     let thawed = Instant::now();
     can_lock_again(&bob, &screening, &["A5"]).await;
     right_again(&mut viewer, thawed, "A5", "LOCKED").await;
-    assert_eq!(bob.hold(&screening).await["seat_ids"], json!(["A5"]), "what was refused was not done afterwards");
+    assert_eq!(bob.hold(&screening).await["seat_ids"], json!(["A5"]), "refused calls had no later effect");
     assert_eq!(ann.hold(&screening).await["seat_ids"], json!(["A1"]));
     app.finish().await;
 }
 
-/// Fault 25: kill -9 of the store in mid-sale.
+/// Fault 25: kill -9 of MongoDB during sales.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mongodb_killed_in_mid_sale_has_what_was_acknowledged() {
+async fn acknowledged_sales_survive_when_mongodb_is_killed() {
     let (app, screening, ann, bob) = start(Cluster::start().await.with_own_mongodb().await).await;
     let booking = ann.buy(&screening, &["A1"]).await;
     bob.lock(&screening, &["A2"]).await.expect(200);
@@ -168,7 +168,7 @@ async fn mongodb_killed_in_mid_sale_has_what_was_acknowledged() {
     .await;
     assert_eq!(found["code"], booking["code"]);
     let confirm = format!("/api/payments/{}/confirm", payment["id"].as_str().unwrap());
-    eventually("the payment goes on", || async {
+    eventually("the payment is confirmed", || async {
         let answer = bob.post(&confirm, json!({"outcome": "success"})).await;
         (answer.status == 200).then_some(())
     })
@@ -178,13 +178,13 @@ async fn mongodb_killed_in_mid_sale_has_what_was_acknowledged() {
     app.finish().await;
 }
 
-/// Fault 29: no Kafka while seats are sold. The end of every test looks for the events and mails.
+/// Fault 29: Kafka is down during sales. `finish` checks that all events and mails arrive.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kafka_killed_delays_mails_and_never_bookings() {
+async fn killed_kafka_delays_mails_but_not_bookings() {
     let (app, screening, ann, bob) = start(Cluster::start().await.with_own_kafka().await).await;
     ann.buy(&screening, &["A1"]).await;
     let mails = || async { app.admin().list_all("/api/admin/mail").await.len() };
-    eventually("the mail is filed", || async { (mails().await == 1).then_some(()) }).await;
+    eventually("the mail is queued", || async { (mails().await == 1).then_some(()) }).await;
 
     let mut kafka = app.cluster().own_kafka().lock().await;
     kafka.kill().await;

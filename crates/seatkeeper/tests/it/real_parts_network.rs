@@ -1,5 +1,5 @@
-//! The network between servers and their parts is slow, cut, or loses what was sent; a server stands still, or its clock is
-//! wrong. The same seed is the same weather.
+//! The network between servers and services is slow, cut or lossy; a server is suspended, or its clock is wrong. The faults are
+//! reproducible: the same seed gives the same sequence.
 
 use std::{
     sync::Arc,
@@ -16,13 +16,13 @@ use crate::{
     support::{Cluster, Parts, TestApp, TestPerson, TestScreening, Viewer, eventually, now},
 };
 
-/// How often the weather changes, and how many clicks there are in each.
+/// Number of changes of the network's state, and clicks in each state.
 const WEATHERS: usize = 12;
 const CLICKS: usize = 15;
-/// By how much each piece of what MongoDB is asked and answers is late, at most.
+/// Largest delay of each piece of traffic to and from MongoDB.
 const SLOW_BY: Duration = Duration::from_millis(700);
 
-/// Two servers on the same parts; the second reaches Redis through a wire of its own.
+/// Two servers on the same services; the second reaches Redis through a proxy.
 async fn one_beside_and_one_behind_a_wire(seed: u64) -> (TestApp, TestApp, Proxy) {
     let parts = Arc::new(Parts::of(Cluster::start().await));
     let redis = parts.cluster().redis.lock().await.address();
@@ -33,10 +33,10 @@ async fn one_beside_and_one_behind_a_wire(seed: u64) -> (TestApp, TestApp, Proxy
     (one, two, wire)
 }
 
-/// Fault 35 and all other weathers: seats are locked and let go at one server; what people see at the other, whose messages
-/// are late or lost, is right again when the weather is.
+/// Fault 35 and all other network states: seats are locked and released on one server. The other server misses or delays its
+/// messages; its viewers have the correct map again when the network has recovered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn viewers_behind_a_bad_wire_are_right_again_when_it_is_good() {
+async fn viewers_recover_when_the_network_to_redis_recovers() {
     const SEED: u64 = 35;
     let (one, two, wire) = one_beside_and_one_behind_a_wire(SEED).await;
     let screening = one.screening("ssssssss").await;
@@ -54,10 +54,10 @@ async fn viewers_behind_a_bad_wire_are_right_again_when_it_is_good() {
         for _ in 0..CLICKS {
             let seat = format!("A{}", dice.random_range(1..=7));
             let answer = ann.lock(&screening, &[&seat]).await;
-            assert_eq!(answer.status, 200, "the other server has nothing to do with that wire: {}", answer.text);
+            assert_eq!(answer.status, 200, "the first server does not use the proxy: {}", answer.text);
             ann.unlock(&screening, &[&seat]).await.expect(200);
         }
-        // What shows that the viewer has seen everything.
+        // The last change; a viewer that has it has caught up.
         let mark = if viewer.seats.contains_key("A8") { "AVAILABLE" } else { "LOCKED" };
         match mark {
             "LOCKED" => ann.lock(&screening, &["A8"]).await.expect(200),
@@ -75,9 +75,9 @@ async fn viewers_behind_a_bad_wire_are_right_again_when_it_is_good() {
     two.finish().await;
 }
 
-/// The server that moves the events has lost Redis; its neighbour tells what was released there.
+/// The server with the relay's lease has lost Redis; the other server publishes the releases.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn releases_are_told_beside_a_server_that_has_lost_redis() {
+async fn releases_are_published_when_the_relaying_server_has_lost_redis() {
     let (one, two, wire) = one_beside_and_one_behind_a_wire(1).await;
     let screening = one.screening("ssss").await;
     let ann = one.sign_in("ann").await;
@@ -86,24 +86,24 @@ async fn releases_are_told_beside_a_server_that_has_lost_redis() {
         let events = boss.list_all(&format!("/api/admin/audit?type={kind}&actor={actor}")).await;
         (!events.is_empty()).then_some(())
     };
-    // While the first stands still the second takes the lease.
+    // While the first server is suspended the second takes the lease.
     one.freeze().await;
     let bob = two.sign_in("bob").await;
-    eventually("the second moves events", || is_logged("AUDIT_LOG", &bob.id)).await;
+    eventually("the second server relays events", || is_logged("AUDIT_LOG", &bob.id)).await;
     wire.set(Weather::Cut);
     one.thaw().await;
 
     ann.lock(&screening, &["A1"]).await.expect(200);
     ann.unlock(&screening, &["A1"]).await.expect(200);
-    eventually("the release is told", || is_logged("SEAT_RELEASED", &ann.id)).await;
+    eventually("the release is in the audit log", || is_logged("SEAT_RELEASED", &ann.id)).await;
     wire.set(Weather::Fair);
     two.finish().await;
     one.finish().await;
 }
 
-/// Fault 26: MongoDB answers nothing, and then late. Seats are held all the same; payments wait, and end well.
+/// Fault 26: MongoDB does not answer, and later answers slowly. Locks work; payments are delayed, but succeed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_mongodb_slows_payments_and_no_lock() {
+async fn slow_mongodb_delays_payments_but_not_locks() {
     let cluster = Cluster::start().await.with_own_mongodb().await;
     let address = cluster.own_mongodb().lock().await.address();
     let wire = Proxy::start(address.parse().unwrap(), 26).await;
@@ -133,7 +133,7 @@ async fn a_slow_mongodb_slows_payments_and_no_lock() {
     app.finish().await;
 }
 
-/// Starts a payment, with one key however often it is asked for. Answers its id.
+/// Starts a payment, repeating the call with one idempotency key. Returns its id.
 async fn with_patience(person: &TestPerson, path: &str, screening: &TestScreening) -> String {
     let body = json!({"screening_id": screening.id, "method": "mock_card"}).to_string();
     let started = eventually("the payment is started", || async {
@@ -145,9 +145,9 @@ async fn with_patience(person: &TestPerson, path: &str, screening: &TestScreenin
     started["id"].as_str().unwrap().to_owned()
 }
 
-/// Fault 27: a server stands still in the middle of a confirmation, another finishes it, and then the first goes on.
+/// Fault 27: a server is suspended in the middle of a confirmation, another one finishes it, and then the first one resumes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frozen_server_that_goes_on_sells_nothing_again() {
+async fn server_that_resumes_after_another_finished_its_payment_sells_once() {
     let parts = Arc::new(Parts::of(Cluster::start().await));
     let slow = ["--mock-payment=answer_delay=2s,callback=never"];
     let one = TestApp::on(Arc::clone(&parts), &slow).await.with_admin().await;
@@ -163,7 +163,7 @@ async fn a_frozen_server_that_goes_on_sells_nothing_again() {
         tokio::spawn(async move { request.send().await.unwrap().status().as_u16() })
     };
     let status = async || elsewhere.get(&path).await.expect(200)["status"].clone();
-    eventually("it is being confirmed", || async { (status().await == "CONFIRMING").then_some(()) }).await;
+    eventually("the payment is confirming", || async { (status().await == "CONFIRMING").then_some(()) }).await;
     one.freeze().await;
     eventually("the other server sells", || async { (status().await == "SUCCEEDED").then_some(()) }).await;
     one.thaw().await;
@@ -175,11 +175,11 @@ async fn a_frozen_server_that_goes_on_sells_nothing_again() {
     two.finish().await;
 }
 
-/// Fault 28: one server's clock is an hour ahead. Locks go by Redis's clock and claims by MongoDB's.
+/// Fault 28: one server's clock is an hour ahead. Locks expire by Redis's clock and claims by MongoDB's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clock_that_is_an_hour_off_ends_nobodys_time() {
+async fn wrong_clock_of_one_server_expires_no_locks_and_payments() {
     let parts = Arc::new(Parts::of(Cluster::start().await));
-    // Kafka's client waits for an hour where its clock is told to be wrong in this way.
+    // Kafka's client would block for an hour with a clock faked in this way.
     let events = ["--events-url=embedded:"];
     let one = TestApp::on(Arc::clone(&parts), &events).await.with_admin().await;
     let two = TestApp::on_with_clock(parts, &events, Some("+3600s")).await;
@@ -196,8 +196,8 @@ async fn a_clock_that_is_an_hour_off_ends_nobodys_time() {
     let held = bob.lock(&screening, &["A2"]).await.expect(200);
     let ends: jiff::Timestamp = held["expires_at"].as_str().unwrap().parse().unwrap();
     let left = ends.duration_since(now());
-    assert!(left.as_mins() < 6, "five minutes: {left}");
-    // The other server's workers have gone round when the sale of somebody else is in the log.
+    assert!(left.as_mins() < 6, "the lock lasts five minutes: {left}");
+    // When this sale is in the log, the workers of the server with the wrong clock have completed a round.
     bob.at(&two).buy(&screening, &["A3"]).await;
     let sold = elsewhere.confirm(id, "success").await.expect(200);
     let created: jiff::Timestamp = sold["booking"]["created_at"].as_str().unwrap().parse().unwrap();

@@ -1,4 +1,4 @@
-//! Several servers as one: nothing is sticky, and any of them may die.
+//! Several servers on the same services: no request is sticky, and any server may die.
 
 use std::{
     collections::BTreeMap,
@@ -22,20 +22,20 @@ use crate::{
 };
 
 const PEOPLE: usize = 200;
-/// How many of them pay at once: MongoDB's stand-in syncs some hundred times a second, and a payment is ten writes.
+/// Limit of concurrent payments: the stand-in for MongoDB syncs some hundred times a second, and a payment is ten writes.
 const PAYING_AT_ONCE: usize = 16;
-/// People look for their next seat for up to so long.
+/// The longest pause before a person's next click.
 const THOUGHT_MAX: Duration = Duration::from_secs(2);
-/// Whoever finds no till with so many seats lets them all go.
+/// A person who holds this many seats and gets no permit to pay releases them all.
 const HELD_MAX: u32 = 4;
-/// When everybody has an answer at the latest. Unless it is told otherwise, the database keeps to a dead server for a minute
-/// what that had in an open transaction, and others who want to write there are told to come back.
+/// Time limit of every call. By default MongoDB keeps the open transactions of a dead server for a minute, and servers that
+/// want to write the same documents answer 503.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
-/// How long the storm lasts; one server dies in its middle.
+/// Duration of the storm; one server is killed in its middle.
 const STORM: Duration = Duration::from_secs(30);
 const SEATS: &str = "ssssssssssssssssssssssssssssss";
 
-/// Servers on the same parts; the first has the administrator.
+/// Starts servers on the same services; the first has the administrator.
 async fn servers(count: usize, flags: &[&str]) -> Vec<TestApp> {
     let parts = Arc::new(Parts::of(Cluster::start().await));
     let mut servers = vec![TestApp::on(Arc::clone(&parts), flags).await.with_admin().await];
@@ -52,14 +52,14 @@ async fn finish(servers: Vec<TestApp>) {
 }
 
 impl TestPerson {
-    /// The same person with the same cookies at another server.
+    /// The same person, with the same cookies, at another server.
     pub(crate) fn at(&self, server: &TestApp) -> Self {
         Self { url: server.url().to_owned(), ..self.clone() }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sign_in_at_one_lock_at_the_second_pay_at_the_third() {
+async fn sign_in_lock_and_payment_work_at_three_different_servers() {
     let servers = servers(3, &[]).await;
     let [one, two, three] = [&servers[0], &servers[1], &servers[2]];
     let screening = one.screening("ssss").await;
@@ -67,11 +67,11 @@ async fn sign_in_at_one_lock_at_the_second_pay_at_the_third() {
     let (mut at_one, mut at_three) = (Viewer::join(one, &screening).await, Viewer::join(three, &screening).await);
 
     let held = ann.at(two).lock(&screening, &["A1", "A2"]).await.expect(200);
-    assert_eq!(ann.at(three).hold(&screening).await, held, "a hold is the same everywhere");
+    assert_eq!(ann.at(three).hold(&screening).await, held, "every server returns the same hold");
     for viewer in [&mut at_one, &mut at_three] {
         viewer.until("A2", "LOCKED").await;
     }
-    assert_eq!(at_one.seq, at_three.seq, "the same change has the same number");
+    assert_eq!(at_one.seq, at_three.seq, "a live change has the same seq on every server");
     let bob = three.sign_in("bob").await;
     bob.lock(&screening, &["A2"]).await.refused(409, "seat_taken");
 
@@ -88,7 +88,7 @@ async fn sign_in_at_one_lock_at_the_second_pay_at_the_third() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_servers_that_start_at_once_fill_one_demo_cinema() {
+async fn two_servers_that_start_together_fill_one_demo_cinema() {
     let parts = Arc::new(Parts::of(Cluster::start().await));
     let start = || TestApp::on(Arc::clone(&parts), &["--demo"]);
     let (one, two) = tokio::join!(start(), start());
@@ -99,12 +99,12 @@ async fn two_servers_that_start_at_once_fill_one_demo_cinema() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn signing_out_at_one_ends_the_session_at_all() {
+async fn signing_out_at_one_server_ends_the_session_at_all_servers() {
     let servers = servers(2, &[]).await;
     let ann = servers[0].sign_in("ann").await;
     ann.at(&servers[1]).get("/api/auth/me").await.expect(200);
     ann.post("/api/auth/logout", json!({})).await;
-    // Somebody who has copied the cookie does not hear of the sign-out.
+    // A copy of the cookie does not learn of the sign-out by itself.
     let thief = servers[1].stranger();
     eventually("the session is over at the other server", || async {
         let asked = thief.request(Method::GET, "/api/auth/me").header("cookie", &ann.session);
@@ -115,7 +115,7 @@ async fn signing_out_at_one_ends_the_session_at_all() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_persons_devices_at_two_servers_show_the_same_hold_until_the_session_ends() {
+async fn hold_frames_reach_devices_at_two_servers_until_the_session_ends() {
     let servers = servers(2, &[]).await;
     let [one, two] = [&servers[0], &servers[1]];
     let screening = one.screening("ssss").await;
@@ -131,7 +131,7 @@ async fn one_persons_devices_at_two_servers_show_the_same_hold_until_the_session
         let held = ann.at(server).lock(&screening, &[seat]).await.expect(200);
         for device in &mut devices {
             device.until_hold(&held).await;
-            assert!(device.seq <= held["seq"].as_u64().unwrap(), "the hold came no later than its seats");
+            assert!(device.seq <= held["seq"].as_u64().unwrap(), "the hold frame arrived no later than its seats");
         }
     }
     let payment = ann.at(two).start_payment(&screening).await.expect(201);
@@ -146,7 +146,7 @@ async fn one_persons_devices_at_two_servers_show_the_same_hold_until_the_session
             device.next().await;
         }
     }
-    // Signing out at one server takes the person from the sockets of the other, too.
+    // Signing out at one server removes the person from its sockets at the other server, too.
     let elsewhere = one.sign_in("ann").await;
     let mut last = Viewer::join_as(&elsewhere, &screening).await;
     ann.post("/api/auth/logout", json!({})).await;
@@ -169,7 +169,7 @@ async fn one_persons_devices_at_two_servers_show_the_same_hold_until_the_session
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_idempotent_call_at_two_servers_at_once_is_one_payment() {
+async fn concurrent_calls_with_one_key_at_two_servers_start_one_payment() {
     let servers = servers(2, &[]).await;
     let screening = servers[0].screening("ssss").await;
     let ann = servers[0].sign_in("ann").await;
@@ -184,9 +184,9 @@ async fn an_idempotent_call_at_two_servers_at_once_is_one_payment() {
     finish(servers).await;
 }
 
-/// The server that confirms is killed while the provider thinks; the others finish what it began.
+/// The confirming server is killed while it waits for the provider; the other one finishes the payment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_payment_of_a_killed_server_is_finished_by_another() {
+async fn payment_of_a_killed_server_is_finished_by_another_server() {
     let mut servers = servers(2, &["--mock-payment=answer_delay=2s,callback=never"]).await;
     let screening = servers[0].screening("ssss").await;
     let ann = servers[0].sign_in("ann").await;
@@ -203,12 +203,12 @@ async fn a_payment_of_a_killed_server_is_finished_by_another() {
     };
     let path = format!("/api/payments/{id}");
     let find = || elsewhere.get(&path);
-    eventually("it is being confirmed", || async {
+    eventually("the payment is confirming", || async {
         (find().await.expect(200)["status"] == "CONFIRMING").then_some(())
     })
     .await;
     servers[0].kill().await;
-    assert!(confirm.await.unwrap(), "nobody was told");
+    assert!(confirm.await.unwrap(), "the confirmation was not answered");
     let sold = eventually("another server sells", || async {
         let payment = find().await.expect(200);
         (payment["status"] == "SUCCEEDED").then_some(payment)
@@ -222,7 +222,7 @@ async fn a_payment_of_a_killed_server_is_finished_by_another() {
     finish(servers).await;
 }
 
-/// Somebody whose browser goes to another server when one does not answer.
+/// A person whose browser tries another server when one does not answer.
 struct Wanderer {
     person: TestPerson,
     urls: Arc<Vec<String>>,
@@ -231,7 +231,7 @@ struct Wanderer {
 }
 
 impl Wanderer {
-    /// Asks until somebody has an answer: not dead, not at it still, not in doubt.
+    /// Repeats a call until the response is final: not while the server is down, the call in progress or the outcome unknown.
     async fn ask(&mut self, method: Method, path: &str, body: &Value, key: Option<&str>) -> (u16, Value) {
         let (asked, mut answers) = (Instant::now(), Vec::new());
         loop {
@@ -258,7 +258,7 @@ impl Wanderer {
         }
     }
 
-    /// Locks, lets go, pays, declines, cancels; every call perhaps at another server.
+    /// Locks, releases, pays, declines, cancels; each call goes to a random server.
     async fn wander(mut self, screening: TestScreening, told: Told, stop: watch::Receiver<bool>, seed: u64) {
         let mut dice = StdRng::seed_from_u64(seed);
         let mut held = 0;
@@ -287,7 +287,7 @@ impl Wanderer {
         self.let_go(&screening).await;
     }
 
-    /// Pays for all that is held; one in eight changes their mind, and one in eight has no money.
+    /// Pays for the whole hold; one in eight cancels, and one in eight is declined.
     async fn pay(&mut self, screening: &TestScreening, told: &Told, number: u32, whim: u8) {
         let pay = json!({"screening_id": screening.id, "method": "mock_card"});
         let (status, payment) = self.ask(Method::POST, "/api/payments", &pay, Some(&format!("pay-{number}"))).await;
@@ -323,17 +323,17 @@ impl Wanderer {
     }
 }
 
-/// What a server asks those for whom it has no answer to wait.
+/// The value of `Retry-After`.
 fn retry_after(answer: &Response) -> Duration {
     let seconds = answer.headers().get("retry-after").map(|seconds| seconds.to_str().unwrap().parse().unwrap());
     Duration::from_secs(seconds.unwrap_or(0))
 }
 
-/// Bookings that somebody was told of.
+/// Bookings whose confirmation was answered.
 type Told = Arc<Mutex<BTreeMap<String, Value>>>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_servers_serve_one_storm_and_one_is_killed_in_its_middle() {
+async fn three_servers_lose_no_booking_when_one_is_killed_in_a_storm() {
     let _turn = crowd_turn().await;
     let mut servers = servers(3, &[]).await;
     let screening = servers[0].screening(&[SEATS; 20].join("/")).await;
@@ -368,7 +368,7 @@ async fn three_servers_serve_one_storm_and_one_is_killed_in_its_middle() {
     let told = Arc::try_unwrap(told).unwrap().into_inner().unwrap();
     eprintln!("three servers, one killed: {} bookings in {STORM:?}", told.len());
     assert!(told_before > 0 && told.len() > told_before, "sales before and after: {told_before} of {}", told.len());
-    // What the dead server had taken in hand is taken over: nothing but sales is left.
+    // Work of the dead server is taken over: in the end only sales remain.
     all_is_quiet(&servers[0], std::slice::from_ref(&screening)).await;
     let booked = servers[0].admin().list_all("/api/admin/bookings").await;
     for id in told.keys() {

@@ -1,4 +1,4 @@
-//! What somebody with bad intentions sends: below HTTP's good manners, by hand.
+//! Hostile input, partly as raw bytes below the level of HTTP clients.
 
 use std::{os::unix::fs::PermissionsExt, time::Duration};
 
@@ -13,13 +13,13 @@ use tokio::{
 
 use crate::support::{Answer, TestApp};
 
-/// Longer than the server waits for a request's head, and for a body.
+/// Longer than the server's timeouts of a request's head and body.
 const CLOSED_WITHIN: Duration = Duration::from_secs(60);
 
-/// What the server says to these bytes until it closes, or stops after `Connection: close`.
+/// Sends bytes and returns everything that the server sends until it closes the connection.
 async fn say(app: &TestApp, bytes: &[u8]) -> String {
     let mut stream = connect(app).await;
-    // The server may close before it has read all.
+    // The server may close the connection before it has read everything.
     let _closed = stream.write_all(bytes).await;
     read_to_end(&mut stream).await
 }
@@ -38,15 +38,15 @@ async fn read_to_end(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&all).into_owned()
 }
 
-/// Asks one question after the other and reads no answer, until the server closes. Once no more answers fit into the line, no
-/// more questions are taken, and the last waits for as long as the server does.
+/// Pipelines requests without reading the responses until the server closes. When the send buffers are full the server reads no
+/// more requests, and the last write fails at its write timeout.
 async fn ask_and_never_read(mut stream: TcpStream, host: &str) {
     let question = format!("GET /api/openapi.json HTTP/1.1\r\nHost: {host}\r\n\r\n");
     let asking = async { while stream.write_all(question.as_bytes()).await.is_ok() {} };
-    timeout(CLOSED_WITHIN, asking).await.expect("the server waited for a reader that never came");
+    timeout(CLOSED_WITHIN, asking).await.expect("the server did not time out a client that reads nothing");
 }
 
-/// This test alone needs more than the 1,024 that many systems begin with.
+/// This test needs more than the usual default of 1,024 open files.
 fn raise_limit_of_open_files() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
@@ -57,7 +57,7 @@ fn status(answer: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn requests_that_are_none_are_refused_and_nobody_else_notices() {
+async fn malformed_http_requests_are_refused() {
     let app = TestApp::start().await;
     let host = host(&app);
     let head = |line: &str, more: &str| format!("{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n");
@@ -80,7 +80,7 @@ async fn requests_that_are_none_are_refused_and_nobody_else_notices() {
         let is_refused = matches!(status(&answer), 400 | 414 | 431) || answer.is_empty();
         assert!(is_refused, "{what}: {}", answer.lines().next().unwrap_or_default());
     }
-    // Chunks count more than a length beside them, and after a request that is to be the last nothing is read.
+    // Request smuggling: `Transfer-Encoding` overrides `Content-Length`, and nothing is read after `Connection: close`.
     let hidden = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
     let both = head("POST /api/auth/logout", "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n");
     let answer = say(&app, format!("{both}0\r\n\r\n{hidden}").as_bytes()).await;
@@ -90,7 +90,7 @@ async fn requests_that_are_none_are_refused_and_nobody_else_notices() {
 }
 
 #[tokio::test]
-async fn those_who_say_nothing_or_little_are_let_go_and_hold_nobody_up() {
+async fn idle_and_slow_connections_are_closed_and_delay_nobody() {
     let app = TestApp::start().await;
     let mut silent = connect(&app).await;
     let mut slow_head = connect(&app).await;
@@ -121,26 +121,26 @@ async fn those_who_say_nothing_or_little_are_let_go_and_hold_nobody_up() {
 }
 
 #[tokio::test]
-async fn one_address_has_so_many_connections() {
+async fn connections_of_one_address_are_limited() {
     raise_limit_of_open_files();
     let mut app = TestApp::without_people(&["--rate-limit=on"]).await;
     let boss = app.sign_in("boss").await;
     app.set_admin(boss);
-    // Those beyond 2,000 are closed without a word, whatever they ask.
+    // Connections beyond the limit of 2,000 are closed without a response.
     let ask = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", host(&app));
     let mut crowd = Vec::new();
     for _ in 0..2_000 {
         crowd.push(connect(&app).await);
     }
     let refused = timeout(CLOSED_WITHIN, async {
-        // Whoever was silent for too long has been let go meanwhile; then somebody else takes the place.
+        // Connections that were idle for too long are closed meanwhile; new ones take their places.
         while !say(&app, ask.as_bytes()).await.is_empty() {
             crowd.push(connect(&app).await);
         }
     });
-    refused.await.expect("everybody was let in");
+    refused.await.expect("no connection was refused");
     drop(crowd);
-    // When they have gone, there is room again.
+    // When the crowd has gone, connections are accepted again.
     while app.stranger().request(Method::GET, "/api/site").send().await.is_err() {
         tokio::task::yield_now().await;
     }
@@ -148,7 +148,7 @@ async fn one_address_has_so_many_connections() {
 }
 
 #[tokio::test]
-async fn bodies_are_never_unpacked_and_nesting_has_an_end() {
+async fn compressed_and_deeply_nested_bodies_are_refused() {
     let app = TestApp::start().await;
     let admin = app.admin();
     let json = ("content-type", "application/json");
@@ -158,7 +158,7 @@ async fn bodies_are_never_unpacked_and_nesting_has_an_end() {
         let answer = admin.raw("POST", "/api/lock", &[json], body).await;
         assert!(matches!(answer.status, 400 | 422), "{} {}", answer.status, answer.text);
     }
-    // A megabyte of blanks in a kilobyte: it is read as it was sent, which is no JSON.
+    // A megabyte of blanks compressed to a kilobyte: the body is not decompressed, and the compressed bytes are not JSON.
     let bomb = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xec\xc1\x01\x0d\x00\x00\x00\xc2\xa0".to_vec();
     for coding in ["gzip", "br", "zstd", "deflate"] {
         let answer = admin.raw("POST", "/api/lock", &[json, ("content-encoding", coding)], bomb.clone()).await;
@@ -168,7 +168,7 @@ async fn bodies_are_never_unpacked_and_nesting_has_an_end() {
 }
 
 #[tokio::test]
-async fn what_a_page_may_do_is_said_on_every_answer() {
+async fn every_response_has_security_headers_and_no_cors_headers() {
     let app = TestApp::start().await;
     let stranger = app.stranger();
     for path in ["/", "/films/1", "/docs", "/assets/nothing.js", "/healthz", "/demo-idp/nothing", "/posters/nothing"] {
@@ -197,7 +197,7 @@ async fn what_a_page_may_do_is_said_on_every_answer() {
 }
 
 #[tokio::test]
-async fn no_path_leads_out_of_the_page_and_no_way_back_to_another_site() {
+async fn path_traversal_and_open_redirects_are_refused() {
     let app = TestApp::start().await;
     let host = host(&app);
     for path in [
@@ -216,7 +216,7 @@ async fn no_path_leads_out_of_the_page_and_no_way_back_to_another_site() {
             say(&app, format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()).await;
         assert!(matches!(status(&answer), 200 | 400 | 404), "{path}: {answer}");
         assert!(!answer.contains("root:") && !answer.contains("[workspace]"), "{path}");
-        // Whatever is no file is the page, never a redirect.
+        // An unknown path returns the page, never a redirect.
         assert!(!answer.to_lowercase().contains("\r\nlocation:"), "{path}: {answer}");
     }
     let stranger = app.stranger();
@@ -231,7 +231,7 @@ async fn no_path_leads_out_of_the_page_and_no_way_back_to_another_site() {
         let login = stranger.get(&format!("/api/auth/google/login?return_to={elsewhere}")).await;
         login.refused(400, "bad_return_to");
     }
-    // Another host's page is sent to this site only, whatever its path looks like.
+    // A page request with a foreign host is redirected to this site only, whatever its path looks like.
     for path in ["//evil.example", "/\\evil.example", "/@evil.example", "/.evil.example"] {
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\nAccept: text/html\r\nConnection: close\r\n\r\n");
@@ -244,7 +244,7 @@ async fn no_path_leads_out_of_the_page_and_no_way_back_to_another_site() {
 }
 
 #[tokio::test]
-async fn a_drawing_can_do_nothing_and_a_page_is_no_picture() {
+async fn svg_posters_are_sandboxed_and_html_is_no_poster() {
     let app = TestApp::start().await;
     let admin = app.admin();
     let svg = "<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'><script>alert(2)</script></svg>";
@@ -281,11 +281,11 @@ async fn a_drawing_can_do_nothing_and_a_page_is_no_picture() {
 }
 
 #[tokio::test]
-async fn what_is_kept_is_its_owners_alone() {
+async fn data_folder_and_its_files_are_private() {
     let app = TestApp::start().await;
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&app.data_dir()), 0o700);
-    // Also when the folder was there before, and others may look into it.
+    // Files are private even if the folder existed before and others may read it.
     for file in std::fs::read_dir(app.data_dir()).unwrap() {
         let path = file.unwrap().path();
         assert_eq!(mode(&path) & 0o077, 0, "{path:?}");

@@ -1,4 +1,4 @@
-//! Many people at once, over HTTP: whatever they do, the books agree to the last seat.
+//! Load of many people over HTTP: afterwards seats, bookings, money, events and mails agree.
 
 use std::{
     sync::Arc,
@@ -16,18 +16,18 @@ use tokio::{
 
 use crate::support::{TestApp, TestPerson, TestScreening, Viewer, eventually, is_cluster, served, thought_max};
 
-/// Sign-ins under way at once; more would only wait in the server's queue of connections.
+/// Limit of concurrent sign-ins; more would only wait in the server's accept queue.
 const SIGN_INS_AT_ONCE: usize = 32;
-/// How long the storm lasts; `SEATKEEPER_TEST_STORM_SECONDS` says otherwise.
+/// Default duration of the storm; `SEATKEEPER_TEST_STORM_SECONDS` overrides it.
 const STORM_SECONDS: u64 = 30;
 
-/// Tests with crowds run one at a time: two of them at once only show how much the stand-in for MongoDB can do.
+/// Tests with crowds run one at a time: two at once would only measure the stand-in for MongoDB.
 pub(crate) async fn crowd_turn() -> SemaphorePermit<'static> {
     static TURN: Semaphore = Semaphore::const_new(1);
     TURN.acquire().await.unwrap()
 }
 
-/// So many people, `NAME-0` to `NAME-n`.
+/// Signs in people named `NAME-0` to `NAME-n`.
 pub(crate) async fn sign_in_many(app: &TestApp, name: &str, count: usize) -> Vec<TestPerson> {
     let places = Arc::new(Semaphore::new(SIGN_INS_AT_ONCE));
     let one = |index: usize| {
@@ -41,7 +41,7 @@ pub(crate) async fn sign_in_many(app: &TestApp, name: &str, count: usize) -> Vec
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_seat_a_thousand_people() {
+async fn one_of_a_thousand_people_gets_the_seat() {
     let _turn = crowd_turn().await;
     let app = TestApp::start().await;
     let screening = app.screening("ssss").await;
@@ -56,12 +56,12 @@ async fn one_seat_a_thousand_people() {
         assert_eq!(answer.refused(409, "seat_taken")["seat_ids"], serde_json::json!(["A1"]));
     }
     viewer.until("A1", "LOCKED").await;
-    assert_eq!(viewer.frames, 1, "a thousand asked, one change was told");
+    assert_eq!(viewer.frames, 1, "a thousand calls made one live change");
     app.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn crossed_sets_of_seats() {
+async fn overlapping_sets_of_seats_are_locked_all_or_none() {
     let _turn = crowd_turn().await;
     let app = TestApp::start().await;
     let screening = app.screening("ssssssss").await;
@@ -81,17 +81,17 @@ async fn crossed_sets_of_seats() {
             if answer.status == 200 {
                 let mut set = set.to_vec();
                 set.sort_unstable();
-                assert_eq!(seats, set, "all of them");
+                assert_eq!(seats, set, "all seats of the set");
                 held.extend(set);
             } else {
                 answer.refused(409, "seat_taken");
-                assert!(seats.is_empty(), "or none: {seats:?}");
+                assert!(seats.is_empty(), "or no seat: {seats:?}");
             }
         }
         let count = held.len();
         held.sort_unstable();
         held.dedup();
-        assert_eq!(held.len(), count, "two hold one seat");
+        assert_eq!(held.len(), count, "two people hold the same seat");
         assert!(count >= 3, "somebody must win");
         let all = format!("/api/lock?screening_id={}", screening.id);
         let let_go = join_all(people.iter().map(|person| person.delete(&all))).await;
@@ -100,14 +100,14 @@ async fn crossed_sets_of_seats() {
     app.finish().await;
 }
 
-/// What one person of the storm did and was told.
+/// What one person of the storm achieved.
 #[derive(Default)]
 struct Deeds {
     bookings: Vec<Value>,
     refused: usize,
 }
 
-/// One person's half minute: looks, locks, changes their mind, pays, declines, cancels, lets time run out.
+/// One person's clicks: locks, releases, pays, declines, cancels, lets locks expire.
 async fn live_through(person: TestPerson, screenings: Arc<Vec<TestScreening>>, end: Instant, seed: u64) -> Deeds {
     let mut dice = StdRng::seed_from_u64(seed);
     let mut deeds = Deeds::default();
@@ -135,7 +135,7 @@ async fn live_through(person: TestPerson, screenings: Arc<Vec<TestScreening>>, e
         }
         let started = served(|| person.start_payment(screening)).await;
         if started.status != 201 {
-            // With parts that are late a lock may end before the claim that it stands for; then the claim decides.
+            // With slow services a lock may expire before its claim; then the claim decides.
             let refusals: &[&str] = if is_cluster() { &["nothing_locked", "seat_taken"] } else { &["nothing_locked"] };
             assert!(refusals.contains(&started.code()), "{}", started.text);
             continue;
@@ -162,7 +162,7 @@ async fn live_through(person: TestPerson, screenings: Arc<Vec<TestScreening>>, e
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn storm_of_two_hundred() {
+async fn books_and_viewers_agree_after_a_storm_of_two_hundred_people() {
     let _turn = crowd_turn().await;
     let seconds = std::env::var("SEATKEEPER_TEST_STORM_SECONDS").ok().and_then(|text| text.parse().ok());
     let app = TestApp::with(&["--lock-ttl=2s", "--payment-ttl=3s"]).await;
@@ -190,7 +190,7 @@ async fn storm_of_two_hundred() {
         refused += deeds.refused;
     }
     eprintln!("storm: {} bookings, {refused} refusals", acknowledged.len());
-    assert!(!acknowledged.is_empty() && refused > 0, "a storm without bookings or refusals is none");
+    assert!(!acknowledged.is_empty() && refused > 0, "the storm must have bookings and refusals");
 
     all_is_quiet(&app, &screenings).await;
     let booked = app.admin().list_all("/api/admin/bookings").await;
@@ -209,10 +209,10 @@ async fn storm_of_two_hundred() {
     app.finish().await;
 }
 
-/// Waits until nothing is locked: what is taken is sold.
+/// Waits until nothing is locked and every taken seat is sold.
 pub(crate) async fn all_is_quiet(app: &TestApp, screenings: &[TestScreening]) {
     for screening in screenings {
-        eventually("every lock has run out", || async {
+        eventually("every lock has expired", || async {
             let taken = screening.taken(app.admin()).await;
             taken.iter().all(|seat| seat.ends_with(":BOOKED")).then_some(())
         })
@@ -220,7 +220,7 @@ pub(crate) async fn all_is_quiet(app: &TestApp, screenings: &[TestScreening]) {
     }
 }
 
-/// One `.eml` for each booking, no more.
+/// Asserts that there is one `.eml` file per booking.
 pub(crate) async fn every_mail_is_written(app: &TestApp, bookings: usize) {
     let folder = app.data_dir().join("mail");
     let count = || {
@@ -234,14 +234,14 @@ pub(crate) async fn every_mail_is_written(app: &TestApp, bookings: usize) {
     assert_eq!(count(), bookings, "mails and bookings");
 }
 
-/// A viewer that reads in a task of its own.
+/// A viewer that reads in its own task.
 struct Watching {
     stop: tokio::sync::oneshot::Sender<()>,
     task: tokio::task::JoinHandle<Vec<String>>,
 }
 
 impl Watching {
-    /// What it sees once it has seen everything that was sent so far.
+    /// The map that the viewer sees after everything that was sent before this call.
     async fn stop(self) -> Vec<String> {
         self.stop.send(()).unwrap();
         self.task.await.unwrap()
@@ -257,7 +257,7 @@ fn watch_for_good(mut viewer: Viewer) -> Watching {
                 _ = &mut stopped => break,
             }
         }
-        // The next sign of life carries the sequence of everything sent before it.
+        // The next `alive` frame comes after everything sent before it.
         while viewer.next().await["type"] != "alive" {}
         let mut seen: Vec<String> = viewer.seats.iter().map(|(seat, status)| format!("{seat}:{status}")).collect();
         seen.sort_unstable();

@@ -1,4 +1,4 @@
-//! Clients that ask for much and read nothing: the server's memory stays bounded, and everybody else is served.
+//! Clients that request much and read nothing: the server's memory stays bounded, and other clients are served.
 
 use std::net::SocketAddr;
 
@@ -13,18 +13,18 @@ use std::sync::Arc;
 
 use crate::support::{Parts, TestApp, eventually};
 
-/// Of an uploaded picture.
+/// Size of an uploaded poster.
 const POSTER_BYTES: usize = 4_700_000;
-/// Connections that read nothing.
+/// Number of connections that read nothing.
 const DEAF: usize = 64;
-/// Where they are from; loopback has many addresses.
+/// Client addresses; loopback has many.
 const GREEDY: [u8; 4] = [127, 0, 0, 3];
 const OTHER: [u8; 4] = [127, 0, 0, 4];
-/// A small window: otherwise the system takes most of an answer off the server's hands.
+/// A small receive window, because otherwise the kernel buffers most of a response.
 const WINDOW_BYTES: u32 = 4 * 1024;
 const MIB: usize = 1024 * 1024;
 
-/// A cinema with limits on, filled by `fill` before.
+/// A cinema with rate limits, filled by `fill` before they apply.
 async fn cinema(fill: impl AsyncFnOnce(&TestApp)) -> TestApp {
     let mut app = TestApp::on(Arc::new(Parts::Embedded), &[]).await.with_admin().await;
     fill(&app).await;
@@ -34,7 +34,7 @@ async fn cinema(fill: impl AsyncFnOnce(&TestApp)) -> TestApp {
     app
 }
 
-/// Asks from `address`, and reads no more than the status.
+/// Sends a request from `address` and reads only the status.
 async fn ask(app: &TestApp, address: [u8; 4], path: &str, headers: &str) -> (u16, TcpStream) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(WINDOW_BYTES).unwrap();
@@ -49,7 +49,7 @@ async fn ask(app: &TestApp, address: [u8; 4], path: &str, headers: &str) -> (u16
     (status, stream)
 }
 
-/// The rest of an answer, read in small pieces.
+/// Reads the rest of a response in small pieces and returns its body.
 async fn read_slowly(mut stream: TcpStream) -> Vec<u8> {
     let (mut all, mut piece) = (Vec::new(), [0; 2048]);
     loop {
@@ -62,14 +62,14 @@ async fn read_slowly(mut stream: TcpStream) -> Vec<u8> {
     all.split_off(body)
 }
 
-/// Memory of the server in use, in bytes.
+/// Current memory of the server (VmRSS), in bytes.
 fn resident(app: &TestApp) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", app.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
 }
 
-/// The most memory that the server ever had in use.
+/// Peak memory of the server (VmHWM), in bytes.
 fn peak(app: &TestApp) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", app.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -83,7 +83,7 @@ fn poster() -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn posters_that_nobody_reads_share_their_bytes_and_slow_readers_get_all_of_them() {
+async fn unread_posters_share_their_bytes_and_slow_readers_get_all_of_them() {
     let place = std::sync::OnceLock::new();
     let app = cinema(async |app| {
         let kind = [("content-type", "image/png")];
@@ -109,7 +109,7 @@ async fn posters_that_nobody_reads_share_their_bytes_and_slow_readers_get_all_of
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lists_that_nobody_reads_are_refused_beyond_the_budget_of_their_network() {
+async fn unread_lists_are_refused_beyond_the_budget_of_their_network() {
     let app = cinema(async |app| {
         let text = "ก".repeat(4_000);
         let film = json!({"title": "Long", "duration_min": 90, "synopsis": text, "synopsis_th": text});
@@ -134,7 +134,7 @@ async fn lists_that_nobody_reads_are_refused_beyond_the_budget_of_their_network(
         if coding.is_empty() {
             assert!(count(503) > DEAF / 2, "{} of {DEAF} were refused", count(503));
             assert!(app.get("/metrics").await.text.contains("seatkeeper_unsent_refused_total"));
-            // Small answers go on in the network whose budget is used up, and all answers elsewhere.
+            // Small responses are still served to the network with the exhausted budget, and all responses to others.
             assert_eq!(ask(&app, GREEDY, "/api/site", "").await.0, 200);
             assert_eq!(ask(&app, OTHER, LIST, "").await.0, 200);
         }

@@ -1,4 +1,4 @@
-//! Those who watch: they count what reaches them, and some of them take the time.
+//! The viewers: all count the frames that they receive, some of them measure the delays.
 
 use std::{
     collections::HashMap,
@@ -20,18 +20,18 @@ use tokio_tungstenite::{
 
 use crate::bench::{Outcome, histogram::Histogram, server::Server, visitor::Stage};
 
-/// Viewers that read what is in the frames: their work is taken from the server's machine, and so many tell enough.
+/// Viewers that parse frames to measure delays. Parsing takes CPU from the server, and this sample is large enough.
 const TIMED_VIEWERS_MAX: u64 = 20;
-/// Frames are small; the default would take 128 KiB a viewer.
+/// Frames are small; the default buffer is 128 KiB per viewer.
 const READ_BUFFER_BYTES: usize = 4_096;
 
 pub(super) type Socket = WebSocketStream<TcpStream>;
 
-/// What all viewers together have seen.
+/// Totals of all viewers.
 pub(super) struct Audience {
     started: Instant,
     seats: HashMap<String, usize>,
-    /// When each seat was last locked and last let go, in microseconds since the start.
+    /// When each seat was last unlocked and last locked, in microseconds since the start.
     clicked_us: Vec<[AtomicU64; 2]>,
     frames: AtomicU64,
     bytes: AtomicU64,
@@ -39,14 +39,14 @@ pub(super) struct Audience {
     delays: Mutex<Histogram>,
 }
 
-/// Counts of what was seen.
+/// Counts of received frames.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
-    /// Frames of changes.
+    /// Number of `changes` frames.
     pub(super) frames: u64,
-    /// Their text, in bytes.
+    /// Total size of their texts, in bytes.
     pub(super) bytes: u64,
-    /// Frames that told a viewer to start over, the first ones too.
+    /// Number of `snapshot` frames after the first of each viewer: the viewer had to start over.
     pub(super) snapshots: u64,
 }
 
@@ -60,7 +60,7 @@ impl Seen {
     }
 }
 
-/// Connects and reads the first snapshot.
+/// Opens a WebSocket and reads the first snapshot.
 pub(super) async fn join(server: &Server, screening_id: &str) -> Outcome<Socket> {
     let stream = TcpStream::connect(server.address).await?;
     stream.set_nodelay(true)?;
@@ -84,7 +84,7 @@ impl Audience {
         }
     }
 
-    /// A seat is about to be locked or let go.
+    /// Records the time just before a seat is locked or unlocked.
     pub(super) fn clicked(&self, seat: usize, is_lock: bool) {
         self.clicked_us[seat][usize::from(is_lock)].store(self.now_us(), Relaxed);
     }
@@ -97,12 +97,12 @@ impl Audience {
         }
     }
 
-    /// From a click to each frame that told of it.
+    /// Delays from a click to each frame that shows it.
     pub(super) fn delays(&self) -> Histogram {
         self.delays.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Watches until the server closes the socket; answers what was said then.
+    /// Reads frames until the socket ends; returns the reason.
     pub(super) async fn watch(self: Arc<Self>, mut socket: Socket, index: u64) -> String {
         let is_timed = index < TIMED_VIEWERS_MAX;
         loop {
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_are_counted_and_timed_by_the_click_that_they_tell_of() {
+    fn delay_of_a_change_is_measured_from_the_last_click_of_its_kind() {
         let stage = Stage { screening_id: "s".to_owned(), seats: vec!["A1".to_owned(), "A2".to_owned()] };
         let audience = Audience::new(&stage);
         let frame = r#"{"type":"changes","prev":1,"seq":2,"changes":[{"id":"A2","status":"LOCKED","until":"x"}]}"#;

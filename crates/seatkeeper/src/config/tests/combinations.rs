@@ -1,16 +1,16 @@
-//! Values that are right alone and wrong together.
+//! Values that are valid alone and conflict with each other.
 
 use super::*;
 
 #[test]
-fn a_value_and_a_file_for_it_are_one_too_many() {
+fn value_and_file_for_the_same_setting_are_refused() {
     let both = [("SEATKEEPER_GOOGLE_CLIENT_ID", "a"), ("SEATKEEPER_GOOGLE_CLIENT_ID_FILE", "/nowhere")];
     let expected = "SEATKEEPER_GOOGLE_CLIENT_ID: SEATKEEPER_GOOGLE_CLIENT_ID_FILE is set too; one of them is enough";
     assert_eq!(from_env(&both).unwrap_err(), expected);
 }
 
 #[test]
-fn client_id_and_secret_come_together() {
+fn client_id_without_secret_is_refused_and_vice_versa() {
     assert_eq!(
         from_env(&[("SEATKEEPER_GOOGLE_CLIENT_ID", "cinema-1")]).unwrap_err(),
         "SEATKEEPER_GOOGLE_CLIENT_ID: SEATKEEPER_GOOGLE_CLIENT_SECRET (or …_FILE) is needed with a client id"
@@ -22,7 +22,7 @@ fn client_id_and_secret_come_together() {
 }
 
 #[test]
-fn an_unspecified_address_needs_a_public_url() {
+fn unspecified_listen_address_without_public_url_is_refused() {
     for listen in ["0.0.0.0:8080", "[::]:8080"] {
         assert_eq!(
             from_env(&[("SEATKEEPER_LISTEN", listen), ("SEATKEEPER_ALLOW_DEMO_SIGN_IN", "on")]).unwrap_err(),
@@ -40,7 +40,7 @@ const GOOGLE: [(&str, &str); 2] = [("SEATKEEPER_GOOGLE_CLIENT_ID", "a"), ("SEATK
 const TEST_PAYMENTS: (&str, &str) = ("SEATKEEPER_ALLOW_TEST_PAYMENTS", "on");
 
 #[test]
-fn demo_sign_in_stays_on_this_machine_unless_allowed() {
+fn demo_sign_in_is_refused_on_a_reachable_server_unless_allowed() {
     for (env, refused) in [
         (&[("SEATKEEPER_LISTEN", "10.0.0.5:80")][..], "SEATKEEPER_LISTEN: '10.0.0.5:80'"),
         (&[("SEATKEEPER_PUBLIC_URL", "https://a.example")], "SEATKEEPER_PUBLIC_URL: 'https://a.example'"),
@@ -57,9 +57,9 @@ fn demo_sign_in_stays_on_this_machine_unless_allowed() {
     from_env(&[("SEATKEEPER_LISTEN", "[::1]:0"), ("SEATKEEPER_PUBLIC_URL", "http://localhost:5173")]).unwrap();
 }
 
-/// Every way in which real customers could meet the mock provider, and the setting that the refusal names.
+/// Every combination in which real customers could use the mock provider, with the setting that the error names.
 #[test]
-fn mock_payments_need_a_switch_where_real_customers_could_get_tickets_for_nothing() {
+fn test_payments_are_refused_for_real_customers_unless_allowed() {
     const DEMO_SIGN_IN: (&str, &str) = ("SEATKEEPER_ALLOW_DEMO_SIGN_IN", "on");
     const PUBLIC: (&str, &str) = ("SEATKEEPER_PUBLIC_URL", "https://a.example");
     const LISTEN: (&str, &str) = ("SEATKEEPER_LISTEN", "10.0.0.5:80");
@@ -92,7 +92,7 @@ fn mock_payments_need_a_switch_where_real_customers_could_get_tickets_for_nothin
 }
 
 #[test]
-fn a_promptpay_payee_is_taken_only_with_the_demo() {
+fn promptpay_payee_is_refused_without_the_demo() {
     const PAYEE: (&str, &str) = ("SEATKEEPER_PROMPTPAY_ID", "0812223333");
     const DEMO: (&str, &str) = ("SEATKEEPER_DEMO", "on");
     let refusal = "SEATKEEPER_PROMPTPAY_ID: the mock payment provider does not check who has paid, \
@@ -105,7 +105,7 @@ fn a_promptpay_payee_is_taken_only_with_the_demo() {
 }
 
 #[test]
-fn cluster_addresses_need_a_program_that_has_their_adapters() {
+fn cluster_url_is_refused_by_a_program_without_the_adapter() {
     for (variable, url, instead) in [
         ("SEATKEEPER_STORE_URL", "mongodb://host/cinema?replicaSet=rs0", "sqlite:"),
         ("SEATKEEPER_LOCKS_URL", "redis://host:6379", "memory:"),
@@ -118,7 +118,7 @@ fn cluster_addresses_need_a_program_that_has_their_adapters() {
 }
 
 #[test]
-fn parts_that_all_servers_see_go_together() {
+fn mongodb_needs_redis_and_redis_and_kafka_need_mongodb() {
     const STORE: (&str, &str) = ("SEATKEEPER_STORE_URL", "mongodb://host/cinema?replicaSet=rs0");
     const LOCKS: (&str, &str) = ("SEATKEEPER_LOCKS_URL", "redis://host:6379");
     const NODES: (&str, &str) = ("SEATKEEPER_LOCKS_URL", "redis+cluster://a,b");
@@ -141,7 +141,7 @@ fn parts_that_all_servers_see_go_together() {
 }
 
 #[test]
-fn a_kafka_that_is_shared_has_names_with_a_prefix() {
+fn kafka_url_accepts_a_prefix_for_names() {
     let events = |url| {
         let parts = [
             ("SEATKEEPER_STORE_URL", "mongodb://a/b?replicaSet=c"),

@@ -1,8 +1,8 @@
-//! The list of settings, the manual and the contract say the same.
+//! The list of settings, `config.default.toml` and the contract agree.
 
 use super::*;
 
-/// Flag, variable and default of every setting as the contract has them. "" is none, no flag is "".
+/// Flag, variable and default of every setting in the contract. "" is no default, or no flag.
 const CONTRACT: &[(&str, &str, &str)] = &[
     ("--listen", "SEATKEEPER_LISTEN", "127.0.0.1:8080"),
     ("--public-url", "SEATKEEPER_PUBLIC_URL", ""),
@@ -35,7 +35,7 @@ const CONTRACT: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn the_list_the_manual_and_the_contract_agree() {
+fn list_manual_and_contract_have_the_same_settings() {
     let values = gather(&Given::default()).unwrap();
     let list: Vec<(String, String, String)> = values
         .iter()
@@ -52,7 +52,7 @@ fn the_list_the_manual_and_the_contract_agree() {
 }
 
 #[test]
-fn the_manual_explains_every_setting_in_the_words_and_order_of_the_list() {
+fn manual_explains_every_setting_in_the_words_and_order_of_the_list() {
     let mut keys = Vec::new();
     let mut comment = String::new();
     for line in MANUAL.lines() {

@@ -9,7 +9,7 @@ mod manual;
 mod refusals;
 mod sources;
 
-/// A settings file of its own for one test, gone afterwards.
+/// A temporary settings file of one test, removed on drop.
 struct TestFile(PathBuf);
 
 impl TestFile {

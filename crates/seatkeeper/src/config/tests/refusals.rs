@@ -1,9 +1,9 @@
-//! Every refusal says what is wrong and where.
+//! Every error names the problem and its source.
 
 use super::*;
 
 #[test]
-fn a_bad_value_is_named_with_its_variable() {
+fn error_for_a_bad_value_names_the_variable() {
     for (variable, value, why) in [
         ("LOCK_TTL", "abc", "'abc' is not a duration such as 5m or 90s"),
         ("LOCK_TTL", "300", "'300' is not a duration such as 5m or 90s"),
@@ -59,7 +59,7 @@ fn a_bad_value_is_named_with_its_variable() {
 }
 
 #[test]
-fn a_bad_value_is_named_with_its_flag_or_its_file() {
+fn error_for_a_bad_value_names_the_flag_or_the_file() {
     let flags = [("lock_ttl", "abc")];
     let by_flag = load(&Given { flags: &flags, ..Given::default() });
     assert_eq!(by_flag.unwrap_err(), "--lock-ttl: 'abc' is not a duration such as 5m or 90s");
@@ -68,7 +68,7 @@ fn a_bad_value_is_named_with_its_flag_or_its_file() {
 }
 
 #[test]
-fn an_unknown_key_or_variable_stops_the_start() {
+fn unknown_key_or_variable_is_refused() {
     for (variable, why) in [
         ("SEATKEEPER_LOCKTTL", "there is no such setting"),
         ("SEATKEEPER_LOCK_TTL_SECONDS", "there is no such setting, did you mean 'lock_ttl'?"),
@@ -97,7 +97,7 @@ fn an_unknown_key_or_variable_stops_the_start() {
 }
 
 #[test]
-fn a_broken_file_is_named_by_line_and_shows_nothing_of_its_text() {
+fn error_for_a_malformed_file_names_the_line_and_hides_its_text() {
     let (refused, path) = from_file("demo = true\ngoogle_client_secret = \"hunter2\nlog_level = 1", "broken");
     let why = refused.unwrap_err();
     assert!(why.starts_with(&format!("{path}: line 2: ")), "{why}");
@@ -105,7 +105,7 @@ fn a_broken_file_is_named_by_line_and_shows_nothing_of_its_text() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named_with_who_asked_for_it() {
+fn error_for_an_unreadable_file_names_the_flag_or_variable() {
     let missing = Path::new("/nowhere/seatkeeper.toml");
     let by_flag = load(&Given { file: Some(missing), ..Given::default() }).unwrap_err();
     assert!(by_flag.starts_with("--config: cannot read /nowhere/seatkeeper.toml: No such file"), "{by_flag}");

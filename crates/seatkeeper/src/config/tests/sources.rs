@@ -1,9 +1,9 @@
-//! Values from every source, and which one wins.
+//! Values from every source, and their precedence.
 
 use super::*;
 
 #[test]
-fn the_defaults_are_a_cinema_on_this_machine() {
+fn defaults_are_an_embedded_cinema_on_loopback() {
     let config = from_env(&[]).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.public_url, PublicUrl::FromListen);
@@ -23,7 +23,7 @@ fn the_defaults_are_a_cinema_on_this_machine() {
 }
 
 #[test]
-fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
+fn precedence_is_flag_then_environment_then_file_then_default() {
     let file = TestFile::new("precedence", "seats_per_person = 2\nlock_ttl = \"2s\"\nsite_name = \"File\"\n");
     let given = Given {
         flags: &[("seats_per_person", "4")],
@@ -51,7 +51,7 @@ fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
 }
 
 #[test]
-fn the_file_can_be_named_by_flag_or_variable_and_the_flag_wins() {
+fn config_flag_takes_precedence_over_config_variable() {
     let (by_flag, by_env) =
         (TestFile::new("by-flag", "site_name = \"A\""), TestFile::new("by-env", "site_name = \"B\""));
     let path = by_env.shown();
@@ -62,7 +62,7 @@ fn the_file_can_be_named_by_flag_or_variable_and_the_flag_wins() {
 }
 
 #[test]
-fn a_secret_is_read_from_a_file_without_its_line_end() {
+fn secret_is_read_from_a_file_without_its_trailing_newline() {
     let id = TestFile::new("id", "cinema-1\n");
     let secret = TestFile::new("secret", "a secret of sixteen or more\n");
     let (id_path, secret_path) = (id.shown(), secret.shown());
@@ -94,7 +94,7 @@ fn every_setting_can_be_set_in_every_way() {
 }
 
 #[test]
-fn lists_may_be_lists_in_the_file_and_commas_elsewhere() {
+fn list_is_an_array_in_the_file_and_comma_separated_elsewhere() {
     let (config, _) = from_file("trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\ndemo = true", "lists");
     let config = config.unwrap();
     assert!(config.demo);
@@ -106,7 +106,7 @@ fn lists_may_be_lists_in_the_file_and_commas_elsewhere() {
 }
 
 #[test]
-fn an_empty_variable_means_none_and_the_variables_of_tests_are_not_ours() {
+fn empty_variable_means_none_and_test_variables_are_ignored() {
     let config = from_env(&[
         ("SEATKEEPER_PROMPTPAY_ID", ""),
         ("SEATKEEPER_CONFIG", ""),
@@ -117,7 +117,7 @@ fn an_empty_variable_means_none_and_the_variables_of_tests_are_not_ours() {
 }
 
 #[test]
-fn addresses_choose_the_adapters_and_carry_what_they_need() {
+fn urls_choose_the_adapters_and_carry_their_data() {
     let config = from_env_with_cluster(&[
         ("SEATKEEPER_STORE_URL", "mongodb://ann:pw@a,b/cinema?replicaSet=rs0"),
         ("SEATKEEPER_LOCKS_URL", "redis+cluster://a:7001,b:7002"),

@@ -1,9 +1,9 @@
-//! What the server said.
+//! A response of the server.
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-/// A status with its headers and JSON body (`Null` when there is none).
+/// Status, headers and JSON body (`Null` when there is none).
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -23,20 +23,20 @@ impl Answer {
         Self { status, headers, text, body }
     }
 
-    /// The body, if the status is this one.
+    /// Asserts the status and returns the body.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         self.body
     }
 
-    /// The body, if the status is this one; `None` when it was refused with this code instead.
+    /// Asserts the status and returns the body; `None` when the call was refused with this code instead.
     #[track_caller]
     pub(crate) fn expect_unless(self, status: u16, code: &str) -> Option<Value> {
         if self.code() == code { None } else { Some(self.expect(status)) }
     }
 
-    /// Asserts a refusal: a problem with this status and code, well-formed.
+    /// Asserts a refusal: a well-formed problem document with this status and code.
     #[track_caller]
     pub(crate) fn refused(self, status: u16, code: &str) -> Value {
         assert_eq!((self.status, self.code()), (status, code), "{}", self.text);

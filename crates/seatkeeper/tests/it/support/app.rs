@@ -1,4 +1,4 @@
-//! The program as a process of its own, with a port and a folder of its own.
+//! Runs the program as a process with its own port and folder.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,11 +22,11 @@ use tokio::{
 use super::Cluster;
 use super::{Answer, Parts, TestPerson, times};
 
-/// The program promises to stop within this.
+/// The program's documented limit of its shutdown.
 const STOP_MAX: Duration = Duration::from_secs(10);
-/// Browsers too are done with a connection before the server is.
+/// Shorter than the server's idle timeout, as in browsers.
 const IDLE_MAX: Duration = Duration::from_secs(8);
-/// On real parts a demo cinema is some hundred transactions of a slow stand-in.
+/// On real services, filling the demo cinema takes some hundred transactions of a slow stand-in.
 const START_MAX: Duration = Duration::from_secs(180);
 
 /// A running server. End it with [`TestApp::finish`], which checks the books.
@@ -36,7 +36,7 @@ pub(crate) struct TestApp {
     pub(super) parts: Arc<Parts>,
     folder: TempDir,
     flags: Vec<String>,
-    /// How its clock differs from this machine's, as libfaketime says it.
+    /// Offset of the server's clock, in the syntax of libfaketime.
     clock: Option<&'static str>,
     url: String,
     admin: Option<TestPerson>,
@@ -44,48 +44,48 @@ pub(crate) struct TestApp {
 }
 
 impl TestApp {
-    /// An empty cinema with limits on requests off, and an administrator.
+    /// An empty cinema without rate limits, with an administrator.
     pub(crate) async fn start() -> Self {
         Self::with(&[]).await
     }
 
-    /// The same with more flags, `["--lock-ttl=2s"]`.
+    /// As `start`, with more flags, such as `["--lock-ttl=2s"]`.
     pub(crate) async fn with(flags: &[&str]) -> Self {
         Self::without_people(flags).await.with_admin().await
     }
 
-    /// An embedded one in every run: for what is only there, or must be written into its file.
+    /// A server in embedded mode in every run: for behaviour of that mode, or tests that write into its database.
     pub(crate) async fn embedded() -> Self {
         Self::on(Arc::new(Parts::Embedded), &[]).await.with_admin().await
     }
 
-    /// The first person ever signs in.
+    /// Signs in the first person, who becomes the administrator.
     pub(crate) async fn with_admin(mut self) -> Self {
         self.admin = Some(self.sign_in("boss").await);
         self
     }
 
-    /// The same, but nobody has signed in yet.
+    /// As `with`, without any sign-in.
     pub(crate) async fn without_people(flags: &[&str]) -> Self {
         Self::on(Arc::new(Parts::of_this_run().await), flags).await
     }
 
-    /// A server on these parts, alone or with others. Its own flags go before those that name the parts.
+    /// A server on these parts, alone or with others. `flags` override the flags of the parts.
     pub(crate) async fn on(parts: Arc<Parts>, flags: &[&str]) -> Self {
         Self::on_with_clock(parts, flags, None).await
     }
 
-    /// The same on a machine whose clock is wrong: `"+3600s"`.
+    /// As `on`, with a wrong clock such as `"+3600s"`.
     pub(crate) async fn on_with_clock(parts: Arc<Parts>, flags: &[&str], clock: Option<&'static str>) -> Self {
         Self::of_program(program(), parts, flags, clock).await
     }
 
-    /// A server of the version before: see `scripts/old-version.sh`.
+    /// A server of the previous version: see `scripts/old-version.sh`.
     pub(crate) async fn of_old_version(parts: Arc<Parts>, flags: &[&str]) -> Self {
         Self::of_program(old_program().await, parts, flags, None).await
     }
 
-    /// After [`Self::stop`] or [`Self::kill`]: starts this version on what the one before has left.
+    /// After [`Self::stop`] or [`Self::kill`]: starts this version on the previous version's data.
     pub(crate) async fn upgrade(&mut self) {
         times::expect_from(&self.url);
         self.program = program();
@@ -109,9 +109,9 @@ impl TestApp {
         app
     }
 
-    /// Nobody has signed in, and people know the site by another address than this machine's.
+    /// A server without any sign-in, whose public address differs from its listen address.
     pub(crate) async fn with_public_url(site: &str, flags: &[&str]) -> Self {
-        // Nobody else is given this port so soon after it was let go.
+        // The system does not assign a freed port again so soon.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (public, listen) = (format!("--public-url={site}"), format!("--listen=127.0.0.1:{port}"));
         let mut app = Self::without_people(&[flags, &[&public, &listen]].concat()).await;
@@ -144,7 +144,7 @@ impl TestApp {
         if self.program != program() {
             times::do_not_expect_from(&self.url);
         }
-        // Whatever else it prints must not fill the pipe.
+        // Drains the rest of standard output, so that the pipe does not fill.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         self.child = Some(child);
     }
@@ -167,7 +167,7 @@ impl TestApp {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// Who signed in first.
+    /// The administrator, who signed in first.
     pub(crate) fn admin(&self) -> &TestPerson {
         self.admin.as_ref().expect("nobody has signed in")
     }
@@ -176,32 +176,32 @@ impl TestApp {
         self.admin = Some(admin);
     }
 
-    /// Signs somebody in through the demo provider, as `NAME@example.test`.
+    /// Signs a person in through the demo provider, as `NAME@example.test`.
     pub(crate) async fn sign_in(&self, name: &str) -> TestPerson {
         TestPerson::sign_in(&self.url, name).await
     }
 
-    /// A browser that nobody has signed in with.
+    /// A client without a session.
     pub(crate) fn stranger(&self) -> TestPerson {
         TestPerson::stranger(&self.url)
     }
 
-    /// A plain GET.
+    /// A GET without a session.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.stranger().get(path).await
     }
 
-    /// The number of the running process.
+    /// The process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id().unwrap()
     }
 
-    /// The flags of the next start.
+    /// Sets the flags of the next start.
     pub(crate) fn set_flags(&mut self, flags: &[&str]) {
         self.flags = flags.iter().map(|&flag| flag.to_owned()).collect();
     }
 
-    /// SIGKILL, at once, and a new process on the same port and folder.
+    /// SIGKILL, then a new process on the same port and folder.
     pub(crate) async fn kill_and_restart(&mut self) {
         self.kill().await;
         let listen = self.url.trim_start_matches("http://").to_owned();
@@ -213,12 +213,12 @@ impl TestApp {
         child.kill().await.unwrap();
     }
 
-    /// SIGSTOP: it does nothing, and its connections stay.
+    /// SIGSTOP: the process is suspended, its connections stay open.
     pub(crate) async fn freeze(&self) {
         self.signal("-STOP").await;
     }
 
-    /// SIGCONT: it goes on where it was.
+    /// SIGCONT: the process resumes.
     pub(crate) async fn thaw(&self) {
         self.signal("-CONT").await;
     }
@@ -228,7 +228,7 @@ impl TestApp {
         assert!(Command::new("kill").args([name, &pid]).status().await.unwrap().success());
     }
 
-    /// SIGTERM; answers the exit code.
+    /// SIGTERM; returns the exit code.
     pub(crate) async fn stop(&mut self) -> i32 {
         self.signal("-TERM").await;
         let mut child = self.child.take().unwrap();
@@ -242,7 +242,7 @@ impl TestApp {
         self.launch(&listen).await;
     }
 
-    /// Checks the books and stops the server in order.
+    /// Checks the books and shuts the server down.
     pub(crate) async fn finish(self) {
         if let Some(admin) = self.admin.as_ref().filter(|_| self.child.is_some()) {
             super::books::check(admin).await;
@@ -250,7 +250,7 @@ impl TestApp {
         self.finish_with_wrong_books().await;
     }
 
-    /// The same, when the test itself has put something wrong into the books.
+    /// As `finish`, without the check: for tests that write wrong data themselves.
     pub(crate) async fn finish_with_wrong_books(mut self) {
         if self.child.is_some() {
             assert_eq!(self.stop().await, 0, "{}", self.log());
@@ -260,13 +260,13 @@ impl TestApp {
         assert!(!log.contains("panicked"), "{log}");
     }
 
-    /// A client that follows nothing by itself and keeps cookies.
+    /// A client with cookies that does not follow redirects.
     pub(crate) fn client() -> Client {
         Client::builder()
             .cookie_store(true)
             .redirect(Policy::none())
             .timeout(Duration::from_secs(60))
-            // The server ends a connection that is idle for longer, perhaps just when the next request is on its way.
+            // A request must not be sent on a connection that the server is just closing as idle.
             .pool_idle_timeout(IDLE_MAX)
             .no_proxy()
             .build()
@@ -292,19 +292,19 @@ fn name_of(flag: &str) -> &str {
     flag.split_once('=').map_or(flag, |(name, _)| name)
 }
 
-/// The library that tells a program another time, where Debian puts it for its processor.
+/// The library that fakes the clock, in Debian's folder for the processor architecture.
 fn false_clock() -> PathBuf {
     let folders = std::fs::read_dir("/usr/lib").unwrap().map(|folder| folder.unwrap().path());
     let mut libraries = folders.map(|folder| folder.join("faketime/libfaketime.so.1"));
     libraries.find(|library| library.exists()).expect("libfaketime, which scripts/setup.sh installs")
 }
 
-/// The program under test: the one that Cargo has just built.
+/// The program under test, as built by Cargo.
 pub(crate) fn program() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_seatkeeper")).to_owned()
 }
 
-/// The program of the version before, built if this is the first time.
+/// The program of the previous version, built at first use.
 async fn old_program() -> PathBuf {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/old-version.sh");
     let output = Command::new(script).stderr(Stdio::inherit()).output().await.unwrap();

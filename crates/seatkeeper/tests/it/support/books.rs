@@ -1,4 +1,4 @@
-//! What must agree at the end of every test: seats, bookings, money, events, mails.
+//! Consistency check after every test: seats, bookings, money, events and mails agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{TestPerson, eventually};
 
-/// Waits until every event is told and every mail filed, then compares.
+/// Waits until every event is relayed and every mail queued, then compares.
 pub(crate) async fn check(admin: &TestPerson) {
     let bookings = admin.list_all("/api/admin/bookings").await;
     let mut sold = BTreeSet::new();
@@ -33,7 +33,7 @@ pub(crate) async fn check(admin: &TestPerson) {
     check_mails(admin, &bookings).await;
 }
 
-/// The map of each screening shows as BOOKED just what the bookings say.
+/// Each seat map shows exactly the booked seats as BOOKED.
 async fn check_maps(admin: &TestPerson, sold: &BTreeSet<(String, String)>) {
     let mut by_screening: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (screening, seat) in sold {
@@ -52,7 +52,7 @@ async fn check_maps(admin: &TestPerson, sold: &BTreeSet<(String, String)>) {
     }
 }
 
-/// One BOOKING_SUCCESS for each booking; no event twice.
+/// One BOOKING_SUCCESS per booking, and no duplicate event.
 async fn check_events(admin: &TestPerson, bookings: &[Value]) {
     let expected: BTreeSet<String> = bookings.iter().map(|booking| text(&booking["id"])).collect();
     eventually("every booking is in the event log", || async {
@@ -61,7 +61,7 @@ async fn check_events(admin: &TestPerson, bookings: &[Value]) {
     .await;
     let told = list_events(admin, "BOOKING_SUCCESS").await;
     let ids: BTreeSet<String> = told.iter().map(|event| text(&event["id"])).collect();
-    assert_eq!(ids.len(), told.len(), "an event twice in the log");
+    assert_eq!(ids.len(), told.len(), "a duplicate event in the log");
     let booked: Vec<String> = told.iter().map(|event| text(&event["data"]["booking_id"])).collect();
     assert_eq!(booked.len(), expected.len(), "events and bookings");
     assert_eq!(booked.into_iter().collect::<BTreeSet<_>>(), expected);
@@ -80,7 +80,7 @@ async fn list_events(admin: &TestPerson, kind: &str) -> Vec<Value> {
     }
 }
 
-/// One mail for each booking.
+/// One mail per booking.
 async fn check_mails(admin: &TestPerson, bookings: &[Value]) {
     let expected: BTreeSet<String> = bookings.iter().map(|booking| text(&booking["code"])).collect();
     let mails = eventually("every booking has its mail", || async {

@@ -1,4 +1,4 @@
-//! A very small mail server that the test can take away, slow down, or tell whom to refuse.
+//! A minimal mail server that tests can switch off, slow down, or make refuse addresses.
 
 use std::{
     collections::HashSet,
@@ -13,10 +13,10 @@ use tokio::{
     task::JoinSet,
 };
 
-/// Connections that may wait to be accepted.
+/// Length of the accept queue.
 const BACKLOG: u32 = 64;
 
-/// A port that is taken, and nobody answers there: whoever connects is refused, and no other program gets the port.
+/// A bound port without a listener: connections are refused, and no other program can take the port.
 pub(crate) struct ClosedMailServer {
     socket: TcpSocket,
     address: SocketAddr,
@@ -30,12 +30,12 @@ impl ClosedMailServer {
         Self { socket, address }
     }
 
-    /// As in `--mail-url`.
+    /// The flag `--mail-url` with its address.
     pub(crate) fn flag(&self) -> String {
         format!("--mail-url=smtp://{}", self.address)
     }
 
-    /// From now on it takes mails.
+    /// Starts to accept mails.
     pub(crate) fn open(self) -> MailServer {
         let listener = self.socket.listen(BACKLOG).unwrap();
         let desk = Arc::new(Desk {
@@ -50,41 +50,41 @@ impl ClosedMailServer {
     }
 }
 
-/// A mail server that works, until told otherwise.
+/// A mail server that accepts mails unless configured otherwise.
 pub(crate) struct MailServer {
     desk: Arc<Desk>,
-    /// Ends with the server.
+    /// Aborted when the server is dropped.
     _task: JoinSet<()>,
 }
 
-/// What the connections share with the test.
+/// State shared by the connections and the test.
 struct Desk {
     taken: Mutex<Vec<String>>,
     refused: Mutex<HashSet<String>>,
-    /// Only mails to this address are held; all of them when there is none.
+    /// If set, only replies for mails to this address are held back.
     held: Mutex<Option<String>>,
-    /// While false, mails are read and the answer waits.
+    /// While false, replies after a mail's data are held back.
     is_open: watch::Sender<bool>,
 }
 
 impl MailServer {
-    /// The mails that it said it has taken, whole.
+    /// The mails that were accepted.
     pub(crate) fn taken(&self) -> Vec<String> {
         self.desk.taken.lock().unwrap().clone()
     }
 
-    /// Answers to a whole mail wait until [`Self::go_on`].
+    /// Holds back the replies to all mails until [`Self::go_on`].
     pub(crate) fn hold_answers(&self) {
         self.desk.is_open.send_replace(false);
     }
 
-    /// Answers to mails to this address wait until [`Self::go_on`]; the others do not.
+    /// Holds back the replies to mails to this address until [`Self::go_on`].
     pub(crate) fn hold_answers_to(&self, address: &str) {
         *self.desk.held.lock().unwrap() = Some(address.to_owned());
         self.desk.is_open.send_replace(false);
     }
 
-    /// How many connections wait for the answer that is held.
+    /// Number of connections whose reply is held back.
     pub(crate) fn waiting(&self) -> usize {
         self.desk.is_open.receiver_count()
     }
@@ -93,12 +93,12 @@ impl MailServer {
         self.desk.is_open.send_replace(true);
     }
 
-    /// Nobody of this address lives here: 550.
+    /// Refuses the address with 550 from now on.
     pub(crate) fn refuse(&self, address: &str) {
         self.desk.refused.lock().unwrap().insert(address.to_owned());
     }
 
-    /// Now they do.
+    /// Accepts the address again.
     pub(crate) fn welcome(&self, address: &str) {
         self.desk.refused.lock().unwrap().remove(address);
     }
@@ -109,7 +109,7 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>) {
     while let Ok((socket, _)) = listener.accept().await {
         let desk = Arc::clone(&desk);
         connections.spawn(async move {
-            // Whoever hangs up in the middle has not sent a mail.
+            // A client that closes the connection early has sent no mail.
             let _hung_up = talk(BufReader::new(socket), &desk).await;
         });
     }
@@ -150,7 +150,7 @@ async fn say(socket: &mut BufReader<TcpStream>, answer: &str) -> std::io::Result
     socket.write_all(format!("{answer}\r\n").as_bytes()).await
 }
 
-/// The mail up to its single dot; `None` when the connection ends before.
+/// Reads a mail up to its final dot; `None` when the connection ends before.
 async fn read_mail(socket: &mut BufReader<TcpStream>) -> std::io::Result<Option<String>> {
     let mut mail = String::new();
     loop {

@@ -1,4 +1,4 @@
-//! Starting the program, being somebody in it, and checking its books.
+//! Test harness: runs the program, acts as its users, and checks its books.
 
 mod answer;
 mod app;

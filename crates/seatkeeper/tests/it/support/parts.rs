@@ -1,5 +1,5 @@
-//! What the program runs on: nothing but its own folder, or real servers. `SEATKEEPER_TEST_MODE=cluster` has the whole suite
-//! run on the latter; the tests are the same.
+//! The services that the program uses: none besides its own folder (embedded), or real ones. `SEATKEEPER_TEST_MODE=cluster`
+//! runs the whole suite on real services.
 
 use std::time::{Duration, Instant};
 
@@ -11,18 +11,18 @@ use tokio::time::sleep;
 
 use super::Answer;
 
-/// Names the mode: `embedded`, or `cluster`.
+/// Selects the mode: `embedded` or `cluster`.
 const MODE_VARIABLE: &str = "SEATKEEPER_TEST_MODE";
-/// When those who come back as they are told have their answer, at the latest.
+/// Time limit of a call, including its retries after 503.
 const SERVED_WITHIN: Duration = Duration::from_secs(120);
 
-/// How long people of a storm think before each click, at most. The stand-in for MongoDB is a hundred times slower than the
-/// embedded store; nobody finds the next seat as fast as that one is asked here.
+/// Longest pause before a click in a storm. Against the stand-in for MongoDB, which is a hundred times slower than SQLite,
+/// clicks without pauses would only queue up.
 pub(crate) fn thought_max() -> Duration {
     if is_cluster() { Duration::from_secs(2) } else { Duration::ZERO }
 }
 
-/// Asks until there is an answer, coming back when it is told to. Embedded, every call is answered at once.
+/// Retries a call while it is answered 503, after `Retry-After`. In embedded mode 503 is returned to the caller.
 pub(crate) async fn served<F: Future<Output = Answer>>(mut ask: impl FnMut() -> F) -> Answer {
     let asked = Instant::now();
     loop {
@@ -34,28 +34,28 @@ pub(crate) async fn served<F: Future<Output = Answer>>(mut ask: impl FnMut() -> 
     }
 }
 
-/// Waits as it is told to. Embedded, nobody is told to.
+/// Waits for `Retry-After` of a 503. Panics in embedded mode, which must not answer 503, and after [`SERVED_WITHIN`].
 pub(crate) async fn come_back(asked: Instant, answer: &Answer) {
     assert!(answer.status == 503 && is_cluster() && asked.elapsed() < SERVED_WITHIN, "{answer:?}");
     sleep(Duration::from_secs(answer.header("retry-after").parse().unwrap())).await;
 }
 
-/// Whether this run of the suite is about the real parts.
+/// Whether this run of the suite uses real services.
 pub(crate) fn is_cluster() -> bool {
     std::env::var(MODE_VARIABLE).is_ok_and(|mode| mode == "cluster")
 }
 
-/// The parts of one cinema, whichever and how many servers share it.
+/// The services of one cinema, shared by all of its servers.
 pub(crate) enum Parts {
-    /// SQLite, memory, a table: in the server's folder.
+    /// SQLite, locks in memory and the event table, in the server's folder.
     Embedded,
     /// Redis, MongoDB and Kafka.
     #[cfg(feature = "cluster")]
     Cluster(Box<Cluster>),
 }
 
-/// A Redis of its own, and a database and topics of its own on servers that all tests share, or on its own, which may be
-/// killed and frozen.
+/// A private Redis, and a private database and topics on the MongoDB and Kafka that all tests share, or private servers, which
+/// the test may kill and freeze.
 #[cfg(feature = "cluster")]
 pub(crate) struct Cluster {
     pub(crate) redis: Mutex<RedisServer>,
@@ -92,7 +92,7 @@ impl Cluster {
         Self { kafka: format!("kafka://{}", server.brokers()), own_kafka: Some(Mutex::new(server)), ..self }
     }
 
-    /// Nobody is at the address of Kafka.
+    /// Uses an address for Kafka where nothing listens.
     pub(crate) fn without_kafka(self) -> Self {
         Self { kafka: format!("kafka://127.0.0.1:{}", free_port()), ..self }
     }
@@ -107,7 +107,7 @@ impl Cluster {
 }
 
 impl Parts {
-    /// Those that this run of the suite is about.
+    /// The services of this run of the suite.
     pub(crate) async fn of_this_run() -> Self {
         match std::env::var(MODE_VARIABLE).as_deref() {
             Err(_) | Ok("embedded") => Self::Embedded,
@@ -130,7 +130,7 @@ impl Parts {
         }
     }
 
-    /// How a server is told.
+    /// The flags that configure a server.
     pub(crate) fn flags(&self) -> Vec<String> {
         match self {
             Self::Embedded => Vec::new(),

@@ -1,4 +1,4 @@
-//! Somebody with a browser's cookies.
+//! A person with a browser's cookies.
 
 use std::time::Instant;
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::{Answer, TestApp, TestScreening, come_back, eventually, served};
 
-/// Somebody, signed in or not.
+/// A person, signed in or not.
 #[derive(Clone)]
 pub(crate) struct TestPerson {
     pub(crate) client: Client,
     pub(crate) url: String,
     pub(crate) email: String,
     pub(crate) id: String,
-    /// As it was given at the sign-in: `seatkeeper_session=…`.
+    /// The session cookie: `seatkeeper_session=…`.
     pub(crate) session: String,
 }
 
@@ -43,7 +43,7 @@ impl TestPerson {
         let mut person = Self::stranger(url);
         person.email = format!("{name}@example.test");
         let mut next = format!("{url}/api/auth/google/login?return_to=/&login_hint={}", person.email);
-        // The login call, the provider, the callback: three redirects, the last one home.
+        // Three redirects: the login call, the provider, the callback.
         for _ in 0..3 {
             let answer = person.client.get(&next).send().await.unwrap();
             if !answer.status().is_redirection() {
@@ -110,7 +110,7 @@ impl TestPerson {
         self.post(&format!("/api/payments/{payment}/cancel"), json!({})).await
     }
 
-    /// Locks, pays and confirms; answers the booking.
+    /// Locks, pays and confirms; returns the booking.
     pub(crate) async fn buy(&self, screening: &TestScreening, seats: &[&str]) -> Value {
         self.lock(screening, seats).await.expect(200);
         let payment = self.start_payment(screening).await.expect(201);
@@ -118,7 +118,7 @@ impl TestPerson {
         confirmed["booking"].clone()
     }
 
-    /// The same where the time to pay is so short that it may run out on a busy machine: then again.
+    /// As `buy`, with retries when the short time of the payment has expired on a busy machine.
     pub(crate) async fn buy_in_time(&self, screening: &TestScreening, seats: &[&str]) -> Value {
         eventually("the booking is paid in time", || async {
             self.lock(screening, seats).await.expect(200);
@@ -129,7 +129,7 @@ impl TestPerson {
         .await
     }
 
-    /// All items of a list, page by page.
+    /// All items of a list, read page by page.
     pub(crate) async fn list_all(&self, path: &str) -> Vec<Value> {
         let mut items = Vec::new();
         let mut cursor = String::new();

@@ -1,4 +1,4 @@
-//! The payment provider's side, for what it says and does without being asked.
+//! Acts as the payment provider: sends callbacks and moves money.
 
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ use super::{Answer, TestApp, screening::now};
 #[cfg(feature = "cluster")]
 use super::{Cluster, Parts};
 
-/// How long the server may keep the store to itself.
+/// Busy timeout of the test's own connection to the database.
 const STORE_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// What the messages of these tests are signed with.
+/// Key of the callbacks' signatures in tests.
 pub(crate) const SECRET: &str = "a secret of sixteen and more";
-/// The flag that tells the server.
+/// The server's flag for [`SECRET`].
 pub(crate) const SECRET_FLAG: &str = "--payment-callback-secret=a secret of sixteen and more";
 
 impl TestApp {
-    /// Signs a message of the provider, that long ago, and sends it as it would: without cookie or `Origin`.
+    /// Sends a callback signed that long ago, without cookie or `Origin`, as the provider does.
     pub(crate) async fn report_signed(&self, payment: &str, secret: &str, ago: SignedDuration) -> Answer {
         let body = json!({"payment_id": payment}).to_string();
         let at: Timestamp = now().checked_sub(ago).unwrap();
@@ -31,7 +31,7 @@ impl TestApp {
         self.report_raw("mock", &signature, &body).await
     }
 
-    /// The provider says something about a payment.
+    /// Sends a valid callback about a payment.
     pub(crate) async fn report(&self, payment: &str) -> Answer {
         self.report_signed(payment, SECRET, SignedDuration::ZERO).await
     }
@@ -42,7 +42,7 @@ impl TestApp {
         self.stranger().raw("POST", &path, &headers, body.to_owned()).await
     }
 
-    /// Money moves at the provider without a word to the server: the payer's bank was slow.
+    /// Changes a payment's state at the provider without a callback, as when the payer's bank is slow.
     pub(crate) async fn move_at_provider(&self, payment: &str, answer: &str) {
         let id = Uuid::parse_str(payment).unwrap();
         #[cfg(feature = "cluster")]
@@ -58,7 +58,7 @@ impl TestApp {
         self.store().execute(sql, (id.as_bytes().as_slice(), format!("\"{answer}\""))).unwrap();
     }
 
-    /// What the provider's own books say of a payment.
+    /// The payment's state in the provider's own records.
     pub(crate) async fn stands_at_provider(&self, payment: &str) -> Option<String> {
         let id = Uuid::parse_str(payment).unwrap();
         #[cfg(feature = "cluster")]
@@ -71,7 +71,7 @@ impl TestApp {
         answer.ok().map(|answer| answer.trim_matches('"').to_owned())
     }
 
-    /// The file of an embedded server, from outside.
+    /// Opens the database of an embedded server.
     pub(crate) fn store(&self) -> Connection {
         let store = Connection::open(self.data_dir().join("seatkeeper.db")).unwrap();
         store.busy_timeout(STORE_WAIT_MAX).unwrap();

@@ -1,11 +1,11 @@
-//! Requests as no well-behaved client would send them.
+//! Raw requests that a well-behaved client would not send.
 
 use reqwest::{Body, Method};
 
 use super::{Answer, TestPerson};
 
 impl TestPerson {
-    /// A request with these headers and this body, and nothing that a client would add to please the server.
+    /// Sends only these headers and this body, without headers that a client adds by default.
     pub(crate) async fn raw(
         &self,
         method: &str,
@@ -20,12 +20,12 @@ impl TestPerson {
         self.send(request.body(body)).await
     }
 
-    /// A POST of JSON with one more header.
+    /// Sends a JSON POST with one more header.
     pub(crate) async fn post_with(&self, header: (&str, &str), path: &str, body: &str) -> Answer {
         self.raw("POST", path, &[("content-type", "application/json"), header], body.to_owned()).await
     }
 
-    /// The first handshake of a WebSocket, by hand, to see how it is refused.
+    /// Sends a WebSocket handshake as a plain request, to read the response.
     pub(crate) async fn knock(&self, query: &str, headers: &[(&str, &str)]) -> Answer {
         let upgrade = [
             ("connection", "Upgrade"),
@@ -38,7 +38,7 @@ impl TestPerson {
     }
 }
 
-/// The field that a 422 `invalid` is about.
+/// The field named by a 422 `invalid`.
 #[track_caller]
 pub(crate) fn invalid_field(answer: Answer) -> String {
     let body = answer.refused(422, "invalid");

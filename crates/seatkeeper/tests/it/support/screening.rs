@@ -1,16 +1,16 @@
-//! A screening to play with, made through the administrator's calls.
+//! Test screenings, created through the administrators' API.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{TestApp, TestPerson};
 
-/// When a screening starts that starts soon: enough for a quiet machine.
+/// First delay until the start of a near screening, enough on a quiet machine; it doubles at each retry …
 const SOON_S: i64 = 4;
-/// … and for the busiest.
+/// … up to this limit, for the busiest machine.
 const SOON_S_MAX: i64 = 128;
 
-/// A screening that starts in a day unless it says otherwise.
+/// A screening; it starts in 24 hours unless stated otherwise.
 #[derive(Clone, Debug)]
 pub(crate) struct TestScreening {
     pub(crate) id: String,
@@ -19,7 +19,7 @@ pub(crate) struct TestScreening {
     pub(crate) start_time: String,
 }
 
-/// Rows from a picture: `"ss_ss/pp"` is row A with an aisle and row B with two sofas.
+/// Parses a picture: `"ss_ss/pp"` is row A with an aisle and row B with two pair seats.
 pub(crate) fn layout(picture: &str) -> Value {
     let kind = |c| match c {
         's' => json!("seat"),
@@ -37,22 +37,22 @@ pub(crate) fn layout(picture: &str) -> Value {
 }
 
 impl TestApp {
-    /// A film, a hall of this shape and a screening of it tomorrow, 200 baht a seat.
+    /// Creates a film, a hall of this shape and a screening in 24 hours, at 200 baht per seat.
     pub(crate) async fn screening(&self, picture: &str) -> TestScreening {
         self.screening_in(picture, SignedDuration::from_hours(24)).await
     }
 
-    /// The same, starting that long from now.
+    /// As `screening`, with this time until the start.
     pub(crate) async fn screening_in(&self, picture: &str, from_now: SignedDuration) -> TestScreening {
         let (movie, hall) = TestScreening::create_film_and_hall(self.admin(), picture).await;
-        // Counted from here: on a busy machine film and hall may take longer than it is until a start that is near.
+        // The start is counted from here, because creating film and hall may take longer than the time until a near start.
         let start = now().checked_add(from_now).unwrap();
         let start = Timestamp::from_second(start.as_second()).unwrap();
         TestScreening::schedule(self.admin(), &movie, &hall, start).await
     }
 
-    /// A screening that starts soon, and what `prepare` did there before. `prepare` answers `None` when the start came first, as
-    /// on a busy machine: then it is called with another screening that starts twice as long from now.
+    /// A screening that starts soon, and the result of `prepare`. `prepare` returns `None` when the screening started before it
+    /// was done, as on a busy machine; it is then retried with a screening that starts twice as late.
     pub(crate) async fn screening_soon<T>(
         &self,
         picture: &str,
@@ -104,7 +104,7 @@ impl TestScreening {
         }
     }
 
-    /// The map as a picture of `id:STATUS` for all that is not AVAILABLE.
+    /// The seats that are not AVAILABLE, as `id:STATUS`.
     pub(crate) async fn taken(&self, person: &TestPerson) -> Vec<String> {
         let map = person.get(&format!("/api/screenings/{}/seats", self.id)).await.expect(200);
         let seats = map["seats"].as_array().unwrap().iter();

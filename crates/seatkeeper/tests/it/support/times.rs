@@ -1,19 +1,19 @@
-//! Every answer and every frame that a test receives has its times in the one format of the contract.
+//! Checks that the times in every response and frame that a test receives have the contract's format.
 
 use std::{collections::BTreeSet, sync::Mutex};
 
-/// What a time looks like up to its seconds: `d` is a digit.
+/// Shape of a time up to the seconds; `d` is a digit.
 const SHAPE: &[u8] = b"dddd-dd-ddTdd:dd:dd";
 
-/// Servers of the version before, `127.0.0.1:12345`: they wrote times in two formats.
+/// Servers of the previous version, `127.0.0.1:12345`, which write times in two formats.
 static OLD_SERVERS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// From now on the times of this server are not checked.
+/// Excludes a server from the check.
 pub(super) fn do_not_expect_from(url: &str) {
     OLD_SERVERS.lock().unwrap().insert(host_of(url).to_owned());
 }
 
-/// From now on they are.
+/// Includes a server in the check again.
 pub(super) fn expect_from(url: &str) {
     OLD_SERVERS.lock().unwrap().remove(host_of(url));
 }
@@ -22,8 +22,8 @@ fn host_of(url: &str) -> &str {
     url.split('/').nth(2).unwrap_or_default()
 }
 
-/// Asserts that every time in a text of this server is RFC 3339 in UTC, with three digits of a second, or with none when they
-/// are 0.
+/// Asserts that every time in a text from this server is RFC 3339 in UTC, with exactly three fractional digits, or none when
+/// they are 0.
 #[track_caller]
 pub(crate) fn check(url: &str, text: &str) {
     if OLD_SERVERS.lock().unwrap().contains(host_of(url)) {
@@ -57,7 +57,7 @@ fn is_time(bytes: &[u8]) -> bool {
 }
 
 #[test]
-fn a_time_in_another_format_is_found() {
+fn time_in_another_format_is_found() {
     let good = r#"{"at":"2026-11-30T01:02:03Z","data":{"at":"2026-11-30T01:02:03.240Z"}} 2026-11-30T01:02"#;
     assert_eq!(odd_time(good), None);
     for bad in [

@@ -1,4 +1,4 @@
-//! Somebody who watches a screening.
+//! A person who watches a screening.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,28 +14,28 @@ use super::{TestApp, TestPerson, TestScreening};
 
 const FRAME_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// A viewer with the map as the frames tell it.
+/// A viewer with the seat map as built from its frames.
 pub(crate) struct Viewer {
     url: String,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub(crate) seq: u64,
     pub(crate) seats: BTreeMap<String, String>,
-    /// Frames of changes received.
+    /// Number of `changes` frames received.
     pub(crate) frames: usize,
-    /// A signed-in viewer's own hold, as the last frame tells it, and how many frames told one.
+    /// Content of the last `hold` frame of a signed-in viewer, and the number of `hold` frames.
     pub(crate) hold: Option<Value>,
     pub(crate) holds: usize,
-    /// Their payments, as `STATUS id`.
+    /// The content of `payment` frames, as `STATUS id`.
     pub(crate) payments: Vec<String>,
 }
 
 impl Viewer {
-    /// Connects and takes the first snapshot.
+    /// Connects and reads the first snapshot.
     pub(crate) async fn join(app: &TestApp, screening: &TestScreening) -> Self {
         Self::connect(app.url(), screening, "").await
     }
 
-    /// The same with somebody's session; takes their hold as well.
+    /// As `join`, with a person's session; also reads the first `hold` frame.
     pub(crate) async fn join_as(person: &TestPerson, screening: &TestScreening) -> Self {
         let mut viewer = Self::connect(&person.url, screening, &person.session).await;
         while viewer.hold.is_none() {
@@ -57,7 +57,7 @@ impl Viewer {
         viewer
     }
 
-    /// The next frame, applied by the rule of the contract.
+    /// Reads the next frame and applies it as the contract demands.
     pub(crate) async fn next(&mut self) -> Value {
         let frame = loop {
             let message = timeout(FRAME_WAIT_MAX, self.socket.next()).await.expect("no frame in time");
@@ -108,14 +108,14 @@ impl Viewer {
         frame
     }
 
-    /// Reads frames until this is the viewer's own hold.
+    /// Reads frames until the viewer's hold equals this one.
     pub(crate) async fn until_hold(&mut self, hold: &Value) {
         while self.hold.as_ref() != Some(hold) {
             self.next().await;
         }
     }
 
-    /// Reads frames until one has told this of a payment.
+    /// Reads frames until a `payment` frame with this status has arrived.
     pub(crate) async fn until_payment(&mut self, status: &str, id: &str) {
         let told = format!("{status} {id}");
         while !self.payments.contains(&told) {

@@ -1,4 +1,4 @@
-//! Waiting for a condition, never for a time.
+//! Waits for conditions instead of fixed times.
 
 use std::{future::Future, time::Duration};
 
@@ -7,17 +7,17 @@ use tokio::time::Instant;
 
 use super::now;
 
-/// The cinema's zone unless a test says otherwise.
+/// The default time zone of the cinema.
 const ZONE: &str = "Asia/Bangkok";
-/// What a test of one day needs at most.
+/// Upper limit of the duration of a test that must run within one day.
 const WITHIN_ONE_DAY: SignedDuration = SignedDuration::from_mins(2);
 
-/// Longer than anything takes on a slow machine, even when a database keeps for a minute what a killed server was writing;
-/// reached only when the condition never comes true.
+/// Longer than any operation on a slow machine, even when MongoDB keeps a killed server's open transactions for a minute; only
+/// reached when the condition never holds.
 const WAIT_MAX: Duration = Duration::from_secs(180);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// Goes on at once, unless the cinema's day is about to end: for a test whose sales must all be of one day.
+/// Waits for midnight if the cinema's day is about to end: for a test whose sales must all be on one day.
 pub(crate) async fn begin_within_one_day() {
     let zone = TimeZone::get(ZONE).unwrap();
     eventually("the next day has begun", || async {
@@ -28,12 +28,12 @@ pub(crate) async fn begin_within_one_day() {
     .await;
 }
 
-/// Asks until the answer is `Some`; panics, naming `what`, when that does not happen.
+/// Polls until the result is `Some`; panics with `what` after [`WAIT_MAX`].
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, ask: impl FnMut() -> F) -> T {
     eventually_or(|| what.to_owned(), ask).await
 }
 
-/// The same, where what did not happen is only known then.
+/// As `eventually`, with a message that is built only at the failure.
 pub(crate) async fn eventually_or<T, F: Future<Output = Option<T>>>(
     what: impl Fn() -> String,
     mut ask: impl FnMut() -> F,
@@ -45,6 +45,6 @@ pub(crate) async fn eventually_or<T, F: Future<Output = Option<T>>>(
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(Instant::now() < end, "never happened: {}", what());
+        assert!(Instant::now() < end, "timed out waiting until: {}", what());
     }
 }
