@@ -44,7 +44,7 @@ export function reconnectDelayMs(attempt: number, random: number): number {
   return full / 2 + (full / 2) * random
 }
 
-/** Keeps one WebSocket to one screening alive until stopped. */
+/** Keeps a WebSocket to one screening connected, with reconnects, until stopped. */
 export function watchScreening({ connect, onFrame, onState, random = Math.random, now = Date.now }: WatchOptions): Watch {
   let socket: SocketLike | null = null
   let timer: ReturnType<typeof setTimeout> | undefined

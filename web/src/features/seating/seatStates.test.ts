@@ -231,7 +231,7 @@ describe('releasing a seat', () => {
     expect(looks.slice(-2)).toEqual(['available', 'locked'])
   })
 
-  it('does not disturb choosing it again', async () => {
+  it('does not affect choosing the seat again', async () => {
     const { looks, live, letGo, ask } = await openHolding()
     server.unlockSeats.mockResolvedValueOnce(hold(2))
     await letGo()
