@@ -3,13 +3,13 @@ import a11y from 'eslint-plugin-vuejs-accessibility'
 import globals from 'globals'
 import ts from 'typescript-eslint'
 
-/** The arrows: features → ui, api, live, lib, i18n; the lower floors never look up. */
+/** Allowed imports: features → ui, api, live, lib, i18n; lower layers never import upper ones. */
 const mayNotImport = (...folders) => [
   'error',
   {
     patterns: folders.map((folder) => ({
       group: [`@/${folder}`, `@/${folder}/**`],
-      message: `The arrows point the other way: this folder must not know ${folder}.`,
+      message: `Imports go the other way: this folder must not import ${folder}.`,
     })),
   },
 ]
@@ -44,7 +44,7 @@ export default ts.config(
       'vue/define-emits-declaration': ['error', 'type-based'],
       'vue/multi-word-component-names': 'off',
       'vue/require-default-prop': 'off',
-      // Layout of the markup is left to the writer; the rules about meaning stay.
+      // Formatting of the markup is left to the author; the semantic rules stay.
       'vue/max-attributes-per-line': 'off',
       'vue/singleline-html-element-content-newline': 'off',
       'vue/html-self-closing': 'off',
@@ -59,7 +59,7 @@ export default ts.config(
   { files: ['src/ui/**'], rules: { 'no-restricted-imports': mayNotImport('features', 'api', 'live') } },
   { files: ['src/live/**'], rules: { 'no-restricted-imports': mayNotImport('features', 'ui') } },
   { files: ['src/api/**'], rules: { 'no-restricted-imports': mayNotImport('features', 'ui', 'live') } },
-  // Tests in a browser hand functions over to the page: both worlds' names are theirs.
+  // Browser tests pass functions to the page, so they use the globals of Node and of the browser.
   { files: ['e2e/**/*.js'], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
   { files: ['public/**/*.js'], languageOptions: { sourceType: 'script', globals: globals.browser } },
 )

@@ -3,10 +3,10 @@ import tailwindcss from '@tailwindcss/vite'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
 
-/** Where the API is, for the development server only; in production one program serves both. */
+/** The address of the API, for the development server only; in production one program serves both. */
 const SERVER = process.env.SEATKEEPER_DEV_SERVER ?? 'http://127.0.0.1:8080'
 
-/** As if the page came from the server itself: it refuses other names and origins, and redirects to its own address. */
+/** Rewrites host and origin, because the server refuses others, and rewrites redirects to its own address. */
 const toServer = { target: SERVER, changeOrigin: true, autoRewrite: true, headers: { origin: SERVER } }
 
 export default defineConfig({
@@ -24,12 +24,12 @@ export default defineConfig({
       '/api': { ...toServer, ws: true },
       '/demo-idp': toServer,
       '/docs': toServer,
-      // The demo's posters are files here; those that were uploaded have no extension and are kept by the server.
+      // The demo's posters are files of the page; uploaded ones have no extension and are stored by the server.
       '^/posters/[^./]+$': toServer,
     },
   },
   build: {
-    // Fonts and pictures stay files: the page's content policy has no data: fonts.
+    // Fonts and images stay files, because the Content-Security-Policy does not allow data: fonts.
     assetsInlineLimit: 0,
     reportCompressedSize: true,
   },

@@ -34,7 +34,7 @@ test('the first person ever to sign in is the administrator, the second is not',
   await guest.leave()
 })
 
-test('dashboard: charts are drawn with their tables and files; filters and totals answer for the selection', async () => {
+test('the overview draws charts with tables and files; filters and totals follow the selection', async () => {
   const ann = await Visitor.come(server)
   await ann.signInQuietly('ann@example.test')
   codes.ann = await buy(ann, await server.showing('Hall 1'), ['D5', 'D6'])
@@ -56,7 +56,7 @@ test('dashboard: charts are drawn with their tables and files; filters and total
     const canvases = [...document.querySelectorAll('canvas')]
     return canvases.length === 2 && canvases.every(painted)
   })
-  // High enough for all of it: a picture of the full page would resize the charts while it is taken.
+  // High enough for the whole page, because a full-page screenshot would resize the charts while it is taken.
   await page.setViewportSize({ width: 1280, height: 1400 })
   await owner.picture('admin-overview')
   await page.locator('summary').last().click()
@@ -96,7 +96,7 @@ test('dashboard: charts are drawn with their tables and files; filters and total
   if (benFilm !== mine.movie_title) await page.getByText(codes.ann).waitFor({ state: 'detached' })
   await owner.go('/admin/bookings?date=2020-01-01')
   await page.waitForFunction(() => document.querySelector('[data-testid="booking-totals"] dd')?.textContent?.trim() === '0')
-  // A file that the server refuses is a download that failed, and the page stays.
+  // When the server refuses the file, the download fails and the page stays.
   await owner.context.request.post('/api/auth/logout', { headers: { origin: server.url } })
   const [refused] = await Promise.all([page.waitForEvent('download'), owner.byId('bookings-csv').click()])
   assert.ok(await refused.failure())
@@ -104,7 +104,7 @@ test('dashboard: charts are drawn with their tables and files; filters and total
   await owner.leave()
 })
 
-test('a new film, a new hall from the editor, a showing in it, and a ticket for it', async () => {
+test('an administrator creates a film, a hall and a screening, and a ticket is sold for it', async () => {
   const owner = await Visitor.come(server)
   const { page } = owner
   await owner.signInQuietly('owner@example.test')
@@ -152,7 +152,7 @@ test('a new film, a new hall from the editor, a showing in it, and a ticket for 
   const code = await payNow(owner)
   assert.ok((await server.mailWith(code)).includes('The Last Ticket'))
 
-  // What was done is in the audit log, under who did it: signing in, the film, the hall, the showing.
+  // The audit log names the person for each action: sign-in, film, hall, screening.
   const ask = async (path) => (await owner.context.request.get(path)).json()
   const { id } = await ask('/api/auth/me')
   await waitFor(async () => {
@@ -160,7 +160,7 @@ test('a new film, a new hall from the editor, a showing in it, and a ticket for 
     return items.length >= 4 && items.every((item) => item.actor === id)
   }, 'the audit log')
   await owner.go('/admin/audit')
-  // By name; a press on it shows what they did and nothing else, and the filter is in the address.
+  // A press on the name filters the log by that person, and the filter is in the URL.
   await owner.press(page.getByRole('button', { name: 'Only what owner did' }).first())
   await page.waitForURL(`**/admin/audit?actor=${id}`)
   assert.match(await page.locator('tbody tr').first().innerText(), /owner\s+owner@example\.test/)
@@ -168,7 +168,7 @@ test('a new film, a new hall from the editor, a showing in it, and a ticket for 
   await owner.picture('admin-audit')
   await owner.press(owner.byId('all-actors'))
   await page.waitForURL(`**/admin/audit`)
-  // A hall that is in use is not deleted, and the page says why.
+  // A hall in use is not deleted, and the page shows the reason.
   await owner.go('/admin/halls')
   const row = page.locator('tr', { hasText: 'Garden Hall' })
   await row.getByTestId('delete').click()

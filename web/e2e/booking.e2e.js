@@ -23,7 +23,7 @@ const WAYS = [
 const MAIL_SAYS = { en: 'Booking code', th: 'รหัสการจอง' }
 
 for (const way of WAYS) {
-  test(`from what is on to the ticket and the mail: ${way.name}`, async () => {
+  test(`a booking from the front page to the ticket and the mail: ${way.name}`, async () => {
     const showing = await server.showing(way.hall)
     const visitor = await Visitor.come(server, way)
     const picture = (name) => visitor.picture(`${way.name}-${name}`)
@@ -35,7 +35,7 @@ for (const way of WAYS) {
     await walkToSeats(visitor, showing)
     await picture('2-seats')
 
-    // Somebody without an account chooses: signing in comes first, and leads back to the same seat, held.
+    // A guest who chooses a seat must sign in first, and then returns to the same seat, which is held.
     await visitor.press(visitor.seat(way.seats[0]))
     await visitor.sees('sign-in')
     await picture('3-sign-in')
@@ -67,13 +67,13 @@ for (const way of WAYS) {
     await visitor.page.getByText(code).waitFor()
     await picture('8-my-tickets')
     const mail = await server.mailWith(code)
-    assert.ok(mail.includes(MAIL_SAYS[way.language]), `the mail speaks ${way.language}`)
+    assert.ok(mail.includes(MAIL_SAYS[way.language]), `the mail is in ${way.language}`)
     for (const seat of way.seats) assert.ok(mail.includes(seat), `the mail names ${seat}`)
     await visitor.leave()
   })
 }
 
-test('a language chosen before signing in is the language of the mail', async () => {
+test('the mail uses the language chosen before signing in', async () => {
   const showing = await server.showing('Hall 2', 1)
   const visitor = await Visitor.come(server, { language: 'th' })
   await visitor.go('/')
@@ -89,7 +89,7 @@ test('a language chosen before signing in is the language of the mail', async ()
   await visitor.leave()
 })
 
-test('a declined payment keeps the seats, can be tried again and is then paid once', async () => {
+test('a declined payment keeps the seats, and a retry creates one booking', async () => {
   const showing = await server.showing('Hall 2', 2)
   const visitor = await Visitor.come(server)
   await visitor.signInQuietly('declined@example.test')
@@ -101,7 +101,7 @@ test('a declined payment keeps the seats, can be tried again and is then paid on
   await visitor.picture('declined')
   await visitor.byId('retry-payment').click()
   await visitor.sees('confirm-pay')
-  // Twice quickly: one booking.
+  // A double click must create one booking only.
   await visitor.byId('confirm-pay').dblclick()
   await visitor.sees('booking-code')
   const { items } = await (await visitor.context.request.get('/api/bookings')).json()
@@ -109,7 +109,7 @@ test('a declined payment keeps the seats, can be tried again and is then paid on
   await visitor.leave()
 })
 
-test('a cancelled payment leads back to the seats, which can be changed again', async () => {
+test('a cancelled payment leads back to the seats, and they can be changed', async () => {
   const showing = await server.showing('Hall 2', 3)
   const visitor = await Visitor.come(server)
   await visitor.signInQuietly('cancelled@example.test')
@@ -125,7 +125,7 @@ test('a cancelled payment leads back to the seats, which can be changed again', 
   await visitor.leave()
 })
 
-test('another window with the seats follows their payment', async () => {
+test('another window of the same person shows the status of the payment', async () => {
   const showing = await server.showing('Hall 2', 5)
   const visitor = await Visitor.come(server)
   await visitor.signInQuietly('two-windows@example.test')
@@ -136,7 +136,7 @@ test('another window with the seats follows their payment', async () => {
   await other.locator('[data-testid="seat-D1"][data-status="mine"]').waitFor()
   const isPaying = (state) => other.getByTestId('payment-in-progress').waitFor({ state })
 
-  // Whoever presses the button learns of the payment too, before the answer, but is not told to wait for it.
+  // The window that starts the payment may receive its hold frame before the answer; it must not show the notice.
   await visitor.page.evaluate(() => {
     const look = () => (window.wasToldToWait ||= document.querySelector('[data-testid="payment-in-progress"]') !== null)
     new MutationObserver(look).observe(document, { subtree: true, childList: true })
@@ -171,7 +171,7 @@ test('reload, back and a second tab restore the seats and the payment; signing o
   await visitor.page.reload()
   await visitor.seesSeat('B1', 'mine')
   await visitor.seesSeat('B2', 'mine')
-  // Not even while it is not known yet whose they are.
+  // Not even before the hold is loaded.
   for (const seat of ['B1', 'B2']) assert.ok(!(await takeLooks(visitor, seat)).some((look) => look.startsWith('locked')))
   await visitor.sees('countdown')
 

@@ -35,7 +35,7 @@ async function come(showing, email, way) {
   return visitor
 }
 
-/** Frames that tell of a changed showing do not reach this page, as on a line that loses them. */
+/** Drops the `screening` frames for this page, as if they were lost. */
 async function hearNoChanges(visitor) {
   await visitor.page.routeWebSocket(/\/api\/ws/, (socket) => {
     const upstream = socket.connectToServer()
@@ -49,7 +49,7 @@ const LOOKS = [
 ]
 
 for (const [index, look] of LOOKS.entries()) {
-  test(`a price that rises while seats are held is said, asked about, and then paid: ${look.name}`, async () => {
+  test(`a price that rises while seats are held needs consent, and is then paid: ${look.name}`, async () => {
     const showing = await server.showing('Hall 2', index)
     await change(showing, { prices: { standard: thb(16_000) } })
     const visitor = await come(showing, `price-${index}@example.test`, look)
@@ -59,7 +59,7 @@ for (const [index, look] of LOOKS.entries()) {
     await visitor.sees('terms-changed')
     const said = await visitor.byId('changed-total').innerText()
     assert.match(said, /160[\s\S]*250/)
-    assert.ok(await visitor.byId('pay').isDisabled(), 'nothing is paid before it is agreed to')
+    assert.ok(await visitor.byId('pay').isDisabled(), 'payment is disabled until the change is accepted')
     await visitor.picture(`changed-price-${look.name}`)
     await visitor.press(visitor.byId('accept-change'))
     await visitor.gone('terms-changed')
@@ -67,7 +67,7 @@ for (const [index, look] of LOOKS.entries()) {
     await startPayment(visitor)
     await chooseMethod(visitor, 'mock_card')
     assert.match(await visitor.byId('summary-total').innerText(), /250/)
-    // A payment that has begun keeps its amount.
+    // A pending payment keeps its amount.
     await change(showing, { prices: { standard: thb(30_000) } })
     assert.match(await visitor.byId('confirm-pay').innerText(), /250/)
     await payNow(visitor)
@@ -77,7 +77,7 @@ for (const [index, look] of LOOKS.entries()) {
   })
 }
 
-test('who does not agree lets the seats go', async () => {
+test('declining the change releases the seats', async () => {
   const showing = await server.showing('Hall 2', 2)
   const visitor = await come(showing, 'declines@example.test')
   await holdSeats(visitor, ['A2', 'A3'])
@@ -89,7 +89,7 @@ test('who does not agree lets the seats go', async () => {
   await visitor.leave()
 })
 
-test('paying on a price that is no longer true is refused, said, and goes on once agreed to', async () => {
+test('a payment at an outdated price is refused, and continues once the new price is accepted', async () => {
   const showing = await server.showing('Hall 2', 3)
   await change(showing, { prices: { standard: thb(16_000) } })
   const visitor = await Visitor.come(server)
@@ -108,7 +108,7 @@ test('paying on a price that is no longer true is refused, said, and goes on onc
   await visitor.leave()
 })
 
-test('a showing that is moved says so live, and a seat chosen on the old time is asked about', async () => {
+test('a moved screening is shown live, and a seat chosen at the old time needs consent', async () => {
   const showing = await server.showing('Hall 2', 4)
   const open = await come(showing, 'sees-move@example.test')
   const stale = await Visitor.come(server, { screen: PHONE, language: 'th', keepsLanguage: true })
@@ -133,7 +133,7 @@ test('a showing that is moved says so live, and a seat chosen on the old time is
   await stale.leave()
 })
 
-/** To the first later time at which its hall is free. */
+/** Moves the screening to the first later time at which its hall is free. */
 async function moveLater(showing) {
   for (let hours = 1; hours <= 12; hours += 1) {
     const start_time = new Date(Date.parse(showing.start_time) + hours * HOUR_MS / 2).toISOString()

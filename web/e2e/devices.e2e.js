@@ -30,7 +30,7 @@ async function threeDevices(showing, email) {
 
 const ROUNDS = 3
 
-test('two phones and a desktop of one person show the same own seats, and never as somebody else’s', async () => {
+test('two phones and a desktop of one person show the same own seats, never as another person’s', async () => {
   const showing = await server.showing('Hall 1')
   const devices = await threeDevices(showing, 'ann@example.test')
   for (const device of devices) {
@@ -61,7 +61,7 @@ test('two phones and a desktop of one person show the same own seats, and never 
   for (const device of devices) await device.leave()
 })
 
-test('what one device pays for leads the others on: the seat page and the payment page', async () => {
+test('a payment on one device leads the seat page and payment page of the others to the ticket', async () => {
   const showing = await server.showing('Hall 1', 1)
   const [phone, second, desktop] = await threeDevices(showing, 'ben@example.test')
   await holdSeats(phone, ['F10'])
@@ -81,7 +81,7 @@ test('what one device pays for leads the others on: the seat page and the paymen
   for (const device of [phone, second, desktop]) await device.leave()
 })
 
-test('after signing out a device shows no seat as its own, and after signing in again it follows the others', async () => {
+test('a device shows no own seats after signing out, and follows the others after signing in again', async () => {
   const showing = await server.showing('Hall 1', 2)
   const [phone, second, desktop] = await threeDevices(showing, 'cat@example.test')
   await holdSeats(phone, ['F10'])
@@ -89,7 +89,7 @@ test('after signing out a device shows no seat as its own, and after signing in 
   await desktop.context.request.post('/api/auth/logout', { headers: { origin: server.url } })
   await desktop.page.evaluate(() => window.dispatchEvent(new Event('focus')))
   await desktop.seesSeat('F10', 'locked')
-  // In another tab; this page learns of it when it is looked at again, and opens a socket of that person.
+  // The sign-in is in another tab; this page detects it on focus, and reconnects its socket for that person.
   await desktop.signInQuietly('cat@example.test')
   await desktop.page.evaluate(() => window.dispatchEvent(new Event('focus')))
   await desktop.seesSeat('F10', 'mine')

@@ -32,7 +32,7 @@ test('the first load is small: at most 120 KB of script, compressed', async () =
   await visitor.leave()
 })
 
-test('the language is the browser’s, can be switched and is kept', async () => {
+test('the language is the browser’s, can be switched and survives a reload', async () => {
   const visitor = await Visitor.come(server, { language: 'th' })
   await visitor.go('/')
   await visitor.page.locator('html[lang=th]').waitFor()
@@ -46,10 +46,10 @@ test('the language is the browser’s, can be switched and is kept', async () =>
   await visitor.leave()
 })
 
-test('the theme can be switched and is kept', async () => {
+test('the theme can be switched and survives a reload', async () => {
   const visitor = await Visitor.come(server)
   const shown = () => visitor.page.locator('html').getAttribute('data-theme')
-  // Only the first visit: what the harness stores for other tests is taken away.
+  // Removes the theme that the harness stores, so that this is a first visit.
   await visitor.go('/')
   await visitor.page.evaluate(() => localStorage.removeItem('theme'))
   await visitor.page.reload()

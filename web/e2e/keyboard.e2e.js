@@ -12,10 +12,10 @@ after(async () => {
   await server?.remove()
 })
 
-/** More stops than any page here has: a tour longer than this never arrives. */
+/** More tab stops than any page has: a longer search would never succeed. */
 const STOPS_MAX = 120
 
-/** Presses Tab until the focus is on what the selector names, as somebody without a mouse does. */
+/** Presses Tab until the focus is on an element that matches the selector. */
 async function tabTo(page, selector) {
   for (let stop = 0; stop < STOPS_MAX; stop += 1) {
     if (await page.evaluate((wanted) => document.activeElement?.matches(wanted) ?? false, selector)) return
@@ -24,7 +24,7 @@ async function tabTo(page, selector) {
   throw new Error(`Tab never came to ${selector}`)
 }
 
-/** What was pressed has gone with its page: the focus is at the beginning of the new one, which says its name. */
+/** After a navigation the focus is on the content of the new page, whose label is the page's name. */
 const atBeginning = (page, name) => page.locator(`#content[aria-label="${name}"]:focus`).waitFor()
 
 const focusedSeat = (page) => page.evaluate(() => document.activeElement?.dataset.seat ?? null)
@@ -45,7 +45,7 @@ test('a whole booking with the keyboard alone', async () => {
   await page.locator(`[data-testid="day-${day}"][aria-pressed="true"]`).waitFor()
   await tabTo(page, `h2 a[href="/movies/${showing.movie.id}"]`)
   await page.keyboard.press('Enter')
-  // The page before has the same showtimes.
+  // The previous page has the same showtimes, so the new heading must be awaited first.
   await page.getByRole('heading', { level: 1, name: showing.movie.title }).waitFor()
   await atBeginning(page, 'What’s on')
   await tabTo(page, `[data-testid="showtime-${showing.id}"]`)
@@ -80,7 +80,7 @@ test('a whole booking with the keyboard alone', async () => {
   await visitor.leave()
 })
 
-test('the seats are one tab stop; arrows, Home and End move in it; live changes leave the focus alone', async () => {
+test('the seats are one tab stop with arrow keys, Home and End; live changes do not move the focus', async () => {
   const showing = await server.showing('Hall 1')
   const ann = await Visitor.come(server)
   const ben = await Visitor.come(server)
@@ -102,7 +102,7 @@ test('the seats are one tab stop; arrows, Home and End move in it; live changes 
   assert.match(await ann.seat('A1').getAttribute('aria-label'), /^Row A, seat 1, seat, [\d,]+ baht, available$/)
   assert.match(await ann.seat('Q10').getAttribute('aria-label'), /^Row Q, seat 10, sofa, [\d,]+ baht, available$/)
 
-  // Another person takes the very seat that has the focus, and one beside it.
+  // Another person locks the focused seat and the one beside it.
   const taken = await ben.context.request.post('/api/lock', { data: { screening_id: showing.id, seat_ids: ['A1', 'A2'] } })
   assert.equal(taken.status(), 200)
   await ann.seesSeat('A1', 'locked')
@@ -112,7 +112,7 @@ test('the seats are one tab stop; arrows, Home and End move in it; live changes 
   await page.keyboard.press('Space')
   await ann.seesSeat('A1', 'locked')
 
-  // My own are announced, and the countdown is there to see.
+  // An own seat is announced, and the countdown is visible.
   await page.keyboard.press('End')
   await page.keyboard.press('Space')
   await ann.seesSeat('A16', 'mine')
@@ -122,7 +122,7 @@ test('the seats are one tab stop; arrows, Home and End move in it; live changes 
   await ben.leave()
 })
 
-test('the list holds seats with the same locks as the map', async () => {
+test('a seat chosen in the list is also mine in the map', async () => {
   const showing = await server.showing('Hall 3')
   const visitor = await Visitor.come(server, { language: 'th' })
   await visitor.signInQuietly('list@example.test')

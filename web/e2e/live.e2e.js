@@ -15,7 +15,7 @@ after(async () => {
 })
 
 const CLICKS = 20
-/** Far above what is measured: only a broken path is this slow, a busy machine is not. */
+/** Far above the measured values: a busy machine is never this slow, only a broken path. */
 const MEDIAN_MS_MAX = 1_000
 
 test('a click in one window turns the seat red in the other', async () => {
@@ -31,7 +31,7 @@ test('a click in one window turns the seat red in the other', async () => {
   const delays = []
   for (let click = 0; click < CLICKS; click += 1) {
     const wanted = click % 2 === 0 ? 'locked' : 'available'
-    // Ben's window looks out before Ann presses. Both run on the same machine, so their wall clocks are one.
+    // Ben's window observes the seat before Ann clicks. Both run on the same machine, so their wall clocks agree.
     await ben.page.evaluate((status) => {
       const seat = document.querySelector('[data-testid="seat-F10"]')
       window.seen = new Promise((resolve) => {
@@ -55,7 +55,7 @@ test('a click in one window turns the seat red in the other', async () => {
       await ann.picture('two-windows-mine')
       const color = await ben.seat('F10').locator('.body').evaluate((body) => getComputedStyle(body).backgroundColor)
       assert.notEqual(color, await ben.seat('F11').locator('.body').evaluate((body) => getComputedStyle(body).backgroundColor))
-      // Who looks learns when it may come back, in their language and the cinema's time.
+      // The label contains the expiry of the lock, in the viewer's language and the cinema's time zone.
       assert.match(await ben.seat('F10').getAttribute('aria-label'), /\d\d:\d\d/)
     }
   }
@@ -67,10 +67,10 @@ test('a click in one window turns the seat red in the other', async () => {
   await ben.leave()
 })
 
-/** Choosing a seat and letting it go again, this often: as it comes, and with each answer behind the live change. */
+/** How often a seat is chosen and released: once with natural timing, once with each answer delayed behind the live change. */
 const ROUNDS = 5
 
-test('one\'s own seat never looks like somebody else\'s on its way', async () => {
+test('an own seat never looks like another person\'s while a call is in flight', async () => {
   const showing = await server.showing('Hall 1', 2)
   const ann = await Visitor.come(server)
   const ben = await Visitor.come(server)
@@ -106,13 +106,13 @@ test('one\'s own seat never looks like somebody else\'s on its way', async () =>
   }
   const wrong = seen.filter(({ is, should }) => is !== should)
   assert.deepEqual(wrong, [], `${wrong.length} of ${seen.length} clicks`)
-  // A hold frame may be faster than the answer that is still on its way.
+  // A hold frame may be faster than the answer, so the intercepted requests must finish first.
   await ann.page.unrouteAll({ behavior: 'wait' })
   await ann.leave()
   await ben.leave()
 })
 
-test('one\'s own seat never looks like somebody else\'s in another window of one\'s own', async () => {
+test('an own seat never looks like another person\'s in another window of the same person', async () => {
   const showing = await server.showing('Hall 1', 3)
   const ann = await Visitor.come(server)
   await ann.signInQuietly('ann@example.test')
@@ -124,7 +124,7 @@ test('one\'s own seat never looks like somebody else\'s in another window of one
   await otherSees('available')
   await recordLooks(other)
   await takeLooks(other, 'F10')
-  // The live change is always before the answer.
+  // Delays each answer until the live change has arrived.
   const ben = await Visitor.come(server)
   await ben.go(`/screenings/${showing.id}`)
   await ben.seesSeat('F10', 'available')
@@ -141,17 +141,17 @@ test('one\'s own seat never looks like somebody else\'s in another window of one
       await ann.seat('F10').click()
       await ann.seesSeat('F10', after)
       await otherSees(after)
-      // The server tells the other window what is held, so it has nothing to wait for.
+      // The other window gets the hold by a frame, so it is never pending.
       assert.deepEqual(await takeLooks(other, 'F10'), [after])
     }
   }
-  // A hold frame may be faster than the answer that is still on its way.
+  // A hold frame may be faster than the answer, so the intercepted requests must finish first.
   await ann.page.unrouteAll({ behavior: 'wait' })
   await ann.leave()
   await ben.leave()
 })
 
-test('a seat whose answer was lost is never somebody else\'s, and one\'s own as soon as the server can be asked', async () => {
+test('a seat whose answer was lost never looks like another person\'s, and is mine once the hold is loaded', async () => {
   const showing = await server.showing('Hall 1', 4)
   const ann = await Visitor.come(server, { tolerate: /ERR_FAILED/ })
   await ann.signInQuietly('ann@example.test')
@@ -174,13 +174,13 @@ test('a seat whose answer was lost is never somebody else\'s, and one\'s own as 
   await ann.seesSeat('F10', 'mine')
   await ann.sees('countdown')
   assert.deepEqual(await takeLooks(ann, 'F10'), ['available pending', 'mine'])
-  // A hold frame may be faster than the answer that is still on its way.
+  // A hold frame may be faster than the answer, so the intercepted requests must finish first.
   await ann.page.unrouteAll({ behavior: 'wait' })
   await ann.leave()
   await ben.leave()
 })
 
-test('who loses a race keeps the other seats and is offered the nearest equal one', async () => {
+test('a person who loses a race keeps the other seats and is offered the nearest equal one', async () => {
   const showing = await server.showing('Hall 1', 1)
   const ann = await Visitor.come(server)
   const ben = await Visitor.come(server)
@@ -188,7 +188,7 @@ test('who loses a race keeps the other seats and is offered the nearest equal on
   await ben.signInQuietly('ben@example.test')
   await ben.go(`/screenings/${showing.id}`)
   await holdSeats(ben, ['F9'])
-  // Ben's request is kept back until Ann has the seat: the same race, every time.
+  // Ben's request is delayed until Ann has the seat, which makes the race deterministic.
   let letGo
   const gate = new Promise((resolve) => (letGo = resolve))
   await ben.page.route('**/api/lock', async (route) => {
@@ -209,13 +209,13 @@ test('who loses a race keeps the other seats and is offered the nearest equal on
   await ben.seesSeat('F9', 'mine')
   await ben.byId('take-offer').click()
   await ben.page.waitForFunction(() => document.querySelectorAll('[data-seat][data-status="mine"]').length === 2)
-  // A hold frame may be faster than the answer that is still on its way.
+  // A hold frame may be faster than the answer, so the intercepted requests must finish first.
   await ben.page.unrouteAll({ behavior: 'wait' })
   await ann.leave()
   await ben.leave()
 })
 
-test('without the server a banner stands and choosing pauses; it all comes right again by itself', async () => {
+test('without the server a banner is shown and choosing pauses; both end after the reconnect', async () => {
   const showing = await server.showing('Hall 2')
   const ann = await Visitor.come(server, { tolerate: NO_SERVER })
   await ann.signInQuietly('ann@example.test')

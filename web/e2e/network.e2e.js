@@ -13,12 +13,12 @@ after(async () => {
   await server?.remove()
 })
 
-/** What a browser says about the parts of a page that an upgrade has replaced, and without a network. */
+/** Console messages of the browser about chunks that an upgrade has replaced, and about a missing network. */
 const MISSING = /status of 404|ERR_INTERNET_DISCONNECTED|ERR_FAILED/
 const FILM_PART = '**/assets/MoviePage-*.js'
 const replaced = (route) => route.fulfill({ status: 404 })
 
-test('a link to a part of the page that an upgrade has replaced opens the new page, once', async () => {
+test('a link to a chunk that an upgrade has replaced reloads the page, once', async () => {
   const showing = await server.showing('Hall 2')
   const visitor = await Visitor.come(server, { tolerate: MISSING })
   const film = visitor.page.locator(`[href="/movies/${showing.movie.id}"]`).and(visitor.page.locator('h2 a, li a')).first()
@@ -38,7 +38,7 @@ test('a link to a part of the page that an upgrade has replaced opens the new pa
   await visitor.leave()
 })
 
-test('a link that cannot be followed without a network says so and leaves the page as it is', async () => {
+test('a link without a network shows an error and leaves the page as it is', async () => {
   const showing = await server.showing('Hall 2')
   const visitor = await Visitor.come(server, { tolerate: MISSING })
   const { page } = visitor
@@ -51,7 +51,7 @@ test('a link that cannot be followed without a network says so and leaves the pa
   await visitor.leave()
 })
 
-test('without a network the first error of a visit is said, and a paid seat’s ticket page is there already', async () => {
+test('without a network the first error is shown, and the ticket page is loaded already', async () => {
   const showing = await server.showing('Hall 2', 1)
   const visitor = await Visitor.come(server, { tolerate: MISSING })
   const { page } = visitor

@@ -15,7 +15,7 @@ after(async () => {
   await server?.remove()
 })
 
-/** What another tab does; the page at hand learns nothing of it. */
+/** Signs out as another tab would; the open page receives no notification. */
 const signOutElsewhere = (visitor) => visitor.context.request.post('/api/auth/logout', { headers: { origin: server.url } })
 
 async function signInAgain(visitor, email, path) {
@@ -24,7 +24,7 @@ async function signInAgain(visitor, email, path) {
   await visitor.page.waitForURL(`**${path}`)
 }
 
-test('one’s own tickets ask to sign in once when the session was ended in another tab, and come back', async () => {
+test('the tickets ask to sign in when the session was ended in another tab, and are shown afterwards', async () => {
   const visitor = await Visitor.come(server)
   await visitor.signInQuietly('ann@example.test')
   await visitor.go('/')
@@ -42,7 +42,7 @@ test('one’s own tickets ask to sign in once when the session was ended in anot
   await visitor.leave()
 })
 
-test('paying asks to sign in and comes back to the same seats; so does the payment’s page', async () => {
+test('paying without a session asks to sign in and returns to the same seats or payment', async () => {
   const showing = await server.showing('Hall 2')
   const visitor = await Visitor.come(server)
   await visitor.signInQuietly('payer@example.test')
@@ -62,7 +62,7 @@ test('paying asks to sign in and comes back to the same seats; so does the payme
   await visitor.leave()
 })
 
-test('a page that has lost its session shows nobody’s seats as one’s own', async () => {
+test('a page without a session shows no seat as an own one', async () => {
   const showing = await server.showing('Hall 2', 1)
   const visitor = await Visitor.come(server)
   await visitor.signInQuietly('gone@example.test')
@@ -76,7 +76,7 @@ test('a page that has lost its session shows nobody’s seats as one’s own', a
   await visitor.leave()
 })
 
-test('an attempt to sign in that was used already ends at the sign-in page, in words', async () => {
+test('a sign-in attempt that was used already leads to the sign-in page with an explanation', async () => {
   const visitor = await Visitor.come(server, { tolerate: /status of 400/ })
   await visitor.go('/sign-in?return_to=/bookings')
   await visitor.sees('sign-in')

@@ -14,7 +14,7 @@ after(async () => {
   await server?.remove()
 })
 
-test('at twice the text size nothing is cut off and no page scrolls to the side', async () => {
+test('at twice the text size no page scrolls sideways', async () => {
   const showing = await server.showing('Hall 1', 2)
   for (const screen of [DESKTOP, SMALL_PHONE]) {
     const visitor = await Visitor.come(server, { screen, language: 'th', keepsLanguage: true })
@@ -24,7 +24,7 @@ test('at twice the text size nothing is cut off and no page scrolls to the side'
       await visitor.settled()
       await visitor.page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%', 'important'))
       await visitor.page.waitForFunction(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth, null, { timeout: 5_000 }).catch(() => {
-        throw new Error(`${path} scrolls to the side at ${screen.viewport.width} px`)
+        throw new Error(`${path} scrolls sideways at ${screen.viewport.width} px`)
       })
     }
     await visitor.go(`/screenings/${showing.id}`)
@@ -35,7 +35,7 @@ test('at twice the text size nothing is cut off and no page scrolls to the side'
   }
 })
 
-test('on the smallest phone a seat can be hit, and a button does what a pinch does', async () => {
+test('on the smallest phone seats are large enough to tap, and buttons zoom like a pinch', async () => {
   const showing = await server.showing('Hall 1', 3)
   const visitor = await Visitor.come(server, { screen: SMALL_PHONE })
   await visitor.go(`/screenings/${showing.id}`)
@@ -46,7 +46,7 @@ test('on the smallest phone a seat can be hit, and a button does what a pinch do
   await visitor.page.waitForFunction(() => document.querySelector('[data-testid="seat-F10"]').getBoundingClientRect().width < 24)
   await visitor.picture('whole-hall-on-a-phone')
   const small = await width()
-  // A tap on a map too small to hit zooms in and chooses nothing.
+  // A tap on a map with too small seats zooms in and chooses no seat.
   await visitor.seat('F10').tap()
   await visitor.page.waitForFunction(() => document.querySelector('[data-testid="seat-F10"]').getBoundingClientRect().width >= 24)
   assert.equal(new URL(visitor.page.url()).pathname, `/screenings/${showing.id}`)
@@ -60,7 +60,7 @@ test('on the smallest phone a seat can be hit, and a button does what a pinch do
   await visitor.leave()
 })
 
-test('who wants less motion gets none', async () => {
+test('prefers-reduced-motion disables transitions', async () => {
   const showing = await server.showing('Hall 1', 3)
   for (const [reducedMotion, moves] of [['reduce', false], ['no-preference', true]]) {
     const visitor = await Visitor.come(server, { reducedMotion })
@@ -75,7 +75,7 @@ test('who wants less motion gets none', async () => {
   }
 })
 
-test('the states of a seat can be told apart without colour', async () => {
+test('the states of a seat are distinguishable without colour', async () => {
   const showing = await server.showing('Hall 1', 4)
   const ann = await Visitor.come(server)
   const ben = await Visitor.come(server)

@@ -20,7 +20,7 @@ after(async () => {
 
 const phone = (width, height = 780) => ({ viewport: { width, height }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 })
 
-/** Every kind of seat of Hall 1, each tap after one that changes the line about the seat: `TAKEN` is somebody else's. */
+/** Every kind of seat of Hall 1, in an order in which each tap changes the text about the seat. `TAKEN` is another person's. */
 const TAKEN = 'E12'
 const TAPS = [
   { kind: 'wheelchair place', id: 'G1', becomes: 'mine' },
@@ -35,7 +35,7 @@ const TAPS = [
   { kind: 'wheelchair place of mine', id: 'G1', becomes: 'available' },
 ]
 
-/** Where the map stands, measured at its first seat. */
+/** The vertical position of the map, measured at its first seat. */
 const topOfMap = (visitor) => visitor.seat('A1').evaluate((seat) => seat.getBoundingClientRect().top)
 
 async function bringToTheMiddle(visitor, id) {
@@ -46,7 +46,7 @@ async function bringToTheMiddle(visitor, id) {
 let skip = 0
 for (const width of [360, 390, 412]) {
   for (const language of ['th', 'en']) {
-    test(`each tap on each kind of seat counts, and the map stands still under the finger: ${width} px, ${language}`, async () => {
+    test(`each tap on each kind of seat counts, and the map does not move under the finger: ${width} px, ${language}`, async () => {
       const showing = await server.showing('Hall 1', skip++)
       const taken = await other.context.request.post('/api/lock', { data: { screening_id: showing.id, seat_ids: [TAKEN] } })
       assert.equal(taken.status(), 200)
@@ -77,7 +77,7 @@ for (const width of [360, 390, 412]) {
   }
 }
 
-/** How many rows of seats have their whole height in view, with nothing lying over them. */
+/** How many rows of seats are completely visible and not covered. */
 const rowsInView = (visitor) =>
   visitor.page.evaluate(() => {
     const isInView = (seat) => {
@@ -89,7 +89,7 @@ const rowsInView = (visitor) =>
   })
 
 for (const language of ['th', 'en']) {
-  test(`a phone held sideways shows four rows of seats without scrolling, also with seats chosen: ${language}`, async () => {
+  test(`a phone in landscape shows four rows of seats without scrolling, also with seats chosen: ${language}`, async () => {
     const showing = await server.showing('Hall 1', skip++)
     const visitor = await Visitor.come(server, { screen: phone(740, 360), language, keepsLanguage: true })
     await visitor.signInQuietly(`sideways-${language}@example.test`)
@@ -106,7 +106,7 @@ for (const language of ['th', 'en']) {
   })
 
   for (const [width, height] of [[360, 740], [390, 844]]) {
-    test(`at twice the text size four rows of seats are in view around the seat one looks at: ${width} px, ${language}`, async () => {
+    test(`at twice the text size four rows of seats are visible around a seat: ${width} px, ${language}`, async () => {
       const showing = await server.showing('Hall 1', skip++)
       const visitor = await Visitor.come(server, { screen: phone(width, height), language, keepsLanguage: true })
       await visitor.signInQuietly(`large-${width}-${language}@example.test`)
@@ -114,7 +114,7 @@ for (const language of ['th', 'en']) {
       await visitor.seesSeat('A5', 'available')
       await visitor.page.waitForLoadState('networkidle')
       await visitor.page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%', 'important'))
-      // Enlarged text is laid out over several frames; whoever reads scrolls until it rests.
+      // Enlarged text is laid out over several frames, so the scroll is repeated until the layout is stable.
       await waitFor(async () => {
         await bringToTheMiddle(visitor, 'E10')
         return (await rowsInView(visitor)) >= 4

@@ -13,7 +13,7 @@ after(async () => {
   await server?.remove()
 })
 
-test('when the time of the seats runs out the choice is kept and one button tries again', async () => {
+test('when the locks expire, the notice keeps the choice and one button locks the seats again', async () => {
   const showing = await server.showing('Hall 2')
   const visitor = await Visitor.come(server, { language: 'th' })
   await visitor.signInQuietly('slow@example.test')
@@ -30,7 +30,7 @@ test('when the time of the seats runs out the choice is kept and one button trie
   await visitor.leave()
 })
 
-test('without an answer the choice is kept, and the same button tries again', async () => {
+test('without an answer, the notice keeps the choice and the same button retries', async () => {
   const showing = await server.showing('Hall 2', 4)
   const visitor = await Visitor.come(server, { tolerate: /ERR_FAILED|status of 503/ })
   await visitor.signInQuietly('unlucky@example.test')
@@ -60,7 +60,7 @@ test('without an answer the choice is kept, and the same button tries again', as
   await visitor.leave()
 })
 
-test('when the time to pay runs out the page says so, and one button takes the same seats again', async () => {
+test('when the payment expires, the page shows it and one button locks the same seats again', async () => {
   const showing = await server.showing('Hall 2', 1)
   const visitor = await Visitor.come(server)
   await visitor.signInQuietly('slow-payer@example.test')
@@ -77,7 +77,7 @@ test('when the time to pay runs out the page says so, and one button takes the s
   await visitor.leave()
 })
 
-test('seats that somebody else took after the time to pay had run out are named, and the others are held', async () => {
+test('after a payment expired, seats taken by another person are named and the others are held', async () => {
   const showing = await server.showing('Hall 2', 2)
   const visitor = await Visitor.come(server)
   await visitor.signInQuietly('slower-payer@example.test')
@@ -96,7 +96,7 @@ test('seats that somebody else took after the time to pay had run out are named,
   await visitor.leave()
 })
 
-test('after a declined payment the time of the seats still runs; when it is up, one button takes them again', async () => {
+test('after a declined payment the locks still expire, and one button locks the seats again', async () => {
   const showing = await server.showing('Hall 2', 4)
   const visitor = await Visitor.come(server)
   await visitor.signInQuietly('slow-to-retry@example.test')
@@ -114,7 +114,7 @@ test('after a declined payment the time of the seats still runs; when it is up, 
   await visitor.leave()
 })
 
-test('without wishing for the same seats again one comes back to a map on which they are free', async () => {
+test('after a payment expired, the way back to the seats shows them as available', async () => {
   const showing = await server.showing('Hall 2', 3)
   const visitor = await Visitor.come(server)
   await visitor.signInQuietly('other-wishes@example.test')

@@ -1,5 +1,5 @@
 // Runs before the first paint, so that a light page never flashes dark and a screen reader starts in the right language.
-// A file of its own because the page's content policy allows no inline script.
+// A separate file, because the page's Content-Security-Policy forbids inline scripts.
 ;(function () {
   try {
     var theme = localStorage.getItem('theme') || 'dark'
@@ -9,6 +9,6 @@
     var wanted = saved || (navigator.languages || [navigator.language]).join(',')
     document.documentElement.lang = /^th/i.test(wanted) ? 'th' : 'en'
   } catch {
-    // Storage may be forbidden; the defaults in the document stand.
+    // Storage may be forbidden; the defaults in the document apply.
   }
 })()

@@ -17,5 +17,5 @@ app.use(i18n)
 await setLanguage(initialLanguage())
 app.mount('#app')
 keepPresses(document)
-// When the page has nothing better to do; not every browser says when that is.
+// When the page is idle; not every browser supports requestIdleCallback.
 ;(window.requestIdleCallback ?? setTimeout)(prepareToasts)

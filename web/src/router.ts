@@ -6,7 +6,7 @@ import { notify } from './lib/notify'
 
 const admin = () => import('./features/admin/AdminLayout.vue')
 
-/** A flat table of contents. Only the front page is in the first load. */
+/** A flat table of routes. Only the front page is in the first load. */
 export const router = createRouter({
   history: createWebHistory(),
   routes: [
@@ -37,11 +37,11 @@ export const router = createRouter({
   scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? {} : { top: 0 }),
 })
 
-/** Where the visit was to begin, if that part of the page could not be fetched. */
+/** The first route of the visit, if its chunk could not be loaded. */
 export const unopened = shallowRef<string | null>(null)
 
-// Mostly an upgrade has replaced that part since the page was opened: the page is opened anew where it was to go. One that
-// has only just been opened would do so for ever.
+// A chunk usually fails to load because an upgrade has replaced it: the page is then reloaded at the target route. The first
+// route of a visit is not reloaded, because that could loop for ever.
 router.onError(async (_, to, from) => {
   if (from === START_LOCATION) unopened.value = to.fullPath
   else if (await isThere(to.fullPath)) location.assign(to.fullPath)
@@ -50,5 +50,5 @@ router.onError(async (_, to, from) => {
 
 const THERE_MS_MAX = 10_000
 
-/** Leaving for a server that does not answer would leave the person with nothing. */
+/** Checks the server before leaving the page: a reload without an answer would leave an empty window. */
 const isThere = (path: string) => fetch(path, { method: 'HEAD', signal: AbortSignal.timeout(THERE_MS_MAX) }).then(({ ok }) => ok, () => false)

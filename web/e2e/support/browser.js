@@ -13,9 +13,9 @@ export const DESKTOP = { viewport: { width: 1280, height: 900 } }
 export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
 export const SMALL_PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
 
-/** What a browser itself says about an answer that is an ordinary refusal here: not signed in yet, declined, taken, held by a payment. */
+/** The browser's console messages about expected refusals: not signed in, payment declined, seat taken, payment in progress. */
 const ORDINARY = /status of (401|402|409) /
-/** What it says while the server is stopped on purpose. */
+/** The browser's console messages while a test has stopped the server. */
 export const NO_SERVER = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED|WebSocket connection to/
 
 let browser = null
@@ -26,8 +26,8 @@ export async function closeBrowser() {
 }
 
 /**
- * A person with a browser of their own. Closing them fails the test when a request left the site or the console had an
- * error that `tolerate` does not name.
+ * A person with their own browser context. `leave` fails the test when a request went to another site or the console had
+ * an error or warning that `tolerate` does not match.
  */
 export class Visitor {
   #server
@@ -41,7 +41,7 @@ export class Visitor {
     visitor.#server = server
     visitor.#tolerate = tolerate
     visitor.#language = language
-    // What a person has chosen in this browser; an account's language must not change it.
+    // The choices saved in this browser; the account's language must not override them.
     const stored = [{ name: 'theme', value: theme }, ...(keepsLanguage ? [{ name: 'language', value: language }] : [])]
     visitor.touch = screen.hasTouch === true
     visitor.context = await browser.newContext({
@@ -82,7 +82,7 @@ export class Visitor {
     return this.page.getByTestId(`seat-${id}`)
   }
 
-  /** A finger on a phone, the mouse elsewhere. */
+  /** Taps on a phone, clicks elsewhere. */
   press(locator) {
     return this.touch ? locator.tap() : locator.click()
   }
@@ -91,7 +91,7 @@ export class Visitor {
     return this.page.goto(path)
   }
 
-  /** Waits until an element is there, or there with this attribute. */
+  /** Waits until an element with these attributes is visible. */
   async sees(testId, attributes = {}) {
     const selector = Object.entries(attributes).map(([name, value]) => `[${name}="${value}"]`).join('')
     await this.page.locator(`[data-testid="${testId}"]${selector}`).first().waitFor()
@@ -101,7 +101,7 @@ export class Visitor {
     await this.page.locator(`[data-testid="seat-${id}"][data-status="${status}"]:not([data-pending])`).waitFor()
   }
 
-  /** Waits until the page shows what it is about: a heading, and nothing that is still on its way. */
+  /** Waits until the page has a heading and nothing is loading. */
   settled() {
     return this.page.waitForFunction(() => document.querySelector('#content h1, body:not(:has(#app)) h1') !== null && document.querySelector('[data-testid="loading"]') === null)
   }
@@ -110,7 +110,7 @@ export class Visitor {
     await this.byId(testId).first().waitFor({ state: 'detached' })
   }
 
-  /** Signs in without a page, as the contract allows for the demo's own provider. */
+  /** Signs in by API without a page, which the demo provider allows. */
   async signInQuietly(email) {
     const query = new URLSearchParams({ return_to: '/api/auth/me', login_hint: email })
     const answer = await this.context.request.get(`/api/auth/google/login?${query}`, { headers: { 'accept-language': this.#language } })
@@ -118,7 +118,7 @@ export class Visitor {
     return answer.json()
   }
 
-  /** From the sign-in page through the provider's page, by typing an address. */
+  /** Signs in through the sign-in page and the provider's page, by typing an e-mail address. */
   async signInByHand(email) {
     await this.press(this.byId('sign-in'))
     await this.page.locator('#email').fill(email)
@@ -127,7 +127,7 @@ export class Visitor {
 
   async picture(name, options = {}) {
     await mkdir(RESULTS, { recursive: true })
-    // A picture is of the page at rest: pictures on it loaded, fonts there, colours no longer on their way to others.
+    // The screenshot waits until images and fonts are loaded and animations have ended.
     await this.page.evaluate(async () => {
       await document.fonts.ready
       await Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => undefined)))

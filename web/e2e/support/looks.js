@@ -7,7 +7,7 @@ import { Server } from './server.js'
 
 export const ADMIN = ['', '/bookings', '/movies', '/halls', '/screenings', '/audit', '/events', '/mail'].map((page) => `/admin${page}`)
 
-/** A server whose first person, the administrator, has bought something, so that no page is empty. */
+/** Starts a server whose administrator has bought tickets, so that no page is empty. */
 export async function startWithTicket() {
   const server = await Server.start()
   const owner = await Visitor.come(server)
@@ -21,17 +21,17 @@ export async function startWithTicket() {
 
 async function check(visitor, what) {
   await visitor.settled()
-  // No page here has frames, which is what the mode without legacy, with a window of its own for each page, is for.
+  // Legacy mode avoids an extra window per page; it only lacks support for frames, which no page has.
   const { violations } = await new AxeBuilder({ page: visitor.page }).setLegacyMode(true).options({ resultTypes: ['violations'] }).analyze()
   const bad = violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => `${what}: ${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`)
   assert.deepEqual(bad, [])
   const wide = await visitor.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
-  assert.ok(wide <= 0, `${what} scrolls ${wide} px to the side`)
+  assert.ok(wide <= 0, `${what} scrolls ${wide} px sideways`)
 }
 
-/** One test a look: every page in it is shown to axe. */
+/** Defines one test per look, which checks every page with axe. */
 export function testLooks(looks) {
   let server
   let ticket
@@ -45,7 +45,7 @@ export function testLooks(looks) {
 
   for (const look of looks) {
     const name = `${look.language}-${look.theme}-${look.screen.viewport.width}`
-    test(`nothing serious for axe, and no page scrolls to the side: ${name}`, async () => {
+    test(`axe finds no serious violation, and no page scrolls sideways: ${name}`, async () => {
       const visitor = await Visitor.come(server, { ...look, keepsLanguage: true })
       const { page } = visitor
       const showing = await server.showing(look.hall, 1)

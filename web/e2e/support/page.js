@@ -1,11 +1,11 @@
 import { existsSync, statSync } from 'node:fs'
 import path from 'node:path'
 
-/** A built page (`dist`) to test instead of the one inside the program, so that a change of the page needs no build of the program. */
+/** A built page (`dist`) to test instead of the embedded one, so that a change of the page needs no new build of the program. */
 const PAGE = process.env.SEATKEEPER_TEST_PAGE
-/** A document that did not come from the network has no address, and Chromium would refuse its WebSocket to this machine. */
+/** Chromium blocks a WebSocket to the local machine from a document that was not loaded from the network. */
 export const PAGE_FLAGS = PAGE ? ['--disable-features=LocalNetworkAccessChecks'] : []
-/** What only the program answers. Uploaded posters have no extension. */
+/** Paths that only the program can answer. Uploaded posters have no extension. */
 const OF_THE_PROGRAM = /^\/(api|demo-idp|docs|healthz|readyz|metrics)(\/|$)|^\/posters\/[^./]+$/
 
 /** Answers requests for the page's files from `SEATKEEPER_TEST_PAGE`; everything else still goes to the program. */
@@ -25,7 +25,7 @@ export async function servePageFromDisk(context, url) {
   )
 }
 
-/** A request that a redirect leads to is never intercepted, so the way back from signing in is walked a step at a time. */
+/** Playwright does not intercept redirected requests, so each redirect after a sign-in becomes a navigation of its own. */
 async function followByHand(route) {
   if (!route.request().isNavigationRequest()) return route.fallback()
   const response = await route.fetch({ maxRedirects: 0 })
@@ -37,7 +37,7 @@ async function followByHand(route) {
   return route.fulfill({ status: 200, headers: { 'content-type': 'text/html', 'set-cookie': cookies.join('\n') }, body })
 }
 
-/** The content policy counts for this page too. */
+/** Applies the server's Content-Security-Policy to this page too. */
 async function pageHeaders(url) {
   const answer = await fetch(url, { headers: { accept: 'text/html' } })
   const policy = answer.headers.get('content-security-policy')

@@ -4,17 +4,17 @@ import { createServer } from 'node:net'
 import { startProcess } from './process.js'
 import { waitFor } from './wait.js'
 
-/** `cluster` has the programs run on Redis, MongoDB and Kafka; the tests are the same. */
+/** With `cluster` the programs run on Redis, MongoDB and Kafka; the tests are the same. */
 const MODE = process.env.SEATKEEPER_TEST_MODE ?? 'embedded'
 const REDIS_IS_READY = /Ready to accept connections/
 
 /**
- * What one cinema runs on beside its folder: nothing, or a Redis of its own, and a database and topics of its own on the
- * servers that `seatkeeper-testbed` has started for all.
+ * The servers of one test cinema: none in embedded mode; in cluster mode its own Redis, and its own database and topics on
+ * the shared servers that `seatkeeper-testbed` has started.
  */
 export class Parts {
   #redis = null
-  /** How the program is told. */
+  /** Flags of the program that select these servers. */
   flags = []
 
   static async start() {
@@ -58,7 +58,7 @@ export class Parts {
   }
 }
 
-/** Where a server is that all cinemas share. */
+/** The URL of a shared server, from an environment variable. */
 function shared(variable) {
   const url = process.env[variable]
   if (url === undefined) throw new Error(`${variable} is not set: run this by seatkeeper-testbed, as make e2e-cluster does`)

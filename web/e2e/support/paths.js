@@ -1,6 +1,6 @@
-/** The steps that several tests take, each as a person takes it. */
+/** Steps of several tests, through the page as a customer takes them. */
 
-/** From what is on, over the film, to the seats of a showing. */
+/** Goes from the front page through the film to the seats of a screening. */
 export async function walkToSeats(visitor, showing) {
   const { page } = visitor
   await visitor.go('/')
@@ -21,7 +21,7 @@ export async function holdSeats(visitor, ids) {
   }
 }
 
-/** From held seats to the payment page. */
+/** Goes from held seats to the payment page. */
 export async function startPayment(visitor) {
   await visitor.press(visitor.byId('pay'))
   await visitor.page.waitForURL('**/pay/*')
@@ -37,14 +37,14 @@ export async function chooseMethod(visitor, method) {
   await visitor.page.locator(`[data-testid="method-${method}"]:checked:enabled`).waitFor()
 }
 
-/** Pays and gives the code on the ticket. */
+/** Pays and returns the booking code on the ticket. */
 export async function payNow(visitor) {
   await visitor.press(visitor.byId('confirm-pay'))
   await visitor.page.waitForURL('**/bookings/*')
   return (await visitor.byId('booking-code').innerText()).trim()
 }
 
-/** The whole way for somebody who has signed in, for tests that need a ticket to exist. */
+/** Buys seats for a signed-in person, for tests that need a ticket. */
 export async function buy(visitor, showing, seats) {
   await visitor.go(`/screenings/${showing.id}`)
   await holdSeats(visitor, seats)

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 
-/** Starts the command, and ends it hard when standard input is closed: by the end of this process, however that comes. */
+/** Starts the command and kills it when standard input closes, which happens whenever this process ends. */
 const TIED = 'exec 3<&0; { cat <&3; kill -KILL $$; } >/dev/null 2>&1 & exec "$@" 3<&- </dev/null'
 
 /** A child process that never outlives its test. */

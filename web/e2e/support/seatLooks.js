@@ -1,13 +1,13 @@
 /**
- * Keeps every look that each seat of this page takes from now on, also after a reload: its status and whether it is asking,
- * as the attributes, the class and the accessible state say it; `torn` when they disagree.
+ * Records every look of each seat of this page from now on, also after a reload: its status and whether it is pending, from
+ * the attributes, the class and the accessible state; `torn` when they disagree.
  */
 export async function recordLooks(visitor) {
   await visitor.page.addInitScript(record)
   await visitor.page.evaluate(record)
 }
 
-/** What a seat looked like since `recordLooks`, the last reload or the last call of this. */
+/** Returns the looks of a seat since `recordLooks`, the last reload or the last call. */
 export function takeLooks(visitor, id) {
   return visitor.page.evaluate((seat) => window.seatLooks.get(seat)?.splice(0) ?? [], id)
 }

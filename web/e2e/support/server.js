@@ -8,11 +8,11 @@ import { waitFor } from './wait.js'
 
 const PROGRAM =
   process.env.SEATKEEPER_TEST_PROGRAM ?? fileURLToPath(new URL('../../../target/debug/seatkeeper', import.meta.url))
-/** A first start fills the store with the demo cinema: a tenth of a second, or on a busy machine's MongoDB many. */
+/** The first start writes the demo cinema to the store, which may take many seconds on a busy MongoDB. */
 const START_MS_MAX = 60_000
 const STOP_MS_MAX = 15_000
 const OPEN = /^Seatkeeper is open: (http:\/\/\S+)$/m
-/** How much of what the program wrote is shown when it fails. */
+/** How much of the program's log is shown when it fails. */
 const LOG_TAIL_CHARS = 2_000
 
 /** The program under test with a data folder of its own; it can be stopped and started again on the same port. */
@@ -38,14 +38,14 @@ export class Server {
     return server
   }
 
-  /** Starts the program again where it was before. */
+  /** Starts the program again at the same address. */
   restart() {
     return this.start(new URL(this.url).host)
   }
 
   async start(listen) {
     const settings = ['serve', '--demo', '--listen', listen, '--data-dir', this.#dataDir, ...this.#flags]
-    // Settings in the surroundings of the tests must not reach the program.
+    // Settings in the environment of the tests must not reach the program.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SEATKEEPER_')))
     const child = startProcess(PROGRAM, settings, env)
     this.#child = child
@@ -57,13 +57,13 @@ export class Server {
         if (child.exitCode !== null) throw new Error(`the program ended with ${child.exitCode}: ${this.#log}`)
         return OPEN.test(said)
       },
-      'the program to say where it is open',
+      'the program to print its address',
       START_MS_MAX,
     )
     this.url = OPEN.exec(said)[1].replace(/\/$/, '')
   }
 
-  /** Stops the program as an administrator would. */
+  /** Stops the program with SIGTERM, and fails if it does not shut down in order. */
   async stop() {
     const child = this.#child
     if (child === null) return
@@ -76,14 +76,14 @@ export class Server {
     if (code !== 0) throw new Error(`the program did not stop in order (${code}): ${this.#log}`)
   }
 
-  /** Stops the program and removes all that it kept. */
+  /** Stops the program and removes its data folder. */
   async remove() {
     await this.stop()
     await this.#parts.end()
     await rm(this.#dataDir, { recursive: true, force: true })
   }
 
-  /** The mail that has this code in it, once it is there. */
+  /** Waits for the mail that contains this code and returns it decoded. */
   mailWith(code) {
     const folder = path.join(this.#dataDir, 'mail')
     return waitFor(async () => {
@@ -102,7 +102,7 @@ export class Server {
     return answer.json()
   }
 
-  /** A showing of tomorrow or later, so that midnight does not matter, with its film; `skip` names the one after it. */
+  /** A screening at least 30 hours ahead, so that midnight does not matter, with its film; `skip` selects a later one. */
   async showing(hall, skip = 0) {
     const soonest = Date.now() + 30 * 3_600_000
     const { items } = await this.get('/api/movies?limit=200')
@@ -115,7 +115,7 @@ export class Server {
   }
 }
 
-/** A mail's parts as text: what is base64 or quoted-printable is decoded, so that a sentence can be looked for. */
+/** Decodes the base64 and quoted-printable parts of a mail, so that tests can search its text. */
 function decodeMail(raw) {
   const text = raw.replaceAll('\r\n', '\n')
   const quoted = text.replace(/=\n/g, '').replace(/(?:=[0-9A-F]{2})+/g, (run) => Buffer.from(run.replaceAll('=', ''), 'hex').toString('utf8'))

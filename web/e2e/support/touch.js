@@ -1,9 +1,9 @@
-/** How many frames a finger stays down: enough for focus, styles and layout to have had their effect. */
+/** How many frames a finger stays down: enough for focus, styles and layout to take effect. */
 const FRAMES_DOWN = 6
 
 /**
- * A finger as the browser gets it from a real screen: touch events at a place, not an event on an element. Whatever the page
- * does between the finger's coming down and its going up happens here too.
+ * Simulates a finger on a real screen: raw touch events at a position, not an event on an element. Whatever the page does
+ * between touch start and touch end happens here too.
  */
 export class Finger {
   #page
@@ -26,7 +26,7 @@ export class Finger {
     await frames(this.#page, 2)
   }
 
-  /** Taps where the element's middle is when the finger comes down. */
+  /** Taps the position of the element's centre at touch start. */
   async tap(locator) {
     const { x, y } = await middle(locator)
     await this.down(x, y)
@@ -39,7 +39,7 @@ export async function middle(locator) {
   return { x: box.x + box.width / 2, y: box.y + box.height / 2 }
 }
 
-/** Until the browser has drawn this many frames. */
+/** Resolves when the browser has drawn this many frames. */
 export function frames(page, count) {
   return page.evaluate(
     (wanted) =>

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 const WAIT_MS_MAX = 15_000
 const ASK_AGAIN_MS = 20
 
-/** Asks until the answer is truthy, and gives that answer. */
+/** Polls until the answer is truthy, and returns it. */
 export async function waitFor(question, what, limitMs = WAIT_MS_MAX) {
   const end = Date.now() + limitMs
   for (;;) {

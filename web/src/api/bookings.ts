@@ -8,7 +8,7 @@ export function useBooking(id: () => string) {
   })
 }
 
-/** Mine, newest first, a page at a time. */
+/** The person's own bookings, newest first, page by page. */
 export function useMyBookings() {
   return useInfiniteQuery({
     key: ['bookings'],

@@ -7,7 +7,7 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-it('does not wait for ever for a line that has died', async () => {
+it('times out on a dead connection', async () => {
   const limit = new AbortController()
   const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(limit.signal)
   vi.stubGlobal('fetch', (_: Request, { signal }: RequestInit = {}) => new Promise((_, reject) => {

@@ -3,10 +3,10 @@ import { serverClock } from '@/lib/serverClock'
 import { ApiProblem, NO_ANSWER, type Problem } from './problem'
 import type { paths } from './schema'
 
-/** The server ends a request after 20 s; whoever waits for longer is waiting for a dead line. */
+/** The server ends a request after 20 s, so a longer wait means that the connection is dead. */
 const ANSWER_MS_MAX = 25_000
 
-/** One request that ends in time, with an answer or without; a call may bring its own with another limit. */
+/** A `fetch` with a timeout; a call may pass its own with another limit. */
 export const within = (ms: number) => (request: Request) => fetch(request, { signal: AbortSignal.timeout(ms) })
 
 const client = createClient<paths>({ baseUrl: '/', credentials: 'same-origin', fetch: within(ANSWER_MS_MAX) })
@@ -22,7 +22,7 @@ client.use({
   },
 })
 
-/** The typed calls, one for each path of the server's own document. Wrap each in `ask`. */
+/** The typed calls, generated from the server's OpenAPI document. Wrap each in `ask`. */
 export const api = client
 
 interface Answer<T> {
@@ -31,12 +31,12 @@ interface Answer<T> {
   response: Response
 }
 
-/** The answer's body, or an `ApiProblem`: also when there was no answer at all. */
+/** Returns the answer's body, or throws an `ApiProblem`, also when there was no answer. */
 export async function ask<T>(call: Promise<Answer<T>>): Promise<T> {
   return (await askWithStatus(call)).data
 }
 
-/** As `ask`, for the calls whose status says more than their body. */
+/** As `ask`, for calls whose status carries information. */
 export async function askWithStatus<T>(call: Promise<Answer<T>>): Promise<{ status: number; data: T }> {
   let answer: Answer<T>
   try {
@@ -48,7 +48,7 @@ export async function askWithStatus<T>(call: Promise<Answer<T>>): Promise<{ stat
   return { status: answer.response.status, data: answer.data as T }
 }
 
-/** A proxy on the way may answer with something that is no problem document. */
+/** A proxy may answer with a body that is not a problem document. */
 function problemOf({ error, response }: Answer<unknown>): Problem {
   if (typeof error === 'object' && error !== null && 'code' in error) return error as Problem
   const code = response.status >= 500 ? 'try_again' : 'unknown'

@@ -3,19 +3,19 @@ import { useIntervalFn } from '@vueuse/core'
 import { api, ask } from './client'
 import type { Movie } from './types'
 
-/** How many seats are left changes by the second; a page that stays open and in view asks this often. */
+/** The number of available seats changes constantly; a visible page reloads it at this interval. */
 const RENEW_MS = 60_000
 
-/** Asks again by and by while the page is looked at. */
+/** Refetches the query periodically while the page is visible. */
 function useRenewal<T extends { refetch: () => Promise<unknown> }>(query: T): T {
   useIntervalFn(() => {
-    // A failure is shown by the page, from the query's own state.
+    // The page shows a failure from the state of the query.
     if (!document.hidden) void query.refetch()
   }, RENEW_MS)
   return query
 }
 
-/** The longest list the server gives at once; a cinema shows fewer films than that. */
+/** The server's largest page; a cinema has fewer films than that. */
 const LIST_LIMIT = 200
 
 export function useMovies() {
@@ -27,7 +27,7 @@ export function useMovies() {
   )
 }
 
-/** A film with its showings, for the page that lists them. */
+/** A film with its screenings, refetched periodically. */
 export function useMovieShowings(id: () => string) {
   return useRenewal(useMovie(id))
 }

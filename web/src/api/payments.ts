@@ -6,7 +6,7 @@ import type { Payment, StartPaymentRequest } from './types'
 const start = createIntent()
 const confirm = createIntent()
 
-/** One key for one wish to pay, whatever the network does to it. */
+/** Sends retries of one intention under the same idempotency key, until the outcome is definite. */
 async function once<T>(intent: typeof start, about: string, call: (key: string) => Promise<T>): Promise<T> {
   try {
     const answer = await call(intent.keyFor(about))
@@ -18,9 +18,9 @@ async function once<T>(intent: typeof start, about: string, call: (key: string) 
   }
 }
 
-/** `wish` tells one wish to pay from the next: the same body in another wish is another payment. */
+/** `wish` distinguishes intentions: the same body with another `wish` is another payment. */
 export function startPayment(body: StartPaymentRequest, wish: readonly string[]): Promise<Payment> {
-  // The server's document names the one currency there is; sums of this page carry what it has sent.
+  // The schema types the currency as a constant; the page has it as the string that the server sent.
   const sent = body as StartPaymentRequest & { total: Payment['amount'] }
   return once(start, [JSON.stringify(body), ...wish].join(' '), (key) =>
     ask(api.POST('/api/payments', { params: { header: { 'Idempotency-Key': key } }, body: sent })),
@@ -33,7 +33,7 @@ export function getPayment(id: string): Promise<Payment> {
 
 export type Outcome = 'success' | 'decline'
 
-/** 202 means that the outcome is not known yet; the payment then says `CONFIRMING`. */
+/** A 202 means that the outcome is not known yet; the payment is then `CONFIRMING`. */
 export async function confirmPayment(id: string, outcome: Outcome): Promise<Payment> {
   const { data } = await once(confirm, `${id} ${outcome}`, (key) =>
     askWithStatus(

@@ -2,11 +2,11 @@ import { api, ask } from './client'
 
 export const POSTER_TYPES = ['image/png', 'image/jpeg', 'image/webp', 'image/svg+xml']
 
-/** Sends the bytes as they are; the server answers with the path under which it keeps them. */
+/** Uploads the file as raw bytes; returns the path under which the server stores it. */
 export async function uploadPoster(file: File): Promise<string> {
   const answer = await ask(
     api.POST('/api/admin/posters', {
-      // The description of the call has a list of bytes; what is sent is the file itself.
+      // The schema types the body as a list of bytes; the file itself is sent.
       body: file as unknown as number[],
       bodySerializer: (body: unknown) => body as BodyInit,
       headers: { 'Content-Type': file.type },

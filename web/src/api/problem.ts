@@ -1,12 +1,12 @@
 import type { components } from './schema'
 import type { NewerCode, NewerFacts } from './types'
 
-/** The server's codes, and the page's own for answers that never came or that no one can read. */
+/** The server's error codes, and the page's own for missing and unreadable answers. */
 export type ProblemCode = components['schemas']['ErrorCode'] | NewerCode | 'no_answer' | 'unknown'
 
 export type Problem = Omit<components['schemas']['Problem'], 'code' | keyof NewerFacts> & NewerFacts & { code: ProblemCode }
 
-/** What stands for an answer that never came. */
+/** The problem that stands for a missing answer. */
 export const NO_ANSWER: Problem = {
   type: 'about:blank',
   title: 'No answer',
@@ -16,7 +16,7 @@ export const NO_ANSWER: Problem = {
   request_id: '',
 }
 
-/** The one kind of error that calls throw. Its `code` is what the page decides by. */
+/** The only error type that calls throw. The page branches on its `code`. */
 export class ApiProblem extends Error {
   constructor(readonly problem: Problem) {
     super(problem.code)
@@ -27,7 +27,7 @@ export class ApiProblem extends Error {
     return this.problem.code
   }
 
-  /** Whether the server surely decided; otherwise the call may or may not have had its effect. */
+  /** Whether the server has certainly refused the call; otherwise it is unknown whether the call took effect. */
   get isDefinite(): boolean {
     return this.problem.status >= 400 && this.problem.status < 500 && this.problem.status !== 429
   }

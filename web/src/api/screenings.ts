@@ -2,7 +2,7 @@ import { useQuery } from '@pinia/colada'
 import { api, ask, within } from './client'
 import type { Hold, LockRequest, ScreeningDetail, SeatMap } from './types'
 
-/** Calls for one's own seats wait for each other, and may be made again: none waits longer than this. */
+/** A shorter timeout for calls about the person's own hold: they are queued, and idempotent. */
 const fetchSoon = within(10_000)
 
 export function useScreeningDetail(id: () => string | undefined) {
@@ -25,13 +25,13 @@ export function getHold(screeningId: string): Promise<Hold> {
   return ask(api.GET('/api/lock', { params: { query: { screening_id: screeningId } }, fetch: fetchSoon })) as Promise<Hold>
 }
 
-/** `revision` is the newest that this page shows: seats are not locked on terms that the person has not seen. */
+/** `revision` is the one that the page shows: the server locks no seats on terms that the person has not seen. */
 export function lockSeats(screeningId: string, seatIds: string[], revision: number): Promise<Hold> {
   const body: LockRequest = { screening_id: screeningId, seat_ids: seatIds, revision }
   return ask(api.POST('/api/lock', { body, fetch: fetchSoon })) as Promise<Hold>
 }
 
-/** In the address and not in a body: some proxies drop the body of a DELETE. */
+/** The seats are sent in the URL, because some proxies drop the body of a DELETE. */
 export function unlockSeats(screeningId: string, seatIds: string[]): Promise<Hold> {
   const query = { screening_id: screeningId, seat_ids: seatIds.join(',') }
   return ask(api.DELETE('/api/lock', { params: { query }, fetch: fetchSoon })) as Promise<Hold>

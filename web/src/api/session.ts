@@ -5,10 +5,10 @@ import { api, ask } from './client'
 import { isProblem } from './problem'
 import type { Me } from './types'
 
-/** `unknown`: not asked yet, or the `error` with which asking failed; that says nothing about who it is. */
+/** `unknown`: not loaded yet, or loading failed with `error`; the person may be signed in or not. */
 export type Session = { kind: 'unknown'; error: unknown } | { kind: 'guest' } | { kind: 'signed_in'; me: Me }
 
-/** Who is at the screen. The cookie is out of reach of scripts, so the server is asked. */
+/** The session of the page. Scripts cannot read the cookie, so it is loaded from the server. */
 export const useSessionStore = defineStore('session', () => {
   const session = shallowRef<Session>({ kind: 'unknown', error: null })
   let loading: Promise<Session> | null = null
@@ -17,13 +17,13 @@ export const useSessionStore = defineStore('session', () => {
     try {
       session.value = { kind: 'signed_in', me: await ask(api.GET('/api/auth/me')) }
     } catch (error) {
-      // Anything but a clear "no" leaves the question open: whoever has signed in is not sent there again, and the next who needs to know asks.
+      // Other errors leave the session unknown: a signed-in person is not sent to sign in, and the next `ensure` retries.
       session.value = isProblem(error, 'sign_in_required') ? { kind: 'guest' } : { kind: 'unknown', error }
     }
     return session.value
   }
 
-  /** The known answer, or a new one; callers at the same time share one request. */
+  /** Returns the known session, or loads it; concurrent callers share one request. */
   function ensure(): Promise<Session> {
     return session.value.kind === 'unknown' ? askAgain() : Promise.resolve(session.value)
   }
@@ -33,12 +33,12 @@ export const useSessionStore = defineStore('session', () => {
     return loading
   }
 
-  /** The server said that the session is over. */
+  /** Marks the session as ended by the server. */
   function ended(): void {
     session.value = { kind: 'guest' }
   }
 
-  // Whatever was asked: the session may have been ended elsewhere, in another tab, or another one begun there.
+  // Another tab may have ended the session or started another one, so any 401 reloads the session.
   api.use({
     onResponse({ response }) {
       if (response.status === 401 && session.value.kind === 'signed_in') void askAgain()

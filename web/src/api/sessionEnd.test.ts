@@ -13,7 +13,7 @@ import { useSessionStore } from './session'
 const ME = { id: 'p', name: 'Ann', email: 'ann@example.test', picture_url: null, role: 'USER', language: 'en' }
 const say = (status: number, body: object) => server.push(Response.json(body, { status }))
 
-it('learns from any refusal that the session was ended elsewhere, or another one begun there', async () => {
+it('is loaded again after any 401, because another tab may have ended or replaced it', async () => {
   setActivePinia(createPinia())
   const session = useSessionStore()
   say(200, ME)

@@ -5,7 +5,7 @@ import type { Site } from './types'
 
 type SiteState = { kind: 'loading' } | { kind: 'ready'; site: Site } | { kind: 'failed'; error: unknown }
 
-/** What the cinema is: asked once, before any page is shown, because every time on a page needs its zone. */
+/** The cinema's settings, loaded once before any page is shown, because every displayed time needs the time zone. */
 export const useSiteStore = defineStore('site', () => {
   const state = shallowRef<SiteState>({ kind: 'loading' })
 

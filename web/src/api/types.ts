@@ -3,7 +3,7 @@ import type { components, paths } from './schema'
 
 type Schemas = components['schemas']
 
-/** Short names for the generated types; nothing is described a second time here. */
+/** Short names for the generated types. */
 export type AdminBooking = Schemas['AdminBooking']
 export type AdminMovie = Schemas['AdminMovie']
 export type AdminScreening = Schemas['AdminScreening']
@@ -26,7 +26,7 @@ export type ScreeningInput = Schemas['ScreeningInput']
 export type Site = Schemas['Site']
 
 /*
- * Until schema.d.ts is generated again: fields of the live protocol that it does not know yet. Afterwards each `& {…}` can go.
+ * Types of the live protocol from before schema.d.ts contained them. It does now, so each `& {…}` can be removed.
  */
 export type ScreeningState = 'ON_SALE' | 'CLOSED' | 'CANCELLED'
 export type Hold = Schemas['Hold'] & { seq: number }
@@ -34,7 +34,7 @@ export type ScreeningDetail = Schemas['ScreeningDetail'] & { revision: number; s
 export type SeatMap = paths['/api/screenings/{id}/seats']['get']['responses'][200]['content']['application/json'] & { revision: number }
 export type LockRequest = { screening_id: string; seat_ids: string[]; revision: number }
 export type StartPaymentRequest = { screening_id: string; method: PaymentMethod; revision: number; total: Money }
-/** What refusals of the live protocol carry: the screening as it is now; the total and each seat's price as they are now. */
+/** Extra fields of refusals: the current screening, the current total and the current price of each seat. */
 export interface NewerFacts {
   screening?: ScreeningDetail | null
   total?: Money | null

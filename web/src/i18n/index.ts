@@ -22,9 +22,9 @@ async function loadMessages(language: Language): Promise<void> {
   for (const part of await Promise.all(parts)) i18n.global.mergeLocaleMessage(language, part.default)
 }
 
-/** Only the language in use is fetched; the other one when somebody asks for it. */
+/** Loads only the language in use; the other one on demand. */
 export async function setLanguage(language: Language): Promise<void> {
-  // An administrator's page may ask for its words meanwhile; they are needed in this language then.
+  // An administration page may request its messages meanwhile; the loop loads them in this language too.
   let hadAdmin
   do {
     hadAdmin = wantsAdmin
@@ -34,7 +34,7 @@ export async function setLanguage(language: Language): Promise<void> {
   document.documentElement.lang = language
 }
 
-/** The administrators' words are many; nobody else waits for them. */
+/** Loads the messages of the administration on demand, because they are many and other pages do not need them. */
 export async function loadAdminMessages(): Promise<void> {
   wantsAdmin = true
   await loadMessages(i18n.global.locale.value as Language)

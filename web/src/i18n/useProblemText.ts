@@ -1,7 +1,7 @@
 import { useI18n } from 'vue-i18n'
 import { isProblem } from '@/api/problem'
 
-/** The one place where a problem's code becomes a sentence. */
+/** Maps a problem's code to a message. No other place does. */
 export function useProblemText() {
   const { t, te } = useI18n()
   return (error: unknown): string => {

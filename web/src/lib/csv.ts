@@ -1,12 +1,12 @@
 const BOM = '\ufeff'
 
-/** A cell that a spreadsheet would take for a formula gets a leading apostrophe. */
+/** A cell that a spreadsheet would run as a formula gets a leading apostrophe. */
 function cell(value: string | number): string {
   const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value)
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
-/** UTF-8 with a mark and CRLF, which is what spreadsheets read without questions. */
+/** CSV as UTF-8 with a byte order mark and CRLF, the form that spreadsheets open directly. */
 export function toCsv(rows: readonly (readonly (string | number)[])[]): string {
   return BOM + rows.map((row) => `${row.map(cell).join(',')}\r\n`).join('')
 }

@@ -1,6 +1,6 @@
 import type { SeatKind } from './seating'
 
-/** A hall while it is being drawn. Rows are values: every change is a new list. */
+/** A row of the hall editor. Rows are immutable: every change returns a new list. */
 export interface DraftRow {
   label: string
   category: string
@@ -11,7 +11,7 @@ export const ROWS_MAX = 60
 export const CELLS_MAX = 100
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'
 
-/** The first of A … Z, AA … that no row has. */
+/** The first unused label of A … Z, AA … */
 export function nextLabel(rows: readonly DraftRow[]): string {
   const used = new Set(rows.map((row) => row.label))
   for (let index = 0; ; index++) {
@@ -24,7 +24,7 @@ export function startingRows(): DraftRow[] {
   return [...'ABCDE'].map((label) => ({ label, category: 'standard', cells: Array<SeatKind>(8).fill('seat') }))
 }
 
-/** A row like the last one; none beyond the limit. */
+/** Adds a copy of the last row; returns the rows unchanged at the limit. */
 export function addRow(rows: readonly DraftRow[]): DraftRow[] {
   if (rows.length >= ROWS_MAX) return [...rows]
   const last = rows.at(-1)

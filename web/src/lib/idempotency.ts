@@ -1,6 +1,6 @@
 /**
- * One key for one intention. The key stays while the outcome is unknown (no answer, try again later), so that a repeat
- * is the same request to the server, and is replaced once there was a real answer.
+ * Creates idempotency keys. The key is reused while the outcome is unknown (no answer, or a retryable error), so that the server
+ * recognises a retry as the same request; `settle` ends its use after a definite answer.
  */
 export function createIntent(newKey: () => string = () => crypto.randomUUID()) {
   let current: { about: string; key: string } | null = null

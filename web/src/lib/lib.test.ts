@@ -9,7 +9,7 @@ import { addDays, dayOf, formatCountdown, formatDate, formatTime, fromLocalInput
 const BANGKOK = 'Asia/Bangkok'
 
 describe('time', () => {
-  it('counts days in the zone of the cinema', () => {
+  it('counts days in the time zone of the cinema', () => {
     expect(dayOf('2026-11-23T16:59:59Z', BANGKOK)).toBe('2026-11-23')
     expect(dayOf('2026-11-23T17:00:00Z', BANGKOK)).toBe('2026-11-24')
     expect(addDays('2026-12-31', 1)).toBe('2027-01-01')
@@ -20,12 +20,12 @@ describe('time', () => {
     expect(formatTime('2026-11-23T12:30:00Z', BANGKOK, 'th')).toBe('19:30')
     expect(formatTime('2026-11-23T17:05:00Z', BANGKOK, 'en')).toBe('00:05')
   })
-  it.each([BANGKOK, 'Europe/Berlin', 'America/St_Johns'])('goes there and back in %s', (zone) => {
+  it.each([BANGKOK, 'Europe/Berlin', 'America/St_Johns'])('converts to local time and back in %s', (zone) => {
     for (const instant of ['2026-11-23T12:30:00Z', '2026-03-29T00:30:00Z', '2026-10-25T03:30:00Z']) {
       expect(fromLocalInput(toLocalInput(instant, zone), zone)).toBe(instant)
     }
   })
-  it('counts down to nothing and no further', () => {
+  it('stops a countdown at 0:00', () => {
     expect(formatCountdown(300_000)).toBe('5:00')
     expect(formatCountdown(29_001)).toBe('0:30')
     expect(formatCountdown(-4)).toBe('0:00')
@@ -33,21 +33,21 @@ describe('time', () => {
 })
 
 describe('money', () => {
-  it('is written with the sign', () => {
+  it('is formatted with the currency sign', () => {
     expect(formatMoney({ amount: 32_000, currency: 'THB' }, 'en')).toBe('฿320')
     expect(formatMoney({ amount: 120_050, currency: 'THB' }, 'th')).toBe('฿1,200.50')
   })
-  it('is read from a field, or refused', () => {
+  it('is parsed from a field, or is null', () => {
     expect(parseMajor(' 1,280.5 ')).toBe(128_050)
     expect(['', '-1', '1.234', 'abc'].map(parseMajor)).toEqual([null, null, null, null])
   })
-  it('adds up, also nothing', () => {
+  it('is summed, also over an empty list', () => {
     expect(sumMoney([], 'THB')).toEqual({ amount: 0, currency: 'THB' })
     expect(sumMoney([{ amount: 1, currency: 'THB' }, { amount: 2, currency: 'THB' }], 'THB').amount).toBe(3)
   })
 })
 
-describe('the way back after sign-in', () => {
+describe('the return path after sign-in', () => {
   it.each([
     ['/screenings/1?seats=A1', '/screenings/1?seats=A1'],
     ['//evil.example', '/'],
@@ -59,7 +59,7 @@ describe('the way back after sign-in', () => {
 })
 
 describe('the clock of the server', () => {
-  it('is learned from whole seconds and sharpened by each answer', () => {
+  it('is estimated from whole seconds and gets more precise with each answer', () => {
     let device = 1_000_000
     const clock = createServerClock(() => device)
     expect(clock.now()).toBe(device)
@@ -71,7 +71,7 @@ describe('the clock of the server', () => {
     }
     expect(Math.abs(clock.now() - (device + skewMs))).toBeLessThan(140)
   })
-  it('starts over when a clock was set, and ignores nonsense', () => {
+  it('is estimated anew after a clock change, and ignores invalid headers', () => {
     const device = 5_000_000
     const clock = createServerClock(() => device)
     clock.observe(new Date(device).toUTCString(), device, device)
@@ -83,8 +83,8 @@ describe('the clock of the server', () => {
   })
 })
 
-describe('an intention', () => {
-  it('keeps its key until settled, and has another for something else', () => {
+describe('an idempotency key', () => {
+  it('is reused until settled, and differs for another request', () => {
     let n = 0
     const intent = createIntent(() => `key-${++n}`)
     expect([intent.keyFor('a'), intent.keyFor('a')]).toEqual(['key-1', 'key-1'])
@@ -100,7 +100,7 @@ describe('language', () => {
     expect(pickLanguage(null, ['de', 'th-TH', 'en'])).toBe('th')
     expect(pickLanguage('xx', ['fr'])).toBe('en')
   })
-  it('falls back to the text there is', () => {
+  it('falls back to the text of the other language', () => {
     expect(inLanguage('th', 'Rain', null)).toBe('Rain')
     expect(inLanguage('en', '', 'ฝน')).toBe('ฝน')
   })

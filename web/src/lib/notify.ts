@@ -2,17 +2,17 @@ import { markRaw, nextTick, shallowRef, type Component, type ShallowRef } from '
 
 type Tone = 'success' | 'error' | 'info'
 
-/** The component that shows toasts, once there was something to show: most visits never need it. */
+/** The component that shows toasts, loaded with the first toast: most visits never need it. */
 export const toaster: ShallowRef<Component | null> = shallowRef(null)
 
 const load = () => import('./toasts')
 
-/** Fetches them before there is something to show: that may be that the network is away. */
+/** Preloads the toasts, because the first one may report that the network is unavailable. */
 export function prepareToasts(): void {
   load().catch(() => undefined)
 }
 
-/** Says something in passing. */
+/** Shows a toast. */
 export async function notify(tone: Tone, text: string): Promise<void> {
   const { toast, Toaster } = await load()
   if (toaster.value === null) {

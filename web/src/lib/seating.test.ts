@@ -37,8 +37,8 @@ function views(plan: ReturnType<typeof planLayout>, ...lines: string[]): SeatVie
   )
 }
 
-describe('laying out a hall', () => {
-  it('numbers seats from 1, gaps not counted, pairs two wide', () => {
+describe('the layout of a hall', () => {
+  it('numbers seats from 1, skips gaps, and makes pairs two columns wide', () => {
     const plan = planLayout(hall('A ss_pp', 'B ssssss'))
     expect(plan.columns).toBe(7)
     expect(plan.rows[0]!.seats.map((seat) => `${seat.id}@${seat.x}`)).toEqual(['A1@0', 'A2@1', 'A3@3', 'A4@5'])
@@ -46,7 +46,7 @@ describe('laying out a hall', () => {
   it('centres short rows', () => {
     expect(planLayout(hall('A ss', 'B ssss')).byId.get('A1')!.x).toBe(1)
   })
-  it('leaves rows alone that were placed by hand', () => {
+  it('does not centre rows when one begins with a gap', () => {
     expect(planLayout(hall('A _ss', 'B ssssss', 'C ss')).byId.get('C1')!.x).toBe(0)
   })
 })
@@ -73,22 +73,22 @@ describe('moving in the grid', () => {
 
 describe('the nearest equal seat', () => {
   const plan = planLayout(hall('A ssss', 'B ssss', 'C wsss'))
-  it('is beside, when free', () => {
+  it('is the adjacent seat when available', () => {
     expect(nearestEqual(views(plan, '.B..', 'BBBB', '....'), ['A2'], plan)).toEqual(['A1'])
   })
-  it('is never of another kind, taken, or offered twice', () => {
+  it('is never of another kind, taken or offered twice', () => {
     expect(nearestEqual(views(plan, 'BBBB', 'BBBB', '.BB.'), ['B1', 'B2'], plan)).toEqual(['C4'])
   })
-  it('is not one that is being asked for', () => {
+  it('is never a pending seat', () => {
     const seats = views(plan, '.B..', 'BBBB', '....').map((seat) => ({ ...seat, pending: seat.id === 'A1' }))
     expect(nearestEqual(seats, ['A2'], plan)).not.toContain('A1')
   })
-  it('is nothing when there is none', () => {
+  it('is missing when there is none', () => {
     expect(nearestEqual(views(plan, 'BBBB', 'BlmB', '.BBB'), ['A1'], plan)).toEqual([])
   })
 })
 
-describe('seats in an address', () => {
+describe('seats in a URL', () => {
   it.each([
     ['A1,A2,A1', ['A1', 'A2']],
     ['A1,<b>,', ['A1']],

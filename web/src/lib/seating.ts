@@ -2,7 +2,7 @@ import type { Money } from './money'
 
 export type SeatKind = 'seat' | 'pair' | 'wheelchair' | 'companion' | 'blocked'
 
-/** What the person at the screen may think of a seat. `pending` is not a state but a question under way. */
+/** The state of a seat as shown to the person. `pending` is not a state: it marks a call in flight. */
 export type SeatState = 'available' | 'mine' | 'locked' | 'booked' | 'unavailable'
 
 /** A hall as the server describes it; `null` is a gap. */
@@ -33,12 +33,12 @@ export interface SeatPlan {
   byId: ReadonlyMap<string, PlanSeat>
 }
 
-/** A seat with all that a map, a list or a sentence needs. */
+/** A seat with everything that the map, the list and the notices show. */
 export interface SeatView extends PlanSeat {
   price: Money
   state: SeatState
   pending: boolean
-  /** When a locked seat may come back. */
+  /** When the lock expires: the earliest time at which the seat may be available again. */
   until: string | null
 }
 
@@ -47,8 +47,8 @@ export const DEFAULT_CATEGORY = 'standard'
 const widthOf = (cell: SeatKind | null): number => (cell === 'pair' ? 2 : 1)
 
 /**
- * Numbers the seats of each row from 1, gaps not counted, and places them. Rows of unequal length are centred; but when
- * any row begins with a gap, somebody has placed the rows by hand and they are left as they are.
+ * Numbers the seats of each row from 1, without gaps, and positions them. Rows of unequal length are centred, unless
+ * a row begins with a gap, which means that the administrator has positioned the rows.
  */
 export function planLayout(layout: LayoutLike): SeatPlan {
   const widths = layout.rows.map((row) => row.cells.reduce((sum, cell) => sum + widthOf(cell), 0))
@@ -82,7 +82,7 @@ function nearestInRow(row: PlanRow, x: number): PlanSeat | undefined {
   return [...row.seats].sort((a, b) => Math.abs(middle(a) - x) - Math.abs(middle(b) - x))[0]
 }
 
-/** Where a key moves the focus in the grid; null when the key is none of the grid's or there is nowhere to go. */
+/** Returns the seat to which a key moves the focus; null for other keys and at the edge of the grid. */
 export function moveFocus(plan: SeatPlan, from: string, key: string, ctrl = false): string | null {
   const seat = plan.byId.get(from)
   if (seat === undefined) return null
@@ -111,10 +111,10 @@ export function moveFocus(plan: SeatPlan, from: string, key: string, ctrl = fals
   }
 }
 
-/** How much worse it is to sit a row nearer or further than a seat to the side. */
+/** The distance of one row in units of one seat to the side. */
 const ROW_WEIGHT = 1.6
 
-/** For each lost seat the nearest free one that is worth the same: kind, category and price. None twice. */
+/** For each lost seat the nearest available one of the same kind, category and price, without duplicates. */
 export function nearestEqual(seats: readonly SeatView[], lost: readonly string[], plan: SeatPlan): string[] {
   const rowIndex = new Map(plan.rows.map((row, index) => [row.label, index]))
   const offered = new Set<string>()
@@ -140,7 +140,7 @@ export function nearestEqual(seats: readonly SeatView[], lost: readonly string[]
   return [...offered]
 }
 
-/** The seats of a request in an address: `?seats=A1,A2`, doubles and nonsense left out. */
+/** Parses the seats in a URL, `?seats=A1,A2`, without duplicates and malformed ids. */
 export function parseSeatIds(value: unknown): string[] {
   if (typeof value !== 'string') return []
   return [...new Set(value.split(',').filter((id) => /^[A-Za-z]{1,3}\d{1,3}$/.test(id)))]

@@ -1,6 +1,6 @@
 /**
- * The difference between the server's clock and this device's, learned from `Date` headers. A header is cut to the whole
- * second, so each answer gives a range; ranges are intersected until they contradict each other (a clock was set).
+ * The offset between the server's clock and this device's, estimated from `Date` headers. A header is truncated to the
+ * second, so each answer gives a range. Ranges are intersected; a contradiction (a clock was set) starts a new estimate.
  */
 const HEADER_RESOLUTION_MS = 1000
 
@@ -30,5 +30,5 @@ export function createServerClock(deviceNow: () => number = () => Date.now()): S
   }
 }
 
-/** The one clock of the page: every answer of the server sets it, every countdown reads it. */
+/** The page's only clock: every server answer updates it, every countdown reads it. */
 export const serverClock = createServerClock()

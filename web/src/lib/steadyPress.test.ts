@@ -19,7 +19,7 @@ const down = (id: string, x = 5, more = {}) => at(id).dispatchEvent(new PointerE
 const click = (id: string, x = 5) => at(id).dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true, clientX: x, clientY: 5 }))
 
 describe('a press', () => {
-  it('goes to what was under the finger when the layout has moved and the click hits what is around it', () => {
+  it('goes to the pressed element when the layout has moved and the click hits its ancestor', () => {
     down('in-a')
     click('list')
     expect(pressed).toEqual(['a', 'list'])
@@ -31,13 +31,13 @@ describe('a press', () => {
     expect(pressed).toEqual(['a', 'list'])
   })
 
-  it('is given up by moving away before the finger comes up', () => {
+  it('is cancelled by moving away before the release', () => {
     down('a')
     click('list', 30)
     expect(pressed).toEqual(['list'])
   })
 
-  it('is no press with a second finger, or when it became a scroll', () => {
+  it('is cancelled by a second finger or a scroll', () => {
     down('a')
     down('b', 5, { isPrimary: false })
     click('list')
@@ -47,7 +47,7 @@ describe('a press', () => {
     expect(pressed).toEqual(['list', 'list'])
   })
 
-  it('never presses something else, and nothing that is gone', () => {
+  it('is not redirected from another element or to a removed one', () => {
     down('a')
     click('b')
     down('a')

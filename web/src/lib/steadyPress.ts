@@ -1,16 +1,16 @@
-/** A press that ends further away than this from where it began was a drag, or was taken back. */
+/** A press that ends further than this from its start was a drag or was cancelled. */
 const TRAVEL_PX_MAX = 10
 const PRESSABLE = 'button, a[href], label, input, select, summary, [role="button"], [data-seat]'
 
 /**
- * A press belongs to what was under the finger when it came down. When the layout moves before the finger comes up, the
- * browser sends the click to the nearest common ancestor and the press is lost; here it is sent to what was pressed.
+ * Makes a press count for the element under the finger at pointerdown. When the layout moves before the release, the
+ * browser sends the click to the nearest common ancestor and the press is lost; this redirects it to the pressed element.
  */
 export function keepPresses(page: Document): () => void {
   let pressed: { element: Element; x: number; y: number } | null = null
 
   function onPointerdown(event: PointerEvent): void {
-    // A second finger makes it a gesture.
+    // A second finger starts a gesture, which is not a press.
     const element = event.isPrimary && event.target instanceof Element ? event.target.closest(PRESSABLE) : null
     pressed = element === null ? null : { element, x: event.clientX, y: event.clientY }
   }

@@ -1,4 +1,4 @@
-/** Storage may be forbidden or full; then a preference is simply not kept. */
+/** Best effort: storage may be forbidden or full, and preferences are then not saved. */
 export function readStored(key: string): string | null {
   try {
     return localStorage.getItem(key)
@@ -11,6 +11,6 @@ export function store(key: string, value: string): void {
   try {
     localStorage.setItem(key, value)
   } catch {
-    // Nothing depends on it.
+    // Preferences are optional.
   }
 }

@@ -1,4 +1,4 @@
-/** Instants come from the server as RFC 3339 in UTC; people see the cinema's own zone, whatever their device says. */
+/** The server sends instants as RFC 3339 in UTC; the page shows them in the cinema's time zone, not the device's. */
 
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
@@ -28,12 +28,12 @@ export function dayOf(instant: string | number, zone: string): string {
   return `${p.year}-${p.month}-${p.day}`
 }
 
-/** The day `days` after another, counted on the calendar and so blind to clock changes. */
+/** Adds calendar days, so that clock changes have no effect. */
 export function addDays(day: string, days: number): string {
   return new Date(Date.parse(`${day}T00:00:00Z`) + days * DAY_MS).toISOString().slice(0, 10)
 }
 
-/** `2026-11-23T19:30` as a clock in the zone would show it: what a datetime field holds. */
+/** The local time in the zone, `2026-11-23T19:30`, as a datetime field needs it. */
 export function toLocalInput(instant: string, zone: string): string {
   const p = parts(Date.parse(instant), zone)
   return `${p.year}-${p.month}-${p.day}T${p.hour}:${p.minute}`
@@ -43,7 +43,7 @@ export function toLocalInput(instant: string, zone: string): string {
 export function fromLocalInput(local: string, zone: string): string {
   const wanted = Date.parse(`${local}:00Z`)
   let guess = wanted
-  // Twice, because the offset at the first guess may differ from the one at the answer near a clock change.
+  // Two rounds, because near a clock change the offset at the first guess may differ from the one at the result.
   for (let round = 0; round < 2; round++) {
     const shown = Date.parse(`${toLocalInput(new Date(guess).toISOString(), zone)}:00Z`)
     guess += wanted - shown
@@ -82,12 +82,12 @@ export function formatDateTime(instant: string, zone: string, language: string):
   }).format(Date.parse(instant))
 }
 
-/** A calendar day on its own, such as one of a report. */
+/** Formats a calendar day without a time, such as a day of a report. */
 export function formatDay(day: string, language: string, style: Intl.DateTimeFormatOptions = { dateStyle: 'medium' }): string {
   return new Intl.DateTimeFormat(dateLocale(language), { timeZone: 'UTC', ...style }).format(Date.parse(`${day}T00:00:00Z`))
 }
 
-/** `4:05`; a countdown never shows less than nothing. */
+/** Formats as `4:05`; never negative. */
 export function formatCountdown(milliseconds: number): string {
   const seconds = Math.max(0, Math.ceil(milliseconds / 1000))
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`

@@ -1,6 +1,6 @@
 import { ref } from 'vue'
 
-/** The text of a polite live region. Two equal sentences in a row still count as two. */
+/** The text of a polite live region. A repeated sentence is announced again. */
 export function useAnnouncer() {
   const text = ref('')
   let odd = false
@@ -8,7 +8,7 @@ export function useAnnouncer() {
     text,
     announce(sentence: string) {
       odd = !odd
-      // An invisible difference makes a screen reader say a repeated sentence again.
+      // Screen readers announce only changed text, so an invisible character alternates.
       text.value = sentence + (odd ? '\u00a0' : '')
     },
   }

@@ -1,7 +1,7 @@
 import { computed, type ComputedRef } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
 
-/** Filters that live in the address: a reload, a bookmark or a link to a colleague shows the same. */
+/** Filters stored in the URL, so that a reload, a bookmark or a shared link shows the same list. */
 export function useFilters<K extends string>(names: readonly K[]) {
   const route = useRoute()
   const router = useRouter()

@@ -14,7 +14,7 @@ afterEach(() => {
 
 const today = (zone: string) => scope.run(() => useToday(useNow(), () => zone))!
 
-it('today ends at midnight of the cinema, not of the device', () => {
+it('today ends at midnight in the time zone of the cinema, not of the device', () => {
   const bangkok = today('Asia/Bangkok')
   const utc = today('UTC')
   expect([bangkok.value, utc.value]).toEqual(['2026-11-29', '2026-11-29'])
@@ -22,9 +22,9 @@ it('today ends at midnight of the cinema, not of the device', () => {
   expect([bangkok.value, utc.value]).toEqual(['2026-11-30', '2026-11-29'])
 })
 
-it('today is right at once when a page that slept over midnight is looked at again', () => {
+it('today is updated at once when a page that slept over midnight becomes visible', () => {
   const bangkok = today('Asia/Bangkok')
-  // The timers of a tab in sleep do not run.
+  // Timers of a suspended tab do not run.
   vi.setSystemTime(Date.parse('2026-11-30T02:00:00Z'))
   expect(bangkok.value).toBe('2026-11-29')
   document.dispatchEvent(new Event('visibilitychange'))

@@ -3,10 +3,10 @@ import { computed, ref, type ComputedRef, type Ref } from 'vue'
 import { serverClock } from './serverClock'
 import { dayOf } from './time'
 
-/** Nothing on the pages that use this is shown to less than a minute; half of one is never noticed. */
+/** The pages that use this show whole minutes, so an error of half a minute is not noticed. */
 const TICK_MS = 30_000
 
-/** The server's time in ms, renewed twice a minute and when the page is looked at again: timers stand still in a tab that sleeps. */
+/** The server's time in ms, updated twice a minute and when the page becomes visible: timers of a suspended tab do not run. */
 export function useNow(): Readonly<Ref<number>> {
   const now = ref(serverClock.now())
   const renew = () => (now.value = serverClock.now())
@@ -16,7 +16,7 @@ export function useNow(): Readonly<Ref<number>> {
   return now
 }
 
-/** The calendar day in a zone; it changes at midnight there, whatever the device's own zone is. */
+/** The calendar day in a time zone; it changes at midnight there, whatever the device's zone is. */
 export function useToday(now: Readonly<Ref<number>>, zone: () => string): ComputedRef<string> {
   return computed(() => dayOf(now.value, zone()))
 }

@@ -1,6 +1,6 @@
 import type { Hold, Payment, ScreeningDetail } from '@/api/types'
 
-/** What the server says about one screening. Only a hold frame says whose seats are, and only to that person. */
+/** The status of a seat in the shared seat map. It never identifies the holder; only a person's own `hold` frames do. */
 export type LiveStatus = 'AVAILABLE' | 'LOCKED' | 'BOOKED' | 'UNAVAILABLE'
 
 export interface SeatChange {
@@ -9,10 +9,10 @@ export interface SeatChange {
   until?: string | null
 }
 
-/** What may change of a screening while people look at it. */
+/** The fields of a screening that may change while viewers are connected. */
 export type ScreeningChange = Pick<ScreeningDetail, 'revision' | 'start_time' | 'end_time' | 'hall_name' | 'prices' | 'state'>
 
-/** The frames that the numbers of the seat map are about. */
+/** The frames of the numbered seat map. */
 export type MapFrame =
   | { type: 'snapshot'; seq: number; revision?: number; seats: SeatChange[] }
   | { type: 'changes'; prev: number; seq: number; changes: SeatChange[] }
@@ -39,7 +39,7 @@ function isHold(value: unknown): value is Hold {
   return isObject(value) && typeof value.seq === 'number' && Array.isArray(value.seat_ids) && Array.isArray(value.seats)
 }
 
-/** A frame of a kind that this page does not know is null and means nothing: a newer server may say more. */
+/** Returns null for a frame of an unknown type, which the page ignores: a newer server may send more types. */
 export function parseFrame(text: string): Frame | null {
   let value: unknown
   try {

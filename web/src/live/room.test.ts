@@ -31,12 +31,12 @@ function check(before: Room, frame: MapFrame, after: string) {
 }
 
 describe('a changes frame', () => {
-  it('applies when it follows at once', () => check(at('..B.', 41), locked(41, 57), 'l.B. @57 applied'))
-  it('applies when it overlaps what is known', () => check(at('..B.', 41), locked(30, 57), 'l.B. @57 applied'))
-  it('is ignored when it ends where we are', () => check(at('..B.', 57), locked(41, 57), '..B. @57 ignored'))
-  it('asks for a reload over a gap', () => check(at('..B.', 40), locked(41, 57), '..B. @40 reload'))
-  it('asks for a reload when numbers step back', () => check(at('..B.', 90), locked(41, 57), '..B. @90 reload'))
-  it('asks for a reload before any snapshot', () => check(EMPTY_ROOM, locked(41, 57), 'empty reload'))
+  it('applies when its prev equals the current number', () => check(at('..B.', 41), locked(41, 57), 'l.B. @57 applied'))
+  it('applies when its prev is older than the current number', () => check(at('..B.', 41), locked(30, 57), 'l.B. @57 applied'))
+  it('is ignored when its seq equals the current number', () => check(at('..B.', 57), locked(41, 57), '..B. @57 ignored'))
+  it('causes a reload when there is a gap', () => check(at('..B.', 40), locked(41, 57), '..B. @40 reload'))
+  it('causes a reload when its seq is smaller than the current number', () => check(at('..B.', 90), locked(41, 57), '..B. @90 reload'))
+  it('causes a reload before the first snapshot', () => check(EMPTY_ROOM, locked(41, 57), 'empty reload'))
   it('frees a seat', () => {
     const frame: MapFrame = { type: 'changes', prev: 5, seq: 6, changes: [{ id: 'A2', status: 'AVAILABLE' }] }
     check(at('.l..', 5), frame, '.... @6 applied')
@@ -44,41 +44,41 @@ describe('a changes frame', () => {
 })
 
 describe('a changes frame without changes', () => {
-  it('moves the number on, as when only a hold has changed', () => check(at('l...', 7), { type: 'changes', prev: 7, seq: 8, changes: [] }, 'l... @8 applied'))
+  it('advances the number, as when only a hold has changed', () => check(at('l...', 7), { type: 'changes', prev: 7, seq: 8, changes: [] }, 'l... @8 applied'))
 })
 
 describe('a snapshot', () => {
-  it('replaces everything, whatever its number', () =>
+  it('replaces the whole map, whatever its number', () =>
     check(at('llll', 90), { type: 'snapshot', seq: 3, seats: picture('B...') }, 'B... @3 applied'))
-  it('tells what is different, seats that came back too', () => {
+  it('lists the seats that differ, including those that are available again', () => {
     const { changed } = applyFrame(at('ll..', 1), { type: 'snapshot', seq: 2, seats: picture('lB..').slice(1, 2) })
     expect(changed).toEqual([
       { id: 'A2', status: 'BOOKED', before: 'LOCKED' },
       { id: 'A1', status: 'AVAILABLE', before: 'LOCKED' },
     ])
   })
-  it('is no news when it is the first', () =>
+  it('lists no changes when it is the first', () =>
     expect(applyFrame(EMPTY_ROOM, { type: 'snapshot', seq: 1, seats: picture('lB..') }).changed).toEqual([]))
 })
 
 describe('an alive frame', () => {
-  it('with our number changes nothing', () => check(at('l...', 7), { type: 'alive', seq: 7 }, 'l... @7 ignored'))
-  it('with a greater number means we missed something', () => check(at('l...', 7), { type: 'alive', seq: 8 }, 'l... @7 reload'))
-  it('with a smaller number means so too', () => check(at('l...', 7), { type: 'alive', seq: 6 }, 'l... @7 reload'))
+  it('with the current number changes nothing', () => check(at('l...', 7), { type: 'alive', seq: 7 }, 'l... @7 ignored'))
+  it('with a greater number causes a reload', () => check(at('l...', 7), { type: 'alive', seq: 8 }, 'l... @7 reload'))
+  it('with a smaller number causes a reload', () => check(at('l...', 7), { type: 'alive', seq: 6 }, 'l... @7 reload'))
 })
 
 describe('a GET answer', () => {
-  it('fills an empty room, and frames go on from it', () => {
+  it('fills an empty room, and later frames apply to it', () => {
     const loaded = applyLoaded(EMPTY_ROOM, 10, picture('.B..')).room
     check(loaded, locked(9, 11), 'lB.. @11 applied')
   })
-  it('never replaces something newer', () => {
+  it('never replaces a newer state', () => {
     expect(draw(applyLoaded(at('l...', 12), 10, picture('....')).room, 4)).toBe('l... @12')
   })
 })
 
 describe('random histories', () => {
-  it('end as the server has it, whatever is repeated, and notice every loss', () => {
+  it('converge to the server state with repeated frames and detect every lost frame', () => {
     let seed = 7
     const random = () => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) / 2_147_483_648
     for (let history = 0; history < 300; history++) {
@@ -104,19 +104,19 @@ describe('random histories', () => {
 })
 
 describe('parsing', () => {
-  it('takes the frames of a person, a payment and a screening', () => {
+  it('accepts hold, payment, screening and snapshot frames', () => {
     expect(parseFrame('{"type":"hold","seq":5,"hold":{"seq":5,"seat_ids":["A1"],"seats":[]}}')?.type).toBe('hold')
     expect(parseFrame('{"type":"payment","id":"p","status":"SUCCEEDED"}')?.type).toBe('payment')
     expect(parseFrame('{"type":"screening","revision":8,"start_time":"2026-11-23T12:00:00Z","prices":{},"state":"ON_SALE"}')?.type).toBe('screening')
     expect(parseFrame('{"type":"snapshot","seq":1,"revision":3,"seats":[]}')).toEqual({ type: 'snapshot', seq: 1, revision: 3, seats: [] })
   })
-  it('takes the three kinds', () => {
+  it('accepts the three kinds of map frames', () => {
     expect(parseFrame('{"type":"alive","seq":57}')).toEqual({ type: 'alive', seq: 57 })
     expect(parseFrame('{"type":"snapshot","seq":1,"seats":[{"id":"A1","status":"LOCKED"}]}')?.type).toBe('snapshot')
     expect(parseFrame('{"type":"changes","prev":1,"seq":2,"changes":[]}')?.type).toBe('changes')
   })
   it.each(['', 'null', '[]', '{"type":"alive"}', '{"type":"new","seq":1}', '{"type":"snapshot","seq":1,"seats":[{"id":1}]}', '{"type":"hold","seq":1}', '{"type":"payment"}', '{"type":"screening","revision":1}', '{"type":"screening","revision":8,"start_time":"","prices":{},"state":"NEW"}'])(
-    'means nothing: %s',
+    'returns null for the invalid or unknown frame: %s',
     (text) => expect(parseFrame(text)).toBeNull(),
   )
 })

@@ -1,14 +1,14 @@
 import type { LiveStatus, MapFrame, SeatChange } from './frames'
 
-/** What this page knows about a screening. A seat that is not listed is available. */
+/** The page's copy of a screening's seat map. A seat that is not in `seats` is available. */
 export type Room =
   | { kind: 'empty' }
   | { kind: 'synced'; seq: number; seats: ReadonlyMap<string, SeatChange> }
 
-/** `reload`: something was missed or went backwards, so what is known may be wrong and a snapshot is needed. */
+/** `reload`: a gap or a smaller number shows that the copy may be wrong, so a new snapshot is needed. */
 export type Verdict = 'applied' | 'ignored' | 'reload'
 
-/** A change, and what the seat was before it. */
+/** A change with the seat's previous status. */
 export interface SeatTurn extends SeatChange {
   before: LiveStatus
 }
@@ -16,7 +16,7 @@ export interface SeatTurn extends SeatChange {
 export interface Step {
   room: Room
   verdict: Verdict
-  /** What is different from before, with absolute statuses; nothing when there was no before. */
+  /** The seats whose status differs from the previous room; empty after an empty room. */
   changed: SeatTurn[]
 }
 
@@ -33,7 +33,7 @@ export function applyFrame(room: Room, frame: MapFrame): Step {
   }
 }
 
-/** The answer of a plain GET shares the numbering of the frames; it never replaces something newer. */
+/** Applies a GET answer, which shares the numbering of the frames. It never replaces a newer state. */
 export function applyLoaded(room: Room, seq: number, seats: readonly SeatChange[]): Step {
   if (room.kind === 'synced' && room.seq >= seq) return { room, verdict: 'ignored', changed: [] }
   return applySnapshot(room, seq, seats)

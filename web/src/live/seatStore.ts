@@ -4,7 +4,7 @@ import type { MapFrame, SeatChange } from './frames'
 import { EMPTY_ROOM, applyFrame, applyLoaded, type Room, type Step } from './room'
 import type { ConnectionState } from './watch'
 
-/** Everything live, by screening; pages read it with computed values and never keep a copy. */
+/** The live state of each screening. Pages read it through computed values and never copy it. */
 export const useSeatStore = defineStore('seats', () => {
   const rooms = shallowReactive(new Map<string, Room>())
   const connections = shallowReactive(new Map<string, ConnectionState>())
@@ -24,7 +24,7 @@ export const useSeatStore = defineStore('seats', () => {
       keep(screeningId, applyLoaded(roomOf(screeningId), seq, seats)),
     heard: (screeningId: string, frame: MapFrame): Step =>
       keep(screeningId, applyFrame(roomOf(screeningId), frame)),
-    /** Old knowledge must not greet the next visit. */
+    /** Removes the state, so that the next visit does not start with an outdated map. */
     forget(screeningId: string): void {
       rooms.delete(screeningId)
       connections.delete(screeningId)

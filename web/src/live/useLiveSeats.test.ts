@@ -33,13 +33,13 @@ afterEach(() => {
 
 const signedIn = (id: string) => ({ kind: 'signed_in', me: { id, name: id, email: '', picture_url: null, role: 'USER', language: 'en' } }) as const
 
-it('opens another socket for another person, and none for learning whose the first one is', async () => {
+it('opens a new socket when the person changes, but not when the session is first loaded', async () => {
   const session = useSessionStore()
   scope.run(() => useLiveSeats('s'))
   session.session = signedIn('ann')
   await nextTick()
   expect(sockets).toHaveLength(1)
-  // Another object of the same person: the language was changed.
+  // A new session object of the same person, as after a change of the language.
   session.session = signedIn('ann')
   await nextTick()
   expect(sockets).toHaveLength(1)
@@ -54,7 +54,7 @@ it('opens another socket for another person, and none for learning whose the fir
   expect(sockets).toHaveLength(3)
 })
 
-it('hands each frame to whom it is for, and tells the revision of a snapshot', () => {
+it('passes each frame to its own listener, and the revision of a snapshot to onRevision', () => {
   const heard: string[] = []
   scope.run(() =>
     useLiveSeats('s', {

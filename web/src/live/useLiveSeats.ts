@@ -8,13 +8,13 @@ import { useSeatStore } from './seatStore'
 import { watchScreening, type SocketLike } from './watch'
 
 export interface LiveEvents {
-  /** The seat map took this frame in; `changed` is what is different from before. */
+  /** The frame was applied to the seat map; `changed` lists the seats whose status differs. */
   onMap?: (frame: MapFrame, changed: SeatTurn[]) => void
-  /** All that this person holds here, whichever device it was done on. */
+  /** The complete hold of this person at this screening, from all devices. */
   onHold?: (hold: Hold) => void
   onPayment?: (payment: Extract<Frame, { type: 'payment' }>) => void
   onScreening?: (change: ScreeningChange) => void
-  /** The newest revision of the screening; a page that knows an older one has missed something. */
+  /** The current revision of the screening; a page with an older one has missed a change. */
   onRevision?: (revision: number) => void
 }
 
@@ -23,11 +23,11 @@ function openSocket(screeningId: string): SocketLike {
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   url.searchParams.set('screening_id', screeningId)
   const socket = new WebSocket(url)
-  // Closing an unopened socket still reports `close` later; the watcher has let go of it by then.
+  // Closing an unopened socket still emits `close` later; the watcher has detached it by then.
   return socket as unknown as SocketLike
 }
 
-/** The live state of one screening for as long as the calling component lives. */
+/** Subscribes to the live state of one screening until the calling component is unmounted. */
 export function useLiveSeats(screeningId: string, events: LiveEvents = {}) {
   const store = useSeatStore()
   const session = useSessionStore()
@@ -60,7 +60,7 @@ export function useLiveSeats(screeningId: string, events: LiveEvents = {}) {
     return verdict
   }
 
-  // The server knows whose a socket is by the cookie with which it was opened. `undefined`: it is not known yet whose cookie that was.
+  // The server takes a socket's person from the cookie at its opening. `undefined`: the page has not learnt yet which person that was.
   let owner: string | null | undefined
   observe(
     () => session.session,

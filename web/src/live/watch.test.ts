@@ -49,13 +49,13 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 describe('watching a screening', () => {
-  it('is live from the first snapshot on', () => {
+  it('is live after the first snapshot', () => {
     const { states, last } = setUp()
     last().say(SNAPSHOT)
     expect(states).toEqual(['connecting', 'live'])
   })
 
-  it('gives up on silence, and comes back', () => {
+  it('is lost after the silence timeout, and reconnects', () => {
     const { states, sockets, last } = setUp()
     last().say(SNAPSHOT)
     vi.advanceTimersByTime(SILENCE_MS_MAX - 1)
@@ -69,7 +69,7 @@ describe('watching a screening', () => {
     expect(states.at(-1)).toBe('live')
   })
 
-  it('stays while the server says alive', () => {
+  it('stays connected while the server sends alive frames', () => {
     const { states, sockets, last } = setUp()
     last().say(SNAPSHOT)
     for (let i = 0; i < 10; i++) {
@@ -80,7 +80,7 @@ describe('watching a screening', () => {
     expect(states.at(-1)).toBe('live')
   })
 
-  it('starts over when a frame cannot be applied', () => {
+  it('reconnects when a frame cannot be applied', () => {
     const { states, sockets, last, answer } = setUp()
     last().say(SNAPSHOT)
     answer('reload')
@@ -90,7 +90,7 @@ describe('watching a screening', () => {
     expect(sockets).toHaveLength(2)
   })
 
-  it('waits longer each time, and little again after a good stretch', () => {
+  it('doubles the backoff on each failure, and resets it after a stable connection', () => {
     const { sockets, last } = setUp()
     for (let tries = 0; tries < 4; tries++) {
       last().close()
@@ -106,13 +106,13 @@ describe('watching a screening', () => {
     expect(sockets).toHaveLength(6)
   })
 
-  it('does not wait for a server that never answers the dial', () => {
+  it('is lost when the server does not answer within the connect timeout', () => {
     const { states } = setUp()
     vi.advanceTimersByTime(CONNECT_MS_MAX)
     expect(states.at(-1)).toBe('lost')
   })
 
-  it('does not trust a socket that was silent for too long while the device slept', () => {
+  it('reconnects after the device slept when the socket was silent for too long', () => {
     const { sockets, states, watch, last, clock } = setUp()
     last().say(SNAPSHOT)
     clock.now += SILENCE_MS_MAX - 1
@@ -125,7 +125,7 @@ describe('watching a screening', () => {
     expect(states.slice(-3)).toEqual(['lost', 'connecting', 'live'])
   })
 
-  it('ignores a socket it has let go of', () => {
+  it('ignores frames from a dropped socket', () => {
     const { sockets, states, watch } = setUp()
     sockets[0]!.say(SNAPSHOT)
     watch.drop()
@@ -135,7 +135,7 @@ describe('watching a screening', () => {
     expect(states).toHaveLength(before)
   })
 
-  it('dials anew for another person, without a pause and without being lost', () => {
+  it('reconnects for another person without backoff and without being lost', () => {
     const { sockets, states, watch, last } = setUp()
     last().say(SNAPSHOT)
     watch.redial()
@@ -144,7 +144,7 @@ describe('watching a screening', () => {
     expect(states).toEqual(['connecting', 'live', 'connecting', 'live'])
   })
 
-  it('is silent for ever once stopped', () => {
+  it('never reconnects after stop', () => {
     const { sockets, watch } = setUp()
     watch.stop()
     watch.retryNow()
@@ -154,7 +154,7 @@ describe('watching a screening', () => {
   })
 })
 
-describe('the pause before a reconnect', () => {
+describe('the backoff before a reconnect', () => {
   it('is jittered over half its length and capped', () => {
     expect(reconnectDelayMs(0, 0)).toBe(RECONNECT_MS_MIN / 2)
     expect(reconnectDelayMs(0, 1)).toBe(RECONNECT_MS_MIN)

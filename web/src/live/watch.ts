@@ -2,13 +2,13 @@ import type { Frame } from './frames'
 import { parseFrame } from './frames'
 import type { Verdict } from './room'
 
-/** The server says something every 10 s; silence for longer than this means that the line is dead. */
+/** The server sends a frame at least every 10 s; after a longer silence the connection counts as lost. */
 export const SILENCE_MS_MAX = 25_000
-/** From dialling to the first frame. */
+/** Timeout from dialling to the first frame. */
 export const CONNECT_MS_MAX = 10_000
 export const RECONNECT_MS_MIN = 400
 export const RECONNECT_MS_MAX = 15_000
-/** A connection that lasted this long proves the way is good again, so the next pause starts small. */
+/** A connection that lasted this long resets the backoff. */
 export const STABLE_MS_MIN = 5_000
 
 export type ConnectionState = 'connecting' | 'live' | 'lost'
@@ -21,7 +21,7 @@ export interface SocketLike {
 
 export interface WatchOptions {
   connect: () => SocketLike
-  /** Takes a frame in and says what it meant; `reload` makes the watcher start over. */
+  /** Handles a frame and returns its verdict; `reload` makes the watcher reconnect for a new snapshot. */
   onFrame: (frame: Frame) => Verdict
   onState: (state: ConnectionState) => void
   random?: () => number
@@ -29,22 +29,22 @@ export interface WatchOptions {
 }
 
 export interface Watch {
-  /** The device says that it is online again or the page is visible again: do not wait for the pause to end. */
+  /** Reconnects without waiting for the backoff: the device is online again or the page is visible again. */
   retryNow(): void
-  /** The device says that it is offline: do not wait for the silence. */
+  /** Drops the connection without waiting for the silence timeout: the device is offline. */
   drop(): void
-  /** Another person is at the screen: the socket that is open belongs to the one before, or to nobody. */
+  /** Reconnects because another person signed in: the open socket belongs to the previous person, or to a guest. */
   redial(): void
   stop(): void
 }
 
-/** The pause before the n-th try: doubling, capped, and a random half so that a crowd does not come back at once. */
+/** Exponential backoff before the n-th attempt, capped, half of it jitter so that many clients do not reconnect at once. */
 export function reconnectDelayMs(attempt: number, random: number): number {
   const full = Math.min(RECONNECT_MS_MAX, RECONNECT_MS_MIN * 2 ** attempt)
   return full / 2 + (full / 2) * random
 }
 
-/** Keeps one WebSocket to one screening alive until stopped. */
+/** Keeps a WebSocket to one screening connected, with reconnects, until stopped. */
 export function watchScreening({ connect, onFrame, onState, random = Math.random, now = Date.now }: WatchOptions): Watch {
   let socket: SocketLike | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -97,7 +97,7 @@ export function watchScreening({ connect, onFrame, onState, random = Math.random
   dial()
   return {
     retryNow() {
-      // While the device slept the timer did not run, and a socket that looks alive may have died long ago.
+      // Timers do not run while the device sleeps, so a socket that looks alive may have been dead for long.
       if (socket !== null && now() - heardAt >= SILENCE_MS_MAX) lose()
       if (!stopped && socket === null) dial()
     },

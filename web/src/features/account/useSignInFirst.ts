@@ -2,7 +2,7 @@ import { watch } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
 import { useSessionStore } from '@/api/session'
 
-/** A page that is somebody's own: whoever is not signed in, or no longer, goes there first and comes back. */
+/** For pages that need a session: redirects a guest to the sign-in page, which leads back. Also when the session ends later. */
 export function useSignInFirst() {
   const route = useRoute()
   const router = useRouter()

@@ -1,14 +1,14 @@
 import { useQuery } from '@pinia/colada'
 import { computed, ref, watch, type Ref } from 'vue'
 
-/** Rows on one page: a screenful or two. */
+/** Rows per page: one or two screens. */
 const PAGE_LIMIT = 25
 
 interface Page {
   next_cursor?: string | null
 }
 
-/** A list of the server, a page at a time, forth and back; it begins again when the filters change. */
+/** Cursor pagination of a server list, forwards and backwards; returns to the first page when the filters change. */
 export function useCursorPages<P extends Page, F extends object>(
   name: string,
   filters: Readonly<Ref<F>>,
@@ -22,7 +22,7 @@ export function useCursorPages<P extends Page, F extends object>(
   const query = useQuery({
     key: () => ['admin', name, JSON.stringify(filters.value), cursor.value ?? ''],
     query: () => fetchPage({ ...filters.value, limit: PAGE_LIMIT, ...(cursor.value === undefined ? {} : { cursor: cursor.value }) }),
-    // The old page stays to be read while the new one is on its way.
+    // The previous page stays visible while the next one loads.
     placeholderData: (before) => before,
   })
   return {

@@ -2,12 +2,12 @@ import { ref } from 'vue'
 import { notify } from '@/lib/notify'
 import { useProblemText } from '@/i18n/useProblemText'
 
-/** Runs one thing at a time and says how it ended. */
+/** Runs one action at a time and shows a toast with its result. */
 export function useTellingAction() {
   const problemText = useProblemText()
   const running = ref<string | null>(null)
 
-  /** True when it went well. `onRefused` may take an error for itself by returning true. */
+  /** Returns true on success. `onRefused` returns true when it has handled the error itself. */
   async function run(name: string, done: string, work: () => Promise<void>, onRefused?: (error: unknown) => boolean): Promise<boolean> {
     if (running.value !== null) return false
     running.value = name

@@ -16,14 +16,14 @@ export type PaymentState =
   | { kind: 'failed'; error: unknown }
   | { kind: 'known'; payment: Payment }
 
-/** What a button has started and has no answer yet. */
+/** The action of a button that has no answer yet. */
 export type Doing = 'none' | Outcome | 'cancel' | 'switch'
 
-/** A frame tells at once when the status changes; without one (no connection, or no longer signed in there) it is asked for. */
+/** Poll intervals. Frames report status changes at once; polling covers a lost connection or an ended session. */
 const POLL_CONFIRMING_MS = 1_000
 const POLL_PENDING_MS = 4_000
 
-/** The seats are still held, until the same time: a payment that failed lets none go. */
+/** In these states the seats are still held until `expires_at`: a failed payment releases none. */
 const HOLDING: readonly Payment['status'][] = ['PENDING', 'DECLINED', 'CANCELLED']
 
 export function usePayment(id: string) {
@@ -36,7 +36,7 @@ export function usePayment(id: string) {
   const doing = ref<Doing>('none')
   const payment = computed(() => (state.value.kind === 'known' ? state.value.payment : null))
 
-  /** The showing is not part of every answer; the address keeps it over a reload. */
+  /** Not every answer contains the screening, so the URL preserves it over a reload. */
   const screeningId = computed(() => {
     const fromAddress = route.query.screening
     return payment.value?.screening_id ?? (typeof fromAddress === 'string' ? fromAddress : undefined)
@@ -45,7 +45,7 @@ export function usePayment(id: string) {
   const terms = usePaymentTerms({
     payment,
     screeningId,
-    // While a button is being answered its answer says more.
+    // Ignored while an action is in flight, because its answer contains the new state.
     onPayment: (paymentId, status) => void (paymentId === id && status !== payment.value?.status && doing.value === 'none' && load()),
   })
 
@@ -54,7 +54,7 @@ export function usePayment(id: string) {
       state.value = { kind: 'known', payment: await getPayment(id) }
     } catch (error) {
       if (isProblem(error, 'payment_not_found', 'not_found')) state.value = { kind: 'missing' }
-      // A payment that is known stays on the page while the network is away.
+      // A loaded payment stays on the page while the network is unavailable.
       else if (state.value.kind !== 'known') state.value = { kind: 'failed', error }
     }
   }
@@ -68,7 +68,7 @@ export function usePayment(id: string) {
 
   watch(payment, (known) => {
     if (known?.status === 'SUCCEEDED' && known.booking_id) {
-      // What fails is told by the router, and the notice has a link.
+      // The router reports the failure, and the notice has a link to the ticket.
       router.replace(ticketPage(known.booking_id)).catch(() => undefined)
     }
   })
@@ -76,17 +76,17 @@ export function usePayment(id: string) {
   const remainingMs = computed(() =>
     payment.value && HOLDING.includes(payment.value.status) ? Math.max(0, Date.parse(payment.value.expires_at) - now.value) : null,
   )
-  /** A declined payment whose seats have run out offers what an expired one does. */
+  /** A failed payment is shown as expired once its seats have expired. */
   const status = computed(() => {
     const known = payment.value?.status
     return remainingMs.value === 0 && known !== 'PENDING' ? 'EXPIRED' : known
   })
   watch(remainingMs, (left, before) => {
-    // The server decides whether it was in time.
+    // The server decides whether the payment has expired.
     if (left === 0 && before !== 0) void load()
   })
 
-  /** One thing at a time: a second press while the first is under way does nothing. */
+  /** Runs one action at a time; a second press while one is in flight is ignored. */
   async function act(what: Exclude<Doing, 'none'>, work: () => Promise<void>): Promise<void> {
     if (doing.value !== 'none') return
     doing.value = what
@@ -94,7 +94,7 @@ export function usePayment(id: string) {
       await work()
     } catch (error) {
       if (isProblem(error, 'screening_changed', 'price_changed', 'screening_cancelled')) terms.learn(error)
-      // A decline is a state of the payment and is shown as such; everything else is said at once.
+      // A decline is shown as a state of the payment; other errors are shown as a toast.
       if (!isProblem(error, 'payment_declined')) void notify('error', problemText(error))
       await load()
     } finally {
@@ -109,7 +109,7 @@ export function usePayment(id: string) {
 
   const backToSeats = () => router.push(screeningId.value ? `/screenings/${screeningId.value}` : '/')
 
-  /** The time is up: the seat page takes the same seats as if they had been chosen there, and says which are gone. */
+  /** Opens the seat page after the expiry; it locks the same seats again and names those that are taken. */
   const holdAgain = () => {
     const seats = payment.value?.seat_ids.join(',')
     return screeningId.value ? router.push({ path: `/screenings/${screeningId.value}`, query: { seats } }) : backToSeats()
@@ -121,26 +121,26 @@ export function usePayment(id: string) {
       await backToSeats()
     })
 
-  /** Another method, or another try, is another payment of the same seats; they keep the time they have. */
+  /** Another method, or a retry, is a new payment of the same seats; their expiry does not change. */
   const startAgain = (method: PaymentMethod) =>
     act('switch', async () => {
       const old = payment.value
       const [screening, total] = [terms.screening.value, terms.total.value]
-      // What has changed is asked about first.
+      // A change of terms must be accepted first.
       if (old === null || screening === undefined || total === null || terms.change.value !== null) return
       if (old.status === 'PENDING') await cancelPayment(id)
       const next = await startPayment({ screening_id: screening.id, method, revision: screening.revision, total }, [id, ...old.seat_ids])
       await router.replace({ path: `/pay/${next.id}`, query: { screening: screening.id }, state: { switched: true } })
     })
 
-  /** What has changed is all right: the payment goes on, or the next one begins. */
+  /** Accepts the change of terms; a failed payment is then started again. */
   async function acceptChange(): Promise<void> {
     terms.agree()
     if (payment.value && payment.value.status !== 'PENDING') await startAgain(payment.value.method)
   }
 
   onMounted(load)
-  // Whoever has paid sees the ticket even if the network is away by then.
+  // Preloads the ticket page, so that it opens after the payment even without a network.
   onMounted(() => loadRouteLocation(router.resolve(ticketPage('new'))).catch(() => undefined))
 
   return {

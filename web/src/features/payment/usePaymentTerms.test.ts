@@ -44,7 +44,7 @@ beforeEach(() => {
   vi.mocked(calls.useScreeningDetail).mockReturnValue({ data: shallowRef(screening), refetch: vi.fn() } as unknown as ReturnType<typeof calls.useScreeningDetail>)
 })
 
-it('a payment that has begun keeps its amount, but is asked about another time', () => {
+it('a pending payment keeps its amount, but a new start time needs consent', () => {
   const terms = open('PENDING')
   line.events?.onScreening?.(LATER_AND_DEARER)
   expect([terms.change.value, terms.screening.value?.start_time]).toEqual([{ start: START }, START.is])
@@ -52,7 +52,7 @@ it('a payment that has begun keeps its amount, but is asked about another time',
   expect([terms.change.value, terms.total.value]).toEqual([null, thb(32_000)])
 })
 
-it('another try is asked about the new total, and pays that once it is agreed to', () => {
+it('a retry needs consent to the new total, and then pays it', () => {
   const terms = open('DECLINED')
   line.events?.onScreening?.(LATER_AND_DEARER)
   expect(terms.change.value).toEqual({ start: START, total: { was: thb(32_000), is: thb(50_000) } })
@@ -60,20 +60,20 @@ it('another try is asked about the new total, and pays that once it is agreed to
   expect([terms.change.value, terms.total.value]).toEqual([null, thb(50_000)])
 })
 
-it('a refusal of another try says the total as well as a frame does', () => {
+it('a refused retry reports the new total as a frame does', () => {
   const terms = open('CANCELLED')
   const seats = ['A1', 'A2'].map((id) => ({ id, price: thb(20_000) }))
   terms.learn(new ApiProblem({ ...NO_ANSWER, status: 409, code: 'price_changed', total: thb(40_000), seats }))
   expect(terms.change.value).toEqual({ total: { was: thb(32_000), is: thb(40_000) } })
 })
 
-it('a payment that is over asks nothing', () => {
+it('an ended payment needs no consent', () => {
   const terms = open('SUCCEEDED')
   line.events?.onScreening?.(LATER_AND_DEARER)
   expect(terms.change.value).toBeNull()
 })
 
-it('hears of the payment at once, on one socket', async () => {
+it('receives payment frames at once, on one socket', async () => {
   open('PENDING')
   line.events?.onPayment?.({ type: 'payment', id: 'pay', status: 'SUCCEEDED' })
   await nextTick()

@@ -10,14 +10,14 @@ import { useLiveSeats } from '@/live/useLiveSeats'
 interface Sources {
   payment: Readonly<Ref<Payment | null>>
   screeningId: Readonly<Ref<string | undefined>>
-  /** A payment of this person at this screening has another status, wherever that was done. */
+  /** The status of a payment of this person at this screening has changed, on any device. */
   onPayment: (id: string, status: string) => void
 }
 
-/** With these another payment of the same seats can begin. */
+/** In these states a new payment of the same seats can start. */
 const RETRYABLE: readonly Payment['status'][] = ['DECLINED', 'CANCELLED']
 
-/** The showing of a payment, kept up to date, and what of it has changed since its seats were chosen. */
+/** The current screening of a payment, and the change of its terms since the seats were chosen. */
 export function usePaymentTerms({ payment, screeningId, onPayment }: Sources) {
   const { data: loaded, refetch } = useScreeningDetail(() => screeningId.value)
   const stake = computed(() => {
@@ -28,11 +28,11 @@ export function usePaymentTerms({ payment, screeningId, onPayment }: Sources) {
   })
   const terms = useTerms({ loaded: () => loaded.value, reload: () => void refetch(), stake })
 
-  /** What another try would cost, once agreed to; without it, what this payment did. */
+  /** The total of a retry once the person has accepted it; until then `total` is this payment's amount. */
   const agreedTotal = shallowRef<Money | null>(null)
   const total = computed(() => agreedTotal.value ?? payment.value?.amount ?? null)
 
-  /** A payment that has begun keeps its amount; another try pays what the seats cost then. */
+  /** A pending payment keeps its amount; a retry pays the current prices. */
   const change = computed<TermsChange | null>(() => {
     const [current, paying] = [terms.current.value, payment.value]
     if (current === null || paying === null || total.value === null) return null

@@ -4,7 +4,7 @@ import { createI18n } from 'vue-i18n'
 import en from '@/i18n/en'
 import SeatNotices from './SeatNotices.vue'
 
-it.each(['lapsed', 'wanted'] as const)('asks for the seats of a notice only when that can have an answer: %s', async (kind) => {
+it.each(['lapsed', 'wanted'] as const)('requests the seats of a notice only when no call is in flight and nothing pauses it: %s', async (kind) => {
   const i18n = createI18n({ legacy: false, locale: 'en', messages: { en } })
   const notices = mount(SeatNotices, {
     props: { notice: { kind, seats: ['A1'] }, paymentPage: null, change: null, asked: [], isPaused: true, isTaking: false },

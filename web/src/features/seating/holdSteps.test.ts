@@ -14,7 +14,7 @@ function hold(seq: number, seats: string, { until = UNTIL, payment_id = null as 
 
 const problem = (code: ProblemCode, status: number, seat_ids?: string[]) => new ApiProblem({ ...NO_ANSWER, status, code, seat_ids })
 
-// The events of a race, as short as they can be said.
+// Short constructors for the events of a race.
 const me: HoldEvent = { type: 'person', kind: 'signed_in' }
 const guest: HoldEvent = { type: 'person', kind: 'guest' }
 const lock = (...seatIds: string[]): HoldEvent => ({ type: 'lock', seatIds })
@@ -50,7 +50,7 @@ function describeEffect(effect: HoldEffect): string {
   }
 }
 
-/** Runs the events on a hold that is known to be empty at 1, and gives how A1 looked and what was done. */
+/** Runs the events on an empty hold at seq 1, and returns the successive looks of A1 and the effects. */
 function run(events: HoldEvent[], before: HoldEvent[] = [me, frame(hold(1, ''))]) {
   let state: HoldState = NO_HOLD
   const live = new Map<string, SeatChange>()
@@ -72,44 +72,44 @@ function run(events: HoldEvent[], before: HoldEvent[] = [me, frame(hold(1, ''))]
 }
 
 const RACES: [string, HoldEvent[], looks: string, done: string[]][] = [
-  ['the answer is first', [lock('A1'), answer(hold(2, 'A1')), frame(hold(2, 'A1')), map(2, 'A1=l')], 'available available? mine', ['lock(A1)', 'mine A1']],
-  ['the hold frame is first', [lock('A1'), frame(hold(2, 'A1')), map(2, 'A1=l'), answer(hold(2, 'A1'))], 'available available? mine', ['lock(A1)', 'mine A1']],
-  ['the live change is first', [lock('A1'), map(2, 'A1=l'), frame(hold(2, 'A1')), answer(hold(2, 'A1'))], 'available available? mine', ['lock(A1)', 'mine A1']],
-  ['somebody else is faster, map first', [lock('A1'), map(2, 'A1=l'), refuse('seat_taken', 409, ['A1'])], 'available available? locked', ['lock(A1)', 'lost A1']],
-  ['somebody else is faster, refusal first', [lock('A1'), refuse('seat_taken', 409, ['A1']), map(2, 'A1=l')], 'available available? locked', ['lock(A1)', 'lost A1']],
-  ['some are lost, the rest is asked for at once', [lock('A1', 'A2'), refuse('seat_taken', 409, ['A2']), answer(hold(2, 'A1'))], 'available available? mine', ['lock(A1 A2)', 'lost A2', 'lock(A1)', 'mine A1']],
-  ['the answer is lost and a frame has told', [lock('A1'), frame(hold(2, 'A1')), refuse('no_answer', 0)], 'available available? mine', ['lock(A1)', 'mine A1']],
-  ['the answer is lost and nobody has told', [lock('A1'), refuse('no_answer', 0), answer(hold(2, 'A1'))], 'available available? mine', ['lock(A1)', 'problem no_answer', 'fetch(A1)']],
-  ['the answer is lost, asking too, and then a frame tells', [lock('A1'), refuse('no_answer', 0), refuse('try_again', 503), frame(hold(2, 'A1'))], 'available available? mine', ['lock(A1)', 'problem no_answer', 'fetch(A1)', 'retry_later']],
-  ['another device chooses it, frame first', [frame(hold(2, 'A1')), map(2, 'A1=l')], 'available mine', []],
-  ['another device asks for another seat meanwhile', [lock('A1'), frame(hold(2, 'A2')), map(2, 'A2=l'), answer(hold(3, 'A1 A2')), map(3, 'A1=l')], 'available available? mine', ['lock(A1)', 'mine A1']],
+  ['the answer arrives first', [lock('A1'), answer(hold(2, 'A1')), frame(hold(2, 'A1')), map(2, 'A1=l')], 'available available? mine', ['lock(A1)', 'mine A1']],
+  ['the hold frame arrives first', [lock('A1'), frame(hold(2, 'A1')), map(2, 'A1=l'), answer(hold(2, 'A1'))], 'available available? mine', ['lock(A1)', 'mine A1']],
+  ['the live change arrives first', [lock('A1'), map(2, 'A1=l'), frame(hold(2, 'A1')), answer(hold(2, 'A1'))], 'available available? mine', ['lock(A1)', 'mine A1']],
+  ['another person is faster, map first', [lock('A1'), map(2, 'A1=l'), refuse('seat_taken', 409, ['A1'])], 'available available? locked', ['lock(A1)', 'lost A1']],
+  ['another person is faster, refusal first', [lock('A1'), refuse('seat_taken', 409, ['A1']), map(2, 'A1=l')], 'available available? locked', ['lock(A1)', 'lost A1']],
+  ['some seats are taken: the rest is requested at once', [lock('A1', 'A2'), refuse('seat_taken', 409, ['A2']), answer(hold(2, 'A1'))], 'available available? mine', ['lock(A1 A2)', 'lost A2', 'lock(A1)', 'mine A1']],
+  ['the answer is lost after a frame has shown the result', [lock('A1'), frame(hold(2, 'A1')), refuse('no_answer', 0)], 'available available? mine', ['lock(A1)', 'mine A1']],
+  ['the answer is lost without a frame: the hold is loaded', [lock('A1'), refuse('no_answer', 0), answer(hold(2, 'A1'))], 'available available? mine', ['lock(A1)', 'problem no_answer', 'fetch(A1)']],
+  ['the answer and the fetch fail, then a frame shows the result', [lock('A1'), refuse('no_answer', 0), refuse('try_again', 503), frame(hold(2, 'A1'))], 'available available? mine', ['lock(A1)', 'problem no_answer', 'fetch(A1)', 'retry_later']],
+  ['another device locks the seat, frame first', [frame(hold(2, 'A1')), map(2, 'A1=l')], 'available mine', []],
+  ['another device locks another seat meanwhile', [lock('A1'), frame(hold(2, 'A2')), map(2, 'A2=l'), answer(hold(3, 'A1 A2')), map(3, 'A1=l')], 'available available? mine', ['lock(A1)', 'mine A1']],
   ['an older answer comes after a newer frame', [refresh, frame(hold(5, 'A1')), answer(hold(3, ''))], 'available mine', ['fetch()']],
   ['an older frame comes after a newer answer', [lock('A1'), answer(hold(5, 'A1')), frame(hold(3, ''))], 'available available? mine', ['lock(A1)', 'mine A1']],
-  ['what changed is not what was seen', [lock('A1'), refuse('screening_changed', 409)], 'available available? available', ['lock(A1)', 'changed A1']],
+  ['the screening has changed since it was shown', [lock('A1'), refuse('screening_changed', 409)], 'available available? available', ['lock(A1)', 'changed A1']],
   ['the session has ended', [lock('A1'), refuse('sign_in_required', 401)], 'available available? available', ['lock(A1)', 'session_ended', 'guest A1']],
-  ['the session has ended, and another request learnt it first', [lock('A1'), guest, refuse('sign_in_required', 401)], 'available available? available', ['lock(A1)', 'guest A1']],
-  ['two are asked for one after the other', [lock('A1'), lock('A2'), answer(hold(2, 'A1')), answer(hold(3, 'A1 A2'))], 'available available? mine', ['lock(A1)', 'mine A1', 'lock(A2)', 'mine A2']],
+  ['the session has ended, and another request reported it first', [lock('A1'), guest, refuse('sign_in_required', 401)], 'available available? available', ['lock(A1)', 'guest A1']],
+  ['two seats are chosen one after the other', [lock('A1'), lock('A2'), answer(hold(2, 'A1')), answer(hold(3, 'A1 A2'))], 'available available? mine', ['lock(A1)', 'mine A1', 'lock(A2)', 'mine A2']],
 ]
 
 const HELD: HoldEvent[] = [me, frame(hold(2, 'A1')), map(2, 'A1=l')]
 const RACES_OF_MINE: [string, HoldEvent[], looks: string, done: string[]][] = [
-  ['let go, answer first', [release('A1'), answer(hold(3, '')), map(3, 'A1=.')], 'mine mine? available', ['release(A1)', 'released A1']],
-  ['let go, map first', [release('A1'), map(3, 'A1=.'), answer(hold(3, ''))], 'mine mine? available', ['release(A1)', 'released A1']],
-  ['let go, frame first', [release('A1'), frame(hold(3, '')), answer(hold(3, '')), map(3, 'A1=.')], 'mine mine? available', ['release(A1)', 'released A1']],
-  ['let go, and somebody else takes it', [release('A1'), answer(hold(3, '')), map(4, 'A1=l')], 'mine mine? available locked', ['release(A1)', 'released A1']],
-  ['let go, and the map catches up before somebody else takes it', [release('A1'), answer(hold(3, '')), map(3, 'A1=.'), map(4, 'A1=l')], 'mine mine? available locked', ['release(A1)', 'released A1']],
-  ['let go on another device', [frame(hold(3, '')), map(3, 'A1=.')], 'mine available', []],
-  ['let go on another device, frame missed: the server is asked', [map(3, 'A1=.'), answer(hold(3, ''))], 'mine available', ['fetch()']],
-  ['another device pays: another time, the same seat', [frame(hold(3, 'A1', { payment_id: 'pay' })), map(3, 'A1=l')], 'mine', []],
+  ['released, answer first', [release('A1'), answer(hold(3, '')), map(3, 'A1=.')], 'mine mine? available', ['release(A1)', 'released A1']],
+  ['released, map first', [release('A1'), map(3, 'A1=.'), answer(hold(3, ''))], 'mine mine? available', ['release(A1)', 'released A1']],
+  ['released, frame first', [release('A1'), frame(hold(3, '')), answer(hold(3, '')), map(3, 'A1=.')], 'mine mine? available', ['release(A1)', 'released A1']],
+  ['released, and another person locks it', [release('A1'), answer(hold(3, '')), map(4, 'A1=l')], 'mine mine? available locked', ['release(A1)', 'released A1']],
+  ['released, and the map catches up before another person locks it', [release('A1'), answer(hold(3, '')), map(3, 'A1=.'), map(4, 'A1=l')], 'mine mine? available locked', ['release(A1)', 'released A1']],
+  ['released on another device', [frame(hold(3, '')), map(3, 'A1=.')], 'mine available', []],
+  ['released on another device, frame missed: the hold is loaded', [map(3, 'A1=.'), answer(hold(3, ''))], 'mine available', ['fetch()']],
+  ['another device starts a payment: a new expiry, the same seat', [frame(hold(3, 'A1', { payment_id: 'pay' })), map(3, 'A1=l')], 'mine', []],
   ['sold on another device', [frame(hold(3, 'A1', { payment_id: 'pay' })), map(3), frame(hold(4, '')), map(4, 'A1=b')], 'mine available? available', []],
-  ['its time is up before the map says so', [at(UNTIL), map(3, 'A1=.')], 'mine available', ['lapsed A1']],
-  ['its time is up, and an answer of before brings nothing back', [at(UNTIL), frame(hold(2, 'A1'), Date.parse(UNTIL))], 'mine available', ['lapsed A1']],
-  ['its time is up while it is being paid', [frame(hold(3, 'A1', { payment_id: 'pay' })), at(UNTIL)], 'mine', []],
-  ['it is withdrawn from the sale', [map(3, 'A1=u')], 'mine available', ['withdrawn A1', 'fetch()']],
-  ['others change other seats', [map(3, 'B1=l'), map(4, 'B1=.')], 'mine', []],
+  ['expires before the map shows it', [at(UNTIL), map(3, 'A1=.')], 'mine available', ['lapsed A1']],
+  ['expires, and a repeated frame does not bring it back', [at(UNTIL), frame(hold(2, 'A1'), Date.parse(UNTIL))], 'mine available', ['lapsed A1']],
+  ['expires while a payment runs', [frame(hold(3, 'A1', { payment_id: 'pay' })), at(UNTIL)], 'mine', []],
+  ['withdrawn from sale', [map(3, 'A1=u')], 'mine available', ['withdrawn A1', 'fetch()']],
+  ['other people change other seats', [map(3, 'B1=l'), map(4, 'B1=.')], 'mine', []],
   ['a frame with an empty list of changes', [frame(hold(3, 'A1', { payment_id: 'pay' })), map(3)], 'mine', []],
   ['signing out', [guest, map(3, 'A1=l')], 'mine locked', []],
-  ['signing out, with a frame on its way', [guest, frame(hold(3, 'A1'))], 'mine locked', []],
+  ['signing out while a frame is in flight', [guest, frame(hold(3, 'A1'))], 'mine locked', []],
 ]
 
 describe('choosing a seat', () => {
@@ -124,19 +124,19 @@ describe('a seat of mine', () => {
   })
 })
 
-describe('before it is known what is held', () => {
-  it('a locked seat is nobody\'s yet; a frame says whose', () => {
+describe('before the hold is known', () => {
+  it('a locked seat is pending until a frame shows whether it is mine', () => {
     expect(run([map(2, 'A1=l'), frame(hold(2, 'A1'))], [me]).looks).toBe('available available? mine')
     expect(run([map(2, 'A1=l'), frame(hold(2, ''))], [me]).looks).toBe('available available? locked')
   })
 
-  it('a guest holds nothing and is not asked for', () => {
+  it('a guest holds nothing and causes no fetch', () => {
     expect(run([map(2, 'A1=l'), guest, refresh, lock('A2')], []).done).toEqual(['guest A2'])
   })
 })
 
 describe('the queue', () => {
-  it('never has two calls under way, and asks for the hold once however often that is wished', () => {
+  it('never has two calls in flight, and deduplicates fetches of the hold', () => {
     const { done, state } = run([lock('A1'), refresh, refresh, release('A2'), refresh])
     expect(done).toEqual(['lock(A1)'])
     expect(state.queue.map(({ kind }) => kind)).toEqual(['lock', 'fetch', 'release'])
@@ -144,7 +144,7 @@ describe('the queue', () => {
 })
 
 describe('random histories', () => {
-  it('end with what the server has, nothing pending, and never show one\'s own seat as somebody else\'s', () => {
+  it('end with the server state and nothing pending, and never show an own seat as another person\'s', () => {
     let seed = 11
     const wrong: number[] = []
     const random = (below: number) => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) % below
@@ -152,7 +152,7 @@ describe('random histories', () => {
       let seq = 1
       let mine = false
       let state = [me, frame(hold(1, ''))].reduce((now, event) => step(now, event).state, NO_HOLD)
-      // The map is behind, in order; hold frames and answers come at once or late, in any order.
+      // Map changes arrive late but in order; hold frames arrive at once, answers at once or late.
       const toMap: HoldEvent[] = []
       const toHold: HoldEvent[] = []
       const live = new Map<string, SeatChange>()
@@ -169,7 +169,7 @@ describe('random histories', () => {
         seq += 1
         toMap.push(map(seq, mine ? 'A1=l' : 'A1=.'))
         const held = hold(seq, mine ? 'A1' : '')
-        // The frame is never after the change that it is about.
+        // A hold frame never arrives after the map change that belongs to it.
         apply(frame(held))
         if (isHere) toHold.push(answer(held))
         while (toMap.length > 0 && random(2) === 0) apply(toMap.shift()!)
@@ -181,6 +181,6 @@ describe('random histories', () => {
       expect(standing(state, 'A1', live.get('A1'))).toEqual({ state: mine ? 'mine' : 'available', pending: false })
       expect(isPending(state, 'A1')).toBe(false)
     }
-    expect(wrong, 'histories in which one\'s own seat looked like somebody else\'s').toEqual([])
+    expect(wrong, 'histories in which an own seat looked like another person\'s').toEqual([])
   })
 })

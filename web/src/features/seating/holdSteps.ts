@@ -3,28 +3,28 @@ import type { Hold } from '@/api/types'
 import type { SeatChange } from '@/live/frames'
 
 /**
- * This person's seats at one screening, as a pure reducer: what is known, what happens, what is to be done about it. The
- * server decides everything. Its answers and its hold frames carry the `seq` of the screening at which they are true, in one
- * numbering with the seat map, so that of two the newer is known whichever comes first.
+ * A person's hold at one screening, as a pure reducer: `step(state, event)` returns the next state and effects. The server
+ * decides everything. Its answers and hold frames carry the `seq` of the screening at which they are true, in the same
+ * numbering as the seat map, so that the newer of two is known whatever the order of arrival.
  */
 
-/** A seat that vanished from the hold this close to its time has run out; earlier, somebody let it go. */
+/** A seat that vanishes from the hold less than this before its expiry has expired; earlier, it was released. */
 const LAPSE_SLACK_MS = 1_500
 
-/** Known without a number that says since when: the map's next word about the seat, or the time to settle, ends it. */
+/** The `seq` of an override without a number: the seat's next map change, a snapshot or the settle timeout removes it. */
 const UNNUMBERED = Number.POSITIVE_INFINITY
 
-/** A call to the server; only the first of the queue is under way. */
+/** A call to the server; only the first of the queue is in flight. */
 export type Call =
   | { kind: 'lock'; seatIds: readonly string[] }
   | { kind: 'release'; seatIds: readonly string[] }
-  /** What is held? `seatIds`: their call had no answer, so that it is not known what came of it. */
+  /** Loads the hold. `seatIds`: seats of a call without an answer, whose result is unknown. */
   | { kind: 'fetch'; seatIds: readonly string[] }
 
-/** What an answer has said about a seat before the live map says it. */
+/** Overrides the live map for one seat: an answer was faster than the map. */
 interface Ahead {
   state: 'available' | 'locked' | 'unsettled'
-  /** The map knows this too once it has come this far. */
+  /** The map includes this state from this number on. */
   seq: number
   token: number
 }
@@ -32,14 +32,14 @@ interface Ahead {
 export interface HoldState {
   person: 'unknown' | 'guest' | 'signed_in'
   hold: Hold | null
-  /** Whether it is known what is held, if only that it is nothing. */
+  /** True once the hold is known, even if it is empty. */
   isReady: boolean
   queue: readonly Call[]
-  /** Their calls had no answer: pending until the server has said what is true. */
+  /** Seats of calls without an answer: pending until the hold is loaded. */
   unsure: ReadonlySet<string>
   ahead: ReadonlyMap<string, Ahead>
   mapSeq: number
-  /** How often in a row it could not be learnt what this person holds. */
+  /** Consecutive failures to load the hold. */
   failures: number
   nextToken: number
 }
@@ -48,16 +48,16 @@ export type HoldEvent =
   | { type: 'person'; kind: HoldState['person'] }
   | { type: 'lock' | 'release'; seatIds: readonly string[] }
   | { type: 'refresh' }
-  /** The server has answered the call under way. */
+  /** The server has answered the call in flight. */
   | { type: 'answer'; hold: Hold; now: number }
   | { type: 'refused'; error: unknown }
-  /** The hold could not even be asked for. */
+  /** The hold could not be requested, because the session is unknown. */
   | { type: 'unreachable'; error: unknown }
-  /** The server has told the hold unasked: some device of this person changed it. */
+  /** The server has pushed the hold, because a device of this person changed it. */
   | { type: 'frame'; hold: Hold; now: number }
   | { type: 'map'; seq: number; changes: readonly SeatChange[]; isWhole: boolean }
   | { type: 'time'; now: number }
-  /** The map had its time to confirm what was said `ahead` of it. */
+  /** The settle timeout of `ahead` entries is over: the map alone decides again. */
   | { type: 'settle'; seatIds: readonly string[]; token: number }
 
 export type HoldNews = 'guest' | 'mine' | 'released' | 'lost' | 'lapsed' | 'withdrawn'
@@ -66,7 +66,7 @@ export type HoldEffect =
   | { type: 'call'; call: Call }
   | { type: 'tell'; news: HoldNews; seatIds: string[] }
   | { type: 'problem'; error: unknown }
-  /** The screening, or its price, is no longer what the person saw when asking for these seats. */
+  /** The screening or its price has changed since the person chose these seats. */
   | { type: 'changed'; error: ApiProblem; seatIds: string[] }
   | { type: 'session_ended' }
   | { type: 'settle_later'; seatIds: string[]; token: number }
@@ -91,20 +91,20 @@ export const NO_HOLD: HoldState = {
 
 export const isMine = (state: HoldState, id: string): boolean => state.hold?.seat_ids.includes(id) ?? false
 
-/** Asked about without an answer yet; what a frame has answered meanwhile is no longer asked. */
+/** A call about the seat has no answer yet, and no frame has shown its result meanwhile. */
 export function isPending(state: HoldState, id: string): boolean {
   const isHeld = isMine(state, id)
   const isAsked = ({ kind, seatIds }: Call) => seatIds.includes(id) && (kind === 'fetch' || (kind === 'release') === isHeld)
   return state.unsure.has(id) || state.queue.some(isAsked)
 }
 
-/** Whether news of this seat is about what this person does. */
+/** Whether changes of this seat are caused by this person. */
 export function isOwn(state: HoldState, id: string): boolean {
   const ahead = state.ahead.get(id)
   return isMine(state, id) || isPending(state, id) || (ahead !== undefined && ahead.state !== 'locked')
 }
 
-/** What a seat is to this person, when it is neither sold nor kept from sale. */
+/** The state of a seat from this person's view, if it is neither sold nor out of sale. */
 export interface Standing {
   state: 'available' | 'mine' | 'locked'
   pending: boolean
@@ -138,7 +138,7 @@ export function step(state: HoldState, event: HoldEvent): HoldStep {
     case 'unreachable':
       return fail(state, event.error, [])
     case 'frame':
-      // Somebody who has signed out is told nothing; a frame on its way tells nothing either.
+      // A frame may arrive after the person has signed out; it is ignored.
       return state.person === 'guest' ? still(state) : know(accept(state, event.hold, event.now), event.hold.seat_ids)
     case 'map':
       return hearMap(state, event)
@@ -151,7 +151,7 @@ export function step(state: HoldState, event: HoldEvent): HoldStep {
 
 const still = (state: HoldState): HoldStep => ({ state, effects: [] })
 
-/** Goes on from one step to the next with the effects of both. */
+/** Chains two steps and joins their effects. */
 function then({ state, effects }: HoldStep, next: (state: HoldState) => HoldStep): HoldStep {
   const after = next(state)
   return { state: after.state, effects: [...effects, ...after.effects] }
@@ -159,7 +159,7 @@ function then({ state, effects }: HoldStep, next: (state: HoldState) => HoldStep
 
 const tell = (news: HoldNews, seatIds: readonly string[]): HoldEffect => ({ type: 'tell', news, seatIds: [...seatIds] })
 
-/** What is known is of the person who has left. Calls under way still get their answers, which then mean nothing. */
+/** A sign-out clears the previous person's hold. Answers to calls that are still in flight are then ignored. */
 function meet(state: HoldState, person: HoldState['person']): HoldStep {
   if (person === state.person) return still(state)
   if (person !== 'guest') return still({ ...state, person })
@@ -172,23 +172,23 @@ function askToLock(state: HoldState, seatIds: readonly string[]): HoldStep {
   return enqueue(sure(state, seatIds), { kind: 'lock', seatIds })
 }
 
-/** Asked again: what came of an earlier call no longer matters. */
+/** Removes seats from `unsure`: a new call replaces the unknown result of an earlier one. */
 const sure = (state: HoldState, seatIds: readonly string[]): HoldState => ({ ...state, unsure: new Set([...state.unsure].filter((id) => !seatIds.includes(id))) })
 
 function refresh(state: HoldState): HoldStep {
   if (state.person === 'guest') return still(state)
-  // One that waits already will say the same; one under way may not.
+  // A fetch that is still queued returns the same; one in flight may have read an older state.
   if (state.queue.slice(1).some(({ kind }) => kind === 'fetch')) return still(state)
   return enqueue(state, { kind: 'fetch', seatIds: [] })
 }
 
-/** One call at a time, in order: what is asked second may depend on what came of the first. */
+/** Calls run one at a time and in order: a later call may depend on the result of an earlier one. */
 function enqueue(state: HoldState, call: Call): HoldStep {
   const queue = [...state.queue, call]
   return { state: { ...state, queue }, effects: queue.length === 1 ? [{ type: 'call', call }] : [] }
 }
 
-/** The call under way is done with; `instead` is asked before those that wait. */
+/** Removes the call in flight; calls in `instead` go before the queued ones. */
 function finish(state: HoldState, instead: Call[] = []): HoldStep {
   const queue = [...instead, ...state.queue.slice(1)]
   return { state: { ...state, queue }, effects: queue[0] ? [{ type: 'call', call: queue[0] }] : [] }
@@ -203,12 +203,12 @@ function answered(state: HoldState, hold: Hold, now: number): HoldStep {
   return then({ ...accepted, effects: [...accepted.effects, ...news] }, finish)
 }
 
-/** It is known what is held, and what became of these seats. */
+/** Marks the hold as known and these seats as resolved. */
 function know({ state, effects }: HoldStep, seatIds: readonly string[]): HoldStep {
   return { state: { ...sure(state, seatIds), isReady: true, failures: 0 }, effects }
 }
 
-/** Keeps the newest hold, and notices what ran out on the way to it. */
+/** Replaces the hold unless the known one is newer, and removes seats that have expired meanwhile. */
 function accept(state: HoldState, next: Hold, now: number, released: readonly string[] = []): HoldStep {
   const known = state.hold
   if (known !== null && next.seq < known.seq) return still(state)
@@ -220,14 +220,14 @@ function replace(state: HoldState, next: Hold, now: number, released: readonly s
   const gone = (known?.seats ?? []).filter(({ id }) => !next.seat_ids.includes(id))
   const asked = (id: string) => released.includes(id) || state.queue.some(({ kind, seatIds }) => kind === 'release' && seatIds.includes(id))
   const lapsed = gone.filter(({ id, expires_at }) => !asked(id) && Date.parse(expires_at) - now < LAPSE_SLACK_MS).map(({ id }) => id)
-  // The seats of a payment are sold, or free again: the map will say which.
+  // The seats of an ended payment are sold or free again: the map will show which.
   const became = (known?.payment_id ?? null) === null ? 'available' : 'unsettled'
   const kept = { ...state, hold: next, ahead: without(state.ahead, (id) => next.seat_ids.includes(id)) }
   const moved = goAhead(kept, gone.map(({ id }) => id), became, next.seq)
   return { state: moved.state, effects: [...moved.effects, ...(lapsed.length > 0 ? [tell('lapsed', lapsed)] : [])] }
 }
 
-/** Remembers what is known of these seats until the map has come as far. */
+/** Overrides the map for these seats until it reaches `seq`. */
 function goAhead(state: HoldState, seatIds: string[], became: Ahead['state'], seq: number): HoldStep {
   if (seatIds.length === 0 || state.mapSeq >= seq) return still(state)
   const token = state.nextToken
@@ -247,7 +247,7 @@ function refused(state: HoldState, error: unknown): HoldStep {
 function signedOut(state: HoldState, call: Call): HoldStep {
   const wanted = call.kind === 'lock' ? [tell('guest', call.seatIds)] : []
   const { state: next, effects } = finish(state)
-  // Another request may have been refused before this one: then the page knows, and the seats are wanted all the same.
+  // Another request may have reported the end of the session already; the person still wants these seats after signing in.
   const ended: HoldEffect[] = state.person === 'guest' ? [] : [{ type: 'session_ended' }]
   return { state: { ...next, isReady: true, unsure: new Set() }, effects: [...ended, ...wanted, ...effects] }
 }
@@ -258,7 +258,7 @@ function notFetched(state: HoldState, call: Call, error: unknown): HoldStep {
   return then({ state: known.state, effects: state.isReady ? [] : [{ type: 'problem', error }] }, finish)
 }
 
-/** What is known from before may stay; what is not known is asked for again by and by. */
+/** Keeps a known hold as it is; retries with backoff when the hold or the result of a call is unknown. */
 function fail(state: HoldState, error: unknown, seatIds: readonly string[]): HoldStep {
   const unsure = new Set([...state.unsure, ...seatIds])
   if (state.isReady && unsure.size === 0) return still(state)
@@ -274,13 +274,13 @@ function notDone(state: HoldState, call: Call, error: unknown): HoldStep {
   }
   const done = call.seatIds.filter((id) => isMine(state, id) === (call.kind === 'lock'))
   const open = call.seatIds.filter((id) => !done.includes(id))
-  // A frame was faster than the answer that was lost: nothing is unknown.
+  // The answer was lost, but a frame has already shown the result.
   if (open.length === 0) return then({ state, effects: [tell(call.kind === 'lock' ? 'mine' : 'released', done)] }, finish)
-  // Whether it had its effect is not known, or something else of ours changed: ask, and say nothing of the seats before.
+  // The result is unknown, or another part of the hold changed: load the hold, and keep the seats pending until then.
   return then({ state, effects: [{ type: 'problem', error }] }, (next) => finish(next, [{ kind: 'fetch', seatIds: open }]))
 }
 
-/** Somebody has some of these; the others are asked for at once, and stay pending. */
+/** Some of these seats are taken; the others are requested again at once and stay pending. */
 function lose(state: HoldState, seatIds: readonly string[], others: readonly string[]): HoldStep {
   const named = seatIds.filter((id) => others.includes(id))
   const lost = named.length > 0 ? named : [...seatIds]
@@ -299,11 +299,11 @@ function hearMap(state: HoldState, { seq, changes, isWhole }: Extract<HoldEvent,
   const isOwn = ({ id }: SeatChange) => isMine(next, id) && !isPending(next, id)
   const withdrawn = changes.filter((change) => change.status === 'UNAVAILABLE' && isMine(next, change.id)).map(({ id }) => id)
   const told = withdrawn.length > 0 ? { state: drop(next, withdrawn), effects: [tell('withdrawn', withdrawn)] } : still(next)
-  // A hold frame comes before the change that it is about. Without one, this page has missed something, and asks.
+  // A hold frame precedes the map change that belongs to it. Without one, the page has missed it and loads the hold.
   return isNews && changes.some(isOwn) ? then(told, refresh) : told
 }
 
-/** Seats whose time is up are no longer held, whoever says so when; those of a payment end with it. */
+/** Removes expired seats without waiting for the server; seats of a payment end with the payment instead. */
 function expire(state: HoldState, now: number, isNews: (id: string) => boolean = () => true): HoldStep {
   const { hold } = state
   if (hold === null || hold.payment_id !== null) return still(state)

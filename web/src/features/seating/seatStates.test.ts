@@ -18,7 +18,7 @@ vi.mock('@/api/screenings')
 const server = vi.mocked(calls)
 
 const START = Date.parse('2026-11-23T12:00:00Z')
-/** The server gives milliseconds to whom the seat belongs, and whole seconds, rounded up, to everybody. */
+/** The server sends milliseconds to the holder of a seat, and whole seconds, rounded up, to everybody. */
 const MINE_UNTIL = '2026-11-23T12:04:59.250Z'
 const MINE_UNTIL_LIVE = '2026-11-23T12:05:00Z'
 const OTHERS_UNTIL_LIVE = '2026-11-23T12:05:01Z'
@@ -30,7 +30,7 @@ const screening = {
   prices: { standard: { amount: 20_000, currency: 'THB' } },
 } as unknown as ScreeningDetail
 
-/** What is held as of `seq`, the number of the live change that made it so. */
+/** A hold of these seats as of `seq`, the number of its live change. */
 function hold(seq: number, ...ids: string[]): Hold {
   const seats = ids.map((id) => ({ id, expires_at: MINE_UNTIL }))
   return { screening_id: 's', seq, seat_ids: ids, seats, expires_at: seats[0]?.expires_at ?? null, payment_id: null }
@@ -40,7 +40,7 @@ function refusal(code: ProblemCode, status: number, seat_ids?: string[]): ApiPro
   return new ApiProblem({ type: '', title: '', detail: '', request_id: '', status, code, seat_ids })
 }
 
-/** What the next call of this kind is answered with, when the test says so. */
+/** The answer to the next call of this kind, given when the test decides. */
 function answerOf(call: 'lockSeats' | 'unlockSeats' | 'getHold') {
   let resolve: (answer: Hold) => void = () => {}
   let reject: (problem: ApiProblem) => void = () => {}
@@ -53,7 +53,7 @@ function answerOf(call: 'lockSeats' | 'unlockSeats' | 'getHold') {
 
 let page: VueWrapper | undefined
 
-/** A seat page with its live line; `looks` are all that seat A1 took, as drawn. */
+/** A seat page with live frames; `looks` records every look of seat A1. */
 async function open({ isReady = true, now = ref(START) } = {}) {
   const room = shallowRef<Room>(EMPTY_ROOM)
   const looks: string[] = []
@@ -83,7 +83,7 @@ async function open({ isReady = true, now = ref(START) } = {}) {
   return { holding, looks, live, frame, now, ask: () => (void holding.lock(['A1']), flushPromises()), letGo: () => (void holding.release(['A1']), flushPromises()) }
 }
 
-/** With A1 held, its lock known to everybody. */
+/** A page that holds A1, with the lock confirmed by the live map. */
 async function openHolding(options = {}) {
   server.getHold.mockResolvedValueOnce(hold(1, 'A1'))
   const opened = await open(options)
@@ -107,7 +107,7 @@ afterEach(() => {
 })
 
 describe('choosing a seat', () => {
-  it('goes from asking to mine, whichever of the answer and the live change is first', async () => {
+  it('goes from pending to mine, whether the answer or the live change is first', async () => {
     for (const isLiveFirst of [true, false]) {
       const { looks, live, ask } = await open()
       const answer = answerOf('lockSeats')
@@ -120,7 +120,7 @@ describe('choosing a seat', () => {
     }
   })
 
-  it('goes from asking to locked when somebody was faster, whichever is first', async () => {
+  it('goes from pending to locked when another person was faster, whichever is first', async () => {
     for (const isLiveFirst of [true, false]) {
       const { looks, live, ask } = await open()
       const answer = answerOf('lockSeats')
@@ -135,7 +135,7 @@ describe('choosing a seat', () => {
     }
   })
 
-  it('believes the live map again when it never says what the refusal said', async () => {
+  it('follows the live map again when it does not confirm the refusal in time', async () => {
     const { looks, ask } = await open()
     const answer = answerOf('lockSeats')
     await ask()
@@ -145,7 +145,7 @@ describe('choosing a seat', () => {
     expect(looks).toEqual(['available', 'available pending', 'locked', 'available'])
   })
 
-  it('keeps asking for the rest of a selection without a pause', async () => {
+  it('stays pending while the rest of a selection is requested again', async () => {
     const { holding, looks } = await open()
     const [first, second] = [answerOf('lockSeats'), answerOf('lockSeats')]
     void holding.lock(['A1', 'A2'])
@@ -155,7 +155,7 @@ describe('choosing a seat', () => {
     expect(looks).toEqual(['available', 'available pending', 'mine'])
   })
 
-  it('asks on when the answer was lost, until it is known whether it is mine', async () => {
+  it('loads the hold when the answer was lost, and is pending until then', async () => {
     for (const [truth, end, until] of [
       [hold(1, 'A1'), 'mine', MINE_UNTIL_LIVE],
       [hold(1), 'locked', OTHERS_UNTIL_LIVE],
@@ -171,7 +171,7 @@ describe('choosing a seat', () => {
     }
   })
 
-  it('asks on and on when nobody answers, and never looks like somebody else\'s meanwhile', async () => {
+  it('retries when the fetch fails too, and never looks like another person\'s seat meanwhile', async () => {
     const { looks, live, ask } = await open()
     const [answer, second] = [answerOf('lockSeats'), answerOf('getHold')]
     await ask()
@@ -186,8 +186,8 @@ describe('choosing a seat', () => {
   })
 })
 
-describe('letting a seat go', () => {
-  it('goes from mine to available, whichever of the answer and the live change is first', async () => {
+describe('releasing a seat', () => {
+  it('goes from mine to available, whether the answer or the live change is first', async () => {
     for (const isLiveFirst of [true, false]) {
       const { looks, live, letGo } = await openHolding()
       const answer = answerOf('unlockSeats')
@@ -200,7 +200,7 @@ describe('letting a seat go', () => {
     }
   })
 
-  it('is not undone by the late news that it was held', async () => {
+  it('is not undone by the late live change of its lock', async () => {
     const { holding, looks, live, letGo } = await open()
     server.lockSeats.mockResolvedValueOnce(hold(1, 'A1'))
     await holding.lock(['A1'])
@@ -212,7 +212,7 @@ describe('letting a seat go', () => {
     expect(looks).not.toContain('locked')
   })
 
-  it('shows at once that somebody else has it now', async () => {
+  it('shows the lock of another person at once', async () => {
     const { looks, live, letGo } = await openHolding()
     server.unlockSeats.mockResolvedValueOnce(hold(2))
     await letGo()
@@ -220,7 +220,7 @@ describe('letting a seat go', () => {
     expect(looks.slice(-2)).toEqual(['available', 'locked'])
   })
 
-  it('is over when the live map says so: the next lock is another\'s, though its time be the same second', async () => {
+  it('ends with its live change: the next lock is another person\'s, even with the same expiry', async () => {
     const { holding, looks, live, letGo } = await openHolding()
     server.unlockSeats.mockResolvedValueOnce(hold(2))
     await letGo()
@@ -231,7 +231,7 @@ describe('letting a seat go', () => {
     expect(looks.slice(-2)).toEqual(['available', 'locked'])
   })
 
-  it('does not disturb choosing it again', async () => {
+  it('does not affect choosing the seat again', async () => {
     const { looks, live, letGo, ask } = await openHolding()
     server.unlockSeats.mockResolvedValueOnce(hold(2))
     await letGo()
@@ -244,7 +244,7 @@ describe('letting a seat go', () => {
     expect(looks.slice(-3)).toEqual(['available', 'available pending', 'mine'])
   })
 
-  it('believes the live map again when it says for long that somebody has it', async () => {
+  it('follows the live map again when it shows the lock for longer than the settle time', async () => {
     const { looks, letGo } = await openHolding()
     server.unlockSeats.mockResolvedValueOnce(hold(2))
     await letGo()
@@ -253,7 +253,7 @@ describe('letting a seat go', () => {
     expect(looks.slice(-2)).toEqual(['available', 'locked'])
   })
 
-  it('is free when its time is up, though the live map says so a little later', async () => {
+  it('is available at its expiry, before the live map shows it', async () => {
     const { looks, live, now } = await openHolding()
     now.value = Date.parse(MINE_UNTIL)
     await flushPromises()
@@ -263,7 +263,7 @@ describe('letting a seat go', () => {
 })
 
 describe('another device of the same person', () => {
-  it('makes a seat mine here too, without a look of somebody else\'s, before or with the live change', async () => {
+  it('makes a seat mine here too, without looking like another person\'s', async () => {
     const { looks, live, frame } = await open()
     await frame(hold(1, 'A1'))
     await live('LOCKED', MINE_UNTIL_LIVE)
@@ -271,14 +271,14 @@ describe('another device of the same person', () => {
     expect(server.getHold).toHaveBeenCalledTimes(1)
   })
 
-  it('lets a seat go here too, before or with the live change', async () => {
+  it('releases a seat here too', async () => {
     const { looks, live, frame } = await openHolding()
     await frame(hold(2))
     await live('AVAILABLE')
     expect(looks).toEqual(['mine', 'available'])
   })
 
-  it('answers what is asked here: a frame that is faster than the answer ends the question', async () => {
+  it('ends a pending call here when its frame is faster than the answer', async () => {
     const { looks, live, frame, ask, letGo } = await open()
     const answer = answerOf('lockSeats')
     await ask()
@@ -293,7 +293,7 @@ describe('another device of the same person', () => {
     expect(looks).toEqual(['available', 'available pending', 'mine', 'mine pending', 'available'])
   })
 
-  it('does not look free on its way to being sold', async () => {
+  it('keeps a seat pending between the end of its hold and the sale', async () => {
     server.getHold.mockResolvedValueOnce({ ...hold(1, 'A1'), payment_id: 'pay' })
     const { looks, live, frame } = await open()
     await live('LOCKED', MINE_UNTIL_LIVE)
@@ -303,7 +303,7 @@ describe('another device of the same person', () => {
     expect(looks).toEqual(['mine', 'available pending', 'booked'])
   })
 
-  it('that changed it while a frame was missed is asked for: the map is newer than the hold', async () => {
+  it('causes a fetch of the hold when its frame was missed and the map is newer', async () => {
     const { looks, live } = await openHolding()
     server.getHold.mockResolvedValueOnce(hold(2))
     await live('AVAILABLE')
@@ -313,7 +313,7 @@ describe('another device of the same person', () => {
 })
 
 describe('coming to the page', () => {
-  it('does not say so either while the server cannot tell, and asks until it can', async () => {
+  it('keeps a held seat pending while the hold cannot be loaded, and retries', async () => {
     const { holding, looks, live } = await open({ isReady: false })
     await live('LOCKED', MINE_UNTIL_LIVE)
     server.getHold.mockRejectedValueOnce(refusal('try_again', 503)).mockResolvedValueOnce(hold(1, 'A1'))
@@ -328,7 +328,7 @@ describe('coming to the page', () => {
     expect(server.getHold).toHaveBeenCalledTimes(2)
   })
 
-  it('does not say whose a held seat is before it is known', async () => {
+  it('keeps a held seat pending until the hold is loaded', async () => {
     for (const [truth, end] of [[hold(1, 'A1'), 'mine'], [hold(1), 'locked']] as const) {
       const { holding, looks, live } = await open({ isReady: false })
       await live('LOCKED', MINE_UNTIL_LIVE)

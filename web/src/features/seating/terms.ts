@@ -6,7 +6,7 @@ export interface Was<T> {
   is: T
 }
 
-/** What is different from what a person has seen and agreed to, as far as it matters for their seats. */
+/** The differences between the accepted and the current terms that affect a person's seats. */
 export interface TermsChange {
   film?: Was<string>
   start?: Was<string>
@@ -14,7 +14,7 @@ export interface TermsChange {
   total?: Was<Money>
 }
 
-/** What one goes by: the screening, and prices of single seats that the server has named since. */
+/** The screening, and prices of single seats from later refusals of the server. */
 export interface Terms {
   screening: ScreeningDetail
   prices: ReadonlyMap<string, Money>
@@ -34,11 +34,11 @@ export function totalOf({ screening, prices }: Terms, seats: readonly PricedSeat
   return sumMoney(parts, screening.price_from?.currency ?? 'THB')
 }
 
-/** Null when nothing that matters has changed. */
+/** Returns null when no difference affects the seats. */
 export function compareTerms(was: Terms, is: Terms, seats: readonly PricedSeat[]): TermsChange | null {
   const change: TermsChange = {}
   if (was.screening.movie_id !== is.screening.movie_id) change.film = { was: was.screening.movie_title, is: is.screening.movie_title }
-  // The same instant may be written in two ways.
+  // The same instant may have two text forms.
   if (Date.parse(was.screening.start_time) !== Date.parse(is.screening.start_time)) {
     change.start = { was: was.screening.start_time, is: is.screening.start_time }
   }

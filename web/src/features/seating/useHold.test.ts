@@ -15,7 +15,7 @@ const START = Date.parse('2026-11-23T12:00:00Z')
 const LOCK_MS = 300_000
 
 let seq = 0
-/** Each newer than the one before. `hold('A1', 'A2')`: those seats, the first for five minutes, each further one a minute longer. */
+/** A hold of these seats, newer than the previous one: the first for five minutes, each further one a minute longer. */
 function hold(...ids: string[]): Hold {
   const seats = ids.map((id, index) => ({ id, expires_at: new Date(START + LOCK_MS + index * 60_000).toISOString() }))
   return { screening_id: 's', seq: ++seq, seat_ids: ids, seats, expires_at: seats[0]?.expires_at ?? null, payment_id: null }
@@ -25,7 +25,7 @@ function refusal(code: ProblemCode, status: number, seat_ids?: string[]): ApiPro
   return new ApiProblem({ type: '', title: '', detail: '', request_id: '', status, code, seat_ids })
 }
 
-/** Each is a page; those of one test must not hear those of the next. */
+/** One scope per page; all are stopped after each test, so that no page receives the events of the next test. */
 const scopes: EffectScope[] = []
 
 function setUp(signedIn = true) {
@@ -71,7 +71,7 @@ describe('locking', () => {
     expect(told).toEqual(['mine A1'])
   })
 
-  it('keeps the others when one was lost', async () => {
+  it('locks the other seats when one is taken', async () => {
     const { holding, told } = setUp()
     server.lockSeats.mockRejectedValueOnce(refusal('seat_taken', 409, ['A2'])).mockResolvedValueOnce(hold('A1', 'A3'))
     await holding.lock(['A1', 'A2', 'A3'])
@@ -79,14 +79,14 @@ describe('locking', () => {
     expect(told).toEqual(['lost A2', 'mine A1 A3'])
   })
 
-  it('does not ask for ever for seats that are all taken', async () => {
+  it('does not retry when all seats are taken', async () => {
     const { holding } = setUp()
     server.lockSeats.mockRejectedValue(refusal('seat_taken', 409, ['B9']))
     await holding.lock(['A1'])
     expect(server.lockSeats).toHaveBeenCalledTimes(1)
   })
 
-  it('asks one thing at a time, in order', async () => {
+  it('sends one call at a time, in order', async () => {
     const { holding } = setUp()
     const answers: ((value: Hold) => void)[] = []
     server.lockSeats.mockImplementation(() => new Promise((resolve) => answers.push(resolve)))
@@ -101,7 +101,7 @@ describe('locking', () => {
     expect(holding.hold.value?.seat_ids).toEqual(['A1', 'A2'])
   })
 
-  it('sends a guest to sign in, also one whose session has just ended', async () => {
+  it('sends a guest to sign in, and a person whose session has just ended', async () => {
     const guest = setUp(false)
     await guest.holding.lock(['A1'])
     expect(guest.told).toEqual(['guest A1'])
@@ -114,7 +114,7 @@ describe('locking', () => {
     expect(ended.session.session.kind).toBe('guest')
   })
 
-  it('keeps nothing of somebody whose session was ended elsewhere', async () => {
+  it('clears the hold when the session was ended elsewhere', async () => {
     const { holding, session } = setUp()
     server.getHold.mockResolvedValue(hold('A1'))
     await holding.refresh()
@@ -124,7 +124,7 @@ describe('locking', () => {
     expect([holding.isMine('A1'), holding.remainingMs.value]).toEqual([false, null])
   })
 
-  it('takes nobody for a guest because the server could not say who it is', async () => {
+  it('does not treat a person as a guest when the session cannot be loaded', async () => {
     const { holding, told, session } = setUp()
     vi.spyOn(session, 'ensure').mockResolvedValue({ kind: 'unknown', error: refusal('try_again', 503) })
     await holding.lock(['A1'])
@@ -132,7 +132,7 @@ describe('locking', () => {
     expect([holding.isPending('A1'), server.lockSeats.mock.calls.length]).toEqual([false, 0])
   })
 
-  it('asks what is true when an answer was lost', async () => {
+  it('loads the hold when an answer was lost', async () => {
     const { holding, told } = setUp()
     server.lockSeats.mockRejectedValue(refusal('no_answer', 0))
     server.getHold.mockResolvedValue(hold('A1'))
@@ -143,8 +143,8 @@ describe('locking', () => {
   })
 })
 
-describe('who is at the screen', () => {
-  it('is another person: what the one before held is forgotten and asked for anew', async () => {
+describe('the person of the session', () => {
+  it('changes: the hold of the previous person is cleared and the new one loaded', async () => {
     const { holding, session } = setUp()
     server.getHold.mockResolvedValueOnce(hold('A1'))
     await holding.refresh()
@@ -156,7 +156,7 @@ describe('who is at the screen', () => {
     expect([holding.isMine('A1'), holding.isMine('A2')]).toEqual([false, true])
   })
 
-  it('has signed out: a frame that was on its way gives nothing back', async () => {
+  it('signs out: a frame that was in flight does not restore the hold', async () => {
     const { holding, session } = setUp()
     session.ended()
     holding.hearHold(hold('A1'))
@@ -165,7 +165,7 @@ describe('who is at the screen', () => {
 })
 
 describe('another device', () => {
-  it('may have changed what is held while nobody looked', async () => {
+  it('may have changed the hold while the page was hidden', async () => {
     const { holding } = setUp()
     server.getHold.mockResolvedValue(hold('A1'))
     document.dispatchEvent(new Event('visibilitychange'))
@@ -175,7 +175,7 @@ describe('another device', () => {
 })
 
 describe('time', () => {
-  it('takes each seat when its own time is up, and says which', async () => {
+  it('removes each seat at its own expiry, and reports it', async () => {
     const { holding, told, now } = setUp()
     server.getHold.mockResolvedValue(hold('A1', 'A2'))
     await holding.refresh()
@@ -187,7 +187,7 @@ describe('time', () => {
     expect(holding.remainingMs.value).toBe(60_000)
   })
 
-  it('does not end seats that a payment keeps', async () => {
+  it('does not expire seats of a payment', async () => {
     const { holding, told, now } = setUp()
     server.getHold.mockResolvedValue({ ...hold('A1'), payment_id: 'pay' })
     await holding.refresh()
@@ -197,7 +197,7 @@ describe('time', () => {
     expect(holding.isMine('A1')).toBe(true)
   })
 
-  it('tells running out from letting go', async () => {
+  it('distinguishes expiry from release', async () => {
     const { holding, told } = setUp()
     server.getHold.mockResolvedValue(hold('A1', 'A2'))
     await holding.refresh()

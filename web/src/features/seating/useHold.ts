@@ -9,14 +9,14 @@ import type { SeatTurn } from '@/live/room'
 import { reconnectDelayMs } from '@/live/watch'
 import { isMine, isOwn, isPending, NO_HOLD, standing, step, type Call, type HoldEffect, type HoldEvent, type HoldNews } from './holdSteps'
 
-/** How long what an answer has said may wait for the live map to say it too. */
+/** How long an answer may override the live map before the map confirms it. */
 const SETTLE_MS_MAX = 5_000
 
 export interface HoldListener {
-  /** `guest`: not signed in; these seats are wanted after signing in. `lost`: somebody was faster. */
+  /** `guest`: not signed in; these seats are requested again after signing in. `lost`: another person was faster. */
   onNews: (news: HoldNews, seatIds: string[]) => void
   onProblem: (error: unknown) => void
-  /** The screening is no longer what this page said when these seats were asked for. */
+  /** The screening has changed since the page showed it for the choice of these seats. */
   onChanged: (error: ApiProblem, seatIds: string[]) => void
 }
 
@@ -27,7 +27,7 @@ interface Sources {
   revision: () => number
 }
 
-/** This person's seats at one screening: carries out what `holdSteps` decides, and tells it what happens. */
+/** The person's hold at one screening: executes the effects of `holdSteps` and feeds it the events. */
 export function useHold({ screeningId, now, revision }: Sources, listener: HoldListener) {
   const session = useSessionStore()
   const state = shallowRef(NO_HOLD)
@@ -81,7 +81,7 @@ export function useHold({ screeningId, now, revision }: Sources, listener: HoldL
   }
   onScopeDispose(() => timers.forEach(clearTimeout))
 
-  /** Until every call has its answer. */
+  /** Resolves when every queued call has its answer. */
   const settled = () => until(() => state.value.queue.length === 0).toBe(true, { flush: 'sync' })
 
   async function refresh(): Promise<void> {
@@ -124,7 +124,7 @@ export function useHold({ screeningId, now, revision }: Sources, listener: HoldL
   const remainingMs = computed(() => (hold.value?.expires_at ? Math.max(0, Date.parse(hold.value.expires_at) - now.value) : null))
   watch(remainingMs, (left) => left === 0 && dispatch({ type: 'time', now: now.value }))
 
-  // A page that slept may have missed what its socket was told.
+  // A page that was suspended may have missed frames.
   useEventListener(document, 'visibilitychange', () => {
     if (!document.hidden) void refresh()
   })

@@ -14,14 +14,14 @@ interface Order {
   screening: Readonly<Ref<ScreeningDetail>>
   mine: Readonly<Ref<readonly SeatView[]>>
   total: Readonly<Ref<Money>>
-  /** What has changed and is not agreed to yet; while there is something, nothing is paid. */
+  /** The change of terms that the person has not accepted yet; it blocks payment. */
   change: Readonly<Ref<TermsChange | null>>
   learn: (error: ApiProblem) => void
   refresh: () => Promise<void>
   lock: (seatIds: string[]) => Promise<void>
 }
 
-/** From the seats to the payment page, once however often the button is pressed. */
+/** Starts the payment and opens its page, once however often the button is pressed. */
 export function usePayStart({ screening, mine, total, change, learn, refresh, lock }: Order) {
   const { site } = useSiteStore()
   const router = useRouter()
@@ -36,7 +36,7 @@ export function usePayStart({ screening, mine, total, change, learn, refresh, lo
     isStarting.value = true
     const seatIds = mine.value.map((seat) => seat.id)
     try {
-      // What the button says is what is agreed to: on other terms the server refuses.
+      // The person agrees to the terms that the button shows: the server refuses if they differ.
       const { id, revision } = screening.value
       const payment = await startPayment({ screening_id: id, method, revision, total: total.value }, seatIds)
       await router.push(paymentPage(payment.id))
@@ -52,10 +52,10 @@ export function usePayStart({ screening, mine, total, change, learn, refresh, lo
       await router.push(paymentPage(error.problem.payment_id))
       return
     }
-    // Whoever is no longer signed in wants the same seats afterwards.
+    // The session has ended: the lock call leads to the sign-in and requests the same seats afterwards.
     if (isProblem(error, 'sign_in_required')) return lock(seatIds)
     if (isProblem(error, 'screening_changed', 'price_changed', 'screening_cancelled')) learn(error)
-    // A change is asked about beside the button; what is no question is said in passing.
+    // A change of terms has its own question beside the button; other errors are shown as a toast.
     if (change.value === null) void notify('error', problemText(error))
     await refresh()
   }

@@ -1,10 +1,10 @@
 import { useIntervalFn } from '@vueuse/core'
 import type { SeatTurn } from '@/live/room'
 
-/** Changes by others are said together, this often at most: a busy hall must not talk without end. */
+/** Changes by other people are announced in batches at this interval, so that a busy hall does not flood screen readers. */
 const GATHER_MS = 15_000
 
-/** Gathers what others do into one sentence now and then. */
+/** Batches other people's changes into one announcement per interval. */
 export function useSeatNews(say: (counts: { taken: number; freed: number }) => void) {
   let taken = 0
   let freed = 0
@@ -16,7 +16,7 @@ export function useSeatNews(say: (counts: { taken: number; freed: number }) => v
   return {
     heard(turns: readonly SeatTurn[]) {
       for (const { before, status } of turns) {
-        // A new time, or a sale after the lock: the seat was taken before.
+        // A new expiry, or a sale after the lock: the seat was taken before.
         if ((before === 'AVAILABLE') === (status === 'AVAILABLE')) continue
         if (status === 'AVAILABLE') freed += 1
         else taken += 1

@@ -11,15 +11,15 @@ import { priceOf } from './terms'
 
 interface Sources {
   screening: Readonly<Ref<ScreeningDetail>>
-  /** Prices of single seats that the server has named since. */
+  /** Prices of single seats from a later refusal of the server. */
   prices?: Readonly<Ref<ReadonlyMap<string, Money>>>
   room: Readonly<Ref<Room>>
-  /** The plain answer, for what never changes: what is not for sale. */
+  /** The GET answer, used for the seats that are not for sale. */
   loaded: Readonly<Ref<SeatMap | null>>
   standing: (id: string, live: SeatChange | undefined) => Standing
 }
 
-/** Joins the hall, the live state and this person's hold into what is drawn, and into what is said. */
+/** Combines the hall, the live state and this person's hold into seat views and their labels. */
 export function useSeatViews({ screening, prices, room, loaded, standing }: Sources) {
   const { t, locale } = useI18n()
   const format = useFormat()

@@ -21,7 +21,7 @@ vi.mock('@/api/screenings')
 vi.mock('@/lib/notify')
 const server = vi.mocked(calls)
 
-/** The live line, held in the test's hand. */
+/** The live events, triggered by the test. */
 const line = vi.hoisted(() => ({ events: null as LiveEvents | null }))
 const room = shallowRef<Room>({ kind: 'synced', seq: 0, seats: new Map() })
 const connection = shallowRef<ConnectionState>('live')
@@ -49,12 +49,12 @@ const screening = {
   sales_close_at: inMinutes(60),
 } as unknown as ScreeningDetail
 
-/** What the page was given, and asks for again. */
+/** The screening that the page gets, and reloads. */
 const shown = shallowRef(screening)
 const reload = vi.fn()
 
 let holds = 0
-/** Each newer than the one before. Those seats, for five minutes, unless a payment has given them more. */
+/** A hold of these seats, newer than the previous one, for five minutes unless the test says otherwise. */
 function hold(ids: string[], { minutes = 5, payment_id = null as string | null } = {}): Hold {
   const seats = ids.map((id) => ({ id, expires_at: inMinutes(minutes) }))
   return { screening_id: 's', seq: ++holds, seat_ids: ids, seats, expires_at: seats[0]?.expires_at ?? null, payment_id }
@@ -100,10 +100,10 @@ beforeEach(() => {
 
 afterEach(() => page?.unmount())
 
-it('asks what became of one\'s own seats when the line has come back', async () => {
+it('loads the hold when the connection is live again', async () => {
   const { seating } = await open()
   server.getHold.mockResolvedValue(hold(['A1']))
-  // A socket that died in sleep is lost and dialled anew in one step.
+  // After sleep, a dead socket goes from lost to connecting in one step.
   for (const state of ['lost', 'connecting'] as const) connection.value = state
   await flushPromises()
   connection.value = 'live'
@@ -112,7 +112,7 @@ it('asks what became of one\'s own seats when the line has come back', async () 
   expect(server.getHold).toHaveBeenCalledTimes(2)
 })
 
-it('learns from a hold frame that a payment elsewhere gave one\'s seats another time', async () => {
+it('shows the new expiry from a hold frame when a payment on another device has set it', async () => {
   server.getHold.mockResolvedValueOnce(hold(['A1']))
   const { seating } = await open()
   line.events?.onHold?.(hold(['A1'], { minutes: 8, payment_id: 'pay' }))
@@ -121,7 +121,7 @@ it('learns from a hold frame that a payment elsewhere gave one\'s seats another 
   expect(server.getHold).toHaveBeenCalledTimes(1)
 })
 
-it('misses no seats that are held again', async () => {
+it('removes seats from the notice when they are held again', async () => {
   server.getHold.mockResolvedValueOnce(hold(['A1', 'A2'], { minutes: 0 }))
   const { seating } = await open()
   expect(seating.notice.value).toEqual({ kind: 'lapsed', seats: ['A1', 'A2'] })
@@ -135,7 +135,7 @@ it('misses no seats that are held again', async () => {
   }
 })
 
-it('keeps the choice while holding it again is not answered', async () => {
+it('keeps the notice while locking its seats again has no answer', async () => {
   server.getHold.mockResolvedValueOnce(hold(['A1', 'A2'], { minutes: 0 }))
   const { seating } = await open()
   const lapsed = { kind: 'lapsed', seats: ['A1', 'A2'] }
@@ -156,12 +156,12 @@ it('keeps the choice while holding it again is not answered', async () => {
 it.each([
   ['the server is busy', () => server.lockSeats.mockRejectedValueOnce(new ApiProblem({ ...NO_ANSWER, status: 503, code: 'try_again' }))],
   ['a payment is under way', () => server.getHold.mockResolvedValueOnce(hold(['A3'], { payment_id: 'pay' }))],
-  ['it is not known who it is', () => {
+  ['the session is unknown', () => {
     const session = useSessionStore()
     session.session = { kind: 'unknown', error: null }
     vi.spyOn(session, 'ensure').mockResolvedValue({ kind: 'unknown', error: new ApiProblem(NO_ANSWER) })
   }],
-])('does not forget the seats that one came for when %s', async (_, happen) => {
+])('shows the seats of the URL as wanted when %s', async (_, happen) => {
   happen()
   const { seating, router } = await open('/screenings/s?seats=A1,A2')
   expect(seating.notice.value).toEqual({ kind: 'wanted', seats: ['A1', 'A2'] })
@@ -172,7 +172,7 @@ const thb = (amount: number) => ({ amount, currency: 'THB' as const })
 const changed = (more: Partial<ScreeningDetail>): ScreeningDetail => ({ ...screening, revision: 2, ...more })
 const PRICIER = { prices: { standard: thb(25_000) } }
 
-it('asks before going on when the price of one\'s seats has risen, and says what it was and is', async () => {
+it('asks for consent and shows both prices when the price of held seats has risen', async () => {
   server.getHold.mockResolvedValueOnce(hold(['A1', 'A2']))
   const { seating } = await open()
   line.events?.onScreening?.(changed(PRICIER))
@@ -184,7 +184,7 @@ it('asks before going on when the price of one\'s seats has risen, and says what
   expect(seating.change.value).toBeNull()
 })
 
-it('lets go of the seats of somebody who does not agree', async () => {
+it('releases the seats when the person declines the change', async () => {
   server.getHold.mockResolvedValueOnce(hold(['A1']))
   const { seating } = await open()
   line.events?.onScreening?.(changed({ start_time: inMinutes(180) }))
@@ -195,7 +195,7 @@ it('lets go of the seats of somebody who does not agree', async () => {
   expect(seating.change.value).toBeNull()
 })
 
-it('asks when a seat was chosen on old terms, and takes it on the new ones once they are agreed to', async () => {
+it('asks when a seat was chosen on old terms, and locks it once the new ones are accepted', async () => {
   const { seating } = await open()
   const problem = { ...NO_ANSWER, status: 409, code: 'screening_changed', screening: changed(PRICIER) } as const
   server.lockSeats.mockRejectedValueOnce(new ApiProblem(problem))
@@ -209,7 +209,7 @@ it('asks when a seat was chosen on old terms, and takes it on the new ones once 
   expect([seating.change.value, seating.mine.value.length]).toEqual([null, 1])
 })
 
-it('chooses again by itself when what has changed does not matter for the seat', async () => {
+it('retries the lock when the change does not affect the seat', async () => {
   const { seating } = await open()
   const problem = { ...NO_ANSWER, status: 409, code: 'screening_changed', screening: changed({ end_time: inMinutes(200) }) } as const
   server.lockSeats.mockRejectedValueOnce(new ApiProblem(problem)).mockResolvedValueOnce(hold(['A1']))
@@ -218,7 +218,7 @@ it('chooses again by itself when what has changed does not matter for the seat',
   expect([server.lockSeats.mock.calls.length, seating.mine.value.length]).toEqual([2, 1])
 })
 
-it('takes a seat that is withdrawn from the sale out of the choice, and says so', async () => {
+it('removes a withdrawn seat from the hold and shows a notice', async () => {
   server.getHold.mockResolvedValueOnce(hold(['A1', 'A2']))
   const { seating, state } = await open()
   server.getHold.mockResolvedValueOnce(hold(['A2']))
@@ -227,7 +227,7 @@ it('takes a seat that is withdrawn from the sale out of the choice, and says so'
   expect(seating.notice.value).toEqual({ kind: 'withdrawn', seats: ['A1'] })
 })
 
-it.each(['CLOSED', 'CANCELLED'] as const)('stops choosing at once when the showing is %s', async (to) => {
+it.each(['CLOSED', 'CANCELLED'] as const)('allows no choice once the screening is %s', async (to) => {
   const { seating } = await open()
   line.events?.onScreening?.(changed({ state: to }))
   seating.choose('A1')
@@ -235,7 +235,7 @@ it.each(['CLOSED', 'CANCELLED'] as const)('stops choosing at once when the showi
   expect([seating.canChoose.value, server.lockSeats.mock.calls.length]).toEqual([false, 0])
 })
 
-it('leads on to the ticket when another device has paid', async () => {
+it('shows the link to the ticket when another device has paid', async () => {
   const { seating } = await open()
   vi.mocked(payments.getPayment).mockResolvedValueOnce({ booking_id: 'b1' } as Payment)
   line.events?.onPayment?.({ type: 'payment', id: 'pay', status: 'SUCCEEDED' })

@@ -27,19 +27,19 @@ import { useTerms } from './useTerms'
 export type SeatNotice =
   | { kind: 'none' }
   | { kind: 'lost'; seats: string[]; offer: string[] }
-  /** Their time ran out, or one came for them and could not have them; one button asks for them. */
+  /** `lapsed`: the locks expired. `wanted`: seats from the URL could not be locked. One button requests them again. */
   | { kind: 'lapsed' | 'wanted'; seats: string[] }
-  /** Taken out of the sale while they were this person's. */
+  /** Withdrawn from sale while this person held them. */
   | { kind: 'withdrawn'; seats: string[] }
   /** Paid for on another device or in another window. */
   | { kind: 'paid'; bookingId: string }
 
-/** A blip shorter than this is not worth a banner; longer, and it is shown well within three seconds. */
+/** A shorter interruption shows no banner; a longer one is shown within three seconds. */
 const BANNER_DELAY_MS = 1_500
 const TWO_MINUTES_MS = 120_000
 const HALF_MINUTE_MS = 30_000
 
-/** Everything the seat page does. */
+/** The logic of the seat page. */
 export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
   const { t } = useI18n()
   const format = useFormat()
@@ -52,7 +52,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
   const notice = shallowRef<SeatNotice>({ kind: 'none' })
   const loadedSeats = shallowRef<SeatMap | null>(null)
   const inspected = ref<string | null>(null)
-  /** Asked for on terms that were no longer true: the question about the new ones is about these too. */
+  /** Seats that the server refused because the terms had changed: the question about the new terms covers these too. */
   const asked = ref<string[]>([])
   const { id } = loaded()
 
@@ -76,7 +76,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
   )
   const views = useSeatViews({ screening, prices, room: live.room, loaded: loadedSeats, standing: holding.standing })
 
-  // What is drawn follows from the terms, and which of them matter from what is drawn: one of the two has to come first.
+  // Seat views depend on the terms, and the terms on the seats at stake. This watcher breaks the cycle.
   watch(
     () => views.list.value.filter((seat) => seat.state === 'mine' || asked.value.includes(seat.id)),
     (seats) => (stake.value = seats),
@@ -114,7 +114,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
     holding.hearMap(frame, changed)
   }
 
-  /** Another window or device has paid: this one leads on to the ticket. */
+  /** Another window or device has paid: shows a link to the ticket. */
   async function hearPayment(paymentId: string, status: string): Promise<void> {
     if (status !== 'SUCCEEDED') return
     const payment = await getPayment(paymentId).catch(() => null)
@@ -122,16 +122,16 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
   }
 
   const isLost = computed(() => live.connection.value === 'lost')
-  // While a try is under way nothing is known to be better: the banner stays until a snapshot is there.
+  // The banner stays during reconnects, until a snapshot has arrived.
   const isDown = ref(false)
   const hearState = (state: ConnectionState): void => {
     if (state === 'lost') isDown.value = true
     if (state !== 'live') return
-    // The map has come back as a whole, and what became of this person's seats meanwhile is not in it.
+    // The snapshot restores the map but does not contain this person's hold.
     if (isDown.value) void holding.refresh()
     isDown.value = false
   }
-  // Each state counts, also one that another follows at once.
+  // Without `sync`, the watcher would miss a state that another one follows at once.
   watch(live.connection, hearState, { flush: 'sync' })
   const isLongDown = refDebounced(isDown, BANNER_DELAY_MS)
   const isOffline = computed(() => isDown.value && isLongDown.value)
@@ -155,14 +155,14 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
     else if (seat.state === 'available' && canChoose.value) void holding.lock([seatId])
   }
 
-  /** The seats were asked for on terms that are no longer true: what has changed is said, and whether they are still wanted asked. */
+  /** The server refused these seats because the terms had changed: shows the change and asks whether they are still wanted. */
   async function askAgain(error: ApiProblem, seatIds: string[]): Promise<void> {
     const before = screening.value.revision
     asked.value = seatIds
     terms.learn(error)
     if (terms.change.value !== null) return
     asked.value = []
-    // Nothing that matters for these seats has changed, so there is nothing to ask.
+    // No change affects these seats, so no question is needed.
     if (screening.value.revision > before) await holding.lock(seatIds)
     else void notify('error', problemText(error))
   }
@@ -179,7 +179,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
     void holding.release(mine.value.map((seat) => seat.id))
   }
 
-  // Seats that are this person's again, whichever way, are no longer missed.
+  // Seats that this person holds again are removed from the notice.
   watch(holding.hold, () => {
     const { value } = notice
     if (value.kind !== 'lapsed' && value.kind !== 'wanted') return
@@ -206,7 +206,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
         if (verdict === 'applied') holding.hearMap({ type: 'snapshot', seq: seatMap.seq, seats: [] }, changed)
         terms.hearRevision(seatMap.revision)
       },
-      // The socket brings the same soon; a missing screening has been reported by the page itself.
+      // Without an answer, the socket will soon deliver the same map.
       (error) => (isProblem(error, 'no_answer') ? undefined : void notify('error', problemText(error))),
     )
     await holding.refresh()
@@ -214,8 +214,8 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
   })
 
   /**
-   * Back from signing in, or from a payment that ran out of time: the same seats, and an address without them, so that a
-   * reload asks for nothing. When they cannot be had now, they are not forgotten.
+   * Locks the seats in the URL, after a sign-in or an expired payment, and removes them from the URL, so that a reload
+   * does not request them again. Seats that cannot be locked now are shown in a notice.
    */
   async function lockWanted(): Promise<void> {
     const wanted = parseSeatIds(route.query.seats)
@@ -233,7 +233,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
     announcement,
     asked,
     canChoose,
-    /** A payment that has begun keeps its terms. */
+    /** A payment in progress keeps its terms. */
     change: computed(() => (isCancelled.value || isPaying.value ? null : terms.change.value)),
     choose,
     declineChange,
@@ -250,7 +250,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
     notice,
     screening,
     dismiss: () => (notice.value = { kind: 'none' }),
-    /** The notice stays until there is an answer: without one the choice must not be lost. */
+    /** The notice stays until the server answers, so that the choice is not lost without an answer. */
     takeInstead: (ids: string[]) => void holding.lock(ids),
     total,
   }

@@ -6,19 +6,19 @@ import type { ScreeningChange } from '@/live/frames'
 import { compareTerms, type PricedSeat, type Terms } from './terms'
 
 interface Sources {
-  /** The screening as it was last asked for. */
+  /** The screening as last loaded. */
   loaded: () => ScreeningDetail | undefined
-  /** Asks for it again: a frame does not tell all. */
+  /** Loads the screening again: a frame does not contain all fields. */
   reload: () => void
-  /** The seats that are at stake: with none, whatever has changed needs nobody's consent. */
+  /** The seats at stake: without any, no change needs consent. */
   stake: Readonly<Ref<readonly PricedSeat[]>>
 }
 
 const NO_PRICES: ReadonlyMap<string, Money> = new Map()
 
 /**
- * The screening as it is now, and as the person has agreed to it. While the two differ in what matters for their seats, the
- * page says what it was and what it is, and asks.
+ * The current terms of a screening, and the terms that the person has accepted. While the two differ in a way that affects
+ * the person's seats, `change` is set and the page asks for consent.
  */
 export function useTerms({ loaded, reload, stake }: Sources) {
   const current = shallowRef<Terms | null>(null)
@@ -30,7 +30,7 @@ export function useTerms({ loaded, reload, stake }: Sources) {
     return compareTerms(agreed.value, current.value, stake.value)
   })
 
-  /** An answer that is older than what is known already changes nothing. */
+  /** Ignores an answer that is older than the known revision. */
   function take(next: ScreeningDetail): void {
     const known = current.value
     if (known !== null && next.revision < known.screening.revision) return
@@ -43,7 +43,7 @@ export function useTerms({ loaded, reload, stake }: Sources) {
     const known = current.value?.screening
     if (known === undefined || frame.revision <= known.revision) return
     const { revision, start_time, end_time, hall_name, prices, state } = frame
-    // Sales close as long before the start as they did.
+    // The frame has no end of sales; its distance to the start stays the same.
     const sales_close_at = new Date(Date.parse(known.sales_close_at) + Date.parse(start_time) - Date.parse(known.start_time)).toISOString()
     take({ ...known, revision, start_time, end_time, hall_name, prices, state, sales_close_at })
     reload()
@@ -54,7 +54,7 @@ export function useTerms({ loaded, reload, stake }: Sources) {
     if (known !== undefined && revision > known.revision) reload()
   }
 
-  /** What a refusal says about the screening or its prices. */
+  /** Applies the screening and prices that a refusal contains. */
   function learn({ code, problem }: ApiProblem): void {
     if (problem.screening) take(problem.screening)
     const known = current.value

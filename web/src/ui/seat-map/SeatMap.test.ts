@@ -25,7 +25,7 @@ function mountMap(states: Record<string, SeatState> = {}, pending: string[] = []
 }
 
 describe('the seat map', () => {
-  it('is one tab stop, and arrows move over gaps', async () => {
+  it('is one tab stop, and arrow keys skip gaps', async () => {
     const map = mountMap()
     expect(map.findAll('[role=grid] [tabindex="0"]').map((seat) => seat.attributes('data-seat'))).toEqual(['A1'])
     await map.get('[data-seat=A1]').trigger('keydown', { key: 'ArrowRight' })
@@ -34,7 +34,7 @@ describe('the seat map', () => {
     map.unmount()
   })
 
-  it('lets a taken seat be focused and heard, and says that it is disabled', () => {
+  it('lets a taken seat be focused, with its label and aria-disabled', () => {
     const map = mountMap({ A2: 'locked', A3: 'booked', A1: 'mine' })
     for (const id of ['A2', 'A3']) expect(map.get(`[data-seat=${id}]`).attributes('aria-disabled')).toBe('true')
     expect(map.get('[data-seat=A1]').attributes('aria-selected')).toBe('true')
@@ -49,7 +49,7 @@ describe('the seat map', () => {
     map.unmount()
   })
 
-  it('asks for a seat by click, space and enter, once for a key held down', async () => {
+  it('emits choose by click, space and enter, once for a key held down', async () => {
     const map = mountMap()
     await map.get('[data-seat=A1]').trigger('click')
     await map.get('[data-seat=A2]').trigger('keydown', { key: ' ' })
@@ -59,7 +59,7 @@ describe('the seat map', () => {
     map.unmount()
   })
 
-  it('shows a question under way without pretending an answer', () => {
+  it('marks a pending seat without changing its state', () => {
     const map = mountMap({}, ['A1'])
     const seat = map.get('[data-seat=A1]')
     expect(seat.attributes('data-status')).toBe('available')

@@ -1,11 +1,11 @@
 import { useElementSize, useEventListener } from '@vueuse/core'
 import { computed, nextTick, ref, watch, type Ref } from 'vue'
 
-/** A seat smaller than this is not a target: a tap on it zooms in. */
+/** A smaller seat is not a touch target: a tap on it zooms in. */
 export const TAP_PX_MIN = 24
 const SEAT_PX_MIN = 10
 const SEAT_PX_MAX = 64
-/** A hall that does not fit starts at this size, so that the first tap already chooses. */
+/** A hall that does not fit starts at this size, so that the first tap chooses a seat instead of zooming. */
 const START_PX_MIN = 28
 const START_PX_MAX = 40
 const ZOOM_STEP = 1.3
@@ -20,7 +20,7 @@ interface Point {
 
 const clamp = (size: number) => Math.min(SEAT_PX_MAX, Math.max(SEAT_PX_MIN, size))
 
-/** The size of a seat in px, by buttons, pinch and Ctrl + wheel; what is under the fingers stays there. */
+/** The size of a seat in px, changed by buttons, pinch and Ctrl + wheel; the point under the fingers stays in place. */
 export function useSeatZoom(viewport: Ref<HTMLElement | null>, columns: Ref<number>) {
   const { width } = useElementSize(viewport)
   const size = ref(START_PX_MIN)

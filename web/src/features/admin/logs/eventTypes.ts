@@ -10,5 +10,5 @@ export interface EventFilters {
   cursor?: string
 }
 
-/** Of an entry of the audit log: who. */
+/** The fields of an audit log entry that identify the acting person. */
 export type AuditActor = Pick<components['schemas']['AuditEntry'], 'actor' | 'actor_name' | 'actor_email'>

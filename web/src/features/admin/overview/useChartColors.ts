@@ -4,7 +4,7 @@ import { useTheme } from '@/lib/useTheme'
 
 const SERIES = ['1', '2', '3', '4', '5', '6', '7', '8']
 
-/** A canvas knows no custom properties: the tokens are read from the page, again when the theme changes. */
+/** A canvas cannot use CSS custom properties, so the colour tokens are read from the page whenever the theme changes. */
 export function useChartColors() {
   const { shown } = useTheme()
   return computed(() => {

@@ -12,7 +12,7 @@ import ScreeningsPage from './ScreeningsPage.vue'
 
 vi.mock('@/api/client')
 
-it('lists the showings to come, and the past ones when they are wanted', async () => {
+it('lists future screenings, and past ones on request', async () => {
   const pinia = createPinia()
   setActivePinia(pinia)
   useSiteStore().state = { kind: 'ready', site: { time_zone: 'Asia/Bangkok' } as Site }

@@ -1,9 +1,9 @@
 import { useQuery, useQueryCache } from '@pinia/colada'
 import { api, ask } from '@/api/client'
 
-/** The longest page the server gives; longer lists are read to their end. */
+/** The server's largest page; longer lists are read page by page. */
 const PAGE_LIMIT = 200
-/** A cinema that has more than this needs another page than this one. */
+/** Limits how much one list loads: this page does not support a larger programme. */
 const PAGES_MAX = 50
 
 interface Page<T> {
@@ -44,7 +44,7 @@ export function useAdminScreenings() {
   })
 }
 
-/** After a change of the programme everything that shows it is old. */
+/** Invalidates every query that shows the programme, after a change of it. */
 export function useProgrammeChanged() {
   const cache = useQueryCache()
   return async () => {

@@ -4,14 +4,14 @@ import { isProblem } from '@/api/problem'
 import { useTellingAction } from '../useTellingAction'
 import { useProgrammeChanged } from './programme'
 
-/** What the form on a page of the programme is doing. */
+/** The state of the form on a page of the programme. */
 export type Editing<T> = { kind: 'closed' } | { kind: 'new' } | { kind: 'existing'; item: T }
 
 interface Item {
   id: string
 }
 
-/** List, form and deletion of one kind of thing. */
+/** Form and deletion for one kind of item, with a reload of its list. */
 export function useEditor<T extends Item, Input>(calls: {
   create: (input: Input) => Promise<unknown>
   update: (id: string, input: Input) => Promise<unknown>
