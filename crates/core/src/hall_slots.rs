@@ -126,14 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn overlaps_need_the_same_hall_and_more_than_an_edge() {
+    fn slots_overlap_only_in_one_hall_and_not_at_equal_edges() {
         let one = slot(1, 1, 0, 90);
         let others = [one, slot(2, 1, 105, 90), slot(3, 1, 104, 90), slot(4, 2, 0, 90), slot(5, 1, -105, 90)];
         assert_eq!(list_overlaps(&one, &others), ids(&[3]));
     }
 
     #[test]
-    fn a_longer_film_overlaps_its_neighbour_and_itself() {
+    fn longer_film_overlaps_neighbouring_screenings_of_any_film() {
         let now = [slot(1, 1, 0, 90), slot(2, 1, 120, 60), slot(3, 1, 200, 90), slot(4, 2, 120, 60)];
         let changed = [now[0].with_film_ms(150 * 60_000), now[2].with_film_ms(150 * 60_000)];
         assert_eq!(list_new_overlaps(&now, &changed), ids(&[1, 2]));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_overlap_that_is_there_already_does_not_count() {
+    fn existing_overlap_does_not_count_as_new() {
         let now = [slot(1, 1, 0, 150), slot(2, 1, 120, 60)];
         assert_eq!(list_new_overlaps(&now, &[now[0].with_film_ms(140 * 60_000)]), ids(&[]));
         assert_eq!(list_new_overlaps(&now, &[]), ids(&[]));

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_survive_their_text() {
+    fn id_round_trips_through_text() {
         let id = ScreeningId::from_uuid(Uuid::from_u128(7));
         assert_eq!(ScreeningId::parse(&id.to_string()), Some(id));
         assert_eq!(ScreeningId::parse("A1"), None);

@@ -65,13 +65,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimals_keep_the_satang() {
+    fn decimal_text_has_two_digits_of_satang() {
         let shown = [0, 5, 20_000, -150].map(|amount| Money::satang(amount).to_decimal());
         assert_eq!(shown, ["0.00", "0.05", "200.00", "-1.50"]);
     }
 
     #[test]
-    fn a_sum_that_does_not_fit_is_none() {
+    fn sum_is_none_on_overflow() {
         assert_eq!(Money::sum([Money::satang(i64::MAX), Money::satang(1)]), None);
         assert_eq!(Money::sum([Money::satang(1), Money::satang(2)]), Some(Money::satang(3)));
     }

@@ -10,7 +10,7 @@ use crate::{
     person::Language,
 };
 
-/// How long an event stays in the log after it happened, for other readers. Events that some consumer has not acknowledged stay.
+/// How long an event stays in the log after it happened, for other readers. Events that a consumer has not acknowledged stay.
 pub const LOGGED_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long the store has a sent mail, with its address, before it deletes it. No event is redelivered so late.
 pub const SENT_MAIL_AGE_MAX: SignedDuration = SignedDuration::from_hours(90 * 24);

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drawing_is_refused_field_by_field() {
+    fn invalid_layout_is_refused_with_an_error_per_field() {
         assert_eq!(refused(vec![]), ["layout.rows: a hall has at least one seat"]);
         assert_eq!(
             refused(vec![row("A", 1), row("A", 1), row("ABCD", 101)]),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layout_cannot_be_read_past_its_checks() {
+    fn deserialisation_refuses_an_invalid_layout() {
         let json = r#"{"rows":[{"label":"A","cells":[null]}]}"#;
         assert!(serde_json::from_str::<Layout>(json).is_err());
     }

@@ -75,7 +75,7 @@ mod tests {
     use crate::seating::LayoutDraft;
 
     #[test]
-    fn seats_are_numbered_past_the_gaps() {
+    fn seat_numbers_skip_gaps() {
         let json = r#"{"rows":[
             {"label":"A","cells":["seat",null,"wheelchair","blocked"]},
             {"label":"B","category":"sofa","cells":[null,"pair"]}]}"#;

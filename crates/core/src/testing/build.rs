@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_is_a_hall() {
+    fn layout_of_parses_a_picture() {
         let layout = layout_of("s_x/sofa:pp");
         assert_eq!(layout.categories(), ["standard", "sofa"]);
         assert_eq!(layout.rows()[0].cells, [Some(SeatKind::Seat), None, Some(SeatKind::Blocked)]);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_is_the_same_randomness() {
+    fn same_seed_gives_the_same_randomness() {
         let (a, b) = (SeededEntropy::new(7), SeededEntropy::new(7));
         assert_eq!(a.next_uuid(), b.next_uuid());
         assert_ne!(a.next_u64(), a.next_u64());

@@ -23,8 +23,8 @@ pub async fn run_all(log: &impl EventLog) {
     assert_eq!(must(log.lag(Consumer::Mail).await), 0);
     let events = events();
     an_event_is_published_once(log, &events).await;
-    a_consumer_goes_on_where_it_was(log, &events).await;
-    people_read_pages(log, &events).await;
+    consumer_resumes_after_its_last_acknowledgement(log, &events).await;
+    administrators_read_the_log_in_pages(log, &events).await;
 }
 
 fn events() -> Vec<Event> {
@@ -70,7 +70,7 @@ async fn an_event_is_published_once(log: &impl EventLog, events: &[Event]) {
     assert_eq!(events_of(logged), events[..4], "in order, whole");
 }
 
-async fn a_consumer_goes_on_where_it_was(log: &impl EventLog, events: &[Event]) {
+async fn consumer_resumes_after_its_last_acknowledgement(log: &impl EventLog, events: &[Event]) {
     let first = must(log.list_next(Consumer::Mail, 2).await);
     assert_eq!(events_of(first.clone()), events[..2]);
     assert_eq!(must(log.list_next(Consumer::Mail, 2).await), first, "until it is acknowledged");
@@ -88,7 +88,7 @@ async fn a_consumer_goes_on_where_it_was(log: &impl EventLog, events: &[Event]) 
     assert_eq!(events_of(next(log, Consumer::Audit, EVENTS_MAX, 5).await), events);
 }
 
-async fn people_read_pages(log: &impl EventLog, events: &[Event]) {
+async fn administrators_read_the_log_in_pages(log: &impl EventLog, events: &[Event]) {
     let all = must(log.list_events(-1, None, EVENTS_MAX).await);
     assert_eq!(events_of(all.clone()), events);
     assert_eq!(must(log.list_events(all[0].position, None, 2).await), all[1..3], "after, and so many");

@@ -25,17 +25,17 @@ const OTHER_RELAY: Uuid = Uuid::from_u128(2);
 /// Runs the suite.
 pub async fn run_all(fixture: &impl StoreFixture) {
     events_wait_in_order_until_they_are_sent(fixture).await;
-    an_event_told_again_is_not_sent_again(fixture).await;
-    one_relay_at_a_time(fixture).await;
+    repeated_event_is_not_sent_again(fixture).await;
+    lease_admits_one_relay_at_a_time(fixture).await;
     a_mail_is_filed_once_per_event(fixture).await;
     a_due_mail_is_taken_by_one_sender(fixture).await;
-    a_try_is_recorded(fixture).await;
-    an_unsent_mail_is_tried_again_on_request(fixture).await;
+    mail_attempt_is_recorded(fixture).await;
+    unsent_mail_is_retried_on_request(fixture).await;
     mails_are_listed_newest_first(fixture).await;
-    the_audit_log_keeps_an_event_once(fixture).await;
-    the_audit_log_is_found_by_filter(fixture).await;
-    dead_letters_are_put_aside_once(fixture).await;
-    a_store_says_how_it_is(fixture).await;
+    audit_log_stores_an_event_once(fixture).await;
+    audit_log_is_filtered_by_type_actor_and_time(fixture).await;
+    dead_letter_is_stored_once_per_consumer_and_event(fixture).await;
+    store_answers_its_health_check(fixture).await;
 }
 
 async fn unsent_ids<S: Store>(stage: &Stage<S>, relay: Uuid) -> Vec<EventId> {
@@ -62,7 +62,7 @@ async fn events_wait_in_order_until_they_are_sent(fixture: &impl StoreFixture) {
     assert!(!must(stage.store.has_unsent().await));
 }
 
-async fn an_event_told_again_is_not_sent_again(fixture: &impl StoreFixture) {
+async fn repeated_event_is_not_sent_again(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let event = stage.event("once");
     must(stage.store.append_events(&[event.clone(), event.clone()]).await);
@@ -75,7 +75,7 @@ async fn an_event_told_again_is_not_sent_again(fixture: &impl StoreFixture) {
     assert_eq!(unsent_ids(&stage, RELAY).await, [next.id], "a sent one is still known");
 }
 
-async fn one_relay_at_a_time(fixture: &impl StoreFixture) {
+async fn lease_admits_one_relay_at_a_time(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let event = stage.event("one");
     must(stage.store.append_events(std::slice::from_ref(&event)).await);
@@ -151,7 +151,7 @@ async fn a_due_mail_is_taken_by_one_sender(fixture: &impl StoreFixture) {
     assert_eq!(take(&stage, 9).await.len(), 3, "the senders died");
 }
 
-async fn a_try_is_recorded(fixture: &impl StoreFixture) {
+async fn mail_attempt_is_recorded(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (sent, later, failed) = (filed(&stage).await, filed(&stage).await, filed(&stage).await);
     assert_eq!(take(&stage, 9).await.len(), 3);
@@ -177,7 +177,7 @@ async fn a_try_is_recorded(fixture: &impl StoreFixture) {
     assert_eq!(take(&stage, 9).await, [later.id]);
 }
 
-async fn an_unsent_mail_is_tried_again_on_request(fixture: &impl StoreFixture) {
+async fn unsent_mail_is_retried_on_request(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (sent, failed, on_its_way) = (filed(&stage).await, filed(&stage).await, filed(&stage).await);
     take(&stage, 9).await;
@@ -222,7 +222,7 @@ fn refund_event<S: Store>(stage: &Stage<S>, actor: PersonId) -> Event {
     Event::new(stage.now(), &stage.ids, kind).by(Some(actor)).at_screening(stage.screening.id)
 }
 
-async fn the_audit_log_keeps_an_event_once(fixture: &impl StoreFixture) {
+async fn audit_log_stores_an_event_once(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let event = refund_event(&stage, stage.person());
     let other = refund_event(&stage, stage.person());
@@ -239,7 +239,7 @@ async fn audit<S: Store>(stage: &Stage<S>, filter: &AuditFilter) -> Vec<EventId>
     page.items.into_iter().map(|entry| entry.event.id).collect()
 }
 
-async fn the_audit_log_is_found_by_filter(fixture: &impl StoreFixture) {
+async fn audit_log_is_filtered_by_type_actor_and_time(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (ann, ben) = (stage.person(), stage.person());
     let mut events = Vec::new();
@@ -267,7 +267,7 @@ async fn the_audit_log_is_found_by_filter(fixture: &impl StoreFixture) {
     assert!(audit(&stage, &none).await.is_empty());
 }
 
-async fn dead_letters_are_put_aside_once(fixture: &impl StoreFixture) {
+async fn dead_letter_is_stored_once_per_consumer_and_event(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let event = stage.event("poison");
     let letter = |consumer, event: &Event| DeadLetter {
@@ -296,7 +296,7 @@ async fn dead_letters_are_put_aside_once(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.find_dead_letter(second.id).await), Some(second));
 }
 
-async fn a_store_says_how_it_is(fixture: &impl StoreFixture) {
+async fn store_answers_its_health_check(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     assert_eq!(stage.store.part(), "store");
     must(stage.store.ping().await);

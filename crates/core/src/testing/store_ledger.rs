@@ -24,27 +24,27 @@ use PaymentStatus::{Cancelled, Confirming, Declined, Expired, Pending, Refunded,
 /// Runs the suite.
 pub async fn run_all(fixture: &impl StoreFixture) {
     a_start_claims_every_seat(fixture).await;
-    a_start_tells_what_came_before(fixture).await;
-    a_start_takes_the_prices_of_now(fixture).await;
-    a_start_again_is_the_same_payment(fixture).await;
-    a_start_is_refused_whole(fixture).await;
-    a_start_needs_a_seat_that_is_for_sale_now(fixture).await;
-    an_overdue_payment_gives_way(fixture).await;
-    confirming_keeps_its_claims(fixture).await;
-    confirming_comes_too_late(fixture).await;
-    a_sale_is_all_of_it(fixture).await;
-    a_sale_is_refused_whole(fixture).await;
-    a_code_is_used_once(fixture).await;
-    late_money_buys_what_is_free(fixture).await;
-    late_money_meets_another(fixture).await;
+    start_writes_earlier_releases_before_its_claims(fixture).await;
+    start_takes_current_prices(fixture).await;
+    repeated_start_returns_the_stored_payment(fixture).await;
+    start_is_refused_whole_when_a_seat_is_taken(fixture).await;
+    start_is_refused_for_unknown_seats_and_after_sales_close(fixture).await;
+    start_expires_an_overdue_payment_that_claims_its_seats(fixture).await;
+    claims_of_a_confirming_payment_do_not_expire(fixture).await;
+    overdue_payment_cannot_be_confirmed(fixture).await;
+    sale_writes_booking_payment_seats_and_event(fixture).await;
+    sale_is_refused_whole_when_payment_or_booking_do_not_match(fixture).await;
+    booking_code_is_used_once(fixture).await;
+    late_money_buys_free_seats(fixture).await;
+    late_money_buys_nothing_when_a_seat_is_taken(fixture).await;
     late_money_is_refused_once_sales_are_closed(fixture).await;
     a_payment_confirmed_in_time_is_sold_after_sales_are_closed(fixture).await;
-    late_money_for_a_screening_that_is_gone(fixture).await;
+    late_money_for_a_deleted_screening_buys_nothing(fixture).await;
     closing_frees_the_seats(fixture).await;
-    closing_comes_too_late(fixture).await;
-    a_refund_takes_the_sale_back(fixture).await;
-    money_tasks_end_one_by_one(fixture).await;
-    unfinished_payments_are_found(fixture).await;
+    overdue_payment_cannot_be_cancelled(fixture).await;
+    refund_ends_the_booking_and_frees_its_seats(fixture).await;
+    finishing_a_money_task_leaves_another_task_alone(fixture).await;
+    unfinished_payments_are_listed_oldest_first_in_pages(fixture).await;
     taken_seats_are_counted(fixture).await;
 }
 
@@ -71,7 +71,7 @@ async fn a_start_claims_every_seat(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.find_payment(PaymentId::from_uuid(stage.ids.next_uuid())).await), None);
 }
 
-async fn a_start_tells_what_came_before(fixture: &impl StoreFixture) {
+async fn start_writes_earlier_releases_before_its_claims(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let released = stage.event("released");
     let start = NewPayment { events: vec![released.clone()], ..stage.new_payment(stage.person(), "A1") };
@@ -85,7 +85,7 @@ async fn a_start_tells_what_came_before(fixture: &impl StoreFixture) {
     assert!(matches!(first, Some(EventKind::AuditLog { action, .. }) if action == "released"));
 }
 
-async fn a_start_takes_the_prices_of_now(fixture: &impl StoreFixture) {
+async fn start_takes_current_prices(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     assert_eq!(stage.started("A1").await.amount, Money::satang(20_000));
     let mut dearer = stage.screening.clone();
@@ -96,7 +96,7 @@ async fn a_start_takes_the_prices_of_now(fixture: &impl StoreFixture) {
     assert_eq!(stage.start(&closed).await, StartOutcome::SalesClosed, "and the closing time that it is given");
 }
 
-async fn a_start_again_is_the_same_payment(fixture: &impl StoreFixture) {
+async fn repeated_start_returns_the_stored_payment(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssss").await;
     let start = stage.new_payment(stage.person(), "A1 A2");
     let first = stage.start(&start).await;
@@ -111,7 +111,7 @@ async fn a_start_again_is_the_same_payment(fixture: &impl StoreFixture) {
     assert_eq!(stage.start(&start).await, StartOutcome::Started(confirming), "as it stands now");
 }
 
-async fn a_start_is_refused_whole(fixture: &impl StoreFixture) {
+async fn start_is_refused_whole_when_a_seat_is_taken(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssssxs").await;
     let (claimed, _) = (stage.started("A1").await, stage.sold("A2").await);
     let refused = stage.new_payment(stage.person(), "A1 A2 A3 A5");
@@ -129,7 +129,7 @@ async fn a_start_is_refused_whole(fixture: &impl StoreFixture) {
     assert_eq!(stage.start(&again).await, StartOutcome::SeatsTaken(seats_of("A4")), "bought is bought, by whomever");
 }
 
-async fn a_start_needs_a_seat_that_is_for_sale_now(fixture: &impl StoreFixture) {
+async fn start_is_refused_for_unknown_seats_and_after_sales_close(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let unknown_seat = stage.new_payment(stage.person(), "A1 A3");
     assert_eq!(stage.start(&unknown_seat).await, StartOutcome::NotFound);
@@ -146,7 +146,7 @@ async fn a_start_needs_a_seat_that_is_for_sale_now(fixture: &impl StoreFixture) 
     assert_eq!(stage.map().await, " | ");
 }
 
-async fn an_overdue_payment_gives_way(fixture: &impl StoreFixture) {
+async fn start_expires_an_overdue_payment_that_claims_its_seats(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "sssss").await;
     let first = stage.started("A1 A2 A3").await;
     let young = stage.new_payment(stage.person(), "A3");
@@ -172,7 +172,7 @@ async fn an_overdue_payment_gives_way(fixture: &impl StoreFixture) {
     assert_eq!(stage.payment(next.id).await.status, Expired);
 }
 
-async fn confirming_keeps_its_claims(fixture: &impl StoreFixture) {
+async fn claims_of_a_confirming_payment_do_not_expire(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "sss").await;
     let payment = stage.started("A1 A2").await;
     stage.pass_s(PAYMENT_S - 1);
@@ -200,7 +200,7 @@ async fn confirming_keeps_its_claims(fixture: &impl StoreFixture) {
     assert_eq!(missing, ConfirmStart::NotFound);
 }
 
-async fn confirming_comes_too_late(fixture: &impl StoreFixture) {
+async fn overdue_payment_cannot_be_confirmed(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "sss").await;
     let payment = stage.started("A1 A2").await;
     stage.pass_s(PAYMENT_S);
@@ -215,7 +215,7 @@ async fn confirming_comes_too_late(fixture: &impl StoreFixture) {
     assert_eq!(answer, ConfirmStart::Over(sold));
 }
 
-async fn a_sale_is_all_of_it(fixture: &impl StoreFixture) {
+async fn sale_writes_booking_payment_seats_and_event(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "sss").await;
     let payment = stage.confirming("A1 A3").await;
     let mut commit = stage.commit_of(&payment, CONFIRMING);
@@ -235,7 +235,7 @@ async fn a_sale_is_all_of_it(fixture: &impl StoreFixture) {
     assert_eq!(stage.told().await, "sold:1");
 }
 
-async fn a_sale_is_refused_whole(fixture: &impl StoreFixture) {
+async fn sale_is_refused_whole_when_payment_or_booking_do_not_match(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let payment = stage.started("A1").await;
     assert_eq!(stage.commit(&payment, CONFIRMING).await, CommitOutcome::NotNow(payment.clone()));
@@ -251,7 +251,7 @@ async fn a_sale_is_refused_whole(fixture: &impl StoreFixture) {
     assert_eq!(stage.map().await, " | A1");
 }
 
-async fn a_code_is_used_once(fixture: &impl StoreFixture) {
+async fn booking_code_is_used_once(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let (_, first) = stage.sold("A1").await;
     let payment = stage.confirming("A2").await;
@@ -265,7 +265,7 @@ async fn a_code_is_used_once(fixture: &impl StoreFixture) {
     assert_eq!(committed, CommitOutcome::Committed(commit.booking));
 }
 
-async fn late_money_buys_what_is_free(fixture: &impl StoreFixture) {
+async fn late_money_buys_free_seats(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssss").await;
     let expired = stage.started("A1 A2").await;
     stage.pass_s(PAYMENT_S);
@@ -285,7 +285,7 @@ async fn late_money_buys_what_is_free(fixture: &impl StoreFixture) {
     assert!(matches!(stage.commit(&pending, LATE).await, CommitOutcome::Committed(_)), "a callback before any confirm");
 }
 
-async fn late_money_meets_another(fixture: &impl StoreFixture) {
+async fn late_money_buys_nothing_when_a_seat_is_taken(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssss").await;
     let late = stage.started("A1 A2 A3").await;
     stage.pass_s(PAYMENT_S);
@@ -344,7 +344,7 @@ async fn a_payment_confirmed_in_time_is_sold_after_sales_are_closed(fixture: &im
     assert_eq!(stage.map().await, "A1 A2 | ");
 }
 
-async fn late_money_for_a_screening_that_is_gone(fixture: &impl StoreFixture) {
+async fn late_money_for_a_deleted_screening_buys_nothing(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let late = stage.started("A1 A2").await;
     stage.close(late.id, &[Pending], Cancelled).await;
@@ -379,7 +379,7 @@ async fn closing_frees_the_seats(fixture: &impl StoreFixture) {
     assert_eq!(stage.map().await, " | A1");
 }
 
-async fn closing_comes_too_late(fixture: &impl StoreFixture) {
+async fn overdue_payment_cannot_be_cancelled(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let payment = stage.started("A1").await;
     stage.pass_s(PAYMENT_S);
@@ -395,7 +395,7 @@ async fn closing_comes_too_late(fixture: &impl StoreFixture) {
     assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1 closed:1", "the caller's own events");
 }
 
-async fn a_refund_takes_the_sale_back(fixture: &impl StoreFixture) {
+async fn refund_ends_the_booking_and_frees_its_seats(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let (payment, booking) = stage.sold("A1 A2").await;
     let closed = stage.close(payment.id, &[Succeeded], Refunded).await;
@@ -409,7 +409,7 @@ async fn a_refund_takes_the_sale_back(fixture: &impl StoreFixture) {
     assert_eq!(stage.map().await, "A1 A2 | ");
 }
 
-async fn money_tasks_end_one_by_one(fixture: &impl StoreFixture) {
+async fn finishing_a_money_task_leaves_another_task_alone(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let payment = stage.confirming("A1").await;
     let mut commit = stage.commit_of(&payment, CONFIRMING);
@@ -422,7 +422,7 @@ async fn money_tasks_end_one_by_one(fixture: &impl StoreFixture) {
     must(stage.store.finish_money_task(payment.id, MoneyTask::Capture).await);
 }
 
-async fn unfinished_payments_are_found(fixture: &impl StoreFixture) {
+async fn unfinished_payments_are_listed_oldest_first_in_pages(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssssss").await;
     let overdue = stage.started("A1").await.id;
     stage.pass_s(1);

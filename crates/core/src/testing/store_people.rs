@@ -17,23 +17,23 @@ use crate::{
 
 /// Runs the suite.
 pub async fn run_all(fixture: &impl StoreFixture) {
-    the_first_is_admin_and_the_next_are_not(fixture).await;
-    the_demos_admin_makes_room_for_somebody_real(fixture).await;
-    a_sign_in_brings_the_person_up_to_date(fixture).await;
-    a_person_is_an_issuer_and_a_subject(fixture).await;
-    a_language_is_changed_by_its_reader_only(fixture).await;
+    first_person_becomes_admin_and_later_ones_do_not(fixture).await;
+    first_person_of_a_real_provider_replaces_the_demo_admin(fixture).await;
+    sign_in_updates_the_person_except_for_the_language(fixture).await;
+    person_is_identified_by_issuer_and_subject(fixture).await;
+    language_changes_only_on_request(fixture).await;
     a_sign_in_attempt_is_used_once(fixture).await;
-    old_attempts_are_forgotten(fixture).await;
+    expired_sign_in_attempts_are_deleted(fixture).await;
     a_session_lives_until_it_is_ended(fixture).await;
-    endings_are_told_to_other_servers(fixture).await;
-    a_purge_deletes_what_is_over(fixture).await;
+    ended_sessions_are_listed_for_other_servers(fixture).await;
+    purge_deletes_expired_sessions_and_old_records_of_ended_ones(fixture).await;
 }
 
 async fn sign_in<S: Store>(stage: &Stage<S>, identity: &Identity) -> Person {
     must(stage.store.sign_in(identity, stage.person(), stage.now()).await)
 }
 
-async fn the_first_is_admin_and_the_next_are_not(fixture: &impl StoreFixture) {
+async fn first_person_becomes_admin_and_later_ones_do_not(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let id = stage.person();
     let ann = must(stage.store.sign_in(&identity_of("Ann"), id, stage.now()).await);
@@ -55,7 +55,7 @@ async fn the_first_is_admin_and_the_next_are_not(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.find_person(stage.person()).await), None);
 }
 
-async fn the_demos_admin_makes_room_for_somebody_real(fixture: &impl StoreFixture) {
+async fn first_person_of_a_real_provider_replaces_the_demo_admin(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let guest = sign_in(&stage, &demo_identity_of("Ann")).await;
     assert_eq!((guest.role, guest.issuer.as_str()), (Role::Admin, DEMO_ISSUER));
@@ -73,7 +73,7 @@ async fn the_demos_admin_makes_room_for_somebody_real(fixture: &impl StoreFixtur
     assert_eq!(sign_in(&stage, &identity_of("Ann")).await, real);
 }
 
-async fn a_sign_in_brings_the_person_up_to_date(fixture: &impl StoreFixture) {
+async fn sign_in_updates_the_person_except_for_the_language(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let first = sign_in(&stage, &identity_of("Ann")).await;
     let mut identity = identity_of("Ann");
@@ -85,7 +85,7 @@ async fn a_sign_in_brings_the_person_up_to_date(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.find_person(now.id).await), Some(expected));
 }
 
-async fn a_person_is_an_issuer_and_a_subject(fixture: &impl StoreFixture) {
+async fn person_is_identified_by_issuer_and_subject(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let here = sign_in(&stage, &identity_of("Ann")).await;
     let elsewhere = Identity { issuer: "https://other.example.test".to_owned(), ..identity_of("Ann") };
@@ -94,7 +94,7 @@ async fn a_person_is_an_issuer_and_a_subject(fixture: &impl StoreFixture) {
     assert!(here.id != there.id && here.id != namesake.id && there.id != namesake.id, "never an e-mail");
 }
 
-async fn a_language_is_changed_by_its_reader_only(fixture: &impl StoreFixture) {
+async fn language_changes_only_on_request(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let ann = sign_in(&stage, &identity_of("Ann")).await;
     let changed = Person { language: Language::En, ..ann.clone() };
@@ -123,7 +123,7 @@ async fn a_sign_in_attempt_is_used_once(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.take_sign_in("one").await), None);
 }
 
-async fn old_attempts_are_forgotten(fixture: &impl StoreFixture) {
+async fn expired_sign_in_attempts_are_deleted(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     must(stage.store.begin_sign_in(&attempt_of("old", stage.now())).await);
     stage.pass_s(1);
@@ -163,7 +163,7 @@ async fn a_session_lives_until_it_is_ended(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.find_session(&session.hash).await), None);
 }
 
-async fn endings_are_told_to_other_servers(fixture: &impl StoreFixture) {
+async fn ended_sessions_are_listed_for_other_servers(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let ann = sign_in(&stage, &identity_of("Ann")).await;
     let began = stage.now();
@@ -180,7 +180,7 @@ async fn endings_are_told_to_other_servers(fixture: &impl StoreFixture) {
     assert!(must(stage.store.list_ended_since(stage.after_s(1), 10).await).is_empty());
 }
 
-async fn a_purge_deletes_what_is_over(fixture: &impl StoreFixture) {
+async fn purge_deletes_expired_sessions_and_old_records_of_ended_ones(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let ann = sign_in(&stage, &identity_of("Ann")).await;
     let began = stage.now();

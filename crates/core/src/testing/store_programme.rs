@@ -23,15 +23,15 @@ pub async fn run_all(fixture: &impl StoreFixture) {
     a_film_is_made_replaced_and_deleted(fixture).await;
     a_hall_is_made_replaced_and_deleted(fixture).await;
     a_screening_is_made_replaced_and_deleted(fixture).await;
-    one_event_may_tell_of_several_changes(fixture).await;
-    of_two_changes_at_once_one_looks_again(fixture).await;
-    a_hall_shows_one_film_at_a_time(fixture).await;
-    a_screening_with_claims_stays(fixture).await;
-    a_past_showing_outlives_its_film(fixture).await;
-    a_film_with_screenings_to_come_stays(fixture).await;
+    several_changes_may_share_one_event(fixture).await;
+    one_of_many_concurrent_changes_wins(fixture).await;
+    screening_is_refused_while_its_hall_is_busy(fixture).await;
+    screening_with_claims_or_bookings_is_neither_moved_nor_deleted(fixture).await;
+    past_screening_survives_the_deletion_of_its_film_and_hall(fixture).await;
+    film_and_hall_with_upcoming_screenings_are_not_deleted(fixture).await;
     screenings_are_found_by_filter(fixture).await;
     lists_have_pages(fixture).await;
-    posters_are_kept(fixture).await;
+    posters_are_stored(fixture).await;
     super::store_showings::run_all(fixture).await;
 }
 
@@ -88,7 +88,7 @@ async fn a_film_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
     assert_eq!(stage.told().await, "tried:3");
 }
 
-async fn one_event_may_tell_of_several_changes(fixture: &impl StoreFixture) {
+async fn several_changes_may_share_one_event(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let event = stage.event("filled");
     for title in ["One", "Two", "Three"] {
@@ -134,7 +134,7 @@ async fn a_screening_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.find_screening(wanted.id).await), None);
 }
 
-async fn of_two_changes_at_once_one_looks_again(fixture: &impl StoreFixture) {
+async fn one_of_many_concurrent_changes_wins(fixture: &impl StoreFixture) {
     let stage = std::sync::Arc::new(Stage::open(fixture, "s").await);
     let before = must(stage.store.revision().await);
     let movie = new_movie(&stage, "Contested");
@@ -146,7 +146,7 @@ async fn of_two_changes_at_once_one_looks_again(fixture: &impl StoreFixture) {
     assert_eq!((done, must(stage.store.revision().await)), (1, before + 1));
 }
 
-async fn a_hall_shows_one_film_at_a_time(fixture: &impl StoreFixture) {
+async fn screening_is_refused_while_its_hall_is_busy(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     // The stage's screening has the hall for 115 minutes.
     for minutes in [-114, -1, 0, 1, 114] {
@@ -165,7 +165,7 @@ async fn a_hall_shows_one_film_at_a_time(fixture: &impl StoreFixture) {
     assert_eq!(try_change(&stage, PutScreening(elsewhere, 0)).await, Done);
 }
 
-async fn a_screening_with_claims_stays(fixture: &impl StoreFixture) {
+async fn screening_with_claims_or_bookings_is_neither_moved_nor_deleted(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let other_movie = new_movie(&stage, "Other");
     let other_hall = hall_of(HallId::from_uuid(stage.ids.next_uuid()), "Hall 2", "ss");
@@ -194,7 +194,7 @@ async fn a_screening_with_claims_stays(fixture: &impl StoreFixture) {
     assert_eq!(deleted, HasBookings, "a refunded booking is still somebody's history");
 }
 
-async fn a_past_showing_outlives_its_film(fixture: &impl StoreFixture) {
+async fn past_screening_survives_the_deletion_of_its_film_and_hall(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     stage.pass_s(3_600);
     assert_eq!(try_change(&stage, DeleteMovie(stage.screening.movie_id)).await, Done, "it has begun");
@@ -207,7 +207,7 @@ async fn a_past_showing_outlives_its_film(fixture: &impl StoreFixture) {
     assert_eq!(try_change(&stage, PutScreening(later(&stage, 500), 0)).await, PartMissing);
 }
 
-async fn a_film_with_screenings_to_come_stays(fixture: &impl StoreFixture) {
+async fn film_and_hall_with_upcoming_screenings_are_not_deleted(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     assert_eq!(try_change(&stage, DeleteMovie(stage.screening.movie_id)).await, HasScreenings);
     assert_eq!(try_change(&stage, DeleteHall(stage.screening.hall_id)).await, HasScreenings);
@@ -286,7 +286,7 @@ async fn lists_have_pages(fixture: &impl StoreFixture) {
     assert_eq!(walk!(stage, |page| list_screening_ids(&all, page)), shows);
 }
 
-async fn posters_are_kept(fixture: &impl StoreFixture) {
+async fn posters_are_stored(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let id = PosterId::from_uuid(stage.ids.next_uuid());
     assert_eq!(must(stage.store.find_poster(id).await), None);

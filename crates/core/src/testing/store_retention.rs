@@ -17,9 +17,9 @@ const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// Runs the suite.
 pub async fn run_all<F: StoreFixture<Store: EventLog>>(fixture: &F) {
-    events_that_all_consumers_have_done_are_forgotten_after_thirty_days(fixture).await;
-    an_event_half_a_second_younger_than_thirty_days_is_kept(fixture).await;
-    sent_mails_are_forgotten_after_ninety_days_and_others_stay(fixture).await;
+    acknowledged_events_are_deleted_after_30_days(fixture).await;
+    event_half_a_second_younger_than_30_days_stays(fixture).await;
+    sent_mails_are_deleted_after_90_days_and_others_stay(fixture).await;
 }
 
 async fn publish(log: &impl EventLog, ids: &SeededEntropy, at: Timestamp, names: &[&str]) {
@@ -41,9 +41,7 @@ async fn names(log: &impl EventLog) -> String {
     logged(log).await.into_iter().map(|(name, _)| name).collect()
 }
 
-async fn events_that_all_consumers_have_done_are_forgotten_after_thirty_days<F: StoreFixture<Store: EventLog>>(
-    fixture: &F,
-) {
+async fn acknowledged_events_are_deleted_after_30_days<F: StoreFixture<Store: EventLog>>(fixture: &F) {
     let (store, ids) = (fixture.open_empty().await, SeededEntropy::new(5));
     let (log, began) = (&*store, sample_now());
     publish(log, &ids, began, &["a", "b", "c"]).await;
@@ -64,7 +62,7 @@ async fn events_that_all_consumers_have_done_are_forgotten_after_thirty_days<F: 
 }
 
 /// A store that compares times as text must not take `…00.500Z` for earlier than `…00Z`.
-async fn an_event_half_a_second_younger_than_thirty_days_is_kept<F: StoreFixture<Store: EventLog>>(fixture: &F) {
+async fn event_half_a_second_younger_than_30_days_stays<F: StoreFixture<Store: EventLog>>(fixture: &F) {
     let (store, ids) = (fixture.open_empty().await, SeededEntropy::new(5));
     let (log, began) = (&*store, sample_now());
     publish(log, &ids, began - SECOND, &["a"]).await;
@@ -83,7 +81,7 @@ async fn file<S: Store>(store: &S, ids: &SeededEntropy, created_at: Timestamp) -
     mail.id
 }
 
-async fn sent_mails_are_forgotten_after_ninety_days_and_others_stay(fixture: &impl StoreFixture) {
+async fn sent_mails_are_deleted_after_90_days_and_others_stay(fixture: &impl StoreFixture) {
     let (store, ids, began) = (fixture.open_empty().await, SeededEntropy::new(6), sample_now());
     let count = async || must(store.list_mails(None, PageRequest::FIRST).await).items.len();
     let sent = file(&*store, &ids, began).await;

@@ -15,11 +15,11 @@ use crate::{
 
 /// Runs the suite.
 pub async fn run_all(fixture: &impl StoreFixture) {
-    a_customer_sees_their_own_newest_first(fixture).await;
-    an_administrator_finds_by_every_filter(fixture).await;
-    text_is_found_without_case_or_wildcards(fixture).await;
-    totals_are_of_the_whole_selection(fixture).await;
-    sales_come_in_quarters_of_an_hour(fixture).await;
+    customer_sees_own_bookings_newest_first(fixture).await;
+    administrator_finds_bookings_by_every_filter(fixture).await;
+    text_search_ignores_case_and_has_no_wildcards(fixture).await;
+    totals_cover_the_whole_selection_without_refunds(fixture).await;
+    sales_are_listed_in_slices_of_15_minutes(fixture).await;
     films_are_ranked_by_revenue(fixture).await;
 }
 
@@ -48,7 +48,7 @@ async fn found<S: Store>(stage: &Stage<S>, filter: &BookingFilter) -> Vec<Bookin
     page.items.into_iter().map(|item| item.booking.id).collect()
 }
 
-async fn a_customer_sees_their_own_newest_first(fixture: &impl StoreFixture) {
+async fn customer_sees_own_bookings_newest_first(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssssssss").await;
     let (ann, ben) = (signed_in(&stage, "Ann").await, signed_in(&stage, "Ben").await);
     let mut own = Vec::new();
@@ -65,7 +65,7 @@ async fn a_customer_sees_their_own_newest_first(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.find_booking(BookingId::from_uuid(stage.ids.next_uuid())).await), None);
 }
 
-async fn an_administrator_finds_by_every_filter(fixture: &impl StoreFixture) {
+async fn administrator_finds_bookings_by_every_filter(fixture: &impl StoreFixture) {
     let mut stage = Stage::open(fixture, "ssss").await;
     let (ann, ben) = (signed_in(&stage, "Ann").await, signed_in(&stage, "Ben").await);
     let first = sell(&stage, ann, "A1 A2").await;
@@ -115,7 +115,7 @@ async fn second_screening<S: Store>(stage: &Stage<S>) -> crate::catalogue::Scree
     screening
 }
 
-async fn text_is_found_without_case_or_wildcards(fixture: &impl StoreFixture) {
+async fn text_search_ignores_case_and_has_no_wildcards(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssssss").await;
     let mut sold = Vec::new();
     for (seat, name) in ["Zoë Éclair", "สมชาย ใจดี", "100% Ann_Lee", "Ann Lee"].into_iter().enumerate()
@@ -145,7 +145,7 @@ async fn text_is_found_without_case_or_wildcards(fixture: &impl StoreFixture) {
     }
 }
 
-async fn totals_are_of_the_whole_selection(fixture: &impl StoreFixture) {
+async fn totals_cover_the_whole_selection_without_refunds(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "sssssp").await;
     let ann = signed_in(&stage, "Ann").await;
     assert_eq!(must(stage.store.sum_bookings(&BookingFilter::default()).await), SalesTotals::default());
@@ -159,7 +159,7 @@ async fn totals_are_of_the_whole_selection(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.sum_bookings(&refunded).await), SalesTotals::default());
 }
 
-async fn sales_come_in_quarters_of_an_hour(fixture: &impl StoreFixture) {
+async fn sales_are_listed_in_slices_of_15_minutes(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssssss").await;
     let (ann, began) = (stage.person(), stage.now());
     sell(&stage, ann, "A1").await;

@@ -24,14 +24,14 @@ use ProgrammeOutcome::{Cancelled, Changed, Done, HallBusy};
 
 /// Runs the suite.
 pub(super) async fn run_all(fixture: &impl StoreFixture) {
-    showings_to_come_follow_their_films_length(fixture).await;
-    a_length_that_makes_showings_overlap_is_refused_whole(fixture).await;
-    a_showing_of_the_old_length_is_read_again(fixture).await;
-    a_cancelled_showing_stays_and_its_hall_is_free(fixture).await;
-    a_cancelled_showing_is_not_sold(fixture).await;
-    a_start_compares_what_was_shown(fixture).await;
-    a_start_gives_the_first_reason(fixture).await;
-    a_sale_takes_its_show_from_the_screening(fixture).await;
+    upcoming_screenings_follow_their_films_length(fixture).await;
+    film_length_is_refused_whole_when_screenings_would_overlap(fixture).await;
+    screening_with_a_stale_film_length_is_refused_as_changed(fixture).await;
+    cancelled_screening_cannot_be_changed_and_frees_its_hall(fixture).await;
+    cancelled_screening_is_not_sold(fixture).await;
+    start_is_refused_when_revision_or_total_differ_from_those_shown(fixture).await;
+    start_refusals_have_a_fixed_order_of_precedence(fixture).await;
+    booking_copies_film_hall_and_start_from_the_stored_screening(fixture).await;
 }
 
 async fn try_change<S: Store>(stage: &Stage<S>, change: ProgrammeChange) -> ProgrammeOutcome {
@@ -72,7 +72,7 @@ fn longer(screening: &Screening, minutes: i64) -> Screening {
     Screening { end_time: screening.end_time + by, hall_free_at: screening.hall_free_at + by, ..screening.clone() }
 }
 
-async fn showings_to_come_follow_their_films_length(fixture: &impl StoreFixture) {
+async fn upcoming_screenings_follow_their_films_length(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (movie, hall) = movie_and_hall(&stage).await;
     let other = movie_of(MovieId::from_uuid(stage.ids.next_uuid()), "Other");
@@ -103,7 +103,7 @@ async fn showings_to_come_follow_their_films_length(fixture: &impl StoreFixture)
     assert_eq!(stored(&stage, stage.screening.id).await.0.end_time, stage.screening.end_time);
 }
 
-async fn a_length_that_makes_showings_overlap_is_refused_whole(fixture: &impl StoreFixture) {
+async fn film_length_is_refused_whole_when_screenings_would_overlap(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (movie, hall) = movie_and_hall(&stage).await;
     let other = movie_of(MovieId::from_uuid(stage.ids.next_uuid()), "Other");
@@ -135,7 +135,7 @@ async fn a_length_that_makes_showings_overlap_is_refused_whole(fixture: &impl St
     assert_eq!(stored(&stage, stage.screening.id).await, (longer(&stage.screening, 200), 3));
 }
 
-async fn a_showing_of_the_old_length_is_read_again(fixture: &impl StoreFixture) {
+async fn screening_with_a_stale_film_length_is_refused_as_changed(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (movie, hall) = movie_and_hall(&stage).await;
     let planned = after(&stage, &movie, &hall, 500);
@@ -147,7 +147,7 @@ async fn a_showing_of_the_old_length_is_read_again(fixture: &impl StoreFixture) 
     assert_eq!(try_change(&stage, PutScreening(back, 2)).await, Changed, "moved by a minute, but not its end");
 }
 
-async fn a_cancelled_showing_stays_and_its_hall_is_free(fixture: &impl StoreFixture) {
+async fn cancelled_screening_cannot_be_changed_and_frees_its_hall(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (movie, hall) = movie_and_hall(&stage).await;
     let id = stage.screening.id;
@@ -172,7 +172,7 @@ async fn a_cancelled_showing_stays_and_its_hall_is_free(fixture: &impl StoreFixt
     );
 }
 
-async fn a_cancelled_showing_is_not_sold(fixture: &impl StoreFixture) {
+async fn cancelled_screening_is_not_sold(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let begun = stage.confirming("A2").await;
     let late = stage.started("A1").await;
@@ -199,7 +199,7 @@ fn shown<S: Store>(stage: &Stage<S>, seats: &str, revision: Option<u64>, total: 
     NewPayment { shown, ..stage.new_payment(stage.person(), seats) }
 }
 
-async fn a_start_compares_what_was_shown(fixture: &impl StoreFixture) {
+async fn start_is_refused_when_revision_or_total_differ_from_those_shown(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssss").await;
     let first = shown(&stage, "A1", Some(1), Some(20_000));
     let StartOutcome::Started(payment) = stage.start(&first).await else { unreachable!("it is as shown") };
@@ -220,7 +220,7 @@ async fn a_start_compares_what_was_shown(fixture: &impl StoreFixture) {
     assert_eq!(stage.start(&first).await, StartOutcome::Started(payment), "the same start again, whatever has changed");
 }
 
-async fn a_start_gives_the_first_reason(fixture: &impl StoreFixture) {
+async fn start_refusals_have_a_fixed_order_of_precedence(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     stage.started("A1").await;
     let mut dearer = stage.screening.clone();
@@ -236,7 +236,7 @@ async fn a_start_gives_the_first_reason(fixture: &impl StoreFixture) {
     assert_eq!(stage.start(&old).await, StartOutcome::ScreeningCancelled, "cancelled before changed");
 }
 
-async fn a_sale_takes_its_show_from_the_screening(fixture: &impl StoreFixture) {
+async fn booking_copies_film_hall_and_start_from_the_stored_screening(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let payment = stage.confirming("A1").await;
     let mut commit = stage.commit_of(&payment, CONFIRMING);

@@ -24,7 +24,7 @@ const STORMERS: usize = 64;
 const TURNS: usize = 20;
 
 /// A thousand people ask for the same seat: one has it, the others are told so.
-pub async fn a_thousand_ask_for_one_seat(fixture: &dyn LocksFixture) {
+pub async fn one_of_a_thousand_concurrent_requests_gets_the_seat(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let asks: Vec<_> = (0..ASKERS)
         .map(|_| {
@@ -49,7 +49,7 @@ pub async fn a_thousand_ask_for_one_seat(fixture: &dyn LocksFixture) {
 }
 
 /// Sets of seats that cross, asked for in any order: each whole or not at all, no seat twice, nobody waits for ever.
-pub async fn crossed_sets_are_all_or_none(fixture: &dyn LocksFixture) {
+pub async fn overlapping_concurrent_locks_are_all_or_none(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let asks: Vec<_> = (0..CROSSERS)
         .map(|index| {
@@ -82,7 +82,7 @@ pub async fn crossed_sets_are_all_or_none(fixture: &dyn LocksFixture) {
 }
 
 /// People lock, pay, give up, buy and let go: at the end every seat has one owner, and the map says the same.
-pub async fn a_storm_leaves_one_holder_a_seat(fixture: &dyn LocksFixture) {
+pub async fn concurrent_locks_and_sales_leave_one_owner_per_seat(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let people: Vec<_> = (0..STORMERS).map(|person| tokio::spawn(storm(hall.clone(), person))).collect();
     let mut bought: BTreeMap<SeatId, PersonId> = BTreeMap::new();

@@ -58,7 +58,7 @@ pub async fn watchers_get_each_changed_hold_with_its_holder(fixture: &dyn LocksF
 }
 
 /// Whoever changes or reads a hold learns of which sequence it is true.
-pub async fn hold_answers_carry_the_sequence_of_the_board(fixture: &dyn LocksFixture) {
+pub async fn hold_carries_the_sequence_of_its_seat_map(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
     let first = hall.take(ann, "A1").await;

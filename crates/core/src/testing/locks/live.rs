@@ -83,7 +83,7 @@ async fn change_seats(hall: Hall, person: usize) {
 }
 
 /// Changes of one screening go to those who watch it, and never say who.
-pub async fn a_watcher_sees_its_own_screening_alone(fixture: &dyn LocksFixture) {
+pub async fn watcher_receives_changes_of_its_own_screening_only(fixture: &dyn LocksFixture) {
     let (here, there) = (Hall::loaded(fixture).await, Hall::loaded(fixture).await);
     let mut feed = here.watch().await;
     let ann = someone();
@@ -97,7 +97,7 @@ pub async fn a_watcher_sees_its_own_screening_alone(fixture: &dyn LocksFixture) 
 }
 
 /// Viewers learn once that a lock has run out, however many sweep.
-pub async fn expiry_is_told_to_watchers_once(fixture: &dyn LocksFixture) {
+pub async fn expiry_is_published_to_watchers_once(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let mut feed = hall.watch().await;
     hall.take(someone(), "A1 A2").await;
@@ -123,7 +123,7 @@ pub async fn expiry_is_told_to_watchers_once(fixture: &dyn LocksFixture) {
 }
 
 /// A snapshot shows no lock past its time, and the next change follows on it.
-pub async fn a_snapshot_is_true_of_its_sequence(fixture: &dyn LocksFixture) {
+pub async fn snapshot_has_no_expired_locks_and_the_next_change_follows_it(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     hall.take(someone(), "A1").await;
     hall.sell(some_payment(), "B1").await;

@@ -14,7 +14,7 @@ fn started(reply: StartReply) -> Hold {
 }
 
 /// A payment restarts each seat's time, once in a lock's life; the same payment again changes nothing.
-pub async fn starting_a_payment_restarts_the_time_once(fixture: &dyn LocksFixture) {
+pub async fn payment_restarts_the_expiry_of_a_lock_once(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
     let (one, two) = (some_payment(), some_payment());
@@ -36,7 +36,7 @@ pub async fn starting_a_payment_restarts_the_time_once(fixture: &dyn LocksFixtur
 }
 
 /// While the payment lock stands its holder changes no seats, and nobody else is hindered.
-pub async fn who_pays_changes_no_seats(fixture: &dyn LocksFixture) {
+pub async fn lock_and_release_are_refused_while_the_holder_pays(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     let payment = some_payment();
@@ -53,7 +53,7 @@ pub async fn who_pays_changes_no_seats(fixture: &dyn LocksFixture) {
 }
 
 /// With another id, or another's, it does nothing; its seats stay locked.
-pub async fn a_payment_lock_ends_by_its_own_id(fixture: &dyn LocksFixture) {
+pub async fn payment_lock_is_ended_only_by_its_own_payment_id(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     let payment = some_payment();
@@ -81,7 +81,7 @@ pub async fn a_payment_without_seats_does_not_start(fixture: &dyn LocksFixture) 
 }
 
 /// A payment lock ends by itself when its time is up.
-pub async fn a_payment_lock_ends_with_its_seats(fixture: &dyn LocksFixture) {
+pub async fn payment_lock_expires_with_its_seats(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
     hall.take(ann, "A1").await;
@@ -94,7 +94,7 @@ pub async fn a_payment_lock_ends_with_its_seats(fixture: &dyn LocksFixture) {
 
 /// While the outcome is asked for the seats are kept; when the payment ends they have the time they had before. What
 /// others hold or have bought is not taken for it, and another's payment is not touched.
-pub async fn kept_seats_outlive_their_time_and_are_given_back(fixture: &dyn LocksFixture) {
+pub async fn extended_locks_return_to_their_own_expiry_when_the_payment_ends(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     let payment = some_payment();
@@ -131,7 +131,7 @@ pub async fn kept_seats_outlive_their_time_and_are_given_back(fixture: &dyn Lock
 }
 
 /// A payment is kept for less time than one of its seats has by itself: that seat keeps its own time, also at the end.
-pub async fn a_seat_with_more_time_than_its_payment_keeps_it(fixture: &dyn LocksFixture) {
+pub async fn extension_never_shortens_a_lock_that_expires_later(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
     let (one, two) = (some_payment(), some_payment());
@@ -171,7 +171,7 @@ pub async fn a_sale_takes_the_seats_whoever_holds_them(fixture: &dyn LocksFixtur
 }
 
 /// Only sold seats are freed; locks are not touched.
-pub async fn a_refund_frees_what_was_sold(fixture: &dyn LocksFixture) {
+pub async fn refund_frees_only_sold_seats(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.sell(some_payment(), "A1 A2").await;

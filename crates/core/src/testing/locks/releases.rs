@@ -15,7 +15,7 @@ fn told(release: &Release) -> (String, ReleaseReason) {
 }
 
 /// Oldest first, each until it is forgotten, and forgetting one leaves the others.
-pub async fn releases_are_told_oldest_first_until_forgotten(fixture: &dyn LocksFixture) {
+pub async fn releases_are_listed_oldest_first_until_removed(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(ann, "A1 A2 A3").await;
@@ -44,7 +44,7 @@ pub async fn releases_are_told_oldest_first_until_forgotten(fixture: &dyn LocksF
 }
 
 /// Who takes over a lock past its time writes its release first; the sweep does not write it again.
-pub async fn a_takeover_writes_the_release_first(fixture: &dyn LocksFixture) {
+pub async fn takeover_of_an_expired_lock_writes_its_release_first(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(ann, "A1").await;
@@ -59,7 +59,7 @@ pub async fn a_takeover_writes_the_release_first(fixture: &dyn LocksFixture) {
 }
 
 /// However many servers sweep, a lock is released once.
-pub async fn sweeps_of_many_servers_release_once(fixture: &dyn LocksFixture) {
+pub async fn concurrent_sweeps_release_each_lock_once(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(ann, "A1 A2").await;

@@ -25,7 +25,7 @@ pub async fn a_lock_takes_all_or_none(fixture: &dyn LocksFixture) {
 }
 
 /// Seats already held keep their time; doubles count once.
-pub async fn what_is_mine_stays_mine_and_keeps_its_time(fixture: &dyn LocksFixture) {
+pub async fn relocking_held_seats_keeps_their_expiry(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
     let first = hall.take(ann, "A1").await;
@@ -41,7 +41,7 @@ pub async fn what_is_mine_stays_mine_and_keeps_its_time(fixture: &dyn LocksFixtu
 }
 
 /// At most so many at once; bought ones do not count, nor do those that have run out.
-pub async fn nobody_holds_too_many(fixture: &dyn LocksFixture) {
+pub async fn lock_is_refused_above_the_limit_per_person(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
     hall.take(ann, "A1 A2 A3").await;
@@ -55,7 +55,7 @@ pub async fn nobody_holds_too_many(fixture: &dyn LocksFixture) {
 }
 
 /// First paying, then too many, then taken.
-pub async fn refusals_come_in_their_order(fixture: &dyn LocksFixture) {
+pub async fn refusals_have_a_fixed_order_of_precedence(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(bob, "A1").await;
@@ -66,7 +66,7 @@ pub async fn refusals_come_in_their_order(fixture: &dyn LocksFixture) {
 }
 
 /// Expiry is a fact computed from time: nobody need have swept.
-pub async fn a_lock_past_its_time_is_free_without_a_sweep(fixture: &dyn LocksFixture) {
+pub async fn expired_lock_is_free_without_a_sweep(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(ann, "A1 A2").await;
@@ -78,7 +78,7 @@ pub async fn a_lock_past_its_time_is_free_without_a_sweep(fixture: &dyn LocksFix
 }
 
 /// Seats of others are ignored; without a list all are let go.
-pub async fn only_the_holder_lets_go(fixture: &dyn LocksFixture) {
+pub async fn release_ignores_seats_of_other_people(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(ann, "A1 A2 A3").await;
@@ -96,7 +96,7 @@ pub async fn only_the_holder_lets_go(fixture: &dyn LocksFixture) {
 }
 
 /// All that one person holds, at this screening alone.
-pub async fn a_hold_is_all_that_one_person_holds(fixture: &dyn LocksFixture) {
+pub async fn hold_has_all_locks_of_one_person_at_one_screening(fixture: &dyn LocksFixture) {
     let (here, there) = (Hall::loaded(fixture).await, Hall::loaded(fixture).await);
     let ann = someone();
     here.take(ann, "A3 A1").await;

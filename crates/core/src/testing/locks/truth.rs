@@ -11,7 +11,7 @@ fn sold(names: &str) -> SeatTruth {
 }
 
 /// A screening whose sold seats are not known grants nothing and says so.
-pub async fn nothing_is_granted_before_loading(fixture: &dyn LocksFixture) {
+pub async fn lock_is_refused_before_the_map_is_loaded(fixture: &dyn LocksFixture) {
     let hall = Hall::unloaded(fixture);
     let ann = someone();
     let LockReply::NotLoaded { seq } = hall.lock(ann, "A1").await else { unreachable!("granted") };
@@ -27,7 +27,7 @@ pub async fn nothing_is_granted_before_loading(fixture: &dyn LocksFixture) {
 }
 
 /// What was read from the store before something changed is not taken for the truth.
-pub async fn a_load_is_refused_when_something_moved(fixture: &dyn LocksFixture) {
+pub async fn load_is_refused_when_the_sequence_has_moved(fixture: &dyn LocksFixture) {
     for has_moved_by_sale in [true, false] {
         let hall = Hall::unloaded(fixture);
         let read_at = hall.seq().await;
@@ -49,7 +49,7 @@ pub async fn a_load_is_refused_when_something_moved(fixture: &dyn LocksFixture) 
 }
 
 /// Loading again is the repair: sold seats as the store says, locks that contradict nothing stay.
-pub async fn a_load_mends_what_differs_from_the_store(fixture: &dyn LocksFixture) {
+pub async fn reload_corrects_differences_from_the_store(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(ann, "A1").await;
@@ -68,7 +68,7 @@ pub async fn a_load_mends_what_differs_from_the_store(fixture: &dyn LocksFixture
 }
 
 /// Claims become locks with the time that they have left, and their holder is paying. A lock of another gives way.
-pub async fn a_claim_is_a_lock_with_a_payment_lock(fixture: &dyn LocksFixture) {
+pub async fn load_turns_a_claim_into_a_lock_with_a_payment_lock(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     let payment = some_payment();
@@ -90,7 +90,7 @@ pub async fn a_claim_is_a_lock_with_a_payment_lock(fixture: &dyn LocksFixture) {
 }
 
 /// The states of many screenings in one call: in the order asked for, nothing for one that is not loaded.
-pub async fn states_come_in_the_order_asked_for(fixture: &dyn LocksFixture) {
+pub async fn states_are_listed_in_the_requested_order(fixture: &dyn LocksFixture) {
     let (one, two, three) = (Hall::loaded(fixture).await, Hall::unloaded(fixture), Hall::loaded(fixture).await);
     one.take(someone(), "A1 A2").await;
     one.sell(some_payment(), "A3").await;
