@@ -74,7 +74,7 @@ async fn sell_late(office: &BoxOffice, payment: Payment) -> Backend<()> {
     run_money_task(office, &refunded).await
 }
 
-/// Locks all seats of the payment for its payer. False if another person holds or has bought one of them.
+/// Locks all seats of the payment for its payer. False if one of them is sold or held by another person.
 async fn seats_are_free(office: &BoxOffice, payment: &Payment) -> Backend<bool> {
     let seats = payment.seat_ids();
     let call = LockSeats {

@@ -15,7 +15,10 @@ use crate::{
 /// how long it takes.
 pub(super) async fn publish_payment(office: &BoxOffice, payment: &Payment) {
     if let Err(error) = try_publish(office, payment).await {
-        tracing::debug!(payment = %payment.id, screening = %payment.screening_id, %error, "status unsent; clients query it");
+        tracing::debug!(
+            payment = %payment.id, screening = %payment.screening_id, %error,
+            "a payment's status was not published; clients query it"
+        );
     }
 }
 
@@ -32,7 +35,7 @@ pub(super) async fn publish_timeouts(office: &BoxOffice, events: &[Event]) {
             Err(error) => Err(error),
         };
         if let Err(error) = published {
-            tracing::debug!(payment = %payment_id, %error, "expiry unsent; clients query the payment");
+            tracing::debug!(payment = %payment_id, %error, "a payment's expiry was not published; clients query it");
             return;
         }
     }

@@ -12,7 +12,7 @@ use crate::{
     seating::{CATEGORY_CHARS_MAX, Layout},
 };
 
-/// How far ahead a screening may start. A later start is a typing error in the year.
+/// How far ahead a screening may start. A later start is taken for a typing error in the year.
 pub const START_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
 /// The most attempts of a change that conflicts with concurrent changes of the same record.
 const CHANGE_TRIES_MAX: usize = 5;

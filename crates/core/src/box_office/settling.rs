@@ -219,7 +219,7 @@ async fn give_up(office: &BoxOffice, payment: Payment) -> Backend<ConfirmAnswer>
     answer_of(office, over, None).await
 }
 
-/// Ends a payment in the state that the caller read. Returns the payment as the store then has it.
+/// Ends a payment if it is still in the state that the caller read. Returns the payment as the store then has it.
 pub(super) async fn close(
     office: &BoxOffice,
     payment: &Payment,
@@ -268,7 +268,7 @@ async fn close_because(
             payment
         }
         CloseOutcome::NotNow(payment) => payment,
-        CloseOutcome::NotFound => return Err(BackendError::lasting("store", "a payment vanished")),
+        CloseOutcome::NotFound => return Err(BackendError::lasting("store", "the payment is missing")),
     };
     end_payment_lock(office, &closed).await;
     Ok(closed)

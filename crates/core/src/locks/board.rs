@@ -266,7 +266,7 @@ impl SeatBoard {
         self.finish(turn)
     }
 
-    /// Withdraws seats from sale: all of them, or none when one is held or sold. Those withdrawn already stay so.
+    /// Withdraws seats from sale: all of them, or none when one is held or sold. Seats that are withdrawn already stay so.
     pub fn withdraw(&mut self, now: Millis, seats: &[SeatId]) -> (WithdrawReply, Effects) {
         if !self.loaded {
             return (WithdrawReply::NotLoaded { seq: self.seq }, Effects::default());

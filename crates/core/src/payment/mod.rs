@@ -5,7 +5,7 @@
 //! PENDING ─────────────▶ CONFIRMING ─────────────────▶ SUCCEEDED ──▶ REFUNDED
 //!    │  │                  │     │  declined
 //!    │  └ cancel ▶ CANCELLED     └──────────▶ DECLINED
-//!    └ time is up ▶ EXPIRED ◀── outcome unknown for ten minutes, voided
+//!    └ its expiry ▶ EXPIRED ◀── outcome unknown for ten minutes, voided
 //! ```
 //! Money may still arrive for a payment that ended without a sale: then its seats are sold if they are free, else the money
 //! is refunded (`REFUNDED`).
@@ -72,7 +72,7 @@ pub enum PaymentStatus {
 }
 
 impl PaymentStatus {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 7] = [
         Self::Pending,
         Self::Confirming,

@@ -44,7 +44,7 @@ pub enum Consumer {
 }
 
 impl Consumer {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 2] = [Self::Mail, Self::Audit];
 
     /// The name of its consumer group.
@@ -98,7 +98,7 @@ pub enum MailStatus {
 }
 
 impl MailStatus {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 3] = [Self::Pending, Self::Sent, Self::Failed];
 
     /// Its name on the wire and in the store.

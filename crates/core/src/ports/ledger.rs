@@ -265,7 +265,7 @@ pub enum Reservation {
     /// Run the call within the lease. `subject` is the same for every run of this key and becomes the id of what the call
     /// creates, so that a run after a crash finds its own work.
     Run {
-        /// The id to create with.
+        /// The id of what the call creates.
         subject: Uuid,
     },
     /// Another run has the lease.

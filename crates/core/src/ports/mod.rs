@@ -59,7 +59,7 @@ pub trait Entropy: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 #[error("{part}: {source}")]
 pub struct BackendError {
-    /// Which part: `store`, `locks`, `events`.
+    /// The part: `store`, `locks`, `events`.
     pub part: &'static str,
     /// Whether the same call may succeed later.
     pub retryable: bool,

@@ -98,7 +98,7 @@ pub trait Programme: Send + Sync {
     ) -> Backend<ProgrammeOutcome>;
 }
 
-/// A picture of a film.
+/// A poster of a film.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Poster {
     /// Its id.

@@ -1,4 +1,4 @@
-//! The suite of [`People`](crate::ports::People) and [`Sessions`](crate::ports::Sessions).
+//! The contract suite of [`People`](crate::ports::People) and [`Sessions`](crate::ports::Sessions).
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -62,12 +62,12 @@ async fn first_person_of_a_real_provider_replaces_the_demo_admin(fixture: &impl 
     assert_eq!(sign_in(&stage, &demo_identity_of("Ben")).await.role, Role::User);
 
     let real = sign_in(&stage, &identity_of("Ann")).await;
-    assert_eq!(real.role, Role::Admin, "the first for whom somebody vouches");
+    assert_eq!(real.role, Role::Admin, "the first person of a real provider");
     assert_eq!(sign_in(&stage, &identity_of("Ben")).await.role, Role::User);
     let other = Identity { issuer: "https://other.example.test".to_owned(), ..identity_of("Ann") };
     assert_eq!(sign_in(&stage, &other).await.role, Role::User, "a third provider has no first person");
 
-    // Back to the demo: whoever calls themselves Ann there is nobody's administrator.
+    // Back at the demo, the former administrator is an ordinary user.
     assert_eq!(sign_in(&stage, &demo_identity_of("Ann")).await, Person { role: Role::User, ..guest });
     assert_eq!(sign_in(&stage, &demo_identity_of("Cat")).await.role, Role::User);
     assert_eq!(sign_in(&stage, &identity_of("Ann")).await, real);
@@ -81,7 +81,7 @@ async fn sign_in_updates_the_person_except_for_the_language(fixture: &impl Store
     (identity.picture_url, identity.language) = (Some("https://example.test/ann.png".to_owned()), Language::En);
     let now = sign_in(&stage, &identity).await;
     let expected = Person { name: identity.name, email: identity.email, picture_url: identity.picture_url, ..first };
-    assert_eq!(now, expected, "all but the language");
+    assert_eq!(now, expected, "everything but the language");
     assert_eq!(must(stage.store.find_person(now.id).await), Some(expected));
 }
 
@@ -91,7 +91,7 @@ async fn person_is_identified_by_issuer_and_subject(fixture: &impl StoreFixture)
     let elsewhere = Identity { issuer: "https://other.example.test".to_owned(), ..identity_of("Ann") };
     let there = sign_in(&stage, &elsewhere).await;
     let namesake = sign_in(&stage, &Identity { subject: "another".to_owned(), ..identity_of("Ann") }).await;
-    assert!(here.id != there.id && here.id != namesake.id && there.id != namesake.id, "never an e-mail");
+    assert!(here.id != there.id && here.id != namesake.id && there.id != namesake.id, "not identified by e-mail");
 }
 
 async fn language_changes_only_on_request(fixture: &impl StoreFixture) {
@@ -99,7 +99,7 @@ async fn language_changes_only_on_request(fixture: &impl StoreFixture) {
     let ann = sign_in(&stage, &identity_of("Ann")).await;
     let changed = Person { language: Language::En, ..ann.clone() };
     assert_eq!(must(stage.store.set_language(ann.id, Language::En).await), Some(changed.clone()));
-    assert_eq!(sign_in(&stage, &identity_of("Ann")).await, changed, "a sign-in does not bring it back");
+    assert_eq!(sign_in(&stage, &identity_of("Ann")).await, changed, "a sign-in does not reset it");
     assert_eq!(must(stage.store.set_language(stage.person(), Language::En).await), None);
 }
 
@@ -152,13 +152,13 @@ async fn a_session_lives_until_it_is_ended(fixture: &impl StoreFixture) {
     must(stage.store.touch_session(&session.hash, session.seen_at).await);
     assert_eq!(must(stage.store.find_session(&session.hash).await), Some((seen.clone(), ann.clone())), "forward only");
     stage.clock.advance(SESSION_AGE_MAX);
-    assert_eq!(must(stage.store.find_session(&session.hash).await), Some((seen, ann)), "over or not");
+    assert_eq!(must(stage.store.find_session(&session.hash).await), Some((seen, ann)), "expired or not");
 
     must(stage.store.end_session(&session.hash, stage.now(), &stage.event("sign_out")).await);
     must(stage.store.end_session(&session.hash, stage.now(), &stage.event("sign_out")).await);
     must(stage.store.end_session(&[9; 32], stage.now(), &stage.event("sign_out")).await);
     assert_eq!(must(stage.store.find_session(&session.hash).await), None);
-    assert_eq!(stage.told().await, "sign_in:1 sign_out:1", "told if it was there");
+    assert_eq!(stage.told().await, "sign_in:1 sign_out:1", "written if the session existed");
     must(stage.store.touch_session(&session.hash, stage.now()).await);
     assert_eq!(must(stage.store.find_session(&session.hash).await), None);
 }
@@ -175,7 +175,7 @@ async fn ended_sessions_are_listed_for_other_servers(fixture: &impl StoreFixture
     }
     let last_two = stage.now().saturating_sub(SignedDuration::from_secs(1)).unwrap_or(began);
     assert_eq!(must(stage.store.list_ended_since(began, 10).await), [[1; 32], [2; 32], [3; 32]]);
-    assert_eq!(must(stage.store.list_ended_since(last_two, 10).await), [[2; 32], [3; 32]], "at that very moment too");
+    assert_eq!(must(stage.store.list_ended_since(last_two, 10).await), [[2; 32], [3; 32]], "at or after the time");
     assert_eq!(must(stage.store.list_ended_since(began, 1).await).len(), 1);
     assert!(must(stage.store.list_ended_since(stage.after_s(1), 10).await).is_empty());
 }
@@ -203,5 +203,5 @@ async fn purge_deletes_expired_sessions_and_old_records_of_ended_ones(fixture: &
     }
     assert_eq!(must(stage.store.purge_sessions(stage.now()).await), 1, "too old, however busy");
     assert_eq!(must(stage.store.find_session(&[2; 32]).await), None);
-    assert!(must(stage.store.list_ended_since(began, 10).await).is_empty(), "old endings are forgotten");
+    assert!(must(stage.store.list_ended_since(began, 10).await).is_empty(), "old records are deleted");
 }

@@ -1,4 +1,4 @@
-//! The suite of the ledger and of people with many at once: no seat twice, no deadlock, one first person.
+//! Concurrent calls of the ledger and of people: no seat is sold twice, no deadlock, exactly one ADMIN.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +16,7 @@ use crate::{
     ports::{CloseOutcome, CommitOutcome, ConfirmStart, Ledger, People, StartOutcome},
 };
 
-/// How many try at once.
+/// The number of concurrent calls.
 const CROWD: usize = 64;
 
 /// Runs the suite.
@@ -32,7 +32,7 @@ pub async fn run_all(fixture: &impl StoreFixture) {
     concurrent_sign_ins_of_one_identity_make_one_person(fixture).await;
 }
 
-/// Everybody wants four of eight seats, each their own way round.
+/// Everybody wants four of eight seats, in different orders.
 async fn overlapping_concurrent_payments_claim_no_seat_twice(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "ssssssss").await);
     let runs = (0..CROWD).map(|index| {
@@ -44,7 +44,7 @@ async fn overlapping_concurrent_payments_claim_no_seat_twice(fixture: &impl Stor
             let asked = stage.store.begin_confirming(payment.id, ConfirmOutcome::Success, stage.now()).await;
             assert!(matches!(must(asked), ConfirmStart::Confirming(_)));
             let sold = stage.commit(&payment, CONFIRMING).await;
-            assert!(matches!(sold, CommitOutcome::Committed(_)), "a claim is as good as a sale: {sold:?}");
+            assert!(matches!(sold, CommitOutcome::Committed(_)), "claimed seats can be sold: {sold:?}");
             Some(payment)
         }
     });
@@ -180,7 +180,7 @@ async fn concurrent_first_sign_ins_make_one_admin(fixture: &impl StoreFixture) {
     assert_eq!(people.iter().map(|person| person.id).collect::<BTreeSet<_>>().len(), 100);
 }
 
-/// While the settings change, one server has the demo and another a real provider.
+/// During a change of the settings, one server may use the demo and another a real provider.
 async fn concurrent_sign_ins_at_demo_and_provider_make_one_real_admin(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "s").await);
     let runs = (0..CROWD).map(|index| {

@@ -1,4 +1,4 @@
-//! The suite of [`Reservations`](crate::ports::Reservations) and [`MockBook`](crate::ports::MockBook).
+//! The contract suite of [`Reservations`](crate::ports::Reservations) and [`MockBook`](crate::ports::MockBook).
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ async fn key_runs_once_and_its_response_is_repeated(fixture: &impl StoreFixture)
     assert_eq!(reserve(&stage, &key, BODY, 3).await, Reservation::Done(answer.clone()), "byte for byte");
     must(stage.store.keep_answer(&key, &answer_of(409, b"{}")).await);
     must(stage.store.let_go(&key).await);
-    assert_eq!(reserve(&stage, &key, BODY, 4).await, Reservation::Done(answer), "the first answer stands");
+    assert_eq!(reserve(&stage, &key, BODY, 4).await, Reservation::Done(answer), "the first response stands");
 }
 
 async fn key_is_refused_with_another_body(fixture: &impl StoreFixture) {
@@ -82,10 +82,10 @@ async fn run_is_repeated_with_its_subject_after_the_lease_expired(fixture: &impl
     stage.pass_s(LEASE_S - 1);
     assert_eq!(reserve(&stage, &key, BODY, 2).await, Reservation::Running);
     stage.pass_s(1);
-    assert_eq!(reserve(&stage, &key, BODY, 2).await, run(1), "its lease is over");
-    assert_eq!(reserve(&stage, &key, BODY, 2).await, Reservation::Running, "it has a new one");
+    assert_eq!(reserve(&stage, &key, BODY, 2).await, run(1), "the lease has expired");
+    assert_eq!(reserve(&stage, &key, BODY, 2).await, Reservation::Running, "the new run has a lease");
     must(stage.store.let_go(&key).await);
-    assert_eq!(reserve(&stage, &key, BODY, 3).await, run(1), "let go, with its subject kept");
+    assert_eq!(reserve(&stage, &key, BODY, 3).await, run(1), "the subject stays");
 }
 
 async fn key_is_deleted_after_24_hours(fixture: &impl StoreFixture) {
@@ -116,9 +116,9 @@ async fn mock_book_entry_is_written_by_compare_and_set(fixture: &impl StoreFixtu
     let stage = Stage::open(fixture, "s").await;
     let id = PaymentId::from_uuid(stage.ids.next_uuid());
     assert_eq!(must(stage.store.find_entry(id).await), None);
-    assert_eq!(must(stage.store.put_entry(id, Some(Authorised), Captured).await), None, "there is none");
+    assert_eq!(must(stage.store.put_entry(id, Some(Authorised), Captured).await), None, "there is no entry");
     assert_eq!(must(stage.store.put_entry(id, None, Authorised).await), Some(Authorised));
-    assert_eq!(must(stage.store.put_entry(id, None, Declined).await), Some(Authorised), "what stands there");
+    assert_eq!(must(stage.store.put_entry(id, None, Declined).await), Some(Authorised), "the existing entry");
     let mut stands = Authorised;
     for next in [Captured, Refunded, Declined, Voided, Unknown, Authorised] {
         assert_eq!(must(stage.store.put_entry(id, Some(stands), next).await), Some(next));

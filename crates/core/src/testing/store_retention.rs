@@ -1,4 +1,4 @@
-//! The suite of what a store forgets after a while, and of what it keeps.
+//! The contract suite of retention: which records a store deletes after a time, and which stay.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,7 +27,7 @@ async fn publish(log: &impl EventLog, ids: &SeededEntropy, at: Timestamp, names:
     must(log.publish(&events).await);
 }
 
-/// What is in the log: names and places.
+/// The names and positions of the events in the log.
 async fn logged(log: &impl EventLog) -> Vec<(String, i64)> {
     let logged = must(log.list_events(0, None, EVENTS_MAX).await);
     let name = |kind: EventKind| match kind {
@@ -48,20 +48,20 @@ async fn acknowledged_events_are_deleted_after_30_days<F: StoreFixture<Store: Ev
     let place: Vec<i64> = logged(log).await.into_iter().map(|(_, place)| place).collect();
     must(log.acknowledge(Consumer::Audit, place[2]).await);
     publish(log, &ids, began + 40 * DAY, &["d"]).await;
-    assert_eq!(names(log).await, "abcd", "one consumer has not even begun");
+    assert_eq!(names(log).await, "abcd", "one consumer has acknowledged nothing");
 
     must(log.acknowledge(Consumer::Mail, place[1]).await);
     publish(log, &ids, began + 30 * DAY, &["e"]).await;
-    assert_eq!(names(log).await, "abcde", "to the last moment");
+    assert_eq!(names(log).await, "abcde", "not before 30 days are over");
     publish(log, &ids, began + 30 * DAY + SECOND, &["f"]).await;
-    assert_eq!(names(log).await, "cdef", "what only one has done stays");
+    assert_eq!(names(log).await, "cdef", "an event that one consumer has not acknowledged stays");
     must(log.acknowledge(Consumer::Mail, place[2]).await);
     publish(log, &ids, began + 41 * DAY, &["g"]).await;
     assert_eq!(names(log).await, "defg");
     assert_eq!(must(log.list_next(Consumer::Mail, EVENTS_MAX).await).len(), 4);
 }
 
-/// A store that compares times as text must not take `…00.500Z` for earlier than `…00Z`.
+/// A store that compares times as text must not treat `…00.500Z` as earlier than `…00Z`.
 async fn event_half_a_second_younger_than_30_days_stays<F: StoreFixture<Store: EventLog>>(fixture: &F) {
     let (store, ids) = (fixture.open_empty().await, SeededEntropy::new(5));
     let (log, began) = (&*store, sample_now());

@@ -1,4 +1,4 @@
-//! The suite of [`Sales`](crate::ports::Sales).
+//! The contract suite of [`Sales`](crate::ports::Sales).
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,10 +23,10 @@ pub async fn run_all(fixture: &impl StoreFixture) {
     films_are_ranked_by_revenue(fixture).await;
 }
 
-/// Sells seats to somebody at the stage's screening.
+/// Sells seats of the stage's screening to a person.
 async fn sell<S: Store>(stage: &Stage<S>, person: PersonId, seats: &str) -> Booking {
     let StartOutcome::Started(payment) = stage.start(&stage.new_payment(person, seats)).await else {
-        unreachable!("{seats} are free")
+        unreachable!("{seats} should be free")
     };
     must(stage.store.begin_confirming(payment.id, ConfirmOutcome::Success, stage.now()).await);
     match stage.commit(&payment, CONFIRMING).await {
@@ -59,7 +59,7 @@ async fn customer_sees_own_bookings_newest_first(fixture: &impl StoreFixture) {
     sell(&stage, ben, "A6").await;
     own.sort_by_key(|booking| std::cmp::Reverse((booking.created_at, booking.id)));
     let listed = walk!(stage, |page| list_bookings_of(ann, page));
-    assert_eq!(listed, own, "two of them in the same millisecond");
+    assert_eq!(listed, own, "also two bookings of the same millisecond");
     assert!(must(stage.store.list_bookings_of(stage.person(), PageRequest::FIRST).await).items.is_empty());
     assert_eq!(must(stage.store.find_booking(own[0].id).await), Some(own[0].clone()));
     assert_eq!(must(stage.store.find_booking(BookingId::from_uuid(stage.ids.next_uuid())).await), None);
@@ -95,7 +95,7 @@ async fn administrator_finds_bookings_by_every_filter(fixture: &impl StoreFixtur
         BookingFilter { movie_id: Some(MovieId::from_uuid(stage.ids.next_uuid())), ..BookingFilter::default() };
     assert!(found(&stage, &nobody).await.is_empty());
     let both = BookingFilter { text: Some("ben".to_owned()), ..status(BookingStatus::Confirmed) };
-    assert_eq!(found(&stage, &both).await, [third.id], "filters narrow together");
+    assert_eq!(found(&stage, &both).await, [third.id], "all conditions must hold");
 
     let items = walk!(stage, |page| list_bookings(&BookingFilter::default(), page));
     assert_eq!(items.iter().map(|item| item.booking.id).collect::<Vec<_>>(), [third.id, second.id, first.id]);
@@ -174,7 +174,7 @@ async fn sales_are_listed_in_slices_of_15_minutes(fixture: &impl StoreFixture) {
         .iter()
         .map(|slice| (slice.starts_at.duration_since(began).as_secs(), slice.totals.seats, slice.totals.revenue))
         .collect();
-    assert_eq!(shown, [(0, 3, 60_000), (2_700, 1, 20_000)], "the empty ones left out");
+    assert_eq!(shown, [(0, 3, 60_000), (2_700, 1, 20_000)], "without empty slices");
     assert_eq!(slices[0].totals.bookings, 2);
     let early = must(stage.store.list_sales(began, stage.now()).await);
     assert_eq!(early.len(), 1, "before the end");
@@ -216,5 +216,5 @@ async fn films_are_ranked_by_revenue(fixture: &impl StoreFixture) {
     stage.change(ProgrammeChange::DeleteMovie(second.movie_id)).await;
     let films = must(stage.store.list_movie_sales(began, stage.now()).await);
     let titles: Vec<_> = films.iter().map(|film| film.movie_title.as_str()).collect();
-    assert_eq!(titles, ["Durian Nights", "A new title"], "of a film that is gone, the one on its tickets");
+    assert_eq!(titles, ["Durian Nights", "A new title"], "the title on the tickets if the film was deleted");
 }

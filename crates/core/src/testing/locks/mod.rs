@@ -1,7 +1,7 @@
-//! What every lock store must do, word for word of [`crate::ports`]: the contract of seat locks and live changes.
+//! The contract suite of [`SeatLocks`] and [`LiveChanges`], for every lock store.
 //!
-//! An adapter's tests are one line, [`crate::seat_locks_contract`]. Each case works on screenings of its own, so that they
-//! may run at once and on a lock store that others use too.
+//! The tests of an adapter are one line, [`crate::seat_locks_contract`]. Each case has screenings of its own, so that cases
+//! may run concurrently and on a shared lock store.
 
 mod contest;
 mod hall;
@@ -34,17 +34,17 @@ use crate::{
 /// An adapter under test.
 #[async_trait]
 pub trait LocksFixture: Send + Sync {
-    /// The locks; in a cluster, those of some server.
+    /// The locks; in a cluster, through one server.
     fn locks(&self) -> Arc<dyn SeatLocks>;
-    /// The live changes; in a cluster, those of another server.
+    /// The live changes; in a cluster, through another server.
     fn live(&self) -> Arc<dyn LiveChanges>;
     /// The time by the lock store's clock, in milliseconds since 1970.
     fn now_ms(&self) -> Millis;
-    /// How long a lock lasts, in milliseconds: long where time is false, short where it must really pass.
+    /// How long a lock lasts, in milliseconds: long with a manual clock, short where time must really pass.
     fn ttl_ms(&self) -> Millis {
         300_000
     }
-    /// Lets time pass.
+    /// Advances the lock store's time.
     async fn advance(&self, by: Duration);
 }
 
