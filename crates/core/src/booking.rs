@@ -15,18 +15,18 @@ const CODE_ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 /// Length of a booking code: 32⁸ codes, about 10¹².
 pub const BOOKING_CODE_CHARS: usize = 8;
 
-/// Whether the tickets are good.
+/// The state of a booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum BookingStatus {
-    /// They are.
+    /// The tickets are valid.
     Confirmed,
-    /// The money went back.
+    /// The money was refunded; the tickets are void.
     Refunded,
 }
 
 impl BookingStatus {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 2] = [Self::Confirmed, Self::Refunded];
 
     /// Its name on the wire and in the store.
@@ -45,38 +45,38 @@ impl BookingStatus {
     }
 }
 
-/// A sale, with the titles of its day: later changes of the programme do not rewrite tickets.
+/// A sale, with copies of the names at that time: later changes of the programme do not change tickets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Booking {
     /// Its id.
     pub id: BookingId,
-    /// What the customer shows at the door.
+    /// The code that the customer shows at the entrance.
     pub code: String,
-    /// Whether it is good.
+    /// Its state.
     pub status: BookingStatus,
-    /// Whose.
+    /// The customer.
     pub person_id: PersonId,
-    /// Paid with.
+    /// Its payment.
     pub payment_id: PaymentId,
-    /// Where.
+    /// The screening.
     pub screening_id: ScreeningId,
     /// The film.
     pub movie_id: MovieId,
-    /// Its title on the day of sale.
+    /// The film's title when the seats were sold.
     pub movie_title: String,
-    /// The hall's name on the day of sale.
+    /// The hall's name when the seats were sold.
     pub hall_name: String,
-    /// The start of the show.
+    /// The start of the screening.
     pub start_time: Timestamp,
     /// In order of seat; never empty.
     pub seats: Vec<PricedSeat>,
-    /// The sum.
+    /// The total.
     pub total: Money,
     /// When it was sold.
     pub created_at: Timestamp,
 }
 
-/// A new booking code. The store refuses a code twice; then another is drawn.
+/// Draws a random booking code. The store refuses a code that exists already; the caller then draws again.
 #[must_use]
 pub fn draw_code(entropy: &dyn Entropy) -> String {
     let mut random = [0u8; BOOKING_CODE_CHARS];

@@ -1,4 +1,4 @@
-//! What is on: films, halls, screenings.
+//! The programme: films, halls, screenings.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -22,24 +22,24 @@ pub const GENRES_MAX: usize = 10;
 /// The longest film, in minutes.
 pub const DURATION_MIN_MAX: u32 = 1_440;
 
-/// What an administrator says of a film.
+/// The fields of a film that an administrator sets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MovieDetails {
-    /// In English or the original language.
+    /// The title in English or the original language.
     pub title: String,
-    /// In Thai.
+    /// The title in Thai.
     pub title_th: Option<String>,
-    /// What it is about.
+    /// A summary of the plot.
     pub synopsis: Option<String>,
-    /// The same in Thai.
+    /// The summary in Thai.
     pub synopsis_th: Option<String>,
-    /// Short words.
+    /// Genres, each at most 40 characters.
     pub genres: Vec<String>,
-    /// How long it runs, in minutes.
+    /// The length in minutes.
     pub duration_min: u32,
     /// The age rating as shown: `13+`.
     pub rating: Option<String>,
-    /// A path of this site.
+    /// The poster's path on this site.
     pub poster_url: Option<String>,
 }
 
@@ -84,7 +84,7 @@ fn check_text(invalid: &mut Invalid, field: &str, text: Option<&String>, chars_m
 pub struct Movie {
     /// Its id.
     pub id: MovieId,
-    /// What is said of it.
+    /// Its fields.
     pub details: MovieDetails,
 }
 
@@ -114,7 +114,7 @@ impl Hall {
 /// A price for each category of a hall.
 pub type Prices = BTreeMap<String, Money>;
 
-/// One showing as the store keeps it, with its own copy of the hall's layout.
+/// One screening as stored, with its own copy of the hall's layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Screening {
     /// Its id.
@@ -123,21 +123,21 @@ pub struct Screening {
     pub movie_id: MovieId,
     /// The hall.
     pub hall_id: HallId,
-    /// The real start of the show.
+    /// The start of the film.
     pub start_time: Timestamp,
     /// The end of the film: start + length.
     pub end_time: Timestamp,
     /// When the hall is free again: the end + cleaning.
     pub hall_free_at: Timestamp,
-    /// It will not be shown, and nothing is sold for it.
+    /// Whether it is cancelled: it will not take place, and nothing is sold for it.
     pub is_cancelled: bool,
     /// The film's title, joined in by the store.
     pub movie_title: String,
     /// The hall's name, joined in by the store.
     pub hall_name: String,
-    /// The layout of the day it was made.
+    /// The hall's layout when the screening was created.
     pub layout: Layout,
-    /// By category of the layout.
+    /// The price of each category of the layout.
     pub prices: Prices,
 }
 
@@ -154,13 +154,13 @@ impl Screening {
         Self::end_of(end, cleaning_min)
     }
 
-    /// How long its film runs, in milliseconds.
+    /// The film's length in milliseconds.
     #[must_use]
     pub fn film_ms(&self) -> i64 {
         self.end_time.as_millisecond() - self.start_time.as_millisecond()
     }
 
-    /// When it takes its hall.
+    /// The time for which it occupies its hall.
     #[must_use]
     pub fn slot(&self) -> HallSlot {
         HallSlot {
@@ -172,23 +172,20 @@ impl Screening {
         }
     }
 
-    /// Checks that every category of `layout` has a price and no price is absurd.
-    ///
-    /// # Errors
-    /// The categories without a price.
+    /// The categories of `layout` that have no price.
     pub fn missing_prices<'a>(layout: &'a Layout, prices: &Prices) -> Vec<&'a str> {
         layout.categories().into_iter().filter(|category| !prices.contains_key(*category)).collect()
     }
 }
 
-/// Whether tickets for a screening can be bought.
+/// Whether seats of a screening can be bought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScreeningState {
-    /// They can.
+    /// Seats can be bought.
     OnSale,
-    /// Sales are over; follows from the time.
+    /// Sales have ended; computed from the time.
     Closed,
-    /// It will not be shown; stored.
+    /// The screening is cancelled; stored.
     Cancelled,
 }
 
@@ -204,26 +201,26 @@ impl ScreeningState {
     }
 }
 
-/// A screening as a server keeps it at hand: with its seats numbered.
+/// A screening as servers cache it, with its seat plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenScreening {
     /// As stored.
     pub screening: Screening,
-    /// The store's revision of it: grows with film, hall, start, end, prices and state.
+    /// The screening's revision: grows with changes of film, hall, start, end, prices and state.
     pub revision: u64,
-    /// Its seats.
+    /// Its seat plan.
     pub plan: SeatPlan,
     /// When sales end.
     pub sales_close_at: Timestamp,
-    /// Every list shows it; looking through all seats each time cost more than the rest of the list.
+    /// Cached, because every list shows it and searching all seats each time dominated the cost of a list.
     price_from: Money,
 }
 
-/// Servers share these.
+/// A cached screening, shared within a server.
 pub type SharedScreening = Arc<OpenScreening>;
 
 impl OpenScreening {
-    /// Numbers the seats of a screening, read at `revision`; sales end `sales_close` before the start.
+    /// Makes the seat plan of a screening that was read at `revision`. Sales end `sales_close` before the start.
     #[must_use]
     pub fn new(screening: Screening, revision: u64, sales_close: SignedDuration) -> Self {
         let plan = SeatPlan::of(&screening.layout);
@@ -241,7 +238,7 @@ impl OpenScreening {
         now >= self.sales_close_at
     }
 
-    /// Whether tickets can be bought now.
+    /// Its state at `now`.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> ScreeningState {
         match (self.screening.is_cancelled, self.sales_closed(now)) {
@@ -251,19 +248,19 @@ impl OpenScreening {
         }
     }
 
-    /// What a seat costs.
+    /// The price of a seat.
     #[must_use]
     pub fn price_of(&self, seat: &PlannedSeat) -> Money {
         self.screening.prices.get(self.plan.category_of(seat)).copied().unwrap_or(Money::satang(0))
     }
 
-    /// What a seat of this name costs, if there is one.
+    /// The price of the seat with this id, if it exists.
     #[must_use]
     pub fn price_by_id(&self, id: SeatId) -> Option<Money> {
         self.plan.find(id).map(|seat| self.price_of(seat))
     }
 
-    /// The cheapest seat that can be sold.
+    /// The price of the cheapest seat for sale.
     #[must_use]
     pub const fn price_from(&self) -> Money {
         self.price_from

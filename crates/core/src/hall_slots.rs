@@ -1,4 +1,4 @@
-//! When a hall is taken, and which showings overlap there. Both stores read their rows into these and decide by them.
+//! When a hall is occupied, and which screenings overlap there. Both stores convert their rows to these types.
 
 use std::collections::HashMap;
 
@@ -9,15 +9,15 @@ use crate::{
     ids::{HallId, ScreeningId},
 };
 
-/// The longest cleaning time, in minutes: four hours. It bounds how far back a hall's calendar is read.
+/// The longest cleaning time, in minutes. It bounds how far back a hall's screenings are read.
 pub const CLEANING_MIN_MAX: u32 = 240;
-/// The longest time for which a showing takes its hall: the longest film and the longest cleaning.
+/// The longest time for which a screening occupies its hall: the longest film and the longest cleaning.
 pub const HALL_TAKEN_FOR_MAX: SignedDuration = SignedDuration::from_mins((DURATION_MIN_MAX + CLEANING_MIN_MAX) as i64);
 
-/// A hall taken by a showing. Times are milliseconds since 1970.
+/// The time for which a screening occupies a hall. Times are milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HallSlot {
-    /// The showing.
+    /// The screening.
     pub screening_id: ScreeningId,
     /// The hall.
     pub hall_id: HallId,
@@ -30,8 +30,8 @@ pub struct HallSlot {
 }
 
 impl HallSlot {
-    /// The slot of a stored showing. `stored_free_ms` may be too early: older versions did not move it when the
-    /// film's length changed. The hall is never free before the film is over.
+    /// The slot of a stored screening. `stored_free_ms` may be too early, because older versions did not move it when the
+    /// film's length changed; the hall is never free before the film is over.
     #[must_use]
     pub fn of_stored(
         screening_id: ScreeningId,
@@ -44,15 +44,15 @@ impl HallSlot {
         Self { screening_id, hall_id, start_ms, end_ms, free_ms: stored_free_ms.max(end_ms) }
     }
 
-    /// The same showing when its film runs `film_ms`. It keeps the cleaning time with which it was planned.
+    /// The slot of the same screening if its film runs `film_ms`, with the planned cleaning time.
     #[must_use]
     pub fn with_film_ms(self, film_ms: i64) -> Self {
         let end_ms = self.start_ms.saturating_add(film_ms);
         Self { end_ms, free_ms: end_ms.saturating_add(self.free_ms - self.end_ms), ..self }
     }
 
-    /// Whether two showings need the hall at the same time. Equal edges do not overlap: one may start at the very moment
-    /// at which the hall is free again.
+    /// Whether two screenings need the hall at the same time. Equal edges do not overlap: one may start at the instant at which
+    /// the hall is free again.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         self.screening_id != other.screening_id
@@ -62,7 +62,7 @@ impl HallSlot {
     }
 }
 
-/// The showings among `others` that overlap `slot`, in order of id.
+/// The screenings among `others` that overlap `slot`, in order of id.
 #[must_use]
 pub fn list_overlaps(slot: &HallSlot, others: &[HallSlot]) -> Vec<ScreeningId> {
     let mut ids: Vec<_> = others.iter().filter(|other| slot.overlaps(other)).map(|other| other.screening_id).collect();
@@ -70,8 +70,8 @@ pub fn list_overlaps(slot: &HallSlot, others: &[HallSlot]) -> Vec<ScreeningId> {
     ids
 }
 
-/// The showings that would overlap if those in `changed` replaced their slots in `now`, and that do not overlap already:
-/// an old overlap must not keep an administrator from making a film shorter. In order of id, each once.
+/// The screenings that would overlap if the slots in `changed` replaced theirs in `now`, without pairs that overlap already:
+/// an old overlap must not prevent an administrator from shortening a film. In order of id, each once.
 #[must_use]
 pub fn list_new_overlaps(now: &[HallSlot], changed: &[HallSlot]) -> Vec<ScreeningId> {
     let before: HashMap<ScreeningId, &HallSlot> = now.iter().map(|slot| (slot.screening_id, slot)).collect();
@@ -102,7 +102,7 @@ mod tests {
 
     use super::*;
 
-    /// A showing in a hall from a minute until another, with 15 minutes of cleaning.
+    /// A screening in a hall that begins at minute `from` and runs `film` minutes, with 15 minutes of cleaning.
     fn slot(number: u128, hall: u128, from: i64, film: i64) -> HallSlot {
         let (id, hall) = (ScreeningId::from_uuid(Uuid::from_u128(number)), HallId::from_uuid(Uuid::from_u128(hall)));
         HallSlot::of_stored(id, hall, from * 60_000, film * 60_000, (from + film + 15) * 60_000)
@@ -126,14 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn overlaps_need_the_same_hall_and_more_than_an_edge() {
+    fn slots_overlap_only_in_one_hall_and_not_at_equal_edges() {
         let one = slot(1, 1, 0, 90);
         let others = [one, slot(2, 1, 105, 90), slot(3, 1, 104, 90), slot(4, 2, 0, 90), slot(5, 1, -105, 90)];
         assert_eq!(list_overlaps(&one, &others), ids(&[3]));
     }
 
     #[test]
-    fn a_longer_film_overlaps_its_neighbour_and_itself() {
+    fn longer_film_overlaps_neighbouring_screenings_of_any_film() {
         let now = [slot(1, 1, 0, 90), slot(2, 1, 120, 60), slot(3, 1, 200, 90), slot(4, 2, 120, 60)];
         let changed = [now[0].with_film_ms(150 * 60_000), now[2].with_film_ms(150 * 60_000)];
         assert_eq!(list_new_overlaps(&now, &changed), ids(&[1, 2]));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_overlap_that_is_there_already_does_not_count() {
+    fn existing_overlap_does_not_count_as_new() {
         let now = [slot(1, 1, 0, 150), slot(2, 1, 120, 60)];
         assert_eq!(list_new_overlaps(&now, &[now[0].with_film_ms(140 * 60_000)]), ids(&[]));
         assert_eq!(list_new_overlaps(&now, &[]), ids(&[]));

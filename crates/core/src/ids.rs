@@ -1,7 +1,7 @@
-//! Identifiers. Each is its own type, so that a payment's id cannot stand where a booking's belongs.
+//! Identifiers. Each is its own type, so that a payment's id cannot be used as a booking's.
 //!
-//! Outside the process every id is an opaque string; whoever sends one that cannot be an id asks for something that does
-//! not exist, so parsing answers an `Option`, never an error.
+//! Outside of the process every id is an opaque string. A malformed id is treated as the id of something that does not exist,
+//! so parsing returns an `Option`, never an error.
 
 use std::{cmp::Ordering, fmt};
 
@@ -18,13 +18,13 @@ macro_rules! id_type {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new id that sorts by the time it was made (UUID version 7).
+            /// A new id that sorts by its time of creation (UUID version 7).
             #[must_use]
             pub fn generate(now: jiff::Timestamp, entropy: &dyn Entropy) -> Self {
                 Self(uuid_v7(now, entropy))
             }
 
-            /// The id that `text` spells, if it can be one.
+            /// Parses an id; `None` if `text` is no UUID.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 Uuid::try_parse(text).ok().map(Self)
@@ -66,11 +66,11 @@ id_type!(
     HallId
 );
 id_type!(
-    /// One showing of one film in one hall at one time.
+    /// One showing of a film in a hall at a start time.
     ScreeningId
 );
 id_type!(
-    /// Somebody who has signed in.
+    /// A person (user account).
     PersonId
 );
 id_type!(
@@ -90,11 +90,11 @@ id_type!(
     MailId
 );
 id_type!(
-    /// An event that could not be handled.
+    /// An event that a consumer could not handle.
     DeadLetterId
 );
 id_type!(
-    /// A picture of a film.
+    /// A poster of a film.
     PosterId
 );
 
@@ -110,14 +110,14 @@ pub const ROW_LABEL_LETTERS_MAX: usize = 3;
 
 /// A seat's name within its hall: the row's label and the seat's number, `"A1"`.
 ///
-/// Four bytes, so that maps of seats stay small and refusing a lock allocates nothing.
+/// Four bytes, so that seat maps stay small and the refusal of a lock needs no allocation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SeatId {
     row: [u8; ROW_LABEL_LETTERS_MAX],
     number: u8,
 }
 
-/// By row's label, then by number. One comparison of numbers: maps of seats are searched at every lock.
+/// By the row's label, then by number. One integer comparison, because every lock searches the seat map.
 impl Ord for SeatId {
     fn cmp(&self, other: &Self) -> Ordering {
         self.rank().cmp(&other.rank())
@@ -149,7 +149,7 @@ impl SeatId {
         Some(Self { row, number })
     }
 
-    /// The seat that `text` names, in the one spelling that a seat has: `"A01"` is not `"A1"`.
+    /// Parses a seat's name in its only spelling: `"A01"` is not `"A1"`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let split = text.bytes().take_while(u8::is_ascii_alphabetic).count();
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_survive_their_text() {
+    fn id_round_trips_through_text() {
         let id = ScreeningId::from_uuid(Uuid::from_u128(7));
         assert_eq!(ScreeningId::parse(&id.to_string()), Some(id));
         assert_eq!(ScreeningId::parse("A1"), None);

@@ -1,27 +1,27 @@
-//! What is wrong with an input, field by field.
+//! Validation errors of an input, by field.
 
-/// The most complaints that one answer carries; the rest would not be read.
+/// The most field errors in one response.
 pub const FIELD_ERRORS_MAX: usize = 50;
 
 /// One field and why it was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
-    /// Where, as a path: `layout.rows[2].label`.
+    /// The path of the field: `layout.rows[2].label`.
     pub field: String,
-    /// Why, as a sentence for a person.
+    /// The reason, as a text for people.
     pub why: String,
 }
 
-/// Everything that is wrong with an input; never empty when it is an error.
+/// All field errors of an input; never empty when it is returned as an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("{} fields are not valid", errors.len())]
 pub struct Invalid {
-    /// The complaints, in the order of the fields.
+    /// The field errors, in the order of the fields.
     pub errors: Vec<FieldError>,
 }
 
 impl Invalid {
-    /// One complaint.
+    /// A single field error.
     #[must_use]
     pub fn one(field: &str, why: &str) -> Self {
         let mut invalid = Self::default();
@@ -29,24 +29,24 @@ impl Invalid {
         invalid
     }
 
-    /// Adds a complaint, up to [`FIELD_ERRORS_MAX`].
+    /// Adds a field error, up to [`FIELD_ERRORS_MAX`].
     pub fn add(&mut self, field: impl Into<String>, why: impl Into<String>) {
         if self.errors.len() < FIELD_ERRORS_MAX {
             self.errors.push(FieldError { field: field.into(), why: why.into() });
         }
     }
 
-    /// Adds a complaint unless `is_right`.
+    /// Adds a field error unless `is_right`.
     pub fn check(&mut self, is_right: bool, field: impl Into<String>, why: impl Into<String>) {
         if !is_right {
             self.add(field, why);
         }
     }
 
-    /// `value` if nothing was wrong.
+    /// `value` if there are no field errors.
     ///
     /// # Errors
-    /// All complaints.
+    /// All field errors.
     pub fn or<T>(self, value: T) -> Result<T, Self> {
         if self.errors.is_empty() { Ok(value) } else { Err(self) }
     }

@@ -1,7 +1,7 @@
-//! The rules of Seatkeeper, which never sells a seat twice.
+//! The rules and use cases of Seatkeeper, which never sells a seat twice.
 //!
-//! No I/O and no clock: time and randomness are arguments, the world is behind [`ports`]. The [`box_office`] is the list of
-//! what people can do; [`locks`], [`payment`] and [`booking`] hold the rules of seats and money.
+//! No I/O and no clock: time and randomness are arguments, everything else is behind [`ports`]. The [`box_office`] contains
+//! the use cases; [`locks`], [`payment`] and [`booking`] contain the rules of seats and money.
 
 pub mod booking;
 pub mod box_office;

@@ -1,4 +1,4 @@
-//! Money as whole minor units (satang). Never a fraction, never another currency by accident.
+//! Money as whole minor units (satang) with a currency.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,20 +26,20 @@ impl Currency {
 /// An amount of money: `{"amount": 20000, "currency": "THB"}` is 200 baht.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Money {
-    /// Minor units.
+    /// The amount in minor units.
     pub amount: i64,
-    /// What they are units of.
+    /// The currency.
     pub currency: Currency,
 }
 
 impl Money {
-    /// So many satang.
+    /// An amount in satang.
     #[must_use]
     pub const fn satang(amount: i64) -> Self {
         Self { amount, currency: Currency::Thb }
     }
 
-    /// The sum, or `None` when it would not fit.
+    /// The sum, or `None` on overflow.
     #[must_use]
     pub fn sum(parts: impl IntoIterator<Item = Self>) -> Option<Self> {
         parts.into_iter().try_fold(0i64, |sum, part| sum.checked_add(part.amount)).map(Self::satang)
@@ -65,13 +65,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimals_keep_the_satang() {
+    fn decimal_text_has_two_digits_of_satang() {
         let shown = [0, 5, 20_000, -150].map(|amount| Money::satang(amount).to_decimal());
         assert_eq!(shown, ["0.00", "0.05", "200.00", "-1.50"]);
     }
 
     #[test]
-    fn a_sum_that_does_not_fit_is_none() {
+    fn sum_is_none_on_overflow() {
         assert_eq!(Money::sum([Money::satang(i64::MAX), Money::satang(1)]), None);
         assert_eq!(Money::sum([Money::satang(1), Money::satang(2)]), Some(Money::satang(3)));
     }

@@ -1,24 +1,24 @@
-//! People, and what a signed-in browser proves.
+//! Persons, identities, sessions and sign-in attempts.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::PersonId;
 
-/// A session ends after so long without a request.
+/// How long a session lasts without a request.
 pub const SESSION_IDLE_MAX: SignedDuration = SignedDuration::from_hours(12);
-/// A session ends after so long, whatever happens.
+/// How long a session lasts at most.
 pub const SESSION_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// A sign-in must come back from the provider within this time.
+/// How long a sign-in attempt may take until the identity provider redirects the browser back.
 pub const SIGN_IN_FOR_MAX: SignedDuration = SignedDuration::from_mins(10);
 
-/// What somebody may do.
+/// The role of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Role {
-    /// Everything.
+    /// May do everything.
     Admin,
-    /// Buy tickets.
+    /// May buy seats.
     User,
 }
 
@@ -44,7 +44,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 2] = [Self::Th, Self::En];
 
     /// Its tag.
@@ -63,54 +63,54 @@ impl Language {
     }
 }
 
-/// The issuer of everybody who signed in with the built-in demo, at whatever address it ran: there anybody can be anybody.
+/// The issuer of everybody who signed in with the built-in demo, at any address. A demo sign-in proves nothing.
 pub const DEMO_ISSUER: &str = "demo";
 
-/// What an identity provider says of somebody. A person is an issuer and a subject, never an e-mail.
+/// What an identity provider asserts about somebody. Issuer and subject identify a person; the e-mail address does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Who says so; [`DEMO_ISSUER`] for the built-in demo.
+    /// The identity provider; [`DEMO_ISSUER`] for the built-in demo.
     pub issuer: String,
-    /// Who it is, for that issuer.
+    /// The issuer's id of the person.
     pub subject: String,
-    /// A name to show.
+    /// The display name.
     pub name: String,
-    /// Where mails go.
+    /// The e-mail address.
     pub email: String,
-    /// A picture.
+    /// The address of a picture.
     pub picture_url: Option<String>,
     /// The browser's first language at sign-in; used when the person is new.
     pub language: Language,
 }
 
 impl Identity {
-    /// Whether it proves nothing, because it is the demo's.
+    /// Whether it is from the built-in demo, and so proves nothing.
     #[must_use]
     pub fn is_demo(&self) -> bool {
         self.issuer == DEMO_ISSUER
     }
 }
 
-/// Somebody who has signed in.
+/// A person (user account).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     /// Their id.
     pub id: PersonId,
-    /// Who said so. Their sessions count only while this is with whom people sign in.
+    /// The identity provider. The person's sessions are valid only while it is the configured one.
     pub issuer: String,
-    /// A name to show.
+    /// The display name.
     pub name: String,
-    /// Where mails go.
+    /// The e-mail address.
     pub email: String,
-    /// A picture.
+    /// The address of a picture.
     pub picture_url: Option<String>,
-    /// What they may do.
+    /// Their role.
     pub role: Role,
-    /// In which language they read.
+    /// The language of their page and mails.
     pub language: Language,
 }
 
-/// The SHA-256 of a session's token: a stolen store opens no session.
+/// The SHA-256 of a session's token. The token itself is not stored, so a stolen store opens no session.
 pub type SessionHash = [u8; 32];
 
 /// A session as stored.
@@ -118,23 +118,23 @@ pub type SessionHash = [u8; 32];
 pub struct Session {
     /// The hash of its token.
     pub hash: SessionHash,
-    /// Whose.
+    /// The person.
     pub person_id: PersonId,
     /// When it began.
     pub created_at: Timestamp,
-    /// The last request, to the minute.
+    /// The time of the last request, accurate to a minute.
     pub seen_at: Timestamp,
 }
 
 impl Session {
-    /// Whether it is over.
+    /// Whether it has expired.
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
         now.duration_since(self.seen_at) >= SESSION_IDLE_MAX || now.duration_since(self.created_at) >= SESSION_AGE_MAX
     }
 }
 
-/// A sign-in on its way through the provider; used once, bound to one browser.
+/// A sign-in that waits for the identity provider; used once, bound to one browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignInAttempt {
     /// The `state` parameter.
@@ -145,7 +145,7 @@ pub struct SignInAttempt {
     pub nonce: String,
     /// The PKCE verifier.
     pub pkce_verifier: String,
-    /// Where to go afterwards.
+    /// The path to open afterwards.
     pub return_to: String,
     /// When it began.
     pub created_at: Timestamp,

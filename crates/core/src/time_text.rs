@@ -1,5 +1,5 @@
-//! The one way in which an instant becomes text: RFC 3339 in UTC, with three digits of a second, or with none when the
-//! milliseconds are 0.
+//! The only text format of an instant: RFC 3339 in UTC, with three digits of a second, or with none when the milliseconds
+//! are 0.
 //!
 //! HTTP answers, live frames, events and CSV all use it, so that the same instant is the same text everywhere and can be
 //! compared as text. A field of a type that derives `Serialize` is marked `#[serde(with = "seatkeeper_core::time_text")]`;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
-/// 0000-01-01T00:00:00Z in milliseconds since 1970: RFC 3339 has no earlier year, so an earlier instant is written as this.
+/// 0000-01-01T00:00:00Z in milliseconds since 1970. RFC 3339 has no earlier year, so earlier instants are clamped to this.
 const FIRST_MS: i64 = -62_167_219_200_000;
 /// Bytes of a text with milliseconds.
 const BYTES_MAX: usize = 24;
@@ -27,13 +27,13 @@ pub struct TimeText {
 }
 
 impl TimeText {
-    /// The text of `time`. What is finer than a millisecond is cut off.
+    /// The text of `time`, truncated to milliseconds.
     #[must_use]
     pub fn of(time: Timestamp) -> Self {
         Self::of_ms(time.as_millisecond())
     }
 
-    /// The text of an instant in milliseconds since 1970. Instants outside of the calendar are written as its first or last.
+    /// The text of an instant in milliseconds since 1970, clamped to the calendar's range.
     #[must_use]
     pub fn of_ms(ms: i64) -> Self {
         let ms = ms.clamp(FIRST_MS, Timestamp::MAX.as_millisecond());
@@ -77,7 +77,7 @@ impl Serialize for TimeText {
 /// Writes a field of type [`Timestamp`], for `#[serde(with = …)]`.
 ///
 /// # Errors
-/// When the serializer refuses.
+/// The serializer failed.
 pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     TimeText::of(*time).serialize(serializer)
 }
@@ -85,12 +85,12 @@ pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok
 /// Reads a field of type [`Timestamp`], for `#[serde(with = …)]`: any RFC 3339 text.
 ///
 /// # Errors
-/// When it is not one.
+/// The field is no such text.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     Timestamp::deserialize(deserializer)
 }
 
-/// The date of a day since 1970, by counting in eras of 400 years that begin in March, so that the leap day is the last.
+/// The date of a day since 1970. Counts in eras of 400 years that begin in March, so that the leap day is their last day.
 const fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    /// The same by jiff, which is slower: three digits, or none.
+    /// The expected text by jiff, which is slower.
     fn by_jiff(ms: i64) -> String {
         let digits = if ms % 1_000 == 0 { 0 } else { 3 };
         let time = Timestamp::from_millisecond(ms).unwrap();

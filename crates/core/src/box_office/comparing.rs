@@ -1,5 +1,5 @@
-//! The map against the store. Whoever sells or refunds tells the map at once, but tellers may die or overtake each other: this
-//! mends what is left of that.
+//! Periodic consistency check. Updates of the seat map after a sale or refund are best effort and may be lost or reordered, so
+//! each map is compared with the ledger and reloaded when they differ.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,10 +11,10 @@ use crate::{
     ports::{Backend, Cursor, Page, PageRequest, ScreeningFilter},
 };
 
-/// A screening that started longer ago than this is over: no film is longer, and nobody looks at its cleaning.
+/// A screening that started longer ago than this is over, because no film is longer.
 const SHOWING_FOR_MAX: SignedDuration = SignedDuration::from_mins(DURATION_MIN_MAX as i64);
 
-/// A page of the screenings that are not over, those of them that the lock store has loaded. Go through all pages.
+/// Lists screenings that are not over and whose seat map is loaded. A page may be empty although another one follows.
 ///
 /// # Errors
 /// The lock store or the store failed.
@@ -27,7 +27,7 @@ pub async fn list_loaded_maps(office: &BoxOffice, after: Option<Cursor>) -> Back
     Ok(Page { items: loaded.collect(), next: page.next })
 }
 
-/// Compares a screening's map with the store. Answers whether it differed and was loaded again.
+/// Compares a screening's seat map with the ledger. Returns whether they differed and the map was reloaded.
 ///
 /// # Errors
 /// The lock store or the store failed, or the screening changes faster than it can be read.
@@ -41,7 +41,8 @@ pub async fn compare_map(office: &BoxOffice, screening: ScreeningId) -> Backend<
     Ok(true)
 }
 
-/// The same seats are sold and withdrawn, and every claimed seat is locked. A lock without a claim is the lock store's own.
+/// Whether the same seats are sold and withdrawn, and every claimed seat is locked. Locks without a claim are not compared,
+/// because only the lock store has them.
 fn agrees(map: &SeatSnapshot, truth: &SeatTruth) -> bool {
     let seats_of = |status| map.seats.iter().filter(move |seat| seat.status == status).map(|seat| seat.id);
     let mut sold = truth.sold.clone();

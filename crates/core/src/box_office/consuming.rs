@@ -1,4 +1,4 @@
-//! From the outbox to the log, and from the log to what its consumers keep.
+//! The relay, from the outbox to the event log, and the consumers of the event log.
 
 use std::slice;
 
@@ -12,22 +12,22 @@ use crate::{
     ports::{Backend, BackendError, Consumer, DeadLetter, NewMail},
 };
 
-/// How many events one round of the relay moves.
+/// The most events that one round of the relay publishes.
 pub const RELAY_EVENTS_MAX: u32 = 256;
-/// How long a relay keeps its lease without renewing it.
+/// How long the relay's lease lasts unless it is renewed.
 const RELAY_LEASE: SignedDuration = SignedDuration::from_secs(10);
-/// A release that the relay's own server has not told by then is told by whoever sees it.
+/// Any server copies a release of this age to the outbox: the relay's server has probably lost the lock store.
 const RELEASE_LEFT_AFTER: SignedDuration = SignedDuration::from_secs(5);
-/// How many releases are told to the outbox at once.
+/// The most releases that are copied to the outbox at once.
 const RELEASES_MAX: usize = 256;
 
-/// One round of the relay: moves unsent events from the outbox to the log. Answers how many it moved; `None` while another
+/// One round of the relay: publishes unsent events of the outbox to the event log. Returns how many; `None` while another
 /// relay has the lease.
 ///
 /// # Errors
-/// The store or the log failed; nothing is lost, the next round sends again.
+/// The store or the event log failed. No event is lost: the next round publishes it again.
 pub async fn relay_events(office: &BoxOffice, relay: Uuid) -> Backend<Option<usize>> {
-    // A lease is a write: an idle server would otherwise sync ten times a second, day and night, for nothing.
+    // Taking the lease is a write: without this check an idle server would sync the disk ten times a second.
     if !office.outbox.has_unsent().await? {
         return Ok(Some(0));
     }
@@ -39,7 +39,7 @@ pub async fn relay_events(office: &BoxOffice, relay: Uuid) -> Backend<Option<usi
     let unsent = office.outbox.list_unsent(relay, RELAY_EVENTS_MAX).await?;
     if !unsent.is_empty() {
         if let Err(error) = office.events.publish(&unsent).await {
-            // Another server may reach the log.
+            // Another server may still reach the event log, so it gets the lease at once.
             super::best_effort::best_effort(end_lease(office, relay).await, "the lease expires");
             return Err(error);
         }
@@ -50,12 +50,12 @@ pub async fn relay_events(office: &BoxOffice, relay: Uuid) -> Backend<Option<usi
     Ok(Some(unsent.len()))
 }
 
-/// Copies releases of locks into the outbox, in events made from their cause: a repeat is the same event. Answers how many.
-/// The server whose `relay` has the lease does it; others do only what that one has left for [`RELEASE_LEFT_AFTER`], which
-/// it does when it has lost the lock store.
+/// Copies releases of locks to the outbox. Idempotent, because the event's id derives from the release. Returns how many.
+/// The server whose `relay` has the lease copies all of them; others copy only those older than [`RELEASE_LEFT_AFTER`], in
+/// case that server has lost the lock store.
 ///
 /// # Errors
-/// The store or the lock store failed; the next round tells them again.
+/// The store or the lock store failed; the next round copies the releases again.
 pub async fn tell_releases(office: &BoxOffice, relay: Uuid) -> Backend<usize> {
     let mut releases = office.locks.list_releases(None, RELEASES_MAX).await?;
     if releases.is_empty() {
@@ -74,20 +74,20 @@ pub async fn tell_releases(office: &BoxOffice, relay: Uuid) -> Backend<usize> {
     Ok(releases.len())
 }
 
-/// Ends the relay's lease, if it has one, so that another server goes on at once.
+/// Ends the relay's lease, if it has one, so that another server takes over at once.
 ///
 /// # Errors
-/// The store failed; the lease then ends by itself.
+/// The store failed; the lease then expires.
 pub async fn end_lease(office: &BoxOffice, relay: Uuid) -> Backend<()> {
     let now = office.now();
     office.outbox.take_relay_lease(relay, now, now).await.map(|_| ())
 }
 
-/// Lets a consumer handle events, in order; the effect of each happens once however often this is called.
+/// Lets a consumer handle events, in order. Idempotent: each event takes effect once, however often it is delivered.
 ///
 /// # Errors
-/// Retryable: the store is away, wait and call again. Lasting: one of these events cannot be handled (with a single one:
-/// count the tries, then [`crate::ports::DeadLetters`]); those before it may have been.
+/// Retryable: the store is unavailable, call again later. Lasting: one of the events cannot be handled, and those before it
+/// may have been. Called with one event: count the attempts, then move it to [`crate::ports::DeadLetters`].
 pub async fn handle_events(office: &BoxOffice, consumer: Consumer, events: &[Event]) -> Backend<()> {
     match consumer {
         Consumer::Audit => office.audit.keep_events(events).await?,
@@ -118,10 +118,10 @@ async fn file_confirmation(office: &BoxOffice, event: &Event) -> Backend<()> {
     office.mails.file_mail(&mail).await
 }
 
-/// Handles a dead letter once more. `Ok(None)`: there is none of this id; `Ok(Some(Err))`: it failed again, and stays.
+/// Retries a dead letter. `Ok(None)`: no dead letter has this id; `Ok(Some(Err))`: it failed again and stays.
 ///
 /// # Errors
-/// The store is away.
+/// The store is unavailable.
 pub async fn replay_dead_letter(office: &BoxOffice, id: DeadLetterId) -> Backend<Option<Result<DeadLetter, String>>> {
     let Some(letter) = office.dead_letters.find_dead_letter(id).await? else { return Ok(None) };
     match handle_events(office, letter.consumer, slice::from_ref(&letter.event)).await {

@@ -1,15 +1,15 @@
-//! When a mail is tried again.
+//! Retry backoff of mails.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::MailAttempt;
 
-/// A mail that no server has taken for so long is FAILED.
+/// A mail that no mail server has accepted for this long becomes FAILED.
 pub const MAIL_TRIES_FOR_MAX: SignedDuration = SignedDuration::from_hours(48);
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 const PAUSE_MAX: SignedDuration = SignedDuration::from_mins(15);
 
-/// What follows a failed try: pauses double from 5 s to 15 min, for 48 h; a refusal for good ends it at once.
+/// What follows a failed attempt: exponential backoff from 5 s to 15 min, for 48 h. A permanent refusal fails the mail at once.
 #[must_use]
 pub fn next_mail_attempt(
     filed_at: Timestamp,
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_to_a_quarter_of_an_hour_for_two_days() {
+    fn mail_retry_backs_off_to_15_minutes_and_fails_after_48_hours() {
         let t = |s| Timestamp::from_second(s).unwrap();
         let pause = |attempts| match next_mail_attempt(t(0), attempts, t(100), false, String::new()) {
             MailAttempt::Later { due_at, .. } => due_at.as_second() - 100,

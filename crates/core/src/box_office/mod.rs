@@ -1,7 +1,6 @@
-//! What people can do: one function for each thing, over a plain struct of ports.
+//! The use cases: one function each, over a plain struct of ports.
 //!
-//! Everything here may be called by several servers at once and stopped at any line; what must not be torn apart is one
-//! call of the store.
+//! Several servers may run any of them at once, and a server may die at any line. Only a single call of the store is atomic.
 
 mod best_effort;
 mod comparing;
@@ -52,10 +51,10 @@ use crate::{
     },
 };
 
-/// What the operator decides.
+/// Settings that the operator chooses.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How long a lock lasts.
+    /// How long after locking a lock expires.
     pub lock_ttl: SignedDuration,
     /// How long a payment may take.
     pub payment_ttl: SignedDuration,
@@ -65,7 +64,7 @@ pub struct Settings {
     pub sales_close: SignedDuration,
     /// Minutes between the end of a film and the next screening in the hall.
     pub cleaning_minutes: u32,
-    /// The cinema's zone: a day is a day there.
+    /// The cinema's time zone, in which days begin and end.
     pub time_zone: TimeZone,
 }
 
@@ -73,17 +72,17 @@ pub struct Settings {
 pub struct BoxOffice {
     /// Films, halls, screenings.
     pub programme: Arc<dyn Programme>,
-    /// Pictures of films.
+    /// Posters of films.
     pub posters: Arc<dyn Posters>,
     /// Claims, payments, bookings.
     pub ledger: Arc<dyn Ledger>,
     /// Idempotency keys.
     pub reservations: Arc<dyn Reservations>,
-    /// Bookings, read.
+    /// Queries over bookings.
     pub sales: Arc<dyn Sales>,
-    /// People.
+    /// Persons (user accounts).
     pub people: Arc<dyn People>,
-    /// Their sessions.
+    /// Sessions of persons.
     pub sessions: Arc<dyn Sessions>,
     /// Events waiting for the relay.
     pub outbox: Arc<dyn Outbox>,
@@ -91,34 +90,34 @@ pub struct BoxOffice {
     pub events: Arc<dyn EventLog>,
     /// Confirmation mails.
     pub mails: Arc<dyn MailQueue>,
-    /// The history.
+    /// The audit log.
     pub audit: Arc<dyn AuditLog>,
-    /// Events that could not be handled.
+    /// Events that a consumer could not handle.
     pub dead_letters: Arc<dyn DeadLetters>,
     /// Seat locks.
     pub locks: Arc<dyn SeatLocks>,
     /// Live changes of seats.
     pub live: Arc<dyn LiveChanges>,
-    /// Money.
+    /// The payment provider.
     pub provider: Arc<dyn PaymentProvider>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Randomness.
+    /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
-    /// What the operator decides.
+    /// Settings that the operator chooses.
     pub settings: Settings,
-    /// Screenings at hand.
+    /// Cached screenings.
     pub screenings: ScreeningCache,
 }
 
 impl BoxOffice {
-    /// The moment it is.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// A new event of now.
+    /// A new event at the current time.
     #[must_use]
     pub fn event(&self, kind: EventKind) -> Event {
         Event::new(self.now(), &*self.entropy, kind)

@@ -20,43 +20,42 @@ use crate::{
     ports::{Backend, BackendError, CloseOutcome, ClosePayment, NewPayment, ShownToPayer, StartOutcome},
 };
 
-/// How many releases of one screening are told with a payment. There are more only when the store was away for long.
+/// The most waiting releases that are written with a payment. More wait only after a long outage of the store.
 const RELEASES_BEFORE_MAX: usize = 1_024;
 
-/// What became of starting a payment.
+/// The result of starting a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartPaymentOutcome {
-    /// It is PENDING, with a claim on each seat.
+    /// The payment is PENDING, with a claim on each seat.
     Started(Payment),
-    /// The person holds nothing there.
+    /// The person holds no seats at the screening.
     NothingLocked,
-    /// Another payment of theirs is in progress.
+    /// Another payment of the person is in progress.
     PaymentInProgress(PaymentId),
-    /// The store knows better than the locks: somebody has claimed or bought these.
+    /// According to the store, others have claimed or bought these seats.
     SeatsTaken(Vec<SeatId>),
     /// Sales have ended.
     SalesClosed,
     /// The screening is cancelled.
     ScreeningCancelled,
-    /// The screening has changed since the payer saw it; as it is now.
+    /// The screening has changed since the payer saw it. Carries the current screening.
     ScreeningChanged(SharedScreening),
-    /// The seats cost another sum than the payer was shown.
+    /// The total differs from the one that the payer was shown.
     PriceChanged {
-        /// The sum now.
+        /// The current total.
         total: Money,
-        /// The seats with their prices now, in order.
+        /// The seats at their current prices, in order of seat.
         seats: Vec<PricedSeat>,
     },
-    /// The screening is gone.
+    /// The screening was deleted.
     NotFound,
 }
 
-/// Starts paying for everything the person holds. `id` is chosen by the caller, so that a repeat after a crash finds its
-/// own payment.
+/// Starts a payment for the person's hold. The caller chooses `id`, so that a retry after a crash finds its own payment.
 ///
-/// Order: what the payer was `shown` → locks (all still theirs? restart once, payment lock = id) → store (payment with
-/// claims, what was shown once more) → else end the payment lock of this id. What was shown is compared before the lock store
-/// is asked, so that a refusal neither leaves a payment lock nor restarts anybody's time.
+/// Order: compare `shown` with the screening → lock store (extend the locks once, set the payment lock of this id) → store
+/// (compare `shown` again, write payment and claims) → if refused, end the payment lock of this id. `shown` is compared
+/// before the lock store is called, so that a refusal neither leaves a payment lock nor extends locks.
 ///
 /// # Errors
 /// The lock store or the store failed.
@@ -69,14 +68,14 @@ pub async fn start_payment(
     shown: ShownToPayer,
 ) -> Backend<StartPaymentOutcome> {
     if let Some(payment) = find_payment_of(office, person, id).await? {
-        // An earlier run may have lost its payment lock when it did not hear that the store had it. The claim is what counts.
+        // An earlier run that wrote the payment but lost the store's reply ended its payment lock. Restore it from the claims.
         let mended = mend_screening(office, payment.screening_id).await;
-        super::best_effort::best_effort(mended, "the periodic comparison reloads the map");
+        super::best_effort::best_effort(mended, "the consistency check reloads the map");
         return Ok(StartPaymentOutcome::Started(payment));
     }
     let screening_id = screening.screening.id;
     if shown != ShownToPayer::default() {
-        // A copy of a second ago would let the lock store restart the seats' time before the store refuses.
+        // With a stale cached screening the lock store would extend the locks before the store refuses the payment.
         office.follow_programme().await?;
     }
     let screening = match check_sale(office, Some(Arc::clone(screening)), shown).await? {
@@ -105,7 +104,7 @@ pub async fn start_payment(
     };
     let started = office.ledger.start_payment(&new, office.now()).await;
     if !matches!(started, Ok(StartOutcome::Started(_))) {
-        // Unknown counts as not started: if the store has it after all, its own time ends it.
+        // A failed call counts as not started; if the store wrote the payment after all, the payment expires.
         let ended = office.locks.end_payment(screening_id, person, id).await;
         if started.is_ok() {
             ended?;
@@ -130,7 +129,7 @@ pub async fn start_payment(
     })
 }
 
-/// Whether the screening is sold, and as the payer was shown it.
+/// Checks that the screening is on sale and has not changed since the payer saw it.
 async fn check_sale(
     office: &BoxOffice,
     screening: Option<SharedScreening>,
@@ -146,9 +145,9 @@ async fn check_sale(
     })
 }
 
-/// Compares the sum that the payer was shown with the prices, by reading only. `None`: they agree, nothing was shown, or
-/// nothing is held; whatever else stands in the way is found by those who write. When the sums differ, the reasons that come
-/// before `PriceChanged` are looked for here, because nobody else will be asked.
+/// Compares the total that the payer was shown with the current prices, without writing. `None`: they agree, no total was
+/// shown, or nothing is held; the writes that follow check everything else. If the totals differ, no write follows, so the
+/// refusals that take precedence over `PriceChanged` are checked here.
 async fn find_other_total(
     office: &BoxOffice,
     person: PersonId,
@@ -166,7 +165,7 @@ async fn find_other_total(
     if agrees(&price_held(screening, &hold)) {
         return Ok(None);
     }
-    // The prices at hand may be older than those that the payer was shown.
+    // The cached prices may be older than those that the payer was shown.
     office.follow_programme().await?;
     let screening = match check_sale(office, office.find_screening(id).await?, shown).await? {
         Ok(screening) => screening,
@@ -192,7 +191,7 @@ async fn find_other_total(
     Ok(Some(seats_taken(office, id, taken).await))
 }
 
-/// What the held seats cost; `None` when one of them is not there any more, or no sum holds their prices.
+/// The total and the priced seats of a hold; `None` when a seat no longer exists or the total overflows.
 fn price_held(screening: &OpenScreening, hold: &Hold) -> Option<(Money, Vec<PricedSeat>)> {
     let priced = hold.seats.iter().map(|held| {
         let seat = screening.plan.find(held.id)?;
@@ -202,23 +201,23 @@ fn price_held(screening: &OpenScreening, hold: &Hold) -> Option<(Money, Vec<Pric
     Some((Money::sum(seats.iter().map(|seat| seat.price))?, seats))
 }
 
-/// The store knows better than the locks.
+/// Refuses a payment because the store has claims or sales that the seat map lacks, and reloads the map.
 async fn seats_taken(office: &BoxOffice, screening: ScreeningId, seats: Vec<SeatId>) -> StartPaymentOutcome {
-    // Best effort: the answer is right whether the lock store learns of it now or at the next comparison of the maps.
+    // Best effort: the refusal is correct either way, and the consistency check reloads the map later.
     drop(mend_screening(office, screening).await);
     StartPaymentOutcome::SeatsTaken(seats)
 }
 
-/// Releases of these seats that nobody has told yet: they come before whatever becomes of the payment, and would be told
-/// after it if they waited for their turn.
+/// Events of the releases of these seats that are not in the outbox yet. The payment's transaction writes them first; copied
+/// by a worker later, they would be published after events of the payment, which they precede.
 async fn told_before(office: &BoxOffice, screening: ScreeningId, seats: &[SeatId]) -> Backend<Vec<Event>> {
     let waiting = office.locks.list_releases(Some(screening), RELEASES_BEFORE_MAX).await?;
     let is_of_these = |release: &&Release| release.seats.iter().any(|seat| seats.contains(seat));
     Ok(waiting.iter().filter(is_of_these).map(Event::of_release).collect())
 }
 
-/// The store does not have the screening, or one of its seats: it was deleted, or moved to another hall in the moment of the
-/// lock. Whoever holds a seat that is not there any more must not be kept from paying for the others.
+/// Refuses a payment because the screening or one of its seats is missing in the store: deleted, or moved to another hall,
+/// between lock and payment. Releases the missing seats, so that the person can pay for the others.
 async fn let_go_of_missing_seats(
     office: &BoxOffice,
     person: PersonId,
@@ -259,7 +258,7 @@ async fn lock_for_payment(
     Err(BackendError::retryable("locks", "the seat map is changing too fast"))
 }
 
-/// The person's own payment, as it is now: one past its time is EXPIRED, and is made so.
+/// The payment, if it belongs to the person. A PENDING payment past its expiry is set EXPIRED first.
 ///
 /// # Errors
 /// The store failed.
@@ -274,7 +273,7 @@ pub async fn find_payment_of(office: &BoxOffice, person: PersonId, id: PaymentId
     }
 }
 
-/// The payment in progress that a person's hold names, if it is one.
+/// The payment, if it belongs to the person and is in progress (PENDING or CONFIRMING).
 ///
 /// # Errors
 /// The store failed.
@@ -282,7 +281,7 @@ pub async fn find_unfinished_payment(office: &BoxOffice, person: PersonId, id: P
     Ok(find_payment_of(office, person, id).await?.filter(|payment| payment.status.holds_claims()))
 }
 
-/// The person's own booking.
+/// The booking, if it belongs to the person.
 ///
 /// # Errors
 /// The store failed.
@@ -290,18 +289,18 @@ pub async fn find_booking_of(office: &BoxOffice, person: PersonId, id: BookingId
     Ok(office.sales.find_booking(id).await?.filter(|booking| booking.person_id == person))
 }
 
-/// What became of cancelling.
+/// The result of cancelling a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CancelOutcome {
-    /// It is CANCELLED, perhaps since an earlier call.
+    /// The payment is CANCELLED, by this call or an earlier one.
     Cancelled(Payment),
-    /// It is being confirmed, or is over in another way.
+    /// The payment is being confirmed, or ended in another state.
     NotPending(Payment),
     /// There is no such payment of this person.
     NotFound,
 }
 
-/// Cancels a payment; its seats stay locked until their time is up.
+/// Cancels a PENDING payment. Its seats stay locked until their locks expire.
 ///
 /// # Errors
 /// The lock store or the store failed.

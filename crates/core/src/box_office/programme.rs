@@ -1,4 +1,4 @@
-//! Changing the programme. Every change is told in the audit log.
+//! Changes of the programme. Each one writes an event for the audit log.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,23 +12,23 @@ use crate::{
     seating::{CATEGORY_CHARS_MAX, Layout},
 };
 
-/// How far ahead a screening may start: a slip in the year is no programme, and the end of the calendar no time to sell.
+/// How far ahead a screening may start. A later start is taken for a typing error in the year.
 pub const START_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
-/// How often a change is made again because somebody else changed the same thing in between.
+/// The most attempts of a change that conflicts with concurrent changes of the same record.
 const CHANGE_TRIES_MAX: usize = 5;
 
-/// What became of a change.
+/// The result of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeOutcome<T> {
-    /// As it is now.
+    /// The change is made. Carries the new state.
     Done(T),
     /// There is no such film, hall or screening.
     NotFound,
     /// These fields break a rule.
     Invalid(Invalid),
-    /// The film of the screening is not there.
+    /// The screening's film does not exist.
     MovieMissing,
-    /// The hall of the screening is not there.
+    /// The screening's hall does not exist.
     HallMissing,
     /// These categories have no price.
     PriceMissing(Vec<String>),
@@ -38,15 +38,15 @@ pub enum ChangeOutcome<T> {
     HallBusy(Vec<ScreeningId>),
     /// The screening is cancelled.
     Cancelled,
-    /// Screenings are to come.
+    /// The film or hall has upcoming screenings.
     HasScreenings,
     /// Seats are locked, claimed or sold.
     HasBookings,
-    /// Others change the same thing faster than this can be written.
+    /// All attempts conflicted with concurrent changes of the same record.
     Busy,
 }
 
-/// Who makes a change, in which request: for the audit log.
+/// Who makes a change and in which request, for the audit log.
 #[derive(Clone, Copy, Debug)]
 pub struct Editor<'a> {
     /// The administrator.
@@ -69,7 +69,7 @@ impl BoxOffice {
         if outcome != ProgrammeOutcome::Done {
             return Ok(Err(outcome));
         }
-        // It is done, whatever comes of this: the follower asks again within a second, and says so if it cannot.
+        // The change is committed, so a failure here is ignored: the follower polls every second and logs its failures.
         super::best_effort::best_effort(self.follow_programme().await, "the follower polls every second");
         Ok(Ok(done))
     }
@@ -109,8 +109,8 @@ pub async fn create_movie(
     Ok(answer(office.change(editor, "movie_created", id.to_string(), change, movie).await?))
 }
 
-/// Changes a film; `edit` makes the new details from the old. When its length changes, its screenings to come change too;
-/// refused if that makes two overlap.
+/// Changes a film; `edit` makes the new details from the old. A new length also changes the end of its upcoming screenings
+/// and is refused if two of them would then overlap.
 ///
 /// # Errors
 /// The store failed.
@@ -137,7 +137,7 @@ pub async fn update_movie(
     Ok(ChangeOutcome::Busy)
 }
 
-/// Deletes a film without screenings to come.
+/// Deletes a film without upcoming screenings.
 ///
 /// # Errors
 /// The store failed.
@@ -165,7 +165,7 @@ pub async fn create_hall(
     Ok(answer(office.change(editor, "hall_created", id.to_string(), change, hall).await?))
 }
 
-/// Changes a hall. Screenings keep the layout of the day they were made.
+/// Changes a hall. Existing screenings keep the layout with which they were created.
 ///
 /// # Errors
 /// The store failed.
@@ -190,7 +190,7 @@ pub async fn update_hall(
     Ok(ChangeOutcome::Busy)
 }
 
-/// Deletes a hall without screenings to come.
+/// Deletes a hall without upcoming screenings.
 ///
 /// # Errors
 /// The store failed.
@@ -199,7 +199,7 @@ pub async fn delete_hall(office: &BoxOffice, editor: Editor<'_>, id: HallId) -> 
     Ok(answer(office.change(editor, "hall_deleted", id.to_string(), change, ()).await?))
 }
 
-/// What an administrator says of a screening.
+/// The fields of a screening that an administrator sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScreeningDetails {
     /// The film.
@@ -208,11 +208,11 @@ pub struct ScreeningDetails {
     pub hall_id: HallId,
     /// The start.
     pub start_time: Timestamp,
-    /// By category.
+    /// The price of each category.
     pub prices: Prices,
 }
 
-/// Adds a screening, with its own copy of the hall's layout; answers it with its revision.
+/// Adds a screening, with its own copy of the hall's layout. Returns it with its revision.
 ///
 /// # Errors
 /// The store failed.
@@ -229,7 +229,7 @@ pub async fn create_screening(
         };
         let change = ProgrammeChange::PutScreening(screening.clone(), 0);
         match office.change(editor, "screening_created", id.to_string(), change, (screening, 1)).await? {
-            // The film's length changed between the look and the write.
+            // The film's length changed between the read and the write.
             Err(ProgrammeOutcome::Changed) => {}
             changed => return Ok(answer(changed)),
         }
@@ -237,8 +237,8 @@ pub async fn create_screening(
     Ok(ChangeOutcome::Busy)
 }
 
-/// Changes a screening and answers it with its revision; a move (time, hall, film) is refused once seats are locked, claimed
-/// or sold. What changes nothing is not written, and its revision does not grow.
+/// Changes a screening and returns it with its revision. A move (time, hall, film) is refused once seats are locked, claimed
+/// or sold. A change without effect is not written and leaves the revision as it is.
 ///
 /// # Errors
 /// The store or the lock store failed.
@@ -302,7 +302,7 @@ pub async fn delete_screening(office: &BoxOffice, editor: Editor<'_>, id: Screen
 
 async fn has_locks(office: &BoxOffice, id: ScreeningId) -> Backend<bool> {
     office.locks.sweep().await?;
-    // A board that is not loaded, as after a restart, may hold locks and counts none.
+    // A seat map that is not loaded, as after a restart, may have locks but counts none.
     mend_screening(office, id).await?;
     let taken = office.locks.list_states(&[id]).await?.first().copied().flatten().map_or(0, |(_, taken)| taken);
     Ok(taken > 0)
@@ -318,13 +318,13 @@ async fn build_screening(
     if let Err(invalid) = check_prices(&prices) {
         return Ok(Err(ChangeOutcome::Invalid(invalid)));
     }
-    // Times are kept in milliseconds.
+    // Stores have a precision of one millisecond.
     let start_time = Timestamp::from_millisecond(start_time.as_millisecond()).unwrap_or(start_time);
     if start_time.duration_since(office.now()) > START_AHEAD_MAX {
         let days = START_AHEAD_MAX.as_hours() / 24;
         return Ok(Err(ChangeOutcome::Invalid(Invalid::one("start_time", &format!("at most {days} days ahead")))));
     }
-    // What stays as it is is not looked up: a past showing's film and hall may have left the programme.
+    // An unchanged film or hall is not looked up: a past screening's film and hall may have been deleted.
     let same_start = old.is_some_and(|old| old.start_time == start_time);
     let same_show = old.filter(|old| same_start && old.movie_id == movie_id);
     let (movie_title, end_time, hall_free_at) = match same_show {
@@ -368,7 +368,7 @@ async fn build_screening(
     }))
 }
 
-/// Checks prices by themselves, whatever hall they are for.
+/// Checks amounts and category names, independently of any hall.
 ///
 /// # Errors
 /// Every category whose price or name breaks a rule.

@@ -1,4 +1,4 @@
-//! Sales by day and by film. A day is a day of the cinema's zone.
+//! Sales by day and by film. Days are those of the cinema's time zone.
 
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
@@ -16,14 +16,14 @@ pub const REPORT_DAYS_MAX: i32 = 400;
 pub struct DailySales {
     /// The day.
     pub date: Date,
-    /// What was sold on it.
+    /// Sales on this day.
     pub totals: SalesTotals,
 }
 
-/// The first moment of `from` and the first after `to`, both days of `zone`.
+/// The instants at which the day `from` begins and the day `to` ends, in `zone`.
 ///
 /// # Errors
-/// The span is backwards, longer than [`REPORT_DAYS_MAX`], or outside of time.
+/// The span is reversed, longer than [`REPORT_DAYS_MAX`], or outside of the calendar.
 pub fn day_span(from: Date, to: Date, zone: &TimeZone) -> Result<(Timestamp, Timestamp), Invalid> {
     if to < from {
         return Err(Invalid::one("to", "not before from"));
@@ -39,7 +39,7 @@ pub fn day_span(from: Date, to: Date, zone: &TimeZone) -> Result<(Timestamp, Tim
     }
 }
 
-/// Sales of each day from `from` to `to`, both included, days without sales too.
+/// Sales of each day from `from` to `to`, both included, also days without sales.
 ///
 /// # Errors
 /// The store failed.
@@ -55,7 +55,7 @@ pub async fn list_daily_sales(office: &BoxOffice, from: Date, to: Date) -> Backe
         .map(|date| DailySales { date, totals: SalesTotals::default() })
         .collect();
     for slice in office.sales.list_sales(start, end).await? {
-        // A zone whose offset is no whole quarter of an hour may cut a slice; its sales count for the day they are nearest.
+        // If the zone's offset is no multiple of 15 min, a slice may span midnight. It counts for the day in which it starts.
         let date = slice.starts_at.max(start).to_zoned_datetime(zone.clone()).date();
         if let Some(day) = days.iter_mut().find(|day| day.date == date) {
             day.totals.bookings += slice.totals.bookings;
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_is_a_day_of_the_cinemas_zone() {
+    fn day_span_of_one_day_follows_the_cinemas_time_zone() {
         let bangkok = TimeZone::get("Asia/Bangkok").unwrap();
         let day: Date = "2026-11-23".parse().unwrap();
         let (start, end) = day_span(day, day, &bangkok).unwrap();
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_is_forward_and_not_too_long() {
+    fn day_span_is_refused_when_reversed_or_longer_than_400_days() {
         let zone = TimeZone::UTC;
         let day = |text: &str| text.parse::<Date>().unwrap();
         assert!(day_span(day("2026-01-02"), day("2026-01-01"), &zone).is_err());

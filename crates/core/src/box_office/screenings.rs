@@ -1,4 +1,4 @@
-//! Finding a screening without asking the store each time.
+//! The cache of screenings, and the lookups that use it.
 
 use std::{
     collections::HashMap,
@@ -15,14 +15,14 @@ use crate::{
     ports::{Backend, PageRequest, ScreeningFilter},
 };
 
-/// How many screenings a server keeps at hand; a chain's week fits, a stranger's random ids do not add up.
+/// The most screenings that a server caches: a week of a cinema chain. The cache is cleared when it is full.
 pub const SCREENINGS_CACHED_MAX: usize = 4_096;
 
-/// Screenings at hand, forgotten when the programme's revision changes.
+/// Cached screenings, invalidated when the programme's revision changes.
 #[derive(Default)]
 pub struct ScreeningCache {
     inner: Mutex<Cached>,
-    /// Wakes those who keep copies of their own, such as rooms of viewers.
+    /// Notifies the owners of other copies, such as live rooms, of a new revision.
     followed: watch::Sender<u64>,
 }
 
@@ -41,7 +41,7 @@ impl ScreeningCache {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).revision
     }
 
-    /// Keeps what was read at `revision`, unless the programme has changed since.
+    /// Caches a screening that was read at `revision`, unless the programme has changed since.
     fn put(&self, revision: u64, open: SharedScreening) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.revision == revision {
@@ -52,7 +52,7 @@ impl ScreeningCache {
         }
     }
 
-    /// Forgets everything that was read before `revision`.
+    /// Invalidates the cache if it was filled at another revision than `revision`.
     pub fn follow(&self, revision: u64) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.revision != revision {
@@ -63,7 +63,7 @@ impl ScreeningCache {
         }
     }
 
-    /// Hears of every revision of the programme from the moment at which this server has forgotten what is older.
+    /// Subscribes to revisions of the programme. Each is sent after this cache was invalidated.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.followed.subscribe()
@@ -79,33 +79,33 @@ pub enum ScreeningName {
     Show(MovieId, Timestamp),
 }
 
-/// What a name means.
+/// The result of resolving a [`ScreeningName`].
 #[derive(Clone, Debug)]
 pub enum NamedScreening {
-    /// This one.
+    /// Exactly one screening.
     One(SharedScreening),
-    /// None.
+    /// No screening.
     NotFound,
     /// Several halls show the film at that time.
     Ambiguous(Vec<ScreeningId>),
 }
 
-/// Whether a caller knows the screening as it is now.
+/// Whether a caller saw the current revision of a screening.
 #[derive(Clone, Debug)]
 pub enum ScreeningCheck {
-    /// They do, or did not say what they know.
+    /// The caller saw the current revision, or named none.
     Current(SharedScreening),
-    /// It is cancelled.
+    /// The screening is cancelled.
     Cancelled,
-    /// It has changed since they saw it; as it is now.
+    /// The screening has changed since. Carries the current one.
     Changed(SharedScreening),
-    /// It has been deleted.
+    /// The screening was deleted.
     Gone,
 }
 
 impl BoxOffice {
-    /// Compares what a caller saw (`revision`) with the screening. A revision newer than `open` says that this server's copy
-    /// is old: the store is read first.
+    /// Compares the `revision` that a caller saw with the screening. A revision newer than that of `open` means that this
+    /// server's copy is stale, so it is read from the store again.
     ///
     /// # Errors
     /// The store failed.
@@ -126,7 +126,7 @@ impl BoxOffice {
         })
     }
 
-    /// A screening, from memory if it is there.
+    /// A screening, from the cache if possible.
     ///
     /// # Errors
     /// The store failed.
@@ -137,7 +137,7 @@ impl BoxOffice {
         Ok(self.find_screenings(&[id]).await?.pop())
     }
 
-    /// Those of these screenings that are there, in the same order. What is not in memory is read in one call.
+    /// The screenings of these ids that exist, in the same order. All uncached ones are read in one call.
     ///
     /// # Errors
     /// The store failed.
@@ -156,7 +156,7 @@ impl BoxOffice {
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
-    /// The screening that `name` means.
+    /// Finds the screening that `name` identifies.
     ///
     /// # Errors
     /// The store failed.
@@ -172,7 +172,7 @@ impl BoxOffice {
                 };
                 let mut found = self.programme.list_screening_ids(&filter, PageRequest::FIRST).await?.items;
                 if found.is_empty() {
-                    // Whoever names a cancelled showing should hear that it is cancelled, not that there is none.
+                    // A caller that names a cancelled screening must learn that it is cancelled, not that it is unknown.
                     filter.without_cancelled = false;
                     found = self.programme.list_screening_ids(&filter, PageRequest::FIRST).await?.items;
                 }
@@ -186,7 +186,7 @@ impl BoxOffice {
         Ok(self.find_screening(id).await?.map_or(NamedScreening::NotFound, NamedScreening::One))
     }
 
-    /// Asks for the programme's revision and forgets what is older: other servers change it too.
+    /// Reads the programme's revision and invalidates the cache if it changed: other servers change the programme, too.
     ///
     /// # Errors
     /// The store failed.

@@ -1,4 +1,4 @@
-//! Locking and unlocking seats.
+//! Locking and releasing seats, and loading seat maps.
 
 use jiff::SignedDuration;
 
@@ -10,14 +10,14 @@ use crate::{
     ports::{Backend, BackendError, LockSeats},
 };
 
-/// How often a call is repeated because the map was not loaded or a dead payment lock was in its way.
+/// The most attempts of a call that meets a seat map that is not loaded or a stale payment lock.
 pub(super) const LOCK_TRIES_MAX: usize = 4;
-/// How often a repair is repeated because the screening's sequence moved meanwhile.
+/// The most attempts to reload a seat map whose sequence moves meanwhile.
 const MEND_TRIES_MAX: usize = 16;
-/// A payment lock without a payment in the store is ended when it is older than this: its server died in between.
+/// A payment lock of this age without a payment in the store is ended: its server died before it wrote the payment.
 const PAYMENT_LOCK_ALONE_MS_MAX: Millis = 10_000;
 
-/// Seats that exist, each once, in order.
+/// Existing seats of one screening, sorted and without duplicates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatSelection {
     seats: SeatList,
@@ -25,7 +25,7 @@ pub struct SeatSelection {
 }
 
 impl SeatSelection {
-    /// Reads seats' names; doubles count once.
+    /// Parses the names of seats; duplicates count once.
     ///
     /// # Errors
     /// The names that are no seats of this screening.
@@ -56,22 +56,22 @@ impl SeatSelection {
     }
 }
 
-/// What became of a request for seats.
+/// The result of locking seats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LockOutcome {
-    /// They are held.
+    /// All requested seats are held.
     Held(Hold),
     /// Sales have ended.
     SalesClosed,
     /// The person is paying and may not change seats.
     PaymentInProgress(PaymentLock),
-    /// More than one person may hold.
+    /// The hold would exceed the limit per person.
     TooManySeats,
-    /// Locked by another, sold, or not for sale.
+    /// These seats are locked by another person, sold, or not for sale.
     SeatsTaken(SeatList),
 }
 
-/// Takes all of `wanted` or none.
+/// Locks all of `wanted` or none.
 ///
 /// # Errors
 /// The lock store or the store failed.
@@ -109,16 +109,16 @@ pub async fn lock_seats(
     Err(BackendError::retryable("locks", "the seat map is changing too fast"))
 }
 
-/// What became of letting seats go.
+/// The result of releasing seats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReleaseOutcome {
-    /// What is left.
+    /// The remaining hold.
     Left(Hold),
     /// The person is paying and may not change seats.
     PaymentInProgress(PaymentLock),
 }
 
-/// Lets go of `seats`, or of everything; other people's are ignored.
+/// Releases `seats`, or the whole hold when `None`; other people's seats are ignored.
 ///
 /// # Errors
 /// The lock store or the store failed.
@@ -141,23 +141,23 @@ pub async fn release_seats(
     Err(BackendError::retryable("locks", "the seat map is changing too fast"))
 }
 
-/// All that a person holds at a screening.
+/// A person's hold at a screening.
 ///
 /// # Errors
 /// The lock store failed.
 pub async fn find_hold(office: &BoxOffice, person: PersonId, screening: ScreeningId) -> Backend<Hold> {
     let hold = office.locks.find_hold(screening, person).await?;
     let Some(payment) = hold.payment else { return Ok(hold) };
-    // A payment that is over is not in progress, whatever its lock says; nor is one that the store does not have (yet):
-    // whoever was told of it would be sent to a page that is not there.
+    // A payment lock may outlive its payment, and exists before the payment is written. Only a payment that the store has in
+    // progress is returned, because the client opens its page.
     let stored = office.ledger.find_payment(payment).await?;
     let is_on = stored.is_some_and(|stored| stored.status.holds_claims() && !stored.is_overdue(office.now()));
     Ok(if is_on { hold } else { Hold { payment: None, ..hold } })
 }
 
-/// Tells the lock store what the store knows of a screening that it said it does not know, at sequence `seq`. One try: when
-/// something moved meanwhile, somebody else has loaded it, and whoever was refused asks again anyway. Trying until it
-/// fits would let a crowd at a closed map overtake each other, each reading the store again and again.
+/// Loads a seat map from the ledger after the lock store reported it as not loaded at sequence `seq`. One attempt only: if
+/// the sequence moved meanwhile, another caller has loaded the map, and the refused call is retried anyway. Retrying here
+/// would let many concurrent callers invalidate each other's loads and read the ledger again and again.
 ///
 /// # Errors
 /// The lock store or the store failed.
@@ -165,7 +165,7 @@ pub async fn load_screening(office: &BoxOffice, screening: ScreeningId, seq: u64
     load_at(office, screening, seq).await.map(drop)
 }
 
-/// Makes the lock store agree with the store, whether it knows the screening or not.
+/// Reloads a seat map from the ledger, whether it is loaded or not.
 ///
 /// # Errors
 /// The lock store or the store failed, or the screening changes faster than it can be read.
@@ -190,8 +190,8 @@ async fn load_at(office: &BoxOffice, screening: ScreeningId, seq: u64) -> Backen
     Ok(reply)
 }
 
-/// A payment that was being confirmed when the store was read may be over since. Whoever ended it ended its lock perhaps
-/// before it was loaded again, and nothing moved by that.
+/// A payment that was CONFIRMING when the ledger was read may have ended since. If its payment lock was ended before this
+/// load set it again, the sequence did not move, the load was not refused, and the stale lock must be ended here.
 async fn end_kept_too_long(office: &BoxOffice, screening: ScreeningId, truth: &SeatTruth) -> Backend<()> {
     let mut confirming: Vec<&ClaimedSeat> = truth.claimed.iter().filter(|claim| claim.kept_from.is_some()).collect();
     confirming.sort_unstable_by_key(|claim| claim.payment);
@@ -202,7 +202,7 @@ async fn end_kept_too_long(office: &BoxOffice, screening: ScreeningId, truth: &S
     Ok(())
 }
 
-/// Ends the payment lock of a payment that holds no claims (any more).
+/// Ends the payment lock of a payment that no longer holds claims.
 pub(super) async fn end_unless_claiming(
     office: &BoxOffice,
     screening: ScreeningId,
@@ -216,7 +216,7 @@ pub(super) async fn end_unless_claiming(
     Ok(())
 }
 
-/// Ends a payment lock whose payment is over, or was never written. The payment in the store decides.
+/// Ends a payment lock whose payment has ended or was never written, according to the store. Returns whether it did.
 pub(super) async fn end_if_over(
     office: &BoxOffice,
     screening: ScreeningId,

@@ -1,5 +1,5 @@
-//! Confirming a payment: PENDING → CONFIRMING in the store, and only then is the provider asked: authorise → commit →
-//! capture. Every step may be repeated by anybody; the store decides which one is next.
+//! Confirming a payment: PENDING → CONFIRMING in the store, and only then authorise (provider) → commit (store) → capture
+//! (provider). Any server may repeat any step; the payment's status in the store decides which one is next.
 
 use jiff::SignedDuration;
 
@@ -21,43 +21,43 @@ use crate::{
     },
 };
 
-/// Seats of a payment being confirmed are kept when less than this is left of their time.
+/// The locks of a CONFIRMING payment are extended when less than this is left until the payment's expiry.
 const KEEP_WHEN_LEFT: SignedDuration = SignedDuration::from_secs(30);
-/// … for so long, again and again until the outcome is known.
+/// By how much these locks are extended from now, repeatedly until the outcome is known.
 const KEEP_FOR: SignedDuration = SignedDuration::from_secs(60);
-/// How often another booking code is drawn; one in 10¹² is taken.
+/// The most draws of a booking code. Collisions are rare among about 10¹² codes.
 const CODE_DRAWS_MAX: usize = 8;
 
-/// Reasons in the event of a refund. The seats of late money were not free.
+/// Reason in a refund event: the seats of a late payment were not free any more.
 const SEATS_LOST: &str = "seats_lost";
-/// The money came after the end of sales.
+/// Reason in a refund event: the money arrived after sales had closed.
 const SALES_CLOSED: &str = "sales_closed";
-/// The provider took the sale back by itself.
+/// Reason in a refund event: the provider refunded the sale on its own.
 const PROVIDER_REFUNDED: &str = "provider_refunded";
 
-/// What confirming answers.
+/// The result of confirming a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfirmAnswer {
-    /// Sold.
+    /// The seats are sold.
     Succeeded(Box<(Payment, Booking)>),
-    /// The provider said no.
+    /// The provider declined.
     Declined(Payment),
-    /// Not known yet: ask again.
+    /// The outcome is not known yet; poll the payment.
     Unknown(Payment),
-    /// Its time was up; the provider was not asked.
+    /// The payment expired before it was confirmed, or its outcome stayed unknown for too long.
     Expired(Payment),
-    /// Money came too late for the seats and went back.
+    /// The money is refunded, because it arrived too late for the seats.
     SeatsLost(Payment),
-    /// It is over in another way, or another outcome was confirmed.
+    /// The payment ended in another state, or was confirmed with another outcome.
     NotPending(Payment),
     /// There is no such payment of this person.
     NotFound,
 }
 
-/// Confirms a payment. Call it in a task of its own: it must go on when the caller leaves.
+/// Confirms a payment. Spawn it as a task: it must continue when the client disconnects.
 ///
 /// # Errors
-/// The store failed. The payment goes on from where it stands, by [`super::resume_payment`].
+/// The store failed. [`super::resume_payment`] continues the payment later.
 pub async fn confirm_payment(
     office: &BoxOffice,
     person: PersonId,
@@ -78,7 +78,7 @@ pub async fn confirm_payment(
     }
 }
 
-/// What a payment in its present state answers to a confirmation with `outcome` (any, when `None`).
+/// The answer to a confirmation with `outcome` (any, when `None`) of a payment in its current state.
 async fn answer_of(office: &BoxOffice, payment: Payment, outcome: Option<ConfirmOutcome>) -> Backend<ConfirmAnswer> {
     let same = |expected| outcome.is_none_or(|outcome| outcome == expected);
     Ok(match payment.status {
@@ -99,7 +99,7 @@ async fn answer_of(office: &BoxOffice, payment: Payment, outcome: Option<Confirm
     })
 }
 
-/// Takes a CONFIRMING payment as far as it goes. Idempotent; several may do it at once.
+/// Takes a CONFIRMING payment as far as possible. Idempotent and safe to call concurrently.
 ///
 /// # Errors
 /// The store failed.
@@ -130,14 +130,14 @@ pub async fn settle_payment(office: &BoxOffice, payment: Payment) -> Backend<Con
     }
 }
 
-/// Sells the payment's seats. Money is authorised or taken already; when a seat is lost it goes back.
+/// Sells the payment's seats. The money is authorised or captured already and is refunded if a seat is lost.
 pub(super) async fn commit(
     office: &BoxOffice,
     payment: Payment,
     from: &'static [PaymentStatus],
 ) -> Backend<ConfirmAnswer> {
     let Some(open) = office.find_screening(payment.screening_id).await? else {
-        // Only the screening of a payment without claims can be deleted: money came late.
+        // A screening with claims cannot be deleted, so this payment had ended and its money is late.
         return refund_late(office, &payment, SEATS_LOST).await;
     };
     for _ in 0..CODE_DRAWS_MAX {
@@ -193,7 +193,7 @@ async fn refund_late(office: &BoxOffice, payment: &Payment, reason: &str) -> Bac
     answer_of(office, refunded, None).await
 }
 
-/// After the sale: everything here is repeated by the reconciler if it fails, and none of it can undo the sale.
+/// The steps after a committed sale. The reconciler repeats those that fail; none can undo the sale.
 async fn finish_sale(office: &BoxOffice, payment: &Payment, booking: Booking) -> Backend<ConfirmAnswer> {
     let sold = Payment {
         status: PaymentStatus::Succeeded,
@@ -201,7 +201,7 @@ async fn finish_sale(office: &BoxOffice, payment: &Payment, booking: Booking) ->
         money_task: Some(MoneyTask::Capture),
         ..payment.clone()
     };
-    // Before the seats leave the hold: the payer's page must not take a sale for seats that were lost.
+    // Published before the seats leave the hold, or the payer's page would report the seats as lost.
     publish_payment(office, &sold).await;
     let told = office.locks.mark_sold(payment.screening_id, payment.id, &payment.seat_ids()).await;
     let captured = move_money(office, &sold, MoneyTask::Capture, told.is_ok()).await;
@@ -209,9 +209,9 @@ async fn finish_sale(office: &BoxOffice, payment: &Payment, booking: Booking) ->
     Ok(ConfirmAnswer::Succeeded(Box::new((sold, booking))))
 }
 
-/// Nobody knows the outcome for too long, or the provider has let the money go: end the payment and give the money back.
+/// Ends a payment whose outcome stayed unknown for too long or whose money the provider returned, and refunds it.
 ///
-/// In this order: whoever else is settling it may be about to sell, and once the payment is over in the store it cannot.
+/// The payment is ended in the store first, so that a concurrent settlement can no longer sell.
 async fn give_up(office: &BoxOffice, payment: Payment) -> Backend<ConfirmAnswer> {
     let over = close(office, &payment, PaymentStatus::Expired, Some(MoneyTask::GiveBack)).await?;
     run_money_task(office, &over).await?;
@@ -219,7 +219,7 @@ async fn give_up(office: &BoxOffice, payment: Payment) -> Backend<ConfirmAnswer>
     answer_of(office, over, None).await
 }
 
-/// Ends a payment from any state in which that is allowed; answers the payment as it then stands.
+/// Ends a payment if it is still in the state that the caller read. Returns the payment as the store then has it.
 pub(super) async fn close(
     office: &BoxOffice,
     payment: &Payment,
@@ -230,7 +230,7 @@ pub(super) async fn close(
     close_because(office, payment, to, money_task, reason).await
 }
 
-/// The same; `reason` is a word for the event of a refund.
+/// Like [`close`], with the `reason` for the event of a refund.
 async fn close_because(
     office: &BoxOffice,
     payment: &Payment,
@@ -268,21 +268,21 @@ async fn close_because(
             payment
         }
         CloseOutcome::NotNow(payment) => payment,
-        CloseOutcome::NotFound => return Err(BackendError::lasting("store", "a payment vanished")),
+        CloseOutcome::NotFound => return Err(BackendError::lasting("store", "the payment is missing")),
     };
     end_payment_lock(office, &closed).await;
     Ok(closed)
 }
 
-/// Keeps the seats of a payment that is being confirmed, when their time is nearly up.
+/// Extends the locks of a CONFIRMING payment that are about to expire.
 pub(super) async fn keep_locks(office: &BoxOffice, payment: &Payment) {
     if payment.expires_at.duration_since(office.now()) < KEEP_WHEN_LEFT {
         let (screening, person) = (payment.screening_id, payment.person_id);
-        // The claim in the store is what counts; without the lock the map is only less true.
+        // Best effort: the claim in the store protects the seats, and without the lock only the seat map is wrong.
         let _claim_stands =
             office.locks.keep_payment(screening, person, payment.id, &payment.seat_ids(), millis(KEEP_FOR)).await;
-        // It may have been decided since it was read, and what was kept now nobody else would end.
+        // The payment may have ended since it was read; then nobody else would end the lock that was just extended.
         let ended = end_unless_claiming(office, screening, person, payment.id).await;
-        super::best_effort::best_effort(ended, "whoever meets the payment lock ends it");
+        super::best_effort::best_effort(ended, "the next call that meets the payment lock ends it");
     }
 }

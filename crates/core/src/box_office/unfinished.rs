@@ -1,4 +1,4 @@
-//! Payments that nobody is looking after: out of time, in doubt, or with money still to move.
+//! Unfinished payments, for the reconciler: overdue, with an unknown outcome, or with a money task.
 
 use super::{
     BoxOffice,
@@ -13,11 +13,11 @@ use crate::{
     ports::{Backend, CloseOutcome, ClosePayment, Cursor, Page, ProviderAnswer},
 };
 
-/// How many unfinished payments are read at once.
+/// The page size of [`list_unfinished`].
 pub const UNFINISHED_PAYMENTS_MAX: u32 = 200;
 
-/// A page of unfinished payments, with the locks of those in doubt kept: whoever resumes them may wait for the provider.
-/// Go through all pages, however many are stuck: the oldest must not hide the others.
+/// A page of unfinished payments. Also extends the locks of CONFIRMING ones, because resuming them may wait for the provider.
+/// Read all pages, however many payments are stuck: the oldest must not starve the others.
 ///
 /// # Errors
 /// The store failed.
@@ -32,7 +32,7 @@ pub async fn list_unfinished(office: &BoxOffice, after: Option<Cursor>) -> Backe
     Ok(Page { items, next })
 }
 
-/// Takes an unfinished payment a step further.
+/// Takes an unfinished payment one step further.
 ///
 /// # Errors
 /// The store failed.
@@ -46,8 +46,8 @@ pub async fn resume_payment(office: &BoxOffice, payment: Payment) -> Backend<()>
     run_money_task(office, &payment).await
 }
 
-/// Sets a PENDING payment past its time EXPIRED, frees its claims and ends its payment lock. Answers whether it is over: its
-/// confirmation may have begun in its last moment, and then it keeps everything.
+/// Sets an overdue PENDING payment EXPIRED, deletes its claims and ends its payment lock. Returns whether the payment has
+/// ended: if its confirmation began just in time, it keeps its claims.
 pub(super) async fn expire_payment(office: &BoxOffice, payment: &Payment) -> Backend<bool> {
     let close = ClosePayment {
         id: payment.id,
@@ -70,14 +70,14 @@ pub(super) async fn expire_payment(office: &BoxOffice, payment: &Payment) -> Bac
     Ok(is_over)
 }
 
-/// Ends the payment lock of a payment that is over. If the lock store is away, whoever meets the lock ends it.
+/// Ends the payment lock of an ended payment. Best effort: otherwise the next call that meets the lock ends it.
 pub(super) async fn end_payment_lock(office: &BoxOffice, payment: &Payment) {
     let _ended_by_whoever_meets_it =
         office.locks.end_payment(payment.screening_id, payment.person_id, payment.id).await;
 }
 
-/// Does what a decided payment still owes: takes the money, or gives it back, and sees that the map of seats knows. Repeated
-/// until provider and lock store have done it.
+/// Runs the money task of a decided payment: captures or returns the money and updates the seat map. The reconciler repeats
+/// it until provider and lock store have succeeded.
 pub(super) async fn run_money_task(office: &BoxOffice, payment: &Payment) -> Backend<()> {
     let Some(task) = payment.money_task else { return Ok(()) };
     move_money(office, payment, task, false).await
@@ -88,7 +88,8 @@ async fn is_sold_still(office: &BoxOffice, id: PaymentId) -> Backend<bool> {
     Ok(payment.is_some_and(|payment| payment.status == PaymentStatus::Succeeded))
 }
 
-/// Moves the money; the task is done only when the map knows as well: it `is_told` already, or is told here.
+/// Captures or returns the money. The task is done only when the seat map is updated, too: `is_told` says that it is;
+/// otherwise the map is reloaded here.
 pub(super) async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_told: bool) -> Backend<()> {
     let asked = match task {
         MoneyTask::Capture => office.provider.capture(payment.id).await,
@@ -101,9 +102,9 @@ pub(super) async fn move_money(office: &BoxOffice, payment: &Payment, task: Mone
         MoneyTask::Capture => answer != ProviderAnswer::Authorised,
         MoneyTask::GiveBack => !matches!(answer, ProviderAnswer::Authorised | ProviderAnswer::Captured),
     };
-    // A refund of the provider's own may have come in between: then nothing is lost, and the task is done.
+    // If the provider refunded the sale meanwhile, no money is missing and the task is done.
     if is_lost && is_sold_still(office, payment.id).await? {
-        // A sale stands without its money: people must know, and repeating will not help.
+        // The sale stands without its money. A retry cannot help, so an event informs the operator.
         let kind = EventKind::SystemError {
             code: "capture_failed".into(),
             place: format!("payment {}", payment.id),
@@ -114,10 +115,10 @@ pub(super) async fn move_money(office: &BoxOffice, payment: &Payment, task: Mone
         office.outbox.append_events(&[event]).await?;
     }
     if payment.status == PaymentStatus::Expired && answer == ProviderAnswer::Refunded {
-        // It had been taken after all.
+        // The provider had captured the money after all.
         return close(office, payment, PaymentStatus::Refunded, None).await.map(drop);
     }
-    // Whoever sold the seats, or took the sale back, may have died before telling.
+    // The server that sold or refunded the seats may have died before it updated the seat map.
     let is_told = is_told || payment.booking_id.is_none();
     if is_done && (is_told || mend_screening(office, payment.screening_id).await.is_ok()) {
         office.ledger.finish_money_task(payment.id, task).await?;

@@ -1,4 +1,4 @@
-//! What is on: films with their screenings to come.
+//! The public programme: films with their upcoming screenings.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,10 @@ use crate::{
     ports::{Backend, Page, PageRequest, ScreeningFilter},
 };
 
-/// The most screenings to come that one answer names, over all of its films.
+/// The most upcoming screenings in one answer, over all of its films.
 const SCREENINGS_LISTED_MAX: usize = 5_000;
 
-/// A film with its screenings to come.
+/// A film with its upcoming screenings.
 #[derive(Clone, Debug)]
 pub struct MovieOnShow {
     /// The film.
@@ -79,7 +79,7 @@ async fn upcoming_of(office: &BoxOffice, movies: Vec<MovieId>) -> Backend<Vec<Sh
     }
 }
 
-/// A screening that starts at this very moment has started.
+/// The earliest start of an upcoming screening: one that starts exactly now has started.
 fn not_started(now: Timestamp) -> Timestamp {
     now.saturating_add(jiff::SignedDuration::from_millis(1)).unwrap_or(now)
 }

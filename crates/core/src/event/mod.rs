@@ -1,4 +1,4 @@
-//! Events: what happened, told to the log in the order it happened to one booking or one seat.
+//! Domain events, published to the event log in the order in which they happened to one booking or one seat.
 //!
 //! One tagged, versioned enum. A variant that has shipped never changes; a new meaning is a new variant.
 
@@ -13,19 +13,19 @@ use crate::{
     ports::Entropy,
 };
 
-/// The version of the shapes below.
+/// The version of the JSON shapes below.
 pub const EVENT_VERSION: u32 = 1;
 
-/// The namespace of ids made from their cause (version 5), so that telling a thing twice is telling it once.
+/// The namespace of event ids that derive from the cause (UUID version 5), by which repeated events are deduplicated.
 const CAUSE_NAMESPACE: Uuid = Uuid::from_u128(0x5ea7_4ee9_e12b_4c0a_9d3e_7a11_c0de_0001);
 
-/// Why seats were released, on the wire.
+/// Why seats were released, as published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReleasedBecause {
-    /// Their holder let them go.
+    /// Their holder released them.
     UserUnlocked,
-    /// Their time was up.
+    /// Their locks expired.
     Expired,
 }
 
@@ -35,58 +35,58 @@ pub enum ReleasedBecause {
 pub enum EventKind {
     /// Seats were sold.
     BookingSuccess {
-        /// The sale.
+        /// The booking.
         booking_id: BookingId,
         /// Its code.
         code: String,
-        /// Paid with.
+        /// Its payment.
         payment_id: PaymentId,
         /// In order of seat.
         seat_ids: Vec<SeatId>,
-        /// The sum.
+        /// The total.
         total: Money,
     },
-    /// A payment ran out of time.
+    /// A payment expired.
     BookingTimeout {
-        /// Which.
+        /// The payment.
         payment_id: PaymentId,
         /// Its seats.
         seat_ids: Vec<SeatId>,
     },
     /// Locks ended without a sale.
     SeatReleased {
-        /// Which.
+        /// The seats.
         seat_ids: Vec<SeatId>,
-        /// Why.
+        /// The reason.
         reason: ReleasedBecause,
     },
-    /// Money went back.
+    /// Money was refunded.
     PaymentRefunded {
-        /// Which payment.
+        /// The payment.
         payment_id: PaymentId,
-        /// The sale that it ended, if there was one.
+        /// The booking that the refund ended, if there was one.
         booking_id: Option<BookingId>,
-        /// How much.
+        /// The refunded amount.
         amount: Money,
-        /// Why, in a word.
+        /// A code of the reason: `seats_lost`, `sales_closed`, `provider_refunded`.
         reason: String,
     },
-    /// Something went wrong inside.
+    /// An internal failure.
     SystemError {
-        /// What, in a word: `internal`, `unavailable`, `recovered`, `unreadable_event`.
+        /// A short code, such as `internal`, `unavailable`, `recovered`, `unreadable_event` or `capture_failed`.
         code: String,
         /// Where: a method and route, or a part.
         place: String,
-        /// How often since the last such event.
+        /// How often it happened since the last such event.
         count: u64,
     },
-    /// Somebody did something that is kept: an administrator's change, a sign-in, a refused attempt.
+    /// An action for the audit log: an administrator's change, a sign-in, a refused attempt.
     AuditLog {
-        /// What: `sign_in`, `sign_out`, `movie_created`, `admin_refused` …
+        /// The action: `sign_in`, `sign_out`, `movie_created`, `admin_refused` …
         action: String,
-        /// On what: an id or a path.
+        /// The object of the action: an id or a path.
         subject: Option<String>,
-        /// Anything more, without secrets.
+        /// Further details, without secrets.
         details: serde_json::Value,
     },
 }
@@ -110,7 +110,7 @@ impl EventKind {
     }
 }
 
-/// One event as it travels.
+/// One event as published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Unique, and the same on redelivery.
@@ -123,9 +123,9 @@ pub struct Event {
     /// When it happened.
     #[serde(with = "crate::time_text")]
     pub at: Timestamp,
-    /// Where, if anywhere.
+    /// The screening, if the event belongs to one.
     pub screening_id: Option<ScreeningId>,
-    /// Who, if anybody.
+    /// The person who caused it, if there is one.
     pub actor: Option<PersonId>,
     /// The request that caused it, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -137,40 +137,40 @@ impl Event {
     #[must_use]
     pub fn new(now: Timestamp, entropy: &dyn Entropy, kind: EventKind) -> Self {
         let id = EventId::generate(now, entropy);
-        // Lists are in order of the millisecond, then of the id: a finer time would seem to contradict them.
+        // Lists are sorted by millisecond, then by id: a finer time would seem out of order.
         let at = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         Self { id, kind, version: EVENT_VERSION, at, screening_id: None, actor: None, request_id: None }
     }
 
-    /// About this screening.
+    /// Sets the screening.
     #[must_use]
     pub fn at_screening(mut self, screening: ScreeningId) -> Self {
         self.screening_id = Some(screening);
         self
     }
 
-    /// Done by this person.
+    /// Sets the person who caused it.
     #[must_use]
     pub fn by(mut self, actor: Option<PersonId>) -> Self {
         self.actor = actor;
         self
     }
 
-    /// Caused by this request.
+    /// Sets the request that caused it.
     #[must_use]
     pub fn in_request(mut self, request_id: Option<&str>) -> Self {
         self.request_id = request_id.map(str::to_owned);
         self
     }
 
-    /// With an id made from its cause: the same cause is the same event.
+    /// Derives the id from the cause, so that a repeat is the same event.
     #[must_use]
     pub fn caused_by(mut self, cause: &str) -> Self {
         self.id = EventId::from_uuid(Uuid::new_v5(&CAUSE_NAMESPACE, cause.as_bytes()));
         self
     }
 
-    /// The lock store's own event. Its id comes from screening, seat and sequence, so that a repeat is the same event.
+    /// The event of a release. Its id derives from screening, first seat and sequence, so that a repeat is the same event.
     #[must_use]
     pub fn of_release(release: &Release) -> Self {
         let reason = match release.reason {
@@ -190,7 +190,8 @@ impl Event {
         }
     }
 
-    /// A stored event that nobody can read was put aside. `place` names its row, `outbox 17`: it is told once.
+    /// Reports a stored event that cannot be parsed and was put aside. The id derives from `place`, the row (`outbox 17`), so
+    /// that a repeat is the same event.
     #[must_use]
     pub fn of_unreadable(place: &str, at: Timestamp) -> Self {
         let kind = EventKind::SystemError { code: "unreadable_event".to_owned(), place: place.to_owned(), count: 1 };
@@ -199,7 +200,7 @@ impl Event {
             .caused_by(&format!("unreadable/{place}"))
     }
 
-    /// What events of one order share: the screening, else the actor.
+    /// The key within which events are ordered: the screening, else the actor.
     #[must_use]
     pub fn key(&self) -> String {
         match (self.screening_id, self.actor) {
@@ -217,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shape_on_the_wire() {
+    fn release_event_serialises_to_the_documented_json() {
         let release = Release {
             screening: ScreeningId::from_uuid(Uuid::from_u128(1)),
             seq: 1_700_000_000_000,
@@ -227,7 +228,7 @@ mod tests {
             at: 1_700_000_000_000,
         };
         let event = Event::of_release(&release);
-        assert_eq!(event, Event::of_release(&release), "telling it twice is telling it once");
+        assert_eq!(event, Event::of_release(&release), "a repeat is the same event");
         let json = serde_json::to_string_pretty(&event).unwrap();
         expect![[r#"
             {

@@ -1,7 +1,7 @@
-//! One screening's live state and the rules by which it changes.
+//! The seat map of one screening and the rules by which it changes.
 //!
-//! Time is an argument. A lock past its time is free for the next asker even if nobody has announced it; whoever takes it
-//! over writes its release first.
+//! Time is an argument. An expired lock is free for the next request even before a sweep; the call that takes it over writes
+//! its release first.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::ids::{PaymentId, PersonId, ScreeningId, SeatId};
 pub(super) struct Lock {
     pub(super) holder: PersonId,
     pub(super) until: Millis,
-    /// Its time has been restarted by a payment; it is not restarted again.
+    /// Whether a payment has restarted the expiry, which happens once in a lock's life.
     pub(super) restarted: bool,
 }
 
@@ -28,20 +28,20 @@ pub(super) enum Seat {
     Withdrawn,
 }
 
-/// One screening's sold seats, locks and payment locks, and its sequence.
+/// The seat map of one screening: sold and withdrawn seats, locks, payment locks, and the sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatBoard {
     pub(super) screening: ScreeningId,
     pub(super) loaded: bool,
     pub(super) seq: u64,
     pub(super) seats: BTreeMap<SeatId, Seat>,
-    /// Each person's seats, in order.
+    /// Index by holder: each person's locked seats, in order.
     pub(super) holds: BTreeMap<PersonId, SmallVec<[SeatId; 8]>>,
     pub(super) payments: BTreeMap<PersonId, PaymentLock>,
 }
 
 impl SeatBoard {
-    /// A board that knows nothing yet, and says so.
+    /// An empty map that is not loaded: calls are refused with `NotLoaded`.
     #[must_use]
     pub fn new(screening: ScreeningId) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl SeatBoard {
         }
     }
 
-    /// Takes all of `wanted` for `holder`, or none. Seats already theirs stay theirs and keep their time.
+    /// Locks all of `wanted` for `holder`, or none. Seats that the holder has locked already keep their expiry.
     pub fn lock(
         &mut self,
         now: Millis,
@@ -74,7 +74,7 @@ impl SeatBoard {
         let is_new = |(index, seat): &(usize, &SeatId)| {
             !wanted[..*index].contains(seat) && self.live_lock(now, **seat).is_none_or(|l| l.holder != holder)
         };
-        // One too many is enough to know: nobody may keep a board busy with the names of a whole hall.
+        // Counting stops above the limit, so that a request with the seats of a whole hall is cheap to refuse.
         let new = wanted.iter().enumerate().filter(is_new).take(seats_max.saturating_add(1)).count();
         if new > 0 && held + new > seats_max {
             return (LockReply::TooMany, Effects::default());
@@ -102,7 +102,7 @@ impl SeatBoard {
         (LockReply::Held(self.hold_of(now, holder)), effects)
     }
 
-    /// Lets go of `seats`, or of everything when `None`. Seats of others are ignored.
+    /// Releases `seats`, or the whole hold when `None`. Seats of other people are ignored.
     pub fn release(&mut self, now: Millis, holder: PersonId, seats: Option<&[SeatId]>) -> (ReleaseReply, Effects) {
         if let Some(paying) = self.payment_of(now, holder) {
             return (ReleaseReply::Paying(paying), Effects::default());
@@ -122,8 +122,8 @@ impl SeatBoard {
         (ReleaseReply::Left(self.hold_of(now, holder)), effects)
     }
 
-    /// Sets the payment lock on everything that `holder` holds and restarts each seat's time, once in a lock's life.
-    /// The same payment again changes nothing.
+    /// Sets the payment lock on the whole hold of `holder` and restarts the expiry of each lock, once in the lock's life.
+    /// Idempotent for the same payment.
     pub fn start_payment(
         &mut self,
         now: Millis,
@@ -161,9 +161,9 @@ impl SeatBoard {
         (StartReply::Started(self.hold_of(now, holder)), effects)
     }
 
-    /// Keeps a payment's locks until `until`, however long they had: its outcome is being asked for. Seats that others
-    /// hold or have bought are left to them; without a single seat there is no payment lock either. While all of them have
-    /// half of that time it changes nothing: who keeps them asks often, and viewers need not be told each time.
+    /// Extends the locks of a CONFIRMING payment to `until`. Seats that others hold or have bought are left to them; without
+    /// any seat there is no payment lock either. Does nothing while all locks have half of the time until then: callers repeat
+    /// the call often, and each change is published to viewers.
     pub fn keep_payment(
         &mut self,
         now: Millis,
@@ -210,7 +210,7 @@ impl SeatBoard {
         }
         if seats.iter().any(|seat| self.live_lock(now, *seat).is_some_and(|lock| lock.holder == holder)) {
             let since = standing.map_or(now, |lock| lock.since);
-            // They fall back to their own time when the payment ends; locks that had run out are given back at once.
+            // When the payment ends, the locks fall back to their own expiry; locks that had expired are then free at once.
             let own_time = standing.map(|lock| lock.kept_from.unwrap_or(lock.until)).or(own_time);
             let until = standing.map_or(until, |lock| lock.until.max(until));
             let kept_from = Some(own_time.unwrap_or(now));
@@ -219,7 +219,7 @@ impl SeatBoard {
         self.finish(turn)
     }
 
-    /// Ends the payment lock of this very payment; the seats stay locked until the time they had before they were kept.
+    /// Ends the payment lock if it is that of `payment`. The seats stay locked until the expiry before any extension.
     pub fn end_payment(&mut self, now: Millis, holder: PersonId, payment: PaymentId) -> Effects {
         let Some(ended) = self.payments.get(&holder).copied().filter(|lock| lock.payment == payment) else {
             return Effects::default();
@@ -227,7 +227,7 @@ impl SeatBoard {
         let mut turn = self.turn(now);
         self.set_payment(&mut turn, holder, None);
         if let Some(until) = ended.kept_from {
-            // What was kept ends no later than the payment lock; a seat that ends after it has that time of its own.
+            // An extended lock expires no later than the payment lock; one that expires later has an expiry of its own.
             let was_kept = |held: &HeldSeat| held.until > until && held.until <= ended.until;
             let held: SeatList = self.held_by(now, holder).filter(was_kept).map(|held| held.id).collect();
             for seat in held {
@@ -242,8 +242,8 @@ impl SeatBoard {
         self.finish(turn)
     }
 
-    /// Marks seats sold and unlocks them, whoever holds the lock; ends the payment lock of `payment`. A lock that had run
-    /// out before has its release written first.
+    /// Marks seats sold and removes their locks, whoever holds them; ends the payment lock of `payment`. An expired lock is
+    /// released first.
     pub fn mark_sold(&mut self, now: Millis, payment: PaymentId, seats: &[SeatId]) -> Effects {
         let mut turn = self.turn(now);
         for seat in seats {
@@ -253,7 +253,7 @@ impl SeatBoard {
         self.finish(turn)
     }
 
-    /// Marks sold seats as free again (a refund). Locks are not touched.
+    /// Marks sold seats as available again (a refund). Locks are not touched.
     pub fn mark_freed(&mut self, now: Millis, seats: &[SeatId]) -> Effects {
         let mut turn = self.turn(now);
         self.invalidate_loads(now);
@@ -266,7 +266,7 @@ impl SeatBoard {
         self.finish(turn)
     }
 
-    /// Withdraws seats from sale: all of them, or none when one is held or sold. Those withdrawn already stay so.
+    /// Withdraws seats from sale: all of them, or none when one is held or sold. Seats that are withdrawn already stay so.
     pub fn withdraw(&mut self, now: Millis, seats: &[SeatId]) -> (WithdrawReply, Effects) {
         if !self.loaded {
             return (WithdrawReply::NotLoaded { seq: self.seq }, Effects::default());
@@ -302,7 +302,7 @@ impl SeatBoard {
         self.finish(turn)
     }
 
-    /// Ends every lock whose time is up.
+    /// Removes every expired lock and payment lock.
     pub fn sweep(&mut self, now: Millis) -> Effects {
         let mut turn = self.turn(now);
         let expired: SmallVec<[SeatId; 16]> = self
@@ -318,7 +318,7 @@ impl SeatBoard {
         self.finish(turn)
     }
 
-    /// The map as everybody may see it; `None` while not loaded. Sweep first, so that it is true of its sequence.
+    /// The map as everybody may see it; `None` while not loaded. Sweep first, or it may show expired locks.
     #[must_use]
     pub fn snapshot(&self) -> Option<SeatSnapshot> {
         let status = |seat: &Seat| match seat {
@@ -330,14 +330,14 @@ impl SeatBoard {
         self.loaded.then(|| SeatSnapshot { seq: self.seq, seats: seats.collect() })
     }
 
-    /// All that `holder` holds.
+    /// The hold of `holder`, without expired locks.
     #[must_use]
     pub fn hold_of(&self, now: Millis, holder: PersonId) -> Hold {
         let seats = self.held_by(now, holder).collect();
         Hold { seq: self.seq, seats, payment: self.payment_of(now, holder).map(|lock| lock.payment) }
     }
 
-    /// Whose board it is.
+    /// The screening of this map.
     #[must_use]
     pub const fn screening(&self) -> ScreeningId {
         self.screening
@@ -349,19 +349,19 @@ impl SeatBoard {
         self.seq
     }
 
-    /// How many seats are locked or sold, as of [`Self::seq`]; `None` while not loaded.
+    /// The number of locked, sold or withdrawn seats, as of [`Self::seq`]; `None` while not loaded.
     #[must_use]
     pub fn count_taken(&self) -> Option<usize> {
         self.loaded.then_some(self.seats.len())
     }
 
-    /// Whether anybody holds anything here, live or not yet swept.
+    /// Whether there is any lock or payment lock, live or expired.
     #[must_use]
     pub fn has_locks(&self) -> bool {
         !self.holds.is_empty() || !self.payments.is_empty()
     }
 
-    /// The first moment at which a lock's time is up.
+    /// The earliest expiry of a lock or payment lock.
     #[must_use]
     pub fn next_expiry(&self) -> Option<Millis> {
         let locks = self.holds.values().flatten().filter_map(|seat| match self.seats.get(seat) {
@@ -399,7 +399,7 @@ impl SeatBoard {
         }
     }
 
-    /// Marks a seat sold. A live lock goes with the sale; one that had run out is released first.
+    /// Marks a seat sold. A live lock is removed without a release; an expired one is released first.
     pub(super) fn sell(&mut self, seat: SeatId, turn: &mut Turn) {
         if self.seats.get(&seat) == Some(&Seat::Sold) {
             return;
@@ -411,7 +411,7 @@ impl SeatBoard {
         turn.change(seat, SeatStatus::Booked);
     }
 
-    /// Marks a seat withdrawn. A lock on it, live or not, is released first: the store decided.
+    /// Marks a seat withdrawn. A lock on it, live or expired, is released first: the store is authoritative.
     pub(super) fn withdraw_seat(&mut self, seat: SeatId, turn: &mut Turn) {
         if self.seats.get(&seat) != Some(&Seat::Withdrawn) {
             self.free(seat, turn);
@@ -420,14 +420,15 @@ impl SeatBoard {
         }
     }
 
-    /// A server that is about to load may have read the store before this call: its load must be refused.
+    /// Moves the sequence of a map that is not loaded, because a server may have read the store before this call, and its load
+    /// must be refused.
     fn invalidate_loads(&mut self, now: Millis) {
         if !self.loaded {
             self.seq = self.next_seq(now);
         }
     }
 
-    /// Ends a lock whose time is up.
+    /// Removes a lock, if there is one, and releases it as expired.
     pub(super) fn free(&mut self, seat: SeatId, turn: &mut Turn) {
         if let Some(Seat::Locked(lock)) = self.seats.get(&seat).copied() {
             self.set_seat(turn, seat, None);

@@ -1,4 +1,4 @@
-//! Making a board agree with the store, and writing it down for a restart.
+//! Loading a seat map from the ledger, and persisting it for a restart.
 
 use super::{
     ClaimedSeat, Effects, LoadReply, Millis, PaymentLock, SeatBoard, SeatStatus, SeatTruth,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::ids::{PaymentId, PersonId, SeatId};
 
-/// One line of a board, or of a change of it, written down: enough to stand it up again.
+/// One persisted entry of a seat map or of a change of it. Replaying the entries restores the map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
     /// A lock.
@@ -16,32 +16,32 @@ pub enum Kept {
         seat: SeatId,
         /// Who holds it.
         holder: PersonId,
-        /// Until when.
+        /// When it expires.
         until: Millis,
-        /// Whether a payment has restarted its time.
+        /// Whether a payment has restarted its expiry.
         restarted: bool,
     },
     /// A payment lock.
     Payment {
         /// Who pays.
         holder: PersonId,
-        /// With which payment.
+        /// The payment.
         payment: PaymentId,
-        /// Since when.
+        /// When it was set.
         since: Millis,
-        /// Until when.
+        /// When it expires.
         until: Millis,
-        /// The end it had before its seats were kept for an outcome.
+        /// Its expiry before it was extended during the confirmation.
         kept_from: Option<Millis>,
     },
-    /// The seat's lock has ended.
+    /// The seat is not locked any more.
     NoLock {
         /// The seat.
         seat: SeatId,
     },
-    /// The payment lock has ended.
+    /// The person has no payment lock any more.
     NoPayment {
-        /// Who paid.
+        /// The person.
         holder: PersonId,
     },
 }
@@ -59,15 +59,15 @@ impl Kept {
 }
 
 impl SeatBoard {
-    /// Sets sold, claimed and withdrawn seats as the store tells them, unless the sequence has moved since `expected_seq`. Locks that
-    /// contradict nothing stay. Also the repair of a board that is loaded.
+    /// Sets sold, claimed and withdrawn seats as the ledger has them, unless the sequence has moved since `expected_seq`. Locks
+    /// that do not contradict the ledger stay. Also repairs a map that is loaded already.
     pub fn load(&mut self, now: Millis, expected_seq: u64, truth: &SeatTruth) -> (LoadReply, Effects) {
         if self.seq != expected_seq {
             return (LoadReply::Moved { seq: self.seq }, Effects::default());
         }
         let mut turn = self.turn(now);
         if !self.loaded {
-            // A step that no frame tells of: a viewer of an earlier life of this board sees a gap and starts over.
+            // This step is not published: a viewer of the map before it was lost sees a gap and starts over.
             self.seq = self.next_seq(now);
             self.loaded = true;
         }
@@ -96,7 +96,7 @@ impl SeatBoard {
         (LoadReply::Loaded, self.finish(turn))
     }
 
-    /// A claim is a lock with a payment lock. A live lock of another gives way to it: the store decides.
+    /// Sets a claim as a lock and a payment lock. It replaces a live lock of another person: the store is authoritative.
     fn set_claim(&mut self, claim: &ClaimedSeat, turn: &mut Turn) {
         let standing = match self.seats.get(&claim.id) {
             Some(Seat::Sold | Seat::Withdrawn) => return,
@@ -121,7 +121,7 @@ impl SeatBoard {
         self.set_payment(turn, claim.holder, Some(lock));
     }
 
-    /// Everything that a restart must bring back; sold seats are in the store.
+    /// All entries to persist for a restart. Sold and withdrawn seats are in the store.
     pub fn kept(&self) -> impl Iterator<Item = Kept> + '_ {
         let locks = self.seats.iter().filter_map(|(seat, state)| match state {
             Seat::Locked(lock) => Some(Kept::of_lock(*seat, lock)),
@@ -130,8 +130,8 @@ impl SeatBoard {
         locks.chain(self.payments.iter().map(|(holder, lock)| Kept::of_payment(*holder, lock)))
     }
 
-    /// Stands up what [`Self::kept`] and, after it, [`Self::kept_after`] wrote down, expired or not, at the sequence of
-    /// that time. The board stays unloaded.
+    /// Restores the entries of [`Self::kept`] and, after it, [`Self::kept_after`], expired or not, at their sequence. The map
+    /// stays unloaded.
     pub fn restore(&mut self, seq: u64, kept: impl IntoIterator<Item = Kept>) {
         self.seq = self.seq.max(seq);
         for entry in kept {

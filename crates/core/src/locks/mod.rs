@@ -1,8 +1,8 @@
-//! Seat locks: who may go on to pay for which seat, for how long.
+//! Seat locks: which person may pay for which seat, and for how long.
 //!
-//! A lock is advice that keeps people from wasting their time; the store's unique key (screening, seat) is the law. The
-//! rules stand here once, over plain data ([`SeatBoard`]); the embedded lock store runs them as they are, and the Redis
-//! function says the same in its own language and passes the same contract suite.
+//! A lock is advisory and spares people a failed payment; the store's unique key (screening, seat) prevents double sales.
+//! The rules are written over plain data ([`SeatBoard`]), which the embedded lock store runs as it is. The Redis functions
+//! implement the same rules in Lua and pass the same contract suite.
 
 mod board;
 mod board_load;
@@ -23,133 +23,133 @@ use crate::{
 /// Milliseconds since 1970 by the lock store's clock.
 pub type Millis = i64;
 
-/// Seats of one call, without an allocation up to sixteen.
+/// The seats of one call; up to sixteen need no allocation.
 pub type SeatList = SmallVec<[SeatId; 16]>;
 
-/// One held seat and when it comes back by itself.
+/// One held seat and when its lock expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldSeat {
     /// The seat.
     pub id: SeatId,
-    /// The first moment at which it is free again.
+    /// The expiry: the first millisecond at which the seat is free again.
     pub until: Millis,
 }
 
-/// All that one person holds at one screening.
+/// All locks of one person at one screening.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hold {
-    /// The screening's sequence of which this is true: of two holds of one person the one with the greater number is newer.
+    /// The screening's sequence at which this was the hold. Of two holds of one person, the one with the greater one is newer.
     pub seq: u64,
     /// In order of seat.
     pub seats: Vec<HeldSeat>,
-    /// The payment in progress, while its lock stands.
+    /// The payment of the payment lock, if there is one.
     pub payment: Option<PaymentId>,
 }
 
 impl Hold {
-    /// When the first of the seats comes back; `None` when nothing is held.
+    /// When the first of the locks expires; `None` when nothing is held.
     #[must_use]
     pub fn expires_at(&self) -> Option<Millis> {
         self.seats.iter().map(|seat| seat.until).min()
     }
 }
 
-/// A payment lock: while it stands, its holder changes no seats.
+/// A payment lock: while it stands, its holder can neither lock nor release seats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PaymentLock {
-    /// The payment that it is about; ending it with another id does nothing.
+    /// Its payment. Ending it with another id does nothing.
     pub payment: PaymentId,
-    /// When it was taken.
+    /// When it was set.
     pub since: Millis,
-    /// When it ends by itself.
+    /// When it expires.
     pub until: Millis,
-    /// The end it had before its seats were kept for an outcome; they fall back to it when the payment ends.
+    /// The expiry before the locks were extended during the confirmation; they fall back to it when the payment ends.
     pub kept_from: Option<Millis>,
 }
 
-/// What a lock call answers.
+/// The reply to a request to lock seats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LockReply {
-    /// All seats asked for are held now.
+    /// All requested seats are held.
     Held(Hold),
-    /// The holder is paying and may not change seats.
+    /// The holder has a payment lock and may not change seats.
     Paying(PaymentLock),
-    /// It would be more than one person may hold here.
+    /// The hold would exceed the limit per person.
     TooMany,
-    /// These are locked by another, sold, or not for sale. Nothing was changed.
+    /// These seats are locked by another person, sold, or not for sale. Nothing was changed.
     Taken(SeatList),
-    /// The lock store does not know this screening's sold seats; load them, then ask again.
+    /// The seat map is not loaded; load it, then retry.
     NotLoaded {
-        /// The screening's sequence now, to load against.
+        /// The current sequence, for the load.
         seq: u64,
     },
 }
 
-/// What a release answers.
+/// The reply to a release of seats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReleaseReply {
-    /// What is still held.
+    /// The remaining hold.
     Left(Hold),
-    /// The holder is paying and may not change seats.
+    /// The holder has a payment lock and may not change seats.
     Paying(PaymentLock),
 }
 
-/// What starting a payment answers.
+/// The reply to the start of a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartReply {
-    /// The payment lock stands on everything that the person holds; never empty.
+    /// The payment lock is set on the whole hold, which is never empty.
     Started(Hold),
     /// Nothing is held.
     NothingHeld,
-    /// Another payment is in progress.
+    /// The holder has a payment lock of another payment.
     Paying(PaymentLock),
-    /// As for a lock.
+    /// The seat map is not loaded; load it, then retry.
     NotLoaded {
-        /// The screening's sequence now, to load against.
+        /// The current sequence, for the load.
         seq: u64,
     },
 }
 
-/// What withdrawing seats from sale answers.
+/// The reply to a withdrawal of seats from sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WithdrawReply {
     /// All of them are withdrawn now.
     Withdrawn,
-    /// These are held or sold. Nothing was changed.
+    /// These seats are held or sold. Nothing was changed.
     Taken(SeatList),
-    /// As for a lock.
+    /// The seat map is not loaded; load it, then retry.
     NotLoaded {
-        /// The screening's sequence now, to load against.
+        /// The current sequence, for the load.
         seq: u64,
     },
 }
 
-/// What loading answers.
+/// The reply to a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadReply {
-    /// The board agrees with the store.
+    /// The map agrees with the store.
     Loaded,
-    /// Something changed since the sequence was read; read the store again.
+    /// The map changed since the sequence was read; read the store again.
     Moved {
-        /// The screening's sequence now.
+        /// The current sequence.
         seq: u64,
     },
 }
 
-/// What everybody may know of a seat that is not simply available.
+/// The status of a seat as everybody may see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeatStatus {
-    /// Nobody has it.
+    /// Nobody holds it.
     Available,
-    /// Held by somebody until then.
+    /// Held by somebody.
     Locked {
-        /// When it may come back.
+        /// When the lock expires.
         until: Millis,
     },
     /// Sold.
     Booked,
-    /// Withdrawn from sale for this screening: broken, or kept by the house. Seats that the layout does not sell are not
-    /// on the board at all.
+    /// Withdrawn from sale for this screening: broken, or reserved by the house. Seats that the layout never sells are not in
+    /// the map at all.
     Unavailable,
 }
 
@@ -158,7 +158,7 @@ pub enum SeatStatus {
 pub struct SeatChange {
     /// The seat.
     pub id: SeatId,
-    /// Its status, absolute.
+    /// Its new status.
     pub status: SeatStatus,
 }
 
@@ -167,40 +167,40 @@ pub struct SeatChange {
 pub struct HoldChange {
     /// Whose hold it is.
     pub holder: PersonId,
-    /// All that they hold now.
+    /// The whole hold after the change.
     pub hold: Hold,
 }
 
-/// What changed after `prev`, up to `seq`.
+/// A live change: what changed in a seat map after `prev`, up to `seq`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveChange {
-    /// Where.
+    /// The screening.
     pub screening: ScreeningId,
     /// The sequence before.
     pub prev: u64,
     /// The sequence after; always greater.
     pub seq: u64,
-    /// For every viewer: never says who. Empty when only a payment lock changed.
+    /// The changed seats, for every viewer, without holders. Empty when only a payment lock changed.
     pub changes: Vec<SeatChange>,
-    /// The holds that changed, each person once, in order of person. `None` when a server of the version before made the
-    /// change and did not say whose holds it touched: read the holds of those who watch.
+    /// The changed holds, each person once, in order of person. `None` if a server of the previous version made the change
+    /// and did not list them: read the holds of all persons with a subscription.
     pub holds: Option<Vec<HoldChange>>,
 }
 
-/// A payment's new status, for its payer's sockets. Best effort: a lost message is found by asking for the payment.
+/// A payment's new status, for its payer's sockets. Best effort: a client that misses the message queries the payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PaymentChange {
-    /// Where.
+    /// The screening.
     pub screening: ScreeningId,
-    /// Who pays.
+    /// The payer.
     pub holder: PersonId,
-    /// Which payment.
+    /// The payment.
     pub payment: PaymentId,
-    /// Its status now.
+    /// Its new status.
     pub status: PaymentStatus,
 }
 
-/// What a watcher of a screening receives.
+/// A message to the subscribers of a screening.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LiveEvent {
     /// Seats or holds changed; numbered, without a gap.
@@ -209,30 +209,30 @@ pub enum LiveEvent {
     Payment(PaymentChange),
 }
 
-/// A screening's map at one sequence. Seats not listed are available.
+/// A screening's seat map at one sequence. Seats that are not listed are available.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeatSnapshot {
-    /// The sequence that it is true of.
+    /// The sequence.
     pub seq: u64,
-    /// Locked and booked seats, in order of seat.
+    /// Locked, booked and unavailable seats, in order of seat.
     pub seats: Vec<SeatChange>,
 }
 
 /// Why a lock ended without a sale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReleaseReason {
-    /// Its holder let it go.
+    /// Its holder released it.
     UserUnlocked,
-    /// Its time was up.
+    /// It expired.
     Expired,
 }
 
-/// Locks that ended without a sale: the lock store's own event, told to the outbox later.
+/// Locks that ended without a sale. The lock store records releases; a worker copies them to the outbox.
 ///
-/// Screening, first seat and sequence name it: telling it twice is telling it once.
+/// Screening, first seat and sequence identify a release, so that copies are deduplicated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
-    /// Where.
+    /// The screening.
     pub screening: ScreeningId,
     /// The sequence of the change that ended them.
     pub seq: u64,
@@ -240,28 +240,28 @@ pub struct Release {
     pub holder: PersonId,
     /// Never empty.
     pub seats: SeatList,
-    /// Why.
+    /// The reason.
     pub reason: ReleaseReason,
     /// When, by the lock store's clock.
     pub at: Millis,
 }
 
-/// A durable claim as the store tells it.
+/// A claim, as read from the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClaimedSeat {
     /// The seat.
     pub id: SeatId,
     /// Who is paying for it.
     pub holder: PersonId,
-    /// With which payment.
+    /// The payment.
     pub payment: PaymentId,
-    /// When the claim ends if nothing happens.
+    /// When the claim expires.
     pub until: Millis,
-    /// While its payment is being confirmed: when its own time ends, to which the lock falls back if there is no sale.
+    /// While the payment is CONFIRMING: the payment's own expiry, to which the lock falls back if there is no sale.
     pub kept_from: Option<Millis>,
 }
 
-/// What the store knows of a screening's seats.
+/// The state of a screening's seats in the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeatTruth {
     /// Sold.
@@ -272,19 +272,19 @@ pub struct SeatTruth {
     pub withdrawn: Vec<SeatId>,
 }
 
-/// What one call changed: published to viewers and to the outbox after it.
+/// The effects of one call, to be published after it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
     /// For viewers.
     pub live: Option<LiveChange>,
     /// For the outbox.
     pub releases: SmallVec<[Release; 1]>,
-    /// For whoever must take the call back.
+    /// For undoing the call.
     undo: Option<turn::Undo>,
 }
 
 impl Effects {
-    /// Whether there is nothing to tell.
+    /// Whether there is nothing to publish.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.live.is_none() && self.releases.is_empty()

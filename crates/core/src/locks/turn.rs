@@ -1,4 +1,4 @@
-//! One call on a board: what it changes, how that is numbered, written down and, if it must be, taken back.
+//! One call on a seat map: its changes, their sequence number, the entries to persist, and undo.
 
 use smallvec::SmallVec;
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::ids::{PersonId, ScreeningId, SeatId};
 
-/// How one thing was before a call changed it.
+/// The state of a seat or payment lock before a call changed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Was {
     Seat(SeatId, Option<Seat>),
@@ -26,16 +26,16 @@ impl Was {
     }
 }
 
-/// Everything that a call changed, as it was before it.
+/// The state before a call, of everything that the call changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Undo {
     seq: u64,
     loaded: bool,
-    /// In the order in which it was changed.
+    /// In the order of the changes.
     was: Vec<Was>,
 }
 
-/// Collects what a call changes and numbers it once, at its end.
+/// Collects the changes of a call, which get one sequence number at the end of the call.
 pub(super) struct Turn {
     pub(super) now: Millis,
     pub(super) changes: Vec<SeatChange>,
@@ -66,12 +66,12 @@ impl SeatBoard {
         Turn { now, changes: Vec::new(), releases: SmallVec::new(), undo }
     }
 
-    /// `max(last + 1, now)`, so that a lost or rolled-back counter never gives an old number again.
+    /// `max(last + 1, now)`, so that no number is repeated after the counter was lost or rolled back.
     pub(super) fn next_seq(&self, now: Millis) -> u64 {
         (self.seq + 1).max(u64::try_from(now).unwrap_or(0))
     }
 
-    /// Numbers the changes of a call: those of seats, and of payment locks alone, because both change what somebody holds.
+    /// Numbers the changes of a call, also if only payment locks changed, because those belong to a hold.
     pub(super) fn finish(&mut self, mut turn: Turn) -> Effects {
         if turn.undo.was.is_empty() {
             return Effects { undo: Some(turn.undo), ..Effects::default() };
@@ -106,7 +106,7 @@ impl SeatBoard {
         holders.into_iter().map(|holder| HoldChange { holder, hold: self.hold_of(turn.now, holder) }).collect()
     }
 
-    /// The only way in which a call changes a seat.
+    /// Changes a seat and records its state for undo. Calls change seats in no other way.
     pub(super) fn set_seat(&mut self, turn: &mut Turn, seat: SeatId, next: Option<Seat>) {
         let was = self.put_seat(seat, next);
         if was != next {
@@ -114,7 +114,7 @@ impl SeatBoard {
         }
     }
 
-    /// The only way in which a call changes a payment lock.
+    /// Changes a payment lock and records its state for undo. Calls change payment locks in no other way.
     pub(super) fn set_payment(&mut self, turn: &mut Turn, holder: PersonId, next: Option<PaymentLock>) {
         let was = self.put_payment(holder, next);
         if was != next {
@@ -122,7 +122,7 @@ impl SeatBoard {
         }
     }
 
-    /// Takes back the last call, whose `effects` could not be written down: nobody has been told of them.
+    /// Undoes the last call, whose `effects` could not be persisted and were not published.
     pub fn undo(&mut self, effects: Effects) {
         let Some(undo) = effects.undo else { return };
         for was in undo.was.into_iter().rev() {
@@ -135,7 +135,7 @@ impl SeatBoard {
         self.loaded = undo.loaded;
     }
 
-    /// What must be written down after the last call, whose `effects` these are, so that [`Self::restore`] brings it back.
+    /// The entries to persist after the last call, which had these `effects`, for [`Self::restore`].
     pub fn kept_after<'a>(&'a self, effects: &'a Effects) -> impl Iterator<Item = Kept> + 'a {
         let was = effects.undo.as_ref().map_or(&[][..], |undo| undo.was.as_slice());
         let first = |(index, one): &(usize, &Was)| !was[..*index].iter().any(|earlier| earlier.is_about_the_same(one));
@@ -152,7 +152,7 @@ impl SeatBoard {
         })
     }
 
-    /// Sets a seat and keeps the index by holder right. Answers what it was.
+    /// Sets a seat and updates the index by holder. Returns the seat's previous state.
     pub(super) fn put_seat(&mut self, seat: SeatId, next: Option<Seat>) -> Option<Seat> {
         let was = match next {
             Some(state) => self.seats.insert(seat, state),

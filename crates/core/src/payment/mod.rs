@@ -1,14 +1,14 @@
-//! A payment: what it is, and which moves it allows.
+//! Payments and their state machine.
 //!
 //! ```text
 //!            confirm              authorised, committed
 //! PENDING ─────────────▶ CONFIRMING ─────────────────▶ SUCCEEDED ──▶ REFUNDED
 //!    │  │                  │     │  declined
 //!    │  └ cancel ▶ CANCELLED     └──────────▶ DECLINED
-//!    └ time is up ▶ EXPIRED ◀── outcome unknown for ten minutes, voided
+//!    └ its expiry ▶ EXPIRED ◀── outcome unknown for ten minutes, voided
 //! ```
-//! A payment that is over without a sale may still learn that money was taken: then its seats are sold to it if they are
-//! free, else the money goes back (`REFUNDED`).
+//! Money may still arrive for a payment that ended without a sale: then its seats are sold if they are free, else the money
+//! is refunded (`REFUNDED`).
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -18,10 +18,10 @@ use crate::{
     money::Money,
 };
 
-/// How long the provider is asked for an outcome before the payment is voided or refunded.
+/// How long the provider is polled for an outcome before the payment is voided or refunded.
 pub const CONFIRMING_FOR_MAX: SignedDuration = SignedDuration::from_mins(10);
 
-/// How somebody pays.
+/// A method of payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentMethod {
@@ -51,28 +51,28 @@ impl PaymentMethod {
     }
 }
 
-/// Where a payment stands.
+/// The state of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PaymentStatus {
-    /// Waiting for the payer; its claims run out with its time.
+    /// Waiting for the payer; its claims expire with the payment.
     Pending,
-    /// The provider is being asked; its claims do not run out.
+    /// The provider is being asked for the outcome; its claims do not expire.
     Confirming,
-    /// Sold.
+    /// The seats are sold.
     Succeeded,
-    /// The provider said no.
+    /// The provider declined.
     Declined,
-    /// The payer changed their mind.
+    /// The payer cancelled.
     Cancelled,
-    /// Its time was up.
+    /// It expired, or its outcome stayed unknown for too long.
     Expired,
     /// Money was taken and given back.
     Refunded,
 }
 
 impl PaymentStatus {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 7] = [
         Self::Pending,
         Self::Confirming,
@@ -109,7 +109,7 @@ impl PaymentStatus {
         matches!(self, Self::Pending | Self::Confirming)
     }
 
-    /// Whether it ended without a sale and without money: money that the provider reports from now on is late.
+    /// Whether it ended without a sale and without money. Money that the provider reports afterwards is late.
     #[must_use]
     pub const fn is_ended_unpaid(self) -> bool {
         matches!(self, Self::Declined | Self::Cancelled | Self::Expired)
@@ -122,7 +122,7 @@ impl PaymentStatus {
         match self {
             Pending => matches!(next, Confirming | Cancelled | Expired | Succeeded),
             Confirming => matches!(next, Succeeded | Declined | Expired | Refunded),
-            // The provider says late that it took money.
+            // The provider may report late that it took money.
             Declined | Cancelled | Expired => matches!(next, Succeeded | Refunded),
             Succeeded => matches!(next, Refunded),
             Refunded => false,
@@ -130,13 +130,13 @@ impl PaymentStatus {
     }
 }
 
-/// What the payer's own confirmation said; at the mock provider it decides the answer.
+/// The outcome that the payer's confirmation asks for. It decides the mock provider's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConfirmOutcome {
     /// Pay.
     Success,
-    /// Let the provider say no.
+    /// Let the provider decline.
     Decline,
 }
 
@@ -157,14 +157,13 @@ impl ConfirmOutcome {
     }
 }
 
-/// What is still to be done about the money after the payment's outcome is decided. Repeated until the provider has
-/// taken it.
+/// The call of the provider that is left after the payment's outcome is decided. Repeated until it succeeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MoneyTask {
-    /// Take what was authorised.
+    /// Capture the authorised money.
     Capture,
-    /// Give back whatever was authorised or taken: void, or refund when it was captured.
+    /// Return the money: void an authorisation, refund a capture.
     GiveBack,
 }
 
@@ -185,14 +184,14 @@ impl MoneyTask {
     }
 }
 
-/// One seat at its price on the day.
+/// A seat and its price when the payment started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PricedSeat {
     /// The seat.
     pub id: SeatId,
-    /// What it is.
+    /// Its kind.
     pub kind: crate::seating::SeatKind,
-    /// What it costs.
+    /// Its price.
     pub price: Money,
 }
 
@@ -201,59 +200,60 @@ pub struct PricedSeat {
 pub struct Payment {
     /// Its id.
     pub id: PaymentId,
-    /// What for.
+    /// The screening.
     pub screening_id: ScreeningId,
-    /// Whose.
+    /// The payer.
     pub person_id: PersonId,
-    /// How.
+    /// The payment method.
     pub method: PaymentMethod,
-    /// Where it stands.
+    /// Its state.
     pub status: PaymentStatus,
     /// In order of seat; never empty.
     pub seats: Vec<PricedSeat>,
-    /// The sum.
+    /// The total.
     pub amount: Money,
     /// When it was started.
     pub created_at: Timestamp,
-    /// When it ends unless it is being confirmed.
+    /// When it expires, unless it is being confirmed.
     pub expires_at: Timestamp,
     /// When its confirmation began.
     pub confirming_since: Option<Timestamp>,
-    /// What the payer's confirmation said.
+    /// The outcome that the payer's confirmation asked for.
     pub outcome: Option<ConfirmOutcome>,
-    /// What is still to be done about the money.
+    /// The open money task.
     pub money_task: Option<MoneyTask>,
-    /// The sale, once it succeeded.
+    /// The booking, once it succeeded.
     pub booking_id: Option<BookingId>,
 }
 
 impl Payment {
-    /// Whether its time is up and nobody has asked the provider.
+    /// Whether it is PENDING past its expiry.
     #[must_use]
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         self.status == PaymentStatus::Pending && now >= self.expires_at
     }
 
-    /// Whether money that comes now is late: it ended unpaid, or its time is up. Late money buys only while sales are open.
+    /// Whether money that arrives now is late, because the payment ended unpaid or is overdue. Late money buys seats only while
+    /// sales are open.
     #[must_use]
     pub fn is_late(&self, now: Timestamp) -> bool {
         self.status.is_ended_unpaid() || self.is_overdue(now)
     }
 
-    /// Its seats' names.
+    /// The ids of its seats.
     #[must_use]
     pub fn seat_ids(&self) -> Vec<SeatId> {
         self.seats.iter().map(|seat| seat.id).collect()
     }
 
-    /// Whether its confirmation was given up: the provider has been told to give the money back, so it is never sold, also
-    /// when the provider says late that it took some.
+    /// Whether its confirmation was given up. The provider was asked to return the money, so the seats are never sold, even if
+    /// the provider reports late that it took money.
     #[must_use]
     pub fn is_given_up(&self) -> bool {
         self.status == PaymentStatus::Expired && self.confirming_since.is_some()
     }
 
-    /// Whether the provider has been asked for longer than it may take.
+    /// Whether it has been CONFIRMING for [`CONFIRMING_FOR_MAX`] or longer.
     #[must_use]
     pub fn is_confirmed_too_long(&self, now: Timestamp) -> bool {
         let since = self.confirming_since.filter(|_| self.status == PaymentStatus::Confirming);
@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_moves_of_a_payment() {
+    fn payment_status_allows_exactly_the_documented_transitions() {
         let mut table = String::new();
         for from in PaymentStatus::ALL {
             let to: Vec<_> =
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn names_survive_the_store() {
+    fn status_and_method_round_trip_through_their_names() {
         for status in PaymentStatus::ALL {
             assert_eq!(PaymentStatus::parse(status.as_str()), Some(status));
             assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());

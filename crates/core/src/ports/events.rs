@@ -1,4 +1,4 @@
-//! The outbox, the event log, and what its consumers keep.
+//! The outbox, the event log, and the records of its consumers: mails, audit log, dead letters.
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -10,44 +10,44 @@ use crate::{
     person::Language,
 };
 
-/// How long an event stays in the log after it happened, for whoever looks on, once all consumers have done it.
+/// How long an event stays in the log after it happened, for other readers. Events that a consumer has not acknowledged stay.
 pub const LOGGED_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// How long a store keeps a mail that was sent, with the address in it. No event is handled again so late.
+/// How long the store has a sent mail, with its address, before it deletes it. No event is redelivered so late.
 pub const SENT_MAIL_AGE_MAX: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// Events written in the transaction of the change that they tell of, waiting for the relay. One relay at a time.
+/// Events written in the transaction of the change that they report, waiting for the relay. A lease admits one relay at a time.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Adds events that no other write carries (an event that is there already is left alone).
+    /// Appends events that no other write carries. Idempotent: an event that exists already is ignored.
     async fn append_events(&self, events: &[Event]) -> Backend<()>;
-    /// Takes or renews the relay's lease until `until`; false while another has it.
+    /// Takes or renews the relay's lease until `until`; false while another relay has it.
     async fn take_relay_lease(&self, relay: uuid::Uuid, now: Timestamp, until: Timestamp) -> Backend<bool>;
-    /// Whose lease it is, while it has not run out.
+    /// The relay that has the lease, unless the lease has expired.
     async fn find_relay(&self, now: Timestamp) -> Backend<Option<uuid::Uuid>>;
-    /// Unsent events in the order they were written, by flag, never "greater than the last id". Empty without the lease.
+    /// Unsent events in the order of writing, selected by flag, because ids are not in that order. Empty without the lease.
     async fn list_unsent(&self, relay: uuid::Uuid, limit: u32) -> Backend<Vec<Event>>;
-    /// These are in the log.
+    /// Marks events that are in the event log as sent. Does nothing without the lease.
     async fn mark_sent(&self, relay: uuid::Uuid, ids: &[EventId]) -> Backend<()>;
-    /// Whether any wait: asked often, so it must cost nothing however many there are.
+    /// Whether any event is unsent. Called often, so its cost must not grow with their number.
     async fn has_unsent(&self) -> Backend<bool>;
-    /// How many wait.
+    /// The number of unsent events.
     async fn count_unsent(&self) -> Backend<u64>;
 }
 
-/// Who reads the log.
+/// A reader of the event log, with an offset of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Consumer {
     /// Files confirmation mails.
     Mail,
-    /// Keeps the audit log.
+    /// Writes the audit log.
     Audit,
 }
 
 impl Consumer {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 2] = [Self::Mail, Self::Audit];
 
-    /// Its name: a consumer group.
+    /// The name of its consumer group.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -57,10 +57,10 @@ impl Consumer {
     }
 }
 
-/// An event at its place in the log.
+/// An event and its position in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedEvent {
-    /// Its place; grows.
+    /// Its position; later events have greater ones.
     pub position: i64,
     /// The event.
     pub event: Event,
@@ -69,37 +69,36 @@ pub struct LoggedEvent {
 /// The log of all events, `booking_events`.
 #[async_trait]
 pub trait EventLog: Send + Sync {
-    /// Appends, in order; an event that is there already is left alone.
+    /// Appends events in order. Idempotent: an event that exists already is ignored.
     async fn publish(&self, events: &[Event]) -> Backend<()>;
     /// The next events for a consumer, after the last acknowledged; empty when there are none.
     async fn list_next(&self, consumer: Consumer, limit: u32) -> Backend<Vec<LoggedEvent>>;
-    /// The consumer has done everything up to this place.
+    /// Acknowledges all events up to this position. The consumer's offset never moves back.
     async fn acknowledge(&self, consumer: Consumer, position: i64) -> Backend<()>;
-    /// A page for people: events after a place, of one type if given.
+    /// A page for administrators: events after a position, of one type if given.
     async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>>;
     /// How far the consumer is behind, in events.
     async fn lag(&self, consumer: Consumer) -> Backend<u64>;
-    /// An event was put aside, in the store. A log that other programs read as well tells them, once or more; one that nobody
-    /// else sees has nothing to do.
+    /// Publishes, at least once, that an event became a dead letter. Only a log that other programs read has anything to do.
     async fn tell_dead_letter(&self, _letter: &DeadLetter) -> Backend<()> {
         Ok(())
     }
 }
 
-/// Where a mail stands.
+/// The state of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum MailStatus {
-    /// To be sent, or sent again.
+    /// To be sent or retried.
     Pending,
-    /// The server took it.
+    /// The mail server accepted it.
     Sent,
-    /// It will not be tried again unless somebody asks.
+    /// Given up; retried only when an administrator asks for it.
     Failed,
 }
 
 impl MailStatus {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 3] = [Self::Pending, Self::Sent, Self::Failed];
 
     /// Its name on the wire and in the store.
@@ -119,14 +118,14 @@ impl MailStatus {
     }
 }
 
-/// A mail to be filed. The text is made when it is sent, from the booking.
+/// A mail to be filed. Its text is rendered from the booking when it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMail {
     /// Its id.
     pub id: MailId,
-    /// The event that caused it: one mail each.
+    /// The event that caused it; there is one mail per event.
     pub event_id: EventId,
-    /// What it confirms.
+    /// The booking that it confirms.
     pub booking_id: BookingId,
     /// The booking's code.
     pub booking_code: String,
@@ -134,42 +133,42 @@ pub struct NewMail {
     pub to: String,
     /// The customer's name.
     pub name: String,
-    /// In which language.
+    /// The language of its text.
     pub language: Language,
-    /// When it was filed; the first try is due at once.
+    /// When it was filed; the first attempt is due at once.
     pub created_at: Timestamp,
 }
 
 /// A filed mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
-    /// What and to whom.
+    /// The mail as it was filed.
     pub mail: NewMail,
-    /// Where it stands.
+    /// Its state.
     pub status: MailStatus,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// What the server last said.
+    /// The mail server's last error.
     pub last_error: Option<String>,
-    /// When it is next due, while PENDING.
+    /// When the next attempt is due, while PENDING.
     pub due_at: Timestamp,
 }
 
-/// How a try ended.
+/// The result of an attempt to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MailAttempt {
-    /// The server took it.
+    /// The mail server accepted it.
     Sent,
-    /// Try again then.
+    /// Failed; to be retried.
     Later {
-        /// When.
+        /// When the next attempt is due.
         due_at: Timestamp,
-        /// What the server said.
+        /// The mail server's error.
         error: String,
     },
-    /// Not again.
+    /// Failed; not to be retried.
     Failed {
-        /// What the server said.
+        /// The mail server's error.
         error: String,
     },
 }
@@ -179,17 +178,17 @@ pub enum MailAttempt {
 pub trait MailQueue: Send + Sync {
     /// Files a mail, once per event.
     async fn file_mail(&self, mail: &NewMail) -> Backend<()>;
-    /// Takes mails that are due, oldest first, and puts their due time to `lease_until` so that no other sender takes
-    /// them meanwhile.
+    /// Takes mails that are due, oldest first, and sets their due time to `lease_until`, so that no other sender takes them
+    /// meanwhile.
     async fn take_due_mails(&self, now: Timestamp, lease_until: Timestamp, limit: u32) -> Backend<Vec<Mail>>;
-    /// Records how a try ended, and counts it.
+    /// Records and counts an attempt. A SENT mail does not change any more.
     async fn record_attempt(&self, id: MailId, attempt: &MailAttempt) -> Backend<()>;
-    /// A mail.
+    /// Finds a mail.
     async fn find_mail(&self, id: MailId) -> Backend<Option<Mail>>;
     /// Newest first.
     async fn list_mails(&self, status: Option<MailStatus>, page: PageRequest) -> Backend<Page<Mail>>;
-    /// Makes an unsent mail PENDING and due now, unless a sender has it just now: that would send it twice. False when it is
-    /// SENT or not there.
+    /// Makes an unsent mail PENDING and due now. A mail that a sender has taken stays leased, so that it is not sent twice.
+    /// False if the mail is SENT or missing.
     async fn retry_mail(&self, id: MailId, now: Timestamp) -> Backend<bool>;
 }
 
@@ -200,23 +199,23 @@ pub struct AuditEntry {
     pub event: Event,
 }
 
-/// Which entries.
+/// Selects entries; all conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// Of this type.
+    /// The type of the event.
     pub type_name: Option<String>,
-    /// By this person.
+    /// The person who caused it.
     pub actor: Option<PersonId>,
-    /// At or after.
+    /// Happened at or after this time.
     pub from: Option<Timestamp>,
-    /// Before.
+    /// Happened before this time.
     pub before: Option<Timestamp>,
 }
 
-/// The history of everything.
+/// The audit log.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
-    /// Keeps events, each once; those that are there already are left alone.
+    /// Writes events. Idempotent: an event that exists already is ignored.
     async fn keep_events(&self, events: &[Event]) -> Backend<()>;
     /// Newest first.
     async fn list_audit(&self, filter: &AuditFilter, page: PageRequest) -> Backend<Page<AuditEntry>>;
@@ -227,27 +226,27 @@ pub trait AuditLog: Send + Sync {
 pub struct DeadLetter {
     /// Its id.
     pub id: DeadLetterId,
-    /// Who could not.
+    /// The consumer that failed.
     pub consumer: Consumer,
     /// The event.
     pub event: Event,
-    /// What went wrong.
+    /// The last error.
     pub error: String,
-    /// How often it was tried.
+    /// The number of attempts.
     pub tries: u32,
-    /// When it was given up.
+    /// When the consumer gave up.
     pub at: Timestamp,
 }
 
-/// Events that could not be handled. They stop nothing else.
+/// Dead letters. They do not block the events after them.
 #[async_trait]
 pub trait DeadLetters: Send + Sync {
-    /// Puts one aside, once per consumer and event.
+    /// Writes a dead letter, once per consumer and event.
     async fn put_dead_letter(&self, letter: &DeadLetter) -> Backend<()>;
-    /// One of them.
+    /// Finds a dead letter.
     async fn find_dead_letter(&self, id: DeadLetterId) -> Backend<Option<DeadLetter>>;
     /// Newest first.
     async fn list_dead_letters(&self, page: PageRequest) -> Backend<Page<DeadLetter>>;
-    /// It was handled after all.
+    /// Removes a dead letter whose event was handled after all.
     async fn remove_dead_letter(&self, id: DeadLetterId) -> Backend<()>;
 }

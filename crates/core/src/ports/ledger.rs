@@ -1,4 +1,4 @@
-//! Claims, payments, bookings: the writes on which no seat may be sold twice.
+//! Claims, payments and bookings: the writes that guarantee that no seat is sold twice.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,23 +16,23 @@ use crate::{
     payment::{ConfirmOutcome, MoneyTask, Payment, PaymentMethod, PaymentStatus, PricedSeat},
 };
 
-/// What a payer was shown when they chose to pay; nothing is said for what is `None`.
+/// What a payer was shown when they chose to pay. A field that is `None` is not compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShownToPayer {
     /// The screening's revision.
     pub revision: Option<u64>,
-    /// The sum.
+    /// The total.
     pub total: Option<Money>,
 }
 
 impl ShownToPayer {
-    /// Whether the screening has changed since.
+    /// Whether the screening has a newer revision than the one shown.
     #[must_use]
     pub fn is_older_than(&self, open: &OpenScreening) -> bool {
         self.revision.is_some_and(|revision| revision < open.revision)
     }
 
-    /// Whether the sum is another one.
+    /// Whether `total` differs from the one shown.
     #[must_use]
     pub fn differs_from(&self, total: Money) -> bool {
         self.total.is_some_and(|shown| shown != total)
@@ -42,28 +42,28 @@ impl ShownToPayer {
 /// A payment to be started. The store takes prices and closing time from the screening, in its transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPayment {
-    /// Chosen beforehand: the payment lock carries it already.
+    /// The id, chosen by the caller because the payment lock has it already.
     pub id: PaymentId,
-    /// What for.
+    /// The screening.
     pub screening_id: ScreeningId,
-    /// Whose.
+    /// The payer.
     pub person_id: PersonId,
-    /// How.
+    /// The payment method.
     pub method: PaymentMethod,
     /// In order of seat; never empty.
     pub seats: Vec<SeatId>,
-    /// When it ends.
+    /// When the payment expires.
     pub expires_at: Timestamp,
     /// How long before the start sales end.
     pub sales_close: SignedDuration,
     /// Compared with the screening and the prices, in the same transaction.
     pub shown: ShownToPayer,
-    /// Told before the claims, if they are made: what became of these seats until now.
+    /// Events written before the claims, if the payment starts: earlier releases of these seats.
     pub events: Vec<Event>,
 }
 
 impl NewPayment {
-    /// Why the screening, as it is in the store, refuses the payment; in the order of the contract.
+    /// Why the stored screening refuses the payment, if it does. The checks are in the order of the contract.
     #[must_use]
     pub fn refused_by_screening(&self, open: &OpenScreening, now: Timestamp) -> Option<StartOutcome> {
         if open.screening.is_cancelled {
@@ -75,15 +75,15 @@ impl NewPayment {
         open.sales_closed(now).then_some(StartOutcome::SalesClosed)
     }
 
-    /// Why its sum refuses it: the last reason of all.
+    /// The refusal if the total differs from the one shown. It has the lowest precedence.
     #[must_use]
     pub fn refused_by_price(&self, priced: &Payment) -> Option<StartOutcome> {
         let refused = || StartOutcome::PriceChanged { total: priced.amount, seats: priced.seats.clone() };
         self.shown.differs_from(priced.amount).then(refused)
     }
 
-    /// The payment with its seats in order, at the prices that stand at the screening; `None` when one of the seats is not
-    /// there, there are none, or no sum holds their prices.
+    /// The payment with its seats in order, at the screening's current prices. `None` if a seat does not exist, there are no
+    /// seats, or the total overflows.
     #[must_use]
     pub fn priced(&self, open: &OpenScreening, now: Timestamp) -> Option<Payment> {
         let mut ids = self.seats.clone();
@@ -112,12 +112,12 @@ impl NewPayment {
     }
 }
 
-/// What became of a start.
+/// The result of starting a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartOutcome {
-    /// PENDING, with a claim on each seat. Also when the same id is started again with the same seats.
+    /// PENDING, with a claim on each seat. If a payment of this id exists already, that one in its current state.
     Started(Payment),
-    /// Somebody else has claimed or bought these. Nothing was written.
+    /// These seats are sold, or claimed by others. Nothing was written.
     SeatsTaken(Vec<SeatId>),
     /// The person's own other payment claims these seats.
     AlreadyPaying(PaymentId),
@@ -127,23 +127,23 @@ pub enum StartOutcome {
     ScreeningCancelled,
     /// The screening has changed since the payer saw it.
     ScreeningChanged,
-    /// The seats cost another sum than the payer was shown.
+    /// The total differs from the one that the payer was shown.
     PriceChanged {
-        /// The sum now.
+        /// The current total.
         total: Money,
-        /// The seats with their prices now, in order.
+        /// The seats at their current prices, in order of seat.
         seats: Vec<PricedSeat>,
     },
-    /// The screening, or one of its seats, is not there.
+    /// The screening or one of its seats does not exist.
     NotFound,
 }
 
-/// What became of PENDING → CONFIRMING.
+/// The result of PENDING → CONFIRMING.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfirmStart {
-    /// It is CONFIRMING now, or was already.
+    /// The payment is CONFIRMING, by this call or an earlier one.
     Confirming(Payment),
-    /// It is over; if its time was just up it was set EXPIRED here and now.
+    /// The payment has ended. If it was overdue, this call set it EXPIRED.
     Over(Payment),
     /// There is no such payment.
     NotFound,
@@ -152,25 +152,25 @@ pub enum ConfirmStart {
 /// A sale to be made, all or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitBooking {
-    /// The sale; its `payment_id` says which payment, its seats are the payment's.
+    /// The booking. Its seats and total must be those of its payment.
     pub booking: Booking,
-    /// The states from which it may be made. Seats not claimed by the payment are claimed on the way, if nobody has them.
+    /// The payment states from which to sell. Seats that the payment does not claim are sold if nobody else has them.
     pub from: &'static [PaymentStatus],
-    /// How long before the start sales end. Only late money is held to it: a payment whose confirmation began in time is
-    /// sold whenever its outcome is known.
+    /// How long before the start sales end. Applies to late money only: a payment whose confirmation began in time is sold
+    /// whenever its outcome is known.
     pub sales_close: SignedDuration,
-    /// What is still to be done about the money.
+    /// The money task that the payment has afterwards.
     pub money_task: Option<MoneyTask>,
-    /// Told with it.
+    /// Events written in the same transaction.
     pub events: Vec<Event>,
 }
 
-/// What became of a sale.
+/// The result of a sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommitOutcome {
-    /// It is made; or was made by an earlier call.
+    /// The sale is made, by this call or an earlier one.
     Committed(Booking),
-    /// Somebody else has claimed or bought a seat. Nothing was written.
+    /// These seats are claimed by others or sold. Nothing was written.
     SeatsLost(Vec<SeatId>),
     /// The money is late, see [`Payment::is_late`], and sales of the screening are closed. Nothing was written.
     SalesClosed,
@@ -182,73 +182,73 @@ pub enum CommitOutcome {
     NotFound,
 }
 
-/// A payment to be ended without a sale; frees its claims.
+/// A payment to be ended without a sale. Its claims are deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosePayment {
-    /// Which.
+    /// The payment.
     pub id: PaymentId,
     /// The states from which it may be ended.
     pub from: &'static [PaymentStatus],
-    /// How it ends. REFUNDED also ends a sale: the booking is REFUNDED and its seats free.
+    /// The final state. REFUNDED also ends a sale: the booking becomes REFUNDED and its seats are free.
     pub to: PaymentStatus,
-    /// What is still to be done about the money.
+    /// The money task that the payment has afterwards.
     pub money_task: Option<MoneyTask>,
-    /// Told with it.
+    /// Events written in the same transaction.
     pub events: Vec<Event>,
 }
 
-/// What became of an ending.
+/// The result of ending a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CloseOutcome {
-    /// It is over now.
+    /// The payment has ended.
     Closed(Payment),
-    /// It is in another state (perhaps this very one already). Nothing was written.
+    /// The payment is not in one of the given states, perhaps in the final one already. At most its expiry was written.
     NotNow(Payment),
     /// There is no such payment.
     NotFound,
 }
 
-/// Payments with their claims, and bookings. The unique key (screening, seat) is the law.
+/// Payments with their claims, and bookings. The unique key (screening, seat) prevents double sales.
 ///
-/// Whoever meets another's PENDING payment past its time sets it EXPIRED, frees its claims and tells
-/// [`Event::timeout_of`], in the same transaction.
+/// A call that meets an overdue PENDING payment sets it EXPIRED, deletes its claims and writes [`Event::timeout_of`], in the
+/// same transaction.
 #[async_trait]
 pub trait Ledger: Send + Sync {
     /// Writes a PENDING payment with a claim on each seat, or nothing.
     async fn start_payment(&self, start: &NewPayment, now: Timestamp) -> Backend<StartOutcome>;
-    /// A payment.
+    /// Finds a payment.
     async fn find_payment(&self, id: PaymentId) -> Backend<Option<Payment>>;
-    /// PENDING → CONFIRMING, refused once its time is up. Keeps `outcome` for whoever goes on after a crash.
+    /// PENDING → CONFIRMING, refused once the payment is overdue. Stores `outcome`, so that any server can continue later.
     async fn begin_confirming(&self, id: PaymentId, outcome: ConfirmOutcome, now: Timestamp) -> Backend<ConfirmStart>;
-    /// Sells: claims, payment, booking and events, all or nothing. The booking takes film, hall and start from the screening
-    /// in this transaction, if it is there: the caller's copy may be older.
+    /// Sells: claims, payment, booking and events, all or nothing. Film, hall and start of the booking are read from the stored
+    /// screening in this transaction, if it exists: the caller's copy may be stale.
     async fn commit_booking(&self, commit: &CommitBooking, now: Timestamp) -> Backend<CommitOutcome>;
     /// Ends a payment without a sale.
     async fn close_payment(&self, close: &ClosePayment, now: Timestamp) -> Backend<CloseOutcome>;
-    /// The money task of a payment is done.
+    /// Clears the money task of a payment, unless it has another task.
     async fn finish_money_task(&self, id: PaymentId, task: MoneyTask) -> Backend<()>;
-    /// Payments that need somebody: PENDING past their time, CONFIRMING, or with a money task. In order of their start and
-    /// id, `after` the last of an earlier page.
+    /// Payments for the reconciler: overdue PENDING, CONFIRMING, or with a money task. In order of start and id, `after` the
+    /// last one of an earlier page.
     async fn list_unfinished(&self, now: Timestamp, after: Option<Cursor>, limit: u32) -> Backend<Vec<Payment>>;
-    /// Sold and claimed seats of a screening; claims of payments past their time are left out. A claim that is being
-    /// confirmed lasts [`crate::payment::CONFIRMING_FOR_MAX`] from then.
+    /// Sold, claimed and withdrawn seats of a screening, without the claims of overdue payments. The claim of a CONFIRMING
+    /// payment lasts [`crate::payment::CONFIRMING_FOR_MAX`] from its confirmation, and longer while the payment is unfinished.
     async fn seat_truth(&self, screening: ScreeningId, now: Timestamp) -> Backend<SeatTruth>;
     /// How many seats of each of these screenings are sold or claimed, in the same order.
     async fn count_taken(&self, screenings: &[ScreeningId], now: Timestamp) -> Backend<Vec<u32>>;
 }
 
-/// What an idempotent call is known by: a person, a method and path, and the client's key.
+/// What identifies an idempotent call: the person, method and path, and the client's key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
-    /// Whose.
+    /// The caller.
     pub person_id: PersonId,
-    /// `POST /api/payments`.
+    /// Method and path: `POST /api/payments`.
     pub call: String,
     /// 1–255 printable characters.
     pub key: String,
 }
 
-/// An answer kept for repetition.
+/// A stored HTTP response, returned again when the call is repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptAnswer {
     /// The status code.
@@ -259,27 +259,27 @@ pub struct KeptAnswer {
     pub content_type: String,
 }
 
-/// What reserving a key says.
+/// The result of reserving a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reservation {
-    /// Go on, within the lease. `subject` is the same for every run of this key: what the call creates takes it as its
-    /// id, so that a run after a crash meets its own work and does it once.
+    /// Run the call within the lease. `subject` is the same for every run of this key and becomes the id of what the call
+    /// creates, so that a run after a crash finds its own work.
     Run {
-        /// The id to create with.
+        /// The id of what the call creates.
         subject: Uuid,
     },
     /// Another run has the lease.
     Running,
-    /// It was done: answer this.
+    /// The call was done; return this response.
     Done(KeptAnswer),
-    /// The key was used for another body.
+    /// The key was used with another body.
     OtherBody,
 }
 
 /// Idempotency keys.
 #[async_trait]
 pub trait Reservations: Send + Sync {
-    /// Reserves a key for one run until `lease_until`; `subject` is kept if the key is new. Forgets keys older than 24 h.
+    /// Reserves a key for one run until `lease_until`; `subject` is stored if the key is new. Deletes keys older than 24 h.
     async fn reserve(
         &self,
         key: &IdempotencyKey,
@@ -288,14 +288,14 @@ pub trait Reservations: Send + Sync {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Backend<Reservation>;
-    /// Keeps the answer.
+    /// Stores the response. The first one stands.
     async fn keep_answer(&self, key: &IdempotencyKey, answer: &KeptAnswer) -> Backend<()>;
-    /// Lets the key go: this answer is not one to repeat. The subject stays.
+    /// Ends the lease without a stored response, so that the call can run again. The subject stays.
     async fn let_go(&self, key: &IdempotencyKey) -> Backend<()>;
 }
 
 impl Event {
-    /// The event of a payment whose time ran out: made from its cause, so that whoever meets it tells the same event.
+    /// The event of an expired payment. Its id derives from the payment, so that concurrent writers write the same event.
     #[must_use]
     pub fn timeout_of(payment: &Payment, now: Timestamp) -> Self {
         struct NoEntropy;

@@ -14,37 +14,37 @@ use crate::{
     },
 };
 
-/// A request for seats.
+/// A request to lock seats.
 #[derive(Clone, Copy, Debug)]
 pub struct LockSeats<'a> {
-    /// Where.
+    /// The screening.
     pub screening: ScreeningId,
-    /// Who.
+    /// The person who locks.
     pub holder: PersonId,
-    /// Which: all or none.
+    /// The seats: all or none are locked.
     pub seats: &'a [SeatId],
-    /// Those among them that are never for sale: refused as taken, together with the others that are.
+    /// Those of `seats` that are never for sale. They are refused as taken, together with the seats that are taken.
     pub not_for_sale: &'a [SeatId],
-    /// For how long, in milliseconds.
+    /// How long after now the locks expire, in milliseconds.
     pub ttl_ms: Millis,
-    /// How many one person may hold at once here.
+    /// The most seats that one person may hold at the screening.
     pub seats_max: usize,
 }
 
-/// Locks of seats: see [`crate::locks`] for the rules. Every call is one round trip, atomic, by the lock store's clock,
-/// and publishes what it changed before it answers.
+/// The lock store: see [`crate::locks`] for the rules. Every call is one atomic round trip, uses the lock store's clock, and
+/// publishes its changes before it returns.
 #[async_trait]
 pub trait SeatLocks: Send + Sync {
-    /// Takes all or none.
+    /// Locks all seats or none.
     async fn lock(&self, call: &LockSeats<'_>) -> Backend<LockReply>;
-    /// Lets go of `seats`, or of all when `None`.
+    /// Releases `seats`, or the whole hold when `None`.
     async fn release(
         &self,
         screening: ScreeningId,
         holder: PersonId,
         seats: Option<&[SeatId]>,
     ) -> Backend<ReleaseReply>;
-    /// Sets the payment lock on everything held; restarts each seat's time once.
+    /// Sets the payment lock on the whole hold. Restarts the expiry of each lock once in its life.
     async fn start_payment(
         &self,
         screening: ScreeningId,
@@ -52,7 +52,7 @@ pub trait SeatLocks: Send + Sync {
         payment: PaymentId,
         ttl_ms: Millis,
     ) -> Backend<StartReply>;
-    /// Keeps a payment's seats locked for `ttl_ms` from now while its outcome is asked for.
+    /// Extends the locks of a CONFIRMING payment to `ttl_ms` from now.
     async fn keep_payment(
         &self,
         screening: ScreeningId,
@@ -61,37 +61,37 @@ pub trait SeatLocks: Send + Sync {
         seats: &[SeatId],
         ttl_ms: Millis,
     ) -> Backend<()>;
-    /// Ends the payment lock of this very payment; with another id it does nothing.
+    /// Ends the payment lock if it is that of `payment`; otherwise does nothing.
     async fn end_payment(&self, screening: ScreeningId, holder: PersonId, payment: PaymentId) -> Backend<()>;
-    /// Marks sold and unlocks, whoever holds the lock.
+    /// Marks seats sold and removes their locks, whoever holds them.
     async fn mark_sold(&self, screening: ScreeningId, payment: PaymentId, seats: &[SeatId]) -> Backend<()>;
-    /// Marks sold seats free again.
+    /// Marks sold seats available again.
     async fn mark_freed(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<()>;
     /// Withdraws seats from sale: all, or none when one is held or sold.
     async fn withdraw(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<WithdrawReply>;
     /// Offers withdrawn seats for sale again.
     async fn restore_to_sale(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<()>;
-    /// Sets what the store knows, unless the sequence has moved since `expected_seq`.
+    /// Loads the state of the ledger into the map, unless the sequence has moved since `expected_seq`.
     async fn load(&self, screening: ScreeningId, expected_seq: u64, truth: &SeatTruth) -> Backend<LoadReply>;
-    /// All that one person holds, by the lock store's clock.
+    /// One person's hold, without expired locks.
     async fn find_hold(&self, screening: ScreeningId, holder: PersonId) -> Backend<Hold>;
-    /// The map; `Err(seq)` inside when it is not loaded.
+    /// The seat map; `Err(seq)` inside while it is not loaded.
     async fn snapshot(&self, screening: ScreeningId) -> Backend<Result<SeatSnapshot, u64>>;
-    /// The sequence and the number of locked or sold seats of each, in the same order, in one round trip; `None` for one
-    /// that is not loaded.
+    /// The sequence and the number of locked, sold or withdrawn seats of each screening, in the same order, in one round trip;
+    /// `None` for one that is not loaded.
     async fn list_states(&self, screenings: &[ScreeningId]) -> Backend<Vec<Option<(u64, u32)>>>;
-    /// Ends locks whose time is up, everywhere, once.
+    /// Removes the expired locks of all screenings. Each is released once, however many servers sweep.
     async fn sweep(&self) -> Backend<()>;
-    /// Releases not yet told to the outbox, oldest first; of one screening, or of all.
+    /// Releases that are not in the outbox yet, oldest first, of one screening or of all.
     async fn list_releases(&self, of: Option<ScreeningId>, limit: usize) -> Backend<Vec<Release>>;
-    /// These have been told.
+    /// Removes releases that were copied to the outbox.
     async fn forget_releases(&self, told: &[Release]) -> Backend<()>;
 }
 
 /// A running subscription. It ends when dropped; a closed channel means that changes were lost: subscribe again.
 pub type LiveFeed = mpsc::Receiver<Arc<LiveEvent>>;
 
-/// Changes of seats, holds and payments as they happen, on whichever server.
+/// Live changes of seats, holds and payments, across all servers.
 #[async_trait]
 pub trait LiveChanges: Send + Sync {
     /// Subscribes to a screening. When this returns, every later change will arrive, in order, or the feed closes.

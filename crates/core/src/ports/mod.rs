@@ -1,8 +1,8 @@
-//! What the rules need of the world. An adapter implements a port; a contract suite in [`crate::testing`] says what that
-//! means. Two adapters of each ship: one that needs nothing installed, one for a cluster.
+//! The ports: traits for everything outside of the rules. Adapters implement them, and contract suites in [`crate::testing`]
+//! define their behaviour. Two adapters of each port ship: an embedded one and one for a cluster.
 //!
-//! Conventions: what a caller can cause is a value of the answer; [`BackendError`] is only for a part that failed. A
-//! `find_` may be missing, a `list_` never is and always has a limit.
+//! Conventions: an outcome that a caller can cause is a value; [`BackendError`] means that a part failed. A `find_` may
+//! return nothing; a `list_` returns many, up to a limit.
 
 mod events;
 mod ledger;
@@ -31,65 +31,64 @@ pub use programme::{Poster, Posters, Programme, ProgrammeChange, ProgrammeOutcom
 pub use provider::{Charge, MockBook, PaymentProvider, ProviderAnswer, ProviderError};
 pub use sales::{BookingFilter, CustomerBooking, MovieSales, Sales, SalesSlice, SalesTotals};
 
-/// The time. The only clock that the rules know.
+/// The only source of the current time.
 pub trait Clock: Send + Sync {
-    /// The moment it is.
+    /// The current time.
     fn now(&self) -> Timestamp;
 }
 
-/// Milliseconds since 1970, as stores keep times. What is finer is cut off, so that a stored time compares like the one that
-/// was given.
+/// Milliseconds since 1970, the precision of stores. Truncates, so that a stored time compares like the one that was given.
 #[must_use]
 pub fn ms(time: Timestamp) -> i64 {
     time.as_millisecond()
 }
 
-/// The moment as a store will give it back.
+/// The time as a store returns it, truncated to milliseconds.
 #[must_use]
 pub fn whole_ms(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(ms(time)).unwrap_or(time)
 }
 
-/// Randomness that nobody can guess.
+/// Cryptographically secure randomness.
 pub trait Entropy: Send + Sync {
     /// Fills `bytes`.
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// A part that did not do its work: opaque to the rules, which only ask whether to try again.
+/// The failure of a part. Opaque to the rules, which only ask whether to retry.
 #[derive(Debug, thiserror::Error)]
 #[error("{part}: {source}")]
 pub struct BackendError {
-    /// Which part: `store`, `locks`, `events`.
+    /// The part: `store`, `locks`, `events`.
     pub part: &'static str,
     /// Whether the same call may succeed later.
     pub retryable: bool,
-    /// What it said; for logs, never for users.
+    /// The cause; for logs, never for users.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl BackendError {
-    /// A failure that trying again may mend: the part is away, slow, or busy.
+    /// A failure that a retry may overcome: the part is unavailable, slow or busy.
     pub fn retryable(part: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { part, retryable: true, source: source.into() }
     }
 
-    /// A failure that trying again will not mend: bad data, a bug.
+    /// A failure that no retry overcomes: bad data, a bug.
     pub fn lasting(part: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { part, retryable: false, source: source.into() }
     }
 }
 
-/// An answer of a port.
+/// The result of a call of a port.
 pub type Backend<T> = Result<T, BackendError>;
 
 /// The most items of one page.
 pub const PAGE_ITEMS_MAX: u32 = 200;
-/// The items of a page when nobody says.
+/// The size of a page when the caller names none.
 pub const PAGE_ITEMS_DEFAULT: u32 = 50;
 
-/// Where a page ended: the sort key of its last item. Opaque outside.
+/// The sort key of a page's last item. Opaque to clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// The item's time in milliseconds, or 0 where the order is by id alone.
@@ -99,7 +98,7 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Reads what [`fmt::Display`] wrote.
+    /// Parses the text that [`fmt::Display`] writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (at, id) = text.split_once('.')?;
@@ -115,7 +114,7 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// Which page.
+/// A request for one page of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRequest {
     /// After this item; the first page when `None`.
@@ -125,7 +124,7 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
-    /// The first page of the greatest length.
+    /// The first page, of the largest size.
     pub const FIRST: Self = Self { after: None, limit: PAGE_ITEMS_MAX };
 }
 
@@ -134,12 +133,12 @@ impl PageRequest {
 pub struct Page<T> {
     /// In the list's order.
     pub items: Vec<T>,
-    /// Where the next page begins, if there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<Cursor>,
 }
 
 impl<T> Page<T> {
-    /// Cuts `items`, read with a limit of one more than the page's, to a page.
+    /// Makes a page of `items`, which were read with a limit of one more than the page's.
     #[must_use]
     pub fn cut(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> Cursor) -> Self {
         let limit = limit as usize;
@@ -149,19 +148,19 @@ impl<T> Page<T> {
         Self { items, next }
     }
 
-    /// The same page of something else.
+    /// The same page with each item mapped.
     #[must_use]
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(f).collect(), next: self.next }
     }
 }
 
-/// A part that can be asked whether it works.
+/// A part with a health check.
 #[async_trait::async_trait]
 pub trait Health: Send + Sync {
     /// The part's name: `store`, `locks`, `events`.
     fn part(&self) -> &'static str;
-    /// Does a small piece of real work.
+    /// Checks the part with a small piece of real work.
     async fn ping(&self) -> Backend<()>;
 }
 
@@ -170,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_survives_its_text_and_nothing_else_is_one() {
+    fn cursor_round_trips_through_text_and_other_text_is_refused() {
         let cursor = Cursor { at: 1_700_000_000_000, id: Uuid::from_u128(5) };
         assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
         for bad in ["", ".", "x", "-1.00000000000000000000000000000005", "1.5", "01.00000000000000000000000000000005"] {
@@ -179,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_says_whether_there_is_more() {
+    fn page_has_a_next_cursor_only_when_more_items_follow() {
         let key = |i: &i64| Cursor { at: *i, id: Uuid::nil() };
         assert_eq!(Page::cut(vec![1, 2, 3], 2, key).next.map(|c| c.at), Some(2));
         assert_eq!(Page::cut(vec![1, 2], 2, key).next, None);

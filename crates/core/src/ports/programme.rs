@@ -11,52 +11,52 @@ use crate::{
     ids::{HallId, MovieId, PosterId, ScreeningId},
 };
 
-/// Which screenings.
+/// Selects screenings; all conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScreeningFilter {
     /// Of these films; all when `None`.
     pub movies: Option<Vec<MovieId>>,
-    /// Starting at this very instant.
+    /// Starting exactly at this instant.
     pub start_time: Option<Timestamp>,
     /// Starting at or after.
     pub from: Option<Timestamp>,
     /// Starting before.
     pub before: Option<Timestamp>,
-    /// Leave out those that are cancelled.
+    /// Whether to leave out cancelled ones.
     pub without_cancelled: bool,
 }
 
-/// One change of the programme. `Put…` with an id that is not there creates, if its revision is 0; otherwise it replaces
-/// what has the same revision, so that of two changes at once one is asked to look again.
+/// One change of the programme. `Put…` with revision 0 creates; otherwise it replaces the record of that revision (optimistic
+/// locking), so that one of two concurrent changes is refused as `Changed`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProgrammeChange {
-    /// Creates or replaces a film. When its length changes, its screenings to come end that much earlier or later, in the
-    /// same transaction, and their revisions grow; each keeps the cleaning time with which it was planned. Past and
-    /// cancelled ones stay as they are.
+    /// Creates or replaces a film. When its length changes, its upcoming screenings end that much earlier or later, in the
+    /// same transaction, and their revisions grow; the cleaning time of each stays as planned. Past and cancelled screenings
+    /// do not change.
     PutMovie(Movie, u64),
-    /// Deletes a film without screenings to come.
+    /// Deletes a film without upcoming screenings.
     DeleteMovie(MovieId),
     /// Creates or replaces a hall.
     PutHall(Hall, u64),
-    /// Deletes a hall without screenings to come.
+    /// Deletes a hall without upcoming screenings.
     DeleteHall(HallId),
-    /// Creates or replaces a screening; a move (time, hall, film) is refused once it has claims or bookings. `Changed`, too,
-    /// when its end is not the one that follows from the film's length in the store. A cancelled one stays as it is.
+    /// Creates or replaces a screening. A move (time, hall, film) is refused once it has claims or bookings. Also refused, as
+    /// `Changed`, if its end contradicts the film's stored length. A cancelled screening cannot be changed.
     PutScreening(Screening, u64),
     /// Deletes a screening without claims or bookings.
     DeleteScreening(ScreeningId),
 }
 
-/// What became of it.
+/// The result of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProgrammeOutcome {
-    /// It was made, with its event.
+    /// The change and its event are written.
     Done,
-    /// There is nothing of that id.
+    /// No record has this id.
     NotFound,
-    /// Somebody changed it meanwhile; read again.
+    /// The record was changed concurrently; read it again.
     Changed,
-    /// Screenings are to come.
+    /// The film or hall has upcoming screenings.
     HasScreenings,
     /// Seats are claimed or sold.
     HasBookings,
@@ -64,14 +64,14 @@ pub enum ProgrammeOutcome {
     HallBusy(Vec<ScreeningId>),
     /// The screening is cancelled: it is neither changed nor deleted.
     Cancelled,
-    /// The film or hall of the screening is not there.
+    /// The film or hall of the screening does not exist.
     PartMissing,
 }
 
 /// Films, halls and screenings. Every write bumps the revision and puts its event into the outbox, in one transaction.
 #[async_trait]
 pub trait Programme: Send + Sync {
-    /// A number that grows with every change: a server that sees another one forgets what it remembers.
+    /// A number that grows with every change. A server that sees a new one invalidates its cache.
     async fn revision(&self) -> Backend<u64>;
     /// A film with its own revision.
     async fn find_movie(&self, id: MovieId) -> Backend<Option<(Movie, u64)>>;
@@ -85,13 +85,11 @@ pub trait Programme: Send + Sync {
     async fn find_screening(&self, id: ScreeningId) -> Backend<Option<(Screening, u64)>>;
     /// Screenings in order of start, then id, each with its own revision.
     async fn list_screenings(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<(Screening, u64)>>;
-    /// The same page, only their ids, and only they are read: servers have the screenings at hand, and a layout is some
-    /// kilobytes.
+    /// The same page, ids only, without reading anything else: servers cache screenings, and a layout has some kilobytes.
     async fn list_screening_ids(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<ScreeningId>>;
-    /// Those of these screenings that are there, in any order, in one call, each with its own revision.
+    /// The screenings of these ids that exist, in any order, each with its own revision, in one call.
     async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<(Screening, u64)>>;
-    /// Makes one change. `now` decides which screenings are still to come. One event may tell of several changes: it is
-    /// left alone when it is there already.
+    /// Makes one change. `now` decides which screenings are upcoming. Several changes may share one event, written once.
     async fn change_programme(
         &self,
         change: &ProgrammeChange,
@@ -100,22 +98,22 @@ pub trait Programme: Send + Sync {
     ) -> Backend<ProgrammeOutcome>;
 }
 
-/// A picture of a film.
+/// A poster of a film.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Poster {
     /// Its id.
     pub id: PosterId,
     /// `image/png`, `image/jpeg`, `image/webp` or `image/svg+xml`.
     pub content_type: String,
-    /// As uploaded.
+    /// The file as uploaded.
     pub bytes: Bytes,
 }
 
-/// Pictures of films.
+/// Posters of films.
 #[async_trait]
 pub trait Posters: Send + Sync {
-    /// Keeps a picture.
+    /// Stores a poster.
     async fn put_poster(&self, poster: &Poster) -> Backend<()>;
-    /// A picture.
+    /// Finds a poster.
     async fn find_poster(&self, id: PosterId) -> Backend<Option<Poster>>;
 }

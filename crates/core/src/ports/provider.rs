@@ -1,4 +1,4 @@
-//! Money, as a provider handles it.
+//! The port of payment providers.
 
 use async_trait::async_trait;
 
@@ -9,64 +9,64 @@ use crate::{
     payment::{ConfirmOutcome, PaymentMethod},
 };
 
-/// What a provider is asked to take. Every call is idempotent by the payment's id.
+/// A request to authorise a payment. Every call of a provider is idempotent by the payment's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charge {
-    /// Our id, which the provider repeats.
+    /// Our id, which the provider returns in its callbacks.
     pub payment_id: PaymentId,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// How.
+    /// The payment method.
     pub method: PaymentMethod,
-    /// What the payer's confirmation said (the mock provider's stand-in for card data).
+    /// The payer's confirmation (the mock provider's stand-in for card data).
     pub outcome: ConfirmOutcome,
 }
 
-/// Where the money is, as the provider says.
+/// The state of a payment's money, according to the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProviderAnswer {
-    /// Set aside for us.
+    /// Reserved for us, not captured.
     Authorised,
-    /// Taken.
+    /// Captured.
     Captured,
     /// Refused; nothing was taken.
     Declined,
-    /// Set aside no longer; nothing was taken.
+    /// No longer reserved; nothing was taken.
     Voided,
-    /// Given back.
+    /// Captured and given back.
     Refunded,
-    /// It has never heard of this payment.
+    /// The provider does not know the payment.
     Unknown,
 }
 
-/// A call whose outcome is *unknown*, not *failed*: ask again.
+/// A call whose outcome is *unknown*, not *failed*: retry.
 #[derive(Debug, thiserror::Error)]
 #[error("payment provider: {0}")]
 pub struct ProviderError(pub String);
 
-/// A payment provider. A time-out is an error here and means *unknown*.
+/// A payment provider. A timeout is an error here and means *unknown*.
 #[async_trait]
 pub trait PaymentProvider: Send + Sync {
     /// Its name in callback addresses: `mock`.
     fn name(&self) -> &'static str;
-    /// Sets the money aside. The same payment again gives the same answer.
+    /// Authorises (reserves) the money. A repeated call gives the same answer.
     async fn authorise(&self, charge: &Charge) -> Result<ProviderAnswer, ProviderError>;
-    /// Takes what was set aside.
+    /// Captures authorised money.
     async fn capture(&self, id: PaymentId) -> Result<ProviderAnswer, ProviderError>;
-    /// Gives back whatever it has: voids, or refunds what was captured. A payment that it does not know it will refuse
-    /// from now on, and answers `Voided`.
+    /// Returns the money: voids an authorisation, refunds a capture. A payment that the provider does not know is refused from
+    /// now on, and the answer is `Voided`.
     async fn give_back(&self, id: PaymentId) -> Result<ProviderAnswer, ProviderError>;
-    /// Where the money is.
+    /// The current state of the money.
     async fn find(&self, id: PaymentId) -> Result<ProviderAnswer, ProviderError>;
 }
 
-/// The mock provider's own books: it remembers what it did even when every server dies.
+/// The mock provider's durable records, which survive the death of every server.
 #[async_trait]
 pub trait MockBook: Send + Sync {
-    /// What it last said of a payment.
+    /// The mock provider's last answer for a payment.
     async fn find_entry(&self, id: PaymentId) -> Backend<Option<ProviderAnswer>>;
-    /// Writes `next` if the entry is still `expected`; answers what stands there afterwards.
+    /// Compare-and-set: writes `next` if the entry is still `expected`. Returns the entry afterwards.
     async fn put_entry(
         &self,
         id: PaymentId,

@@ -1,4 +1,4 @@
-//! Reading bookings: the customer's own, and the administrator's view of all.
+//! Queries over bookings: a customer's own, and all of them for the administrator.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -9,16 +9,16 @@ use crate::{
     ids::{BookingId, MovieId, PersonId, ScreeningId},
 };
 
-/// Which bookings.
+/// Selects bookings; all conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BookingFilter {
     /// Of this film.
     pub movie_id: Option<MovieId>,
     /// Of this screening.
     pub screening_id: Option<ScreeningId>,
-    /// Sold at or after, and before.
+    /// Sold at or after the first time and before the second.
     pub sold: Option<(Timestamp, Timestamp)>,
-    /// Shown at or after, and before.
+    /// Shown at or after the first time and before the second.
     pub shown: Option<(Timestamp, Timestamp)>,
     /// Part of the customer's name or e-mail, or of the booking code; case ignored (Unicode), no wildcards.
     pub text: Option<String>,
@@ -37,23 +37,23 @@ pub struct CustomerBooking {
     pub customer_email: String,
 }
 
-/// Numbers of a selection; refunded bookings are left out.
+/// Totals of a selection, without refunded bookings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SalesTotals {
-    /// Bookings.
+    /// The number of bookings.
     pub bookings: u64,
-    /// Seats (a pair is one).
+    /// The number of seats; a pair counts as one.
     pub seats: u64,
-    /// Satang.
+    /// Revenue in satang.
     pub revenue: i64,
 }
 
-/// Sales of one quarter of an hour; zones of the world differ by whole ones, so days of any zone add up from these.
+/// Sales of 15 minutes. Current time zones differ by multiples of 15 minutes, so days of any zone are sums of slices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SalesSlice {
     /// Its beginning: a multiple of 900 s since 1970.
     pub starts_at: Timestamp,
-    /// What was sold in it.
+    /// Sales in it.
     pub totals: SalesTotals,
 }
 
@@ -62,28 +62,28 @@ pub struct SalesSlice {
 pub struct MovieSales {
     /// The film.
     pub movie_id: MovieId,
-    /// Its title now, or of the last sale when it is gone.
+    /// Its current title, or that of the last sale if the film was deleted.
     pub movie_title: String,
-    /// What was sold in the time asked for.
+    /// Sales in the requested time.
     pub totals: SalesTotals,
     /// Seats sold of its screenings *shown* in that time.
     pub shown_seats_sold: u64,
-    /// Seats for sale in them.
+    /// Seats that these screenings offered for sale.
     pub shown_seats_offered: u64,
 }
 
-/// Bookings, read.
+/// Queries over bookings.
 #[async_trait]
 pub trait Sales: Send + Sync {
-    /// A booking.
+    /// Finds a booking.
     async fn find_booking(&self, id: BookingId) -> Backend<Option<Booking>>;
-    /// One person's, newest first.
+    /// One person's bookings, newest first.
     async fn list_bookings_of(&self, person: PersonId, page: PageRequest) -> Backend<Page<Booking>>;
-    /// Everybody's that fit, newest first.
+    /// The bookings that match, newest first.
     async fn list_bookings(&self, filter: &BookingFilter, page: PageRequest) -> Backend<Page<CustomerBooking>>;
-    /// Numbers of all that fit.
+    /// Totals of the bookings that match.
     async fn sum_bookings(&self, filter: &BookingFilter) -> Backend<SalesTotals>;
-    /// Sales from `from` to before `to`, in order of time, empty slices left out.
+    /// Sales from `from` to before `to`, in order of time, without empty slices.
     async fn list_sales(&self, from: Timestamp, to: Timestamp) -> Backend<Vec<SalesSlice>>;
     /// Sales by film from `from` to before `to`: films with sales or screenings in that time, greatest revenue first.
     async fn list_movie_sales(&self, from: Timestamp, to: Timestamp) -> Backend<Vec<MovieSales>>;

@@ -1,4 +1,4 @@
-//! A hall's seats: the drawing that an administrator makes, and the plan that it means.
+//! A hall's seats: the layout that an administrator draws, and the seat plan that follows from it.
 
 mod plan;
 
@@ -15,7 +15,7 @@ pub const CELLS_PER_ROW_MAX: usize = 100;
 /// The longest name of a price category, in characters.
 pub const CATEGORY_CHARS_MAX: usize = 40;
 
-/// What stands in a place of the hall.
+/// The kind of a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SeatKind {
@@ -23,16 +23,16 @@ pub enum SeatKind {
     Seat,
     /// A sofa for two people; sold, counted and priced as one.
     Pair,
-    /// A place for a wheelchair.
+    /// A space for a wheelchair.
     Wheelchair,
     /// The seat beside a wheelchair.
     Companion,
-    /// Not for sale.
+    /// A seat that is never for sale.
     Blocked,
 }
 
 impl SeatKind {
-    /// Whether it can be sold at all.
+    /// Whether seats of this kind can be sold.
     #[must_use]
     pub const fn is_for_sale(self) -> bool {
         !matches!(self, Self::Blocked)
@@ -67,14 +67,14 @@ fn standard() -> String {
     "standard".to_owned()
 }
 
-/// A drawing of a hall as it was sent; [`Layout::parse`] is the only way to make a [`Layout`] of it.
+/// A layout as received, not validated; [`Layout::parse`] is the only way to make a [`Layout`] of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayoutDraft {
     /// From the screen to the back.
     pub rows: Vec<Row>,
 }
 
-/// A valid drawing of a hall.
+/// A valid layout of a hall.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "LayoutDraft")]
 pub struct Layout {
@@ -90,7 +90,7 @@ impl TryFrom<LayoutDraft> for Layout {
 }
 
 impl Layout {
-    /// Checks a drawing: 1–60 rows of at most 100 cells, labels unique, at least one seat.
+    /// Validates a layout: 1–60 rows of at most 100 cells, unique labels, at least one seat.
     ///
     /// # Errors
     /// Every field that breaks a rule.
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drawing_is_refused_field_by_field() {
+    fn invalid_layout_is_refused_with_an_error_per_field() {
         assert_eq!(refused(vec![]), ["layout.rows: a hall has at least one seat"]);
         assert_eq!(
             refused(vec![row("A", 1), row("A", 1), row("ABCD", 101)]),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layout_cannot_be_read_past_its_checks() {
+    fn deserialisation_refuses_an_invalid_layout() {
         let json = r#"{"rows":[{"label":"A","cells":[null]}]}"#;
         assert!(serde_json::from_str::<Layout>(json).is_err());
     }

@@ -1,22 +1,22 @@
-//! The seats that a drawing means, in order, with a quick way from a seat's name to its place.
+//! The seats of a layout in order, with an index by id.
 
 use std::collections::HashMap;
 
 use super::{Layout, SeatKind};
 use crate::ids::SeatId;
 
-/// One place in a hall.
+/// One seat of a hall.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedSeat {
-    /// Its name.
+    /// Its id.
     pub id: SeatId,
-    /// What it is.
+    /// Its kind.
     pub kind: SeatKind,
     /// Its price category: an index into [`Layout::categories`].
     pub category: u16,
 }
 
-/// All places of a hall, row by row.
+/// All seats of a hall, row by row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatPlan {
     seats: Vec<PlannedSeat>,
@@ -26,7 +26,7 @@ pub struct SeatPlan {
 }
 
 impl SeatPlan {
-    /// Numbers the seats of a drawing: from 1 in each row, gaps not counted.
+    /// Numbers the seats of a layout, from 1 in each row, without counting gaps.
     #[must_use]
     pub fn of(layout: &Layout) -> Self {
         let categories: Vec<String> = layout.categories().into_iter().map(str::to_owned).collect();
@@ -44,13 +44,13 @@ impl SeatPlan {
         Self { seats, by_id, categories, for_sale }
     }
 
-    /// The seat of this name.
+    /// The seat with this id.
     #[must_use]
     pub fn find(&self, id: SeatId) -> Option<&PlannedSeat> {
         self.by_id.get(&id).and_then(|index| self.seats.get(usize::from(*index)))
     }
 
-    /// All of them, row by row.
+    /// All seats, row by row.
     #[must_use]
     pub fn seats(&self) -> &[PlannedSeat] {
         &self.seats
@@ -62,7 +62,7 @@ impl SeatPlan {
         self.categories.get(usize::from(seat.category)).map_or("", String::as_str)
     }
 
-    /// How many can be sold, sold or not.
+    /// The number of seats that can be sold, including sold ones.
     #[must_use]
     pub const fn seats_for_sale(&self) -> usize {
         self.for_sale
@@ -75,7 +75,7 @@ mod tests {
     use crate::seating::LayoutDraft;
 
     #[test]
-    fn seats_are_numbered_past_the_gaps() {
+    fn seat_numbers_skip_gaps() {
         let json = r#"{"rows":[
             {"label":"A","cells":["seat",null,"wheelchair","blocked"]},
             {"label":"B","category":"sofa","cells":[null,"pair"]}]}"#;

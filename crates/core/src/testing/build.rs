@@ -16,10 +16,10 @@ use crate::{
     seating::{Layout, LayoutDraft, Row, SeatKind},
 };
 
-/// When tests begin: 2026-11-23T12:30:00Z, in milliseconds since 1970.
+/// The time at which tests begin: 2026-11-23T12:30:00Z, in milliseconds since 1970.
 pub const SAMPLE_NOW_MS: i64 = 1_795_437_000_000;
 
-/// When tests begin.
+/// The time at which tests begin.
 #[must_use]
 pub fn sample_now() -> Timestamp {
     at_ms(SAMPLE_NOW_MS)
@@ -29,24 +29,24 @@ fn at_ms(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// A clock that stands until it is moved.
+/// A clock that stands still until it is advanced.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// Shows `now`, to the millisecond.
+    /// A clock that shows `now_ms`.
     #[must_use]
     pub const fn at_ms(now_ms: i64) -> Self {
         Self(AtomicI64::new(now_ms))
     }
 
-    /// Moves on, or back when `by` is negative.
+    /// Moves the clock forward, or back when `by` is negative.
     pub fn advance(&self, by: SignedDuration) {
         let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.0.fetch_add(ms, Ordering::SeqCst);
     }
 
-    /// Milliseconds since 1970.
+    /// The current time, in milliseconds since 1970.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
@@ -65,7 +65,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// Randomness that is the same for the same seed (SplitMix64).
+/// Deterministic randomness from a seed (SplitMix64).
 #[derive(Debug)]
 pub struct SeededEntropy(AtomicU64);
 
@@ -85,7 +85,7 @@ impl SeededEntropy {
         z ^ (z >> 31)
     }
 
-    /// The next id: any id type can be made of it.
+    /// The next UUID, for any type of id.
     pub fn next_uuid(&self) -> Uuid {
         Uuid::from_u64_pair(self.next_u64(), self.next_u64())
     }
@@ -103,7 +103,7 @@ impl Entropy for SeededEntropy {
 /// optional category (`standard` if none). `s` seat, `p` pair, `w` wheelchair, `c` companion, `x` blocked, `_` gap.
 ///
 /// # Panics
-/// When the picture is not one of a hall: that is a mistake of the test.
+/// The picture is not valid, which is a mistake of the test.
 #[must_use]
 pub fn layout_of(picture: &str) -> Layout {
     let rows = (b'A'..=b'Z').zip(picture.split('/')).map(|(label, row)| {
@@ -171,13 +171,13 @@ pub fn screening_of(id: ScreeningId, movie: &Movie, hall: &Hall, start_time: Tim
     }
 }
 
-/// The same of the demo.
+/// Like [`identity_of`], with the demo as the issuer.
 #[must_use]
 pub fn demo_identity_of(name: &str) -> Identity {
     Identity { issuer: DEMO_ISSUER.to_owned(), ..identity_of(name) }
 }
 
-/// What a provider says of somebody whose subject and e-mail come from `name`.
+/// An identity whose subject and e-mail derive from `name`.
 #[must_use]
 pub fn identity_of(name: &str) -> Identity {
     Identity {
@@ -190,14 +190,14 @@ pub fn identity_of(name: &str) -> Identity {
     }
 }
 
-/// An event that nothing else tells.
+/// A unique event for the audit log, named by `action`.
 #[must_use]
 pub fn event_of(entropy: &dyn Entropy, at: Timestamp, action: &str) -> Event {
     let kind = EventKind::AuditLog { action: action.to_owned(), subject: None, details: serde_json::Value::Null };
     Event::new(at, entropy, kind)
 }
 
-/// A confirmation of no booking.
+/// A confirmation mail without a stored booking.
 #[must_use]
 pub fn mail_of(ids: &SeededEntropy, at: Timestamp) -> NewMail {
     NewMail {
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_is_a_hall() {
+    fn layout_of_parses_a_picture() {
         let layout = layout_of("s_x/sofa:pp");
         assert_eq!(layout.categories(), ["standard", "sofa"]);
         assert_eq!(layout.rows()[0].cells, [Some(SeatKind::Seat), None, Some(SeatKind::Blocked)]);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_is_the_same_randomness() {
+    fn same_seed_gives_the_same_randomness() {
         let (a, b) = (SeededEntropy::new(7), SeededEntropy::new(7));
         assert_eq!(a.next_uuid(), b.next_uuid());
         assert_ne!(a.next_u64(), a.next_u64());

@@ -1,4 +1,4 @@
-//! The suite of [`EventLog`](crate::ports::EventLog), which may live elsewhere than the store.
+//! The contract suite of [`EventLog`](crate::ports::EventLog), which may be separate from the store.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use crate::{
     ports::{Consumer, EventLog, LoggedEvent},
 };
 
-/// How often a log is asked for what is still on its way …
+/// The interval at which a log is polled for events that have not arrived yet …
 const ASK_EVERY: Duration = Duration::from_millis(20);
-/// … and how many times at most: half a minute.
+/// … and the most polls: half a minute.
 const ASK_TIMES_MAX: usize = 1500;
 
 /// Runs the suite on an empty log.
@@ -23,8 +23,8 @@ pub async fn run_all(log: &impl EventLog) {
     assert_eq!(must(log.lag(Consumer::Mail).await), 0);
     let events = events();
     an_event_is_published_once(log, &events).await;
-    a_consumer_goes_on_where_it_was(log, &events).await;
-    people_read_pages(log, &events).await;
+    consumer_resumes_after_its_last_acknowledgement(log, &events).await;
+    administrators_read_the_log_in_pages(log, &events).await;
 }
 
 fn events() -> Vec<Event> {
@@ -45,18 +45,18 @@ fn events() -> Vec<Event> {
 }
 
 fn events_of(logged: Vec<LoggedEvent>) -> Vec<Event> {
-    assert!(logged.is_sorted_by(|a, b| a.position < b.position), "places grow");
+    assert!(logged.is_sorted_by(|a, b| a.position < b.position), "positions grow");
     logged.into_iter().map(|logged| logged.event).collect()
 }
 
-/// The next events, once there are `count`: a log may take its time from the publisher to the consumer.
+/// The next events, once there are `count`. Events may take a while from the publisher to the consumer.
 async fn next(log: &impl EventLog, consumer: Consumer, limit: u32, count: usize) -> Vec<LoggedEvent> {
     for _ in 0..ASK_TIMES_MAX {
         let events = must(log.list_next(consumer, limit).await);
         if events.len() >= count {
             return events;
         }
-        // Poll: nobody is told when an event arrives.
+        // Poll, because there is no notification of new events.
         tokio::time::sleep(ASK_EVERY).await;
     }
     unreachable!("{count} events for {} did not arrive", consumer.as_str())
@@ -70,7 +70,7 @@ async fn an_event_is_published_once(log: &impl EventLog, events: &[Event]) {
     assert_eq!(events_of(logged), events[..4], "in order, whole");
 }
 
-async fn a_consumer_goes_on_where_it_was(log: &impl EventLog, events: &[Event]) {
+async fn consumer_resumes_after_its_last_acknowledgement(log: &impl EventLog, events: &[Event]) {
     let first = must(log.list_next(Consumer::Mail, 2).await);
     assert_eq!(events_of(first.clone()), events[..2]);
     assert_eq!(must(log.list_next(Consumer::Mail, 2).await), first, "until it is acknowledged");
@@ -78,7 +78,7 @@ async fn a_consumer_goes_on_where_it_was(log: &impl EventLog, events: &[Event]) 
     assert_eq!(must(log.lag(Consumer::Mail).await), 2);
     assert_eq!(must(log.lag(Consumer::Audit).await), 4, "consumers do not wait for each other");
     must(log.acknowledge(Consumer::Mail, first[0].position).await);
-    assert_eq!(must(log.lag(Consumer::Mail).await), 2, "never back");
+    assert_eq!(must(log.lag(Consumer::Mail).await), 2, "the offset never moves back");
     assert_eq!(events_of(must(log.list_next(Consumer::Mail, EVENTS_MAX).await)), events[2..4]);
     must(log.publish(&events[4..]).await);
     let rest = next(log, Consumer::Mail, EVENTS_MAX, 3).await;
@@ -88,7 +88,7 @@ async fn a_consumer_goes_on_where_it_was(log: &impl EventLog, events: &[Event]) 
     assert_eq!(events_of(next(log, Consumer::Audit, EVENTS_MAX, 5).await), events);
 }
 
-async fn people_read_pages(log: &impl EventLog, events: &[Event]) {
+async fn administrators_read_the_log_in_pages(log: &impl EventLog, events: &[Event]) {
     let all = must(log.list_events(-1, None, EVENTS_MAX).await);
     assert_eq!(events_of(all.clone()), events);
     assert_eq!(must(log.list_events(all[0].position, None, 2).await), all[1..3], "after, and so many");

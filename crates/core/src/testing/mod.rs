@@ -1,6 +1,6 @@
-//! For tests: clocks, randomness and samples, and the contract suites that every adapter of a port passes.
+//! Test support: clocks, randomness, samples, and the contract suites that every adapter of a port passes.
 //!
-//! A suite is a function over a fixture that opens a fresh, empty adapter; an adapter's own test is one line.
+//! A suite is a function over a fixture that opens a fresh, empty adapter; the test of an adapter is one line.
 
 mod build;
 pub mod event_log;

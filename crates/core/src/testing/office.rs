@@ -1,4 +1,4 @@
-//! A box office for what stands on it.
+//! A box office over given adapters, for tests of the layers above it.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::{
     ports::{Clock, Entropy, EventLog, LiveChanges, PaymentProvider, SeatLocks},
 };
 
-/// A box office over one store, which is the event log too, and over one lock store, which tells live changes too. A test
-/// that needs another part puts it in its place.
+/// A box office over one store, which is also the event log, and one lock store, which also publishes live changes. A test
+/// that needs another adapter replaces the field.
 #[must_use]
 pub fn office_over<S: Store + EventLog, L: SeatLocks + LiveChanges + 'static>(
     store: &Arc<S>,

@@ -1,4 +1,4 @@
-//! The suite of the outbox, mails, the audit log and dead letters of a store.
+//! The contract suite of the outbox, mails, the audit log and dead letters of a store.
 
 use std::slice;
 
@@ -25,17 +25,17 @@ const OTHER_RELAY: Uuid = Uuid::from_u128(2);
 /// Runs the suite.
 pub async fn run_all(fixture: &impl StoreFixture) {
     events_wait_in_order_until_they_are_sent(fixture).await;
-    an_event_told_again_is_not_sent_again(fixture).await;
-    one_relay_at_a_time(fixture).await;
+    repeated_event_is_not_sent_again(fixture).await;
+    lease_admits_one_relay_at_a_time(fixture).await;
     a_mail_is_filed_once_per_event(fixture).await;
     a_due_mail_is_taken_by_one_sender(fixture).await;
-    a_try_is_recorded(fixture).await;
-    an_unsent_mail_is_tried_again_on_request(fixture).await;
+    mail_attempt_is_recorded(fixture).await;
+    unsent_mail_is_retried_on_request(fixture).await;
     mails_are_listed_newest_first(fixture).await;
-    the_audit_log_keeps_an_event_once(fixture).await;
-    the_audit_log_is_found_by_filter(fixture).await;
-    dead_letters_are_put_aside_once(fixture).await;
-    a_store_says_how_it_is(fixture).await;
+    audit_log_stores_an_event_once(fixture).await;
+    audit_log_is_filtered_by_type_actor_and_time(fixture).await;
+    dead_letter_is_stored_once_per_consumer_and_event(fixture).await;
+    store_answers_its_health_check(fixture).await;
 }
 
 async fn unsent_ids<S: Store>(stage: &Stage<S>, relay: Uuid) -> Vec<EventId> {
@@ -44,7 +44,7 @@ async fn unsent_ids<S: Store>(stage: &Stage<S>, relay: Uuid) -> Vec<EventId> {
 
 async fn events_wait_in_order_until_they_are_sent(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
-    // Their ids and times fall while they are written: the order is that of writing.
+    // The events are written in descending order of id: the outbox returns them in order of writing.
     let mut events: Vec<Event> = (0..5).map(|index| stage.event(&format!("{index}")).in_request(Some("r"))).collect();
     events.sort_by_key(|event| std::cmp::Reverse(event.id));
     must(stage.store.append_events(&events[..2]).await);
@@ -56,13 +56,13 @@ async fn events_wait_in_order_until_they_are_sent(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.list_unsent(RELAY, 3).await), events[..3]);
     must(stage.store.mark_sent(RELAY, &[events[0].id, events[2].id]).await);
     let left = [&events[1], &events[3], &events[4]].map(Clone::clone);
-    assert_eq!(must(stage.store.list_unsent(RELAY, 9).await), left, "by flag, never by the last one sent");
+    assert_eq!(must(stage.store.list_unsent(RELAY, 9).await), left, "selected by flag, not by the last one sent");
     must(stage.store.mark_sent(RELAY, &left.map(|event| event.id)).await);
     assert_eq!(must(stage.store.count_unsent().await), 0);
     assert!(!must(stage.store.has_unsent().await));
 }
 
-async fn an_event_told_again_is_not_sent_again(fixture: &impl StoreFixture) {
+async fn repeated_event_is_not_sent_again(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let event = stage.event("once");
     must(stage.store.append_events(&[event.clone(), event.clone()]).await);
@@ -72,10 +72,10 @@ async fn an_event_told_again_is_not_sent_again(fixture: &impl StoreFixture) {
     must(stage.store.mark_sent(RELAY, &[event.id]).await);
     let next = stage.event("next");
     must(stage.store.append_events(&[event, next.clone()]).await);
-    assert_eq!(unsent_ids(&stage, RELAY).await, [next.id], "a sent one is still known");
+    assert_eq!(unsent_ids(&stage, RELAY).await, [next.id], "sent events are deduplicated, too");
 }
 
-async fn one_relay_at_a_time(fixture: &impl StoreFixture) {
+async fn lease_admits_one_relay_at_a_time(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let event = stage.event("one");
     must(stage.store.append_events(std::slice::from_ref(&event)).await);
@@ -92,13 +92,13 @@ async fn one_relay_at_a_time(fixture: &impl StoreFixture) {
     assert!(!take(OTHER_RELAY).await);
     stage.pass_s(1);
     assert_eq!(must(stage.store.find_relay(stage.now()).await), None);
-    assert!(take(OTHER_RELAY).await, "it ran out");
+    assert!(take(OTHER_RELAY).await, "the lease expired");
     assert!(!take(RELAY).await);
     must(stage.store.mark_sent(RELAY, &[event.id]).await);
     assert_eq!(unsent_ids(&stage, OTHER_RELAY).await, [event.id], "a former holder marks nothing");
     must(stage.store.mark_sent(OTHER_RELAY, &[event.id]).await);
     assert!(must(stage.store.take_relay_lease(OTHER_RELAY, stage.now(), stage.now()).await));
-    assert!(take(RELAY).await, "its holder ended it");
+    assert!(take(RELAY).await, "its holder ended the lease");
     assert_eq!(must(stage.store.count_unsent().await), 0);
 }
 
@@ -111,7 +111,7 @@ async fn filed<S: Store>(stage: &Stage<S>) -> NewMail {
 async fn find<S: Store>(stage: &Stage<S>, id: MailId) -> Mail {
     match must(stage.store.find_mail(id).await) {
         Some(mail) => mail,
-        None => unreachable!("the mail {id} is not there"),
+        None => unreachable!("the mail {id} is missing"),
     }
 }
 
@@ -151,7 +151,7 @@ async fn a_due_mail_is_taken_by_one_sender(fixture: &impl StoreFixture) {
     assert_eq!(take(&stage, 9).await.len(), 3, "the senders died");
 }
 
-async fn a_try_is_recorded(fixture: &impl StoreFixture) {
+async fn mail_attempt_is_recorded(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (sent, later, failed) = (filed(&stage).await, filed(&stage).await, filed(&stage).await);
     assert_eq!(take(&stage, 9).await.len(), 3);
@@ -165,7 +165,7 @@ async fn a_try_is_recorded(fixture: &impl StoreFixture) {
     must(stage.store.record_attempt(failed.id, &never).await);
 
     let shown = |mail: Mail| (mail.status, mail.attempts, mail.last_error);
-    assert_eq!(shown(find(&stage, sent.id).await), (MailStatus::Sent, 2, None), "sent is sent");
+    assert_eq!(shown(find(&stage, sent.id).await), (MailStatus::Sent, 2, None), "SENT is final");
     let waiting = find(&stage, later.id).await;
     assert_eq!(waiting.due_at, due_at);
     assert_eq!(shown(waiting), (MailStatus::Pending, 1, Some("451 busy".to_owned())));
@@ -177,7 +177,7 @@ async fn a_try_is_recorded(fixture: &impl StoreFixture) {
     assert_eq!(take(&stage, 9).await, [later.id]);
 }
 
-async fn an_unsent_mail_is_tried_again_on_request(fixture: &impl StoreFixture) {
+async fn unsent_mail_is_retried_on_request(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (sent, failed, on_its_way) = (filed(&stage).await, filed(&stage).await, filed(&stage).await);
     take(&stage, 9).await;
@@ -190,11 +190,11 @@ async fn an_unsent_mail_is_tried_again_on_request(fixture: &impl StoreFixture) {
     assert_eq!(find(&stage, failed.id).await.status, MailStatus::Pending);
     assert_eq!(take(&stage, 9).await, [failed.id]);
     assert!(must(stage.store.retry_mail(on_its_way.id, stage.now()).await));
-    assert!(take(&stage, 9).await.is_empty(), "its sender has it: nobody sends it a second time");
+    assert!(take(&stage, 9).await.is_empty(), "leased by its sender, so not sent twice");
     let later = MailAttempt::Later { due_at: stage.after_s(3_600), error: "busy".to_owned() };
     must(stage.store.record_attempt(on_its_way.id, &later).await);
     assert!(must(stage.store.retry_mail(on_its_way.id, stage.now()).await));
-    assert_eq!(take(&stage, 9).await, [on_its_way.id], "due now, not when its pause ends");
+    assert_eq!(take(&stage, 9).await, [on_its_way.id], "due now, without waiting for the backoff");
 }
 
 async fn mails_are_listed_newest_first(fixture: &impl StoreFixture) {
@@ -222,7 +222,7 @@ fn refund_event<S: Store>(stage: &Stage<S>, actor: PersonId) -> Event {
     Event::new(stage.now(), &stage.ids, kind).by(Some(actor)).at_screening(stage.screening.id)
 }
 
-async fn the_audit_log_keeps_an_event_once(fixture: &impl StoreFixture) {
+async fn audit_log_stores_an_event_once(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let event = refund_event(&stage, stage.person());
     let other = refund_event(&stage, stage.person());
@@ -239,7 +239,7 @@ async fn audit<S: Store>(stage: &Stage<S>, filter: &AuditFilter) -> Vec<EventId>
     page.items.into_iter().map(|entry| entry.event.id).collect()
 }
 
-async fn the_audit_log_is_found_by_filter(fixture: &impl StoreFixture) {
+async fn audit_log_is_filtered_by_type_actor_and_time(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (ann, ben) = (stage.person(), stage.person());
     let mut events = Vec::new();
@@ -267,7 +267,7 @@ async fn the_audit_log_is_found_by_filter(fixture: &impl StoreFixture) {
     assert!(audit(&stage, &none).await.is_empty());
 }
 
-async fn dead_letters_are_put_aside_once(fixture: &impl StoreFixture) {
+async fn dead_letter_is_stored_once_per_consumer_and_event(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let event = stage.event("poison");
     let letter = |consumer, event: &Event| DeadLetter {
@@ -296,7 +296,7 @@ async fn dead_letters_are_put_aside_once(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.find_dead_letter(second.id).await), Some(second));
 }
 
-async fn a_store_says_how_it_is(fixture: &impl StoreFixture) {
+async fn store_answers_its_health_check(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     assert_eq!(stage.store.part(), "store");
     must(stage.store.ping().await);

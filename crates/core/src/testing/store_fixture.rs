@@ -1,4 +1,4 @@
-//! What the suites of a store stand on: an empty store, a small programme, and short words for what they do with it.
+//! The fixture of the contract suites of a store: an empty store, a small programme, and short helpers.
 
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// All ports of a store. The event log is a part of its own: it may live elsewhere.
+/// All ports of a store. The event log is not among them, because it may be a separate system.
 pub trait Store:
     Programme
     + Posters
@@ -58,12 +58,12 @@ impl<T> Store for T where
 {
 }
 
-/// Opens stores for the suites.
+/// Opens empty stores for the suites.
 #[async_trait]
 pub trait StoreFixture: Send + Sync {
     /// The adapter.
     type Store: Store;
-    /// A store of its own with nothing in it; it stays open as long as the fixture.
+    /// A new, empty store; it stays open as long as the fixture.
     async fn open_empty(&self) -> Arc<Self::Store>;
 }
 
@@ -86,17 +86,17 @@ macro_rules! walk {
 }
 pub(super) use walk;
 
-/// The most events that a suite looks for at once.
+/// The most events that a suite reads at once.
 pub(super) const EVENTS_MAX: u32 = 1_000;
-/// How long payments of the suites run, in seconds.
+/// How long after its start a payment of the suites expires, in seconds.
 pub(super) const PAYMENT_S: i64 = 300;
-/// From which states a sale is made at the right time.
+/// The states from which a confirmed payment is sold.
 pub(super) const CONFIRMING: &[PaymentStatus] = &[PaymentStatus::Confirming];
-/// From which states a sale is made too late.
+/// The states from which late money is sold.
 pub(super) const LATE: &[PaymentStatus] =
     &[PaymentStatus::Expired, PaymentStatus::Cancelled, PaymentStatus::Declined, PaymentStatus::Pending];
 
-/// The answer of a part that works.
+/// Unwraps the result of a call that must succeed.
 #[track_caller]
 pub(super) fn must<T>(answer: Backend<T>) -> T {
     match answer {
@@ -110,7 +110,7 @@ pub(super) fn seats_of(names: &str) -> Vec<SeatId> {
     names.split_whitespace().filter_map(SeatId::parse).collect()
 }
 
-/// Runs all at once, on as many threads as there are; the answers come in no order.
+/// Runs all futures concurrently, on all threads; the results are in no order.
 pub(super) async fn at_once<T: Send + 'static>(
     runs: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {
@@ -121,7 +121,7 @@ pub(super) async fn at_once<T: Send + 'static>(
     all.join_all().await
 }
 
-/// A store with one film, one hall and one screening in an hour.
+/// A store with one film, one hall, and one screening that starts in an hour.
 pub(super) struct Stage<S> {
     pub(super) store: Arc<S>,
     pub(super) clock: ManualClock,
@@ -161,12 +161,12 @@ impl<S: Store> Stage<S> {
         PersonId::from_uuid(self.ids.next_uuid())
     }
 
-    /// An event that nothing else tells.
+    /// A unique event for the audit log, named by `action`.
     pub(super) fn event(&self, action: &str) -> Event {
         event_of(&self.ids, self.now(), action)
     }
 
-    /// Makes a change that must go through.
+    /// Makes a change that must succeed.
     pub(super) async fn change(&self, change: ProgrammeChange) {
         let outcome = must(self.store.change_programme(&change, &self.event("changed"), self.now()).await);
         assert_eq!(outcome, ProgrammeOutcome::Done, "{change:?}");
@@ -190,7 +190,7 @@ impl<S: Store> Stage<S> {
         must(self.store.start_payment(start, self.now()).await)
     }
 
-    /// A payment of somebody new that must start.
+    /// Starts a payment of a new person, which must succeed.
     #[track_caller]
     pub(super) fn started(&self, seats: &str) -> impl Future<Output = Payment> {
         let start = self.new_payment(self.person(), seats);
@@ -202,7 +202,7 @@ impl<S: Store> Stage<S> {
         }
     }
 
-    /// The same, being confirmed.
+    /// Starts a payment and begins its confirmation.
     pub(super) async fn confirming(&self, seats: &str) -> Payment {
         let payment = self.started(seats).await;
         match must(self.store.begin_confirming(payment.id, ConfirmOutcome::Success, self.now()).await) {
@@ -211,7 +211,7 @@ impl<S: Store> Stage<S> {
         }
     }
 
-    /// The same, sold.
+    /// Starts and confirms a payment and sells its seats.
     pub(super) async fn sold(&self, seats: &str) -> (Payment, Booking) {
         let payment = self.confirming(seats).await;
         let commit = self.commit_of(&payment, CONFIRMING);
@@ -224,11 +224,11 @@ impl<S: Store> Stage<S> {
     pub(super) async fn payment(&self, id: PaymentId) -> Payment {
         match must(self.store.find_payment(id).await) {
             Some(payment) => payment,
-            None => unreachable!("{id} is not there"),
+            None => unreachable!("{id} is missing"),
         }
     }
 
-    /// A sale of the payment's seats with an event of its own.
+    /// A sale of the payment's seats, with an event `sold`.
     pub(super) fn commit_of(&self, payment: &Payment, from: &'static [PaymentStatus]) -> CommitBooking {
         let booking = Booking {
             id: BookingId::from_uuid(self.ids.next_uuid()),
@@ -265,7 +265,7 @@ impl<S: Store> Stage<S> {
         must(self.store.seat_truth(self.screening.id, self.now()).await)
     }
 
-    /// What is sold and what is claimed: `"A1 A2 | B1"`.
+    /// The sold and the claimed seats: `"A1 A2 | B1"`.
     pub(super) async fn map(&self) -> String {
         let truth = self.truth().await;
         let names = |seats: Vec<SeatId>| seats.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
@@ -273,14 +273,14 @@ impl<S: Store> Stage<S> {
         format!("{} | {}", names(truth.sold), names(claimed))
     }
 
-    /// What waits in the outbox, by type, without looking at events of the programme.
+    /// The unsent events of the outbox.
     pub(super) async fn unsent(&self) -> Vec<Event> {
         let relay = uuid::Uuid::from_u128(1);
         assert!(must(self.store.take_relay_lease(relay, self.now(), self.after_s(60)).await));
         must(self.store.list_unsent(relay, EVENTS_MAX).await)
     }
 
-    /// How often each action or type waits in the outbox.
+    /// The number of unsent events of each action or type: `"sign_in:1"`.
     pub(super) async fn told(&self) -> String {
         let mut counts = BTreeMap::<String, u32>::new();
         for event in self.unsent().await {

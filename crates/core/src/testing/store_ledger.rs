@@ -1,4 +1,4 @@
-//! The suite of [`Ledger`](crate::ports::Ledger): each outcome of each call. Many at once are in `store_races`.
+//! The contract suite of [`Ledger`](crate::ports::Ledger): each outcome of each call. For concurrent calls see `store_races`.
 
 use jiff::SignedDuration;
 
@@ -24,27 +24,27 @@ use PaymentStatus::{Cancelled, Confirming, Declined, Expired, Pending, Refunded,
 /// Runs the suite.
 pub async fn run_all(fixture: &impl StoreFixture) {
     a_start_claims_every_seat(fixture).await;
-    a_start_tells_what_came_before(fixture).await;
-    a_start_takes_the_prices_of_now(fixture).await;
-    a_start_again_is_the_same_payment(fixture).await;
-    a_start_is_refused_whole(fixture).await;
-    a_start_needs_a_seat_that_is_for_sale_now(fixture).await;
-    an_overdue_payment_gives_way(fixture).await;
-    confirming_keeps_its_claims(fixture).await;
-    confirming_comes_too_late(fixture).await;
-    a_sale_is_all_of_it(fixture).await;
-    a_sale_is_refused_whole(fixture).await;
-    a_code_is_used_once(fixture).await;
-    late_money_buys_what_is_free(fixture).await;
-    late_money_meets_another(fixture).await;
+    start_writes_earlier_releases_before_its_claims(fixture).await;
+    start_takes_current_prices(fixture).await;
+    repeated_start_returns_the_stored_payment(fixture).await;
+    start_is_refused_whole_when_a_seat_is_taken(fixture).await;
+    start_is_refused_for_unknown_seats_and_after_sales_close(fixture).await;
+    start_expires_an_overdue_payment_that_claims_its_seats(fixture).await;
+    claims_of_a_confirming_payment_do_not_expire(fixture).await;
+    overdue_payment_cannot_be_confirmed(fixture).await;
+    sale_writes_booking_payment_seats_and_event(fixture).await;
+    sale_is_refused_whole_when_payment_or_booking_do_not_match(fixture).await;
+    booking_code_is_used_once(fixture).await;
+    late_money_buys_free_seats(fixture).await;
+    late_money_buys_nothing_when_a_seat_is_taken(fixture).await;
     late_money_is_refused_once_sales_are_closed(fixture).await;
     a_payment_confirmed_in_time_is_sold_after_sales_are_closed(fixture).await;
-    late_money_for_a_screening_that_is_gone(fixture).await;
+    late_money_for_a_deleted_screening_buys_nothing(fixture).await;
     closing_frees_the_seats(fixture).await;
-    closing_comes_too_late(fixture).await;
-    a_refund_takes_the_sale_back(fixture).await;
-    money_tasks_end_one_by_one(fixture).await;
-    unfinished_payments_are_found(fixture).await;
+    overdue_payment_cannot_be_cancelled(fixture).await;
+    refund_ends_the_booking_and_frees_its_seats(fixture).await;
+    finishing_a_money_task_leaves_another_task_alone(fixture).await;
+    unfinished_payments_are_listed_oldest_first_in_pages(fixture).await;
     taken_seats_are_counted(fixture).await;
 }
 
@@ -52,12 +52,12 @@ async fn a_start_claims_every_seat(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss_ss/sofa:pp").await;
     let mut start = stage.new_payment(stage.person(), "A2 B1");
     start.seats.reverse();
-    let StartOutcome::Started(payment) = stage.start(&start).await else { unreachable!("it is free") };
+    let StartOutcome::Started(payment) = stage.start(&start).await else { unreachable!("the seats are free") };
     assert_eq!((payment.id, payment.person_id, payment.screening_id), (start.id, start.person_id, stage.screening.id));
     assert_eq!(payment.status, Pending);
     assert_eq!(payment.seat_ids(), seats_of("A2 B1"), "in order of seat");
     assert_eq!(payment.seats[1].kind, SeatKind::Pair);
-    assert_eq!(payment.amount, Money::satang(40_000), "prices are the screening's");
+    assert_eq!(payment.amount, Money::satang(40_000), "at the screening's prices");
     assert_eq!((payment.created_at, payment.expires_at), (sample_now(), start.expires_at));
     assert_eq!(must(stage.store.find_payment(payment.id).await), Some(payment.clone()));
 
@@ -67,25 +67,25 @@ async fn a_start_claims_every_seat(fixture: &impl StoreFixture) {
     let expected = seats_of("A2 B1").into_iter().map(|seat| (seat, start.person_id, start.id, until));
     assert_eq!(claims, expected.collect::<Vec<_>>());
     assert_eq!(truth.sold, []);
-    assert!(truth.claimed.iter().all(|claim| claim.kept_from.is_none()), "nobody is being asked yet");
+    assert!(truth.claimed.iter().all(|claim| claim.kept_from.is_none()), "not confirming yet");
     assert_eq!(must(stage.store.find_payment(PaymentId::from_uuid(stage.ids.next_uuid())).await), None);
 }
 
-async fn a_start_tells_what_came_before(fixture: &impl StoreFixture) {
+async fn start_writes_earlier_releases_before_its_claims(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let released = stage.event("released");
     let start = NewPayment { events: vec![released.clone()], ..stage.new_payment(stage.person(), "A1") };
     assert!(matches!(stage.start(&start).await, StartOutcome::Started(_)));
     let refused = NewPayment { events: vec![stage.event("refused")], ..stage.new_payment(stage.person(), "A1") };
     assert!(matches!(stage.start(&refused).await, StartOutcome::SeatsTaken(_)));
-    // Who tells releases in their turn tells it again.
+    // The worker that copies releases to the outbox appends the same event again.
     must(stage.store.append_events(&[stage.event("later"), released]).await);
     assert_eq!(stage.told().await, "later:1 released:1");
     let first = stage.unsent().await.into_iter().next().map(|event| event.kind);
     assert!(matches!(first, Some(EventKind::AuditLog { action, .. }) if action == "released"));
 }
 
-async fn a_start_takes_the_prices_of_now(fixture: &impl StoreFixture) {
+async fn start_takes_current_prices(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     assert_eq!(stage.started("A1").await.amount, Money::satang(20_000));
     let mut dearer = stage.screening.clone();
@@ -93,10 +93,10 @@ async fn a_start_takes_the_prices_of_now(fixture: &impl StoreFixture) {
     stage.change(ProgrammeChange::PutScreening(dearer, 1)).await;
     assert_eq!(stage.started("A2").await.amount, Money::satang(25_000));
     let closed = NewPayment { sales_close: SignedDuration::from_hours(1), ..stage.new_payment(stage.person(), "A1") };
-    assert_eq!(stage.start(&closed).await, StartOutcome::SalesClosed, "and the closing time that it is given");
+    assert_eq!(stage.start(&closed).await, StartOutcome::SalesClosed, "and the closing time of the call");
 }
 
-async fn a_start_again_is_the_same_payment(fixture: &impl StoreFixture) {
+async fn repeated_start_returns_the_stored_payment(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssss").await;
     let start = stage.new_payment(stage.person(), "A1 A2");
     let first = stage.start(&start).await;
@@ -104,14 +104,14 @@ async fn a_start_again_is_the_same_payment(fixture: &impl StoreFixture) {
     assert_eq!(stage.start(&start).await, first);
     let mut other = start.clone();
     (other.seats, other.expires_at) = (seats_of("A3"), stage.after_s(900));
-    assert_eq!(stage.start(&other).await, first, "the stored payment, whatever is asked for now");
+    assert_eq!(stage.start(&other).await, first, "the stored payment, even if other seats are requested");
     assert_eq!(stage.map().await, " | A1 A2");
     let confirming = must(stage.store.begin_confirming(start.id, ConfirmOutcome::Success, stage.now()).await);
     let ConfirmStart::Confirming(confirming) = confirming else { unreachable!("{confirming:?}") };
-    assert_eq!(stage.start(&start).await, StartOutcome::Started(confirming), "as it stands now");
+    assert_eq!(stage.start(&start).await, StartOutcome::Started(confirming), "in its current state");
 }
 
-async fn a_start_is_refused_whole(fixture: &impl StoreFixture) {
+async fn start_is_refused_whole_when_a_seat_is_taken(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssssxs").await;
     let (claimed, _) = (stage.started("A1").await, stage.sold("A2").await);
     let refused = stage.new_payment(stage.person(), "A1 A2 A3 A5");
@@ -122,14 +122,14 @@ async fn a_start_is_refused_whole(fixture: &impl StoreFixture) {
     let own = stage.new_payment(claimed.person_id, "A1 A2 A3");
     assert_eq!(stage.start(&own).await, StartOutcome::AlreadyPaying(claimed.id));
     let beside = stage.new_payment(claimed.person_id, "A3");
-    assert!(matches!(stage.start(&beside).await, StartOutcome::Started(_)), "other seats are another matter");
+    assert!(matches!(stage.start(&beside).await, StartOutcome::Started(_)), "other seats do not conflict");
 
     let (bought, _) = stage.sold("A4").await;
     let again = stage.new_payment(bought.person_id, "A4 A6");
-    assert_eq!(stage.start(&again).await, StartOutcome::SeatsTaken(seats_of("A4")), "bought is bought, by whomever");
+    assert_eq!(stage.start(&again).await, StartOutcome::SeatsTaken(seats_of("A4")), "sold, also if to oneself");
 }
 
-async fn a_start_needs_a_seat_that_is_for_sale_now(fixture: &impl StoreFixture) {
+async fn start_is_refused_for_unknown_seats_and_after_sales_close(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let unknown_seat = stage.new_payment(stage.person(), "A1 A3");
     assert_eq!(stage.start(&unknown_seat).await, StartOutcome::NotFound);
@@ -146,14 +146,14 @@ async fn a_start_needs_a_seat_that_is_for_sale_now(fixture: &impl StoreFixture) 
     assert_eq!(stage.map().await, " | ");
 }
 
-async fn an_overdue_payment_gives_way(fixture: &impl StoreFixture) {
+async fn start_expires_an_overdue_payment_that_claims_its_seats(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "sssss").await;
     let first = stage.started("A1 A2 A3").await;
     let young = stage.new_payment(stage.person(), "A3");
     stage.pass_s(PAYMENT_S - 1);
-    assert_eq!(stage.start(&young).await, StartOutcome::SeatsTaken(seats_of("A3")), "it has a second left");
+    assert_eq!(stage.start(&young).await, StartOutcome::SeatsTaken(seats_of("A3")), "a second before the expiry");
     stage.pass_s(1);
-    assert_eq!(stage.map().await, " | ", "past its time is free, even if nobody has said so");
+    assert_eq!(stage.map().await, " | ", "overdue claims are free, although still PENDING");
     assert_eq!(stage.payment(first.id).await.status, Pending);
 
     let next = stage.started("A3 A4").await;
@@ -161,18 +161,18 @@ async fn an_overdue_payment_gives_way(fixture: &impl StoreFixture) {
     assert_eq!(stage.map().await, " | A3 A4");
     assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1");
     stage.started("A1 A2").await;
-    assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1", "told once");
+    assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1", "written once");
 
     stage.pass_s(PAYMENT_S);
     let own = stage.new_payment(next.person_id, "A4");
     assert!(
         matches!(stage.start(&own).await, StartOutcome::Started(_)),
-        "one's own old payment does not stand in the way"
+        "an overdue payment of the same person does not block"
     );
     assert_eq!(stage.payment(next.id).await.status, Expired);
 }
 
-async fn confirming_keeps_its_claims(fixture: &impl StoreFixture) {
+async fn claims_of_a_confirming_payment_do_not_expire(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "sss").await;
     let payment = stage.started("A1 A2").await;
     stage.pass_s(PAYMENT_S - 1);
@@ -190,9 +190,9 @@ async fn confirming_keeps_its_claims(fixture: &impl StoreFixture) {
     let lasts = confirming.confirming_since.map(|since| (since + CONFIRMING_FOR_MAX).as_millisecond());
     assert_eq!((Some(claim.until), claim.kept_from), (lasts, Some(confirming.expires_at.as_millisecond())));
     stage.pass_s(3_000);
-    assert_eq!(stage.map().await, " | A1 A2", "the claims do not run out");
+    assert_eq!(stage.map().await, " | A1 A2", "the claims do not expire");
     let until = stage.truth().await.claimed[0].until;
-    assert!(until > stage.now().as_millisecond(), "a claim that stands is not told as one that is over");
+    assert!(until > stage.now().as_millisecond(), "a standing claim is not listed as expired");
     let other = stage.new_payment(stage.person(), "A2");
     assert_eq!(stage.start(&other).await, StartOutcome::SeatsTaken(seats_of("A2")));
     let nobody = PaymentId::from_uuid(stage.ids.next_uuid());
@@ -200,7 +200,7 @@ async fn confirming_keeps_its_claims(fixture: &impl StoreFixture) {
     assert_eq!(missing, ConfirmStart::NotFound);
 }
 
-async fn confirming_comes_too_late(fixture: &impl StoreFixture) {
+async fn overdue_payment_cannot_be_confirmed(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "sss").await;
     let payment = stage.started("A1 A2").await;
     stage.pass_s(PAYMENT_S);
@@ -215,7 +215,7 @@ async fn confirming_comes_too_late(fixture: &impl StoreFixture) {
     assert_eq!(answer, ConfirmStart::Over(sold));
 }
 
-async fn a_sale_is_all_of_it(fixture: &impl StoreFixture) {
+async fn sale_writes_booking_payment_seats_and_event(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "sss").await;
     let payment = stage.confirming("A1 A3").await;
     let mut commit = stage.commit_of(&payment, CONFIRMING);
@@ -231,11 +231,11 @@ async fn a_sale_is_all_of_it(fixture: &impl StoreFixture) {
 
     stage.pass_s(9);
     let again = stage.commit(&payment, CONFIRMING).await;
-    assert_eq!(again, CommitOutcome::Committed(commit.booking.clone()), "the sale of the first call");
+    assert_eq!(again, CommitOutcome::Committed(commit.booking.clone()), "the booking of the first call");
     assert_eq!(stage.told().await, "sold:1");
 }
 
-async fn a_sale_is_refused_whole(fixture: &impl StoreFixture) {
+async fn sale_is_refused_whole_when_payment_or_booking_do_not_match(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let payment = stage.started("A1").await;
     assert_eq!(stage.commit(&payment, CONFIRMING).await, CommitOutcome::NotNow(payment.clone()));
@@ -247,11 +247,11 @@ async fn a_sale_is_refused_whole(fixture: &impl StoreFixture) {
     let mut wrong = stage.commit_of(&payment, &[Pending]);
     wrong.booking.seats[0].price = Money::satang(1);
     let refused = stage.store.commit_booking(&wrong, stage.now()).await;
-    assert!(refused.is_err_and(|error| !error.retryable), "a booking is of its payment's seats and sum");
+    assert!(refused.is_err_and(|error| !error.retryable), "seats and total must be the payment's");
     assert_eq!(stage.map().await, " | A1");
 }
 
-async fn a_code_is_used_once(fixture: &impl StoreFixture) {
+async fn booking_code_is_used_once(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let (_, first) = stage.sold("A1").await;
     let payment = stage.confirming("A2").await;
@@ -265,7 +265,7 @@ async fn a_code_is_used_once(fixture: &impl StoreFixture) {
     assert_eq!(committed, CommitOutcome::Committed(commit.booking));
 }
 
-async fn late_money_buys_what_is_free(fixture: &impl StoreFixture) {
+async fn late_money_buys_free_seats(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssss").await;
     let expired = stage.started("A1 A2").await;
     stage.pass_s(PAYMENT_S);
@@ -273,7 +273,7 @@ async fn late_money_buys_what_is_free(fixture: &impl StoreFixture) {
     assert_eq!(stage.payment(expired.id).await.status, Expired);
     stage.pass_s(PAYMENT_S);
     let sold = stage.commit(&expired, LATE).await;
-    assert!(matches!(sold, CommitOutcome::Committed(_)), "another's time is up too: {sold:?}");
+    assert!(matches!(sold, CommitOutcome::Committed(_)), "the other payment is overdue, too: {sold:?}");
     assert_eq!(stage.payment(overdue.id).await.status, Expired);
     assert_eq!(stage.map().await, "A1 A2 | ");
     assert_eq!(stage.told().await, "BOOKING_TIMEOUT:2 sold:1");
@@ -285,7 +285,7 @@ async fn late_money_buys_what_is_free(fixture: &impl StoreFixture) {
     assert!(matches!(stage.commit(&pending, LATE).await, CommitOutcome::Committed(_)), "a callback before any confirm");
 }
 
-async fn late_money_meets_another(fixture: &impl StoreFixture) {
+async fn late_money_buys_nothing_when_a_seat_is_taken(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssss").await;
     let late = stage.started("A1 A2 A3").await;
     stage.pass_s(PAYMENT_S);
@@ -299,7 +299,7 @@ async fn late_money_meets_another(fixture: &impl StoreFixture) {
     assert_eq!(stage.payment(claiming.id).await.status, Pending);
 }
 
-/// The screening of the stage begins an hour after it opened.
+/// The stage's screening starts an hour after the stage was opened.
 async fn late_money_is_refused_once_sales_are_closed(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssss").await;
     let cancelled = stage.started("A2").await;
@@ -322,7 +322,7 @@ async fn late_money_is_refused_once_sales_are_closed(fixture: &impl StoreFixture
     assert_eq!(stage.map().await, " | ");
     assert_eq!(stage.told().await, told);
 
-    // The store's own times decide: an hour later is open again.
+    // The stored start decides: after a move to a later time sales are open again.
     let mut later = stage.screening.clone();
     let by = stage.after_s(1).duration_since(later.start_time);
     for time in [&mut later.start_time, &mut later.end_time, &mut later.hall_free_at] {
@@ -333,7 +333,7 @@ async fn late_money_is_refused_once_sales_are_closed(fixture: &impl StoreFixture
     assert!(matches!(stage.commit(&expired, LATE).await, CommitOutcome::Committed(_)));
     stage.pass_s(PAYMENT_S);
     let closed = stage.commit(&overdue, LATE).await;
-    assert_eq!(closed, CommitOutcome::SalesClosed, "its time is up, though nobody has said so yet");
+    assert_eq!(closed, CommitOutcome::SalesClosed, "overdue counts as late, although still PENDING");
 }
 
 async fn a_payment_confirmed_in_time_is_sold_after_sales_are_closed(fixture: &impl StoreFixture) {
@@ -344,7 +344,7 @@ async fn a_payment_confirmed_in_time_is_sold_after_sales_are_closed(fixture: &im
     assert_eq!(stage.map().await, "A1 A2 | ");
 }
 
-async fn late_money_for_a_screening_that_is_gone(fixture: &impl StoreFixture) {
+async fn late_money_for_a_deleted_screening_buys_nothing(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let late = stage.started("A1 A2").await;
     stage.close(late.id, &[Pending], Cancelled).await;
@@ -359,7 +359,7 @@ async fn closing_frees_the_seats(fixture: &impl StoreFixture) {
     assert_eq!(stage.close(payment.id, &[Pending], Cancelled).await, CloseOutcome::Closed(cancelled.clone()));
     assert_eq!(stage.close(payment.id, &[Pending], Cancelled).await, CloseOutcome::NotNow(cancelled));
     assert_eq!(stage.map().await, " | ");
-    assert_eq!(stage.told().await, "closed:1", "its events are told with it, and only then");
+    assert_eq!(stage.told().await, "closed:1", "its events are written only if it is closed");
 
     let declined = stage.confirming("A1").await;
     let mut close = stage.close_of(declined.id, CONFIRMING, Declined);
@@ -373,19 +373,19 @@ async fn closing_frees_the_seats(fixture: &impl StoreFixture) {
     let refused = stage.close(confirming.id, &[Pending], Cancelled).await;
     assert_eq!(refused, CloseOutcome::NotNow(confirming.clone()));
     let illegal = stage.close(confirming.id, CONFIRMING, Cancelled).await;
-    assert_eq!(illegal, CloseOutcome::NotNow(confirming), "not a move that payments have");
+    assert_eq!(illegal, CloseOutcome::NotNow(confirming), "not a transition that payments have");
     let nobody = PaymentId::from_uuid(stage.ids.next_uuid());
     assert_eq!(stage.close(nobody, &[Pending], Cancelled).await, CloseOutcome::NotFound);
     assert_eq!(stage.map().await, " | A1");
 }
 
-async fn closing_comes_too_late(fixture: &impl StoreFixture) {
+async fn overdue_payment_cannot_be_cancelled(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let payment = stage.started("A1").await;
     stage.pass_s(PAYMENT_S);
     let expired = Payment { status: Expired, ..payment.clone() };
     let answer = stage.close(payment.id, &[Pending], Cancelled).await;
-    assert_eq!(answer, CloseOutcome::NotNow(expired), "its time was up first");
+    assert_eq!(answer, CloseOutcome::NotNow(expired), "it expired before");
     assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1");
 
     let swept = stage.started("A2").await;
@@ -395,7 +395,7 @@ async fn closing_comes_too_late(fixture: &impl StoreFixture) {
     assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1 closed:1", "the caller's own events");
 }
 
-async fn a_refund_takes_the_sale_back(fixture: &impl StoreFixture) {
+async fn refund_ends_the_booking_and_frees_its_seats(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let (payment, booking) = stage.sold("A1 A2").await;
     let closed = stage.close(payment.id, &[Succeeded], Refunded).await;
@@ -404,25 +404,25 @@ async fn a_refund_takes_the_sale_back(fixture: &impl StoreFixture) {
     assert_eq!(stored.map(|booking| booking.status), Some(BookingStatus::Refunded));
     assert_eq!(stage.map().await, " | ");
     let again = stage.commit(&payment, CONFIRMING).await;
-    assert_eq!(again, CommitOutcome::NotNow(Payment { status: Refunded, ..payment }), "a refund is the end");
+    assert_eq!(again, CommitOutcome::NotNow(Payment { status: Refunded, ..payment }), "a refund is final");
     stage.sold("A1 A2").await;
     assert_eq!(stage.map().await, "A1 A2 | ");
 }
 
-async fn money_tasks_end_one_by_one(fixture: &impl StoreFixture) {
+async fn finishing_a_money_task_leaves_another_task_alone(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let payment = stage.confirming("A1").await;
     let mut commit = stage.commit_of(&payment, CONFIRMING);
     commit.money_task = Some(MoneyTask::Capture);
     must(stage.store.commit_booking(&commit, stage.now()).await);
     must(stage.store.finish_money_task(payment.id, MoneyTask::GiveBack).await);
-    assert_eq!(stage.payment(payment.id).await.money_task, Some(MoneyTask::Capture), "that was another task");
+    assert_eq!(stage.payment(payment.id).await.money_task, Some(MoneyTask::Capture), "another task was finished");
     must(stage.store.finish_money_task(payment.id, MoneyTask::Capture).await);
     assert_eq!(stage.payment(payment.id).await.money_task, None);
     must(stage.store.finish_money_task(payment.id, MoneyTask::Capture).await);
 }
 
-async fn unfinished_payments_are_found(fixture: &impl StoreFixture) {
+async fn unfinished_payments_are_listed_oldest_first_in_pages(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssssss").await;
     let overdue = stage.started("A1").await.id;
     stage.pass_s(1);
@@ -435,7 +435,7 @@ async fn unfinished_payments_are_found(fixture: &impl StoreFixture) {
     stage.sold("A4").await;
     let cancelled = stage.started("A5").await;
     stage.close(cancelled.id, &[Pending], Cancelled).await;
-    assert_eq!(unfinished(&stage, 10).await, [confirming, to_capture.id], "the first has time left");
+    assert_eq!(unfinished(&stage, 10).await, [confirming, to_capture.id], "the first is not overdue yet");
     stage.pass_s(PAYMENT_S - 2);
     let young = stage.started("A6").await.id;
     assert_eq!(unfinished(&stage, 10).await, [overdue, confirming, to_capture.id], "oldest first");
@@ -466,6 +466,6 @@ async fn taken_seats_are_counted(fixture: &impl StoreFixture) {
     let asked = [nowhere, stage.screening.id, nowhere, stage.screening.id];
     assert_eq!(must(stage.store.count_taken(&asked, stage.now()).await), [0, 4, 0, 4]);
     stage.pass_s(PAYMENT_S - 1);
-    assert_eq!(must(stage.store.count_taken(&asked, stage.now()).await), [0, 2, 0, 2], "without what ran out");
+    assert_eq!(must(stage.store.count_taken(&asked, stage.now()).await), [0, 2, 0, 2], "without overdue claims");
     assert!(must(stage.store.count_taken(&[], stage.now()).await).is_empty());
 }

@@ -1,4 +1,4 @@
-//! The suite of [`People`](crate::ports::People) and [`Sessions`](crate::ports::Sessions).
+//! The contract suite of [`People`](crate::ports::People) and [`Sessions`](crate::ports::Sessions).
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,23 +17,23 @@ use crate::{
 
 /// Runs the suite.
 pub async fn run_all(fixture: &impl StoreFixture) {
-    the_first_is_admin_and_the_next_are_not(fixture).await;
-    the_demos_admin_makes_room_for_somebody_real(fixture).await;
-    a_sign_in_brings_the_person_up_to_date(fixture).await;
-    a_person_is_an_issuer_and_a_subject(fixture).await;
-    a_language_is_changed_by_its_reader_only(fixture).await;
+    first_person_becomes_admin_and_later_ones_do_not(fixture).await;
+    first_person_of_a_real_provider_replaces_the_demo_admin(fixture).await;
+    sign_in_updates_the_person_except_for_the_language(fixture).await;
+    person_is_identified_by_issuer_and_subject(fixture).await;
+    language_changes_only_on_request(fixture).await;
     a_sign_in_attempt_is_used_once(fixture).await;
-    old_attempts_are_forgotten(fixture).await;
+    expired_sign_in_attempts_are_deleted(fixture).await;
     a_session_lives_until_it_is_ended(fixture).await;
-    endings_are_told_to_other_servers(fixture).await;
-    a_purge_deletes_what_is_over(fixture).await;
+    ended_sessions_are_listed_for_other_servers(fixture).await;
+    purge_deletes_expired_sessions_and_old_records_of_ended_ones(fixture).await;
 }
 
 async fn sign_in<S: Store>(stage: &Stage<S>, identity: &Identity) -> Person {
     must(stage.store.sign_in(identity, stage.person(), stage.now()).await)
 }
 
-async fn the_first_is_admin_and_the_next_are_not(fixture: &impl StoreFixture) {
+async fn first_person_becomes_admin_and_later_ones_do_not(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let id = stage.person();
     let ann = must(stage.store.sign_in(&identity_of("Ann"), id, stage.now()).await);
@@ -55,25 +55,25 @@ async fn the_first_is_admin_and_the_next_are_not(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.find_person(stage.person()).await), None);
 }
 
-async fn the_demos_admin_makes_room_for_somebody_real(fixture: &impl StoreFixture) {
+async fn first_person_of_a_real_provider_replaces_the_demo_admin(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let guest = sign_in(&stage, &demo_identity_of("Ann")).await;
     assert_eq!((guest.role, guest.issuer.as_str()), (Role::Admin, DEMO_ISSUER));
     assert_eq!(sign_in(&stage, &demo_identity_of("Ben")).await.role, Role::User);
 
     let real = sign_in(&stage, &identity_of("Ann")).await;
-    assert_eq!(real.role, Role::Admin, "the first for whom somebody vouches");
+    assert_eq!(real.role, Role::Admin, "the first person of a real provider");
     assert_eq!(sign_in(&stage, &identity_of("Ben")).await.role, Role::User);
     let other = Identity { issuer: "https://other.example.test".to_owned(), ..identity_of("Ann") };
     assert_eq!(sign_in(&stage, &other).await.role, Role::User, "a third provider has no first person");
 
-    // Back to the demo: whoever calls themselves Ann there is nobody's administrator.
+    // Back at the demo, the former administrator is an ordinary user.
     assert_eq!(sign_in(&stage, &demo_identity_of("Ann")).await, Person { role: Role::User, ..guest });
     assert_eq!(sign_in(&stage, &demo_identity_of("Cat")).await.role, Role::User);
     assert_eq!(sign_in(&stage, &identity_of("Ann")).await, real);
 }
 
-async fn a_sign_in_brings_the_person_up_to_date(fixture: &impl StoreFixture) {
+async fn sign_in_updates_the_person_except_for_the_language(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let first = sign_in(&stage, &identity_of("Ann")).await;
     let mut identity = identity_of("Ann");
@@ -81,25 +81,25 @@ async fn a_sign_in_brings_the_person_up_to_date(fixture: &impl StoreFixture) {
     (identity.picture_url, identity.language) = (Some("https://example.test/ann.png".to_owned()), Language::En);
     let now = sign_in(&stage, &identity).await;
     let expected = Person { name: identity.name, email: identity.email, picture_url: identity.picture_url, ..first };
-    assert_eq!(now, expected, "all but the language");
+    assert_eq!(now, expected, "everything but the language");
     assert_eq!(must(stage.store.find_person(now.id).await), Some(expected));
 }
 
-async fn a_person_is_an_issuer_and_a_subject(fixture: &impl StoreFixture) {
+async fn person_is_identified_by_issuer_and_subject(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let here = sign_in(&stage, &identity_of("Ann")).await;
     let elsewhere = Identity { issuer: "https://other.example.test".to_owned(), ..identity_of("Ann") };
     let there = sign_in(&stage, &elsewhere).await;
     let namesake = sign_in(&stage, &Identity { subject: "another".to_owned(), ..identity_of("Ann") }).await;
-    assert!(here.id != there.id && here.id != namesake.id && there.id != namesake.id, "never an e-mail");
+    assert!(here.id != there.id && here.id != namesake.id && there.id != namesake.id, "not identified by e-mail");
 }
 
-async fn a_language_is_changed_by_its_reader_only(fixture: &impl StoreFixture) {
+async fn language_changes_only_on_request(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let ann = sign_in(&stage, &identity_of("Ann")).await;
     let changed = Person { language: Language::En, ..ann.clone() };
     assert_eq!(must(stage.store.set_language(ann.id, Language::En).await), Some(changed.clone()));
-    assert_eq!(sign_in(&stage, &identity_of("Ann")).await, changed, "a sign-in does not bring it back");
+    assert_eq!(sign_in(&stage, &identity_of("Ann")).await, changed, "a sign-in does not reset it");
     assert_eq!(must(stage.store.set_language(stage.person(), Language::En).await), None);
 }
 
@@ -123,7 +123,7 @@ async fn a_sign_in_attempt_is_used_once(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.take_sign_in("one").await), None);
 }
 
-async fn old_attempts_are_forgotten(fixture: &impl StoreFixture) {
+async fn expired_sign_in_attempts_are_deleted(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     must(stage.store.begin_sign_in(&attempt_of("old", stage.now())).await);
     stage.pass_s(1);
@@ -152,18 +152,18 @@ async fn a_session_lives_until_it_is_ended(fixture: &impl StoreFixture) {
     must(stage.store.touch_session(&session.hash, session.seen_at).await);
     assert_eq!(must(stage.store.find_session(&session.hash).await), Some((seen.clone(), ann.clone())), "forward only");
     stage.clock.advance(SESSION_AGE_MAX);
-    assert_eq!(must(stage.store.find_session(&session.hash).await), Some((seen, ann)), "over or not");
+    assert_eq!(must(stage.store.find_session(&session.hash).await), Some((seen, ann)), "expired or not");
 
     must(stage.store.end_session(&session.hash, stage.now(), &stage.event("sign_out")).await);
     must(stage.store.end_session(&session.hash, stage.now(), &stage.event("sign_out")).await);
     must(stage.store.end_session(&[9; 32], stage.now(), &stage.event("sign_out")).await);
     assert_eq!(must(stage.store.find_session(&session.hash).await), None);
-    assert_eq!(stage.told().await, "sign_in:1 sign_out:1", "told if it was there");
+    assert_eq!(stage.told().await, "sign_in:1 sign_out:1", "written if the session existed");
     must(stage.store.touch_session(&session.hash, stage.now()).await);
     assert_eq!(must(stage.store.find_session(&session.hash).await), None);
 }
 
-async fn endings_are_told_to_other_servers(fixture: &impl StoreFixture) {
+async fn ended_sessions_are_listed_for_other_servers(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let ann = sign_in(&stage, &identity_of("Ann")).await;
     let began = stage.now();
@@ -175,12 +175,12 @@ async fn endings_are_told_to_other_servers(fixture: &impl StoreFixture) {
     }
     let last_two = stage.now().saturating_sub(SignedDuration::from_secs(1)).unwrap_or(began);
     assert_eq!(must(stage.store.list_ended_since(began, 10).await), [[1; 32], [2; 32], [3; 32]]);
-    assert_eq!(must(stage.store.list_ended_since(last_two, 10).await), [[2; 32], [3; 32]], "at that very moment too");
+    assert_eq!(must(stage.store.list_ended_since(last_two, 10).await), [[2; 32], [3; 32]], "at or after the time");
     assert_eq!(must(stage.store.list_ended_since(began, 1).await).len(), 1);
     assert!(must(stage.store.list_ended_since(stage.after_s(1), 10).await).is_empty());
 }
 
-async fn a_purge_deletes_what_is_over(fixture: &impl StoreFixture) {
+async fn purge_deletes_expired_sessions_and_old_records_of_ended_ones(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let ann = sign_in(&stage, &identity_of("Ann")).await;
     let began = stage.now();
@@ -203,5 +203,5 @@ async fn a_purge_deletes_what_is_over(fixture: &impl StoreFixture) {
     }
     assert_eq!(must(stage.store.purge_sessions(stage.now()).await), 1, "too old, however busy");
     assert_eq!(must(stage.store.find_session(&[2; 32]).await), None);
-    assert!(must(stage.store.list_ended_since(began, 10).await).is_empty(), "old endings are forgotten");
+    assert!(must(stage.store.list_ended_since(began, 10).await).is_empty(), "old records are deleted");
 }

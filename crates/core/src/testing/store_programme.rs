@@ -1,4 +1,4 @@
-//! The suite of [`Programme`](crate::ports::Programme) and [`Posters`](crate::ports::Posters).
+//! The contract suite of [`Programme`](crate::ports::Programme) and [`Posters`](crate::ports::Posters).
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -23,15 +23,15 @@ pub async fn run_all(fixture: &impl StoreFixture) {
     a_film_is_made_replaced_and_deleted(fixture).await;
     a_hall_is_made_replaced_and_deleted(fixture).await;
     a_screening_is_made_replaced_and_deleted(fixture).await;
-    one_event_may_tell_of_several_changes(fixture).await;
-    of_two_changes_at_once_one_looks_again(fixture).await;
-    a_hall_shows_one_film_at_a_time(fixture).await;
-    a_screening_with_claims_stays(fixture).await;
-    a_past_showing_outlives_its_film(fixture).await;
-    a_film_with_screenings_to_come_stays(fixture).await;
+    several_changes_may_share_one_event(fixture).await;
+    one_of_many_concurrent_changes_wins(fixture).await;
+    screening_is_refused_while_its_hall_is_busy(fixture).await;
+    screening_with_claims_or_bookings_is_neither_moved_nor_deleted(fixture).await;
+    past_screening_survives_the_deletion_of_its_film_and_hall(fixture).await;
+    film_and_hall_with_upcoming_screenings_are_not_deleted(fixture).await;
     screenings_are_found_by_filter(fixture).await;
     lists_have_pages(fixture).await;
-    posters_are_kept(fixture).await;
+    posters_are_stored(fixture).await;
     super::store_showings::run_all(fixture).await;
 }
 
@@ -43,13 +43,13 @@ fn new_movie<S>(stage: &Stage<S>, title: &str) -> Movie {
     movie_of(MovieId::from_uuid(stage.ids.next_uuid()), title)
 }
 
-/// The same film and hall as the stage's screening, `minutes` after it.
+/// A new screening of the stage's film and hall, `minutes` after the stage's.
 fn later<S>(stage: &Stage<S>, minutes: i64) -> Screening {
     let id = ScreeningId::from_uuid(stage.ids.next_uuid());
     moved(Screening { id, ..stage.screening.clone() }, minutes)
 }
 
-/// The same showing, so much later.
+/// The same screening, `minutes` later.
 fn moved(screening: Screening, minutes: i64) -> Screening {
     let by = SignedDuration::from_mins(minutes);
     let later = |time: Timestamp| time.saturating_add(by).unwrap_or(Timestamp::MAX);
@@ -68,7 +68,7 @@ async fn a_film_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.find_movie(movie.id).await), None);
     assert_eq!(try_change(&stage, PutMovie(movie.clone(), 1)).await, NotFound);
     assert_eq!(try_change(&stage, DeleteMovie(movie.id)).await, NotFound);
-    assert_eq!(must(stage.store.revision().await), before, "what is refused changes nothing");
+    assert_eq!(must(stage.store.revision().await), before, "a refused change changes nothing");
     assert_eq!(stage.told().await, "");
 
     assert_eq!(try_change(&stage, PutMovie(movie.clone(), 0)).await, Done);
@@ -76,7 +76,7 @@ async fn a_film_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
     assert!(must(stage.store.revision().await) > before);
     assert_eq!(stage.told().await, "tried:1");
     movie.details.genres.clear();
-    assert_eq!(try_change(&stage, PutMovie(movie.clone(), 0)).await, Changed, "it is there already");
+    assert_eq!(try_change(&stage, PutMovie(movie.clone(), 0)).await, Changed, "it exists already");
     assert_eq!(try_change(&stage, PutMovie(movie.clone(), 1)).await, Done);
     assert_eq!(try_change(&stage, PutMovie(movie.clone(), 1)).await, Changed);
     assert_eq!(must(stage.store.find_movie(movie.id).await), Some((movie.clone(), 2)));
@@ -88,7 +88,7 @@ async fn a_film_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
     assert_eq!(stage.told().await, "tried:3");
 }
 
-async fn one_event_may_tell_of_several_changes(fixture: &impl StoreFixture) {
+async fn several_changes_may_share_one_event(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let event = stage.event("filled");
     for title in ["One", "Two", "Three"] {
@@ -134,7 +134,7 @@ async fn a_screening_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.find_screening(wanted.id).await), None);
 }
 
-async fn of_two_changes_at_once_one_looks_again(fixture: &impl StoreFixture) {
+async fn one_of_many_concurrent_changes_wins(fixture: &impl StoreFixture) {
     let stage = std::sync::Arc::new(Stage::open(fixture, "s").await);
     let before = must(stage.store.revision().await);
     let movie = new_movie(&stage, "Contested");
@@ -146,15 +146,15 @@ async fn of_two_changes_at_once_one_looks_again(fixture: &impl StoreFixture) {
     assert_eq!((done, must(stage.store.revision().await)), (1, before + 1));
 }
 
-async fn a_hall_shows_one_film_at_a_time(fixture: &impl StoreFixture) {
+async fn screening_is_refused_while_its_hall_is_busy(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
-    // The stage's screening has the hall for 115 minutes.
+    // The stage's screening occupies the hall for 115 minutes.
     for minutes in [-114, -1, 0, 1, 114] {
         let outcome = try_change(&stage, PutScreening(later(&stage, minutes), 0)).await;
         assert_eq!(outcome, HallBusy(vec![stage.screening.id]), "{minutes} minutes later");
     }
     let mut next = later(&stage, 115);
-    assert_eq!(try_change(&stage, PutScreening(next.clone(), 0)).await, Done, "at the very end of the one before");
+    assert_eq!(try_change(&stage, PutScreening(next.clone(), 0)).await, Done, "exactly when the hall is free");
     assert_eq!(try_change(&stage, PutScreening(later(&stage, -115), 0)).await, Done);
     next = moved(next, -1);
     assert_eq!(try_change(&stage, PutScreening(next.clone(), 1)).await, HallBusy(vec![stage.screening.id]));
@@ -165,7 +165,7 @@ async fn a_hall_shows_one_film_at_a_time(fixture: &impl StoreFixture) {
     assert_eq!(try_change(&stage, PutScreening(elsewhere, 0)).await, Done);
 }
 
-async fn a_screening_with_claims_stays(fixture: &impl StoreFixture) {
+async fn screening_with_claims_or_bookings_is_neither_moved_nor_deleted(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let other_movie = new_movie(&stage, "Other");
     let other_hall = hall_of(HallId::from_uuid(stage.ids.next_uuid()), "Hall 2", "ss");
@@ -185,29 +185,29 @@ async fn a_screening_with_claims_stays(fixture: &impl StoreFixture) {
     assert_eq!(try_change(&stage, PutScreening(dearer, 1)).await, Done, "prices are no move");
 
     stage.pass_s(PAYMENT_S);
-    assert_eq!(try_change(&stage, PutScreening(moved.clone(), 2)).await, Done, "a claim past its time is none");
+    assert_eq!(try_change(&stage, PutScreening(moved.clone(), 2)).await, Done, "an expired claim does not count");
     assert_eq!(must(stage.store.find_payment(payment.id).await).map(|p| p.status), Some(PaymentStatus::Expired));
     let (sold, _) = stage.sold("A2").await;
     assert_eq!(try_change(&stage, PutScreening(stage.screening.clone(), 3)).await, HasBookings);
     stage.close(sold.id, &[PaymentStatus::Succeeded], PaymentStatus::Refunded).await;
     let deleted = try_change(&stage, DeleteScreening(stage.screening.id)).await;
-    assert_eq!(deleted, HasBookings, "a refunded booking is still somebody's history");
+    assert_eq!(deleted, HasBookings, "a refunded booking is still in a customer's history");
 }
 
-async fn a_past_showing_outlives_its_film(fixture: &impl StoreFixture) {
+async fn past_screening_survives_the_deletion_of_its_film_and_hall(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     stage.pass_s(3_600);
     assert_eq!(try_change(&stage, DeleteMovie(stage.screening.movie_id)).await, Done, "it has begun");
     assert_eq!(try_change(&stage, DeleteHall(stage.screening.hall_id)).await, Done);
     let stored = must(stage.store.find_screening(stage.screening.id).await);
-    assert_eq!(stored, Some((stage.screening.clone(), 1)), "with the names it had");
+    assert_eq!(stored, Some((stage.screening.clone(), 1)), "with the names from before");
     assert_eq!(must(stage.store.find_movie(stage.screening.movie_id).await), None);
     assert!(must(stage.store.list_movies(PageRequest::FIRST).await).items.is_empty());
     assert!(must(stage.store.list_halls(PageRequest::FIRST).await).items.is_empty());
     assert_eq!(try_change(&stage, PutScreening(later(&stage, 500), 0)).await, PartMissing);
 }
 
-async fn a_film_with_screenings_to_come_stays(fixture: &impl StoreFixture) {
+async fn film_and_hall_with_upcoming_screenings_are_not_deleted(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     assert_eq!(try_change(&stage, DeleteMovie(stage.screening.movie_id)).await, HasScreenings);
     assert_eq!(try_change(&stage, DeleteHall(stage.screening.hall_id)).await, HasScreenings);
@@ -286,7 +286,7 @@ async fn lists_have_pages(fixture: &impl StoreFixture) {
     assert_eq!(walk!(stage, |page| list_screening_ids(&all, page)), shows);
 }
 
-async fn posters_are_kept(fixture: &impl StoreFixture) {
+async fn posters_are_stored(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let id = PosterId::from_uuid(stage.ids.next_uuid());
     assert_eq!(must(stage.store.find_poster(id).await), None);

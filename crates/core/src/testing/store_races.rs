@@ -1,4 +1,4 @@
-//! The suite of the ledger and of people with many at once: no seat twice, no deadlock, one first person.
+//! Concurrent calls of the ledger and of people: no seat is sold twice, no deadlock, exactly one ADMIN.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,24 +16,24 @@ use crate::{
     ports::{CloseOutcome, CommitOutcome, ConfirmStart, Ledger, People, StartOutcome},
 };
 
-/// How many try at once.
+/// The number of concurrent calls.
 const CROWD: usize = 64;
 
 /// Runs the suite.
 pub async fn run_all(fixture: &impl StoreFixture) {
-    crossed_starts_claim_no_seat_twice(fixture).await;
-    one_id_at_once_is_one_payment(fixture).await;
-    a_sale_and_an_ending_at_once_are_one_of_them(fixture).await;
-    late_money_of_two_at_once_buys_once(fixture).await;
-    one_code_at_once_is_one_booking(fixture).await;
-    an_expired_payment_at_once_expires_once(fixture).await;
-    of_a_crowd_one_is_admin(fixture).await;
-    of_a_crowd_from_two_doors_one_is_admin(fixture).await;
-    one_identity_at_once_is_one_person(fixture).await;
+    overlapping_concurrent_payments_claim_no_seat_twice(fixture).await;
+    concurrent_starts_of_one_id_make_one_payment(fixture).await;
+    exactly_one_of_a_concurrent_sale_and_close_wins(fixture).await;
+    concurrent_late_payments_sell_no_seat_twice(fixture).await;
+    concurrent_sales_with_one_code_make_one_booking(fixture).await;
+    concurrent_calls_expire_an_overdue_payment_once(fixture).await;
+    concurrent_first_sign_ins_make_one_admin(fixture).await;
+    concurrent_sign_ins_at_demo_and_provider_make_one_real_admin(fixture).await;
+    concurrent_sign_ins_of_one_identity_make_one_person(fixture).await;
 }
 
-/// Everybody wants four of eight seats, each their own way round.
-async fn crossed_starts_claim_no_seat_twice(fixture: &impl StoreFixture) {
+/// Everybody wants four of eight seats, in different orders.
+async fn overlapping_concurrent_payments_claim_no_seat_twice(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "ssssssss").await);
     let runs = (0..CROWD).map(|index| {
         let stage = Arc::clone(&stage);
@@ -44,7 +44,7 @@ async fn crossed_starts_claim_no_seat_twice(fixture: &impl StoreFixture) {
             let asked = stage.store.begin_confirming(payment.id, ConfirmOutcome::Success, stage.now()).await;
             assert!(matches!(must(asked), ConfirmStart::Confirming(_)));
             let sold = stage.commit(&payment, CONFIRMING).await;
-            assert!(matches!(sold, CommitOutcome::Committed(_)), "a claim is as good as a sale: {sold:?}");
+            assert!(matches!(sold, CommitOutcome::Committed(_)), "claimed seats can be sold: {sold:?}");
             Some(payment)
         }
     });
@@ -56,7 +56,7 @@ async fn crossed_starts_claim_no_seat_twice(fixture: &impl StoreFixture) {
     assert_eq!(stage.truth().await.sold, distinct.into_iter().collect::<Vec<_>>(), "all of a set or none of it");
 }
 
-async fn one_id_at_once_is_one_payment(fixture: &impl StoreFixture) {
+async fn concurrent_starts_of_one_id_make_one_payment(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "ss").await);
     let start = stage.new_payment(stage.person(), "A1 A2");
     let runs = (0..CROWD).map(|_| {
@@ -77,7 +77,7 @@ fn stage_payment<S>(_: &Stage<S>, outcomes: Vec<StartOutcome>) -> Payment {
     }
 }
 
-async fn a_sale_and_an_ending_at_once_are_one_of_them(fixture: &impl StoreFixture) {
+async fn exactly_one_of_a_concurrent_sale_and_close_wins(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "s").await);
     for round in 0..16 {
         let payment = stage.confirming("A1").await;
@@ -100,7 +100,7 @@ async fn a_sale_and_an_ending_at_once_are_one_of_them(fixture: &impl StoreFixtur
     }
 }
 
-async fn late_money_of_two_at_once_buys_once(fixture: &impl StoreFixture) {
+async fn concurrent_late_payments_sell_no_seat_twice(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "ss").await);
     let mut late = Vec::new();
     for seats in ["A1", "A1 A2", "A2 A1", "A2 A1"].iter().cycle().take(8) {
@@ -127,7 +127,7 @@ async fn late_money_of_two_at_once_buys_once(fixture: &impl StoreFixture) {
     assert_eq!(distinct.len(), sold.len(), "a seat was sold twice");
 }
 
-async fn one_code_at_once_is_one_booking(fixture: &impl StoreFixture) {
+async fn concurrent_sales_with_one_code_make_one_booking(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "ssssssss").await);
     let mut commits = Vec::new();
     for number in 1..=8 {
@@ -148,7 +148,7 @@ async fn one_code_at_once_is_one_booking(fixture: &impl StoreFixture) {
     assert_eq!((truth.sold.len(), truth.claimed.len()), (1, 7));
 }
 
-async fn an_expired_payment_at_once_expires_once(fixture: &impl StoreFixture) {
+async fn concurrent_calls_expire_an_overdue_payment_once(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "ssssssss").await);
     let overdue = stage.started("A1 A2 A3 A4 A5 A6 A7 A8").await;
     stage.pass_s(PAYMENT_S);
@@ -166,7 +166,7 @@ async fn an_expired_payment_at_once_expires_once(fixture: &impl StoreFixture) {
     assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1");
 }
 
-async fn of_a_crowd_one_is_admin(fixture: &impl StoreFixture) {
+async fn concurrent_first_sign_ins_make_one_admin(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "s").await);
     let runs = (0..100).map(|index| {
         let (stage, id) = (Arc::clone(&stage), PersonId::from_uuid(stage.ids.next_uuid()));
@@ -180,8 +180,8 @@ async fn of_a_crowd_one_is_admin(fixture: &impl StoreFixture) {
     assert_eq!(people.iter().map(|person| person.id).collect::<BTreeSet<_>>().len(), 100);
 }
 
-/// While the settings change, one server has the demo and another a real provider.
-async fn of_a_crowd_from_two_doors_one_is_admin(fixture: &impl StoreFixture) {
+/// During a change of the settings, one server may use the demo and another a real provider.
+async fn concurrent_sign_ins_at_demo_and_provider_make_one_real_admin(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "s").await);
     let runs = (0..CROWD).map(|index| {
         let (stage, id) = (Arc::clone(&stage), PersonId::from_uuid(stage.ids.next_uuid()));
@@ -197,7 +197,7 @@ async fn of_a_crowd_from_two_doors_one_is_admin(fixture: &impl StoreFixture) {
     assert_ne!(admins[0].issuer, DEMO_ISSUER);
 }
 
-async fn one_identity_at_once_is_one_person(fixture: &impl StoreFixture) {
+async fn concurrent_sign_ins_of_one_identity_make_one_person(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "s").await);
     let runs = (0..CROWD).map(|_| {
         let (stage, id) = (Arc::clone(&stage), PersonId::from_uuid(stage.ids.next_uuid()));

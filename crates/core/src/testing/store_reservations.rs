@@ -1,4 +1,4 @@
-//! The suite of [`Reservations`](crate::ports::Reservations) and [`MockBook`](crate::ports::MockBook).
+//! The contract suite of [`Reservations`](crate::ports::Reservations) and [`MockBook`](crate::ports::MockBook).
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ const OTHER_BODY: [u8; 32] = [2; 32];
 
 /// Runs the suite.
 pub async fn run_all(fixture: &impl StoreFixture) {
-    a_key_runs_once_and_is_answered_again(fixture).await;
-    a_key_is_of_one_body(fixture).await;
-    a_key_is_of_a_person_and_a_call(fixture).await;
-    a_run_that_died_is_run_again_with_its_subject(fixture).await;
-    a_key_is_forgotten_after_a_day(fixture).await;
-    of_many_at_once_one_runs(fixture).await;
-    the_mock_book_is_written_by_comparison(fixture).await;
+    key_runs_once_and_its_response_is_repeated(fixture).await;
+    key_is_refused_with_another_body(fixture).await;
+    key_is_scoped_to_person_and_call(fixture).await;
+    run_is_repeated_with_its_subject_after_the_lease_expired(fixture).await;
+    key_is_deleted_after_24_hours(fixture).await;
+    one_of_many_concurrent_reservations_runs(fixture).await;
+    mock_book_entry_is_written_by_compare_and_set(fixture).await;
 }
 
 fn key_of<S: Store>(stage: &Stage<S>, key: &str) -> IdempotencyKey {
@@ -43,7 +43,7 @@ fn answer_of(status: u16, body: &'static [u8]) -> KeptAnswer {
     KeptAnswer { status, body: Bytes::from_static(body), content_type: "application/json".to_owned() }
 }
 
-async fn a_key_runs_once_and_is_answered_again(fixture: &impl StoreFixture) {
+async fn key_runs_once_and_its_response_is_repeated(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let key = key_of(&stage, "k");
     assert_eq!(reserve(&stage, &key, BODY, 1).await, run(1));
@@ -53,10 +53,10 @@ async fn a_key_runs_once_and_is_answered_again(fixture: &impl StoreFixture) {
     assert_eq!(reserve(&stage, &key, BODY, 3).await, Reservation::Done(answer.clone()), "byte for byte");
     must(stage.store.keep_answer(&key, &answer_of(409, b"{}")).await);
     must(stage.store.let_go(&key).await);
-    assert_eq!(reserve(&stage, &key, BODY, 4).await, Reservation::Done(answer), "the first answer stands");
+    assert_eq!(reserve(&stage, &key, BODY, 4).await, Reservation::Done(answer), "the first response stands");
 }
 
-async fn a_key_is_of_one_body(fixture: &impl StoreFixture) {
+async fn key_is_refused_with_another_body(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let key = key_of(&stage, "k");
     reserve(&stage, &key, BODY, 1).await;
@@ -65,7 +65,7 @@ async fn a_key_is_of_one_body(fixture: &impl StoreFixture) {
     assert_eq!(reserve(&stage, &key, OTHER_BODY, 2).await, Reservation::OtherBody, "when it is done");
 }
 
-async fn a_key_is_of_a_person_and_a_call(fixture: &impl StoreFixture) {
+async fn key_is_scoped_to_person_and_call(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let key = key_of(&stage, "k");
     let other_call = IdempotencyKey { call: "POST /api/payments/1/confirm".to_owned(), ..key.clone() };
@@ -75,20 +75,20 @@ async fn a_key_is_of_a_person_and_a_call(fixture: &impl StoreFixture) {
     }
 }
 
-async fn a_run_that_died_is_run_again_with_its_subject(fixture: &impl StoreFixture) {
+async fn run_is_repeated_with_its_subject_after_the_lease_expired(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let key = key_of(&stage, "k");
     reserve(&stage, &key, BODY, 1).await;
     stage.pass_s(LEASE_S - 1);
     assert_eq!(reserve(&stage, &key, BODY, 2).await, Reservation::Running);
     stage.pass_s(1);
-    assert_eq!(reserve(&stage, &key, BODY, 2).await, run(1), "its lease is over");
-    assert_eq!(reserve(&stage, &key, BODY, 2).await, Reservation::Running, "it has a new one");
+    assert_eq!(reserve(&stage, &key, BODY, 2).await, run(1), "the lease has expired");
+    assert_eq!(reserve(&stage, &key, BODY, 2).await, Reservation::Running, "the new run has a lease");
     must(stage.store.let_go(&key).await);
-    assert_eq!(reserve(&stage, &key, BODY, 3).await, run(1), "let go, with its subject kept");
+    assert_eq!(reserve(&stage, &key, BODY, 3).await, run(1), "the subject stays");
 }
 
-async fn a_key_is_forgotten_after_a_day(fixture: &impl StoreFixture) {
+async fn key_is_deleted_after_24_hours(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (key, day_s) = (key_of(&stage, "k"), 24 * 3_600);
     reserve(&stage, &key, BODY, 1).await;
@@ -99,7 +99,7 @@ async fn a_key_is_forgotten_after_a_day(fixture: &impl StoreFixture) {
     assert_eq!(reserve(&stage, &key, OTHER_BODY, 2).await, run(2));
 }
 
-async fn of_many_at_once_one_runs(fixture: &impl StoreFixture) {
+async fn one_of_many_concurrent_reservations_runs(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "s").await);
     let key = key_of(&stage, "k");
     let runs = (1..=32).map(|subject| {
@@ -111,14 +111,14 @@ async fn of_many_at_once_one_runs(fixture: &impl StoreFixture) {
     assert_eq!(running, 31, "{answers:?}");
 }
 
-async fn the_mock_book_is_written_by_comparison(fixture: &impl StoreFixture) {
+async fn mock_book_entry_is_written_by_compare_and_set(fixture: &impl StoreFixture) {
     use ProviderAnswer::{Authorised, Captured, Declined, Refunded, Unknown, Voided};
     let stage = Stage::open(fixture, "s").await;
     let id = PaymentId::from_uuid(stage.ids.next_uuid());
     assert_eq!(must(stage.store.find_entry(id).await), None);
-    assert_eq!(must(stage.store.put_entry(id, Some(Authorised), Captured).await), None, "there is none");
+    assert_eq!(must(stage.store.put_entry(id, Some(Authorised), Captured).await), None, "there is no entry");
     assert_eq!(must(stage.store.put_entry(id, None, Authorised).await), Some(Authorised));
-    assert_eq!(must(stage.store.put_entry(id, None, Declined).await), Some(Authorised), "what stands there");
+    assert_eq!(must(stage.store.put_entry(id, None, Declined).await), Some(Authorised), "the existing entry");
     let mut stands = Authorised;
     for next in [Captured, Refunded, Declined, Voided, Unknown, Authorised] {
         assert_eq!(must(stage.store.put_entry(id, Some(stands), next).await), Some(next));

@@ -1,4 +1,4 @@
-//! The suite of what a store forgets after a while, and of what it keeps.
+//! The contract suite of retention: which records a store deletes after a time, and which stay.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,9 +17,9 @@ const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// Runs the suite.
 pub async fn run_all<F: StoreFixture<Store: EventLog>>(fixture: &F) {
-    events_that_all_consumers_have_done_are_forgotten_after_thirty_days(fixture).await;
-    an_event_half_a_second_younger_than_thirty_days_is_kept(fixture).await;
-    sent_mails_are_forgotten_after_ninety_days_and_others_stay(fixture).await;
+    acknowledged_events_are_deleted_after_30_days(fixture).await;
+    event_half_a_second_younger_than_30_days_stays(fixture).await;
+    sent_mails_are_deleted_after_90_days_and_others_stay(fixture).await;
 }
 
 async fn publish(log: &impl EventLog, ids: &SeededEntropy, at: Timestamp, names: &[&str]) {
@@ -27,7 +27,7 @@ async fn publish(log: &impl EventLog, ids: &SeededEntropy, at: Timestamp, names:
     must(log.publish(&events).await);
 }
 
-/// What is in the log: names and places.
+/// The names and positions of the events in the log.
 async fn logged(log: &impl EventLog) -> Vec<(String, i64)> {
     let logged = must(log.list_events(0, None, EVENTS_MAX).await);
     let name = |kind: EventKind| match kind {
@@ -41,30 +41,28 @@ async fn names(log: &impl EventLog) -> String {
     logged(log).await.into_iter().map(|(name, _)| name).collect()
 }
 
-async fn events_that_all_consumers_have_done_are_forgotten_after_thirty_days<F: StoreFixture<Store: EventLog>>(
-    fixture: &F,
-) {
+async fn acknowledged_events_are_deleted_after_30_days<F: StoreFixture<Store: EventLog>>(fixture: &F) {
     let (store, ids) = (fixture.open_empty().await, SeededEntropy::new(5));
     let (log, began) = (&*store, sample_now());
     publish(log, &ids, began, &["a", "b", "c"]).await;
     let place: Vec<i64> = logged(log).await.into_iter().map(|(_, place)| place).collect();
     must(log.acknowledge(Consumer::Audit, place[2]).await);
     publish(log, &ids, began + 40 * DAY, &["d"]).await;
-    assert_eq!(names(log).await, "abcd", "one consumer has not even begun");
+    assert_eq!(names(log).await, "abcd", "one consumer has acknowledged nothing");
 
     must(log.acknowledge(Consumer::Mail, place[1]).await);
     publish(log, &ids, began + 30 * DAY, &["e"]).await;
-    assert_eq!(names(log).await, "abcde", "to the last moment");
+    assert_eq!(names(log).await, "abcde", "not before 30 days are over");
     publish(log, &ids, began + 30 * DAY + SECOND, &["f"]).await;
-    assert_eq!(names(log).await, "cdef", "what only one has done stays");
+    assert_eq!(names(log).await, "cdef", "an event that one consumer has not acknowledged stays");
     must(log.acknowledge(Consumer::Mail, place[2]).await);
     publish(log, &ids, began + 41 * DAY, &["g"]).await;
     assert_eq!(names(log).await, "defg");
     assert_eq!(must(log.list_next(Consumer::Mail, EVENTS_MAX).await).len(), 4);
 }
 
-/// A store that compares times as text must not take `…00.500Z` for earlier than `…00Z`.
-async fn an_event_half_a_second_younger_than_thirty_days_is_kept<F: StoreFixture<Store: EventLog>>(fixture: &F) {
+/// A store that compares times as text must not treat `…00.500Z` as earlier than `…00Z`.
+async fn event_half_a_second_younger_than_30_days_stays<F: StoreFixture<Store: EventLog>>(fixture: &F) {
     let (store, ids) = (fixture.open_empty().await, SeededEntropy::new(5));
     let (log, began) = (&*store, sample_now());
     publish(log, &ids, began - SECOND, &["a"]).await;
@@ -83,7 +81,7 @@ async fn file<S: Store>(store: &S, ids: &SeededEntropy, created_at: Timestamp) -
     mail.id
 }
 
-async fn sent_mails_are_forgotten_after_ninety_days_and_others_stay(fixture: &impl StoreFixture) {
+async fn sent_mails_are_deleted_after_90_days_and_others_stay(fixture: &impl StoreFixture) {
     let (store, ids, began) = (fixture.open_empty().await, SeededEntropy::new(6), sample_now());
     let count = async || must(store.list_mails(None, PageRequest::FIRST).await).items.len();
     let sent = file(&*store, &ids, began).await;

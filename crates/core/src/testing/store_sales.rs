@@ -1,4 +1,4 @@
-//! The suite of [`Sales`](crate::ports::Sales).
+//! The contract suite of [`Sales`](crate::ports::Sales).
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,18 +15,18 @@ use crate::{
 
 /// Runs the suite.
 pub async fn run_all(fixture: &impl StoreFixture) {
-    a_customer_sees_their_own_newest_first(fixture).await;
-    an_administrator_finds_by_every_filter(fixture).await;
-    text_is_found_without_case_or_wildcards(fixture).await;
-    totals_are_of_the_whole_selection(fixture).await;
-    sales_come_in_quarters_of_an_hour(fixture).await;
+    customer_sees_own_bookings_newest_first(fixture).await;
+    administrator_finds_bookings_by_every_filter(fixture).await;
+    text_search_ignores_case_and_has_no_wildcards(fixture).await;
+    totals_cover_the_whole_selection_without_refunds(fixture).await;
+    sales_are_listed_in_slices_of_15_minutes(fixture).await;
     films_are_ranked_by_revenue(fixture).await;
 }
 
-/// Sells seats to somebody at the stage's screening.
+/// Sells seats of the stage's screening to a person.
 async fn sell<S: Store>(stage: &Stage<S>, person: PersonId, seats: &str) -> Booking {
     let StartOutcome::Started(payment) = stage.start(&stage.new_payment(person, seats)).await else {
-        unreachable!("{seats} are free")
+        unreachable!("{seats} should be free")
     };
     must(stage.store.begin_confirming(payment.id, ConfirmOutcome::Success, stage.now()).await);
     match stage.commit(&payment, CONFIRMING).await {
@@ -48,7 +48,7 @@ async fn found<S: Store>(stage: &Stage<S>, filter: &BookingFilter) -> Vec<Bookin
     page.items.into_iter().map(|item| item.booking.id).collect()
 }
 
-async fn a_customer_sees_their_own_newest_first(fixture: &impl StoreFixture) {
+async fn customer_sees_own_bookings_newest_first(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssssssss").await;
     let (ann, ben) = (signed_in(&stage, "Ann").await, signed_in(&stage, "Ben").await);
     let mut own = Vec::new();
@@ -59,13 +59,13 @@ async fn a_customer_sees_their_own_newest_first(fixture: &impl StoreFixture) {
     sell(&stage, ben, "A6").await;
     own.sort_by_key(|booking| std::cmp::Reverse((booking.created_at, booking.id)));
     let listed = walk!(stage, |page| list_bookings_of(ann, page));
-    assert_eq!(listed, own, "two of them in the same millisecond");
+    assert_eq!(listed, own, "also two bookings of the same millisecond");
     assert!(must(stage.store.list_bookings_of(stage.person(), PageRequest::FIRST).await).items.is_empty());
     assert_eq!(must(stage.store.find_booking(own[0].id).await), Some(own[0].clone()));
     assert_eq!(must(stage.store.find_booking(BookingId::from_uuid(stage.ids.next_uuid())).await), None);
 }
 
-async fn an_administrator_finds_by_every_filter(fixture: &impl StoreFixture) {
+async fn administrator_finds_bookings_by_every_filter(fixture: &impl StoreFixture) {
     let mut stage = Stage::open(fixture, "ssss").await;
     let (ann, ben) = (signed_in(&stage, "Ann").await, signed_in(&stage, "Ben").await);
     let first = sell(&stage, ann, "A1 A2").await;
@@ -95,7 +95,7 @@ async fn an_administrator_finds_by_every_filter(fixture: &impl StoreFixture) {
         BookingFilter { movie_id: Some(MovieId::from_uuid(stage.ids.next_uuid())), ..BookingFilter::default() };
     assert!(found(&stage, &nobody).await.is_empty());
     let both = BookingFilter { text: Some("ben".to_owned()), ..status(BookingStatus::Confirmed) };
-    assert_eq!(found(&stage, &both).await, [third.id], "filters narrow together");
+    assert_eq!(found(&stage, &both).await, [third.id], "all conditions must hold");
 
     let items = walk!(stage, |page| list_bookings(&BookingFilter::default(), page));
     assert_eq!(items.iter().map(|item| item.booking.id).collect::<Vec<_>>(), [third.id, second.id, first.id]);
@@ -115,7 +115,7 @@ async fn second_screening<S: Store>(stage: &Stage<S>) -> crate::catalogue::Scree
     screening
 }
 
-async fn text_is_found_without_case_or_wildcards(fixture: &impl StoreFixture) {
+async fn text_search_ignores_case_and_has_no_wildcards(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssssss").await;
     let mut sold = Vec::new();
     for (seat, name) in ["Zoë Éclair", "สมชาย ใจดี", "100% Ann_Lee", "Ann Lee"].into_iter().enumerate()
@@ -145,7 +145,7 @@ async fn text_is_found_without_case_or_wildcards(fixture: &impl StoreFixture) {
     }
 }
 
-async fn totals_are_of_the_whole_selection(fixture: &impl StoreFixture) {
+async fn totals_cover_the_whole_selection_without_refunds(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "sssssp").await;
     let ann = signed_in(&stage, "Ann").await;
     assert_eq!(must(stage.store.sum_bookings(&BookingFilter::default()).await), SalesTotals::default());
@@ -159,7 +159,7 @@ async fn totals_are_of_the_whole_selection(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.sum_bookings(&refunded).await), SalesTotals::default());
 }
 
-async fn sales_come_in_quarters_of_an_hour(fixture: &impl StoreFixture) {
+async fn sales_are_listed_in_slices_of_15_minutes(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssssss").await;
     let (ann, began) = (stage.person(), stage.now());
     sell(&stage, ann, "A1").await;
@@ -174,7 +174,7 @@ async fn sales_come_in_quarters_of_an_hour(fixture: &impl StoreFixture) {
         .iter()
         .map(|slice| (slice.starts_at.duration_since(began).as_secs(), slice.totals.seats, slice.totals.revenue))
         .collect();
-    assert_eq!(shown, [(0, 3, 60_000), (2_700, 1, 20_000)], "the empty ones left out");
+    assert_eq!(shown, [(0, 3, 60_000), (2_700, 1, 20_000)], "without empty slices");
     assert_eq!(slices[0].totals.bookings, 2);
     let early = must(stage.store.list_sales(began, stage.now()).await);
     assert_eq!(early.len(), 1, "before the end");
@@ -216,5 +216,5 @@ async fn films_are_ranked_by_revenue(fixture: &impl StoreFixture) {
     stage.change(ProgrammeChange::DeleteMovie(second.movie_id)).await;
     let films = must(stage.store.list_movie_sales(began, stage.now()).await);
     let titles: Vec<_> = films.iter().map(|film| film.movie_title.as_str()).collect();
-    assert_eq!(titles, ["Durian Nights", "A new title"], "of a film that is gone, the one on its tickets");
+    assert_eq!(titles, ["Durian Nights", "A new title"], "the title on the tickets if the film was deleted");
 }

@@ -1,5 +1,5 @@
-//! The part of the suite of [`Programme`](crate::ports::Programme) and [`Ledger`](crate::ports::Ledger) that is about what
-//! follows from something else: a showing's end from its film's length, a payment from what the payer was shown.
+//! The part of the contract suites of [`Programme`](crate::ports::Programme) and [`Ledger`](crate::ports::Ledger) that covers
+//! dependencies: a screening's end on its film's length, and a payment on what the payer was shown.
 
 use jiff::SignedDuration;
 
@@ -24,14 +24,14 @@ use ProgrammeOutcome::{Cancelled, Changed, Done, HallBusy};
 
 /// Runs the suite.
 pub(super) async fn run_all(fixture: &impl StoreFixture) {
-    showings_to_come_follow_their_films_length(fixture).await;
-    a_length_that_makes_showings_overlap_is_refused_whole(fixture).await;
-    a_showing_of_the_old_length_is_read_again(fixture).await;
-    a_cancelled_showing_stays_and_its_hall_is_free(fixture).await;
-    a_cancelled_showing_is_not_sold(fixture).await;
-    a_start_compares_what_was_shown(fixture).await;
-    a_start_gives_the_first_reason(fixture).await;
-    a_sale_takes_its_show_from_the_screening(fixture).await;
+    upcoming_screenings_follow_their_films_length(fixture).await;
+    film_length_is_refused_whole_when_screenings_would_overlap(fixture).await;
+    screening_with_a_stale_film_length_is_refused_as_changed(fixture).await;
+    cancelled_screening_cannot_be_changed_and_frees_its_hall(fixture).await;
+    cancelled_screening_is_not_sold(fixture).await;
+    start_is_refused_when_revision_or_total_differ_from_those_shown(fixture).await;
+    start_refusals_have_a_fixed_order_of_precedence(fixture).await;
+    booking_copies_film_hall_and_start_from_the_stored_screening(fixture).await;
 }
 
 async fn try_change<S: Store>(stage: &Stage<S>, change: ProgrammeChange) -> ProgrammeOutcome {
@@ -41,7 +41,7 @@ async fn try_change<S: Store>(stage: &Stage<S>, change: ProgrammeChange) -> Prog
 async fn stored<S: Store>(stage: &Stage<S>, id: ScreeningId) -> (Screening, u64) {
     match must(stage.store.find_screening(id).await) {
         Some(stored) => stored,
-        None => unreachable!("{id} is there"),
+        None => unreachable!("{id} is missing"),
     }
 }
 
@@ -54,7 +54,7 @@ async fn movie_and_hall<S: Store>(stage: &Stage<S>) -> (Movie, Hall) {
     }
 }
 
-/// A showing of this film in this hall, `minutes` after the stage's.
+/// A screening of this film in this hall, `minutes` after the stage's.
 fn after<S>(stage: &Stage<S>, movie: &Movie, hall: &Hall, minutes: i64) -> Screening {
     let start = stage.screening.start_time + SignedDuration::from_mins(minutes);
     screening_of(ScreeningId::from_uuid(stage.ids.next_uuid()), movie, hall, start)
@@ -66,13 +66,13 @@ fn with_length(movie: &Movie, minutes: u32) -> Movie {
     movie
 }
 
-/// The same showing when its film runs so much longer.
+/// The same screening if its film runs `minutes` longer.
 fn longer(screening: &Screening, minutes: i64) -> Screening {
     let by = SignedDuration::from_mins(minutes);
     Screening { end_time: screening.end_time + by, hall_free_at: screening.hall_free_at + by, ..screening.clone() }
 }
 
-async fn showings_to_come_follow_their_films_length(fixture: &impl StoreFixture) {
+async fn upcoming_screenings_follow_their_films_length(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (movie, hall) = movie_and_hall(&stage).await;
     let other = movie_of(MovieId::from_uuid(stage.ids.next_uuid()), "Other");
@@ -83,27 +83,27 @@ async fn showings_to_come_follow_their_films_length(fixture: &impl StoreFixture)
     for screening in [&second, &beside, &odd] {
         stage.change(PutScreening(screening.clone(), 0)).await;
     }
-    // The first has begun now.
+    // The stage's screening has started now.
     stage.pass_s(3_600);
     let before = must(stage.store.revision().await);
     assert_eq!(try_change(&stage, PutMovie(with_length(&movie, 150), 1)).await, Done);
     assert_eq!(must(stage.store.revision().await), before + 1);
-    assert_eq!(stored(&stage, stage.screening.id).await, (stage.screening.clone(), 1), "a showing that has begun");
+    assert_eq!(stored(&stage, stage.screening.id).await, (stage.screening.clone(), 1), "a screening that has begun");
     assert_eq!(stored(&stage, second.id).await, (longer(&second, 50), 2));
-    assert_eq!(stored(&stage, odd.id).await, (longer(&odd, 50), 2), "with the cleaning it was planned with");
+    assert_eq!(stored(&stage, odd.id).await, (longer(&odd, 50), 2), "with the planned cleaning time");
     assert_eq!(stored(&stage, beside.id).await, (beside.clone(), 1), "of another film");
 
     let mut renamed = with_length(&movie, 150);
     renamed.details.title = "Renamed".to_owned();
     assert_eq!(try_change(&stage, PutMovie(renamed.clone(), 2)).await, Done);
-    assert_eq!(stored(&stage, second.id).await.1, 2, "a title is none of its business");
+    assert_eq!(stored(&stage, second.id).await.1, 2, "a new title does not change the revision");
     assert_eq!(try_change(&stage, PutMovie(with_length(&renamed, 90), 3)).await, Done);
     let (shorter, revision) = stored(&stage, second.id).await;
     assert_eq!((shorter.end_time, revision), (longer(&second, -10).end_time, 3));
     assert_eq!(stored(&stage, stage.screening.id).await.0.end_time, stage.screening.end_time);
 }
 
-async fn a_length_that_makes_showings_overlap_is_refused_whole(fixture: &impl StoreFixture) {
+async fn film_length_is_refused_whole_when_screenings_would_overlap(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (movie, hall) = movie_and_hall(&stage).await;
     let other = movie_of(MovieId::from_uuid(stage.ids.next_uuid()), "Other");
@@ -124,18 +124,18 @@ async fn a_length_that_makes_showings_overlap_is_refused_whole(fixture: &impl St
     for screening in [&stage.screening, &next, &far, &twin] {
         assert_eq!(stored(&stage, screening.id).await, (screening.clone(), 1));
     }
-    assert_eq!(try_change(&stage, PutMovie(with_length(&movie, 105), 1)).await, Done, "free at the very start");
+    assert_eq!(try_change(&stage, PutMovie(with_length(&movie, 105), 1)).await, Done, "free when the next begins");
     let cancelled = Screening { is_cancelled: true, ..next.clone() };
     assert_eq!(try_change(&stage, PutScreening(cancelled, 1)).await, Done);
     assert_eq!(
         try_change(&stage, PutMovie(with_length(&movie, 300), 2)).await,
         Done,
-        "what is cancelled needs no hall"
+        "a cancelled screening needs no hall"
     );
     assert_eq!(stored(&stage, stage.screening.id).await, (longer(&stage.screening, 200), 3));
 }
 
-async fn a_showing_of_the_old_length_is_read_again(fixture: &impl StoreFixture) {
+async fn screening_with_a_stale_film_length_is_refused_as_changed(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (movie, hall) = movie_and_hall(&stage).await;
     let planned = after(&stage, &movie, &hall, 500);
@@ -147,7 +147,7 @@ async fn a_showing_of_the_old_length_is_read_again(fixture: &impl StoreFixture) 
     assert_eq!(try_change(&stage, PutScreening(back, 2)).await, Changed, "moved by a minute, but not its end");
 }
 
-async fn a_cancelled_showing_stays_and_its_hall_is_free(fixture: &impl StoreFixture) {
+async fn cancelled_screening_cannot_be_changed_and_frees_its_hall(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (movie, hall) = movie_and_hall(&stage).await;
     let id = stage.screening.id;
@@ -158,7 +158,7 @@ async fn a_cancelled_showing_stays_and_its_hall_is_free(fixture: &impl StoreFixt
     assert_eq!(try_change(&stage, PutScreening(cancelled.clone(), 2)).await, Cancelled);
     assert_eq!(try_change(&stage, DeleteScreening(id)).await, Cancelled);
     assert_eq!(try_change(&stage, PutMovie(with_length(&movie, 150), 1)).await, Done);
-    assert_eq!(stored(&stage, id).await, (cancelled, 2), "it keeps the end it had");
+    assert_eq!(stored(&stage, id).await, (cancelled, 2), "its end does not change");
 
     let instead = longer(&after(&stage, &movie, &hall, 10), 50);
     assert_eq!(try_change(&stage, PutScreening(instead.clone(), 0)).await, Done, "its hall is free");
@@ -172,37 +172,33 @@ async fn a_cancelled_showing_stays_and_its_hall_is_free(fixture: &impl StoreFixt
     );
 }
 
-async fn a_cancelled_showing_is_not_sold(fixture: &impl StoreFixture) {
+async fn cancelled_screening_is_not_sold(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let begun = stage.confirming("A2").await;
     let late = stage.started("A1").await;
     stage.close(late.id, &[PaymentStatus::Pending], PaymentStatus::Cancelled).await;
     let cancelled = Screening { is_cancelled: true, ..stage.screening.clone() };
-    assert_eq!(
-        try_change(&stage, PutScreening(cancelled, 1)).await,
-        Done,
-        "claims do not keep it from being cancelled"
-    );
+    assert_eq!(try_change(&stage, PutScreening(cancelled, 1)).await, Done, "claims do not prevent the cancellation");
     let start = stage.new_payment(stage.person(), "A1");
     assert_eq!(stage.start(&start).await, StartOutcome::ScreeningCancelled);
     assert_eq!(must(stage.store.find_payment(start.id).await), None);
     let sold = must(stage.store.list_movie_sales(stage.now(), stage.after_s(86_400)).await);
-    assert!(sold.iter().all(|film| film.shown_seats_offered == 0), "not shown, so nothing was offered");
+    assert!(sold.iter().all(|film| film.shown_seats_offered == 0), "a cancelled screening offers no seats");
     let lost = CommitOutcome::SeatsLost(seats_of("A1"));
     assert_eq!(stage.commit(&late, LATE).await, lost, "late money buys nothing");
-    assert_eq!(stage.payment(begun.id).await, begun, "what has begun is for whoever cancels to end");
+    assert_eq!(stage.payment(begun.id).await, begun, "the caller of the cancellation ends open payments");
 }
 
-/// A start by somebody new who was shown this.
+/// A payment of a new person who was shown this revision and total.
 fn shown<S: Store>(stage: &Stage<S>, seats: &str, revision: Option<u64>, total: Option<i64>) -> NewPayment {
     let shown = ShownToPayer { revision, total: total.map(Money::satang) };
     NewPayment { shown, ..stage.new_payment(stage.person(), seats) }
 }
 
-async fn a_start_compares_what_was_shown(fixture: &impl StoreFixture) {
+async fn start_is_refused_when_revision_or_total_differ_from_those_shown(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssss").await;
     let first = shown(&stage, "A1", Some(1), Some(20_000));
-    let StartOutcome::Started(payment) = stage.start(&first).await else { unreachable!("it is as shown") };
+    let StartOutcome::Started(payment) = stage.start(&first).await else { unreachable!("shown as stored") };
     let mut dearer = stage.screening.clone();
     dearer.prices.insert("standard".to_owned(), Money::satang(25_000));
     stage.change(PutScreening(dearer, 1)).await;
@@ -217,17 +213,17 @@ async fn a_start_compares_what_was_shown(fixture: &impl StoreFixture) {
     assert_eq!(stage.map().await, " | A1", "nothing was written");
     assert!(matches!(stage.start(&shown(&stage, "A2", Some(2), Some(25_000))).await, StartOutcome::Started(_)));
     assert!(matches!(stage.start(&shown(&stage, "A3", Some(9), None)).await, StartOutcome::Started(_)), "newer");
-    assert_eq!(stage.start(&first).await, StartOutcome::Started(payment), "the same start again, whatever has changed");
+    assert_eq!(stage.start(&first).await, StartOutcome::Started(payment), "a repeated start compares nothing");
 }
 
-async fn a_start_gives_the_first_reason(fixture: &impl StoreFixture) {
+async fn start_refusals_have_a_fixed_order_of_precedence(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     stage.started("A1").await;
     let mut dearer = stage.screening.clone();
     dearer.prices.insert("standard".to_owned(), Money::satang(25_000));
     stage.change(PutScreening(dearer.clone(), 1)).await;
     let taken = shown(&stage, "A1", Some(2), Some(1));
-    assert_eq!(stage.start(&taken).await, StartOutcome::SeatsTaken(seats_of("A1")), "taken before dearer");
+    assert_eq!(stage.start(&taken).await, StartOutcome::SeatsTaken(seats_of("A1")), "taken before price changed");
     let closed = NewPayment { sales_close: SignedDuration::from_hours(1), ..taken.clone() };
     assert_eq!(stage.start(&closed).await, StartOutcome::SalesClosed, "closed before taken");
     let old = NewPayment { shown: ShownToPayer { revision: Some(1), ..closed.shown }, ..closed };
@@ -236,15 +232,15 @@ async fn a_start_gives_the_first_reason(fixture: &impl StoreFixture) {
     assert_eq!(stage.start(&old).await, StartOutcome::ScreeningCancelled, "cancelled before changed");
 }
 
-async fn a_sale_takes_its_show_from_the_screening(fixture: &impl StoreFixture) {
+async fn booking_copies_film_hall_and_start_from_the_stored_screening(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let payment = stage.confirming("A1").await;
     let mut commit = stage.commit_of(&payment, CONFIRMING);
-    // A server that still has the copy of a moment ago.
+    // A server with a stale cached screening.
     commit.booking.start_time += SignedDuration::from_hours(2);
     (commit.booking.movie_title, commit.booking.hall_name) = ("Old title".to_owned(), "Old name".to_owned());
     let CommitOutcome::Committed(booking) = must(stage.store.commit_booking(&commit, stage.now()).await) else {
-        unreachable!("it is claimed")
+        unreachable!("the seat is claimed")
     };
     let Screening { start_time, movie_title, hall_name, .. } = stage.screening.clone();
     assert_eq!((booking.start_time, &booking.movie_title, &booking.hall_name), (start_time, &movie_title, &hall_name));

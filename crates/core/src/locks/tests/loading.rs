@@ -1,4 +1,4 @@
-//! Making a board agree with the store; writing it down; taking a call back.
+//! Loading seat maps from the ledger, and restoring persisted ones.
 
 use expect_test::expect;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ fn new_board() -> SeatBoard {
 }
 
 #[test]
-fn a_board_that_knows_nothing_says_so_and_grants_nothing() {
+fn unloaded_map_reports_not_loaded_and_grants_nothing() {
     let mut board = new_board();
     let (reply, effects) = board.lock(1_000, person('a'), &seats_of("A1"), &[], TTL, SEATS_MAX);
     assert_eq!(reply, LockReply::NotLoaded { seq: 0 });
@@ -31,9 +31,9 @@ fn a_board_that_knows_nothing_says_so_and_grants_nothing() {
     assert_eq!(board.count_taken(), Some(0));
 }
 
-/// Who has seen an earlier life of a board must not take its loading for the next change: locks may have been lost.
+/// A viewer of a seat map that was lost must not take its load for the next change: locks may have been lost, too.
 #[test]
-fn loading_for_the_first_time_is_a_gap_to_every_viewer() {
+fn first_load_is_a_sequence_gap_for_every_viewer() {
     let mut board = new_board();
     let sold = SeatTruth { sold: seats_of("A1"), ..SeatTruth::default() };
     let (_, effects) = board.load(1_000, 0, &sold);
@@ -42,7 +42,7 @@ fn loading_for_the_first_time_is_a_gap_to_every_viewer() {
 }
 
 #[test]
-fn a_board_that_moved_is_not_loaded() {
+fn load_is_refused_when_the_sequence_has_moved() {
     check(
         "A: a..",
         |s| s.load(999, "A1", &[]),
@@ -59,7 +59,7 @@ fn a_board_that_moved_is_not_loaded() {
 }
 
 #[test]
-fn loading_again_mends_what_differs_and_leaves_the_rest() {
+fn reload_corrects_differences_and_leaves_the_rest() {
     check(
         "A: a#b#.",
         |s| s.load(1_001, "A2 A3 A5", &[]),
@@ -79,7 +79,7 @@ fn loading_again_mends_what_differs_and_leaves_the_rest() {
 }
 
 #[test]
-fn a_claim_is_a_lock_with_a_payment_lock() {
+fn load_turns_a_claim_into_a_lock_with_a_payment_lock() {
     check(
         "A: ....",
         |s| s.at(1_500).load(1, "", &[('a', 1, "A1 A2")]),
@@ -123,7 +123,7 @@ fn a_claim_is_a_lock_with_a_payment_lock() {
         expect![[r#"
             A: .A~.
             loaded, at 1300
-            release of b: [A2] run out at 1300, seq 1300
+            release of b: [A2] expired at 1300, seq 1300
             viewers 1000 -> 1300: A2 locked until 2000
             to a: A2@2000 paying 1
             to b: nothing"#]],
@@ -144,9 +144,9 @@ fn a_claim_is_a_lock_with_a_payment_lock() {
     );
 }
 
-/// The repair meets a payment that is being confirmed: nothing is told, nothing of its lock is shortened or forgotten.
+/// A reload of a map with a CONFIRMING payment publishes nothing and leaves the payment lock as it is.
 #[test]
-fn a_claim_leaves_its_own_payment_lock_as_it_is() {
+fn reload_leaves_the_payment_lock_of_the_same_payment_as_it_is() {
     check(
         "A: AA.",
         |s| {
@@ -160,7 +160,7 @@ fn a_claim_leaves_its_own_payment_lock_as_it_is() {
             A: AA.
             loaded, at 1100"#]],
     );
-    // Another payment's claim is another lock.
+    // The claim of another payment replaces the payment lock.
     check(
         "A: AA.",
         |s| {
@@ -177,7 +177,7 @@ fn a_claim_leaves_its_own_payment_lock_as_it_is() {
 }
 
 #[test]
-fn a_claim_that_is_being_confirmed_knows_the_time_before() {
+fn loaded_claim_of_a_confirming_payment_returns_to_its_own_expiry() {
     let mut board = new_board();
     let id = seats_of("A1")[0];
     let claim = ClaimedSeat { id, holder: person('a'), payment: payment(1), until: 9_000, kept_from: Some(1_500) };
@@ -188,7 +188,7 @@ fn a_claim_that_is_being_confirmed_knows_the_time_before() {
 }
 
 #[test]
-fn standing_up_never_steps_back() {
+fn restore_never_moves_the_sequence_back() {
     let mut board = new_board();
     board.restore(7_000, []);
     board.restore(6_000, []);
@@ -196,7 +196,7 @@ fn standing_up_never_steps_back() {
 }
 
 #[test]
-fn what_is_written_down_stands_up_again_unloaded() {
+fn restored_map_is_unloaded_and_has_the_same_locks() {
     check(
         "A: aB#c",
         |s| {
@@ -217,7 +217,7 @@ fn what_is_written_down_stands_up_again_unloaded() {
 }
 
 #[test]
-fn what_ran_out_while_nobody_was_there_is_released_even_before_loading() {
+fn sweep_releases_expired_restored_locks_before_the_map_is_loaded() {
     check(
         "A: aB#.",
         |s| {
@@ -229,8 +229,8 @@ fn what_ran_out_while_nobody_was_there_is_released_even_before_loading() {
         expect![[r#"
             A: ....
             swept
-            release of a: [A1] run out at 5000, seq 5000
-            release of b: [A2] run out at 5000, seq 5000
+            release of a: [A1] expired at 5000, seq 5000
+            release of b: [A2] expired at 5000, seq 5000
             viewers 1002 -> 5000: A1 free A2 free
             to a: nothing
             to b: nothing"#]],
@@ -238,7 +238,7 @@ fn what_ran_out_while_nobody_was_there_is_released_even_before_loading() {
 }
 
 #[test]
-fn a_board_says_when_it_is_next_due_and_whether_it_is_needed() {
+fn next_expiry_and_has_locks_follow_locks_and_payment_locks() {
     let mut board = new_board();
     assert_eq!((board.next_expiry(), board.has_locks()), (None, false));
     board.load(1_000, 0, &SeatTruth { sold: seats_of("C1"), ..SeatTruth::default() });
@@ -248,7 +248,7 @@ fn a_board_says_when_it_is_next_due_and_whether_it_is_needed() {
     assert_eq!((board.next_expiry(), board.has_locks()), (Some(1_300), true));
     board.start_payment(1_100, person('a'), payment(1), TTL);
     assert_eq!(board.next_expiry(), Some(1_400));
-    // A payment lock alone is due, too.
+    // A payment lock alone has an expiry, too.
     board.mark_sold(1_100, payment(2), &seats_of("A1 A2"));
     assert_eq!((board.next_expiry(), board.has_locks()), (Some(1_400), true));
     board.sweep(1_400);

@@ -1,4 +1,4 @@
-//! The rules as pictures, and over random histories.
+//! Tests of the lock rules: on drawn seat maps, and over random histories.
 
 mod loading;
 mod paying;

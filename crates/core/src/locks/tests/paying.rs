@@ -5,7 +5,7 @@ use expect_test::expect;
 use super::check;
 
 #[test]
-fn a_payment_restarts_the_time_once_in_a_locks_life() {
+fn payment_restarts_the_expiry_of_a_lock_once() {
     check(
         "A: aab",
         |s| s.at(1_100).start('a', 1),
@@ -15,7 +15,7 @@ fn a_payment_restarts_the_time_once_in_a_locks_life() {
             viewers 1001 -> 1100: A1 locked until 1600 A2 locked until 1600
             to a: A1@1600 A2@1600 paying 1"#]],
     );
-    // A second payment keeps the time that they have, and gives a new seat its own.
+    // A second payment does not restart these locks again; it restarts the lock of a new seat.
     check(
         "A: AA.",
         |s| {
@@ -69,7 +69,7 @@ fn the_same_payment_again_changes_nothing_and_another_is_refused() {
 }
 
 #[test]
-fn nothing_held_is_nothing_to_pay() {
+fn payment_without_held_seats_does_not_start() {
     check(
         "A: b.#",
         |s| s.start('a', 1),
@@ -97,7 +97,7 @@ fn nothing_held_is_nothing_to_pay() {
 }
 
 #[test]
-fn who_pays_changes_no_seats() {
+fn lock_and_release_are_refused_while_the_holder_pays() {
     check(
         "A: A.b",
         |s| s.lock('a', "A2"),
@@ -147,7 +147,7 @@ fn who_pays_changes_no_seats() {
 }
 
 #[test]
-fn a_payment_lock_ends_by_its_own_id_alone() {
+fn payment_lock_is_ended_only_by_its_own_payment_id() {
     check(
         "A: A.",
         |s| s.end('a', 2),
@@ -180,14 +180,14 @@ fn a_payment_lock_ends_by_its_own_id_alone() {
         expect![[r#"
             A: ..
             left nothing
-            release of a: [A1] let go at 1000, seq 1003
+            release of a: [A1] unlocked at 1000, seq 1003
             viewers 1002 -> 1003: A1 free
             to a: nothing"#]],
     );
 }
 
 #[test]
-fn what_is_being_confirmed_is_kept_and_given_back_as_it_was() {
+fn extended_locks_return_to_their_own_expiry_when_the_payment_ends() {
     check(
         "A: AA.",
         |s| s.at(1_100).keep('a', 1, "A1 A2", 9_000),
@@ -209,7 +209,7 @@ fn what_is_being_confirmed_is_kept_and_given_back_as_it_was() {
             viewers 1100 -> 1200: A1 locked until 1500 A2 locked until 1500
             to a: A1@1500 A2@1500"#]],
     );
-    // Their own time is up meanwhile: they are free at once.
+    // Their own expiry has passed meanwhile, so the seats are free at once.
     check(
         "A: AA.",
         |s| {
@@ -219,11 +219,11 @@ fn what_is_being_confirmed_is_kept_and_given_back_as_it_was() {
         expect![[r#"
             A: ...
             ended, holds nothing
-            release of a: [A1, A2] run out at 1700, seq 1700
+            release of a: [A1, A2] expired at 1700, seq 1700
             viewers 1100 -> 1700: A1 free A2 free
             to a: nothing"#]],
     );
-    // Kept once more, for longer and not for shorter; what they had before counts.
+    // A further extension may lengthen the locks, but not shorten them.
     check(
         "A: AA.",
         |s| {
@@ -237,9 +237,9 @@ fn what_is_being_confirmed_is_kept_and_given_back_as_it_was() {
     );
 }
 
-/// A provider that says nothing for minutes costs viewers a frame now and then, not one each second.
+/// While a provider does not answer for minutes, viewers receive a frame now and then, not one each second.
 #[test]
-fn seats_with_half_of_the_time_left_need_no_keeping() {
+fn locks_with_half_of_the_extension_left_are_not_extended() {
     check(
         "A: AA#",
         |s| {
@@ -264,9 +264,9 @@ fn seats_with_half_of_the_time_left_need_no_keeping() {
     );
 }
 
-/// Whoever keeps a payment whose lock somebody has just ended takes nothing from the time that the seats have of their own.
+/// An extension may come after another call has ended the payment lock; the locks' own expiry must not get lost.
 #[test]
-fn keeping_without_a_payment_lock_falls_back_to_the_seats_own_time() {
+fn extension_without_a_payment_lock_returns_to_the_locks_own_expiry() {
     check(
         "A: aa.",
         |s| {
@@ -282,7 +282,7 @@ fn keeping_without_a_payment_lock_falls_back_to_the_seats_own_time() {
 }
 
 #[test]
-fn however_often_they_are_kept_the_time_before_the_first_counts() {
+fn repeated_extensions_return_to_the_expiry_before_the_first() {
     check(
         "A: AA.",
         |s| {
@@ -296,7 +296,7 @@ fn however_often_they_are_kept_the_time_before_the_first_counts() {
             viewers 1200 -> 1300: A1 locked until 1500 A2 locked until 1500
             to a: A1@1500 A2@1500"#]],
     );
-    // To the millisecond.
+    // The expiry is exact to the millisecond.
     check(
         "A: AA.",
         |s| {
@@ -318,11 +318,11 @@ fn however_often_they_are_kept_the_time_before_the_first_counts() {
         expect![[r#"
             A: ...
             ended, holds nothing
-            release of a: [A1, A2] run out at 1500, seq 1500
+            release of a: [A1, A2] expired at 1500, seq 1500
             viewers 1002 -> 1500: A1 free A2 free
             to a: nothing"#]],
     );
-    // Kept for less than before, the payment lock stands as long as it did.
+    // A shorter extension does not shorten the payment lock.
     check(
         "A: AA.",
         |s| {
@@ -337,7 +337,7 @@ fn however_often_they_are_kept_the_time_before_the_first_counts() {
 }
 
 #[test]
-fn what_was_not_kept_is_not_given_back() {
+fn locks_that_were_not_extended_stay_when_the_payment_ends() {
     check(
         "A: AA.",
         |s| {
@@ -353,7 +353,7 @@ fn what_was_not_kept_is_not_given_back() {
 }
 
 #[test]
-fn keeping_takes_nothing_from_others() {
+fn extension_leaves_seats_of_others_alone() {
     check(
         "A: b#.",
         |s| s.keep('a', 1, "A1 A2 A3", 9_000),
@@ -383,7 +383,7 @@ fn keeping_takes_nothing_from_others() {
         expect![[r#"
             A: A..
             kept A1@9000 paying 1
-            release of b: [A1] run out at 1300, seq 1300
+            release of b: [A1] expired at 1300, seq 1300
             viewers 1000 -> 1300: A1 locked until 9000
             to a: A1@9000 paying 1
             to b: nothing"#]],
@@ -427,7 +427,7 @@ fn a_sale_takes_the_seats_whoever_holds_them() {
         expect![[r#"
             A: #.
             sold
-            release of b: [A1] run out at 1300, seq 1300
+            release of b: [A1] expired at 1300, seq 1300
             viewers 1000 -> 1300: A1 booked
             to b: nothing"#]],
     );

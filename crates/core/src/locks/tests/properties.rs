@@ -1,4 +1,4 @@
-//! What holds over any history of several people at one screening.
+//! Invariants over random histories of several people at one screening.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::{
 const PEOPLE: [char; 3] = ['a', 'b', 'c'];
 const SEATS: u8 = 6;
 const SEATS_MAX: usize = 3;
-/// Payment numbers are drawn from 1 to this, so that people also meet each other's.
+/// Payment numbers are drawn from 1 to this, so that people also use each other's.
 const PAYMENTS: u128 = 4;
 
 #[derive(Clone, Debug)]
@@ -64,13 +64,13 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// Calls, each with the time since the one before; now and then the clock steps back.
+/// Calls, each with the milliseconds since the one before. Sometimes the clock steps back.
 fn history() -> impl Strategy<Value = Vec<(Millis, Call)>> {
     let step = prop_oneof![6 => 0..60i64, 2 => 200..400i64, 1 => 400..900i64, 1 => -50..0i64];
     proptest::collection::vec((step, call()), 1..80)
 }
 
-/// Does a call and checks what its answer says of itself.
+/// Makes a call and checks its reply.
 fn act(board: &mut SeatBoard, now: Millis, call: &Call) -> Effects {
     let was_paying = |who: char| board.payment_of(now, person(who));
     match call {
@@ -79,17 +79,17 @@ fn act(board: &mut SeatBoard, now: Millis, call: &Call) -> Effects {
             let (reply, effects) = board.lock(now, person(*who), seats, not_for_sale, TTL, SEATS_MAX);
             match reply {
                 LockReply::Held(hold) => {
-                    assert!(paying.is_none(), "who pays changes no seats");
+                    assert!(paying.is_none(), "a paying person changes no seats");
                     assert!(seats.iter().all(|seat| hold.seats.iter().any(|held| held.id == *seat)), "all of them");
-                    assert!(hold.seats.iter().all(|held| held.until > now), "and all alive");
+                    assert!(hold.seats.iter().all(|held| held.until > now), "and none expired");
                     assert_eq!(hold, board.hold_of(now, person(*who)));
                 }
                 LockReply::Taken(taken) => {
                     assert!(!taken.is_empty() && taken.iter().all(|seat| seats.contains(seat)));
-                    assert!(effects.is_empty(), "or none");
+                    assert!(effects.is_empty(), "nothing changed");
                 }
                 LockReply::Paying(lock) => assert!(effects.is_empty() && paying == Some(lock)),
-                LockReply::TooMany | LockReply::NotLoaded { .. } => assert!(effects.is_empty(), "or none"),
+                LockReply::TooMany | LockReply::NotLoaded { .. } => assert!(effects.is_empty(), "nothing changed"),
             }
             effects
         }
@@ -99,7 +99,7 @@ fn act(board: &mut SeatBoard, now: Millis, call: &Call) -> Effects {
             match reply {
                 ReleaseReply::Left(hold) => {
                     let is_left = |seat: &SeatId| hold.seats.iter().any(|held| held.id == *seat);
-                    assert!(paying.is_none(), "who pays changes no seats");
+                    assert!(paying.is_none(), "a paying person changes no seats");
                     assert!(seats.as_ref().map_or(hold.seats.is_empty(), |seats| !seats.iter().any(is_left)));
                 }
                 ReleaseReply::Paying(lock) => assert!(effects.is_empty() && paying == Some(lock)),
@@ -129,7 +129,7 @@ fn act(board: &mut SeatBoard, now: Millis, call: &Call) -> Effects {
             let other = was_paying(*who).filter(|lock| lock.payment != payment(*number));
             let effects = board.end_payment(now, person(*who), payment(*number));
             let stands = board.payment_of(now, person(*who));
-            assert_eq!(stands, other, "it ends by its own id alone");
+            assert_eq!(stands, other, "only its own id ends it");
             effects
         }
         Call::Sell { payment: number, seats } => {
@@ -146,9 +146,9 @@ fn act(board: &mut SeatBoard, now: Millis, call: &Call) -> Effects {
                 }
                 WithdrawReply::Taken(taken) => {
                     assert!(!taken.is_empty() && taken.iter().all(|seat| seats.contains(seat)));
-                    assert!(effects.is_empty(), "or none");
+                    assert!(effects.is_empty(), "nothing changed");
                 }
-                WithdrawReply::NotLoaded { .. } => assert!(effects.is_empty(), "or none"),
+                WithdrawReply::NotLoaded { .. } => assert!(effects.is_empty(), "nothing changed"),
             }
             effects
         }
@@ -173,13 +173,13 @@ fn act(board: &mut SeatBoard, now: Millis, call: &Call) -> Effects {
         }
         Call::Sweep => {
             let effects = board.sweep(now);
-            assert!(board.next_expiry().is_none_or(|until| until > now), "nothing outlives a sweep");
+            assert!(board.next_expiry().is_none_or(|until| until > now), "a sweep leaves no expired lock");
             effects
         }
     }
 }
 
-/// Each seat's change of state against the releases that were written.
+/// Compares the changes of seats with the releases that were written.
 fn check_releases(before: &SeatBoard, after: &SeatBoard, now: Millis, call: &Call, effects: &Effects) {
     let mut owed: BTreeMap<(PersonId, SeatId), usize> = BTreeMap::new();
     for (id, seat) in &before.seats {
@@ -187,7 +187,7 @@ fn check_releases(before: &SeatBoard, after: &SeatBoard, now: Millis, call: &Cal
         let is_over = was.until <= now;
         let owes = match after.seats.get(id) {
             Some(Seat::Locked(lock)) if lock.holder == was.holder => is_over && lock != was,
-            // A sale or, when the store says so, another's claim takes a live lock with it.
+            // A sale, or a loaded claim of another person, removes a live lock without a release.
             Some(Seat::Sold) => is_over,
             // Withdrawn by the store: a live lock is released.
             Some(Seat::Withdrawn) => true,
@@ -223,7 +223,7 @@ fn seats_in(board: &SeatBoard, state: Seat) -> Vec<SeatId> {
     board.seats.iter().filter(|(_, seat)| **seat == state).map(|(id, _)| *id).collect()
 }
 
-/// What each person's own devices show, by the holds that were published alone.
+/// The hold that each person's own devices show, from published holds alone.
 #[derive(Clone, Default)]
 struct Devices(BTreeMap<PersonId, Hold>);
 
@@ -236,7 +236,7 @@ impl Devices {
         }
     }
 
-    /// Every published hold is the board's. What has run out and was not swept yet is not published yet either.
+    /// Checks that the published holds equal those of the map. Sweeps first, because expiry is published by a sweep.
     fn check(&self, board: &SeatBoard, now: Millis) {
         let (mut board, mut devices) = (board.clone(), self.clone());
         devices.take(&board.sweep(now));
@@ -252,7 +252,7 @@ impl Devices {
     }
 }
 
-/// A viewer: what it shows, by the frames alone.
+/// The map that a viewer shows, from live changes alone.
 #[derive(Default)]
 struct Viewer {
     seq: u64,
@@ -263,7 +263,7 @@ impl Viewer {
     fn take(&mut self, effects: &Effects, was_loaded: bool, board: &SeatBoard) {
         if let Some(live) = &effects.live {
             if was_loaded {
-                assert_eq!(live.prev, self.seq, "an unbroken chain");
+                assert_eq!(live.prev, self.seq, "no gap");
             } else if board.loaded {
                 assert!(live.prev > self.seq, "loading is a gap");
             }
@@ -280,7 +280,7 @@ impl Viewer {
             return;
         };
         let map: BTreeMap<SeatId, SeatStatus> = snapshot.seats.iter().map(|c| (c.id, c.status)).collect();
-        assert_eq!(self.shows, map, "frames give the next map exactly");
+        assert_eq!(self.shows, map, "live changes give the next map exactly");
         self.seq = snapshot.seq;
     }
 }
@@ -289,7 +289,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_rules_hold_over_any_history(history in history(), starts_loaded in any::<bool>()) {
+    fn lock_rules_hold_over_random_histories(history in history(), starts_loaded in any::<bool>()) {
         let screening = ScreeningId::from_uuid(Uuid::from_u128(1));
         let mut now = 10_000;
         let mut board = SeatBoard::new(screening);
@@ -306,7 +306,7 @@ proptest! {
 
             let mut undone = board.clone();
             undone.undo(effects.clone());
-            prop_assert_eq!(&undone, &before, "a call that could not be written down");
+            prop_assert_eq!(&undone, &before, "undo restores the state before the call");
 
             prop_assert!(board.seq >= before.seq);
             prop_assert!(effects.live.is_none() || board.seq >= u64::try_from(now).unwrap());
@@ -320,7 +320,7 @@ proptest! {
             }
 
             replica.restore(board.seq, board.kept_after(&effects));
-            prop_assert!(replica.kept().eq(board.kept()), "written down call by call");
+            prop_assert!(replica.kept().eq(board.kept()), "persisted call by call");
             let mut restarted = SeatBoard::new(screening);
             restarted.restore(board.seq, board.kept());
             if board.loaded {
@@ -329,7 +329,7 @@ proptest! {
                 restarted.load(now, board.seq, &truth);
                 prop_assert_eq!(restarted.snapshot().map(|s| s.seats), board.snapshot().map(|s| s.seats));
             }
-            prop_assert!(restarted.kept().eq(board.kept()), "written down as a whole");
+            prop_assert!(restarted.kept().eq(board.kept()), "persisted as a whole");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Draws boards. `.` available, `a` `b` `c` held by that person, `A` the same while paying, `#` sold, `~` run out and
-//! not yet swept.
+//! Draws seat maps. `.` available, `a` `b` `c` held by that person, `A` the same while paying, `#` sold, `x` withdrawn,
+//! `~` locked by an expired lock that is not swept yet.
 
 use std::fmt::Write;
 
@@ -14,11 +14,11 @@ use crate::{
     },
 };
 
-/// When every picture begins.
+/// The time at which every scene begins, in milliseconds.
 pub(super) const START: Millis = 1_000;
-/// How long a lock lasts.
+/// How long a lock lasts, in milliseconds.
 pub(super) const TTL: Millis = 300;
-/// How long a lock lasts from the start of a payment.
+/// How long a lock lasts from the start of a payment, in milliseconds.
 pub(super) const PAYMENT_TTL: Millis = 500;
 /// How many seats one person may hold.
 pub(super) const SEATS_MAX: usize = 4;
@@ -35,14 +35,14 @@ pub(super) fn seats_of(names: &str) -> Vec<SeatId> {
     names.split_whitespace().map(|name| SeatId::parse(name).expect(name)).collect()
 }
 
-/// A board at a moment. Its methods answer what was said to the caller, to viewers and to the outbox.
+/// A seat map and the current time. Its methods return, as text, the reply and what was published to viewers and outbox.
 pub(super) struct Scene {
     pub(super) board: SeatBoard,
     pub(super) now: Millis,
     row_len: u8,
 }
 
-/// Draws `before`, acts, and compares the picture and what was said.
+/// Sets up the picture `before`, acts, and compares the picture afterwards and the text that `act` returned.
 pub(super) fn check(before: &str, act: impl FnOnce(&mut Scene) -> String, after: Expect) {
     let mut scene = Scene::draw(before);
     assert_eq!(scene.picture(), before, "the picture before");
@@ -71,7 +71,7 @@ impl Scene {
         Self { board, now: START, row_len: u8::try_from(row.len()).expect("a short row") }
     }
 
-    /// Later.
+    /// Moves the clock to `now`.
     pub(super) fn at(&mut self, now: Millis) -> &mut Self {
         self.now = now;
         self
@@ -152,7 +152,7 @@ impl Scene {
         said("swept".to_owned(), &self.board.sweep(self.now))
     }
 
-    /// Loads what the store says: sold seats, and claims such as `"A1 A2"` of `who` for payment `number` until 2000.
+    /// Loads a state of the ledger: sold seats, and claims such as `"A1 A2"` of `who` for payment `number` until 2000.
     pub(super) fn load(&mut self, expected_seq: u64, sold: &str, claims: &[(char, u128, &str)]) -> String {
         let claim = |(who, number, seats): &(char, u128, &str)| {
             let (holder, payment) = (person(*who), payment(*number));
@@ -216,8 +216,8 @@ pub(super) fn said(reply: String, effects: &Effects) -> String {
         let who = release.holder.as_uuid().as_u128();
         let who = u8::try_from(who).map_or('?', char::from);
         let why = match release.reason {
-            ReleaseReason::UserUnlocked => "let go",
-            ReleaseReason::Expired => "run out",
+            ReleaseReason::UserUnlocked => "unlocked",
+            ReleaseReason::Expired => "expired",
         };
         let _ = write!(text, "\nrelease of {who}: {:?} {why} at {}, seq {}", release.seats, release.at, release.seq);
     }

@@ -1,4 +1,4 @@
-//! Locking and letting go.
+//! Locking, releasing and expiry.
 
 use expect_test::expect;
 
@@ -39,7 +39,7 @@ fn a_lock_takes_all_or_none() {
 }
 
 #[test]
-fn seats_already_mine_stay_mine_and_keep_their_time() {
+fn relocking_held_seats_keeps_their_expiry() {
     check(
         "A: a..",
         |s| s.at(1_200).lock('a', "A1"),
@@ -59,7 +59,7 @@ fn seats_already_mine_stay_mine_and_keep_their_time() {
 }
 
 #[test]
-fn doubles_count_once() {
+fn duplicate_seats_in_a_request_count_once() {
     check(
         "A: .....",
         |s| s.lock('a', "A1 A2 A1 A3 A2 A4"),
@@ -79,7 +79,7 @@ fn doubles_count_once() {
 }
 
 #[test]
-fn nobody_holds_too_many_and_bought_seats_do_not_count() {
+fn lock_is_refused_above_the_limit_and_sold_seats_do_not_count() {
     check(
         "A: aaa..",
         |s| s.lock('a', "A4"),
@@ -134,7 +134,7 @@ fn nobody_holds_too_many_and_bought_seats_do_not_count() {
 }
 
 #[test]
-fn who_holds_more_than_the_limit_keeps_it_and_gets_no_more() {
+fn hold_above_the_limit_stays_but_cannot_grow() {
     let hold_five = |s: &mut super::scene::Scene| {
         s.at(1_500).load(1, "", &[('a', 1, "A1 A2 A3 A4 A5")]);
         s.end('a', 1);
@@ -162,7 +162,7 @@ fn who_holds_more_than_the_limit_keeps_it_and_gets_no_more() {
 }
 
 #[test]
-fn what_has_run_out_is_free_and_its_release_is_written_first() {
+fn expired_lock_is_taken_over_and_its_release_written_first() {
     check(
         "A: b..",
         |s| s.at(1_299).lock('a', "A1"),
@@ -176,7 +176,7 @@ fn what_has_run_out_is_free_and_its_release_is_written_first() {
         expect![[r#"
             A: a..
             held A1@1600
-            release of b: [A1] run out at 1300, seq 1300
+            release of b: [A1] expired at 1300, seq 1300
             viewers 1000 -> 1300: A1 locked until 1600
             to a: A1@1600
             to b: nothing"#]],
@@ -187,8 +187,8 @@ fn what_has_run_out_is_free_and_its_release_is_written_first() {
         expect![[r#"
             A: aaa
             held A1@1600 A2@1600 A3@1600
-            release of b: [A3, A1] run out at 1300, seq 1300
-            release of c: [A2] run out at 1300, seq 1300
+            release of b: [A3, A1] expired at 1300, seq 1300
+            release of c: [A2] expired at 1300, seq 1300
             viewers 1001 -> 1300: A3 locked until 1600 A2 locked until 1600 A1 locked until 1600
             to a: A1@1600 A2@1600 A3@1600
             to b: nothing
@@ -200,21 +200,21 @@ fn what_has_run_out_is_free_and_its_release_is_written_first() {
         expect![[r#"
             A: a..
             held A1@1600
-            release of a: [A1] run out at 1300, seq 1300
+            release of a: [A1] expired at 1300, seq 1300
             viewers 1000 -> 1300: A1 locked until 1600
             to a: A1@1600"#]],
     );
 }
 
 #[test]
-fn only_ones_own_seats_are_let_go() {
+fn release_ignores_seats_of_other_people() {
     check(
         "A: aab#",
         |s| s.release('a', None),
         expect![[r#"
             A: ..b#
             left nothing
-            release of a: [A1, A2] let go at 1000, seq 1002
+            release of a: [A1, A2] unlocked at 1000, seq 1002
             viewers 1001 -> 1002: A1 free A2 free
             to a: nothing"#]],
     );
@@ -224,7 +224,7 @@ fn only_ones_own_seats_are_let_go() {
         expect![[r#"
             A: .ab#
             left A2@1300
-            release of a: [A1] let go at 1000, seq 1002
+            release of a: [A1] unlocked at 1000, seq 1002
             viewers 1001 -> 1002: A1 free
             to a: A2@1300"#]],
     );
@@ -245,7 +245,7 @@ fn only_ones_own_seats_are_let_go() {
 }
 
 #[test]
-fn what_has_run_out_is_not_let_go_again() {
+fn expired_lock_is_released_by_the_sweep_and_not_by_its_holder() {
     check(
         "A: aa",
         |s| s.at(1_300).release('a', None),
@@ -262,14 +262,14 @@ fn what_has_run_out_is_not_let_go_again() {
         expect![[r#"
             A: ..
             swept
-            release of a: [A1, A2] run out at 1300, seq 1300
+            release of a: [A1, A2] expired at 1300, seq 1300
             viewers 1000 -> 1300: A1 free A2 free
             to a: nothing"#]],
     );
 }
 
 #[test]
-fn a_sweep_ends_what_has_run_out_once() {
+fn sweep_releases_expired_locks_once() {
     check(
         "A: aab#",
         |s| s.at(1_299).sweep(),
@@ -283,8 +283,8 @@ fn a_sweep_ends_what_has_run_out_once() {
         expect![[r#"
             A: ...#
             swept
-            release of a: [A1, A2] run out at 1300, seq 1300
-            release of b: [A3] run out at 1300, seq 1300
+            release of a: [A1, A2] expired at 1300, seq 1300
+            release of b: [A3] expired at 1300, seq 1300
             viewers 1001 -> 1300: A1 free A2 free A3 free
             to a: nothing
             to b: nothing"#]],
@@ -302,7 +302,7 @@ fn a_sweep_ends_what_has_run_out_once() {
 }
 
 #[test]
-fn the_sequence_is_the_time_or_one_more() {
+fn sequence_is_the_time_or_the_last_number_plus_one() {
     check(
         "A: a..",
         |s| s.lock('b', "A2"),
@@ -333,7 +333,7 @@ fn the_sequence_is_the_time_or_one_more() {
 }
 
 #[test]
-fn a_map_is_what_everybody_may_know() {
+fn snapshot_shows_status_and_expiry_but_no_holders() {
     let draw = |s: &mut super::scene::Scene| format!("{:?}", s.board.snapshot());
     check(
         "A: aB#.",

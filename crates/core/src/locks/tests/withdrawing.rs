@@ -46,7 +46,7 @@ fn withdraw_releases_a_lock_that_had_run_out() {
         expect![[r#"
         A: x.
         withdrawn
-        release of a: [A1] run out at 5000, seq 5000
+        release of a: [A1] expired at 5000, seq 5000
         viewers 1000 -> 5000: A1 unavailable
         to a: nothing"#]],
     );
@@ -108,7 +108,7 @@ fn load_sets_withdrawn_seats_as_the_store_has_them() {
         expect![[r#"
             A: xB#.
             loaded
-            release of a: [A1] run out at 1000, seq 1002
+            release of a: [A1] expired at 1000, seq 1002
             viewers 1001 -> 1002: A4 free A1 unavailable A2 locked until 9000
             to a: nothing
             to b: A2@9000 paying 2"#]],

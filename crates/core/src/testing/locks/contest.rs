@@ -1,4 +1,4 @@
-//! Many people at once.
+//! Many people concurrently.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use crate::{
     locks::{Hold, LockReply, StartReply},
 };
 
-/// How many ask for one seat in the same moment.
+/// The number of concurrent requests for one seat.
 const ASKERS: usize = 1_000;
 
-/// How many ask for sets of seats that cross.
+/// The number of concurrent requests for overlapping sets of seats.
 const CROSSERS: usize = 200;
 
-/// How many lock, pay and let go in the storm.
+/// The number of people who lock, pay and release concurrently.
 const STORMERS: usize = 64;
 
-/// How often each of them does.
+/// The number of rounds of each of them.
 const TURNS: usize = 20;
 
-/// A thousand people ask for the same seat: one has it, the others are told so.
-pub async fn a_thousand_ask_for_one_seat(fixture: &dyn LocksFixture) {
+/// A thousand people request the same seat: one holds it, the others are refused.
+pub async fn one_of_a_thousand_concurrent_requests_gets_the_seat(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let asks: Vec<_> = (0..ASKERS)
         .map(|_| {
@@ -48,8 +48,8 @@ pub async fn a_thousand_ask_for_one_seat(fixture: &dyn LocksFixture) {
     assert_eq!(hall.map().await, "A1 locked");
 }
 
-/// Sets of seats that cross, asked for in any order: each whole or not at all, no seat twice, nobody waits for ever.
-pub async fn crossed_sets_are_all_or_none(fixture: &dyn LocksFixture) {
+/// Overlapping sets of seats in any order: each is locked whole or not at all, no seat twice, no deadlock.
+pub async fn overlapping_concurrent_locks_are_all_or_none(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let asks: Vec<_> = (0..CROSSERS)
         .map(|index| {
@@ -81,8 +81,8 @@ pub async fn crossed_sets_are_all_or_none(fixture: &dyn LocksFixture) {
     assert_eq!(hall.snapshot().await.seats.len(), owners.len());
 }
 
-/// People lock, pay, give up, buy and let go: at the end every seat has one owner, and the map says the same.
-pub async fn a_storm_leaves_one_holder_a_seat(fixture: &dyn LocksFixture) {
+/// People lock, pay, give up, buy and release: at the end every taken seat has one owner, and the seat map agrees.
+pub async fn concurrent_locks_and_sales_leave_one_owner_per_seat(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let people: Vec<_> = (0..STORMERS).map(|person| tokio::spawn(storm(hall.clone(), person))).collect();
     let mut bought: BTreeMap<SeatId, PersonId> = BTreeMap::new();
@@ -96,7 +96,7 @@ pub async fn a_storm_leaves_one_holder_a_seat(fixture: &dyn LocksFixture) {
             assert_eq!(held.insert(seat.id, who), None, "{} held twice", seat.id);
         }
     }
-    assert!(held.keys().all(|seat| !bought.contains_key(seat)), "nobody holds what is sold");
+    assert!(held.keys().all(|seat| !bought.contains_key(seat)), "nobody holds a sold seat");
     assert_eq!(hall.snapshot().await.seats.len(), bought.len() + held.len());
 }
 
@@ -110,7 +110,7 @@ async fn storm(hall: Hall, person: usize) -> (PersonId, Vec<SeatId>) {
             continue;
         }
         let payment = some_payment();
-        let StartReply::Started(hold) = hall.start(who, payment).await else { unreachable!("it holds two seats") };
+        let StartReply::Started(hold) = hall.start(who, payment).await else { unreachable!("two seats are held") };
         if (person + turn).is_multiple_of(3) {
             let seats: Vec<SeatId> = hold.seats.iter().map(|seat| seat.id).collect();
             let names: Vec<String> = seats.iter().map(ToString::to_string).collect();

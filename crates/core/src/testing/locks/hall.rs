@@ -1,4 +1,4 @@
-//! Short words for the calls, over one new screening.
+//! Short helpers for the calls of a lock store, on one new screening.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,10 +15,10 @@ use crate::{
     ports::{Backend, LiveChanges, LiveFeed, LockSeats, SeatLocks},
 };
 
-/// How many seats one person may hold in these tests.
+/// The limit of seats per person in these tests.
 pub(super) const SEATS_MAX: usize = 4;
 
-/// How long an event may be on its way before a test gives up.
+/// How long a test waits for an event.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 
 /// More releases than a test makes.
@@ -43,7 +43,7 @@ pub(super) fn some_payment() -> PaymentId {
     PaymentId::from_uuid(Uuid::new_v4())
 }
 
-/// A screening of its own, loaded or not.
+/// A new screening, loaded or not.
 #[derive(Clone)]
 pub(super) struct Hall {
     pub(super) locks: Arc<dyn SeatLocks>,
@@ -85,7 +85,7 @@ impl Hall {
         sure(self.locks.lock(&call).await)
     }
 
-    /// Locks what must be free.
+    /// Locks seats that must be free.
     pub(super) async fn take(&self, who: PersonId, names: &str) -> Hold {
         match self.lock(who, names).await {
             LockReply::Held(hold) => hold,
@@ -150,7 +150,7 @@ impl Hall {
         sure(self.locks.find_hold(self.screening, who).await)
     }
 
-    /// All that a person holds, whatever the sequence is meanwhile: others change the board too.
+    /// A person's hold with sequence 0, for comparison while others change the seat map.
     pub(super) async fn held_by(&self, who: PersonId) -> Hold {
         Hold { seq: 0, ..self.hold_of(who).await }
     }
@@ -175,7 +175,7 @@ impl Hall {
         sure(self.live.watch(self.screening).await)
     }
 
-    /// Releases of this screening that wait to be told.
+    /// Releases of this screening that are not in the outbox yet.
     pub(super) async fn releases(&self) -> Vec<Release> {
         let all = sure(self.locks.list_releases(Some(self.screening), RELEASES_MAX).await);
         all.into_iter().filter(|release| release.screening == self.screening).collect()

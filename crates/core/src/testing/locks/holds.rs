@@ -1,4 +1,4 @@
-//! Changes of holds and payments: what a person's own devices are told.
+//! Changes of holds and payments, as published to a person's own devices.
 
 use super::{
     LocksFixture,
@@ -10,16 +10,16 @@ use crate::{
     payment::PaymentStatus,
 };
 
-/// The hold of `who` that a change carries; `None` when it carries none of theirs.
+/// The hold of `who` in a change; `None` if their hold did not change.
 fn hold_in(change: &LiveChange, who: PersonId) -> Option<Hold> {
     let mut holds = change.holds.iter().flatten().filter(|one| one.holder == who);
     let hold = holds.next().map(|one| one.hold.clone());
     assert!(holds.next().is_none(), "each person once");
-    assert!(hold.as_ref().is_none_or(|hold| hold.seq == change.seq), "a hold is numbered as its change");
+    assert!(hold.as_ref().is_none_or(|hold| hold.seq == change.seq), "a hold has the sequence of its change");
     hold
 }
 
-/// Each call that changes what somebody holds publishes their whole hold, and nobody else's.
+/// Each call that changes a hold publishes that whole hold, and no other person's.
 pub async fn watchers_get_each_changed_hold_with_its_holder(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let mut feed = hall.watch().await;
@@ -38,7 +38,7 @@ pub async fn watchers_get_each_changed_hold_with_its_holder(fixture: &dyn LocksF
     assert_eq!((hold_in(&change, bob), hold_in(&change, ann)), (Some(hold), None), "another person");
 
     let ReleaseReply::Left(hold) = hall.release(ann, Some("A1")).await else { unreachable!("nobody pays") };
-    assert_eq!(hold_in(&next_seats(&mut feed).await, ann), Some(hold), "one let go");
+    assert_eq!(hold_in(&next_seats(&mut feed).await, ann), Some(hold), "one released");
 
     let StartReply::Started(hold) = hall.start(ann, payment).await else { unreachable!("seats are held") };
     let change = next_seats(&mut feed).await;
@@ -54,11 +54,11 @@ pub async fn watchers_get_each_changed_hold_with_its_holder(fixture: &dyn LocksF
     hall.sweep().await;
     let change = next_seats(&mut feed).await;
     let empty = Hold { seq: change.seq, ..Hold::default() };
-    assert_eq!(hold_in(&change, bob), Some(empty), "the time is up");
+    assert_eq!(hold_in(&change, bob), Some(empty), "the lock expired");
 }
 
-/// Whoever changes or reads a hold learns of which sequence it is true.
-pub async fn hold_answers_carry_the_sequence_of_the_board(fixture: &dyn LocksFixture) {
+/// Every reply with a hold carries the current sequence of the seat map.
+pub async fn hold_carries_the_sequence_of_its_seat_map(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
     let first = hall.take(ann, "A1").await;
@@ -69,12 +69,12 @@ pub async fn hold_answers_carry_the_sequence_of_the_board(fixture: &dyn LocksFix
     let second = hall.take(ann, "A2").await;
     assert!(second.seq > first.seq);
     hall.take(someone(), "B1").await;
-    assert_eq!(hall.hold_of(ann).await.seq, hall.seq().await, "another person's change numbers the board too");
+    assert_eq!(hall.hold_of(ann).await.seq, hall.seq().await, "another person's change moves the sequence, too");
     let ReleaseReply::Left(left) = hall.release(ann, None).await else { unreachable!("nobody pays") };
     assert_eq!((left.seq, left.seats.len()), (hall.seq().await, 0));
 }
 
-/// A payment lock changes a hold even where it changes no seat: on a second payment, and at the end of one.
+/// A payment lock changes a hold even if no seat changes: at the start of a second payment, and at the end of one.
 pub async fn payment_lock_alone_takes_a_sequence(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, first, second) = (someone(), some_payment(), some_payment());
@@ -90,16 +90,16 @@ pub async fn payment_lock_alone_takes_a_sequence(fixture: &dyn LocksFixture) {
 
     hall.start(ann, second).await;
     let next = next_seats(&mut feed).await;
-    assert_eq!((next.prev, next.changes.len()), (change.seq, 0), "its time was restarted before");
+    assert_eq!((next.prev, next.changes.len()), (change.seq, 0), "the expiry was restarted before");
     assert_eq!(hold_in(&next, ann).and_then(|hold| hold.payment), Some(second));
     assert_eq!(hall.seq().await, next.seq);
 
     hall.start(ann, second).await;
     hall.end(ann, first).await;
-    assert_eq!(hall.seq().await, next.seq, "what changes nothing takes no number");
+    assert_eq!(hall.seq().await, next.seq, "a call without effect takes no number");
 }
 
-/// A payment's status is not numbered and does not disturb the numbers.
+/// A payment's status takes no sequence number.
 pub async fn payment_status_reaches_the_watchers_of_its_screening(fixture: &dyn LocksFixture) {
     let (here, there) = (Hall::loaded(fixture).await, Hall::loaded(fixture).await);
     let (ann, payment) = (someone(), some_payment());

@@ -1,4 +1,4 @@
-//! Live changes: what viewers are told.
+//! Live changes, as published to viewers.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::{
     ports::LiveFeed,
 };
 
-/// How many people change seats at once.
+/// The number of people who change seats concurrently.
 const PEOPLE: usize = 8;
 
-/// A map kept up by changes alone.
+/// A seat map that is updated by live changes alone.
 struct Viewer {
     seq: u64,
     shows: BTreeMap<SeatId, SeatStatus>,
@@ -27,7 +27,7 @@ impl Viewer {
         Self { seq: snapshot.seq, shows }
     }
 
-    /// Takes changes until it is at `seq`; those from before it joined are passed over.
+    /// Applies changes up to `seq`. Changes from before the snapshot are skipped.
     async fn follow(&mut self, feed: &mut LiveFeed, seq: u64) {
         while self.seq < seq {
             let change = next_seats(feed).await;
@@ -47,7 +47,7 @@ impl Viewer {
     }
 }
 
-/// From when `watch` answers every change arrives, in order and without a gap, and they give the map.
+/// Once `watch` has returned, every change arrives, in order and without a gap, and the changes give the map.
 pub async fn a_watcher_sees_every_change_in_order(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     hall.take(someone(), "Z1").await;
@@ -82,8 +82,8 @@ async fn change_seats(hall: Hall, person: usize) {
     }
 }
 
-/// Changes of one screening go to those who watch it, and never say who.
-pub async fn a_watcher_sees_its_own_screening_alone(fixture: &dyn LocksFixture) {
+/// Changes of a screening are sent to its watchers only.
+pub async fn watcher_receives_changes_of_its_own_screening_only(fixture: &dyn LocksFixture) {
     let (here, there) = (Hall::loaded(fixture).await, Hall::loaded(fixture).await);
     let mut feed = here.watch().await;
     let ann = someone();
@@ -96,8 +96,8 @@ pub async fn a_watcher_sees_its_own_screening_alone(fixture: &dyn LocksFixture) 
     assert_eq!(change.seq, here.seq().await);
 }
 
-/// Viewers learn once that a lock has run out, however many sweep.
-pub async fn expiry_is_told_to_watchers_once(fixture: &dyn LocksFixture) {
+/// The expiry of a lock is published once, however many servers sweep.
+pub async fn expiry_is_published_to_watchers_once(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let mut feed = hall.watch().await;
     hall.take(someone(), "A1 A2").await;
@@ -112,7 +112,7 @@ pub async fn expiry_is_told_to_watchers_once(fixture: &dyn LocksFixture) {
     for sweep in sweeps {
         assert!(sweep.await.is_ok());
     }
-    // What is told after it shows that nothing was told between.
+    // The change after the sweeps shows that nothing else was published in between.
     hall.take(someone(), "A3").await;
     let mut told = Vec::new();
     while told.last().is_none_or(|last: &String| last != "A3 locked") {
@@ -122,18 +122,18 @@ pub async fn expiry_is_told_to_watchers_once(fixture: &dyn LocksFixture) {
     assert_eq!(told, ["A1 available", "A2 available", "A3 locked"]);
 }
 
-/// A snapshot shows no lock past its time, and the next change follows on it.
-pub async fn a_snapshot_is_true_of_its_sequence(fixture: &dyn LocksFixture) {
+/// A snapshot shows no expired lock, and the next change continues its sequence.
+pub async fn snapshot_has_no_expired_locks_and_the_next_change_follows_it(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     hall.take(someone(), "A1").await;
     hall.sell(some_payment(), "B1").await;
     let first = hall.snapshot().await;
     assert_eq!(draw(&first.seats), "A1 locked, B1 booked");
-    assert_eq!(hall.snapshot().await, first, "looking changes nothing");
+    assert_eq!(hall.snapshot().await, first, "reading changes nothing");
     fixture.advance(hall.lock_time()).await;
     let mut feed = hall.watch().await;
     let mut viewer = Viewer::joins(&hall.snapshot().await);
-    assert!(viewer.seq > first.seq, "its end is a change");
+    assert!(viewer.seq > first.seq, "the expiry is a change");
     assert_eq!(viewer.shows.len(), 1);
     hall.take(someone(), "A1").await;
     let end = hall.seq().await;

@@ -1,7 +1,7 @@
-//! What every lock store must do, word for word of [`crate::ports`]: the contract of seat locks and live changes.
+//! The contract suite of [`SeatLocks`] and [`LiveChanges`], for every lock store.
 //!
-//! An adapter's tests are one line, [`crate::seat_locks_contract`]. Each case works on screenings of its own, so that they
-//! may run at once and on a lock store that others use too.
+//! The tests of an adapter are one line, [`crate::seat_locks_contract`]. Each case has screenings of its own, so that cases
+//! may run concurrently and on a shared lock store.
 
 mod contest;
 mod hall;
@@ -34,17 +34,17 @@ use crate::{
 /// An adapter under test.
 #[async_trait]
 pub trait LocksFixture: Send + Sync {
-    /// The locks; in a cluster, those of some server.
+    /// The locks; in a cluster, through one server.
     fn locks(&self) -> Arc<dyn SeatLocks>;
-    /// The live changes; in a cluster, those of another server.
+    /// The live changes; in a cluster, through another server.
     fn live(&self) -> Arc<dyn LiveChanges>;
     /// The time by the lock store's clock, in milliseconds since 1970.
     fn now_ms(&self) -> Millis;
-    /// How long a lock lasts, in milliseconds: long where time is false, short where it must really pass.
+    /// How long a lock lasts, in milliseconds: long with a manual clock, short where time must really pass.
     fn ttl_ms(&self) -> Millis {
         300_000
     }
-    /// Lets time pass.
+    /// Advances the lock store's time.
     async fn advance(&self, by: Duration);
 }
 
@@ -54,44 +54,44 @@ macro_rules! seat_locks_contract {
     ($fixture:expr) => {
         $crate::seat_locks_contract!(
             $fixture,
-            nothing_is_granted_before_loading,
-            a_load_is_refused_when_something_moved,
-            a_load_mends_what_differs_from_the_store,
-            a_claim_is_a_lock_with_a_payment_lock,
-            states_come_in_the_order_asked_for,
+            lock_is_refused_before_the_map_is_loaded,
+            load_is_refused_when_the_sequence_has_moved,
+            reload_corrects_differences_from_the_store,
+            load_turns_a_claim_into_a_lock_with_a_payment_lock,
+            states_are_listed_in_the_requested_order,
             a_lock_takes_all_or_none,
-            what_is_mine_stays_mine_and_keeps_its_time,
-            nobody_holds_too_many,
-            refusals_come_in_their_order,
-            a_lock_past_its_time_is_free_without_a_sweep,
-            only_the_holder_lets_go,
-            a_hold_is_all_that_one_person_holds,
-            starting_a_payment_restarts_the_time_once,
-            who_pays_changes_no_seats,
-            a_payment_lock_ends_by_its_own_id,
+            relocking_held_seats_keeps_their_expiry,
+            lock_is_refused_above_the_limit_per_person,
+            refusals_have_a_fixed_order_of_precedence,
+            expired_lock_is_free_without_a_sweep,
+            release_ignores_seats_of_other_people,
+            hold_has_all_locks_of_one_person_at_one_screening,
+            payment_restarts_the_expiry_of_a_lock_once,
+            lock_and_release_are_refused_while_the_holder_pays,
+            payment_lock_is_ended_only_by_its_own_payment_id,
             a_payment_without_seats_does_not_start,
-            a_payment_lock_ends_with_its_seats,
-            kept_seats_outlive_their_time_and_are_given_back,
-            a_seat_with_more_time_than_its_payment_keeps_it,
+            payment_lock_expires_with_its_seats,
+            extended_locks_return_to_their_own_expiry_when_the_payment_ends,
+            extension_never_shortens_a_lock_that_expires_later,
             a_sale_takes_the_seats_whoever_holds_them,
-            a_refund_frees_what_was_sold,
-            releases_are_told_oldest_first_until_forgotten,
-            a_takeover_writes_the_release_first,
-            sweeps_of_many_servers_release_once,
+            refund_frees_only_sold_seats,
+            releases_are_listed_oldest_first_until_removed,
+            takeover_of_an_expired_lock_writes_its_release_first,
+            concurrent_sweeps_release_each_lock_once,
             watchers_get_each_changed_hold_with_its_holder,
-            hold_answers_carry_the_sequence_of_the_board,
+            hold_carries_the_sequence_of_its_seat_map,
             payment_lock_alone_takes_a_sequence,
             payment_status_reaches_the_watchers_of_its_screening,
             withdrawn_seats_are_published_and_refused_like_sold_ones,
             withdrawing_changes_nothing_when_one_seat_is_held_or_sold,
             withdrawn_seats_are_set_by_a_load_and_restored_to_sale,
             a_watcher_sees_every_change_in_order,
-            a_watcher_sees_its_own_screening_alone,
-            expiry_is_told_to_watchers_once,
-            a_snapshot_is_true_of_its_sequence,
-            a_thousand_ask_for_one_seat,
-            crossed_sets_are_all_or_none,
-            a_storm_leaves_one_holder_a_seat,
+            watcher_receives_changes_of_its_own_screening_only,
+            expiry_is_published_to_watchers_once,
+            snapshot_has_no_expired_locks_and_the_next_change_follows_it,
+            one_of_a_thousand_concurrent_requests_gets_the_seat,
+            overlapping_concurrent_locks_are_all_or_none,
+            concurrent_locks_and_sales_leave_one_owner_per_seat,
         );
     };
     ($fixture:expr, $($case:ident,)+) => {

@@ -9,12 +9,12 @@ use crate::locks::{Hold, LockReply, ReleaseReply, StartReply};
 fn started(reply: StartReply) -> Hold {
     match reply {
         StartReply::Started(hold) => hold,
-        other => unreachable!("it should start: {other:?}"),
+        other => unreachable!("the payment should start: {other:?}"),
     }
 }
 
-/// A payment restarts each seat's time, once in a lock's life; the same payment again changes nothing.
-pub async fn starting_a_payment_restarts_the_time_once(fixture: &dyn LocksFixture) {
+/// A payment restarts the expiry of each lock, once in the lock's life. Starting the same payment again changes nothing.
+pub async fn payment_restarts_the_expiry_of_a_lock_once(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
     let (one, two) = (some_payment(), some_payment());
@@ -30,13 +30,13 @@ pub async fn starting_a_payment_restarts_the_time_once(fixture: &dyn LocksFixtur
     hall.end(ann, one).await;
     hall.take(ann, "A3").await;
     let second = started(hall.start(ann, two).await);
-    assert_eq!(second.seats[..2], first.seats[..], "these keep the time they have");
-    assert!(second.seats[2].until > first.seats[0].until, "a new one has its own");
+    assert_eq!(second.seats[..2], first.seats[..], "restarted locks keep their expiry");
+    assert!(second.seats[2].until > first.seats[0].until, "a new lock is restarted");
     assert_eq!(second.payment, Some(two));
 }
 
-/// While the payment lock stands its holder changes no seats, and nobody else is hindered.
-pub async fn who_pays_changes_no_seats(fixture: &dyn LocksFixture) {
+/// While the payment lock stands, its holder cannot change seats; other people can.
+pub async fn lock_and_release_are_refused_while_the_holder_pays(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     let payment = some_payment();
@@ -52,8 +52,8 @@ pub async fn who_pays_changes_no_seats(fixture: &dyn LocksFixture) {
     assert_eq!(hall.hold_of(ann).await.payment, Some(payment));
 }
 
-/// With another id, or another's, it does nothing; its seats stay locked.
-pub async fn a_payment_lock_ends_by_its_own_id(fixture: &dyn LocksFixture) {
+/// Ending with another payment's id or another person does nothing. After the end the seats stay locked.
+pub async fn payment_lock_is_ended_only_by_its_own_payment_id(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     let payment = some_payment();
@@ -69,7 +69,7 @@ pub async fn a_payment_lock_ends_by_its_own_id(fixture: &dyn LocksFixture) {
     assert_eq!((left.seq, left.seats.len(), left.payment), (hall.seq().await, 0, None));
 }
 
-/// Nothing held, or nothing any more, is nothing to pay.
+/// A payment does not start if nothing is held or all locks have expired.
 pub async fn a_payment_without_seats_does_not_start(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
@@ -80,8 +80,8 @@ pub async fn a_payment_without_seats_does_not_start(fixture: &dyn LocksFixture) 
     assert_eq!(hall.held_by(ann).await, Hold::default());
 }
 
-/// A payment lock ends by itself when its time is up.
-pub async fn a_payment_lock_ends_with_its_seats(fixture: &dyn LocksFixture) {
+/// A payment lock expires with the first of its seats.
+pub async fn payment_lock_expires_with_its_seats(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
     hall.take(ann, "A1").await;
@@ -92,9 +92,9 @@ pub async fn a_payment_lock_ends_with_its_seats(fixture: &dyn LocksFixture) {
     started(hall.start(ann, some_payment()).await);
 }
 
-/// While the outcome is asked for the seats are kept; when the payment ends they have the time they had before. What
-/// others hold or have bought is not taken for it, and another's payment is not touched.
-pub async fn kept_seats_outlive_their_time_and_are_given_back(fixture: &dyn LocksFixture) {
+/// During the confirmation the locks are extended; when the payment ends they return to their own expiry. Seats that others
+/// hold or have bought are not taken, and another payment's lock is not touched.
+pub async fn extended_locks_return_to_their_own_expiry_when_the_payment_ends(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     let payment = some_payment();
@@ -107,22 +107,22 @@ pub async fn kept_seats_outlive_their_time_and_are_given_back(fixture: &dyn Lock
     hall.keep(ann, some_payment(), "A1 A2", 20 * hall.ttl_ms).await;
     assert_eq!(hall.hold_of(ann).await, kept, "with another payment it does nothing");
     hall.keep(ann, payment, "A1 A2", 9 * hall.ttl_ms).await;
-    assert_eq!(hall.hold_of(ann).await, kept, "nor while half of the time is left");
+    assert_eq!(hall.hold_of(ann).await, kept, "nor while half of the extension is left");
     hall.end(ann, payment).await;
-    assert_eq!(hall.held_by(ann).await, Hold { seq: 0, payment: None, ..hold.clone() }, "the time they had before");
+    assert_eq!(hall.held_by(ann).await, Hold { seq: 0, payment: None, ..hold.clone() }, "their own expiry");
 
     hall.keep(ann, payment, "A1 A2", 8 * hall.ttl_ms).await;
     hall.end(ann, payment).await;
-    assert_eq!(hall.hold_of(ann).await.seats, hold.seats, "also when its lock had been ended before");
+    assert_eq!(hall.hold_of(ann).await.seats, hold.seats, "also if the payment lock had been ended before");
 
     let again = some_payment();
     started(hall.start(ann, again).await);
     hall.keep(ann, again, "A1 A2", 8 * hall.ttl_ms).await;
     fixture.advance(3 * hall.lock_time()).await;
     hall.sweep().await;
-    assert_eq!(hall.hold_of(ann).await.seats.len(), 2, "they outlive the time they had");
+    assert_eq!(hall.hold_of(ann).await.seats.len(), 2, "extended locks outlive their own expiry");
     hall.end(ann, again).await;
-    assert_eq!(hall.held_by(ann).await, Hold::default(), "which is up");
+    assert_eq!(hall.held_by(ann).await, Hold::default(), "their own expiry has passed");
     hall.take(bob, "A1").await;
     hall.sell(some_payment(), "A2").await;
     hall.keep(ann, some_payment(), "A1 A2", hall.ttl_ms).await;
@@ -130,27 +130,27 @@ pub async fn kept_seats_outlive_their_time_and_are_given_back(fixture: &dyn Lock
     assert_eq!(hall.map().await, "A1 locked, A2 booked");
 }
 
-/// A payment is kept for less time than one of its seats has by itself: that seat keeps its own time, also at the end.
-pub async fn a_seat_with_more_time_than_its_payment_keeps_it(fixture: &dyn LocksFixture) {
+/// If an extension ends before a lock's own expiry, that lock keeps its own expiry, also when the payment ends.
+pub async fn extension_never_shortens_a_lock_that_expires_later(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
     let (one, two) = (some_payment(), some_payment());
     hall.take(ann, "A1").await;
     started(hall.start(ann, one).await);
     hall.end(ann, one).await;
-    // Of its two times, A1 has half a time left, and A2 will have both.
+    // A payment lasts two lock times: A1 has half a lock time left, and A2 will have two.
     fixture.advance(hall.lock_time() * 3 / 2).await;
     hall.take(ann, "A2").await;
     let hold = started(hall.start(ann, two).await);
     hall.keep(ann, two, "A1 A2", hall.ttl_ms * 8 / 5).await;
     let kept = hall.hold_of(ann).await;
-    assert!(kept.seats[0].until > hold.seats[0].until, "A1 is kept");
-    assert_eq!(kept.seats[1], hold.seats[1], "A2 needs no keeping");
+    assert!(kept.seats[0].until > hold.seats[0].until, "A1 is extended");
+    assert_eq!(kept.seats[1], hold.seats[1], "A2 expires later anyway");
     hall.end(ann, two).await;
-    assert_eq!(hall.held_by(ann).await, Hold { seq: 0, payment: None, ..hold }, "each has its own time again");
+    assert_eq!(hall.held_by(ann).await, Hold { seq: 0, payment: None, ..hold }, "each has its own expiry again");
 }
 
-/// Sold is sold, whoever held the lock; the payment's own lock ends with it.
+/// A sale removes the locks of its seats, whoever holds them, and ends the payment lock.
 pub async fn a_sale_takes_the_seats_whoever_holds_them(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
@@ -166,12 +166,12 @@ pub async fn a_sale_takes_the_seats_whoever_holds_them(fixture: &dyn LocksFixtur
     hall.take(ann, "A5").await;
     let before = hall.seq().await;
     hall.sell(payment, "A1 A2 A4").await;
-    assert_eq!(hall.seq().await, before, "telling it twice is telling it once");
+    assert_eq!(hall.seq().await, before, "marking sold is idempotent");
     assert!(hall.releases().await.is_empty(), "a sale is no release");
 }
 
 /// Only sold seats are freed; locks are not touched.
-pub async fn a_refund_frees_what_was_sold(fixture: &dyn LocksFixture) {
+pub async fn refund_frees_only_sold_seats(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.sell(some_payment(), "A1 A2").await;

@@ -1,4 +1,4 @@
-//! Releases: the lock store's own events.
+//! Releases: locks that ended without a sale, as the lock store records them.
 
 use super::{
     LocksFixture,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::locks::{Release, ReleaseReason};
 
-/// How many servers sweep at once.
+/// The number of concurrent sweeps.
 const SERVERS: usize = 8;
 
 fn told(release: &Release) -> (String, ReleaseReason) {
@@ -14,8 +14,8 @@ fn told(release: &Release) -> (String, ReleaseReason) {
     (names.join(" "), release.reason)
 }
 
-/// Oldest first, each until it is forgotten, and forgetting one leaves the others.
-pub async fn releases_are_told_oldest_first_until_forgotten(fixture: &dyn LocksFixture) {
+/// Releases are listed oldest first until they are removed; removing one leaves the others.
+pub async fn releases_are_listed_oldest_first_until_removed(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(ann, "A1 A2 A3").await;
@@ -43,8 +43,8 @@ pub async fn releases_are_told_oldest_first_until_forgotten(fixture: &dyn LocksF
     assert_eq!(hall.releases().await, []);
 }
 
-/// Who takes over a lock past its time writes its release first; the sweep does not write it again.
-pub async fn a_takeover_writes_the_release_first(fixture: &dyn LocksFixture) {
+/// A call that takes over an expired lock writes its release first; the sweep does not write it again.
+pub async fn takeover_of_an_expired_lock_writes_its_release_first(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(ann, "A1").await;
@@ -58,8 +58,8 @@ pub async fn a_takeover_writes_the_release_first(fixture: &dyn LocksFixture) {
     assert_eq!(hall.hold_of(bob).await.seats.len(), 1);
 }
 
-/// However many servers sweep, a lock is released once.
-pub async fn sweeps_of_many_servers_release_once(fixture: &dyn LocksFixture) {
+/// A lock is released once, however many servers sweep.
+pub async fn concurrent_sweeps_release_each_lock_once(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(ann, "A1 A2").await;

@@ -1,4 +1,4 @@
-//! Locking and letting go.
+//! Locking, releasing and expiry.
 
 use super::{
     LocksFixture,
@@ -10,7 +10,7 @@ fn names(hold: &Hold) -> String {
     hold.seats.iter().map(|seat| seat.id.to_string()).collect::<Vec<_>>().join(" ")
 }
 
-/// All seats or none; a refusal names all of those that are taken, and changes nothing.
+/// All seats or none; a refusal names all taken seats and changes nothing.
 pub async fn a_lock_takes_all_or_none(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
@@ -24,15 +24,15 @@ pub async fn a_lock_takes_all_or_none(fixture: &dyn LocksFixture) {
     assert!(hall.hold_of(bob).await.seats.is_empty());
 }
 
-/// Seats already held keep their time; doubles count once.
-pub async fn what_is_mine_stays_mine_and_keeps_its_time(fixture: &dyn LocksFixture) {
+/// Seats that are held already keep their expiry; duplicates count once.
+pub async fn relocking_held_seats_keeps_their_expiry(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
     let first = hall.take(ann, "A1").await;
     fixture.advance(hall.lock_time() / 10).await;
     let before = hall.seq().await;
     assert_eq!(hall.take(ann, "A1 A1").await, first);
-    assert_eq!(hall.seq().await, before, "nothing changed, nothing is told");
+    assert_eq!(hall.seq().await, before, "nothing changed, nothing is published");
     let second = hall.take(ann, "A2 A1 A2").await;
     assert_eq!(names(&second), "A1 A2");
     assert_eq!(second.seats[0], first.seats[0]);
@@ -40,8 +40,8 @@ pub async fn what_is_mine_stays_mine_and_keeps_its_time(fixture: &dyn LocksFixtu
     assert_eq!(second.expires_at(), first.expires_at());
 }
 
-/// At most so many at once; bought ones do not count, nor do those that have run out.
-pub async fn nobody_holds_too_many(fixture: &dyn LocksFixture) {
+/// A person may hold a limited number of seats. Sold seats and expired locks do not count.
+pub async fn lock_is_refused_above_the_limit_per_person(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
     hall.take(ann, "A1 A2 A3").await;
@@ -54,8 +54,8 @@ pub async fn nobody_holds_too_many(fixture: &dyn LocksFixture) {
     assert_eq!(names(&hall.take(ann, "A6 A7 A8 A9").await), "A6 A7 A8 A9");
 }
 
-/// First paying, then too many, then taken.
-pub async fn refusals_come_in_their_order(fixture: &dyn LocksFixture) {
+/// `Paying` takes precedence over `TooMany`, and that over `Taken`.
+pub async fn refusals_have_a_fixed_order_of_precedence(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(bob, "A1").await;
@@ -65,8 +65,8 @@ pub async fn refusals_come_in_their_order(fixture: &dyn LocksFixture) {
     assert!(matches!(hall.lock(ann, "A1").await, LockReply::Paying(_)));
 }
 
-/// Expiry is a fact computed from time: nobody need have swept.
-pub async fn a_lock_past_its_time_is_free_without_a_sweep(fixture: &dyn LocksFixture) {
+/// Expiry is computed from time and needs no sweep.
+pub async fn expired_lock_is_free_without_a_sweep(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(ann, "A1 A2").await;
@@ -74,11 +74,11 @@ pub async fn a_lock_past_its_time_is_free_without_a_sweep(fixture: &dyn LocksFix
     fixture.advance(hall.lock_time()).await;
     assert!(hall.hold_of(ann).await.seats.is_empty());
     assert_eq!(names(&hall.take(bob, "A1").await), "A1");
-    assert_eq!(hall.map().await, "A1 locked", "A2 is free to see, too");
+    assert_eq!(hall.map().await, "A1 locked", "A2 is shown as available, too");
 }
 
-/// Seats of others are ignored; without a list all are let go.
-pub async fn only_the_holder_lets_go(fixture: &dyn LocksFixture) {
+/// Seats of other people are ignored; without a list the whole hold is released.
+pub async fn release_ignores_seats_of_other_people(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(ann, "A1 A2 A3").await;
@@ -95,8 +95,8 @@ pub async fn only_the_holder_lets_go(fixture: &dyn LocksFixture) {
     assert_eq!(hall.map().await, "A4 locked");
 }
 
-/// All that one person holds, at this screening alone.
-pub async fn a_hold_is_all_that_one_person_holds(fixture: &dyn LocksFixture) {
+/// A hold contains the locks of one person at this screening only.
+pub async fn hold_has_all_locks_of_one_person_at_one_screening(fixture: &dyn LocksFixture) {
     let (here, there) = (Hall::loaded(fixture).await, Hall::loaded(fixture).await);
     let ann = someone();
     here.take(ann, "A3 A1").await;

@@ -1,4 +1,4 @@
-//! Making the locks agree with the store.
+//! Loading seat maps from the ledger.
 
 use super::{
     LocksFixture,
@@ -10,8 +10,8 @@ fn sold(names: &str) -> SeatTruth {
     SeatTruth { sold: seats(names), ..SeatTruth::default() }
 }
 
-/// A screening whose sold seats are not known grants nothing and says so.
-pub async fn nothing_is_granted_before_loading(fixture: &dyn LocksFixture) {
+/// A seat map that is not loaded refuses locks with `NotLoaded`.
+pub async fn lock_is_refused_before_the_map_is_loaded(fixture: &dyn LocksFixture) {
     let hall = Hall::unloaded(fixture);
     let ann = someone();
     let LockReply::NotLoaded { seq } = hall.lock(ann, "A1").await else { unreachable!("granted") };
@@ -26,8 +26,8 @@ pub async fn nothing_is_granted_before_loading(fixture: &dyn LocksFixture) {
     hall.take(ann, "A1").await;
 }
 
-/// What was read from the store before something changed is not taken for the truth.
-pub async fn a_load_is_refused_when_something_moved(fixture: &dyn LocksFixture) {
+/// A load is refused if the map changed after the store was read.
+pub async fn load_is_refused_when_the_sequence_has_moved(fixture: &dyn LocksFixture) {
     for has_moved_by_sale in [true, false] {
         let hall = Hall::unloaded(fixture);
         let read_at = hall.seq().await;
@@ -48,8 +48,8 @@ pub async fn a_load_is_refused_when_something_moved(fixture: &dyn LocksFixture) 
     assert_eq!(hall.map().await, "A1 locked");
 }
 
-/// Loading again is the repair: sold seats as the store says, locks that contradict nothing stay.
-pub async fn a_load_mends_what_differs_from_the_store(fixture: &dyn LocksFixture) {
+/// A reload repairs a map: sold seats become those of the ledger, and locks that do not contradict it stay.
+pub async fn reload_corrects_differences_from_the_store(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(ann, "A1").await;
@@ -64,11 +64,11 @@ pub async fn a_load_mends_what_differs_from_the_store(fixture: &dyn LocksFixture
 
     let before = hall.seq().await;
     assert_eq!(hall.load(&sold("A2 A4 A5")).await, LoadReply::Loaded);
-    assert_eq!(hall.seq().await, before, "nothing differed, nothing is told");
+    assert_eq!(hall.seq().await, before, "nothing differed, nothing is published");
 }
 
-/// Claims become locks with the time that they have left, and their holder is paying. A lock of another gives way.
-pub async fn a_claim_is_a_lock_with_a_payment_lock(fixture: &dyn LocksFixture) {
+/// Claims become locks with the claims' expiry and a payment lock. They replace another person's lock.
+pub async fn load_turns_a_claim_into_a_lock_with_a_payment_lock(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     let payment = some_payment();
@@ -89,8 +89,8 @@ pub async fn a_claim_is_a_lock_with_a_payment_lock(fixture: &dyn LocksFixture) {
     hall.take(bob, "A1 A2").await;
 }
 
-/// The states of many screenings in one call: in the order asked for, nothing for one that is not loaded.
-pub async fn states_come_in_the_order_asked_for(fixture: &dyn LocksFixture) {
+/// The states of many screenings in one call: in the requested order, `None` for one that is not loaded.
+pub async fn states_are_listed_in_the_requested_order(fixture: &dyn LocksFixture) {
     let (one, two, three) = (Hall::loaded(fixture).await, Hall::unloaded(fixture), Hall::loaded(fixture).await);
     one.take(someone(), "A1 A2").await;
     one.sell(some_payment(), "A3").await;

@@ -1,4 +1,4 @@
-//! Seats withdrawn from sale while it goes on.
+//! Seats withdrawn from sale during sales.
 
 use super::{
     LocksFixture,
@@ -18,12 +18,12 @@ pub async fn withdrawn_seats_are_published_and_refused_like_sold_ones(fixture: &
     assert_eq!(hall.lock(ann, "A3 A2 A1").await, LockReply::Taken(seats("A1 A2").into()));
     assert_eq!(hall.map().await, "A1 unavailable, A2 unavailable");
     assert_eq!(hall.withdraw("A2").await, WithdrawReply::Withdrawn);
-    assert_eq!(hall.seq().await, change.seq, "again changes nothing");
+    assert_eq!(hall.seq().await, change.seq, "withdrawing again changes nothing");
     let states = hall.locks.list_states(&[hall.screening]).await;
-    assert_eq!(states.ok(), Some(vec![Some((change.seq, 2))]), "they count as taken");
+    assert_eq!(states.ok(), Some(vec![Some((change.seq, 2))]), "withdrawn seats count as taken");
 }
 
-/// All or none: whoever holds or bought one of the seats keeps it.
+/// All or none: a held or sold seat refuses the whole call.
 pub async fn withdrawing_changes_nothing_when_one_seat_is_held_or_sold(fixture: &dyn LocksFixture) {
     let hall = Hall::unloaded(fixture);
     assert_eq!(hall.withdraw("A1").await, WithdrawReply::NotLoaded { seq: 0 });
@@ -34,11 +34,11 @@ pub async fn withdrawing_changes_nothing_when_one_seat_is_held_or_sold(fixture: 
     assert_eq!(hall.withdraw("A3 A2 A1").await, WithdrawReply::Taken(seats("A1 A2").into()));
     assert_eq!((hall.map().await.as_str(), hall.seq().await), ("A1 locked, A2 booked", before));
     fixture.advance(hall.lock_time()).await;
-    assert_eq!(hall.withdraw("A1").await, WithdrawReply::Withdrawn, "its time is up");
-    assert_eq!(hall.releases().await.len(), 1, "and its release is written");
+    assert_eq!(hall.withdraw("A1").await, WithdrawReply::Withdrawn, "the lock has expired");
+    assert_eq!(hall.releases().await.len(), 1, "and is released");
 }
 
-/// The store decides which seats are withdrawn; a sale takes them, and the others can be offered again.
+/// A load sets the withdrawn seats of the store. A sale overrides the withdrawal; other seats can be restored to sale.
 pub async fn withdrawn_seats_are_set_by_a_load_and_restored_to_sale(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     hall.withdraw("A1").await;
@@ -49,7 +49,7 @@ pub async fn withdrawn_seats_are_set_by_a_load_and_restored_to_sale(fixture: &dy
     hall.sell(some_payment(), "A3").await;
     assert_eq!(hall.map().await, "A2 booked, A3 booked, A4 unavailable");
     hall.free("A3 A4").await;
-    assert_eq!(hall.map().await, "A2 booked, A4 unavailable", "a refund frees what was sold");
+    assert_eq!(hall.map().await, "A2 booked, A4 unavailable", "a refund frees only sold seats");
     let mut feed = hall.watch().await;
     hall.restore("A2 A4 A5").await;
     assert_eq!(draw(&next_seats(&mut feed).await.changes), "A4 available");
