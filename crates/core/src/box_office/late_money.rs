@@ -3,10 +3,10 @@
 
 use super::{
     BoxOffice,
+    maps::{LOCK_TRIES_MAX, load_screening, millis},
+    payment_end::close,
     payment_frames::publish_payment,
-    seats::{LOCK_TRIES_MAX, load_screening, millis},
-    settling::{ConfirmAnswer, close, commit, settle_payment},
-    unfinished::run_money_task,
+    settling::{ConfirmAnswer, commit, run_money_task, settle_payment},
 };
 use crate::{
     ids::PaymentId,

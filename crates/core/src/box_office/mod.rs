@@ -1,45 +1,49 @@
 //! The use cases: one function each, over a plain struct of ports.
 //!
+//! Files import only from files before them: `maps`, `payment_end`, `holds`, `payment_start`, `settling`, then `reconciling`
+//! and `late_money`.
+//!
 //! Several servers may run any of them at once, and a server may die at any line. Only a single call of the store is atomic.
 
 mod best_effort;
-mod comparing;
 mod consuming;
+mod dead_letters;
+mod holds;
 mod late_money;
 mod mail_pauses;
-mod paying;
+mod maps;
+mod payment_end;
 mod payment_frames;
+mod payment_start;
 mod programme;
+mod reconciling;
+mod relay;
 mod reports;
 mod screenings;
-mod seats;
 mod settling;
-mod unfinished;
 mod whats_on;
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-pub use comparing::{compare_map, list_loaded_maps};
-pub use consuming::{RELAY_EVENTS_MAX, end_lease, handle_events, relay_events, replay_dead_letter, tell_releases};
+pub use consuming::handle_events;
+pub use dead_letters::replay_dead_letter;
+pub use holds::{LockOutcome, ReleaseOutcome, SeatSelection, find_hold, lock_seats, release_seats};
 pub use late_money::provider_reported;
 pub use mail_pauses::{MAIL_TRIES_FOR_MAX, next_mail_attempt};
-pub use paying::{
-    CancelOutcome, StartPaymentOutcome, cancel_payment, find_booking_of, find_payment_of, find_unfinished_payment,
-    start_payment,
-};
+pub use maps::{compare_map, list_loaded_maps, load_screening, mend_screening};
+pub use payment_end::{CancelOutcome, cancel_payment, find_payment_of, find_unfinished_payment};
+pub use payment_start::{StartPaymentOutcome, start_payment};
 pub use programme::{
     ChangeOutcome, Editor, START_AHEAD_MAX, ScreeningDetails, check_prices, create_hall, create_movie,
     create_screening, delete_hall, delete_movie, delete_screening, update_hall, update_movie, update_screening,
 };
-pub use reports::{DailySales, REPORT_DAYS_MAX, day_span, list_daily_sales, list_movie_sales};
+pub use reconciling::{UNFINISHED_PAYMENTS_MAX, list_unfinished, resume_payment};
+pub use relay::{RELAY_EVENTS_MAX, end_lease, relay_events, tell_releases};
+pub use reports::{DailySales, REPORT_DAYS_MAX, day_span, find_booking_of, list_daily_sales, list_movie_sales};
 pub use screenings::{NamedScreening, SCREENINGS_CACHED_MAX, ScreeningCache, ScreeningCheck, ScreeningName};
-pub use seats::{
-    LockOutcome, ReleaseOutcome, SeatSelection, find_hold, load_screening, lock_seats, mend_screening, release_seats,
-};
 pub use settling::{ConfirmAnswer, confirm_payment, settle_payment};
-pub use unfinished::{UNFINISHED_PAYMENTS_MAX, list_unfinished, resume_payment};
 pub use whats_on::{MovieOnShow, list_movies_on_show, list_upcoming, movie_on_show};
 
 use crate::{

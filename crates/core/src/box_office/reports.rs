@@ -1,9 +1,11 @@
-//! Sales by day and by film. Days are those of the cinema's time zone.
+//! Queries over bookings. Days are those of the cinema's time zone.
 
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
 use super::BoxOffice;
 use crate::{
+    booking::Booking,
+    ids::{BookingId, PersonId},
     invalid::Invalid,
     ports::{Backend, MovieSales, SalesTotals},
 };
@@ -75,6 +77,14 @@ pub async fn list_movie_sales(office: &BoxOffice, from: Date, to: Date) -> Backe
         Ok((start, end)) => office.sales.list_movie_sales(start, end).await.map(Ok),
         Err(invalid) => Ok(Err(invalid)),
     }
+}
+
+/// The booking, if it belongs to the person.
+///
+/// # Errors
+/// The store failed.
+pub async fn find_booking_of(office: &BoxOffice, person: PersonId, id: BookingId) -> Backend<Option<Booking>> {
+    Ok(office.sales.find_booking(id).await?.filter(|booking| booking.person_id == person))
 }
 
 #[cfg(test)]

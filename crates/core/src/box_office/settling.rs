@@ -5,35 +5,30 @@ use jiff::SignedDuration;
 
 use super::{
     BoxOffice,
-    paying::find_payment_of,
+    best_effort::best_effort,
+    maps::{end_unless_claiming, mend_screening, millis},
+    payment_end::{SEATS_LOST, close, close_because, find_payment_of},
     payment_frames::publish_payment,
-    seats::{end_unless_claiming, millis},
-    unfinished::{end_payment_lock, move_money, run_money_task},
 };
 use crate::{
     booking::{Booking, BookingStatus, draw_code},
     event::EventKind,
     ids::{BookingId, PaymentId, PersonId},
     payment::{ConfirmOutcome, MoneyTask, Payment, PaymentStatus},
-    ports::{
-        Backend, BackendError, Charge, CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart,
-        ProviderAnswer,
-    },
+    ports::{Backend, BackendError, Charge, CommitBooking, CommitOutcome, ConfirmStart, ProviderAnswer},
 };
 
 /// The locks of a CONFIRMING payment are extended when less than this is left until the payment's expiry.
 const KEEP_WHEN_LEFT: SignedDuration = SignedDuration::from_secs(30);
+
 /// By how much these locks are extended from now, repeatedly until the outcome is known.
 const KEEP_FOR: SignedDuration = SignedDuration::from_secs(60);
+
 /// The most draws of a booking code. Collisions are rare among about 10¹² codes.
 const CODE_DRAWS_MAX: usize = 8;
 
-/// Reason in a refund event: the seats of a late payment were not free any more.
-const SEATS_LOST: &str = "seats_lost";
 /// Reason in a refund event: the money arrived after sales had closed.
 const SALES_CLOSED: &str = "sales_closed";
-/// Reason in a refund event: the provider refunded the sale on its own.
-const PROVIDER_REFUNDED: &str = "provider_refunded";
 
 /// The result of confirming a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,7 +200,7 @@ async fn finish_sale(office: &BoxOffice, payment: &Payment, booking: Booking) ->
     publish_payment(office, &sold).await;
     let told = office.locks.mark_sold(payment.screening_id, payment.id, &payment.seat_ids()).await;
     let captured = move_money(office, &sold, MoneyTask::Capture, told.is_ok()).await;
-    super::best_effort::best_effort(captured, "the reconciler retries the capture");
+    best_effort(captured, "the reconciler retries the capture");
     Ok(ConfirmAnswer::Succeeded(Box::new((sold, booking))))
 }
 
@@ -219,70 +214,65 @@ async fn give_up(office: &BoxOffice, payment: Payment) -> Backend<ConfirmAnswer>
     answer_of(office, over, None).await
 }
 
-/// Ends a payment if it is still in the state that the caller read. Returns the payment as the store then has it.
-pub(super) async fn close(
-    office: &BoxOffice,
-    payment: &Payment,
-    to: PaymentStatus,
-    money_task: Option<MoneyTask>,
-) -> Backend<Payment> {
-    let reason = if payment.booking_id.is_some() { PROVIDER_REFUNDED } else { SEATS_LOST };
-    close_because(office, payment, to, money_task, reason).await
-}
-
-/// Like [`close`], with the `reason` for the event of a refund.
-async fn close_because(
-    office: &BoxOffice,
-    payment: &Payment,
-    to: PaymentStatus,
-    money_task: Option<MoneyTask>,
-    reason: &str,
-) -> Backend<Payment> {
-    let refund = EventKind::PaymentRefunded {
-        payment_id: payment.id,
-        booking_id: payment.booking_id,
-        amount: payment.amount,
-        reason: reason.to_owned(),
-    };
-    let events = match to {
-        PaymentStatus::Refunded => vec![
-            office
-                .event(refund)
-                .at_screening(payment.screening_id)
-                .by(Some(payment.person_id))
-                .caused_by(&format!("refund/{}", payment.id)),
-        ],
-        PaymentStatus::Expired => vec![crate::event::Event::timeout_of(payment, office.now())],
-        _ => Vec::new(),
-    };
-    let from: &'static [PaymentStatus] = match payment.status {
-        PaymentStatus::Pending => &[PaymentStatus::Pending],
-        PaymentStatus::Confirming => &[PaymentStatus::Confirming],
-        PaymentStatus::Succeeded => &[PaymentStatus::Succeeded],
-        _ => &[PaymentStatus::Declined, PaymentStatus::Cancelled, PaymentStatus::Expired],
-    };
-    let close = ClosePayment { id: payment.id, from, to, money_task, events };
-    let closed = match office.ledger.close_payment(&close, office.now()).await? {
-        CloseOutcome::Closed(payment) => {
-            publish_payment(office, &payment).await;
-            payment
-        }
-        CloseOutcome::NotNow(payment) => payment,
-        CloseOutcome::NotFound => return Err(BackendError::lasting("store", "the payment is missing")),
-    };
-    end_payment_lock(office, &closed).await;
-    Ok(closed)
-}
-
 /// Extends the locks of a CONFIRMING payment that are about to expire.
 pub(super) async fn keep_locks(office: &BoxOffice, payment: &Payment) {
     if payment.expires_at.duration_since(office.now()) < KEEP_WHEN_LEFT {
         let (screening, person) = (payment.screening_id, payment.person_id);
-        // Best effort: the claim in the store protects the seats, and without the lock only the seat map is wrong.
-        let _claim_stands =
+        let kept =
             office.locks.keep_payment(screening, person, payment.id, &payment.seat_ids(), millis(KEEP_FOR)).await;
+        best_effort(kept, "the claim in the store protects the seats");
         // The payment may have ended since it was read; then nobody else would end the lock that was just extended.
         let ended = end_unless_claiming(office, screening, person, payment.id).await;
-        super::best_effort::best_effort(ended, "the next call that meets the payment lock ends it");
+        best_effort(ended, "the next call that meets the payment lock ends it");
     }
+}
+
+/// Runs the money task of a decided payment: captures or returns the money and updates the seat map. The reconciler repeats
+/// it until provider and lock store have succeeded.
+pub(super) async fn run_money_task(office: &BoxOffice, payment: &Payment) -> Backend<()> {
+    let Some(task) = payment.money_task else { return Ok(()) };
+    move_money(office, payment, task, false).await
+}
+
+/// Captures or returns the money. The task is done only when the seat map is updated, too: `is_told` says that it is;
+/// otherwise the map is reloaded here.
+async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_told: bool) -> Backend<()> {
+    let asked = match task {
+        MoneyTask::Capture => office.provider.capture(payment.id).await,
+        MoneyTask::GiveBack => office.provider.give_back(payment.id).await,
+    };
+    let Ok(answer) = asked else { return Ok(()) };
+    let is_lost =
+        task == MoneyTask::Capture && !matches!(answer, ProviderAnswer::Captured | ProviderAnswer::Authorised);
+    let is_done = match task {
+        MoneyTask::Capture => answer != ProviderAnswer::Authorised,
+        MoneyTask::GiveBack => !matches!(answer, ProviderAnswer::Authorised | ProviderAnswer::Captured),
+    };
+    // If the provider refunded the sale meanwhile, no money is missing and the task is done.
+    if is_lost && is_sold_still(office, payment.id).await? {
+        // The sale stands without its money. A retry cannot help, so an event informs the operator.
+        let kind = EventKind::SystemError {
+            code: "capture_failed".into(),
+            place: format!("payment {}", payment.id),
+            count: 1,
+        };
+        let event =
+            office.event(kind).at_screening(payment.screening_id).caused_by(&format!("uncaptured/{}", payment.id));
+        office.outbox.append_events(&[event]).await?;
+    }
+    if payment.status == PaymentStatus::Expired && answer == ProviderAnswer::Refunded {
+        // The provider had captured the money after all.
+        return close(office, payment, PaymentStatus::Refunded, None).await.map(drop);
+    }
+    // The server that sold or refunded the seats may have died before it updated the seat map.
+    let is_told = is_told || payment.booking_id.is_none();
+    if is_done && (is_told || mend_screening(office, payment.screening_id).await.is_ok()) {
+        office.ledger.finish_money_task(payment.id, task).await?;
+    }
+    Ok(())
+}
+
+async fn is_sold_still(office: &BoxOffice, id: PaymentId) -> Backend<bool> {
+    let payment = office.ledger.find_payment(id).await?;
+    Ok(payment.is_some_and(|payment| payment.status == PaymentStatus::Succeeded))
 }

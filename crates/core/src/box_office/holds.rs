@@ -1,21 +1,16 @@
-//! Locking and releasing seats, and loading seat maps.
+//! Locking and releasing seats.
 
-use jiff::SignedDuration;
-
-use super::BoxOffice;
+use super::{
+    BoxOffice,
+    maps::{LOCK_TRIES_MAX, load_screening, millis},
+    payment_end::end_if_over,
+};
 use crate::{
     catalogue::OpenScreening,
-    ids::{PaymentId, PersonId, ScreeningId, SeatId},
-    locks::{ClaimedSeat, Hold, LoadReply, LockReply, Millis, PaymentLock, ReleaseReply, SeatList, SeatTruth},
+    ids::{PersonId, ScreeningId, SeatId},
+    locks::{Hold, LockReply, PaymentLock, ReleaseReply, SeatList},
     ports::{Backend, BackendError, LockSeats},
 };
-
-/// The most attempts of a call that meets a seat map that is not loaded or a stale payment lock.
-pub(super) const LOCK_TRIES_MAX: usize = 4;
-/// The most attempts to reload a seat map whose sequence moves meanwhile.
-const MEND_TRIES_MAX: usize = 16;
-/// A payment lock of this age without a payment in the store is ended: its server died before it wrote the payment.
-const PAYMENT_LOCK_ALONE_MS_MAX: Millis = 10_000;
 
 /// Existing seats of one screening, sorted and without duplicates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,88 +148,4 @@ pub async fn find_hold(office: &BoxOffice, person: PersonId, screening: Screenin
     let stored = office.ledger.find_payment(payment).await?;
     let is_on = stored.is_some_and(|stored| stored.status.holds_claims() && !stored.is_overdue(office.now()));
     Ok(if is_on { hold } else { Hold { payment: None, ..hold } })
-}
-
-/// Loads a seat map from the ledger after the lock store reported it as not loaded at sequence `seq`. One attempt only: if
-/// the sequence moved meanwhile, another caller has loaded the map, and the refused call is retried anyway. Retrying here
-/// would let many concurrent callers invalidate each other's loads and read the ledger again and again.
-///
-/// # Errors
-/// The lock store or the store failed.
-pub async fn load_screening(office: &BoxOffice, screening: ScreeningId, seq: u64) -> Backend<()> {
-    load_at(office, screening, seq).await.map(drop)
-}
-
-/// Reloads a seat map from the ledger, whether it is loaded or not.
-///
-/// # Errors
-/// The lock store or the store failed, or the screening changes faster than it can be read.
-pub async fn mend_screening(office: &BoxOffice, screening: ScreeningId) -> Backend<()> {
-    let states = office.locks.list_states(&[screening]).await?;
-    let mut seq = states.first().copied().flatten().map_or(0, |(seq, _)| seq);
-    for _ in 0..MEND_TRIES_MAX {
-        match load_at(office, screening, seq).await? {
-            LoadReply::Loaded => return Ok(()),
-            LoadReply::Moved { seq: now } => seq = now,
-        }
-    }
-    Err(BackendError::retryable("locks", "the seat map is changing too fast"))
-}
-
-async fn load_at(office: &BoxOffice, screening: ScreeningId, seq: u64) -> Backend<LoadReply> {
-    let truth = office.ledger.seat_truth(screening, office.now()).await?;
-    let reply = office.locks.load(screening, seq, &truth).await?;
-    if reply == LoadReply::Loaded {
-        end_kept_too_long(office, screening, &truth).await?;
-    }
-    Ok(reply)
-}
-
-/// A payment that was CONFIRMING when the ledger was read may have ended since. If its payment lock was ended before this
-/// load set it again, the sequence did not move, the load was not refused, and the stale lock must be ended here.
-async fn end_kept_too_long(office: &BoxOffice, screening: ScreeningId, truth: &SeatTruth) -> Backend<()> {
-    let mut confirming: Vec<&ClaimedSeat> = truth.claimed.iter().filter(|claim| claim.kept_from.is_some()).collect();
-    confirming.sort_unstable_by_key(|claim| claim.payment);
-    confirming.dedup_by_key(|claim| claim.payment);
-    for claim in confirming {
-        end_unless_claiming(office, screening, claim.holder, claim.payment).await?;
-    }
-    Ok(())
-}
-
-/// Ends the payment lock of a payment that no longer holds claims.
-pub(super) async fn end_unless_claiming(
-    office: &BoxOffice,
-    screening: ScreeningId,
-    person: PersonId,
-    payment: PaymentId,
-) -> Backend<()> {
-    let stored = office.ledger.find_payment(payment).await?;
-    if stored.is_some_and(|stored| !stored.status.holds_claims()) {
-        office.locks.end_payment(screening, person, payment).await?;
-    }
-    Ok(())
-}
-
-/// Ends a payment lock whose payment has ended or was never written, according to the store. Returns whether it did.
-pub(super) async fn end_if_over(
-    office: &BoxOffice,
-    screening: ScreeningId,
-    person: PersonId,
-    lock: PaymentLock,
-) -> Backend<bool> {
-    let now = office.now();
-    let is_over = match office.ledger.find_payment(lock.payment).await? {
-        Some(payment) if payment.is_overdue(now) => super::unfinished::expire_payment(office, &payment).await?,
-        Some(payment) => !payment.status.holds_claims(),
-        None => now.as_millisecond() - lock.since >= PAYMENT_LOCK_ALONE_MS_MAX,
-    };
-    if is_over {
-        office.locks.end_payment(screening, person, lock.payment).await?;
-    }
-    Ok(is_over)
-}
-
-pub(super) fn millis(duration: SignedDuration) -> Millis {
-    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
 }

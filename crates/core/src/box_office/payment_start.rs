@@ -1,4 +1,4 @@
-//! Starting and cancelling a payment: claim before paying.
+//! Starting a payment: claim before paying.
 
 use std::sync::Arc;
 
@@ -6,18 +6,20 @@ use jiff::Timestamp;
 
 use super::{
     BoxOffice, ScreeningCheck,
+    best_effort::best_effort,
+    holds::find_hold,
+    maps::{LOCK_TRIES_MAX, load_screening, mend_screening, millis},
+    payment_end::{end_if_over, find_payment_of},
     payment_frames::publish_payment,
-    seats::{LOCK_TRIES_MAX, end_if_over, find_hold, load_screening, mend_screening, millis},
 };
 use crate::{
-    booking::Booking,
     catalogue::{OpenScreening, SharedScreening},
     event::Event,
-    ids::{BookingId, PaymentId, PersonId, ScreeningId, SeatId},
+    ids::{PaymentId, PersonId, ScreeningId, SeatId},
     locks::{Hold, Release, StartReply},
     money::Money,
-    payment::{Payment, PaymentMethod, PaymentStatus, PricedSeat},
-    ports::{Backend, BackendError, CloseOutcome, ClosePayment, NewPayment, ShownToPayer, StartOutcome},
+    payment::{Payment, PaymentMethod, PricedSeat},
+    ports::{Backend, BackendError, NewPayment, ShownToPayer, StartOutcome},
 };
 
 /// The most waiting releases that are written with a payment. More wait only after a long outage of the store.
@@ -70,7 +72,7 @@ pub async fn start_payment(
     if let Some(payment) = find_payment_of(office, person, id).await? {
         // An earlier run that wrote the payment but lost the store's reply ended its payment lock. Restore it from the claims.
         let mended = mend_screening(office, payment.screening_id).await;
-        super::best_effort::best_effort(mended, "the consistency check reloads the map");
+        best_effort(mended, "the consistency check reloads the map");
         return Ok(StartPaymentOutcome::Started(payment));
     }
     let screening_id = screening.screening.id;
@@ -203,8 +205,7 @@ fn price_held(screening: &OpenScreening, hold: &Hold) -> Option<(Money, Vec<Pric
 
 /// Refuses a payment because the store has claims or sales that the seat map lacks, and reloads the map.
 async fn seats_taken(office: &BoxOffice, screening: ScreeningId, seats: Vec<SeatId>) -> StartPaymentOutcome {
-    // Best effort: the refusal is correct either way, and the consistency check reloads the map later.
-    drop(mend_screening(office, screening).await);
+    best_effort(mend_screening(office, screening).await, "the consistency check reloads the map");
     StartPaymentOutcome::SeatsTaken(seats)
 }
 
@@ -256,74 +257,4 @@ async fn lock_for_payment(
         }
     }
     Err(BackendError::retryable("locks", "the seat map is changing too fast"))
-}
-
-/// The payment, if it belongs to the person. A PENDING payment past its expiry is set EXPIRED first.
-///
-/// # Errors
-/// The store failed.
-pub async fn find_payment_of(office: &BoxOffice, person: PersonId, id: PaymentId) -> Backend<Option<Payment>> {
-    let found = office.ledger.find_payment(id).await?.filter(|payment| payment.person_id == person);
-    match found {
-        Some(payment) if payment.is_overdue(office.now()) => {
-            super::unfinished::expire_payment(office, &payment).await?;
-            office.ledger.find_payment(id).await
-        }
-        other => Ok(other),
-    }
-}
-
-/// The payment, if it belongs to the person and is in progress (PENDING or CONFIRMING).
-///
-/// # Errors
-/// The store failed.
-pub async fn find_unfinished_payment(office: &BoxOffice, person: PersonId, id: PaymentId) -> Backend<Option<Payment>> {
-    Ok(find_payment_of(office, person, id).await?.filter(|payment| payment.status.holds_claims()))
-}
-
-/// The booking, if it belongs to the person.
-///
-/// # Errors
-/// The store failed.
-pub async fn find_booking_of(office: &BoxOffice, person: PersonId, id: BookingId) -> Backend<Option<Booking>> {
-    Ok(office.sales.find_booking(id).await?.filter(|booking| booking.person_id == person))
-}
-
-/// The result of cancelling a payment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CancelOutcome {
-    /// The payment is CANCELLED, by this call or an earlier one.
-    Cancelled(Payment),
-    /// The payment is being confirmed, or ended in another state.
-    NotPending(Payment),
-    /// There is no such payment of this person.
-    NotFound,
-}
-
-/// Cancels a PENDING payment. Its seats stay locked until their locks expire.
-///
-/// # Errors
-/// The lock store or the store failed.
-pub async fn cancel_payment(office: &BoxOffice, person: PersonId, id: PaymentId) -> Backend<CancelOutcome> {
-    if find_payment_of(office, person, id).await?.is_none() {
-        return Ok(CancelOutcome::NotFound);
-    }
-    let close = ClosePayment {
-        id,
-        from: &[PaymentStatus::Pending],
-        to: PaymentStatus::Cancelled,
-        money_task: None,
-        events: Vec::new(),
-    };
-    let payment = match office.ledger.close_payment(&close, office.now()).await? {
-        CloseOutcome::Closed(payment) => {
-            publish_payment(office, &payment).await;
-            payment
-        }
-        CloseOutcome::NotNow(payment) if payment.status == PaymentStatus::Cancelled => payment,
-        CloseOutcome::NotNow(payment) => return Ok(CancelOutcome::NotPending(payment)),
-        CloseOutcome::NotFound => return Ok(CancelOutcome::NotFound),
-    };
-    office.locks.end_payment(payment.screening_id, payment.person_id, id).await?;
-    Ok(CancelOutcome::Cancelled(payment))
 }

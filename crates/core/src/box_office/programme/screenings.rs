@@ -1,203 +1,20 @@
-//! Changes of the programme. Each one writes an event for the audit log.
+//! Adding, changing and deleting screenings.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{BoxOffice, seats::mend_screening};
+use super::{CHANGE_TRIES_MAX, ChangeOutcome, Editor, answer};
 use crate::{
-    catalogue::{Hall, Movie, MovieDetails, Prices, Screening, TITLE_CHARS_MAX},
-    ids::{HallId, MovieId, PersonId, ScreeningId},
+    box_office::{BoxOffice, maps::mend_screening},
+    catalogue::{MovieDetails, Prices, Screening, TITLE_CHARS_MAX},
+    ids::{HallId, MovieId, ScreeningId},
     invalid::Invalid,
     money::PRICE_SATANG_MAX,
     ports::{Backend, ProgrammeChange, ProgrammeOutcome},
-    seating::{CATEGORY_CHARS_MAX, Layout},
+    seating::CATEGORY_CHARS_MAX,
 };
 
 /// How far ahead a screening may start. A later start is taken for a typing error in the year.
 pub const START_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
-/// The most attempts of a change that conflicts with concurrent changes of the same record.
-const CHANGE_TRIES_MAX: usize = 5;
-
-/// The result of a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChangeOutcome<T> {
-    /// The change is made. Carries the new state.
-    Done(T),
-    /// There is no such film, hall or screening.
-    NotFound,
-    /// These fields break a rule.
-    Invalid(Invalid),
-    /// The screening's film does not exist.
-    MovieMissing,
-    /// The screening's hall does not exist.
-    HallMissing,
-    /// These categories have no price.
-    PriceMissing(Vec<String>),
-    /// The start is in the past.
-    StartsInPast,
-    /// These screenings need the hall at the same time.
-    HallBusy(Vec<ScreeningId>),
-    /// The screening is cancelled.
-    Cancelled,
-    /// The film or hall has upcoming screenings.
-    HasScreenings,
-    /// Seats are locked, claimed or sold.
-    HasBookings,
-    /// All attempts conflicted with concurrent changes of the same record.
-    Busy,
-}
-
-/// Who makes a change and in which request, for the audit log.
-#[derive(Clone, Copy, Debug)]
-pub struct Editor<'a> {
-    /// The administrator.
-    pub person: PersonId,
-    /// The request.
-    pub request_id: Option<&'a str>,
-}
-
-impl BoxOffice {
-    async fn change<T>(
-        &self,
-        editor: Editor<'_>,
-        action: &str,
-        subject: String,
-        change: ProgrammeChange,
-        done: T,
-    ) -> Backend<Result<T, ProgrammeOutcome>> {
-        let event = self.audit_event(action, Some(subject), editor.person, editor.request_id);
-        let outcome = self.programme.change_programme(&change, &event, self.now()).await?;
-        if outcome != ProgrammeOutcome::Done {
-            return Ok(Err(outcome));
-        }
-        // The change is committed, so a failure here is ignored: the follower polls every second and logs its failures.
-        super::best_effort::best_effort(self.follow_programme().await, "the follower polls every second");
-        Ok(Ok(done))
-    }
-}
-
-fn outcome_of<T>(refused: ProgrammeOutcome) -> ChangeOutcome<T> {
-    match refused {
-        ProgrammeOutcome::HasScreenings => ChangeOutcome::HasScreenings,
-        ProgrammeOutcome::HasBookings => ChangeOutcome::HasBookings,
-        ProgrammeOutcome::HallBusy(ids) => ChangeOutcome::HallBusy(ids),
-        ProgrammeOutcome::Cancelled => ChangeOutcome::Cancelled,
-        ProgrammeOutcome::PartMissing => ChangeOutcome::HallMissing,
-        ProgrammeOutcome::Changed | ProgrammeOutcome::Done => ChangeOutcome::Busy,
-        ProgrammeOutcome::NotFound => ChangeOutcome::NotFound,
-    }
-}
-
-fn answer<T>(changed: Result<T, ProgrammeOutcome>) -> ChangeOutcome<T> {
-    changed.map_or_else(outcome_of, ChangeOutcome::Done)
-}
-
-/// Adds a film.
-///
-/// # Errors
-/// The store failed.
-pub async fn create_movie(
-    office: &BoxOffice,
-    editor: Editor<'_>,
-    id: MovieId,
-    details: MovieDetails,
-) -> Backend<ChangeOutcome<Movie>> {
-    if let Err(invalid) = details.check() {
-        return Ok(ChangeOutcome::Invalid(invalid));
-    }
-    let movie = Movie { id, details };
-    let change = ProgrammeChange::PutMovie(movie.clone(), 0);
-    Ok(answer(office.change(editor, "movie_created", id.to_string(), change, movie).await?))
-}
-
-/// Changes a film; `edit` makes the new details from the old. A new length also changes the end of its upcoming screenings
-/// and is refused if two of them would then overlap.
-///
-/// # Errors
-/// The store failed.
-pub async fn update_movie(
-    office: &BoxOffice,
-    editor: Editor<'_>,
-    id: MovieId,
-    edit: impl Fn(MovieDetails) -> MovieDetails + Send + Sync,
-) -> Backend<ChangeOutcome<Movie>> {
-    for _ in 0..CHANGE_TRIES_MAX {
-        let Some((movie, revision)) = office.programme.find_movie(id).await? else {
-            return Ok(ChangeOutcome::NotFound);
-        };
-        let movie = Movie { id, details: edit(movie.details) };
-        if let Err(invalid) = movie.details.check() {
-            return Ok(ChangeOutcome::Invalid(invalid));
-        }
-        let change = ProgrammeChange::PutMovie(movie.clone(), revision);
-        match office.change(editor, "movie_changed", id.to_string(), change, movie).await? {
-            Err(ProgrammeOutcome::Changed) => {}
-            changed => return Ok(answer(changed)),
-        }
-    }
-    Ok(ChangeOutcome::Busy)
-}
-
-/// Deletes a film without upcoming screenings.
-///
-/// # Errors
-/// The store failed.
-pub async fn delete_movie(office: &BoxOffice, editor: Editor<'_>, id: MovieId) -> Backend<ChangeOutcome<()>> {
-    let change = ProgrammeChange::DeleteMovie(id);
-    Ok(answer(office.change(editor, "movie_deleted", id.to_string(), change, ()).await?))
-}
-
-/// Adds a hall.
-///
-/// # Errors
-/// The store failed.
-pub async fn create_hall(
-    office: &BoxOffice,
-    editor: Editor<'_>,
-    id: HallId,
-    name: String,
-    layout: Layout,
-) -> Backend<ChangeOutcome<Hall>> {
-    if let Err(invalid) = Hall::check_name(&name) {
-        return Ok(ChangeOutcome::Invalid(invalid));
-    }
-    let hall = Hall { id, name, layout };
-    let change = ProgrammeChange::PutHall(hall.clone(), 0);
-    Ok(answer(office.change(editor, "hall_created", id.to_string(), change, hall).await?))
-}
-
-/// Changes a hall. Existing screenings keep the layout with which they were created.
-///
-/// # Errors
-/// The store failed.
-pub async fn update_hall(
-    office: &BoxOffice,
-    editor: Editor<'_>,
-    id: HallId,
-    edit: impl Fn(Hall) -> Hall + Send + Sync,
-) -> Backend<ChangeOutcome<Hall>> {
-    for _ in 0..CHANGE_TRIES_MAX {
-        let Some((hall, revision)) = office.programme.find_hall(id).await? else { return Ok(ChangeOutcome::NotFound) };
-        let hall = Hall { id, ..edit(hall) };
-        if let Err(invalid) = Hall::check_name(&hall.name) {
-            return Ok(ChangeOutcome::Invalid(invalid));
-        }
-        let change = ProgrammeChange::PutHall(hall.clone(), revision);
-        match office.change(editor, "hall_changed", id.to_string(), change, hall).await? {
-            Err(ProgrammeOutcome::Changed) => {}
-            changed => return Ok(answer(changed)),
-        }
-    }
-    Ok(ChangeOutcome::Busy)
-}
-
-/// Deletes a hall without upcoming screenings.
-///
-/// # Errors
-/// The store failed.
-pub async fn delete_hall(office: &BoxOffice, editor: Editor<'_>, id: HallId) -> Backend<ChangeOutcome<()>> {
-    let change = ProgrammeChange::DeleteHall(id);
-    Ok(answer(office.change(editor, "hall_deleted", id.to_string(), change, ()).await?))
-}
 
 /// The fields of a screening that an administrator sets.
 #[derive(Clone, Debug, PartialEq, Eq)]

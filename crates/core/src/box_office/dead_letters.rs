@@ -1,0 +1,25 @@
+//! Retrying events that a consumer could not handle.
+
+use std::slice;
+
+use super::{BoxOffice, consuming::handle_events};
+use crate::{
+    ids::DeadLetterId,
+    ports::{Backend, DeadLetter},
+};
+
+/// Retries a dead letter. `Ok(None)`: no dead letter has this id; `Ok(Some(Err))`: it failed again and stays.
+///
+/// # Errors
+/// The store is unavailable.
+pub async fn replay_dead_letter(office: &BoxOffice, id: DeadLetterId) -> Backend<Option<Result<DeadLetter, String>>> {
+    let Some(letter) = office.dead_letters.find_dead_letter(id).await? else { return Ok(None) };
+    match handle_events(office, letter.consumer, slice::from_ref(&letter.event)).await {
+        Ok(()) => {
+            office.dead_letters.remove_dead_letter(id).await?;
+            Ok(Some(Ok(letter)))
+        }
+        Err(error) if error.retryable => Err(error),
+        Err(error) => Ok(Some(Err(error.source.to_string()))),
+    }
+}

@@ -1,0 +1,129 @@
+//! Seat maps in the lock store: loading them from the ledger, and a periodic consistency check. Updates of a map after a sale or
+//! refund are best effort and may be lost or reordered, so each map is compared with the ledger and reloaded when they differ.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::BoxOffice;
+use crate::{
+    catalogue::DURATION_MIN_MAX,
+    ids::{PaymentId, PersonId, ScreeningId, SeatId},
+    locks::{ClaimedSeat, LoadReply, Millis, SeatSnapshot, SeatStatus, SeatTruth},
+    ports::{Backend, BackendError, Cursor, Page, PageRequest, ScreeningFilter},
+};
+
+/// The most attempts of a call that meets a seat map that is not loaded or a stale payment lock.
+pub(super) const LOCK_TRIES_MAX: usize = 4;
+
+/// The most attempts to reload a seat map whose sequence moves meanwhile.
+const MEND_TRIES_MAX: usize = 16;
+
+/// A screening that started longer ago than this is over, because no film is longer.
+const SHOWING_FOR_MAX: SignedDuration = SignedDuration::from_mins(DURATION_MIN_MAX as i64);
+
+/// Lists screenings that are not over and whose seat map is loaded. A page may be empty although another one follows.
+///
+/// # Errors
+/// The lock store or the store failed.
+pub async fn list_loaded_maps(office: &BoxOffice, after: Option<Cursor>) -> Backend<Page<ScreeningId>> {
+    let from = office.now().saturating_sub(SHOWING_FOR_MAX).unwrap_or(Timestamp::MIN);
+    let filter = ScreeningFilter { from: Some(from), ..ScreeningFilter::default() };
+    let page = office.programme.list_screening_ids(&filter, PageRequest { after, ..PageRequest::FIRST }).await?;
+    let states = office.locks.list_states(&page.items).await?;
+    let loaded = page.items.into_iter().zip(states).filter_map(|(id, state)| state.map(|_| id));
+    Ok(Page { items: loaded.collect(), next: page.next })
+}
+
+/// Compares a screening's seat map with the ledger. Returns whether they differed and the map was reloaded.
+///
+/// # Errors
+/// The lock store or the store failed, or the screening changes faster than it can be read.
+pub async fn compare_map(office: &BoxOffice, screening: ScreeningId) -> Backend<bool> {
+    let Ok(map) = office.locks.snapshot(screening).await? else { return Ok(false) };
+    let truth = office.ledger.seat_truth(screening, office.now()).await?;
+    if agrees(&map, &truth) {
+        return Ok(false);
+    }
+    mend_screening(office, screening).await?;
+    Ok(true)
+}
+
+/// Whether the same seats are sold and withdrawn, and every claimed seat is locked. Locks without a claim are not compared,
+/// because only the lock store has them.
+fn agrees(map: &SeatSnapshot, truth: &SeatTruth) -> bool {
+    let seats_of = |status| map.seats.iter().filter(move |seat| seat.status == status).map(|seat| seat.id);
+    let mut sold = truth.sold.clone();
+    sold.sort_unstable();
+    let mut withdrawn: Vec<SeatId> = truth.withdrawn.clone();
+    withdrawn.sort_unstable();
+    withdrawn.retain(|seat| sold.binary_search(seat).is_err());
+    let is_locked =
+        |claim| map.seats.iter().any(|seat| seat.id == claim && matches!(seat.status, SeatStatus::Locked { .. }));
+    seats_of(SeatStatus::Booked).eq(sold)
+        && seats_of(SeatStatus::Unavailable).eq(withdrawn)
+        && truth.claimed.iter().all(|claim| is_locked(claim.id))
+}
+
+/// Loads a seat map from the ledger after the lock store reported it as not loaded at sequence `seq`. One attempt only: if
+/// the sequence moved meanwhile, another caller has loaded the map, and the refused call is retried anyway. Retrying here
+/// would let many concurrent callers invalidate each other's loads and read the ledger again and again.
+///
+/// # Errors
+/// The lock store or the store failed.
+pub async fn load_screening(office: &BoxOffice, screening: ScreeningId, seq: u64) -> Backend<()> {
+    load_at(office, screening, seq).await.map(drop)
+}
+
+/// Reloads a seat map from the ledger, whether it is loaded or not.
+///
+/// # Errors
+/// The lock store or the store failed, or the screening changes faster than it can be read.
+pub async fn mend_screening(office: &BoxOffice, screening: ScreeningId) -> Backend<()> {
+    let states = office.locks.list_states(&[screening]).await?;
+    let mut seq = states.first().copied().flatten().map_or(0, |(seq, _)| seq);
+    for _ in 0..MEND_TRIES_MAX {
+        match load_at(office, screening, seq).await? {
+            LoadReply::Loaded => return Ok(()),
+            LoadReply::Moved { seq: now } => seq = now,
+        }
+    }
+    Err(BackendError::retryable("locks", "the seat map is changing too fast"))
+}
+
+async fn load_at(office: &BoxOffice, screening: ScreeningId, seq: u64) -> Backend<LoadReply> {
+    let truth = office.ledger.seat_truth(screening, office.now()).await?;
+    let reply = office.locks.load(screening, seq, &truth).await?;
+    if reply == LoadReply::Loaded {
+        end_kept_too_long(office, screening, &truth).await?;
+    }
+    Ok(reply)
+}
+
+/// A payment that was CONFIRMING when the ledger was read may have ended since. If its payment lock was ended before this
+/// load set it again, the sequence did not move, the load was not refused, and the stale lock must be ended here.
+async fn end_kept_too_long(office: &BoxOffice, screening: ScreeningId, truth: &SeatTruth) -> Backend<()> {
+    let mut confirming: Vec<&ClaimedSeat> = truth.claimed.iter().filter(|claim| claim.kept_from.is_some()).collect();
+    confirming.sort_unstable_by_key(|claim| claim.payment);
+    confirming.dedup_by_key(|claim| claim.payment);
+    for claim in confirming {
+        end_unless_claiming(office, screening, claim.holder, claim.payment).await?;
+    }
+    Ok(())
+}
+
+/// Ends the payment lock of a payment that no longer holds claims.
+pub(super) async fn end_unless_claiming(
+    office: &BoxOffice,
+    screening: ScreeningId,
+    person: PersonId,
+    payment: PaymentId,
+) -> Backend<()> {
+    let stored = office.ledger.find_payment(payment).await?;
+    if stored.is_some_and(|stored| !stored.status.holds_claims()) {
+        office.locks.end_payment(screening, person, payment).await?;
+    }
+    Ok(())
+}
+
+pub(super) fn millis(duration: SignedDuration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+}

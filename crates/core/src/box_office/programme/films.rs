@@ -1,0 +1,64 @@
+//! Adding, changing and deleting films.
+
+use super::{CHANGE_TRIES_MAX, ChangeOutcome, Editor, answer};
+use crate::{
+    box_office::BoxOffice,
+    catalogue::{Movie, MovieDetails},
+    ids::MovieId,
+    ports::{Backend, ProgrammeChange, ProgrammeOutcome},
+};
+
+/// Adds a film.
+///
+/// # Errors
+/// The store failed.
+pub async fn create_movie(
+    office: &BoxOffice,
+    editor: Editor<'_>,
+    id: MovieId,
+    details: MovieDetails,
+) -> Backend<ChangeOutcome<Movie>> {
+    if let Err(invalid) = details.check() {
+        return Ok(ChangeOutcome::Invalid(invalid));
+    }
+    let movie = Movie { id, details };
+    let change = ProgrammeChange::PutMovie(movie.clone(), 0);
+    Ok(answer(office.change(editor, "movie_created", id.to_string(), change, movie).await?))
+}
+
+/// Changes a film; `edit` makes the new details from the old. A new length also changes the end of its upcoming screenings
+/// and is refused if two of them would then overlap.
+///
+/// # Errors
+/// The store failed.
+pub async fn update_movie(
+    office: &BoxOffice,
+    editor: Editor<'_>,
+    id: MovieId,
+    edit: impl Fn(MovieDetails) -> MovieDetails + Send + Sync,
+) -> Backend<ChangeOutcome<Movie>> {
+    for _ in 0..CHANGE_TRIES_MAX {
+        let Some((movie, revision)) = office.programme.find_movie(id).await? else {
+            return Ok(ChangeOutcome::NotFound);
+        };
+        let movie = Movie { id, details: edit(movie.details) };
+        if let Err(invalid) = movie.details.check() {
+            return Ok(ChangeOutcome::Invalid(invalid));
+        }
+        let change = ProgrammeChange::PutMovie(movie.clone(), revision);
+        match office.change(editor, "movie_changed", id.to_string(), change, movie).await? {
+            Err(ProgrammeOutcome::Changed) => {}
+            changed => return Ok(answer(changed)),
+        }
+    }
+    Ok(ChangeOutcome::Busy)
+}
+
+/// Deletes a film without upcoming screenings.
+///
+/// # Errors
+/// The store failed.
+pub async fn delete_movie(office: &BoxOffice, editor: Editor<'_>, id: MovieId) -> Backend<ChangeOutcome<()>> {
+    let change = ProgrammeChange::DeleteMovie(id);
+    Ok(answer(office.change(editor, "movie_deleted", id.to_string(), change, ()).await?))
+}

@@ -1,0 +1,63 @@
+//! Adding, changing and deleting halls.
+
+use super::{CHANGE_TRIES_MAX, ChangeOutcome, Editor, answer};
+use crate::{
+    box_office::BoxOffice,
+    catalogue::Hall,
+    ids::HallId,
+    ports::{Backend, ProgrammeChange, ProgrammeOutcome},
+    seating::Layout,
+};
+
+/// Adds a hall.
+///
+/// # Errors
+/// The store failed.
+pub async fn create_hall(
+    office: &BoxOffice,
+    editor: Editor<'_>,
+    id: HallId,
+    name: String,
+    layout: Layout,
+) -> Backend<ChangeOutcome<Hall>> {
+    if let Err(invalid) = Hall::check_name(&name) {
+        return Ok(ChangeOutcome::Invalid(invalid));
+    }
+    let hall = Hall { id, name, layout };
+    let change = ProgrammeChange::PutHall(hall.clone(), 0);
+    Ok(answer(office.change(editor, "hall_created", id.to_string(), change, hall).await?))
+}
+
+/// Changes a hall. Existing screenings keep the layout with which they were created.
+///
+/// # Errors
+/// The store failed.
+pub async fn update_hall(
+    office: &BoxOffice,
+    editor: Editor<'_>,
+    id: HallId,
+    edit: impl Fn(Hall) -> Hall + Send + Sync,
+) -> Backend<ChangeOutcome<Hall>> {
+    for _ in 0..CHANGE_TRIES_MAX {
+        let Some((hall, revision)) = office.programme.find_hall(id).await? else { return Ok(ChangeOutcome::NotFound) };
+        let hall = Hall { id, ..edit(hall) };
+        if let Err(invalid) = Hall::check_name(&hall.name) {
+            return Ok(ChangeOutcome::Invalid(invalid));
+        }
+        let change = ProgrammeChange::PutHall(hall.clone(), revision);
+        match office.change(editor, "hall_changed", id.to_string(), change, hall).await? {
+            Err(ProgrammeOutcome::Changed) => {}
+            changed => return Ok(answer(changed)),
+        }
+    }
+    Ok(ChangeOutcome::Busy)
+}
+
+/// Deletes a hall without upcoming screenings.
+///
+/// # Errors
+/// The store failed.
+pub async fn delete_hall(office: &BoxOffice, editor: Editor<'_>, id: HallId) -> Backend<ChangeOutcome<()>> {
+    let change = ProgrammeChange::DeleteHall(id);
+    Ok(answer(office.change(editor, "hall_deleted", id.to_string(), change, ()).await?))
+}
