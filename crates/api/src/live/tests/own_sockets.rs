@@ -57,7 +57,7 @@ async fn hold_frames_go_to_the_sockets_of_their_person_only() {
     for client in [&mut stranger, &mut nobody] {
         client.until(&server.stage.truth().await).await;
     }
-    assert_eq!((stranger.viewer.holds, nobody.viewer.holds), (1, 0), "the stranger got only the first frame of an own hold");
+    assert_eq!((stranger.viewer.holds, nobody.viewer.holds), (1, 0), "the stranger got only the first hold frame");
     assert_eq!(stranger.viewer.hold.as_ref().unwrap()["seat_ids"], serde_json::json!([]));
     assert!(stranger.viewer.payments.is_empty() && nobody.viewer.payments.is_empty());
 }

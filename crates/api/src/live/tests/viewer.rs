@@ -85,7 +85,7 @@ impl Viewer {
         for seat in seats.as_array().unwrap() {
             let id = seat["id"].as_str().unwrap().to_owned();
             let status = seat["status"].as_str().unwrap();
-            assert_eq!(status == "LOCKED", seat["until"].is_string(), "locks have `until`, other statuses do not: {seat}");
+            assert_eq!(status == "LOCKED", seat["until"].is_string(), "only locked seats have `until`: {seat}");
             match status {
                 "AVAILABLE" => self.seats.remove(&id),
                 "LOCKED" => self.seats.insert(id, format!("LOCKED {}", seat["until"].as_str().unwrap())),
