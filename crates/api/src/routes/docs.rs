@@ -1,4 +1,4 @@
-//! The description of all calls, for programs and for people.
+//! The OpenAPI document, and a page that shows it.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! What a page must know before anything else.
+//! Settings of the site that the page needs first.
 
 use axum::{Json, extract::State};
 use seatkeeper_core::{money::Currency, payment::PaymentMethod, person::Language};

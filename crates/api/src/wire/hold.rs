@@ -1,4 +1,4 @@
-//! A person's hold as HTTP answers and live frames write it.
+//! A person's hold in HTTP answers and live frames.
 
 use seatkeeper_core::{
     ids::{PaymentId, ScreeningId},
