@@ -44,7 +44,7 @@ pub enum SignInConfig {
 }
 
 impl SignInConfig {
-    /// As in `GET /api/site`.
+    /// The kind that `GET /api/site` returns.
     #[must_use]
     pub const fn kind(&self) -> SignInKind {
         match self {
@@ -156,7 +156,7 @@ fn split_port(host: &str) -> (&str, Option<u16>) {
     }
 }
 
-/// Names are equal without case, and with or without the final dot of a fully qualified name.
+/// Compares host names, ignoring case and the final dot of a fully qualified name.
 fn is_same_name(one: &str, other: &str) -> bool {
     let plain = |name: &'_ str| name.len() - usize::from(name.ends_with('.'));
     let (one, other) = (&one[..plain(one)], &other[..plain(other)]);

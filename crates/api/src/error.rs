@@ -25,7 +25,7 @@ macro_rules! error_codes {
         }
 
         impl ErrorCode {
-            /// All of them.
+            /// All codes.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
             /// The code in answers.
@@ -291,7 +291,7 @@ impl ApiError {
         self
     }
 
-    /// Its code.
+    /// The error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         self.0.code

@@ -16,11 +16,11 @@ use crate::{
 /// The fields with which a request names a screening.
 #[derive(Clone, Copy, Debug)]
 pub struct SaidOfScreening<'a> {
-    /// Its id.
+    /// The screening's id; if given, the other fields are ignored.
     pub screening_id: Option<&'a str>,
-    /// The film.
+    /// The film's id, with `start_time`.
     pub movie_id: Option<&'a str>,
-    /// The start.
+    /// The start, with `movie_id`.
     pub start_time: Option<Timestamp>,
 }
 

@@ -107,7 +107,7 @@ pub(super) fn hold_frame(screening: ScreeningId, hold: &locks::Hold) -> String {
         hold: Hold,
     }
     let frame = HoldFrame { r#type: "hold", seq: wire_seq(hold.seq), hold: Hold::of(screening, hold) };
-    // A hold has nothing that JSON cannot say.
+    // Serializing a hold into memory does not fail.
     serde_json::to_string(&frame).unwrap_or_default()
 }
 
@@ -121,7 +121,7 @@ fn push_seats(text: &mut String, seats: impl Iterator<Item = SeatChange>) {
         if index > 0 {
             text.push(',');
         }
-        // Writing into a String does not fail.
+        // Writing into a `String` does not fail.
         let _ = write!(text, r#"{{"id":"{}{}","status":"{}""#, id.row(), id.number(), status_name(status));
         if let SeatStatus::Locked { until } = status {
             let _ = write!(text, r#","until":"{}""#, TimeText::of(Until(until).second()));

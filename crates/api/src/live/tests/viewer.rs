@@ -27,7 +27,7 @@ pub(super) struct Viewer {
     pub(super) payments: Vec<String>,
 }
 
-/// What the contract tells a viewer to do after a frame.
+/// What the contract requires a client to do after a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
     GoOn,
