@@ -174,7 +174,7 @@ pub struct ProblemShape {
     pub status: u16,
     /// More about this case.
     pub detail: String,
-    /// What to decide by.
+    /// The stable code, for programs.
     pub code: ErrorCode,
     /// As in `X-Request-Id`.
     pub request_id: String,

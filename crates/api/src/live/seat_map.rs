@@ -34,7 +34,7 @@ pub(super) struct SeatMap<'a> {
     /// Which screening.
     #[schema(value_type = String)]
     screening_id: String,
-    /// What the map is true of; the frames of `/api/ws` count the same way. It grows, not by one.
+    /// Sequence of the last change in the map, the same numbering as in the frames of `/api/ws`. It grows, but not by one.
     seq: i64,
     /// The screening's revision: grows when film, hall, start, end, prices or state change.
     revision: u64,
@@ -63,16 +63,16 @@ pub(super) struct SeatOnMap<'a> {
     /// What it costs.
     #[schema(value_type = MoneyShape)]
     price: Money,
-    /// Whether it can be had.
+    /// Whether it is available.
     #[schema(value_type = SeatStatusShape)]
     status: &'static str,
-    /// When a locked seat may come back, never earlier than the truth.
+    /// When the lock of a locked seat expires, rounded up to a whole second.
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<Until>,
 }
 
-/// Whether a seat can be had. Never who has it.
+/// Whether a seat is available. Never says who holds it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SeatStatus)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -80,7 +80,7 @@ pub(super) struct SeatOnMap<'a> {
 pub(super) enum SeatStatusShape {
     /// It can be locked.
     Available,
-    /// Somebody has it, until then.
+    /// Locked by somebody, until `until`.
     Locked,
     /// Sold.
     Booked,

@@ -36,7 +36,7 @@ pub(crate) struct AuditEntry {
     /// When it happened.
     #[serde(with = "seatkeeper_core::time_text")]
     pub at: Timestamp,
-    /// What it tells of.
+    /// Its type.
     #[schema(value_type = EventTypeShape)]
     pub r#type: &'static str,
     /// Who did it, if anybody.

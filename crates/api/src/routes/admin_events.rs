@@ -24,7 +24,7 @@ pub(crate) struct EventBody {
     /// Unique, and the same on redelivery.
     #[schema(value_type = String)]
     pub id: EventId,
-    /// What it tells of.
+    /// Its type.
     #[schema(value_type = EventTypeShape)]
     pub r#type: &'static str,
     /// The version of its shape.

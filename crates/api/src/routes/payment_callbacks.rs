@@ -22,15 +22,14 @@ const SIGNATURE: &str = "x-seatkeeper-signature";
 /// Accepted difference between a message's timestamp and the server's clock, in seconds, to prevent replay attacks.
 const TOLERANCE_S: u64 = 300;
 
-/// A provider's message. It only says which payment to ask about: nothing is believed that the provider does not repeat
-/// when asked.
+/// A provider's message. It only names a payment: the server then queries the provider and trusts only that answer.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ProviderMessage {
     /// The payment.
     pub payment_id: String,
 }
 
-/// The provider has something to say
+/// Receives a message of the payment provider
 ///
 /// Header `X-Seatkeeper-Signature: t=<unix seconds>,v1=<hex HMAC-SHA-256 of "{t}.{body}">`, at most 5 minutes old.
 #[utoipa::path(post, path = "/api/payments/callback/{provider}", tag = "Paying",

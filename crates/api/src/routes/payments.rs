@@ -47,7 +47,7 @@ pub(crate) struct Payment {
     /// Its id.
     #[schema(value_type = String)]
     pub id: PaymentId,
-    /// What for.
+    /// The screening.
     #[schema(value_type = String)]
     pub screening_id: ScreeningId,
     /// Where it stands.
@@ -62,7 +62,7 @@ pub(crate) struct Payment {
     /// The seats, in order.
     #[schema(value_type = Vec<String>, example = json!(["A1", "A2"]))]
     pub seat_ids: Vec<SeatId>,
-    /// When it ends unless it is being confirmed.
+    /// When it expires unless it is being confirmed.
     #[serde(with = "seatkeeper_core::time_text")]
     pub expires_at: Timestamp,
     /// What the payer has to do, while it is PENDING.
@@ -288,7 +288,7 @@ async fn so_far(app: &App, person: PersonId, id: PaymentId, outcome: ConfirmOutc
 
 /// Cancels a payment
 ///
-/// The seats stay locked until their time is up. The second time answers like the first.
+/// The seats stay locked until their locks expire. Idempotent: the second call answers like the first.
 #[utoipa::path(post, path = "/api/payments/{id}/cancel", tag = "Paying", security(("session" = [])),
     params(("id" = String, Path)),
     responses((status = 200, body = Payment), (status = 404, description = "`payment_not_found`"),

@@ -29,10 +29,10 @@ const POSTER_WAIT_MAX: Duration = Duration::from_secs(15);
 /// Content security policy of pictures: an SVG opened as a document could run scripts otherwise.
 const DRAWING_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
 
-/// A picture that was kept.
+/// An uploaded picture.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PosterPlace {
-    /// What to give a film as `poster_url`.
+    /// The value for a film's `poster_url`.
     #[schema(example = "/posters/0193f0c4-7a3e-7c4d-9a51-3f2b8c6d1e00")]
     pub poster_url: String,
 }
@@ -75,7 +75,7 @@ fn picture_type(headers: &HeaderMap) -> Option<&'static str> {
     known.into_iter().find(|known| known.eq_ignore_ascii_case(essence))
 }
 
-/// Keeps a picture
+/// Uploads a picture
 ///
 /// The picture itself is the body: PNG, JPEG, WebP or SVG, at most 5 MiB.
 #[utoipa::path(post, path = "/api/admin/posters", tag = "For administrators: programme", security(("session" = [])),

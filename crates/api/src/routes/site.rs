@@ -42,7 +42,7 @@ pub(crate) struct Site {
     pub payment_methods: [PaymentMethod; 2],
 }
 
-/// What a page must know first
+/// Name, settings and limits of the site
 #[utoipa::path(get, path = "/api/site", tag = "Site", responses((status = 200, body = Site)))]
 pub(crate) async fn get_site(State(app): State<App>) -> Json<Site> {
     let settings = &app.office.settings;

@@ -144,11 +144,11 @@ mod shapes {
         Confirming,
         /// Sold.
         Succeeded,
-        /// The provider said no.
+        /// The provider declined it.
         Declined,
         /// The payer changed their mind.
         Cancelled,
-        /// Its time was up.
+        /// It expired.
         Expired,
         /// Money was taken and given back.
         Refunded,
@@ -165,7 +165,7 @@ mod shapes {
         Decline,
     }
 
-    /// Whether the tickets are good.
+    /// Whether the tickets are valid.
     #[derive(Serialize, ToSchema)]
     #[schema(as = BookingStatus)]
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -189,7 +189,7 @@ mod shapes {
         Failed,
     }
 
-    /// What an event tells of.
+    /// The type of an event.
     #[derive(Serialize, ToSchema)]
     #[schema(as = EventType)]
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
