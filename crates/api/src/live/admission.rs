@@ -50,7 +50,6 @@ impl Admission {
         Some(SocketPermit { admission: Arc::clone(self), address, _token: token })
     }
 
-    /// Number of open sockets.
     pub(super) fn sockets(&self) -> usize {
         self.sockets.load(Ordering::Relaxed)
     }

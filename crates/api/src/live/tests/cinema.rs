@@ -120,7 +120,6 @@ impl Cinema {
         cookies
     }
 
-    /// `POST` without a body.
     pub(super) async fn post(&self, path: &str, cookie: &str) -> Answer {
         let request = Request::post(path).header(header::HOST, self.address.to_string()).header("cookie", cookie);
         self.send(request.body(Body::empty()).unwrap()).await

@@ -153,7 +153,6 @@ impl Stage {
         assert!(matches!(reply, LockReply::Held(_)), "{reply:?}");
     }
 
-    /// Locks one seat by name.
     pub(super) async fn lock_seat(&self, seat: &str) {
         self.lock(&[seat_id(seat)]).await;
     }
@@ -181,7 +180,6 @@ impl Stage {
         assert!(matches!(reply, ReleaseReply::Left(_)), "{reply:?}");
     }
 
-    /// Sells one seat.
     pub(super) async fn sell(&self, seat: &str) {
         self.locks.mark_sold(self.id(), payment(9), &[seat_id(seat)]).await.unwrap();
     }
