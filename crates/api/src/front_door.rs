@@ -99,7 +99,7 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
     parts.extensions.insert(Network(network));
     let answer = async {
         let response = next.run(Request::from_parts(parts, body)).await;
-        // An answer to HEAD has no body, and its `Content-Length` must stay that of the GET.
+        // An answer to HEAD has no body to compress; its headers describe the body of the GET.
         if is_head { Ok(response) } else { finish_compression(app, network, response).await }
     };
     tokio::time::timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| {

@@ -113,10 +113,10 @@ async fn keep(office: &BoxOffice, key: &IdempotencyKey, answer: Response) -> Api
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
-/// Logs a failure to store the answer, which is sent anyway: a repeated call runs again and finds the committed work by its id.
+/// Logs a failure of the reservation store. The answer is sent anyway: a repeated call finds the committed work by its id.
 fn note(kept: Backend<()>) {
     if let Err(error) = kept {
-        tracing::warn!(%error, "storing the answer of an idempotency key failed; a repeated call runs again");
+        tracing::warn!(%error, "finishing an idempotency key failed; a repeated call runs again after the lease");
     }
 }
 
