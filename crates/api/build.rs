@@ -1,4 +1,4 @@
-//! Makes the folder that the page is embedded from, so that the server builds without Node.
+//! Creates the folder from which the page is embedded, so that the server builds without Node.
 
 use std::{env, fs, path::Path};
 

@@ -1,13 +1,13 @@
-// A reader for this server's own document. It asks no other site for anything.
+// Renders this server's own OpenAPI document. Loads nothing from other sites.
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete']
-/** Deeper shapes are named, not drawn. */
+/** Schemas nested deeper are shown by name only. */
 const DEPTH_MAX = 6
 
 const main = document.getElementById('calls')
 const state = document.getElementById('state')
 
-/** An element with attributes and children; text is always text. */
+/** Creates an element; string children become text nodes, never markup. */
 function el(name, attributes = {}, ...children) {
   const element = document.createElement(name)
   for (const [key, value] of Object.entries(attributes)) {
@@ -17,7 +17,7 @@ function el(name, attributes = {}, ...children) {
   return element
 }
 
-/** Text in which `quoted` parts are code. */
+/** Renders text; parts in backticks become code. */
 function prose(text = '') {
   const parts = text.split('`')
   return el('span', {}, ...parts.map((part, index) => (index % 2 ? el('code', {}, part) : part)))
@@ -35,7 +35,7 @@ function start(api) {
     return rest
   }
 
-  /** What a value is, in a few words. */
+  /** Short description of a schema's type and limits. */
   function kindOf(schema = {}) {
     if (schema.$ref) return named(schema.$ref)
     if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' | ')
@@ -56,7 +56,7 @@ function start(api) {
     return said.filter(Boolean).join(', ')
   }
 
-  /** All fields of an object, those of its parts included. */
+  /** All fields of an object, including those of its `allOf` parts. */
   function fieldsOf(schema) {
     const whole = resolve(schema)
     const parts = (whole.allOf ?? []).map(fieldsOf)
@@ -65,7 +65,7 @@ function start(api) {
     return { needed, properties }
   }
 
-  /** The shape that has fields in it: of a list its item, of "this or null" this. */
+  /** The schema with the fields: for a list its items, for a nullable schema the schema itself. */
   function innerOf(schema) {
     const whole = resolve(schema)
     if (whole.items) return innerOf(whole.items)
@@ -97,7 +97,7 @@ function start(api) {
     return el('li', {}, el('details', {}, el('summary', {}, line), below))
   }
 
-  /** A value of this shape, from the examples in the document. */
+  /** An example value of a schema, from the examples in the document. */
   function exampleOf(schema, depth = 0) {
     const whole = resolve(schema)
     if (whole.example !== undefined) return whole.example
@@ -191,7 +191,7 @@ function start(api) {
   document.getElementById('about').textContent = api.info.description
   state.remove()
   const index = document.getElementById('index')
-  // What everybody may do comes first.
+  // Calls for administrators come last.
   const forEverybody = (tag) => !tag.startsWith('For administrators')
   const inOrder = [...groups].sort(([a], [b]) => forEverybody(b) - forEverybody(a))
   for (const [tag, calls] of inOrder) {
@@ -212,7 +212,7 @@ function start(api) {
       index.querySelector(`[data-call="${article.id}"]`).hidden = !isFound
     }
   })
-  // The place that the address names was not there when the browser looked for it.
+  // The target of the URL's fragment did not exist yet when the browser loaded the page.
   if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView()
 }
 

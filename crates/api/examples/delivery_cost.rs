@@ -1,7 +1,7 @@
-//! What it costs to tell viewers: CPU time for each delivery, frames in a storm, memory of an idle socket.
+//! Benchmark of live changes: CPU time per delivered frame, batching under load, memory per idle socket.
 //!
-//! The viewers are another process (this program again), so that only the server is measured. The server is the real
-//! router with locks in memory.
+//! The viewers run in another process (this program again), so that only the server is measured. The server has the real
+//! router, with locks in memory.
 //!
 //! `cargo run --release -p seatkeeper-api --example delivery_cost -- [viewers] [changes]`
 
@@ -31,7 +31,7 @@ use tokio::{
 use tokio_tungstenite::client_async;
 use uuid::Uuid;
 
-/// Ticks of `/proc/self/stat` in a second, on every Linux that we know.
+/// Clock ticks of `/proc/self/stat` per second; the same on all common Linux systems.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -93,7 +93,7 @@ async fn measure(viewers: usize, changes: usize) -> Outcome<()> {
     for (name, changes, at_once, pause) in paces {
         let (frames, cpu) = (frames_seen(&mut child, &mut lines)?, cpu_seconds()?);
         change_seats(&office, screening, changes, at_once, pause).await?;
-        // Longer than the longest tick: the last frame has left.
+        // Longer than the longest tick, so that the last frame has been sent.
         tokio::time::sleep(Duration::from_millis(600)).await;
         let (frames, cpu) = (frames_seen(&mut child, &mut lines)? - frames, cpu_seconds()? - cpu);
         let wanted = (changes * viewers) as f64;
@@ -111,7 +111,7 @@ async fn measure(viewers: usize, changes: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// Locks and releases seats, so many changes in all.
+/// Locks and releases seats in turn, `changes` times.
 async fn change_seats(
     office: &BoxOffice,
     screening: ScreeningId,
@@ -143,7 +143,7 @@ fn frames_seen(child: &mut Child, lines: &mut impl Iterator<Item = std::io::Resu
     Ok(lines.next().ok_or("the viewers are gone")??.parse()?)
 }
 
-/// The viewers: count frames, say how many when asked, end with the input.
+/// The viewers' process: counts `changes` frames, prints the count on request, and ends with its input.
 async fn view(address: SocketAddr, viewers: usize) -> Outcome<()> {
     let seen = Arc::new(std::sync::atomic::AtomicU64::new(0));
     for _ in 0..viewers {

@@ -1,4 +1,4 @@
-//! A file that never changes while the server runs: it has one mark, and is compressed once for everybody who asks.
+//! Static files: one `ETag` each, compressed once and cached.
 
 use std::{io::Write, sync::OnceLock};
 
@@ -19,19 +19,19 @@ use crate::{
     unsent::SharedBytes,
 };
 
-/// Answers shorter than this fit one packet and are not worth compressing, in bytes.
+/// Minimum size of a compressed answer, in bytes: shorter ones fit into one packet anyway.
 pub(crate) const COMPRESSED_FROM_BYTES: usize = 1_024;
-/// How hard Brotli tries, up to 11: nearly as small as that in a tenth of the time, which the first to ask waits for.
+/// Quality of Brotli: nearly as small as the maximum of 11 in a tenth of the time, for which the first request waits.
 const BROTLI_QUALITY: i32 = 9;
-/// Bytes of the hash that are the mark.
+/// Length of the truncated SHA-256 in an `ETag`, in bytes.
 const ETAG_HASH_BYTES: usize = 16;
 
-/// How long a browser may keep a file without asking.
+/// How long a browser may cache a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keep {
-    /// For a year: the file's name changes with what is in it.
+    /// For a year: the file's name changes with its content.
     ForAYear,
-    /// Not at all: it asks each time and is told in a few bytes that it has the right one.
+    /// Revalidate each time; an unchanged file costs a short 304.
     AskEachTime,
 }
 
@@ -46,16 +46,16 @@ pub(crate) struct Asset {
 }
 
 impl Asset {
-    /// A file of this content.
+    /// A file with this content.
     pub(crate) fn new(content_type: &'static str, keep: Keep, plain: impl Into<Bytes>) -> Self {
         let plain = plain.into();
         let hash = URL_SAFE_NO_PAD.encode(&Sha256::digest(&plain)[..ETAG_HASH_BYTES]);
-        // A weak one: the compressed forms carry it too, and are not the same bytes.
+        // Weak, because the compressed forms have the same tag but other bytes.
         let etag = HeaderValue::try_from(format!("W/\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""));
         Self { content_type, keep, etag, plain, brotli: OnceLock::new(), gzip: OnceLock::new() }
     }
 
-    /// The file, in a coding that the client takes, or that it has the right one.
+    /// Answers with the file in a coding that the client accepts, or with 304.
     pub(crate) fn answer(&self, request: &HeaderMap) -> Response {
         let mut headers = HeaderMap::new();
         headers.insert(header::ETAG, self.etag.clone());
@@ -85,7 +85,7 @@ impl Asset {
     }
 }
 
-/// Pictures and fonts are compressed by themselves, drawings are text.
+/// Whether the type is worth compressing: bitmaps and fonts are compressed already, SVG is text.
 fn is_text(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or(content_type);
     kind.starts_with("text/") || kind.ends_with("json") || kind.ends_with("+xml")
@@ -94,14 +94,14 @@ fn is_text(content_type: &str) -> bool {
 fn to_brotli(plain: &[u8]) -> Bytes {
     let settings = BrotliEncoderParams { quality: BROTLI_QUALITY, size_hint: plain.len(), ..Default::default() };
     let mut coded = Vec::new();
-    // Reading and writing memory does not fail.
+    // Reading from and writing into memory does not fail.
     let _ = brotli::BrotliCompress(&mut &*plain, &mut coded, &settings);
     coded.into()
 }
 
 fn to_gzip(plain: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    // Nor does this.
+    // Writing into a `Vec` does not fail.
     let _ = encoder.write_all(plain);
     encoder.finish().unwrap_or_default().into()
 }
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_form_of_a_file_is_made_once_and_is_the_file() {
+    async fn compressed_forms_are_cached_and_decode_to_the_file() {
         let text = "const seat = 'A1';\n".repeat(1_000);
         let asset = Asset::new("text/javascript; charset=utf-8", Keep::ForAYear, text.clone());
         for (takes, coding) in [("br, gzip", "br"), ("gzip, deflate", "gzip"), ("br;q=0, gzip;q=1", "gzip"), ("", "")] {
@@ -135,7 +135,7 @@ mod tests {
             assert_eq!((said(&first, "vary"), said(&first, "etag")), ("accept-encoding", asset.etag.to_str().unwrap()));
             assert_eq!(said(&first, "cache-control"), "public, max-age=31536000, immutable");
             let (coded, again) = (body(first).await, body(second).await);
-            assert_eq!(coded.as_ptr(), again.as_ptr(), "the very same bytes in memory");
+            assert_eq!(coded.as_ptr(), again.as_ptr(), "the cached bytes are shared");
             let mut plain = Vec::new();
             match coding {
                 "br" => brotli::BrotliDecompress(&mut &*coded, &mut plain).unwrap(),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_the_file_is_not_sent_it_again() {
+    async fn file_with_a_matching_etag_is_not_sent_again() {
         let asset = Asset::new("text/css", Keep::AskEachTime, "a{}".repeat(1_000));
         let mark = asset.etag.to_str().unwrap().to_owned();
         let known = asked(&[(header::IF_NONE_MATCH, &mark), (header::ACCEPT_ENCODING, "br")]);
@@ -158,11 +158,11 @@ mod tests {
         assert_eq!(said(&answer, "cache-control"), "no-cache");
         assert!(body(answer).await.is_empty());
         let other = Asset::new("text/css", Keep::AskEachTime, "b{}".repeat(1_000));
-        assert_eq!(other.answer(&known).status(), StatusCode::OK, "another file has another mark");
+        assert_eq!(other.answer(&known).status(), StatusCode::OK, "another file has another tag");
     }
 
     #[test]
-    fn pictures_fonts_and_short_texts_are_sent_as_they_are() {
+    fn pictures_fonts_and_short_texts_are_not_compressed() {
         let takes_all = asked(&[(header::ACCEPT_ENCODING, "br, gzip")]);
         for (kind, bytes) in [("font/woff2", 9_000), ("image/png", 9_000), ("text/css", 1_023)] {
             let answer = Asset::new(kind, Keep::ForAYear, vec![b'a'; bytes]).answer(&takes_all);

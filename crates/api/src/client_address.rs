@@ -1,14 +1,14 @@
-//! Whose request it is, by network address.
+//! The client's network address, and the keys by which addresses are counted.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::{extract::ConnectInfo, http::request::Parts};
 use ipnet::IpNet;
 
-/// Entries of `X-Forwarded-For` that are read, from the nearest proxy on: more proxies than that nobody has.
+/// Entries of `X-Forwarded-For` that are read, starting at the nearest proxy: more than any real chain of proxies.
 const FORWARDED_ENTRIES_MAX: usize = 32;
 
-/// The peer's address, or what the trusted proxies in front say.
+/// The peer's address, or the client's address according to the trusted proxies.
 #[must_use]
 pub(crate) fn of_request(request: &Parts, trusted: &[IpNet]) -> IpAddr {
     let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
@@ -21,8 +21,8 @@ pub(crate) fn of_request(request: &Parts, trusted: &[IpNet]) -> IpAddr {
     behind_proxies(peer, lines.iter().rev().flat_map(|line| line.rsplit(',')), trusted)
 }
 
-/// Walks from the peer outwards and stops at the first address that is no trusted proxy: whatever stands before it
-/// anybody can have written.
+/// Walks from the peer outwards and stops at the first address that is not a trusted proxy: entries before it may be forged by
+/// the client.
 fn behind_proxies<'a>(peer: IpAddr, nearest_first: impl Iterator<Item = &'a str>, trusted: &[IpNet]) -> IpAddr {
     let mut client = peer;
     for entry in nearest_first.take(FORWARDED_ENTRIES_MAX) {
@@ -35,7 +35,7 @@ fn behind_proxies<'a>(peer: IpAddr, nearest_first: impl Iterator<Item = &'a str>
     client
 }
 
-/// The key by which an address is counted: of IPv6 the /64, which is one household's.
+/// The key by which an address is counted: for IPv6 the /64, which is usually one household.
 #[must_use]
 pub fn counting_key(address: IpAddr) -> u128 {
     match address {
@@ -44,7 +44,7 @@ pub fn counting_key(address: IpAddr) -> u128 {
     }
 }
 
-/// The key of all that one customer may have: of IPv6 the /48, out of which there are 65,536 of [`counting_key`].
+/// The key of a customer's whole network: for IPv6 the /48, which contains 65,536 of the networks of [`counting_key`].
 #[must_use]
 pub(crate) fn network_key(address: IpAddr) -> u128 {
     match address {
@@ -63,16 +63,16 @@ mod tests {
     }
 
     #[test]
-    fn only_what_trusted_proxies_say_counts() {
-        assert_eq!(client("203.0.113.9", "1.1.1.1", &["10.0.0.0/8"]), "203.0.113.9", "a stranger's word");
+    fn only_entries_of_trusted_proxies_are_used() {
+        assert_eq!(client("203.0.113.9", "1.1.1.1", &["10.0.0.0/8"]), "203.0.113.9", "the peer is not trusted");
         assert_eq!(client("10.0.0.1", "1.1.1.1", &["10.0.0.0/8"]), "1.1.1.1");
-        assert_eq!(client("10.0.0.1", "6.6.6.6, 1.1.1.1, 10.0.0.2", &["10.0.0.0/8"]), "1.1.1.1", "the forged part");
+        assert_eq!(client("10.0.0.1", "6.6.6.6, 1.1.1.1, 10.0.0.2", &["10.0.0.0/8"]), "1.1.1.1", "6.6.6.6 is forged");
         assert_eq!(client("10.0.0.1", "nonsense", &["10.0.0.0/8"]), "10.0.0.1");
         assert_eq!(client("10.0.0.1", "", &["10.0.0.0/8"]), "10.0.0.1");
     }
 
     #[test]
-    fn a_household_is_counted_once() {
+    fn addresses_of_one_ipv6_64_have_one_counting_key() {
         let key = |text: &str| counting_key(text.parse().unwrap());
         assert_eq!(key("2001:db8::1"), key("2001:db8::ffff"));
         assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_customer_with_many_networks_is_one() {
+    fn addresses_of_one_ipv6_48_have_one_network_key() {
         let key = |text: &str| network_key(text.parse().unwrap());
         assert_eq!(key("2001:db8:7::1"), key("2001:db8:7:ffff::1"));
         assert_ne!(key("2001:db8:7::1"), key("2001:db8:8::1"));

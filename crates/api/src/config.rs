@@ -1,50 +1,50 @@
-//! What the binary tells this crate. Plain data; the settings' names and defaults live with the command line.
+//! Settings of this crate, as plain data. Their names and defaults are defined by the binary's command line.
 
 use ipnet::IpNet;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Everything that the HTTP side needs to know and cannot find out.
+/// Settings of the HTTP server.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
-    /// The cinema's name as people read it.
+    /// The cinema's display name.
     pub site_name: String,
-    /// The address that people type: scheme, host, port; no slash at the end.
+    /// The URL of this site for browsers: scheme, host, port; no slash at the end.
     pub public_url: SiteUrl,
-    /// Other sites whose pages may change things here.
+    /// Other origins whose pages may send changing requests.
     pub allowed_origins: Vec<SiteUrl>,
-    /// Networks whose `X-Forwarded-For` is believed.
+    /// Networks whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Whether only this machine can connect. Then a strange `Host` is somebody's trick (DNS rebinding) and refused.
+    /// Whether the server listens on loopback only. Then an unknown `Host` is refused (DNS rebinding).
     pub listen_is_loopback: bool,
-    /// With whom people sign in.
+    /// The identity provider.
     pub sign_in: SignInConfig,
-    /// Who is paid by PromptPay: a phone number, national id or wallet number. The code is a demonstration with or without.
+    /// The PromptPay payee: a phone number, national id or wallet number. The code is a demonstration with or without.
     pub promptpay_id: Option<String>,
-    /// What the payment provider signs its messages with.
+    /// Secret with which the payment provider signs its callbacks.
     pub callback_secret: Secret,
-    /// Whether requests are counted by person and address.
+    /// Whether requests are limited by person and address.
     pub rate_limit: bool,
 }
 
-/// With whom people sign in.
+/// The identity provider.
 #[derive(Clone, Debug)]
 pub enum SignInConfig {
-    /// The built-in OpenID provider, through the same code as any other.
+    /// The built-in OpenID provider, used through the same code as any other.
     Demo,
     /// Google, or any other OpenID provider.
     Google {
         /// Its issuer, as in its ID tokens.
         issuer: String,
-        /// Our name there.
+        /// The client id registered there.
         client_id: String,
-        /// Our secret there.
+        /// The client secret registered there.
         client_secret: Secret,
     },
 }
 
 impl SignInConfig {
-    /// As in `GET /api/site`.
+    /// The kind that `GET /api/site` returns.
     #[must_use]
     pub const fn kind(&self) -> SignInKind {
         match self {
@@ -64,18 +64,18 @@ pub enum SignInKind {
     Google,
 }
 
-/// Bytes that never appear in a log.
+/// Secret bytes, which `Debug` does not print.
 #[derive(Clone)]
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Hides `bytes`.
+    /// Wraps `bytes`.
     #[must_use]
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
     }
 
-    /// Shows them, to whoever must compare or send them.
+    /// The bytes, for code that must compare or send them.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -92,12 +92,12 @@ impl std::fmt::Debug for Secret {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SiteUrl {
     text: String,
-    /// Where its host begins: every request's is compared with it.
+    /// Offset of the host, cached because the host of every request is compared with it.
     host_at: usize,
 }
 
 impl SiteUrl {
-    /// Takes an address; a slash at its end is dropped.
+    /// Parses a URL; slashes at its end are dropped.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let text = text.trim_end_matches('/').to_owned();
@@ -145,7 +145,7 @@ impl SiteUrl {
     }
 }
 
-/// `tickets.example` and 8443 of `tickets.example:8443`. What is no port stays with the name, which then equals no other.
+/// Splits `tickets.example:8443` into name and port. An invalid port stays part of the name, which then equals no other.
 fn split_port(host: &str) -> (&str, Option<u16>) {
     match host.rsplit_once(':') {
         Some((name, "")) => (name, None),
@@ -156,7 +156,7 @@ fn split_port(host: &str) -> (&str, Option<u16>) {
     }
 }
 
-/// Names are equal without case, and with or without the final dot of a fully qualified name.
+/// Compares host names, ignoring case and the final dot of a fully qualified name.
 fn is_same_name(one: &str, other: &str) -> bool {
     let plain = |name: &'_ str| name.len() - usize::from(name.ends_with('.'));
     let (one, other) = (&one[..plain(one)], &other[..plain(other)]);
@@ -164,13 +164,13 @@ fn is_same_name(one: &str, other: &str) -> bool {
 }
 
 impl ApiConfig {
-    /// Whether pages of this origin may change things here.
+    /// Whether pages of this origin may send changing requests.
     #[must_use]
     pub fn is_own_origin(&self, origin: &str) -> bool {
         self.sites().any(|site| site.is_origin(origin))
     }
 
-    /// Whether a request to this `Host` means this server.
+    /// Whether a request's `Host` names this site or an allowed origin.
     #[must_use]
     pub fn is_own_host(&self, host: &str) -> bool {
         self.sites().any(|site| site.is_named_by(host))
@@ -185,7 +185,7 @@ impl ApiConfig {
 pub(crate) mod tests {
     use super::*;
 
-    /// The settings of a cinema on this machine.
+    /// Settings of a server on loopback.
     pub(crate) fn config() -> ApiConfig {
         ApiConfig {
             site_name: "Test Cinema".to_owned(),
@@ -267,7 +267,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_secret_is_never_printed() {
+    fn debug_of_a_secret_hides_it() {
         assert_eq!(format!("{:?}", config().callback_secret), "…");
     }
 }

@@ -1,11 +1,11 @@
-//! The `Date` of every answer. Pages count down on the difference to it, so it is of the very clock that locks end by: a
-//! connection's own date never goes back, even when the clock was an hour wrong and is put right.
+//! The `Date` of every answer. Pages compute countdowns from it, so it uses the same clock by which locks expire. The HTTP
+//! library's own date never goes back, even after a clock that was wrong by an hour is corrected.
 
 use axum::http::HeaderValue;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
-/// The last second that was written out.
+/// Cache of the last formatted second.
 static LAST: Mutex<Option<(i64, HeaderValue)>> = Mutex::new(None);
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 5.6.7).
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_is_written_as_in_the_standard_and_goes_back_with_the_clock() {
+    fn date_has_the_rfc_9110_format_and_follows_the_clock_backwards() {
         for (second, text) in [
             (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
             (784_111_778, "Sun, 06 Nov 1994 08:49:38 GMT"),

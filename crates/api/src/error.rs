@@ -1,4 +1,4 @@
-//! The only file that maps errors to HTTP.
+//! Maps errors to HTTP; no other file does.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::request_id;
 
-/// When to try again, if nothing better is known, in seconds.
+/// Default `Retry-After`, in seconds.
 const RETRY_AFTER_S: u32 = 1;
 /// The content type of every error.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -25,16 +25,16 @@ macro_rules! error_codes {
         }
 
         impl ErrorCode {
-            /// All of them.
+            /// All codes.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// As on the wire.
+            /// The code in answers.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $code,)* }
             }
 
-            /// What it means, in a few words.
+            /// A short explanation.
             #[must_use]
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title,)* }
@@ -99,7 +99,7 @@ error_codes! {
 }
 
 impl ErrorCode {
-    /// The status that goes with it.
+    /// The HTTP status of this code.
     #[must_use]
     pub fn status(self) -> StatusCode {
         StatusCode::from_u16(self.status_number()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -117,7 +117,7 @@ pub struct FieldProblem {
     pub why: String,
 }
 
-/// A refusal, as it is answered.
+/// An error answer.
 #[derive(Debug)]
 pub struct ApiError(Box<Refusal>);
 
@@ -174,7 +174,7 @@ pub struct ProblemShape {
     pub status: u16,
     /// More about this case.
     pub detail: String,
-    /// What to decide by.
+    /// The stable code, for programs.
     pub code: ErrorCode,
     /// As in `X-Request-Id`.
     pub request_id: String,
@@ -199,7 +199,7 @@ pub struct ProblemShape {
     pub seats: Option<Vec<PricedSeatProblem>>,
 }
 
-/// The same as it is written.
+/// The serialized form of [`ProblemShape`].
 #[derive(Serialize)]
 struct Problem<'a> {
     r#type: &'a str,
@@ -226,21 +226,21 @@ impl ApiError {
         Invalid::one(field, why).into()
     }
 
-    /// Says more, for a person. Never what a part of the server said.
+    /// Adds a detail for people. Must not contain messages of a backend, which may be confidential.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());
         self
     }
 
-    /// When to try again, in seconds.
+    /// Sets `Retry-After`, in seconds.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.0.retry_after_s = Some(seconds);
         self
     }
 
-    /// The fields that it is about.
+    /// Adds the invalid fields.
     #[must_use]
     pub fn errors(mut self, invalid: Invalid) -> Self {
         let problems = invalid.errors.into_iter().map(|e| FieldProblem { field: e.field, why: e.why });
@@ -248,35 +248,35 @@ impl ApiError {
         self
     }
 
-    /// The seats that it is about.
+    /// Adds the seats concerned.
     #[must_use]
     pub fn seats<S: ToString>(mut self, seats: impl IntoIterator<Item = S>) -> Self {
         self.0.more.seat_ids = Some(seats.into_iter().map(|seat| seat.to_string()).collect());
         self
     }
 
-    /// The payment that it is about, by its id.
+    /// Adds the id of the payment concerned.
     #[must_use]
     pub fn payment_id(mut self, id: impl ToString) -> Self {
         self.0.more.payment_id = Some(id.to_string());
         self
     }
 
-    /// The payment that it is about, whole.
+    /// Adds the payment concerned.
     #[must_use]
     pub fn payment(mut self, payment: &impl Serialize) -> Self {
         self.0.more.payment = serde_json::to_value(payment).ok();
         self
     }
 
-    /// The screening that it is about, whole.
+    /// Adds the screening concerned.
     #[must_use]
     pub fn screening(mut self, screening: &impl Serialize) -> Self {
         self.0.more.screening = serde_json::to_value(screening).ok();
         self
     }
 
-    /// What the seats cost now.
+    /// Adds the current prices of the seats.
     #[must_use]
     pub fn prices(mut self, total: Money, seats: &[PricedSeat]) -> Self {
         self.0.more.total = Some(total);
@@ -284,26 +284,26 @@ impl ApiError {
         self
     }
 
-    /// The screenings that could be meant, or are in the way.
+    /// Adds the screenings that match or conflict.
     #[must_use]
     pub fn screenings<S: ToString>(mut self, ids: impl IntoIterator<Item = S>) -> Self {
         self.0.more.screening_ids = Some(ids.into_iter().map(|id| id.to_string()).collect());
         self
     }
 
-    /// Its code.
+    /// The error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         self.0.code
     }
 
-    /// When to try again, in seconds.
+    /// `Retry-After`, in seconds.
     #[must_use]
     pub fn retry_after_s(&self) -> Option<u32> {
         self.0.retry_after_s
     }
 
-    /// The body.
+    /// The body of the answer.
     pub(crate) fn to_json(&self) -> Vec<u8> {
         let Refusal { code, detail, more, .. } = &*self.0;
         let request = request_id::current();
@@ -333,15 +333,15 @@ impl From<Invalid> for ApiError {
 }
 
 impl From<BackendError> for ApiError {
-    /// What the part said is logged here, once, and told to nobody.
+    /// Logs the backend's error here, once; the answer does not contain it.
     fn from(error: BackendError) -> Self {
         let request = request_id::current();
         let request_id = request.as_ref().map_or("", |id| id.as_str());
         if error.retryable {
-            tracing::warn!(request_id, part = error.part, error = %error.source, "a part did not answer");
+            tracing::warn!(request_id, part = error.part, error = %error.source, "a backend is unavailable; answering 503");
             Self::new(ErrorCode::TryAgain)
         } else {
-            tracing::error!(request_id, part = error.part, error = %error.source, "a part failed");
+            tracing::error!(request_id, part = error.part, error = %error.source, "a backend failed; answering 500");
             Self::new(ErrorCode::Internal)
         }
     }
@@ -360,7 +360,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// What a handler answers.
+/// Result of a handler.
 pub type ApiResult<T> = Result<T, ApiError>;
 
 #[cfg(test)]
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_spelt_once() {
+    fn serialized_code_equals_as_str() {
         for code in ErrorCode::ALL {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
             assert!(code.status().is_client_error() || code.status().is_server_error(), "{code:?}");
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_is_a_problem_document() {
+    async fn error_is_a_problem_document() {
         let error = ApiError::new(ErrorCode::SeatTaken).seats(["A1", "A2"]);
         expect![[r#"
             409 application/problem+json None
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_part_says_is_told_to_nobody() {
+    async fn message_of_a_backend_is_not_in_the_answer() {
         let id = RequestId::next();
         let secret = "password=hunter2";
         let away = id.scope(async { shown(BackendError::retryable("store", secret).into()).await }).await;

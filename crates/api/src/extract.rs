@@ -1,4 +1,4 @@
-//! What handlers take from a request, refused in the contract's order: 415, 413, 400, 422.
+//! Extractors for handlers, which refuse in the contract's order: 415, 413, 400, 422.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -18,10 +18,10 @@ use crate::{
     state::App,
 };
 
-/// The largest body of a call, in bytes; pictures have their own limit.
+/// Limit of a call's body, in bytes; pictures have their own limit.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
-/// How long a body may take to arrive, all of it: a request counts as being answered meanwhile, and whoever sends a byte a
-/// second must not take the place of others. A phone with a bad line sends 64 KiB in it.
+/// Timeout of receiving a whole body. The request holds a permit meanwhile, so slow senders would block others. Enough for
+/// 64 KiB over a bad mobile connection.
 pub const BODY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// The longest `Idempotency-Key`, in characters.
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
@@ -40,7 +40,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     }
 }
 
-/// A body that says it is JSON, as sent: for calls that may be repeated with an `Idempotency-Key`, which compares bytes.
+/// The raw bytes of a body with a JSON content type: for calls with an `Idempotency-Key`, which compare the hash of the bytes.
 #[derive(Debug)]
 pub struct RawJson(pub Bytes);
 
@@ -53,7 +53,7 @@ impl FromRequest<App> for RawJson {
     }
 }
 
-/// Reads a body that says it is JSON.
+/// Reads a body with a JSON content type.
 async fn read_json(headers: &HeaderMap, body: Body) -> ApiResult<Bytes> {
     if !is_json(headers) {
         return Err(ApiError::new(ErrorCode::UnsupportedMediaType).detail("send Content-Type: application/json"));
@@ -65,7 +65,7 @@ async fn read_json(headers: &HeaderMap, body: Body) -> ApiResult<Bytes> {
 #[must_use]
 pub fn is_json(headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(header::CONTENT_TYPE) else { return false };
-    // What nearly everybody sends is known without being taken apart.
+    // Fast path for the usual value.
     if kind == "application/json" {
         return true;
     }
@@ -85,7 +85,7 @@ pub async fn read_body(headers: &HeaderMap, body: Body, bytes_max: usize) -> Api
     read_body_within(BODY_WAIT_MAX, headers, body, bytes_max).await
 }
 
-/// The same, for bodies that may take another time.
+/// The same with another timeout.
 ///
 /// # Errors
 /// As [`read_body`].
@@ -114,7 +114,7 @@ async fn read_whole(headers: &HeaderMap, body: Body, bytes_max: usize) -> ApiRes
         if whole.len() + parts.len() + part.len() > bytes_max {
             return Err(too_large());
         }
-        // Nearly every body is one part, which needs no copy.
+        // Fast path: nearly every body is one part, which is not copied.
         if whole.is_empty() && parts.is_empty() {
             whole = part;
         } else {
@@ -125,23 +125,23 @@ async fn read_whole(headers: &HeaderMap, body: Body, bytes_max: usize) -> ApiRes
     Ok(if parts.is_empty() { whole } else { parts.freeze() })
 }
 
-/// Reads JSON: 400 when it is none, 422 with the field when it is not what is asked for.
+/// Parses JSON: 400 if it is malformed, 422 with the field if it does not match the type.
 ///
 /// # Errors
 /// `bad_request`, `invalid`.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
-    // An array would be read as the fields of an object in their order.
+    // Reject arrays: serde would read them as the fields of a struct in order.
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
         return Err(is_json.map_or_else(|error| not_json(&error), |_| ApiError::invalid("body", "an object")));
     }
-    // Good bodies are read straight; only bad ones pay for finding the place.
+    // Fast path; only invalid bodies are parsed again to find the field.
     if let Ok(value) = serde_json::from_slice(bytes) {
         return Ok(value);
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        // Whether it is JSON at all decides between the two; only refused bodies pay for asking.
+        // Malformed JSON is 400, well-formed JSON of another shape 422.
         match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
             Ok(_) => ApiError::invalid(&field_name(error.path(), error.inner()), &plain_reason(error.inner())),
             Err(syntax) => not_json(&syntax),
@@ -155,7 +155,7 @@ fn not_json(error: &serde_json::Error) -> ApiError {
     ApiError::new(ErrorCode::BadRequest).detail(format!("not JSON: {error}"))
 }
 
-/// The path of the field; for a missing one the path of the object and its name.
+/// The path of the invalid field; for a missing field the path of the object and the field's name.
 fn field_name(path: &serde_path_to_error::Path, error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
     let missing = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
@@ -168,13 +168,13 @@ fn field_name(path: &serde_path_to_error::Path, error: &dyn std::fmt::Display) -
     }
 }
 
-/// The reason without the place in the text, which the field's name says better.
+/// The reason without line and column, which the field's path replaces.
 fn plain_reason(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ").map_or(text.clone(), |(reason, _)| reason.to_owned())
 }
 
-/// A query string: 422 `invalid` for values that are not what is asked for.
+/// A query string: 422 `invalid` for values that do not match the type.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
@@ -186,7 +186,7 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
     }
 }
 
-/// Reads a query string.
+/// Parses a query string.
 ///
 /// # Errors
 /// `invalid`.
@@ -202,7 +202,7 @@ pub fn parse_query<T: DeserializeOwned>(query: &str) -> ApiResult<T> {
     })
 }
 
-/// The `{id}` of a path as text. What cannot be an id names something that does not exist, so this never refuses.
+/// The `{id}` of a path as text. A malformed id is treated as not found (404), so extraction never fails.
 #[derive(Debug)]
 pub struct PathId(pub String);
 
@@ -237,7 +237,7 @@ pub struct PageParams {
 }
 
 impl PageParams {
-    /// The page that is meant.
+    /// The requested page.
     ///
     /// # Errors
     /// `invalid` with the field.
@@ -254,7 +254,7 @@ impl PageParams {
     }
 }
 
-/// A page, and nothing else, from the query.
+/// A page from a query that has no other parameters.
 #[derive(Debug)]
 pub struct PageQuery(pub PageRequest);
 
@@ -267,7 +267,7 @@ impl FromRequestParts<App> for PageQuery {
     }
 }
 
-/// The `Idempotency-Key`, if there is one. Whether it is a good one is asked later: a body that is not JSON is refused first.
+/// The `Idempotency-Key`, if any. The extractor does not refuse an invalid key, because a malformed body is refused first.
 #[derive(Debug)]
 pub struct IdempotencyKeyHeader(pub ApiResult<Option<String>>);
 
@@ -303,7 +303,7 @@ mod tests {
         inner: Option<Box<Wanted>>,
     }
 
-    /// The status and where.
+    /// Status and field of the refusal.
     fn refused(body: &str) -> String {
         let refusal = parse_json::<Wanted>(body.as_bytes()).unwrap_err();
         let json: serde_json::Value = serde_json::from_slice(&refusal.to_json()).unwrap();
@@ -312,13 +312,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_and_what_is_not_asked_for_are_told_apart() {
+    fn malformed_json_is_400_and_wrong_shape_is_422() {
         for no_json in ["", "{", "nope", "{} {}", "[", "\u{feff}{}", "{\"name\": \"a\", \"seats\": [1], }"] {
             assert_eq!(refused(no_json), "400 -", "{no_json:?}");
         }
         assert_eq!(refused("{}"), "422 name");
         assert_eq!(refused("null"), "422 body");
-        assert_eq!(refused("[\"a\", [1], null]"), "422 body", "an array is no object");
+        assert_eq!(refused("[\"a\", [1], null]"), "422 body", "an array is not an object");
         assert_eq!(refused(r#"{"name": 1}"#), "422 name");
         assert_eq!(refused(r#"{"name": "a", "seats": [1, "2"]}"#), "422 seats[1]");
         assert_eq!(refused(r#"{"name": "a", "seats": [1], "inner": {"seats": []}}"#), "422 inner.name");
@@ -328,13 +328,13 @@ mod tests {
     }
 
     #[test]
-    fn deep_bodies_are_refused_and_not_followed() {
+    fn deeply_nested_bodies_are_refused() {
         let deep = format!("{{\"x\":{}{}}}", "[".repeat(20_000), "]".repeat(20_000));
         assert!(parse_json::<Wanted>(deep.as_bytes()).is_err());
     }
 
     #[test]
-    fn a_bad_value_of_a_query_is_named() {
+    fn invalid_query_value_is_refused_with_its_field() {
         let field = |query: &str| {
             let refusal = parse_query::<PageParams>(query).unwrap_err();
             let json: serde_json::Value = serde_json::from_slice(&refusal.to_json()).unwrap();
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_known_by_its_type() {
+    fn is_json_recognises_json_content_types() {
         let is = |kind: &str| is_json(&[(header::CONTENT_TYPE, kind.parse().unwrap())].into_iter().collect());
         for good in ["application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"] {
             assert!(is(good), "{good}");
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_does_not_arrive_is_not_waited_for() {
+    async fn body_that_does_not_arrive_times_out() {
         let begun = futures_util::stream::iter([Ok::<_, Infallible>("{")]);
         let endless = Body::from_stream(futures_util::StreamExt::chain(begun, futures_util::stream::pending()));
         let started = tokio::time::Instant::now();
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_has_a_limit_announced_or_not() {
+    async fn body_size_is_limited_with_and_without_content_length() {
         let read = |headers: HeaderMap, body: Vec<u8>| async move {
             read_body(&headers, Body::from(body), 10).await.map_err(|refusal| refusal.code())
         };
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_printable_and_stands_once() {
+    fn idempotency_key_must_be_printable_and_single() {
         let key = |values: &[&[u8]]| {
             let mut headers = HeaderMap::new();
             for value in values {

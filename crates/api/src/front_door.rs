@@ -1,5 +1,5 @@
-//! What happens to every request, in one function: its name, who may knock, how long it may take, and what every answer
-//! carries. One layer instead of a tower of them, because seats are locked through it.
+//! The middleware of every request: request id, admission, timeout, panics, and the headers of every answer. One layer instead
+//! of a stack of them, because it is on the hot path of seat locks.
 
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -22,37 +22,36 @@ use crate::{
     unsent::{Network, finish_compression},
 };
 
-/// The longest that an answer may take. Confirming a payment is the slowest call: it waits 5 s for the provider and 5 s
-/// for the store.
+/// Timeout of a request. Confirming a payment is the slowest call: it waits 5 s for the provider and 5 s for the store.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
-/// When to come back if too many requests are being answered, in seconds.
+/// `Retry-After` when too many requests are running, in seconds.
 const BUSY_RETRY_AFTER_S: u32 = 2;
 /// The call that begins a sign-in.
 const SIGN_IN_PATH: &str = "/api/auth/google/login";
-/// Answered on loopback whatever the `Host` says.
+/// Paths that are answered on loopback for any `Host`.
 const HEALTH_PATHS: [&str; 2] = ["/healthz", "/readyz"];
-/// Set with a redirect to the public URL, to recognise a browser that it leads back to the same place.
+/// Cookie set with a redirect to the public URL, to detect a redirect loop.
 const REDIRECTED_COOKIE: &str = "seatkeeper_redirected=1";
-/// How long the cookie lives, in seconds: a redirect is followed at once, and somebody who types the wrong address again later is
-/// redirected again.
+/// Lifetime of that cookie, in seconds: a redirect is followed at once, and a person who types the wrong address again later
+/// must be redirected again.
 const REDIRECTED_FOR_S: u32 = 5;
 
-/// A page may load what this site serves, and nothing else: `'self'` is its WebSocket too. Styles of components are set by
-/// scripts.
+/// A page may load only resources of this site; `'self'` includes its WebSocket. `unsafe-inline` styles are needed because
+/// scripts set the styles of components.
 const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
      connect-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'";
 
 /// The methods of each route, so that 405 comes before 429.
 pub(crate) type Methods = HashMap<String, Vec<Method>>;
 
-/// What the front door needs: the application, and which routes there are.
+/// State of this middleware: the application, and the methods of all routes.
 #[derive(Clone)]
 pub(crate) struct Door {
     pub(crate) app: App,
     pub(crate) methods: Arc<Methods>,
 }
 
-/// Lets a request in, and dresses its answer.
+/// Handles a request: admits it, runs the handler, and sets the common headers.
 pub(crate) async fn front_door(State(door): State<Door>, request: Request, next: Next) -> Response {
     let id = RequestId::next();
     let is_api = request.uri().path().starts_with("/api/");
@@ -67,7 +66,7 @@ pub(crate) async fn front_door(State(door): State<Door>, request: Request, next:
                     .downcast_ref::<&str>()
                     .copied()
                     .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-                tracing::error!(request_id = %id, panic = said.unwrap_or("?"), "a handler panicked");
+                tracing::error!(request_id = %id, panic = said.unwrap_or("?"), "a handler panicked; answering 500");
                 ApiError::new(ErrorCode::Internal).into_response()
             }
         };
@@ -88,7 +87,7 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
     if let Some(elsewhere) = misdirected(app, &parts)? {
         return Ok(elsewhere);
     }
-    // Load tests come from one address; without limits it is not asked for.
+    // Load tests come from one address and switch the limits off: then the address is not needed.
     let address = app.config.rate_limit.then(|| of_request(&parts, &app.config.trusted_proxies));
     if let Some(address) = address.filter(|_| is_counted(door, &parts)) {
         count(app, parts.uri.path(), counting_key(address))?;
@@ -100,16 +99,16 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
     parts.extensions.insert(Network(network));
     let answer = async {
         let response = next.run(Request::from_parts(parts, body)).await;
-        // Nothing is sent after the head, and what it says of the length is the other body's.
+        // An answer to HEAD has no body to compress; its headers describe the body of the GET.
         if is_head { Ok(response) } else { finish_compression(app, network, response).await }
     };
     tokio::time::timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| {
-        tracing::warn!(within = ?ANSWER_WITHIN, "no answer in time");
+        tracing::warn!(within = ?ANSWER_WITHIN, "a request timed out; answering 503");
         Err(ApiError::new(ErrorCode::TryAgain).detail("no answer in time"))
     })
 }
 
-/// A proxy that adds a second `Host` or `Origin` leaves it open which of them counts.
+/// Refuses requests with two `Host` or `Origin` headers, for example from a proxy that adds one: it is ambiguous which counts.
 fn refuse_repeated_headers(headers: &HeaderMap) -> ApiResult<()> {
     let is_repeated = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
     match [header::HOST, header::ORIGIN].iter().find(|name| is_repeated(name)) {
@@ -118,9 +117,9 @@ fn refuse_repeated_headers(headers: &HeaderMap) -> ApiResult<()> {
     }
 }
 
-/// Protects a server on loopback from DNS rebinding: a page of another site may have its name resolve to 127.0.0.1, but it
-/// cannot choose `Host`. A browser that navigates to a page is redirected to the public URL. Health checks come from this
-/// machine, know no public URL and tell nothing that must be protected.
+/// Protects a server on loopback from DNS rebinding: another site may let its name resolve to 127.0.0.1, but its pages cannot
+/// choose `Host`. A browser that navigates to a page is redirected to the public URL. Health checks are exempt: they are local,
+/// do not know the public URL, and return nothing confidential.
 fn misdirected(app: &App, parts: &Parts) -> ApiResult<Option<Response>> {
     if !app.config.listen_is_loopback || HEALTH_PATHS.contains(&parts.uri.path()) {
         return Ok(None);
@@ -138,8 +137,8 @@ fn misdirected(app: &App, parts: &Parts) -> ApiResult<Option<Response>> {
     Err(ErrorCode::Misdirected.into())
 }
 
-/// A browser that comes back with the redirect's cookie was at the public URL already: the proxy there does not pass `Host`, and
-/// another redirect would be the first of an endless loop.
+/// Redirects to the public URL, except a browser that has the redirect's cookie: it came through the public URL already, where
+/// a proxy does not pass `Host`, and another redirect would start an endless loop.
 fn redirect_to_public_url(app: &App, parts: &Parts) -> ApiResult<Response> {
     let cookies = parts.headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
     if cookies.flat_map(|cookies| cookies.split(';')).any(|cookie| cookie.trim() == REDIRECTED_COOKIE) {
@@ -152,8 +151,8 @@ fn redirect_to_public_url(app: &App, parts: &Parts) -> ApiResult<Response> {
     Ok(([(header::SET_COOKIE, cookie)], Redirect::temporary(&target)).into_response())
 }
 
-/// Unknown calls are refused before they are counted; pages and their files are counted. So is whatever begins like a call
-/// for administrators: to say 401 or 403 first, the store is asked who it is.
+/// Whether a request counts for the rate limits. Unknown API paths and methods do not: they are refused cheaply. Pages, files
+/// and all paths under `/api/admin` do: the latter may read the session from the store to answer 401 or 403 first.
 fn is_counted(door: &Door, parts: &Parts) -> bool {
     if is_for_admins(parts.uri.path()) {
         return true;
@@ -170,7 +169,7 @@ fn count(app: &App, path: &str, address: u128) -> ApiResult<()> {
     if path == SIGN_IN_PATH { app.limits.take(&SIGN_IN, address, now_us) } else { Ok(()) }
 }
 
-/// Where an answer came from, for the rare case that it is told.
+/// Method and route of a request, to report a failure.
 struct Place {
     method: Method,
     route: Option<MatchedPath>,
@@ -191,7 +190,7 @@ fn note_failure(app: &App, response: &Response, place: Place, id: RequestId) {
     }
 }
 
-/// The headers of every answer. What a handler set itself stands.
+/// Sets the headers of every answer. `Cache-Control` and the content security policy of a handler take precedence.
 fn dress(headers: &mut HeaderMap, id: RequestId, is_api: bool, is_https: bool) {
     const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
     headers.insert(REQUEST_ID, id.header());

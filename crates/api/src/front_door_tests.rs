@@ -1,4 +1,4 @@
-//! The front door, through the whole router over a real store.
+//! The middleware, tested through the whole router over a SQLite store.
 
 use axum::{
     body::Body,
@@ -19,20 +19,20 @@ async fn send(browser: &Browser, method: Method, path: &str, headers: &[(&str, &
     browser.send(method, path, headers, Body::from(body.to_owned())).await
 }
 
-/// A browser that says another `Host`.
+/// A browser that sends another `Host`.
 fn of_host(mut browser: Browser, host: &str) -> Browser {
     browser.headers.insert(header::HOST, host.parse().unwrap());
     browser
 }
 
 #[tokio::test]
-async fn every_answer_has_a_name_of_its_own_and_errors_repeat_it() {
+async fn every_answer_has_its_own_request_id_and_errors_repeat_it() {
     let world = World::new();
     let browser = world.server(|_| ()).browser();
     let good = browser.get("/api/site").await;
     let bad = send(&browser, Method::GET, "/api/nope", &[("x-request-id", "mine")], "").await;
     assert_ne!(header(&good, "x-request-id"), header(&bad, "x-request-id"));
-    assert_ne!(header(&bad, "x-request-id"), "mine", "a client's own name is not believed");
+    assert_ne!(header(&bad, "x-request-id"), "mine", "a client's own id is ignored");
     assert_eq!(bad.json()["request_id"], header(&bad, "x-request-id"));
     assert_eq!(bad.problem(), (404, "not_found".into()));
     for answer in [&good, &bad] {
@@ -42,7 +42,7 @@ async fn every_answer_has_a_name_of_its_own_and_errors_repeat_it() {
 }
 
 #[tokio::test]
-async fn another_host_on_loopback_is_refused_or_shown_the_way() {
+async fn unknown_host_on_loopback_is_refused_or_redirected() {
     let world = World::new();
     let server = world.server(|_| ());
     let stranger = of_host(server.browser(), "evil.example");
@@ -60,7 +60,7 @@ async fn another_host_on_loopback_is_refused_or_shown_the_way() {
 
 /// Path, `Host` and `Accept` against the answer, at a server on loopback behind a proxy.
 #[tokio::test]
-async fn health_checks_on_loopback_answer_any_host_and_everything_else_only_the_public_one() {
+async fn only_health_checks_on_loopback_answer_unknown_hosts() {
     let world = World::new();
     let server = world.server(|config| config.public_url = SiteUrl::new("https://tickets.example:8443"));
     const PUBLIC: &str = "https://tickets.example:8443";
@@ -91,7 +91,7 @@ async fn health_checks_on_loopback_answer_any_host_and_everything_else_only_the_
 }
 
 #[tokio::test]
-async fn proxy_that_replaces_host_gets_a_refusal_instead_of_an_endless_redirect() {
+async fn redirect_loop_of_a_proxy_that_replaces_host_is_refused() {
     let world = World::new();
     let server = world.server(|config| config.public_url = SiteUrl::new("https://tickets.example"));
     let browser = of_host(server.browser(), "127.0.0.1:8080");
@@ -115,12 +115,12 @@ async fn two_host_or_origin_headers_are_refused() {
     }
 }
 
-/// Who sends what, and how it is refused: status and code.
+/// A request and its refusal: person, method, path, headers, body, status, code.
 type Case =
     (&'static str, Method, &'static str, &'static [(&'static str, &'static str)], &'static str, u16, &'static str);
 
 #[tokio::test]
-async fn refusals_come_in_the_contracts_order() {
+async fn refusals_have_the_contracts_order() {
     let world = World::new();
     let server = world.server(|config| config.rate_limit = true);
     let (ann, nobody) = (server.browser(), server.browser());
@@ -163,7 +163,7 @@ async fn refusals_come_in_the_contracts_order() {
 }
 
 #[tokio::test]
-async fn who_asks_too_often_is_told_when_to_come_back() {
+async fn requests_above_the_rate_limit_get_429_with_retry_after() {
     let world = World::new();
     let server = world.server(|config| config.rate_limit = true);
     let (ann, bob) = (server.browser(), server.browser());
@@ -177,15 +177,15 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
             break;
         }
     }
-    let refused = refused.expect("a person's limit is below a thousand at once");
+    let refused = refused.expect("a person's burst is below a thousand requests");
     assert_eq!(refused.problem(), (429, "rate_limited".into()));
     assert!(header(&refused, "retry-after").parse::<u32>().unwrap() >= 1);
-    assert_eq!(bob.get("/api/auth/me").await.status.as_u16(), 200, "others are not stopped");
-    assert_eq!(ann.get("/api/site").await.status.as_u16(), 200, "and what needs no sign-in goes on");
+    assert_eq!(bob.get("/api/auth/me").await.status.as_u16(), 200, "other people are not limited");
+    assert_eq!(ann.get("/api/site").await.status.as_u16(), 200, "calls without sign-in are not limited");
 }
 
 #[tokio::test]
-async fn strangers_who_try_paths_of_administrators_are_counted() {
+async fn requests_to_admin_paths_count_for_the_rate_limit() {
     let world = World::new();
     for (method, path) in
         [(Method::GET, "/api/admin/no/such"), (Method::PUT, "/api/admin/movies"), (Method::GET, "/api/admin")]
@@ -206,7 +206,7 @@ async fn strangers_who_try_paths_of_administrators_are_counted() {
 }
 
 #[tokio::test]
-async fn bodies_that_never_come_keep_nobody_else_out() {
+async fn slow_bodies_of_one_network_do_not_block_other_networks() {
     let world = World::new();
     let browser = world
         .server(|config| {
@@ -214,7 +214,7 @@ async fn bodies_that_never_come_keep_nobody_else_out() {
             config.trusted_proxies = vec!["0.0.0.0/0".parse().unwrap()];
         })
         .browser();
-    // Each is of another household of one customer.
+    // Each address is in another /64 of the same /48.
     let addresses: Vec<String> = (0..1_000).map(|n| format!("2001:db8:7:{n:x}::1")).collect();
     let slow = |address| {
         let body = Body::from_stream(futures_util::stream::pending::<Result<&str, std::convert::Infallible>>());
@@ -233,16 +233,16 @@ async fn bodies_that_never_come_keep_nobody_else_out() {
     assert_eq!(from("203.0.113.9").await, 200);
     assert_eq!(from("2001:db8:7::9").await, 503);
     drop(waiting);
-    assert_eq!(from("2001:db8:7::9").await, 200, "permits of those who left are given back");
+    assert_eq!(from("2001:db8:7::9").await, 200, "permits of dropped requests are given back");
 }
 
 #[tokio::test]
-async fn sign_ins_from_an_address_have_a_limit() {
+async fn sign_ins_from_an_address_are_rate_limited() {
     let world = World::new();
     let browser = world.server(|config| config.rate_limit = true).browser();
     let mut statuses = Vec::new();
     for _ in 0..100 {
-        // Refused without a word to the store, and counted all the same.
+        // Refused without a call to the store, but still counted.
         statuses.push(browser.get("/api/auth/google/login?return_to=//x").await.status.as_u16());
     }
     assert_eq!(statuses[0], 400);
@@ -251,7 +251,7 @@ async fn sign_ins_from_an_address_have_a_limit() {
 }
 
 #[tokio::test]
-async fn the_page_answers_whatever_is_no_call() {
+async fn page_is_the_fallback_for_paths_outside_the_api() {
     let world = World::new();
     let browser = world.server(|_| ()).browser();
     let page = browser.get("/movies/some-film").await;
@@ -267,7 +267,7 @@ async fn the_page_answers_whatever_is_no_call() {
 }
 
 #[tokio::test]
-async fn the_document_and_its_reader_come_from_here_alone() {
+async fn docs_page_loads_nothing_from_other_sites() {
     let world = World::new();
     let browser = world.server(|_| ()).browser();
     let document = browser.get("/api/openapi.json").await;
@@ -281,7 +281,7 @@ async fn the_document_and_its_reader_come_from_here_alone() {
 }
 
 #[tokio::test]
-async fn posters_are_kept_as_they_were_sent() {
+async fn posters_are_served_as_uploaded_and_invalid_ones_are_refused() {
     let world = World::new();
     let browser = world.server(|_| ()).browser();
     browser.sign_in("ann@example.test").await;
@@ -305,7 +305,7 @@ async fn posters_are_kept_as_they_were_sent() {
 }
 
 #[tokio::test]
-async fn files_are_sent_compressed_and_known_again() {
+async fn files_are_compressed_and_revalidated_by_etag() {
     let world = World::new();
     let browser = world.server(|_| ()).browser();
     for path in ["/api/openapi.json", "/docs/docs.js", "/docs/docs.css"] {
@@ -324,7 +324,7 @@ async fn files_are_sent_compressed_and_known_again() {
 }
 
 #[tokio::test]
-async fn long_answers_are_compressed_and_locks_are_not() {
+async fn long_answers_are_compressed_except_locks() {
     let world = World::new();
     let browser = world.server(|_| ()).browser();
     browser.sign_in("ann@example.test").await;

@@ -1,7 +1,7 @@
 //! HTTP and WebSocket: extract, call a use case, answer.
 //!
-//! [`router()`] is the table of contents; each file of `routes` tells a whole endpoint: its shapes, its document, its
-//! handler. Rules of seats and money are not here but in `seatkeeper_core::box_office`.
+//! [`router()`] lists all routes; each file of `routes` contains a whole endpoint: its types, its OpenAPI description, its
+//! handler. The rules of seats and money are in `seatkeeper_core::box_office`.
 
 mod asset;
 pub mod auth;

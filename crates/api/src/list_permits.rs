@@ -1,24 +1,24 @@
-//! How many films the lists may have that are made at once, for the server and for each network: a film with long texts may take
-//! a hundred kilobytes on its way from the store to the text, before the answer's size is known and can be charged.
+//! Limits of the films in concurrently built lists, for the server and for each network. A film with long texts may take a
+//! hundred kilobytes while its list is built, before the answer's size is known and can be charged.
 
 use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-/// Films in the lists that one server makes at once: sixteen of the longest lists.
+/// Films in concurrent lists of one server: sixteen of the longest lists.
 const LISTED_FILMS_MAX: u32 = 3_200;
-/// Those for one network: a network that asks for more waits for itself, and nobody else does.
+/// Films in concurrent lists of one network; further lists wait without delaying other networks.
 const LISTED_FILMS_PER_NETWORK_MAX: u32 = 600;
 
-/// Permits to make lists.
+/// The pool of permits to build lists.
 pub(crate) struct ListPermits {
     all: Semaphore,
-    /// Only of networks with a list under way.
+    /// Networks with a list that is being built or waits.
     by_network: Mutex<HashMap<u128, Arc<Semaphore>>>,
 }
 
-/// The right to make one list; given back when dropped.
+/// Permit to build one list; given back on drop.
 pub(crate) struct ListPermit<'a> {
     permits: &'a ListPermits,
     network: Option<(u128, Option<OwnedSemaphorePermit>)>,
@@ -32,15 +32,15 @@ impl Default for ListPermits {
 }
 
 impl ListPermits {
-    /// Waits for its turn, in its own network first. A network that is not counted waits for the server alone.
+    /// Waits for a permit, first of the network, then of the server. Without `network` only the server's limit counts.
     pub(crate) async fn acquire(&self, network: Option<u128>, films: u32) -> ListPermit<'_> {
         let mut permit = ListPermit { permits: self, network: None, _of_server: None };
         if let Some(network) = network {
             let of_network = self.of_network(network);
-            // From here on the entry is removed by the permit's drop, also when this future is dropped while it waits.
+            // From here on the permit's drop removes the entry, even if this future is cancelled while it waits.
             permit.network = Some((network, None));
             let films = films.min(LISTED_FILMS_PER_NETWORK_MAX);
-            // A semaphore that is never closed always gives a permit.
+            // The semaphore is never closed, so this cannot fail.
             let held = of_network.acquire_many_owned(films).await.ok();
             permit.network = Some((network, held));
         }
@@ -59,7 +59,7 @@ impl Drop for ListPermit<'_> {
         let Some((network, held)) = self.network.take() else { return };
         let mut by_network = self.permits.by_network.lock();
         drop(held);
-        // The map's own is the last: nobody holds a permit or waits for one.
+        // Only the map owns the semaphore: there are no permits and no waiters left.
         if by_network.get(&network).is_some_and(|semaphore| Arc::strong_count(semaphore) == 1) {
             by_network.remove(&network);
         }
@@ -73,19 +73,19 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn network_that_asks_for_much_waits_for_itself_and_nobody_else_does() {
+    async fn busy_network_waits_without_delaying_other_networks() {
         let permits = ListPermits::default();
         let mut greedy = Vec::new();
         for _ in 0..3 {
             greedy.push(permits.acquire(Some(1), 200).await);
         }
-        assert!(permits.acquire(Some(1), 200).now_or_never().is_none(), "600 films are under way");
+        assert!(permits.acquire(Some(1), 200).now_or_never().is_none(), "600 films are being listed");
         assert!(permits.acquire(Some(2), 200).now_or_never().is_some());
         assert!(permits.acquire(None, 200).now_or_never().is_some(), "not counted");
         greedy.pop();
         assert!(permits.acquire(Some(1), 200).now_or_never().is_some());
         drop(greedy);
-        assert!(permits.by_network.lock().is_empty(), "nothing is kept of networks without a list under way");
+        assert!(permits.by_network.lock().is_empty(), "no network without a list stays in the map");
     }
 
     #[tokio::test]

@@ -1,8 +1,8 @@
-//! What a client says that it has and takes: `If-None-Match`, `Accept-Encoding`, `Accept`.
+//! Content negotiation and conditional requests: `If-None-Match`, `Accept-Encoding`, `Accept`.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-/// Whether the client has this very body. Marks are compared weakly, as RFC 9110 says for `If-None-Match`.
+/// Whether `If-None-Match` contains the `ETag`. Tags are compared weakly, as RFC 9110 requires for this header.
 pub(crate) fn has_mark(request: &HeaderMap, etag: &HeaderValue) -> bool {
     let lines = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
     let mut marks = lines.flat_map(|line| line.split(',')).map(str::trim);
@@ -10,7 +10,7 @@ pub(crate) fn has_mark(request: &HeaderMap, etag: &HeaderValue) -> bool {
     marks.any(|mark| mark == "*" || mark.strip_prefix("W/").unwrap_or(mark).as_bytes() == opaque)
 }
 
-/// Whether the client said that it takes this coding of a body.
+/// Whether the client accepts this content coding.
 pub(crate) fn accepts(request: &HeaderMap, coding: &str) -> bool {
     let lines = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).any(|said| {
@@ -20,7 +20,7 @@ pub(crate) fn accepts(request: &HeaderMap, coding: &str) -> bool {
     })
 }
 
-/// Whether this is a browser that goes to an address, and will show what it is answered: it asks for HTML by name.
+/// Whether the request is a browser's navigation, which shows the answer to a person: its `Accept` names HTML.
 pub(crate) fn shows_page(request: &HeaderMap) -> bool {
     let lines = request.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).any(|said| said.trim_start().starts_with("text/html"))
@@ -35,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_recognised_in_every_spelling() {
+    fn if_none_match_is_compared_weakly() {
         let (etag, weak) = (HeaderValue::from_static("\"abc\""), HeaderValue::from_static("W/\"abc\""));
         for mine in ["\"abc\"", "W/\"abc\"", "*", "\"x\", \"abc\""] {
             assert!(has_mark(&headers(header::IF_NONE_MATCH, mine), &etag), "{mine}");
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_for_those_who_show_it() {
+    fn shows_page_only_for_requests_that_name_html() {
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
         assert!(shows_page(&headers(header::ACCEPT, browser)));
         for program in ["*/*", "application/json", ""] {
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_coding_is_for_those_who_ask() {
+    fn content_coding_is_accepted_if_named_and_not_q_zero() {
         for yes in ["gzip", "br, gzip;q=0.5", "deflate,GZIP"] {
             assert!(accepts(&headers(header::ACCEPT_ENCODING, yes), "gzip"), "{yes}");
         }

@@ -1,4 +1,4 @@
-//! The document of all calls, made from the code.
+//! The OpenAPI document of all calls, generated from the code.
 
 use utoipa::{
     OpenApi,
@@ -17,7 +17,7 @@ use crate::{
     router,
 };
 
-/// What an answer that says to come back later carries.
+/// Header of answers 429 and 503.
 const RETRY_AFTER: &str = "Retry-After";
 
 #[derive(OpenApi)]
@@ -34,7 +34,7 @@ const RETRY_AFTER: &str = "Retry-After";
 )]
 struct Base;
 
-/// What the calls' own descriptions are added to.
+/// The document without calls: title, security scheme, common headers.
 pub(crate) fn base() -> Document {
     let mut document = Base::openapi();
     let cookie = ApiKeyValue::with_description("seatkeeper_session", "The session of whoever signed in");
@@ -63,7 +63,7 @@ pub fn document() -> Document {
                 add_common(path, changes, operation);
             }
         }
-        // What is to be deleted may stand in the query instead.
+        // The body of `DELETE` is optional: the parameters may be in the query instead.
         let body = item.delete.as_mut().and_then(|operation| operation.request_body.as_mut());
         if let Some(RefOr::T(body)) = body {
             body.required = Some(Required::False);
@@ -76,7 +76,7 @@ pub fn document() -> Document {
     document
 }
 
-/// What each code means, beside their names.
+/// Adds status and title of each error code.
 fn explain_codes(components: &mut Components) {
     let Some(RefOr::T(Schema::Object(codes))) = components.schemas.get_mut("ErrorCode") else { return };
     let explained = ErrorCode::ALL
@@ -86,7 +86,7 @@ fn explain_codes(components: &mut Components) {
     codes.extensions = Some(ExtensionsBuilder::new().add("x-codes", explained).build());
 }
 
-/// A list's items by name instead of written out once more.
+/// Refers to the schemas of list items by name instead of inlining them.
 fn name_items(components: &mut Components) {
     for (name, schema) in &mut components.schemas {
         let Some(item) = name.strip_prefix("List_") else { continue };
@@ -97,12 +97,12 @@ fn name_items(components: &mut Components) {
     }
 }
 
-/// The same as text, with a line end.
+/// The document as JSON text with a final newline.
 pub(crate) fn text() -> String {
     document().to_pretty_json().unwrap_or_default() + "\n"
 }
 
-/// The refusals that many calls share, and the shape of them all.
+/// Adds the refusals that many calls share, and the schema of all refusals.
 fn add_common(path: &str, changes: bool, operation: &mut Operation) {
     let is_admin = path.starts_with("/api/admin/");
     let mut add = |code: ErrorCode| add_code(operation, code);
@@ -149,7 +149,7 @@ fn add_common(path: &str, changes: bool, operation: &mut Operation) {
     }
 }
 
-/// Names a code under its status.
+/// Adds a code to the response of its status.
 fn add_code(operation: &mut Operation, code: ErrorCode) {
     let name = format!("`{}`", code.as_str());
     let status = code.status().as_str().to_owned();
@@ -168,9 +168,9 @@ mod tests {
 
     use super::*;
 
-    /// `UPDATE_OPENAPI=1 cargo test -p seatkeeper-api openapi` writes it anew.
+    /// `UPDATE_OPENAPI=1 cargo test -p seatkeeper-api openapi` regenerates the file.
     #[test]
-    fn the_committed_document_is_what_the_code_says() {
+    fn committed_openapi_json_equals_the_generated_document() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../openapi.json");
         if env::var_os("UPDATE_OPENAPI").is_some() {
             fs::write(&file, text()).unwrap();
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_is_named() {
+    fn document_names_every_error_code() {
         let text = text();
         for code in ErrorCode::ALL {
             assert!(text.contains(&format!("\"{}\"", code.as_str())), "{code:?}");

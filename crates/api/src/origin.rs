@@ -1,4 +1,4 @@
-//! A changing request must come from the site's own pages, or from no page at all.
+//! Protection against cross-site request forgery: a changing request must come from the site's own pages, or from no page.
 
 use axum::http::{HeaderMap, Method, header::ORIGIN, request::Parts};
 
@@ -7,7 +7,7 @@ use crate::{
     error::{ApiError, ErrorCode},
 };
 
-/// Refuses a change that another site's page asks for. `Origin: null` is another site.
+/// Refuses a changing request from another site's page. `Origin: null` counts as another site.
 ///
 /// # Errors
 /// `bad_origin`.
@@ -22,7 +22,7 @@ pub(crate) fn check(request: &Parts, config: &ApiConfig) -> Result<(), ApiError>
 pub(crate) fn check_any(headers: &HeaderMap, config: &ApiConfig) -> Result<(), ApiError> {
     let is_own = match headers.get(ORIGIN) {
         Some(origin) => origin.to_str().is_ok_and(|origin| config.is_own_origin(origin)),
-        // Scripts send neither; a browser that sends no Origin still says from where the request is.
+        // Programs send neither header; a browser that sends no `Origin` still sends `Sec-Fetch-Site`.
         None => {
             !headers.get("sec-fetch-site").is_some_and(|from| matches!(from.as_bytes(), b"cross-site" | b"same-site"))
         }
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn own_pages_and_scripts_may_change_things_other_pages_may_not() {
+    fn changes_are_allowed_from_own_pages_and_programs_only() {
         assert!(answer(&[]));
         assert!(answer(&[("origin", "http://127.0.0.1:8080")]));
         assert!(answer(&[("origin", "https://partner.example"), ("sec-fetch-site", "cross-site")]));

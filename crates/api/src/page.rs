@@ -1,4 +1,4 @@
-//! The web page, compiled in: whatever is not a call.
+//! The web page, compiled into the program: the fallback for all paths that are not API calls.
 
 use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
@@ -17,18 +17,18 @@ use crate::{
     state::App,
 };
 
-/// The built page; the build makes an empty folder where it is missing.
+/// The built page; the build script creates an empty folder if it is missing.
 #[derive(Embed)]
 #[folder = "../../web/dist"]
 struct Files;
 
-/// Files whose names carry a hash of what is in them.
+/// Folder of files whose names contain a hash of their content.
 const HASHED: &str = "assets/";
-/// What stands in for a page that was not built.
+/// Placeholder for a page that was not built.
 const NOT_BUILT: &str = "<!doctype html><meta charset=utf-8><title>Seatkeeper</title>\
      <p>The page was not built into this program. The calls are described under <a href=\"/docs\">/docs</a>.";
 
-/// Answers whatever no route answers.
+/// Fallback for paths without a route: a file, the page, or 404.
 pub(crate) async fn get_page(State(app): State<App>, request: Request) -> ApiResult<Response> {
     let (mut parts, _) = request.into_parts();
     let path = parts.uri.path().to_owned();
@@ -51,7 +51,7 @@ pub(crate) async fn get_page(State(app): State<App>, request: Request) -> ApiRes
     Ok(page.unwrap_or_else(|| axum::response::Html(NOT_BUILT).into_response()))
 }
 
-/// A file of the page, if it has one of this name.
+/// Finds a file of the page by name.
 pub(crate) fn get_file(name: &str, headers: &HeaderMap) -> Option<Response> {
     static FILES: LazyLock<HashMap<Cow<'static, str>, Asset>> = LazyLock::new(all_files);
     FILES.get(name).map(|file| file.answer(headers))
@@ -70,14 +70,14 @@ fn all_files() -> HashMap<Cow<'static, str>, Asset> {
     Files::iter().filter_map(asset).collect()
 }
 
-/// Answers a call with a method that its path does not have.
+/// Refuses a method that the path does not have.
 pub(crate) async fn refuse_method(State(app): State<App>, request: Request) -> ApiResult<Response> {
     let (mut parts, _) = request.into_parts();
     guard_admin(&mut parts, &app).await?;
     Err(ErrorCode::MethodNotAllowed.into())
 }
 
-/// Under `/api/admin` strangers do not even learn what is there.
+/// Requires an administrator under `/api/admin`, so that others cannot find out which paths exist.
 async fn guard_admin(parts: &mut axum::http::request::Parts, app: &App) -> ApiResult<()> {
     if is_for_admins(parts.uri.path()) {
         Admin::from_request_parts(parts, app).await?;
@@ -85,7 +85,7 @@ async fn guard_admin(parts: &mut axum::http::request::Parts, app: &App) -> ApiRe
     Ok(())
 }
 
-/// Whether there may be a call for administrators at this path.
+/// Whether the path is in the administrators' part of the API.
 pub(crate) fn is_for_admins(path: &str) -> bool {
     path.strip_prefix("/api/admin").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -1,17 +1,17 @@
-//! How many requests are answered at once, and how many of them for one network: each may hold a body of 64 KiB and wait for
-//! the store, so whoever sends many slowly must not keep others out.
+//! Limits of concurrent requests, for the server and for each network. Each request may hold a body of 64 KiB and wait for the
+//! store, so many slow requests of one network must not starve others.
 
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-/// Requests being answered at once, beyond which new ones are told to come back.
+/// Concurrent requests of the server; further ones are refused with `try_again`.
 pub(crate) const REQUESTS_AT_ONCE_MAX: usize = 4_096;
-/// Those of one network (an IPv4 address, an IPv6 /48): a sixteenth. An answer takes milliseconds, so that this is
-/// thousands a second; many customers of one mobile network share an address.
+/// Concurrent requests of one network (an IPv4 address, an IPv6 /48): a sixteenth. Many customers of one mobile network share
+/// an address, but an answer takes milliseconds, so this allows thousands per second.
 pub(crate) const REQUESTS_AT_ONCE_PER_NETWORK_MAX: u32 = 256;
 
-/// Gives out permits to be answered.
+/// The pool of request permits.
 #[derive(Default)]
 pub(crate) struct Permits(Mutex<Given>);
 
@@ -21,14 +21,14 @@ struct Given {
     by_network: HashMap<u128, u32>,
 }
 
-/// One request's, given back when dropped.
+/// Permit of one request; given back on drop.
 pub(crate) struct Permit<'a> {
     permits: &'a Permits,
     network: Option<u128>,
 }
 
 impl Permits {
-    /// A permit, or none when the server or the network has as many as it may. `None` as the network: not counted by it.
+    /// Takes a permit; `None` at the limit of the server or the network. Without `network` only the server's limit counts.
     pub(crate) fn take(&self, network: Option<u128>) -> Option<Permit<'_>> {
         let mut given = self.0.lock();
         if given.requests >= REQUESTS_AT_ONCE_MAX {
@@ -74,19 +74,19 @@ mod tests {
         let greedy = take(&permits, Some(1), 9_999);
         assert_eq!(greedy.len(), REQUESTS_AT_ONCE_PER_NETWORK_MAX as usize);
         let other = permits.take(Some(2));
-        assert!(other.is_some(), "others are let in");
+        assert!(other.is_some(), "other networks are not affected");
         drop((greedy, other));
-        assert!(permits.0.lock().by_network.is_empty() && permits.0.lock().requests == 0, "nobody is remembered");
+        assert!(permits.0.lock().by_network.is_empty() && permits.0.lock().requests == 0, "no network is left");
         assert!(permits.take(Some(1)).is_some(), "permits are given back");
     }
 
     #[test]
-    fn the_server_answers_so_many_at_once() {
+    fn number_of_concurrent_requests_is_limited() {
         let permits = Permits::default();
         let all = take(&permits, None, REQUESTS_AT_ONCE_MAX);
-        assert_eq!(all.len(), REQUESTS_AT_ONCE_MAX, "load tests come from one address and are not counted by it");
+        assert_eq!(all.len(), REQUESTS_AT_ONCE_MAX, "without a network only the server's limit counts");
         assert!(permits.take(Some(1)).is_none() && permits.take(None).is_none());
         drop(all);
-        assert!(permits.0.lock().by_network.is_empty(), "who was refused is not remembered either");
+        assert!(permits.0.lock().by_network.is_empty(), "refused requests leave no entry either");
     }
 }

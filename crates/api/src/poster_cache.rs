@@ -1,5 +1,5 @@
-//! Uploaded pictures in memory, shared by everybody who is being sent one: a picture of 5 MiB for each of a thousand connections
-//! would be 5 GiB.
+//! Cache of uploaded pictures, whose bytes all connections share: a copy of 5 MiB for each of a thousand connections would take
+//! 5 GiB.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,14 +10,14 @@ use seatkeeper_core::{
     ports::{Backend, Poster, Posters},
 };
 
-/// Bytes of pictures in memory: some dozen of the largest, or all of most cinemas.
+/// Bytes of cached pictures: a dozen of the largest, or all pictures of most cinemas.
 const CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Pictures in memory, however small.
+/// Number of cached pictures.
 const CACHE_POSTERS_MAX: usize = 1_000;
-/// Pictures read from the store at once. Those who want the same one wait for one read.
+/// Concurrent reads from the store. Concurrent requests for the same picture share one read.
 const READS_AT_ONCE_MAX: usize = 8;
 
-/// The pictures.
+/// The cache; evicts the least recently used picture that is not being sent.
 #[derive(Default)]
 pub(crate) struct PosterCache {
     kept: Mutex<Kept>,
@@ -28,7 +28,7 @@ pub(crate) struct PosterCache {
 struct Kept {
     by_id: HashMap<PosterId, Entry>,
     bytes: usize,
-    /// Grows with each use.
+    /// Logical clock that orders uses.
     uses: u64,
 }
 
@@ -37,11 +37,11 @@ struct Entry {
     used_at: u64,
 }
 
-/// A picture to be sent.
+/// A picture to send.
 pub(crate) enum Found {
-    /// From the cache: these bytes are shared with others.
+    /// From the cache, with shared bytes.
     Shared(Arc<Poster>),
-    /// The cache is full of pictures that are being sent: this one is for its asker alone.
+    /// Not cached, because the cache is full of pictures that are being sent.
     Own(Poster),
 }
 
@@ -54,7 +54,7 @@ impl Found {
     }
 }
 
-/// Keeps a picture in the cache as long as it is being sent.
+/// Prevents the eviction of a picture while it is being sent.
 struct Pinned(Arc<Poster>);
 
 impl AsRef<[u8]> for Pinned {
@@ -63,13 +63,13 @@ impl AsRef<[u8]> for Pinned {
     }
 }
 
-/// The bytes of a picture from the cache, which stays there until the last of them is sent.
+/// The bytes of a cached picture, which stays in the cache until the last of them is sent.
 pub(crate) fn pin(poster: Arc<Poster>) -> Bytes {
     Bytes::from_owner(Pinned(poster))
 }
 
 impl PosterCache {
-    /// The picture from memory, or from the store.
+    /// Finds a picture in the cache or in the store.
     pub(crate) async fn find(&self, posters: &dyn Posters, id: PosterId) -> Backend<Option<Found>> {
         if let Some(poster) = self.kept.lock().get(id) {
             return Ok(Some(Found::Shared(poster)));
@@ -94,7 +94,7 @@ impl Kept {
 
     fn keep(&mut self, poster: Poster) -> Found {
         while self.bytes + poster.bytes.len() > CACHE_BYTES_MAX || self.by_id.len() >= CACHE_POSTERS_MAX {
-            // What is being sent stays in memory whether or not it is here, and must be counted.
+            // Evict only idle pictures: one that is being sent would stay in memory without being counted.
             let idle = self.by_id.iter().filter(|(_, entry)| Arc::strong_count(&entry.poster) == 1);
             let Some(oldest) = idle.min_by_key(|(_, entry)| entry.used_at).map(|(id, _)| *id) else {
                 return Found::Own(poster);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_crowd_that_wants_one_picture_reads_it_once_and_shares_its_bytes() {
+    async fn concurrent_requests_for_a_picture_share_one_read_and_its_bytes() {
         let (cache, store) = (PosterCache::default(), Store::default());
         let all = join_all((0..100).map(|_| shared(&cache, &store, 1))).await;
         assert_eq!(store.0.load(Ordering::SeqCst), 1);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_picture_that_was_used_longest_ago_makes_room() {
+    async fn least_recently_used_picture_is_evicted() {
         let (cache, store) = (PosterCache::default(), Store::default());
         let fitting = (CACHE_BYTES_MAX / MIB) as u128;
         for number in 0..fitting {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pictures_that_are_being_sent_stay_counted_and_others_are_read_for_their_asker() {
+    async fn pictures_being_sent_are_not_evicted_and_others_are_not_cached() {
         let (cache, store) = (PosterCache::default(), Store::default());
         let fitting = (CACHE_BYTES_MAX / MIB) as u128;
         let mut sending = Vec::new();
@@ -183,7 +183,7 @@ mod tests {
             sending.push(pin(shared(&cache, &store, number).await));
         }
         let more = cache.find(&store, poster(fitting)).await.unwrap().unwrap();
-        assert!(matches!(more, Found::Own(_)), "charged to who asks");
+        assert!(matches!(more, Found::Own(_)), "charged to the client's network");
         drop(sending.pop());
         shared(&cache, &store, fitting).await;
         assert_eq!(cache.kept.lock().bytes, CACHE_BYTES_MAX);

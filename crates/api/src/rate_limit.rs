@@ -1,7 +1,7 @@
-//! How often one person, and one address, may ask.
+//! Rate limits by person and by address.
 //!
-//! Each counter is one number, the moment at which its bucket would be full again (GCRA): nothing runs in the background
-//! and a counter that is full again can be forgotten.
+//! Each counter is one number, the time at which its bucket would be full again (GCRA): no background task is needed, and a
+//! counter whose bucket is full can be dropped.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::error::{ApiError, ErrorCode};
 
-/// A bucket that fills `per_second` and holds `burst`.
+/// A token bucket that refills `per_second` and holds `burst`.
 #[derive(Debug)]
 pub(crate) struct Limit {
     index: usize,
@@ -17,17 +17,17 @@ pub(crate) struct Limit {
     burst: u64,
 }
 
-/// Of a signed-in person.
+/// Requests of a signed-in person.
 pub(crate) const PERSON: Limit = Limit { index: 0, per_second: 20, burst: 60 };
-/// Of an address: many people may sit behind one.
+/// Requests from an address, which many people may share.
 pub(crate) const ADDRESS: Limit = Limit { index: 1, per_second: 200, burst: 2_000 };
-/// Sign-ins from an address: each costs the provider a page and the store a row.
+/// Sign-ins from an address: each costs a call to the provider and a row in the store.
 pub(crate) const SIGN_IN: Limit = Limit { index: 2, per_second: 10, burst: 20 };
 
-/// Counters of one kind that are kept in one shard; then those that are full again are forgotten, and if that frees too
-/// little, all are: forgetting is on the side of letting people in.
+/// Counters of one limit in one shard. At the limit, counters with full buckets are dropped, and if that frees too little, all
+/// are: losing a counter only admits more requests.
 const COUNTERS_PER_SHARD_MAX: usize = 8_192;
-/// Shards, so that requests on different threads seldom wait for each other.
+/// Shards, to reduce lock contention between threads.
 const SHARDS: usize = 16;
 
 type Shard = Mutex<HashMap<u128, u64>>;
@@ -38,16 +38,16 @@ pub(crate) struct RateLimits {
 }
 
 impl RateLimits {
-    /// Everybody's bucket is full.
+    /// All buckets are full.
     #[must_use]
     pub(crate) fn new() -> Self {
         Self { shards: std::array::from_fn(|_| std::array::from_fn(|_| Shard::default())) }
     }
 
-    /// Takes one from the bucket of `key`, at `now_us` by a clock that never steps.
+    /// Takes a token from the bucket of `key`; `now_us` is in microseconds by a monotonic clock.
     ///
     /// # Errors
-    /// `rate_limited`, with the time until there is one again.
+    /// `rate_limited`, with the time until the next token.
     pub(crate) fn take(&self, limit: &Limit, key: u128, now_us: u64) -> Result<(), ApiError> {
         let spread = key ^ (key >> 64) ^ (key >> 32) ^ (key >> 16);
         let mut counters = self.shards[limit.index][(spread % SHARDS as u128) as usize].lock();
@@ -69,7 +69,7 @@ fn make_room(counters: &mut HashMap<u128, u64>, now_us: u64) {
     }
 }
 
-/// Moves the moment at which the bucket is full, or says how long to wait, in microseconds.
+/// Takes a token by moving the time at which the bucket is full; fails with the time to wait, in microseconds.
 fn take_one(limit: &Limit, full_at_us: &mut u64, now_us: u64) -> Result<(), u64> {
     let each_us = 1_000_000 / limit.per_second;
     let next = (*full_at_us).max(now_us) + each_us;
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_then_a_steady_rate() {
+    fn burst_is_allowed_and_then_a_steady_rate() {
         let limits = RateLimits::new();
         assert_eq!(taken(&limits, &PERSON, 1, 100, SECOND_US), 60);
         assert_eq!(taken(&limits, &PERSON, 1, 100, 2 * SECOND_US), 20);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_as_told_is_let_in() {
+    fn request_after_retry_after_is_admitted() {
         let limits = RateLimits::new();
         let mut now_us = SECOND_US;
         while limits.take(&SIGN_IN, 9, now_us).is_ok() {}
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_addresses_does_not_fill_the_memory() {
+    fn number_of_counters_is_limited() {
         let limits = RateLimits::new();
         for key in 0..(COUNTERS_PER_SHARD_MAX * SHARDS * 2) as u128 {
             assert!(limits.take(&ADDRESS, key, SECOND_US).is_ok());

@@ -1,4 +1,4 @@
-//! A name for every request, which its answer, its errors, its log lines and its events carry.
+//! Request ids, which appear in answers, errors, log lines and events.
 
 use std::{
     fmt,
@@ -12,19 +12,19 @@ use std::{
 use axum::http::HeaderValue;
 use tokio::task::JoinHandle;
 
-/// Length of an id, in characters: 12 that differ between runs of the program, 8 that count.
+/// Length of an id, in characters: 12 that are random per run of the program, 8 that count.
 const CHARS: usize = 20;
 
 tokio::task_local! {
     static CURRENT: RequestId;
 }
 
-/// The name of one request.
+/// The id of one request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RequestId([u8; CHARS]);
 
 impl RequestId {
-    /// The next one. What a client sends as its own id is never believed.
+    /// Generates the next id. An `X-Request-Id` sent by a client is ignored.
     #[must_use]
     pub fn next() -> Self {
         static RUN: OnceLock<u64> = OnceLock::new();
@@ -74,7 +74,7 @@ pub fn current() -> Option<RequestId> {
     CURRENT.try_with(|id| *id).ok()
 }
 
-/// Runs `work` in a task of its own, still as part of this request: it goes on when the client leaves.
+/// Runs `work` in its own task with the id of this request. The work continues when the client disconnects.
 pub fn spawn<F>(work: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_request_has_its_own_name() {
+    fn every_request_has_its_own_id() {
         let (one, two) = (RequestId::next(), RequestId::next());
         assert_ne!(one.as_str(), two.as_str());
         assert_eq!(one.as_str().len(), CHARS);
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_knows_whom_it_is_for() {
+    async fn scope_sets_the_current_request_id() {
         let id = RequestId::next();
         assert!(id.scope(async { current() }).await == Some(id));
         assert!(current().is_none());

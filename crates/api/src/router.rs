@@ -1,4 +1,4 @@
-//! The table of contents: every route of the server, once.
+//! The routing table: every route of the server, once.
 
 use std::sync::Arc;
 
@@ -24,12 +24,12 @@ use crate::{
     unsent::charge_answer,
 };
 
-/// Calls where a microsecond counts: no compression.
+/// Latency-critical calls: no compression.
 fn lean() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(locks::get_hold, locks::lock_seats, locks::unlock_seats))
 }
 
-/// All others.
+/// All other calls.
 fn rest() -> OpenApiRouter<App> {
     public().merge(admin()).merge(auth::routes()).merge(auth::demo_idp::routes()).merge(live::routes())
 }
@@ -82,12 +82,12 @@ fn admin() -> OpenApiRouter<App> {
         .routes(routes!(posters::upload_poster))
 }
 
-/// Every route with its description.
+/// Every route with its OpenAPI description.
 pub(crate) fn table() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::base()).merge(lean()).merge(rest())
 }
 
-/// The whole server: calls, documents, the page.
+/// The whole server: API, documents and page.
 pub fn router(app: App) -> Router {
     let (_, document) = table().split_for_parts();
     let (lean, _) = lean().split_for_parts();
@@ -96,7 +96,7 @@ pub fn router(app: App) -> Router {
         .and(NotForContentType::IMAGES)
         .and(NotForContentType::const_new("font/"));
     let door = Door { app: app.clone(), methods: Arc::new(methods_of(&document)) };
-    // Files and seat maps come compressed, once for everybody, and are left as they are.
+    // Files and seat maps are compressed already and cached so; the layer leaves them alone.
     rest.fallback(page::get_page)
         .layer(from_fn_with_state(app.clone(), charge_answer))
         .layer(CompressionLayer::new().compress_when(worth_it))
@@ -106,7 +106,7 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Which methods each path has.
+/// The methods of each path.
 fn methods_of(document: &OpenApi) -> Methods {
     document.paths.paths.iter().map(|(path, item)| (path.clone(), methods_of_item(item))).collect()
 }

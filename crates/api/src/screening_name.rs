@@ -1,4 +1,4 @@
-//! A screening is named by its id, or by film and start together.
+//! Finds the screening that a request names, by id or by film and start.
 
 use jiff::Timestamp;
 use seatkeeper_core::{
@@ -13,22 +13,22 @@ use crate::{
     state::App,
 };
 
-/// What a caller said of a screening.
+/// The fields with which a request names a screening.
 #[derive(Clone, Copy, Debug)]
 pub struct SaidOfScreening<'a> {
-    /// Its id.
+    /// The screening's id; if given, the other fields are ignored.
     pub screening_id: Option<&'a str>,
-    /// The film.
+    /// The film's id, with `start_time`.
     pub movie_id: Option<&'a str>,
-    /// The start.
+    /// The start, with `movie_id`.
     pub start_time: Option<Timestamp>,
 }
 
 impl SaidOfScreening<'_> {
-    /// The screening that is meant.
+    /// The named screening.
     ///
     /// # Errors
-    /// `invalid` when too little was said; `screening_not_found`; `ambiguous_screening` with `screening_ids`.
+    /// `invalid` when fields are missing; `screening_not_found`; `ambiguous_screening` with `screening_ids`.
     pub async fn find(self, app: &App) -> ApiResult<SharedScreening> {
         let Some(name) = self.name()? else { return Err(ErrorCode::ScreeningNotFound.into()) };
         match app.office.resolve_screening(name).await? {
@@ -38,7 +38,7 @@ impl SaidOfScreening<'_> {
         }
     }
 
-    /// The screening that is meant, if it is on, and as the caller saw it at `revision`.
+    /// The named screening, if it is not cancelled and `revision`, which the caller has seen, is current.
     ///
     /// # Errors
     /// As [`Self::find`]; then `screening_cancelled`; `screening_changed` with `screening`.
@@ -52,7 +52,7 @@ impl SaidOfScreening<'_> {
         }
     }
 
-    /// `None` is a name that nothing can have.
+    /// `None` for malformed ids, which no screening can have.
     fn name(self) -> ApiResult<Option<ScreeningName>> {
         match (self.screening_id, self.movie_id, self.start_time) {
             (Some(id), _, _) => Ok(ScreeningId::parse(id).map(ScreeningName::Id)),
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn too_little_is_a_broken_rule_and_nonsense_is_not_found() {
+    fn missing_fields_are_invalid_and_malformed_ids_not_found() {
         let said = |screening_id, movie_id, start_time| SaidOfScreening { screening_id, movie_id, start_time }.name();
         let start = Some(Timestamp::UNIX_EPOCH);
         let id = Some("00000000-0000-0000-0000-000000000001");

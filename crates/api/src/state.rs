@@ -1,4 +1,4 @@
-//! What every handler can reach.
+//! The state of the application, which every handler can use.
 
 use std::{ops::Deref, sync::Arc, time::Instant};
 
@@ -19,7 +19,7 @@ use crate::{
     unsent::Unsent,
 };
 
-/// What the binary builds the application from.
+/// The parts from which the binary builds the application.
 pub struct AppParts {
     /// The use cases.
     pub office: Arc<BoxOffice>,
@@ -35,13 +35,13 @@ pub struct AppParts {
 #[derive(Clone)]
 pub struct App(Arc<AppState>);
 
-/// What is inside.
+/// The shared state of the application.
 pub struct AppState {
     /// The use cases.
     pub office: Arc<BoxOffice>,
-    /// Who is asking.
+    /// Sign-in and sessions.
     pub auth: Auth,
-    /// Who is watching.
+    /// Live rooms.
     pub rooms: Rooms,
     /// The settings.
     pub config: ApiConfig,
@@ -67,7 +67,7 @@ impl Deref for App {
 }
 
 impl App {
-    /// Puts the parts together.
+    /// Builds the application from its parts.
     #[must_use]
     pub fn new(parts: AppParts) -> Self {
         let auth = Auth::new(&parts.office, &parts.config);
@@ -89,8 +89,8 @@ impl App {
         }))
     }
 
-    /// Lets a signed-in person's request in: 429 when they ask too often, then 403 when another site's page asks for a
-    /// change. The extractors of `auth` call it between 401 and 403 `forbidden`.
+    /// Admits a signed-in person's request: 429 above the rate limit, then 403 for a change from another site's page. The
+    /// extractors of `auth` call it between 401 and 403 `forbidden`.
     ///
     /// # Errors
     /// `rate_limited`, `bad_origin`.
@@ -101,8 +101,8 @@ impl App {
         origin::check(request, &self.config)
     }
 
-    /// What runs beside the requests: telling the event log of answers of 500, hearing which sessions have ended on other
-    /// servers, and telling viewers what has changed of their screenings. Returns when `stop` is cancelled and all is told.
+    /// Runs the background tasks: writing events about answers of 500, polling for sessions ended on other servers, and sending
+    /// viewers the changes of their screenings. Returns after `stop` is cancelled and pending writes are flushed.
     pub async fn run_beside(&self, stop: CancellationToken) {
         tokio::join!(
             self.system_errors.tell(&self.office, stop.clone()),
@@ -111,7 +111,7 @@ impl App {
         );
     }
 
-    /// Microseconds since the start, by a clock that never steps.
+    /// Microseconds since the start, by the monotonic clock.
     pub(crate) fn uptime_us(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }

@@ -1,4 +1,4 @@
-//! Answers of 500 become events: one for each method, route and code in ten seconds.
+//! Writes events about answers of 500, aggregated per method, route and code over ten seconds.
 
 use std::{collections::HashMap, mem, time::Duration};
 
@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::request_id::RequestId;
 
-/// How long answers are gathered into one event.
+/// How long answers are aggregated into one event.
 const GATHERED_FOR: Duration = Duration::from_secs(10);
-/// Kinds of answers gathered at once; routes and methods are few, so this is never reached by honest use.
+/// Concurrent aggregates; routes and methods are few, so normal use never reaches this.
 const KINDS_MAX: usize = 256;
 
-/// Answers of 500 not yet told.
+/// Answers of 500 for which no event is written yet.
 #[derive(Default)]
 pub(crate) struct SystemErrors {
     gathered: Mutex<HashMap<(String, &'static str), Gathered>>,
@@ -34,7 +34,7 @@ impl SystemErrors {
         }
     }
 
-    /// Tells what was gathered, until stopped, and then once more.
+    /// Writes the events every [`GATHERED_FOR`] until `stop`, and then a last time.
     pub(crate) async fn tell(&self, office: &BoxOffice, stop: CancellationToken) {
         let mut is_last = false;
         while !is_last {
@@ -56,7 +56,7 @@ impl SystemErrors {
             })
             .collect();
         if let Err(error) = office.outbox.append_events(&events).await {
-            tracing::error!(part = error.part, error = %error.source, lost = events.len(), "errors could not be told");
+            tracing::error!(part = error.part, error = %error.source, lost = events.len(), "writing error events failed");
         }
     }
 }

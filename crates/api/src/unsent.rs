@@ -1,7 +1,7 @@
-//! Budgets of unsent bytes, of the server and of each network. An answer stays in memory until its client has read it, so whoever
-//! asks much and reads nothing must not fill the memory: an answer beyond the budget is refused with 503.
+//! Budgets of unsent bytes, for the server and for each network. An answer stays in memory until its client has read it, so
+//! clients that send requests and read nothing could exhaust the memory: an answer beyond the budget is refused with 503.
 //!
-//! The charge lives as long as the bytes: it is given back when the connection has written the last of them or is closed.
+//! A charge lasts as long as its bytes: it is given back when the connection has written the last of them or is closed.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -22,33 +22,33 @@ use crate::{
     state::App,
 };
 
-/// Unsent bytes of one server. With the cache of posters it is what answers may take of a small machine's memory.
+/// Unsent bytes of one server. Together with the cache of posters this bounds the memory for answers on a small server.
 pub(crate) const UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Those of one network (an IPv4 address, an IPv6 /48): many customers of one mobile network share an address, and an answer of
-/// some 100 KB is on its way for milliseconds.
+/// Unsent bytes of one network (an IPv4 address, an IPv6 /48). Many customers of one mobile network share an address, but an
+/// answer of some 100 KB is sent within milliseconds.
 pub(crate) const UNSENT_BYTES_PER_NETWORK_MAX: usize = 16 * 1024 * 1024;
-/// Answers up to this are not charged: locks and payments go on in a network whose budget is used up. A connection has one
-/// answer at a time, and connections have a limit of their own.
+/// Answers up to this size are not charged, so that locks and payments still work in a network whose budget is used up. A
+/// connection has one answer at a time, and connections have their own limit.
 const UNCHARGED_BYTES_MAX: usize = 4 * 1024;
-/// What is compressed at once, in KiB that the encoders take, which a network's budget does not show: sixteen small answers, or one
-/// of the largest lists.
+/// Memory of concurrent encoders, in KiB, which the budget of unsent bytes does not cover: enough for sixteen small answers, or
+/// for one of the largest lists.
 const COMPRESSING_KIB_MAX: u32 = 16 * 1024;
-/// What an encoder takes whatever the length of its text, in KiB.
+/// Fixed memory of an encoder, in KiB.
 const ENCODER_KIB: u32 = 1024;
-/// What it takes in addition, in lengths of its text: brotli's window and tables of a text of 5 MB take some 30 MB.
+/// Additional memory of an encoder, as a multiple of its text: brotli's window and tables take some 30 MB for a text of 5 MB.
 const ENCODER_TEXTS: u32 = 6;
-/// When to come back if the budget is used up, in seconds.
+/// `Retry-After` when the budget is used up, in seconds.
 const RETRY_AFTER_S: u32 = 2;
 
-/// Marks an answer whose bytes others share, such as a file of the page: it takes no memory of its own.
+/// Marks an answer whose bytes are shared with others, such as a file of the page: it needs no memory of its own.
 #[derive(Clone, Copy)]
 pub(crate) struct SharedBytes;
 
-/// Marks an answer that was in memory as a whole before it was compressed, with its length in bytes; others are streams.
+/// Marks an answer that was complete in memory before compression, with its length in bytes; other answers are streams.
 #[derive(Clone, Copy)]
 struct Whole(u64);
 
-/// From which network a request is; `None` when requests are not counted.
+/// The client network of a request; `None` when requests are not counted.
 #[derive(Clone, Copy)]
 pub(crate) struct Network(pub(crate) Option<u128>);
 
@@ -70,7 +70,7 @@ struct Held {
     by_network: HashMap<u128, usize>,
 }
 
-/// Bytes of a budget, given back when dropped.
+/// Bytes charged to the budgets; given back on drop.
 struct Charge {
     unsent: Arc<Unsent>,
     network: Option<u128>,
@@ -95,7 +95,7 @@ impl Unsent {
         Some(Charge { unsent: Arc::clone(self), network, bytes })
     }
 
-    /// The same bytes, which give the charge back when the last of them is dropped.
+    /// Charges `bytes`; the result gives the charge back when its last slice is dropped.
     fn charge(self: &Arc<Self>, network: Option<u128>, bytes: Bytes) -> ApiResult<Bytes> {
         let charge = self.take(network, bytes.len()).ok_or_else(|| {
             metrics::counter!("seatkeeper_unsent_refused_total").increment(1);
@@ -137,11 +137,11 @@ impl AsRef<[u8]> for Charged {
     }
 }
 
-/// Charges an answer that is in memory as a whole, before it may be compressed. Streams are made as they are read, and hold
-/// little.
+/// Charges an answer that is complete in memory, before compression. Streams are produced while they are read, so they hold
+/// little memory and are not charged.
 pub(crate) async fn charge_answer(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
     let network = network_of(&request);
-    // What a change has done is committed by now: its answer is never refused. These answers are as small as what was sent.
+    // A change is committed by now, so its answer must not be refused; answers to changes are small.
     let is_charged = is_charged(&request);
     let mut response = next.run(request).await;
     if !is_charged {
@@ -157,8 +157,8 @@ pub(crate) async fn charge_answer(State(app): State<App>, request: Request, next
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 
-/// Compresses what is in memory as a whole to its end, and charges the result instead: a compressor takes megabytes, and would
-/// keep them and the whole plain text until the client has read the last byte.
+/// Compresses a complete answer to its end and charges the result instead of the plain text: an encoder takes megabytes, and
+/// would hold them and the plain text until the client has read the last byte.
 pub(crate) async fn finish_compression(app: &App, network: Option<u128>, response: Response) -> ApiResult<Response> {
     let whole = response.extensions().get::<Whole>().copied();
     let Some(Whole(size)) = whole.filter(|_| HttpBody::size_hint(response.body()).exact().is_none()) else {
@@ -168,7 +168,7 @@ pub(crate) async fn finish_compression(app: &App, network: Option<u128>, respons
     let bytes = {
         let text_kib = u32::try_from(size / 1024).unwrap_or(u32::MAX);
         let kib = text_kib.saturating_mul(ENCODER_TEXTS).saturating_add(ENCODER_KIB);
-        // A semaphore that is never closed always gives a permit.
+        // The semaphore is never closed, so this cannot fail.
         let _permit = app.unsent.compressions.acquire_many(kib.min(COMPRESSING_KIB_MAX)).await;
         gather(body).await?
     };
@@ -176,7 +176,7 @@ pub(crate) async fn finish_compression(app: &App, network: Option<u128>, respons
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 
-/// Only what is read is charged, and no payment: whoever pays must see the code to pay by.
+/// Whether an answer is charged: only reads are, except payments, because a payer must get the payment code.
 fn is_charged(request: &Request) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD) && !request.uri().path().starts_with("/api/payments")
 }
@@ -185,12 +185,12 @@ fn network_of(request: &Request) -> Option<u128> {
     request.extensions().get::<Network>().and_then(|network| network.0)
 }
 
-/// All of a body. One that is a single piece is not copied. Between pieces others have their turn: compressing is work.
+/// Collects a body. A body in one piece is not copied. Yields between pieces, because compression is CPU-bound.
 async fn gather(mut body: Body) -> ApiResult<Bytes> {
     let (mut first, mut all) = (None, Vec::new());
     while let Some(frame) = body.frame().await {
         let failed = |error| {
-            tracing::error!(%error, "a body could not be made");
+            tracing::error!(%error, "producing a response body failed; answering 500");
             ApiError::new(ErrorCode::Internal)
         };
         let Ok(piece) = frame.map_err(failed)?.into_data() else { continue };
@@ -216,7 +216,7 @@ mod tests {
     const MIB: usize = 1024 * 1024;
 
     #[test]
-    fn one_network_cannot_use_the_budget_of_others() {
+    fn one_network_cannot_exhaust_the_servers_budget() {
         let unsent = Arc::new(Unsent::default());
         let greedy: Vec<Bytes> = (0..99).filter_map(|_| unsent.charge(Some(1), piece(MIB)).ok()).collect();
         assert_eq!(greedy.len() * MIB, UNSENT_BYTES_PER_NETWORK_MAX);
@@ -225,11 +225,11 @@ mod tests {
         assert_eq!(unsent.held.lock().bytes, MIB);
         assert_eq!(unsent.held.lock().by_network.len(), 1);
         drop(other);
-        assert!(unsent.held.lock().by_network.is_empty() && unsent.held.lock().bytes == 0, "nobody is remembered");
+        assert!(unsent.held.lock().by_network.is_empty() && unsent.held.lock().bytes == 0, "no network is left");
     }
 
     #[test]
-    fn the_budget_of_the_server_ends_for_all_networks() {
+    fn exhausted_budget_of_the_server_refuses_all_networks() {
         let unsent = Arc::new(Unsent::default());
         let held: Vec<Bytes> = (0..999).filter_map(|network| unsent.charge(Some(network), piece(MIB)).ok()).collect();
         assert_eq!(held.len() * MIB, UNSENT_BYTES_MAX);
@@ -238,18 +238,18 @@ mod tests {
     }
 
     #[test]
-    fn a_charge_ends_with_the_last_slice_of_its_bytes() {
+    fn charge_is_given_back_with_the_last_slice_of_its_bytes() {
         let unsent = Arc::new(Unsent::default());
         let mut all = unsent.charge(None, piece(100)).unwrap();
         let rest = all.split_off(50);
         drop(all);
-        assert_eq!(unsent.held.lock().bytes, 100, "the memory of both is one");
+        assert_eq!(unsent.held.lock().bytes, 100, "both slices share the memory");
         drop(rest);
         assert_eq!(unsent.held.lock().bytes, 0);
     }
 
     #[tokio::test]
-    async fn a_body_in_one_piece_is_not_copied() {
+    async fn body_in_one_piece_is_not_copied() {
         let one = piece(10_000);
         assert_eq!(gather(Body::from(one.clone())).await.unwrap().as_ptr(), one.as_ptr());
         let pieces = ["ab", "", "cd", "e"].map(|piece| Ok::<_, std::io::Error>(Bytes::from(piece)));

@@ -1,4 +1,4 @@
-//! The two cookies: the session's, and the one that binds a sign-in on its way to its browser.
+//! The two cookies: the session's, and the one that binds a pending sign-in to its browser.
 
 use axum::http::{HeaderMap, header::COOKIE};
 use seatkeeper_core::person::{SESSION_AGE_MAX, SIGN_IN_FOR_MAX};
@@ -17,12 +17,12 @@ impl Cookies {
         Self { is_https }
     }
 
-    /// The session's secret, if the browser sent one that can be.
+    /// The session's secret, if the browser sent a well-formed one.
     pub(super) fn find_session<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         find(headers, self.session_name())
     }
 
-    /// The secret of a sign-in on its way.
+    /// The secret of a pending sign-in.
     pub(super) fn find_sign_in<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         find(headers, self.sign_in_name())
     }
@@ -32,15 +32,15 @@ impl Cookies {
         self.set(self.session_name(), secret, "/", SESSION_AGE_MAX.as_secs())
     }
 
-    /// `Set-Cookie` that takes the session's cookie away.
+    /// `Set-Cookie` that deletes the session's cookie.
     pub(super) fn clear_session(&self) -> String {
         self.set(self.session_name(), "", "/", 0)
     }
 
-    /// `Set-Cookie` of a sign-in on its way.
+    /// `Set-Cookie` of a pending sign-in.
     pub(super) fn set_sign_in(&self, secret: &str) -> String {
-        // Browsers take a `__Host-` cookie for the whole site only; without https nothing keeps other programs of this
-        // host from setting it, so there the narrow path at least keeps it out of other requests.
+        // `__Host-` cookies require `Path=/`. Without https other programs of this host can set the cookie anyway; the narrow
+        // path at least keeps it out of other requests.
         let path = if self.is_https { "/" } else { "/api/auth" };
         self.set(self.sign_in_name(), secret, path, SIGN_IN_FOR_MAX.as_secs())
     }
@@ -60,8 +60,8 @@ impl Cookies {
     }
 }
 
-/// The value of the cookie, if it has the shape of a secret. Reads bytes, without an allocation, and no further than it
-/// must: every request passes here.
+/// The value of the cookie, if it is a well-formed secret. On the hot path of every request: scans bytes without allocation
+/// and stops at the first match.
 fn find<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get_all(COOKIE).iter().find_map(|line| find_in(line.as_bytes(), name))
 }
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_are_as_narrow_as_browsers_allow() {
+    fn cookie_attributes_are_as_restrictive_as_possible() {
         let (plain, https) = (Cookies::new(false), Cookies::new(true));
         let all = [plain.set_session("S"), plain.set_sign_in("B"), https.set_session("S"), https.set_sign_in("B")];
         expect![[r"
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_session_is_found_among_other_cookies() {
+    fn session_cookie_is_found_among_other_cookies() {
         let plain = Cookies::new(false);
         for header in [
             format!("seatkeeper_session={SECRET}"),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_cookie_is_not_found() {
+    fn other_or_malformed_cookies_are_not_found() {
         let plain = Cookies::new(false);
         for header in [
             format!("xseatkeeper_session={SECRET}"),
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(
             found(Cookies::new(true), &format!("seatkeeper_session={SECRET}")),
             None,
-            "an https site wants the prefix"
+            "an https site requires the prefix"
         );
     }
 }

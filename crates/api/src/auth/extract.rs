@@ -1,4 +1,4 @@
-//! Who is asking, as handlers take it.
+//! Extractors for the person of a request.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use crate::{
     state::App,
 };
 
-/// How much of a refused path the audit log keeps, in characters: strangers choose it, and the log is for good.
+/// Limit of a refused path in the audit log, in characters: clients choose the path, and the log is permanent.
 const REFUSED_PATH_CHARS_MAX: usize = 200;
 
-/// Somebody who has signed in: 401 `sign_in_required`, then 429 and 403 `bad_origin`. A session at hand serves even while
-/// the store does not answer; enough to hold seats.
+/// A signed-in person; otherwise 401 `sign_in_required`, then 429 and 403 `bad_origin`. A cached session is enough even while
+/// the store does not answer, so that seats can still be held.
 #[derive(Debug)]
 pub struct SignedIn(pub Arc<Person>);
 
@@ -31,8 +31,8 @@ impl FromRequestParts<App> for SignedIn {
     }
 }
 
-/// As [`SignedIn`], and known for sure not to have signed out anywhere in the last half minute, else 503 `try_again`: what
-/// moves money asks for this.
+/// As [`SignedIn`], and checked within the last half minute not to have signed out on any server, else 503 `try_again`.
+/// Required by calls that move money.
 #[derive(Debug)]
 pub struct Fresh(pub Arc<Person>);
 
@@ -46,7 +46,7 @@ impl FromRequestParts<App> for Fresh {
     }
 }
 
-/// Whoever it is.
+/// The signed-in person, or `None`.
 #[derive(Debug)]
 pub struct MaybeSignedIn(pub Option<Arc<Person>>);
 
@@ -58,7 +58,7 @@ impl FromRequestParts<App> for MaybeSignedIn {
     }
 }
 
-/// An administrator: as [`Fresh`], then 403 `forbidden`. Whoever is refused is told to the audit log.
+/// An administrator: as [`Fresh`], then 403 `forbidden`. Refused attempts get an audit event.
 #[derive(Debug)]
 pub struct Admin(pub Arc<Person>);
 
@@ -82,7 +82,7 @@ fn admit_admin(parts: &Parts, app: &App, caller: Option<&Arc<Person>>) -> ApiRes
 }
 
 fn note_refusal(parts: &Parts, app: &App, caller: Option<&Person>, refusal: &ApiError) {
-    // Who is told to slow down may well be allowed here.
+    // A rate-limited caller may well be an administrator.
     if refusal.code() == ErrorCode::RateLimited {
         return;
     }

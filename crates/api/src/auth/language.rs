@@ -1,12 +1,12 @@
-//! The browser's language, for people who are new.
+//! The browser's preferred language, for new people.
 
 use axum::http::{HeaderMap, header::ACCEPT_LANGUAGE};
 use seatkeeper_core::person::Language;
 
-/// More languages than a person reads; the rest of a longer header is not looked at.
+/// Languages of the header that are read; the rest is ignored.
 const LANGUAGES_MAX: usize = 20;
 
-/// The one of our languages that the browser likes best; Thai when it names none of them, for this is a Thai cinema.
+/// The supported language that the browser prefers; Thai if it names none, because the cinema is Thai.
 pub(super) fn preferred(headers: &HeaderMap) -> Language {
     let header = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut best = (0u16, Language::Th);
@@ -15,7 +15,7 @@ pub(super) fn preferred(headers: &HeaderMap) -> Language {
         let weight = weight_of(weight);
         let primary = tag.trim().split('-').next().unwrap_or_default().to_ascii_lowercase();
         let language = Language::parse(&primary);
-        // Of equals the first wins.
+        // Among equal weights the first wins.
         if let Some(language) = language.filter(|_| weight > best.0) {
             best = (weight, language);
         }
@@ -23,7 +23,7 @@ pub(super) fn preferred(headers: &HeaderMap) -> Language {
     best.1
 }
 
-/// `q=0.8` as thousandths; 1,000 when there is none, 0 when it is nonsense.
+/// The weight (`q=0.8`) in thousandths; 1,000 when missing, 0 when malformed.
 fn weight_of(parameter: &str) -> u16 {
     let Some(value) = parameter.trim().strip_prefix("q=") else { return 1_000 };
     let value: f32 = value.trim().parse().unwrap_or(0.0);
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_of_our_languages_is_chosen() {
+    fn preferred_supported_language_is_chosen() {
         for (header, language) in [
             ("th", Language::Th),
             ("en-GB,en;q=0.9", Language::En),

@@ -1,7 +1,7 @@
-//! Who is asking: sign-in with OpenID Connect, sessions that end on the server, and what handlers take of them.
+//! Authentication: sign-in with OpenID Connect, sessions that end on the server, and extractors for handlers.
 //!
-//! A session is a cookie with 256 random bits; the store has their hash. Sessions in use are cached, so that a request
-//! costs a hash and a look into a map; [`Auth::follow_store`] asks every second which have ended, on whichever server.
+//! A session is a cookie with 256 random bits; the store has their hash. Sessions in use are cached, so that a request costs
+//! one hash and one map lookup; [`Auth::follow_store`] polls the store every second for sessions ended on any server.
 
 mod cookies;
 pub mod demo_idp;
@@ -50,7 +50,8 @@ pub use self::{
 pub(crate) use self::{open_sessions::OpenSessions, sessions::SignedInViewer};
 use crate::config::{ApiConfig, SignInConfig, SiteUrl};
 
-/// Writes at once that no request waits for: refreshed sessions and refused attempts. More wait for their next chance.
+/// Concurrent background writes, which no request waits for: session refreshes and audit events of refusals. Further ones are
+/// dropped.
 const ASIDE_AT_ONCE_MAX: usize = 64;
 
 /// Sessions and sign-in. Cheap to clone.
@@ -66,13 +67,13 @@ struct Inner {
     party: RelyingParty,
     demo: Option<Arc<DemoIdp>>,
     refusals: Refusals,
-    /// When the store last said which sessions have ended, in milliseconds.
+    /// Time of the last successful poll for ended sessions, in milliseconds since 1970.
     heard_ms: AtomicI64,
     aside: TaskTracker,
     aside_permits: Arc<Semaphore>,
 }
 
-/// What sign-in needs of the world.
+/// The ports that sign-in uses.
 #[derive(Clone)]
 struct Ports {
     people: Arc<dyn People>,
@@ -83,7 +84,7 @@ struct Ports {
 }
 
 impl Auth {
-    /// With these settings.
+    /// Sessions and sign-in with these settings.
     #[must_use]
     pub fn new(office: &Arc<BoxOffice>, config: &ApiConfig) -> Self {
         let ports = Ports {
@@ -117,7 +118,7 @@ impl Auth {
         }))
     }
 
-    /// The demo provider, if people sign in with it.
+    /// The demo provider, if it is in the settings.
     fn demo_idp(&self) -> Option<&DemoIdp> {
         self.0.demo.as_deref()
     }
@@ -127,7 +128,7 @@ impl Auth {
         self.0.cookies.clear_session()
     }
 
-    /// Tells the audit log that somebody was refused at an administrators' page, unless that was told just now.
+    /// Writes an audit event about a refused attempt at an administrators' call, throttled by [`Refusals`].
     fn note_admin_refused(&self, person: Option<PersonId>, route: &str, subject: String, code: &str) {
         if !self.0.refusals.is_worth_telling(person, route, self.0.ports.clock.now()) {
             return;
@@ -136,12 +137,12 @@ impl Auth {
         let outbox = Arc::clone(&self.0.ports.outbox);
         self.do_aside(async move {
             if let Err(error) = outbox.append_events(&[event]).await {
-                tracing::warn!(%error, "a refused attempt was not told to the audit log");
+                tracing::warn!(%error, "writing the audit event of a refused attempt failed; it is dropped");
             }
         });
     }
 
-    /// Does `work` beside the request, if not too much is being done so; stopping waits for it.
+    /// Runs `work` in the background; drops it when [`ASIDE_AT_ONCE_MAX`] are running. The shutdown waits for it.
     fn do_aside(&self, work: impl Future<Output = ()> + Send + 'static) {
         let Ok(permit) = Arc::clone(&self.0.aside_permits).try_acquire_owned() else { return };
         self.0.aside.spawn(async move {
@@ -151,7 +152,7 @@ impl Auth {
     }
 }
 
-/// 302 to a place that is safe to send a browser to, never kept by caches.
+/// 302 to a validated location, with `no-store`.
 fn found(location: &str, cookies: &[String]) -> Response {
     let mut response = StatusCode::FOUND.into_response();
     let headers = response.headers_mut();

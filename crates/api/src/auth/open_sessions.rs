@@ -1,7 +1,7 @@
-//! Sessions that sockets were opened with, so that the end of a session reaches its sockets.
+//! Sessions with open sockets, so that the end of a session reaches its sockets.
 //!
-//! A request looks its session up; a socket may live for hours after its one request. So each socket keeps a
-//! [`SessionTie`]: it is cut when the session ends, on whichever server.
+//! A request looks up its session, but a socket may live for hours after its one request. So each socket owns a
+//! [`SessionTie`], which is cut when the session ends on any server.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::session_cache::HashOfHash;
 use crate::live::LIVE_SOCKETS_MAX;
 
-/// Sessions with open sockets: as many as a server has sockets. A socket beyond it is nobody's.
+/// Sessions with open sockets: as many as a server has sockets. A socket beyond the limit is anonymous.
 const OPEN_SESSIONS_MAX: usize = LIVE_SOCKETS_MAX;
 
-/// The sessions of open sockets. An entry lasts as long as a socket of it.
+/// The sessions of open sockets. An entry lasts until its last tie is dropped or its session ends.
 #[derive(Debug, Default)]
 pub(crate) struct OpenSessions {
     by_hash: Mutex<HashMap<SessionHash, Open, BuildHasherDefault<HashOfHash>>>,
@@ -29,11 +29,11 @@ pub(crate) struct OpenSessions {
 struct Open {
     ended: Arc<CancellationToken>,
     sockets: usize,
-    /// Until then, in milliseconds since 1970, the session lasts unless somebody ends it. Then the store is asked.
+    /// When the session must be checked with the store again, in milliseconds since 1970.
     good_until_ms: i64,
 }
 
-/// A socket's tie to its session.
+/// A socket's tie to its session; reports the session's end.
 #[derive(Debug)]
 pub(crate) struct SessionTie {
     sessions: Arc<OpenSessions>,
@@ -42,8 +42,8 @@ pub(crate) struct SessionTie {
 }
 
 impl OpenSessions {
-    /// Ties a socket to a session. Tie first and look the session up then: whoever ends it in between finds the tie.
-    /// `None` when there are too many.
+    /// Ties a socket to a session. Callers must tie first and then look up the session, so that an end in between cuts the
+    /// tie. `None` at the limit.
     pub(crate) fn tie(self: &Arc<Self>, hash: SessionHash) -> Option<SessionTie> {
         let mut by_hash = self.by_hash.lock();
         if by_hash.len() >= OPEN_SESSIONS_MAX && !by_hash.contains_key(&hash) {
@@ -52,7 +52,7 @@ impl OpenSessions {
         let open = by_hash.entry(hash).or_insert_with(|| Open {
             ended: Arc::default(),
             sockets: 0,
-            // Not known yet: the next check finds out.
+            // Unknown: the next check finds out.
             good_until_ms: i64::MIN,
         });
         open.sockets += 1;
@@ -60,7 +60,7 @@ impl OpenSessions {
         Some(SessionTie { sessions: Arc::clone(self), hash, ended })
     }
 
-    /// These sessions have ended.
+    /// Cuts all ties of these sessions, which have ended.
     pub(crate) fn end<'h>(&self, hashes: impl IntoIterator<Item = &'h SessionHash>) {
         let ended: Vec<Open> = {
             let mut by_hash = self.by_hash.lock();
@@ -71,20 +71,20 @@ impl OpenSessions {
         }
     }
 
-    /// What is known of any session may be wrong: all are due for a check.
+    /// Makes all sessions due for a check, because an end may have been missed.
     pub(super) fn mark_all_unread(&self) {
         for open in self.by_hash.lock().values_mut() {
             open.good_until_ms = i64::MIN;
         }
     }
 
-    /// Sessions that may be over by their age, or that nobody has checked yet.
+    /// Sessions that are due for a check, at most `limit`.
     pub(super) fn list_due(&self, now_ms: i64, limit: usize) -> Vec<SessionHash> {
         let by_hash = self.by_hash.lock();
         by_hash.iter().filter(|(_, open)| open.good_until_ms <= now_ms).map(|(hash, _)| *hash).take(limit).collect()
     }
 
-    /// The session has been checked and lasts until then, unless somebody ends it.
+    /// Records a check: the session is due again at `until_ms`.
     pub(super) fn keep_until(&self, hash: &SessionHash, until_ms: i64) {
         if let Some(open) = self.by_hash.lock().get_mut(hash) {
             open.good_until_ms = until_ms;
@@ -108,7 +108,7 @@ impl SessionTie {
 impl Drop for SessionTie {
     fn drop(&mut self) {
         let mut by_hash = self.sessions.by_hash.lock();
-        // After the session's end a new tie may have made a new entry: that one is not this tie's.
+        // After the session's end a later tie may have created a new entry, which does not count this tie.
         if let Entry::Occupied(mut entry) = by_hash.entry(self.hash)
             && Arc::ptr_eq(&entry.get().ended, &self.ended)
         {
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_session_cuts_all_its_ties_and_no_other() {
+    fn end_of_a_session_cuts_all_its_ties_and_no_other() {
         let sessions = Arc::new(OpenSessions::default());
         let tie = |number| sessions.tie(hash(number)).unwrap();
         let (one, two, other) = (tie(1), tie(1), tie(2));
@@ -138,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_lasts_as_long_as_its_ties() {
+    fn entry_is_removed_with_its_last_tie() {
         let sessions = Arc::new(OpenSessions::default());
         let (one, two) = (sessions.tie(hash(1)).unwrap(), sessions.tie(hash(1)).unwrap());
         drop(one);
         assert_eq!(sessions.by_hash.lock().len(), 1);
         drop(two);
         assert!(sessions.by_hash.lock().is_empty());
-        // A tie from before the end does not count for the entry after it.
+        // A tie from before the session's end does not count for an entry created after it.
         let before = sessions.tie(hash(1)).unwrap();
         sessions.end([&hash(1)]);
         let after = sessions.tie(hash(1)).unwrap();
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_are_due_until_checked_and_again_when_their_time_is_up_or_all_are_doubted() {
+    fn sessions_are_due_until_checked_and_again_after_expiry_or_invalidation() {
         let sessions = Arc::new(OpenSessions::default());
         let _ties = (sessions.tie(hash(1)).unwrap(), sessions.tie(hash(2)).unwrap());
         let due = |now| {
@@ -164,7 +164,7 @@ mod tests {
             due
         };
         assert_eq!(due(0), [hash(1), hash(2)]);
-        assert_eq!(sessions.list_due(0, 1).len(), 1, "no more than asked for");
+        assert_eq!(sessions.list_due(0, 1).len(), 1, "at most the limit");
         sessions.keep_until(&hash(1), 100);
         assert_eq!(due(99), [hash(2)]);
         assert_eq!(due(100), [hash(1), hash(2)]);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn ties_are_bounded() {
+    fn number_of_sessions_with_ties_is_limited() {
         let sessions = Arc::new(OpenSessions::default());
         let numbered = |number: usize| {
             let mut hash = [0; 32];

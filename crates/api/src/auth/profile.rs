@@ -1,4 +1,4 @@
-//! What is taken over of what a provider tells about somebody: text that is safe to show and to send mail to.
+//! Sanitizes the profile that a provider returns: a name that is safe to show, an address that is safe to send mail to.
 
 /// The longest name that is shown, in characters.
 const NAME_CHARS_MAX: usize = 100;
@@ -6,10 +6,10 @@ const NAME_CHARS_MAX: usize = 100;
 pub(super) const EMAIL_CHARS_MAX: usize = 254;
 /// The longest part before the `@`.
 const EMAIL_LOCAL_CHARS_MAX: usize = 64;
-/// The longest address of a picture.
+/// The longest URL of a picture, in bytes.
 const PICTURE_URL_CHARS_MAX: usize = 2_000;
 
-/// A name and an address.
+/// A sanitized name and e-mail address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Profile {
     pub(super) name: String,
@@ -17,8 +17,7 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    /// The name without what cannot be seen; the beginning of the address when there is none. `None` when mails cannot go
-    /// to `email`.
+    /// Sanitizes name and address. Without a visible name the address's local part is used. `None` for an invalid address.
     pub(super) fn new(name: Option<&str>, email: &str) -> Option<Self> {
         let email = email.trim();
         let (local, _) = email.split_once('@').filter(|_| is_email(email))?;
@@ -28,7 +27,7 @@ impl Profile {
     }
 }
 
-/// Whether a mail could go to this address: the shape that every mail server takes, without quoting and comments.
+/// Whether the text has the syntax of an e-mail address that every mail server accepts, without quoting and comments.
 pub(super) fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let is_word =
@@ -45,13 +44,13 @@ pub(super) fn is_email(text: &str) -> bool {
         && domain.split('.').all(is_label)
 }
 
-/// A picture that a page may show: over https and not too long.
+/// The URL of a picture, if it is https and not too long.
 pub(super) fn picture_url(text: &str) -> Option<String> {
     let url = url::Url::parse(text).ok().filter(|url| url.scheme() == "https")?;
     (url.as_str().len() <= PICTURE_URL_CHARS_MAX).then(|| url.into())
 }
 
-/// Without control characters and marks that turn the direction of the text around it; single spaces.
+/// Removes control, zero-width and text-direction characters, and collapses white space.
 fn clean(name: &str) -> String {
     let is_hidden = |c: char| {
         c.is_control()
@@ -67,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_that_mails_can_go_to() {
+    fn is_email_accepts_plain_addresses_only() {
         for good in ["ann@example.test", "a.b+c@sub.example.co.th", "o'neil@x", "josé@exämple.test"] {
             assert!(is_email(good), "{good}");
         }
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_shown_without_tricks() {
+    fn names_are_sanitized_and_default_to_the_address() {
         let name = |name| Profile::new(name, "ann.lee@example.test").unwrap().name;
         assert_eq!(name(Some("  สมชาย \t ใจดี ")), "สมชาย ใจดี");
         assert_eq!(name(Some("Ann\u{202e}eeL\r\nX")), "Ann eeL X");
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_come_over_https() {
+    fn picture_url_must_be_https() {
         assert_eq!(picture_url("https://a.test/p.jpg").as_deref(), Some("https://a.test/p.jpg"));
         for bad in ["http://a.test/p.jpg", "javascript:alert(1)", "data:image/png;base64,AAAA", "/p.jpg", ""] {
             assert_eq!(picture_url(bad), None, "{bad}");

@@ -1,4 +1,4 @@
-//! Refused attempts at administrators' pages, told to the audit log, but not so often that the log is all about them.
+//! Throttles the audit events of refused attempts at administrators' calls, so that they cannot flood the audit log.
 
 use std::collections::HashMap;
 
@@ -6,15 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use seatkeeper_core::ids::PersonId;
 
-/// One attempt of a person at a page is told in so long.
+/// One event per person and route in this time.
 const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(10);
-/// Persons and pages remembered at once. Beyond them nothing is told until the oldest are 10 s old.
+/// Remembered pairs of person and route. At the limit further pairs get no event until old ones are removed.
 const REMEMBERED_MAX: usize = 10_000;
 
-/// What is too old is looked for this often at most: it means looking at everything.
+/// Minimum time between two removals of old pairs: each scans the whole map.
 const CLEANED_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
-/// What was told a short while ago.
+/// The pairs of person and route with a recent event.
 #[derive(Debug, Default)]
 pub(super) struct Refusals(Mutex<Told>);
 
@@ -25,7 +25,7 @@ struct Told {
 }
 
 impl Refusals {
-    /// Whether this attempt is to be told.
+    /// Whether this attempt gets an audit event; records it if so.
     pub(super) fn is_worth_telling(&self, person: Option<PersonId>, route: &str, now: Timestamp) -> bool {
         let is_recent = |told: &Timestamp| now.duration_since(*told) < TOLD_EVERY;
         let mut told = self.0.lock();
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn one_attempt_of_a_person_at_a_page_in_ten_seconds() {
+    fn one_refusal_per_person_and_route_is_logged_in_ten_seconds() {
         let refusals = Refusals::default();
         let told: Vec<i64> =
             (0..25).filter(|s| refusals.is_worth_telling(person(1), "/api/admin/mail", at(*s))).collect();
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_bounded() {
+    fn number_of_remembered_refusals_is_limited() {
         let refusals = Refusals::default();
         let told = (0..20_000).filter(|n| refusals.is_worth_telling(person(*n), "/x", at(0))).count();
         assert_eq!(told, REMEMBERED_MAX);

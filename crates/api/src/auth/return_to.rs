@@ -1,6 +1,6 @@
-//! Where a browser goes after signing in: a path of this site and of no other.
+//! The path to which a browser is redirected after signing in; validated against open redirects.
 
-/// The longest way back, in bytes. It travels in no address but waits in the store.
+/// The longest path, in bytes. It waits in the store during the sign-in, not in a URL.
 const RETURN_TO_BYTES_MAX: usize = 2_000;
 
 /// A path of this site.
@@ -8,12 +8,13 @@ const RETURN_TO_BYTES_MAX: usize = 2_000;
 pub(super) struct ReturnTo(String);
 
 impl ReturnTo {
-    /// The first page.
+    /// The home page.
     pub(super) fn home() -> Self {
         Self("/".to_owned())
     }
 
-    /// One `/`, then neither `/` nor `\`, which browsers read as the name of a host; no control characters, which they drop.
+    /// Accepts one `/` that is followed by neither `/` nor `\` (browsers would read a host name), without control characters
+    /// (browsers remove them).
     pub(super) fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix('/')?;
         let names_a_host = rest.starts_with(['/', '\\']);
@@ -21,12 +22,12 @@ impl ReturnTo {
         (fits && !names_a_host).then(|| Self(text.to_owned()))
     }
 
-    /// As it was given.
+    /// The path as given.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As a `Location`: letters beyond ASCII and what headers cannot carry are percent-encoded.
+    /// The path for a `Location` header: non-ASCII letters and characters not allowed in headers are percent-encoded.
     pub(super) fn to_location(&self) -> String {
         let mut location = String::with_capacity(self.0.len());
         for byte in self.0.bytes() {
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_of_this_site_are_taken() {
+    fn paths_of_this_site_are_accepted() {
         for good in
             ["/", "/movies", "/screenings/1?seats=A1,A2#map", "/a//b", "/ภาพยนตร์", "/..//evil.test", "/x\\y", "/:80"]
         {
@@ -56,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_leads_elsewhere_is_refused() {
+    fn paths_that_lead_to_other_sites_are_refused() {
         for bad in [
             "",
             "//evil.test",
@@ -80,14 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn thai_paths_become_headers() {
+    fn non_ascii_paths_are_percent_encoded_in_location() {
         let location = ReturnTo::parse("/หนัง ดี?a=1%20").unwrap().to_location();
         assert_eq!(location, "/%E0%B8%AB%E0%B8%99%E0%B8%B1%E0%B8%87%20%E0%B8%94%E0%B8%B5?a=1%20");
     }
 
     proptest! {
         #[test]
-        fn a_browser_stays_on_the_site(text in "[/\\\\.:@a%\t\n?#]{0,12}|\\PC{0,20}") {
+        fn accepted_path_never_leaves_the_site(text in "[/\\\\.:@a%\t\n?#]{0,12}|\\PC{0,20}") {
             let site = url::Url::parse("https://cinema.test/api/auth/google/callback").unwrap();
             if let Some(return_to) = ReturnTo::parse(&text) {
                 let target = site.join(&return_to.to_location()).unwrap();

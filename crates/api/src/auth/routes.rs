@@ -1,4 +1,4 @@
-//! Signing in: `/api/auth`.
+//! Sign-in, sign-out and the signed-in person: `/api/auth`.
 
 use axum::{
     extract::State,
@@ -63,8 +63,8 @@ async fn begin_sign_in(State(app): State<App>, Query(query): Query<SignInQuery>,
     in_words(&parts.headers, app.auth.begin_sign_in(&parts.headers, return_to, hint).await)
 }
 
-/// A browser comes to these calls by itself and would show a refusal as it is: it is sent on to the page, which has words for
-/// it. Status and headers are those that a program gets.
+/// Browsers navigate to these calls directly and would show the raw JSON of a refusal, so they get HTML that redirects to the
+/// sign-in page, which explains the code. Status and other headers are the same as for programs.
 fn in_words(headers: &HeaderMap, answer: ApiResult<Response>) -> ApiResult<Response> {
     let error = match answer {
         Err(error) if negotiation::shows_page(headers) => error,

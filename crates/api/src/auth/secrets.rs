@@ -1,12 +1,12 @@
-//! Secrets that nobody can guess, and what is kept of them.
+//! Random secrets for cookies and OpenID Connect, and the hash under which the store has them.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatkeeper_core::ports::Entropy;
 use sha2::{Digest, Sha256};
 
-/// The randomness in a secret: 256 bits.
+/// Random bytes of a secret: 256 bits.
 const SECRET_BYTES: usize = 32;
-/// A secret as text: base64url, which needs no quoting in a cookie or an address.
+/// Length of a secret as text: base64url, which needs no quoting in a cookie or a URL.
 const SECRET_CHARS: usize = 43;
 
 /// A new secret.
@@ -16,19 +16,19 @@ pub(super) fn new_secret(entropy: &dyn Entropy) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Whether `text` has the shape of a secret. Anything else is refused before any work is done for it.
+/// Whether `text` has the syntax of a secret. Other texts are rejected before any work is done for them.
 pub(super) fn is_secret(text: &str) -> bool {
     text.len() == SECRET_CHARS && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// The secret with which the value of a cookie begins, if it is all of the value: after it the value or the line ends.
+/// The secret at the beginning of `value` (the rest of a `Cookie` line), if it is the cookie's whole value.
 pub(super) fn leading_secret(value: &[u8]) -> Option<&str> {
     let (text, after) = value.split_at_checked(SECRET_CHARS)?;
     let is_all = matches!(after.trim_ascii_start().first(), None | Some(b';'));
     std::str::from_utf8(text).ok().filter(|text| is_all && is_secret(text))
 }
 
-/// What is kept of a secret: whoever reads the store can use nothing of it.
+/// Hash of a secret, for the store: a reader of the store cannot use it as a secret.
 pub(super) fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_has_the_shape_of_one_and_nothing_else_has() {
+    fn is_secret_accepts_generated_secrets_only() {
         let secret = new_secret(&Counting);
         assert!(is_secret(&secret), "{secret}");
         for bad in ["", "a", &secret[1..], &format!("{secret}A"), &secret.replace('y', "+"), &secret.replace('y', " ")]
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn all_its_bytes_are_random() {
+    fn all_bytes_of_a_secret_are_random() {
         let bytes = URL_SAFE_NO_PAD.decode(new_secret(&Counting)).unwrap();
         assert_eq!(bytes, (200..200 + 32).collect::<Vec<u8>>());
     }

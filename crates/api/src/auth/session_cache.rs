@@ -1,4 +1,4 @@
-//! Sessions at hand, so that a request of somebody who is signed in asks the store nothing.
+//! Cache of sessions, so that a signed-in person's requests need no call to the store.
 
 use std::{
     collections::HashMap,
@@ -13,29 +13,29 @@ use seatkeeper_core::{
     person::{Person, SESSION_AGE_MAX, SESSION_IDLE_MAX, Session, SessionHash},
 };
 
-/// Sessions at hand, at some 300 bytes each. More only cost a look into the store.
+/// Cached sessions, some 300 bytes each. Sessions beyond the limit cost a read from the store.
 pub(super) const SESSIONS_CACHED_MAX: usize = 50_000;
-/// A session in use is told to the store, and read again, this often: `seen_at` is kept to the minute, and what changed
-/// about the person on another server is known a minute later.
+/// How often a session in use is refreshed: its use is recorded in the store, and it is read again. So `seen_at` is accurate to
+/// a minute, and a change of the person on another server is known after a minute.
 pub(super) const REFRESH_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
-/// A session that is known and not over.
+/// A cached session that has not expired.
 #[derive(Debug, PartialEq)]
 pub(super) struct Found {
-    /// Whose it is.
+    /// The session's person.
     pub(super) person: Arc<Person>,
-    /// Whether it is this caller's turn to refresh it; nobody else is told so for a while.
+    /// Whether this caller must refresh the session; `true` for one caller per [`REFRESH_AFTER`].
     pub(super) is_refresh_due: bool,
 }
 
-/// Taken before the store is asked: what the store says is only kept if nothing ended or changed meanwhile.
+/// Cache version before a read from the store: the result is cached only if nothing was removed or changed meanwhile.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
     changes: u64,
 }
 
-/// A bounded map of sessions. Two generations: when the young one is full it becomes the old one, and what nobody used
-/// since is forgotten with the one before.
+/// A bounded map of sessions with two generations, which approximates LRU: when the young generation is full it replaces the
+/// old one, and sessions of the old one that were not used since are dropped.
 #[derive(Debug)]
 pub(super) struct SessionCache {
     generation_max: usize,
@@ -46,7 +46,7 @@ pub(super) struct SessionCache {
 struct Generations {
     young: Map,
     old: Map,
-    /// How often something was taken out or changed.
+    /// Number of removals and changes so far.
     changes: u64,
 }
 
@@ -63,7 +63,7 @@ impl SessionCache {
         Self { generation_max: sessions_max.div_ceil(2), generations: Mutex::default() }
     }
 
-    /// The session, seen now. A session that is over by what is known here is not found: the store may know better.
+    /// Finds a session and records its use. An expired one is not found: another server may have recorded a later use.
     pub(super) fn find(&self, hash: &SessionHash, now: Timestamp) -> Option<Found> {
         let now_ms = now.as_millisecond();
         let mut generations = self.generations.lock();
@@ -80,19 +80,19 @@ impl SessionCache {
         Some(found)
     }
 
-    /// When a session at hand is over at the latest unless it is used, in milliseconds. Asking is no use of it.
+    /// Expiry of a cached session without further use, in milliseconds since 1970. Does not count as use.
     pub(super) fn over_at_ms(&self, hash: &SessionHash) -> Option<i64> {
         let generations = self.generations.lock();
         let entry = generations.young.get(hash).or_else(|| generations.old.get(hash))?;
         Some(over_at_ms(entry.created_ms, entry.seen_ms))
     }
 
-    /// Before asking the store.
+    /// The current version, to be taken before a read from the store.
     pub(super) fn before_asking(&self) -> Asked {
         Asked { changes: self.generations.lock().changes }
     }
 
-    /// Keeps what the store said, unless a session ended meanwhile, which may have been this one.
+    /// Caches a session read from the store, unless a session was removed meanwhile, which may have been this one.
     pub(super) fn keep(&self, session: &Session, person: &Arc<Person>, asked: Asked, now: Timestamp) {
         let mut generations = self.generations.lock();
         if generations.changes != asked.changes {
@@ -108,7 +108,7 @@ impl SessionCache {
         generations.keep(session.hash, entry, self.generation_max);
     }
 
-    /// Forgets sessions that have ended.
+    /// Removes sessions that have ended.
     pub(super) fn forget<'h>(&self, hashes: impl IntoIterator<Item = &'h SessionHash>) {
         let mut generations = self.generations.lock();
         for hash in hashes {
@@ -120,7 +120,7 @@ impl SessionCache {
         }
     }
 
-    /// A session is ending in the store: whoever is reading it now must not keep it.
+    /// Removes a session that ends now, and makes concurrent reads of it discard their result.
     pub(super) fn forget_surely(&self, hash: &SessionHash) {
         let mut generations = self.generations.lock();
         generations.young.remove(hash);
@@ -128,14 +128,14 @@ impl SessionCache {
         generations.changes += 1;
     }
 
-    /// Forgets everything.
+    /// Invalidates the whole cache.
     pub(super) fn clear(&self) {
         let mut generations = self.generations.lock();
         let changes = generations.changes + 1;
         *generations = Generations { changes, ..Generations::default() };
     }
 
-    /// A person has changed: their sessions show it from now on.
+    /// Updates a changed person in all cached sessions.
     pub(super) fn update_person(&self, person: &Arc<Person>) {
         let mut generations = self.generations.lock();
         let Generations { young, old, changes } = &mut *generations;
@@ -179,7 +179,7 @@ impl Entry {
     }
 }
 
-/// When a session is over by its age or for want of use, in milliseconds.
+/// Expiry of a session by age or idleness, in milliseconds since 1970.
 pub(super) fn over_at_ms(created_ms: i64, seen_ms: i64) -> i64 {
     let after =
         |from: i64, time: SignedDuration| from.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
@@ -188,7 +188,7 @@ pub(super) fn over_at_ms(created_ms: i64, seen_ms: i64) -> i64 {
 
 type Map = HashMap<SessionHash, Entry, BuildHasherDefault<HashOfHash>>;
 
-/// The keys are SHA-256 already, of secrets that this server made; eight of their bytes are as good as any hash of them.
+/// Hasher for keys that are SHA-256 of random secrets already: eight of their bytes are a good hash.
 #[derive(Debug, Default)]
 pub(super) struct HashOfHash(u64);
 
@@ -203,7 +203,7 @@ impl Hasher for HashOfHash {
         }
     }
 
-    // The length, which is always the same.
+    // Ignore the length prefix: all keys have the same length.
     fn write_usize(&mut self, _: usize) {}
 }
 

@@ -40,19 +40,19 @@ fn with(numbers: impl IntoIterator<Item = u64>, max: usize) -> SessionCache {
 const HOUR_S: i64 = 3_600;
 
 #[test]
-fn a_kept_session_is_found_until_it_was_idle_too_long() {
+fn cached_session_is_found_until_it_is_idle_for_twelve_hours() {
     let cache = with([1], 10);
     assert_eq!(cache.find(&hash(1), at(1)).map(|found| found.person.id), Some(person(1).id));
     assert_eq!(cache.find(&hash(2), at(1)), None);
-    // Each request begins the 12 hours anew.
+    // Each use restarts the 12 hours.
     assert!(cache.find(&hash(1), at(12 * HOUR_S)).is_some());
     assert!(cache.find(&hash(1), at(24 * HOUR_S - 1)).is_some());
     assert!(cache.find(&hash(1), at(36 * HOUR_S - 1)).is_none());
-    assert_eq!(cache.count(), 0, "what is over is not kept");
+    assert_eq!(cache.count(), 0, "the expired session was removed");
 }
 
 #[test]
-fn a_session_in_use_still_ends_after_thirty_days() {
+fn session_in_use_expires_after_thirty_days() {
     let cache = with([1], 10);
     for hour in (0..30 * 24).step_by(6) {
         assert!(cache.find(&hash(1), at(hour * HOUR_S)).is_some(), "after {hour} hours");
@@ -61,7 +61,7 @@ fn a_session_in_use_still_ends_after_thirty_days() {
 }
 
 #[test]
-fn one_caller_a_minute_refreshes_a_session() {
+fn refresh_is_due_for_one_caller_a_minute() {
     let cache = with([1], 10);
     let is_due = |second| cache.find(&hash(1), at(second)).unwrap().is_refresh_due;
     let due: Vec<i64> = (0..200).filter(|second| is_due(*second)).collect();
@@ -69,7 +69,7 @@ fn one_caller_a_minute_refreshes_a_session() {
 }
 
 #[test]
-fn a_session_that_ended_while_the_store_was_asked_is_not_kept() {
+fn session_that_ended_during_a_read_is_not_cached() {
     let cache = with([], 10);
     let asked = cache.before_asking();
     cache.forget_surely(&hash(1));
@@ -80,7 +80,7 @@ fn a_session_that_ended_while_the_store_was_asked_is_not_kept() {
 }
 
 #[test]
-fn ended_sessions_are_forgotten_and_no_others() {
+fn only_ended_sessions_are_removed() {
     let cache = with(0..100, 1_000);
     cache.forget(&[hash(3), hash(50), hash(777)]);
     let left: Vec<u64> = (0..100).filter(|number| cache.find(&hash(*number), at(0)).is_none()).collect();
@@ -90,7 +90,7 @@ fn ended_sessions_are_forgotten_and_no_others() {
 }
 
 #[test]
-fn the_cache_is_bounded_and_keeps_those_in_use() {
+fn cache_is_limited_and_keeps_sessions_in_use() {
     let cache = with([0], 100);
     for number in 1..10_000 {
         cache.keep(&session(number, at(0)), &person(number.into()), cache.before_asking(), at(0));
@@ -100,7 +100,7 @@ fn the_cache_is_bounded_and_keeps_those_in_use() {
 }
 
 #[test]
-fn a_changed_person_is_seen_in_all_their_sessions() {
+fn changed_person_is_updated_in_all_sessions() {
     let cache = SessionCache::new(10);
     for number in [1, 2] {
         let session = Session { person_id: person(7).id, ..session(number, at(0)) };

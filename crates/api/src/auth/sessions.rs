@@ -1,4 +1,4 @@
-//! From a request to its person, and how servers hear of sessions that ended on another.
+//! Finds the person of a request's session, and polls for sessions that ended on other servers.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -23,24 +23,24 @@ use super::{
     session_cache::{REFRESH_AFTER, over_at_ms},
 };
 
-/// How often the store is asked which sessions have ended.
+/// Interval of the poll for ended sessions.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
-/// An answer that takes longer is none.
+/// Timeout of one poll, and of one round of checks.
 const FOLLOW_WITHIN: Duration = Duration::from_secs(5);
-/// Endings of the last half minute are read again each time: a server's clock may be behind, and a write slow.
+/// Each poll reads this far back again: another server's clock may be behind, and its write slow.
 const FOLLOW_OVERLAP: SignedDuration = SignedDuration::from_secs(30);
-/// Endings in one answer. If there are more, all sessions at hand are forgotten and looked up anew.
+/// Ended sessions per poll. If there are more, the whole cache is invalidated.
 const ENDINGS_MAX: u32 = 10_000;
-/// The store may have forgotten endings older than this, so after a longer silence all sessions are looked up anew.
+/// The store purges ended sessions, so after a longer time without a successful poll the whole cache is invalidated.
 const SILENCE_MAX: SignedDuration = SignedDuration::from_mins(10);
-/// Without an answer for so long, a session at hand is no proof any more that nobody signed out.
+/// After a longer time without a successful poll, a cached session no longer proves that its person has not signed out.
 const FRESH_FOR: SignedDuration = SignedDuration::from_secs(30);
-/// Sessions of open sockets that are checked in one round; the others have their turn in the next.
+/// Sessions of open sockets checked per round; the others are checked in the next rounds.
 const CHECKS_PER_ROUND_MAX: usize = 2_048;
-/// … so many of them at once.
+/// Concurrent checks of sessions of open sockets.
 const CHECKS_AT_ONCE_MAX: usize = 64;
 
-/// Whose socket it is, for as long as the session lasts.
+/// The person of a socket, and the session that the socket was opened with.
 #[derive(Debug)]
 pub(crate) struct SignedInViewer {
     pub(crate) person: PersonId,
@@ -51,7 +51,7 @@ impl Auth {
     /// The person of a request's session.
     ///
     /// # Errors
-    /// The session is not at hand and the store does not answer.
+    /// The session is not cached and the store does not answer.
     pub async fn find_caller(&self, request: &Parts) -> Backend<Option<Arc<Person>>> {
         let Self(inner) = self;
         let Some(secret) = inner.cookies.find_session(&request.headers) else { return Ok(None) };
@@ -65,8 +65,8 @@ impl Auth {
         self.read_session(&hash).await
     }
 
-    /// The same, but a session at hand counts only while the store says every second which ones have ended; else the store
-    /// itself is asked.
+    /// The same, but a cached session counts only if a poll for ended sessions succeeded in the last half minute; otherwise the
+    /// session is read from the store.
     ///
     /// # Errors
     /// The store does not answer, and has not for half a minute.
@@ -83,17 +83,17 @@ impl Auth {
     /// The person of the session that a socket is opened with, tied to that session: see [`SessionTie`].
     ///
     /// # Errors
-    /// The session is not at hand and the store does not answer.
+    /// The session is not cached and the store does not answer.
     pub(crate) async fn find_viewer(&self, request: &Parts) -> Backend<Option<SignedInViewer>> {
         let Self(inner) = self;
         let Some(secret) = inner.cookies.find_session(&request.headers) else { return Ok(None) };
-        // Tied before it is looked up: a session that ends in between cuts the tie.
+        // Tie first, then look up: if the session ends in between, the tie is cut.
         let Some(session) = inner.open.tie(secrets::hash(secret)) else { return Ok(None) };
         let person = self.find_caller(request).await?;
         Ok(person.map(|person| SignedInViewer { person: person.id, session }))
     }
 
-    /// Changes a person's language, in all their sessions at once.
+    /// Changes a person's language, in the store and in all cached sessions.
     pub(super) async fn set_language(&self, person: PersonId, language: Language) -> Backend<Option<Arc<Person>>> {
         let Some(changed) = self.0.ports.people.set_language(person, language).await? else { return Ok(None) };
         let changed = Arc::new(changed);
@@ -101,8 +101,8 @@ impl Auth {
         Ok(Some(changed))
     }
 
-    /// Asks the store every second which sessions have ended and forgets them, until `stop`; then waits for what is being
-    /// written beside requests.
+    /// Polls the store every second for ended sessions and removes them from the cache, until `stop`; then drains the
+    /// background writes.
     pub async fn follow_store(&self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(FOLLOW_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -118,7 +118,7 @@ impl Auth {
         self.0.aside.wait().await;
     }
 
-    /// Hears once which sessions have ended since; when that was, if there was an answer.
+    /// Polls once for sessions that ended since `heard_at`; returns the time of the poll if it succeeded.
     pub(super) async fn hear(&self, heard_at: Option<Timestamp>) -> Option<Timestamp> {
         let Self(inner) = self;
         let now = inner.ports.clock.now();
@@ -127,9 +127,9 @@ impl Auth {
             tokio::time::timeout(FOLLOW_WITHIN, inner.ports.sessions.list_ended_since(since, ENDINGS_MAX)).await;
         let ended = match asked {
             Ok(Ok(ended)) => ended,
-            // The store's own health is told by whoever asks it first; here only silence counts.
+            // Only `debug`: requests report an unavailable store, and `find_fresh_caller` handles missing polls.
             Ok(Err(error)) => {
-                tracing::debug!(%error, "endings of sessions were not heard");
+                tracing::debug!(%error, "polling for ended sessions failed; retrying every second");
                 return None;
             }
             Err(_) => return None,
@@ -147,8 +147,8 @@ impl Auth {
         Some(now)
     }
 
-    /// What the store knows of a session; kept at hand if it is not over. It is over, too, for those who came in by a
-    /// provider that is not in the settings any more: the demo's administrator must not go on beside Google's.
+    /// Reads a session from the store, and caches it if it is valid. Sessions of people from a provider that is not in the
+    /// settings any more are invalid: the demo's administrator must not stay administrator beside Google's.
     async fn read_session(&self, hash: &SessionHash) -> Backend<Option<Arc<Person>>> {
         let Self(inner) = self;
         let asked = inner.cache.before_asking();
@@ -168,7 +168,7 @@ impl Auth {
         Ok(Some(person))
     }
 
-    /// Ends the ties of sessions that are over by their age, for want of use, or in a way that this server has not heard of.
+    /// Cuts the ties of sessions that have expired by age or idleness, or ended without this server's notice.
     async fn check_open_sessions(&self) {
         let Self(inner) = self;
         let due = inner.open.list_due(inner.ports.clock.now().as_millisecond(), CHECKS_PER_ROUND_MAX);
@@ -178,11 +178,11 @@ impl Auth {
             }
         };
         if tokio::time::timeout(FOLLOW_WITHIN, checks).await.is_err() {
-            tracing::debug!("sessions of sockets were not all checked; the next round goes on");
+            tracing::debug!("checking the sessions of sockets timed out; the next round continues");
         }
     }
 
-    /// A socket is no use of its session: the session lasts as long as requests keep it.
+    /// Checks one session. An open socket does not count as use of its session: only requests extend it.
     async fn check_open_session(&self, hash: &SessionHash) {
         let Self(inner) = self;
         let now = inner.ports.clock.now();
@@ -195,7 +195,7 @@ impl Auth {
                 inner.open.keep_until(hash, over_at_ms(created, seen));
             }
             Ok(_) => inner.open.end([hash]),
-            Err(error) => tracing::debug!(%error, "a socket's session was not checked; it is tried again"),
+            Err(error) => tracing::debug!(%error, "checking a socket's session failed; the next round retries"),
         }
     }
 
@@ -204,13 +204,13 @@ impl Auth {
         self.do_aside(async move { auth.touch(&hash).await });
     }
 
-    /// Tells the store that the session is in use, and reads what has changed about its person.
+    /// Records the use of a session in the store and reads its person again, in the background.
     fn refresh_aside(&self, hash: SessionHash) {
         let auth = self.clone();
         self.do_aside(async move {
             auth.touch(&hash).await;
             if let Err(error) = auth.read_session(&hash).await {
-                tracing::debug!(%error, "a session was not read again");
+                tracing::debug!(%error, "refreshing a cached session failed; a later request retries");
             }
         });
     }
@@ -218,7 +218,7 @@ impl Auth {
     async fn touch(&self, hash: &SessionHash) {
         let now = self.0.ports.clock.now();
         if let Err(error) = self.0.ports.sessions.touch_session(hash, now).await {
-            tracing::debug!(%error, "the store was not told that a session is in use");
+            tracing::debug!(%error, "recording the use of a session failed; a later request retries");
         }
     }
 }

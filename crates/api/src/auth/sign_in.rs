@@ -1,4 +1,4 @@
-//! Signing in and out, from the browser's first click to its session.
+//! Signing in and out: from the redirect to the provider to the session, and its end.
 
 use axum::{http::HeaderMap, response::Response};
 use seatkeeper_core::{
@@ -21,8 +21,8 @@ use crate::{
     request_id,
 };
 
-/// Refusals of a provider that the page has words for, or that say what to mend (RFC 6749 4.1.2.1, OpenID Connect Core
-/// 3.1.2.6). Anything else that stands in an address was written by whoever wrote the address.
+/// The `error` codes of a provider that are passed on to the page (RFC 6749 4.1.2.1, OpenID Connect Core 3.1.2.6). Other values
+/// are replaced: anybody can write them into a link.
 const PROVIDER_ERRORS: [&str; 12] = [
     "access_denied",
     "account_selection_required",
@@ -38,13 +38,13 @@ const PROVIDER_ERRORS: [&str; 12] = [
     "unsupported_response_type",
 ];
 
-/// What came back with the browser.
+/// The query parameters of the provider's callback.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ComeBack {
     pub(super) code: Option<String>,
     pub(super) state: Option<String>,
     pub(super) error: Option<String>,
-    /// The issuer, if the provider names itself.
+    /// The issuer, if the provider names itself (RFC 9207).
     pub(super) iss: Option<String>,
 }
 
@@ -58,7 +58,7 @@ impl Auth {
     ) -> ApiResult<Response> {
         let Self(inner) = self;
         let entropy = &*inner.ports.entropy;
-        // A second sign-in, in another tab, must not spoil the first: the browser keeps the secret that it has.
+        // Reuse the browser's secret, so that a second sign-in in another tab does not invalidate the first.
         let browser = inner.cookies.find_sign_in(headers).map_or_else(|| secrets::new_secret(entropy), str::to_owned);
         let attempt = SignInAttempt {
             state: secrets::new_secret(entropy),
@@ -77,7 +77,7 @@ impl Auth {
         Ok(found(there.as_str(), &[inner.cookies.set_sign_in(&browser)]))
     }
 
-    /// Takes the browser back, with a new session if the provider vouches for somebody.
+    /// Handles the provider's callback: identifies the person and begins a new session.
     pub(super) async fn finish_sign_in(&self, headers: &HeaderMap, back: ComeBack) -> ApiResult<Response> {
         let Self(inner) = self;
         let attempt = self.take_attempt(headers, back.state.as_deref()).await?;
@@ -94,7 +94,7 @@ impl Auth {
         };
         let new_id = PersonId::generate(inner.ports.clock.now(), &*inner.ports.entropy);
         let person = inner.ports.people.sign_in(&identity, new_id, inner.ports.clock.now()).await?;
-        // Whatever session the browser had, it is not the one that begins here.
+        // End any session that the browser already had: a session is never reused for another sign-in.
         self.end_session_of(headers, json!({ "reason": "signed_in_again" })).await?;
         let secret = self.begin_session(&person, &identity.issuer).await?;
         metrics::counter!("seatkeeper_sign_ins_total").increment(1);
@@ -106,7 +106,7 @@ impl Auth {
         self.end_session_of(headers, Value::Null).await
     }
 
-    /// The sign-in that this browser began a short while ago. Taken, so that no state serves twice.
+    /// Takes the sign-in attempt that this browser began. Taking removes it from the store, so that a state is used only once.
     async fn take_attempt(&self, headers: &HeaderMap, state: Option<&str>) -> ApiResult<SignInAttempt> {
         let Self(inner) = self;
         let (Some(state), Some(browser)) =
@@ -142,7 +142,7 @@ impl Auth {
         Ok(())
     }
 
-    /// An event of the audit log, of this request.
+    /// An audit event with the id of the current request.
     pub(super) fn audit(
         &self,
         action: &str,
@@ -159,7 +159,7 @@ impl Auth {
     }
 }
 
-/// Back to the page's sign-in, saying why. Whoever tries again comes back to where they were going.
+/// Redirects to the sign-in page with an error code, and with `return_to` for the next attempt.
 fn turned_away(error: &str, return_to: &ReturnTo) -> Response {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("error", error);
@@ -171,7 +171,7 @@ fn turned_away(error: &str, return_to: &ReturnTo) -> Response {
 
 fn failed(error: &OidcError, return_to: &ReturnTo) -> Response {
     let request = request_id::current();
-    tracing::warn!(request_id = request.as_ref().map_or("", |id| id.as_str()), %error, "nobody was signed in");
+    tracing::warn!(request_id = request.as_ref().map_or("", |id| id.as_str()), %error, "sign-in failed");
     let shown = match error {
         OidcError::Unavailable(_) => "temporarily_unavailable",
         OidcError::Refused(_) => "sign_in_failed",

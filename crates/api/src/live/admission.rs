@@ -1,4 +1,4 @@
-//! How many sockets a server and an address may have.
+//! Limits of the open sockets of the server and of each client address.
 
 use std::{
     collections::HashMap,
@@ -11,23 +11,23 @@ use std::{
 use parking_lot::Mutex;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// Counts sockets.
+/// Counts open sockets.
 #[derive(Default)]
 pub(super) struct Admission {
     sockets: AtomicUsize,
     by_address: Mutex<HashMap<u128, u32>>,
 }
 
-/// The right to one socket; given back when dropped.
+/// Permit for one socket; given back on drop.
 pub(super) struct SocketPermit {
     admission: Arc<Admission>,
     address: u128,
-    /// A stop waits for it.
+    /// Makes the shutdown wait for this socket.
     _token: TaskTrackerToken,
 }
 
 impl Admission {
-    /// A permit, or `None` when the server or the address has as many sockets as it may.
+    /// Takes a permit; `None` when the server or the address has reached its limit.
     pub(super) fn admit(
         self: &Arc<Self>,
         address: u128,
@@ -44,13 +44,12 @@ impl Admission {
             return None;
         }
         *count += 1;
-        // Only ever changed under the mutex, so the check above still holds.
+        // Changed only under the mutex, so the check above cannot race with another socket.
         self.sockets.fetch_add(1, Ordering::Relaxed);
         metrics::gauge!("seatkeeper_live_viewers").increment(1);
         Some(SocketPermit { admission: Arc::clone(self), address, _token: token })
     }
 
-    /// How many sockets there are.
     pub(super) fn sockets(&self) -> usize {
         self.sockets.load(Ordering::Relaxed)
     }
@@ -77,19 +76,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sockets_are_counted_by_server_and_address_and_given_back() {
+    fn socket_permits_are_limited_per_server_and_address_and_given_back() {
         let (admission, tracker) = (Arc::new(Admission::default()), TaskTracker::new());
         let admit = |address| admission.admit(address, 3, 2, tracker.token());
         let (first, second) = (admit(1), admit(1));
         assert!(first.is_some() && second.is_some());
-        assert!(admit(1).is_none(), "two for one address");
+        assert!(admit(1).is_none(), "limit of the address");
         let third = admit(2);
         assert!(third.is_some());
-        assert!(admit(3).is_none(), "three for the server");
+        assert!(admit(3).is_none(), "limit of the server");
         drop(first);
         assert!(admit(3).is_some());
         drop((second, third));
         assert_eq!(admission.sockets(), 0);
-        assert!(admission.by_address.lock().is_empty(), "nobody is remembered");
+        assert!(admission.by_address.lock().is_empty(), "no address stays in the map");
     }
 }

@@ -1,7 +1,6 @@
-//! What a room's viewers see, and what they have not been sent yet.
+//! A room's seat map at two points of its history: as sent to viewers (`shown`) and as received from the lock store (`known`).
 //!
-//! Plain data: no clock, no channel. The room is always at two places of one history: `shown` is what every viewer has
-//! once the frames sent have arrived, `known` is what the lock store has said.
+//! Plain data: no clock, no channel. The unsent changes are the difference between the two.
 
 use std::collections::BTreeMap;
 
@@ -13,26 +12,26 @@ use seatkeeper_core::{
 
 use super::frames::{alive_frame, changes_frame, snapshot_frame};
 
-/// How a change fits to what is known.
+/// How a live change fits to the known map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
-    /// It is the next one.
+    /// It follows directly and was applied.
     Next,
-    /// It was in the snapshot already.
+    /// The snapshot already contains it.
     Known,
-    /// Something is missing, or the numbers went back: only a new snapshot helps.
+    /// Changes are missing, or the sequence went back: only a new snapshot helps.
     Gap,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// Nothing is known.
+    /// There is no map yet.
     Nowhere,
-    /// A snapshot was taken after subscribing: changes that are in it may still arrive.
+    /// The map is a snapshot taken after subscribing: changes that it contains may still arrive.
     AtSnapshot,
-    /// Changes chain.
+    /// Each change's `prev` was the `seq` of the one before.
     InStep,
-    /// They did not.
+    /// Changes may be missing: a new snapshot is needed.
     Lost,
 }
 
@@ -42,14 +41,14 @@ pub(super) struct LiveBoard {
     place: Place,
     shown: BTreeMap<SeatId, SeatStatus>,
     shown_seq: u64,
-    /// Every seat touched since the last frame, also one that is back where it was: a GET may have told of the time between.
+    /// Every seat changed since the last frame, even if changed back: a GET in between may have returned the other status.
     unsent: BTreeMap<SeatId, SeatStatus>,
     known_seq: u64,
-    /// The screening's own revision, which every snapshot carries.
+    /// The screening's revision, part of every snapshot frame.
     revision: u64,
-    /// The seats are others than in the last snapshot: viewers need the next one even if nothing is taken.
+    /// The layout has changed since the last snapshot: viewers need the next one even if no seat's status differs.
     is_redrawn: bool,
-    /// The snapshot of `shown`, once for all who join before the next frame.
+    /// Cached snapshot frame of `shown`, for all who subscribe before the next frame.
     snapshot: Option<Utf8Bytes>,
 }
 
@@ -67,7 +66,7 @@ impl LiveBoard {
         }
     }
 
-    /// Starts over from a snapshot taken after subscribing. The answer is the frame that viewers need, if any.
+    /// Starts over from a snapshot taken after subscribing. Returns the frame for viewers; `None` if they have this map.
     pub(super) fn start_over(&mut self, snapshot: &SeatSnapshot) -> Option<Utf8Bytes> {
         let seats: BTreeMap<_, _> = snapshot.seats.iter().map(|seat| (seat.id, seat.status)).collect();
         let same_map = self.place != Place::Nowhere && !std::mem::take(&mut self.is_redrawn);
@@ -84,7 +83,7 @@ impl LiveBoard {
         Some(self.snapshot_frame())
     }
 
-    /// The screening has this revision from now on. With `is_redrawn` its seats are others, and only a new snapshot helps.
+    /// Sets the screening's revision. With `is_redrawn` its layout has changed, and only a new snapshot helps.
     pub(super) fn set_revision(&mut self, revision: u64, is_redrawn: bool) {
         self.revision = revision;
         self.snapshot = None;
@@ -94,7 +93,7 @@ impl LiveBoard {
         }
     }
 
-    /// Takes in a change; viewers are not told yet.
+    /// Applies a change to the known map; [`Self::take_frame`] sends it later.
     pub(super) fn apply(&mut self, change: &LiveChange) -> Fit {
         match self.place {
             Place::Nowhere | Place::Lost => return Fit::Gap,
@@ -110,34 +109,34 @@ impl LiveBoard {
         Fit::Next
     }
 
-    /// What is known may be wrong.
+    /// Marks the known map as possibly wrong, until a new snapshot.
     pub(super) fn lose_step(&mut self) {
         if self.place != Place::Nowhere {
             self.place = Place::Lost;
         }
     }
 
-    /// Whether what is known follows the lock store, as far as one can tell.
+    /// Whether no change is known to be missing.
     pub(super) fn in_step(&self) -> bool {
         matches!(self.place, Place::AtSnapshot | Place::InStep)
     }
 
-    /// Whether there is a map to show at all.
+    /// Whether there is a map, current or not.
     pub(super) fn has_map(&self) -> bool {
         self.place != Place::Nowhere
     }
 
-    /// Whether viewers have something coming.
+    /// Whether changes wait to be sent to viewers.
     pub(super) fn has_unsent(&self) -> bool {
         self.known_seq != self.shown_seq
     }
 
-    /// The sequence of the last change taken in.
+    /// The sequence of the last change applied.
     pub(super) fn known_seq(&self) -> u64 {
         self.known_seq
     }
 
-    /// One frame with everything unsent: last status of each seat, `prev` of the first change, `seq` of the last.
+    /// One frame with all unsent changes: last status of each seat, `prev` of the first change, `seq` of the last.
     pub(super) fn take_frame(&mut self) -> Option<Utf8Bytes> {
         if !self.has_unsent() {
             return None;
@@ -164,12 +163,12 @@ impl LiveBoard {
         snapshot.get_or_insert_with(|| snapshot_frame(*shown_seq, *revision, seats()).into()).clone()
     }
 
-    /// `alive`, as of the last frame sent.
+    /// The `alive` frame with the sequence of the last frame sent.
     pub(super) fn alive_frame(&self) -> Utf8Bytes {
         alive_frame(self.shown_seq).into()
     }
 
-    /// The map with everything that is known, sent or not.
+    /// The map with all known changes, sent or not.
     pub(super) fn known(&self) -> SeatSnapshot {
         let mut seats = self.shown.clone();
         seats.extend(&self.unsent);

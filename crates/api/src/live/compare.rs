@@ -1,4 +1,4 @@
-//! Once a second every open room's sequence is compared with the lock store's: a live frame may be lost, the store not.
+//! Compares every open room's sequence with the lock store's once a second, because publishing live changes is best effort.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -16,7 +16,7 @@ use super::{
     room::Room,
 };
 
-/// When the rooms were last known to agree with the lock store.
+/// Time of the last successful comparison of the rooms with the lock store.
 #[derive(Clone)]
 pub(super) struct LastCompared(Arc<Mutex<Instant>>);
 
@@ -25,25 +25,25 @@ impl LastCompared {
         Self(Arc::new(Mutex::new(Instant::now())))
     }
 
-    /// They agree.
+    /// Records a successful comparison.
     pub(super) fn confirm(&self) {
         *self.0.lock() = Instant::now();
     }
 
-    /// Whether a viewer may be told that what they see is true.
+    /// Whether the last comparison is recent enough to send `alive`.
     pub(super) fn is_recent(&self) -> bool {
         self.0.lock().elapsed() <= COMPARED_AGO_MAX
     }
 }
 
-/// What a comparison says of one room.
+/// Result of comparing one room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// The store's sequence lies between the room's before and after the question.
+    /// The lock store's sequence lies between the room's before and after the call.
     Agrees,
-    /// The store is ahead: a change is under way, or lost.
+    /// The lock store is ahead: a change is in flight, or lost.
     Behind,
-    /// The store went back, or does not know the map any more.
+    /// The lock store's sequence went back, or it has no map any more.
     Wrong,
 }
 
@@ -56,13 +56,13 @@ fn judge(before: u64, after: u64, store: Option<u64>) -> Verdict {
     }
 }
 
-/// Compares every second until dropped; also closes rooms that nobody needs.
+/// Compares every second until dropped; also closes idle rooms.
 pub(super) async fn keep_comparing(hub: Arc<Hub>, compared: LastCompared) {
     let mut answered = true;
     loop {
         sleep(COMPARE_EVERY).await;
         hub.close_idle_rooms();
-        // A panic fails one check and does not end them for good.
+        // A panic fails this check only, not the task.
         let checked = AssertUnwindSafe(compare_all(&hub)).catch_unwind().await;
         match checked.unwrap_or_else(|_| Err(BackendError::lasting("live", "the check panicked"))) {
             Ok(()) => {
@@ -71,7 +71,7 @@ pub(super) async fn keep_comparing(hub: Arc<Hub>, compared: LastCompared) {
             }
             Err(error) => {
                 if answered {
-                    tracing::warn!(part = error.part, error = %error.source, "live seat maps cannot be checked");
+                    tracing::warn!(part = error.part, error = %error.source, "comparing live seat maps failed; retrying");
                 }
                 answered = false;
             }
@@ -92,7 +92,7 @@ async fn compare_all(hub: &Hub) -> Backend<()> {
             match judge(*before, after, store) {
                 Verdict::Agrees => {}
                 Verdict::Behind => behind.extend(store.map(|seq| (room, seq))),
-                Verdict::Wrong => start_over(room, "the lock store went back"),
+                Verdict::Wrong => start_over(room, "the lock store's sequence went back"),
             }
         }
     }
@@ -108,7 +108,7 @@ async fn compare_all(hub: &Hub) -> Backend<()> {
 }
 
 fn start_over(room: &Room, why: &str) {
-    tracing::info!(screening = %room.id, why, "a seat map starts over");
+    tracing::info!(screening = %room.id, why, "live room starts over from a new snapshot");
     room.lose_step();
 }
 
@@ -117,9 +117,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_room_agrees_when_the_store_was_where_the_room_is_going() {
+    fn room_agrees_when_the_stores_seq_is_between_its_own_before_and_after() {
         assert_eq!(judge(5, 5, Some(5)), Verdict::Agrees);
-        assert_eq!(judge(5, 9, Some(7)), Verdict::Agrees, "frames came while the store was asked");
+        assert_eq!(judge(5, 9, Some(7)), Verdict::Agrees, "changes arrived during the call");
         assert_eq!(judge(5, 5, Some(6)), Verdict::Behind);
         assert_eq!(judge(5, 5, Some(4)), Verdict::Wrong);
         assert_eq!(judge(5, 9, None), Verdict::Wrong);

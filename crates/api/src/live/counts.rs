@@ -1,4 +1,4 @@
-//! How many seats are taken, for lists of screenings: asked for together, kept for a second.
+//! Counts of taken seats for lists of screenings, read in batches and cached for a second.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::{
     sources::Sources,
 };
 
-/// Numbers of locked or sold seats.
+/// Cache of the number of taken seats per screening.
 #[derive(Default)]
 pub(super) struct TakenCounts {
     kept: Mutex<HashMap<ScreeningId, (Instant, u32)>>,
@@ -46,8 +46,8 @@ impl TakenCounts {
     }
 }
 
-/// The lock store knows most of them; the store knows those that nobody has touched since the start, and, without the seats
-/// on hold, all of them while the lock store is away: what is on is shown then too.
+/// Reads the counts from the lock store, and from the store for screenings whose map is not loaded. While the lock store does
+/// not answer, all counts come from the store, without locked seats, so that the programme can still be shown.
 async fn ask(sources: &Sources, ids: &[ScreeningId]) -> Backend<Vec<(ScreeningId, u32)>> {
     let states = sources.locks.list_states(ids).await.unwrap_or_else(|_| vec![None; ids.len()]);
     let (mut counts, mut unknown) = (Vec::with_capacity(ids.len()), Vec::new());

@@ -1,8 +1,8 @@
-//! Follows the screenings of the open rooms: tells viewers what has changed of them, and that sales have closed.
+//! Sends viewers the changes of their screening itself, including the close of sales.
 //!
-//! Every server polls the programme's revision once a second, and the one that made a change does so at once; each time its
-//! cache of screenings is cleared, and this task hears of it. It then reads the screenings of all open rooms in one call. It looks
-//! again once a second, for sales that have closed and for rooms that were opened with an older copy.
+//! Every server polls the programme's revision once a second; a server that makes a change does so at once. When the revision
+//! has grown, the cache of screenings is invalidated and this task notified: it reads the screenings of all open rooms in one
+//! call. It also runs once a second, for sales that close by time and for rooms that were opened with an older copy.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use super::{
 };
 
 impl Rooms {
-    /// Follows until `stop` is cancelled.
+    /// Runs until `stop` is cancelled.
     pub async fn follow_programme(&self, office: &BoxOffice, stop: CancellationToken) {
         stop.run_until_cancelled(follow(self.hub(), office)).await;
     }
@@ -30,7 +30,7 @@ async fn follow(hub: &Hub, office: &BoxOffice) {
             Ok(()) => answered = true,
             Err(error) => {
                 if answered {
-                    tracing::warn!(part = error.part, error = %error.source, "watched screenings cannot be read");
+                    tracing::warn!(part = error.part, error = %error.source, "reading live screenings failed; retrying");
                 }
                 answered = false;
             }
@@ -43,12 +43,11 @@ async fn follow(hub: &Hub, office: &BoxOffice) {
     }
 }
 
-/// Shows every open room its screening as it is now. What is in the cache is not read again, so this costs the store one call
-/// after a change of the programme and none otherwise. A room whose screening was deleted is closed: its viewers reconnect,
-/// and hear that there is none.
+/// Updates the screening of every open room. Cached screenings are not read again, so this costs the store one call after a
+/// change of the programme and none otherwise. A room whose screening was deleted is closed: its viewers reconnect and get 404.
 async fn show_current(hub: &Hub, office: &BoxOffice) -> Backend<()> {
     let rooms: Vec<_> = hub.rooms().into_iter().filter_map(|room| room.screening().map(|open| (room, open))).collect();
-    // Sales close in time whether or not the store answers.
+    // First from memory, so that sales close in time even if the store fails.
     for (room, open) in &rooms {
         room.set_screening(open, office.now());
     }

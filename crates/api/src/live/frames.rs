@@ -1,6 +1,6 @@
-//! Frames as JSON text, written by hand into one buffer.
+//! Frames as JSON text, formatted by hand into one buffer.
 //!
-//! A frame of one change is at most 130 bytes, so everything in it counts.
+//! Frames go to every viewer of a room, so they are kept small: a frame of one change is at most 130 bytes.
 
 use std::fmt::Write as _;
 
@@ -15,12 +15,12 @@ use serde::{Serialize, Serializer};
 
 use crate::wire::{Hold, wire_seq};
 
-/// Bytes of a frame without its changes.
+/// Size of a frame without its changes, in bytes; for the buffer's capacity.
 const FRAME_BYTES: usize = 72;
-/// Bytes of a change, generously.
+/// Upper estimate of the size of a change, in bytes; for the buffer's capacity.
 const CHANGE_BYTES: usize = 64;
 
-/// When a seat may come back, in whole seconds, rounded up: never earlier than the truth.
+/// Expiry of a lock, rounded up to whole seconds, so that it is never shown earlier than it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Until(pub(super) Millis);
 
@@ -37,7 +37,7 @@ impl Serialize for Until {
     }
 }
 
-/// A status's name on the wire.
+/// Name of a seat status in frames and answers.
 pub(super) const fn status_name(status: SeatStatus) -> &'static str {
     match status {
         SeatStatus::Available => "AVAILABLE",
@@ -47,7 +47,7 @@ pub(super) const fn status_name(status: SeatStatus) -> &'static str {
     }
 }
 
-/// The map as a whole, of a screening at `revision`.
+/// `snapshot` frame: the whole seat map at `seq`, of a screening at `revision`.
 pub(super) fn snapshot_frame(seq: u64, revision: u64, seats: impl ExactSizeIterator<Item = SeatChange>) -> String {
     let mut text = String::with_capacity(FRAME_BYTES + seats.len() * CHANGE_BYTES);
     let _ = write!(text, r#"{{"type":"snapshot","seq":{},"revision":{revision},"seats":["#, wire_seq(seq));
@@ -56,7 +56,7 @@ pub(super) fn snapshot_frame(seq: u64, revision: u64, seats: impl ExactSizeItera
     text
 }
 
-/// What changed after `prev`, up to `seq`.
+/// `changes` frame: the seats that changed after `prev`, up to `seq`.
 pub(super) fn changes_frame(prev: u64, seq: u64, changes: impl ExactSizeIterator<Item = SeatChange>) -> String {
     let mut text = String::with_capacity(FRAME_BYTES + changes.len() * CHANGE_BYTES);
     let _ = write!(text, r#"{{"type":"changes","prev":{},"seq":{},"changes":["#, wire_seq(prev), wire_seq(seq));
@@ -65,7 +65,7 @@ pub(super) fn changes_frame(prev: u64, seq: u64, changes: impl ExactSizeIterator
     text
 }
 
-/// What has changed of the screening itself: start, end, hall, prices or state.
+/// `screening` frame, sent when start, end, hall, prices or state of the screening have changed.
 pub(super) fn screening_frame(open: &OpenScreening, state: ScreeningState) -> String {
     #[derive(Serialize)]
     struct ScreeningFrame<'a> {
@@ -89,11 +89,11 @@ pub(super) fn screening_frame(open: &OpenScreening, state: ScreeningState) -> St
         prices: &screening.prices,
         state: state.as_str(),
     };
-    // Plain text, times and numbers: writing them into memory does not fail.
+    // Serializing text, times and numbers into memory does not fail.
     serde_json::to_string(&frame).unwrap_or_default()
 }
 
-/// Nothing new up to `seq`.
+/// `alive` frame: the heartbeat, with the sequence of the last change sent.
 pub(super) fn alive_frame(seq: u64) -> String {
     format!(r#"{{"type":"alive","seq":{}}}"#, wire_seq(seq))
 }
@@ -107,7 +107,7 @@ pub(super) fn hold_frame(screening: ScreeningId, hold: &locks::Hold) -> String {
         hold: Hold,
     }
     let frame = HoldFrame { r#type: "hold", seq: wire_seq(hold.seq), hold: Hold::of(screening, hold) };
-    // A hold has nothing that JSON cannot say.
+    // Serializing a hold into memory does not fail.
     serde_json::to_string(&frame).unwrap_or_default()
 }
 
@@ -121,7 +121,7 @@ fn push_seats(text: &mut String, seats: impl Iterator<Item = SeatChange>) {
         if index > 0 {
             text.push(',');
         }
-        // Writing into a String does not fail.
+        // Writing into a `String` does not fail.
         let _ = write!(text, r#"{{"id":"{}{}","status":"{}""#, id.row(), id.number(), status_name(status));
         if let SeatStatus::Locked { until } = status {
             let _ = write!(text, r#","until":"{}""#, TimeText::of(Until(until).second()));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_read_as_the_contract_says() {
+    fn seat_frames_have_the_json_of_the_contract() {
         let locked = change("A1", SeatStatus::Locked { until: SAMPLE_NOW_MS + 300_001 });
         let booked = change("B12", SeatStatus::Booked);
         let free = change("C3", SeatStatus::Available);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn unavailable_is_a_status_of_a_seat_in_frames() {
+    fn withdrawn_seat_is_unavailable_in_frames() {
         let withdrawn = change("A1", SeatStatus::Unavailable);
         expect![[
             r#"{"type":"changes","prev":59747400000,"seq":59747400001,"changes":[{"id":"A1","status":"UNAVAILABLE"}]}"#
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_of_a_payment_lock_alone_has_no_changes() {
+    fn changes_frame_of_a_payment_lock_alone_has_an_empty_list() {
         expect![[r#"{"type":"changes","prev":59747400000,"seq":59747400001,"changes":[]}"#]].assert_eq(&changes_frame(
             SEQ,
             SEQ + 1,
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn hold_and_payment_frames_read_as_the_contract_says_and_never_say_who() {
+    fn hold_and_payment_frames_have_the_json_of_the_contract_without_the_holder() {
         let screening = ScreeningId::from_uuid(Uuid::nil());
         let payment = PaymentId::from_uuid(Uuid::from_u128(7));
         let held = HeldSeat { id: SeatId::parse("A1").unwrap(), until: SAMPLE_NOW_MS + 300_001 };
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_small() {
+    fn size_of_changes_frames_is_bounded() {
         let until = SAMPLE_NOW_MS + 299_999;
         let locked = |seat| change(seat, SeatStatus::Locked { until });
         let one = changes_frame(SEQ, SEQ + 9, [locked("AA12")].into_iter()).len();
@@ -210,13 +210,13 @@ mod tests {
         let two =
             changes_frame(SEQ, SEQ + 9, [locked("AA12"), change("AA13", SeatStatus::Available)].into_iter()).len();
         assert!(two - one <= 60, "{}", two - one);
-        // An RFC 3339 time in the contract's field names cannot be had for less: a comma and sixty bytes.
+        // The minimum for the contract's field names and an RFC 3339 time: a comma and sixty bytes.
         let locks = changes_frame(SEQ, SEQ + 9, [locked("AA12"), locked("B1")].into_iter()).len();
         assert_eq!(locks - one, 61);
     }
 
     #[test]
-    fn a_seat_never_comes_back_before_its_time() {
+    fn lock_expiry_is_rounded_up_to_the_next_second() {
         for until in [-1_i64, 0, 1, 999, 1_000, 1_001, SAMPLE_NOW_MS, SAMPLE_NOW_MS + 1] {
             let told = Until(until).second().as_millisecond();
             assert!((until..until + 1_000).contains(&told), "{until}: {told}");
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_locked_seat_has_the_same_time_in_frames_and_in_the_map() {
+    fn lock_expiry_is_the_same_in_frames_and_in_the_map() {
         for until in [SAMPLE_NOW_MS, SAMPLE_NOW_MS + 1, SAMPLE_NOW_MS + 240] {
             let frame = changes_frame(SEQ, SEQ + 1, [change("A1", SeatStatus::Locked { until })].into_iter());
             let text = serde_json::to_string(&Until(until)).unwrap();

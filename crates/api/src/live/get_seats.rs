@@ -19,7 +19,7 @@ use crate::{
 /// All seats of a screening
 ///
 /// One numbering with the frames of `/api/ws`: after this answer apply the next frame whose `prev` is not greater than
-/// its `seq`. Send the `ETag` back in `If-None-Match` to be told that nothing has changed.
+/// its `seq`. Send the `ETag` in `If-None-Match` to get 304 while nothing has changed.
 #[utoipa::path(
     get,
     path = "/api/screenings/{id}/seats",

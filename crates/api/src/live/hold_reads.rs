@@ -1,5 +1,5 @@
-//! Reads holds from the lock store where no change carries them: for a person's first socket, after the room has started over,
-//! and when a server of the version before changed something without naming the holder.
+//! Reads holds from the lock store when no live change carries them: for a person's first socket, after the room has started
+//! over, and when a server of the previous version publishes a change without its holders.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use super::{
     sources::Sources,
 };
 
-/// Reads what is to be read until dropped. While it pauses, what is to be read gathers: nobody's hold is read more often
-/// than once in a pause, however fast changes come.
+/// Reads the unread holds in batches until dropped. The pause between batches throttles it: however fast changes come, each
+/// hold is read at most once per pause.
 pub(super) async fn read_holds(room: &Arc<Room>, sources: &Sources) {
     let mut pause = HOLD_READS_EVERY_MIN;
     loop {
@@ -36,7 +36,10 @@ pub(super) async fn read_holds(room: &Arc<Room>, sources: &Sources) {
             None => HOLD_READS_EVERY_MIN,
             Some(error) => {
                 if pause == HOLD_READS_EVERY_MIN {
-                    tracing::warn!(screening = %room.id, part = error.part, error = %error.source, "holds cannot be read");
+                    tracing::warn!(
+                        screening = %room.id, part = error.part, error = %error.source,
+                        "reading holds failed; retrying with backoff"
+                    );
                 }
                 (pause * 2).min(RELOAD_PAUSE_MAX)
             }

@@ -30,15 +30,15 @@ use super::{
     sources::Sources,
 };
 
-/// A room for each screening that somebody watches.
+/// Handle of the live rooms of a server: one room for each screening with viewers.
 #[derive(Clone)]
 pub struct Rooms {
     hub: Arc<Hub>,
-    /// The tasks of the rooms end with the last owner.
+    /// Stops the tasks of the rooms when the last clone is dropped.
     _stop_with_last: Arc<DropGuard>,
 }
 
-/// What rooms share.
+/// State shared by all rooms of a server.
 pub(super) struct Hub {
     pub(super) sources: Arc<Sources>,
     limits: LiveLimits,
@@ -51,12 +51,12 @@ pub(super) struct Hub {
     stop: CancellationToken,
 }
 
-/// Why there is no room now; trying again may help.
+/// Why a room cannot be used now. All are temporary: a client may retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoRoom {
-    /// As many rooms, or sockets, as there may be.
+    /// The limit of rooms or sockets is reached.
     Full,
-    /// The lock store does not answer.
+    /// The map could not be loaded in time.
     NoMap,
     /// The room has just been closed, or the server is stopping.
     Closed,
@@ -67,7 +67,7 @@ impl Rooms {
         &self.hub
     }
 
-    /// None yet.
+    /// No rooms; they are opened on demand.
     #[must_use]
     pub fn new(office: &Arc<BoxOffice>) -> Self {
         Self::with_sources(Sources::of(office), LiveLimits::default())
@@ -89,7 +89,7 @@ impl Rooms {
         Self { hub: Arc::new(hub), _stop_with_last: Arc::new(stop.drop_guard()) }
     }
 
-    /// The map of a screening with every change that this server has heard of.
+    /// The seat map of a screening with every live change that this server has received.
     ///
     /// # Errors
     /// The lock store or the store does not answer.
@@ -103,7 +103,7 @@ impl Rooms {
         self.hub.sources.snapshot(id).await
     }
 
-    /// The same as an answer's body; made once for all who ask between two changes.
+    /// The same map as a response body, which the room caches between two changes.
     pub(super) async fn seat_map_body(&self, screening: &SharedScreening) -> Backend<Arc<SeatMapBody>> {
         let id = screening.screening.id;
         if let Ok(room) = self.open(id).await
@@ -114,7 +114,7 @@ impl Rooms {
         Ok(Arc::new(SeatMapBody::new(screening, &self.hub.sources.snapshot(id).await?)))
     }
 
-    /// How many seats of each screening can be bought just now, in the same order; up to 2 s old.
+    /// Number of seats available at each screening, in the order of `screenings`; up to 2 s old.
     ///
     /// # Errors
     /// The lock store or the store does not answer.
@@ -125,13 +125,13 @@ impl Rooms {
         Ok(for_sale.zip(taken).map(|(for_sale, taken)| for_sale.saturating_sub(taken)).collect())
     }
 
-    /// How many sockets are open.
+    /// Number of open sockets.
     #[must_use]
     pub fn viewers(&self) -> usize {
         self.hub.admission.sockets()
     }
 
-    /// Tells all viewers that the server stops, and waits until they know, a few seconds at most.
+    /// Closes all rooms and their sockets, and waits a few seconds at most for the sockets to drain.
     pub async fn shut_down(&self) {
         self.hub.stop.cancel();
         for (_, room) in self.hub.rooms.lock().drain() {
@@ -139,18 +139,18 @@ impl Rooms {
         }
         self.hub.tasks.close();
         if timeout(STOP_MAX, self.hub.tasks.wait()).await.is_err() {
-            tracing::info!(viewers = self.viewers(), "stopped without waiting for the slowest viewers");
+            tracing::info!(viewers = self.viewers(), "shutdown timed out with open sockets; dropping them");
         }
     }
 
-    /// A permit for one more socket of an address (its counting key); `by_address` is off in load tests.
+    /// A permit for one more socket of an address (its counting key); `by_address` is `false` in load tests.
     pub(super) fn admit(&self, address: u128, by_address: bool) -> Option<SocketPermit> {
         let LiveLimits { sockets_max, sockets_per_address_max, .. } = self.hub.limits;
         let per_address_max = if by_address { sockets_per_address_max } else { u32::MAX };
         self.hub.admission.admit(address, sockets_max, per_address_max, self.hub.tasks.token())
     }
 
-    /// The room of a screening, with a map in it.
+    /// The room of a screening, opened if needed, once it has a map.
     pub(super) async fn open(&self, id: ScreeningId) -> Result<Arc<Room>, NoRoom> {
         let room = self.hub.find_or_open(id)?;
         match timeout(ROOM_OPEN_WAIT_MAX, room.opened()).await {

@@ -1,12 +1,12 @@
-//! Live seat maps: a room for each screening that somebody watches.
+//! Live seat maps: one room for each screening that has viewers.
 //!
-//! A room subscribes to the screening's changes, waits for the confirmation, *then* takes a snapshot, then applies what is
-//! newer ([`room_task`]). Viewers get the same bytes ([`frames`]) from one queue ([`room`]); what comes fast goes together
-//! ([`board`]); who falls behind starts over from a snapshot ([`socket`]); nobody waits for them. Once a second the
-//! sequences of all rooms are compared with the lock store's ([`compare`]), because a live frame may be lost.
-//! What changes of a screening itself (times, hall, prices, state) reaches its viewers through [`follow`].
+//! A room subscribes to the screening's live changes, waits for the confirmation, *then* takes a snapshot and applies every
+//! newer change ([`room_task`]). All viewers get the same bytes ([`frames`]) from one broadcast queue ([`room`]); rapid changes
+//! are batched into one frame ([`board`]); a socket that lags starts over from a snapshot ([`socket`]) and never delays others.
+//! Once a second the sequences of all rooms are compared with the lock store's ([`compare`]): a live change may be lost.
+//! Changes of the screening itself (times, hall, prices, state) reach its viewers through [`follow`].
 //!
-//! A signed-in viewer's own hold and payments go through a queue of that person ([`people`]), never through the room's.
+//! A signed-in viewer's own hold and payments go through that person's own queue ([`people`]), never through the room's.
 
 mod admission;
 mod board;

@@ -1,7 +1,7 @@
-//! The signed-in people of a room: each has a queue of their own, which only their own sockets read.
+//! The signed-in people of a room. Each has a queue that only that person's sockets read.
 //!
-//! Plain data behind the room's mutex. A person's latest hold is kept for their next socket. What a change does not say
-//! must be read from the lock store: see [`super::hold_reads`].
+//! Plain data behind the room's mutex. A person's latest hold is cached for the next socket. Holds that no live change carries
+//! are read from the lock store: see [`super::hold_reads`].
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,15 +17,15 @@ use super::{
     limits::{OWN_QUEUE_FRAMES_MAX, OWN_SOCKETS_MAX},
 };
 
-/// Who of a room's viewers is signed in. There are no more people than sockets.
+/// The signed-in people among a room's viewers. There are never more people than sockets.
 #[derive(Debug, Default)]
 pub(super) struct People {
     by_id: HashMap<PersonId, Channel>,
-    /// Those whose hold must be read from the lock store.
+    /// People whose hold must be read from the lock store.
     unread: HashSet<PersonId>,
-    /// How often the room has started over: a hold that was read before that says nothing after it.
+    /// Number of times the room has started over: a hold requested in an earlier generation is discarded.
     generation: u64,
-    /// The greatest sequence of a hold that was read. The room itself may not have heard of it yet.
+    /// The greatest sequence of a hold read in this generation. The room may not have received that live change yet.
     read_seq: u64,
 }
 
@@ -33,11 +33,11 @@ pub(super) struct People {
 #[derive(Debug)]
 struct Channel {
     frames: broadcast::Sender<Utf8Bytes>,
-    /// The hold that was sent last, with its sequence.
+    /// The last hold frame sent, with its sequence.
     hold: Option<(u64, Utf8Bytes)>,
 }
 
-/// People whose holds are to be read.
+/// A batch of people whose holds must be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unread {
     pub(super) generation: u64,
@@ -45,8 +45,8 @@ pub(super) struct Unread {
 }
 
 impl People {
-    /// Subscribes to the person's queue, and answers the hold that was sent last, if one was. `None` when as many of the
-    /// person's sockets are subscribed already as may be: the socket watches like a stranger's.
+    /// Subscribes to the person's queue and returns the last hold frame, if any. `None` when [`OWN_SOCKETS_MAX`] sockets of the
+    /// person are subscribed already: the socket then gets only the room's frames.
     pub(super) fn join(&mut self, person: PersonId) -> Option<(broadcast::Receiver<Utf8Bytes>, Option<Utf8Bytes>)> {
         let Self { by_id, unread, .. } = self;
         let channel = by_id.entry(person).or_insert_with(|| {
@@ -59,7 +59,7 @@ impl People {
         Some((channel.frames.subscribe(), channel.hold.as_ref().map(|(_, frame)| frame.clone())))
     }
 
-    /// Forgets a person without sockets.
+    /// Removes a person without sockets.
     pub(super) fn leave(&mut self, person: PersonId) {
         if self.by_id.get(&person).is_some_and(|channel| channel.frames.receiver_count() == 0) {
             self.by_id.remove(&person);
@@ -67,7 +67,7 @@ impl People {
         }
     }
 
-    /// Sends the holds of a change to those whose they are.
+    /// Sends the holds of a live change to their holders.
     pub(super) fn take_in(&mut self, change: &LiveChange) {
         if self.by_id.is_empty() {
             return;
@@ -80,7 +80,7 @@ impl People {
                     }
                 }
             }
-            // A server of the version before: it may be anybody's.
+            // Published by a server of the previous version, without holders: any person's hold may have changed.
             None => self.mark_all_unread(),
         }
     }
@@ -92,13 +92,12 @@ impl People {
         }
     }
 
-    /// All holds must be read: a change of any of them may have been lost.
+    /// Marks all holds to be read: a change of any of them may have been lost.
     pub(super) fn mark_all_unread(&mut self) {
         self.unread.extend(self.by_id.keys());
     }
 
-    /// The room starts over from a snapshot that viewers are sent: the queues close, and whoever has a place in one
-    /// subscribes anew.
+    /// The room starts over from a snapshot that is sent to viewers: closes all queues, so that their sockets subscribe again.
     pub(super) fn start_over(&mut self) {
         self.by_id.clear();
         self.unread.clear();
@@ -106,8 +105,8 @@ impl People {
         self.read_seq = 0;
     }
 
-    /// The room starts over at `seq` and viewers have that map already. Whoever was sent a hold of a later sequence, which
-    /// the lock store has lost, would not believe an earlier one without a snapshot before it.
+    /// The room starts over at `seq`, and viewers have that map already. If a hold of a later sequence was sent, which the lock
+    /// store has lost, its client would ignore earlier sequences until the next snapshot: the queues are closed then too.
     pub(super) fn resume_from(&mut self, seq: u64) {
         let is_later = |channel: &Channel| channel.hold.as_ref().is_some_and(|(sent, _)| *sent > seq);
         if self.by_id.values().any(is_later) {
@@ -118,7 +117,7 @@ impl People {
         self.mark_all_unread();
     }
 
-    /// Takes some of those whose holds must be read; `None` when there are none.
+    /// Takes up to `people_max` people whose holds must be read; `None` when there are none.
     pub(super) fn take_unread(&mut self, people_max: usize) -> Option<Unread> {
         let people: Vec<PersonId> = self.unread.iter().take(people_max).copied().collect();
         for person in &people {
@@ -127,7 +126,7 @@ impl People {
         (!people.is_empty()).then_some(Unread { generation: self.generation, people })
     }
 
-    /// A hold has been read.
+    /// Sends a hold that was read, unless the room has started over since it was requested.
     pub(super) fn put_read(&mut self, screening: ScreeningId, generation: u64, person: PersonId, hold: &Hold) {
         if let Some(channel) = self.by_id.get_mut(&person).filter(|_| generation == self.generation) {
             self.read_seq = self.read_seq.max(hold.seq);
@@ -135,14 +134,14 @@ impl People {
         }
     }
 
-    /// A hold could not be read.
+    /// Marks a hold to be read again after a failure.
     pub(super) fn put_back(&mut self, person: PersonId) {
         if self.by_id.contains_key(&person) {
             self.unread.insert(person);
         }
     }
 
-    /// The greatest sequence of a hold that was read since the room started over.
+    /// The greatest sequence of a hold read since the room started over.
     pub(super) fn read_seq(&self) -> u64 {
         self.read_seq
     }
@@ -158,8 +157,8 @@ impl People {
 }
 
 impl Channel {
-    /// Sends a hold unless a newer one, or the same, has been sent. A hold that is read and one that a change tells may
-    /// overtake each other; their sequences say which is newer.
+    /// Sends a hold unless a newer one, or an equal one, has been sent. Holds from reads and from live changes may arrive out
+    /// of order; the sequence decides which is newer.
     fn offer(&mut self, screening: ScreeningId, hold: &Hold) {
         if self.hold.as_ref().is_some_and(|(seq, _)| *seq > hold.seq) {
             return;
@@ -173,7 +172,7 @@ impl Channel {
     }
 
     fn send(&self, frame: Utf8Bytes) {
-        // Fails only when nobody looks.
+        // Fails only without receivers.
         let _ = self.frames.send(frame);
     }
 }

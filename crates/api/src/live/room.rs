@@ -1,7 +1,7 @@
-//! One screening's room: the map, the feed of changes, and the queue from which every socket takes its frames.
+//! One screening's room: the seat map, the feed of live changes, and the broadcast queue of frames for all sockets.
 //!
-//! Everything is behind one mutex that is never held across an `.await`, so that "join and get the snapshot" and "send a
-//! frame" cannot come between one another.
+//! All state is behind one mutex that is never held across an `.await`, so that "subscribe and get the snapshot" and "send a
+//! frame" are atomic with respect to each other.
 
 use std::{
     sync::Arc,
@@ -34,21 +34,21 @@ use super::{
     seat_map::SeatMapBody,
 };
 
-/// What a socket is to send.
+/// A message for every socket of a room.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Frame {
     /// JSON, the same bytes for every socket.
     Text(Utf8Bytes),
-    /// Are you there?
+    /// A WebSocket ping, to detect dead connections.
     Ping,
 }
 
-/// What the room's task has to do.
+/// What the room's task has to do after polling the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fed {
-    /// Send what is unsent when its time has come.
+    /// Send the unsent changes at the next tick.
     Changes,
-    /// Subscribe anew and start over.
+    /// Subscribe again and start over from a snapshot.
     Lost,
 }
 
@@ -56,18 +56,18 @@ pub(super) enum Fed {
 pub(super) struct Room {
     pub(super) id: ScreeningId,
     inner: Mutex<Inner>,
-    /// The room has its first map, or is closed.
+    /// Notified when the room has its first map, or is closed.
     opened: Notify,
-    /// The room's task has something to look at.
+    /// Wakes the room's task.
     stirred: Notify,
-    /// There are holds to read.
+    /// Wakes the task that reads holds.
     has_unread: Notify,
 }
 
 struct Inner {
     board: LiveBoard,
     people: People,
-    /// The screening as its viewers know it, with the state that they were told.
+    /// The screening with the state, both as last sent to viewers.
     screening: Option<(SharedScreening, ScreeningState)>,
     feed: Option<LiveFeed>,
     /// `None` once the room is closed.
@@ -77,7 +77,7 @@ struct Inner {
     body: Option<Arc<SeatMapBody>>,
 }
 
-/// A viewer's subscription: its queue, which starts right after the snapshot, and what is only for its person.
+/// A viewer's subscription: the snapshot, the frames that follow it, and the frames for its person only.
 pub(super) struct Subscription {
     pub(super) frames: broadcast::Receiver<Frame>,
     pub(super) snapshot: Utf8Bytes,
@@ -85,11 +85,11 @@ pub(super) struct Subscription {
     pub(super) own: Option<OwnFrames>,
 }
 
-/// What only one person's sockets are sent: first the hold, then every change of it, and of payments.
+/// The frames for one person's sockets only: first the hold, then every change of the hold and of payments.
 pub(super) struct OwnFrames {
     room: Arc<Room>,
     person: PersonId,
-    /// The hold as it was when the queue began; `None` when it is still to be read, and will be in the queue.
+    /// The hold at the time of subscribing; `None` when it must still be read, and then arrives through the queue.
     hold: Option<Utf8Bytes>,
     /// `None` only while being dropped.
     frames: Option<broadcast::Receiver<Utf8Bytes>>,
@@ -99,7 +99,7 @@ impl OwnFrames {
     /// The next frame.
     ///
     /// # Errors
-    /// Frames are lost, or the room has started over: subscribe anew.
+    /// The queue lagged, or the room has started over: subscribe again.
     pub(super) async fn next(&mut self) -> Result<Utf8Bytes, RecvError> {
         if let Some(hold) = self.hold.take() {
             return Ok(hold);
@@ -113,7 +113,7 @@ impl OwnFrames {
 
 impl Drop for OwnFrames {
     fn drop(&mut self) {
-        // First the place in the queue: the room then sees whether it was the person's last.
+        // Drop the receiver first, so that `leave` sees whether it was the person's last.
         self.frames = None;
         self.room.inner.lock().people.leave(self.person);
     }
@@ -137,8 +137,8 @@ impl Room {
 
     // --- the screening itself ---
 
-    /// Takes in the screening as it is now. Viewers get a `screening` frame when its revision has grown, and when sales have
-    /// closed since they were told; a new layout starts the map over. An older copy than the one at hand is ignored.
+    /// Updates the screening. Viewers get a `screening` frame when its revision has grown or its state has changed since the
+    /// last such frame; a new layout makes the map start over. A copy with a lower revision than the current one is ignored.
     pub(super) fn set_screening(&self, open: &SharedScreening, now: Timestamp) {
         let state = open.state(now);
         let mut inner = self.inner.lock();
@@ -163,15 +163,15 @@ impl Room {
         }
     }
 
-    /// The screening as viewers know it.
+    /// The screening as last sent to viewers.
     pub(super) fn screening(&self) -> Option<SharedScreening> {
         self.inner.lock().screening.as_ref().map(|(open, _)| Arc::clone(open))
     }
 
     // --- viewers ---
 
-    /// Subscribes a viewer, who may be signed in, from the map as of the last frame sent; `None` when the room is closed or
-    /// has no map yet.
+    /// Subscribes a viewer, signed in or not, from the map as of the last frame sent; `None` when the room is closed or has
+    /// no map yet.
     pub(super) fn subscribe(self: &Arc<Self>, now: Instant, person: Option<PersonId>) -> Option<Subscription> {
         let mut inner = self.inner.lock();
         inner.asked_at = now;
@@ -187,7 +187,7 @@ impl Room {
         Some(Subscription { frames, snapshot: inner.board.snapshot_frame(), own })
     }
 
-    /// Waits until there is a map; `false` when the room was closed instead.
+    /// Waits until the room has a map; `false` when it was closed instead.
     pub(super) async fn opened(&self) -> bool {
         loop {
             let opened = self.opened.notified();
@@ -201,13 +201,13 @@ impl Room {
         }
     }
 
-    /// The map with every change that has arrived, sent or not; `None` when it may be out of step.
+    /// The map with every change received, sent or not; `None` when changes may be missing.
     pub(super) fn known(&self, now: Instant) -> Option<SeatSnapshot> {
         let mut inner = self.inner.lock();
         self.catch_up(&mut inner, now).then(|| inner.board.known())
     }
 
-    /// The same as the body of an answer, kept until something changes.
+    /// The same map as a response body, cached until the map or the screening changes.
     pub(super) fn seat_map(&self, screening: &SharedScreening, now: Instant) -> Option<Arc<SeatMapBody>> {
         let mut inner = self.inner.lock();
         if !self.catch_up(&mut inner, now) {
@@ -222,7 +222,8 @@ impl Room {
         Some(body)
     }
 
-    /// Takes in what waits in the feed, so that whoever asks after a call was answered sees what it did.
+    /// Applies all pending changes of the feed, so that a client that reads the map after its own call sees the effect
+    /// (read your writes). `false` when changes may be missing.
     fn catch_up(&self, inner: &mut Inner, now: Instant) -> bool {
         inner.asked_at = now;
         let Inner { board, people, feed, .. } = &mut *inner;
@@ -241,13 +242,13 @@ impl Room {
 
     // --- the room's task ---
 
-    /// Takes a new feed; the snapshot that follows was asked for after it was confirmed.
+    /// Replaces feed and map. The snapshot must have been requested after the feed's subscription was confirmed.
     pub(super) fn start_over(&self, feed: LiveFeed, snapshot: &SeatSnapshot) {
         let mut inner = self.inner.lock();
         inner.feed = Some(feed);
         match inner.board.start_over(snapshot) {
             Some(frame) => {
-                // Who is signed in subscribes anew: the hold belongs after the snapshot.
+                // Signed-in viewers subscribe again, because the hold must follow the snapshot.
                 inner.people.start_over();
                 inner.send(Frame::Text(frame));
             }
@@ -258,7 +259,7 @@ impl Room {
         self.opened.notify_waiters();
     }
 
-    /// Takes in changes until none waits.
+    /// Applies changes from the feed until none is pending.
     pub(super) fn poll_feed(&self, cx: &mut Context<'_>) -> Poll<Fed> {
         let mut inner = self.inner.lock();
         let mut fed = false;
@@ -282,7 +283,7 @@ impl Room {
         polled
     }
 
-    /// People whose holds are to be read from the lock store, as soon as there are any.
+    /// Waits for people whose holds must be read from the lock store, and takes up to `people_max` of them.
     pub(super) async fn unread_holds(&self, people_max: usize) -> Unread {
         loop {
             let unread = self.inner.lock().people.take_unread(people_max);
@@ -293,12 +294,12 @@ impl Room {
         }
     }
 
-    /// Somebody's hold as the lock store has it; sent unless a change has told a newer one.
+    /// Delivers a hold read from the lock store, unless a live change has already delivered a newer one.
     pub(super) fn put_hold(&self, generation: u64, person: PersonId, hold: &Hold) {
         self.inner.lock().people.put_read(self.id, generation, person, hold);
     }
 
-    /// Somebody's hold could not be read.
+    /// Schedules another read of a hold after a failure.
     pub(super) fn read_hold_again(&self, person: PersonId) {
         self.inner.lock().people.put_back(person);
     }
@@ -309,9 +310,9 @@ impl Room {
         }
     }
 
-    /// Sends what is unsent if its time has come; otherwise says when.
+    /// Sends the unsent changes if the tick is over; otherwise returns when it is.
     ///
-    /// The first change after a quiet tick goes at once, those that come fast go together.
+    /// The first change after a quiet tick is sent at once; changes that follow within the tick are batched.
     pub(super) fn send_if_due(&self, now: Instant) -> Option<Instant> {
         let mut inner = self.inner.lock();
         if !inner.board.has_unsent() {
@@ -325,7 +326,7 @@ impl Room {
         None
     }
 
-    /// Says that the server is there, after everything unsent.
+    /// Sends the heartbeat: a ping if asked for, and `alive` after all unsent changes if the map is known to be current.
     pub(super) fn send_alive(&self, with_ping: bool, is_true: bool, now: Instant) {
         let mut inner = self.inner.lock();
         if with_ping {
@@ -338,38 +339,38 @@ impl Room {
         }
     }
 
-    /// Waits until somebody else has touched the room.
+    /// Waits until another task has woken the room's task.
     pub(super) async fn stirred(&self) {
         self.stirred.notified().await;
     }
 
     // --- the hub ---
 
-    /// The sequence known, when the room is in step.
+    /// The sequence of the last change applied; `None` when changes may be missing.
     pub(super) fn known_seq(&self) -> Option<u64> {
         let inner = self.inner.lock();
         inner.board.in_step().then(|| inner.board.known_seq())
     }
 
-    /// The greatest sequence that any viewer has been told of, when the room is in step: a hold may have been read that is
-    /// newer than the changes that have arrived.
+    /// The greatest sequence that may have been sent to any viewer; `None` when changes may be missing. A hold read from the
+    /// lock store may be newer than the live changes received.
     pub(super) fn told_seq(&self) -> Option<u64> {
         let inner = self.inner.lock();
         inner.board.in_step().then(|| inner.board.known_seq().max(inner.people.read_seq()))
     }
 
-    /// Something was missed: subscribe anew and start over.
+    /// Marks the map as possibly missing changes, so that the room's task subscribes again and starts over.
     pub(super) fn lose_step(&self) {
         self.inner.lock().board.lose_step();
         self.stirred.notify_one();
     }
 
-    /// Somebody asked just now: stay open.
+    /// Records a use of the room, which restarts its idle time.
     pub(super) fn touch(&self, now: Instant) {
         self.inner.lock().asked_at = now;
     }
 
-    /// Closes the room when nobody looks and nobody has asked for `idle`. Whoever comes too late finds it closed.
+    /// Closes the room if it has no viewers and was not used for `idle`; whether it did. A later subscribe returns `None`.
     pub(super) fn close_if_idle(&self, now: Instant, idle: Duration) -> bool {
         let mut inner = self.inner.lock();
         let is_idle = inner.viewers() == 0 && now.saturating_duration_since(inner.asked_at) >= idle;
@@ -381,7 +382,7 @@ impl Room {
         is_idle
     }
 
-    /// Closes the room; its sockets send what is in their queues and then say goodbye.
+    /// Closes the room; its sockets drain their queues and then close with code 1012.
     pub(super) fn close(&self) {
         self.inner.lock().close();
         self.opened.notify_waiters();
@@ -398,12 +399,12 @@ impl Room {
     }
 }
 
-/// Takes in an event: a change's holds go to those whose they are at once, its seats at the room's next tick.
+/// Applies an event: the holds of a change are sent to their holders at once, its seats at the room's next tick.
 fn take_in(board: &mut LiveBoard, people: &mut People, event: &LiveEvent) -> Fit {
     match event {
         LiveEvent::Seats(change) => {
             let fit = board.apply(change);
-            // What was known already is read again after the start that made it known.
+            // A change that the snapshot already contains needs no delivery: starting over has marked all holds to be read.
             if fit == Fit::Next {
                 people.take_in(change);
             }
@@ -430,7 +431,7 @@ impl Inner {
 
     fn send(&self, frame: Frame) {
         if let Some(frames) = &self.frames {
-            // Fails only when nobody looks.
+            // Fails only without viewers.
             let _ = frames.send(frame);
         }
     }

@@ -1,4 +1,4 @@
-//! What keeps one room true: subscribe, wait for the confirmation, snapshot, then follow the changes.
+//! The task that keeps one room current: subscribe, wait for the confirmation, take a snapshot, then follow the changes.
 
 use std::{future::poll_fn, sync::Arc};
 
@@ -16,9 +16,9 @@ use super::{
 
 /// Runs a room until it is closed or the server stops.
 pub(super) async fn run_room(room: Arc<Room>, sources: Arc<Sources>, compared: LastCompared, stop: CancellationToken) {
-    // Also when this task panics: viewers of a closed room are sent to a new one, those of a dead one would wait for ever.
+    // Close the room even if this task panics: its viewers then reconnect to a new room instead of waiting for ever.
     let _close_on_drop = CloseOnDrop(&room);
-    // A stop may come at any await: nothing here is half done but what closing the room undoes.
+    // Cancellation at any await is safe: closing the room undoes everything that is half done.
     let work = async {
         tokio::select! {
             () = keep_true(&room, &sources, &compared) => {}
@@ -43,7 +43,7 @@ async fn keep_true(room: &Room, sources: &Sources, compared: &LastCompared) {
         match start_over(room, sources).await {
             Ok(()) => {
                 if pause > RELOAD_EVERY_MIN {
-                    tracing::info!(screening = %room.id, "the seat map is live again");
+                    tracing::info!(screening = %room.id, "live seat map loaded after earlier failures");
                 }
                 pause = RELOAD_EVERY_MIN;
                 follow(room, compared, &mut heartbeat).await;
@@ -54,7 +54,10 @@ async fn keep_true(room: &Room, sources: &Sources, compared: &LastCompared) {
             }
             Err(error) => {
                 if pause == RELOAD_EVERY_MIN {
-                    tracing::warn!(screening = %room.id, part = error.part, error = %error.source, "no live seat map");
+                    tracing::warn!(
+                        screening = %room.id, part = error.part, error = %error.source,
+                        "loading the live seat map failed; retrying with backoff"
+                    );
                 }
                 pause = (pause * 2).min(RELOAD_PAUSE_MAX);
             }
@@ -63,7 +66,7 @@ async fn keep_true(room: &Room, sources: &Sources, compared: &LastCompared) {
     }
 }
 
-/// The order is what leaves no hole: a change is in the snapshot, or in the feed, or in both.
+/// Subscribes before taking the snapshot, so that every change is in the snapshot, in the feed, or in both.
 async fn start_over(room: &Room, sources: &Sources) -> Backend<()> {
     let feed = sources.live.watch(room.id).await?;
     let snapshot = sources.snapshot(room.id).await?;
@@ -71,7 +74,7 @@ async fn start_over(room: &Room, sources: &Sources) -> Backend<()> {
     Ok(())
 }
 
-/// Follows the changes until one is missing or the room is closed.
+/// Applies and sends changes until one is missing or the room is closed.
 async fn follow(room: &Room, compared: &LastCompared, heartbeat: &mut Heartbeat) {
     loop {
         let due = room.send_if_due(Instant::now());
@@ -103,7 +106,7 @@ impl Heartbeat {
         Self { every, beats: 0 }
     }
 
-    /// The next beat; whether a ping goes with it.
+    /// Waits for the next beat; returns whether a ping goes with it.
     async fn beat(&mut self) -> bool {
         self.every.tick().await;
         self.beats = self.beats.wrapping_add(1);

@@ -1,4 +1,4 @@
-//! The body of `GET /api/screenings/{id}/seats`: made once for all who ask between two changes.
+//! The body of `GET /api/screenings/{id}/seats`, serialized once and cached until the next change.
 
 use std::{
     collections::HashMap,
@@ -23,9 +23,9 @@ use utoipa::ToSchema;
 use super::frames::{Until, status_name};
 use crate::wire::{MoneyShape, SeatKindShape, wire_seq};
 
-/// How hard to press: 300 seats fit into 4 KB, and it is done once for a map.
+/// Compression level: 300 seats fit into 4 KB, and each map is compressed once at most.
 const GZIP_LEVEL: u32 = 6;
-/// How much of the hash is told, in bytes.
+/// Length of the truncated SHA-256 in an `ETag`, in bytes.
 const ETAG_HASH_BYTES: usize = 16;
 
 /// All seats of a screening as they are now.
@@ -34,7 +34,7 @@ pub(super) struct SeatMap<'a> {
     /// Which screening.
     #[schema(value_type = String)]
     screening_id: String,
-    /// What the map is true of; the frames of `/api/ws` count the same way. It grows, not by one.
+    /// Sequence of the last change in the map, the same numbering as in the frames of `/api/ws`. It grows, but not by one.
     seq: i64,
     /// The screening's revision: grows when film, hall, start, end, prices or state change.
     revision: u64,
@@ -63,16 +63,16 @@ pub(super) struct SeatOnMap<'a> {
     /// What it costs.
     #[schema(value_type = MoneyShape)]
     price: Money,
-    /// Whether it can be had.
+    /// Whether it is available.
     #[schema(value_type = SeatStatusShape)]
     status: &'static str,
-    /// When a locked seat may come back, never earlier than the truth.
+    /// When the lock of a locked seat expires, rounded up to a whole second.
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<Until>,
 }
 
-/// Whether a seat can be had. Never who has it.
+/// Whether a seat is available. Never says who holds it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SeatStatus)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -80,7 +80,7 @@ pub(super) struct SeatOnMap<'a> {
 pub(super) enum SeatStatusShape {
     /// It can be locked.
     Available,
-    /// Somebody has it, until then.
+    /// Locked by somebody, until `until`.
     Locked,
     /// Sold.
     Booked,
@@ -88,7 +88,7 @@ pub(super) enum SeatStatusShape {
     Unavailable,
 }
 
-/// A body with its mark.
+/// A serialized seat map with its `ETag`.
 pub(super) struct SeatMapBody {
     screening: SharedScreening,
     seq: u64,
@@ -105,16 +105,16 @@ impl SeatMapBody {
         Self { screening, seq: snapshot.seq, etag, json: json.into(), gzip: OnceLock::new() }
     }
 
-    /// Whether it is still the answer: same seats, and the very same screening, whose prices may have changed.
+    /// Whether the cached body is current: same sequence, and the same `Arc` of the screening, which a new price replaces.
     pub(super) fn is_of(&self, screening: &SharedScreening, seq: u64) -> bool {
         self.seq == seq && Arc::ptr_eq(&self.screening, screening)
     }
 
-    /// Compressed, once.
+    /// The body compressed with gzip; cached after the first call.
     pub(super) fn gzip(&self) -> Bytes {
         let compress = || {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL));
-            // Writing into memory does not fail.
+            // Writing into a `Vec` does not fail.
             let _ = encoder.write_all(&self.json);
             encoder.finish().unwrap_or_default().into()
         };
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_reads_as_the_contract_says() {
+    fn seat_map_has_the_json_of_the_contract() {
         let until = SAMPLE_NOW_MS + 1;
         let seats = vec![change("A1", SeatStatus::Locked { until }), change("B1", SeatStatus::Booked)];
         let body = SeatMapBody::new(&screening("s_x/sofa:p"), &SeatSnapshot { seq: SAMPLE_NOW_MS as u64, seats });
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mark_is_of_the_body_and_the_body_of_the_screening() {
+    fn etag_depends_on_the_body_and_the_cached_body_on_screening_and_seq() {
         let (one, other) = (screening("ss"), screening("ss"));
         let empty = SeatSnapshot { seq: 7, seats: vec![] };
         let body = SeatMapBody::new(&one, &empty);
@@ -213,7 +213,7 @@ mod tests {
         let picture = vec![row; 20].join("/");
         let screening = screening(&picture);
         assert_eq!(screening.plan.seats().len(), 300);
-        // A busy evening: every seat in another state than its neighbours, every lock with a time of its own.
+        // Compresses badly: every seat differs from its neighbours, and every lock has its own expiry.
         let seats = screening.plan.seats().iter().enumerate().filter_map(|(index, seat)| {
             let status = match (index * 7919) % 5 {
                 0 | 1 => SeatStatus::Booked,

@@ -1,6 +1,6 @@
-//! One viewer's socket: sends what the room says, hears only whether somebody is there.
+//! One viewer's socket: sends the room's frames, and reads only to notice pongs and the end of the connection.
 //!
-//! Everything that is particular to the WebSocket library is in this file.
+//! All code that depends on the WebSocket library is in this file and in [`super::watch`].
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,23 +21,23 @@ use super::{
 };
 use crate::auth::SignedInViewer;
 
-/// How long a goodbye may take.
+/// Timeout of the closing handshake.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
-/// Why a viewer's socket ends, as RFC 6455 numbers it.
+/// Why a socket ends, with the close code of RFC 6455.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
-    /// They left, or the line is dead: there is nobody to tell.
+    /// The client left or the connection is dead: no close frame is sent.
     Gone,
-    /// 1012: the room was closed; come back.
+    /// 1012: the room was closed; the client should reconnect.
     Restart,
-    /// 1009: they sent more than a client may say.
+    /// 1009: the client sent a message above the limit.
     TooBig,
-    /// 1008: they do not stop talking.
+    /// 1008: the client sent too many messages.
     TooMuch,
 }
 
-/// Small buffers: a viewer says nothing, and every frame is written at once.
+/// Sets small buffers: clients send almost nothing, and every frame is flushed at once.
 pub(super) fn with_small_buffers(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -46,7 +46,7 @@ pub(super) fn with_small_buffers(upgrade: WebSocketUpgrade) -> WebSocketUpgrade 
         .max_frame_size(CLIENT_MESSAGE_BYTES_MAX)
 }
 
-/// Shows a room to one viewer until either goes.
+/// Serves a room to one viewer until the client leaves or the room closes.
 pub(super) async fn serve_viewer(
     mut socket: WebSocket,
     room: Arc<Room>,
@@ -66,7 +66,7 @@ pub(super) async fn serve_viewer(
     let goodbye = async {
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
         if socket.send(Message::Close(Some(frame))).await.is_ok() {
-            // A socket dropped with something unread resets the line, and the goodbye may be lost.
+            // Drain the socket: dropping it with unread data would reset the connection and may lose the close frame.
             while let Some(Ok(_)) = socket.recv().await {}
         }
     };
@@ -109,7 +109,7 @@ async fn show_room(socket: &mut WebSocket, room: &Arc<Room>, mut viewer: Option<
                     send(socket, Message::Ping(Bytes::new())).await?;
                 }
                 Err(RecvError::Lagged(_)) => {
-                    // Too far behind: what is in the queue is dropped, the map as of the last frame takes its place.
+                    // The socket lags too far behind: replace the queued frames with a snapshot.
                     metrics::counter!("seatkeeper_live_lagged_total").increment(1);
                     (frames, own_frames) = start(socket, room, viewer.as_ref()).await?;
                 }
@@ -119,7 +119,7 @@ async fn show_room(socket: &mut WebSocket, room: &Arc<Room>, mut viewer: Option<
     }
 }
 
-/// Subscribes and sends the snapshot; a signed-in viewer's hold is the first of its own frames.
+/// Subscribes and sends the snapshot; a signed-in viewer's hold follows as the first of its own frames.
 async fn start(
     socket: &mut WebSocket,
     room: &Arc<Room>,
@@ -132,17 +132,17 @@ async fn start(
     Ok((frames, own))
 }
 
-/// What only a signed-in viewer has.
+/// An event for a signed-in viewer's socket only.
 enum Own {
-    /// A hold or a payment.
+    /// A hold or payment frame.
     Frame(Utf8Bytes),
-    /// Frames were lost, or the room has started over.
+    /// The queue lagged, or the room has started over: subscribe again.
     Lost,
-    /// The viewer is nobody's from now on.
+    /// The socket is anonymous from now on.
     SessionEnded,
 }
 
-/// What comes next for a signed-in viewer; never for others. The end of the session comes before everything queued.
+/// The next event for a signed-in viewer; pending for ever for others. The end of the session precedes all queued frames.
 async fn next_own(viewer: Option<&SignedInViewer>, own: Option<&mut OwnFrames>) -> Own {
     let (Some(viewer), Some(own)) = (viewer, own) else { return std::future::pending().await };
     tokio::select! {
@@ -152,17 +152,17 @@ async fn next_own(viewer: Option<&SignedInViewer>, own: Option<&mut OwnFrames>) 
     }
 }
 
-/// Ignores what a client says, as long as it is short.
+/// Whether the client is still connected. The content of its messages is ignored.
 async fn is_there(socket: &mut WebSocket, said: Option<Result<Message, axum::Error>>) -> Result<bool, Ended> {
     match said {
         None => Ok(false),
         Some(Ok(Message::Close(_))) => {
-            // The library's answer leaves with the next look.
+            // The library sends its close frame on the next read.
             let _ = timeout(GOODBYE_MAX, socket.recv()).await;
             Ok(false)
         }
         Some(Ok(_)) => Ok(true),
-        // Too large, or not the protocol: the same goodbye will do for both.
+        // Too large, or a protocol error: the same close code serves both.
         Some(Err(_)) => Err(Ended::TooBig),
     }
 }

@@ -1,4 +1,4 @@
-//! Where a room gets its map from.
+//! The backends from which a room loads its seat map.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -13,20 +13,20 @@ use tokio::sync::Semaphore;
 
 use super::limits::{HOLD_READS_OF_SERVER_MAX, SNAPSHOT_TRIES_MAX};
 
-/// A call that is answered later.
+/// A boxed future of a backend call.
 type Later<T> = Pin<Box<dyn Future<Output = Backend<T>> + Send>>;
-/// Tells the lock store what the store knows of a screening, against its sequence.
+/// Loads a screening's map from the store into the lock store, if its sequence there is still the given one.
 type Load = Box<dyn Fn(ScreeningId, u64) -> Later<()> + Send + Sync>;
-/// How many seats of each screening are sold or claimed, in the same order.
+/// Counts the sold or claimed seats of each screening, in the same order.
 type CountTaken = Box<dyn Fn(Vec<ScreeningId>) -> Later<Vec<u32>> + Send + Sync>;
 
-/// The lock store, its live changes, and how to load a map that it does not know.
+/// The lock store, its live changes, and functions that read the store.
 pub(super) struct Sources {
     pub(super) locks: Arc<dyn SeatLocks>,
     pub(super) live: Arc<dyn LiveChanges>,
     pub(super) load: Load,
     pub(super) count_taken: CountTaken,
-    /// Permits to read holds, of all rooms.
+    /// Permits to read holds, shared by all rooms.
     pub(super) hold_reads: Semaphore,
 }
 
@@ -50,10 +50,10 @@ impl Sources {
         }
     }
 
-    /// The map as the lock store knows it; loads it first when it does not.
+    /// The seat map of the lock store, which is loaded from the store first if it is missing.
     ///
     /// # Errors
-    /// The lock store or the store failed, or the map changes faster than it can be read.
+    /// The lock store or the store failed, or the map was missing again after each of `SNAPSHOT_TRIES_MAX` loads.
     pub(super) async fn snapshot(&self, screening: ScreeningId) -> Backend<SeatSnapshot> {
         for _ in 0..SNAPSHOT_TRIES_MAX {
             match self.locks.snapshot(screening).await? {
@@ -61,6 +61,6 @@ impl Sources {
                 Err(seq) => (self.load)(screening, seq).await?,
             }
         }
-        Err(BackendError::retryable("locks", "the seat map is forgotten as fast as it is loaded"))
+        Err(BackendError::retryable("locks", "the seat map was missing again after each load"))
     }
 }

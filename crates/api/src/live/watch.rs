@@ -1,4 +1,4 @@
-//! `GET /api/ws`: watching a screening.
+//! `GET /api/ws`: the WebSocket of a screening.
 
 use axum::{
     extract::{FromRequestParts as _, Request, State, ws::WebSocketUpgrade},
@@ -90,7 +90,7 @@ pub(super) async fn watch_screening(State(app): State<App>, request: Request) ->
 pub(super) async fn find_viewer(app: &App, parts: &Parts) -> Option<SignedInViewer> {
     let found = app.auth.find_viewer(parts).await;
     found.unwrap_or_else(|error| {
-        tracing::debug!(%error, "a viewer's session was not found out");
+        tracing::debug!(%error, "session lookup failed; the socket stays anonymous");
         None
     })
 }

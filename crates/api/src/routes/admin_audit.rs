@@ -1,4 +1,4 @@
-//! The history of everything.
+//! The audit log.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,7 +24,7 @@ use crate::{
     wire::{EventTypeShape, List},
 };
 
-/// How many people of a page the store is asked for at once: they are seldom more than a few.
+/// Concurrent reads of people for one page, which seldom has more than a few.
 const PEOPLE_ASKED_AT_ONCE: usize = 8;
 
 /// An entry of the audit log.
@@ -36,7 +36,7 @@ pub(crate) struct AuditEntry {
     /// When it happened.
     #[serde(with = "seatkeeper_core::time_text")]
     pub at: Timestamp,
-    /// What it tells of.
+    /// Its type.
     #[schema(value_type = EventTypeShape)]
     pub r#type: &'static str,
     /// Who did it, if anybody.
@@ -77,7 +77,7 @@ pub(crate) struct AuditQuery {
 }
 
 impl AuditQuery {
-    /// `None` inside: nobody has that id, so nobody did anything.
+    /// The filter; `None` for a malformed actor id, which no entry can have.
     fn filter(&self, office: &BoxOffice) -> ApiResult<Option<AuditFilter>> {
         let day = |field: &str, date: Option<Date>| {
             let span = date.map(|date| day_span(date, date, &office.settings.time_zone));
@@ -126,7 +126,7 @@ pub(crate) async fn list_audit(
     })))
 }
 
-/// Everybody who did something on a page, each asked for once: no more than the page has entries.
+/// The actors of a page, each read once.
 async fn find_actors(office: &BoxOffice, entries: &[ports::AuditEntry]) -> ApiResult<HashMap<PersonId, Person>> {
     let ids: HashSet<PersonId> = entries.iter().filter_map(|entry| entry.event.actor).collect();
     let asked = stream::iter(ids).map(|id| office.people.find_person(id)).buffer_unordered(PEOPLE_ASKED_AT_ONCE);
@@ -140,7 +140,7 @@ mod tests {
     use crate::auth::tests::support::World;
 
     #[tokio::test]
-    async fn whoever_did_something_has_a_name_if_anybody_knows_them() {
+    async fn entries_have_the_names_of_known_actors() {
         let world = World::new();
         let server = world.server(|_| ());
         let (boss, office) = (server.browser(), &server.app.office);

@@ -1,4 +1,4 @@
-//! Everybody's bookings, with filters, totals and a table to take away.
+//! All bookings, with filters, totals and a CSV export.
 
 use axum::{
     Json,
@@ -116,7 +116,7 @@ pub(crate) struct BookingsQuery {
 }
 
 impl BookingsQuery {
-    /// `None` inside: the selection is empty whatever is in the store.
+    /// The filter; `None` for malformed ids, which no booking can have.
     fn filter(&self, office: &BoxOffice) -> ApiResult<Option<BookingFilter>> {
         let day = |field: &str, date: Option<Date>| {
             let span = date.map(|date| day_span(date, date, &office.settings.time_zone));
@@ -154,7 +154,7 @@ pub(crate) async fn list_all_bookings(
     Ok(Json(AdminBookings { items, next_cursor, totals: totals.into() }))
 }
 
-/// The columns of the table.
+/// The columns of the CSV export.
 const COLUMNS: [&str; 11] = [
     "code",
     "status",
@@ -184,7 +184,7 @@ pub(crate) async fn export_bookings(
     let mut table = String::from(BOM);
     push_row(&mut table, COLUMNS);
     let first = match &filter {
-        // Read before answering, so that a store that is away is an answer of 503 and not a broken table.
+        // Read the first page before answering, so that an unavailable store gives 503 instead of a truncated file.
         Some(filter) => Some(add_page(&app.office, filter, None, &mut table).await?),
         None => None,
     };

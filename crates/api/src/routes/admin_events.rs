@@ -1,4 +1,4 @@
-//! The event log, in the order it was sent.
+//! The event log, in the order of publication.
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ pub(crate) struct EventBody {
     /// Unique, and the same on redelivery.
     #[schema(value_type = String)]
     pub id: EventId,
-    /// What it tells of.
+    /// Its type.
     #[schema(value_type = EventTypeShape)]
     pub r#type: &'static str,
     /// The version of its shape.
@@ -73,7 +73,7 @@ pub(super) fn data_of(kind: &EventKind) -> serde_json::Value {
     tagged.get_mut("data").map(serde_json::Value::take).unwrap_or_default()
 }
 
-/// The type of this name; types are a closed set.
+/// Finds the event type with this name; `invalid` for unknown ones.
 pub(super) fn event_type(name: &str) -> ApiResult<&'static str> {
     let known = EventKind::TYPES.into_iter().find(|known| *known == name);
     known.ok_or_else(|| ApiError::invalid("type", &format!("one of {}", EventKind::TYPES.join(", "))))
@@ -97,7 +97,7 @@ pub(crate) struct EventsQuery {
 }
 
 impl EventsQuery {
-    /// The position and the number of events.
+    /// The position after which to list, and the number of events.
     fn place(&self) -> ApiResult<(i64, u32)> {
         let limit = self.limit.unwrap_or(PAGE_ITEMS_DEFAULT);
         if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
@@ -124,7 +124,7 @@ pub(crate) async fn list_events(
 ) -> ApiResult<Json<List<EventItem>>> {
     let (after, limit) = query.place()?;
     let type_name = query.r#type.as_deref().map(event_type).transpose()?;
-    // One more than the page, to know whether there is another.
+    // Read one more than the page, to know whether there is a next page.
     let mut found = app.office.events.list_events(after, type_name, limit + 1).await?;
     let is_more = found.len() > limit as usize;
     found.truncate(limit as usize);
@@ -139,13 +139,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_in_the_log_is_a_number() {
+    fn cursor_of_the_event_log_is_a_position() {
         let place = |cursor: Option<&str>, after| {
             EventsQuery { cursor: cursor.map(str::to_owned), after, ..EventsQuery::default() }.place().ok()
         };
         assert_eq!(place(None, None), Some((0, 50)));
         assert_eq!(place(None, Some(7)), Some((7, 50)));
-        assert_eq!(place(Some("9"), Some(7)), Some((9, 50)), "the second page of what is after 7");
+        assert_eq!(place(Some("9"), Some(7)), Some((9, 50)), "the second page of the events after 7");
         for bad in ["", "x", "-1", "+1", "01"] {
             assert_eq!(place(Some(bad), None), None, "{bad}");
         }
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn data_is_what_the_type_says() {
+    fn event_data_has_the_fields_of_its_type() {
         let kind = EventKind::SystemError { code: "internal".into(), place: "GET /x".into(), count: 2 };
         assert_eq!(data_of(&kind).to_string(), r#"{"code":"internal","count":2,"place":"GET /x"}"#);
         assert!(event_type("SYSTEM_ERROR").is_ok() && event_type("system_error").is_err());

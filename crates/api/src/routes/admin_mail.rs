@@ -1,4 +1,4 @@
-//! Confirmation mails.
+//! Confirmation mails, for administrators.
 
 use axum::{Json, extract::State, http::StatusCode};
 use seatkeeper_core::{

@@ -126,7 +126,7 @@ pub(crate) struct MoviePatch {
 }
 
 impl MoviePatch {
-    /// Checks what is said, whatever film it is said of: a broken rule comes before a film that is not there.
+    /// Validates the patch without the film, because 422 `invalid` comes before 404.
     fn check(&self) -> Result<(), Invalid> {
         let sound = MovieDetails {
             title: "A film".to_owned(),

@@ -1,4 +1,4 @@
-//! What became of a change of the programme, as HTTP.
+//! Maps outcomes of programme changes to HTTP.
 
 use seatkeeper_core::{
     box_office::{ChangeOutcome, Editor},
@@ -12,12 +12,12 @@ use crate::{
     request_id::RequestId,
 };
 
-/// Who makes a change.
+/// The administrator and the request of a change, for the audit log.
 pub(super) fn editor<'a>(person: &Person, request: &'a Option<RequestId>) -> Editor<'a> {
     Editor { person: person.id, request_id: request.as_ref().map(RequestId::as_str) }
 }
 
-/// The thing as it is now, or the refusal; `missing` says what was changed.
+/// The changed object, or the refusal; `missing` is the code for an object that does not exist.
 pub(super) fn changed<T>(outcome: ChangeOutcome<T>, missing: ErrorCode) -> ApiResult<T> {
     match outcome {
         ChangeOutcome::Done(thing) => Ok(thing),

@@ -1,4 +1,4 @@
-//! The description of all calls, for programs and for people.
+//! The OpenAPI document, and a page that shows it.
 
 use std::sync::LazyLock;
 
@@ -37,7 +37,7 @@ pub(crate) async fn get_docs(headers: HeaderMap) -> Response {
     PAGE.answer(&headers)
 }
 
-/// What the page needs
+/// Script and style of the documentation page
 #[utoipa::path(get, path = "/docs/{file}", tag = "Operations", params(("file" = String, Path)),
     responses((status = 200, body = String, content_type = "text/*"), (status = 304, description = "The file at hand is this one"),
         (status = 404, description = "`not_found`")))]

@@ -1,4 +1,4 @@
-//! For whoever runs the server.
+//! Health, readiness and metrics, for operators.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
     state::App,
 };
 
-/// How long a part may take to answer before it counts as away.
+/// Timeout of a backend's ping.
 const PING_WITHIN: Duration = Duration::from_secs(2);
 
 /// That all is well.

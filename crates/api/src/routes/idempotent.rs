@@ -1,4 +1,4 @@
-//! Calls that may be repeated: with an `Idempotency-Key` the same body gives the same answer for 24 hours.
+//! Idempotent calls: with the same `Idempotency-Key` and body, a call returns the same answer for 24 hours.
 
 use std::{future::Future, time::Duration};
 
@@ -24,31 +24,31 @@ use crate::{
     state::App,
 };
 
-/// How long a second call waits for the first.
+/// How long a repeated call waits for the running one.
 const WAIT_FOR_FIRST: Duration = Duration::from_secs(5);
-/// After what pause it looks for the first time whether the first is done; each pause is twice the one before …
+/// Initial backoff between two polls for the end of the running call; doubles …
 const LOOK_PAUSE: Duration = Duration::from_millis(25);
 /// … up to this.
 const LOOK_PAUSE_MAX: Duration = Duration::from_millis(400);
-/// How long a run may take before another may begin: longer than any answer.
+/// Lease of a run, after which a repeated call may run again: longer than the timeout of a request.
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
-/// The largest answer that is kept, in bytes; a payment with its QR code is a tenth of it.
+/// Limit of a stored answer, in bytes; a payment with its QR code is a tenth of it.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
-/// A call as it was sent.
+/// A call as received.
 pub(super) struct Call {
-    /// Whose.
+    /// The caller.
     pub(super) person: PersonId,
     /// Method and path.
     pub(super) name: String,
-    /// The key, if there is one.
+    /// The idempotency key, if any.
     pub(super) key: IdempotencyKeyHeader,
     /// The body.
     pub(super) body: Bytes,
 }
 
-/// Answers a call. `run` does its work, with an id for what it creates: the same in every run of one key, so that a run
-/// after a crash meets its own work. It goes on when the client leaves.
+/// Answers a call. `run` does the work and gets an id for the object that it creates: the same in every run of one key, so that
+/// a run after a crash finds the object of the earlier run. The work continues when the client disconnects.
 pub(super) async fn answer<F>(app: &App, call: Call, run: impl FnOnce(Uuid) -> F) -> ApiResult<Response>
 where
     F: Future<Output = ApiResult<Response>> + Send + 'static,
@@ -57,7 +57,7 @@ where
     let fresh = PaymentId::generate(office.now(), &*office.entropy).as_uuid();
     let key = match call.key.0 {
         Ok(key) => key,
-        // What is not JSON is refused before a bad key.
+        // Malformed JSON is refused before an invalid key.
         Err(bad_key) => return parse_json::<serde::de::IgnoredAny>(&call.body).and(Err(bad_key)),
     };
     let Some(key) = key else { return in_own_task(run(fresh)).await };
@@ -99,7 +99,7 @@ async fn reserve(office: &BoxOffice, key: &IdempotencyKey, body: [u8; 32], subje
 async fn keep(office: &BoxOffice, key: &IdempotencyKey, answer: Response) -> ApiResult<Response> {
     let (parts, body) = answer.into_parts();
     let body = axum::body::to_bytes(body, ANSWER_BYTES_MAX).await.map_err(|error| {
-        tracing::error!(%error, "an answer could not be read back");
+        tracing::error!(%error, "buffering an answer for its idempotency key failed; answering 500");
         ApiError::new(ErrorCode::Internal)
     })?;
     if is_kept(parts.status) {
@@ -113,14 +113,14 @@ async fn keep(office: &BoxOffice, key: &IdempotencyKey, answer: Response) -> Api
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
-/// What was done is done, and is answered: the same call finds it again.
+/// Logs a failure of the reservation store. The answer is sent anyway: a repeated call finds the committed work by its id.
 fn note(kept: Backend<()>) {
     if let Err(error) = kept {
-        tracing::warn!(%error, "an answer was not kept");
+        tracing::warn!(%error, "finishing an idempotency key failed; a repeated call runs again after the lease");
     }
 }
 
-/// 409 `in_progress` never comes here: it is answered before the work begins.
+/// Whether an answer is final and stored. 409 `in_progress` is never passed: it is answered before the work begins.
 const fn is_kept(status: StatusCode) -> bool {
     matches!(status.as_u16(), 200 | 201 | 402 | 409 | 422)
 }
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_that_another_try_may_change_are_not_kept() {
+    fn only_final_answers_are_stored() {
         let kept: Vec<u16> = (100..600).filter(|status| StatusCode::from_u16(*status).is_ok_and(is_kept)).collect();
         assert_eq!(kept, [200, 201, 402, 409, 422]);
     }

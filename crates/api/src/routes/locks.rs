@@ -1,4 +1,4 @@
-//! Seats that somebody holds: the call that the whole program is about.
+//! Locking and releasing seats, and reading the caller's hold.
 
 use axum::{
     Json,
@@ -106,7 +106,7 @@ impl UnlockRequest {
         let query = extract::parse_query::<UnlockQuery>(request.uri().query().unwrap_or_default());
         if !request.body().is_end_stream() {
             let extract::Json(wanted) = extract::Json::from_request(request, app).await?;
-            // A query beside a body is not read, but a wrong one is wrong.
+            // The query is ignored beside a body, but an invalid one is still refused.
             query?;
             return Ok(wanted);
         }
@@ -131,7 +131,7 @@ pub(crate) async fn unlock_seats(
 ) -> ApiResult<Json<Hold>> {
     let wanted = UnlockRequest::read(&app, request).await?;
     let open = said(&wanted.screening_id, &wanted.movie_id, wanted.start_time).find(&app).await?;
-    // What is no seat here is nobody's, and ignored like other people's.
+    // Unknown seats are ignored like seats of other people.
     let seats: Option<Vec<SeatId>> = wanted.seat_ids.map(|names| {
         names.iter().filter_map(|name| SeatId::parse(name)).filter(|seat| open.plan.find(*seat).is_some()).collect()
     });

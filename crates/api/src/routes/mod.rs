@@ -1,4 +1,4 @@
-//! The calls, a file for each resource: its shapes, its document, its handlers.
+//! The calls, one file per resource with its types, OpenAPI descriptions and handlers.
 
 pub(crate) mod admin_audit;
 pub(crate) mod admin_bookings;

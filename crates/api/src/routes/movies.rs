@@ -1,4 +1,4 @@
-//! Films that are on, with their screenings to come.
+//! Films on show, with their upcoming screenings.
 
 use axum::{Extension, Json, extract::State};
 use jiff::Timestamp;

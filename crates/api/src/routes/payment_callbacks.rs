@@ -1,4 +1,4 @@
-//! What the payment provider says by itself.
+//! Callbacks (webhooks) of the payment provider.
 
 use axum::{
     extract::{Request, State},
@@ -17,20 +17,19 @@ use crate::{
     state::App,
 };
 
-/// The header with time and signature: `t=1700000000,v1=<hex>`.
+/// The header with timestamp and signature: `t=1700000000,v1=<hex>`.
 const SIGNATURE: &str = "x-seatkeeper-signature";
-/// How far a message's time may be from ours, in seconds: older ones may be somebody's recording.
+/// Accepted difference between a message's timestamp and the server's clock, in seconds, to prevent replay attacks.
 const TOLERANCE_S: u64 = 300;
 
-/// A provider's message. It only says which payment to ask about: nothing is believed that the provider does not repeat
-/// when asked.
+/// A provider's message. It only names a payment: the server then queries the provider and trusts only that answer.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ProviderMessage {
     /// The payment.
     pub payment_id: String,
 }
 
-/// The provider has something to say
+/// Receives a message of the payment provider
 ///
 /// Header `X-Seatkeeper-Signature: t=<unix seconds>,v1=<hex HMAC-SHA-256 of "{t}.{body}">`, at most 5 minutes old.
 #[utoipa::path(post, path = "/api/payments/callback/{provider}", tag = "Paying",
@@ -48,7 +47,7 @@ pub(crate) async fn receive_callback(
         return Err(ErrorCode::ProviderNotFound.into());
     }
     let (parts, body) = request.into_parts();
-    // Whoever shows no signature of this time is not listened to.
+    // Check the header before reading the body: without a recent timestamp the body is not worth waiting for.
     let signature = Signature::of(&parts.headers, app.office.now()).ok_or(ErrorCode::BadSignature)?;
     let body = read_body(&parts.headers, body, BODY_BYTES_MAX).await?;
     if !signature.is_of(&body, app.config.callback_secret.expose()) {
@@ -66,9 +65,9 @@ pub(crate) async fn receive_callback(
     }
 }
 
-/// What the header says, if its time is a short while ago.
+/// The parsed signature header with a timestamp within [`TOLERANCE_S`].
 struct Signature<'a> {
-    /// In seconds, as it was signed.
+    /// Unix seconds as text, as it was signed.
     time: &'a str,
     code: Vec<u8>,
 }
@@ -82,13 +81,13 @@ impl<'a> Signature<'a> {
         (age_s <= TOLERANCE_S).then_some(Self { time, code })
     }
 
-    /// Whether the provider itself signed this body.
+    /// Whether the body was signed with the secret.
     fn is_of(&self, body: &[u8], secret: &[u8]) -> bool {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return false };
         mac.update(self.time.as_bytes());
         mac.update(b".");
         mac.update(body);
-        // In constant time.
+        // Compares in constant time.
         mac.verify_slice(&self.code).is_ok()
     }
 }
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_fresh_message_of_the_provider_itself_is_heard() {
+    fn only_messages_with_a_recent_valid_signature_are_accepted() {
         // echo -n '1700000000.{"payment_id":"x"}' | openssl dgst -sha256 -hmac secret
         let good = "t=1700000000,v1=f8687178af2b3fb6b7646db573752185dfe19e9e94701d030dad2147da39bba5";
         assert!(signed(good, BODY, "secret", 1_700_000_000));
@@ -133,13 +132,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_shows_no_signature_of_this_time_is_not_listened_to() {
+    async fn callback_without_a_recent_signature_is_refused_before_its_body() {
         let world = World::new();
         let browser = world.server(|_| ()).browser();
         let zeros = "0".repeat(64);
         let old = format!("t=1,v1={zeros}");
         for headers in [vec![], vec![(SIGNATURE, old.as_str())], vec![(SIGNATURE, "nonsense")]] {
-            // Nobody ever sends this body.
+            // A body that never arrives.
             let body = Body::from_stream(futures_util::stream::pending::<Result<&str, std::convert::Infallible>>());
             let answer = browser.send(Method::POST, "/api/payments/callback/mock", &headers, body);
             let answer = answer.now_or_never().expect("the body was waited for");

@@ -1,4 +1,4 @@
-//! Paying for what one holds.
+//! Payments for the caller's hold.
 
 use std::time::Duration;
 
@@ -34,11 +34,11 @@ use crate::{
     wire::{ConfirmOutcomeShape, MoneyShape, PaymentMethodShape, PaymentStatusShape},
 };
 
-/// How long a confirmation waits for the provider before it answers 202.
+/// How long a confirmation waits for the outcome before it answers 202.
 const OUTCOME_WITHIN: Duration = Duration::from_secs(5);
-/// How often the provider is asked again meanwhile.
+/// Interval of polling the provider meanwhile.
 const ASK_AGAIN_EVERY: Duration = Duration::from_millis(250);
-/// The provider whose answer the page decides.
+/// The provider whose decision the payer makes on the page.
 const MOCK_PROVIDER: &str = "mock";
 
 /// One attempt to pay for the seats of one hold.
@@ -47,7 +47,7 @@ pub(crate) struct Payment {
     /// Its id.
     #[schema(value_type = String)]
     pub id: PaymentId,
-    /// What for.
+    /// The screening.
     #[schema(value_type = String)]
     pub screening_id: ScreeningId,
     /// Where it stands.
@@ -62,7 +62,7 @@ pub(crate) struct Payment {
     /// The seats, in order.
     #[schema(value_type = Vec<String>, example = json!(["A1", "A2"]))]
     pub seat_ids: Vec<SeatId>,
-    /// When it ends unless it is being confirmed.
+    /// When it expires unless it is being confirmed.
     #[serde(with = "seatkeeper_core::time_text")]
     pub expires_at: Timestamp,
     /// What the payer has to do, while it is PENDING.
@@ -205,7 +205,7 @@ pub(crate) async fn confirm_payment(
     key: IdempotencyKeyHeader,
     RawJson(body): RawJson,
 ) -> ApiResult<Response> {
-    // The id as it is kept, not as it was written: what is no id may be as long as an address.
+    // Use the canonical id in the idempotency key; the raw path segment is unbounded.
     let known = PaymentId::parse(&id.0).map_or_else(|| "-".to_owned(), |id| id.to_string());
     let call = Call { person: person.id, name: format!("POST /api/payments/{known}/confirm"), key, body: body.clone() };
     let (office, person) = (app.clone(), person.id);
@@ -240,7 +240,8 @@ async fn confirm(app: &App, person: PersonId, id: PaymentId, outcome: ConfirmOut
     }
 }
 
-/// Asks until the outcome is known, for [`OUTCOME_WITHIN`]. The asking goes on when the time is up or the client leaves.
+/// Confirms a payment and polls for its outcome within [`OUTCOME_WITHIN`]. A call in flight continues after the timeout or when
+/// the client disconnects.
 async fn confirm_in_time(
     app: &App,
     person: PersonId,
@@ -263,12 +264,12 @@ async fn confirm_in_time(
     match tokio::time::timeout(OUTCOME_WITHIN, asked).await {
         Ok(Ok(answer)) => Ok(answer?),
         Ok(Err(_)) => Err(ErrorCode::Internal.into()),
-        // The provider or the store is slow; what the store has decided so far counts.
+        // The provider or the store is slow: answer from the state committed so far.
         Err(_) => so_far(app, person, id, outcome).await,
     }
 }
 
-/// The answer to a confirmation whose outcome nobody waits for any longer, from what the store knows.
+/// The answer to a confirmation after the timeout, from the payment's state in the store.
 async fn so_far(app: &App, person: PersonId, id: PaymentId, outcome: ConfirmOutcome) -> ApiResult<ConfirmAnswer> {
     let Some(payment) = box_office::find_payment_of(&app.office, person, id).await? else {
         return Ok(ConfirmAnswer::NotFound);
@@ -276,7 +277,7 @@ async fn so_far(app: &App, person: PersonId, id: PaymentId, outcome: ConfirmOutc
     match payment.status {
         PaymentStatus::Pending => Err(ErrorCode::TryAgain.into()),
         PaymentStatus::Confirming => Ok(ConfirmAnswer::Unknown(payment)),
-        // It is over: what is slow is only what comes after. To confirm it again asks no provider.
+        // The outcome is final. Confirming it again returns it without a call to the provider.
         PaymentStatus::Succeeded
         | PaymentStatus::Declined
         | PaymentStatus::Cancelled
@@ -287,7 +288,7 @@ async fn so_far(app: &App, person: PersonId, id: PaymentId, outcome: ConfirmOutc
 
 /// Cancels a payment
 ///
-/// The seats stay locked until their time is up. The second time answers like the first.
+/// The seats stay locked until their locks expire. Idempotent: the second call answers like the first.
 #[utoipa::path(post, path = "/api/payments/{id}/cancel", tag = "Paying", security(("session" = [])),
     params(("id" = String, Path)),
     responses((status = 200, body = Payment), (status = 404, description = "`payment_not_found`"),

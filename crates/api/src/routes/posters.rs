@@ -22,22 +22,22 @@ use crate::{
     unsent::SharedBytes,
 };
 
-/// The largest picture, in bytes.
+/// Limit of a picture, in bytes.
 const POSTER_BYTES_MAX: usize = 5 * 1024 * 1024;
-/// How long it may take to arrive: less than an answer may take, and only administrators send one.
+/// Timeout of an upload: below the timeout of a request, and longer than for other bodies, because only administrators upload.
 const POSTER_WAIT_MAX: Duration = Duration::from_secs(15);
-/// A drawing may run scripts when it is opened by itself; here it may do nothing.
+/// Content security policy of pictures: an SVG opened as a document could run scripts otherwise.
 const DRAWING_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
 
-/// A picture that was kept.
+/// An uploaded picture.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PosterPlace {
-    /// What to give a film as `poster_url`.
+    /// The value for a film's `poster_url`.
     #[schema(example = "/posters/0193f0c4-7a3e-7c4d-9a51-3f2b8c6d1e00")]
     pub poster_url: String,
 }
 
-/// The kinds of pictures, and how each begins.
+/// Whether the content begins like its content type (magic bytes).
 fn is_what_it_says(content_type: &str, bytes: &[u8]) -> bool {
     match content_type {
         "image/png" => bytes.starts_with(b"\x89PNG\r\n\x1a\n"),
@@ -48,7 +48,7 @@ fn is_what_it_says(content_type: &str, bytes: &[u8]) -> bool {
     }
 }
 
-/// An SVG is text whose first element is `svg`, after declarations and comments.
+/// Whether the content is an SVG: text whose first element is `svg`, after declarations and comments.
 fn is_drawing(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let mut rest = text.trim_start_matches('\u{feff}').trim_start();
@@ -75,7 +75,7 @@ fn picture_type(headers: &HeaderMap) -> Option<&'static str> {
     known.into_iter().find(|known| known.eq_ignore_ascii_case(essence))
 }
 
-/// Keeps a picture
+/// Uploads a picture
 ///
 /// The picture itself is the body: PNG, JPEG, WebP or SVG, at most 5 MiB.
 #[utoipa::path(post, path = "/api/admin/posters", tag = "For administrators: programme", security(("session" = [])),
@@ -104,7 +104,7 @@ pub(crate) async fn upload_poster(
 #[utoipa::path(get, path = "/posters/{id}", tag = "What is on", params(("id" = String, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "image/*"), (status = 404, description = "`not_found`")))]
 pub(crate) async fn get_poster(State(app): State<App>, id: PathId, headers: HeaderMap) -> ApiResult<Response> {
-    // Pictures that came with the page lie beside those that were uploaded.
+    // Pictures built into the page share this path with uploaded ones.
     if let Some(file) = page::get_file(&format!("posters/{}", id.0), &headers) {
         return Ok(file);
     }
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_is_what_it_says() {
+    fn picture_content_must_match_its_type() {
         assert!(is_what_it_says("image/png", b"\x89PNG\r\n\x1a\n..."));
         assert!(is_what_it_says("image/jpeg", b"\xff\xd8\xff\xe0"));
         assert!(is_what_it_says("image/webp", b"RIFF....WEBPVP8 "));

@@ -1,4 +1,4 @@
-//! The PromptPay code of a payment: EMVCo text, and its picture.
+//! The PromptPay QR code of a payment: EMVCo text and SVG.
 
 use std::fmt::Write;
 
@@ -8,11 +8,11 @@ use seatkeeper_core::money::Money;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The payee when nobody is named: nobody.
+/// Dummy payee when none is configured.
 const NOBODY: &str = "0000000000000";
-/// What is drawn over every code: only the mock provider exists, and it does not check who has paid.
+/// Text drawn over every code: there is only the mock provider, which does not check whether anybody has paid.
 const DEMO_WORDS: &str = "demo, do not pay";
-/// The white border around a code, in modules, as the standard asks.
+/// The quiet zone around a code, in modules, as required by the QR standard.
 const QUIET_MODULES: usize = 4;
 
 /// What the payer has to do.
@@ -43,10 +43,10 @@ pub(super) fn action(payee: Option<&str>, amount: Money) -> Option<PaymentAction
         let svg = draw(&payload).map_err(|error| error.to_string())?;
         Ok(PaymentAction { r#type: ActionKind::PromptpayQr, payload, svg })
     });
-    drawn.inspect_err(|error| tracing::error!(%error, "no PromptPay code could be made")).ok()
+    drawn.inspect_err(|error| tracing::error!(%error, "generating a PromptPay code failed")).ok()
 }
 
-/// The text of the code, by EMVCo's rules for merchant-presented codes.
+/// The payload of the code, by EMVCo's rules for merchant-presented codes.
 fn payload(payee: &str, amount: Money) -> promptparse::Result<String> {
     let target: String = payee.chars().filter(char::is_ascii_digit).collect();
     let proxy_type = match target.len() {
@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    /// The check of EMVCo's merchant-presented codes: CRC-16/CCITT-FALSE over everything up to its own four digits.
+    /// Checksum of EMVCo's merchant-presented codes: CRC-16/CCITT-FALSE over everything before its own four digits.
     fn crc(text: &str) -> String {
         let mut crc = 0xffffu16;
         for byte in text.bytes() {
@@ -109,7 +109,7 @@ mod tests {
         format!("{crc:04X}")
     }
 
-    /// Splits tag, length, value; lengths that do not add up panic.
+    /// Splits the text into tag, length, value; panics on inconsistent lengths.
     fn fields(text: &str) -> Vec<(String, String)> {
         let mut rest = text;
         let mut fields = Vec::new();
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_check_agrees_with_emvcos_example() {
+    fn crc_agrees_with_emvcos_example() {
         let example = "00020101021229300012D156000000000510A93FO3230Q31280012D15600000001030812345678520441115802CN\
             5914BEST TRANSPORT6007BEIJING64200002ZH0104最佳运输0202北京540523.7253031565502016233030412340603***\
             0708A60086670902ME91320016A0112233449988770708123456786304";
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phone_an_id_and_a_wallet_are_told_apart() {
+    fn payee_kind_follows_the_number_of_digits() {
         let payees = [
             ("081-222-3333", "01", "0066812223333"),
             (NOBODY, "02", NOBODY),
@@ -155,13 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn the_text_is_this_very_one() {
+    fn payload_of_a_phone_number_is_unchanged() {
         expect!["00020101021229370016A0000006770101110113006681222333353037645802TH5406420.5063048F6C"]
             .assert_eq(&payload("0812223333", Money::satang(42_050)).unwrap());
     }
 
     #[test]
-    fn every_code_says_demo_with_and_without_a_payee() {
+    fn every_code_is_marked_as_demo() {
         for (payee, target) in [(None, "0213000000000000"), (Some("0812223333"), "01130066812223333")] {
             let code = action(payee, Money::satang(20_000)).unwrap();
             assert!(code.svg.contains(DEMO_WORDS) && code.payload.contains(target), "{}", code.payload);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_is_the_code() {
+    fn svg_shows_exactly_the_modules_of_the_code() {
         let payload = payload("0812223333", Money::satang(100)).unwrap();
         let svg = draw(&payload).unwrap();
         let code = QrCode::with_error_correction_level(&payload, EcLevel::M).unwrap();

@@ -1,4 +1,4 @@
-//! What a page must know before anything else.
+//! Settings of the site that the page needs first.
 
 use axum::{Json, extract::State};
 use seatkeeper_core::{money::Currency, payment::PaymentMethod, person::Language};
@@ -42,7 +42,7 @@ pub(crate) struct Site {
     pub payment_methods: [PaymentMethod; 2],
 }
 
-/// What a page must know first
+/// Name, settings and limits of the site
 #[utoipa::path(get, path = "/api/site", tag = "Site", responses((status = 200, body = Site)))]
 pub(crate) async fn get_site(State(app): State<App>) -> Json<Site> {
     let settings = &app.office.settings;

@@ -1,4 +1,4 @@
-//! The same instant is the same text in every shape that leaves the server.
+//! An instant has the same text in every JSON type and in CSV.
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -32,7 +32,7 @@ fn json(shape: &impl Serialize) -> String {
     serde_json::to_string(shape).unwrap()
 }
 
-/// Every shape with a time in it, where every time is `at`.
+/// Every serialized type that contains a time, with all times set to `at`.
 fn all_shapes(at: Timestamp) -> Vec<String> {
     let seat = SeatId::parse("A1").unwrap();
     let release = Release {
@@ -122,7 +122,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn an_instant_is_the_same_text_in_every_shape(
+    fn instant_has_the_same_text_in_every_serialized_type(
         second in 0..4_102_444_800_i64,
         ms in prop_oneof![Just(0), Just(100), Just(240), 0..1_000_i64],
     ) {

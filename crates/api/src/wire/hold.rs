@@ -1,4 +1,4 @@
-//! A person's hold as HTTP answers and live frames write it.
+//! A person's hold in HTTP answers and live frames.
 
 use seatkeeper_core::{
     ids::{PaymentId, ScreeningId},
@@ -12,18 +12,18 @@ use super::{QuickSeat, QuickTime, wire_seq};
 /// All that a person holds at a screening.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Hold {
-    /// Where.
+    /// The screening.
     #[schema(value_type = String)]
     pub screening_id: ScreeningId,
-    /// The screening's sequence of which this is true, the same numbering as in the frames of `/api/ws`: of two holds the
-    /// one with the greater number is newer.
+    /// Sequence of the screening at which this hold was read, the same numbering as in the frames of `/api/ws`: of two holds
+    /// the one with the greater number is newer.
     pub seq: i64,
-    /// Which, in order.
+    /// The seats, in order.
     #[schema(value_type = Vec<String>, example = json!(["A1", "A2"]))]
     pub seat_ids: Vec<QuickSeat>,
-    /// The same with their times.
+    /// The same seats with the expiry of each lock.
     pub seats: Vec<HeldSeat>,
-    /// When the first of them comes back; null when none is held.
+    /// When the first lock expires; null when no seat is held.
     #[schema(value_type = Option<jiff::Timestamp>, required = true)]
     pub expires_at: Option<QuickTime>,
     /// The payment in progress, if there is one: meanwhile seats cannot be changed.
@@ -37,7 +37,7 @@ pub(crate) struct HeldSeat {
     /// The seat.
     #[schema(value_type = String, example = "A1")]
     pub id: QuickSeat,
-    /// When it comes back by itself.
+    /// When its lock expires.
     #[schema(value_type = jiff::Timestamp)]
     pub expires_at: QuickTime,
 }

@@ -1,4 +1,4 @@
-//! Shapes that several resources share, and the names of the rules' own types in the document.
+//! JSON types that several resources share, and the OpenAPI schemas of core types.
 
 use seatkeeper_core::ports::Page;
 use serde::Serialize;
@@ -15,14 +15,14 @@ pub struct List<T> {
 }
 
 impl<T> List<T> {
-    /// The page as it is answered.
+    /// Converts a page of the store.
     #[must_use]
     pub fn of<U>(page: Page<U>, shape: impl FnMut(U) -> T) -> Self {
         let next_cursor = page.next.map(|cursor| cursor.to_string());
         Self { items: page.items.into_iter().map(shape).collect(), next_cursor }
     }
 
-    /// A list that comes whole.
+    /// A complete list, without further pages.
     #[must_use]
     pub fn whole(items: Vec<T>) -> Self {
         Self { items, next_cursor: None }
@@ -38,7 +38,7 @@ pub use quick::{QuickSeat, QuickTime};
 pub use seq::wire_seq;
 pub use shapes::*;
 
-/// What the rules' own types look like on the wire, for the document. The types themselves know nothing of it.
+/// OpenAPI schemas of core types, which do not depend on `utoipa`.
 mod shapes {
     use std::collections::BTreeMap;
 
@@ -144,11 +144,11 @@ mod shapes {
         Confirming,
         /// Sold.
         Succeeded,
-        /// The provider said no.
+        /// The provider declined it.
         Declined,
         /// The payer changed their mind.
         Cancelled,
-        /// Its time was up.
+        /// It expired.
         Expired,
         /// Money was taken and given back.
         Refunded,
@@ -165,7 +165,7 @@ mod shapes {
         Decline,
     }
 
-    /// Whether the tickets are good.
+    /// Whether the tickets are valid.
     #[derive(Serialize, ToSchema)]
     #[schema(as = BookingStatus)]
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -189,7 +189,7 @@ mod shapes {
         Failed,
     }
 
-    /// What an event tells of.
+    /// The type of an event.
     #[derive(Serialize, ToSchema)]
     #[schema(as = EventType)]
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

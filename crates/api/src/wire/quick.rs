@@ -1,4 +1,4 @@
-//! Times and seats as text without the formatting machinery: the answer to a lock is made of them.
+//! Fast serialization of times and seats without `fmt`, for the hot path of lock answers.
 
 use seatkeeper_core::{ids::SeatId, locks::Millis, time_text::TimeText};
 use serde::{Serialize, Serializer};
@@ -20,7 +20,7 @@ fn write_digits(text: &mut [u8], mut number: i64) {
     }
 }
 
-/// A seat's name.
+/// A seat's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuickSeat(pub SeatId);
 
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_seat_is_written_as_it_is_read() {
+    fn serialized_seat_equals_its_display() {
         for row in ["A", "z", "BC", "ZZZ"] {
             for number in 1..=u8::MAX {
                 let seat = SeatId::new(row, number).unwrap();

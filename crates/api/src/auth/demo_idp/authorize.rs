@@ -1,4 +1,4 @@
-//! `GET /demo-idp/authorize`: who wants to be whom (OpenID Connect Core 3.1.2).
+//! `GET /demo-idp/authorize`: the authorization endpoint (OpenID Connect Core 3.1.2).
 
 use seatkeeper_core::person::Language;
 use serde::Deserialize;
@@ -11,12 +11,12 @@ use super::{
 };
 use crate::auth::{profile::Profile, secrets};
 
-/// The longest `state` or `nonce` that is carried, in bytes.
+/// Limit of `state` and `nonce`, in bytes.
 const CARRIED_BYTES_MAX: usize = 500;
 /// Length of an S256 challenge, in characters.
 const CHALLENGE_CHARS: usize = 43;
 
-/// The question, as it stands in the address.
+/// The parameters of an authorization request.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct AuthorizeQuery {
     pub(super) response_type: Option<String>,
@@ -32,26 +32,26 @@ pub(super) struct AuthorizeQuery {
     pub(super) login_hint: Option<String>,
     /// A name, typed on the page.
     pub(super) name: Option<String>,
-    /// `none` forbids a page.
+    /// `none` forbids showing a page.
     pub(super) prompt: Option<String>,
 }
 
-/// What the browser gets.
+/// The answer to an authorization request.
 #[derive(Debug)]
 pub(super) enum AuthorizeAnswer {
     /// Back to the relying party, with a code or an error.
     Redirect(Url),
     /// The page to choose an account.
     Page(String),
-    /// Nobody knows where to send this browser back to, so it stays here.
+    /// A 400 answer: without a registered redirect URI the browser must not be redirected.
     Refused(&'static str),
 }
 
 impl DemoIdp {
-    /// Answers the question; `language` is the browser's.
+    /// Answers an authorization request; `language` is the browser's.
     pub(super) fn authorize(&self, query: &AuthorizeQuery, language: Language) -> AuthorizeAnswer {
         let is_known = query.client_id.as_deref() == Some(CLIENT_ID);
-        // To the letter (RFC 9700 2.1): a redirect to any other address would hand the code to whoever asks.
+        // Exact match (RFC 9700 2.1): a redirect to any other URI would leak the code.
         let is_registered = query.redirect_uri.as_deref() == Some(&self.redirect_uri);
         let Some(back) = Url::parse(&self.redirect_uri).ok().filter(|_| is_known && is_registered) else {
             return AuthorizeAnswer::Refused("unknown client_id, or not its redirect_uri");
@@ -97,7 +97,7 @@ impl DemoIdp {
         if let Some(state) = &query.state {
             pairs.append_pair("state", state);
         }
-        // RFC 9207: whose answer this is.
+        // Issuer of the answer (RFC 9207).
         pairs.append_pair("iss", &self.issuer);
         drop(pairs);
         back

@@ -1,8 +1,8 @@
-//! Authorization codes: used once, for a minute.
+//! Authorization codes: valid once, for a minute.
 //!
-//! A code carries what it stands for, in plain text, so that whichever server the browser comes back to can exchange it.
-//! Nothing is lost by that: here everybody may be anybody, so a code proves no more than the address in it, and the
-//! verifier, nonce and state of the sign-in are checked as for any other provider.
+//! A code contains its grant in plain text, so that any server to which the browser returns can exchange it. This loses no
+//! security: in the demo everybody may sign in as anybody, so a code proves no more than the address in it, and verifier,
+//! nonce and state of the sign-in are checked as for any other provider.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::secrets;
 
-/// A code is exchanged in the second in which it was given; a minute forgives slow lines.
+/// Lifetime of a code. It is normally exchanged within a second; a minute allows for slow connections.
 const CODE_FOR_MAX: SignedDuration = SignedDuration::from_mins(1);
-/// Used codes that are remembered at once. When there are more, the oldest is forgotten before its minute is over.
+/// Remembered used codes. At the limit the oldest is forgotten before it expires.
 const USED_MAX: usize = 10_000;
 
-/// What a code stands for.
+/// The account and the request for which a code was issued.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Grant {
     pub(super) name: String,
@@ -30,16 +30,16 @@ pub(super) struct Grant {
     pub(super) code_challenge: String,
 }
 
-/// What is written in a code.
+/// The content of a code.
 #[derive(Serialize, Deserialize)]
 struct Code {
-    /// Makes each code another one.
+    /// Makes each code unique.
     id: String,
     given_ms: i64,
     grant: Grant,
 }
 
-/// Codes that have been used here.
+/// Codes that have been used on this server.
 #[derive(Debug, Default)]
 pub(super) struct Codes(Mutex<Used>);
 
@@ -50,17 +50,17 @@ struct Used {
 }
 
 impl Codes {
-    /// A new code.
+    /// Issues a new code.
     pub(super) fn give(grant: Grant, now: Timestamp, entropy: &dyn Entropy) -> String {
         let code = Code { id: secrets::new_secret(entropy), given_ms: now.as_millisecond(), grant };
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(&code).unwrap_or_default())
     }
 
-    /// Takes what it stands for; the next to ask gets nothing, whatever became of this one.
+    /// Redeems a code: returns its grant, once. A second use fails even if the first exchange was refused later.
     pub(super) fn take(&self, code: &str, now: Timestamp) -> Option<Grant> {
         let read: Code = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(code).ok()?).ok()?;
         let age = now.duration_since(Timestamp::from_millisecond(read.given_ms).ok()?);
-        // Servers' clocks differ: one from a little later is as good.
+        // Clocks of servers differ, so a code from the near future is accepted too.
         let is_fresh = age < CODE_FOR_MAX && age > -CODE_FOR_MAX;
         (is_fresh && self.is_first_use(secrets::hash(&read.id), now)).then_some(read.grant)
     }
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_used_once_and_within_a_minute() {
+    fn code_is_valid_once_and_for_a_minute() {
         let (codes, entropy) = (Codes::default(), SeededEntropy::new(1));
         let one = Codes::give(grant("a"), at(0), &entropy);
         let two = Codes::give(grant("a"), at(0), &entropy);
@@ -117,19 +117,19 @@ mod tests {
     }
 
     #[test]
-    fn a_code_of_one_server_is_exchanged_at_another() {
+    fn code_of_one_server_is_exchanged_at_another() {
         let code = Codes::give(grant("a"), at(0), &SeededEntropy::new(1));
-        assert_eq!(Codes::default().take(&code, at(-5)), Some(grant("a")), "whose clock is a little behind");
+        assert_eq!(Codes::default().take(&code, at(-5)), Some(grant("a")), "a clock that is 5 s behind");
     }
 
     #[test]
-    fn used_codes_are_remembered_within_bounds() {
+    fn number_of_remembered_used_codes_is_limited() {
         let (codes, entropy) = (Codes::default(), SeededEntropy::new(1));
         for _ in 0..USED_MAX + 5 {
             codes.take(&Codes::give(grant("a"), at(0), &entropy), at(0)).unwrap();
         }
         assert_eq!(codes.0.lock().hashes.len(), USED_MAX);
         codes.take(&Codes::give(grant("a"), at(121), &entropy), at(121)).unwrap();
-        assert_eq!(codes.0.lock().hashes.len(), 1, "nobody can use a code again after its minute");
+        assert_eq!(codes.0.lock().hashes.len(), 1, "expired codes are forgotten");
     }
 }

@@ -1,8 +1,8 @@
-//! The demo provider: a small OpenID provider that lets everybody be anybody, so that a cinema can be tried without an
-//! account anywhere. It speaks the same protocol as Google and is asked through the same code.
+//! The demo provider: a small OpenID provider that lets everybody sign in as anybody, so that the program can be tried without
+//! an account anywhere. It speaks the same protocol as Google, and the relying party uses it through the same code.
 //!
-//! Its back channel ([`DemoIdp::answer`]) is a function of a request; the relying party calls it in process, and it can be
-//! called over HTTP too.
+//! Its back channel ([`DemoIdp::answer`]) is a function from request to response; the relying party calls it in process, other
+//! clients over HTTP.
 
 mod authorize;
 mod codes;
@@ -28,15 +28,15 @@ pub use self::routes::routes;
 use super::{oidc::CALLBACK_PATH, secrets};
 use crate::config::SiteUrl;
 
-/// Where the provider lives, below the public URL.
+/// Path of the provider, below the public URL.
 const PATH: &str = "/demo-idp";
-/// The one client that it knows.
+/// The only registered client.
 const CLIENT_ID: &str = "seatkeeper";
-/// What stands before the 32 bytes of an Ed25519 key in its PKCS#8 file (RFC 8410).
+/// The PKCS#8 header before the 32 bytes of an Ed25519 key (RFC 8410).
 const ED25519_PKCS8_HEAD: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
-/// The provider. Its key and its client's secret live as long as the process; its codes can be exchanged at any server.
+/// The provider. Its key and client secret last as long as the process; its codes can be exchanged at any server.
 pub(super) struct DemoIdp {
     issuer: String,
     redirect_uri: String,
@@ -54,12 +54,12 @@ impl std::fmt::Debug for DemoIdp {
 }
 
 impl DemoIdp {
-    /// A provider at `<public URL>/demo-idp` with a new key. `None` only if the key cannot be read back.
+    /// A provider at `<public URL>/demo-idp` with a new key. `None` only if the key cannot be parsed.
     pub(super) fn new(public_url: &SiteUrl, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Option<Self> {
         Self::at(public_url, public_url, clock, entropy)
     }
 
-    /// The same, at `home`, for the cinema at `client`.
+    /// The same at the URL `home`, with the relying party at the URL `client`.
     fn at(home: &SiteUrl, client: &SiteUrl, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Option<Self> {
         let key_id = JsonWebKeyId::new(secrets::new_secret(&*entropy));
         let key = CoreEdDsaPrivateSigningKey::from_ed25519_pem(&new_key(&*entropy), Some(key_id)).ok()?;
@@ -74,12 +74,12 @@ impl DemoIdp {
         })
     }
 
-    /// Issuer, id and secret, as the relying party of this cinema has them.
+    /// Issuer, client id and client secret of the registered client.
     pub(super) fn registered_client(&self) -> (String, String, String) {
         (self.issuer.clone(), CLIENT_ID.to_owned(), self.client_secret.clone())
     }
 
-    /// Answers a request of the back channel.
+    /// Answers a back-channel request: discovery, keys or token.
     pub(super) fn answer(&self, request: &HttpRequest) -> HttpResponse {
         let path = request.uri().path();
         let endpoint = path.find(PATH).map_or(path, |at| &path[at + PATH.len()..]);

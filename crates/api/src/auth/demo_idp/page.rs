@@ -1,4 +1,4 @@
-//! The page to choose an account. Plain HTML, no script; its looks are in `style.css`.
+//! The page to choose an account. Plain HTML without scripts; styled by `style.css`.
 
 use std::fmt::Write as _;
 
@@ -7,10 +7,10 @@ use seatkeeper_core::person::Language;
 use super::authorize::AuthorizeQuery;
 use crate::auth::profile::EMAIL_CHARS_MAX;
 
-/// Its looks: the dark ones of the cinema.
+/// The style sheet: the dark theme of the cinema.
 pub(super) const STYLE: &str = include_str!("style.css");
 
-/// Accounts that are offered: a name and an address that no mail can reach (RFC 2606).
+/// Offered accounts: a name and an undeliverable address (RFC 2606).
 const ACCOUNTS: [(&str, &str); 5] = [
     ("Ann Wongsuwan", "ann@example.test"),
     ("สมชาย ใจดี", "somchai@example.test"),
@@ -19,12 +19,12 @@ const ACCOUNTS: [(&str, &str); 5] = [
     ("Mali Rattana", "mali@example.test"),
 ];
 
-/// What the page is about.
+/// Contents of the page.
 #[derive(Debug)]
 pub(super) struct Choice<'q> {
-    /// The question, carried on by the forms.
+    /// The authorization request, passed on as hidden fields of the forms.
     pub(super) query: &'q AuthorizeQuery,
-    /// Where those go who choose nobody.
+    /// The link target of "Cancel".
     pub(super) cancel: &'q str,
     pub(super) language: Language,
 }
@@ -65,7 +65,7 @@ const THAI: Words = Words {
     cancel: "ยกเลิก",
 };
 
-/// The name that goes with an account: typed, or of one that is offered.
+/// The name of an account: as typed, or of the offered account with this address.
 pub(super) fn find_name(query: &AuthorizeQuery, email: &str) -> Option<String> {
     let typed = query.name.clone().filter(|name| !name.trim().is_empty());
     let offered = || {
@@ -74,7 +74,7 @@ pub(super) fn find_name(query: &AuthorizeQuery, email: &str) -> Option<String> {
     typed.or_else(offered)
 }
 
-/// The whole page.
+/// The page as HTML.
 pub(super) fn render(choice: &Choice<'_>) -> String {
     let words = match choice.language {
         Language::En => ENGLISH,
@@ -137,7 +137,7 @@ fn account_button(name: &str, email: &str) -> String {
     )
 }
 
-/// The question as hidden fields, so that the answer to a form is the answer to it.
+/// The authorization request as hidden fields, so that submitting a form repeats it with an account.
 fn carried_fields(query: &AuthorizeQuery) -> String {
     let fields = [
         ("response_type", &query.response_type),

@@ -26,7 +26,7 @@ use crate::{
 /// The largest token request, in bytes.
 const FORM_BYTES_MAX: usize = 16 * 1024;
 
-/// The calls under `/demo-idp`. They are another service's, as it were, so this site's own document leaves them out.
+/// The calls under `/demo-idp`. They stand in for an external service, so the OpenAPI document leaves them out.
 #[must_use]
 pub fn routes() -> OpenApiRouter<App> {
     let routes = Router::new()
@@ -38,7 +38,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::from(routes)
 }
 
-/// With a real provider in the settings there is no demo provider.
+/// The demo provider; 404 if a real provider is in the settings.
 fn demo_idp(app: &App) -> ApiResult<&DemoIdp> {
     app.auth.demo_idp().ok_or_else(|| ErrorCode::NotFound.into())
 }

@@ -1,4 +1,4 @@
-//! A provider on another address, reached over HTTP, whose answers a test can spoil.
+//! A provider at another address, reached over HTTP, whose answers a test can alter.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use seatkeeper_core::person::Language;
 
 type Spoil = Box<dyn Fn(&DemoIdp, HttpRequest, HttpResponse) -> HttpResponse + Send + Sync>;
 
-/// It listens on a port of its own until it is dropped.
+/// A provider that listens on its own port until it is dropped.
 pub(in crate::auth) struct TestProvider {
     idp: Arc<Mutex<DemoIdp>>,
     spoil: Arc<Mutex<Option<Spoil>>>,
@@ -66,7 +66,7 @@ impl TestProvider {
         self.idp.lock().registered_client()
     }
 
-    /// What somebody with this account is sent back with, for the question in `there`.
+    /// The callback URL for this account, for the authorization request at `there`.
     pub(in crate::auth) fn authorize(&self, there: &str, email: &str) -> Url {
         let mut query: AuthorizeQuery = parse_query(Url::parse(there).unwrap().query().unwrap()).unwrap();
         query.login_hint = Some(email.to_owned());
@@ -76,7 +76,7 @@ impl TestProvider {
         }
     }
 
-    /// From now on answers pass through `spoil`.
+    /// Alters all answers from now on with `spoil`.
     pub(in crate::auth) fn spoil(
         &self,
         spoil: impl Fn(&DemoIdp, HttpRequest, HttpResponse) -> HttpResponse + Send + Sync + 'static,
@@ -84,7 +84,7 @@ impl TestProvider {
         *self.spoil.lock() = Some(Box::new(spoil));
     }
 
-    /// From now on the ID token is what `change` makes of a true one.
+    /// Alters all ID tokens from now on with `change`.
     pub(in crate::auth) fn spoil_token(&self, change: impl Fn(&DemoIdp, &str) -> String + Send + Sync + 'static) {
         self.spoil(move |idp, request, answer| {
             if !request.uri().path().ends_with("/token") || !answer.status().is_success() {
@@ -96,7 +96,7 @@ impl TestProvider {
         });
     }
 
-    /// A new key, as providers change theirs every few weeks; the codes are forgotten.
+    /// Rotates the key, as providers do every few weeks; pending codes stay valid, used ones are forgotten.
     pub(in crate::auth) fn change_key(&self) {
         let mut idp = self.idp.lock();
         let home = SiteUrl::new(idp.issuer.trim_end_matches(super::PATH));
@@ -105,20 +105,20 @@ impl TestProvider {
         *idp = DemoIdp { client_secret: idp.client_secret.clone(), ..renewed };
     }
 
-    /// How often the path was asked for.
+    /// Number of requests for the path so far.
     pub(in crate::auth) fn count_asked(&self, path: &str) -> usize {
         self.asked.lock().iter().filter(|asked| asked.ends_with(path)).count()
     }
 }
 
 impl DemoIdp {
-    /// A token of these claims that is rightly signed.
+    /// A token with these claims and a valid signature.
     pub(in crate::auth) fn signed(&self, claims: Value) -> String {
         let claims = serde_json::from_value(claims).unwrap();
         self.sign(claims, &AccessToken::new("opens nothing".to_owned())).unwrap().to_string()
     }
 
-    /// A token of these claims that is signed with the secret that client and provider share.
+    /// A token with these claims, signed with the client secret (HMAC).
     pub(in crate::auth) fn signed_with_shared_secret(&self, claims: Value) -> String {
         let key = CoreHmacKey::new(self.client_secret.as_bytes());
         let claims = serde_json::from_value(claims).unwrap();

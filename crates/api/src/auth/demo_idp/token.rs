@@ -1,4 +1,4 @@
-//! `POST /demo-idp/token`: a code for an ID token (OpenID Connect Core 3.1.3).
+//! `POST /demo-idp/token`: exchanges a code for an ID token (OpenID Connect Core 3.1.3).
 
 use base64::{
     Engine as _,
@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq;
 use super::{CLIENT_ID, DemoIdp, answer_json, codes::Grant};
 use crate::auth::secrets;
 
-/// How long an ID token proves anything. It is looked at once, at once.
+/// Lifetime of an ID token. It is verified once, immediately.
 const TOKEN_FOR: SignedDuration = SignedDuration::from_mins(5);
 
 /// The form of a token request.
@@ -32,7 +32,7 @@ struct TokenForm {
     client_secret: Option<String>,
 }
 
-/// Why there is no token (RFC 6749 5.2).
+/// Why a token request is refused (RFC 6749 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
     Request,
@@ -99,7 +99,7 @@ impl DemoIdp {
             "email_verified": true,
         }))
         .ok()?;
-        // It opens nothing: this provider has no user-info endpoint. The protocol wants one to be there.
+        // Required by the protocol, but useless: this provider has no user-info endpoint.
         let access_token = AccessToken::new(secrets::new_secret(&*self.entropy));
         let id_token = self.sign(claims, &access_token)?;
         let body = json!({
@@ -116,13 +116,13 @@ impl DemoIdp {
     }
 }
 
-/// Who somebody is, for ever: the same for the same address, and not the address.
+/// The stable `sub` claim of an account: a hash of its address, ignoring case.
 pub(super) fn subject(email: &str) -> String {
     let hash = Sha256::digest(format!("seatkeeper demo account {}", email.to_lowercase()));
     URL_SAFE_NO_PAD.encode(&hash[..16])
 }
 
-/// Name and secret of HTTP's Basic scheme, each percent-encoded before (RFC 6749 2.3.1).
+/// Client id and secret from HTTP Basic authentication, each percent-decoded (RFC 6749 2.3.1).
 fn basic_login(value: &header::HeaderValue) -> Option<(String, String)> {
     let (scheme, encoded) = value.to_str().ok()?.split_once(' ')?;
     let login = STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
@@ -177,7 +177,7 @@ mod tests {
         }
     }
 
-    /// The status and the error of an exchange, with some fields of the form changed.
+    /// Status and error code of an exchange, with some fields of the form changed.
     fn exchanged(idp: &DemoIdp, code: &str, changed: &[(&str, &str)]) -> (u16, Option<String>) {
         let mut form = vec![
             ("grant_type", "authorization_code"),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_exchanged_by_the_one_who_asked_for_it_and_nobody_else() {
+    fn code_is_exchanged_only_with_matching_client_redirect_uri_and_verifier() {
         let idp = provider();
         let cases: [(&str, &str, u16, &str); 9] = [
             ("code_verifier", "another-verifier-of-the-very-same-length-as-it", 400, "invalid_grant"),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_was_tried_with_a_wrong_verifier_is_gone() {
+    fn code_is_used_up_by_an_exchange_with_a_wrong_verifier() {
         let idp = provider();
         let code = code(&idp);
         assert_eq!(exchanged(&idp, &code, &[("code_verifier", "guess")]).0, 400);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_is_the_same_for_the_same_address_and_is_not_the_address() {
+    fn subject_is_a_stable_hash_of_the_address() {
         assert_eq!(subject("ann@example.test"), subject("ANN@example.test"));
         assert_ne!(subject("ann@example.test"), subject("ben@example.test"));
         assert!(!subject("ann@example.test").contains("ann"));

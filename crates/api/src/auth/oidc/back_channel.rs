@@ -1,4 +1,4 @@
-//! How this server talks to the identity provider: over https, or in process to the demo provider.
+//! Calls to the identity provider: over https, or in process to the demo provider.
 
 use std::{future::Future, pin::Pin, sync::Arc, sync::OnceLock, time::Duration};
 
@@ -6,38 +6,38 @@ use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 
 use crate::auth::demo_idp::DemoIdp;
 
-/// A provider that has not taken the connection by then is away.
+/// Timeout of connecting.
 const CONNECT_FOR_MAX: Duration = Duration::from_secs(3);
-/// A provider that has not answered in full by then is away. Somebody is looking at an empty page meanwhile.
+/// Timeout of a whole call. A person sees an empty page meanwhile.
 const ANSWER_FOR_MAX: Duration = Duration::from_secs(8);
-/// The largest answer of a provider, in bytes. Google's are below 8 KiB.
+/// Limit of an answer, in bytes. Google's are below 8 KiB.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
-/// The way to the provider.
+/// The transport to the provider.
 #[derive(Debug)]
 pub(super) enum BackChannel {
-    /// Another machine. The client is made at the first use.
+    /// A remote provider. The HTTP client is built at the first use.
     Https(OnceLock<reqwest::Client>),
-    /// The demo provider in this very process, through the same requests and answers.
+    /// The demo provider in this process, with the same requests and answers.
     InProcess(Arc<DemoIdp>),
 }
 
-/// Why there is no answer.
+/// Why a call to the provider failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BackChannelError {
-    /// It did not come, or not in time.
+    /// The connection failed or timed out.
     #[error("no answer")]
     NoAnswer(#[source] reqwest::Error),
-    /// It was larger than any answer may be.
+    /// The answer is above the limit.
     #[error("an answer of more than {ANSWER_BYTES_MAX} bytes")]
     TooLarge,
-    /// The answer or the request has no sense in HTTP.
+    /// The answer is not valid HTTP.
     #[error("not HTTP")]
     NotHttp(#[source] openidconnect::http::Error),
 }
 
 impl BackChannel {
-    /// To a provider on another machine.
+    /// The transport to a remote provider.
     pub(super) fn https() -> Self {
         Self::Https(OnceLock::new())
     }
@@ -61,7 +61,7 @@ impl<'c> AsyncHttpClient<'c> for BackChannel {
 
 fn made(client: &OnceLock<reqwest::Client>) -> Result<&reqwest::Client, BackChannelError> {
     if client.get().is_none() {
-        // A provider's answer that sends us elsewhere is an attack or a mistake, so redirects are not followed.
+        // A redirect from a provider's back channel is an attack or a mistake, so redirects are not followed.
         let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         let made = builder.connect_timeout(CONNECT_FOR_MAX).timeout(ANSWER_FOR_MAX).build();
         let _ = client.set(made.map_err(BackChannelError::NoAnswer)?);

@@ -1,5 +1,5 @@
-//! The relying party: OpenID Connect's authorization code flow with PKCE, `state` and `nonce`. What an ID token must fulfil
-//! (signature, issuer, audience, time, nonce) is checked by `openidconnect`.
+//! The relying party: OpenID Connect's authorization code flow with PKCE, `state` and `nonce`. The crate `openidconnect` checks
+//! the signature, issuer, audience, expiry and nonce of ID tokens; `iat`, `azp` and `iss` (RFC 9207) are checked here.
 
 mod back_channel;
 mod provider;
@@ -33,13 +33,13 @@ use super::{
 };
 use crate::config::{SignInConfig, SiteUrl};
 
-/// Where providers send browsers back to, below the public URL. Google knows it by its full address.
+/// Path of the redirect URI, below the public URL. The full URL is registered with Google.
 pub(super) const CALLBACK_PATH: &str = "/api/auth/google/callback";
 /// How far a provider's clock may be ahead of ours.
 const CLOCK_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
-/// An ID token comes a second after it was made; one that is older is not the answer to our question.
+/// Maximum age of an ID token. A genuine one is a second old; an older one was not issued for this exchange.
 const TOKEN_AGE_MAX: SignedDuration = SignedDuration::from_mins(10);
-/// Signatures that are believed: made with a private key. Never `none`, never a shared secret.
+/// Accepted signature algorithms: asymmetric ones only, never `none` or a shared secret.
 const SIGNATURES: [CoreJwsSigningAlgorithm; 5] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPssSha256,
@@ -51,35 +51,35 @@ const SIGNATURES: [CoreJwsSigningAlgorithm; 5] = [
 type Client =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
 
-/// Why nobody is signed in.
+/// Why a sign-in failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OidcError {
-    /// The provider does not answer, or not with sense. Another try may go well.
-    #[error("the identity provider is away: {0}")]
+    /// The provider does not answer, or answers with an error. A retry may succeed.
+    #[error("the identity provider is unavailable: {0}")]
     Unavailable(String),
-    /// What came back proves nothing.
+    /// The answer does not prove an identity.
     #[error("refused: {0}")]
     Refused(String),
-    /// The provider tells no address that mails could go to.
-    #[error("the identity provider tells no e-mail address")]
+    /// The provider returned no verified, valid e-mail address.
+    #[error("the identity provider returned no usable e-mail address")]
     NoEmail,
 }
 
-/// What a browser is sent away with.
+/// Parameters of an authorization request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'q> {
-    /// The state, nonce and verifier that wait in the store.
+    /// The attempt in the store: state, nonce and PKCE verifier.
     pub(super) attempt: &'q SignInAttempt,
-    /// An e-mail address that the person may have in mind.
+    /// The e-mail address with which the person may want to sign in.
     pub(super) login_hint: Option<&'q str>,
-    /// In which language the provider should speak.
+    /// Language of the provider's pages.
     pub(super) language: Language,
 }
 
 /// One client of one provider.
 pub(super) struct RelyingParty {
     issuer: String,
-    /// What people are kept under: the issuer, but the demo's are the same people at any address.
+    /// The issuer stored with people. For the demo a constant, so that its people stay the same when the public URL changes.
     people_issuer: String,
     client_id: String,
     client_secret: String,
@@ -90,7 +90,7 @@ pub(super) struct RelyingParty {
 }
 
 impl RelyingParty {
-    /// Of the provider in the settings; `demo` answers in process when there is none.
+    /// A client of the provider in the settings, or of `demo`, which is called in process.
     pub(super) fn new(
         config: &SignInConfig,
         public_url: &SiteUrl,
@@ -111,12 +111,12 @@ impl RelyingParty {
         Self { issuer, people_issuer, client_id, client_secret, redirect_uri, back, provider, clock }
     }
 
-    /// Whether it would vouch for this person. One who came in by another door, before the settings changed, proves nothing.
+    /// Whether the person comes from the current provider; not so for people of a provider from earlier settings.
     pub(super) fn vouches_for(&self, person: &Person) -> bool {
         person.issuer == self.people_issuer
     }
 
-    /// The address at the provider to which the browser goes.
+    /// The URL of the authorization request, to which the browser is redirected.
     pub(super) async fn ask(&self, question: Question<'_>) -> Result<Url, OidcError> {
         let Question { attempt, login_hint, language } = question;
         let metadata = self.metadata().await?;
@@ -136,7 +136,7 @@ impl RelyingParty {
         Ok(request.url().0)
     }
 
-    /// Who the provider says that it was, for the code that the browser brought back.
+    /// Exchanges the authorization code for an ID token and verifies it.
     pub(super) async fn identify(
         &self,
         code: String,
@@ -150,7 +150,7 @@ impl RelyingParty {
         let nonce = Nonce::new(attempt.nonce.clone());
         let claims = match self.check(&metadata, &token, &nonce) {
             Err(ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey)) => {
-                // The provider may have changed its keys since they were fetched.
+                // The provider may have rotated its keys since they were fetched.
                 let renewed = self.provider.with_new_keys(&self.back, self.clock.now()).await?;
                 self.check(renewed.as_ref().unwrap_or(&metadata), &token, &nonce)
             }
@@ -177,7 +177,7 @@ impl RelyingParty {
         Ok(if takes_basic { client } else { client.set_auth_type(AuthType::RequestBody) })
     }
 
-    /// An answer that another provider made must not be exchanged with this one (RFC 9207, RFC 9700 4.4).
+    /// Mix-up defence: a code of another provider must not be sent to this one (RFC 9207, RFC 9700 4.4).
     fn check_named_issuer(&self, metadata: &Metadata, named: Option<&str>) -> Result<(), OidcError> {
         match named {
             Some(issuer) if issuer == self.issuer => Ok(()),
@@ -208,7 +208,7 @@ impl RelyingParty {
         let now = self.clock.now();
         let offered = metadata.id_token_signing_alg_values_supported();
         let (id, issuer) = (ClientId::new(self.client_id.clone()), metadata.issuer().clone());
-        // As a public client, so that no token signed with a shared secret is ever believed.
+        // As a public client, so that tokens signed with a shared secret (HMAC) are never accepted.
         let verifier = CoreIdTokenVerifier::new_public_client(id, issuer, metadata.jwks().clone())
             .set_allowed_algs(SIGNATURES.into_iter().filter(|signature| offered.contains(signature)))
             .set_time_fn(move || to_chrono(now))
@@ -216,7 +216,7 @@ impl RelyingParty {
         token.claims(&verifier, nonce).cloned()
     }
 
-    /// A token that was made for another client of the same provider.
+    /// Refuses a token that was issued to another client of the same provider.
     fn check_authorized_party(&self, claims: &CoreIdTokenClaims) -> Result<(), OidcError> {
         match claims.authorized_party() {
             Some(party) if party.as_str() != self.client_id => {
@@ -229,7 +229,7 @@ impl RelyingParty {
     fn identity(&self, claims: &CoreIdTokenClaims, language: Language) -> Result<Identity, OidcError> {
         let name = claims.name().and_then(|name| name.get(None)).map(|name| name.as_str());
         let picture = claims.picture().and_then(|picture| picture.get(None)).map(|picture| picture.as_str());
-        // An address that the provider itself does not vouch for is nobody's to send mails to.
+        // An unverified address may belong to somebody else, so no mail is sent to it.
         let email = claims.email().filter(|_| claims.email_verified() != Some(false)).map(|email| email.as_str());
         let profile = Profile::new(name, email.ok_or(OidcError::NoEmail)?).ok_or(OidcError::NoEmail)?;
         Ok(Identity {
@@ -256,7 +256,7 @@ fn unavailable(error: &(dyn Error + 'static)) -> OidcError {
     OidcError::Unavailable(whole_story(error))
 }
 
-/// An error and all its causes. Only their `Display`: the `Debug` of some holds what a provider answered, secrets and all.
+/// An error and all its sources. Only their `Display`: the `Debug` of some contains the provider's answer with its secrets.
 fn whole_story(error: &(dyn Error + 'static)) -> String {
     let mut story = error.to_string();
     let mut cause = error.source();

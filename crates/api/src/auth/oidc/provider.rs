@@ -1,4 +1,4 @@
-//! What is known of the identity provider: its discovery document and its keys, fetched when first needed.
+//! Cache of the identity provider's discovery document and keys, fetched when first needed.
 
 use std::sync::Arc;
 
@@ -16,16 +16,16 @@ use tokio::sync::Mutex;
 
 use super::{OidcError, back_channel::BackChannel, unavailable};
 
-/// Keys and addresses older than this are fetched again at the next sign-in.
+/// Document and keys older than this are fetched again at the next sign-in.
 const FRESH_FOR: SignedDuration = SignedDuration::from_hours(1);
-/// When that fails, the old ones serve so long: a key that the provider withdrew must not be believed for ever.
+/// If the fetch fails, the cached ones are used up to this age: a key that the provider revoked must not be accepted for ever.
 const STALE_FOR_MAX: SignedDuration = SignedDuration::from_hours(24);
-/// Keys are fetched again for an unknown key id, but not more often than this: anybody can write an unknown id.
+/// Minimum time between two fetches of keys because of an unknown key id: an attacker could send many unknown ids.
 const KEYS_REFETCH_AFTER: SignedDuration = SignedDuration::from_mins(1);
-/// After a failure nobody asks again for so long; those who wait meanwhile get the same failure at once.
+/// Minimum time before a failed fetch is retried; meanwhile the same failure is returned at once.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(2);
 
-/// A discovery document.
+/// A discovery document with its keys.
 pub(super) type Metadata = ProviderMetadata<
     ResponseIssuer,
     CoreAuthDisplay,
@@ -41,7 +41,7 @@ pub(super) type Metadata = ProviderMetadata<
     CoreSubjectIdentifierType,
 >;
 
-/// Whether the provider names itself in its answers (RFC 9207). If it says so, an answer without it is another's.
+/// Whether the provider sends `iss` with its authorization responses (RFC 9207). If it does, one without `iss` is refused.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct ResponseIssuer {
     #[serde(default, rename = "authorization_response_iss_parameter_supported")]
@@ -50,7 +50,7 @@ pub(super) struct ResponseIssuer {
 
 impl AdditionalProviderMetadata for ResponseIssuer {}
 
-/// The provider as last fetched.
+/// The cache of one provider.
 #[derive(Debug, Default)]
 pub(super) struct Provider {
     state: Mutex<State>,
@@ -70,7 +70,7 @@ struct Known {
 }
 
 impl Provider {
-    /// Its document and keys, an hour old at most if it can be reached. One fetch at a time; others wait for it.
+    /// The document and keys, at most an hour old if the provider is reachable. Concurrent callers wait for one fetch.
     pub(super) async fn metadata(
         &self,
         issuer: &IssuerUrl,
@@ -99,7 +99,7 @@ impl Provider {
         answer
     }
 
-    /// The same with keys fetched again, because a token names one that is not known; `None` when that was done just now.
+    /// The same with keys fetched again, because a token has an unknown key id; `None` if they were fetched a moment ago.
     pub(super) async fn with_new_keys(
         &self,
         back: &BackChannel,

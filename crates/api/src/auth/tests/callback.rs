@@ -1,4 +1,4 @@
-//! Coming back from the provider: only the browser that went, once, in time.
+//! The provider's callback: accepted once, in time, from the browser that began the sign-in.
 
 use axum::{
     body::Body,
@@ -12,7 +12,7 @@ use super::support::{SITE, World, query_of};
 const BAD_STATE: (u16, &str) = (400, "bad_state");
 
 #[tokio::test]
-async fn the_question_is_that_of_a_code_flow_with_pkce() {
+async fn authorization_request_is_a_code_flow_with_pkce() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let answer = browser.get("/api/auth/google/login").await;
@@ -27,13 +27,13 @@ async fn the_question_is_that_of_a_code_flow_with_pkce() {
         [value("state"), value("nonce"), value("code_challenge"), browser.cookie("seatkeeper_sign_in").unwrap()];
     for (n, secret) in secrets.iter().enumerate() {
         assert_eq!(secret.len(), 43, "{secret}");
-        assert!(!secrets[..n].contains(secret), "each is its own");
+        assert!(!secrets[..n].contains(secret), "all are different");
     }
     assert_eq!(answer.headers["cache-control"], "no-store");
 }
 
 #[tokio::test]
-async fn a_whole_sign_in_ends_where_it_began_with_a_session_of_its_own() {
+async fn sign_in_returns_to_return_to_with_a_new_session() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let answer = browser.sign_in("ann@example.test").await;
@@ -47,7 +47,7 @@ async fn a_whole_sign_in_ends_where_it_began_with_a_session_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_state_that_nobody_made_is_refused() {
+async fn unknown_state_is_refused() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let back = browser.sign_in_up_to_callback("ann@example.test").await;
@@ -65,11 +65,11 @@ async fn a_state_that_nobody_made_is_refused() {
         assert!(answer.cookies().is_empty());
     }
     assert_eq!(browser.me().await.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(browser.get(back.as_str()).await.location(), "/here", "the right one still serves");
+    assert_eq!(browser.get(back.as_str()).await.location(), "/here", "the right state is still valid");
 }
 
 #[tokio::test]
-async fn a_state_serves_once() {
+async fn state_is_valid_once() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let back = browser.sign_in_up_to_callback("ann@example.test").await;
@@ -78,7 +78,7 @@ async fn a_state_serves_once() {
 }
 
 #[tokio::test]
-async fn a_refused_browser_is_taken_to_the_page_and_a_program_is_not() {
+async fn refused_browser_is_redirected_to_the_page_and_a_program_gets_json() {
     let browser = World::new().server(|_| {}).browser();
     let accept = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
     let used = "/api/auth/google/callback?code=a&state=b";
@@ -90,7 +90,7 @@ async fn a_refused_browser_is_taken_to_the_page_and_a_program_is_not() {
 }
 
 #[tokio::test]
-async fn a_state_serves_for_ten_minutes() {
+async fn state_is_valid_for_ten_minutes() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let there = browser.get("/api/auth/google/login?login_hint=ann@example.test").await.location();
@@ -104,11 +104,11 @@ async fn a_state_serves_for_ten_minutes() {
 }
 
 #[tokio::test]
-async fn a_state_serves_only_the_browser_that_it_was_made_for() {
+async fn state_is_refused_from_another_browser() {
     let world = World::new();
     let server = world.server(|_| {});
     let (attacker, victim) = (server.browser(), server.browser());
-    // The attacker's own account is to be planted into the victim's browser.
+    // Login CSRF: the attacker tries to sign the victim's browser in to the attacker's account.
     let back = attacker.sign_in_up_to_callback("mallory@example.test").await;
     assert_eq!(victim.get(back.as_str()).await.problem(), (400, "bad_state".to_owned()), "no cookie at all");
     victim.get("/api/auth/google/login").await.location();
@@ -118,7 +118,7 @@ async fn a_state_serves_only_the_browser_that_it_was_made_for() {
 }
 
 #[tokio::test]
-async fn two_tabs_sign_in_side_by_side() {
+async fn two_tabs_can_sign_in_concurrently() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let one = browser.sign_in_up_to_callback("ann@example.test").await;
@@ -129,7 +129,7 @@ async fn two_tabs_sign_in_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_provider_that_refuses_leads_back_to_the_page_with_its_reason() {
+async fn error_of_the_provider_redirects_to_the_page_with_its_code() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     for (error, shown) in
@@ -145,7 +145,7 @@ async fn a_provider_that_refuses_leads_back_to_the_page_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_code_that_is_wrong_used_or_late_leads_back_to_the_page() {
+async fn invalid_used_or_expired_code_redirects_to_the_page() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let first = browser.sign_in_up_to_callback("ann@example.test").await;
@@ -164,8 +164,8 @@ async fn a_code_that_is_wrong_used_or_late_leads_back_to_the_page() {
 }
 
 #[tokio::test]
-async fn a_stolen_code_is_worth_nothing_in_another_sign_in() {
-    // The code that another browser got, brought into one's own sign-in: its verifier is another (RFC 9700 4.5).
+async fn stolen_code_is_refused_in_another_sign_in() {
+    // Code injection into the attacker's own sign-in fails because the PKCE verifier differs (RFC 9700 4.5).
     let world = World::new();
     let server = world.server(|_| {});
     let stolen = query_of(&server.browser().sign_in_up_to_callback("ann@example.test").await, "code").unwrap();
@@ -177,7 +177,7 @@ async fn a_stolen_code_is_worth_nothing_in_another_sign_in() {
 }
 
 #[tokio::test]
-async fn an_answer_of_another_provider_is_not_exchanged_here() {
+async fn callback_with_a_wrong_or_missing_issuer_is_refused() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     for iss in [Some("https://evil.example"), None] {
@@ -190,7 +190,7 @@ async fn an_answer_of_another_provider_is_not_exchanged_here() {
 }
 
 #[tokio::test]
-async fn nobody_is_led_to_another_site() {
+async fn redirects_to_other_sites_are_refused() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     for bad in [
@@ -221,7 +221,7 @@ async fn nobody_is_led_to_another_site() {
 }
 
 #[tokio::test]
-async fn of_a_hundred_first_people_at_once_one_is_administrator() {
+async fn exactly_one_of_a_hundred_concurrent_first_people_is_administrator() {
     let world = World::new();
     let server = world.server(|_| {});
     let sign_ins = (0..100).map(|number| {
@@ -240,7 +240,7 @@ async fn of_a_hundred_first_people_at_once_one_is_administrator() {
 }
 
 #[tokio::test]
-async fn a_person_is_an_issuer_and_a_subject() {
+async fn person_is_identified_by_issuer_and_subject() {
     let world = World::new();
     let server = world.server(|_| {});
     let mut ids = Vec::new();

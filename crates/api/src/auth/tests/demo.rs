@@ -1,4 +1,4 @@
-//! The demo provider, as browsers see it.
+//! The demo provider over HTTP, as a browser uses it.
 
 use axum::{
     body::Body,
@@ -8,7 +8,7 @@ use url::Url;
 
 use super::support::{Browser, SITE, World, query_of, with_provider};
 
-/// The question of a sign-in without a hint.
+/// The authorization request of a sign-in without a hint.
 async fn question(browser: &Browser) -> Url {
     Url::parse(&browser.get("/api/auth/google/login?return_to=/here").await.location()).unwrap()
 }
@@ -21,7 +21,7 @@ fn with(url: &Url, name: &str, value: Option<&str>) -> String {
 }
 
 #[tokio::test]
-async fn the_page_offers_accounts_in_the_browsers_language() {
+async fn account_page_is_in_the_browsers_language() {
     let world = World::new();
     let mut browser = world.server(|_| {}).browser();
     let page = browser.get(question(&browser).await.as_str()).await;
@@ -39,12 +39,12 @@ async fn the_page_offers_accounts_in_the_browsers_language() {
 }
 
 #[tokio::test]
-async fn choosing_an_account_on_the_page_is_signing_in_as_it() {
+async fn choosing_an_account_on_the_page_signs_in_as_it() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let question = question(&browser).await;
     let page = browser.get(question.as_str()).await;
-    // What a browser makes of the form: the hidden fields and the button.
+    // Submit the form as a browser does: hidden fields and button.
     let mut chosen = Url::parse(&format!("{SITE}/demo-idp/authorize")).unwrap();
     let form = page.body.split("</form>").next().unwrap();
     for field in form.split("type=\"hidden\"").skip(1) {
@@ -60,7 +60,7 @@ async fn choosing_an_account_on_the_page_is_signing_in_as_it() {
 }
 
 #[tokio::test]
-async fn a_typed_account_has_the_typed_name_or_one_from_its_address() {
+async fn typed_account_has_the_typed_name_or_one_from_its_address() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     for (name, shown) in [(Some("Dr. Eve"), "Dr. Eve"), (Some(""), "eve.x"), (None, "eve.x")] {
@@ -75,7 +75,7 @@ async fn a_typed_account_has_the_typed_name_or_one_from_its_address() {
 }
 
 #[tokio::test]
-async fn a_mistyped_address_shows_the_page_again_and_nothing_of_it_is_markup() {
+async fn invalid_address_shows_the_page_again_with_escaped_input() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let typed = with(&question(&browser).await, "login_hint", Some("\"><script>alert(1)</script>"));
@@ -89,7 +89,7 @@ async fn a_mistyped_address_shows_the_page_again_and_nothing_of_it_is_markup() {
 }
 
 #[tokio::test]
-async fn cancelling_on_the_page_is_a_refusal() {
+async fn cancelling_on_the_page_returns_access_denied() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let page = browser.get(question(&browser).await.as_str()).await;
@@ -98,7 +98,7 @@ async fn cancelling_on_the_page_is_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_strange_client_or_way_back_is_never_followed() {
+async fn unknown_client_or_redirect_uri_is_refused_without_redirect() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let question = question(&browser).await;
@@ -118,7 +118,7 @@ async fn a_strange_client_or_way_back_is_never_followed() {
 }
 
 #[tokio::test]
-async fn a_question_that_is_not_safe_is_refused_to_the_client() {
+async fn unsafe_authorization_request_redirects_with_an_error() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let question = question(&browser).await;
@@ -143,7 +143,7 @@ async fn a_question_that_is_not_safe_is_refused_to_the_client() {
 }
 
 #[tokio::test]
-async fn the_back_channel_answers_over_http_too() {
+async fn demo_back_channel_answers_over_http() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let configuration = browser.get("/demo-idp/.well-known/openid-configuration").await.json();
@@ -154,7 +154,7 @@ async fn the_back_channel_answers_over_http_too() {
     }
     let keys = browser.get("/demo-idp/jwks").await.json();
     assert_eq!(keys["keys"][0]["crv"], "Ed25519");
-    assert!(keys["keys"][0].get("d").is_none(), "the private half stays here");
+    assert!(keys["keys"][0].get("d").is_none(), "the private key is not published");
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let body = Body::from("grant_type=authorization_code&code=x&client_id=seatkeeper&client_secret=guess");
     let answer = browser.send(Method::POST, "/demo-idp/token", &form, body).await;
@@ -163,7 +163,7 @@ async fn the_back_channel_answers_over_http_too() {
 }
 
 #[tokio::test]
-async fn with_a_real_provider_there_is_no_demo_provider() {
+async fn demo_provider_is_not_found_with_a_real_provider_in_the_settings() {
     let world = World::new();
     let browser =
         world.server(|config| config.sign_in = with_provider("https://id.example", "cinema", "secret")).browser();

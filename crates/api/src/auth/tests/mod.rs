@@ -1,4 +1,4 @@
-//! Sign-in from end to end, over the real store and the real router.
+//! End-to-end tests of sign-in, with a SQLite store and the real router.
 
 mod callback;
 mod demo;

@@ -1,4 +1,4 @@
-//! A provider on another machine: how it is reached, and what is done while it is not.
+//! Sign-in with a remote provider, including its failures.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::support::{Answer, Browser, SITE, World, with_provider};
 use crate::{auth::demo_idp::test_provider::TestProvider, config::SiteUrl};
 
-/// A cinema whose people sign in with a provider that is reached over HTTP.
+/// A server whose people sign in with a provider over HTTP.
 pub(super) struct Abroad {
     pub(super) provider: TestProvider,
     pub(super) browser: Browser,
@@ -30,7 +30,7 @@ impl Abroad {
 }
 
 #[tokio::test]
-async fn sign_in_works_over_the_wire_and_the_provider_is_asked_once_who_it_is() {
+async fn remote_provider_is_discovered_once_an_hour_and_signs_people_in() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     for email in ["ann@example.test", "ben@example.test"] {
@@ -45,7 +45,7 @@ async fn sign_in_works_over_the_wire_and_the_provider_is_asked_once_who_it_is() 
 }
 
 #[tokio::test]
-async fn a_provider_that_changed_its_key_is_asked_for_it_once_a_minute_at_most() {
+async fn rotated_keys_are_fetched_at_most_once_a_minute() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/");
@@ -53,14 +53,14 @@ async fn a_provider_that_changed_its_key_is_asked_for_it_once_a_minute_at_most()
     for _ in 0..3 {
         assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/sign-in?error=sign_in_failed");
     }
-    assert_eq!(abroad.provider.count_asked("/jwks"), 1, "keys were fetched just now");
+    assert_eq!(abroad.provider.count_asked("/jwks"), 1, "keys were fetched less than a minute ago");
     world.clock.advance(SignedDuration::from_mins(1));
     assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/");
     assert_eq!(abroad.provider.count_asked("/jwks"), 2);
 }
 
 #[tokio::test]
-async fn a_provider_that_is_away_leads_back_to_the_page_and_is_asked_again_later() {
+async fn unavailable_provider_redirects_to_the_page_and_is_retried_later() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     abroad.provider.spoil(|_, _, mut answer| {
@@ -72,14 +72,14 @@ async fn a_provider_that_is_away_leads_back_to_the_page_and_is_asked_again_later
     for _ in 0..5 {
         assert_eq!(abroad.browser.get(login).await.location(), away);
     }
-    assert_eq!(abroad.provider.count_asked("/openid-configuration"), 1, "those who wait share its failure");
+    assert_eq!(abroad.provider.count_asked("/openid-configuration"), 1, "further attempts get the cached failure");
     abroad.provider.spoil(|_, _, answer| answer);
     world.clock.advance(SignedDuration::from_secs(2));
     assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/");
 }
 
 #[tokio::test]
-async fn known_keys_outlive_a_provider_that_is_away_for_a_day() {
+async fn cached_keys_are_used_for_a_day_while_the_provider_is_unavailable() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/");
@@ -97,7 +97,7 @@ async fn known_keys_outlive_a_provider_that_is_away_for_a_day() {
 }
 
 #[tokio::test]
-async fn a_token_endpoint_out_of_its_mind_signs_nobody_in() {
+async fn invalid_answers_of_the_token_endpoint_sign_nobody_in() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     let spoiled = |status: u16, body: Vec<u8>| {
@@ -128,7 +128,7 @@ async fn a_token_endpoint_out_of_its_mind_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_provider_that_says_it_is_another_is_not_believed() {
+async fn discovery_document_with_another_issuer_is_refused() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     abroad.provider.spoil(|_, _, answer| {
@@ -141,7 +141,7 @@ async fn a_provider_that_says_it_is_another_is_not_believed() {
 }
 
 #[tokio::test]
-async fn who_came_in_by_the_demo_is_nobody_once_a_real_provider_is_in_the_settings() {
+async fn sessions_of_the_demo_are_invalid_with_a_real_provider_in_the_settings() {
     let world = World::new();
     let demo = world.server(|_| {});
     let (admin, guest) = (demo.browser(), demo.browser());
@@ -157,7 +157,7 @@ async fn who_came_in_by_the_demo_is_nobody_once_a_real_provider_is_in_the_settin
     abroad.sign_in("ann@example.test").await;
     assert_eq!(abroad.browser.me().await.json()["role"], "ADMIN", "the first real person");
 
-    // The way back: the session of the real one counts for nothing in the demo, and the demo has no administrator any more.
+    // Back to the demo: sessions of the real provider are invalid there, and the demo has no administrator any more.
     let again = world.server(|_| {}).browser();
     again.jar.lock().clone_from(&abroad.browser.jar.lock());
     assert_eq!(again.me().await.status, StatusCode::UNAUTHORIZED);
@@ -166,7 +166,7 @@ async fn who_came_in_by_the_demo_is_nobody_once_a_real_provider_is_in_the_settin
 }
 
 #[tokio::test]
-async fn the_demo_at_another_address_knows_its_people() {
+async fn people_of_the_demo_stay_the_same_at_another_public_url() {
     let world = World::new();
     let here = world.server(|_| {}).browser();
     here.sign_in("ann@example.test").await;

@@ -1,4 +1,4 @@
-//! Sessions: new at every sign-in, ended on the server, cheap while they last.
+//! Sessions: new at every sign-in, ended on the server, cached while in use.
 
 use axum::{
     body::Body,
@@ -17,19 +17,19 @@ async fn patch_me(browser: &Browser, body: &str, headers: &[(&str, &str)]) -> An
     browser.send(Method::PATCH, "/api/auth/me", headers, Body::from(body.to_owned())).await
 }
 
-/// Polls until `is_so` says yes.
+/// Polls until `is_so` returns true.
 async fn until<F: Future<Output = bool>>(mut is_so: impl FnMut() -> F) {
     let asked = async {
         while !is_so().await {
-            // Poll again: the other server hears of it within a second.
+            // Poll again: the other server polls the store every second.
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(20), asked).await.expect("it never came");
+    tokio::time::timeout(std::time::Duration::from_secs(20), asked).await.expect("condition not met in time");
 }
 
 #[tokio::test]
-async fn every_sign_in_has_a_new_session_and_ends_the_one_before() {
+async fn sign_in_creates_a_new_session_and_ends_the_previous_one() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     browser.sign_in("ann@example.test").await;
@@ -44,7 +44,7 @@ async fn every_sign_in_has_a_new_session_and_ends_the_one_before() {
 }
 
 #[tokio::test]
-async fn a_planted_session_is_never_taken_over() {
+async fn planted_session_cookie_is_never_adopted() {
     let world = World::new();
     let server = world.server(|_| {});
     let (attacker, victim) = (server.browser(), server.browser());
@@ -57,7 +57,7 @@ async fn a_planted_session_is_never_taken_over() {
 }
 
 #[tokio::test]
-async fn what_is_no_session_is_nobody() {
+async fn malformed_or_unknown_session_cookie_is_refused() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     for cookie in ["", "x", &"A".repeat(43), &"A".repeat(42), &"ก".repeat(43), &"A".repeat(5_000)] {
@@ -78,12 +78,12 @@ async fn logout_ends_the_session_on_the_server_and_is_always_204() {
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::NO_CONTENT, ""));
     assert_eq!(browser.cookie(COOKIE), None);
     browser.set_cookie(COOKIE, &secret);
-    assert_eq!(browser.me().await.status, StatusCode::UNAUTHORIZED, "whoever kept the cookie has nothing");
+    assert_eq!(browser.me().await.status, StatusCode::UNAUTHORIZED, "a copy of the cookie is useless");
     assert_eq!(browser.post("/api/auth/logout").await.status, StatusCode::NO_CONTENT, "again");
 }
 
 #[tokio::test]
-async fn another_sites_page_neither_signs_out_nor_changes_anything() {
+async fn requests_from_other_origins_cannot_sign_out_or_change_anything() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let evil = [("origin", "https://evil.test"), ("content-type", "application/json")];
@@ -102,7 +102,7 @@ async fn another_sites_page_neither_signs_out_nor_changes_anything() {
 }
 
 #[tokio::test]
-async fn a_person_changes_their_language_and_it_stays() {
+async fn changed_language_applies_to_all_sessions_and_later_sign_ins() {
     let world = World::new();
     let server = world.server(|_| {});
     let (one, two) = (server.browser(), server.browser());
@@ -114,7 +114,7 @@ async fn a_person_changes_their_language_and_it_stays() {
     assert_eq!((changed.status, changed.json()["language"].as_str()), (StatusCode::OK, Some("en")));
     assert_eq!(two.me().await.json()["language"], "en", "in every session at once");
     one.sign_in("ann@example.test").await;
-    assert_eq!(one.me().await.json()["language"], "en", "the browser's language is only for those who are new");
+    assert_eq!(one.me().await.json()["language"], "en", "the browser's language is only for new people");
     for (body, refusal) in [
         (r#"{"language":"fr"}"#, (422, "invalid")),
         (r"{}", (422, "invalid")),
@@ -127,7 +127,7 @@ async fn a_person_changes_their_language_and_it_stays() {
 }
 
 #[tokio::test]
-async fn the_first_language_is_the_browsers() {
+async fn language_of_a_new_person_is_the_browsers() {
     let world = World::new();
     let mut browser = world.server(|_| {}).browser();
     browser.headers.insert("accept-language", "en-GB,en;q=0.9,th;q=0.5".parse().unwrap());
@@ -136,7 +136,7 @@ async fn the_first_language_is_the_browsers() {
 }
 
 #[tokio::test]
-async fn a_session_in_use_costs_the_store_one_refresh_a_minute() {
+async fn session_in_use_is_refreshed_in_the_store_once_a_minute() {
     let world = World::new();
     let server = world.server(|_| {});
     let browser = server.browser();
@@ -146,18 +146,18 @@ async fn a_session_in_use_costs_the_store_one_refresh_a_minute() {
     for _ in 0..100 {
         assert_eq!(browser.me().await.status, StatusCode::OK);
     }
-    // Nobody follows the store here, yet reading who one is never asks it.
+    // Without a running poll for ended sessions, `SignedIn` still uses the cache.
     assert_eq!(world.sessions.calls(), before);
     world.clock.advance(SignedDuration::from_mins(1));
     for _ in 0..100 {
         assert_eq!(browser.me().await.status, StatusCode::OK);
     }
-    // Telling it that the session is in use, and reading it again.
+    // Two calls: recording the use of the session, and reading it again.
     until(|| async { world.sessions.calls() == before + 2 }).await;
 }
 
 #[tokio::test]
-async fn a_session_ends_after_twelve_idle_hours_and_after_thirty_days() {
+async fn session_expires_after_twelve_idle_hours_or_thirty_days() {
     let world = World::new();
     let (here, there) = (world.server(|_| {}), world.server(|_| {}));
     let browser = here.browser();
@@ -182,7 +182,7 @@ async fn a_session_ends_after_twelve_idle_hours_and_after_thirty_days() {
 }
 
 #[tokio::test]
-async fn a_logout_is_heard_on_the_other_server() {
+async fn logout_ends_the_session_on_the_other_server() {
     let world = World::new();
     let (here, there) = (world.server(|_| {}), world.server(|_| {}));
     let (browser, copy) = (here.browser(), there.browser());
@@ -190,7 +190,7 @@ async fn a_logout_is_heard_on_the_other_server() {
     copy.set_cookie(COOKIE, &browser.cookie(COOKIE).unwrap());
     assert_eq!(copy.me().await.status, StatusCode::OK);
     browser.post("/api/auth/logout").await;
-    assert_eq!(copy.me().await.status, StatusCode::OK, "not heard of yet");
+    assert_eq!(copy.me().await.status, StatusCode::OK, "not polled yet");
     let stop = CancellationToken::new();
     let follower = tokio::spawn({
         let (auth, stop) = (there.app.auth.clone(), stop.clone());
@@ -202,7 +202,7 @@ async fn a_logout_is_heard_on_the_other_server() {
 }
 
 #[tokio::test]
-async fn without_the_store_a_session_at_hand_still_holds_seats_and_nothing_more() {
+async fn cached_session_without_the_store_serves_signed_in_but_not_fresh_or_admin() {
     let world = World::new();
     let server = world.server(|_| {});
     let browser = server.browser();
@@ -214,14 +214,14 @@ async fn without_the_store_a_session_at_hand_still_holds_seats_and_nothing_more(
     assert_eq!(fresh(&server, &browser).await, Err((503, "try_again".to_owned())));
     let stranger = server.browser();
     stranger.set_cookie(COOKIE, &"C".repeat(43));
-    assert_eq!(stranger.me().await.problem(), (503, "try_again".to_owned()), "nobody knows");
+    assert_eq!(stranger.me().await.problem(), (503, "try_again".to_owned()), "not cached");
     assert_eq!(browser.post("/api/auth/logout").await.problem(), (503, "try_again".to_owned()), "it has not ended");
     world.sessions.cut(false);
     assert_eq!(fresh(&server, &browser).await, Ok("ann@example.test".to_owned()));
 }
 
 #[tokio::test]
-async fn after_half_a_minute_of_silence_a_session_at_hand_is_no_proof() {
+async fn cached_session_is_not_fresh_after_half_a_minute_without_a_poll() {
     let world = World::new();
     let server = world.server(|_| {});
     let browser = server.browser();
@@ -233,7 +233,7 @@ async fn after_half_a_minute_of_silence_a_session_at_hand_is_no_proof() {
         async move { auth.follow_store(stop).await }
     });
     let calls = world.sessions.calls();
-    // Once the follower has heard, being sure costs no call.
+    // After a successful poll, `Fresh` costs no call.
     until(|| async {
         let before = world.sessions.calls();
         fresh(&server, &browser).await.unwrap();
@@ -251,18 +251,18 @@ async fn after_half_a_minute_of_silence_a_session_at_hand_is_no_proof() {
     assert_eq!(browser.me().await.status, StatusCode::OK);
 }
 
-/// Whom a call that moves money would see.
+/// The person that `Fresh` extracts for a call that moves money.
 async fn fresh(server: &Server, browser: &Browser) -> Result<String, (u16, String)> {
     server.extract::<Fresh>(browser, "/api/payments").await.map(|Fresh(person)| person.email.clone())
 }
 
-/// Whom an administrator's call would see.
+/// The person that `Admin` extracts for an administrator's call.
 async fn admin(server: &Server, browser: &Browser) -> Result<String, (u16, String)> {
     server.extract::<Admin>(browser, "/api/admin/bookings").await.map(|Admin(person)| person.email.clone())
 }
 
 #[tokio::test]
-async fn signing_in_and_out_and_refusals_are_told_to_the_audit_log() {
+async fn sign_in_sign_out_and_refusals_are_written_to_the_audit_log() {
     let world = World::new();
     let server = world.server(|_| {});
     let (ann, ben, nobody) = (server.browser(), server.browser(), server.browser());
@@ -292,7 +292,7 @@ async fn signing_in_and_out_and_refusals_are_told_to_the_audit_log() {
 }
 
 #[tokio::test]
-async fn over_https_cookies_are_secure() {
+async fn cookies_are_secure_over_https() {
     let world = World::new();
     let server = world.server(|config| {
         config.public_url = crate::config::SiteUrl::new("https://cinema.example");

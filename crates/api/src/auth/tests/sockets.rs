@@ -1,4 +1,4 @@
-//! The person of a socket: found when it is opened, lost with the session.
+//! The person of a socket: found when the socket is opened, and lost when the session ends.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -20,28 +20,28 @@ const COOKIE: &str = "seatkeeper_session";
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
 impl Server {
-    /// Whose socket this browser's would be.
+    /// The person and session of this browser's socket.
     async fn find_viewer(&self, browser: &Browser) -> Backend<Option<SignedInViewer>> {
         self.app.auth.find_viewer(&self.parts_of(browser, "/api/ws")).await
     }
 
-    /// Hears of ended sessions until the guard is dropped.
+    /// Polls for ended sessions until the guard is dropped.
     async fn follow(&self) -> tokio_util::sync::DropGuard {
         let stop = CancellationToken::new();
         let (auth, stopped) = (self.app.auth.clone(), stop.clone());
         tokio::spawn(async move { auth.follow_store(stopped).await });
         let heard = async {
             while self.app.auth.0.heard_ms.load(Ordering::SeqCst) == i64::MIN {
-                // Poll again: the first look is on its way.
+                // Wait for the first poll of the store.
                 sleep(Duration::from_millis(5)).await;
             }
         };
-        timeout(WAIT_MAX, heard).await.expect("the store was never heard");
+        timeout(WAIT_MAX, heard).await.expect("no successful poll in time");
         stop.drop_guard()
     }
 }
 
-/// Ends a browser's session in the store, as a server that nobody here knows would.
+/// Ends a browser's session in the store directly, as an unrelated server would.
 async fn end_session(world: &World, browser: &Browser) {
     let kind = EventKind::AuditLog { action: "sign_out".to_owned(), subject: None, details: serde_json::Value::Null };
     let event = Event::new(world.clock.now(), &Random, kind);
@@ -50,7 +50,7 @@ async fn end_session(world: &World, browser: &Browser) {
 }
 
 #[tokio::test]
-async fn a_socket_is_its_sessions_persons_and_nobodys_without_one() {
+async fn socket_has_the_person_of_its_session_or_is_anonymous() {
     let world = World::new();
     let server = world.server(|_| {});
     let (ann, stranger) = (server.browser(), server.browser());
@@ -61,12 +61,12 @@ async fn a_socket_is_its_sessions_persons_and_nobodys_without_one() {
     stranger.set_cookie(COOKIE, &"C".repeat(43));
     assert!(server.find_viewer(&stranger).await.unwrap().is_none());
     world.sessions.cut(true);
-    assert!(server.find_viewer(&stranger).await.is_err(), "not at hand, and the store is away");
-    assert!(server.find_viewer(&ann).await.unwrap().is_some(), "at hand");
+    assert!(server.find_viewer(&stranger).await.is_err(), "not cached, and the store fails");
+    assert!(server.find_viewer(&ann).await.unwrap().is_some(), "cached");
 }
 
 #[tokio::test]
-async fn a_sign_out_reaches_sockets_here_at_once_and_on_other_servers_within_the_poll() {
+async fn sign_out_reaches_sockets_at_once_and_on_other_servers_with_the_poll() {
     let world = World::new();
     let (here, there) = (world.server(|_| {}), world.server(|_| {}));
     let (browser, copy) = (here.browser(), there.browser());
@@ -77,11 +77,11 @@ async fn a_sign_out_reaches_sockets_here_at_once_and_on_other_servers_within_the
     let _following = there.follow().await;
     browser.post("/api/auth/logout").await;
     assert!(near.session.has_ended());
-    timeout(WAIT_MAX, far.session.ended()).await.expect("the other server never heard");
+    timeout(WAIT_MAX, far.session.ended()).await.expect("the other server did not notice in time");
 }
 
 #[tokio::test]
-async fn signing_in_again_ends_the_sockets_of_the_session_before() {
+async fn signing_in_again_cuts_the_ties_of_the_previous_session() {
     let world = World::new();
     let server = world.server(|_| {});
     let browser = server.browser();
@@ -93,13 +93,13 @@ async fn signing_in_again_ends_the_sockets_of_the_session_before() {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_while_it_is_looked_up_for_a_socket_has_ended_for_it() {
+async fn tie_is_cut_when_the_session_ends_during_its_lookup() {
     let world = World::new();
     let (here, there) = (world.server(|_| {}), world.server(|_| {}));
     let (browser, copy) = (here.browser(), there.browser());
     browser.sign_in("ann@example.test").await;
     copy.set_cookie(COOKIE, &browser.cookie(COOKIE).unwrap());
-    // The store has said that the session is good, and the answer is on its way.
+    // The store has found the session valid, and its answer is delayed.
     world.sessions.answers.forget_permits(Semaphore::MAX_PERMITS);
     let looked_up = world.sessions.looked_up();
     let opening = there.find_viewer(&copy);
@@ -109,15 +109,15 @@ async fn a_session_that_ends_while_it_is_looked_up_for_a_socket_has_ended_for_it
         tokio::task::yield_now().await;
     }
     end_session(&world, &browser).await;
-    assert!(there.app.auth.hear(None).await.is_some(), "and this server hears that it has ended");
+    assert!(there.app.auth.hear(None).await.is_some(), "this server polls the end of the session");
     assert!(futures_util::poll!(opening.as_mut()).is_pending());
     world.sessions.answers.add_permits(1_000);
     let viewer = opening.await.unwrap();
-    assert!(viewer.unwrap().session.has_ended(), "found by the old answer, and ended all the same");
+    assert!(viewer.unwrap().session.has_ended(), "found by the stale answer, but ended");
 }
 
 #[tokio::test]
-async fn after_a_long_silence_of_the_store_the_sessions_of_sockets_are_looked_up_anew() {
+async fn sessions_of_sockets_are_checked_again_after_a_long_outage_of_the_store() {
     let world = World::new();
     let server = world.server(|_| {});
     let (ann, bob) = (server.browser(), server.browser());
@@ -129,9 +129,9 @@ async fn after_a_long_silence_of_the_store_the_sessions_of_sockets_are_looked_up
     world.sessions.cut(true);
     end_session(&world, &bob).await;
     world.clock.advance(SignedDuration::from_mins(60));
-    // The store has forgotten it by now.
+    // The store has purged the ended session by now.
     while world.store.purge_sessions(world.clock.now()).await.unwrap() > 0 {}
     world.sessions.cut(false);
-    timeout(WAIT_MAX, ends.session.ended()).await.expect("never looked up");
+    timeout(WAIT_MAX, ends.session.ended()).await.expect("the session was not checked in time");
     assert!(!stays.session.has_ended());
 }

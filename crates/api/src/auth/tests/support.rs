@@ -1,4 +1,4 @@
-//! A cinema over an empty store, and browsers that keep cookies.
+//! Test fixtures: servers over an empty SQLite store, and browsers with cookie jars.
 
 use std::{
     collections::HashMap,
@@ -39,10 +39,10 @@ use crate::{
     state::{App, AppParts},
 };
 
-/// Where the cinemas of these tests live.
+/// The public URL of the servers in these tests.
 pub(crate) const SITE: &str = "http://127.0.0.1:8080";
 
-/// Real randomness: two servers of a test must not make the same secrets.
+/// Real randomness, so that two servers of a test do not generate the same secrets.
 pub(crate) struct Random;
 
 impl Entropy for Random {
@@ -51,7 +51,7 @@ impl Entropy for Random {
     }
 }
 
-/// What servers of one cinema share.
+/// The backends shared by the servers of a test.
 pub(crate) struct World {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) sessions: Arc<Line>,
@@ -65,14 +65,14 @@ impl Drop for World {
     }
 }
 
-/// The line to the store's sessions: counted, and cut at will.
+/// Access to the store's sessions, which counts calls and can be cut off.
 pub(crate) struct Line {
     store: Arc<SqliteStore>,
     is_cut: AtomicBool,
     calls: AtomicU64,
-    /// Sessions that the store has looked up; the answer may still be on its way.
+    /// Sessions looked up in the store so far; the answer may still be blocked.
     looked_up: AtomicU64,
-    /// Answers that say who a session is of may leave, while there are permits.
+    /// Permits to return the answer of `find_session`.
     pub(crate) answers: Semaphore,
 }
 
@@ -81,12 +81,12 @@ impl Line {
         self.is_cut.store(is_cut, Ordering::SeqCst);
     }
 
-    /// Calls so far, those of the follower not counted.
+    /// Calls so far, without polls for ended sessions.
     pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// How often the store has looked a session up.
+    /// Number of session lookups in the store so far.
     pub(crate) fn looked_up(&self) -> u64 {
         self.looked_up.load(Ordering::SeqCst)
     }
@@ -147,7 +147,7 @@ impl World {
         Self { store, sessions: Arc::new(sessions), clock: Arc::new(ManualClock::default()), folder }
     }
 
-    /// A server of this cinema.
+    /// Another server over the same backends.
     pub(crate) fn server(&self, change: impl FnOnce(&mut ApiConfig)) -> Server {
         let mut config = ApiConfig { rate_limit: false, ..config() };
         change(&mut config);
@@ -196,13 +196,13 @@ impl Server {
         Browser { router: self.router.clone(), jar: Mutex::default(), headers: HeaderMap::new() }
     }
 
-    /// The head of this browser's `GET`.
+    /// The request head of this browser's `GET`.
     pub(crate) fn parts_of(&self, browser: &Browser, path: &str) -> axum::http::request::Parts {
         let request = Request::builder().uri(path).header(header::COOKIE, browser.cookies_for(path)).body(()).unwrap();
         request.into_parts().0
     }
 
-    /// What a handler of `path` that asks for `T` would get from this browser's `GET`, or the refusal.
+    /// Runs the extractor `T` on this browser's `GET` of `path`; status and code of the refusal.
     pub(crate) async fn extract<T>(&self, browser: &Browser, path: &str) -> Result<T, (u16, String)>
     where
         T: FromRequestParts<App, Rejection = ApiError>,
@@ -213,7 +213,7 @@ impl Server {
     }
 }
 
-/// A browser: it keeps cookies, by name and path, and shows where it is sent.
+/// A browser with a cookie jar by name and path, which does not follow redirects.
 pub(crate) struct Browser {
     pub(crate) router: Router,
     pub(crate) jar: Mutex<HashMap<String, (String, String)>>,
@@ -221,7 +221,7 @@ pub(crate) struct Browser {
     pub(crate) headers: HeaderMap,
 }
 
-/// An answer, read.
+/// An HTTP answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -306,13 +306,13 @@ impl Browser {
         self.jar.lock().insert(name.to_owned(), (value.to_owned(), "/".to_owned()));
     }
 
-    /// As far as the provider's answer: the address that the browser is sent back to, not yet opened.
+    /// A sign-in up to the provider's answer; returns the callback URL without opening it.
     pub(crate) async fn sign_in_up_to_callback(&self, email: &str) -> Url {
         let there = self.get(&format!("/api/auth/google/login?return_to=/here&login_hint={email}")).await.location();
         Url::parse(&self.get(&there).await.location()).unwrap()
     }
 
-    /// A whole sign-in, in the demo.
+    /// A complete sign-in with the demo provider.
     pub(crate) async fn sign_in(&self, email: &str) -> Answer {
         let back = self.sign_in_up_to_callback(email).await;
         self.get(back.as_str()).await
@@ -323,7 +323,7 @@ impl Browser {
     }
 }
 
-/// With a real provider in the settings.
+/// Settings with a real provider.
 pub(crate) fn with_provider(issuer: &str, client_id: &str, secret: &str) -> SignInConfig {
     SignInConfig::Google {
         issuer: issuer.to_owned(),
@@ -332,7 +332,7 @@ pub(crate) fn with_provider(issuer: &str, client_id: &str, secret: &str) -> Sign
     }
 }
 
-/// One value of an address's query.
+/// One value of a URL's query.
 pub(crate) fn query_of(url: &Url, name: &str) -> Option<String> {
     url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }

@@ -1,4 +1,4 @@
-//! ID tokens that prove nothing.
+//! Invalid ID tokens are refused.
 
 use axum::http::StatusCode;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -11,7 +11,7 @@ fn claims_of(token: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
-/// The token with another payload or header, and the signature as it was.
+/// The token with another payload or header and the original signature.
 fn with_part(token: &str, index: usize, value: &Value) -> String {
     let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
     parts[index] = URL_SAFE_NO_PAD.encode(value.to_string());
@@ -26,7 +26,7 @@ async fn refused(abroad: &Abroad, what: &str) {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_rightly_signed_is_refused() {
+async fn token_without_a_valid_signature_is_refused() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     abroad.provider.spoil_token(|_, token| {
@@ -55,11 +55,11 @@ async fn a_token_that_is_not_rightly_signed_is_refused() {
     let answer = abroad.sign_in("ann@example.test").await;
     assert!(answer.location().starts_with("/sign-in?error="), "not a token at all");
     abroad.provider.spoil_token(|_, token| token.to_owned());
-    assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/", "the true one serves");
+    assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/", "the genuine token is accepted");
 }
 
 #[tokio::test]
-async fn a_token_for_somebody_else_or_another_time_is_refused() {
+async fn token_with_wrong_issuer_audience_nonce_or_time_is_refused() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     let now_s = world.clock.now_ms() / 1_000;
@@ -87,11 +87,11 @@ async fn a_token_for_somebody_else_or_another_time_is_refused() {
         refused(&abroad, &what).await;
     }
     abroad.provider.spoil_token(|idp, token| idp.signed(claims_of(token)));
-    assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/", "signed again without a change it serves");
+    assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/", "an unchanged claim set is accepted");
 }
 
 #[tokio::test]
-async fn a_token_without_an_address_for_mails_is_not_enough() {
+async fn token_without_a_verified_valid_address_is_refused() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     for (claim, value) in [("email", Value::Null), ("email", json!("not an address")), ("email_verified", json!(false))]
@@ -107,7 +107,7 @@ async fn a_token_without_an_address_for_mails_is_not_enough() {
 }
 
 #[tokio::test]
-async fn name_and_picture_are_taken_over_as_far_as_they_are_safe() {
+async fn name_and_picture_from_the_token_are_sanitized() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     for (picture, kept) in

@@ -1,4 +1,4 @@
-//! A whole cinema behind the real router: the real store, locks in memory, a clock that stands.
+//! Test fixture: servers with the real router, a SQLite store, locks in memory and a manual clock.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -26,7 +26,7 @@ use crate::{
     state::{App, AppParts},
 };
 
-/// The largest answer that these tests read, in bytes.
+/// Limit of an answer that these tests read, in bytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// One server.
@@ -38,7 +38,7 @@ pub(super) struct Cinema {
     parts: Arc<Parts>,
 }
 
-/// What the servers of a cinema share.
+/// The backends shared by the servers of a cinema.
 pub(super) struct Parts {
     store: Arc<SqliteStore>,
     locks: Arc<MemoryLocks>,
@@ -52,7 +52,7 @@ impl Drop for Cinema {
     }
 }
 
-/// What was answered.
+/// An HTTP answer.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: axum::http::HeaderMap,
@@ -103,7 +103,7 @@ impl Cinema {
         Self { app, address, router, task, parts }
     }
 
-    /// Signs somebody in; the cookie of their session.
+    /// Signs a person in; returns the session cookie.
     pub(super) async fn sign_in(&self, name: &str) -> String {
         let mut path = format!("/api/auth/google/login?return_to=/&login_hint={name}@example.test");
         let mut cookies = String::new();
@@ -120,7 +120,6 @@ impl Cinema {
         cookies
     }
 
-    /// `POST` without a body.
     pub(super) async fn post(&self, path: &str, cookie: &str) -> Answer {
         let request = Request::post(path).header(header::HOST, self.address.to_string()).header("cookie", cookie);
         self.send(request.body(Body::empty()).unwrap()).await

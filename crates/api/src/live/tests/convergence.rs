@@ -1,6 +1,6 @@
-//! For any history of changes, joins, lags, lost changes, closed feeds and rolled-back counters: whoever looks sees the
-//! seats as they were at the sequence they have, never a mixture; and in the end as they are. Whoever is signed in sees in
-//! the end what they hold, however long reading it took.
+//! Property test. For any history of changes, joins, lags, lost changes, closed feeds and rolled-back sequences, a viewer at
+//! a sequence has exactly the seats of the lock store at that sequence, and every viewer converges to the current seats.
+//! Every signed-in viewer converges to the current hold, however long reading it takes.
 
 use std::{
     collections::HashMap,
@@ -37,16 +37,16 @@ const PEOPLE: u8 = 3;
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// Somebody does something to a seat.
+    /// A call to the lock store.
     Act {
         person: u8,
         seat: u8,
         what: u8,
         is_lost: bool,
-        /// A server of the version before does it: the change does not say whose holds it is about.
+        /// A server of the previous version makes the call: the live change has no holders.
         is_old: bool,
     },
-    /// Time goes by, for the board and for the room.
+    /// Time passes, for the board and for the room.
     Wait {
         ms: u16,
     },
@@ -56,14 +56,14 @@ enum Op {
     CloseFeed,
     /// The once-a-second comparison.
     Compare,
-    /// The lock store forgets the last changes and counts from an earlier number.
+    /// The lock store loses its last changes and continues from an earlier sequence.
     RollBack,
     Alive,
-    /// The lock store answers who holds what to those who ask for the holds to be read …
+    /// The lock store answers the pending reads of holds …
     AskHolds,
     /// … and the answers arrive, perhaps much later.
     AnswerHolds,
-    /// A viewer joins: of one of the people, or nobody's.
+    /// A viewer joins, signed in or anonymous.
     Join {
         person: Option<u8>,
     },
@@ -108,13 +108,13 @@ struct World {
     now_ms: Millis,
     now: Instant,
     board: SeatBoard,
-    /// What the store would bring back after a failure.
+    /// The state of the lock store after a roll back.
     old_board: SeatBoard,
-    /// Seats by sequence, in every life of the lock store.
+    /// All seat maps by sequence: a sequence may recur with other seats after a roll back.
     history: HashMap<i64, Vec<Seats>>,
     room: Arc<Room>,
     feed: Option<mpsc::Sender<Arc<LiveEvent>>>,
-    /// Holds that have been read and are on their way, with the generation in which they were asked for.
+    /// Holds that have been read but not delivered, with the generation in which they were requested.
     answers: Vec<(u64, PersonId, Hold)>,
     viewers: Vec<Looking>,
 }
@@ -185,14 +185,14 @@ impl World {
         }
     }
 
-    /// What the room's task does, up to where it would wait.
+    /// Runs the room's task up to the point where it would wait.
     fn run(&mut self) {
         loop {
             match self.room.poll_feed(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(Fed::Lost) => {
                     let (feed, receiver) = mpsc::channel(FEED_CHANGES_MAX);
                     self.feed = Some(feed);
-                    // Between the subscription and the snapshot something happens: it is in both.
+                    // A change between the subscription and the snapshot is in both.
                     self.act(2, 5, 0, false, false);
                     self.room.start_over(receiver, &self.board.snapshot().unwrap());
                 }
@@ -210,7 +210,7 @@ impl World {
         }
     }
 
-    /// The reader asks the lock store.
+    /// The reader of holds reads all unread holds from the lock store.
     fn ask_holds(&mut self) {
         loop {
             let unread = pin!(self.room.unread_holds(2));
@@ -226,7 +226,7 @@ impl World {
         }
     }
 
-    /// Takes what is there of a viewer's own frames; whether the viewer must start over.
+    /// Reads a viewer's pending own frames; returns whether the viewer must start over.
     fn read_own(looking: &mut Looking) -> bool {
         let Some(own) = &mut looking.own else { return false };
         loop {
@@ -241,7 +241,7 @@ impl World {
     fn read(&mut self, index: usize, frames: usize) {
         let looking = &mut self.viewers[index];
         for _ in 0..frames {
-            // As a socket does: its own frames first.
+            // Own frames first, as `show_room` does.
             if Self::read_own(looking) {
                 *looking = look(&self.room, self.now, looking.person);
             }
@@ -271,7 +271,7 @@ impl World {
             Op::CloseFeed => self.feed = None,
             Op::Compare => self.compare(),
             Op::RollBack => {
-                // A failover takes longer than the changes that it loses: their numbers are milliseconds.
+                // A failover takes longer than the changes that it loses: sequences are milliseconds.
                 self.now_ms += 1_000;
                 std::mem::swap(&mut self.board, &mut self.old_board);
                 self.old_board = self.board.clone();
@@ -281,7 +281,7 @@ impl World {
             Op::AnswerHolds => self.answer_holds(),
             Op::Join { person } => self.viewers.push(look(&self.room, self.now, person)),
             Op::Get => {
-                // A client that looks at both: its queue began before it asked.
+                // A client that uses socket and GET: it subscribes before it reads the map.
                 let mut looking = look(&self.room, self.now, None);
                 if let Some(known) = self.room.known(self.now) {
                     looking.viewer = Viewer::of_map(&known);
@@ -299,9 +299,9 @@ impl World {
         }
     }
 
-    /// Nothing more happens: the comparison finds what was lost, the queues run empty.
+    /// Without further changes, comparisons find lost changes and the queues are drained.
     fn settle(&mut self) {
-        // Nobody's time runs out any more.
+        // Sweep first, so that no lock expires later.
         self.act(0, 0, u8::MAX, false, false);
         for _ in 0..2 {
             self.compare();
@@ -312,7 +312,7 @@ impl World {
         for index in 0..self.viewers.len() {
             self.read(index, usize::MAX);
         }
-        // Whoever started over is read for.
+        // Read the holds of viewers who started over.
         self.ask_holds();
         self.answer_holds();
         let (seq, seats) = (wire_seq(self.board.seq()), seats_of(&self.board.snapshot().unwrap()));
@@ -325,7 +325,7 @@ impl World {
                 let hold = self.board.hold_of(self.now_ms, person_id(person));
                 held(&serde_json::to_value(wire::Hold::of(self.board.screening(), &hold)).unwrap())
             });
-            assert_eq!(viewer.hold.as_ref().map(held), own, "what a person is shown is what they hold");
+            assert_eq!(viewer.hold.as_ref().map(held), own, "the viewer's hold is the lock store's");
         }
     }
 }
@@ -339,11 +339,11 @@ fn look(room: &Arc<Room>, now: Instant, person: Option<u8>) -> Looking {
 
 fn check(viewer: &Viewer, history: &HashMap<i64, Vec<Seats>>) {
     let seq = viewer.seq.unwrap();
-    let lives = history.get(&seq).unwrap_or_else(|| panic!("nothing ever had the sequence {seq}"));
+    let lives = history.get(&seq).unwrap_or_else(|| panic!("no map ever had the sequence {seq}"));
     assert!(lives.contains(&viewer.seats), "at {seq} the seats were {lives:?}, not {:?}", viewer.seats);
 }
 
-/// Histories at least; `PROPTEST_CASES` asks for more.
+/// Minimum number of histories; `PROPTEST_CASES` can raise it.
 const CASES_MIN: u32 = 1_000;
 
 fn config() -> ProptestConfig {
@@ -355,7 +355,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn everybody_sees_the_seats_as_they_were_and_in_the_end_as_they_are_and_what_they_hold(ops in prop::collection::vec(op(), 1..120)) {
+    fn viewers_see_consistent_maps_and_converge_to_the_lock_store(ops in prop::collection::vec(op(), 1..120)) {
         let mut world = World::new();
         for op in &ops {
             world.step(op);

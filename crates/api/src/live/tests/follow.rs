@@ -1,4 +1,4 @@
-//! What viewers hear of their screening itself.
+//! `screening` frames: changes of the screening itself.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ fn frames(viewer: &mut Subscription) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_newer_revision_is_told_once_and_an_older_copy_is_ignored() {
+async fn newer_revision_is_sent_once_and_older_copies_are_ignored() {
     let stage = Stage::new(&["A1"], LiveLimits::default());
     let room = stage.rooms.open(stage.id()).await.unwrap();
     room.set_screening(&at_revision(&stage, 7), sample_now());
@@ -52,11 +52,11 @@ async fn a_newer_revision_is_told_once_and_an_older_copy_is_ignored() {
     assert_eq!(told.len(), 1, "{told:?}");
     let prefix = r#"{"type":"screening","revision":8,"start_time":"2026-11-23T13:30:00Z""#;
     assert!(told[0].starts_with(prefix) && told[0].contains(r#""amount":800"#), "{told:?}");
-    assert!(join(&room).snapshot.contains(r#""revision":8,"#), "whoever joins later has it from the snapshot");
+    assert!(join(&room).snapshot.contains(r#""revision":8,"#), "a later viewer gets it with the snapshot");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_close_of_sales_is_told_once() {
+async fn close_of_sales_is_sent_once() {
     let stage = Stage::new(&[], LiveLimits::default());
     let room = stage.rooms.open(stage.id()).await.unwrap();
     let open = at_revision(&stage, 7);
@@ -72,7 +72,7 @@ async fn the_close_of_sales_is_told_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_seats_are_a_new_map_though_nothing_is_taken() {
+async fn new_layout_sends_a_snapshot_even_without_taken_seats() {
     let stage = Stage::new(&[], LiveLimits::default());
     let room = stage.rooms.open(stage.id()).await.unwrap();
     room.set_screening(&at_revision(&stage, 7), sample_now());

@@ -1,4 +1,4 @@
-//! Live seat maps, tested: what every viewer sees is what the lock store has.
+//! Tests of the live seat maps: every viewer's map converges to the lock store's.
 
 mod cinema;
 mod convergence;

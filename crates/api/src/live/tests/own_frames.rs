@@ -1,4 +1,4 @@
-//! A person's own frames in a room: the hold, every change of it, payments. On a clock that stands.
+//! A person's own frames in a room: the hold, every change of it, payments. With paused time.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -26,7 +26,7 @@ use crate::{
     wire::{Hold, wire_seq},
 };
 
-/// A socket of a person, without the socket.
+/// A signed-in client's subscription, without a socket.
 struct Phone {
     own: OwnFrames,
     frames: tokio::sync::broadcast::Receiver<Frame>,
@@ -47,11 +47,11 @@ impl Phone {
 
     /// The next of the person's own frames.
     async fn next(&mut self) -> Value {
-        let frame = timeout(Duration::from_secs(5), self.own.next()).await.expect("no frame of one's own").unwrap();
+        let frame = timeout(Duration::from_secs(5), self.own.next()).await.expect("no own frame in time").unwrap();
         serde_json::from_str(&frame).unwrap()
     }
 
-    /// The hold of the next frame, which is one.
+    /// The hold of the next own frame, which must be a hold frame.
     async fn next_hold(&mut self) -> Value {
         let mut frame = self.next().await;
         assert_eq!(frame["type"], "hold", "{frame}");
@@ -59,7 +59,7 @@ impl Phone {
         frame["hold"].take()
     }
 
-    /// Nothing of one's own comes for a second.
+    /// Asserts that no own frame arrives within a second.
     async fn has_nothing_new(&mut self) {
         let next = timeout(Duration::from_secs(1), self.own.next()).await;
         assert!(next.is_err(), "{next:?}");
@@ -76,7 +76,7 @@ impl Phone {
     }
 }
 
-/// The hold as the lock store has it, as the contract writes it.
+/// The lock store's hold in the JSON of the contract.
 async fn hold_of(stage: &Stage, person: PersonId) -> Value {
     serde_json::to_value(Hold::of(stage.id(), &stage.hold_of(person).await)).unwrap()
 }
@@ -86,7 +86,7 @@ fn stage() -> Stage {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscription_of_somebody_begins_with_their_hold_even_if_it_is_empty() {
+async fn subscription_of_a_person_begins_with_the_hold_even_if_empty() {
     let stage = stage();
     let ann = person(1);
     let mut first = Phone::on(&stage.rooms, &stage, ann).await;
@@ -97,11 +97,11 @@ async fn a_subscription_of_somebody_begins_with_their_hold_even_if_it_is_empty()
     let reads = stage.slow.reads.load(Ordering::SeqCst);
     let mut second = Phone::on(&stage.rooms, &stage, ann).await;
     assert_eq!(second.next_hold().await, hold_of(&stage, ann).await);
-    assert_eq!(stage.slow.reads.load(Ordering::SeqCst), reads, "the hold of the first socket serves the second too");
+    assert_eq!(stage.slow.reads.load(Ordering::SeqCst), reads, "the second socket gets the cached hold");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hold_frame_reaches_every_socket_of_its_person_on_every_server_and_nobody_else() {
+async fn hold_frame_reaches_all_sockets_of_its_person_on_all_servers_only() {
     let stage = stage();
     let (ann, bob) = (person(1), person(2));
     let other = stage.other_server();
@@ -127,10 +127,10 @@ async fn a_hold_frame_reaches_every_socket_of_its_person_on_every_server_and_nob
     told.push(hold_of(&stage, ann).await);
     for phone in &mut phones {
         for hold in &told {
-            assert_eq!(phone.next_hold().await, *hold, "each change, in order, the same everywhere");
+            assert_eq!(phone.next_hold().await, *hold, "all changes, in order, on every server");
         }
     }
-    // What strangers get next is about themselves.
+    // The strangers' next frame is about their own hold.
     stage.lock_as(bob, &[seat_id("C1")]).await;
     for stranger in &mut strangers {
         assert_eq!(stranger.next_hold().await["seat_ids"], serde_json::json!(["C1"]));
@@ -138,11 +138,11 @@ async fn a_hold_frame_reaches_every_socket_of_its_person_on_every_server_and_nob
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hold_frame_comes_no_later_than_the_changes_of_the_same_sequence() {
+async fn hold_frame_is_sent_no_later_than_the_changes_of_its_sequence() {
     let stage = stage();
     let mut phone = Phone::on(&stage.rooms, &stage, person(1)).await;
     phone.next_hold().await;
-    // The first change goes at once, the second waits for the room's tick; neither hold does.
+    // The first change is sent at once, the second waits for the room's tick; the holds never wait.
     for seat in ["A1", "A2"] {
         let start = Instant::now();
         stage.lock_seat(seat).await;
@@ -154,7 +154,7 @@ async fn a_hold_frame_comes_no_later_than_the_changes_of_the_same_sequence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payment_frame_goes_to_the_payers_sockets_alone() {
+async fn payment_frame_is_sent_to_the_payers_sockets_only() {
     let stage = stage();
     let other = stage.other_server();
     let (ann, bob) = (person(1), person(2));
@@ -173,7 +173,7 @@ async fn a_payment_frame_goes_to_the_payers_sockets_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payment_lock_alone_is_an_empty_change_and_the_chain_stays_whole() {
+async fn payment_lock_alone_is_an_empty_change_in_the_sequence() {
     let stage = stage();
     let ann = person(1);
     let mut phone = Phone::on(&stage.rooms, &stage, ann).await;
@@ -189,7 +189,7 @@ async fn a_payment_lock_alone_is_an_empty_change_and_the_chain_stays_whole() {
     let payments = holds.each_ref().map(|hold| hold["payment_id"].as_str().map(str::to_owned));
     assert_eq!(payments, [None, Some(payment(7).to_string()), None]);
     assert_eq!(phone.viewer.seq, holds[2]["seq"].as_i64());
-    // What comes next follows on it, and GET counts the same way.
+    // The next change continues the sequence, and GET returns the same one.
     stage.lock_seat("A2").await;
     phone.next_of_room().await;
     assert_eq!(phone.viewer.seats, stage.truth().await);
@@ -199,7 +199,7 @@ async fn a_payment_lock_alone_is_an_empty_change_and_the_chain_stays_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_change_of_a_payment_lock_alone_is_found_and_the_hold_read_again() {
+async fn lost_change_of_a_payment_lock_is_detected_and_the_hold_read_again() {
     let stage = stage();
     let ann = person(1);
     // Another server has the map loaded.
@@ -220,7 +220,7 @@ async fn a_lost_change_of_a_payment_lock_alone_is_found_and_the_hold_read_again(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_of_ones_own_that_lags_starts_over_with_the_latest_hold() {
+async fn lagging_queue_of_a_person_starts_over_with_the_latest_hold() {
     let stage = stage();
     let ann = person(1);
     let mut slow = Phone::on(&stage.rooms, &stage, ann).await;
@@ -241,7 +241,7 @@ async fn a_queue_of_ones_own_that_lags_starts_over_with_the_latest_hold() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_that_does_not_say_whose_it_is_makes_the_holds_of_those_here_be_read() {
+async fn change_without_holders_makes_all_holds_of_the_room_be_read() {
     let stage = stage();
     stage.wire.is_old.store(true, Ordering::SeqCst);
     let (ann, bob) = (person(1), person(2));
@@ -251,7 +251,7 @@ async fn a_change_that_does_not_say_whose_it_is_makes_the_holds_of_those_here_be
     stranger.next_hold().await;
     stage.lock_seat("A1").await;
     assert_eq!(phone.next_hold().await["seat_ids"], serde_json::json!(["A1"]));
-    // Many changes within a pause of the reader cost a reading or two for each person.
+    // Many changes within a pause of the reader cost one or two reads per person.
     phone.has_nothing_new().await;
     let reads = stage.slow.reads.load(Ordering::SeqCst);
     for number in 1..=50 {
@@ -261,11 +261,11 @@ async fn a_change_that_does_not_say_whose_it_is_makes_the_holds_of_those_here_be
     while phone.next_hold().await["seat_ids"] != whole["seat_ids"] {}
     phone.has_nothing_new().await;
     let reads = stage.slow.reads.load(Ordering::SeqCst) - reads;
-    assert!(reads <= 6, "{reads} readings for 50 changes and two people");
+    assert!(reads <= 6, "{reads} reads for 50 changes and two people");
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_room_has_started_over_every_hold_is_read_again() {
+async fn holds_are_read_again_after_the_room_starts_over() {
     let stage = stage();
     let ann = person(1);
     stage.wire.lose.store(1, Ordering::SeqCst);
@@ -281,7 +281,7 @@ async fn after_the_room_has_started_over_every_hold_is_read_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hold_that_cannot_be_read_is_read_later_and_the_map_is_there_meanwhile() {
+async fn failed_hold_read_is_retried_while_the_map_is_available() {
     let stage = stage();
     stage.rooms.open(stage.id()).await.unwrap();
     stage.lock_seat("A1").await;
@@ -294,19 +294,19 @@ async fn a_hold_that_cannot_be_read_is_read_later_and_the_map_is_there_meanwhile
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_between_reading_a_hold_and_its_answer_is_not_overwritten() {
+async fn late_hold_read_does_not_overwrite_a_newer_change() {
     let stage = stage();
     let ann = person(1);
     stage.rooms.open(stage.id()).await.unwrap();
     stage.lock_seat("A1").await;
-    // The room has taken it in: whoever comes now must have their hold read.
+    // The room has applied the change, so the next subscription cannot get the hold from it and reads it.
     stage.rooms.seat_map(&stage.screening).await.unwrap();
     stage.slow.hold_answers();
     let mut phone = Phone::on(&stage.rooms, &stage, ann).await;
     while stage.slow.reads.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
-    // The answer on its way knows nothing of this.
+    // The answer of the pending read does not contain this change.
     stage.lock_seat("A2").await;
     assert_eq!(phone.next_hold().await["seat_ids"], serde_json::json!(["A1", "A2"]));
     stage.slow.answers.add_permits(1_000);
@@ -314,13 +314,13 @@ async fn a_change_between_reading_a_hold_and_its_answer_is_not_overwritten() {
     assert_eq!(
         phone.next_hold().await["seat_ids"],
         serde_json::json!(["A1", "A2", "A3"]),
-        "the old answer is not sent"
+        "the stale answer is not sent"
     );
     phone.has_nothing_new().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_from_before_the_room_started_over_says_nothing_after_it() {
+async fn hold_read_of_an_earlier_generation_is_discarded() {
     let stage = stage();
     let ann = person(1);
     let room = stage.rooms.open(stage.id()).await.unwrap();
@@ -328,7 +328,7 @@ async fn an_answer_from_before_the_room_started_over_says_nothing_after_it() {
     phone.next_hold().await;
     stage.lock_seat("A1").await;
     let now = phone.next_hold().await;
-    // Generation 0 was over when the first map came.
+    // Generation 0 ended with the first map.
     let lost = seatkeeper_core::locks::Hold { seq: u64::MAX, ..Default::default() };
     room.put_hold(0, ann, &lost);
     let mut again = Phone::at(&room, ann);
@@ -336,7 +336,7 @@ async fn an_answer_from_before_the_room_started_over_says_nothing_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_room_forgets_people_with_their_last_socket() {
+async fn person_is_removed_from_the_room_with_the_last_socket() {
     let stage = stage();
     let room = stage.rooms.open(stage.id()).await.unwrap();
     let (one, two, other) = (Phone::at(&room, person(1)), Phone::at(&room, person(1)), Phone::at(&room, person(2)));
@@ -352,7 +352,7 @@ async fn a_room_forgets_people_with_their_last_socket() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_withdrawn_seat_is_a_live_change_in_frames_snapshots_and_maps() {
+async fn withdrawn_seat_is_shown_in_frames_snapshots_and_maps() {
     let stage = stage();
     let mut phone = Phone::on(&stage.rooms, &stage, person(1)).await;
     stage.locks.withdraw(stage.id(), &[seat_id("A1")]).await.unwrap();

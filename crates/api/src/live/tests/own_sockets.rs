@@ -1,4 +1,4 @@
-//! What a signed-in viewer's socket is sent, on real sockets.
+//! Hold and payment frames over real sockets.
 
 use seatkeeper_core::payment::PaymentStatus;
 use serde_json::Value;
@@ -14,7 +14,7 @@ async fn hold_of(stage: &Stage) -> Value {
 }
 
 impl Client {
-    /// Reads until this is what the person holds.
+    /// Reads until this hold arrives.
     async fn until_hold(&mut self, hold: &Value) {
         while self.viewer.hold.as_ref() != Some(hold) {
             self.next().await.unwrap();
@@ -30,7 +30,7 @@ impl Client {
 }
 
 #[tokio::test]
-async fn a_signed_in_socket_is_sent_its_hold_after_the_snapshot_and_on_every_change_and_others_are_not() {
+async fn hold_frames_go_to_the_sockets_of_their_person_only() {
     let server = Server::start().await;
     server.stage.rooms.open(server.stage.id()).await.unwrap();
     server.stage.lock_seat("A1").await;
@@ -52,18 +52,18 @@ async fn a_signed_in_socket_is_sent_its_hold_after_the_snapshot_and_on_every_cha
     desktop.until_hold(&hold).await;
     assert_eq!(phone.viewer.payments, [format!("PENDING {}", payment(7))]);
     assert_eq!(desktop.viewer.payments, phone.viewer.payments);
-    // What the others were sent until everything had arrived.
+    // One more change, to check all frames that the others got before it.
     server.stage.sell("C1").await;
     for client in [&mut stranger, &mut nobody] {
         client.until(&server.stage.truth().await).await;
     }
-    assert_eq!((stranger.viewer.holds, nobody.viewer.holds), (1, 0), "the stranger was sent their own, once");
+    assert_eq!((stranger.viewer.holds, nobody.viewer.holds), (1, 0), "the stranger got only the first hold frame");
     assert_eq!(stranger.viewer.hold.as_ref().unwrap()["seat_ids"], serde_json::json!([]));
     assert!(stranger.viewer.payments.is_empty() && nobody.viewer.payments.is_empty());
 }
 
 #[tokio::test]
-async fn a_socket_whose_session_ends_stays_and_is_nobodys() {
+async fn socket_stays_open_and_anonymous_after_its_session_ends() {
     let server = Server::start().await;
     let (mut phone, mut other) = (server.client_of("?person=1").await, server.client_of("?person=2").await);
     phone.until_first_hold().await;
@@ -74,9 +74,9 @@ async fn a_socket_whose_session_ends_stays_and_is_nobodys() {
     server.stage.lock_as(person(2), &[seat_id("B1")]).await;
     phone.until(&server.stage.truth().await).await;
     other.until(&server.stage.truth().await).await;
-    assert_eq!((phone.viewer.holds, phone.viewer.payments.len()), (1, 0), "nothing of its own since");
-    assert_eq!(phone.viewer.snapshots, 1, "and it went on without starting over");
-    assert_eq!(other.viewer.hold.as_ref().unwrap()["seat_ids"], serde_json::json!(["B1"]), "other sessions go on");
+    assert_eq!((phone.viewer.holds, phone.viewer.payments.len()), (1, 0), "no own frames since");
+    assert_eq!(phone.viewer.snapshots, 1, "it did not start over");
+    assert_eq!(other.viewer.hold.as_ref().unwrap()["seat_ids"], serde_json::json!(["B1"]), "other sessions continue");
     let room = server.stage.rooms.open(server.stage.id()).await.unwrap();
     while room.count_people() > 1 {
         tokio::task::yield_now().await;
@@ -84,7 +84,7 @@ async fn a_socket_whose_session_ends_stays_and_is_nobodys() {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_while_its_socket_is_opened_shows_nothing_of_its_person() {
+async fn no_hold_is_sent_when_the_session_ends_while_its_socket_opens() {
     let server = Server::start().await;
     server.stage.rooms.open(server.stage.id()).await.unwrap();
     server.stage.lock_seat("A1").await;
@@ -96,7 +96,7 @@ async fn a_session_that_ends_while_its_socket_is_opened_shows_nothing_of_its_per
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_signed_in_socket_that_does_not_read_starts_over_with_its_latest_hold() {
+async fn signed_in_socket_that_lags_starts_over_with_its_latest_hold() {
     let server = Server::start().await;
     let (mut slow, mut quick) = (server.client_of("?person=1").await, server.client_of("?person=1").await);
     slow.until_first_hold().await;
@@ -113,6 +113,6 @@ async fn a_signed_in_socket_that_does_not_read_starts_over_with_its_latest_hold(
     quick.until_hold(&last).await;
     slow.until_hold(&last).await;
     slow.until(&server.stage.truth().await).await;
-    assert!(slow.viewer.snapshots > 1, "the slow one was told to start over");
+    assert!(slow.viewer.snapshots > 1, "the slow client started over");
     assert_eq!(slow.viewer.hold, Some(last));
 }

@@ -1,4 +1,4 @@
-//! Rooms with their tasks, on a clock that stands.
+//! Rooms with their tasks, with paused time.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -22,7 +22,7 @@ use crate::live::{
     room::{Frame, Room, Subscription},
 };
 
-/// One who looks, and when the last frame came.
+/// A subscription together with the client's view of it.
 struct Looking {
     subscription: Subscription,
     viewer: Viewer,
@@ -60,7 +60,7 @@ fn stage() -> Stage {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_to_look_has_the_map_loaded() {
+async fn first_viewer_loads_the_map() {
     let stage = stage();
     let looking = Looking::on(&stage).await;
     assert_eq!(looking.viewer.seats, stage.truth().await);
@@ -68,7 +68,7 @@ async fn the_first_to_look_has_the_map_loaded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_change_goes_at_once_and_those_that_come_fast_together() {
+async fn first_change_is_sent_at_once_and_rapid_changes_are_batched() {
     let stage = stage();
     let mut looking = Looking::on(&stage).await;
     let start = Instant::now();
@@ -88,13 +88,13 @@ async fn the_first_change_goes_at_once_and_those_that_come_fast_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_joins_while_changes_are_gathered_misses_none() {
+async fn viewer_who_joins_while_changes_are_batched_misses_none() {
     let stage = stage();
     let mut early = Looking::on(&stage).await;
     stage.lock_seat("A2").await;
     early.next().await;
     stage.lock_seat("A3").await;
-    // The room's task takes it in and waits for its tick.
+    // Let the room's task apply it and wait for its tick.
     tokio::task::yield_now().await;
     let mut late = Looking::on(&stage).await;
     assert_eq!(late.viewer, Viewer { snapshots: 1, ..early.viewer.clone() }, "as of the last frame sent");
@@ -103,7 +103,7 @@ async fn whoever_joins_while_changes_are_gathered_misses_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_change_is_found_within_two_seconds() {
+async fn lost_change_is_detected_within_two_seconds() {
     let stage = Stage::new(&[], LiveLimits::default());
     stage.wire.lose.store(1, Ordering::SeqCst);
     let mut looking = Looking::on(&stage).await;
@@ -116,7 +116,7 @@ async fn a_lost_change_is_found_within_two_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gap_is_seen_at_once() {
+async fn gap_in_the_sequence_is_detected_at_once() {
     let stage = Stage::new(&[], LiveLimits::default());
     stage.wire.lose.store(1, Ordering::SeqCst);
     let mut looking = Looking::on(&stage).await;
@@ -131,9 +131,9 @@ async fn a_gap_is_seen_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_feed_is_opened_again_and_nothing_is_missed() {
+async fn closed_feed_is_reopened_without_missing_a_change() {
     let stage = Stage::new(&[], LiveLimits::default());
-    // A relay that loses nothing that matters: it is only there to be cut.
+    // A wire that loses one change forwards through a task, which `cut` can stop.
     stage.wire.lose.store(1, Ordering::SeqCst);
     let mut looking = Looking::on(&stage).await;
     stage.wire.cut();
@@ -145,7 +145,7 @@ async fn a_closed_feed_is_opened_again_and_nothing_is_missed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_far_behind_starts_over_and_nobody_waits() {
+async fn lagging_viewer_starts_over_and_delays_nobody() {
     let stage = stage();
     let room = stage.rooms.open(stage.id()).await.unwrap();
     let (mut slow, mut quick) = (Looking::at(&room), Looking::at(&room));
@@ -160,11 +160,11 @@ async fn who_is_far_behind_starts_over_and_nobody_waits() {
     assert!(matches!(slow.subscription.frames.recv().await, Err(RecvError::Lagged(_))));
     let slow = Looking::at(&room);
     assert_eq!(slow.viewer.seats, quick.viewer.seats);
-    assert_eq!(quick.viewer.snapshots, 1, "the quick one never started over");
+    assert_eq!(quick.viewer.snapshots, 1, "the quick viewer never started over");
 }
 
 #[tokio::test(start_paused = true)]
-async fn alive_comes_every_ten_seconds_after_everything_unsent() {
+async fn alive_is_sent_every_ten_seconds() {
     let stage = stage();
     let mut looking = Looking::on(&stage).await;
     let start = Instant::now();
@@ -176,7 +176,7 @@ async fn alive_comes_every_ten_seconds_after_everything_unsent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_could_check_for_long_is_not_called_alive() {
+async fn comparison_is_recent_for_ten_seconds_after_its_confirmation() {
     let compared = LastCompared::now();
     advance(COMPARED_AGO_MAX).await;
     assert!(compared.is_recent());
@@ -187,7 +187,7 @@ async fn what_nobody_could_check_for_long_is_not_called_alive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_room_stays_open_while_somebody_looks_and_a_minute_longer() {
+async fn room_stays_open_while_it_has_viewers_and_closes_when_idle() {
     let stage = stage();
     let mut looking = Looking::on(&stage).await;
     let room = stage.rooms.open(stage.id()).await.unwrap();
@@ -203,23 +203,23 @@ async fn a_room_stays_open_while_somebody_looks_and_a_minute_longer() {
         tokio::task::yield_now().await;
         assert!(left.elapsed() <= ROOM_IDLE_MAX * 2, "never closed");
     }
-    assert!(stage.rooms.open(stage.id()).await.is_ok(), "the next one opens a new room");
+    assert!(stage.rooms.open(stage.id()).await.is_ok(), "the next viewer opens a new room");
 }
 
 #[tokio::test(start_paused = true)]
-async fn rooms_are_bounded_and_empty_ones_make_place() {
+async fn number_of_rooms_is_limited_and_empty_rooms_are_replaced() {
     let stage = Stage::new(&[], LiveLimits { rooms_max: 1, ..LiveLimits::default() });
     let looking = Looking::on(&stage).await;
     let other = screening(2);
     assert_eq!(stage.rooms.open(other.screening.id).await.err(), Some(NoRoom::Full));
     let map = stage.rooms.seat_map(&other).await.unwrap();
-    assert!(map.seats.is_empty(), "the map can be read all the same");
+    assert!(map.seats.is_empty(), "the map can still be read");
     drop(looking);
     assert!(stage.rooms.open(other.screening.id).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_the_lock_store_the_answer_comes_within_a_second_and_the_room_later() {
+async fn opening_a_room_times_out_without_the_lock_store_and_succeeds_later() {
     let stage = stage();
     stage.wire.is_away.store(true, Ordering::SeqCst);
     let start = Instant::now();
@@ -231,7 +231,7 @@ async fn without_the_lock_store_the_answer_comes_within_a_second_and_the_room_la
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_asks_after_a_lock_was_answered_sees_it() {
+async fn map_read_after_a_lock_contains_it() {
     let stage = stage();
     let mut looking = Looking::on(&stage).await;
     let start = Instant::now();
@@ -243,11 +243,11 @@ async fn whoever_asks_after_a_lock_was_answered_sees_it() {
     while looking.viewer.seats != stage.truth().await {
         looking.next().await;
     }
-    assert!(start.elapsed() <= tick_of(1) * 4, "viewers are told no later for it: {:?}", start.elapsed());
+    assert!(start.elapsed() <= tick_of(1) * 4, "reading the map does not delay viewers: {:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_map_is_written_once_between_two_changes() {
+async fn map_body_is_cached_between_two_changes() {
     let stage = stage();
     let body = async || stage.rooms.seat_map_body(&stage.screening).await.unwrap();
     let (first, again) = (body().await, body().await);
@@ -258,7 +258,7 @@ async fn the_map_is_written_once_between_two_changes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn free_seats_are_counted_by_the_lock_store_or_else_by_the_store() {
+async fn available_seats_are_counted_by_the_lock_store_or_else_by_the_store() {
     let stage = stage();
     let screenings = [stage.screening.clone(), screening(2)];
     let count = async || stage.rooms.seats_available(&screenings).await.unwrap();
@@ -270,7 +270,7 @@ async fn free_seats_are_counted_by_the_lock_store_or_else_by_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_closes_every_room_after_what_is_queued() {
+async fn shutdown_closes_rooms_after_their_queues_are_drained() {
     let stage = stage();
     let mut looking = Looking::on(&stage).await;
     stage.lock_seat("A2").await;

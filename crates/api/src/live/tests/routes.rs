@@ -1,4 +1,4 @@
-//! `GET /api/ws` and `GET /api/screenings/{id}/seats` as the contract has them.
+//! `GET /api/ws` and `GET /api/screenings/{id}/seats` against the contract.
 
 use futures_util::StreamExt as _;
 use seatkeeper_core::{
@@ -31,7 +31,7 @@ fn seats_path() -> String {
 }
 
 #[tokio::test]
-async fn a_seat_map_has_a_mark_and_is_sent_once() {
+async fn seat_map_with_a_matching_etag_is_not_sent_again() {
     let cinema = Cinema::open().await;
     let first = cinema.get(&seats_path(), &[]).await;
     assert_eq!((first.status, first.headers["content-type"].as_bytes()), (200, &b"application/json"[..]));
@@ -53,7 +53,7 @@ fn brief(seat: &serde_json::Value) -> String {
 }
 
 #[tokio::test]
-async fn a_seat_map_is_compressed_once_for_those_who_take_it() {
+async fn seat_map_is_compressed_for_clients_that_accept_gzip() {
     let cinema = Cinema::open().await;
     let plain = cinema.get(&seats_path(), &[]).await;
     let packed = cinema.get(&seats_path(), &[("accept-encoding", "gzip, br")]).await;
@@ -63,7 +63,7 @@ async fn a_seat_map_is_compressed_once_for_those_who_take_it() {
 }
 
 #[tokio::test]
-async fn seats_of_no_screening_are_not_found() {
+async fn seats_of_an_unknown_screening_are_not_found() {
     let cinema = Cinema::open().await;
     for id in ["nonsense".to_owned(), screening_id(9).to_string()] {
         let answer = cinema.get(&format!("/api/screenings/{id}/seats"), &[]).await;
@@ -101,7 +101,7 @@ async fn watching_is_refused_before_the_upgrade() {
 }
 
 #[tokio::test]
-async fn a_page_of_this_site_watches_and_counts_as_the_seat_map_does() {
+async fn socket_from_the_own_origin_has_the_same_seq_as_the_seat_map() {
     let cinema = Cinema::open().await;
     for query in [
         format!("screening_id={}", screening_id(1)),

@@ -1,4 +1,4 @@
-//! The end of a session reaches the sockets that were opened with it, on every server.
+//! The end of a session makes the sockets that were opened with it anonymous, on every server.
 
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ use super::{
 };
 use crate::{auth::tests::support::World, live::watch::find_viewer};
 
-/// Twenty hours ahead.
+/// The screening that starts in 20 h, after the sessions expire.
 const SHOW: u128 = 2;
-/// More than long enough for a look into the store each second.
+/// Timeout, far longer than the session poll of one second.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
-/// A socket of somebody at a server.
+/// A client's socket at one server.
 struct Phone {
     socket: WebSocketStream<TcpStream>,
     viewer: Viewer,
@@ -61,7 +61,7 @@ impl Phone {
     }
 }
 
-/// Hears of ended sessions, as a running server does.
+/// Polls the store for ended sessions, as a running server does.
 fn follow(cinema: &Cinema) -> (DropGuard, JoinHandle<()>) {
     let stop = CancellationToken::new();
     let (auth, stopped) = (cinema.app.auth.clone(), stop.clone());
@@ -81,7 +81,7 @@ async fn lock(cinema: &Cinema, person: PersonId, seat: &str) {
     assert!(matches!(outcome, LockOutcome::Held(_)), "{outcome:?}");
 }
 
-/// How many people have sockets at a server.
+/// Number of people with sockets at a server.
 async fn people(cinema: &Cinema) -> usize {
     cinema.app.rooms.open(screening_id(SHOW)).await.unwrap().count_people()
 }
@@ -89,7 +89,7 @@ async fn people(cinema: &Cinema) -> usize {
 async fn until_people(cinema: &Cinema, count: usize) {
     let gone = async {
         while people(cinema).await != count {
-            // Poll again: a server asks once a second.
+            // The server polls the store once a second.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -97,7 +97,7 @@ async fn until_people(cinema: &Cinema, count: usize) {
 }
 
 #[tokio::test]
-async fn a_hold_is_shown_on_two_servers_and_a_sign_out_takes_the_person_from_both() {
+async fn hold_frames_reach_two_servers_and_end_on_both_after_sign_out() {
     let here = Cinema::open().await;
     let there = here.other_server().await;
     let _following = (follow(&here), follow(&there));
@@ -112,43 +112,43 @@ async fn a_hold_is_shown_on_two_servers_and_a_sign_out_takes_the_person_from_bot
     }
     assert_eq!(phone.viewer.hold, desktop.viewer.hold);
     let answer = here.get(&format!("/api/lock?screening_id={}", screening_id(SHOW)), &[("cookie", &ann)]).await;
-    assert_eq!(Some(answer.json()), phone.viewer.hold, "the frame has what GET answers");
+    assert_eq!(Some(answer.json()), phone.viewer.hold, "the frame equals the answer of GET");
 
     assert_eq!(here.post("/api/auth/logout", &ann).await.status, 204);
-    // Here at once.
+    // On this server at once.
     lock(&here, ann_id, "A2").await;
     phone.until(|viewer| viewer.seats.contains_key("A2")).await;
-    assert_eq!(phone.viewer.holds, 2, "nothing of its own since the session ended");
-    // There within the poll.
+    assert_eq!(phone.viewer.holds, 2, "no hold frame since the session ended");
+    // On the other server after its next poll.
     until_people(&there, 1).await;
     lock(&there, bob_id, "B1").await;
     for socket in [&mut phone, &mut desktop, &mut stranger, &mut nobody] {
         socket.until(|viewer| viewer.seats.len() == 3).await;
-        assert_eq!(socket.viewer.snapshots, 1, "the socket stays");
+        assert_eq!(socket.viewer.snapshots, 1, "the socket stays open");
     }
     assert_eq!((stranger.held(), nobody.viewer.holds), (vec!["B1"], 0));
     assert!(!phone.held().contains(&"B1") && !desktop.held().contains(&"B1"));
 }
 
 #[tokio::test]
-async fn a_session_that_is_over_by_age_or_idleness_takes_the_person_from_its_sockets() {
+async fn sockets_become_anonymous_when_their_session_expires() {
     let cinema = Cinema::open().await;
     let ann = cinema.sign_in("ann").await;
     let mut phone = Phone::at(&cinema, &ann).await;
     let _following = follow(&cinema);
     cinema.parts().clock.advance(SignedDuration::from_hours(12) - SignedDuration::from_secs(1));
-    // Somebody uses the session: the socket is shown on.
+    // A request uses the session, so the socket keeps getting hold frames.
     let ann_id = me(&cinema, &ann).await;
     cinema.parts().clock.advance(SignedDuration::from_hours(6));
     lock(&cinema, ann_id, "A1").await;
     phone.until(|viewer| viewer.holds == 2).await;
-    // And now nobody does; the open socket is no use of it.
+    // Without requests the session expires: an open socket does not count as use.
     cinema.parts().clock.advance(SignedDuration::from_hours(12));
     until_people(&cinema, 0).await;
 }
 
 #[tokio::test]
-async fn a_viewer_is_nobody_while_the_store_does_not_answer() {
+async fn viewer_is_anonymous_while_the_session_store_fails() {
     let world = World::new();
     let server = world.server(|_| {});
     let browser = server.browser();

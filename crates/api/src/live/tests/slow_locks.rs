@@ -1,4 +1,4 @@
-//! A lock store whose holds can be read slowly, or not at all.
+//! A lock store in memory whose reads of holds can be delayed or fail.
 
 use std::sync::{
     Arc,
@@ -16,14 +16,14 @@ use seatkeeper_core::{
 use seatkeeper_embedded::locks::MemoryLocks;
 use tokio::sync::Semaphore;
 
-/// Locks in memory; reading a hold is counted, may fail, and may take until somebody lets the answer go.
+/// Locks in memory. Reads of holds are counted, may fail, and may block until a test permits the answer.
 pub(super) struct SlowLocks {
     locks: Arc<MemoryLocks>,
-    /// How often a hold has been read.
+    /// Number of reads so far.
     pub(super) reads: AtomicUsize,
-    /// So many reads more fail.
+    /// Number of further reads that fail.
     pub(super) failing: AtomicUsize,
-    /// Answers to reads that may leave.
+    /// Permits to answer a read.
     pub(super) answers: Semaphore,
 }
 
@@ -37,7 +37,7 @@ impl SlowLocks {
         }
     }
 
-    /// From now on answers wait for [`Semaphore::add_permits`].
+    /// Blocks answers until [`Semaphore::add_permits`].
     pub(super) fn hold_answers(&self) {
         self.answers.forget_permits(Semaphore::MAX_PERMITS);
     }

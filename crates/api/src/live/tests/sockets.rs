@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// Small, so that a socket that is not read is full soon.
+/// Small, so that a socket that is not read fills up soon.
 const SOCKET_BUFFER_BYTES: u32 = 4_096;
 
 pub(super) struct Server {
@@ -44,11 +44,11 @@ impl Drop for Server {
     }
 }
 
-/// Who opens a socket.
+/// The person who opens a socket, if any.
 #[derive(serde::Deserialize)]
 struct Who {
     person: Option<u8>,
-    /// Their session ends while the socket is being opened.
+    /// The session ends while the socket is being opened.
     #[serde(default)]
     ends: bool,
 }
@@ -105,7 +105,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Takes one frame; `None` when the server has said goodbye, with its code.
+    /// Applies one text frame. Fails with the close code when the connection has ended, with `None` without a close frame.
     pub(super) async fn next(&mut self) -> Result<(), Option<u16>> {
         loop {
             match self.socket.next().await {
@@ -141,7 +141,7 @@ pub(super) fn many_seats() -> Vec<SeatId> {
 }
 
 #[tokio::test]
-async fn a_viewer_sees_the_map_and_then_every_change() {
+async fn viewer_gets_the_map_and_then_every_change() {
     let server = Server::start().await;
     server.stage.rooms.open(server.stage.id()).await.unwrap();
     server.stage.lock_seat("A1").await;
@@ -155,7 +155,7 @@ async fn a_viewer_sees_the_map_and_then_every_change() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_who_does_not_read_holds_nobody_and_starts_over_when_reading_again() {
+async fn client_that_does_not_read_delays_nobody_and_starts_over_later() {
     let server = Server::start().await;
     let (mut slow, mut quick) = (server.client().await, server.client().await);
     slow.next().await.unwrap();
@@ -169,13 +169,13 @@ async fn one_who_does_not_read_holds_nobody_and_starts_over_when_reading_again()
     }
     server.stage.lock_seat("A1").await;
     quick.until(&server.stage.truth().await).await;
-    assert_eq!(quick.viewer.snapshots, 1, "the quick one was never behind");
+    assert_eq!(quick.viewer.snapshots, 1, "the quick client never started over");
     slow.until(&server.stage.truth().await).await;
-    assert!(slow.viewer.snapshots > 1, "the slow one was told to start over");
+    assert!(slow.viewer.snapshots > 1, "the slow client started over");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn those_who_join_in_a_storm_miss_nothing() {
+async fn clients_that_join_during_many_changes_miss_none() {
     let server = Server::start().await;
     let storm = async {
         for round in 0..300u32 {
@@ -196,7 +196,7 @@ async fn those_who_join_in_a_storm_miss_nothing() {
         }
         clients
     };
-    // The first opens the room, so that there is a map to change.
+    // The first client opens the room, so that the lock store has a map to change.
     let mut first = server.client().await;
     first.next().await.unwrap();
     let ((), mut clients) = tokio::join!(storm, joining);
@@ -206,7 +206,7 @@ async fn those_who_join_in_a_storm_miss_nothing() {
 }
 
 #[tokio::test]
-async fn what_clients_say_is_ignored_unless_it_is_long() {
+async fn client_messages_are_ignored_unless_above_the_size_limit() {
     let server = Server::start().await;
     let mut client = server.client().await;
     client.next().await.unwrap();
@@ -220,12 +220,12 @@ async fn what_clients_say_is_ignored_unless_it_is_long() {
 }
 
 #[tokio::test]
-async fn who_does_not_stop_talking_is_shown_the_door() {
+async fn socket_is_closed_after_too_many_client_messages() {
     let server = Server::start().await;
     let mut client = server.client().await;
     client.next().await.unwrap();
     for _ in 0..2 * CLIENT_MESSAGES_PER_FRAME_MAX + 2 {
-        // The door may close while they still talk.
+        // The server may close the socket before the last message.
         let _closed = client.socket.send(Message::text("x")).await;
     }
     let code = client.until_closed().await;
@@ -236,7 +236,7 @@ async fn who_does_not_stop_talking_is_shown_the_door() {
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_and_a_goodbye_too() {
+async fn ping_and_close_are_answered() {
     let server = Server::start().await;
     let mut client = server.client().await;
     client.next().await.unwrap();
@@ -251,7 +251,7 @@ async fn a_ping_is_answered_and_a_goodbye_too() {
 }
 
 #[tokio::test]
-async fn a_stop_tells_every_viewer_to_come_back() {
+async fn shutdown_closes_every_socket_with_1012() {
     let server = Server::start().await;
     let mut clients = Vec::new();
     for _ in 0..3 {

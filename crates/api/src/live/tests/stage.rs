@@ -1,4 +1,4 @@
-//! A lock store with a wire that can be cut, and rooms on top.
+//! Test fixture: rooms over a lock store whose live changes can be lost or cut off.
 
 use std::sync::{
     Arc,
@@ -27,22 +27,22 @@ use crate::live::{LiveLimits, hub::Rooms, limits::HOLD_READS_OF_SERVER_MAX, sour
 
 const LOCK_MS: i64 = 300_000;
 
-/// Live changes that may get lost on the way.
+/// Live changes with injected faults.
 pub(super) struct Wire {
     locks: Arc<MemoryLocks>,
-    /// So many changes more are lost.
+    /// Number of changes that the next subscription loses.
     pub(super) lose: AtomicUsize,
-    /// Changes do not say whose holds they are about, as a server of the version before sends them.
+    /// Removes the holders from changes, as a server of the previous version publishes them.
     pub(super) is_old: AtomicBool,
-    /// Nobody can subscribe.
+    /// Subscribing fails.
     pub(super) is_away: AtomicBool,
-    /// How often somebody has subscribed.
+    /// Number of subscriptions so far.
     pub(super) subscriptions: AtomicUsize,
     cut: watch::Sender<()>,
 }
 
 impl Wire {
-    /// Every feed closes.
+    /// Closes every feed with an injected fault.
     pub(super) fn cut(&self) {
         self.cut.send_replace(());
     }
@@ -98,7 +98,7 @@ fn without_holders(event: &LiveEvent) -> Arc<LiveEvent> {
 /// One screening, its lock store, and rooms.
 pub(super) struct Stage {
     pub(super) locks: Arc<MemoryLocks>,
-    /// As the rooms read them.
+    /// The same locks as the rooms read them.
     pub(super) slow: Arc<SlowLocks>,
     pub(super) wire: Arc<Wire>,
     pub(super) rooms: Rooms,
@@ -134,12 +134,12 @@ impl Stage {
         self.screening.screening.id
     }
 
-    /// Locks seats and says so.
+    /// Locks seats for person 1.
     pub(super) async fn lock(&self, seats: &[SeatId]) {
         self.lock_as(person(1), seats).await;
     }
 
-    /// Locks seats for somebody.
+    /// Locks seats for a person.
     pub(super) async fn lock_as(&self, holder: PersonId, seats: &[SeatId]) {
         let call = LockSeats {
             screening: self.id(),
@@ -153,46 +153,44 @@ impl Stage {
         assert!(matches!(reply, LockReply::Held(_)), "{reply:?}");
     }
 
-    /// Locks one seat by name.
     pub(super) async fn lock_seat(&self, seat: &str) {
         self.lock(&[seat_id(seat)]).await;
     }
 
-    /// All that somebody holds.
+    /// A person's hold.
     pub(super) async fn hold_of(&self, person: PersonId) -> Hold {
         self.locks.find_hold(self.id(), person).await.unwrap()
     }
 
-    /// Starts a payment of everything that somebody holds.
+    /// Starts a payment of a person's whole hold.
     pub(super) async fn start_payment(&self, holder: PersonId, payment: PaymentId) {
         let reply = self.locks.start_payment(self.id(), holder, payment, LOCK_MS).await.unwrap();
         assert!(matches!(reply, StartReply::Started(_)), "{reply:?}");
     }
 
-    /// A payment has a new status.
+    /// Publishes a payment's new status.
     pub(super) async fn tell_payment(&self, holder: PersonId, payment: PaymentId, status: PaymentStatus) {
         let change = PaymentChange { screening: self.id(), holder, payment, status };
         self.wire.publish_payment(change).await.unwrap();
     }
 
-    /// Lets one seat go, or all.
+    /// Releases some seats of person 1, or all.
     pub(super) async fn release(&self, seats: Option<&[SeatId]>) {
         let reply = self.locks.release(self.id(), person(1), seats).await.unwrap();
         assert!(matches!(reply, ReleaseReply::Left(_)), "{reply:?}");
     }
 
-    /// Sells one seat.
     pub(super) async fn sell(&self, seat: &str) {
         self.locks.mark_sold(self.id(), payment(9), &[seat_id(seat)]).await.unwrap();
     }
 
-    /// The seats as the lock store has them.
+    /// The seats of the lock store.
     pub(super) async fn truth(&self) -> Seats {
         seats_of(&self.locks.snapshot(self.id()).await.unwrap().unwrap())
     }
 }
 
-/// A screening of this number.
+/// A screening with this number as its id.
 pub(super) fn screening(number: u128) -> SharedScreening {
     let movie = movie_of(MovieId::from_uuid(Uuid::nil()), "Film");
     let hall = hall_of(HallId::from_uuid(Uuid::nil()), "Hall", "ssss/ssss/ssss");

@@ -1,4 +1,4 @@
-//! A client as the contract describes it, and no cleverer.
+//! A client that implements the contract literally.
 
 use std::collections::BTreeMap;
 
@@ -13,21 +13,21 @@ use crate::{
 /// Statuses as clients see them: `LOCKED 2026-…` or `BOOKED`; seats not listed are available.
 pub(super) type Seats = BTreeMap<String, String>;
 
-/// What a viewer knows.
+/// State of a client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Viewer {
     pub(super) seq: Option<i64>,
     pub(super) seats: Seats,
     pub(super) snapshots: usize,
-    /// Their own hold, as the frames since the last snapshot tell it.
+    /// The person's hold from the frames since the last snapshot.
     pub(super) hold: Option<Value>,
-    /// Hold frames in all.
+    /// Number of hold frames so far.
     pub(super) holds: usize,
-    /// Payments, as `STATUS id`.
+    /// Payment frames so far, as `STATUS id`.
     pub(super) payments: Vec<String>,
 }
 
-/// What the contract tells a viewer to do after a frame.
+/// What the contract requires a client to do after a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
     GoOn,
@@ -35,12 +35,12 @@ pub(super) enum Then {
 }
 
 impl Viewer {
-    /// Somebody who has just had the answer of a GET.
+    /// A client that has just read the map with GET.
     pub(super) fn of_map(snapshot: &SeatSnapshot) -> Self {
         Self { seq: Some(wire_seq(snapshot.seq)), seats: seats_of(snapshot), ..Self::default() }
     }
 
-    /// Applies a frame word for word.
+    /// Applies a frame literally as the contract says.
     pub(super) fn take(&mut self, frame: &str) -> Then {
         let frame: Value = serde_json::from_str(frame).unwrap();
         if frame["type"] == "payment" {
@@ -85,7 +85,7 @@ impl Viewer {
         for seat in seats.as_array().unwrap() {
             let id = seat["id"].as_str().unwrap().to_owned();
             let status = seat["status"].as_str().unwrap();
-            assert_eq!(status == "LOCKED", seat["until"].is_string(), "a lock has a time and nothing else has: {seat}");
+            assert_eq!(status == "LOCKED", seat["until"].is_string(), "only locked seats have `until`: {seat}");
             match status {
                 "AVAILABLE" => self.seats.remove(&id),
                 "LOCKED" => self.seats.insert(id, format!("LOCKED {}", seat["until"].as_str().unwrap())),
