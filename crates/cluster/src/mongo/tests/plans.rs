@@ -70,7 +70,10 @@ impl Heard {
             assert!(is_good && !plan.is_empty() || is_hidden, "{what}: {name} is read by {plan:?}");
             self.seen += u32::from(is_good);
         }
-        assert!(indexes.iter().all(|index| there.contains(*index)), "{what}: of {indexes:?} there are {there:?}");
+        assert!(
+            indexes.iter().all(|index| there.contains(*index)),
+            "{what}: expected indexes {indexes:?}, found {there:?}"
+        );
     }
 
     async fn explain(&self, mut query: Document) -> BTreeSet<String> {
