@@ -119,7 +119,7 @@ async fn a_sale_is_refused_while_another_has_claimed_or_bought_the_seat() {
     for _ in ["claimed", "sold"] {
         let (before, second) = (scene.row().await, scene.second.clone());
         let refused = scene.write(move |tx| claims::sell(tx, &second, second.seats[0].id)).await.unwrap_err();
-        assert!(refused.contains("a seat of another cannot be sold"), "{refused}");
+        assert!(refused.contains("a seat of another payment cannot be sold"), "{refused}");
         assert_eq!(scene.row().await, before);
         scene.sell_to_first().await;
     }
