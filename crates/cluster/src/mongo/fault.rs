@@ -51,7 +51,7 @@ pub(super) enum Fault {
     Broken(&'static str),
     #[error("no answer in time; whether it was done is unknown")]
     Late,
-    #[error("too much is asked of the store at once; nothing was done")]
+    #[error("too many calls wait for the store; nothing was done")]
     Busy,
 }
 
