@@ -88,7 +88,7 @@ fn measured_board_lock(board: &mut SeatBoard, now: i64, seat: SeatId) {
     black_box(board.lock(now, ANN, &[black_box(seat)], &[], TTL_MS, SEATS_MAX));
 }
 
-/// The same through the port, as the server calls it.
+/// The same calls through the port, as the server makes them.
 fn port(rounds: u64, is_taken: bool, log: Option<PathBuf>) -> Option<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());

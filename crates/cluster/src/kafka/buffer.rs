@@ -46,7 +46,7 @@ pub(super) struct Buffer {
     last_place: i64,
     /// The next offset to handle in each assigned partition.
     done: BTreeMap<i32, i64>,
-    /// Those of `done` that are not yet stored in the client.
+    /// The entries of `done` that are not yet stored in the client.
     unstored: BTreeMap<i32, i64>,
 }
 
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn old_place_does_not_acknowledge_a_partition_that_was_revoked_and_assigned_again() {
+    fn old_place_does_not_acknowledge_messages_of_a_reassigned_partition() {
         let mut buffer = buffer_of([event(1, 10), event(2, 20), event(1, 11)]);
         buffer.forget(1);
         buffer.push(event(1, 10));

@@ -15,7 +15,7 @@ use crate::mongo::MongoStore;
 /// and the relay asks which events have been published.
 #[async_trait]
 pub trait EventIndex: Send + Sync {
-    /// Those of the events that are in the index.
+    /// Returns which of these events are in the index.
     async fn find_logged(&self, ids: &[EventId]) -> Backend<HashSet<EventId>>;
     /// Adds events in order; events that exist already are skipped.
     async fn publish(&self, events: &[Event]) -> Backend<()>;

@@ -126,7 +126,7 @@ impl Work {
                 return;
             }
             if started.elapsed() >= LAST_COMMIT_WITHIN {
-                tracing::warn!(consumer = self.consumer.as_str(), %error, "the last offsets are not committed; their events will be handled again");
+                tracing::warn!(consumer = self.consumer.as_str(), %error, "offsets not committed; events are handled again");
                 return;
             }
             // Polling answers rebalances. A message is dropped and not committed, so the next owner of its partition gets it.

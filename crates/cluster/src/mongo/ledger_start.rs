@@ -43,7 +43,7 @@ pub(super) async fn start_payment(conn: &mut Conn, start: &NewPayment, now: Time
     Ok(StartOutcome::Started(payment))
 }
 
-/// What prevents the payment: seats taken by others, or another payment of the same person.
+/// The obstacles of the payment: seats taken by others, or another payment of the same person.
 struct Others {
     taken: Vec<SeatId>,
     paying: Option<PaymentId>,

@@ -242,7 +242,7 @@ pub(super) async fn list_screening_ids(
     Ok(started.map(|started| started.id))
 }
 
-/// Those of these screenings that exist.
+/// The screenings with these ids that exist.
 pub(super) async fn find_screenings(conn: &mut Conn, ids: &[ScreeningId]) -> Result<Vec<(Screening, u64)>, Fault> {
     let mut pipeline = vec![doc! { "$match": { "_id": { "$in": texts(ids) } } }];
     pipeline.extend(with_names());

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn call_beyond_the_queue_is_refused_at_once_and_a_queued_call_after_its_timeout() {
+    async fn call_is_refused_at_once_with_a_full_queue_and_later_after_a_timeout() {
         let turns = Turns::default();
         let mut under_way = join_all((0..CALLS_AT_ONCE_MAX).map(|_| turns.take())).await;
         let mut waiting: Vec<_> = (0..CALLS_WAITING_MAX).map(|_| Box::pin(turns.take())).collect();

@@ -41,7 +41,11 @@ impl MongoStore {
             for document in unreadable {
                 let place = format!("{name} {}", document.id.as_str().unwrap_or("?"));
                 self.transact(&document, |conn, document| put_aside(conn, name, document, &place).boxed()).await?;
-                tracing::error!(place, error = document.error, "an event that cannot be read was put aside");
+                tracing::error!(
+                    place,
+                    error = document.error,
+                    "an event cannot be read and was moved to unreadable_events"
+                );
             }
         }
     }

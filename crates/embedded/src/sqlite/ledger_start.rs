@@ -48,7 +48,7 @@ pub(super) fn start_payment(
     Ok(StartOutcome::Started(payment))
 }
 
-/// What prevents the payment: seats taken by others, or another payment of the same person.
+/// The obstacles of the payment: seats taken by others, or another payment of the same person.
 struct Others {
     taken: Vec<SeatId>,
     paying: Option<PaymentId>,

@@ -74,7 +74,7 @@ pub(super) fn list_screening_ids(
     Ok(Page::cut(keys, page.limit, |key| *key).map(|key| ScreeningId::of_uuid(key.id)))
 }
 
-/// Those of these screenings that exist.
+/// The screenings with these ids that exist.
 pub(super) fn find_screenings(tx: &Transaction<'_>, ids: &[ScreeningId]) -> Result<Vec<(Screening, u64)>, Fault> {
     let sql = format!("{SELECT} WHERE s.id IN (SELECT unhex(value) FROM json_each(?))");
     list(tx, &sql, [id_list(ids)?], read_screening)

@@ -106,7 +106,7 @@ impl SqliteStore {
             Ok(put_aside)
         });
         for (place, error) in put_aside.await? {
-            tracing::error!(place, error, "an event that cannot be read was put aside");
+            tracing::error!(place, error, "an event cannot be read and was moved to unreadable_events");
         }
         Ok(())
     }

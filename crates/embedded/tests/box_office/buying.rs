@@ -131,7 +131,7 @@ async fn expiry_of_a_lock_restarts_only_at_the_first_payment() {
 }
 
 #[tokio::test]
-async fn who_pays_changes_no_seats_and_pays_once() {
+async fn hold_cannot_be_changed_or_paid_twice_while_its_payment_runs() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -140,7 +140,7 @@ async fn who_pays_changes_no_seats_and_pays_once() {
     assert!(matches!(ann.lock("A2").await, LockOutcome::PaymentInProgress(lock) if lock.payment == payment.id));
     assert!(matches!(ann.release_all().await, ReleaseOutcome::PaymentInProgress(_)));
     assert_eq!(ann.start(cinema.payment_id()).await, StartPaymentOutcome::PaymentInProgress(payment.id));
-    assert_eq!(ann.started(payment.id).await, payment, "the same id is the same payment");
+    assert_eq!(ann.started(payment.id).await, payment, "the same id gives the same payment");
     let booking = ann.paid(payment.id).await;
     assert_eq!(ann.paid(payment.id).await, booking, "the same outcome gives the same answer");
     assert!(matches!(ann.cancel(payment.id).await, CancelOutcome::NotPending(_)));
