@@ -34,7 +34,6 @@ mod tests {
 
     use super::*;
 
-    /// The code that verifies signatures is tested with the same example.
     #[test]
     fn signature_is_time_and_hmac() {
         let at = Timestamp::from_second(1_700_000_000).unwrap();
