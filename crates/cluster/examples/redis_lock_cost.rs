@@ -1,11 +1,11 @@
-//! What locks of seats cost: processor time of this side and of Redis, beside a bare function that does only what no lock
-//! can be without.
+//! Measures the CPU time of seat locks in the client and in Redis, compared with a bare function that does only the
+//! unavoidable commands of a lock.
 //!
 //! ```text
 //! cargo run --release -p seatkeeper-cluster --example redis_lock_cost -- 100000 50
 //! ```
-//! The numbers are how many calls, and how many are under way at once. Needs `redis-server`. Compare within one run: the
-//! machine may be busy.
+//! The numbers are the number of calls and the number of concurrent calls. Needs `redis-server`. Compare only results of one
+//! run, because other load distorts them.
 
 #![expect(
     clippy::unwrap_used,
@@ -28,10 +28,10 @@ use seatkeeper_testbed::RedisServer;
 use uuid::Uuid;
 
 const TTL_MS: i64 = 300_000;
-/// Seats of one screening; a new one begins when they are all locked.
+/// Seats per screening; the next screening is used when all are locked.
 const SEATS: usize = 200;
 
-/// Set, sorted set, sequence, publish: the least that a lock seen by all is.
+/// Set, sorted set, sequence, publish: the minimum for a lock that all viewers see.
 const BARE: &str = "#!lua name=bare
 redis.register_function('bare_lock', function(keys, args)
   if not redis.call('SET', keys[1], args[1], 'NX', 'PX', args[2]) then
@@ -56,7 +56,7 @@ fn seat(call: usize) -> SeatId {
     SeatId::new(row, u8::try_from(call % SEATS / 4 + 1).unwrap()).unwrap()
 }
 
-/// Processor time in microseconds: this process's, and Redis's.
+/// CPU time in microseconds of this process and of Redis.
 async fn spent(redis: &RedisServer) -> (f64, f64) {
     let ticks = |pid: &str| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();

@@ -1,4 +1,4 @@
-//! Adapters for several servers as one. Each folder is one technology; nothing outside of it knows its driver.
+//! Adapters of the cluster mode (several servers on shared stores). Only a technology's own folder uses its driver.
 
 pub mod kafka;
 pub mod mongo;

@@ -1,8 +1,8 @@
-//! Another machine's clock, learnt from its answers and this machine's steady clock; never from its wall clock.
+//! Estimates another server's clock from its replies and the local monotonic clock; the local wall clock is never used.
 
 use std::time::Instant;
 
-/// Time that only goes forward, in milliseconds since this was made.
+/// A monotonic clock in milliseconds since its creation.
 #[derive(Debug)]
 pub(crate) struct Steady {
     started: Instant,
@@ -17,10 +17,10 @@ impl Steady {
         i64::try_from(at.saturating_duration_since(self.started).as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// By how much another clock is ahead of this one, when it was `known` before and has made the answer `said_ms` between
-    /// `sent` and `heard`: moved only as far as the answer proves it wrong.
+    /// Updates the estimated offset of another clock, in milliseconds: `known` is the old estimate, and that clock showed
+    /// `said_ms` at some moment between `sent` and `heard`. The estimate moves only as far as this contradicts it.
     pub(crate) fn learnt(&self, known: i64, sent: Instant, heard: Instant, said_ms: i64) -> i64 {
-        // A millisecond each way, because all three are cut to whole ones.
+        // One millisecond of tolerance each way, because all three times are truncated to milliseconds.
         let least = said_ms - self.ms(heard) - 1;
         let most = said_ms - self.ms(sent) + 1;
         known.clamp(least.min(most), most)

@@ -1,12 +1,12 @@
-//! How fast the store sells, and how many sales share one sync of the disk.
+//! Measures the store's sales per second, and the number of sales that share one sync.
 //!
 //! `cargo run --release -p seatkeeper-embedded --example commit_rate [people] [seconds]`; under
-//! `strace -f -c -e trace=fsync,fdatasync` the system's own count stands beside the store's.
+//! `strace -f -c -e trace=fsync,fdatasync` the number of sync system calls can be compared with the store's commits.
 //!
-//! The store is filled first: subtract the commits that it took, which are printed, from the system's count.
+//! The store is filled first: subtract the printed number of its commits from the number of system calls.
 //!
-//! A sale is what the use cases write for it: payment started with its claims, confirming, booking committed with its
-//! event, money task done.
+//! A sale makes the writes of the use cases: start the payment with its claims, begin confirming, commit the booking with
+//! its event, finish the money task.
 
 #![expect(clippy::print_stdout, reason = "a measurement is printed")]
 
@@ -105,7 +105,7 @@ async fn open(path: &std::path::Path) -> Outcome<Cinema> {
 async fn sell(cinema: &Cinema) -> Outcome<bool> {
     let pair = usize::try_from(cinema.next_seat.fetch_add(1, Ordering::Relaxed))?;
     let pairs = ROWS * ROW_SEATS / 2;
-    // Neighbours in time sell at different screenings, as people do.
+    // Consecutive sales are at different screenings, as in real use.
     let (screening, place) = (pair % SCREENINGS, pair / SCREENINGS);
     if place >= pairs {
         return Ok(false);
@@ -113,7 +113,7 @@ async fn sell(cinema: &Cinema) -> Outcome<bool> {
     let (row, first) = (place / (ROW_SEATS / 2), place % (ROW_SEATS / 2) * 2 + 1);
     let label = char::from(b'A' + u8::try_from(row)?).to_string();
     let seats = [first, first + 1].into_iter().filter_map(|n| SeatId::new(&label, u8::try_from(n).ok()?)).collect();
-    // Ids grow with time, as they do in earnest: rows made together lie together.
+    // Ids increase with time, as in real use, so that rows inserted together are adjacent in the file.
     let now = sample_now() + SignedDuration::try_from(cinema.opened.elapsed())?;
     let (store, screening) = (&cinema.store, &cinema.screenings[screening]);
     let start = NewPayment {
@@ -128,7 +128,7 @@ async fn sell(cinema: &Cinema) -> Outcome<bool> {
         events: Vec::new(),
     };
     let StartOutcome::Started(payment) = store.start_payment(&start, now).await? else {
-        return Err("a seat that nobody has was refused".into());
+        return Err("a free seat was refused".into());
     };
     store.begin_confirming(payment.id, ConfirmOutcome::Success, now).await?;
     let commit = commit_of(cinema, screening, payment, now);

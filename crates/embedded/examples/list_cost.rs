@@ -1,4 +1,4 @@
-//! What a list of a week's screenings costs the store, whole and by id: `GET /api/movies` reads one of them each time.
+//! Measures the time of listing a week's screenings, complete and ids only: `GET /api/movies` makes such a query each time.
 //!
 //! ```text
 //! cargo run --release -p seatkeeper-embedded --example list_cost -- 2000
@@ -16,7 +16,7 @@ use seatkeeper_embedded::sqlite::SqliteStore;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// As many as the demo cinema has in a week, in its largest hall's size.
+/// As many screenings as the demo cinema has in a week, all in a hall of the size of its largest.
 const SCREENINGS: i64 = 84;
 const ROWS: usize = 15;
 const SEATS_PER_ROW: usize = 20;

@@ -1,11 +1,11 @@
-//! Does one kind of lock call again and again, for a profiler. Kinds: `board`, `port`, `log` and `lock`, `taken`.
+//! Repeats one kind of lock call, for a profiler. Kinds: `board`, `port`, `log` and `lock`, `taken`.
 //!
 //! ```text
 //! cargo build --release -p seatkeeper-embedded --example lock_cost
 //! valgrind --tool=callgrind --callgrind-out-file=/dev/null '--toggle-collect=*measured*' \
 //!     target/release/examples/lock_cost board taken 10000
 //! ```
-//! Only the calls themselves are collected, not the set-up: divide what it counts by the number of rounds.
+//! Only the calls are measured, not the set-up: divide the counts by the number of rounds.
 
 use std::{hint::black_box, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -88,7 +88,7 @@ fn measured_board_lock(board: &mut SeatBoard, now: i64, seat: SeatId) {
     black_box(board.lock(now, ANN, &[black_box(seat)], &[], TTL_MS, SEATS_MAX));
 }
 
-/// The same through the port, as the server calls it.
+/// The same calls through the port, as the server makes them.
 fn port(rounds: u64, is_taken: bool, log: Option<PathBuf>) -> Option<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
@@ -121,7 +121,7 @@ fn call(holder: PersonId, seats: &[SeatId]) -> LockSeats<'_> {
     LockSeats { screening: HERE, holder, seats, not_for_sale: &[], ttl_ms: TTL_MS, seats_max: SEATS_MAX }
 }
 
-/// The call never waits for anything, so polling it once is all of it.
+/// Runs a call to its end with one poll: it never waits.
 #[inline(never)]
 fn measured_port_lock(locks: &dyn SeatLocks, seat: SeatId) -> Option<LockReply> {
     let seats = [black_box(seat)];

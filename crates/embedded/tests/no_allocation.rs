@@ -1,4 +1,4 @@
-//! A refused lock allocates nothing: who hammers on a taken seat costs next to nothing.
+//! A refused lock allocates nothing, so that repeated attempts on taken seats are cheap.
 
 use std::{
     sync::Arc,
@@ -26,7 +26,7 @@ fn seats(names: &str) -> Vec<SeatId> {
 }
 
 #[test]
-fn the_rules_refuse_without_an_allocation() {
+fn refusal_by_the_rules_allocates_nothing() {
     let mut board = SeatBoard::new(HERE);
     board.load(1, 0, &SeatTruth { sold: seats("C1 C2"), ..SeatTruth::default() });
     board.lock(2, ANN, &seats("A1 A2"), &[], TTL_MS, 4);
@@ -47,17 +47,17 @@ fn the_rules_refuse_without_an_allocation() {
     assert_eq!(count.count_total, 0);
 }
 
-/// Polls a call that never waits.
+/// Runs a call that never waits with one poll.
 fn done<T>(future: impl Future<Output = Backend<T>>) -> T {
     match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Ok(answer)) => answer,
-        Poll::Ready(Err(error)) => unreachable!("without a log nothing fails: {error}"),
+        Poll::Ready(Err(error)) => unreachable!("a lock store without a log does not fail: {error}"),
         Poll::Pending => unreachable!("memory locks never wait"),
     }
 }
 
 #[test]
-fn through_the_port_a_refusal_is_one_allocation_the_calls_own() {
+fn refusal_through_the_port_allocates_only_the_boxed_future() {
     let locks = MemoryLocks::unlogged(Arc::new(ManualClock::default()));
     let truth = SeatTruth { sold: seats("C1"), ..SeatTruth::default() };
     assert_eq!(done(locks.load(HERE, 0, &truth)), LoadReply::Loaded);

@@ -1,30 +1,28 @@
-//! What a consumer has been given and has not done yet. Plain data: no clock, no broker.
+//! The messages that a consumer has received and not acknowledged. Plain data: no clock, no broker.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use seatkeeper_core::{event::Event, ports::LoggedEvent};
 
-/// The most messages that wait to be handled; the rest waits at the broker.
+/// Most messages in the buffer; the rest stays at the broker.
 const BUFFERED_MESSAGES_MAX: usize = 1024;
-/// The most bytes of them.
+/// Most bytes in the buffer.
 const BUFFERED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// A message at its place in the topic.
+/// A message with its position in the topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Arrival {
     pub(super) partition: i32,
     pub(super) offset: i64,
-    /// How long it was.
+    /// Length of key and payload.
     pub(super) bytes: usize,
     pub(super) content: Content,
 }
 
-/// What a message says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// An event.
     Event(Event),
-    /// Something else. It goes to the dead letters.
+    /// Not an event; goes to the dead letters.
     Poison(Poison),
 }
 
@@ -36,19 +34,19 @@ pub(super) struct Poison {
     pub(super) reason: String,
 }
 
-/// What has arrived, in order of arrival.
+/// The messages in order of arrival.
 ///
-/// A place is the number of the arrival: it grows, is never used again, and dies with the process. A partition that is taken
-/// away and comes back arrives anew, under new numbers, so that no late acknowledgement reaches further than what its caller
-/// was given.
+/// A place is the number of an arrival: it increases, is never reused, and is valid in this process only. Messages of a
+/// partition that is revoked and assigned again get new numbers, so that a late acknowledgement covers only messages that its
+/// caller has received.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     waiting: VecDeque<(i64, Arrival)>,
     bytes: usize,
     last_place: i64,
-    /// Of each partition that is ours: the offset behind the last one that is done.
+    /// The next offset to handle in each assigned partition.
     done: BTreeMap<i32, i64>,
-    /// Those of `done` that the client has not been told.
+    /// The entries of `done` that are not yet stored in the client.
     unstored: BTreeMap<i32, i64>,
 }
 
@@ -63,7 +61,7 @@ impl Buffer {
         self.waiting.len() >= BUFFERED_MESSAGES_MAX || self.bytes >= BUFFERED_BYTES_MAX
     }
 
-    /// Half empty: to begin again earlier would be to stop again at once.
+    /// At most half full. Resuming earlier would pause again at once (hysteresis).
     pub(super) fn is_low(&self) -> bool {
         self.waiting.len() <= BUFFERED_MESSAGES_MAX / 2 && self.bytes <= BUFFERED_BYTES_MAX / 2
     }
@@ -77,12 +75,12 @@ impl Buffer {
         events.take(limit as usize).collect()
     }
 
-    /// What is next, when it is not an event.
+    /// The next message, if it is not an event.
     pub(super) fn poison(&self) -> Option<(i64, Arrival)> {
         self.waiting.front().filter(|(_, arrival)| matches!(arrival.content, Content::Poison(_))).cloned()
     }
 
-    /// Everything up to this place is done.
+    /// Removes all messages up to this place as handled.
     pub(super) fn acknowledge(&mut self, place: i64) {
         while self.waiting.front().is_some_and(|(waiting, _)| *waiting <= place) {
             let Some((_, arrival)) = self.waiting.pop_front() else { return };
@@ -92,17 +90,17 @@ impl Buffer {
         }
     }
 
-    /// What the client is to be told: of each partition the offset to go on from. Afterwards it counts as told.
+    /// Takes the offsets to store in the client: the next offset to handle in each partition.
     pub(super) fn take_unstored(&mut self) -> BTreeMap<i32, i64> {
         std::mem::take(&mut self.unstored)
     }
 
-    /// How far a partition is done, whether the broker knows or not.
+    /// The next offset to handle in a partition, committed or not.
     pub(super) fn done_to(&self, partition: i32) -> Option<i64> {
         self.done.get(&partition).copied()
     }
 
-    /// A partition goes to somebody else, who is given again whatever of it is not committed.
+    /// Removes a revoked partition. Its next owner receives the messages that are not committed.
     pub(super) fn forget(&mut self, partition: i32) {
         self.waiting.retain(|(_, arrival)| arrival.partition != partition);
         self.bytes = self.waiting.iter().map(|(_, arrival)| arrival.bytes).sum();
@@ -110,7 +108,7 @@ impl Buffer {
         self.unstored.remove(&partition);
     }
 
-    /// Everything goes.
+    /// Removes all partitions; numbers are not reused.
     pub(super) fn forget_all(&mut self) {
         *self = Self { last_place: self.last_place, ..Self::default() };
     }
@@ -148,29 +146,29 @@ mod tests {
     }
 
     #[test]
-    fn a_place_acknowledges_what_arrived_up_to_it_in_every_partition() {
+    fn acknowledgement_covers_all_partitions_up_to_its_place() {
         let mut buffer = buffer_of([event(7, 40), event(2, 5), event(7, 41), event(2, 6)]);
         assert_eq!(places(&buffer), [1, 2, 3, 4]);
         buffer.acknowledge(3);
         assert_eq!(places(&buffer), [4]);
         assert_eq!(buffer.take_unstored(), BTreeMap::from([(2, 6), (7, 42)]));
-        assert_eq!(buffer.take_unstored(), BTreeMap::new(), "told once");
+        assert_eq!(buffer.take_unstored(), BTreeMap::new(), "each offset is taken once");
         buffer.acknowledge(1);
-        assert_eq!((places(&buffer), buffer.done_to(7)), (vec![4], Some(42)), "never back");
+        assert_eq!((places(&buffer), buffer.done_to(7)), (vec![4], Some(42)), "offsets never go back");
     }
 
     #[test]
-    fn a_partition_that_was_taken_away_is_not_acknowledged_by_an_old_place() {
+    fn old_place_does_not_acknowledge_messages_of_a_reassigned_partition() {
         let mut buffer = buffer_of([event(1, 10), event(2, 20), event(1, 11)]);
         buffer.forget(1);
         buffer.push(event(1, 10));
         buffer.acknowledge(3);
-        assert_eq!(places(&buffer), [4], "it came back under a new number");
+        assert_eq!(places(&buffer), [4], "the message has arrived again with a new number");
         assert_eq!(buffer.take_unstored(), BTreeMap::from([(2, 21)]));
     }
 
     #[test]
-    fn poison_stops_only_what_is_behind_it() {
+    fn poison_blocks_only_the_messages_behind_it() {
         let mut buffer = buffer_of([event(1, 10), poison(1, 11), event(1, 12)]);
         assert_eq!((places(&buffer), buffer.poison()), (vec![1], None));
         buffer.acknowledge(1);
@@ -181,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_buffer_takes_more_when_it_is_half_empty() {
+    fn full_buffer_is_resumed_when_it_is_half_empty() {
         let mut buffer = buffer_of((0..1023).map(|offset| event(0, offset)));
         assert!(!buffer.is_full());
         buffer.push(event(0, 1023));
@@ -192,10 +190,10 @@ mod tests {
         assert!(buffer.is_low());
         buffer.push(Arrival { bytes: BUFFERED_BYTES_MAX, ..event(0, 1024) });
         buffer.acknowledge(1000);
-        assert!(buffer.is_full(), "few and long");
+        assert!(buffer.is_full(), "the limit of bytes applies too");
         buffer.forget_all();
         assert!(buffer.is_low());
         buffer.push(event(0, 1025));
-        assert_eq!(places(&buffer), [1026], "no number is used twice");
+        assert_eq!(places(&buffer), [1026], "numbers are not reused");
     }
 }

@@ -1,4 +1,4 @@
-//! What a member of a group does when partitions come and go.
+//! Handles rebalances, and stores offsets for librdkafka to commit.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use rdkafka::{
 
 use super::{quiet::Quiet, reader::SharedBuffer};
 
-/// Keeps the buffer to what is ours. Its calls come on the reader's thread, from inside its question for messages.
+/// Removes messages of revoked partitions from the buffer. librdkafka calls it on the reader's thread, inside `poll`.
 pub(super) struct Membership {
     buffer: SharedBuffer,
     topic: String,
@@ -26,16 +26,16 @@ impl Membership {
         Self { buffer, topic, has_moved: AtomicBool::new(false) }
     }
 
-    /// Whether partitions have come or gone since the last time.
+    /// Whether a rebalance has happened since the last call.
     pub(super) fn take_moved(&self) -> bool {
         self.has_moved.swap(false, Ordering::Relaxed)
     }
 
-    /// Stores what is done in the client, which commits it every [`settings::COMMIT_EVERY_MS`], at a rebalance and at the end,
-    /// again and again until the broker has taken it.
+    /// Stores the acknowledged offsets in the client, which commits them every [`settings::COMMIT_EVERY_MS`], at a rebalance
+    /// and on close, and retries until the broker accepts them.
     ///
-    /// A commit that is sent by hand would be lost when the broker refuses it, as it does for a moment after an outage:
-    /// librdkafka reports the result of an asynchronous commit to a callback that `rdkafka` does not set.
+    /// An explicit asynchronous commit would be lost when the broker refuses it, as it does for a moment after an outage:
+    /// librdkafka reports its result to a callback that `rdkafka` does not set.
     ///
     /// [`settings::COMMIT_EVERY_MS`]: super::settings::COMMIT_EVERY_MS
     pub(super) fn store(&self, consumer: &BaseConsumer<Self>) {
@@ -45,7 +45,7 @@ impl Membership {
         }
         let stored = list_of(&self.topic, &done).and_then(|list| consumer.store_offsets(&list));
         if let Err(error) = stored {
-            // A partition that has been taken away: its next owner is given those messages again.
+            // The partition has been revoked: its next owner handles these messages again.
             tracing::debug!(%error, "offsets not stored");
         }
     }
@@ -73,16 +73,16 @@ impl ConsumerContext for Membership {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         self.has_moved.store(true, Ordering::Relaxed);
         match rebalance {
-            Rebalance::Assign(partitions) => tracing::debug!(count = partitions.count(), "partitions come"),
+            Rebalance::Assign(partitions) => tracing::debug!(count = partitions.count(), "partitions assigned"),
             Rebalance::Revoke(partitions) => {
-                tracing::debug!(count = partitions.count(), "partitions go");
-                // The client commits it before it lets go, so that whoever comes next starts behind it.
+                tracing::debug!(count = partitions.count(), "partitions revoked");
+                // The client commits stored offsets before it gives the partitions up, so that the next owner starts there.
                 self.store(consumer);
                 let mut buffer = self.buffer.lock();
                 partitions.elements().iter().for_each(|element| buffer.forget(element.partition()));
             }
             Rebalance::Error(error) => {
-                tracing::debug!(%error, "all partitions are lost");
+                tracing::debug!(%error, "rebalance failed; all partitions are lost");
                 self.buffer.lock().forget_all();
             }
         }
@@ -90,7 +90,7 @@ impl ConsumerContext for Membership {
 
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
         if let Err(error) = result {
-            tracing::debug!(%error, "not committed yet");
+            tracing::debug!(%error, "offsets not committed yet; the client retries");
         }
     }
 }

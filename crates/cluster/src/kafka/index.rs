@@ -1,4 +1,4 @@
-//! What is in the log, kept in the store as well.
+//! An index of the event log in the store.
 
 use std::collections::HashSet;
 
@@ -11,17 +11,17 @@ use seatkeeper_core::{
 
 use crate::mongo::MongoStore;
 
-/// An index of the log in the store. Kafka can be read from a place on, and no more: administrators list events of one type,
-/// page by page, and the relay asks which events are there already.
+/// An index of the log in the store, for the queries that Kafka does not have: administrators list events of one type in pages,
+/// and the relay asks which events have been published.
 #[async_trait]
 pub trait EventIndex: Send + Sync {
-    /// Those of the events that are in the index.
+    /// Returns which of these events are in the index.
     async fn find_logged(&self, ids: &[EventId]) -> Backend<HashSet<EventId>>;
-    /// Adds events, in order; one that is there already is left alone.
+    /// Adds events in order; events that exist already are skipped.
     async fn publish(&self, events: &[Event]) -> Backend<()>;
-    /// Keeps a message of the log that is no event, found at `place`, and tells of it: once, however often it is met.
+    /// Stores a message that is not an event, found at `place`, and reports it by an event. Idempotent by `place`.
     async fn keep_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()>;
-    /// A page for people: events after a place, of one type if given.
+    /// A page of events after a position, of one type if given.
     async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>>;
 }
 
@@ -32,7 +32,7 @@ impl EventIndex for MongoStore {
     }
 
     async fn publish(&self, events: &[Event]) -> Backend<()> {
-        // Kafka keeps what its consumers have not done.
+        // No consumer reads the index (Kafka stores unread events), so old events may be deleted without regard to offsets.
         self.log_events(events, &[]).await
     }
 

@@ -1,7 +1,7 @@
-//! How far a group is behind.
+//! The lag of a consumer group.
 //!
-//! A broker answers a connection's requests one after the other, and a reader's connection waits half a second for messages
-//! most of the time. So lags are asked for by clients of their own, which read nothing and belong to no group.
+//! A broker answers the requests of a connection in order, and on a reader's connection a fetch usually blocks for half a
+//! second. So lags are queried by separate clients, which fetch no messages and do not join the group.
 
 use std::{
     collections::HashMap,
@@ -26,9 +26,9 @@ use super::{
     settings::{ANSWER_WITHIN, GroupProtocol, KafkaSettings, retryable},
 };
 
-/// A lag is asked for anew when it is older. It is for people and graphs.
+/// How long a lag is cached. It is only shown to people and in metrics.
 const FRESH_FOR: Duration = Duration::from_secs(1);
-/// The pause before the brokers are asked again.
+/// The pause between retries.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 
 type Client = BaseConsumer<Quiet>;
@@ -45,7 +45,7 @@ impl Lags {
         Self { settings, clients: Mutex::default(), known: Mutex::default() }
     }
 
-    /// The group's lag; what is done according to `buffer` counts, whether the broker has been told or not.
+    /// The group's lag. Messages that are acknowledged in `buffer` do not count, even when they are not committed yet.
     pub(super) async fn find(&self, consumer: Consumer, buffer: Option<SharedBuffer>) -> Backend<u64> {
         let known = self.known.lock().get(&consumer).copied();
         if let Some((asked_at, lag)) = known
@@ -60,7 +60,7 @@ impl Lags {
         Ok(lag)
     }
 
-    /// Something has come or was done.
+    /// Invalidates the cache, after a publication or an acknowledgement.
     pub(super) fn forget(&self) {
         self.known.lock().clear();
     }
@@ -78,12 +78,12 @@ impl Lags {
     }
 }
 
-/// Asks the brokers, again while partitions of a new topic or of a broker that went find their leaders. Blocks for as long as
-/// that takes, within limits.
+/// Queries the brokers; retries while partitions have no leader, as with a new topic or after a broker was lost. Blocks for
+/// about [`ANSWER_WITHIN`] at most.
 fn ask(client: &Client, topic: &str, buffer: Option<&SharedBuffer>) -> KafkaResult<u64> {
     let asked_at = Instant::now();
     loop {
-        // Errors that nobody asks for would pile up.
+        // Drains the client's queue of errors, which would grow without a limit.
         while client.poll(Duration::ZERO).is_some() {}
         let answer = ask_once(client, topic, buffer, asked_at);
         if answer.is_ok() || asked_at.elapsed() >= ANSWER_WITHIN {
@@ -93,7 +93,7 @@ fn ask(client: &Client, topic: &str, buffer: Option<&SharedBuffer>) -> KafkaResu
     }
 }
 
-/// For all partitions, whoever reads them: where each ends, and how far the group has committed.
+/// Sums the lag of all partitions, also of those that other servers read: the end offset minus the group's committed offset.
 fn ask_once(client: &Client, topic: &str, buffer: Option<&SharedBuffer>, asked_at: Instant) -> KafkaResult<u64> {
     let within = || ANSWER_WITHIN.saturating_sub(asked_at.elapsed());
     let metadata = client.fetch_metadata(Some(topic), within())?;

@@ -1,4 +1,4 @@
-//! Events as messages, and messages as events.
+//! Conversions between events and Kafka messages.
 
 use rdkafka::{
     Message,
@@ -15,7 +15,7 @@ use super::{
     settings::{DEAD_LETTER_BYTES_MAX, KafkaSettings, PART},
 };
 
-/// The event's own JSON, under the key whose events keep their order.
+/// The event as JSON, with the key that assigns its partition: events with the same key stay in order.
 pub(super) fn event_message(settings: &KafkaSettings, event: &Event) -> Backend<Outgoing> {
     Ok(Outgoing {
         name: event.id.to_string(),
@@ -26,7 +26,7 @@ pub(super) fn event_message(settings: &KafkaSettings, event: &Event) -> Backend<
     })
 }
 
-/// An event that could not be handled, beside the letter in the store.
+/// A copy, for Kafka, of a dead letter in the store.
 pub(super) fn letter_message(settings: &KafkaSettings, letter: &DeadLetter) -> Backend<Outgoing> {
     let DeadLetter { consumer, event, error, tries, .. } = letter;
     let headers = [
@@ -44,8 +44,8 @@ pub(super) fn letter_message(settings: &KafkaSettings, letter: &DeadLetter) -> B
     })
 }
 
-/// A message that is not an event, byte for byte, and where it was found. One that is too long even for a dead letter is cut
-/// off: it must not stop those behind it.
+/// A message that is not an event, unchanged, with the place where it was found. A payload above [`DEAD_LETTER_BYTES_MAX`] is
+/// truncated, because the broker would refuse it and the consumer could not go on.
 pub(super) fn poison_message(settings: &KafkaSettings, consumer: Consumer, at: &Arrival, poison: &Poison) -> Outgoing {
     let headers = [
         ("reason", poison.reason.clone()),
@@ -66,7 +66,6 @@ pub(super) fn poison_message(settings: &KafkaSettings, consumer: Consumer, at: &
     }
 }
 
-/// What a message says.
 pub(super) fn arrival_of(message: &BorrowedMessage<'_>) -> Arrival {
     let bytes = message.payload_len() + message.key_len();
     Arrival { partition: message.partition(), offset: message.offset(), bytes, content: content_of(message) }

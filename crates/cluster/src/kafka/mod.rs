@@ -1,10 +1,10 @@
-//! The event log in Kafka: one topic, read by a consumer group for each consumer, and a topic for what cannot be handled.
+//! The event log in Kafka: one topic, with a consumer group for each consumer, and a topic of dead letters.
 //!
-//! An event reaches the topic at least once and keeps its id: consumers keep that id with their effect, so a repeat changes
-//! nothing. Events of one screening share a partition, and their order is the order in which they were published.
+//! Delivery is at least once: consumers store the event's id with their effect to deduplicate. Events of one screening share a
+//! partition and stay in the order in which they were published.
 //!
-//! Kafka may be away at any time, at the start as well. Every call then fails within seconds, in a way that trying again
-//! mends; its callers are jobs that try again for ever. No call blocks a thread of the runtime.
+//! Kafka may be unreachable at any time, also at startup. Calls then fail within seconds with a retryable error; the callers
+//! are background workers that retry for ever. No call blocks a thread of the runtime.
 
 mod buffer;
 mod group;
@@ -37,7 +37,7 @@ use sender::Sender;
 use settings::{KafkaSettings, PART, retryable};
 use topics::Topics;
 
-/// The log.
+/// The event log in Kafka.
 pub struct KafkaLog {
     settings: KafkaSettings,
     index: Arc<dyn EventIndex>,
@@ -49,11 +49,11 @@ pub struct KafkaLog {
 }
 
 impl KafkaLog {
-    /// Opens the log at these brokers, each `host:port`; the names of topics and groups begin with `prefix`. Nothing is
-    /// connected before the first call, so that a server starts without Kafka.
+    /// Opens the log at these brokers, each `host:port`; the names of topics and groups begin with `prefix`. Connects at the
+    /// first call, so that a server can start while Kafka is unreachable.
     ///
     /// # Errors
-    /// The addresses are none that a client takes.
+    /// When the client refuses the addresses.
     pub fn open(brokers: &[String], prefix: &str, index: Arc<dyn EventIndex>) -> Backend<Self> {
         let settings = KafkaSettings { brokers: brokers.to_vec(), prefix: prefix.to_owned() };
         Ok(Self {
@@ -67,8 +67,8 @@ impl KafkaLog {
         })
     }
 
-    /// Stops reading: tells the broker what is done and leaves the groups, so that other servers take over at once and not
-    /// after a time-out. Answers false when that was not done `within`. Nothing is read afterwards.
+    /// Stops reading: commits offsets and leaves the groups, so that other servers take over at once and not after the session
+    /// timeout. Returns false on a timeout of `within`.
     pub async fn close(&self, within: Duration) -> bool {
         self.stop.cancel();
         let readers: Vec<Arc<Reader>> = self.readers.lock().values().cloned().collect();
@@ -80,10 +80,10 @@ impl KafkaLog {
         tokio::time::timeout(within, all_ended).await.is_ok()
     }
 
-    /// The reader of a consumer. It joins the group when it is first asked for: a server that does not handle events takes no
-    /// partition from those that do.
+    /// The reader of a consumer. It joins the group at the first use, so that a server without that consumer is assigned no
+    /// partitions.
     async fn reader(&self, consumer: Consumer) -> Backend<Arc<Reader>> {
-        // One whose thread has panicked is replaced: nothing would be mailed until a restart.
+        // A reader whose thread has panicked is replaced; otherwise its consumer would stop until a restart.
         let works = |reader: &&Arc<Reader>| !reader.has_ended() || self.stop.is_cancelled();
         let started = self.readers.lock().get(&consumer).filter(works).cloned();
         if let Some(reader) = started {
@@ -110,7 +110,7 @@ impl KafkaLog {
         sent
     }
 
-    /// Moves poison that is next out of the way.
+    /// Moves unreadable messages at the front of the buffer to the dead letters.
     async fn set_poison_aside(&self, consumer: Consumer, reader: &Reader) -> Backend<()> {
         loop {
             let next = reader.buffer.lock().poison();
@@ -121,7 +121,13 @@ impl KafkaLog {
             let found_at = format!("{} {partition}/{offset}", self.settings.events_topic());
             self.index.keep_unreadable(&found_at, &outgoing.payload, reason).await?;
             self.sender.send(&[outgoing]).await?;
-            tracing::error!(consumer = consumer.as_str(), partition, offset, reason, "message put aside");
+            tracing::error!(
+                consumer = consumer.as_str(),
+                partition,
+                offset,
+                reason,
+                "message is not an event and was moved to the dead letters"
+            );
             reader.buffer.lock().acknowledge(place);
         }
     }
@@ -147,7 +153,7 @@ impl EventLog for KafkaLog {
         }
         self.produce(&missing).await?;
         self.lags.forget();
-        // Between these two lines a process may die: the same events are then sent again, under the same ids.
+        // After a crash before the next line the relay publishes these events again, with the same ids.
         self.index.publish(events).await
     }
 

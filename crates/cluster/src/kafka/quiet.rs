@@ -1,4 +1,4 @@
-//! What librdkafka has to say, into our own log.
+//! Forwards librdkafka's log to the program's log.
 
 use rdkafka::{
     ClientContext,
@@ -7,8 +7,8 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-/// While a broker is away librdkafka says so every few hundred milliseconds, from every thread. That it is away is told once,
-/// by the job whose calls fail: here such lines are for those who ask for them.
+/// Lowers most log lines to debug level. While a broker is unreachable librdkafka logs it several times a second from every
+/// thread; the worker whose calls fail logs the outage once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Quiet;
 

@@ -1,5 +1,5 @@
-//! One consumer group's consumer in this process: a thread that alone talks to librdkafka, and a buffer between it and the
-//! rest of the program.
+//! This process's member of a consumer group: one thread owns the librdkafka consumer and fills a buffer that the rest of the
+//! program reads.
 
 use std::{
     io,
@@ -25,23 +25,23 @@ use super::{
     settings::{GroupProtocol, KafkaSettings},
 };
 
-/// How long the thread waits for a message before it looks what else there is to do.
+/// How long one poll waits for a message before the thread does its other work.
 const MESSAGE_WITHIN: Duration = Duration::from_millis(50);
-/// How long a consumer that is to stop tries to commit what is done: a coordinator that was away needs some seconds.
+/// Time limit of the retries of the last commit at shutdown: after an outage a group coordinator needs some seconds.
 const LAST_COMMIT_WITHIN: Duration = Duration::from_secs(5);
-/// The pause before a consumer that ended with an error is made anew.
+/// Pause before a failed consumer is replaced.
 const RENEW_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) type SharedBuffer = Arc<Mutex<Buffer>>;
 
-/// The rest of the program's end of it.
+/// The handle to the thread.
 pub(super) struct Reader {
     pub(super) buffer: SharedBuffer,
     ended: CancellationToken,
 }
 
 impl Reader {
-    /// Starts the thread, which joins the group as soon as there is a broker, and leaves it on `stop`.
+    /// Starts the thread, which joins the group once a broker is reachable, and leaves it on `stop`.
     pub(super) fn start(settings: &KafkaSettings, consumer: Consumer, stop: CancellationToken) -> io::Result<Self> {
         let (buffer, ended) = (SharedBuffer::default(), CancellationToken::new());
         let work = Work { settings: settings.clone(), consumer, buffer: Arc::clone(&buffer), stop };
@@ -53,18 +53,18 @@ impl Reader {
         Ok(Self { buffer, ended })
     }
 
-    /// Whether the thread is no more.
+    /// Whether the thread has ended.
     pub(super) fn has_ended(&self) -> bool {
         self.ended.is_cancelled()
     }
 
-    /// Until it has left the group.
+    /// Waits until the thread has left the group and ended.
     pub(super) async fn ended(&self) {
         self.ended.cancelled().await;
     }
 }
 
-/// The thread's end.
+/// The state of the thread.
 struct Work {
     settings: KafkaSettings,
     consumer: Consumer,
@@ -78,16 +78,19 @@ impl Work {
         while let Err(error) = self.read(protocol) {
             self.buffer.lock().forget_all();
             if is_unknown_protocol(&error) && protocol == GroupProtocol::Consumer {
-                tracing::info!(consumer = self.consumer.as_str(), "the broker is older than 4.0: a classic group");
+                tracing::info!(
+                    consumer = self.consumer.as_str(),
+                    "the broker is older than Kafka 4.0: using the classic group protocol"
+                );
                 protocol = GroupProtocol::Classic;
             } else {
-                tracing::error!(consumer = self.consumer.as_str(), %error, "the consumer ended; a new one follows");
+                tracing::error!(consumer = self.consumer.as_str(), %error, "the consumer failed and is replaced");
                 thread::sleep(RENEW_AFTER);
             }
         }
     }
 
-    /// Reads with one consumer, until it is told to stop or the consumer breaks.
+    /// Reads with one consumer, until `stop` is cancelled or the consumer fails.
     fn read(&self, protocol: GroupProtocol) -> Result<(), KafkaError> {
         let config = self.settings.consumer(self.consumer, protocol);
         let topic = self.settings.events_topic();
@@ -105,16 +108,16 @@ impl Work {
                     self.buffer.lock().push(arrival);
                 }
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
-                // It goes on by itself when the broker is back.
-                Some(Err(error)) => tracing::debug!(consumer = self.consumer.as_str(), %error, "reading"),
+                // librdkafka reconnects and continues by itself.
+                Some(Err(error)) => tracing::debug!(consumer = self.consumer.as_str(), %error, "reading failed"),
             }
         }
         self.commit_last(&consumer);
-        // Dropped here, it gives its partitions back and leaves.
+        // Dropping the consumer revokes its partitions and leaves the group.
         Ok(())
     }
 
-    /// Commits what is done and waits for the answer: the client's own commit when it leaves is not repeated if it is refused.
+    /// Commits the acknowledged offsets with retries: librdkafka's own commit on leaving the group is not retried.
     fn commit_last(&self, consumer: &BaseConsumer<Membership>) {
         let started = Instant::now();
         consumer.context().store(consumer);
@@ -123,15 +126,16 @@ impl Work {
                 return;
             }
             if started.elapsed() >= LAST_COMMIT_WITHIN {
-                tracing::warn!(consumer = self.consumer.as_str(), %error, "what was handled last is handled again");
+                tracing::warn!(consumer = self.consumer.as_str(), %error, "offsets not committed; events are handled again");
                 return;
             }
-            // Rebalances are answered here. A message is not handled, so its next reader is given it.
+            // Polling answers rebalances. A message is dropped and not committed, so the next owner of its partition gets it.
             drop(consumer.poll(MESSAGE_WITHIN));
         }
     }
 
-    /// A full buffer takes no more. The thread goes on asking all the same: who does not ask is taken for dead.
+    /// Pauses the partitions while the buffer is full (backpressure). The thread goes on polling, because the group expels a
+    /// member that does not poll.
     fn hold_back(&self, consumer: &BaseConsumer<Membership>, is_paused: &mut bool) -> Result<(), KafkaError> {
         let (is_full, is_low) = {
             let buffer = self.buffer.lock();

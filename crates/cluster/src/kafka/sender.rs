@@ -1,4 +1,4 @@
-//! Messages to Kafka, and the wait for their acknowledgements.
+//! Sends messages to Kafka and waits for their acknowledgements.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -19,9 +19,9 @@ use super::{
 
 type Producer = FutureProducer<Quiet>;
 
-/// A message that is to be sent.
+/// A message to send.
 pub(super) struct Outgoing {
-    /// What makes it this message: while one of this name is under way, no second one is sent.
+    /// Identifies the message: while one with this name is in flight, it is not sent again.
     pub(super) name: String,
     pub(super) topic: String,
     pub(super) key: Vec<u8>,
@@ -29,9 +29,8 @@ pub(super) struct Outgoing {
     pub(super) headers: OwnedHeaders,
 }
 
-/// Sends, waits for a while, and keeps what has not been acknowledged: it is still under way, and a caller who comes again with
-/// the same messages waits for those and sends none twice. So an outage of any length costs one batch of memory, and what was
-/// to be first arrives first.
+/// Sends messages, and remembers those in flight after a timeout: a retry with the same messages waits for them and sends none
+/// twice. So an outage of any length needs memory for one batch only, and messages stay in order.
 pub(super) struct Sender {
     settings: KafkaSettings,
     producer: Mutex<Producer>,
@@ -39,13 +38,13 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// Connects to nothing yet.
+    /// Does not connect yet.
     pub(super) fn new(settings: KafkaSettings) -> Backend<Self> {
         let producer = Mutex::new(producer(&settings).map_err(retryable)?);
         Ok(Self { settings, producer, under_way: sync::Mutex::default() })
     }
 
-    /// Sends what is not under way yet, in order, and waits until all is acknowledged, by all replicas in sync.
+    /// Sends the messages that are not in flight yet, in order, and waits until all in-sync replicas have acknowledged all.
     pub(super) async fn send(&self, messages: &[Outgoing]) -> Backend<()> {
         match timeout(DELIVERY_WITHIN, self.deliver(messages)).await {
             Ok(Ok(())) => Ok(()),
@@ -66,7 +65,7 @@ impl Sender {
             match enqueue(&producer, message) {
                 Ok(delivery) => under_way.push_back((message.name.clone(), delivery)),
                 Err(error) => {
-                    // Nothing is sent past one that is not.
+                    // Later messages must not overtake this one.
                     failure = Some(error);
                     break;
                 }
@@ -84,23 +83,23 @@ impl Sender {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Some errors end an idempotent producer: it no longer knows what the broker has. The next one starts afresh, and what
-    /// was not acknowledged comes again under the same event ids.
+    /// Replaces the idempotent producer after a fatal error, when it no longer knows which messages the broker has. The relay
+    /// retries unacknowledged messages with the same event ids.
     fn replace_if_broken(&self) {
         let mut current = self.producer.lock();
         let Some((code, reason)) = current.client().fatal_error() else { return };
-        tracing::error!(%code, reason, "the producer is broken and replaced");
+        tracing::error!(%code, reason, "the producer has failed with a fatal error and is replaced");
         match producer(&self.settings) {
             Ok(fresh) => {
                 let broken = std::mem::replace(&mut *current, fresh);
-                // It waits for a thread of its own to end.
+                // Dropping a producer blocks until its thread has ended.
                 task::spawn_blocking(move || drop(broken));
             }
-            Err(error) => tracing::error!(%error, "no new producer"),
+            Err(error) => tracing::error!(%error, "no new producer could be created; the next failed send tries again"),
         }
     }
 
-    /// Asks a broker for what it knows of a topic.
+    /// Fetches the metadata of a topic from a broker.
     pub(super) async fn ping(&self, topic: String) -> Backend<()> {
         let producer = self.producer.lock().clone();
         let asked = task::spawn_blocking(move || producer.client().fetch_metadata(Some(&topic), ANSWER_WITHIN));

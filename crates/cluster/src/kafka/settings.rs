@@ -1,44 +1,44 @@
-//! Names, limits, and what each client of librdkafka is told.
+//! Names, limits, and the configuration of the librdkafka clients.
 
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use seatkeeper_core::ports::{BackendError, Consumer};
 
-/// The part's name in failures and in readiness.
+/// This adapter's name in errors and health checks.
 pub(super) const PART: &str = "events";
 
-/// The longest that one question to the brokers may take: metadata, offsets, the making of topics …
+/// Timeout of one query to the brokers: metadata, offsets, creation of topics.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(3);
-/// … and how long a call waits for acknowledgements; the messages go on waiting when it has given up. Both together are less
-/// than the 10 s of the relay's lease.
+/// How long a call waits for acknowledgements; after this timeout the messages stay in flight. With [`ANSWER_WITHIN`] it is
+/// less than the 10 s of the relay's lease.
 pub(super) const DELIVERY_WITHIN: Duration = Duration::from_secs(4);
-/// The longest dead letter. Messages of the other topic have at most 1 MiB, unless an operator allows more.
+/// Longest payload of a dead letter. Messages of the other topic have at most 1 MiB, unless an operator allows more.
 pub(super) const DEAD_LETTER_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// What Kafka adds to a message, headers included, is less than this.
+/// Upper bound of the bytes that Kafka adds to a message, headers included.
 const ENVELOPE_BYTES_MAX: usize = 64 * 1024;
-/// The longest message that is sent.
+/// Longest message that is sent.
 pub(super) const MESSAGE_BYTES_MAX: usize = DEAD_LETTER_BYTES_MAX + ENVELOPE_BYTES_MAX;
-/// The most messages that wait for an acknowledgement; more are refused.
+/// Most messages in flight; further messages are refused.
 const UNDER_WAY_MESSAGES_MAX: u32 = 4096;
-/// A broker that takes so long for one request is asked again.
+/// Timeout of one request to a broker, after which librdkafka retries it.
 const REQUEST_MS_MAX: u32 = 10_000;
-/// The longest pause before a broker that was away is tried again.
+/// Longest backoff before librdkafka reconnects to a broker.
 const RECONNECT_MS_MAX: u32 = 2_000;
-/// A member of a classic group that says nothing for so long is taken for dead. In other groups the broker decides.
+/// Session timeout of a member of a classic group. With the newer protocol the broker decides.
 const SESSION_MS_MAX: u32 = 10_000;
-/// How soon after an acknowledgement the broker is told, in milliseconds. What a crash in between repeats has been done already,
-/// and an effect happens once.
+/// Interval of commits, in milliseconds. After a crash the events acknowledged in between are read again, and consumers
+/// deduplicate them.
 pub(super) const COMMIT_EVERY_MS: u32 = 100;
-/// How much a consumer fetches ahead of what is buffered here.
+/// Most KiB that a consumer prefetches in addition to the buffer.
 const FETCHED_AHEAD_KIB_MAX: u32 = 4096;
 
-/// Where the brokers are and what things are called there.
+/// The addresses of the brokers, and the names of topics and groups.
 #[derive(Clone, Debug)]
 pub(super) struct KafkaSettings {
-    /// `host:port` of each broker that is asked first.
+    /// `host:port` of each bootstrap broker.
     pub(super) brokers: Vec<String>,
-    /// What the names of topics and groups begin with: nothing, unless several cinemas share a Kafka.
+    /// Prefix of the names of topics and groups: empty, unless several cinemas share a Kafka.
     pub(super) prefix: String,
 }
 
@@ -48,17 +48,17 @@ impl KafkaSettings {
         format!("{}booking_events", self.prefix)
     }
 
-    /// The topic of what could not be handled.
+    /// The topic of dead letters.
     pub(super) fn dead_letter_topic(&self) -> String {
         format!("{}booking_events.dlq", self.prefix)
     }
 
-    /// The group in which all servers read for one consumer.
+    /// The group of one consumer, with a member in each server.
     fn group(&self, consumer: Consumer) -> String {
         format!("{}{}", self.prefix, consumer.as_str())
     }
 
-    /// What every client is told.
+    /// The configuration that all clients share.
     pub(super) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
@@ -71,8 +71,8 @@ impl KafkaSettings {
         config
     }
 
-    /// Never twice by the client's own retries, never in another order, and never given up by the client itself: it is the
-    /// caller who stops waiting. A message that timed out by itself could be overtaken by the one behind it.
+    /// An idempotent producer: retries neither duplicate nor reorder messages. Messages have no timeout of their own, because a
+    /// message that expired could be overtaken by the next one; only the caller stops waiting.
     pub(super) fn producer(&self) -> ClientConfig {
         let mut config = self.client();
         config
@@ -83,12 +83,12 @@ impl KafkaSettings {
             .set("linger.ms", "2")
             .set("message.max.bytes", MESSAGE_BYTES_MAX.to_string())
             .set("queue.buffering.max.messages", UNDER_WAY_MESSAGES_MAX.to_string())
-            // As the Java clients do it, so that other programs find the same partition; events without a key share one.
+            // The partitioner of the Java clients, so that other programs choose the same partition for a key.
             .set("partitioner", "murmur2_random");
         config
     }
 
-    /// A new group starts at the beginning, and only what is stored, after its effect, is committed.
+    /// A new group starts at the earliest offset. Only stored offsets are committed, and they are stored after the effect.
     pub(super) fn consumer(&self, consumer: Consumer, protocol: GroupProtocol) -> ClientConfig {
         let mut config = self.client();
         config
@@ -107,16 +107,16 @@ impl KafkaSettings {
     }
 }
 
-/// How servers share partitions. In both, a server keeps those that stay with it while others move.
+/// How partitions are assigned. Both protocols rebalance incrementally: partitions that do not move are read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GroupProtocol {
-    /// The broker decides: Kafka 4.0 and later.
+    /// The broker assigns partitions: Kafka 4.0 and later.
     Consumer,
-    /// The members decide among themselves.
+    /// The members assign partitions among themselves.
     Classic,
 }
 
-/// Kafka is away, slow, or in between: trying again may help.
+/// An error of an unreachable or slow Kafka, which is always retryable.
 pub(super) fn retryable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> BackendError {
     BackendError::retryable(PART, source)
 }

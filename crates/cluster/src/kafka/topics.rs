@@ -1,4 +1,4 @@
-//! The topics, made when a broker is first there.
+//! Creates the topics once a broker is reachable.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,16 +15,16 @@ use super::{
     settings::{ANSWER_WITHIN, KafkaSettings, MESSAGE_BYTES_MAX, retryable},
 };
 
-/// As many servers can read side by side, and no more.
+/// The number of partitions limits how many servers can read in parallel.
 const EVENTS_PARTITIONS: i32 = 12;
-/// Few and far between.
+/// Dead letters are rare.
 const DEAD_LETTER_PARTITIONS: i32 = 1;
-/// What is not handled within a month will not be: longer than any outage that somebody sits out.
+/// Retention of both topics: 30 days, longer than any expected outage of the consumers.
 const KEPT_MS: &str = "2592000000";
-/// As many copies as the operator of the brokers has set for new topics.
+/// The replication factor that the brokers have configured for new topics.
 const BROKERS_CHOICE: TopicReplication<'static> = TopicReplication::Fixed(-1);
 
-/// Both topics. A program that starts without a broker goes on without; whoever needs the topics makes them.
+/// Both topics, created before their first use, so that the program starts without a broker.
 pub(super) struct Topics {
     settings: KafkaSettings,
     are_there: AtomicBool,
@@ -36,7 +36,7 @@ impl Topics {
         Self { settings, are_there: AtomicBool::new(false), making: Mutex::new(()) }
     }
 
-    /// Makes what is missing; one that is there is left as it is.
+    /// Creates missing topics; existing ones are not changed.
     pub(super) async fn make(&self) -> Backend<()> {
         if self.are_there.load(Ordering::Acquire) {
             return Ok(());
@@ -47,7 +47,7 @@ impl Topics {
         }
         let admin = AdminClient::from_config_and_context(&self.settings.client(), Quiet).map_err(retryable)?;
         let made = self.make_with(&admin).await;
-        // It waits for a thread of its own to end.
+        // Dropping a client blocks until its thread has ended.
         tokio::task::spawn_blocking(move || drop(admin));
         self.are_there.store(made.is_ok(), Ordering::Release);
         made
@@ -66,12 +66,12 @@ impl Topics {
         let answers = admin.create_topics(&topics, &patience).await.map_err(retryable)?;
         let is_missing = |code: &RDKafkaErrorCode| *code != RDKafkaErrorCode::TopicAlreadyExists;
         match answers.into_iter().filter_map(Result::err).find(|(_, code)| is_missing(code)) {
-            Some((name, code)) => Err(retryable(format!("topic {name} is not made: {code}"))),
+            Some((name, code)) => Err(retryable(format!("topic {name} could not be created: {code}"))),
             None => Ok(()),
         }
     }
 
-    /// Somebody took a topic away: the next call makes it again.
+    /// Makes the next call check the topics again, because a topic may have been deleted.
     pub(super) fn look_again(&self) {
         self.are_there.store(false, Ordering::Release);
     }

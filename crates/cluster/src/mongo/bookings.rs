@@ -43,18 +43,17 @@ pub(super) struct Stored(#[serde(with = "Fields")] pub(super) Booking);
 struct New<'a> {
     #[serde(flatten, with = "Fields")]
     booking: &'a Booking,
-    /// For sums.
+    /// For aggregations.
     seat_count: i64,
 }
 
-/// A booking.
 pub(super) async fn find_booking(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Fault> {
     Ok(conn.find::<Stored>(BOOKINGS, by_id(id)).await?.map(|stored| stored.0))
 }
 
-/// Keeps a new booking; false when another has its code.
+/// Inserts a new booking; false when another booking has its code.
 pub(super) async fn insert(conn: &mut Conn, booking: &Booking) -> Result<bool, Fault> {
-    // A second key would end the transaction, so it is looked for first; who writes it meanwhile makes us look again.
+    // A duplicate key would abort the transaction, so the code is looked up first; after a race the transaction is retried.
     if conn.exists(BOOKINGS, doc! { "code": &booking.code }).await? {
         return Ok(false);
     }
@@ -63,7 +62,7 @@ pub(super) async fn insert(conn: &mut Conn, booking: &Booking) -> Result<bool, F
     Ok(true)
 }
 
-/// The money went back.
+/// Marks a booking as refunded.
 pub(super) async fn set_refunded(conn: &mut Conn, id: BookingId) -> Result<(), Fault> {
     let refunded = doc! { "$set": { "status": BookingStatus::Refunded.as_str() } };
     conn.update(BOOKINGS, by_id(id), refunded).await?;

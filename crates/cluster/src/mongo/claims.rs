@@ -1,4 +1,4 @@
-//! Claims on seats: the collection whose key is the law.
+//! Claims on seats. The unique key of this collection prevents a seat from being sold twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{conn::Conn, documents::ms, fault::Fault, outbox, payments, schema::SEATS};
 
-/// One seat of one screening. Its fields are written in this order, always: to the server another order is another key.
+/// One seat of one screening. Its fields must always be written in this order: MongoDB compares embedded documents in `_id`
+/// including their field order.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct SeatKey {
     pub(super) screening_id: ScreeningId,
     pub(super) seat_id: SeatId,
 }
 
-/// Whether it is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum SeatState {
@@ -28,7 +28,7 @@ pub(super) enum SeatState {
     Sold,
 }
 
-/// Who has a seat. Times are in milliseconds.
+/// A claim on a seat, or its sale. Times are in milliseconds since 1970.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Claim {
     #[serde(rename = "_id")]
@@ -36,11 +36,11 @@ pub(super) struct Claim {
     pub(super) payment_id: PaymentId,
     pub(super) person_id: PersonId,
     pub(super) state: SeatState,
-    /// When the claim of a PENDING payment ends; null for CONFIRMING and sold, which do not end by time.
+    /// Expiry of a PENDING payment's claim; null for a CONFIRMING payment and for a sold seat, which do not expire.
     pub(super) until: Option<i64>,
     /// Since when its payment is CONFIRMING.
     pub(super) confirming_since: Option<i64>,
-    /// When it would have ended otherwise.
+    /// The expiry that the claim had before its payment became CONFIRMING.
     pub(super) kept_from: Option<i64>,
 }
 
@@ -66,12 +66,12 @@ impl Claim {
     }
 }
 
-/// Claims of a screening that have not run out.
+/// Matches sold seats and claims that have not expired.
 pub(super) fn standing_at(now: Timestamp) -> Document {
     doc! { "$or": [{ "until": Bson::Null }, { "until": { "$gt": ms(now) } }] }
 }
 
-/// Who has these seats now. Claims of others' PENDING payments past their time are met here, and ended.
+/// The claims on these seats. Expires overdue payments of others whose claims it finds.
 pub(super) async fn standing_claims(
     conn: &mut Conn,
     screening: ScreeningId,
@@ -86,28 +86,28 @@ pub(super) async fn standing_claims(
     Ok(standing.into_iter().map(|claim| (claim.key.seat_id, claim)).collect())
 }
 
-/// Ends every claim at a screening whose time is up.
+/// Expires every overdue payment of a screening with its claims.
 pub(super) async fn expire_overdue_at(conn: &mut Conn, screening: ScreeningId, now: Timestamp) -> Result<(), Fault> {
     let overdue = doc! { "_id.screening_id": screening.to_string(), "until": { "$lte": ms(now) } };
     let over = conn.list_all::<Claim>(SEATS, overdue).await?;
     expire_all(conn, over, now).await
 }
 
-/// Ends the payments of these claims.
+/// Expires the payments of these claims.
 async fn expire_all(conn: &mut Conn, claims: Vec<Claim>, now: Timestamp) -> Result<(), Fault> {
     let over: BTreeSet<PaymentId> = claims.into_iter().map(|claim| claim.payment_id).collect();
     for id in over {
         let payment = payments::find_payment(conn, id).await?;
-        let mut payment = payment.ok_or(Fault::Broken("a claim without its payment"))?;
+        let mut payment = payment.ok_or(Fault::Broken("a claim has no payment"))?;
         if !payment.is_overdue(now) {
-            return Err(Fault::Broken("a claim ends before its payment"));
+            return Err(Fault::Broken("a claim expires before its payment"));
         }
         expire(conn, &mut payment, now).await?;
     }
     Ok(())
 }
 
-/// PENDING → EXPIRED, claims freed, event told.
+/// PENDING → EXPIRED: deletes the claims and writes the event.
 pub(super) async fn expire(conn: &mut Conn, payment: &mut Payment, now: Timestamp) -> Result<(), Fault> {
     payment.status = PaymentStatus::Expired;
     payments::write_state(conn, payment).await?;
@@ -115,8 +115,8 @@ pub(super) async fn expire(conn: &mut Conn, payment: &mut Payment, now: Timestam
     outbox::put_events(conn, &[Event::timeout_of(payment, now)]).await
 }
 
-/// Claims all seats of a payment until its time, in order of seat. The key refuses a second document, whatever was
-/// looked up before.
+/// Claims all seats of a payment until its expiry, in order of seat. The unique key refuses a second claim on a seat, also
+/// when the caller's lookup missed it.
 pub(super) async fn claim(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
     let until = Some(ms(payment.expires_at));
     let claims: Vec<_> =
@@ -124,7 +124,7 @@ pub(super) async fn claim(conn: &mut Conn, payment: &Payment) -> Result<(), Faul
     conn.insert_all(SEATS, &claims).await
 }
 
-/// From now on the payment's claims do not end by time.
+/// Removes the expiry of the payment's claims.
 pub(super) async fn keep(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
     let kept = doc! {
         "until": Bson::Null,
@@ -135,8 +135,7 @@ pub(super) async fn keep(conn: &mut Conn, payment: &Payment) -> Result<(), Fault
     Ok(())
 }
 
-/// Sells its seats to a payment that has some claimed and meets the others, `unclaimed`, free. Another's document makes
-/// this fail.
+/// Sells the payment's seats: those that it has claimed and those of `unclaimed`. Fails when another payment has one of them.
 pub(super) async fn sell(conn: &mut Conn, payment: &Payment, unclaimed: &[SeatId]) -> Result<(), Fault> {
     let sold = doc! { "state": "SOLD", "until": Bson::Null, "confirming_since": Bson::Null, "kept_from": Bson::Null };
     let claimed = conn.update_all(SEATS, claims_of(payment), doc! { "$set": sold }).await?;
@@ -144,11 +143,11 @@ pub(super) async fn sell(conn: &mut Conn, payment: &Payment, unclaimed: &[SeatId
     conn.insert_all(SEATS, &new).await?;
     match usize::try_from(claimed).is_ok_and(|claimed| claimed + new.len() == payment.seats.len()) {
         true => Ok(()),
-        false => Err(Fault::Broken("a seat of another cannot be sold")),
+        false => Err(Fault::Broken("a seat of another payment cannot be sold")),
     }
 }
 
-/// Takes away whatever the payment has: claims or sold seats.
+/// Deletes the claims or sold seats of the payment.
 pub(super) async fn free(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
     conn.delete(SEATS, claims_of(payment)).await?;
     Ok(())

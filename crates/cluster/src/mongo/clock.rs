@@ -1,5 +1,5 @@
-//! The database's clock, learnt from its answers and this machine's steady clock; never from its wall clock. All servers go
-//! by it, so a claim ends at one moment, whatever their own clocks say.
+//! Estimates the database's clock from its replies and the local monotonic clock; the local wall clock is never used. All
+//! servers use this clock, so a claim expires at the same moment on each of them.
 
 use std::{
     sync::{
@@ -18,12 +18,12 @@ use tokio_util::sync::CancellationToken;
 use super::{fault::Fault, open::CALL_FOR_MAX};
 use crate::steady::Steady;
 
-/// How often the database is asked for the time.
+/// How often the clock is polled.
 const ASK_EVERY: Duration = Duration::from_secs(1);
-/// How long an answer may take to tell anything of the time.
+/// Timeout of a poll; a slower reply would not improve the estimate.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
-/// By how much the database's clock is ahead of this process's steady one.
+/// The offset of the database's clock from the monotonic clock of this process.
 #[derive(Debug)]
 pub(super) struct StoreClock {
     steady: Steady,
@@ -31,7 +31,7 @@ pub(super) struct StoreClock {
 }
 
 impl StoreClock {
-    /// The clock, once it has been heard; it is heard again and again until `stop`.
+    /// Reads the database's clock once, and starts a task that polls it until `stop`.
     pub(super) async fn follow(database: Database, stop: CancellationToken) -> Result<Arc<Self>, Fault> {
         let clock = Arc::new(Self { steady: Steady::new(), ahead_ms: AtomicI64::new(0) });
         let (sent, heard, said_ms) = timeout(CALL_FOR_MAX, ask(&database)).await.unwrap_or(Err(Fault::Late))?;
@@ -43,7 +43,7 @@ impl StoreClock {
 
     async fn listen(&self, database: &Database) {
         loop {
-            // Without an answer the steady clock goes on.
+            // After a failed poll the old estimate stays in use.
             if let Ok(Ok((sent, heard, said_ms))) = timeout(ANSWER_WITHIN, ask(database)).await {
                 self.learn(sent, heard, said_ms);
             }
@@ -51,7 +51,7 @@ impl StoreClock {
         }
     }
 
-    /// Takes in an answer that was asked for at `sent`, arrived at `heard` and was made in between.
+    /// Updates the estimate from a reply: sent for at `sent`, received at `heard`, made in between.
     fn learn(&self, sent: Instant, heard: Instant, said_ms: i64) {
         let known = self.ahead_ms.load(Ordering::Relaxed);
         self.ahead_ms.store(self.steady.learnt(known, sent, heard, said_ms), Ordering::Relaxed);
@@ -69,12 +69,12 @@ impl Clock for StoreClock {
     }
 }
 
-/// When it was asked, when it answered, and what it said.
+/// Polls the clock: the time of sending, the time of receiving, and the database's time in milliseconds.
 async fn ask(database: &Database) -> Result<(Instant, Instant, i64), Fault> {
     let sent = Instant::now();
     let hello = database.run_command(doc! { "hello": 1 }).await?;
     let heard = Instant::now();
-    let said = hello.get_datetime("localTime").map_err(|_| Fault::Broken("a database without a clock"))?;
+    let said = hello.get_datetime("localTime").map_err(|_| Fault::Broken("the reply to hello has no localTime"))?;
     Ok((sent, heard, said.timestamp_millis()))
 }
 
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clock_is_followed_as_far_as_answers_prove_it_wrong() {
+    fn clock_estimate_moves_only_as_far_as_a_reply_contradicts_it() {
         let clock = StoreClock { steady: Steady::new(), ahead_ms: AtomicI64::new(0) };
         let at = |ms| clock.steady.after_ms(ms);
         let then = || clock.at(at(200)).as_millisecond();
@@ -91,10 +91,10 @@ mod tests {
         let first = then();
         assert!((1_000_197..=1_000_203).contains(&first), "{first}");
         clock.learn(at(300), at(900), 1_000_301);
-        assert_eq!(then(), first, "a slow answer proves nothing");
+        assert_eq!(then(), first, "a slow reply does not change the estimate");
         for said_ms in [5_000_000, 1_000_000, 9_000_000] {
             clock.learn(at(100), at(102), said_ms);
-            assert!((said_ms + 97..=said_ms + 103).contains(&then()), "a step is followed at once");
+            assert!((said_ms + 97..=said_ms + 103).contains(&then()), "a jump is followed at once");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A conversation with the database, within a transaction or without: the only words that the other files use.
+//! Database calls, within a transaction or without. The other files use the driver only through this type.
 
 use futures_util::TryStreamExt;
 use mongodb::{
@@ -13,10 +13,10 @@ use super::{
     open::CALL_FOR_MAX,
 };
 
-/// Documents of one answer's first piece: the seats of the largest hall come in one.
+/// Documents per batch of a cursor: all seats of the largest hall fit into the first batch.
 const BATCH_DOCUMENTS: u32 = 6_000;
 
-/// Calls, within a transaction if there is a session.
+/// Makes calls, within a transaction if there is a session.
 #[derive(Debug)]
 pub(super) struct Conn {
     database: Database,
@@ -24,7 +24,7 @@ pub(super) struct Conn {
     events_told: i64,
 }
 
-/// Sends an action of the driver with the session, if there is one.
+/// Runs an action of the driver with the session, if there is one.
 macro_rules! send {
     ($conn:expr, $name:expr, |$collection:ident| $action:expr) => {{
         let $collection = $conn.database.collection::<Document>($name);
@@ -36,7 +36,7 @@ macro_rules! send {
     }};
 }
 
-/// The same for what answers many documents.
+/// Runs an action that returns a cursor, and collects its documents.
 macro_rules! collect {
     ($conn:expr, $name:expr, |$collection:ident| $action:expr) => {{
         let $collection = $conn.database.collection::<Document>($name);
@@ -57,25 +57,22 @@ impl Conn {
         Self { database, session, events_told: 0 }
     }
 
-    /// The document that fits, if there is one.
     pub(super) async fn find<T: DeserializeOwned>(&mut self, name: &str, filter: Document) -> Result<Option<T>, Fault> {
         let found = send!(self, name, |all| all.find_one(filter).max_time(CALL_FOR_MAX));
         found.map(read).transpose()
     }
 
-    /// Whether any document fits.
     pub(super) async fn exists(&mut self, name: &str, filter: Document) -> Result<bool, Fault> {
         let id_only = doc! { "_id": 1 };
         let found = send!(self, name, |all| all.find_one(filter).projection(id_only).max_time(CALL_FOR_MAX));
         Ok(found.is_some())
     }
 
-    /// How many documents fit.
     pub(super) async fn count(&mut self, name: &str, filter: Document) -> Result<u64, Fault> {
         Ok(send!(self, name, |all| all.count_documents(filter).max_time(CALL_FOR_MAX)))
     }
 
-    /// All documents that fit, however many: only for what has a limit of its own.
+    /// All matching documents, without a limit: only for queries whose result is bounded by other limits.
     pub(super) async fn list_all<T: DeserializeOwned>(
         &mut self,
         name: &str,
@@ -84,7 +81,6 @@ impl Conn {
         collect!(self, name, |all| all.find(filter).batch_size(BATCH_DOCUMENTS).max_time(CALL_FOR_MAX))
     }
 
-    /// The first documents that fit, in an order.
     pub(super) async fn list<T: DeserializeOwned>(
         &mut self,
         name: &str,
@@ -92,7 +88,7 @@ impl Conn {
         order: Document,
         limit: u32,
     ) -> Result<Vec<T>, Fault> {
-        // To the server 0 means all.
+        // MongoDB treats a limit of 0 as no limit.
         if limit == 0 {
             return Ok(Vec::new());
         }
@@ -100,7 +96,6 @@ impl Conn {
         collect!(self, name, |all| all.find(filter).sort(order).limit(limit).max_time(CALL_FOR_MAX))
     }
 
-    /// What a pipeline makes of a collection.
     pub(super) async fn aggregate<T: DeserializeOwned>(
         &mut self,
         name: &str,
@@ -109,14 +104,14 @@ impl Conn {
         collect!(self, name, |all| all.aggregate(pipeline).max_time(CALL_FOR_MAX))
     }
 
-    /// Adds a document. A second one under its key is [`Fault::Duplicate`].
+    /// Inserts a document. [`Fault::Duplicate`] when a unique key exists already.
     pub(super) async fn insert<T: Serialize>(&mut self, name: &str, value: &T) -> Result<(), Fault> {
         let document = serialize_to_document(value)?;
         send!(self, name, |all| all.insert_one(document));
         Ok(())
     }
 
-    /// Adds documents in their order, or none.
+    /// Inserts documents in this order. Only within a transaction is it all or none.
     pub(super) async fn insert_all<T: Serialize>(&mut self, name: &str, values: &[T]) -> Result<(), Fault> {
         if values.is_empty() {
             return Ok(());
@@ -126,8 +121,8 @@ impl Conn {
         Ok(())
     }
 
-    /// Adds a document unless its key is there; whether it was added. Not within a transaction, which a second key
-    /// would end.
+    /// Inserts a document unless a unique key exists already, and returns whether it was inserted. Not within a transaction,
+    /// because MongoDB aborts a transaction at a duplicate key.
     pub(super) async fn insert_new<T: Serialize>(&mut self, name: &str, value: &T) -> Result<bool, Fault> {
         debug_assert!(self.session.is_none(), "a second key ends a transaction");
         match self.insert(name, value).await {
@@ -137,14 +132,14 @@ impl Conn {
         }
     }
 
-    /// Adds those documents whose keys are not there. Not within a transaction.
+    /// Inserts those documents whose keys do not exist yet. Not within a transaction.
     pub(super) async fn insert_new_ones<T: Serialize>(&mut self, name: &str, values: &[T]) -> Result<(), Fault> {
         debug_assert!(self.session.is_none(), "a second key ends a transaction");
         if values.is_empty() {
             return Ok(());
         }
         let documents = values.iter().map(serialize_to_document).collect::<Result<Vec<_>, _>>()?;
-        // In no order: one that is there already does not stop the others.
+        // Unordered, so that a duplicate does not stop the others.
         match self.database.collection::<Document>(name).insert_many(documents).ordered(false).await {
             Ok(_) => Ok(()),
             Err(error) if is_only_duplicates(&error) => Ok(()),
@@ -152,23 +147,22 @@ impl Conn {
         }
     }
 
-    /// Changes the document that fits; whether there was one.
+    /// Updates the first matching document, and returns whether there was one.
     pub(super) async fn update(&mut self, name: &str, filter: Document, change: Document) -> Result<bool, Fault> {
         Ok(send!(self, name, |all| all.update_one(filter, change)).matched_count == 1)
     }
 
-    /// Changes all documents that fit, and says how many there were.
+    /// Updates all matching documents, and returns their number.
     pub(super) async fn update_all(&mut self, name: &str, filter: Document, change: Document) -> Result<u64, Fault> {
         Ok(send!(self, name, |all| all.update_many(filter, change)).matched_count)
     }
 
-    /// Changes the document that fits, or makes it.
     pub(super) async fn upsert(&mut self, name: &str, filter: Document, change: Document) -> Result<(), Fault> {
         send!(self, name, |all| all.update_one(filter, change).upsert(true));
         Ok(())
     }
 
-    /// Changes the first document that fits and answers what has become of it.
+    /// Updates the first matching document and returns the new version.
     pub(super) async fn change<T: DeserializeOwned>(
         &mut self,
         name: &str,
@@ -182,32 +176,32 @@ impl Conn {
             .transpose()
     }
 
-    /// Takes away the document that fits and answers it.
+    /// Deletes a matching document and returns it.
     pub(super) async fn take<T: DeserializeOwned>(&mut self, name: &str, filter: Document) -> Result<Option<T>, Fault> {
         send!(self, name, |all| all.find_one_and_delete(filter)).map(read).transpose()
     }
 
-    /// Takes away all documents that fit, and says how many there were.
+    /// Deletes all matching documents, and returns their number.
     pub(super) async fn delete(&mut self, name: &str, filter: Document) -> Result<u64, Fault> {
         Ok(send!(self, name, |all| all.delete_many(filter)).deleted_count)
     }
 
-    /// The cluster's own clock, as of the last answer in this transaction.
+    /// The cluster time of the last reply in this transaction.
     pub(super) fn cluster_time(&self) -> Result<Timestamp, Fault> {
         let clock = self.session.as_ref().and_then(ClientSession::cluster_time);
-        let clock = clock.ok_or(Fault::Broken("the time outside of a transaction, or before its first look"))?;
+        let clock =
+            clock.ok_or(Fault::Broken("no cluster time: outside of a transaction, or before its first call"))?;
         let time = serialize_to_document(clock)?.get_timestamp("clusterTime");
-        time.map_err(|_| Fault::Broken("a cluster without a clock"))
+        time.map_err(|_| Fault::Broken("the cluster time is missing"))
     }
 
-    /// The place of the next event of this transaction: see [`super::outbox`].
+    /// The sort key of the next event of this transaction: see [`super::outbox`].
     pub(super) fn next_place(&mut self) -> Result<(Timestamp, i64), Fault> {
         let time = self.cluster_time()?;
         self.events_told += 1;
         Ok((time, self.events_told))
     }
 
-    /// Makes what was written last, on a majority.
     pub(super) async fn commit(&mut self) -> Result<(), Fault> {
         match &mut self.session {
             Some(session) => Ok(session.commit_transaction().await?),
@@ -215,7 +209,6 @@ impl Conn {
         }
     }
 
-    /// Takes back what was written.
     pub(super) async fn abort(&mut self) -> Result<(), Fault> {
         match &mut self.session {
             Some(session) => Ok(session.abort_transaction().await?),

@@ -1,4 +1,4 @@
-//! Events that could not be handled.
+//! Dead letters: events that a consumer could not handle.
 
 use async_trait::async_trait;
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
@@ -76,7 +76,7 @@ fn read_letter(stored: Stored) -> Result<DeadLetter, Fault> {
     let consumer = [Consumer::Mail, Consumer::Audit].into_iter().find(|one| one.as_str() == stored.consumer);
     Ok(DeadLetter {
         id: stored.id,
-        consumer: consumer.ok_or(Fault::Broken("a dead letter of an unknown consumer"))?,
+        consumer: consumer.ok_or(Fault::Broken("a dead letter has an unknown consumer"))?,
         event: serde_json::from_str(&stored.event)?,
         error: stored.error,
         tries: stored.tries,

@@ -1,4 +1,4 @@
-//! Between documents and types: how ids, times and hashes are kept.
+//! Conversions of ids, times and hashes to and from documents.
 
 use mongodb::bson::{Binary, Document, doc, spec::BinarySubtype};
 use serde::Deserialize;
@@ -7,22 +7,18 @@ pub(super) use seatkeeper_core::ports::{ms, whole_ms};
 
 use super::fault::Fault;
 
-/// Bytes as they are.
 pub(super) fn binary(bytes: &[u8]) -> Binary {
     Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() }
 }
 
-/// The 32 bytes of a hash.
 pub(super) fn hash_of(binary: &Binary) -> Result<[u8; 32], Fault> {
-    binary.bytes.as_slice().try_into().map_err(|_| Fault::Broken("a hash that is not one"))
+    binary.bytes.as_slice().try_into().map_err(|_| Fault::Broken("a hash does not have 32 bytes"))
 }
 
-/// The text of each id.
 pub(super) fn texts<T: ToString>(ids: impl IntoIterator<Item = T>) -> Vec<String> {
     ids.into_iter().map(|id| id.to_string()).collect()
 }
 
-/// The document of this id.
 pub(super) fn by_id(id: impl ToString) -> Document {
     doc! { "_id": id.to_string() }
 }

@@ -1,4 +1,4 @@
-//! The event log as a collection. Where Kafka carries the events, this is the list that administrators read.
+//! The event log as a collection. When Kafka delivers the events, administrators still list them from here.
 
 use std::collections::HashSet;
 
@@ -21,10 +21,10 @@ use super::{
     schema::{CONSUMERS, COUNTERS, EVENTS},
 };
 
-/// The most events that one publication forgets: more than the relay publishes at once, so that the log shrinks.
+/// Most old events that one call of `publish` deletes: more than the relay publishes in one call, so that the log shrinks.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 512;
 
-/// An event at its place.
+/// An event with its position.
 #[derive(Serialize)]
 struct Logged {
     #[serde(rename = "_id")]
@@ -36,7 +36,7 @@ struct Logged {
     event: String,
 }
 
-/// What is read of it.
+/// The fields that are read back.
 #[derive(Deserialize)]
 struct Found {
     position: i64,
@@ -61,7 +61,7 @@ struct Offset {
 }
 
 impl MongoStore {
-    /// Which of these events are in the log.
+    /// Returns which of these events are in the log.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -74,14 +74,14 @@ impl MongoStore {
         self.list_readable(EVENTS, (filter, doc! { "position": 1 }), limit, read_logged).await
     }
 
-    /// Adds events to the log, and forgets old ones that these consumers have done.
+    /// Adds events to the log, and deletes old events that all of these consumers have acknowledged.
     pub(crate) async fn log_events(&self, events: &[Event], consumers: &[Consumer]) -> Backend<()> {
-        // The newest event is as good as a clock here.
+        // The time of the newest event is precise enough to compute ages.
         let Some(now) = events.iter().map(|event| event.at).max() else { return Ok(()) };
         self.transact(events, |conn, events| publish(conn, events).boxed()).await?;
         let mut conn = self.conn();
         if let Err(error) = self.call(forget_done(&mut conn, consumers, now)).await {
-            tracing::debug!(%error, "old events are forgotten next time");
+            tracing::debug!(%error, "old events could not be deleted; the next publication tries again");
         }
         Ok(())
     }
@@ -117,8 +117,8 @@ impl EventLog for MongoStore {
     }
 }
 
-/// Places come from a counter in the same transaction: two that publish at once meet there, and a reader who has seen a
-/// place has seen all before it.
+/// Positions come from a counter that is incremented in the same transaction. Concurrent publications conflict there, so
+/// positions become visible in order, and a reader that has seen a position has seen all smaller ones.
 async fn publish(conn: &mut Conn, events: &[Event]) -> Result<(), Fault> {
     let mut known = find_logged(conn, events.iter().map(|event| &event.id)).await?;
     let new: Vec<&Event> = events.iter().filter(|event| known.insert(event.id)).collect();
@@ -129,7 +129,7 @@ async fn publish(conn: &mut Conn, events: &[Event]) -> Result<(), Fault> {
     let (counter, taken) = (doc! { "_id": "event_position" }, doc! { "$inc": { "value": count } });
     conn.upsert(COUNTERS, counter.clone(), taken).await?;
     let last: Option<Counter> = conn.find(COUNTERS, counter).await?;
-    let last = last.ok_or(Fault::Broken("a counter that is there and is not"))?;
+    let last = last.ok_or(Fault::Broken("the counter of event positions is missing"))?;
     let logged = (last.value - count + 1..).zip(new).map(|(position, event)| {
         let (type_name, text) = (event.kind.type_name().to_owned(), serde_json::to_string(event)?);
         Ok(Logged { id: event.id, position, at: ms(event.at), type_name, event: text })
@@ -138,7 +138,7 @@ async fn publish(conn: &mut Conn, events: &[Event]) -> Result<(), Fault> {
     conn.insert_all(EVENTS, &logged).await
 }
 
-/// Forgets events that are old and that all of these consumers have done.
+/// Deletes events that are old and acknowledged by all of these consumers.
 async fn forget_done(conn: &mut Conn, consumers: &[Consumer], now: Timestamp) -> Result<(), Fault> {
     let oldest = ms(now.saturating_sub(LOGGED_AGE_MAX).unwrap_or(Timestamp::UNIX_EPOCH));
     let is_old = doc! { "at": { "$lt": oldest } };

@@ -1,4 +1,4 @@
-//! What can go wrong, and whether to try again.
+//! Errors of the store, and which of them are retryable.
 
 use mongodb::error::{
     Error, ErrorKind, IndexedWriteError, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR,
@@ -8,10 +8,10 @@ use seatkeeper_core::ports::BackendError;
 
 use super::PART;
 
-/// The server's code for a second document under a unique key.
+/// MongoDB's error code for a violated unique index.
 const DUPLICATE_KEY: i32 = 11_000;
-/// What a server says that is busy, stepping down, shutting down or too slow: another try may find another server, or find
-/// this one well again.
+/// Error codes of a server that is overloaded, stepping down, shutting down or too slow: a retry may reach another server or
+/// succeed on this one.
 const PASSING_CODES: [i32; 20] = [
     6,      // HostUnreachable
     7,      // HostNotFound
@@ -35,23 +35,23 @@ const PASSING_CODES: [i32; 20] = [
     13_436, // NotPrimaryOrSecondary
 ];
 
-/// A piece of work that failed.
+/// Why a call or a transaction failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
-    /// A document with this key is there. Within a transaction, which it ends: somebody was faster than our look.
-    #[error("a key that is there already: {0}")]
+    /// A unique key exists already. It aborts a transaction; there it means a race with another writer since the lookup.
+    #[error("a key exists already: {0}")]
     Duplicate(Error),
     #[error(transparent)]
     Driver(Error),
-    #[error("a document of the store: {0}")]
+    #[error("a document of the store cannot be read: {0}")]
     Unreadable(#[from] mongodb::bson::error::Error),
-    #[error("JSON in the store: {0}")]
+    #[error("JSON in the store cannot be read: {0}")]
     Json(#[from] serde_json::Error),
     #[error("{0}")]
     Broken(&'static str),
     #[error("no answer in time; whether it was done is unknown")]
     Late,
-    #[error("too much is asked of the store at once; nothing was done")]
+    #[error("too many calls wait for the store; nothing was done")]
     Busy,
 }
 
@@ -62,17 +62,17 @@ impl From<Error> for Fault {
 }
 
 impl Fault {
-    /// The transaction left nothing behind, and the same again may succeed at once.
+    /// The transaction was aborted, and an immediate retry may succeed.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            // A server that was not found for seconds will not be there at once.
+            // Server selection has waited for seconds already, so an immediate retry would not succeed.
             Self::Driver(error) => error.contains_label(TRANSIENT_TRANSACTION_ERROR) && !is_nobody_there(error),
             Self::Duplicate(_) | Self::Unreadable(_) | Self::Json(_) | Self::Broken(_) => false,
             Self::Late | Self::Busy => false,
         }
     }
 
-    /// The commit may have been made or not: only asking for it again tells.
+    /// Whether the commit was made is unknown; only committing again gives the result.
     pub(super) fn is_commit_unknown(&self) -> bool {
         matches!(self, Self::Driver(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT))
     }
@@ -95,7 +95,7 @@ impl From<Fault> for BackendError {
 fn is_duplicate_key(error: &Error) -> bool {
     match &*error.kind {
         ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == DUPLICATE_KEY,
-        // With a majority that did not answer it is the latter that counts: the same again may succeed.
+        // A write concern error takes precedence: it is retryable.
         ErrorKind::InsertMany(error) => {
             let mut refused = error.write_errors.iter().flatten();
             error.write_concern_error.is_none() && refused.any(|error| error.code == DUPLICATE_KEY)
@@ -105,7 +105,7 @@ fn is_duplicate_key(error: &Error) -> bool {
     }
 }
 
-/// Of many documents, all that were not added are there already.
+/// Whether every document that was not inserted failed with a duplicate key.
 pub(super) fn is_only_duplicates(error: &Error) -> bool {
     let ErrorKind::InsertMany(error) = &*error.kind else { return false };
     let are_duplicates = |errors: &Vec<IndexedWriteError>| errors.iter().all(|error| error.code == DUPLICATE_KEY);

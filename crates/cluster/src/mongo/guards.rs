@@ -1,10 +1,10 @@
-//! Guards: what makes a claim and a move of its screening meet.
+//! Guard documents, which make a claim conflict with a concurrent move of its screening.
 //!
-//! A claim reads that the screening is there; a move or deletion reads that nobody has a claim. Each in its own
-//! snapshot, they would not see each other and both be made. So a claim writes to one guard of its screening, a move to
-//! all of them, and of two transactions that write to the same document one is turned back. There are several guards,
-//! chosen by lot at each try, so that buyers rarely wait for each other, and nobody for long when a server dies in the middle
-//! of a transaction: the database keeps what that wrote to itself for a while, and the next try takes another guard.
+//! A claim reads that the screening exists; a move or deletion reads that there are no claims. With snapshot isolation alone
+//! both could commit (write skew). So a claim writes to one guard of its screening and a move to all of them, and of two
+//! transactions that write to the same document one fails with a write conflict. There are several guards, chosen at random
+//! at each attempt, so that buyers rarely conflict with each other. When a server dies in the middle of a transaction, its
+//! guard stays locked for a while, and a retry most likely chooses another guard.
 
 use mongodb::bson::{Document, doc};
 use rand::Rng;
@@ -13,14 +13,13 @@ use serde::Serialize;
 
 use super::{conn::Conn, fault::Fault, schema::GUARDS};
 
-/// How many guards a screening has.
 const GUARDS_PER_SCREENING: u8 = 64;
 
 #[derive(Serialize)]
 struct Guard {
     #[serde(rename = "_id")]
     id: GuardKey,
-    /// How many claims and moves were made; only the writing matters.
+    /// Number of claims and moves. The value is never read; incrementing it makes the write conflict.
     writes: i64,
 }
 
@@ -30,7 +29,7 @@ struct GuardKey {
     number: i32,
 }
 
-/// The guards of a new screening.
+/// Creates the guards of a new screening.
 pub(super) async fn make(conn: &mut Conn, screening: ScreeningId) -> Result<(), Fault> {
     let guards = (0..GUARDS_PER_SCREENING).map(|number| {
         let id = GuardKey { screening_id: screening, number: i32::from(number) };
@@ -39,23 +38,23 @@ pub(super) async fn make(conn: &mut Conn, screening: ScreeningId) -> Result<(), 
     conn.insert_all(GUARDS, &guards.collect::<Vec<_>>()).await
 }
 
-/// Seats of a screening that stays as it was read are about to be claimed.
+/// Writes to one random guard, before seats of the screening are claimed or sold.
 pub(super) async fn hold(conn: &mut Conn, screening: ScreeningId) -> Result<(), Fault> {
     let number = i32::from(rand::rng().random_range(0..GUARDS_PER_SCREENING));
     let guard = doc! { "_id": { "screening_id": screening.to_string(), "number": number } };
     match conn.update(GUARDS, guard, written()).await? {
         true => Ok(()),
-        false => Err(Fault::Broken("a screening without its guards")),
+        false => Err(Fault::Broken("a screening has no guards")),
     }
 }
 
-/// A screening is about to be moved because nobody has a claim, or to be cancelled whoever has one.
+/// Writes to all guards, before a screening without claims is moved, or any screening is cancelled.
 pub(super) async fn hold_all(conn: &mut Conn, screening: ScreeningId) -> Result<(), Fault> {
     conn.update_all(GUARDS, of(screening), written()).await?;
     Ok(())
 }
 
-/// A screening is about to be deleted because nobody has a claim.
+/// Deletes all guards, before a screening without claims is deleted.
 pub(super) async fn remove(conn: &mut Conn, screening: ScreeningId) -> Result<(), Fault> {
     conn.delete(GUARDS, of(screening)).await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Claims, payments, bookings: the ledger's calls. Each write is one transaction.
+//! The ledger: claims, payments and bookings. Each write is one transaction.
 
 use std::collections::BTreeMap;
 
@@ -28,8 +28,8 @@ use super::{
     schema::{PAYMENTS, SEATS},
 };
 
-/// A claim that is being confirmed does not end by time: it is told to have at least so long left, or a lock made of it
-/// would be gone while the claim still stands.
+/// Shortest remaining time that is reported for a claim of a CONFIRMING payment. Such a claim has no expiry, and a lock made
+/// from it must not expire while the claim exists.
 const CONFIRMING_LEFT_MIN: SignedDuration = SignedDuration::from_mins(1);
 
 #[async_trait]
@@ -134,7 +134,7 @@ fn confirming_until_ms(since_ms: Option<i64>, now: Timestamp) -> i64 {
     ms(planned.max(at_least))
 }
 
-/// Seats of one screening.
+/// The number of taken seats of one screening.
 #[derive(Deserialize)]
 struct Taken {
     #[serde(rename = "_id")]

@@ -1,4 +1,4 @@
-//! How a payment ends: with a sale, or without.
+//! The end of a payment, with or without a sale.
 
 use jiff::{SignedDuration, Timestamp};
 use seatkeeper_core::{
@@ -11,7 +11,7 @@ use seatkeeper_core::{
 
 use super::{bookings, claims, conn::Conn, documents::whole_ms, fault::Fault, guards, outbox, payments, screenings};
 
-/// Sells the payment's seats: claims, payment, booking and events, all or nothing.
+/// Sells the payment's seats: writes claims, payment, booking and events in one transaction.
 pub(super) async fn commit_booking(
     conn: &mut Conn,
     commit: &CommitBooking,
@@ -21,7 +21,7 @@ pub(super) async fn commit_booking(
         return Ok(CommitOutcome::NotFound);
     };
     if let (PaymentStatus::Succeeded, Some(id)) = (payment.status, payment.booking_id) {
-        let booking = bookings::find_booking(conn, id).await?.ok_or(Fault::Broken("a sale without its booking"))?;
+        let booking = bookings::find_booking(conn, id).await?.ok_or(Fault::Broken("a sale has no booking"))?;
         return Ok(CommitOutcome::Committed(booking));
     }
     if !commit.from.contains(&payment.status) || !payment.status.may_become(PaymentStatus::Succeeded) {
@@ -56,15 +56,16 @@ pub(super) async fn commit_booking(
     Ok(CommitOutcome::Committed(booking))
 }
 
-/// A sale is of the payment's person, seats and sum, or it is a mistake of the program.
+/// Fails when the booking's person, seats or total differ from the payment's, which is a bug.
 fn check_booking(booking: &Booking, payment: &Payment) -> Result<(), Fault> {
     let same_what = booking.screening_id == payment.screening_id && booking.seats == payment.seats;
     let same_who = booking.person_id == payment.person_id && booking.total == payment.amount;
-    if same_what && same_who { Ok(()) } else { Err(Fault::Broken("a booking that is not its payment's")) }
+    if same_what && same_who { Ok(()) } else { Err(Fault::Broken("a booking differs from its payment")) }
 }
 
-/// By the times that the screening has in the store now; late money has no claims, so the sale holds the guard of the screening,
-/// and a change of its times in between makes one of the two fail. Of a screening that is gone the seats are lost instead.
+/// Whether sales are closed by the screening's times in the store. A late payment has no claims, so its sale writes to a guard
+/// of the screening, and a concurrent change of the times conflicts with it. False for a deleted screening: its seats are
+/// reported as lost instead.
 async fn are_sales_closed(
     conn: &mut Conn,
     payment: &Payment,
@@ -75,11 +76,11 @@ async fn are_sales_closed(
     Ok(screening.is_some_and(|(one, revision)| OpenScreening::new(one, revision, sales_close).sales_closed(now)))
 }
 
-/// The seats that the payment has not claimed.
+/// The seats of the payment on which it has no claim.
 enum Unclaimed {
-    /// It cannot have these: another's, or not there any more.
+    /// Not available: taken by others, or no longer for sale.
     Lost(Vec<SeatId>),
-    /// It can have all of them.
+    /// All of them are available.
     Free(Vec<SeatId>),
 }
 
@@ -95,9 +96,9 @@ async fn find_unclaimed(conn: &mut Conn, payment: &Payment, now: Timestamp) -> R
         }
     }
     if !unclaimed.is_empty() {
-        // Nothing kept an administrator from changing, cancelling or deleting the screening meanwhile.
+        // Without claims an administrator could change, cancel or delete the screening meanwhile.
         let screening = screenings::find_screening(conn, payment.screening_id).await?;
-        // At a cancelled one nobody gets a seat any more.
+        // No seat of a cancelled screening may be sold.
         let screening = screening.filter(|(screening, _)| !screening.is_cancelled);
         let open = screening.map(|(screening, revision)| OpenScreening::new(screening, revision, SignedDuration::ZERO));
         let is_there = |seat: &SeatId| {
@@ -110,14 +111,14 @@ async fn find_unclaimed(conn: &mut Conn, payment: &Payment, now: Timestamp) -> R
     Ok(if lost.is_empty() { Unclaimed::Free(unclaimed) } else { Unclaimed::Lost(lost) })
 }
 
-/// Ends a payment without a sale, and takes back the sale when it is refunded.
+/// Ends a payment without a sale, or refunds a sale.
 pub(super) async fn close_payment(
     conn: &mut Conn,
     close: &ClosePayment,
     now: Timestamp,
 ) -> Result<CloseOutcome, Fault> {
     let Some(mut payment) = payments::find_payment(conn, close.id).await? else { return Ok(CloseOutcome::NotFound) };
-    // A payment past its time is EXPIRED, even if nobody has said so yet.
+    // An overdue payment is expired here, because the reconciler may not have done it yet.
     if payment.is_overdue(now) && !matches!(close.to, PaymentStatus::Expired | PaymentStatus::Refunded) {
         claims::expire(conn, &mut payment, now).await?;
         return Ok(CloseOutcome::NotNow(payment));

@@ -1,4 +1,4 @@
-//! Starting a payment: a claim on each of its seats, or nothing.
+//! Starting a payment: claims all of its seats or none.
 
 use jiff::Timestamp;
 use seatkeeper_core::{
@@ -10,11 +10,15 @@ use seatkeeper_core::{
 
 use super::{claims, conn::Conn, fault::Fault, guards, outbox, payments, screenings};
 
-/// PENDING with a claim on each seat, or the first reason why not.
+/// Creates a PENDING payment with a claim on each seat, or returns the first reason for a refusal.
 pub(super) async fn start_payment(conn: &mut Conn, start: &NewPayment, now: Timestamp) -> Result<StartOutcome, Fault> {
     if let Some(stored) = payments::find_payment(conn, start.id).await? {
         let same = stored.person_id == start.person_id && stored.screening_id == start.screening_id;
-        return if same { Ok(StartOutcome::Started(stored)) } else { Err(Fault::Broken("a payment's id used twice")) };
+        return if same {
+            Ok(StartOutcome::Started(stored))
+        } else {
+            Err(Fault::Broken("a payment's id is used twice"))
+        };
     }
     let Some((screening, revision)) = screenings::find_screening(conn, start.screening_id).await? else {
         return Ok(StartOutcome::NotFound);
@@ -39,7 +43,7 @@ pub(super) async fn start_payment(conn: &mut Conn, start: &NewPayment, now: Time
     Ok(StartOutcome::Started(payment))
 }
 
-/// Whoever stands in the way.
+/// The obstacles of the payment: seats taken by others, or another payment of the same person.
 struct Others {
     taken: Vec<SeatId>,
     paying: Option<PaymentId>,

@@ -1,4 +1,4 @@
-//! Confirmation mails: filed once per event, taken by one sender at a time.
+//! Confirmation mails: one per event, leased to one sender at a time.
 
 use async_trait::async_trait;
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
@@ -19,7 +19,7 @@ use super::{
     schema::MAILS,
 };
 
-/// The most sent mails that one filing forgets: more than it files, so that old ones become fewer.
+/// Most old sent mails that `file_mail` deletes: more than it adds, so that their number shrinks.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 8;
 
 #[derive(Serialize, Deserialize)]
@@ -44,10 +44,10 @@ struct Stored {
     status: MailStatus,
     attempts: u32,
     last_error: Option<String>,
-    /// When it is next to be tried; while a sender has it, the end of the sender's lease.
+    /// When the next attempt is due; while a sender has the mail, the end of its lease.
     #[serde(with = "millisecond::required")]
     due_at: Timestamp,
-    /// A sender has it.
+    /// Whether a sender has the mail.
     #[serde(default)]
     is_taken: bool,
 }
@@ -122,7 +122,7 @@ async fn forget_sent(conn: &mut Conn, now: Timestamp) -> Result<(), Fault> {
     Ok(())
 }
 
-/// One by one, so that of several senders none gets what another has.
+/// Takes one mail after another with an atomic update, so that no two senders get the same mail.
 async fn take_due_mails(
     conn: &mut Conn,
     now: Timestamp,
@@ -142,7 +142,7 @@ async fn take_due_mails(
     Ok(taken)
 }
 
-/// That the server took it is final; a failure changes only what still waits.
+/// The filter and the update of an attempt. A success always applies; a failure changes only a PENDING mail.
 fn recorded(id: MailId, attempt: &MailAttempt) -> (Document, Document) {
     let any = by_id(id);
     let pending = doc! { "_id": id.to_string(), "status": "PENDING" };

@@ -1,4 +1,4 @@
-//! The mock provider's own books.
+//! The records of the mock payment provider.
 
 use async_trait::async_trait;
 use mongodb::bson::{Document, doc, serialize_to_bson};
@@ -33,7 +33,7 @@ impl MockBook for MongoStore {
     }
 }
 
-/// One write, which compares by itself.
+/// Compare-and-set in one write.
 async fn put_entry(
     conn: &mut Conn,
     id: PaymentId,

@@ -1,19 +1,16 @@
-//! The store in MongoDB (a replica set; 8.0 is what it is written for): what was answered is on the disks of a
-//! majority.
+//! The store in MongoDB (a replica set, written for 8.0). A write is acknowledged once a majority has it in its journal.
 //!
-//! How it looks in the database, for whoever opens a shell:
-//! - Ids are the text that addresses, logs and events show; times are milliseconds since 1970; money is `{amount,
-//!   currency}`.
-//! - `seats` is the law: its `_id` is a screening and a seat, so a seat has one document or none.
-//! - An event is kept as the JSON in which it travels, with what lists need beside it: its data is free-form, and BSON
-//!   does not know every key and number that JSON does.
+//! The data format, for readers of the database:
+//! - Ids are the same text as in URLs, logs and events; times are milliseconds since 1970; money is `{amount, currency}`.
+//! - `seats` prevents double sales: its `_id` is a screening and a seat, so a seat has one document or none.
+//! - An event is stored as its JSON text, with the fields that queries need beside it: event data is free-form, and BSON
+//!   cannot represent every key and number of JSON.
 //!
-//! Everything that belongs together is one transaction ([`transaction`]), tried again when it met another. A snapshot
-//! does not see what it would have to see to be refused ("write skew"), so whoever relies on something staying as it is
-//! writes to it: see [`guards`], the halls and films in [`programme_change`], and the first administrator in
-//! [`people`].
+//! Writes that belong together are one transaction ([`transaction`]), retried after a write conflict. Snapshot isolation
+//! allows write skew, so a transaction that relies on a document staying unchanged also writes to it: see [`guards`], the
+//! halls and films in [`programme_change`], and the first administrator in [`people`].
 //!
-//! One file for each port; all of them speak to the database through [`conn`].
+//! One file for each port; all of them use the database through [`conn`].
 
 mod audit;
 mod bookings;
@@ -66,28 +63,27 @@ pub use turns::{CALLS_AT_ONCE_MAX, CALLS_WAITING_MAX, TURN_WITHIN};
 use clock::StoreClock;
 use turns::Turns;
 
-/// What its failures are filed under.
+/// This adapter's name in errors and health checks.
 const PART: &str = "store";
 
-/// All store ports, and the event log that administrators list, over one database.
+/// All ports of the store, and the event log that administrators list, in one database.
 #[derive(Clone, Debug)]
 pub struct MongoStore {
     database: Database,
     turns: Turns,
     clock: Arc<StoreClock>,
-    /// Ends what goes on behind the scenes.
+    /// Stops the background task of the clock.
     stop: CancellationToken,
     _stop_with_the_last_clone: Arc<DropGuard>,
 }
 
 impl MongoStore {
-    /// Connects to the database that `url` names (`mongodb://host[,host]/database?replicaSet=…`), creates what is
-    /// missing of its collections and indexes, and is then ready. What the URL says of durability and of whom to read
-    /// is overruled.
+    /// Connects to the database of `url` (`mongodb://host[,host]/database?replicaSet=…`) and creates missing collections and
+    /// indexes. Options of the URL about write concern, read concern and read preference are overridden.
     ///
     /// # Errors
-    /// When the URL names no database, the server cannot be reached or knows no transactions, or a newer program has
-    /// changed the store in a way that this one does not understand.
+    /// When the URL names no database, the server is unreachable or has no transactions, or a newer program has changed the
+    /// schema incompatibly.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let database = open::connect(open::options_of(url).await?).await?;
         schema::set_up(&database).await?;
@@ -102,16 +98,15 @@ impl MongoStore {
         Ok(Self { database, turns, clock, stop, _stop_with_the_last_clone: stop_with_the_last_clone })
     }
 
-    /// Ends its sessions and connections; no call works afterwards. Answers false when that was not done `within`.
+    /// Closes the driver's sessions and connections; later calls fail. Returns false on a timeout of `within`.
     ///
-    /// Without it the driver does the same by itself when the last clone is dropped, and panics when the runtime ends
-    /// meanwhile.
+    /// Without this call the driver shuts down when the last clone is dropped, and panics if the runtime stops meanwhile.
     pub async fn close(&self, within: Duration) -> bool {
         self.stop.cancel();
         timeout(within, self.database.client().clone().shutdown().immediate(true)).await.is_ok()
     }
 
-    /// The database's clock, by which all of its servers go.
+    /// The database's clock, which all servers use.
     #[must_use]
     pub fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.clock) as _
@@ -124,7 +119,7 @@ impl Health for MongoStore {
         PART
     }
 
-    /// A majority takes a write.
+    /// Makes a small write, acknowledged by a majority.
     async fn ping(&self) -> Backend<()> {
         let ping = doc! { "$inc": { "value": 1i64 } };
         self.call_at_once(self.conn().upsert(schema::COUNTERS, doc! { "_id": "pings" }, ping)).await

@@ -1,4 +1,4 @@
-//! Connecting: durability, whom to read, and how long anything may take.
+//! Connecting to MongoDB: write concern, read concern, read preference and timeouts.
 
 use std::time::Duration;
 
@@ -14,38 +14,38 @@ use mongodb::{
 
 use super::fault::Fault;
 
-/// How long a call looks for a primary. An election takes a few seconds; those who wait longer are told to try again.
+/// Server selection timeout. An election takes a few seconds; a call that waits longer fails with a retryable error.
 pub const SELECTION_FOR_MAX: Duration = Duration::from_secs(3);
-/// How often a server is looked at. One that was taken for no primary by mistake is found again after so long.
+/// Heartbeat interval of the driver: a primary that was wrongly marked as unavailable is found again after this time.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long a connection may take to come about.
+/// Timeout for opening a connection.
 pub const CONNECT_FOR_MAX: Duration = Duration::from_secs(2);
-/// How long one call may take, and how long a majority may take to acknowledge a write.
+/// Timeout of one call, and of a majority's acknowledgement of a write.
 pub const CALL_FOR_MAX: Duration = Duration::from_secs(5);
-/// The most connections to one server, unless the URL says otherwise: a transaction has one to itself.
+/// Most connections to one server, unless the URL sets `maxPoolSize`: each transaction uses one exclusively.
 pub const CONNECTIONS_MAX: u32 = 64;
 
-/// Why the store does not open.
+/// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Nothing says where to keep things.
+    /// The URL names no database.
     #[error("the store's URL names no database: mongodb://host/DATABASE?replicaSet=…")]
     NoDatabase,
-    /// A single server keeps no log of its operations, and so has no transactions.
+    /// The server is standalone, and MongoDB has transactions in replica sets and sharded clusters only.
     #[error("the store's server is not a member of a replica set, and without one there are no transactions")]
     NoReplicaSet,
-    /// A newer program has changed the store in a way that this one does not understand.
+    /// A newer program has changed the schema incompatibly.
     #[error("the store needs a program of version {needed} or newer of its schema (this one knows {known})")]
     TooNew {
-        /// The oldest version that understands the store.
+        /// The oldest schema version whose programs understand the store.
         needed: i64,
-        /// The version of this program.
+        /// The schema version of this program.
         known: i64,
     },
-    /// The server, or the way to it, refused.
+    /// The driver or the server returned an error.
     #[error("{}", .0.kind)]
     Driver(#[from] Error),
-    /// What the store says of itself cannot be read.
+    /// A document of the store could not be deserialized.
     #[error("the store: {0}")]
     Unreadable(#[from] mongodb::bson::error::Error),
 }
@@ -60,16 +60,16 @@ impl From<Fault> for OpenError {
     }
 }
 
-/// Whether this is a URL of MongoDB. Asks nobody.
+/// Checks the syntax of a MongoDB URL, without I/O.
 ///
 /// # Errors
-/// What is wrong with it.
+/// When the URL is malformed.
 pub fn check_url(url: &str) -> Result<(), OpenError> {
     ConnectionString::parse(url)?;
     Ok(())
 }
 
-/// What the URL says, and what it does not decide.
+/// The options of the URL, with defaults, and with durability and timeouts overridden.
 pub(super) async fn options_of(url: &str) -> Result<ClientOptions, OpenError> {
     let mut options = ClientOptions::parse(url).await?;
     options.app_name.get_or_insert_with(|| "seatkeeper".to_owned());
@@ -83,7 +83,7 @@ pub(super) async fn options_of(url: &str) -> Result<ClientOptions, OpenError> {
     Ok(options)
 }
 
-/// Connects, and makes sure that transactions will work.
+/// Connects, and checks that the deployment supports transactions.
 pub(super) async fn connect(options: ClientOptions) -> Result<Database, OpenError> {
     let name = options.default_database.clone().ok_or(OpenError::NoDatabase)?;
     let database = Client::with_options(options)?.database(&name);
@@ -92,7 +92,7 @@ pub(super) async fn connect(options: ClientOptions) -> Result<Database, OpenErro
     if is_set { Ok(database) } else { Err(OpenError::NoReplicaSet) }
 }
 
-/// On the disks of a majority: what an election does not undo.
+/// Acknowledged by the journals of a majority, so that a failover cannot roll the write back.
 fn durable() -> WriteConcern {
     WriteConcern::builder().w(Acknowledgment::Majority).journal(true).w_timeout(CALL_FOR_MAX).build()
 }
@@ -101,7 +101,7 @@ fn primary() -> SelectionCriteria {
     SelectionCriteria::ReadPreference(ReadPreference::Primary)
 }
 
-/// Transactions read one moment of what a majority has, also across shards.
+/// Transactions read a majority-committed snapshot, also across shards.
 pub(super) fn transaction_options() -> TransactionOptions {
     TransactionOptions::builder()
         .read_concern(ReadConcern::snapshot())

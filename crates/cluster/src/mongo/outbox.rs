@@ -1,10 +1,9 @@
-//! The outbox: events written with the change that they tell of, until the relay has put them into the log.
+//! The outbox: events are written in the transaction of their change and wait for the relay to publish them to the event log.
 //!
-//! Their order is by the cluster's own clock, read in the transaction that writes them. A transaction that comes after
-//! another (of the same booking, of the same seat) has read a later time, whatever servers they ran on and whatever
-//! those servers' clocks say; of two that had nothing to do with each other the order is as it comes. A counter could
-//! not do this: in the transaction it would make all of them meet, and outside it would not follow the order of
-//! commits.
+//! Events are ordered by the cluster time read in their transaction. A transaction that depends on another (same booking, same
+//! seat) reads a later time, independent of the servers and their clocks; the order of independent transactions is arbitrary.
+//! A counter would not work: inside the transaction all transactions would conflict on it, and outside of it the order would
+//! differ from the order of commits.
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -26,20 +25,20 @@ use super::{
     schema::{LEASES, OUTBOX},
 };
 
-/// How long the id of a sent event is known, so that the same event told again is not sent again. The log's own unique
-/// id stands behind it.
+/// How long a sent event is stored, to deduplicate events that are appended again. Later duplicates are still refused by the
+/// event log's unique id.
 const SENT_AGE_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// The most sent events that one renewal of the lease forgets.
+/// Most sent events that one renewal of the lease deletes.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 200;
-/// Whose lease it is.
+/// The key of the relay's lease.
 const RELAY: &str = "relay";
 
-/// An event on its way.
+/// An event in the outbox.
 #[derive(Serialize)]
 struct Waiting {
     #[serde(rename = "_id")]
     id: EventId,
-    /// The cluster's clock when it was written, and its number within its transaction: the order of sending.
+    /// The cluster time of the write and the number within its transaction: the order of publishing.
     written: ClusterTime,
     nth: i64,
     at: i64,
@@ -76,7 +75,7 @@ impl Outbox for MongoStore {
         let taken = doc! { "$set": { "holder": relay, "until": ms(until) } };
         let mut conn = self.conn();
         let take = async {
-            // While another holds it nothing fits, and a second document under its key is refused.
+            // While another relay holds the lease the filter matches nothing, and the insert fails with a duplicate key.
             match conn.upsert(LEASES, free, taken).await {
                 Ok(()) => forget_sent(&mut conn, now).await.map(|()| true),
                 Err(Fault::Duplicate(_)) => Ok(false),
@@ -116,7 +115,7 @@ impl Outbox for MongoStore {
     }
 }
 
-/// Adds events within the transaction of what they tell of; those that are there already are left alone.
+/// Adds events within the caller's transaction; events that exist already are skipped.
 pub(super) async fn put_events(conn: &mut Conn, events: &[Event]) -> Result<(), Fault> {
     if events.is_empty() {
         return Ok(());
@@ -143,12 +142,12 @@ fn waiting(conn: &mut Conn, event: &Event) -> Result<Waiting, Fault> {
 fn read_unsent(document: Document) -> Result<Event, Fault> {
     let Stored { id, event } = deserialize_from_document(document)?;
     let event: Event = serde_json::from_str(&event)?;
-    // It is marked as sent by its id: under another one it would be sent for ever.
+    // `mark_sent` goes by the event's id: with a different document id the event would be published again for ever.
     if id == event.id { Ok(event) } else { Err(Fault::Broken("the event has another id than its document")) }
 }
 
-/// A former holder changes nothing: the new one sends these again, and the log knows them. Whoever takes the lease at
-/// this very moment meets the write to it.
+/// Does nothing when this relay has lost its lease: the new holder publishes these events again, and the log deduplicates
+/// them. The write to the lease conflicts with a relay that takes it over concurrently.
 async fn mark_sent(conn: &mut Conn, relay: Uuid, ids: &[EventId]) -> Result<(), Fault> {
     if conn.update(LEASES, held_by(relay), doc! { "$inc": { "marks": 1i64 } }).await? {
         let these = doc! { "_id": { "$in": texts(ids) } };

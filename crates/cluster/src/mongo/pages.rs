@@ -1,10 +1,10 @@
-//! Pages of lists, each read in the order of an index.
+//! Keyset pagination, in the order of an index.
 
 use mongodb::bson::{Bson, Document, doc};
 use seatkeeper_core::ports::{Cursor, PageRequest};
 
-/// Newest first by the time `at`, then by id: what follows the page's cursor, added to `filter`. The first condition
-/// gives the index its edge, the second leaves out what shares the cursor's time and came before it.
+/// Adds to `filter` the documents after the page's cursor, newest first by the time `at`, then by id. The first condition
+/// bounds the index scan, the second skips documents of the cursor's time that were on an earlier page.
 pub(super) fn newest_first(mut filter: Document, at: &str, page: PageRequest) -> Document {
     if let Some(Cursor { at: time, id }) = page.after {
         let same = doc! { at: time, "_id": { "$lt": id.to_string() } };
@@ -15,7 +15,7 @@ pub(super) fn newest_first(mut filter: Document, at: &str, page: PageRequest) ->
     filter
 }
 
-/// Earliest first by the time `at`, then by id.
+/// Adds to `filter` the documents after the cursor, earliest first by the time `at`, then by id.
 pub(super) fn earliest_first(mut filter: Document, at: &str, after: Option<Cursor>) -> Document {
     if let Some(Cursor { at: time, id }) = after {
         let same = doc! { at: time, "_id": { "$gt": id.to_string() } };
@@ -26,7 +26,7 @@ pub(super) fn earliest_first(mut filter: Document, at: &str, after: Option<Curso
     filter
 }
 
-/// In order of id.
+/// Adds to `filter` the documents after the page's cursor in order of id.
 pub(super) fn by_id_after(mut filter: Document, page: PageRequest) -> Document {
     if let Some(after) = page.after {
         add(&mut filter, doc! { "_id": { "$gt": after.id.to_string() } });
@@ -34,7 +34,7 @@ pub(super) fn by_id_after(mut filter: Document, page: PageRequest) -> Document {
     filter
 }
 
-/// Both conditions must hold; several may be about the same field.
+/// Adds a condition with `$and`, so that several conditions may use the same field.
 pub(super) fn add(filter: &mut Document, condition: Document) {
     match filter.get_array_mut("$and") {
         Ok(all) => all.push(Bson::Document(condition)),
@@ -44,7 +44,7 @@ pub(super) fn add(filter: &mut Document, condition: Document) {
     }
 }
 
-/// One document more than the page, to know whether there is another.
+/// One document more than the page, to detect whether there is a next page.
 pub(super) fn limit(page: PageRequest) -> u32 {
     page.limit.saturating_add(1)
 }

@@ -51,17 +51,15 @@ struct New<'a> {
     is_unfinished: bool,
 }
 
-/// A payment.
 pub(super) async fn find_payment(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>, Fault> {
     Ok(conn.find::<Stored>(PAYMENTS, by_id(id)).await?.map(|stored| stored.0))
 }
 
-/// A new payment.
 pub(super) async fn insert(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
     conn.insert(PAYMENTS, &New { payment, is_unfinished: is_unfinished(payment) }).await
 }
 
-/// Everything of a payment that moves.
+/// Writes all mutable fields of a payment.
 pub(super) async fn write_state(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
     let state = doc! {
         "status": payment.status.as_str(),
@@ -75,7 +73,7 @@ pub(super) async fn write_state(conn: &mut Conn, payment: &Payment) -> Result<()
     Ok(())
 }
 
-/// A payment with a task is over but for it.
+/// Removes a finished money task. The task was all that was left of the payment, so the payment is finished too.
 pub(super) async fn finish_task(conn: &mut Conn, id: PaymentId, task: MoneyTask) -> Result<(), Fault> {
     let with_task = doc! { "_id": id.to_string(), "money_task": task.as_str() };
     let done = doc! { "$set": { "money_task": Bson::Null, "is_unfinished": false } };
@@ -83,7 +81,7 @@ pub(super) async fn finish_task(conn: &mut Conn, id: PaymentId, task: MoneyTask)
     Ok(())
 }
 
-/// Whether somebody may yet have to do something about it: these few have an index of their own.
+/// Whether the payment may need further work. A partial index contains only these.
 fn is_unfinished(payment: &Payment) -> bool {
     payment.status.holds_claims() || payment.money_task.is_some()
 }

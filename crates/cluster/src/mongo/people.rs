@@ -1,4 +1,4 @@
-//! People. Of all who ever signed in the first is ADMIN: a document with a fixed key makes "first" a fact.
+//! People. The first person who signs in becomes ADMIN; a document with a fixed key ensures that only one can be the first.
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -49,13 +49,13 @@ struct New<'a> {
     created_at: i64,
 }
 
-/// Who is the administrator.
+/// The first administrator.
 #[derive(Serialize, Deserialize)]
 struct First {
     #[serde(rename = "_id")]
     id: String,
     holder: PersonId,
-    /// It was somebody of the demo, who makes room for the first of another issuer.
+    /// A demo account, which loses the role to the first person of another issuer.
     #[serde(default)]
     is_demo: bool,
 }
@@ -77,7 +77,7 @@ impl People for MongoStore {
     }
 }
 
-/// Two who are new at once write the same key, whether they are one person or two first ones; one of them looks again.
+/// Concurrent first sign-ins, of one person or of two, insert the same key, so one transaction fails and is retried.
 async fn sign_in(conn: &mut Conn, identity: &Identity, new_id: PersonId, now: Timestamp) -> Result<Person, Fault> {
     let search = search_text(&identity.name, &identity.email);
     let (issuer, subject) = (identity.issuer.as_str(), identity.subject.as_str());
@@ -105,7 +105,7 @@ async fn sign_in(conn: &mut Conn, identity: &Identity, new_id: PersonId, now: Ti
     Ok(person)
 }
 
-/// ADMIN for the first person ever, and for the first of any issuer but the demo when that was somebody of the demo.
+/// ADMIN for the first person. When that was a demo account, the first person of another issuer takes the role over.
 async fn first_role(conn: &mut Conn, identity: &Identity, new_id: PersonId) -> Result<Role, Fault> {
     let is_demo = identity.is_demo();
     let Some(first) = conn.find::<First>(LEASES, doc! { "_id": FIRST_ADMIN }).await? else {
@@ -122,17 +122,15 @@ async fn first_role(conn: &mut Conn, identity: &Identity, new_id: PersonId) -> R
     Ok(Role::Admin)
 }
 
-/// What `text` is looked for in, and how it is written there: without case, for all letters.
+/// The text that searches of customers match: name and e-mail address in lower case, of all alphabets.
 fn search_text(name: &str, email: &str) -> String {
     format!("{}\n{}", without_case(name), without_case(email))
 }
 
-/// The same text for every way of writing large and small.
 pub(super) fn without_case(text: &str) -> String {
     text.to_lowercase()
 }
 
-/// A person.
 pub(super) async fn find_person(conn: &mut Conn, id: PersonId) -> Result<Option<Person>, Fault> {
     Ok(conn.find::<Stored>(PEOPLE, by_id(id)).await?.map(|stored| stored.0))
 }

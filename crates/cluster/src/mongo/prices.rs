@@ -1,4 +1,4 @@
-//! Prices as a list: a category may have any name, a field of a document not.
+//! Prices as a list: a category may have any name, but the name of a document's field may not.
 
 use seatkeeper_core::{catalogue::Prices, money::Money};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

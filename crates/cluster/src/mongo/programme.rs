@@ -1,4 +1,4 @@
-//! Films, halls, screenings and posters, read; [`super::programme_change`] writes them.
+//! Queries of films, halls, screenings and posters; [`super::programme_change`] writes them.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,7 +26,7 @@ use super::{
     screenings,
 };
 
-/// The counter that grows with every change.
+/// The key of the counter that every change of the programme increments.
 pub(super) const REVISION: &str = "programme_revision";
 
 #[derive(Deserialize)]
@@ -69,7 +69,7 @@ impl From<StoredHall> for Hall {
     }
 }
 
-/// Gone from the programme, kept so that past screenings stay readable.
+/// Excludes films and halls that are marked as deleted. They stay stored because past screenings refer to them.
 pub(super) fn still_there(mut filter: Document) -> Document {
     filter.insert("deleted_at", Bson::Null);
     filter

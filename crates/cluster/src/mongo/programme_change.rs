@@ -1,7 +1,7 @@
-//! Changes of the programme. A film or hall with a past is marked, not deleted: its screenings stay readable.
+//! Changes of the programme. A film or hall is marked as deleted and stays stored, because past screenings refer to it.
 //!
-//! Whatever decides a change by what it read also writes there, so that two changes that would not allow each other
-//! meet: a screening writes to its hall and its film, a move to the guards of its screening.
+//! A change that depends on a document it read also writes to that document, so that two incompatible changes conflict: a
+//! change of a screening writes to its hall and its film, a move to the guards of its screening.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ use super::{
     screenings::{self, Place},
 };
 
-/// Makes one change with its event, or says why not.
+/// Makes one change and writes its event, or returns the reason for a refusal.
 pub(super) async fn change(
     conn: &mut Conn,
     change: &ProgrammeChange,
@@ -49,7 +49,7 @@ pub(super) async fn change(
     Ok(outcome)
 }
 
-/// Whether a document of revision `stored` (`None`: not there) may be replaced by one read at `given`.
+/// Optimistic locking: the refusal when revision `given`, which the caller read, is not the `stored` one (`None`: missing).
 fn check_revision(stored: Option<u64>, given: u64) -> Option<ProgrammeOutcome> {
     match stored {
         None if given == 0 => None,
@@ -59,19 +59,17 @@ fn check_revision(stored: Option<u64>, given: u64) -> Option<ProgrammeOutcome> {
     }
 }
 
-/// Of a film, hall or screening.
 #[derive(Deserialize)]
 struct Revision {
     revision: u64,
 }
 
-/// The revision of a film or hall that has not left the programme.
+/// The revision of a film or hall that is not deleted.
 async fn revision_of(conn: &mut Conn, name: &str, id: impl ToString) -> Result<Option<u64>, Fault> {
     let found: Option<Revision> = conn.find(name, still_there(by_id(id))).await?;
     Ok(found.map(|found| found.revision))
 }
 
-/// A film's length.
 #[derive(Deserialize)]
 struct Length {
     details: LengthDetails,
@@ -82,7 +80,7 @@ struct LengthDetails {
     duration_min: i64,
 }
 
-/// The length of a film that has not left the programme, in milliseconds.
+/// The length of a film that is not deleted, in milliseconds.
 async fn film_ms(conn: &mut Conn, id: MovieId) -> Result<Option<i64>, Fault> {
     let found: Option<Length> = conn.find(MOVIES, still_there(by_id(id))).await?;
     Ok(found.map(|found| found.details.duration_min * 60_000))
@@ -103,8 +101,8 @@ async fn put_movie(conn: &mut Conn, movie: &Movie, revision: u64, now: Timestamp
     Ok(ProgrammeOutcome::Done)
 }
 
-/// Moves the ends of the film's showings to come. Past showings keep theirs: where the document does not say how long its film
-/// runs, the old length is written down first.
+/// Changes the ends of the film's future screenings. Past screenings keep their end: documents without a film length get the
+/// old length first.
 async fn change_length(
     conn: &mut Conn,
     movie: &Movie,
@@ -128,7 +126,7 @@ async fn change_length(
     let unmeasured = doc! { "movie_id": &movie_id, "film_length.movie_id": { "$ne": &movie_id } };
     let length = |ms: i64| doc! { "film_length": { "movie_id": &movie_id, "ms": ms } };
     conn.update_all(SCREENINGS, unmeasured, doc! { "$set": length(old_ms) }).await?;
-    // As a rule all of them move by the same time: one update then, however many there are.
+    // Usually all ends shift by the same time, so that one update changes all screenings.
     let mut by_shift: BTreeMap<i64, Vec<String>> = BTreeMap::new();
     for (place, slot) in to_come.iter().zip(&changed) {
         by_shift.entry(slot.free_ms - place.end_time).or_default().push(slot.screening_id.to_string());
@@ -143,7 +141,7 @@ async fn change_length(
     Ok(None)
 }
 
-/// Whatever started before cannot have the hall any more at that time.
+/// A screening that started before the returned time no longer occupies its hall at `ms`.
 fn taken_since(ms: i64) -> i64 {
     ms.saturating_sub(i64::try_from(HALL_TAKEN_FOR_MAX.as_millis()).unwrap_or(i64::MAX))
 }
@@ -206,7 +204,7 @@ async fn put_screening(
     let same_hall = old.is_some_and(|old| old.hall_id == slot.hall_id);
     let same_start = old.is_some_and(|old| old.start_ms == slot.start_ms);
     let same_end = old.is_some_and(|old| old.end_ms == slot.end_ms);
-    // A price of a past showing may change though its film has left the programme.
+    // A screening whose film or hall was deleted may still be changed, for example in its prices.
     let movie_missing = !same_movie && revision_of(conn, MOVIES, screening.movie_id).await?.is_none();
     let hall_missing = !same_hall && revision_of(conn, HALLS, screening.hall_id).await?.is_none();
     if movie_missing || hall_missing {
@@ -240,7 +238,7 @@ async fn put_screening(
     Ok(ProgrammeOutcome::Done)
 }
 
-/// Whoever deletes this film or hall, or puts another screening into it, at this very moment meets this write.
+/// Writes to a film or hall, to conflict with its concurrent deletion and with concurrent changes of its other screenings.
 async fn bump(conn: &mut Conn, name: &str, id: impl ToString) -> Result<(), Fault> {
     conn.update(name, by_id(id), doc! { "$inc": { "screening_changes": 1i64 } }).await?;
     Ok(())
@@ -260,7 +258,7 @@ async fn delete_screening(conn: &mut Conn, id: ScreeningId, now: Timestamp) -> R
     Ok(ProgrammeOutcome::Done)
 }
 
-/// Claims past their time do not count: they are ended here.
+/// Whether a screening has claims or bookings. Expires overdue claims first.
 async fn has_bookings(conn: &mut Conn, id: ScreeningId, now: Timestamp) -> Result<bool, Fault> {
     claims::expire_overdue_at(conn, id, now).await?;
     let claimed = conn.exists(SEATS, doc! { "_id.screening_id": id.to_string() }).await?;

@@ -19,9 +19,9 @@ use super::{
     schema::RESERVATIONS,
 };
 
-/// How long a key is known.
+/// How long a key is stored.
 const KEY_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
-/// The most old keys that one call forgets, so that none waits for all of a day.
+/// Most old keys that one call deletes, so that no call deletes a whole day's keys.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 32;
 
 /// A key as stored. Times are in milliseconds.
@@ -36,7 +36,7 @@ struct Kept {
     answer: Option<Answer>,
 }
 
-/// Its fields are written in this order, always: to the server another order is another key.
+/// Its fields must always be written in this order: MongoDB compares embedded documents in `_id` including their field order.
 #[derive(Clone, Serialize, Deserialize)]
 struct Key {
     person_id: PersonId,
@@ -96,7 +96,7 @@ async fn reserve(conn: &mut Conn, key: &IdempotencyKey, new: Kept, body_hash: [u
         return Ok(Reservation::Run { subject: new.subject });
     }
     let Some(kept) = conn.find::<Kept>(RESERVATIONS, of_key(key)).await? else {
-        // Its day ended between the two looks.
+        // The key was deleted for its age between the insert and the lookup.
         return Ok(Reservation::Running);
     };
     if hash_of(&kept.body_hash)? != body_hash {
@@ -109,7 +109,7 @@ async fn reserve(conn: &mut Conn, key: &IdempotencyKey, new: Kept, body_hash: [u
     if kept.lease_until.is_some_and(|until| until > new.created_at) {
         return Ok(Reservation::Running);
     }
-    // Of several who find the lease over, the one who changes it first has it.
+    // When several requests find the lease expired, the first whose conditional update matches gets it.
     let mut as_found = of_key(key);
     as_found.insert("lease_until", kept.lease_until);
     as_found.insert("answer", Bson::Null);

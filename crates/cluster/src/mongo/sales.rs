@@ -1,4 +1,4 @@
-//! Bookings, read: the customer's own and the administrator's view. Reports are in [`super::sales_reports`].
+//! Queries of bookings, for customers and administrators. Reports are in [`super::sales_reports`].
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -86,7 +86,7 @@ async fn list_bookings(
     Ok(Page::cut(items.collect(), page.limit, |item: &CustomerBooking| cursor_of(&item.booking)))
 }
 
-/// Read in the order of an index, and no further than the page: the text is looked for on the way.
+/// Scans in the order of an index and stops after the page. A text filter is applied during the scan.
 fn list_pipeline(filter: &BookingFilter, page: PageRequest) -> Vec<Document> {
     let narrowed = pages::newest_first(match_of(filter), "created_at", page);
     let mut pipeline = vec![doc! { "$match": narrowed }, doc! { "$sort": pages::falling("created_at") }];
@@ -131,7 +131,7 @@ impl From<Totals> for SalesTotals {
     }
 }
 
-/// What makes [`Totals`] of each group.
+/// The `$group` stage whose result is [`Totals`].
 pub(super) fn totals_by(key: impl Into<mongodb::bson::Bson>) -> Document {
     doc! {
         "_id": key,
@@ -141,7 +141,7 @@ pub(super) fn totals_by(key: impl Into<mongodb::bson::Bson>) -> Document {
     }
 }
 
-/// The filter, but for the text.
+/// The filter without its text.
 fn match_of(filter: &BookingFilter) -> Document {
     let mut found = Document::new();
     if let Some(movie) = filter.movie_id {
@@ -162,13 +162,14 @@ fn match_of(filter: &BookingFilter) -> Document {
     found
 }
 
-/// Joins the customer in, as they are now.
+/// Joins the customer's current name and e-mail address.
 fn with_customer() -> [Document; 2] {
     let join = doc! { "from": PEOPLE, "localField": "person_id", "foreignField": "_id", "as": "customer" };
     [doc! { "$lookup": join }, doc! { "$set": { "customer": { "$first": "$customer" } } }]
 }
 
-/// Part of the customer's name or e-mail, or of the code. Positions in a text know no wildcards, and a literal no `$`.
+/// Matches a substring of the customer's name or e-mail address, or of the code. `$indexOfCP` has no wildcards, and
+/// `$literal` prevents a `$` in the text from being read as an expression.
 fn has_text(text: &str) -> Document {
     let text = without_case(text);
     let is_in = |place: Document| doc! { "$gte": [{ "$indexOfCP": [place, { "$literal": &text }] }, 0] };

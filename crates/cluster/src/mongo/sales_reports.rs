@@ -1,4 +1,4 @@
-//! Sales over time and by film. The database adds up; what comes back is a line for each slice or film.
+//! Sales over time and by film. The database aggregates; the result has one row per slice or film.
 
 use std::{
     cmp::Reverse,
@@ -22,7 +22,7 @@ use super::{
     schema::{BOOKINGS, MOVIES, SCREENINGS, SEATS},
 };
 
-/// A quarter of an hour.
+/// Length of a slice: a quarter of an hour.
 const SLICE_MS: i64 = 900_000;
 
 #[derive(Deserialize)]
@@ -33,20 +33,20 @@ struct Slice {
     totals: Totals,
 }
 
-/// Sales in quarters of an hour, in order of time.
+/// Sales per quarter of an hour, in order of time.
 pub(super) async fn list_sales(conn: &mut Conn, from: Timestamp, to: Timestamp) -> Result<Vec<SalesSlice>, Fault> {
     let slice = doc! { "$subtract": ["$created_at", { "$mod": ["$created_at", SLICE_MS] }] };
     let pipeline = vec![sold_in(from, to), doc! { "$group": totals_by(slice) }, doc! { "$sort": { "_id": 1 } }];
     let slices: Vec<Slice> = conn.aggregate(BOOKINGS, pipeline).await?;
     let read = |slice: Slice| {
         let starts_at = Timestamp::from_millisecond(slice.starts_at);
-        let starts_at = starts_at.map_err(|_| Fault::Broken("a sale at no time"))?;
+        let starts_at = starts_at.map_err(|_| Fault::Broken("the time of a sale is out of range"))?;
         Ok(SalesSlice { starts_at, totals: slice.totals.into() })
     };
     slices.into_iter().map(read).collect()
 }
 
-/// Sales by film, greatest revenue first; then by title.
+/// Sales by film, highest revenue first, then by title.
 pub(super) async fn list_movie_sales(
     conn: &mut Conn,
     from: Timestamp,
@@ -95,7 +95,7 @@ async fn list_sold(conn: &mut Conn, from: Timestamp, to: Timestamp) -> Result<Ve
     conn.aggregate(BOOKINGS, vec![sold_in(from, to), doc! { "$group": totals_by("$movie_id") }]).await
 }
 
-/// Seats of the screenings shown in that time.
+/// Seats offered and sold at a film's screenings that start in the reported time.
 #[derive(Deserialize)]
 struct Shown {
     #[serde(rename = "_id")]
@@ -123,7 +123,7 @@ async fn list_shown(conn: &mut Conn, from: Timestamp, to: Timestamp) -> Result<V
         doc! { "$match": { "start_time": { "$gte": ms(from), "$lt": ms(to) }, "is_cancelled": { "$ne": true } } },
         doc! { "$project": { "movie_id": 1, "seats_for_sale": 1 } },
         doc! { "$lookup": join },
-        // One line at most, none for a screening without sales.
+        // The list has at most one element, and none for a screening without sales.
         doc! { "$unwind": { "path": "$sold", "preserveNullAndEmptyArrays": true } },
         doc! { "$group": sums },
     ];
@@ -148,7 +148,7 @@ struct Ticket {
     movie_title: String,
 }
 
-/// The titles now; of a film that is gone, the one on its last ticket.
+/// The current titles of these films; for a deleted film, the title in its newest booking, else the one it last had.
 async fn list_titles(conn: &mut Conn, films: Vec<MovieId>) -> Result<HashMap<MovieId, String>, Fault> {
     let known: Vec<Film> = conn.list_all(MOVIES, doc! { "_id": { "$in": texts(&films) } }).await?;
     let (there, gone): (Vec<_>, Vec<_>) = known.into_iter().partition(|film| film.deleted_at.is_none());

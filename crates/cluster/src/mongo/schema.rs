@@ -1,5 +1,5 @@
-//! Collections and indexes, made before anything is written: a transaction should not have to make them. And the
-//! version, by which an older program knows that it must keep away.
+//! Collections and indexes, created at startup so that no transaction creates them implicitly, and the schema version, by
+//! which an older program refuses an incompatible store.
 
 use mongodb::{
     Database, IndexModel,
@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{conn::Conn, open::OpenError};
 
-/// The version of the documents that this program writes.
+/// The schema version of the documents that this program writes.
 pub const SCHEMA_VERSION: i64 = 1;
-/// The oldest version whose programs understand these documents. A field more is nothing to them: they ignore what they
-/// do not know and write only single fields, so two versions may run side by side. A changed meaning raises this.
+/// The oldest schema version whose programs understand these documents. An added field does not raise it: programs ignore
+/// unknown fields and update single fields, so two versions may run side by side. A changed meaning raises it.
 pub const SCHEMA_OLDEST_PROGRAM: i64 = 1;
 
 pub(super) const AUDIT: &str = "audit";
@@ -69,10 +69,10 @@ const COLLECTIONS: [&str; 24] = [
     UNREADABLE_EVENTS,
 ];
 
-/// The server's code for a collection that is there already.
+/// MongoDB's error code for a collection that exists already.
 const NAMESPACE_EXISTS: i32 = 48;
 
-/// An index of a collection. The name is what plans show, and never changes its meaning.
+/// An index of a collection. Query plans show its name, which must never be reused for another index.
 struct Index {
     collection: &'static str,
     name: &'static str,
@@ -86,12 +86,11 @@ impl Index {
         Self { collection, name, keys, is_unique: false, only: None }
     }
 
-    /// No two documents share these keys.
     fn unique(collection: &'static str, name: &'static str, keys: Document) -> Self {
         Self { is_unique: true, ..Self::of(collection, name, keys) }
     }
 
-    /// Few among many: only these are in it.
+    /// A partial index of the few documents that match `only`.
     fn only(collection: &'static str, name: &'static str, keys: Document, only: Document) -> Self {
         Self { only: Some(only), ..Self::of(collection, name, keys) }
     }
@@ -114,7 +113,7 @@ fn indexes() -> Vec<Index> {
         Index::of(SESSIONS, "by_created", doc! { "created_at": 1 }),
         Index::of(ENDED_SESSIONS, "by_time", doc! { "ended_at": 1, "_id": 1 }),
         Index::of(SIGN_INS, "by_time", doc! { "created_at": 1 }),
-        // Neither key of it ever changes, so a reader of a screening's seats meets each once.
+        // Both keys are immutable, so a scan of a screening's seats returns each seat once.
         Index::of(SEATS, "by_screening", doc! { "_id.screening_id": 1, "_id.seat_id": 1 }),
         Index::of(GUARDS, "by_screening", doc! { "_id.screening_id": 1 }),
         Index::only(PAYMENTS, "unfinished", doc! { "created_at": 1, "_id": 1 }, doc! { "is_unfinished": true }),
@@ -144,7 +143,7 @@ fn indexes() -> Vec<Index> {
     ]
 }
 
-/// Makes what is missing. Several servers may do this at once.
+/// Creates missing collections and indexes. Idempotent; several servers may do this concurrently.
 pub(super) async fn set_up(database: &Database) -> Result<(), OpenError> {
     check_version(database).await?;
     let there = database.list_collection_names().await?;
@@ -168,7 +167,7 @@ fn is_there_already(error: &Error) -> bool {
     matches!(&*error.kind, ErrorKind::Command(error) if error.code == NAMESPACE_EXISTS)
 }
 
-/// What the store says of itself.
+/// The stored schema version.
 #[derive(Serialize, Deserialize)]
 struct Version {
     #[serde(rename = "_id")]

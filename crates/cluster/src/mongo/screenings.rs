@@ -1,9 +1,9 @@
-//! Screenings as documents, with the names of their film and hall joined in.
+//! Screenings as documents, joined with the names of their film and hall.
 //!
-//! `end_time` is when the hall is free again, cleaning included, as in every version. How long the film of the showing runs is
-//! `film_length: {movie_id, ms}`, so that a showing keeps its end when its film's length changes after it. Documents of an
-//! older server have none, or, when that server has moved the showing to another film, one of the film before: there the
-//! length is the film's as of now. `is_cancelled` is missing where an older server wrote; that means `false`.
+//! `end_time` is when the hall is free again, cleaning included, as in every version. The length of the film is stored as
+//! `film_length: {movie_id, ms}`, so that a past screening keeps its end when the film's length changes later. A document of an
+//! older server has no `film_length`, or that of the previous film if the older server changed the screening's film: then the
+//! film's current length is used. A missing `is_cancelled` (older servers) means `false`.
 
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
 use mongodb::bson::{Document, doc};
@@ -25,7 +25,7 @@ use super::{
     schema::{HALLS, MOVIES, SCREENINGS},
 };
 
-/// What decides whether a screening moves: a document without what is large.
+/// The small fields of a screening that decide whether a change moves it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Place {
     #[serde(rename = "_id")]
@@ -49,15 +49,15 @@ impl Place {
     }
 }
 
-/// How long the film of a showing runs.
+/// The length of a screening's film.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct FilmLength {
-    /// The film that it is the length of.
+    /// The film whose length this is.
     pub(super) movie_id: MovieId,
     pub(super) ms: i64,
 }
 
-/// The length that stands at the showing, if it is of this film; else the film's as of now.
+/// The length stored with the screening, if it is of this film; else the film's current length. In milliseconds.
 fn film_ms(movie_id: MovieId, stored: Option<&FilmLength>, movie: Option<&NamedMovie>) -> i64 {
     let stored = stored.filter(|length| length.movie_id == movie_id).map(|length| length.ms);
     stored.unwrap_or_else(|| movie.map_or(0, |movie| movie.details.duration_min * 60_000))
@@ -72,7 +72,7 @@ struct Started {
     start_time: i64,
 }
 
-/// What is written of a screening; its film's title and hall's name are theirs.
+/// The written fields of a screening. The film's title and the hall's name are joined when it is read.
 #[derive(Serialize)]
 struct Written<'a> {
     movie_id: MovieId,
@@ -81,14 +81,14 @@ struct Written<'a> {
     end_time: i64,
     film_length: FilmLength,
     is_cancelled: bool,
-    /// For occupancy.
+    /// For occupancy reports.
     seats_for_sale: i64,
     #[serde(with = "prices")]
     prices: &'a Prices,
     layout: &'a Layout,
 }
 
-/// A screening with names.
+/// A screening joined with the names of its film and hall.
 #[derive(Deserialize)]
 struct Joined {
     #[serde(rename = "_id")]
@@ -148,15 +148,14 @@ impl Joined {
 }
 
 fn time_of(ms: i64) -> Result<Timestamp, Fault> {
-    Timestamp::from_millisecond(ms).map_err(|_| Fault::Broken("a screening that ends at no time"))
+    Timestamp::from_millisecond(ms).map_err(|_| Fault::Broken("the end of a screening is out of range"))
 }
 
-/// Where and when a screening is.
 pub(super) async fn find_place(conn: &mut Conn, id: ScreeningId) -> Result<Option<Place>, Fault> {
     Ok(list_places(conn, by_id(id)).await?.pop())
 }
 
-/// Where and when these screenings are, without what is large.
+/// The matching screenings, without prices and layout, which are large.
 async fn list_places(conn: &mut Conn, filter: Document) -> Result<Vec<Place>, Fault> {
     let small = doc! {
         "revision": 1, "movie_id": 1, "hall_id": 1, "start_time": 1, "end_time": 1, "film_length": 1, "is_cancelled": 1,
@@ -189,7 +188,7 @@ pub(super) async fn list_places_to_come(conn: &mut Conn, movie: MovieId, now_ms:
     list_places(conn, filter).await
 }
 
-/// The booking with the film, hall and start of its screening as they are now, if it is still there.
+/// Updates the booking to the current film, hall and start of its screening, if the screening still exists.
 pub(super) async fn with_show_of_now(conn: &mut Conn, booking: Booking) -> Result<Booking, Fault> {
     #[derive(Deserialize)]
     struct Show {
@@ -230,7 +229,7 @@ pub(super) async fn list_screenings(
     Ok(Page::cut(items, page.limit, |(s, _): &(Screening, u64)| Cursor { at: ms(s.start_time), id: s.id.as_uuid() }))
 }
 
-/// The same page without what is large.
+/// The same page as [`list_screenings`], ids only.
 pub(super) async fn list_screening_ids(
     conn: &mut Conn,
     filter: &ScreeningFilter,
@@ -243,7 +242,7 @@ pub(super) async fn list_screening_ids(
     Ok(started.map(|started| started.id))
 }
 
-/// Those of these that are there.
+/// The screenings with these ids that exist.
 pub(super) async fn find_screenings(conn: &mut Conn, ids: &[ScreeningId]) -> Result<Vec<(Screening, u64)>, Fault> {
     let mut pipeline = vec![doc! { "$match": { "_id": { "$in": texts(ids) } } }];
     pipeline.extend(with_names());
@@ -251,7 +250,7 @@ pub(super) async fn find_screenings(conn: &mut Conn, ids: &[ScreeningId]) -> Res
     found.into_iter().map(Joined::screening).collect()
 }
 
-/// What fits, in order, one more than the page.
+/// The matching screenings in order, one more than the page.
 fn list_of(filter: &ScreeningFilter, page: PageRequest) -> [Document; 3] {
     [
         doc! { "$match": match_of(filter, page) },
@@ -280,7 +279,7 @@ fn match_of(filter: &ScreeningFilter, page: PageRequest) -> Document {
     pages::earliest_first(found, "start_time", page.after)
 }
 
-/// A deleted film or hall still gives its name to the screenings of the past.
+/// Joins the names of film and hall, also of deleted ones, for past screenings.
 fn with_names() -> [Document; 3] {
     let join = |from: &str, id: &str, fields: Document, into: &str| {
         let only_those = vec![doc! { "$project": fields }];

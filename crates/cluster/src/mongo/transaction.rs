@@ -1,5 +1,5 @@
-//! Transactions, tried again as the driver's specification says: the whole of it when it met another, only the commit
-//! when its result is unknown.
+//! Transactions with the retries of the driver specification: the whole transaction after a transient error such as a write
+//! conflict, only the commit when its result is unknown.
 
 use std::time::Duration;
 
@@ -15,44 +15,44 @@ use super::{
     open::{CALL_FOR_MAX, transaction_options},
 };
 
-/// How long a transaction is tried, with all its repetitions.
+/// Time limit of a transaction, including its retries.
 pub const TRANSACTION_FOR_MAX: Duration = Duration::from_secs(8);
-/// The first pause before a repetition, in microseconds. Pauses grow by half and are drawn by lot up to that length, so
-/// that those who met do not meet again.
+/// First backoff before a retry, in microseconds. It grows by half each time, with random jitter over the whole length, so
+/// that conflicting transactions do not collide again.
 const PAUSE_US_FIRST: u64 = 5_000;
-/// The longest pause, in microseconds.
+/// Longest backoff, in microseconds.
 const PAUSE_US_MAX: u64 = 500_000;
-/// How often a transaction looks again because a key was written since its look. The next look sees that key: more than
-/// a few are a bug.
+/// Retries of a transaction after a duplicate key that another writer inserted since the lookup. The retry sees that key, so
+/// more than a few retries are a bug.
 const LOOKS_AGAIN_MAX: u32 = 8;
 
-/// What a transaction does.
+/// The body of a transaction.
 pub(super) trait Work<I, T>: for<'a> Fn(&'a mut Conn, &'a I) -> BoxFuture<'a, Result<T, Fault>> + Sync {}
 
 impl<I, T, F: for<'a> Fn(&'a mut Conn, &'a I) -> BoxFuture<'a, Result<T, Fault>> + Sync> Work<I, T> for F {}
 
 impl MongoStore {
-    /// For calls that are each by themselves, not of a transaction.
+    /// For calls outside of a transaction.
     pub(super) fn conn(&self) -> Conn {
         Conn::new(self.database.clone(), None)
     }
 
-    /// Answers within [`CALL_FOR_MAX`], once it has its turn.
+    /// Waits for a permit, then runs `work` with a timeout of [`CALL_FOR_MAX`].
     pub(super) async fn call<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Backend<T> {
         let _turn = self.turns.take().await?;
         self.call_at_once(work).await
     }
 
-    /// The same out of turn: for what is small, and must work on a busy store too.
+    /// Runs `work` without a permit: for small calls that must also work on an overloaded store.
     pub(super) async fn call_at_once<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Backend<T> {
         let answer = timeout(CALL_FOR_MAX, work).await.unwrap_or(Err(Fault::Late));
         Ok(answer?)
     }
 
-    /// Runs `work` on its input in a transaction and commits it; answers within [`TRANSACTION_FOR_MAX`]. Each try takes its
-    /// turn. `work` may run more than once, so it changes nothing but the database; its input stands beside it, to be lent to each run.
+    /// Runs `work` on its input in a transaction and commits it, within [`TRANSACTION_FOR_MAX`]. Each attempt needs a permit.
+    /// `work` may run more than once, so it must change nothing but the database; each run borrows the input.
     pub(super) async fn transact<I: Sync, T>(&self, input: I, work: impl Work<I, T>) -> Backend<T> {
-        // A connection that is dropped in the middle aborts its transaction behind the scenes.
+        // At a timeout the session is dropped, and the driver aborts its transaction in the background.
         let done = self.try_until_done(&input, work);
         let answer = timeout(TRANSACTION_FOR_MAX, done).await.unwrap_or(Err(Fault::Late));
         Ok(answer?)
@@ -68,7 +68,7 @@ impl MongoStore {
             let done = match work(&mut conn, input).await {
                 Ok(value) => commit(&mut conn).await.map(|()| value),
                 Err(fault) => {
-                    // The first failure is the one to tell; a transaction that is not aborted here ends by itself.
+                    // Report the first error. If the abort fails, the server aborts the transaction after its own timeout.
                     drop(conn.abort().await);
                     Err(fault)
                 }
@@ -78,14 +78,14 @@ impl MongoStore {
                 Err(Fault::Duplicate(_)) if looks_again < LOOKS_AGAIN_MAX => looks_again += 1,
                 done => return done,
             }
-            // Nobody waits for one who only waits for another.
+            // Return the permit before the backoff, so that other calls can use it.
             drop(turn);
             pauses.pause().await;
         }
     }
 }
 
-/// A commit may be asked for as often as one likes: it is made once.
+/// Retries the commit until its result is known; committing is idempotent.
 async fn commit(conn: &mut Conn) -> Result<(), Fault> {
     let mut pauses = Pauses::default();
     loop {

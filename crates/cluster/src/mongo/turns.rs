@@ -1,5 +1,5 @@
-//! Turns: how many calls are under way at once, how many wait, and how long. A database that is asked for more than it can do
-//! does all of it late; whoever is refused at once may come back, and the others are served.
+//! Limits concurrent calls to the database: a bounded number runs, a bounded number waits for a bounded time. An overloaded
+//! database answers every call late; refusing the excess early (load shedding) keeps the other calls fast.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,11 +10,11 @@ use tokio::{
 
 use super::fault::Fault;
 
-/// Calls and transactions of one server under way at once. Each has a connection to itself.
+/// Most concurrent calls and transactions of one server. Each uses one connection.
 pub const CALLS_AT_ONCE_MAX: usize = 32;
-/// How many more may wait for their turn.
+/// Most calls that wait for a permit; further calls are refused at once.
 pub const CALLS_WAITING_MAX: usize = 512;
-/// How long each of them waits.
+/// How long a call waits for a permit before it is refused.
 pub const TURN_WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Waits for a turn, in the order of asking. It ends when the answer is dropped.
+    /// Waits for a permit, first come first served. Dropping the permit returns it.
     pub(super) async fn take(&self) -> Result<SemaphorePermit<'_>, Fault> {
         if let Ok(turn) = self.under_way.try_acquire() {
             return Ok(turn);
@@ -53,20 +53,20 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn those_beyond_the_queue_are_refused_at_once_and_those_in_it_in_time() {
+    async fn call_is_refused_at_once_with_a_full_queue_and_later_after_a_timeout() {
         let turns = Turns::default();
         let mut under_way = join_all((0..CALLS_AT_ONCE_MAX).map(|_| turns.take())).await;
         let mut waiting: Vec<_> = (0..CALLS_WAITING_MAX).map(|_| Box::pin(turns.take())).collect();
         for wait in &mut waiting {
-            assert!(wait.now_or_never().is_none(), "it waits");
+            assert!(wait.now_or_never().is_none(), "the call waits");
         }
-        let refused = turns.take().now_or_never().expect("at once");
+        let refused = turns.take().now_or_never().expect("the call is refused at once");
         assert!(matches!(refused, Err(Fault::Busy)));
 
         under_way.pop();
-        let _next = waiting.remove(0).await.expect("the first in the queue is next");
-        assert!(join_all(waiting).await.into_iter().all(|turn| turn.is_err()), "nobody waits longer than that");
+        let _next = waiting.remove(0).await.expect("the first in the queue gets the free permit");
+        assert!(join_all(waiting).await.into_iter().all(|turn| turn.is_err()), "the other waiting calls time out");
         drop(under_way);
-        assert!(turns.take().now_or_never().expect("at once").is_ok());
+        assert!(turns.take().now_or_never().expect("a permit is free").is_ok());
     }
 }

@@ -1,5 +1,5 @@
-//! Stored events that cannot be read: damaged, or written by another version of the program. Each is put aside as it was
-//! found and told of, once, so that it stops neither the relay nor a consumer nor a page.
+//! Stored events that cannot be read: damaged, or written by another version of the program. Each is moved unchanged to a
+//! quarantine collection and reported by one event, so that it blocks neither the relay nor a consumer nor a list.
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
@@ -11,14 +11,13 @@ use seatkeeper_core::{
 
 use super::{MongoStore, conn::Conn, documents::binary, fault::Fault, outbox, schema::UNREADABLE_EVENTS};
 
-/// A document that cannot be read.
 struct Unreadable {
     id: Bson,
     error: String,
 }
 
 impl MongoStore {
-    /// Lists events of a collection; when some cannot be read, puts those aside and lists again.
+    /// Lists events of a collection. Moves unreadable ones to the quarantine collection and lists again.
     pub(super) async fn list_readable<T>(
         &self,
         name: &'static str,
@@ -42,14 +41,18 @@ impl MongoStore {
             for document in unreadable {
                 let place = format!("{name} {}", document.id.as_str().unwrap_or("?"));
                 self.transact(&document, |conn, document| put_aside(conn, name, document, &place).boxed()).await?;
-                tracing::error!(place, error = document.error, "an event that cannot be read was put aside");
+                tracing::error!(
+                    place,
+                    error = document.error,
+                    "an event cannot be read and was moved to unreadable_events"
+                );
             }
         }
     }
 }
 
 impl MongoStore {
-    /// Keeps a message of another log that cannot be read, found at `place`, and tells of it: once, however often it is met.
+    /// Stores an unreadable message of another log, found at `place`, and reports it by an event. Idempotent by `place`.
     pub(crate) async fn keep_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()> {
         let kept = doc! { "origin": place, "document": { "event": binary(message) }, "error": error };
         self.transact((place, kept), |conn, (place, kept)| keep(conn, place, kept.clone()).boxed()).await
@@ -68,7 +71,7 @@ async fn keep(conn: &mut Conn, place: &str, mut kept: Document) -> Result<(), Fa
 }
 
 async fn put_aside(conn: &mut Conn, name: &str, document: &Unreadable, place: &str) -> Result<(), Fault> {
-    // Whoever else met it may have been quicker.
+    // Another server may have moved the document already.
     let Some(found) = conn.take::<Document>(name, doc! { "_id": document.id.clone() }).await? else { return Ok(()) };
     let at = time_of(conn)?;
     let kept = doc! { "origin": name, "document": found, "error": &document.error, "put_aside_at": ms(at) };
@@ -76,7 +79,7 @@ async fn put_aside(conn: &mut Conn, name: &str, document: &Unreadable, place: &s
     outbox::put_events(conn, &[Event::of_unreadable(place, at)]).await
 }
 
-/// The cluster's time, to the second.
+/// The cluster time, truncated to seconds.
 fn time_of(conn: &Conn) -> Result<Timestamp, Fault> {
     Ok(Timestamp::from_second(conn.cluster_time()?.time.into()).unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! How a call is made: in time, once more if that helps, and with an error that says whether trying later will.
+//! Calls to Redis with a time limit, one retry where a retry can help, and errors that say whether they are retryable.
 
 use std::{
     future::Future,
@@ -18,16 +18,16 @@ use super::{
     reply::{Code, Reply},
 };
 
-/// The longest that a call waits for Redis, with connecting and trying again. A function that runs later does nothing.
+/// Time limit of a call to Redis, including connecting and the retry. A function that Redis runs later does nothing.
 pub const CALL_WITHIN: Duration = Duration::from_millis(800);
 
-/// What became of a call that was not answered as it should be.
+/// Why a call failed.
 pub(super) enum Failure {
-    /// Redis, or the way to it, says no.
+    /// Redis or the connection to it returned an error.
     Redis(RedisError),
-    /// It ran too late and did nothing.
+    /// The function ran after its deadline and did nothing.
     Late,
-    /// The answer makes no sense.
+    /// The reply is malformed.
     Senseless(BackendError),
 }
 
@@ -54,13 +54,13 @@ impl From<Failure> for BackendError {
     }
 }
 
-/// The library is not there: Redis is new, or another has been promoted.
+/// The function library is missing: Redis is empty, or a replica without it was promoted.
 fn is_function_missing(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError)
         && error.detail().is_some_and(|detail| detail.contains("Function not found"))
 }
 
-/// The connection was lost, or there was none. All calls are safe to repeat.
+/// The connection was lost, or could not be opened. A retry is safe because all calls are idempotent.
 fn is_lost(error: &RedisError) -> bool {
     error.is_io_error() && !error.is_timeout()
 }
@@ -77,7 +77,7 @@ fn is_lasting(error: &RedisError) -> bool {
 }
 
 impl RedisLocks {
-    /// One call. `make` is given the time of Redis after which it must do nothing.
+    /// Makes one call. `make` gets the deadline by Redis's clock, after which the function must do nothing.
     pub(super) async fn call(&self, tag: Tag, make: impl Fn(Millis) -> Cmd) -> Backend<(Code, Reply)> {
         let begun = Instant::now();
         let ask = || async {
@@ -89,7 +89,7 @@ impl RedisLocks {
         self.within_time(ask).await
     }
 
-    /// Calls, one of each of these tags, in one round trip; answers in the same order.
+    /// Makes one call per tag in one round trip; replies are in the same order.
     pub(super) async fn call_each(&self, tags: &[Tag], calls: &[Cmd]) -> Backend<Vec<(Code, Reply)>> {
         let ask = || async {
             let sent = Instant::now();
@@ -100,7 +100,7 @@ impl RedisLocks {
         self.within_time(ask).await
     }
 
-    /// Plain commands in one round trip; answers in the same order.
+    /// Sends plain commands in one round trip; replies are in the same order.
     pub(super) async fn ask_each(&self, calls: &[Cmd]) -> Backend<Vec<Value>> {
         let ask = || async {
             let answers = self.link.ask_each(calls).await;
@@ -118,7 +118,7 @@ impl RedisLocks {
         }
     }
 
-    /// Asks, and once more when that may help; no longer than [`CALL_WITHIN`].
+    /// Runs `ask`, and retries it once when that may help; both within [`CALL_WITHIN`].
     pub(super) async fn within_time<T, F>(&self, ask: impl Fn() -> F) -> Backend<T>
     where
         F: Future<Output = Result<T, Failure>>,
@@ -135,18 +135,18 @@ impl RedisLocks {
         }
     }
 
-    /// Does what can be done about a failure; whether asking again may help now.
+    /// Repairs the cause of a failure where possible, and returns whether a retry may succeed now.
     async fn can_mend(&self, failure: &Failure) -> bool {
         match failure {
             Failure::Redis(error) if is_function_missing(error) => self.load_library().await.is_ok(),
             Failure::Redis(error) => is_lost(error),
-            // The clock has just been learnt anew.
+            // The late reply has updated the estimate of Redis's clock, so the deadline of the retry is right.
             Failure::Late => true,
             Failure::Senseless(_) => false,
         }
     }
 
-    /// Loads the functions on every Redis that is written to. Of one version there is one text.
+    /// Loads the functions on every master. Replacing is safe: one version of the library has exactly one text.
     pub(super) async fn load_library(&self) -> Result<(), RedisError> {
         let mut load = redis::cmd("FUNCTION");
         load.arg("LOAD").arg("REPLACE").arg(LIBRARY);

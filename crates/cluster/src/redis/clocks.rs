@@ -1,7 +1,7 @@
-//! What Redis's clock says, learnt from its answers and this machine's steady clock; never from its wall clock.
+//! Estimates Redis's clock from its replies and the local monotonic clock; the local wall clock is never used.
 //!
-//! Each answer holds the time at which it was made, which was between asking and hearing. The nodes of a cluster have clocks
-//! of their own, so one is kept for each tag.
+//! Each reply contains the time at which Redis made it, which lies between sending and receiving. The nodes of a cluster
+//! have separate clocks, so there is one estimate per tag.
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -13,10 +13,10 @@ use seatkeeper_core::locks::Millis;
 use super::keys::{TAGS, Tag};
 use crate::steady::Steady;
 
-/// Nothing has been heard of this tag's clock.
+/// No reply of this tag has arrived yet.
 const UNKNOWN: i64 = i64::MIN;
 
-/// By how much each tag's clock is ahead of this process's steady one.
+/// The offset of each tag's clock from the monotonic clock of this process.
 pub(super) struct Clocks {
     steady: Steady,
     /// Milliseconds.
@@ -28,7 +28,7 @@ impl Clocks {
         Self { steady: Steady::new(), ahead: [const { AtomicI64::new(UNKNOWN) }; TAGS as usize] }
     }
 
-    /// Takes in an answer that was asked for at `sent`, arrived at `heard` and was made at `said` by Redis.
+    /// Updates the estimate from a reply: sent for at `sent`, received at `heard`, made at `said` by Redis's clock.
     pub(super) fn learn(&self, tag: Tag, sent: Instant, heard: Instant, said: Millis) {
         let ahead = &self.ahead[tag.index()];
         let known = ahead.load(Ordering::Relaxed);
@@ -38,7 +38,7 @@ impl Clocks {
         }
     }
 
-    /// The time of this tag's Redis that is so long after `sent`. A clock that nobody has heard sets no limit.
+    /// The deadline `sent + within` by the clock of this tag's Redis; no deadline when that clock is still unknown.
     pub(super) fn not_after(&self, tag: Tag, sent: Instant, within: Duration) -> Millis {
         match self.ahead[tag.index()].load(Ordering::Relaxed) {
             UNKNOWN => Millis::MAX,
@@ -54,7 +54,7 @@ mod tests {
     const WITHIN: Duration = Duration::from_millis(500);
 
     #[test]
-    fn a_clock_is_believed_between_asking_and_hearing() {
+    fn clock_estimate_stays_between_sending_and_receiving() {
         let clocks = Clocks::new();
         let tag = Tag::all().next().unwrap();
         let at = |ms| clocks.steady.after_ms(ms);
@@ -63,11 +63,11 @@ mod tests {
         let first = clocks.not_after(tag, at(200), WITHIN);
         assert!((1_000_697..=1_000_703).contains(&first), "{first}");
         clocks.learn(tag, at(300), at(900), 1_000_301);
-        assert_eq!(clocks.not_after(tag, at(200), WITHIN), first, "a slow answer proves nothing");
+        assert_eq!(clocks.not_after(tag, at(200), WITHIN), first, "a slow reply does not change the estimate");
     }
 
     #[test]
-    fn a_clock_that_steps_is_followed_at_once() {
+    fn clock_that_jumps_is_followed_after_one_reply() {
         let clocks = Clocks::new();
         let tag = Tag::all().next().unwrap();
         let at = |ms| clocks.steady.after_ms(ms);

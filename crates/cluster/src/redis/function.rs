@@ -5,47 +5,38 @@ use seatkeeper_core::ids::ScreeningId;
 
 use super::keys::{Tag, board_key};
 
-/// Its text. Another text needs another version in its names: servers of two versions work side by side, each with its own.
+/// The Lua text. A changed text needs a new version in its names: during an upgrade servers of two versions share one Redis,
+/// and each calls its own library.
 pub(super) const LIBRARY: &str = concat!(
     include_str!("function/board.lua"),
     include_str!("function/calls.lua"),
     include_str!("function/library.lua")
 );
 
-/// What can be called.
+/// A function of the library; each variant is one method of the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Function {
-    /// Takes seats.
     Lock,
-    /// Lets go of seats.
     Release,
-    /// Sets a payment lock.
     StartPayment,
-    /// Keeps a payment's seats.
+    /// Extends the locks of a payment that is still running.
     KeepPayment,
-    /// Ends a payment lock.
     EndPayment,
-    /// Marks sold.
     MarkSold,
-    /// Marks free again.
+    /// Frees seats whose sale was refunded.
     MarkFreed,
-    /// Withdraws from sale.
     Withdraw,
-    /// Offers withdrawn seats for sale again.
     RestoreToSale,
-    /// Sets what the store knows.
+    /// Replaces sold, withdrawn and claimed seats with those of the store.
     Load,
-    /// Ends what is over, of one tag.
+    /// Removes expired locks and payment locks of one tag.
     Sweep,
-    /// Reads a map.
     Snapshot,
-    /// Reads what a person holds.
     FindHold,
-    /// Reads sequences.
     ListStates,
-    /// Forgets releases.
+    /// Deletes published releases from the stream.
     ForgetReleases,
-    /// Checks health.
+    /// Writes a key, for health checks.
     Ping,
 }
 
@@ -71,14 +62,14 @@ impl Function {
         }
     }
 
-    /// A call over these keys, which are of one tag; arguments follow.
+    /// A call with these keys, which must share one hash tag; the caller appends the arguments.
     pub(super) fn on_keys(self, keys: &[&str]) -> Cmd {
         let mut call = Cmd::new();
         call.arg("FCALL").arg(self.name()).arg(keys.len()).arg(keys);
         call
     }
 
-    /// A call over a screening's board.
+    /// A call on a screening's seat map; the caller appends the arguments.
     pub(super) fn on_board(self, screening: ScreeningId) -> Cmd {
         let tag = Tag::of(screening).keys();
         self.on_keys(&[&board_key(screening), &tag.due, &tag.releases])
@@ -89,19 +80,19 @@ impl Function {
 mod tests {
     use super::*;
 
-    /// Servers of one version replace each other's functions, so they must be the same ones.
+    /// Servers of one version overwrite each other's library, so its text must not change within a version.
     #[test]
-    fn another_text_is_another_version() {
+    fn library_text_of_a_shipped_version_has_not_changed() {
         let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         let hash = LIBRARY.bytes().fold(0xcbf2_9ce4_8422_2325, mix);
         assert_eq!(
             hash, 0x6ab2_0f43_74c6_5a5a,
-            "once this version has shipped, changed functions are the next version's"
+            "once this version has shipped, changed functions need the next version number"
         );
     }
 
     #[test]
-    fn what_is_called_is_registered_under_this_version() {
+    fn every_called_function_is_registered_under_this_version() {
         let all = [
             Function::Lock,
             Function::Release,

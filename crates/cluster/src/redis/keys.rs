@@ -1,15 +1,15 @@
-//! Names of keys and channels. Those of one screening, and what is swept with it, carry one hash tag, so that a Redis Cluster
-//! keeps them on one node and a call finds them there.
+//! Names of keys and channels. All keys of one screening, and the sweeper's keys for it, share one hash tag, so that a Redis
+//! Cluster places them on one node and one function can use them together.
 
 use std::sync::LazyLock;
 
 use seatkeeper_core::ids::ScreeningId;
 use uuid::fmt::Hyphenated;
 
-/// What all keys begin with; the number is that of what they hold.
+/// Prefix of all keys; the number is the version of the data format.
 const PREFIX: &str = "seatkeeper1";
 
-/// How many hash tags there are: enough to spread over many nodes, few enough to sweep them all in one pipelined call.
+/// Number of hash tags: enough to spread over many nodes, few enough to sweep all of them in one pipeline.
 pub(super) const TAGS: u8 = 64;
 
 /// One of the hash tags.
@@ -18,15 +18,15 @@ pub(super) struct Tag(u8);
 
 static TAG_KEYS: LazyLock<Vec<TagKeys>> = LazyLock::new(|| Tag::all().map(TagKeys::new).collect());
 
-/// The keys that all screenings of a tag share.
+/// The names of keys that all screenings of a tag share.
 pub(super) struct TagKeys {
-    /// What the names of its screenings' hashes begin with.
+    /// Prefix of the names of its screenings' hashes.
     board_prefix: String,
-    /// Everything that ends by itself, by the time at which it does.
+    /// Sorted set of locks and payment locks by their expiry.
     pub(super) due: String,
-    /// Releases not yet told.
+    /// Stream of releases not yet published.
     pub(super) releases: String,
-    /// Written by a health check.
+    /// Written by health checks.
     pub(super) ping: String,
 }
 
@@ -38,12 +38,11 @@ impl TagKeys {
 }
 
 impl Tag {
-    /// All of them.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         (0..TAGS).map(Self)
     }
 
-    /// The screening's tag: a hash (FNV-1a) of its id, the same on every server and for ever.
+    /// The screening's tag: an FNV-1a hash of its id, which must be the same on every server and in every version.
     pub(super) fn of(screening: ScreeningId) -> Self {
         let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         let hash = screening.as_uuid().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, mix);
@@ -59,7 +58,7 @@ impl Tag {
     }
 }
 
-/// A screening's hash, which is also the name of its channel.
+/// The key of a screening's hash, which is also the name of its version 1 channel.
 pub(super) fn board_key(screening: ScreeningId) -> String {
     let prefix = &Tag::of(screening).keys().board_prefix;
     let mut key = String::with_capacity(prefix.len() + Hyphenated::LENGTH);
@@ -68,20 +67,19 @@ pub(super) fn board_key(screening: ScreeningId) -> String {
     key
 }
 
-/// What the name of the channel for messages of this version ends with. Servers of the version before publish to, and
-/// subscribe to, the channel without it.
+/// Suffix of the channel for messages of version 2. Servers of the previous version use the channel without it.
 const CHANNEL_SUFFIX: &str = ":v2";
 
-/// A screening's channels, in the order in which to subscribe: the one of the version before, then this version's. The
-/// functions take more subscribers of the first than of the second for servers of the version before, so whoever subscribes
-/// the other way round would hide one of those.
+/// A screening's channels, in the order in which to subscribe: first that of the previous version, then this version's. When
+/// the first channel has more subscribers than the second, the functions assume servers of the previous version; a server
+/// that subscribes in the other order would hide one of those for a moment.
 pub(super) fn channels_of(screening: ScreeningId) -> [String; 2] {
     let old = board_key(screening);
     let new = format!("{old}{CHANNEL_SUFFIX}");
     [old, new]
 }
 
-/// The screening whose channel this is, of either version.
+/// The screening of a channel of either version.
 pub(super) fn screening_of(channel: &[u8]) -> Option<ScreeningId> {
     let board = channel.strip_suffix(CHANNEL_SUFFIX.as_bytes()).unwrap_or(channel);
     let id = board.get(board.len().checked_sub(Hyphenated::LENGTH)?..)?;
@@ -98,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_channel_tells_its_screening_and_no_other_name_does() {
+    fn screening_is_read_from_its_channels_and_from_no_other_name() {
         let screening = ScreeningId::from_uuid(Uuid::from_u128(7));
         let key = board_key(screening);
         assert_eq!(key, "seatkeeper1:{39}:00000000-0000-0000-0000-000000000007", "servers of all versions agree");

@@ -1,4 +1,4 @@
-//! The way to Redis: connections shared by all calls, which mend themselves.
+//! Connections to Redis, shared by all calls and reopened automatically.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,21 +18,20 @@ use super::{
     url::{RedisUrl, tcp_settings},
 };
 
-/// How long one attempt to connect may take. Shorter than a call, so that a call learns why.
+/// Time limit of one attempt to connect. Shorter than [`CALL_WITHIN`], so that the call fails with the cause.
 const CONNECT_WITHIN: Duration = Duration::from_millis(500);
 
-/// How often a call is sent again by the cluster's client while nodes change places.
+/// Retries of one call by the cluster's client during a failover or a resharding.
 const CLUSTER_RETRIES_MAX: u32 = 4;
-/// Between those, in milliseconds.
+/// Shortest and longest backoff between those retries, in milliseconds.
 const CLUSTER_PAUSE_MS: (u64, u64) = (10, 100);
 
-/// One Redis or a cluster.
 pub(super) enum Link {
     One(Box<One>),
     Cluster(ClusterConnection),
 }
 
-/// One Redis. The manager connects again by itself.
+/// A single Redis. The connection manager reconnects automatically.
 pub(super) struct One {
     client: Client,
     config: ConnectionManagerConfig,
@@ -45,7 +44,8 @@ impl One {
         self.manager.read().clone()
     }
 
-    /// Leaves a Redis that is no longer the one to write to: its name may lead elsewhere now.
+    /// Drops the connection to a Redis that has become a read-only replica: after a failover its name may resolve to the new
+    /// master.
     fn leave_if_read_only<T>(&self, answer: &RedisResult<T>) {
         let is_read_only = |error: &RedisError| error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
         if answer.as_ref().is_err_and(is_read_only)
@@ -64,12 +64,12 @@ impl One {
 }
 
 impl Link {
-    /// Nothing is connected yet; the first call does that.
+    /// Does not connect yet; the first call does.
     pub(super) fn new(url: RedisUrl, feeds: &Arc<Feeds>) -> RedisResult<Self> {
         match url {
             RedisUrl::One(info) => {
                 let client = Client::open(*info)?;
-                // A connection that fails is an answer for those who wait; the next call tries the next one.
+                // No retries here: a failed attempt to connect fails the waiting calls, and the next call tries again.
                 let config = ConnectionManagerConfig::new()
                     .set_number_of_retries(0)
                     .set_connection_timeout(Some(CONNECT_WITHIN))
@@ -94,7 +94,7 @@ impl Link {
         }
     }
 
-    /// One call, which goes where its keys are.
+    /// Makes one call, routed to the node of its keys.
     pub(super) async fn ask(&self, call: &Cmd) -> RedisResult<Value> {
         match self {
             Self::One(one) => one.ask(call).await,
@@ -102,8 +102,8 @@ impl Link {
         }
     }
 
-    /// Many calls in one round trip, answered in the same order. In a cluster those of each node go together, because
-    /// connections gather what is sent at once.
+    /// Makes many calls in one round trip; replies are in the same order. In a cluster the calls to one node share a write,
+    /// because its multiplexed connection batches concurrent calls.
     pub(super) async fn ask_each(&self, calls: &[Cmd]) -> Vec<RedisResult<Value>> {
         match self {
             Self::One(one) => {
@@ -123,7 +123,7 @@ impl Link {
         }
     }
 
-    /// The same call to every Redis that is written to.
+    /// Makes the same call on every master.
     pub(super) async fn ask_masters(&self, call: Cmd) -> RedisResult<Vec<Value>> {
         match self {
             Self::One(one) => Ok(vec![one.ask(&call).await?]),
@@ -138,7 +138,7 @@ impl Link {
         }
     }
 
-    /// Subscribes to a channel, on this server's one subscription to it, and waits for the confirmation.
+    /// Subscribes to a channel and waits for the confirmation. Subscribing again to a channel changes nothing.
     pub(super) async fn subscribe(&self, channel: &str) -> RedisResult<()> {
         match self {
             Self::One(one) => one.ask(redis::cmd("SSUBSCRIBE").arg(channel)).await.map(drop),
@@ -146,7 +146,6 @@ impl Link {
         }
     }
 
-    /// Ends the subscription to a channel.
     pub(super) async fn unsubscribe(&self, channel: &str) -> RedisResult<()> {
         match self {
             Self::One(one) => one.ask(redis::cmd("SUNSUBSCRIBE").arg(channel)).await.map(drop),

@@ -1,7 +1,7 @@
-//! Live changes: what Redis pushes, given to those who watch.
+//! Live changes: forwards the push messages of Redis to the feeds of the live rooms.
 //!
-//! Pushes are handed over by the task that reads the connection, so nothing here waits. A feed that may have missed
-//! something is closed, and its room starts over.
+//! The task that reads the connection calls this code, so nothing here may block. A feed that may have missed a message is
+//! closed, and its room starts over with a snapshot.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,13 +15,13 @@ use tokio::sync::mpsc;
 
 use super::{keys::screening_of, message::read_message};
 
-/// The most changes that wait for one watcher; one who is further behind loses its feed and subscribes again.
+/// Most changes queued for one watcher; a watcher that falls further behind loses its feed and subscribes again.
 pub const LIVE_BACKLOG_CHANGES_MAX: usize = 1_024;
 
-/// The most watchers of one screening in this process: a server needs one for all of its sockets.
+/// Most watchers of one screening in this process: a live room needs one for all of its sockets.
 pub const WATCHERS_MAX: usize = 1_024;
 
-/// Those who watch one screening.
+/// The watchers of one screening.
 #[derive(Default)]
 struct Watched {
     /// The sequence of the last message; `None` before the first.
@@ -29,14 +29,12 @@ struct Watched {
     watchers: Vec<mpsc::Sender<Arc<LiveEvent>>>,
 }
 
-/// How a message fits to those before it.
+/// How a message relates to the previous one.
 enum Fit {
-    /// It is the next one.
     Next,
-    /// The same change came by the other channel: while a server of the version before watches, the functions publish to
-    /// both.
+    /// A duplicate from the other channel: while a server of the previous version watches, the functions publish to both.
     Repeated,
-    /// A message is missing.
+    /// A message was lost.
     Gap,
 }
 
@@ -64,13 +62,13 @@ impl Watched {
 pub(super) struct Feeds(Mutex<HashMap<ScreeningId, Watched>>);
 
 impl Feeds {
-    /// A new feed, which gets what arrives from now on; `None` when there are too many.
+    /// Opens a feed of the messages that arrive from now on; `None` when the screening has [`WATCHERS_MAX`] already.
     pub(super) fn open(&self, screening: ScreeningId) -> Option<LiveFeed> {
         let mut all = self.0.lock();
         let watched = all.entry(screening).or_default();
         watched.watchers.retain(|watcher| !watcher.is_closed());
         if watched.watchers.is_empty() {
-            // Nobody was there to see what came before.
+            // Messages may have been missed while nobody watched, so the next one is accepted with any `prev`.
             watched.seq = None;
         }
         if watched.watchers.len() >= WATCHERS_MAX {
@@ -81,7 +79,7 @@ impl Feeds {
         Some(feed)
     }
 
-    /// Forgets screenings that nobody watches any more, and answers which they were.
+    /// Removes and returns the screenings without watchers.
     pub(super) fn take_unwatched(&self) -> Vec<ScreeningId> {
         let mut unwatched = Vec::new();
         self.0.lock().retain(|screening, watched| {
@@ -94,8 +92,8 @@ impl Feeds {
         unwatched
     }
 
-    /// Closes every feed: a connection was lost, and nobody knows what was said meanwhile. The screenings stay until
-    /// [`Self::take_unwatched`], because a cluster's client subscribes to them again by itself.
+    /// Closes every feed after a connection was lost, because messages may have been missed. The screenings stay until
+    /// [`Self::take_unwatched`], because a cluster's client subscribes to their channels again automatically.
     pub(super) fn close_all(&self) {
         for watched in self.0.lock().values_mut() {
             *watched = Watched::default();
@@ -116,7 +114,7 @@ impl Feeds {
         match event.map(|event| (watched.fit(&event), event)) {
             Some((Fit::Next, event)) => watched.send(event),
             Some((Fit::Repeated, _)) => {}
-            // A message was lost, or is of a version that this server does not understand.
+            // A message was lost, is damaged, or has a version that this server does not understand.
             Some((Fit::Gap, _)) | None => *watched = Watched::default(),
         }
     }
@@ -128,7 +126,7 @@ impl AsyncPushSender for Feeds {
             (PushKind::SMessage, [Value::BulkString(channel), Value::BulkString(payload)]) => {
                 self.receive(channel, payload)
             }
-            // Asked for by nobody: the screening's keys move to another node.
+            // Redis itself ends a subscription when it moves the screening's hash slot to another node.
             (PushKind::SUnsubscribe, [Value::BulkString(channel), ..]) => {
                 if let Some(screening) = screening_of(channel) {
                     self.close(screening);
@@ -163,7 +161,7 @@ mod tests {
         push(feeds, PushKind::SMessage, &format!("1 {prev} {seq} A1 B"));
     }
 
-    /// The sequence of the next change, and whether it says whose holds changed.
+    /// The sequence of the next change, and whether the change names the changed holds.
     fn next(feed: &mut LiveFeed) -> Result<(u64, bool), TryRecvError> {
         feed.try_recv().map(|event| match &*event {
             LiveEvent::Seats(change) => (change.seq, change.holds.is_some()),
@@ -172,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn every_watcher_gets_every_change_in_order() {
+    fn every_watcher_receives_every_change_in_order() {
         let feeds = Feeds::default();
         let mut both = [feeds.open(HERE).unwrap(), feeds.open(HERE).unwrap()];
         tell(&feeds, 3, 5);
@@ -190,7 +188,7 @@ mod tests {
         let mut feed = feeds.open(HERE).unwrap();
         tell(&feeds, 3, 5);
         tell_in_version_1(&feeds, 3, 5);
-        // A server of the version before publishes in version 1 alone.
+        // A server of the previous version publishes in version 1 only.
         tell_in_version_1(&feeds, 5, 6);
         tell(&feeds, 6, 8);
         tell_in_version_1(&feeds, 6, 8);
@@ -212,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_feed_that_may_have_missed_something_closes() {
+    fn feed_that_may_have_missed_a_message_closes() {
         let lost: [fn(&Feeds); 6] = [
             |feeds| tell(feeds, 6, 7),
             |feeds| tell_in_version_1(feeds, 6, 7),
@@ -229,12 +227,12 @@ mod tests {
             lose(&feeds);
             while feed.try_recv().is_ok() {}
             assert_eq!(feed.try_recv(), Err(TryRecvError::Disconnected));
-            assert_eq!(feeds.take_unwatched(), [HERE], "and its subscription ends");
+            assert_eq!(feeds.take_unwatched(), [HERE], "the subscription ends too");
         }
     }
 
     #[test]
-    fn the_last_to_leave_ends_the_subscription() {
+    fn subscription_ends_when_the_last_watcher_leaves() {
         let feeds = Feeds::default();
         let (one, two) = (feeds.open(HERE).unwrap(), feeds.open(HERE).unwrap());
         drop(one);
@@ -243,7 +241,7 @@ mod tests {
         assert_eq!(feeds.take_unwatched(), [HERE]);
         assert_eq!(feeds.take_unwatched(), []);
         tell(&feeds, 1, 2);
-        assert_eq!(feeds.take_unwatched(), [HERE], "a message for nobody");
+        assert_eq!(feeds.take_unwatched(), [HERE], "a message without watchers ends the subscription");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The ports, call by call. Rules are not here: see `function/calls.lua`.
+//! Implementation of the ports with the Lua functions. The rules of locks are in `function/calls.lua`.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -24,19 +24,20 @@ use super::{
     reply::{Code, Reply, bad_reply},
 };
 
-/// The longest time that a lock can be given, in milliseconds: about three years. Lua counts exactly beyond it.
+/// Longest lifetime of a lock, in milliseconds: about three years, so that expiry times stay exact in Lua's doubles.
 const TTL_MS_MAX: Millis = 100_000_000_000;
 
-/// Locks of one tag that are ended at once. All tags are swept in one go, for which other calls wait: with this, some 20 ms.
+/// Most expired locks of one tag that one call of `sweep` removes. All tags are swept in one pipeline, which blocks other
+/// calls for about 20 ms with this limit.
 const SWEEP_LOCKS_MAX: u64 = 32;
 
-/// How often one sweep goes on where there was more; the next sweep does the rest.
+/// Most rounds of one sweep over tags with more expired locks; the next sweep removes the rest.
 const SWEEP_ROUNDS_MAX: u32 = 200;
 
-/// The longest that a sale waits for a payment's status to be published, which is best effort.
+/// Time limit for publishing a payment's status: publishing is best effort and must not delay a sale.
 const PUBLISH_WITHIN: Duration = Duration::from_millis(100);
 
-/// Writes an id without an allocation.
+/// Appends an id without an allocation.
 fn add_id(call: &mut Cmd, id: Uuid) {
     call.arg(&*id.hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH]));
 }
@@ -52,7 +53,7 @@ fn ttl(ttl_ms: Millis) -> Millis {
 }
 
 impl RedisLocks {
-    /// A call that changes a board, and does nothing when it comes too late.
+    /// A call that changes a seat map, and does nothing after its deadline.
     async fn change(
         &self,
         function: Function,
@@ -68,7 +69,7 @@ impl RedisLocks {
         self.call(Tag::of(screening), make).await
     }
 
-    /// A change that has nothing to answer.
+    /// A change whose reply has no data.
     async fn do_change(&self, function: Function, screening: ScreeningId, add_words: impl Fn(&mut Cmd)) -> Backend<()> {
         match self.change(function, screening, add_words).await? {
             (Code::Done, _) => Ok(()),
@@ -76,8 +77,8 @@ impl RedisLocks {
         }
     }
 
-    /// Says once that releases come faster than they are told, and once that they do no more. `with_more` are the tags in
-    /// which some wait beside those just read.
+    /// Logs when the stream of a tag becomes full, so that Redis drops the oldest releases, and when it no longer is.
+    /// `with_more` are the tags with more releases than were just read.
     async fn watch_for_drops(&self, with_more: &[Tag]) -> Backend<()> {
         let mut waiting_most = 0;
         if !with_more.is_empty() {
@@ -89,18 +90,14 @@ impl RedisLocks {
         let drops = waiting_most >= RELEASES_WAITING_MAX;
         if drops != self.drops_releases.swap(drops, Ordering::Relaxed) {
             if drops {
-                tracing::warn!(
-                    waiting_most,
-                    "releases of locks come faster than they are told: Redis drops the oldest"
-                );
+                tracing::warn!(waiting_most, "releases of locks are not published fast enough: Redis drops the oldest");
             } else {
-                tracing::info!(waiting_most, "releases of locks are told again before Redis drops them");
+                tracing::info!(waiting_most, "releases of locks are published fast enough again: Redis drops none");
             }
         }
         Ok(())
     }
 
-    /// Ends subscriptions that nobody needs any more.
     async fn unsubscribe_unwatched(&self) -> Backend<()> {
         for screening in self.feeds.take_unwatched() {
             for channel in channels_of(screening).iter().rev() {
@@ -319,7 +316,7 @@ impl SeatLocks for RedisLocks {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        // A stream has the releases of all screenings of its tag, so that one of them is found only by reading the whole.
+        // A stream holds the releases of all screenings of its tag, so those of one screening require reading all of it.
         let (tags, limit_each): (Vec<Tag>, usize) = match of {
             Some(screening) => (vec![Tag::of(screening)], RELEASES_WAITING_MAX),
             None => (Tag::all().collect(), limit),
@@ -337,7 +334,7 @@ impl SeatLocks for RedisLocks {
             self.watch_for_drops(&with_more).await?;
         }
         releases.retain(|release| of.is_none_or(|screening| release.screening == screening));
-        // The sort keeps the order of each stream.
+        // The sort is stable, which preserves the order of each stream.
         releases.sort_by_key(|release| release.at);
         releases.truncate(limit);
         Ok(releases)
@@ -363,7 +360,7 @@ impl SeatLocks for RedisLocks {
 
 #[async_trait]
 impl LiveChanges for RedisLocks {
-    /// Subscriptions that nobody needs any more end with the next [`SeatLocks::sweep`].
+    /// The subscription ends with the first [`SeatLocks::sweep`] after the last feed of the screening was dropped.
     async fn watch(&self, screening: ScreeningId) -> Backend<LiveFeed> {
         let feed = self.feeds.open(screening);
         let feed = feed.ok_or_else(|| BackendError::retryable(PART, "too many watchers of one screening"))?;
@@ -390,7 +387,7 @@ impl Health for RedisLocks {
         PART
     }
 
-    /// Writes to every node: one that has no memory or disk left, or only reads, is not well.
+    /// Writes a key of every tag, and so to every node: one that is read-only, or out of memory or disk space, fails.
     async fn ping(&self) -> Backend<()> {
         let tags: Vec<Tag> = Tag::all().collect();
         let calls: Vec<Cmd> = tags.iter().map(|tag| Function::Ping.on_keys(&[&tag.keys().ping])).collect();

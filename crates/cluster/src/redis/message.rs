@@ -1,8 +1,8 @@
-//! Messages of a screening's channels: what the functions publish, and payments.
+//! Messages of a screening's channels: live changes published by the functions, and payment statuses.
 //!
-//! Version 2: `2 seats 41 57 A1 1732600000000 B2 B C3 A @<holder> <payment or -> A1 1732600000000`: the sequence before and
-//! after, seats with their status, then each changed hold. `2 payment <holder> <payment> SUCCEEDED`: a payment's status.
-//! Version 1, by servers of the version before: `1 41 57 A1 1732600000000`, which does not say whose holds changed.
+//! Version 2: `2 seats 41 57 A1 1732600000000 B2 B C3 A @<holder> <payment or -> A1 1732600000000`: `prev` and `seq`, seats
+//! with their status, then each changed hold. `2 payment <holder> <payment> SUCCEEDED`: a payment's status.
+//! Version 1, from servers of the previous version: `1 41 57 A1 1732600000000`, which does not name the changed holds.
 
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
@@ -10,7 +10,7 @@ use seatkeeper_core::{
     payment::PaymentStatus,
 };
 
-/// Reads a message. `None` when it is of another version, or damaged: what it tells of is unknown.
+/// Parses a message. `None` when it is damaged or has an unknown version, so that a change has been missed.
 pub(super) fn read_message(screening: ScreeningId, payload: &[u8]) -> Option<LiveEvent> {
     let mut words = std::str::from_utf8(payload).ok()?.split(' ');
     match words.next()? {
@@ -24,12 +24,12 @@ pub(super) fn read_message(screening: ScreeningId, payload: &[u8]) -> Option<Liv
     }
 }
 
-/// Reads seats, each with its status.
+/// Parses pairs of a seat and its status.
 pub(super) fn read_seats(text: &str) -> Option<Vec<SeatChange>> {
     if text.is_empty() { Some(Vec::new()) } else { read_statuses(text.split(' ')) }
 }
 
-/// Writes a payment's status.
+/// The message of a payment's status.
 pub(super) fn write_payment(change: &PaymentChange) -> String {
     format!("2 payment {} {} {}", change.holder, change.payment, change.status.as_str())
 }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn message_of_version_1_does_not_say_whose_holds_changed() {
+    fn message_of_version_1_does_not_name_the_changed_holds() {
         let change = read_seat_change("1 41 57 A1 B");
         assert_eq!(statuses(&change), [("A1".to_owned(), SeatStatus::Booked)]);
         assert_eq!(change.holds, None);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn map_may_be_empty() {
+    fn empty_seat_map_is_read_as_no_seats() {
         assert_eq!(read_seats(""), Some(Vec::new()));
         assert_eq!(read_seats("A1 B").map(|seats| seats.len()), Some(1));
         assert_eq!(read_seats("A1"), None);

@@ -1,9 +1,9 @@
-//! Seat locks and live changes in Redis, one or a Redis Cluster; Redis 7.0 and later, and Valkey.
+//! Lock store and live changes in Redis (7.0 or later, or Valkey), a single Redis or a Redis Cluster.
 //!
-//! The rules of [`seatkeeper_core::locks`] run inside Redis, as a library of functions in Lua (`function/*.lua`): each call
-//! is one function and one round trip, by Redis's own clock, and publishes what it changed. A screening that the functions
-//! do not know, because Redis is new, came back from an older time or was promoted, is answered *not loaded*, and the server
-//! loads it from the store. Viewers are fed by sharded publish/subscribe: a server subscribes to what it shows.
+//! The rules of [`seatkeeper_core::locks`] run inside Redis, as a library of Lua functions (`function/*.lua`): each call is
+//! one function and one round trip, uses Redis's own clock, and publishes its changes. After a restart, a restored backup or
+//! a failover the functions answer *not loaded* for a screening, and the server loads its seat map from the store. Live
+//! changes use sharded publish/subscribe: a server subscribes to the screenings that it has live rooms for.
 //!
 //! An account of Redis with limited rights needs `@scripting`, `@read`, `@write`, `spublish`, `ssubscribe`, `sunsubscribe`,
 //! `info` and `time` on keys and channels that begin with `seatkeeper1:`.
@@ -26,5 +26,5 @@ pub use live::{LIVE_BACKLOG_CHANGES_MAX, WATCHERS_MAX};
 pub use open::RedisLocks;
 pub use url::{BadRedisUrl, RedisUrl};
 
-/// The part's name in errors and health answers.
+/// This adapter's name in errors and health checks.
 pub(crate) const PART: &str = "locks";

@@ -1,4 +1,4 @@
-//! Opening the locks: what is asked of a Redis before it is trusted with seats.
+//! Opening the lock store: the settings of Redis are checked before any seat is locked there.
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -10,27 +10,27 @@ use seatkeeper_core::ports::{Backend, BackendError, SeatLocks as _};
 
 use super::{PART, calls::Failure, clocks::Clocks, link::Link, live::Feeds, reply::bad_reply, url::RedisUrl};
 
-/// The longest that the first connection waits for Redis.
+/// Time limit for connecting to Redis, checking it and loading the functions at startup.
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
 
-/// What Redis must do when its memory is full: refuse. Whatever evicts would let go of seats that somebody holds.
+/// The required `maxmemory-policy`: writes fail when memory is full. Any other policy could evict locks that people hold.
 const MEMORY_POLICY: &str = "noeviction";
 
-/// Seat locks and live changes in Redis.
+/// The lock store and the live changes in Redis.
 pub struct RedisLocks {
     pub(super) link: Link,
     pub(super) clocks: Clocks,
     pub(super) feeds: Arc<Feeds>,
-    /// Releases that wait were as many as Redis keeps, when they were last looked at.
+    /// Whether the stream of releases was full at the last check, so that Redis drops the oldest.
     pub(super) drops_releases: AtomicBool,
 }
 
 impl RedisLocks {
-    /// Connects, loads the functions, and learns the clock of each node. Afterwards connections mend themselves.
+    /// Connects, loads the functions, and learns the clock of each node. Lost connections are reopened automatically later.
     ///
     /// # Errors
-    /// When Redis is away, refuses the account, is older than 7.0, evicts keys when its memory is full, or is a node of a
-    /// cluster whose address says one Redis.
+    /// When Redis is unreachable, refuses the account, is older than 7.0, evicts keys when its memory is full, or is a node
+    /// of a cluster although the URL names a single Redis.
     pub async fn open(url: RedisUrl) -> Backend<Self> {
         let feeds = Arc::new(Feeds::default());
         let link = Link::new(url, &feeds).map_err(|error| BackendError::lasting(PART, error))?;

@@ -1,4 +1,4 @@
-//! Releases, in the words in which the functions write them down.
+//! The stream of releases that the functions write, read as text.
 
 use redis::{Cmd, Value};
 use seatkeeper_core::{
@@ -9,31 +9,31 @@ use seatkeeper_core::{
 
 use super::{keys::Tag, reply::bad_reply};
 
-/// How much older than its release an entry of the stream may be, in milliseconds: the stream reads the clock before the
-/// function does.
+/// By how much the id of a stream entry may be older than its release, in milliseconds: Redis takes the time of the entry
+/// before the function reads the clock.
 const ENTRY_OLDER_MS_MAX: Millis = 1_000;
 
-/// The most releases of one tag that wait to be told: the functions keep the stream as short.
+/// Most unpublished releases of one tag: the functions trim the stream to this length.
 pub(super) const RELEASES_WAITING_MAX: usize = 10_000;
 
-/// The field of an entry that this server understands. Others are left to servers that do.
+/// The field of the entries that this version understands. Entries with other fields are left to servers of their version.
 const FIELD: &[u8] = b"v1";
 
-/// Reads the oldest entries of a tag.
+/// The command that lists the oldest entries of a tag.
 pub(super) fn list_entries(tag: Tag, limit: usize) -> Cmd {
     let mut call = redis::cmd("XRANGE");
     call.arg(&tag.keys().releases).arg("-").arg("+").arg("COUNT").arg(limit);
     call
 }
 
-/// Asks how many wait of a tag.
+/// The command that counts the entries of a tag.
 pub(super) fn count_entries(tag: Tag) -> Cmd {
     let mut call = redis::cmd("XLEN");
     call.arg(&tag.keys().releases);
     call
 }
 
-/// Reads the answer to [`count_entries`].
+/// Parses the reply to [`count_entries`].
 pub(super) fn read_count(answer: Value) -> Backend<usize> {
     match answer {
         Value::Int(count) => usize::try_from(count).map_err(|_| bad_reply(count)),
@@ -41,7 +41,7 @@ pub(super) fn read_count(answer: Value) -> Backend<usize> {
     }
 }
 
-/// Reads the answer to [`list_entries`].
+/// Parses the reply to [`list_entries`].
 pub(super) fn read_entries(answer: Value) -> Backend<Vec<Release>> {
     let Value::Array(entries) = answer else { return Err(bad_reply(answer)) };
     let mut releases = Vec::with_capacity(entries.len());
@@ -73,7 +73,8 @@ fn read_entry(text: &str) -> Option<Release> {
     Some(Release { screening, seq, holder, seats, reason, at })
 }
 
-/// What [`super::function::Function::ForgetReleases`] is told: an id before all of these, and the name of each.
+/// Appends the arguments of [`super::function::Function::ForgetReleases`]: an entry id before all of these, and the name of
+/// each release.
 pub(super) fn add_names(call: &mut Cmd, told: &[&Release]) {
     let first = told.iter().map(|release| release.at).min().unwrap_or(0);
     call.arg((first - ENTRY_OLDER_MS_MAX).max(0));
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_tells_a_release_and_one_of_another_version_is_left_alone() {
+    fn entry_is_read_as_a_release_and_an_entry_of_another_version_is_skipped() {
         let releases = read_entries(Value::Array(vec![entry("v1", TEXT), entry("v2", "?")])).unwrap();
         assert_eq!(releases.len(), 1);
         let release = &releases[0];
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_entry_is_a_failure() {
+    fn damaged_entry_is_an_error() {
         for bad in ["", "x", &TEXT.replace("expired", "lost"), &TEXT.replace("A2", "A0")] {
             assert!(read_entries(Value::Array(vec![entry("v1", bad)])).is_err(), "{bad}");
         }

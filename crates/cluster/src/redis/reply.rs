@@ -1,4 +1,4 @@
-//! What the functions answer: a list that begins with Redis's time and a code (see `function/calls.lua`).
+//! Replies of the functions: a list that begins with Redis's time and a code (see `function/calls.lua`).
 
 use redis::Value;
 use seatkeeper_core::{
@@ -9,7 +9,7 @@ use seatkeeper_core::{
 
 use super::PART;
 
-/// An answer that makes no sense: another library under the same name.
+/// A malformed reply: Redis has a different library under the same name.
 #[derive(Debug, thiserror::Error)]
 #[error("the function in Redis answered {0}")]
 struct BadReply(String);
@@ -18,30 +18,28 @@ pub(super) fn bad_reply(what: impl std::fmt::Debug) -> BackendError {
     BackendError::lasting(PART, BadReply(format!("{what:?}")))
 }
 
-/// The kinds of answers.
+/// The kinds of replies, with the data that follows the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
-    /// The call came too late and did nothing.
+    /// The call ran after its deadline and did nothing.
     Late,
-    /// A hold follows.
+    /// A hold.
     Held,
-    /// A payment lock follows.
+    /// A payment lock.
     Paying,
-    /// It would be too many.
+    /// The person would hold more seats than allowed.
     TooMany,
-    /// Seats follow.
+    /// The seats that are taken.
     Taken,
-    /// The sequence follows.
+    /// The sequence of the seat map.
     NotLoaded,
-    /// Nothing is held.
     NothingHeld,
-    /// It is done.
     Done,
-    /// The board agrees with the store.
+    /// The seat map now agrees with the store.
     Loaded,
-    /// The sequence follows.
+    /// The sequence of the seat map, which has changed since the store was read.
     Moved,
-    /// The sequence and a map follow.
+    /// The sequence and the seat map.
     Map,
 }
 
@@ -64,10 +62,10 @@ impl Code {
     }
 }
 
-/// An answer, read word by word.
+/// A reply, read word by word.
 #[derive(Debug)]
 pub(super) struct Reply {
-    /// When it was made, by Redis's clock.
+    /// When Redis made the reply, by its own clock.
     pub(super) at: Millis,
     words: std::vec::IntoIter<Value>,
 }
@@ -130,7 +128,7 @@ impl Reply {
         Ok(seats)
     }
 
-    /// Seats in their order, which the functions do not keep.
+    /// The remaining seats, sorted: the functions return them in any order.
     pub(super) fn sorted_seats(&mut self) -> Backend<SeatList> {
         let mut seats: SeatList = self.seats()?;
         seats.sort_unstable();
@@ -167,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_a_lasting_failure() {
+    fn malformed_reply_is_an_error_that_is_not_retryable() {
         assert!(Reply::read(Value::Nil).is_err());
         assert!(Reply::read(Value::Array(vec![text("x")])).is_err());
         let words = vec![Value::Int(5), Value::Int(99), text("A0")];
@@ -179,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_is_its_sequence_a_payment_and_pairs() {
+    fn hold_is_read_from_sequence_payment_and_pairs_of_seat_and_expiry() {
         let words = vec![Value::Int(5), Value::Int(1), Value::Int(7), text(""), text("A1"), Value::Int(9)];
         let mut reply = Reply::read(Value::Array(words)).unwrap();
         assert_eq!(reply.code().unwrap(), Code::Held);

@@ -1,23 +1,23 @@
-//! Where Redis is.
+//! The URL of a Redis or a Redis Cluster.
 
 use std::time::Duration;
 
 use redis::{ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion, io::tcp::TcpSettings};
 
-/// A connection whose bytes nobody acknowledges for so long is given up: the machine at its other end is gone.
+/// `TCP_USER_TIMEOUT`: a connection with data unacknowledged for this long is closed, because the other host is gone.
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(5);
 
-/// One Redis, or the nodes of a cluster that are asked first. Its `Debug` shows no password.
+/// A single Redis, or the seed nodes of a cluster. Its `Debug` shows no password.
 #[derive(Clone, Debug)]
 pub enum RedisUrl {
-    /// One Redis.
+    /// A single Redis.
     One(Box<ConnectionInfo>),
-    /// A Redis Cluster.
+    /// A Redis Cluster, by some of its nodes.
     Cluster(Vec<ConnectionInfo>),
 }
 
-/// What is not an address of Redis. Says nothing of what was written, which may hold a password.
+/// The text is not a URL of Redis. The message does not repeat the text, which may contain a password.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "not an address such as redis://user:password@host:6379, rediss://host or redis+cluster://host:7001,host:7002: {0}"
@@ -25,11 +25,11 @@ pub enum RedisUrl {
 pub struct BadRedisUrl(String);
 
 impl RedisUrl {
-    /// Reads `redis://[user:password@]host[:port][/db]`, `rediss://…` (TLS), or a list of hosts after `redis+cluster://` or
-    /// `rediss+cluster://`, where user and password stand before the first and go for all.
+    /// Parses `redis://[user:password@]host[:port][/db]`, `rediss://…` (TLS), or a list of hosts after `redis+cluster://` or
+    /// `rediss+cluster://`, where the user and password of the first host apply to all.
     ///
     /// # Errors
-    /// When it is none of these.
+    /// When the text has none of these forms.
     pub fn parse(text: &str) -> Result<Self, BadRedisUrl> {
         let cluster = [("redis+cluster://", "redis"), ("rediss+cluster://", "rediss")];
         for (prefix, scheme) in cluster {
@@ -41,7 +41,7 @@ impl RedisUrl {
         address(text).map(|info| Self::One(Box::new(info)))
     }
 
-    /// A cluster by the URLs of some of its nodes. One without user and password takes those of the first.
+    /// A cluster, given the URLs of some nodes. A node without user and password takes those of the first.
     fn cluster(nodes: &[impl AsRef<str>]) -> Result<Self, BadRedisUrl> {
         let mut nodes = nodes.iter().map(|node| address(node.as_ref())).collect::<Result<Vec<_>, _>>()?;
         let first = nodes.first().ok_or_else(|| BadRedisUrl("no node is named".to_owned()))?;
@@ -62,7 +62,7 @@ fn address(url: &str) -> Result<ConnectionInfo, BadRedisUrl> {
         return Err(BadRedisUrl("no host is named".to_owned()));
     }
     let info = url.into_connection_info().map_err(|error| BadRedisUrl(error.to_string()))?;
-    // Live changes come as pushes, which the older protocol has not.
+    // Live changes arrive as push messages, which RESP2 does not have.
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     Ok(info.set_redis_settings(settings).set_tcp_settings(tcp_settings()))
 }
@@ -91,20 +91,20 @@ mod tests {
     }
 
     #[test]
-    fn one_redis_and_a_cluster_are_told_apart_by_their_scheme() {
+    fn scheme_distinguishes_a_single_redis_from_a_cluster() {
         assert_eq!(addresses("redis://10.0.0.1"), ["None None 10.0.0.1:6379"]);
         assert_eq!(addresses("rediss://:pw@host:7000"), [r#"None Some("pw") host:7000"#]);
         assert_eq!(addresses("redis+cluster://a:7001, b:7002"), ["None None a:7001", "None None b:7002"]);
     }
 
     #[test]
-    fn the_first_nodes_password_goes_for_all() {
+    fn password_of_the_first_node_applies_to_all_nodes() {
         let pair = [r#"Some("u") Some("p") a:7001"#, r#"Some("u") Some("p") b:7002"#];
         assert_eq!(addresses("redis+cluster://u:p@a:7001,b:7002"), pair);
     }
 
     #[test]
-    fn what_is_no_address_is_refused_without_showing_it() {
+    fn malformed_url_is_refused_and_its_password_is_not_shown() {
         for bad in
             ["", "redis://", "memory:", "redis+cluster://", "redis+cluster://a,,b", "http://a", "redis://:s3cret@"]
         {

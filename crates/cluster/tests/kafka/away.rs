@@ -1,4 +1,4 @@
-//! Kafka is down, frozen, not there yet, or behind a bad wire. Nothing is lost and nothing hangs.
+//! Kafka is down, frozen, not yet started, or behind a faulty network. No event is lost, and no call hangs.
 
 use std::{future::Future, time::Duration};
 
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::scene::{Scene, assert_in_order, events_of, ids_of};
 
-/// Any call must have come back by then, with whatever answer: far more than it may take, so that only a hang fails.
+/// Every call must return within this time. It is far above the calls' own timeouts, so that only a hang fails.
 const HANGS_AFTER: Duration = Duration::from_secs(40);
 
 async fn comes_back<T>(call: impl Future<Output = T>) -> T {
@@ -22,25 +22,25 @@ async fn comes_back<T>(call: impl Future<Output = T>) -> T {
 
 /// Fault 29.
 #[tokio::test(flavor = "multi_thread")]
-async fn events_of_an_outage_arrive_afterwards_in_order() {
+async fn events_published_during_an_outage_arrive_afterwards_in_order() {
     let mut kafka = KafkaServer::start().await;
     let scene = Scene::at(kafka.brokers());
     let server = scene.server();
     let events = events_of(6, 120, 1);
     scene.publish(&server, &events[..40]).await;
-    wait_until("the first events are here", || async {
+    wait_until("the first events have arrived", || async {
         server.list_next(Consumer::Audit, 100).await.is_ok_and(|next| next.len() == 40)
     })
     .await;
     let mut came = Vec::new();
     kafka.kill().await;
     for _ in 0..3 {
-        let refused = comes_back(server.publish(&events[40..80])).await.expect_err("nobody is there");
+        let refused = comes_back(server.publish(&events[40..80])).await.expect_err("the broker is down");
         assert!(refused.retryable, "{refused}");
     }
     let here = comes_back(server.list_next(Consumer::Audit, 30)).await.unwrap();
     came.extend(comes_back(scene.handle(&server, &here)).await);
-    assert_eq!(came.len(), 30, "what is here can be handled");
+    assert_eq!(came.len(), 30, "buffered events can be handled during the outage");
     assert!(comes_back(server.ping()).await.is_err());
     kafka.restart().await;
     scene.publish(&server, &events[40..80]).await;
@@ -49,18 +49,22 @@ async fn events_of_an_outage_arrive_afterwards_in_order() {
     came.extend(scene.consume(&server, &rest).await);
     assert_in_order(&events, &came);
     assert_eq!(scene.audit().await, ids_of(&events));
-    assert_eq!(server.lag(Consumer::Mail).await.unwrap(), 120, "what was tried four times is in the topic once");
+    assert_eq!(
+        server.lag(Consumer::Mail).await.unwrap(),
+        120,
+        "a batch that was published four times is in the topic once"
+    );
 
     assert!(server.close(WAIT_MAX).await);
     let next = scene.server();
-    wait_until("the broker knows what was done, in the outage too", || async {
+    wait_until("the offsets acknowledged during the outage are committed", || async {
         next.lag(Consumer::Audit).await.is_ok_and(|lag| lag == 0)
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_broker_is_not_waited_for() {
+async fn calls_to_a_frozen_broker_fail_in_time() {
     let kafka = KafkaServer::start().await;
     let scene = Scene::at(kafka.brokers());
     let server = scene.server();
@@ -69,7 +73,7 @@ async fn a_frozen_broker_is_not_waited_for() {
     scene.consume(&server, &events[..20]).await;
     kafka.freeze().await;
     for _ in 0..2 {
-        let refused = comes_back(server.publish(&events[20..40])).await.expect_err("nobody answers");
+        let refused = comes_back(server.publish(&events[20..40])).await.expect_err("the broker is frozen");
         assert!(refused.retryable, "{refused}");
     }
     assert_eq!(comes_back(server.list_next(Consumer::Audit, 64)).await.unwrap(), []);
@@ -84,13 +88,13 @@ async fn a_frozen_broker_is_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_starts_without_a_broker() {
+async fn server_starts_without_a_broker() {
     let port = free_port();
     let scene = Scene::at(format!("127.0.0.1:{port}"));
     let server = scene.server();
     let events = events_of(2, 10, 3);
-    assert!(comes_back(server.publish(&events)).await.expect_err("nobody is there").retryable);
-    assert!(comes_back(server.list_next(Consumer::Audit, 64)).await.expect_err("nobody is there").retryable);
+    assert!(comes_back(server.publish(&events)).await.expect_err("no broker").retryable);
+    assert!(comes_back(server.list_next(Consumer::Audit, 64)).await.expect_err("no broker").retryable);
     assert!(comes_back(server.lag(Consumer::Audit)).await.is_err());
     let _kafka = KafkaServer::start_special(port, Special::default()).await;
     scene.publish(&server, &events).await;
@@ -100,7 +104,7 @@ async fn a_server_starts_without_a_broker() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wire_that_loses_answers_loses_no_event() {
+async fn no_event_is_lost_when_the_network_loses_and_delays_answers() {
     let listener_port = free_port();
     let proxy = Proxy::start(([127, 0, 0, 1], listener_port).into(), 7).await;
     let proxied = Some(Proxied { listener_port, proxy_port: proxy.port() });
@@ -130,7 +134,7 @@ async fn a_wire_that_loses_answers_loses_no_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn topics_that_somebody_took_away_are_made_again() {
+async fn deleted_topic_is_created_again() {
     let scene = Scene::shared().await;
     let server = scene.server();
     let events = events_of(6, 60, 5);

@@ -1,4 +1,4 @@
-//! The suite of every log, and what other programs see of this one.
+//! The contract suite of event logs, and the messages that other programs read from Kafka.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -13,18 +13,18 @@ use seatkeeper_testbed::wait_until;
 
 use crate::scene::{Scene, assert_in_order, events_of, ids_of};
 
-/// As many messages as a server takes before it has handled any.
+/// Most messages that a server buffers.
 const BUFFERED_MESSAGES_MAX: usize = 1024;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn log_of_events() {
     let server = Scene::shared().await.server();
-    wait_until("the topics are there", || async { server.lag(Consumer::Mail).await.is_ok() }).await;
+    wait_until("the topics exist", || async { server.lag(Consumer::Mail).await.is_ok() }).await;
     event_log::run_all(&*server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_is_the_event_as_json_under_its_screening() {
+async fn message_is_the_event_as_json_with_its_screening_as_key() {
     let scene = Scene::shared().await;
     let events = events_of(5, 20, 1);
     scene.publish(&scene.server(), &events).await;
@@ -38,13 +38,16 @@ async fn a_message_is_the_event_as_json_under_its_screening() {
         assert_eq!(message.key().unwrap(), event.key().as_bytes());
         came.push(event);
     }
-    assert_eq!(came.len(), events.len(), "each once");
+    assert_eq!(came.len(), events.len(), "each event once");
     assert_in_order(&events, &came);
-    assert!(messages.iter().map(Message::partition).collect::<HashSet<_>>().len() > 1, "screenings are spread");
+    assert!(
+        messages.iter().map(Message::partition).collect::<HashSet<_>>().len() > 1,
+        "screenings are spread over partitions"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_than_the_buffer_holds_arrives_all_the_same() {
+async fn more_events_than_the_buffer_holds_arrive_completely() {
     let scene = Scene::shared().await;
     let server = scene.server();
     let events = events_of(7, 3000, 2);
@@ -57,21 +60,21 @@ async fn more_than_the_buffer_holds_arrives_all_the_same() {
     assert_eq!(
         buffered().await,
         BUFFERED_MESSAGES_MAX,
-        "the rest waits, though somebody else has read it all meanwhile"
+        "the rest waits at the broker, although another consumer has read all of it"
     );
     let came = scene.consume(&server, &events).await;
     assert_in_order(&events, &came);
-    assert_eq!(came.len(), events.len(), "nothing twice while nothing goes wrong");
+    assert_eq!(came.len(), events.len(), "without faults no event arrives twice");
     assert_eq!(scene.audit().await, ids_of(&events));
     assert_eq!(server.lag(Consumer::Audit).await.unwrap(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_says_that_it_works_and_closes_in_time() {
+async fn ping_succeeds_and_close_returns_in_time_without_readers() {
     let scene = Scene::shared().await;
     let server = scene.server();
     scene.publish(&server, &events_of(1, 1, 3)).await;
     server.ping().await.unwrap();
-    assert!(server.close(Duration::from_secs(3)).await, "nothing has been started");
+    assert!(server.close(Duration::from_secs(3)).await, "no reader has been started");
     assert_eq!(server.part(), "events");
 }

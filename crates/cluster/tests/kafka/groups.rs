@@ -1,4 +1,4 @@
-//! Several servers read in one group.
+//! Several servers in one consumer group.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ async fn has_something(server: &Arc<KafkaLog>) -> bool {
 
 /// Fault 30.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebalance_in_the_middle_of_a_batch_loses_nothing() {
+async fn no_event_is_lost_when_a_rebalance_happens_in_the_middle_of_a_batch() {
     let scene = Scene::shared().await;
     let (first, second) = (scene.server(), scene.server());
     let events = events_of(40, 400, 1);
@@ -27,13 +27,13 @@ async fn a_rebalance_in_the_middle_of_a_batch_loses_nothing() {
     })
     .await;
     let batch = first.list_next(Consumer::Audit, 100).await.unwrap();
-    assert!(!has_something(&second).await, "it joins now");
+    assert!(!has_something(&second).await, "the second server only joins now");
     wait_until("partitions have moved", || async {
         has_something(&second).await
             && first.list_next(Consumer::Audit, 500).await.is_ok_and(|next| next.len() < events.len())
     })
     .await;
-    // The batch is from before; some of its partitions are the other server's by now.
+    // The batch was read before the rebalance; some of its partitions now belong to the other server.
     let came = Mutex::new(scene.handle(&first, &batch).await);
     wait_until("both have handled everything", || async {
         for server in [&first, &second] {
@@ -47,30 +47,30 @@ async fn a_rebalance_in_the_middle_of_a_batch_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_stops_hands_on_what_it_has_not_done() {
+async fn next_server_reads_the_unacknowledged_events_of_a_server_that_stopped() {
     let scene = Scene::shared().await;
     let first = scene.server();
     let events = events_of(10, 100, 2);
     scene.publish(&first, &events).await;
-    wait_until("all have come", || async {
+    wait_until("all events have arrived", || async {
         first.list_next(Consumer::Audit, 200).await.is_ok_and(|next| next.len() == events.len())
     })
     .await;
     let batch = first.list_next(Consumer::Audit, 30).await.unwrap();
     let mut came = scene.handle(&first, &batch).await;
     assert!(first.close(WAIT_MAX).await);
-    assert_eq!(first.list_next(Consumer::Audit, 200).await.unwrap(), [], "it is over");
+    assert_eq!(first.list_next(Consumer::Audit, 200).await.unwrap(), [], "a closed log returns no events");
 
     let second = scene.server();
     let rest: Vec<_> = events.iter().filter(|event| !came.contains(event)).cloned().collect();
     came.extend(scene.consume(&second, &rest).await);
-    assert_eq!(came.len(), events.len(), "what was acknowledged does not come again");
+    assert_eq!(came.len(), events.len(), "acknowledged events do not arrive again");
     assert_in_order(&events, &came);
     assert!(second.close(Duration::from_secs(60)).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_of_before_4_0_has_groups_too() {
+async fn broker_older_than_4_0_is_read_with_classic_groups() {
     let special = Special { has_only_classic_groups: true, ..Special::default() };
     let kafka = KafkaServer::start_special(free_port(), special).await;
     let scene = Scene::at(kafka.brokers());

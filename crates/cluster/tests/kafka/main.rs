@@ -1,4 +1,4 @@
-//! The event log on a real Kafka: the contract, and everything that can go wrong on the way.
+//! The event log on a real Kafka: the contract suite and fault tests.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where it stopped")]
 

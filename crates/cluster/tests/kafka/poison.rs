@@ -1,4 +1,4 @@
-//! What cannot be handled goes to a topic of its own, and the rest goes on.
+//! Messages that are not events and events that cannot be handled go to the topic of dead letters and block no others.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use seatkeeper_core::{
 
 use crate::scene::{Scene, assert_in_order, events_of, headers_of};
 
-/// What somebody else wrote into the topic.
+/// Writes a message as another program would.
 async fn write(scene: &Scene, key: &str, payload: &str) {
     let producer: FutureProducer = ClientConfig::new()
         .set("bootstrap.servers", &scene.brokers)
@@ -28,14 +28,14 @@ async fn write(scene: &Scene, key: &str, payload: &str) {
 
 /// Fault 31.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poison_message_goes_to_the_dead_letters_and_the_consumer_goes_on() {
+async fn poison_message_goes_to_the_dead_letters_and_the_consumer_continues() {
     let scene = Scene::shared().await;
     let server = scene.server();
     let events = events_of(30, 60, 1);
     scene.publish(&server, &events[..30]).await;
     write(&scene, "who", "{\"id\": 5}").await;
     write(&scene, "", "").await;
-    // As long as the broker takes one: with its headers it is longer than that.
+    // As long as the broker accepts in the events topic; as a dead letter, with headers, it is longer.
     let long = "x".repeat(1_048_500);
     write(&scene, "", &long).await;
     scene.publish(&server, &events[30..]).await;
@@ -44,12 +44,12 @@ async fn a_poison_message_goes_to_the_dead_letters_and_the_consumer_goes_on() {
     assert_in_order(&events, &came);
     let mut told = scene.messages("booking_events.dlq", 3).await;
     told.sort_by_key(|message| headers_of(message)["offset"].parse::<i64>().unwrap());
-    assert_eq!(told[0].payload().unwrap(), b"{\"id\": 5}", "byte for byte");
+    assert_eq!(told[0].payload().unwrap(), b"{\"id\": 5}", "the payload is unchanged");
     assert_eq!(told[0].key().unwrap(), b"who");
     let headers = headers_of(&told[0]);
     assert!(headers["reason"].starts_with("not an event"), "{headers:?}");
     let kept = scene.index.unreadable.lock().clone();
-    assert_eq!(kept.len(), 3, "administrators are told of each");
+    assert_eq!(kept.len(), 3, "each is reported to administrators");
     let place = format!("{} 3/{}", scene.topic("booking_events"), headers["offset"]);
     assert_eq!(kept[&place], (b"{\"id\": 5}".to_vec(), headers["reason"].clone()));
     assert_eq!(headers["topic"], scene.topic("booking_events"));
@@ -57,7 +57,7 @@ async fn a_poison_message_goes_to_the_dead_letters_and_the_consumer_goes_on() {
     assert_eq!(told[1].payload().unwrap_or_default(), b"");
     assert_eq!(told[2].payload().unwrap(), long.as_bytes());
 
-    seatkeeper_testbed::wait_until("the poison is behind us", || async {
+    seatkeeper_testbed::wait_until("the poison messages are acknowledged", || async {
         scene.handle_some(&server).await;
         server.lag(Consumer::Audit).await.is_ok_and(|lag| lag == 0)
     })
@@ -65,7 +65,7 @@ async fn a_poison_message_goes_to_the_dead_letters_and_the_consumer_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_could_not_be_handled_is_told_as_well() {
+async fn dead_letter_is_also_published_to_the_topic_of_dead_letters() {
     let scene = Scene::shared().await;
     let server = scene.server();
     let letter = DeadLetter {

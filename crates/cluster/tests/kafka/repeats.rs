@@ -1,4 +1,4 @@
-//! Events that are sent twice.
+//! Events that are published twice.
 
 use std::sync::atomic::Ordering;
 
@@ -9,7 +9,7 @@ use crate::scene::{Scene, assert_in_order, events_of, ids_of};
 
 /// Fault 16.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_dies_between_the_acknowledgement_and_the_mark_repeats_the_same_events() {
+async fn events_are_repeated_with_their_ids_after_a_crash_before_they_are_marked() {
     let scene = Scene::shared().await;
     let events = events_of(3, 12, 1);
     {
@@ -26,11 +26,11 @@ async fn a_process_that_dies_between_the_acknowledgement_and_the_mark_repeats_th
     let sent: Vec<Event> = messages.iter().map(|one| serde_json::from_slice(one.payload().unwrap()).unwrap()).collect();
     assert_in_order(&events, &sent);
     for event in &events {
-        assert_eq!(sent.iter().filter(|one| *one == event).count(), 2, "the same event, twice and no oftener");
+        assert_eq!(sent.iter().filter(|one| *one == event).count(), 2, "each event is in the topic exactly twice");
     }
     let came = scene.consume(&next, &events).await;
     assert_in_order(&events, &came);
-    assert_eq!(scene.audit().await, ids_of(&events), "one effect each");
+    assert_eq!(scene.audit().await, ids_of(&events), "each event has one effect");
     let listed = next.list_events(-1, None, 100).await.unwrap();
     assert_eq!(listed.into_iter().map(|logged| logged.event).collect::<Vec<_>>(), events);
 }

@@ -1,4 +1,4 @@
-//! Servers that share a log, a store beneath them, and what tests look at.
+//! Servers that share an event log, their store, and helpers to inspect both.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -27,10 +27,10 @@ use seatkeeper_testbed::{KafkaServer, WAIT_MAX, wait_until};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-/// As many events as a worker takes at once.
+/// Events per batch of a worker.
 const TAKEN_AT_ONCE: u32 = 64;
 
-/// A store, and names of its own on a broker. Every [`Self::server`] is another server of the same cinema.
+/// A store, and a private prefix of names on a broker. Every [`Self::server`] is another server of the same cinema.
 pub(crate) struct Scene {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) index: Arc<StoreIndex>,
@@ -40,7 +40,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// On the brokers that all tests share.
+    /// Uses the broker that all tests share.
     pub(crate) async fn shared() -> Self {
         Self::at(KafkaServer::shared().await)
     }
@@ -62,12 +62,12 @@ impl Scene {
         Arc::new(KafkaLog::open(&brokers, &self.prefix, Arc::clone(&self.index) as _).unwrap())
     }
 
-    /// A topic's name, with what is our own before it.
+    /// A topic's name with this scene's prefix.
     pub(crate) fn topic(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
-    /// Publishes as the relay does: again and again until it is done. Answers how often it failed.
+    /// Publishes with retries, like the relay. Returns the number of failures.
     pub(crate) async fn publish(&self, server: &KafkaLog, events: &[Event]) -> usize {
         let failures = Mutex::new(0);
         wait_until("the events are published", || async {
@@ -79,11 +79,11 @@ impl Scene {
         failures.into_inner()
     }
 
-    /// Handles what comes, as a worker does, the effect first and then the place, until all of these events have come. Answers
-    /// what came, repeats included.
+    /// Handles events like a worker, the effect before the acknowledgement, until all of these have arrived. Returns the
+    /// events that arrived, including duplicates.
     pub(crate) async fn consume(&self, server: &KafkaLog, events: &[Event]) -> Vec<Event> {
         let handled = Mutex::new(Vec::new());
-        wait_until("all events have come", || async {
+        wait_until("all events have arrived", || async {
             let came = self.handle_some(server).await;
             let mut handled = handled.lock();
             handled.extend(came);
@@ -94,7 +94,7 @@ impl Scene {
         handled.into_inner()
     }
 
-    /// One round of a worker.
+    /// Handles one batch like a worker.
     pub(crate) async fn handle_some(&self, server: &KafkaLog) -> Vec<Event> {
         let next = server.list_next(Consumer::Audit, TAKEN_AT_ONCE).await.unwrap_or_default();
         self.handle(server, &next).await
@@ -109,7 +109,7 @@ impl Scene {
         events
     }
 
-    /// What the audit log has: the effects of all events, each once.
+    /// The ids of the events in the audit log. Fails when an effect happened twice.
     pub(crate) async fn audit(&self) -> HashSet<EventId> {
         let (mut ids, mut page) = (HashSet::new(), PageRequest::FIRST);
         loop {
@@ -124,7 +124,7 @@ impl Scene {
         }
     }
 
-    /// The first messages of a topic, as any other program sees them.
+    /// The first messages of a topic, read with an independent consumer.
     pub(crate) async fn messages(&self, topic: &str, count: usize) -> Vec<OwnedMessage> {
         let reader: StreamConsumer = ClientConfig::new()
             .set("bootstrap.servers", &self.brokers)
@@ -136,7 +136,7 @@ impl Scene {
         reader.subscribe(&[&self.topic(topic)]).unwrap();
         let mut messages = Vec::new();
         while messages.len() < count {
-            messages.push(timeout(WAIT_MAX, reader.recv()).await.expect("a message comes").unwrap().detach());
+            messages.push(timeout(WAIT_MAX, reader.recv()).await.expect("a message arrives").unwrap().detach());
         }
         messages
     }
@@ -148,7 +148,7 @@ pub(crate) fn headers_of(message: &OwnedMessage) -> BTreeMap<String, String> {
     headers.map(|header| (header.key.to_owned(), String::from_utf8_lossy(header.value.unwrap()).into_owned())).collect()
 }
 
-/// Events of several screenings, in turns.
+/// Events of several screenings, round robin.
 pub(crate) fn events_of(screenings: usize, count: usize, seed: u64) -> Vec<Event> {
     let ids = SeededEntropy::new(seed);
     let screenings: Vec<_> = (0..screenings).map(|_| ScreeningId::from_uuid(ids.next_uuid())).collect();
@@ -160,7 +160,7 @@ pub(crate) fn events_of(screenings: usize, count: usize, seed: u64) -> Vec<Event
     (0..count).map(event).collect()
 }
 
-/// Each screening's events came first in the order in which they were published; repeats may follow.
+/// Each screening's events arrived in the order in which they were published, without regard to later duplicates.
 #[track_caller]
 pub(crate) fn assert_in_order(published: &[Event], came: &[Event]) {
     let order = |events: &[Event]| {
@@ -177,12 +177,12 @@ pub(crate) fn ids_of(events: &[Event]) -> HashSet<EventId> {
     events.iter().map(|event| event.id).collect()
 }
 
-/// The index of the embedded store: a table, and a look-up by reading it all, which a test can afford.
+/// An index in the embedded store. Lookups read the whole table, which is acceptable in a test.
 pub(crate) struct StoreIndex {
     store: Arc<SqliteStore>,
-    /// The next marks fail, as when the process ends just before them.
+    /// Makes `publish` fail, as if the process had ended just before it.
     pub(crate) dies_before_the_mark: AtomicBool,
-    /// Messages that are no events, by their places, with what is wrong.
+    /// Messages that are not events, by place, with the error.
     pub(crate) unreadable: Mutex<BTreeMap<String, (Vec<u8>, String)>>,
 }
 

@@ -1,5 +1,5 @@
-//! 25 and 26: MongoDB is away, or slow. Calls end by themselves with "try again"; what was acknowledged is there
-//! afterwards; nobody has to do anything for it to go on.
+//! Faults 25 and 26: MongoDB is unreachable, frozen or slow. Calls fail in time with retryable errors, acknowledged writes
+//! are durable, and recovery is automatic.
 
 use std::{
     sync::{Arc, Mutex},
@@ -19,10 +19,10 @@ use crate::{
     stores::OwnServer,
 };
 
-/// A call that has not ended after so long hangs: longer than any limit of the store.
+/// A call that takes longer hangs: this is far above all timeouts of the store.
 const HANGS_AFTER: Duration = TRANSACTION_FOR_MAX.saturating_mul(4);
 
-/// The call ends, and says that it may be tried again.
+/// Asserts that the call ends with a retryable error.
 async fn ends_retryable<T: std::fmt::Debug>(what: &str, call: impl Future<Output = Backend<T>>) {
     let ended = tokio::time::timeout(HANGS_AFTER, call).await;
     let error = ended.unwrap_or_else(|_| panic!("{what} hangs")).expect_err(what);
@@ -34,8 +34,8 @@ async fn everything_ends_retryable(store: &MongoStore, cinema: &Cinema) {
     tokio::join!(
         ends_retryable("a write", store.start_payment(&start, sample_now())),
         ends_retryable("a read", store.seat_truth(cinema.screening.id, sample_now())),
-        ends_retryable("what every server asks each second", store.revision()),
-        ends_retryable("the same of sessions", store.list_ended_since(sample_now(), 9)),
+        ends_retryable("the poll of the revision", store.revision()),
+        ends_retryable("the poll of ended sessions", store.list_ended_since(sample_now(), 9)),
         ends_retryable("the relay", store.count_unsent()),
         ends_retryable("the ping", store.ping()),
     );
@@ -46,7 +46,7 @@ async fn is_back(store: &MongoStore) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f25_mongodb_away_what_was_acknowledged_is_there_afterwards() {
+async fn f25_acknowledged_sales_are_in_the_store_after_mongodb_was_killed() {
     let mut own = OwnServer::start().await;
     let store = own.open().await;
     let cinema = Arc::new(Cinema::open(&store).await);
@@ -56,7 +56,7 @@ async fn f25_mongodb_away_what_was_acknowledged_is_there_afterwards() {
             tokio::spawn(sell_until_away(Arc::clone(&store), Arc::clone(&cinema), row, Arc::clone(&acknowledged)))
         })
         .collect();
-    wait_until("some are sold", || async { acknowledged.lock().unwrap().len() >= 6 }).await;
+    wait_until("some seats are sold", || async { acknowledged.lock().unwrap().len() >= 6 }).await;
     own.server.process().kill().await;
     for seller in sellers {
         seller.await.unwrap();
@@ -71,7 +71,7 @@ async fn f25_mongodb_away_what_was_acknowledged_is_there_afterwards() {
     assert_eq!(told(&store).await.len(), truth.sold.len(), "one event for each sale");
 }
 
-/// Sells ten seats one by one, until the store is away.
+/// Sells ten seats one by one, until the store fails.
 async fn sell_until_away(store: Arc<MongoStore>, cinema: Arc<Cinema>, row: u8, acknowledged: Arc<Mutex<Vec<SeatId>>>) {
     for number in 1..=10 {
         let (label, number) = (if row < 2 { 'A' } else { 'B' }, number + 10 * (row % 2));
@@ -84,7 +84,7 @@ async fn sell_until_away(store: Arc<MongoStore>, cinema: Arc<Cinema>, row: u8, a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f26_mongodb_frozen_calls_end_and_work_goes_on_afterwards() {
+async fn f26_calls_to_a_frozen_mongodb_fail_in_time_and_work_after_it_resumes() {
     let mut own = OwnServer::start().await;
     let store = own.open().await;
     let cinema = Cinema::open(&store).await;
@@ -98,7 +98,7 @@ async fn f26_mongodb_frozen_calls_end_and_work_goes_on_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f26_mongodb_slow_calls_end() {
+async fn f26_calls_to_a_slow_mongodb_fail_in_time() {
     let own = OwnServer::start().await;
     let store = own.open().await;
     let cinema = Cinema::open(&store).await;
@@ -110,7 +110,7 @@ async fn f26_mongodb_slow_calls_end() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_told_at_the_start() {
+async fn open_fails_when_the_server_is_unreachable_or_the_url_names_no_database() {
     let port = seatkeeper_testbed::free_port();
     let opened = tokio::time::timeout(HANGS_AFTER, MongoStore::open(&format!("mongodb://127.0.0.1:{port}/x"))).await;
     assert!(matches!(opened, Ok(Err(OpenError::Driver(_)))), "{opened:?}");

@@ -1,4 +1,4 @@
-//! A small programme, and short words for what is done with it.
+//! A small programme, and helpers to sell seats of it.
 
 use jiff::{SignedDuration, Timestamp};
 use seatkeeper_cluster::mongo::MongoStore;
@@ -16,7 +16,7 @@ use seatkeeper_core::{
 };
 use uuid::Uuid;
 
-/// Who reads the outbox.
+/// The relay that reads the outbox.
 const RELAY: Uuid = Uuid::from_u128(1);
 
 /// A film, a hall of 40 seats in rows A and B, and a screening in an hour.
@@ -52,13 +52,13 @@ impl Cinema {
         store.change_programme(&change, &self.event("changed"), sample_now()).await
     }
 
-    /// A screening of the same film in the same hall, so much later.
+    /// A screening of the same film in the same hall, `minutes` later.
     pub(crate) fn another(&self, minutes: i64) -> Screening {
         let id = ScreeningId::from_uuid(self.ids.next_uuid());
         screening_of(id, &self.movie, &self.hall, in_minutes(60 + minutes))
     }
 
-    /// A payment of somebody new.
+    /// A payment of a new person.
     pub(crate) fn new_payment(&self, seats: &str) -> NewPayment {
         NewPayment {
             id: PaymentId::from_uuid(self.ids.next_uuid()),
@@ -73,7 +73,7 @@ impl Cinema {
         }
     }
 
-    /// A payment that is being confirmed.
+    /// Starts a payment and makes it CONFIRMING.
     pub(crate) async fn confirming(&self, store: &MongoStore, seats: &str) -> Backend<Payment> {
         let started = store.start_payment(&self.new_payment(seats), sample_now()).await?;
         let StartOutcome::Started(payment) = started else { unreachable!("{started:?}") };
@@ -110,13 +110,13 @@ pub(crate) fn in_minutes(minutes: i64) -> Timestamp {
     sample_now() + SignedDuration::from_mins(minutes)
 }
 
-/// What waits in the outbox, in its order.
+/// The unsent events of the outbox in order.
 pub(crate) async fn unsent(store: &MongoStore) -> Vec<Event> {
     assert!(store.take_relay_lease(RELAY, sample_now(), in_minutes(1)).await.unwrap());
     store.list_unsent(RELAY, 10_000).await.unwrap()
 }
 
-/// The actions of the audit events that wait, but for the programme's.
+/// The actions of the unsent audit events, without changes of the programme.
 pub(crate) async fn told(store: &MongoStore) -> Vec<String> {
     let actions = unsent(store).await.into_iter().filter_map(|event| match event.kind {
         EventKind::AuditLog { action, .. } if action != "changed" => Some(action),
@@ -125,7 +125,7 @@ pub(crate) async fn told(store: &MongoStore) -> Vec<String> {
     actions.collect()
 }
 
-/// How many events are in the log.
+/// Number of events in the log.
 pub(crate) async fn logged(store: &MongoStore) -> usize {
     store.list_events(-1, None, 10_000).await.unwrap().len()
 }

@@ -1,5 +1,4 @@
-//! 24: the primary steps down, and the result of a commit stays unknown. However it goes, there is one booking and one
-//! event.
+//! Fault 24: the primary steps down, and the result of a commit is unknown. In every case there is one booking and one event.
 
 use std::sync::Arc;
 
@@ -38,7 +37,7 @@ impl Scene {
         self.store.commit_booking(sale, sample_now()).await
     }
 
-    /// One booking, one event, and the seats that it says.
+    /// Asserts one booking, one event and the sold seats.
     async fn check_sold_once(&self, sale: &CommitBooking) {
         let filter = BookingFilter::default();
         let page = self.store.list_bookings(&filter, PageRequest::FIRST).await.unwrap();
@@ -56,10 +55,10 @@ fn times(times: i32) -> Document {
 }
 
 #[tokio::test]
-async fn f24_a_commit_that_was_made_and_whose_answer_was_lost() {
+async fn f24_sale_is_committed_once_when_the_answer_to_the_commit_is_lost() {
     let scene = Scene::open().await;
     let sale = scene.sale("A1 A2").await;
-    // The commit is made; that a majority has it is not known: the primary shuts down, or nobody acknowledges in time.
+    // The commit is made, but not acknowledged by a majority: the primary shuts down (91), or the wait times out (64).
     for code in [91, 64] {
         let error = doc! { "code": code, "errmsg": "who knows", "codeName": "Unknown" };
         let data = doc! { "failCommands": ["commitTransaction"], "writeConcernError": error };
@@ -72,7 +71,7 @@ async fn f24_a_commit_that_was_made_and_whose_answer_was_lost() {
 }
 
 #[tokio::test]
-async fn f24_a_commit_that_never_arrived() {
+async fn f24_sale_is_committed_once_when_the_commit_never_arrives() {
     let scene = Scene::open().await;
     let sale = scene.sale("A1 A2").await;
     let data = doc! { "failCommands": ["commitTransaction"], "closeConnection": true };
@@ -82,7 +81,7 @@ async fn f24_a_commit_that_never_arrived() {
 }
 
 #[tokio::test]
-async fn f24_a_primary_that_is_none_any_more_in_the_middle() {
+async fn f24_sale_is_committed_once_when_the_primary_steps_down_in_the_transaction() {
     let scene = Scene::open().await;
     let sale = scene.sale("A1 A2").await;
     for (command, code) in [("find", 10_107), ("update", 189), ("insert", 11_602), ("commitTransaction", 10_107)] {
@@ -101,7 +100,7 @@ async fn f24_a_primary_that_is_none_any_more_in_the_middle() {
 }
 
 #[tokio::test]
-async fn f24_a_commit_that_stays_unknown_is_told_as_such_and_may_be_asked_for_again() {
+async fn f24_unknown_commit_is_a_retryable_error_and_the_sale_can_be_repeated() {
     let scene = Scene::open().await;
     let sale = scene.sale("A1 A2").await;
     let error = doc! { "code": 64, "errmsg": "no majority", "codeName": "WriteConcernFailed" };

@@ -1,4 +1,4 @@
-//! This store passes the suites that every store passes.
+//! Runs the contract suites of stores.
 
 use seatkeeper_core::testing::{
     StoreFixture, event_log, store_events, store_ledger, store_people, store_programme, store_races,

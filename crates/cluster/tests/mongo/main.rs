@@ -1,4 +1,4 @@
-//! The store in MongoDB: the suites that every store passes, what may happen to its server, and what only it promises.
+//! The store in MongoDB: the contract suites of stores, fault tests, and tests of its own guarantees.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! Two transactions that would not allow each other, at once. Commits are slowed down, so that both have looked and
-//! written before either is made: what they do not both write to, they would both get.
+//! Concurrent transactions that exclude each other. Commits are delayed, so that both transactions have read and written
+//! before either commits: without a document that both write to, both would succeed (write skew).
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,9 +18,9 @@ use crate::{
     stores::OwnServer,
 };
 
-/// Longer than it takes another transaction to look and to write.
+/// Delay of a commit: longer than the reads and writes of another transaction.
 const COMMIT_TAKES: Duration = Duration::from_millis(150);
-/// How often each pair meets.
+/// Repetitions of each pair.
 const ROUNDS: u8 = 6;
 
 struct Scene {
@@ -43,7 +43,7 @@ impl Scene {
         assert_eq!(self.cinema.change(&self.store, put).await.unwrap(), ProgrammeOutcome::Done);
     }
 
-    /// A claim on a seat of the screening and a change of it at once; whether each was made.
+    /// Claims a seat of the screening and changes the screening concurrently; returns whether each succeeded.
     async fn claim_and_change(&self, screening: &Screening, seat: &str, change: ProgrammeChange) -> (bool, bool) {
         let mut start = self.cinema.new_payment(seat);
         start.screening_id = screening.id;
@@ -54,7 +54,7 @@ impl Scene {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_claim_and_the_deletion_of_its_screening() {
+async fn either_a_claim_or_the_deletion_of_its_screening_succeeds() {
     let scene = Scene::open().await;
     for round in 1..=ROUNDS {
         let screening = scene.cinema.another(i64::from(round) * 200);
@@ -68,12 +68,12 @@ async fn a_claim_and_the_deletion_of_its_screening() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_claim_and_the_move_of_its_screening() {
+async fn either_a_claim_or_the_move_of_its_screening_succeeds() {
     let scene = Scene::open().await;
     for round in 1..=ROUNDS {
         let screening = scene.cinema.another(i64::from(round) * 200);
         scene.put(&screening).await;
-        // It is moved to a time at which sales have ended: whoever claims afterwards is refused.
+        // The screening is moved to a time whose sales have closed, so that a later claim is refused.
         let moved =
             screening_of(screening.id, &scene.cinema.movie, &scene.cinema.hall, in_minutes(-200 * i64::from(round)));
         let change = ProgrammeChange::PutScreening(moved, 1);
@@ -83,7 +83,7 @@ async fn a_claim_and_the_move_of_its_screening() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_screenings_for_one_hall() {
+async fn one_of_two_overlapping_screenings_in_a_hall_is_refused() {
     let scene = Scene::open().await;
     for round in 1..=i64::from(ROUNDS) {
         let one = ProgrammeChange::PutScreening(scene.cinema.another(round * 400), 0);
@@ -99,7 +99,7 @@ async fn two_screenings_for_one_hall() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hall_is_deleted_while_a_screening_is_put_into_it() {
+async fn either_the_deletion_of_a_hall_or_a_new_screening_in_it_succeeds() {
     let scene = Scene::open().await;
     for round in 1..=ROUNDS {
         let hall_id = seatkeeper_core::ids::HallId::from_uuid(scene.cinema.ids.next_uuid());
@@ -116,7 +116,7 @@ async fn a_hall_is_deleted_while_a_screening_is_put_into_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_fifty_first_people_one_is_the_administrator() {
+async fn one_of_fifty_concurrent_first_sign_ins_becomes_administrator() {
     let own = OwnServer::start().await;
     let store = own.open().await;
     own.slow_down(&["commitTransaction"], COMMIT_TAKES / 10).await;
@@ -131,7 +131,7 @@ async fn of_fifty_first_people_one_is_the_administrator() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_film_that_becomes_longer_and_a_screening_right_after_it() {
+async fn either_a_longer_film_or_a_screening_right_after_it_succeeds() {
     let scene = Scene::open().await;
     for round in 1..=i64::from(ROUNDS) {
         let id = seatkeeper_core::ids::MovieId::from_uuid(scene.cinema.ids.next_uuid());

@@ -1,4 +1,4 @@
-//! Documents as the version before wrote them, and as it writes them beside this one: no `film_length`, no `is_cancelled`.
+//! Documents written by servers of the previous version, before or during an upgrade: no `film_length`, no `is_cancelled`.
 
 use jiff::SignedDuration;
 use mongodb::{
@@ -50,13 +50,13 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_showing_of_the_version_before_ends_when_its_film_does() {
+async fn screening_of_the_previous_version_ends_with_the_current_length_of_its_film() {
     let scene = Scene::open().await;
     let screening = scene.cinema.screening.clone();
     assert_eq!(scene.stored().await, (screening.clone(), 1), "the hall is free 15 minutes after the film");
     let on = ScreeningFilter { without_cancelled: true, ..ScreeningFilter::default() };
     let listed = scene.store.list_screening_ids(&on, PageRequest::FIRST).await.unwrap().items;
-    assert_eq!(listed, [screening.id], "a missing field is not cancelled");
+    assert_eq!(listed, [screening.id], "a screening without the field is not cancelled");
     scene.cinema.confirming(&scene.store, "A1").await.unwrap();
 
     let mut longer = scene.cinema.movie.clone();
@@ -69,14 +69,14 @@ async fn a_showing_of_the_version_before_ends_when_its_film_does() {
 }
 
 #[tokio::test]
-async fn a_showing_that_an_older_server_gave_another_film_ends_with_that_film() {
+async fn screening_whose_film_an_older_server_changed_ends_with_the_new_film() {
     let scene = Scene::open().await;
     let screening = scene.cinema.screening.clone();
-    // This version measures the showing, ...
+    // This version stores the film's length, ...
     let mut dearer = screening.clone();
     dearer.prices.clear();
     assert_eq!(scene.change(ProgrammeChange::PutScreening(dearer, 1)).await, ProgrammeOutcome::Done);
-    // ... then the older one shows another film, and knows nothing of the measure.
+    // ... then an older server changes the film without updating the stored length.
     let mut short = movie_of(MovieId::from_uuid(scene.cinema.ids.next_uuid()), "Short");
     short.details.duration_min = 40;
     assert_eq!(scene.change(ProgrammeChange::PutMovie(short.clone(), 0)).await, ProgrammeOutcome::Done);
@@ -89,7 +89,7 @@ async fn a_showing_that_an_older_server_gave_another_film_ends_with_that_film() 
 }
 
 #[tokio::test]
-async fn a_showing_of_the_past_keeps_its_end_when_its_film_becomes_longer() {
+async fn past_screening_keeps_its_end_when_its_film_becomes_longer() {
     let scene = Scene::open().await;
     let mut past = scene.cinema.screening.clone();
     let back = SignedDuration::from_hours(5);

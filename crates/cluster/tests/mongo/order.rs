@@ -1,4 +1,4 @@
-//! Several servers on one store: events of one payment keep their order, and one relay marks what it has sent.
+//! Several servers on one store: events of one payment stay in order, and only the relay with the lease marks events as sent.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -25,7 +25,7 @@ async fn two_servers() -> [Arc<MongoStore>; 2] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_of_one_payment_are_in_order_whichever_server_wrote_them() {
+async fn events_of_one_payment_are_in_order_when_two_servers_write_them() {
     let servers = two_servers().await;
     let cinema = Arc::new(Cinema::open(&servers[0]).await);
     let mut runs = JoinSet::new();
@@ -55,7 +55,7 @@ async fn events_of_one_payment_are_in_order_whichever_server_wrote_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relay_that_lost_its_lease_marks_nothing_and_nothing_is_forgotten() {
+async fn relay_that_lost_its_lease_marks_nothing_and_no_event_is_lost() {
     let servers = two_servers().await;
     let cinema = Cinema::open(&servers[0]).await;
     let (slow, next) = (Uuid::from_u128(11), Uuid::from_u128(12));
@@ -64,20 +64,20 @@ async fn a_relay_that_lost_its_lease_marks_nothing_and_nothing_is_forgotten() {
     servers[0].publish(&batch).await.unwrap();
     let ids: Vec<_> = batch.iter().map(|event| event.id).collect();
 
-    // It stands still until its lease is over; another takes it, and both go on at once.
+    // The first relay stalls until its lease expires; another takes the lease, and both continue concurrently.
     assert!(servers[1].take_relay_lease(next, in_minutes(1), in_minutes(2)).await.unwrap());
     let late = cinema.event("late");
     servers[1].append_events(std::slice::from_ref(&late)).await.unwrap();
     servers[0].mark_sent(slow, &ids).await.unwrap();
     assert!(servers[0].list_unsent(slow, 100).await.unwrap().is_empty());
     let again = servers[1].list_unsent(next, 100).await.unwrap();
-    assert_eq!(again.len(), batch.len() + 1, "sent again, in the same order, by who has the lease now");
+    assert_eq!(again.len(), batch.len() + 1, "the relay with the lease publishes them again, in the same order");
     assert_eq!(again[..batch.len()], batch);
     servers[1].publish(&again).await.unwrap();
     let ids: Vec<_> = again.iter().map(|event| event.id).collect();
     servers[1].mark_sent(next, &ids).await.unwrap();
     assert_eq!(servers[0].count_unsent().await.unwrap(), 0);
-    assert_eq!(logged(&servers[0]).await, again.len(), "the log knows what it has");
+    assert_eq!(logged(&servers[0]).await, again.len(), "the log deduplicates events");
     assert_eq!(servers[0].find_logged(&ids).await.unwrap().len(), ids.len());
     assert!(servers[0].find_logged(&[cinema.event("never").id]).await.unwrap().is_empty());
 }

@@ -1,4 +1,4 @@
-//! The version of the store's documents, and programs of other versions beside this one.
+//! The schema version, and programs of other versions on the same store.
 
 use mongodb::{
     Client,
@@ -22,7 +22,7 @@ async fn set_version(url: &str, name: &str, version: i64, oldest_program: i64) {
 }
 
 #[tokio::test]
-async fn a_store_of_a_newer_schema_is_refused_unless_it_says_that_this_program_understands_it() {
+async fn store_of_a_newer_schema_is_refused_unless_it_is_marked_as_compatible() {
     let name = fresh_name();
     let url = shared_mongo_url(&name).await;
     drop(MongoStore::open(&url).await.unwrap());
@@ -34,11 +34,11 @@ async fn a_store_of_a_newer_schema_is_refused_unless_it_says_that_this_program_u
     MongoStore::open(&url).await.unwrap();
     let database = Client::with_uri_str(&url).await.unwrap().database(&name);
     let kept = database.collection::<Document>("schema").find_one(doc! {}).await.unwrap().unwrap();
-    assert_eq!(kept.get_i64("version").ok(), Some(SCHEMA_VERSION + 1), "an older program does not take it back");
+    assert_eq!(kept.get_i64("version").ok(), Some(SCHEMA_VERSION + 1), "an older program does not lower the version");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_servers_may_start_on_an_empty_database_at_once() {
+async fn several_servers_can_start_concurrently_on_an_empty_database() {
     let url = shared_mongo_url(&fresh_name()).await;
     let mut servers = JoinSet::new();
     for _ in 0..4 {
@@ -51,7 +51,7 @@ async fn several_servers_may_start_on_an_empty_database_at_once() {
 }
 
 #[tokio::test]
-async fn fields_of_a_newer_program_are_ignored_and_kept() {
+async fn unknown_fields_of_a_newer_program_are_ignored_and_preserved() {
     let name = fresh_name();
     let url = shared_mongo_url(&name).await;
     let store = MongoStore::open(&url).await.unwrap();
@@ -79,6 +79,6 @@ async fn fields_of_a_newer_program_are_ignored_and_kept() {
     for (name, count) in marked {
         let collection = database.collection::<Document>(name);
         let kept = collection.count_documents(doc! { "news": { "$exists": true } }).await.unwrap();
-        assert_eq!(kept, count, "{name} lost what it did not know");
+        assert_eq!(kept, count, "{name} lost unknown fields");
     }
 }

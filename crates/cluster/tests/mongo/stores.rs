@@ -1,4 +1,4 @@
-//! Stores for tests, each with a database of its own.
+//! Stores for tests, each with its own database.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use seatkeeper_core::testing::StoreFixture;
 use seatkeeper_testbed::{MongoServer, shared_mongo_url};
 use uuid::Uuid;
 
-/// A name that no other database has.
+/// A unique database name.
 pub(crate) fn fresh_name() -> String {
     format!("test_{}", Uuid::new_v4().simple())
 }
@@ -29,7 +29,7 @@ impl StoreFixture for Databases {
     }
 }
 
-/// A server of the test's own, whose commands can be made to fail.
+/// A private server, whose commands can be made to fail.
 pub(crate) struct OwnServer {
     pub(crate) server: MongoServer,
     url: String,
@@ -42,24 +42,24 @@ impl OwnServer {
         Self { server, url }
     }
 
-    /// Another program on the same database.
+    /// Opens the same database as another program would.
     pub(crate) async fn open(&self) -> Arc<MongoStore> {
         Arc::new(MongoStore::open(&self.url).await.unwrap())
     }
 
-    /// From now on commands fail as `data` says, as often as `mode` says.
+    /// Makes commands fail as configured by `data`, as often as `mode` allows.
     pub(crate) async fn fail(&self, mode: Document, data: Document) {
         self.set_fail_point(doc! { "configureFailPoint": "failCommand", "mode": mode, "data": data }).await;
     }
 
-    /// Commands of these names take so long.
+    /// Delays commands of these names by `by`.
     pub(crate) async fn slow_down(&self, commands: &[&str], by: Duration) {
         let by_ms = i32::try_from(by.as_millis()).unwrap();
         let data = doc! { "failCommands": commands, "blockConnection": true, "blockTimeMS": by_ms };
         self.set_fail_point(doc! { "configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data }).await;
     }
 
-    /// Commands work again.
+    /// Removes the failures and delays.
     pub(crate) async fn mend(&self) {
         self.set_fail_point(doc! { "configureFailPoint": "failCommand", "mode": "off" }).await;
     }

@@ -1,4 +1,4 @@
-//! A document that cannot be read stops nobody: it is put aside, told of once, and kept.
+//! An unreadable document blocks neither the relay nor a consumer: it is quarantined, reported once, and stays stored.
 
 use jiff::SignedDuration;
 use mongodb::{
@@ -34,14 +34,14 @@ impl Stage {
         Self { store, database }
     }
 
-    /// What somebody does with a shell.
+    /// Changes an event in the database directly.
     async fn by_hand(&self, collection: &str, id: EventId, event: &str) {
         let these = self.database.collection::<Document>(collection);
         let change = doc! { "$set": { "event": event } };
         assert_eq!(these.update_one(doc! { "_id": id.to_string() }, change).await.unwrap().modified_count, 1);
     }
 
-    /// The document that was put aside of this event.
+    /// The quarantined document of this event.
     async fn put_aside(&self, id: EventId) -> Document {
         let kept = self.database.collection::<Document>("unreadable_events");
         kept.find_one(doc! { "document._id": id.to_string() }).await.unwrap().unwrap()
@@ -66,7 +66,7 @@ fn name_of(event: &Event) -> String {
 }
 
 #[tokio::test]
-async fn an_unreadable_document_of_the_outbox_is_put_aside_and_told_of() {
+async fn unreadable_document_of_the_outbox_is_quarantined_and_reported_once() {
     let stage = Stage::open().await;
     let told = events(&["a", "b", "c", "d", "e"]);
     stage.store.append_events(&told).await.unwrap();
@@ -77,21 +77,21 @@ async fn an_unreadable_document_of_the_outbox_is_put_aside_and_told_of() {
     let bad = [0, 2, 3].map(|index: usize| format!("unreadable_event outbox {} 1", told[index].id));
     let expected = ["b", "e", &bad[0], &bad[1], &bad[2]];
     assert_eq!(stage.unsent().await, expected);
-    assert_eq!(stage.unsent().await, expected, "told once");
+    assert_eq!(stage.unsent().await, expected, "reported once");
     assert_eq!(stage.store.count_unsent().await.unwrap(), 5);
     let kept = stage.put_aside(told[0].id).await;
-    assert_eq!(kept.get_document("document").unwrap().get_str("event").unwrap(), "{half", "as it was found");
+    assert_eq!(kept.get_document("document").unwrap().get_str("event").unwrap(), "{half", "the document is unchanged");
 
     let sent: Vec<EventId> = stage.store.list_unsent(RELAY, 100).await.unwrap().iter().map(|event| event.id).collect();
     stage.store.mark_sent(RELAY, &sent).await.unwrap();
-    assert_eq!(stage.store.count_unsent().await.unwrap(), 0, "nothing waits for ever");
-    // Whoever tells it again is heard.
+    assert_eq!(stage.store.count_unsent().await.unwrap(), 0, "no event waits for ever");
+    // The same event may be appended again.
     stage.store.append_events(&told[..1]).await.unwrap();
     assert_eq!(stage.unsent().await, ["a"]);
 }
 
 #[tokio::test]
-async fn an_unreadable_message_of_another_log_is_kept_and_told_of_once() {
+async fn unreadable_message_of_another_log_is_stored_and_reported_once() {
     let stage = Stage::open().await;
     for _both_consumers_meet_it in Consumer::ALL {
         let kept =
@@ -106,11 +106,11 @@ async fn an_unreadable_message_of_another_log_is_kept_and_told_of_once() {
 }
 
 #[tokio::test]
-async fn an_unreadable_document_of_the_log_stops_no_consumer() {
+async fn unreadable_document_of_the_log_blocks_no_consumer() {
     let stage = Stage::open().await;
     let told = events(&["a", "b", "c", "d", "e"]);
     stage.store.publish(&told).await.unwrap();
-    // More of them in a row than a consumer reads at once.
+    // More unreadable events in a row than a consumer's batch.
     for index in [0, 1, 2, 4] {
         stage.by_hand("events", told[index].id, "no").await;
     }

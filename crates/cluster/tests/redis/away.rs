@@ -1,4 +1,4 @@
-//! Redis away, frozen or full: errors that say "try again", in time, and recovery by itself.
+//! Redis is unreachable, frozen or out of memory: calls fail in time with retryable errors, and recovery is automatic.
 
 use futures_util::future::join_all;
 use seatkeeper_cluster::redis::CALL_WITHIN;
@@ -13,19 +13,19 @@ use crate::{
     server::open,
 };
 
-/// A request waits for Redis less than a second.
+/// A request may wait for Redis for less than a second.
 const _: () = assert!(CALL_WITHIN.as_millis() < 1_000);
 
-/// How many calls Redis has been asked to run.
+/// Number of function calls that Redis has run.
 async fn count_calls(redis: &RedisServer) -> u32 {
     let stats = redis.cli(&["INFO", "commandstats"]).await;
     let calls = stats.lines().find_map(|line| line.strip_prefix("cmdstat_fcall:calls=")?.split(',').next());
     calls.expect("calls of functions").parse().unwrap()
 }
 
-/// 23: frozen with calls in its sockets, then thawed: they come too late and do nothing.
+/// Fault 23: Redis is frozen with calls in its sockets. After it is resumed they are past their deadline.
 #[tokio::test]
-async fn a_frozen_redis_is_an_error_in_time_and_does_nothing_when_it_thaws() {
+async fn calls_to_a_frozen_redis_fail_in_time_and_do_nothing_when_it_resumes() {
     let redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     let (ann, bob) = (someone(), someone());
@@ -41,21 +41,21 @@ async fn a_frozen_redis_is_an_error_in_time_and_does_nothing_when_it_thaws() {
     redis.process.thaw().await;
 
     let stuck = 4;
-    wait_until("Redis has read what was stuck", || async { count_calls(&redis).await >= calls + stuck }).await;
-    assert_eq!(scene.snapshot().await, before, "nothing was done");
+    wait_until("Redis has read the late calls", || async { count_calls(&redis).await >= calls + stuck }).await;
+    assert_eq!(scene.snapshot().await, before, "late calls do nothing");
     scene.take(bob, "B1").await;
     assert!(scene.locks.ping().await.is_ok());
 }
 
 #[tokio::test]
-async fn a_killed_redis_is_an_error_and_its_successor_is_found() {
+async fn calls_fail_while_redis_is_down_and_work_again_after_its_restart() {
     let mut redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     let mut feed = scene.locks.watch(scene.screening).await.unwrap();
     scene.take(someone(), "A1").await;
     assert!(feed.recv().await.is_some());
     redis.process.kill().await;
-    assert!(feed.recv().await.is_none(), "who watches is told that changes are lost");
+    assert!(feed.recv().await.is_none(), "the feed closes because changes may be lost");
     for _ in 0..3 {
         assert!(is_retryable(&scene.lock(someone(), "A2").await));
         assert!(is_retryable(&scene.locks.watch(scene.screening).await));
@@ -70,9 +70,9 @@ async fn a_killed_redis_is_an_error_and_its_successor_is_found() {
     assert!(feed.recv().await.is_some());
 }
 
-/// 22: no memory left: refusals are clean, nothing is half done, and what gives memory back goes on.
+/// Fault 22: Redis is out of memory.
 #[tokio::test]
-async fn a_full_redis_refuses_cleanly_and_still_lets_go() {
+async fn full_redis_refuses_locks_without_partial_writes_and_still_releases() {
     let redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     let (ann, bob) = (someone(), someone());
@@ -82,7 +82,7 @@ async fn a_full_redis_refuses_cleanly_and_still_lets_go() {
     assert!(is_retryable(&scene.lock(bob, "B1 B2").await));
     assert!(is_retryable(&scene.locks.mark_sold(scene.screening, crate::scene::some_payment(), &[]).await));
     assert!(is_retryable(&scene.locks.ping().await));
-    assert_eq!((scene.snapshot().await, redis.cli(&["DBSIZE"]).await), (before, keys), "nothing is half done");
+    assert_eq!((scene.snapshot().await, redis.cli(&["DBSIZE"]).await), (before, keys), "no partial writes");
     scene.locks.release(scene.screening, ann, None).await.unwrap();
     scene.locks.sweep().await.unwrap();
     assert_eq!(scene.map().await, "");
@@ -92,9 +92,9 @@ async fn a_full_redis_refuses_cleanly_and_still_lets_go() {
     assert!(scene.locks.ping().await.is_ok());
 }
 
-/// A Redis that was demoted refuses writes; the connection to it is given up, because its name may lead elsewhere now.
+/// A demoted master refuses writes; its host name may resolve to the new master.
 #[tokio::test]
-async fn a_redis_that_became_a_replica_is_left() {
+async fn connection_to_a_redis_that_became_a_replica_is_dropped() {
     let (redis, other) = (RedisServer::start().await, RedisServer::start().await);
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     let mut feed = scene.locks.watch(scene.screening).await.unwrap();

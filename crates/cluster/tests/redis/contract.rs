@@ -1,4 +1,5 @@
-//! The contract of every lock store, on one Redis and on a cluster. Two servers share it: one changes, the other shows.
+//! The contract suite of lock stores, on a single Redis and on a cluster, with two servers: one makes changes, the other
+//! receives the live changes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +12,7 @@ use seatkeeper_core::{
 
 use crate::server::{RedisClock, open, shared_cluster, shared_redis};
 
-/// Time passes by itself, so it is short; and long beside what a busy machine needs for a test's calls.
+/// Short, because the tests wait for real time to pass, and long enough for a test's calls on a slow computer.
 const TTL_MS: Millis = 1_500;
 
 struct Fixture {

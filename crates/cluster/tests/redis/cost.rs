@@ -1,4 +1,4 @@
-//! What a call asks of Redis.
+//! The Redis commands of each call.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{
     server::open,
 };
 
-/// The commands since the last look, as `"fcall 1, hmget 1"`.
+/// The commands since the last call, as `"fcall 1, hmget 1"`.
 async fn commands(redis: &RedisServer) -> String {
     let stats = redis.cli(&["INFO", "commandstats"]).await;
     redis.cli(&["CONFIG", "RESETSTAT"]).await;
@@ -23,9 +23,9 @@ async fn commands(redis: &RedisServer) -> String {
     calls.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
 }
 
-/// One function, one round trip, and inside of it what a lock cannot be without.
+/// One function in one round trip, with only the unavoidable commands inside.
 #[tokio::test]
-async fn a_lock_is_one_call() {
+async fn lock_is_one_function_call_with_the_fewest_commands() {
     let redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     let (ann, bob) = (someone(), someone());

@@ -1,8 +1,8 @@
-//! The functions in Redis against the rules themselves: random histories, done by both.
+//! Differential test: random histories run on the functions in Redis and on the rules in Rust ([`SeatBoard`]).
 //!
-//! Only Redis knows at which millisecond it did a call. So every moment between just before and just after is tried on the
-//! board, and one of them must give the same answer, sequence, live change and releases. A look at everything that people
-//! can be told follows each call, so that a difference is found where it begins.
+//! Only Redis knows the millisecond at which it ran a call. So the test tries every millisecond between sending and receiving
+//! on the board, and one of them must give the same reply, sequence, live change and releases. After each call the whole
+//! visible state is compared, so that a difference is found at the call that caused it.
 
 mod history;
 
@@ -23,14 +23,13 @@ use uuid::Uuid;
 
 use crate::server::{RedisClock, open};
 
-/// Histories of one run, each from a seed of its own.
+/// Histories of one run, each with its own seed.
 const SEEDS: u64 = 48;
 /// Calls of one history.
 const CALLS: usize = 60;
-/// How many seats one person may hold here.
+/// Most seats of one person.
 const SEATS_MAX: usize = 3;
 
-/// What a call answers.
 #[derive(Debug, PartialEq)]
 enum Answer {
     Lock(LockReply),
@@ -42,7 +41,7 @@ enum Answer {
     Done,
 }
 
-/// The same screening in Redis and by the rules. More than one board while several moments fit what was seen.
+/// The same screening in Redis and in the rules. Several boards while several moments are consistent with the observations.
 struct Twins {
     screening: ScreeningId,
     boards: Vec<SeatBoard>,
@@ -54,7 +53,7 @@ struct Twins {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_does_what_the_rules_say() {
+async fn redis_functions_behave_like_the_rules_in_random_histories() {
     let runs: Vec<_> =
         (0..4).map(|run| tokio::spawn(run_seeds((0..SEEDS).filter(move |seed| seed % 4 == run)))).collect();
     for run in runs {
@@ -84,7 +83,7 @@ impl Twins {
 
     async fn step(&mut self, op: &Op, what: &str) {
         if self.boards.iter().any(|board| board.snapshot().is_none()) {
-            // Loading is a gap, at which a feed closes.
+            // Loading leaves a gap in the sequence, so the feed would close at the next change.
             self.feed.close();
             self.feed = self.watcher.watch(self.screening).await.unwrap();
         }
@@ -168,7 +167,7 @@ impl Twins {
     async fn seq_in_redis(&self) -> u64 {
         match self.locks.list_states(&[self.screening]).await.unwrap()[0] {
             Some((seq, _)) => seq,
-            // Asking for nothing changes nothing.
+            // A lock call without seats changes nothing.
             None => match self.ask_for(&[]).await {
                 LockReply::NotLoaded { seq } => seq,
                 other => panic!("{other:?}"),
@@ -186,7 +185,10 @@ impl Twins {
         if !is_due {
             return None;
         }
-        let event = tokio::time::timeout(WAIT_MAX, self.feed.recv()).await.expect("a change").expect("an open feed");
+        let event = tokio::time::timeout(WAIT_MAX, self.feed.recv())
+            .await
+            .expect("a live change arrives")
+            .expect("an open feed");
         match &*event {
             LiveEvent::Seats(change) => Some(change.clone()),
             LiveEvent::Payment(change) => panic!("{change:?}"),
@@ -199,7 +201,7 @@ impl Twins {
         all.into_iter().filter(|release| release.screening == self.screening).collect()
     }
 
-    /// What each person holds and pays, how many seats are taken: nothing that looking would change.
+    /// Compares holds, payment locks and the number of taken seats, with calls that change nothing.
     async fn look_at_everything(&mut self, what: &str) {
         for who in PEOPLE {
             let before = self.clock.now_ms();

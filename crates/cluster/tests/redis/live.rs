@@ -1,4 +1,4 @@
-//! Live changes over connections that break.
+//! Live changes with lost messages and lost connections.
 
 use seatkeeper_core::{
     locks::{LiveChange, LiveEvent},
@@ -18,9 +18,9 @@ async fn next_seats(feed: &mut LiveFeed) -> LiveChange {
     }
 }
 
-/// 35: a live message is lost: its successor tells by its sequence.
+/// Fault 35: a live message is lost; the next one has another `prev` than expected.
 #[tokio::test]
-async fn a_lost_message_is_noticed_by_its_sequence() {
+async fn feed_closes_when_a_message_is_lost_or_has_an_unknown_version() {
     let redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     let mut feed = scene.locks.watch(scene.screening).await.unwrap();
@@ -29,17 +29,17 @@ async fn a_lost_message_is_noticed_by_its_sequence() {
     let seq = next_seats(&mut feed).await.seq;
     let key = scene.key(&redis.cli(&["KEYS", "*"]).await);
     redis.cli(&["SPUBLISH", &format!("{key}:v2"), &format!("2 seats {} {} A9 B", seq + 1, seq + 2)]).await;
-    assert!(feed.recv().await.is_none(), "it closes, and the room starts over");
+    assert!(feed.recv().await.is_none(), "the feed closes, and the room starts over");
 
     let mut feed = scene.locks.watch(scene.screening).await.unwrap();
     scene.take(ann, "A2").await;
     assert_eq!(next_seats(&mut feed).await.prev, seq);
     redis.cli(&["SPUBLISH", &format!("{key}:v2"), "3 in the words of a later version"]).await;
-    assert!(feed.recv().await.is_none(), "what is not understood is not guessed");
+    assert!(feed.recv().await.is_none(), "the feed closes at an unknown version");
 }
 
 #[tokio::test]
-async fn a_lost_connection_closes_every_feed() {
+async fn lost_connection_closes_every_feed() {
     let redis = RedisServer::start().await;
     let locks = open(&redis.url()).await;
     let (here, there) = (Scene::loaded(&locks).await, Scene::loaded(&locks).await);
@@ -53,9 +53,9 @@ async fn a_lost_connection_closes_every_feed() {
     assert!(feed.recv().await.is_some());
 }
 
-/// Watching costs Redis one subscription a screening and server, however many look on, and none when nobody does.
+/// Each server has one subscription per screening and channel, whatever the number of its feeds.
 #[tokio::test]
-async fn one_subscription_serves_all_and_ends_with_the_last() {
+async fn feeds_of_a_screening_share_one_subscription_which_ends_with_the_last() {
     let redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     let key = scene.key(&redis.cli(&["KEYS", "*"]).await);

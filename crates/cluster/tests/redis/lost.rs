@@ -1,4 +1,4 @@
-//! What Redis forgets: nobody is granted what the store knows to be sold, and no sequence is given twice.
+//! Data loss in Redis: no seat that the store has sold is locked again, and no sequence is used twice.
 
 use seatkeeper_core::{
     locks::{ClaimedSeat, LockReply, SeatTruth},
@@ -16,9 +16,9 @@ async fn assert_not_loaded(scene: &Scene, names: &str) {
     assert!(matches!(reply, LockReply::NotLoaded { .. }), "{reply:?}");
 }
 
-/// 18: Redis dies with a lock and a sale that its replica never saw; the replica is promoted.
+/// Fault 18: the master dies with a lock and a sale that its replica has not received; the replica is promoted.
 #[tokio::test]
-async fn a_promoted_replica_trusts_no_mark_and_is_loaded_again() {
+async fn seat_map_on_a_promoted_replica_is_loaded_again() {
     let mut master = RedisServer::start().await;
     let scene = Scene::loaded(&open(&master.url()).await).await;
     let (ann, bob) = (someone(), someone());
@@ -34,20 +34,20 @@ async fn a_promoted_replica_trusts_no_mark_and_is_loaded_again() {
     assert_not_loaded(&scene, "A3").await;
     scene.load(&sold("A3")).await;
     assert_eq!(scene.map().await, "A1 locked, A3 booked");
-    assert!(scene.snapshot().await.seq > before, "no sequence is given twice");
+    assert!(scene.snapshot().await.seq > before, "no sequence is used twice");
     assert_eq!(scene.lock(bob, "A1 A3").await.unwrap(), LockReply::Taken(seats("A1 A3").into()));
     scene.take(bob, "A2").await;
 }
 
-/// 18, in a cluster: the client finds the promoted replica by itself, and what was on the dead node is loaded again.
+/// Fault 18 in a cluster: the client finds the promoted replica by itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_that_fails_over_is_followed_and_loaded_again() {
+async fn seat_maps_of_a_dead_node_are_loaded_again_after_a_cluster_failover() {
     let impatient = ["--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0"];
     let mut cluster = RedisCluster::start_with(&impatient).await;
     let replica = cluster.start_replica_of_first(&impatient).await;
     let locks = open(&cluster.url()).await;
     let mut scenes = Vec::new();
-    // So many that each node has some.
+    // Enough screenings that each node has some.
     for _ in 0..40 {
         let scene = Scene::loaded(&locks).await;
         scene.take(someone(), "A1").await;
@@ -60,11 +60,11 @@ async fn a_cluster_that_fails_over_is_followed_and_loaded_again() {
     let mut lost = 0;
     for scene in &scenes {
         let answers = || async { scene.lock(someone(), "A1").await.is_ok() };
-        wait_until("the screening is found again", answers).await;
+        wait_until("the screening's node answers again", answers).await;
         match scene.lock(someone(), "A1").await.unwrap() {
             LockReply::NotLoaded { .. } => lost += 1,
             LockReply::Taken(_) => continue,
-            other => panic!("it was locked: {other:?}"),
+            other => panic!("the seat was locked: {other:?}"),
         }
         scene.load(&sold("A2")).await;
         assert_eq!(scene.lock(someone(), "A2").await.unwrap(), LockReply::Taken(seats("A2").into()));
@@ -73,9 +73,9 @@ async fn a_cluster_that_fails_over_is_followed_and_loaded_again() {
     wait_until("sweeping works again", || async { locks.sweep().await.is_ok() }).await;
 }
 
-/// 19: Redis comes back from an older dump, with older counters.
+/// Fault 19: Redis restarts from an older dump, with older counters.
 #[tokio::test]
-async fn counters_rolled_back_never_give_an_old_number_again() {
+async fn no_sequence_is_used_twice_when_redis_restarts_from_an_older_dump() {
     let mut redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     let mut feed = scene.locks.watch(scene.screening).await.unwrap();
@@ -97,9 +97,9 @@ async fn counters_rolled_back_never_give_an_old_number_again() {
     }
 }
 
-/// 20: Redis comes back empty in the middle of a sale.
+/// Fault 20: Redis loses all data in the middle of a sale.
 #[tokio::test]
-async fn an_empty_redis_is_filled_from_the_store() {
+async fn seat_map_is_loaded_from_the_store_when_redis_is_empty() {
     let redis = RedisServer::start().await;
     let (scene, clock) = (Scene::loaded(&open(&redis.url()).await).await, RedisClock::of(&redis.url()));
     let (ann, bob, payment) = (someone(), someone(), some_payment());
@@ -124,9 +124,9 @@ async fn an_empty_redis_is_filled_from_the_store() {
     }
 }
 
-/// 21: the function is missing, on one Redis and on a node of a cluster.
+/// Fault 21: the functions are missing, here on a single Redis, below on a node of a cluster.
 #[tokio::test]
-async fn a_missing_function_is_loaded_and_the_call_made_again() {
+async fn missing_functions_are_loaded_and_the_call_is_retried() {
     let redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     redis.cli(&["FUNCTION", "FLUSH"]).await;
@@ -137,7 +137,7 @@ async fn a_missing_function_is_loaded_and_the_call_made_again() {
 }
 
 #[tokio::test]
-async fn a_node_of_a_cluster_without_the_function_is_given_it() {
+async fn missing_functions_are_loaded_on_a_cluster_node() {
     let url = shared_cluster().await;
     let locks = open(&url).await;
     let scenes: Vec<Scene> = (0..20).map(|_| Scene::new(&locks)).collect();
@@ -151,9 +151,9 @@ async fn a_node_of_a_cluster_without_the_function_is_given_it() {
     }
 }
 
-/// What a lock is in Redis, for whoever looks: a key with its holder, which ends by itself.
+/// In Redis a lock is a key with its holder as the value, and with a time to live.
 #[tokio::test]
-async fn a_lock_ends_by_itself_with_every_server_down() {
+async fn lock_expires_without_any_server() {
     let redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     let ann = someone();
@@ -164,7 +164,7 @@ async fn a_lock_ends_by_itself_with_every_server_down() {
     assert_eq!(redis.cli(&["GET", &one]).await, ann.to_string());
     let left: i64 = redis.cli(&["PTTL", &one]).await.parse().unwrap();
     assert!((1..=TTL_MS).contains(&left), "{left}");
-    wait_until("its time is up", || async { redis.cli(&["EXISTS", &two]).await == "0" }).await;
+    wait_until("the lock expires", || async { redis.cli(&["EXISTS", &two]).await == "0" }).await;
     scene.take(someone(), "A2").await;
     let hold = scene.locks.release(scene.screening, ann, None).await.unwrap();
     assert_eq!(redis.cli(&["EXISTS", &one]).await, "0", "{hold:?}");

@@ -1,4 +1,4 @@
-//! Seat locks and live changes on real servers of Redis, which these tests start themselves.
+//! Tests of seat locks and live changes on real Redis servers, which the tests start.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Short words for what people do at one screening.
+//! Helpers for actions of people at one screening.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use seatkeeper_core::{
 };
 use uuid::Uuid;
 
-/// Longer than any test.
+/// Lifetime of a lock that does not expire during a test.
 pub(crate) const TTL_MS: Millis = 300_000;
 
 pub(crate) fn seats(names: &str) -> Vec<SeatId> {
@@ -49,7 +49,7 @@ impl Scene {
         Self { locks: Arc::clone(locks), screening: ScreeningId::from_uuid(Uuid::new_v4()) }
     }
 
-    /// The same screening by another server.
+    /// The same screening as seen by another server.
     pub(crate) fn by(&self, locks: &Arc<RedisLocks>) -> Self {
         Self { locks: Arc::clone(locks), ..*self }
     }
@@ -76,7 +76,7 @@ impl Scene {
         self.locks.lock(&call).await
     }
 
-    /// Locks what must be free.
+    /// Locks seats; fails the test when one is not free.
     pub(crate) async fn take(&self, who: PersonId, names: &str) -> Hold {
         match self.lock(who, names).await {
             Ok(LockReply::Held(hold)) => hold,
@@ -89,10 +89,10 @@ impl Scene {
     }
 
     pub(crate) async fn snapshot(&self) -> SeatSnapshot {
-        self.locks.snapshot(self.screening).await.unwrap().expect("a loaded board")
+        self.locks.snapshot(self.screening).await.unwrap().expect("the seat map is loaded")
     }
 
-    /// The map without times: `"A1 locked, A2 booked"`.
+    /// The seat map without times: `"A1 locked, A2 booked"`.
     pub(crate) async fn map(&self) -> String {
         let name = |status| match status {
             SeatStatus::Available => "available",
@@ -104,15 +104,14 @@ impl Scene {
         map.seats.iter().map(|seat| format!("{} {}", seat.id, name(seat.status))).collect::<Vec<_>>().join(", ")
     }
 
-    /// The name of its hash, as Redis has it.
+    /// The key of the screening's hash in Redis.
     pub(crate) fn key(&self, redis_keys: &str) -> String {
         let id = self.screening.to_string();
         let key = redis_keys.lines().find(|key| key.ends_with(&id));
-        key.expect("the board's key").to_owned()
+        key.expect("the seat map has a key").to_owned()
     }
 }
 
-/// A failure that trying again may mend.
 pub(crate) fn is_retryable<T>(answer: &Backend<T>) -> bool {
     matches!(answer, Err(BackendError { retryable: true, .. }))
 }

@@ -1,4 +1,4 @@
-//! Redis as the tests see it.
+//! Redis servers for tests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,10 +7,10 @@ use seatkeeper_core::locks::Millis;
 use seatkeeper_testbed::{RedisCluster, RedisServer};
 use tokio::sync::OnceCell;
 
-/// The variable that puts another Redis, or cluster, in the place of the shared one.
+/// The environment variable with the URL of a Redis or cluster to use instead of the shared one.
 const URL_VARIABLE: &str = "SEATKEEPER_TEST_REDIS_URL";
 
-/// One Redis for all tests that leave it well. It ends with the process.
+/// A Redis shared by all tests that do not break it. It ends with the process.
 pub(crate) async fn shared_redis() -> String {
     static SHARED: OnceCell<RedisServer> = OnceCell::const_new();
     match std::env::var(URL_VARIABLE) {
@@ -19,19 +19,19 @@ pub(crate) async fn shared_redis() -> String {
     }
 }
 
-/// A cluster of three nodes for all tests that leave it well.
+/// A cluster of three nodes shared by all tests that do not break it.
 pub(crate) async fn shared_cluster() -> String {
     static SHARED: OnceCell<RedisCluster> = OnceCell::const_new();
     SHARED.get_or_init(|| RedisCluster::start_with(&[])).await.url()
 }
 
-/// Locks as one server has them.
+/// The lock store of one server.
 pub(crate) async fn open(url: &str) -> Arc<RedisLocks> {
     let url = RedisUrl::parse(url).expect("an address");
-    Arc::new(RedisLocks::open(url).await.expect("a Redis that is well"))
+    Arc::new(RedisLocks::open(url).await.expect("Redis is usable"))
 }
 
-/// Redis's own clock, asked over a connection of its own.
+/// Redis's clock, read over a separate connection.
 pub(crate) struct RedisClock(parking_lot::Mutex<redis::Connection>);
 
 impl RedisClock {
@@ -41,7 +41,7 @@ impl RedisClock {
             RedisUrl::Cluster(nodes) => nodes[0].clone(),
         };
         let client = redis::Client::open(first).expect("an address");
-        Self(parking_lot::Mutex::new(client.get_connection().expect("a Redis that is well")))
+        Self(parking_lot::Mutex::new(client.get_connection().expect("Redis is reachable")))
     }
 
     pub(crate) fn now_ms(&self) -> Millis {
@@ -49,11 +49,11 @@ impl RedisClock {
         seconds * 1_000 + micros / 1_000
     }
 
-    /// Waits until so much time has passed.
+    /// Waits until this time has passed by Redis's clock.
     pub(crate) async fn pass(&self, by: Duration) {
         let then = self.now_ms() + Millis::try_from(by.as_millis()).expect("a short time");
         while self.now_ms() < then {
-            // Poll: the time is Redis's, not ours.
+            // Polls, because Redis's clock cannot be awaited.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

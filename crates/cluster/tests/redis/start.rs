@@ -1,4 +1,4 @@
-//! What is asked of a Redis before it is trusted with seats.
+//! Opening: unsuitable Redis servers are refused, and servers of two versions work together.
 
 use seatkeeper_cluster::redis::{RedisLocks, RedisUrl};
 use seatkeeper_core::{
@@ -14,13 +14,13 @@ use crate::{
 
 async fn refusal(url: &str) -> BackendError {
     match RedisLocks::open(RedisUrl::parse(url).unwrap()).await {
-        Ok(_) => panic!("{url} was taken"),
+        Ok(_) => panic!("{url} was accepted"),
         Err(error) => error,
     }
 }
 
 #[tokio::test]
-async fn a_redis_that_evicts_is_refused() {
+async fn redis_that_evicts_keys_is_refused() {
     for policy in ["allkeys-lru", "volatile-ttl"] {
         let redis = RedisServer::start_with(&["--maxmemory-policy", policy]).await;
         let error = refusal(&redis.url()).await;
@@ -29,7 +29,7 @@ async fn a_redis_that_evicts_is_refused() {
 }
 
 #[tokio::test]
-async fn a_node_of_a_cluster_is_not_taken_for_one_redis() {
+async fn url_of_a_single_redis_is_refused_for_a_cluster_node_and_vice_versa() {
     let url = shared_cluster().await;
     let node = url.trim_start_matches("redis+cluster://").split(',').next().unwrap();
     let error = refusal(&format!("redis://{node}")).await;
@@ -39,13 +39,13 @@ async fn a_node_of_a_cluster_is_not_taken_for_one_redis() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_not_there_is_a_failure_that_says_so() {
+async fn unreachable_redis_is_a_retryable_error() {
     let error = refusal(&format!("redis://127.0.0.1:{}", free_port())).await;
     assert!(error.retryable, "{error}");
 }
 
 #[tokio::test]
-async fn the_password_is_in_the_url() {
+async fn password_is_taken_from_the_url_and_not_shown_in_errors() {
     let redis = RedisServer::start().await;
     redis.cli(&["CONFIG", "SET", "requirepass", "s3cret"]).await;
     for wrong in [redis.url(), format!("redis://:wrong@{}", redis.address())] {
@@ -56,12 +56,13 @@ async fn the_password_is_in_the_url() {
     assert!(locks.ping().await.is_ok());
 }
 
-/// With the rights that docs/operating.md names, and no others.
+/// An account with exactly the rights that docs/operating.md lists.
 #[tokio::test]
-async fn an_account_needs_the_rights_that_are_named() {
+async fn account_needs_no_more_rights_than_the_documented_ones() {
     let redis = RedisServer::start().await;
     let docs = include_str!("../../../../docs/operating.md").split_whitespace().collect::<Vec<_>>().join(" ");
-    let named = docs.split("needs `~").nth(1).and_then(|rest| rest.split('`').next()).expect("the docs name them");
+    let named =
+        docs.split("needs `~").nth(1).and_then(|rest| rest.split('`').next()).expect("the document lists the rights");
     let rights: Vec<String> = format!("~{named}").split(' ').map(str::to_owned).collect();
     let mut user = vec!["ACL", "SETUSER", "cinema", "on", ">pw", "nocommands"];
     user.extend(rights.iter().map(String::as_str));
@@ -73,10 +74,10 @@ async fn an_account_needs_the_rights_that_are_named() {
         let _feed = locks.watch(scene.screening).await.unwrap();
         scene.take(ann, "A1").await;
     }
-    locks.sweep().await.expect("the subscription may be ended");
-    assert_eq!(redis.cli(&["PUBSUB", "SHARDCHANNELS"]).await.trim(), "", "and is");
+    locks.sweep().await.expect("the account may unsubscribe");
+    assert_eq!(redis.cli(&["PUBSUB", "SHARDCHANNELS"]).await.trim(), "", "the subscription has ended");
     scene.sell("A1").await;
-    // An account made for the version before may not count watchers: everything is published for that version, too.
+    // An account set up for the previous version may not count subscribers: then every change is also published in version 1.
     assert_eq!(redis.cli(&["ACL", "SETUSER", "cinema", "-pubsub|shardnumsub"]).await.trim(), "OK");
     scene.take(ann, "A2").await;
     assert!(locks.ping().await.is_ok());
@@ -84,14 +85,14 @@ async fn an_account_needs_the_rights_that_are_named() {
 }
 
 #[tokio::test]
-async fn a_redis_without_tls_is_no_redis_with_it() {
+async fn tls_url_is_refused_for_a_redis_without_tls() {
     let redis = RedisServer::start().await;
     refusal(&format!("rediss://{}", redis.address())).await;
 }
 
-/// Servers of two versions share the boards, each with its own functions: those of version 1 as they were shipped.
+/// Servers of two versions share the seat maps, each with its own functions; those of version 1 are the shipped text.
 #[tokio::test]
-async fn two_versions_live_side_by_side() {
+async fn functions_of_two_versions_work_on_the_same_seat_map() {
     let redis = RedisServer::start().await;
     let locks = open(&redis.url()).await;
     let scene = Scene::loaded(&locks).await;
@@ -118,16 +119,16 @@ async fn two_versions_live_side_by_side() {
     assert_eq!(scene.lock(someone(), "A2").await.unwrap(), LockReply::Taken(seats("A2").into()));
     assert_eq!(scene.take(bob, "A3").await.seats.len(), 2);
 
-    // Withdrawn seats are sold ones to version 1, and version 1 leaves them as they are.
+    // Version 1 treats withdrawn seats as sold and does not change them.
     scene.locks.withdraw(scene.screening, &seats("A4")).await.unwrap();
     assert!(by_old("A4").await.ends_with("\n4\nA4"), "taken");
     assert_eq!(scene.map().await, "A1 locked, A2 locked, A3 locked, A4 unavailable");
 }
 
-/// While a server of the version before watches a screening it gets every change in the message that it reads, and this
-/// version's servers get each change once, whoever made it.
+/// A server of the previous version gets every change as a message of version 1, and servers of this version get each change
+/// once, whichever version made it.
 #[tokio::test]
-async fn servers_of_both_versions_watch_one_screening() {
+async fn servers_of_both_versions_receive_every_change_of_a_screening() {
     let redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     redis.cli(&["FUNCTION", "LOAD", include_str!("function_v1.lua")]).await;
@@ -161,7 +162,7 @@ async fn servers_of_both_versions_watch_one_screening() {
     let change = expect(&mut feed, false).await;
     assert!(old.next().await.starts_with(&format!("1 {} {} A1 ", change.prev, change.seq)));
 
-    // A payment lock alone: version 1 has no empty message, so a seat is told as it is.
+    // Only a payment lock has changed: version 1 has no empty message, so an unchanged seat is published.
     scene.locks.end_payment(scene.screening, ann, payment).await.unwrap();
     let change = expect(&mut feed, false).await;
     assert_eq!(change.changes, []);
@@ -171,7 +172,7 @@ async fn servers_of_both_versions_watch_one_screening() {
     let change = expect(&mut feed, false).await;
     assert_eq!(old.next().await, format!("1 {} {} C1 B", change.prev, change.seq), "withdrawn is sold to version 1");
 
-    // Once it is gone nothing is published for it.
+    // Without old subscribers nothing is published in version 1.
     drop(old);
     wait_until("the old watcher is gone", || async {
         redis.cli(&["PUBSUB", "SHARDNUMSUB", &key]).await.lines().last() == Some("1")
@@ -184,7 +185,7 @@ async fn servers_of_both_versions_watch_one_screening() {
     assert!(stats.contains("cmdstat_spublish:calls=1,"), "{stats}");
 }
 
-/// A subscription to the channel of version 1, as a server of the version before has it.
+/// A subscription to the channel of version 1, like that of a server of the previous version.
 struct OldWatcher {
     messages: tokio::sync::mpsc::UnboundedReceiver<redis::PushInfo>,
     _connection: redis::aio::MultiplexedConnection,

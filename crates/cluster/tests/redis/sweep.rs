@@ -1,4 +1,4 @@
-//! Many locks that run out at once.
+//! Sweeping of many locks that expire at once.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -19,12 +19,12 @@ const SCREENINGS: usize = 200;
 const PEOPLE_EACH: usize = 5;
 const SEATS_EACH: usize = 10;
 const TTL_MS: Millis = 4_000;
-/// Calls under way at once while the seats are taken.
+/// Concurrent calls while the seats are locked.
 const AT_ONCE: usize = 64;
 
-/// Ten thousand locks on two hundred screenings run out; two servers sweep, and each is released once.
+/// Ten thousand locks of two hundred screenings expire, and two servers sweep concurrently.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_locks_are_swept_once() {
+async fn each_of_ten_thousand_expired_locks_is_released_once_when_two_servers_sweep() {
     let redis = RedisServer::start().await;
     let (one, other, clock) = (open(&redis.url()).await, open(&redis.url()).await, RedisClock::of(&redis.url()));
     let mut scenes = Vec::new();

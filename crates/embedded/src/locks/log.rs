@@ -1,7 +1,7 @@
 //! The lock log: a file of records, each with its length and checksum.
 //!
-//! A record is the payload's length (`u32`), its CRC-32 and the payload. Reading stops at the first that is torn or
-//! corrupt; what follows is cut off, with a warning.
+//! A record is the payload's length (`u32`), its CRC-32 and the payload. Reading stops at the first torn or corrupt record;
+//! the rest is discarded with a warning.
 
 use std::{
     ffi::OsString,
@@ -12,20 +12,20 @@ use std::{
 
 use super::record::Record;
 
-/// The first bytes of every log: what it is, and the version of its records.
+/// The first bytes of every log: the file type and the version of its records.
 const MAGIC: &[u8; 8] = b"SKLOCKS1";
 
 /// Bytes before a payload: length and checksum.
 const HEAD_BYTES: usize = 8;
 
-/// The longest payload, in bytes: several times that of every seat of the largest hall, held and paid for one by one.
+/// Longest payload, in bytes: several times the size of all seats of the largest hall, each held and paid by another person.
 const RECORD_BYTES_MAX: usize = 4 << 20;
 
-/// Where a log is written: a file, or in tests one that fails.
+/// The file of a log; tests replace it with one that fails.
 pub(super) trait LogFile: Send {
-    /// Appends with one call; answers how many bytes were written.
+    /// Appends with one system call, and returns the number of bytes written.
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize>;
-    /// Cuts the file to so many bytes.
+    /// Truncates the file.
     fn cut(&mut self, len: u64) -> io::Result<()>;
 }
 
@@ -47,20 +47,20 @@ pub(super) struct Log {
     len: u64,
     /// Bytes after the last rewrite.
     base: u64,
-    /// Bytes of a record that was not written whole may follow.
+    /// Whether the file may end with a partly written record.
     is_torn: bool,
     buffer: Vec<u8>,
 }
 
 impl Log {
-    /// Begins a new log in place of whatever is at `path`, with the records that `fill` appends.
+    /// Replaces the file at `path` with a new log of the records that `fill` appends.
     pub(super) fn create(path: &Path, fill: impl FnOnce(&mut Image)) -> io::Result<Self> {
         let (file, len) = replace(path, fill)?;
         let buffer = Vec::new();
         Ok(Self { path: path.to_owned(), file: Box::new(file), len, base: len, is_torn: false, buffer })
     }
 
-    /// The same, in the place of this log. When it fails, this log goes on as it was.
+    /// Replaces this log with a new one of the records that `fill` appends. After an error the old log stays in use.
     pub(super) fn rewrite(&mut self, fill: impl FnOnce(&mut Image)) -> io::Result<()> {
         let (file, len) = replace(&self.path, fill)?;
         self.file = Box::new(file);
@@ -69,7 +69,7 @@ impl Log {
         Ok(())
     }
 
-    /// Appends one record with one `write`. When it fails, nothing of it will be read back.
+    /// Appends one record with one `write`. After an error no part of the record will be read back.
     pub(super) fn append(&mut self, put: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         self.mend()?;
         self.buffer.clear();
@@ -80,15 +80,17 @@ impl Log {
             return Ok(());
         }
         self.is_torn = true;
-        // If this fails too, the next append does it first.
+        // If truncating fails, the next append tries it again before it writes.
         let _ = self.mend();
         match written {
-            Ok(_) => Err(io::Error::new(io::ErrorKind::StorageFull, "the lock log took only part of a record")),
+            Ok(_) => {
+                Err(io::Error::new(io::ErrorKind::StorageFull, "only part of a record was written to the lock log"))
+            }
             Err(error) => Err(error),
         }
     }
 
-    /// Whether it has grown to more than `bytes` and twice what it needs.
+    /// Whether the log is longer than `bytes` and more than twice its size after the last rewrite.
     pub(super) fn is_longer_than(&self, bytes: u64) -> bool {
         self.len > bytes && self.len / 2 > self.base
     }
@@ -122,7 +124,7 @@ impl LogFile for Nowhere {
     }
 }
 
-/// A whole log before it is a file.
+/// The content of a new log, before it is written to a file.
 pub(super) struct Image {
     bytes: Vec<u8>,
     failed: Option<io::Error>,
@@ -138,7 +140,7 @@ impl Image {
     }
 }
 
-/// Reads the log at `path` and answers its whole records, oldest first; none when there is no file.
+/// Reads the intact records of the log at `path`, oldest first; none when there is no file.
 pub(super) fn read_log(path: &Path) -> io::Result<Vec<Record>> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
@@ -148,12 +150,12 @@ pub(super) fn read_log(path: &Path) -> io::Result<Vec<Record>> {
     let (records, good) = read_records(&bytes);
     if good < bytes.len() {
         let cut = bytes.len() - good;
-        tracing::warn!(path = %path.display(), at = good, cut, "the lock log was torn or corrupt and is cut there");
+        tracing::warn!(path = %path.display(), at = good, cut, "the lock log is torn or corrupt; the rest is discarded");
     }
     Ok(records)
 }
 
-/// The whole records at the beginning of `bytes`, and where they end.
+/// The intact records at the beginning of `bytes`, and the offset of their end.
 pub(super) fn read_records(bytes: &[u8]) -> (Vec<Record>, usize) {
     let mut records = Vec::new();
     let Some(mut rest) = bytes.strip_prefix(MAGIC) else { return (records, 0) };
@@ -175,7 +177,7 @@ fn read_record(bytes: &[u8]) -> Option<(Record, &[u8])> {
     if crc32fast::hash(payload) != u32::from_le_bytes(*crc) {
         return None;
     }
-    // An empty payload (a file of zeros after a power cut) is no record either.
+    // An empty payload, as in a file of zeros after a power failure, has a valid CRC and is refused by `Record::read`.
     Some((Record::read(payload)?, rest))
 }
 
@@ -186,7 +188,7 @@ fn put_record(to: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) -> io::Result<()
     let payload = start + HEAD_BYTES;
     let len = to.len() - payload;
     if len > RECORD_BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "a change too large for the lock log"));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the change is too large for the lock log"));
     }
     let crc = crc32fast::hash(&to[payload..]);
     to[start..start + 4].copy_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());
@@ -194,7 +196,7 @@ fn put_record(to: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) -> io::Result<()
     Ok(())
 }
 
-/// Puts a new log in the place of the one at `path`, whole or not at all.
+/// Replaces the log at `path` atomically, with a rename.
 fn replace(path: &Path, fill: impl FnOnce(&mut Image)) -> io::Result<(File, u64)> {
     let mut image = Image { bytes: MAGIC.to_vec(), failed: None };
     fill(&mut image);

@@ -1,4 +1,4 @@
-//! All boards, and the one way in which a call changes one.
+//! The boards of all screenings, and the logged change of a board.
 
 use std::{collections::HashMap, io, path::Path, sync::Arc};
 
@@ -17,31 +17,31 @@ use super::{
     room::Room,
 };
 
-/// A board without locks and watchers that nobody has asked for so long, in milliseconds, is dropped; the store knows
-/// the rest.
+/// A board without locks and watchers that was not used for this time, in milliseconds, is dropped; it can be loaded from the
+/// store again.
 pub const BOARD_IDLE_MS: Millis = 60 * 60 * 1_000;
 
-/// The most boards at once. A cinema has some hundred showings to come.
+/// Most boards. A cinema has some hundred future screenings.
 pub const BOARDS_MAX: usize = 100_000;
 
-/// The log is rewritten when it is longer than this many bytes and twice what it needs.
+/// The log is rewritten when it is longer than this many bytes and more than twice its size after the last rewrite.
 pub const LOG_REWRITE_BYTES: u64 = 4 << 20;
 
-/// Seat locks in this process. Mutexes are taken in the order of the fields, and never across an await.
+/// Seat locks in this process. Mutexes are locked in the order of the fields, and never held across an await.
 pub struct MemoryLocks {
     clock: Arc<dyn Clock>,
     rooms: RwLock<HashMap<ScreeningId, Mutex<Room>>>,
     pending: Mutex<Pending>,
-    /// `None`: locks that do not survive the process.
+    /// `None` when locks need not survive the process.
     log: Option<Mutex<Log>>,
 }
 
 impl MemoryLocks {
-    /// Locks that survive the process in a log at `path`; brings back those that are written there. Only one process
-    /// may have the same log open: the store's own lock on its file sees to that.
+    /// Opens a lock store that survives the process in a log at `path`, and restores the locks of that log. Only one process
+    /// may open the same log, which the store's lock file ensures.
     ///
     /// # Errors
-    /// When the log can be neither read nor written. What it holds is no reason: it is cut where it makes no sense.
+    /// When the log cannot be read or written. A corrupt log is no error: it is read up to the first corrupt record.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Backend<Self> {
         let mut locks = Self::unlogged(clock);
         for record in read_log(path).map_err(|error| BackendError::retryable(PART, error))? {
@@ -56,15 +56,15 @@ impl MemoryLocks {
         Ok(locks)
     }
 
-    /// Screenings with locks that came back from the log. Until one of them is loaded nobody can tell how many of its seats
-    /// are free.
+    /// The screenings whose boards have locks; called after `open`, those restored from the log. Such a board does not know
+    /// sold seats, and so not the number of free seats, until it is loaded from the store.
     #[must_use]
     pub fn list_restored(&self) -> Vec<ScreeningId> {
         let rooms = self.rooms.read();
         rooms.iter().filter(|(_, room)| room.lock().board.has_locks()).map(|(screening, _)| *screening).collect()
     }
 
-    /// Locks that end with the process: for simulations and tests.
+    /// A lock store without a log, for simulations and tests.
     #[must_use]
     pub fn unlogged(clock: Arc<dyn Clock>) -> Self {
         Self { clock, rooms: RwLock::default(), pending: Mutex::default(), log: None }
@@ -74,7 +74,7 @@ impl MemoryLocks {
         self.clock.now().as_millisecond()
     }
 
-    /// Works on a board that is there; `None` when there is none, which is an empty board that is not loaded.
+    /// Runs `work` on an existing room; `None` without one, which is equivalent to an empty board that is not loaded.
     pub(super) fn with_room<R>(&self, screening: ScreeningId, work: impl FnOnce(&mut Room, Millis) -> R) -> Option<R> {
         let rooms = self.rooms.read();
         let mut room = rooms.get(&screening)?.lock();
@@ -83,10 +83,10 @@ impl MemoryLocks {
         Some(work(&mut room, now))
     }
 
-    /// Works on a board, a new one if there is none.
+    /// Runs `work` on a room, which is created if it does not exist.
     ///
     /// # Errors
-    /// When there are [`BOARDS_MAX`] others.
+    /// When there are already [`BOARDS_MAX`] rooms.
     pub(super) fn with_new_room<R>(
         &self,
         screening: ScreeningId,
@@ -106,7 +106,7 @@ impl MemoryLocks {
         }
     }
 
-    /// Does one call: changes the board, writes it down, tells it. What cannot be written down is taken back.
+    /// Changes a board, logs the change, and publishes it. A change that cannot be logged is undone.
     pub(super) fn change<R>(&self, room: &mut Room, call: impl FnOnce(&mut SeatBoard) -> (R, Effects)) -> Backend<R> {
         let (reply, effects) = call(&mut room.board);
         let mut soonest = room.due;
@@ -147,7 +147,7 @@ impl MemoryLocks {
         }
     }
 
-    /// Ends what has run out on a board.
+    /// Removes expired locks and payment locks of a board.
     pub(super) fn sweep_room(&self, room: &mut Room, now: Millis) -> Backend<()> {
         if room.due <= now {
             self.change(room, |board| ((), board.sweep(now)))?;
@@ -156,8 +156,8 @@ impl MemoryLocks {
         Ok(())
     }
 
-    /// Ends what has run out everywhere, drops idle boards, shortens the log. A board whose change cannot be written down
-    /// stops no other.
+    /// Removes expired locks and payment locks of all boards, drops idle boards, and compacts the log. A board whose change
+    /// cannot be logged does not stop the sweep of the others.
     pub(super) fn sweep_all(&self) -> Backend<()> {
         let now = self.now();
         let idle_since = now.saturating_sub(BOARD_IDLE_MS);
@@ -182,11 +182,11 @@ impl MemoryLocks {
         if !log.lock().is_longer_than(LOG_REWRITE_BYTES) {
             return;
         }
-        // Nobody changes anything meanwhile.
+        // The write lock excludes concurrent changes.
         let mut rooms = self.rooms.write();
         let pending = self.pending.lock();
         if let Err(error) = log.lock().rewrite(|image| write_all(image, &mut rooms, &pending)) {
-            tracing::warn!(%error, "the lock log could not be rewritten; it grows on and is tried again");
+            tracing::warn!(%error, "the lock log could not be rewritten; the next sweep tries again");
         }
     }
 
@@ -205,7 +205,7 @@ impl MemoryLocks {
         Ok(())
     }
 
-    /// Writes a record that says nothing.
+    /// Appends an empty record, for health checks.
     pub(super) fn try_log(&self) -> Backend<()> {
         self.append(put_ping)
     }
@@ -244,7 +244,7 @@ impl MemoryLocks {
     }
 }
 
-/// Everything that a restart must bring back.
+/// Writes all locks and all waiting releases, to be restored after a restart.
 fn write_all(image: &mut Image, rooms: &mut HashMap<ScreeningId, Mutex<Room>>, pending: &Pending) {
     for room in rooms.values_mut() {
         let board = &room.get_mut().board;

@@ -1,7 +1,7 @@
-//! Seat locks in memory: the rules of [`seatkeeper_core::locks`] as they stand, one board for each screening.
+//! Seat locks in memory: the rules of [`seatkeeper_core::locks`], with one board per screening.
 //!
-//! Every change is appended to a small log with one `write`, not synced, before it is told or answered: locks survive a
-//! kill -9, not a power cut. What cannot be written down does not happen.
+//! Every change is appended to a small log with one `write`, without a sync, before it is published or answered: locks survive
+//! a kill -9, but not a power failure. A change that cannot be logged is undone and fails.
 
 mod log;
 mod memory;
@@ -16,5 +16,5 @@ pub use memory::{BOARD_IDLE_MS, BOARDS_MAX, LOG_REWRITE_BYTES, MemoryLocks};
 pub use pending::RELEASES_WAITING_MAX;
 pub use room::{LIVE_BACKLOG_CHANGES_MAX, WATCHERS_MAX};
 
-/// The part's name in errors and health answers.
+/// This adapter's name in errors and health checks.
 pub(crate) const PART: &str = "locks";

@@ -1,4 +1,4 @@
-//! Releases not yet told to the outbox.
+//! Releases that are not yet written to the outbox.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -6,7 +6,7 @@ use seatkeeper_core::{ids::ScreeningId, locks::Release};
 
 use super::record::ReleaseName;
 
-/// The most releases that wait to be told; beyond it the oldest are dropped, which is logged. About 16 MB.
+/// Most waiting releases; beyond it the oldest are dropped, which is logged. About 16 MB.
 pub const RELEASES_WAITING_MAX: usize = 100_000;
 
 /// Oldest first.
@@ -35,7 +35,7 @@ impl Pending {
         self.0.iter()
     }
 
-    /// Forgets those of these names. Told oldest first, they cost nothing to find.
+    /// Removes the releases with these names. The common case, a prefix of the queue, needs no search.
     pub(super) fn forget(&mut self, told: &[ReleaseName]) {
         let mut told: HashSet<ReleaseName> = told.iter().copied().collect();
         while let Some(name) = self.0.front().and_then(ReleaseName::of)

@@ -1,4 +1,4 @@
-//! The ports, call by call.
+//! Implementation of the ports.
 
 use async_trait::async_trait;
 use seatkeeper_core::{
@@ -66,7 +66,7 @@ impl SeatLocks for MemoryLocks {
     }
 
     async fn mark_sold(&self, screening: ScreeningId, payment: PaymentId, seats: &[SeatId]) -> Backend<()> {
-        // Also where nobody has asked yet: whoever is about to load may have read the store before this.
+        // Also without an existing room: it makes a concurrent load fail that has read the store before this sale.
         self.with_new_room(screening, |room, now| {
             self.change(room, |board| ((), board.mark_sold(now, payment, seats)))
         })?
@@ -133,7 +133,7 @@ impl LiveChanges for MemoryLocks {
     }
 
     async fn publish_payment(&self, change: PaymentChange) -> Backend<()> {
-        // Without a room nobody watches.
+        // A screening without a room has no watchers.
         let _: Option<()> = self.with_room(change.screening, |room, _| room.publish(LiveEvent::Payment(change)));
         Ok(())
     }

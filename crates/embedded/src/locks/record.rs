@@ -1,7 +1,7 @@
-//! The records of the lock log: what one call changed, which releases have been told.
+//! The records of the lock log: the changes of one call, or the releases that were written to the outbox.
 //!
 //! Numbers are little-endian. A payload is one byte of kind and its fields; a list is its length (`u32`) and its items.
-//! Anything that does not read back exactly is not a record.
+//! A payload with an invalid value or surplus bytes is refused.
 
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
@@ -18,7 +18,7 @@ const KEPT_NO_LOCK: u8 = 2;
 const KEPT_PAYMENT: u8 = 3;
 const KEPT_NO_PAYMENT: u8 = 4;
 
-/// What names a release: screening, sequence, first seat.
+/// The unique name of a release: screening, sequence, first seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ReleaseName {
     screening: ScreeningId,
@@ -27,14 +27,13 @@ pub(super) struct ReleaseName {
 }
 
 impl ReleaseName {
-    /// `None` for a release of no seat, which is none.
+    /// `None` for a release without seats.
     pub(super) fn of(release: &Release) -> Option<Self> {
         let seat = *release.seats.first()?;
         Some(Self { screening: release.screening, seq: release.seq, seat })
     }
 }
 
-/// A record, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Record {
     Change { screening: ScreeningId, seq: u64, kept: Vec<Kept>, releases: Vec<Release> },
@@ -136,12 +135,12 @@ fn put_seat(to: &mut Vec<u8>, seat: SeatId) {
 }
 
 fn put_count(to: &mut Vec<u8>, count: usize) {
-    // A list as long as that does not fit into a record anyway: the log refuses it.
+    // A list above `u32::MAX` exceeds the limit of a record, so the log refuses it.
     to.extend(u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
 }
 
 impl Record {
-    /// Reads a payload; `None` when it is not exactly one record.
+    /// Parses a payload; `None` when it is not exactly one record.
     pub(super) fn read(payload: &[u8]) -> Option<Self> {
         let mut from = Reader(payload);
         let record = match from.byte()? {
@@ -198,7 +197,7 @@ impl Reader<'_> {
         SeatId::new(std::str::from_utf8(&label[..len]).ok()?, number)
     }
 
-    /// A list never takes more memory than the bytes that are really there ask for.
+    /// Reads a list. Does not reserve memory for its count, which may be corrupt.
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let count = self.take().map(u32::from_le_bytes)?;
         let mut items = Vec::new();

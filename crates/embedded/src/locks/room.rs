@@ -1,4 +1,4 @@
-//! One screening's board and those who watch it.
+//! One screening's board and its watchers.
 
 use std::sync::Arc;
 
@@ -9,15 +9,15 @@ use seatkeeper_core::{
 };
 use tokio::sync::mpsc;
 
-/// The most changes that wait for one watcher; one who is further behind loses its feed and subscribes again.
+/// Most changes queued for one watcher; a watcher that falls further behind loses its feed and subscribes again.
 pub const LIVE_BACKLOG_CHANGES_MAX: usize = 1_024;
 
-/// The most watchers of one screening: a server needs one for all of its sockets.
+/// Most watchers of one screening: a live room needs one for all of its sockets.
 pub const WATCHERS_MAX: usize = 1_024;
 
 pub(super) struct Room {
     pub(super) board: SeatBoard,
-    /// No lock or payment lock ends before this; `MAX` when there is none.
+    /// A lower bound of the next expiry of a lock or payment lock; `MAX` when there is none.
     pub(super) due: Millis,
     pub(super) used_at: Millis,
     watchers: Vec<mpsc::Sender<Arc<LiveEvent>>>,
@@ -28,7 +28,7 @@ impl Room {
         Self { board: SeatBoard::new(screening), due: Millis::MAX, used_at: now, watchers: Vec::new() }
     }
 
-    /// A new watcher; `None` when there are too many.
+    /// Adds a watcher; `None` when there are [`WATCHERS_MAX`] already.
     pub(super) fn watch(&mut self) -> Option<LiveFeed> {
         self.forget_closed();
         if self.watchers.len() >= WATCHERS_MAX {
@@ -39,7 +39,7 @@ impl Room {
         Some(feed)
     }
 
-    /// Tells everybody, waits for nobody: who is full loses its feed.
+    /// Publishes to all watchers without blocking: a watcher with a full queue loses its feed.
     pub(super) fn publish(&mut self, event: LiveEvent) {
         if self.watchers.is_empty() {
             return;
@@ -48,7 +48,7 @@ impl Room {
         self.watchers.retain(|watcher| watcher.try_send(Arc::clone(&event)).is_ok());
     }
 
-    /// Whether nothing would be lost with it: no locks, no watchers, not used since `since`.
+    /// Whether the room can be dropped: no locks, no watchers, not used since `since`.
     pub(super) fn is_idle(&mut self, since: Millis) -> bool {
         self.used_at <= since && !self.board.has_locks() && {
             self.forget_closed();

@@ -1,4 +1,4 @@
-//! The provider's own messages, sent beside its answers.
+//! The provider's callbacks, sent in addition to its answers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,29 +11,29 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::CallbackPlan;
 
-/// The most messages on their way at once; more are lost, as at a provider with troubles of its own.
+/// Most callbacks in flight; further ones are lost, as at a provider with an outage.
 pub const CALLBACKS_WAITING_MAX: usize = 10_000;
 
-/// What the provider says by itself: the body of `POST /api/payments/callback/mock`.
+/// A callback: the body of `POST /api/payments/callback/mock`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallbackMessage {
-    /// Of which payment.
+    /// The payment.
     pub payment_id: PaymentId,
-    /// Where its money is.
+    /// The new state of its money.
     pub answer: ProviderAnswer,
-    /// Since when.
+    /// When it entered that state.
     #[serde(with = "seatkeeper_core::time_text")]
     pub at: Timestamp,
 }
 
-/// Brings a message to the server: signed, by HTTP.
+/// Delivers callbacks to the server, signed, over HTTP.
 #[async_trait]
 pub trait CallbackSink: Send + Sync {
-    /// Delivers one. Nobody repeats it when that fails: the server must come to the truth by asking.
+    /// Delivers one callback. A failed delivery is not retried: the server must ask the provider.
     async fn deliver(&self, message: CallbackMessage);
 }
 
-/// Messages on their way, ended with the provider.
+/// The callbacks in flight, which are cancelled with the provider.
 pub(super) struct Callbacks {
     sink: Option<Arc<dyn CallbackSink>>,
     tasks: TaskTracker,
@@ -56,7 +56,7 @@ impl Callbacks {
         };
         let Some(sink) = self.sink.clone() else { return };
         let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else {
-            tracing::warn!(payment_id = %message.payment_id, "too many callbacks on their way: this one is lost");
+            tracing::warn!(payment_id = %message.payment_id, "too many callbacks in flight: this one is lost");
             return;
         };
         let deliver = async move {

@@ -1,63 +1,63 @@
-//! What the provider does wrong, changeable while it runs.
+//! Injected faults of the provider, which can be changed while it runs.
 
 use std::time::Duration;
 
 use parking_lot::RwLock;
 
-/// What becomes of the provider's own messages.
+/// How callbacks are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CallbackPlan {
-    /// Each comes once, at once.
+    /// Once, immediately.
     #[default]
     OnTime,
-    /// None comes.
+    /// Not at all.
     Never,
-    /// Each comes once, that much later.
+    /// Once, after this delay.
     Late(Duration),
-    /// Each comes twice.
+    /// Twice.
     Twice,
 }
 
-/// What the provider does wrong; nothing by default.
+/// The injected faults of the provider; none by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MockFaults {
-    /// Answers come that much later; the work is done at once.
+    /// Delay of answers; the record is changed without a delay.
     pub answer_delay: Duration,
-    /// Share of calls, 0 to 1, whose work is done and whose answer is lost: a time-out.
+    /// Share of calls, 0 to 1, that change the record and whose answer is lost, like a timeout.
     pub lose_answer: f64,
-    /// So many of the next authorisations fail before anything is done.
+    /// Number of the next authorisations that fail without an effect.
     pub refuse_authorise_first_n: u32,
-    /// So many of the next captures fail before anything is done.
+    /// Number of the next captures that fail without an effect.
     pub refuse_capture_first_n: u32,
-    /// So many of the next voids and refunds fail before anything is done.
+    /// Number of the next voids and refunds that fail without an effect.
     pub refuse_give_back_first_n: u32,
-    /// What becomes of its messages.
+    /// How callbacks are sent.
     pub callbacks: CallbackPlan,
 }
 
-/// The faults of a running provider, for whoever wants to change them.
+/// The faults of a running provider, changeable at any time.
 #[derive(Debug, Default)]
 pub struct FaultSwitch(RwLock<MockFaults>);
 
 impl FaultSwitch {
-    /// Begins with these.
+    /// Starts with these faults.
     #[must_use]
     pub const fn new(faults: MockFaults) -> Self {
         Self(RwLock::new(faults))
     }
 
-    /// From now on these.
+    /// Replaces the faults.
     pub fn set(&self, faults: MockFaults) {
         *self.0.write() = faults;
     }
 
-    /// Those that are left.
+    /// The current faults; counted ones decrease as they happen.
     #[must_use]
     pub fn get(&self) -> MockFaults {
         *self.0.read()
     }
 
-    /// Takes one of a counted fault; false when none is left.
+    /// Uses one of a counted fault; false when none is left.
     pub(super) fn take_one(&self, counter: impl Fn(&mut MockFaults) -> &mut u32) -> bool {
         let mut faults = self.0.write();
         let left = counter(&mut faults);

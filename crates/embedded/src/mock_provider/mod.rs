@@ -1,5 +1,5 @@
-//! A payment provider that behaves like a real one: books of its own that outlive every server, answers that get lost,
-//! messages of its own that come late, twice or never.
+//! A mock payment provider that behaves like a real one: it has its own records, which survive every server, its answers may be
+//! lost, and its callbacks may be late, duplicated or missing.
 
 mod callback;
 mod faults;

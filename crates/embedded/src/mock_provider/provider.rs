@@ -1,4 +1,4 @@
-//! The provider itself.
+//! The mock payment provider.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use super::{
     callback::{CallbackMessage, CallbackSink, Callbacks},
 };
 
-/// How often a move is tried again because another came first. Money moves at most twice: set aside, then taken or given
+/// Most attempts of a change of a record that loses races. A payment changes at most twice: authorised, then captured or given
 /// back.
 const MOVES_TRIED_MAX: usize = 4;
 
-/// A provider of play money. Its books decide, move by move, whatever happens to its answers.
+/// A payment provider of play money. Its records are consistent, whatever happens to its answers.
 pub struct MockProvider {
     book: Arc<dyn MockBook>,
     clock: Arc<dyn Clock>,
@@ -28,7 +28,7 @@ pub struct MockProvider {
 }
 
 impl MockProvider {
-    /// A provider with these books. Without a `sink` it sends no messages.
+    /// A provider with these records. Without a `sink` it sends no callbacks.
     #[must_use]
     pub fn new(
         book: Arc<dyn MockBook>,
@@ -40,18 +40,18 @@ impl MockProvider {
         Self { book, clock, entropy, faults, callbacks: Callbacks::to(sink) }
     }
 
-    /// Its faults, to change them.
+    /// The switch that changes the faults of this provider.
     #[must_use]
     pub fn faults(&self) -> &FaultSwitch {
         &self.faults
     }
 
-    /// Sends no more messages; those on their way end here.
+    /// Stops sending callbacks; waiting ones are discarded.
     pub async fn stop(&self) {
         self.callbacks.stop().await;
     }
 
-    /// Moves a payment's money as `next` says, from wherever it stands; answers where it is then.
+    /// Changes a payment's record to what `next` makes of its current state, with compare-and-set, and returns the new state.
     async fn turn_page(
         &self,
         id: PaymentId,
@@ -70,29 +70,29 @@ impl MockProvider {
                 return Ok(wanted);
             }
         }
-        Err(ProviderError("the payment kept moving".to_owned()))
+        Err(ProviderError("the payment's record kept changing".to_owned()))
     }
 
     fn refuse(&self, counter: impl Fn(&mut MockFaults) -> &mut u32) -> Result<(), ProviderError> {
         if self.faults.take_one(counter) {
-            return Err(ProviderError("out of order, by its faults".to_owned()));
+            return Err(ProviderError("refused by an injected fault".to_owned()));
         }
         Ok(())
     }
 
-    /// The way of an answer to the server, on which it may be slow or lost.
+    /// Returns an answer to the server, delayed or lost as the faults say.
     async fn answer(&self, answer: ProviderAnswer) -> Result<ProviderAnswer, ProviderError> {
         let MockFaults { answer_delay, lose_answer, .. } = self.faults.get();
         if !answer_delay.is_zero() {
             tokio::time::sleep(answer_delay).await;
         }
         if lose_answer > 0.0 && self.draw() < lose_answer {
-            return Err(ProviderError("no answer in time, by its faults".to_owned()));
+            return Err(ProviderError("no answer in time, by an injected fault".to_owned()));
         }
         Ok(answer)
     }
 
-    /// A number from 0 to below 1.
+    /// A random number from 0 to below 1.
     fn draw(&self) -> f64 {
         let mut bytes = [0; 4];
         self.entropy.fill(&mut bytes);
@@ -141,5 +141,5 @@ impl PaymentProvider for MockProvider {
 }
 
 fn failed(error: impl std::fmt::Display) -> ProviderError {
-    ProviderError(format!("its books: {error}"))
+    ProviderError(format!("the provider's records: {error}"))
 }

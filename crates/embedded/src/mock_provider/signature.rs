@@ -1,4 +1,4 @@
-//! How callback messages are signed: HMAC-SHA-256 over the time and the body.
+//! Signatures of callbacks: HMAC-SHA-256 over the time and the body.
 
 use std::{fmt::Write, time::Duration};
 
@@ -6,10 +6,10 @@ use hmac::{Hmac, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 
-/// The header that carries time and signature: `t=<seconds since 1970>,v1=<64 hexadecimal digits>`.
+/// The header with time and signature: `t=<seconds since 1970>,v1=<64 hexadecimal digits>`.
 pub const SIGNATURE_HEADER: &str = "X-Seatkeeper-Signature";
 
-/// How far the time in a signature may be from the receiver's clock, either way.
+/// Largest allowed difference between the time in a signature and the receiver's clock, either way.
 pub const SIGNATURE_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// The value of [`SIGNATURE_HEADER`] for a body sent at `at`: the HMAC-SHA-256 of `"{t}.{body}"` under `secret`.
@@ -34,16 +34,15 @@ mod tests {
 
     use super::*;
 
-    /// The same example stands with whoever checks signatures.
     #[test]
-    fn a_signature_is_time_and_hmac() {
+    fn signature_is_time_and_hmac() {
         let at = Timestamp::from_second(1_700_000_000).unwrap();
         let header = sign(b"a secret of the cinema", at, br#"{"payment_id":"1"}"#);
         expect!["t=1700000000,v1=88e9908f1d3fb8f439dea433346497c156ed99ba81ee749e450773333a01a9be"].assert_eq(&header);
     }
 
     #[test]
-    fn anything_else_signs_differently() {
+    fn signature_differs_for_another_secret_time_or_body() {
         let at = Timestamp::from_second(1_700_000_000).unwrap();
         let later = Timestamp::from_second(1_700_000_001).unwrap();
         let all = [sign(b"k", at, b"x"), sign(b"l", at, b"x"), sign(b"k", later, b"x"), sign(b"k", at, b"y")];

@@ -28,7 +28,7 @@ impl MockBook for Book {
             return Err(BackendError::retryable("store", "away"));
         }
         let entry = self.entries.lock().get(&id).copied();
-        // Others come between reading and writing.
+        // Lets other tasks run between the read and the write, to provoke races.
         tokio::task::yield_now().await;
         Ok(entry)
     }
@@ -84,7 +84,7 @@ fn charge(number: u128, outcome: ConfirmOutcome) -> Charge {
 }
 
 #[tokio::test]
-async fn money_moves_forward_only_and_every_call_may_be_repeated() {
+async fn money_states_only_move_forward_and_every_call_is_idempotent() {
     let World { provider, .. } = world(MockFaults::default());
     let (yes, no) = (charge(1, ConfirmOutcome::Success), charge(2, ConfirmOutcome::Decline));
     assert_eq!(provider.find(id(1)).await.unwrap(), Unknown);
@@ -92,7 +92,11 @@ async fn money_moves_forward_only_and_every_call_may_be_repeated() {
     for _ in 0..2 {
         assert_eq!(provider.authorise(&yes).await.unwrap(), Authorised);
     }
-    assert_eq!(provider.authorise(&charge(1, ConfirmOutcome::Decline)).await.unwrap(), Authorised, "the first word");
+    assert_eq!(
+        provider.authorise(&charge(1, ConfirmOutcome::Decline)).await.unwrap(),
+        Authorised,
+        "the first outcome stands"
+    );
     for _ in 0..2 {
         assert_eq!(provider.capture(id(1)).await.unwrap(), Captured);
     }
@@ -109,11 +113,11 @@ async fn money_moves_forward_only_and_every_call_may_be_repeated() {
 
     provider.authorise(&charge(3, ConfirmOutcome::Success)).await.unwrap();
     assert_eq!(provider.give_back(id(3)).await.unwrap(), Voided);
-    assert_eq!(provider.capture(id(3)).await.unwrap(), Voided, "what was let go is not taken");
+    assert_eq!(provider.capture(id(3)).await.unwrap(), Voided, "voided money is not captured");
 }
 
 #[tokio::test]
-async fn what_was_given_back_before_it_was_known_is_refused_later() {
+async fn payment_given_back_before_its_authorisation_is_refused_later() {
     let World { provider, .. } = world(MockFaults::default());
     assert_eq!(provider.give_back(id(1)).await.unwrap(), Voided);
     assert_eq!(provider.authorise(&charge(1, ConfirmOutcome::Success)).await.unwrap(), Voided);
@@ -122,7 +126,7 @@ async fn what_was_given_back_before_it_was_known_is_refused_later() {
 }
 
 #[tokio::test]
-async fn captures_and_refunds_that_race_agree_on_one_end() {
+async fn racing_capture_and_refund_agree_on_one_outcome() {
     let World { provider, mut messages, .. } = world(MockFaults::default());
     for number in 0..200 {
         provider.authorise(&charge(number, ConfirmOutcome::Success)).await.unwrap();
@@ -138,12 +142,12 @@ async fn captures_and_refunds_that_race_agree_on_one_end() {
             told.push(messages.recv().await.unwrap().answer);
         }
         let path = if end == Voided { &[Authorised, Voided][..] } else { &[Authorised, Captured, Refunded] };
-        assert_eq!(told, path, "each move is told once");
+        assert_eq!(told, path, "each change sends one callback");
     }
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_work_done() {
+async fn call_whose_answer_is_lost_has_taken_effect() {
     let World { provider, .. } = world(MockFaults { lose_answer: 1.0, ..MockFaults::default() });
     let error = provider.authorise(&charge(1, ConfirmOutcome::Success)).await.unwrap_err();
     assert!(error.to_string().contains("no answer in time"));
@@ -157,7 +161,7 @@ async fn a_lost_answer_is_work_done() {
 }
 
 #[tokio::test]
-async fn answers_are_lost_as_often_as_said() {
+async fn answers_are_lost_with_the_configured_probability() {
     let World { provider, .. } = world(MockFaults { lose_answer: 0.25, ..MockFaults::default() });
     let mut lost = 0;
     for _ in 0..4_000 {
@@ -167,7 +171,7 @@ async fn answers_are_lost_as_often_as_said() {
 }
 
 #[tokio::test]
-async fn a_provider_out_of_order_does_nothing_so_many_times() {
+async fn counted_faults_refuse_that_many_calls_without_an_effect() {
     let faults = MockFaults {
         refuse_authorise_first_n: 1,
         refuse_capture_first_n: 2,
@@ -177,7 +181,7 @@ async fn a_provider_out_of_order_does_nothing_so_many_times() {
     let World { provider, .. } = world(faults);
     let one = charge(1, ConfirmOutcome::Success);
     assert!(provider.authorise(&one).await.is_err());
-    assert_eq!(provider.find(id(1)).await.unwrap(), Unknown, "nothing was done");
+    assert_eq!(provider.find(id(1)).await.unwrap(), Unknown, "a refused call has no effect");
     assert_eq!(provider.authorise(&one).await.unwrap(), Authorised);
     for _ in 0..2 {
         assert!(provider.capture(id(1)).await.is_err());
@@ -186,11 +190,11 @@ async fn a_provider_out_of_order_does_nothing_so_many_times() {
     assert_eq!(provider.capture(id(1)).await.unwrap(), Captured);
     assert!(provider.give_back(id(1)).await.is_err());
     assert_eq!(provider.give_back(id(1)).await.unwrap(), Refunded);
-    assert_eq!(provider.faults().get(), MockFaults::default(), "all used up");
+    assert_eq!(provider.faults().get(), MockFaults::default(), "all faults are used up");
 }
 
 #[tokio::test]
-async fn books_that_are_away_are_an_unknown_outcome() {
+async fn unavailable_records_are_an_error_and_change_nothing() {
     let World { provider, book, .. } = world(MockFaults::default());
     *book.is_away.lock() = true;
     assert!(provider.authorise(&charge(1, ConfirmOutcome::Success)).await.is_err());
@@ -200,7 +204,7 @@ async fn books_that_are_away_are_an_unknown_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_come_late_and_the_work_is_done_before() {
+async fn delayed_answer_arrives_after_the_effect_and_the_callback() {
     let delay = Duration::from_secs(7);
     let World { provider, mut messages, .. } = world(MockFaults { answer_delay: delay, ..MockFaults::default() });
     let start = tokio::time::Instant::now();
@@ -214,7 +218,7 @@ async fn answers_come_late_and_the_work_is_done_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_come_as_planned() {
+async fn callbacks_are_sent_as_planned() {
     let World { provider, mut messages, .. } = world(MockFaults::default());
     let plan = |callbacks| MockFaults { callbacks, ..MockFaults::default() };
     let authorise = async |number| provider.authorise(&charge(number, ConfirmOutcome::Success)).await.unwrap();
@@ -224,7 +228,7 @@ async fn messages_come_as_planned() {
     provider.faults().set(plan(CallbackPlan::Twice));
     authorise(2).await;
     let (first, second) = (messages.recv().await.unwrap(), messages.recv().await.unwrap());
-    assert_eq!((first.payment_id, first.answer), (id(2), Authorised), "and none of the first payment");
+    assert_eq!((first.payment_id, first.answer), (id(2), Authorised), "the first payment has no callback");
     assert_eq!(first, second);
 
     provider.faults().set(plan(CallbackPlan::Late(Duration::from_secs(30))));
@@ -236,11 +240,11 @@ async fn messages_come_as_planned() {
     authorise(4).await;
     authorise(4).await;
     provider.stop().await;
-    assert!(messages.try_recv().is_err(), "a message on its way ends with the provider");
+    assert!(messages.try_recv().is_err(), "a callback in flight is cancelled with the provider");
 }
 
 #[test]
-fn a_message_on_the_wire() {
+fn callback_has_the_documented_json() {
     let message = CallbackMessage { payment_id: id(1), answer: Captured, at: seatkeeper_core::testing::sample_now() };
     let json = serde_json::to_string(&message).unwrap();
     expect_test::expect![[

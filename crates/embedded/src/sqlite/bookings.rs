@@ -8,12 +8,11 @@ use seatkeeper_core::{
 
 use super::rows::{Columns, Fault, StoredId, find, json_of, ms, run};
 
-/// A booking.
 pub(super) fn find_booking(tx: &Transaction<'_>, id: BookingId) -> Result<Option<Booking>, Fault> {
     find(tx, "SELECT * FROM bookings WHERE id = ?1", [id.bytes()], read_booking)
 }
 
-/// Keeps a new booking; false when another has its code.
+/// Inserts a new booking; false when another booking has its code.
 pub(super) fn insert(tx: &Transaction<'_>, booking: &Booking) -> Result<bool, Fault> {
     let sql = "INSERT INTO bookings (id, code, status, person_id, payment_id, screening_id, movie_id, movie_title, \
          hall_name, start_time, seats, seat_count, total, created_at) \
@@ -37,7 +36,7 @@ pub(super) fn insert(tx: &Transaction<'_>, booking: &Booking) -> Result<bool, Fa
     Ok(run(tx, sql, values)? == 1)
 }
 
-/// The money went back.
+/// Marks a booking as refunded.
 pub(super) fn set_refunded(tx: &Transaction<'_>, id: BookingId) -> Result<(), Fault> {
     let sql = "UPDATE bookings SET status = ?2 WHERE id = ?1";
     run(tx, sql, (id.bytes(), BookingStatus::Refunded.as_str()))?;

@@ -1,4 +1,4 @@
-//! Claims on seats: the table whose key is the law.
+//! Claims on seats. The primary key of this table prevents a seat from being sold twice.
 
 use jiff::Timestamp;
 use rusqlite::{Row, Transaction};
@@ -13,7 +13,7 @@ use super::{
     rows::{Columns, Fault, StoredId, find, list, ms, run},
 };
 
-/// Who has a seat.
+/// A claim on a seat, or its sale.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Claim {
     pub(super) payment_id: PaymentId,
@@ -38,7 +38,7 @@ fn read_claim(row: &Row<'_>) -> Result<Claim, Fault> {
     })
 }
 
-/// Who has the seat now. A claim of another's PENDING payment past its time is met here, and ended.
+/// The claim on a seat. Expires another payment whose claim it finds overdue.
 pub(super) fn standing_claim(
     tx: &Transaction<'_>,
     screening: ScreeningId,
@@ -57,7 +57,7 @@ pub(super) fn standing_claim(
     }
 }
 
-/// Ends every claim at a screening whose time is up.
+/// Expires every overdue payment of a screening with its claims.
 pub(super) fn expire_overdue_at(tx: &Transaction<'_>, screening: ScreeningId, now: Timestamp) -> Result<(), Fault> {
     let sql = "SELECT DISTINCT payment_id FROM seat_claims WHERE screening_id = ?1 AND until <= ?2";
     for payment in list(tx, sql, (screening.bytes(), ms(now)), |row| row.id("payment_id"))? {
@@ -67,14 +67,14 @@ pub(super) fn expire_overdue_at(tx: &Transaction<'_>, screening: ScreeningId, no
 }
 
 fn expire_by_id(tx: &Transaction<'_>, id: PaymentId, now: Timestamp) -> Result<(), Fault> {
-    let mut payment = payments::find_payment(tx, id)?.ok_or(Fault::Broken("a claim without its payment"))?;
+    let mut payment = payments::find_payment(tx, id)?.ok_or(Fault::Broken("a claim has no payment"))?;
     if !payment.is_overdue(now) {
-        return Err(Fault::Broken("a claim ends before its payment"));
+        return Err(Fault::Broken("a claim expires before its payment"));
     }
     expire(tx, &mut payment, now)
 }
 
-/// PENDING → EXPIRED, claims freed, event told.
+/// PENDING → EXPIRED: deletes the claims and writes the event.
 pub(super) fn expire(tx: &Transaction<'_>, payment: &mut Payment, now: Timestamp) -> Result<(), Fault> {
     payment.status = PaymentStatus::Expired;
     payments::write_state(tx, payment)?;
@@ -82,7 +82,8 @@ pub(super) fn expire(tx: &Transaction<'_>, payment: &mut Payment, now: Timestamp
     outbox::put_events(tx, &[Event::timeout_of(payment, now)])
 }
 
-/// Claims a seat for a payment until its time. The key refuses a second row, whatever was looked up before.
+/// Claims a seat for a payment until its expiry. The primary key refuses a second claim, also when the caller's lookup missed
+/// it.
 pub(super) fn claim(tx: &Transaction<'_>, payment: &Payment, seat: SeatId) -> Result<(), Fault> {
     let sql = "INSERT INTO seat_claims (screening_id, seat_id, payment_id, person_id, state, until) \
          VALUES (?1, ?2, ?3, ?4, 'CLAIMED', ?5)";
@@ -91,7 +92,7 @@ pub(super) fn claim(tx: &Transaction<'_>, payment: &Payment, seat: SeatId) -> Re
     Ok(())
 }
 
-/// From now on the payment's claims do not end by time.
+/// Removes the expiry of the payment's claims.
 pub(super) fn keep(tx: &Transaction<'_>, payment: &Payment) -> Result<(), Fault> {
     let sql = "UPDATE seat_claims SET until = NULL WHERE screening_id = ?1 AND seat_id = ?2 AND payment_id = ?3";
     for seat in &payment.seats {
@@ -100,7 +101,7 @@ pub(super) fn keep(tx: &Transaction<'_>, payment: &Payment) -> Result<(), Fault>
     Ok(())
 }
 
-/// Sells a seat to a payment that has it claimed, or that meets it free. Another's row makes this fail.
+/// Sells a seat that the payment has claimed or that is free. Fails when another payment has it.
 pub(super) fn sell(tx: &Transaction<'_>, payment: &Payment, seat: SeatId) -> Result<(), Fault> {
     let sql = "INSERT INTO seat_claims (screening_id, seat_id, payment_id, person_id, state, until) \
          VALUES (?1, ?2, ?3, ?4, 'SOLD', NULL) ON CONFLICT (screening_id, seat_id) DO UPDATE \
@@ -108,11 +109,11 @@ pub(super) fn sell(tx: &Transaction<'_>, payment: &Payment, seat: SeatId) -> Res
     let (screening, person) = (payment.screening_id.bytes(), payment.person_id.bytes());
     match run(tx, sql, (screening, seat.to_string(), payment.id.bytes(), person))? {
         1 => Ok(()),
-        _ => Err(Fault::Broken("a seat of another cannot be sold")),
+        _ => Err(Fault::Broken("a seat of another payment cannot be sold")),
     }
 }
 
-/// Takes away whatever the payment has: claims or sold seats.
+/// Deletes the claims or sold seats of the payment.
 pub(super) fn free(tx: &Transaction<'_>, payment: &Payment) -> Result<(), Fault> {
     let sql = "DELETE FROM seat_claims WHERE screening_id = ?1 AND seat_id = ?2 AND payment_id = ?3";
     for seat in &payment.seats {

@@ -1,4 +1,4 @@
-//! Events that could not be handled.
+//! Dead letters: events that a consumer could not handle.
 
 use async_trait::async_trait;
 use rusqlite::{Row, params};

@@ -1,5 +1,5 @@
-//! The event log as a table, with an offset for each consumer. What all have done is forgotten after a while: the audit log
-//! keeps every event for good.
+//! The event log as a table, with an offset for each consumer. Old events that all consumers have acknowledged are deleted;
+//! the audit log stores every event permanently.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -16,10 +16,10 @@ use super::{
     unreadable::{Origin, Unreadable, read_or_find_unreadable},
 };
 
-/// The most events that one publication forgets: more than the relay publishes at once, so that the log shrinks.
+/// Most old events that one call of `publish` deletes: more than the relay publishes in one call, so that the log shrinks.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 512;
 
-/// What a consumer has not acknowledged, in order.
+/// The unacknowledged events of a consumer, in order.
 pub(super) const NEXT: &str = "SELECT position, event FROM events \
      WHERE position > coalesce((SELECT position FROM consumers WHERE name = ?1), 0) ORDER BY position LIMIT ?2";
 
@@ -67,19 +67,19 @@ fn publish(tx: &Transaction<'_>, events: &[Event]) -> Result<(), Fault> {
     for event in events {
         run(tx, sql, (event.id.bytes(), event.kind.type_name(), json_of(event)?))?;
     }
-    // The newest event is as good as a clock here.
+    // The time of the newest event is precise enough to compute ages.
     events.iter().map(|event| event.at).max().map_or(Ok(()), |now| forget_done(tx, now))
 }
 
-/// Forgets events that all consumers have done and that are old.
+/// Deletes old events that all consumers have acknowledged.
 fn forget_done(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
-    // Compared as text up to the second: the fraction that may follow, of any length, only makes a text greater. An event
-    // that cannot be read has no time, and counts as old.
+    // Times are compared as text, truncated to seconds: a fraction of any length only makes a text greater. An unreadable
+    // event has no time and counts as old.
     let oldest = now.saturating_sub(LOGGED_AGE_MAX).unwrap_or(Timestamp::UNIX_EPOCH);
     let oldest = Timestamp::from_second(oldest.as_second()).unwrap_or(Timestamp::UNIX_EPOCH);
     let oldest = TimeText::of(oldest).as_str().trim_end_matches('Z').to_owned();
     let is_old = "coalesce(CASE WHEN json_valid(event) THEN json_extract(event, '$.at') END, '') < ?1";
-    // Nearly always the first row is young, and nothing more is read.
+    // Usually the oldest event is still young, and no other row is read.
     let first = format!("SELECT 1 FROM (SELECT event FROM events ORDER BY position LIMIT 1) WHERE {is_old}");
     if !exists(tx, &first, [&oldest])? {
         return Ok(());

@@ -1,4 +1,4 @@
-//! How a payment ends: with a sale, or without.
+//! The end of a payment, with or without a sale.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Transaction;
@@ -16,7 +16,7 @@ use super::{
     screenings,
 };
 
-/// Sells the payment's seats: claims, payment, booking and events, all or nothing.
+/// Sells the payment's seats: writes claims, payment, booking and events in one transaction.
 pub(super) fn commit_booking(
     tx: &Transaction<'_>,
     commit: &CommitBooking,
@@ -26,7 +26,7 @@ pub(super) fn commit_booking(
         return Ok(CommitOutcome::NotFound);
     };
     if let (PaymentStatus::Succeeded, Some(id)) = (payment.status, payment.booking_id) {
-        let booking = bookings::find_booking(tx, id)?.ok_or(Fault::Broken("a sale without its booking"))?;
+        let booking = bookings::find_booking(tx, id)?.ok_or(Fault::Broken("a sale has no booking"))?;
         return Ok(CommitOutcome::Committed(booking));
     }
     if !commit.from.contains(&payment.status) || !payment.status.may_become(PaymentStatus::Succeeded) {
@@ -60,14 +60,15 @@ pub(super) fn commit_booking(
     Ok(CommitOutcome::Committed(booking))
 }
 
-/// A sale is of the payment's person, seats and sum, or it is a mistake of the program.
+/// Fails when the booking's person, seats or total differ from the payment's, which is a bug.
 fn check_booking(booking: &Booking, payment: &Payment) -> Result<(), Fault> {
     let same_what = booking.screening_id == payment.screening_id && booking.seats == payment.seats;
     let same_who = booking.person_id == payment.person_id && booking.total == payment.amount;
-    if same_what && same_who { Ok(()) } else { Err(Fault::Broken("a booking that is not its payment's")) }
+    if same_what && same_who { Ok(()) } else { Err(Fault::Broken("a booking differs from its payment")) }
 }
 
-/// By the times that the screening has in the store now. Of a screening that is gone the seats are lost instead.
+/// Whether sales are closed by the screening's times in the store. False for a deleted screening: its seats are reported as
+/// lost instead.
 fn are_sales_closed(
     tx: &Transaction<'_>,
     payment: &Payment,
@@ -78,7 +79,7 @@ fn are_sales_closed(
     Ok(screening.is_some_and(|(one, revision)| OpenScreening::new(one, revision, sales_close).sales_closed(now)))
 }
 
-/// Seats that the payment neither has nor can have: another's, or not there any more.
+/// The seats that the payment has not claimed and cannot get: taken by others, or no longer for sale.
 fn find_lost(tx: &Transaction<'_>, payment: &Payment, now: Timestamp) -> Result<Vec<SeatId>, Fault> {
     let (mut lost, mut unclaimed) = (Vec::new(), Vec::new());
     for seat in &payment.seats {
@@ -91,9 +92,9 @@ fn find_lost(tx: &Transaction<'_>, payment: &Payment, now: Timestamp) -> Result<
     if unclaimed.is_empty() {
         return Ok(lost);
     }
-    // Nothing kept an administrator from changing, cancelling or deleting the screening meanwhile.
+    // Without claims an administrator could change, cancel or delete the screening meanwhile.
     let screening = screenings::find_screening(tx, payment.screening_id)?;
-    // At a cancelled one nobody gets a seat any more.
+    // No seat of a cancelled screening may be sold.
     let screening = screening.filter(|(screening, _)| !screening.is_cancelled);
     let open = screening.map(|(screening, revision)| OpenScreening::new(screening, revision, SignedDuration::ZERO));
     let is_there = |seat: &SeatId| {
@@ -105,10 +106,10 @@ fn find_lost(tx: &Transaction<'_>, payment: &Payment, now: Timestamp) -> Result<
     Ok(lost)
 }
 
-/// Ends a payment without a sale, and takes back the sale when it is refunded.
+/// Ends a payment without a sale, or refunds a sale.
 pub(super) fn close_payment(tx: &Transaction<'_>, close: &ClosePayment, now: Timestamp) -> Result<CloseOutcome, Fault> {
     let Some(mut payment) = payments::find_payment(tx, close.id)? else { return Ok(CloseOutcome::NotFound) };
-    // A payment past its time is EXPIRED, even if nobody has said so yet.
+    // An overdue payment is expired here, because the reconciler may not have done it yet.
     if payment.is_overdue(now) && !matches!(close.to, PaymentStatus::Expired | PaymentStatus::Refunded) {
         claims::expire(tx, &mut payment, now)?;
         return Ok(CloseOutcome::NotNow(payment));

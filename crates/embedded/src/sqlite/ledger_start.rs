@@ -1,4 +1,4 @@
-//! Starting a payment: a claim on each of its seats, or nothing.
+//! Starting a payment: claims all of its seats or none.
 
 use jiff::Timestamp;
 use rusqlite::Transaction;
@@ -10,7 +10,7 @@ use seatkeeper_core::{
 
 use super::{claims, outbox, payments, plans::Plans, rows::Fault};
 
-/// PENDING with a claim on each seat, or the first reason why not.
+/// Creates a PENDING payment with a claim on each seat, or returns the first reason for a refusal.
 pub(super) fn start_payment(
     tx: &Transaction<'_>,
     plans: &Plans,
@@ -19,7 +19,11 @@ pub(super) fn start_payment(
 ) -> Result<StartOutcome, Fault> {
     if let Some(stored) = payments::find_payment(tx, start.id)? {
         let same = stored.person_id == start.person_id && stored.screening_id == start.screening_id;
-        return if same { Ok(StartOutcome::Started(stored)) } else { Err(Fault::Broken("a payment's id used twice")) };
+        return if same {
+            Ok(StartOutcome::Started(stored))
+        } else {
+            Err(Fault::Broken("a payment's id is used twice"))
+        };
     }
     let Some(open) = plans.find_open(tx, start.screening_id, start.sales_close)? else {
         return Ok(StartOutcome::NotFound);
@@ -44,7 +48,7 @@ pub(super) fn start_payment(
     Ok(StartOutcome::Started(payment))
 }
 
-/// Whoever stands in the way.
+/// The obstacles of the payment: seats taken by others, or another payment of the same person.
 struct Others {
     taken: Vec<SeatId>,
     paying: Option<PaymentId>,

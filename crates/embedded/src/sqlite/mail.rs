@@ -1,4 +1,4 @@
-//! Confirmation mails: filed once per event, taken by one sender at a time.
+//! Confirmation mails: one per event, leased to one sender at a time.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -14,14 +14,14 @@ use super::{
     rows::{Columns, Fault, StoredId, before, find, limit, list, ms, run},
 };
 
-/// The most sent mails that one filing forgets: more than it files, so that old ones become fewer.
+/// Most old sent mails that `file_mail` deletes: more than it adds, so that their number shrinks.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 8;
 
-/// Which mails are due. The index by status would fit too, and read every waiting mail each time.
+/// The due mails. `INDEXED BY`, because with the index by status SQLite would scan every pending mail.
 pub(super) const DUE: &str =
     "SELECT id FROM mails INDEXED BY mails_due WHERE status = 'PENDING' AND due_at <= ?1 ORDER BY due_at, id LIMIT ?2";
 
-/// Forgets the oldest mails that were sent.
+/// Deletes the oldest sent mails.
 pub(super) const FORGET_SENT: &str = "DELETE FROM mails WHERE id IN (SELECT id FROM mails \
      WHERE status = 'SENT' AND created_at <= ?1 ORDER BY created_at, id LIMIT ?2)";
 
@@ -98,7 +98,7 @@ fn forget_sent(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
     Ok(())
 }
 
-/// That the server took it is final; a failure changes only what still waits.
+/// Records an attempt. A success always applies; a failure changes only a PENDING mail.
 fn record_attempt(tx: &Transaction<'_>, id: MailId, attempt: &MailAttempt) -> Result<(), Fault> {
     let id = id.bytes();
     match attempt {

@@ -1,4 +1,4 @@
-//! The mock provider's own books.
+//! The records of the mock payment provider.
 
 use async_trait::async_trait;
 use rusqlite::Transaction;

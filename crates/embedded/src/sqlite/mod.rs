@@ -1,7 +1,7 @@
-//! The store in one SQLite file (WAL, `synchronous=FULL`): what was answered is on the disk.
+//! The store in one SQLite file (WAL, `synchronous=FULL`). A write is synced to disk before it is acknowledged.
 //!
-//! One writer gathers waiting writes into one commit ([`writer`]); readers are a small pool ([`readers`]). One file for
-//! each port; all of them speak SQL through [`rows`].
+//! One writer thread batches waiting writes into one commit ([`writer`]); reads run on a small thread pool ([`readers`]). One
+//! file for each port; all of them run SQL through [`rows`].
 
 mod audit;
 mod bookings;
@@ -47,13 +47,13 @@ use readers::Readers;
 use rows::Fault;
 use writer::Writer;
 
-/// What its failures are filed under.
+/// This adapter's name in errors and health checks.
 const PART: &str = "store";
 
-/// All store ports over one SQLite file. Dropping it finishes the writes that wait, then lets the file go.
+/// All ports of the store in one SQLite file. Dropping it commits the waiting writes, then unlocks the file.
 #[derive(Debug)]
 pub struct SqliteStore {
-    // Fields are dropped in this order: the file is let go only when nobody writes any more.
+    // Fields are dropped in this order: the file is unlocked after the writer has ended.
     writer: Writer,
     readers: Readers,
     plans: Arc<Plans>,
@@ -61,10 +61,10 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file at `path`, creates it if it is not there, and brings its tables up to date.
+    /// Opens the file at `path`, creates it if it is missing, and runs migrations.
     ///
     /// # Errors
-    /// When another server has the file open, when a newer program wrote it, or when it cannot be read or written.
+    /// When another server has the file open, when a newer program has migrated it, or when it cannot be read or written.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let lock = open::lock_file(path)?;
         let mut connection = open::connect_writer(path)?;
@@ -75,7 +75,7 @@ impl SqliteStore {
         Ok(Self { writer, readers, plans: Arc::default(), _lock: lock })
     }
 
-    /// How many writes were made in how many commits since the store was opened.
+    /// The numbers of writes and commits since the store was opened.
     #[must_use]
     pub fn write_counts(&self) -> WriteCounts {
         self.writer.counts()
@@ -102,7 +102,7 @@ impl Health for SqliteStore {
         PART
     }
 
-    /// The writer takes its lock on the file, and a reader reads.
+    /// Runs a transaction on the writer and a query on a reader.
     async fn ping(&self) -> Backend<()> {
         let read =
             |tx: &Transaction<'_>| rows::count(tx, "SELECT value FROM counters WHERE name = 'programme_revision'", []);

@@ -1,4 +1,4 @@
-//! Opening the file: the lock against a second server, the settings of a connection, migrations.
+//! Opening the file: the lock against a second server, connection settings, migrations.
 
 use std::{
     ffi::OsString,
@@ -9,18 +9,18 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-/// How long a connection waits for another process that has the file (a backup, a person with a shell), in milliseconds.
+/// Busy timeout: how long a connection waits while another process (a backup, a shell) locks the file, in milliseconds.
 const BUSY_WAIT_MS_MAX: u64 = 5_000;
-/// The write-ahead log is copied into the file after so many pages of 4 KiB: each copy costs two more syncs.
+/// A checkpoint of the write-ahead log runs after this many pages of 4 KiB. Rarely, because each costs two more syncs.
 const WAL_PAGES_MAX: u32 = 4_000;
-/// What is left of the write-ahead log after a copy, in bytes.
+/// The write-ahead log is truncated to this size after a checkpoint, in bytes.
 const WAL_BYTES_KEPT_MAX: u32 = 64 << 20;
-/// Pages kept in memory by one connection, in KiB.
+/// Page cache of one connection, in KiB.
 const CACHE_KIB: u32 = 16 << 10;
-/// Compiled statements kept by one connection.
+/// Prepared statements cached by one connection.
 const STATEMENTS_MAX: usize = 256;
 
-/// Each is run once, in this order; `user_version` says how many were. One that has shipped never changes.
+/// The migrations, each run once in this order; `user_version` is the number of those that ran. A shipped one never changes.
 pub(super) const MIGRATIONS: [(&str, &str); 7] = [
     ("001_programme", include_str!("../../migrations/001_programme.sql")),
     ("002_people", include_str!("../../migrations/002_people.sql")),
@@ -31,45 +31,45 @@ pub(super) const MIGRATIONS: [(&str, &str); 7] = [
     ("007_film_ends", include_str!("../../migrations/007_film_ends.sql")),
 ];
 
-/// Why the store does not open.
+/// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Two servers on one file would each believe that they are alone.
+    /// Another server has the file open. The store assumes that it is the only one.
     #[error("the store {0:?} is in use by another server")]
     InUse(PathBuf),
-    /// The tables are of a later version.
+    /// A newer program has migrated the file.
     #[error("the store was written by a newer program (version {found}, this one knows {known})")]
     TooNew {
-        /// What the file says.
+        /// Number of migrations in the file.
         found: usize,
-        /// What this program can read.
+        /// Number of migrations that this program knows.
         known: usize,
     },
-    /// A migration failed; the file is as it was before.
-    #[error("migration {name}: {source}")]
+    /// A migration failed and was rolled back.
+    #[error("migration {name} failed: {source}")]
     Migration {
-        /// Which.
+        /// The name of the migration.
         name: &'static str,
-        /// What SQLite said.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
-    /// The file system refused.
+    /// The lock file could not be opened or locked.
     #[error("{path:?}: {source}")]
     File {
-        /// Which file.
+        /// The path of the lock file.
         path: PathBuf,
-        /// What it said.
+        /// The error of the file system.
         source: std::io::Error,
     },
     /// A thread could not be started.
-    #[error("a thread of the store: {0}")]
+    #[error("a thread of the store could not be started: {0}")]
     Thread(std::io::Error),
-    /// SQLite refused.
+    /// SQLite returned an error.
     #[error("the store: {0}")]
     Sqlite(#[from] rusqlite::Error),
 }
 
-/// Takes the lock beside the store. The system lets it go when the process ends, however it ends.
+/// Locks the `.lock` file beside the store. The operating system unlocks it when the process ends, also after a crash.
 pub(super) fn lock_file(store: &Path) -> Result<File, OpenError> {
     let mut name = OsString::from(store);
     name.push(".lock");
@@ -83,7 +83,7 @@ pub(super) fn lock_file(store: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// The one connection that writes.
+/// The only writing connection.
 pub(super) fn connect_writer(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -96,7 +96,7 @@ pub(super) fn connect_writer(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// A connection of the pool: it cannot write.
+/// A read-only connection of the pool.
 pub(super) fn connect_reader(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -113,7 +113,7 @@ fn set_up(connection: &Connection) -> Result<(), rusqlite::Error> {
     Ok(())
 }
 
-/// Runs the migrations that the file has not seen, each in a transaction of its own.
+/// Runs the missing migrations, each in its own transaction.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let found = usize::try_from(found).unwrap_or(usize::MAX);
@@ -133,8 +133,8 @@ fn run_migration(connection: &mut Connection, version: i64, sql: &str) -> Result
     tx.commit()
 }
 
-/// Ends what a former server had taken for itself. The lock beside the file says that there is no other one now, and
-/// nobody should wait for the dead: not a repeated call, not an event, not a mail.
+/// Ends the leases of a previous process on idempotency keys, the relay and mails. The lock file proves that it has ended, so
+/// retries, events and mails need not wait for their expiry.
 pub(super) fn end_leases(connection: &Connection) -> Result<(), OpenError> {
     connection.execute_batch(
         "UPDATE reservations SET lease_until = NULL WHERE lease_until IS NOT NULL;

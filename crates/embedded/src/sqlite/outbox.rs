@@ -1,4 +1,4 @@
-//! The outbox: events written with the change that they tell of, until the relay has put them into the log.
+//! The outbox: events are written in the transaction of their change and wait for the relay to publish them to the event log.
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -16,13 +16,13 @@ use super::{
     unreadable::{Origin, read_or_find_unreadable},
 };
 
-/// How long the id of a sent event is known, so that the same event told again is not sent again. The log's own unique
-/// id stands behind it.
+/// How long a sent event is stored, to deduplicate events that are appended again. Later duplicates are still refused by the
+/// event log's unique id.
 const SENT_AGE_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// The most sent events that one renewal of the lease forgets.
+/// Most sent events that one renewal of the lease deletes.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 200;
 
-/// Unsent events, oldest first, by their own small index.
+/// Unsent events, oldest first, from a partial index.
 pub(super) const UNSENT: &str = "SELECT seq, id, event FROM outbox WHERE sent = 0 ORDER BY seq LIMIT ?1";
 
 #[async_trait]
@@ -68,7 +68,7 @@ impl Outbox for SqliteStore {
         }
         let ids = ids.to_vec();
         self.write(move |tx| {
-            // A former holder changes nothing: the new one sends these again, and the log knows them.
+            // This relay has lost its lease: the new holder publishes these events again, and the log deduplicates them.
             if !has_lease(tx, relay)? {
                 return Ok(());
             }
@@ -89,7 +89,7 @@ impl Outbox for SqliteStore {
     }
 }
 
-/// Adds events within the transaction of what they tell of; those that are there already are left alone.
+/// Adds events within the caller's transaction; events that exist already are skipped.
 pub(super) fn put_events(tx: &Transaction<'_>, events: &[Event]) -> Result<(), Fault> {
     let sql = "INSERT INTO outbox (id, at, event) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING";
     for event in events {
@@ -100,7 +100,7 @@ pub(super) fn put_events(tx: &Transaction<'_>, events: &[Event]) -> Result<(), F
 
 fn read_unsent(row: &Row<'_>) -> Result<Event, Fault> {
     let (id, event): (Vec<u8>, Event) = (row.get("id")?, row.json("event")?);
-    // It is marked as sent by its id: under another one it would be sent for ever.
+    // `mark_sent` goes by the event's id: with a different id in the row the event would be published again for ever.
     if id == event.id.bytes() { Ok(event) } else { Err(Fault::Broken("the event has another id than its row")) }
 }
 

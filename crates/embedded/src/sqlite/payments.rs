@@ -8,12 +8,10 @@ use seatkeeper_core::{
 
 use super::rows::{Columns, Fault, StoredId, find, json_of, ms, run};
 
-/// A payment.
 pub(super) fn find_payment(tx: &Transaction<'_>, id: PaymentId) -> Result<Option<Payment>, Fault> {
     find(tx, "SELECT * FROM payments WHERE id = ?1", [id.bytes()], read_payment)
 }
 
-/// A new payment.
 pub(super) fn insert(tx: &Transaction<'_>, payment: &Payment) -> Result<(), Fault> {
     let sql = "INSERT INTO payments \
          (id, screening_id, person_id, method, status, seats, amount, created_at, expires_at) \
@@ -33,7 +31,7 @@ pub(super) fn insert(tx: &Transaction<'_>, payment: &Payment) -> Result<(), Faul
     Ok(())
 }
 
-/// Everything of a payment that moves.
+/// Writes all mutable fields of a payment.
 pub(super) fn write_state(tx: &Transaction<'_>, payment: &Payment) -> Result<(), Fault> {
     let sql = "UPDATE payments SET status = ?2, confirming_since = ?3, outcome = ?4, money_task = ?5, booking_id = ?6 \
          WHERE id = ?1";

@@ -1,5 +1,5 @@
-//! People. Of all who ever signed in the first is ADMIN, the demo's people behind all others: the one writer makes "first"
-//! a fact.
+//! People. The first person who signs in becomes ADMIN; demo accounts come after all others. The single writer thread
+//! serialises sign-ins, so there is only one first person.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -39,7 +39,7 @@ impl People for SqliteStore {
 fn sign_in(tx: &Transaction<'_>, identity: &Identity, new_id: PersonId, now: Timestamp) -> Result<Person, Fault> {
     let role = if is_first(tx, identity)? { Role::Admin } else { Role::User };
     if role == Role::Admin {
-        // Only the demo's can be in the way.
+        // An existing administrator can only be a demo account, which loses the role.
         run(tx, "UPDATE people SET role = ?1 WHERE role = ?2", (Role::User.as_str(), Role::Admin.as_str()))?;
     }
     let sql = "INSERT INTO people \
@@ -61,11 +61,10 @@ fn sign_in(tx: &Transaction<'_>, identity: &Identity, new_id: PersonId, now: Tim
     run(tx, sql, values)?;
     let sql = "SELECT * FROM people WHERE issuer = ?1 AND subject = ?2";
     let person = find(tx, sql, (&identity.issuer, &identity.subject), read_person)?;
-    person.ok_or(Fault::Broken("a person who is there and is not"))
+    person.ok_or(Fault::Broken("a person cannot be found after the sign-in"))
 }
 
-/// Whether nobody came before. In the demo anybody can be anybody: those who only said so there do not count against
-/// somebody for whom a provider vouches.
+/// Whether this is the first person. Demo accounts are not authenticated, so they do not count for people of other issuers.
 fn is_first(tx: &Transaction<'_>, identity: &Identity) -> Result<bool, Fault> {
     let is_late = match identity.is_demo() {
         true => exists(tx, "SELECT 1 FROM people", [])?,
@@ -74,12 +73,11 @@ fn is_first(tx: &Transaction<'_>, identity: &Identity) -> Result<bool, Fault> {
     Ok(!is_late)
 }
 
-/// What `text` is looked for in, and how it is written there: without case, for all letters.
+/// The text that searches of customers match: name and e-mail address in lower case, of all alphabets.
 pub(super) fn search_text(name: &str, email: &str) -> String {
     format!("{}\n{}", without_case(name), without_case(email))
 }
 
-/// The same text for every way of writing large and small.
 pub(super) fn without_case(text: &str) -> String {
     text.to_lowercase()
 }

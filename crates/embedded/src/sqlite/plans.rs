@@ -1,7 +1,7 @@
-//! Seat plans that need not be read again: parsing the layout of a large hall would be a third of a sale's cost.
+//! A cache of parsed seat plans: parsing the layout of a large hall would be a third of a sale's cost.
 //!
-//! What is remembered is used only while the row in the transaction is, byte for byte, what it was made from; so it can
-//! neither be stale nor survive a change that was rolled back.
+//! An entry is used only when the row in the current transaction equals the row that it was parsed from. So it cannot be stale,
+//! also not after a change that was rolled back.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,10 +15,9 @@ use super::{
     screenings,
 };
 
-/// The most plans that are remembered; at some 100 KiB for the largest halls. One more, and all are forgotten.
+/// Most cached plans, of some 100 KiB for the largest halls. A full cache is cleared.
 const PLANS_MAX: usize = 128;
 
-/// Screenings by id.
 #[derive(Debug, Default)]
 pub(super) struct Plans(Mutex<HashMap<ScreeningId, Known>>);
 
@@ -33,7 +32,7 @@ struct Known {
 }
 
 impl Plans {
-    /// The screening with its seats numbered, if it is there. Its film's title and hall's name may be old.
+    /// The screening with its parsed seat plan. The names of its film and hall may be outdated.
     pub(super) fn find_open(
         &self,
         tx: &Transaction<'_>,

@@ -1,4 +1,4 @@
-//! Films, halls, screenings and posters, read; [`super::programme_change`] writes them.
+//! Queries of films, halls, screenings and posters; [`super::programme_change`] writes them.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -87,7 +87,7 @@ impl Programme for SqliteStore {
     }
 }
 
-/// The first page begins before every id.
+/// The id after which a page begins; the empty value of the first page sorts before every id.
 fn after_id(page: PageRequest) -> Vec<u8> {
     page.after.map(|cursor| cursor.id.into_bytes().to_vec()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Changes of the programme. A film or hall with a past is marked, not deleted: its screenings stay readable.
+//! Changes of the programme. A film or hall is marked as deleted and stays stored, because past screenings refer to it.
 
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
@@ -17,7 +17,7 @@ use super::{
     screenings,
 };
 
-/// Makes one change with its event, or says why not.
+/// Makes one change and writes its event, or returns the reason for a refusal.
 pub(super) fn change(
     tx: &Transaction<'_>,
     change: &ProgrammeChange,
@@ -39,7 +39,7 @@ pub(super) fn change(
     Ok(outcome)
 }
 
-/// Whether a row of revision `stored` (`None`: not there) may be replaced by one read at `given`.
+/// Optimistic locking: the refusal when revision `given`, which the caller read, is not the `stored` one (`None`: missing).
 fn check_revision(stored: Option<u64>, given: u64) -> Option<ProgrammeOutcome> {
     match stored {
         None if given == 0 => None,
@@ -77,15 +77,15 @@ fn put_movie(tx: &Transaction<'_>, movie: &Movie, revision: u64, now: Timestamp)
     Ok(ProgrammeOutcome::Done)
 }
 
-/// The length of a film that has not left the programme.
+/// The length of a film that is not deleted.
 fn duration_min(tx: &Transaction<'_>, id: MovieId) -> Result<Option<u32>, Fault> {
     let sql = "SELECT details FROM movies WHERE id = ?1 AND deleted_at IS NULL";
     let details = find(tx, sql, [id.bytes()], |row| row.json::<MovieDetails>("details"))?;
     Ok(details.map(|details| details.duration_min))
 }
 
-/// Moves the ends of the film's showings to come. Past showings keep theirs: for rows of older versions, which do not say how
-/// long their film runs, the old length is written down first.
+/// Changes the ends of the film's future screenings. Past screenings keep their end: rows of older versions without a film
+/// length get the old length first.
 fn change_length(
     tx: &Transaction<'_>,
     movie: &Movie,
@@ -113,7 +113,7 @@ fn change_length(
     Ok(None)
 }
 
-/// Whatever started before cannot have the hall any more at that time.
+/// A screening that started before the returned time no longer occupies its hall at `ms`.
 fn taken_since(ms: i64) -> i64 {
     ms.saturating_sub(i64::try_from(HALL_TAKEN_FOR_MAX.as_millis()).unwrap_or(i64::MAX))
 }
@@ -170,7 +170,7 @@ fn put_screening(
     let same_hall = old.is_some_and(|old| old.hall_id == slot.hall_id);
     let same_start = old.is_some_and(|old| old.start_ms == slot.start_ms);
     let same_end = old.is_some_and(|old| old.end_ms == slot.end_ms);
-    // A price of a past showing may change though its film has left the programme.
+    // A screening whose film or hall was deleted may still be changed, for example in its prices.
     let movie_missing = !same_movie && movie_revision(tx, screening.movie_id)?.is_none();
     let hall_missing = !same_hall && hall_revision(tx, screening.hall_id)?.is_none();
     if movie_missing || hall_missing {
@@ -237,7 +237,7 @@ fn delete_screening(tx: &Transaction<'_>, id: ScreeningId, now: Timestamp) -> Re
     Ok(ProgrammeOutcome::Done)
 }
 
-/// Claims past their time do not count: they are ended here.
+/// Whether a screening has claims or bookings. Expires overdue claims first.
 fn has_bookings(tx: &Transaction<'_>, id: ScreeningId, now: Timestamp) -> Result<bool, Fault> {
     claims::expire_overdue_at(tx, id, now)?;
     let claimed = exists(tx, "SELECT 1 FROM seat_claims WHERE screening_id = ?1", [id.bytes()])?;

@@ -1,4 +1,4 @@
-//! The readers: a few threads, each with a connection that cannot write. A read sees every write answered before it.
+//! The readers: a few threads with read-only connections. A read sees every write that was acknowledged before it.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -16,9 +16,9 @@ use tokio::sync::oneshot;
 
 use super::{OpenError, PART, open::connect_reader, rows::Fault};
 
-/// How many reads run at once: reading is done from memory most of the time, so a few are enough for a few cores.
+/// Number of reader threads: most reads are served from memory, so a few are enough for a few cores.
 pub const READERS: usize = 4;
-/// The most reads that wait; further ones are told to try again.
+/// Most waiting reads; further reads fail with a retryable error.
 pub const READS_WAITING_MAX: usize = 4_096;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -31,7 +31,6 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    /// Starts the threads.
     pub(super) fn start(path: &Path) -> Result<Self, OpenError> {
         let (queue, jobs) = sync_channel::<Job>(READS_WAITING_MAX);
         let jobs = Arc::new(Mutex::new(jobs));
@@ -57,7 +56,7 @@ impl Readers {
     ) -> Backend<T> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            // Nobody waits any more: the work would be for nothing.
+            // The caller was cancelled while the read waited.
             if answer.is_closed() {
                 return;
             }

@@ -12,12 +12,11 @@ use super::{
     rows::{Columns, Fault, StoredId, find, ms, run},
 };
 
-/// How long a key is known.
+/// How long a key is stored.
 const KEY_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
-/// The most old keys that one call forgets, so that none waits for all of a day.
+/// Most old keys that one call deletes, so that no call deletes a whole day's keys.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 32;
 
-/// A key as stored.
 struct Kept {
     body_hash: [u8; 32],
     subject: Uuid,
@@ -45,7 +44,7 @@ impl Reservations for SqliteStore {
             if run(tx, sql, new)? == 1 {
                 return Ok(Reservation::Run { subject });
             }
-            let row = find_row(tx, &key)?.ok_or(Fault::Broken("a reservation that is there and is not"))?;
+            let row = find_row(tx, &key)?.ok_or(Fault::Broken("a reservation conflicts but cannot be found"))?;
             if row.body_hash != body_hash {
                 return Ok(Reservation::OtherBody);
             }

@@ -1,4 +1,5 @@
-//! Between rows and types: ids as 16 bytes, times as milliseconds, money as satang, words and JSON as text.
+//! Conversions between rows and types: ids as 16 bytes, times as milliseconds since 1970, money as satang, words and JSON as
+//! text.
 
 use jiff::Timestamp;
 use rusqlite::{Params, Row, Transaction};
@@ -16,14 +17,14 @@ pub(super) use seatkeeper_core::ports::{ms, whole_ms};
 
 use super::PART;
 
-/// A piece of work that failed.
+/// Why a read or a write failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
-    #[error("JSON in the store: {0}")]
+    #[error("JSON in the store cannot be read: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("the column {0} holds what cannot be there")]
+    #[error("the column {0} has an invalid value")]
     Unreadable(String),
     #[error("{0}")]
     Broken(&'static str),
@@ -55,7 +56,7 @@ impl From<Fault> for BackendError {
     }
 }
 
-/// An id as the store keeps it.
+/// An id that is stored as its 16 bytes.
 pub(super) trait StoredId: Sized {
     fn of_uuid(uuid: Uuid) -> Self;
     fn uuid(&self) -> Uuid;
@@ -158,7 +159,6 @@ pub(super) fn id_list<T: StoredId>(ids: &[T]) -> Result<String, Fault> {
     json_of(&ids.iter().map(|id| id.uuid().simple().to_string()).collect::<Vec<_>>())
 }
 
-/// The row that fits, if there is one.
 pub(super) fn find<T>(
     tx: &Transaction<'_>,
     sql: &str,
@@ -168,7 +168,6 @@ pub(super) fn find<T>(
     tx.prepare_cached(sql)?.query_and_then(params, read)?.next().transpose()
 }
 
-/// All rows that fit.
 pub(super) fn list<T>(
     tx: &Transaction<'_>,
     sql: &str,
@@ -178,33 +177,32 @@ pub(super) fn list<T>(
     tx.prepare_cached(sql)?.query_and_then(params, read)?.collect()
 }
 
-/// Writes; answers how many rows changed.
+/// Runs a statement, and returns the number of changed rows.
 pub(super) fn run(tx: &Transaction<'_>, sql: &str, params: impl Params) -> Result<usize, Fault> {
     Ok(tx.prepare_cached(sql)?.execute(params)?)
 }
 
-/// The one number that a query answers.
+/// Runs a query whose result is one number.
 pub(super) fn count(tx: &Transaction<'_>, sql: &str, params: impl Params) -> Result<u64, Fault> {
     let number: i64 = tx.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
-    u64::try_from(number).map_err(|_| Fault::Broken("a count below zero"))
+    u64::try_from(number).map_err(|_| Fault::Broken("a count is negative"))
 }
 
-/// Whether any row fits.
 pub(super) fn exists(tx: &Transaction<'_>, sql: &str, params: impl Params) -> Result<bool, Fault> {
     Ok(tx.prepare_cached(sql)?.exists(params)?)
 }
 
-/// The sort key after which a page in falling order of (time, id) begins.
+/// The sort key after which a page in descending order of (time, id) begins.
 pub(super) fn before(page: PageRequest) -> (i64, [u8; 16]) {
     page.after.map_or((i64::MAX, [0xff; 16]), |cursor| (cursor.at, cursor.id.into_bytes()))
 }
 
-/// The sort key after which a page in rising order of (time, id) begins.
+/// The sort key after which a page in ascending order of (time, id) begins.
 pub(super) fn after(page: PageRequest) -> (i64, [u8; 16]) {
     page.after.map_or((i64::MIN, [0; 16]), |cursor| (cursor.at, cursor.id.into_bytes()))
 }
 
-/// One row more than the page, to know whether there is another.
+/// One row more than the page, to detect whether there is a next page.
 pub(super) fn limit(page: PageRequest) -> i64 {
     i64::from(page.limit) + 1
 }

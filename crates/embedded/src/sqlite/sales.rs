@@ -1,4 +1,4 @@
-//! Bookings, read: the customer's own and the administrator's view. Reports are in [`super::sales_reports`].
+//! Queries of bookings, for customers and administrators. Reports are in [`super::sales_reports`].
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -73,7 +73,7 @@ fn list_bookings(
     Ok(Page::cut(items, page.limit, |item| cursor_of(&item.booking)))
 }
 
-/// The statement and its values, so that a test can look at its plan.
+/// The statement and its values, separate so that a test can check the query plan.
 pub(super) fn list_statement(filter: &BookingFilter, page: PageRequest) -> (String, Vec<Value>) {
     let (at, id) = before(page);
     let mut values = vec![Value::Integer(at), Value::Blob(id.to_vec())];
@@ -102,7 +102,7 @@ pub(super) fn read_totals(row: &Row<'_>) -> Result<SalesTotals, Fault> {
     Ok(SalesTotals { bookings: row.number("bookings")?, seats: row.number("seats")?, revenue: row.get("revenue")? })
 }
 
-/// The filter as ` AND …`; its values follow those that are there.
+/// The filter as ` AND …`; appends its parameters to `values`.
 fn narrow(filter: &BookingFilter, values: &mut Vec<Value>) -> String {
     let mut sql = String::new();
     let mut add = |clause: &str, given: Vec<Value>| {
@@ -125,7 +125,7 @@ fn narrow(filter: &BookingFilter, values: &mut Vec<Value>) -> String {
         add(" AND b.status = ?", vec![Value::Text(status.as_str().to_owned())]);
     }
     if let Some(text) = &filter.text {
-        // instr knows no wildcards; codes are ASCII, for which lower() is enough.
+        // instr has no wildcards; codes are ASCII, for which lower() is enough.
         let text = Value::Text(without_case(text));
         add(" AND (instr(p.search, ?) > 0 OR instr(lower(b.code), ?) > 0)", vec![text.clone(), text]);
     }

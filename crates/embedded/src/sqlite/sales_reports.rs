@@ -14,7 +14,7 @@ use super::{
     sales::read_totals,
 };
 
-/// Sales in quarters of an hour, in order of time.
+/// Sales per quarter of an hour, in order of time.
 pub(super) fn list_sales(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec<SalesSlice>, Fault> {
     let sql = "SELECT created_at / 900000 * 900000 AS starts_at, count(*) AS bookings, sum(seat_count) AS seats, \
          sum(total) AS revenue FROM bookings WHERE created_at >= ?1 AND created_at < ?2 AND status = 'CONFIRMED' \
@@ -23,7 +23,7 @@ pub(super) fn list_sales(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -
     list(tx, sql, (ms(from), ms(to)), read)
 }
 
-/// Sales by film, greatest revenue first; then by title.
+/// Sales by film, highest revenue first, then by title.
 pub(super) fn list_movie_sales(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec<MovieSales>, Fault> {
     let mut films: BTreeMap<MovieId, MovieSales> = BTreeMap::new();
     for (movie, totals) in list_sold(tx, from, to)? {
@@ -57,7 +57,7 @@ fn list_sold(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec
     list(tx, sql, (ms(from), ms(to)), |row| Ok((row.id("movie_id")?, read_totals(row)?)))
 }
 
-/// Film, seats offered, seats sold of the screenings shown in that time.
+/// For each film: seats offered and seats sold at its screenings that start in the reported time.
 fn list_shown(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec<(MovieId, u64, u64)>, Fault> {
     let sql = "SELECT movie_id, sum(seats_for_sale) AS offered, sum( \
          (SELECT count(*) FROM seat_claims c WHERE c.screening_id = s.id AND c.state = 'SOLD')) AS sold \
@@ -66,7 +66,7 @@ fn list_shown(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Ve
     list(tx, sql, (ms(from), ms(to)), read)
 }
 
-/// The title now; of a film that is gone, the one on its last ticket.
+/// The current title of a film; for a deleted film, the title in its newest booking, else the one it last had.
 fn title_of(tx: &Transaction<'_>, movie: MovieId) -> Result<String, Fault> {
     let sql = "SELECT coalesce( \
          (SELECT title FROM movies WHERE id = ?1 AND deleted_at IS NULL), \

@@ -1,7 +1,7 @@
 //! Screenings as rows.
 //!
-//! The column `end_time` is when the hall is free again, as in every version; the film's own end is computed from `film_ms`,
-//! or from the film's length where an older version wrote the row: see the migration `007_film_ends`.
+//! The column `end_time` is when the hall is free again, as in every version. The end of the film is computed from `film_ms`,
+//! or, in rows of older versions, from the film's current length: see the migration `007_film_ends`.
 
 use jiff::Timestamp;
 use rusqlite::{Row, Transaction, params, params_from_iter, types::Value};
@@ -15,17 +15,17 @@ use seatkeeper_core::{
 
 use super::rows::{Columns, Fault, StoredId, after, find, id_list, limit, list, ms};
 
-/// A deleted film or hall still gives its name to the screenings of the past.
+/// Joins the names of film and hall, also of deleted ones, for past screenings.
 const SELECT: &str = "SELECT s.id, s.revision, s.movie_id, s.hall_id, s.start_time, s.end_time, s.is_cancelled, \
      s.prices, s.layout, m.title AS movie_title, h.name AS hall_name, \
      coalesce(s.film_ms, json_extract(m.details, '$.duration_min') * 60000) AS film_ms \
      FROM screenings s JOIN movies m ON m.id = s.movie_id JOIN halls h ON h.id = s.hall_id";
-/// When halls are taken, without what is large.
+/// The times of screenings, without prices and layout, which are large.
 const SELECT_PLACE: &str = "SELECT s.id, s.revision, s.movie_id, s.hall_id, s.start_time, s.end_time, s.is_cancelled, \
      coalesce(s.film_ms, json_extract(m.details, '$.duration_min') * 60000) AS film_ms \
      FROM screenings s JOIN movies m ON m.id = s.movie_id";
 
-/// What decides whether a screening moves.
+/// The fields of a screening that decide whether a change moves it.
 pub(super) struct Place {
     pub(super) revision: u64,
     pub(super) movie_id: MovieId,
@@ -33,7 +33,6 @@ pub(super) struct Place {
     pub(super) is_cancelled: bool,
 }
 
-/// When and where a screening is shown.
 pub(super) fn find_place(tx: &Transaction<'_>, id: ScreeningId) -> Result<Option<Place>, Fault> {
     let sql = format!("{SELECT_PLACE} WHERE s.id = ?1");
     let read = |row: &Row<'_>| {
@@ -63,7 +62,7 @@ pub(super) fn list_screenings(
     Ok(Page::cut(items, page.limit, |(s, _): &(Screening, u64)| Cursor { at: ms(s.start_time), id: s.id.uuid() }))
 }
 
-/// The same page without what is large.
+/// The same page as [`list_screenings`], ids only.
 pub(super) fn list_screening_ids(
     tx: &Transaction<'_>,
     filter: &ScreeningFilter,
@@ -75,13 +74,13 @@ pub(super) fn list_screening_ids(
     Ok(Page::cut(keys, page.limit, |key| *key).map(|key| ScreeningId::of_uuid(key.id)))
 }
 
-/// Those of these that are there.
+/// The screenings with these ids that exist.
 pub(super) fn find_screenings(tx: &Transaction<'_>, ids: &[ScreeningId]) -> Result<Vec<(Screening, u64)>, Fault> {
     let sql = format!("{SELECT} WHERE s.id IN (SELECT unhex(value) FROM json_each(?))");
     list(tx, &sql, [id_list(ids)?], read_screening)
 }
 
-/// `select`, narrowed to what fits and to one row more than the page.
+/// `select` with the filter's conditions, limited to one row more than the page.
 fn list_statement(select: &str, filter: &ScreeningFilter, page: PageRequest) -> Result<(String, Vec<Value>), Fault> {
     let (after_at, after_id) = after(page);
     let mut sql = format!("{select} WHERE (s.start_time, s.id) > (?, ?)");
@@ -110,7 +109,7 @@ fn list_statement(select: &str, filter: &ScreeningFilter, page: PageRequest) -> 
     Ok((sql, values))
 }
 
-/// The slots of these halls in which a showing that is not cancelled starts after `after_ms` and before `before_ms`.
+/// The slots of screenings in these halls that start after `after_ms` and before `before_ms` and are not cancelled.
 pub(super) fn list_slots(
     tx: &Transaction<'_>,
     halls: &[HallId],
@@ -124,13 +123,13 @@ pub(super) fn list_slots(
     list(tx, &sql, (id_list(halls)?, after_ms, before_ms), read_slot)
 }
 
-/// The slots of a film's showings that start after `now_ms` and are not cancelled.
+/// The slots of a film's screenings that start after `now_ms` and are not cancelled.
 pub(super) fn list_slots_to_come(tx: &Transaction<'_>, movie: [u8; 16], now_ms: i64) -> Result<Vec<HallSlot>, Fault> {
     let sql = format!("{SELECT_PLACE} WHERE s.movie_id = ?1 AND s.start_time > ?2 AND s.is_cancelled = 0");
     list(tx, &sql, (movie, now_ms), read_slot)
 }
 
-/// The booking with the film, hall and start of its screening as they are now, if it is still there.
+/// Updates the booking to the current film, hall and start of its screening, if the screening still exists.
 pub(super) fn with_show_of_now(tx: &Transaction<'_>, booking: Booking) -> Result<Booking, Fault> {
     let sql = "SELECT s.movie_id, m.title, h.name, s.start_time \
          FROM screenings s JOIN movies m ON m.id = s.movie_id JOIN halls h ON h.id = s.hall_id WHERE s.id = ?1";

@@ -1,4 +1,4 @@
-//! Sessions by the hash of their token, and sign-ins on their way.
+//! Sessions by the hash of their token, and sign-ins in progress.
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -14,9 +14,9 @@ use super::{
     rows::{Columns, Fault, StoredId, find, list, ms, run},
 };
 
-/// How long an ending is told to other servers; they ask every second.
+/// How long an ended session is listed for other servers, which poll every second.
 const ENDING_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
-/// The most sessions, and the most endings, that one purge deletes.
+/// Most expired sessions, and most records of ended sessions, that one purge deletes.
 const PURGED_AT_ONCE_MAX: u32 = 1_000;
 
 #[async_trait]

@@ -1,5 +1,5 @@
-//! Stored events that cannot be read: damaged, or written by another version of the program. Each is put aside as it was
-//! found and told of, once, so that it stops neither the relay nor a consumer nor a page.
+//! Stored events that cannot be read: damaged, or written by another version of the program. Each is moved unchanged to a
+//! quarantine table and reported by one event, so that it blocks neither the relay nor a consumer nor a list.
 
 use rusqlite::Transaction;
 use seatkeeper_core::{event::Event, ports::Backend};
@@ -16,7 +16,6 @@ pub(super) enum Origin {
     Log,
 }
 
-/// A row that cannot be read.
 #[derive(Debug)]
 pub(super) struct Unreadable {
     position: i64,
@@ -54,7 +53,7 @@ impl Origin {
     }
 }
 
-/// What was read of the row at `position`: a row that makes no sense is a value here, a store that fails is not.
+/// Turns the fault of an unreadable row at `position` into a value. Other faults, as of a failing store, stay errors.
 pub(super) fn read_or_find_unreadable<T>(
     position: i64,
     read: Result<T, Fault>,
@@ -69,7 +68,7 @@ pub(super) fn read_or_find_unreadable<T>(
 }
 
 impl SqliteStore {
-    /// Reads events; when some cannot be read, puts those aside and reads again.
+    /// Reads events. Moves unreadable ones to the quarantine table and reads again.
     pub(super) async fn read_events<T: Send + 'static>(
         &self,
         origin: Origin,
@@ -95,7 +94,7 @@ impl SqliteStore {
             let mut put_aside = Vec::new();
             for row in rows {
                 let sql = origin.put_aside();
-                // Whoever else met it may have been quicker.
+                // A concurrent read may have moved the row already.
                 let Some(at) = find(tx, sql, (row.position, &row.error), |row| row.time("put_aside_at"))? else {
                     continue;
                 };
@@ -107,7 +106,7 @@ impl SqliteStore {
             Ok(put_aside)
         });
         for (place, error) in put_aside.await? {
-            tracing::error!(place, error, "an event that cannot be read was put aside");
+            tracing::error!(place, error, "an event cannot be read and was moved to unreadable_events");
         }
         Ok(())
     }

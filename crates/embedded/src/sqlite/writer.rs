@@ -1,7 +1,7 @@
-//! The writer: one thread, which gathers the writes that wait into one transaction and syncs once for all of them.
+//! Group commit: one writer thread batches the waiting writes into one transaction, so that they share one sync.
 //!
-//! Each write runs in a savepoint: one that fails takes back its own changes and nobody else's. Nobody is answered before
-//! the commit.
+//! Each write runs in a savepoint, so that a failed write rolls back only its own changes. Callers are answered after the
+//! commit.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -20,30 +20,30 @@ use tokio::sync::oneshot;
 
 use super::{OpenError, PART, rows::Fault};
 
-/// The most writes of one commit: more would make the first wait longer for little gain. A sale is four writes, so this is
-/// what gives 256 buyers at once a sync for every 64 sales.
+/// Most writes per commit: a larger batch would delay its first write for little gain. A sale is four writes, so 256
+/// concurrent buyers need one sync per 64 sales.
 pub const BATCH_WRITES_MAX: usize = 256;
-/// From so many writes on a commit's callers count as a crowd, most of whom come back at once with their next write.
+/// Batches of at least this size make the writer wait briefly for the next batch: their callers usually write again at once.
 const CROWD_WRITES_MIN: usize = 16;
-/// How long a crowd is waited for, in microseconds: little beside a sync, and without it two halves of a crowd would take
-/// turns for ever, each with half a batch.
+/// How long the writer waits for those callers, in microseconds: short compared with a sync. Without the wait the callers
+/// would split into two halves that alternate, each with half a batch.
 const CROWD_WAIT_US_MAX: u64 = 300;
-/// The most writes that wait; further ones are told to try again.
+/// Most waiting writes; further writes fail with a retryable error.
 pub const WRITES_WAITING_MAX: usize = 4_096;
 
-/// How many writes were made in how many commits.
+/// The numbers of writes and commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriteCounts {
     /// Writes that were committed.
     pub writes: u64,
-    /// Commits that made them: one sync each.
+    /// Commits, each with one sync.
     pub commits: u64,
 }
 
-/// Runs inside the transaction; answers whether to keep what it did, and how to tell its caller after the commit.
+/// Runs inside the transaction. Returns whether to keep its changes, and a function that answers the caller after the commit.
 type Job = Box<dyn FnOnce(&Transaction<'_>) -> Done + Send>;
 
-/// Told why the commit failed, if it did.
+/// Answers the caller; the argument is the reason why the commit failed, if it did.
 type Tell = Box<dyn FnOnce(Option<&str>)>;
 
 struct Done {
@@ -66,7 +66,6 @@ struct Counts {
 }
 
 impl Writer {
-    /// Starts the thread.
     pub(super) fn start(mut connection: Connection) -> Result<Self, OpenError> {
         let (queue, jobs) = sync_channel(WRITES_WAITING_MAX);
         let counts = Arc::new(Counts::default());
@@ -81,7 +80,7 @@ impl Writer {
         WriteCounts { writes: self.counts.writes.load(Ordering::Relaxed), commits }
     }
 
-    /// Runs `work` in the next transaction and answers once it is on the disk.
+    /// Runs `work` in the next transaction and returns after its commit is synced to disk.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
@@ -95,7 +94,7 @@ impl Writer {
                     (Ok(_), Some(why)) => Err(BackendError::retryable(PART, why)),
                     (result, _) => result.map_err(BackendError::from),
                 };
-                // Whoever asked may have gone away; the write stands all the same.
+                // The caller may have been cancelled; the write stays committed.
                 drop(answer.send(told));
             });
             Done { keep, tell }
@@ -112,7 +111,7 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Finishes what waits.
+    /// Commits the waiting writes.
     fn drop(&mut self) {
         drop(self.queue.take());
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
@@ -139,7 +138,7 @@ fn write_all(connection: &mut Connection, jobs: &Receiver<Job>, counts: &Counts)
     }
 }
 
-/// The writes that wait, and those of a crowd that was answered just now; `None` when nobody will write any more.
+/// The waiting writes, and after a large batch also the next writes of its callers; `None` when the queue is closed.
 fn gather(jobs: &Receiver<Job>, answered: usize) -> Option<Vec<Job>> {
     let mut batch = Vec::with_capacity(BATCH_WRITES_MAX);
     batch.push(jobs.recv().ok()?);
@@ -158,7 +157,7 @@ fn gather(jobs: &Receiver<Job>, answered: usize) -> Option<Vec<Job>> {
     Some(batch)
 }
 
-/// Writes that were not tried are dropped, which tells their callers to try again.
+/// Runs and commits a batch. On an error the jobs that did not run are dropped, so that their callers get a retryable error.
 fn commit_batch(connection: &mut Connection, batch: Vec<Job>, done: &mut Vec<Done>) -> Result<(), rusqlite::Error> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for job in batch {
@@ -166,7 +165,7 @@ fn commit_batch(connection: &mut Connection, batch: Vec<Job>, done: &mut Vec<Don
         let job = job(&tx);
         let keep = job.keep;
         done.push(job);
-        // A full disk makes SQLite take back the whole transaction by itself; what ran so far is lost.
+        // After an error such as a full disk SQLite rolls back the whole transaction by itself.
         if tx.is_autocommit() {
             return Err(lost_transaction());
         }

@@ -1,4 +1,4 @@
-//! What must be true of the books: at any time, and when everything has come to rest.
+//! Invariants of money, bookings, events, mails and maps: those that always hold, and those after all work is finished.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,14 +16,13 @@ use uuid::Uuid;
 
 use crate::{office::TestOffice, reconciler::resume_unfinished};
 
-/// The relay of these tests.
 pub(crate) const RELAY: Uuid = Uuid::from_u128(7);
-/// Rounds of the workers in which everything must come to rest.
+/// Rounds of the workers after which all work must be finished.
 const ROUNDS: u32 = 20;
-/// Events that a consumer of these tests takes at once.
+/// Events per batch of a consumer.
 const EVENTS_MAX: u32 = 200;
 
-/// Lets a consumer handle what is next. Answers how many events.
+/// Lets a consumer handle its next events, and returns their number.
 pub(crate) async fn consume(office: &BoxOffice, consumer: Consumer) -> Backend<usize> {
     let next = office.events.list_next(consumer, EVENTS_MAX).await?;
     let events: Vec<Event> = next.iter().map(|logged| logged.event.clone()).collect();
@@ -35,7 +34,7 @@ pub(crate) async fn consume(office: &BoxOffice, consumer: Consumer) -> Backend<u
 }
 
 impl TestOffice {
-    /// One round of all workers.
+    /// Runs one round of all workers.
     pub(crate) async fn work(&self) {
         let office = &self.office;
         office.locks.sweep().await.expect("the locks work");
@@ -48,10 +47,10 @@ impl TestOffice {
     }
 
     async fn consume(&self, consumer: Consumer) {
-        consume(&self.office, consumer).await.expect("events that can be handled");
+        consume(&self.office, consumer).await.expect("the events can be handled");
     }
 
-    /// The workers go round while the time of everything runs out.
+    /// Runs the workers while all locks and payments expire, until all work is finished.
     pub(crate) async fn come_to_rest(&self) {
         for _ in 0..ROUNDS {
             self.work().await;
@@ -59,7 +58,7 @@ impl TestOffice {
         }
         let unfinished =
             self.office.ledger.list_unfinished(self.office.now(), None, 10).await.expect("the store works");
-        assert_eq!(unfinished, [], "nothing is left to do");
+        assert_eq!(unfinished, [], "no payment is unfinished");
         while self.office.outbox.has_unsent().await.expect("the store works") {
             self.work().await;
         }
@@ -94,20 +93,20 @@ impl TestOffice {
         }
     }
 
-    /// At any time: no seat in two good bookings.
+    /// Always true: no seat is in two confirmed bookings.
     pub(crate) async fn check_no_seat_is_sold_twice(&self) {
         let mut sold = BTreeSet::new();
         for booking in self.bookings().await.iter().filter(|booking| booking.status == BookingStatus::Confirmed) {
             for seat in &booking.seats {
-                assert!(sold.insert((booking.screening_id.as_uuid().as_u128(), seat.id)), "{} twice", seat.id);
+                assert!(sold.insert((booking.screening_id.as_uuid().as_u128(), seat.id)), "{} is sold twice", seat.id);
             }
         }
     }
 
-    /// After a load the map shows exactly the sold seats as sold.
+    /// Loads the map, and checks that it shows exactly the sold seats as sold.
     pub(crate) async fn check_map_after_load(&self, screening: ScreeningId) {
         mend_screening(&self.office, screening).await.expect("the map loads");
-        let shown = self.shown_as_sold(screening).await.expect("a loaded map");
+        let shown = self.shown_as_sold(screening).await.expect("the map is loaded");
         assert_eq!(shown, self.sold(screening).await, "the map shows what the store has sold");
     }
 
@@ -122,7 +121,7 @@ impl TestOffice {
         Some(sold.map(|seat| seat.id).collect())
     }
 
-    /// When everything has come to rest: money, bookings, events, mails and maps agree to the last one.
+    /// After all work is finished: money, bookings, events, mails and maps agree.
     pub(crate) async fn check_books(&self, screenings: &[ScreeningId], payments: &[PaymentId]) {
         self.check_no_seat_is_sold_twice().await;
         let bookings = self.bookings().await;
@@ -137,10 +136,10 @@ impl TestOffice {
                 self.check_payment(&payment, by_payment.remove(&id.as_uuid()), &events).await;
             } else {
                 let money = self.book.find_entry(*id).await.expect("the books open");
-                assert!(!has_money(money), "money for a payment that is not there: {money:?}");
+                assert!(!has_money(money), "the provider has money for an unknown payment: {money:?}");
             }
         }
-        assert!(by_payment.is_empty(), "bookings of payments unknown: {by_payment:?}");
+        assert!(by_payment.is_empty(), "bookings of unknown payments: {by_payment:?}");
         for screening in screenings {
             self.check_map_at_rest(*screening).await;
         }
@@ -158,19 +157,23 @@ impl TestOffice {
         let status = payment.status;
         let place = format!("{payment:?} with {money:?} and {booking:?}");
 
-        assert!(!payment.status.holds_claims(), "over: {place}");
+        assert!(!payment.status.holds_claims(), "the payment is finished: {place}");
         assert_eq!(payment.money_task, None, "{place}");
         assert_eq!(payment.booking_id, booking.as_ref().map(|booking| booking.id), "{place}");
-        assert_eq!(successes, usize::from(booking.is_some()), "one BOOKING_SUCCESS a booking: {place}");
-        assert_eq!(refunds, usize::from(status == PaymentStatus::Refunded), "one PAYMENT_REFUNDED a refund: {place}");
+        assert_eq!(successes, usize::from(booking.is_some()), "one BOOKING_SUCCESS per booking: {place}");
+        assert_eq!(refunds, usize::from(status == PaymentStatus::Refunded), "one PAYMENT_REFUNDED per refund: {place}");
         assert!(timeouts <= 1, "{place}");
-        assert!(status != PaymentStatus::Expired || timeouts == 1, "one BOOKING_TIMEOUT an expiry: {place}");
+        assert!(status != PaymentStatus::Expired || timeouts == 1, "one BOOKING_TIMEOUT per expiry: {place}");
         let is_good = booking.as_ref().is_some_and(|booking| booking.status == BookingStatus::Confirmed);
         assert_eq!(status == PaymentStatus::Succeeded, is_good, "{place}");
-        assert_eq!(money == Some(ProviderAnswer::Captured), is_good, "money taken is a good booking: {place}");
-        assert!(money != Some(ProviderAnswer::Authorised), "money set aside for nothing: {place}");
+        assert_eq!(
+            money == Some(ProviderAnswer::Captured),
+            is_good,
+            "money is captured exactly for confirmed bookings: {place}"
+        );
+        assert!(money != Some(ProviderAnswer::Authorised), "no money stays authorised: {place}");
         if let Some(booking) = booking {
-            assert_eq!(self.mails_of(&booking).await, 1, "one mail a booking: {place}");
+            assert_eq!(self.mails_of(&booking).await, 1, "one mail per booking: {place}");
             assert_eq!(booking.seats, payment.seats, "{place}");
         }
     }
@@ -188,7 +191,7 @@ impl TestOffice {
         }
     }
 
-    /// No lock is left, and the map is right without anybody loading it again.
+    /// Checks that no lock is left and that the map agrees with the store, before and after it is loaded again.
     async fn check_map_at_rest(&self, screening: ScreeningId) {
         let truth = self.office.ledger.seat_truth(screening, self.office.now()).await.expect("the store works");
         assert_eq!(truth.claimed, [], "no claim is left");
@@ -200,7 +203,7 @@ impl TestOffice {
         assert_eq!(
             self.office.locks.list_releases(None, 1).await.expect("the locks work"),
             [],
-            "every release is told"
+            "every release is published"
         );
         self.check_map_after_load(screening).await;
     }

@@ -14,11 +14,10 @@ use crate::{
     visit::Visit,
 };
 
-/// As many as the bar says.
 const BUYERS: usize = 1_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_thousand_buyers_of_one_seat_have_one_winner() {
+async fn one_of_a_thousand_concurrent_buyers_gets_the_seat() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("s").await;
     let mut buyers = Vec::new();
@@ -50,13 +49,13 @@ async fn a_thousand_buyers_of_one_seat_have_one_winner() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn crossed_sets_of_seats_are_all_or_nothing() {
+async fn concurrent_locks_of_overlapping_seats_are_all_or_nothing() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sssssssssss").await;
     let names: Vec<String> = (1..=11).map(|number| format!("A{number}")).collect();
     let mut buyers = Vec::new();
     for first in 0..names.len() {
-        // Each crosses four others; every second asks in the other order.
+        // Each selection overlaps with four others; every second one is in reverse order.
         let mut wanted: Vec<&str> = (0..3).map(|next| names[(first + next) % names.len()].as_str()).collect();
         if first % 2 == 1 {
             wanted.reverse();
@@ -86,12 +85,12 @@ async fn crossed_sets_of_seats_are_all_or_nothing() {
     let count = held.len();
     held.sort_unstable();
     held.dedup();
-    assert_eq!(held.len(), count, "nobody holds what another holds");
-    assert!((3..=9).contains(&count), "some won: {count}");
+    assert_eq!(held.len(), count, "no seat is held by two people");
+    assert!((3..=9).contains(&count), "one to three buyers hold their seats: {count}");
 }
 
 #[tokio::test]
-async fn a_lock_retried_after_a_time_out_is_the_same_lock() {
+async fn lock_call_retried_after_a_lost_answer_returns_the_same_lock() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -100,36 +99,39 @@ async fn a_lock_retried_after_a_time_out_is_the_same_lock() {
     cinema.weather.set(false, false, 0);
     let first = ann.locked("A1 A2").await;
     cinema.pass(SignedDuration::from_secs(60));
-    assert_eq!(ann.locked("A1 A2").await, first, "mine already, no second longer");
+    assert_eq!(ann.locked("A1 A2").await, first, "the lock exists already and is not extended");
     assert_eq!(first.seats.len(), 2);
 }
 
 #[tokio::test]
-async fn locks_restart_once() {
+async fn expiry_of_a_lock_restarts_only_at_the_first_payment() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
     ann.locked("A1").await;
     cinema.pass(SignedDuration::from_secs(240));
     let first = ann.started(cinema.payment_id()).await;
-    assert_eq!(first.expires_at, cinema.office.now() + PAYMENT_TTL, "restarted");
+    assert_eq!(first.expires_at, cinema.office.now() + PAYMENT_TTL, "the expiry is restarted");
     assert_eq!(
         ann.hold().await.expires_at(),
         Some(first.expires_at.as_millisecond()),
-        "locks and payment end together"
+        "locks and payment expire together"
     );
     assert!(matches!(ann.cancel(first.id).await, CancelOutcome::Cancelled(_)));
     cinema.pass(SignedDuration::from_secs(60));
     ann.locked("A2").await;
     let second = ann.started(cinema.payment_id()).await;
-    assert_eq!(second.expires_at, first.expires_at, "the earliest of its seats'; the first is not restarted again");
+    assert_eq!(
+        second.expires_at, first.expires_at,
+        "the payment expires with its earliest lock, which is not restarted again"
+    );
     let until: Vec<i64> = ann.hold().await.seats.iter().map(|seat| seat.until).collect();
     let later = (cinema.office.now() + PAYMENT_TTL).as_millisecond();
-    assert_eq!(until, [first.expires_at.as_millisecond(), later], "the second seat's first restart");
+    assert_eq!(until, [first.expires_at.as_millisecond(), later], "the lock of the second seat is restarted");
 }
 
 #[tokio::test]
-async fn who_pays_changes_no_seats_and_pays_once() {
+async fn hold_cannot_be_changed_or_paid_twice_while_its_payment_runs() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -138,9 +140,9 @@ async fn who_pays_changes_no_seats_and_pays_once() {
     assert!(matches!(ann.lock("A2").await, LockOutcome::PaymentInProgress(lock) if lock.payment == payment.id));
     assert!(matches!(ann.release_all().await, ReleaseOutcome::PaymentInProgress(_)));
     assert_eq!(ann.start(cinema.payment_id()).await, StartPaymentOutcome::PaymentInProgress(payment.id));
-    assert_eq!(ann.started(payment.id).await, payment, "the same id is the same payment");
+    assert_eq!(ann.started(payment.id).await, payment, "the same id gives the same payment");
     let booking = ann.paid(payment.id).await;
-    assert_eq!(ann.paid(payment.id).await, booking, "the same outcome, the same answer");
+    assert_eq!(ann.paid(payment.id).await, booking, "the same outcome gives the same answer");
     assert!(matches!(ann.cancel(payment.id).await, CancelOutcome::NotPending(_)));
     let decline = ann.confirm(payment.id, ConfirmOutcome::Decline).await;
     assert!(matches!(decline, ConfirmAnswer::NotPending(_)), "{decline:?}");
@@ -149,17 +151,17 @@ async fn who_pays_changes_no_seats_and_pays_once() {
 }
 
 #[tokio::test]
-async fn a_declined_payment_leaves_the_seats_locked_until_their_own_time() {
+async fn seats_of_a_declined_payment_stay_locked_until_their_own_expiry() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
     let payment = ann.paying(&cinema, "A1 A2").await;
     cinema.pass(PAYMENT_TTL - SignedDuration::from_secs(5));
-    // So late that the locks are kept for the outcome.
+    // So late that the confirmation extends the locks.
     let declined = ann.confirm(payment.id, ConfirmOutcome::Decline).await;
     assert!(matches!(declined, ConfirmAnswer::Declined(_)), "{declined:?}");
     let again = ann.confirm(payment.id, ConfirmOutcome::Decline).await;
-    assert_eq!(again, declined, "the same outcome, the same answer");
+    assert_eq!(again, declined, "the same outcome gives the same answer");
     let hold = ann.hold().await;
     assert_eq!((hold.expires_at(), hold.payment), (Some(payment.expires_at.as_millisecond()), None));
     assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)));
@@ -170,7 +172,7 @@ async fn a_declined_payment_leaves_the_seats_locked_until_their_own_time() {
 }
 
 #[tokio::test]
-async fn a_seat_added_later_keeps_its_own_time_when_a_payment_is_declined() {
+async fn seats_locked_at_different_times_keep_their_own_expiry_after_a_decline() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -183,11 +185,11 @@ async fn a_seat_added_later_keeps_its_own_time_when_a_payment_is_declined() {
     cinema.pass(SignedDuration::from_secs(115));
     let declined = ann.confirm(second.id, ConfirmOutcome::Decline).await;
     assert!(matches!(declined, ConfirmAnswer::Declined(_)), "{declined:?}");
-    assert_eq!(ann.hold().await.seats, times, "each as it was before the payment");
+    assert_eq!(ann.hold().await.seats, times, "each expiry is the same as before the confirmation");
 }
 
 #[tokio::test]
-async fn a_cancelled_payment_leaves_the_seats_locked_and_may_be_followed_by_another() {
+async fn seats_of_a_cancelled_payment_stay_locked_and_can_be_paid_again() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -195,7 +197,7 @@ async fn a_cancelled_payment_leaves_the_seats_locked_and_may_be_followed_by_anot
     assert_eq!(bob.cancel(payment.id).await, CancelOutcome::NotFound, "only the owner sees it");
     let cancelled = ann.cancel(payment.id).await;
     assert!(matches!(&cancelled, CancelOutcome::Cancelled(over) if over.status == PaymentStatus::Cancelled));
-    assert_eq!(ann.cancel(payment.id).await, cancelled, "also the second time");
+    assert_eq!(ann.cancel(payment.id).await, cancelled, "cancelling again gives the same answer");
     assert_eq!(ann.hold().await.payment, None);
     assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)));
     let success = ann.confirm(payment.id, ConfirmOutcome::Success).await;
@@ -207,7 +209,7 @@ async fn a_cancelled_payment_leaves_the_seats_locked_and_may_be_followed_by_anot
 }
 
 #[tokio::test]
-async fn time_runs_out_on_the_payment_page() {
+async fn expired_payment_frees_its_seats_and_cannot_be_confirmed() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -215,7 +217,7 @@ async fn time_runs_out_on_the_payment_page() {
     cinema.pass(PAYMENT_TTL - SignedDuration::from_millis(1));
     assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)));
     cinema.pass(SignedDuration::from_millis(1));
-    // Nobody has swept: the next asker has it all the same, and may pay.
+    // The next person gets the expired lock without a sweep, and may pay.
     let his = bob.paying(&cinema, "A1").await;
     let late = ann.confirm(payment.id, ConfirmOutcome::Success).await;
     assert!(matches!(late, ConfirmAnswer::Expired(_)), "{late:?}");
@@ -227,7 +229,7 @@ async fn time_runs_out_on_the_payment_page() {
 }
 
 #[tokio::test]
-async fn a_lock_ends_by_itself_and_is_told_once() {
+async fn release_of_an_expired_lock_is_published_once() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);

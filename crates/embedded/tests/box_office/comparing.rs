@@ -1,4 +1,4 @@
-//! The map is compared with the store: what nobody told it is mended, what is right is left alone.
+//! The consistency check: a map that differs from the ledger is reloaded, a correct map is not changed.
 
 use jiff::SignedDuration;
 use seatkeeper_core::{
@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl TestOffice {
-    /// A whole round; answers which maps were mended.
+    /// Runs a whole round, and returns the maps that were reloaded.
     async fn compare(&self) -> Vec<ScreeningId> {
         let (mut mended, mut after) = (Vec::new(), None::<Cursor>);
         loop {
@@ -34,7 +34,7 @@ impl TestOffice {
         }
     }
 
-    /// The map as `A1 booked, A2 locked`, and its sequence.
+    /// The seat map as `A1 booked, A2 locked`, and its sequence.
     async fn map(&self, screening: &SharedScreening) -> (String, u64) {
         let map = self.office.locks.snapshot(screening.screening.id).await.expect("the locks work").expect("a map");
         let word = |status| match status {
@@ -49,7 +49,7 @@ impl TestOffice {
 }
 
 #[tokio::test]
-async fn a_map_that_agrees_with_the_store_is_left_alone() {
+async fn map_that_agrees_with_the_ledger_is_not_changed() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sssss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -59,16 +59,16 @@ async fn a_map_that_agrees_with_the_store_is_left_alone() {
     let before = cinema.map(&screening).await;
     assert_eq!(before.0, "A1 booked, A2 booked, A3 locked, A5 locked");
     assert_eq!(cinema.compare().await, []);
-    assert_eq!(cinema.map(&screening).await, before, "no viewer hears of it");
+    assert_eq!(cinema.map(&screening).await, before, "no live change is published");
 }
 
 #[tokio::test]
-async fn a_sale_told_after_its_refund_does_not_stay_on_the_map() {
+async fn sale_marked_after_its_refund_is_removed_from_the_map() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
     let booking = ann.bought(&cinema, "A1 A2").await;
-    // The provider takes the money back, and only then somebody slow tells of the sale.
+    // The provider refunds the money, and a delayed update marks the seats as sold afterwards.
     cinema.office.provider.give_back(booking.payment_id).await.expect("the provider works");
     ann.report(booking.payment_id).await;
     cinema.come_to_rest().await;
@@ -79,13 +79,13 @@ async fn a_sale_told_after_its_refund_does_not_stay_on_the_map() {
     assert_eq!(cinema.map(&screening).await.0, "A1 booked, A2 booked, A3 locked");
 
     assert_eq!(cinema.compare().await, [id]);
-    assert_eq!(cinema.map(&screening).await.0, "A3 locked", "somebody else's lock stays");
+    assert_eq!(cinema.map(&screening).await.0, "A3 locked", "the lock of another person stays");
     assert_eq!(cinema.compare().await, []);
     bob.locked("A1").await;
 }
 
 #[tokio::test]
-async fn sales_and_claims_that_the_map_does_not_know_are_put_on_it() {
+async fn missing_sales_and_claims_are_added_to_the_map() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -103,7 +103,7 @@ async fn sales_and_claims_that_the_map_does_not_know_are_put_on_it() {
 }
 
 #[tokio::test]
-async fn every_page_is_looked_at_and_what_is_not_loaded_or_over_is_not() {
+async fn check_covers_all_pages_but_no_unloaded_maps_and_no_past_screenings() {
     let cinema = TestOffice::new();
     let movie = movie_of(MovieId::from_uuid(cinema.entropy.next_uuid()), "Often Shown");
     let hall = hall_of(HallId::from_uuid(cinema.entropy.next_uuid()), "Hall", "ss");
@@ -130,7 +130,7 @@ async fn every_page_is_looked_at_and_what_is_not_loaded_or_over_is_not() {
     assert_eq!(cinema.compare().await, [first, last]);
     assert_eq!(cinema.office.locks.list_states(&ids[1..2]).await.expect("the locks work"), [None]);
 
-    // A day later the first one is history.
+    // A day later the first screening is over.
     cinema.office.locks.mark_sold(first, cinema.payment_id(), &seats("A2")).await.expect("the locks work");
     cinema.pass(SignedDuration::from_hours(29));
     assert_eq!(cinema.compare().await, []);

@@ -1,4 +1,4 @@
-//! A server that dies at every call of a port, one after the other: what was begun is finished by others, or never was.
+//! A server dies before every single call of a port. The work is either finished by others or has no effect.
 
 use std::sync::Arc;
 
@@ -21,25 +21,25 @@ use crate::{
     visit::Visit,
 };
 
-/// What is being done when the server dies.
+/// The work during which the server dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deed {
     Lock,
     Release,
     Start,
     Confirm(ConfirmOutcome),
-    /// Confirmed in the last second, so that the locks are kept.
+    /// Confirmed in the last second, so that the locks are extended.
     ConfirmLate,
     Cancel,
-    /// The reconciler meets a payment past its time.
+    /// The reconciler expires an overdue payment.
     Expire,
-    /// The reconciler gives up a payment that nobody knows the outcome of.
+    /// The reconciler gives up a payment whose outcome is unknown.
     GiveUp,
-    /// The provider took money for a payment that was over.
+    /// The provider has authorised an expired payment.
     SellLate,
-    /// … and another has locked a seat of it.
+    /// The same, and another person has locked one of its seats.
     RefundLate,
-    /// The provider gave the money of a sale back by itself.
+    /// The provider has refunded a sale by itself.
     ProviderRefund,
     TellReleases,
     Relay,
@@ -62,32 +62,32 @@ const DEEDS: [Deed; 14] = [
     Deed::Relay,
 ];
 
-/// What dies.
+/// The part that dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Death {
-    /// The request alone: everything else goes on.
+    /// Only the request; the server runs on.
     Request,
-    /// The server: it is started again on its files.
+    /// The server, which is restarted on its files.
     Server,
-    /// The server and everything that the lock store knew.
+    /// The server, and the content of the lock store is lost.
     ServerAndLocks,
 }
 
-/// Ports are called at most so often by one deed.
+/// Most port calls of one work; more is an endless loop.
 const CALLS_MAX: usize = 60;
 
 #[tokio::test]
-async fn a_request_that_dies_at_any_call_leaves_nothing_half_done() {
+async fn request_that_dies_before_any_port_call_leaves_no_partial_work() {
     die_everywhere(Death::Request).await;
 }
 
 #[tokio::test]
-async fn a_server_that_dies_at_any_call_finds_its_way_back() {
+async fn server_that_dies_before_any_port_call_recovers() {
     die_everywhere(Death::Server).await;
 }
 
 #[tokio::test]
-async fn a_server_that_dies_at_any_call_and_loses_its_locks_finds_its_way_back() {
+async fn server_that_dies_before_any_port_call_and_loses_its_locks_recovers() {
     die_everywhere(Death::ServerAndLocks).await;
 }
 
@@ -102,7 +102,7 @@ async fn die_everywhere(death: Death) {
     }
 }
 
-/// Does the deed, dies before its call number `calls`, and sees that the world is right again. True when it was done before.
+/// Runs the work, kills it before its call number `calls`, and checks the recovery. True when the work ended before that call.
 async fn dies_at(deed: Deed, death: Death, calls: usize) -> bool {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
@@ -176,7 +176,7 @@ async fn prepare(deed: Deed, cinema: &TestOffice, ann: &Visit, bob: &Visit) -> P
     payment
 }
 
-/// A payment that only its payer has heard of so far: its id is chosen.
+/// A payment that is not in the store yet, with its id already chosen.
 fn unwritten(cinema: &TestOffice, ann: &Visit) -> Payment {
     Payment {
         id: cinema.payment_id(),
@@ -242,13 +242,14 @@ async fn act(
     }
 }
 
-/// Life goes on: whoever got no answer asks again, the provider says it again, and another buys what is left.
+/// After the crash: the caller retries, the provider repeats its callback, another person buys the free seats, and all books
+/// must agree.
 async fn go_on_after(deed: Deed, death: Death, cinema: &TestOffice, (ann, bob): (Visit, Visit), payment: &Payment) {
     let id = payment.id;
     let mut payments = vec![id];
     match deed {
         Deed::Start => {
-            // The same id again meets its own work. Without its locks there is nothing to pay for.
+            // A retry with the same id finds the first attempt. When the locks are lost, there is nothing to pay for.
             let again = ann.start(id).await;
             if let seatkeeper_core::box_office::StartPaymentOutcome::Started(started) = again {
                 assert_eq!(started.id, id);
@@ -267,21 +268,21 @@ async fn go_on_after(deed: Deed, death: Death, cinema: &TestOffice, (ann, bob): 
         cinema.bookings().await.into_iter().filter(|booking| booking.status.as_str() == "CONFIRMED").collect();
     match deed {
         Deed::Confirm(ConfirmOutcome::Success) | Deed::ConfirmLate | Deed::Relay => {
-            assert_eq!(sold.len(), 1, "{deed:?} is a sale in the end");
+            assert_eq!(sold.len(), 1, "{deed:?} ends with a sale");
         }
-        // A bare lock that is lost with the lock store is in nobody's way.
+        // The other person's lock is lost, so the late payment may be sold.
         Deed::RefundLate if death == Death::ServerAndLocks => {}
         Deed::Confirm(ConfirmOutcome::Decline) | Deed::Cancel | Deed::Expire | Deed::GiveUp | Deed::RefundLate => {
-            assert_eq!(sold, [], "{deed:?} is none in the end");
+            assert_eq!(sold, [], "{deed:?} ends without a sale");
         }
-        Deed::ProviderRefund => assert_eq!(sold, [], "the money is back"),
+        Deed::ProviderRefund => assert_eq!(sold, [], "the sale is refunded"),
         Deed::Lock | Deed::Release | Deed::Start | Deed::SellLate | Deed::TellReleases => {}
     }
-    // What the lock store knew only by itself is lost with it.
+    // Unpublished releases are lost with the lock store.
     if deed == Deed::TellReleases && death != Death::ServerAndLocks {
         let events = cinema.events().await;
         let released = events.iter().filter(|event| event.kind.type_name() == "SEAT_RELEASED").count();
-        assert_eq!(released, 1, "told, and once");
+        assert_eq!(released, 1, "the release is published once");
     }
     let rest = if sold.is_empty() { "A1 A2 A3" } else { "A3" };
     payments.push(bob.bought(cinema, rest).await.payment_id);

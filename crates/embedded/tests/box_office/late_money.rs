@@ -1,4 +1,4 @@
-//! The provider says late, or by itself, that it took money.
+//! The provider reports money late or without a request.
 
 use jiff::SignedDuration;
 use seatkeeper_core::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn paid_late_and_the_seat_is_free_is_a_sale() {
+async fn late_payment_is_sold_when_its_seats_are_free() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -25,13 +25,13 @@ async fn paid_late_and_the_seat_is_free_is_a_sale() {
     assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Expired);
     ann.pay_by_phone(&payment).await;
     ann.report(payment.id).await;
-    assert_eq!(ann.paid(payment.id).await.seats, payment.seats, "confirmed by the page too, afterwards");
+    assert_eq!(ann.paid(payment.id).await.seats, payment.seats, "a later confirmation by the page returns the booking");
     cinema.come_to_rest().await;
     cinema.check_books(&[screening.screening.id], &[payment.id]).await;
 }
 
 #[tokio::test]
-async fn paid_late_and_a_seat_is_locked_by_another_is_refunded() {
+async fn late_payment_is_refunded_when_another_has_locked_a_seat() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -43,14 +43,14 @@ async fn paid_late_and_a_seat_is_locked_by_another_is_refunded() {
     assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Refunded);
     let answer = ann.confirm(payment.id, ConfirmOutcome::Success).await;
     assert!(matches!(answer, ConfirmAnswer::SeatsLost(_)), "{answer:?}");
-    assert_eq!(ann.hold().await.seats, [], "nothing is kept of what could not be sold");
+    assert_eq!(ann.hold().await.seats, [], "no seat of the refunded payment stays locked");
     let his = bob.bought(&cinema, "A1 A2 A3").await;
     cinema.come_to_rest().await;
     cinema.check_books(&[screening.screening.id], &[payment.id, his.payment_id]).await;
 }
 
 #[tokio::test]
-async fn paid_late_and_a_seat_is_sold_is_refunded() {
+async fn late_payment_is_refunded_when_a_seat_is_sold() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -65,7 +65,7 @@ async fn paid_late_and_a_seat_is_sold_is_refunded() {
 }
 
 #[tokio::test]
-async fn paid_late_and_only_the_store_knows_that_the_seat_is_claimed_is_refunded() {
+async fn late_payment_is_refunded_when_another_has_a_claim_and_all_locks_are_lost() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -82,7 +82,7 @@ async fn paid_late_and_only_the_store_knows_that_the_seat_is_claimed_is_refunded
 }
 
 #[tokio::test]
-async fn paid_late_while_the_payer_pays_for_the_same_seats_anew_is_refunded_and_the_new_payment_stands() {
+async fn late_payment_is_refunded_when_its_payer_has_a_new_payment_for_the_seats() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -92,14 +92,14 @@ async fn paid_late_while_the_payer_pays_for_the_same_seats_anew_is_refunded_and_
     let second = ann.started(cinema.payment_id()).await;
     ann.report(first.id).await;
     assert_eq!(ann.find(first.id).await.status, PaymentStatus::Refunded);
-    assert_eq!(ann.hold().await.payment, Some(second.id), "the new payment's lock stands");
+    assert_eq!(ann.hold().await.payment, Some(second.id), "the payment lock of the new payment stays");
     ann.paid(second.id).await;
     cinema.come_to_rest().await;
     cinema.check_books(&[screening.screening.id], &[first.id, second.id]).await;
 }
 
 #[tokio::test]
-async fn paid_late_while_the_payer_pays_for_other_seats_is_a_sale() {
+async fn late_payment_is_sold_while_its_payer_pays_for_other_seats() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -115,7 +115,7 @@ async fn paid_late_while_the_payer_pays_for_other_seats_is_a_sale() {
 }
 
 #[tokio::test]
-async fn paid_after_cancelling_with_the_seats_still_held_is_a_sale() {
+async fn cancelled_payment_is_sold_when_it_is_paid_and_the_payer_holds_the_seats() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -129,7 +129,7 @@ async fn paid_after_cancelling_with_the_seats_still_held_is_a_sale() {
 }
 
 #[tokio::test]
-async fn paid_late_for_a_screening_that_is_gone_is_refunded() {
+async fn late_payment_for_a_deleted_screening_is_refunded() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -146,7 +146,7 @@ async fn paid_late_for_a_screening_that_is_gone_is_refunded() {
 }
 
 #[tokio::test]
-async fn paid_after_sales_are_closed_is_refunded_and_the_seats_are_free() {
+async fn late_payment_is_refunded_after_sales_have_closed_and_frees_its_seats() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -158,7 +158,7 @@ async fn paid_after_sales_are_closed_is_refunded_and_the_seats_are_free() {
         cinema.work().await;
         late.push(payment);
     }
-    // The last moment in which late money buys, and the first in which it does not.
+    // The last moment at which a late payment is sold, and the first at which it is refunded.
     let until_start = screening.sales_close_at.duration_since(cinema.office.now());
     cinema.pass(until_start - SignedDuration::from_millis(1));
     ann.report(late[0].id).await;
@@ -170,7 +170,7 @@ async fn paid_after_sales_are_closed_is_refunded_and_the_seats_are_free() {
     }
     let answer = ann.confirm(late[1].id, ConfirmOutcome::Success).await;
     assert!(matches!(answer, ConfirmAnswer::SeatsLost(_)), "{answer:?}");
-    assert_eq!(ann.hold().await.seats, [], "nothing is kept of what could not be sold");
+    assert_eq!(ann.hold().await.seats, [], "no seat of the refunded payment stays locked");
     cinema.come_to_rest().await;
     assert_eq!(cinema.office.provider.find(late[1].id).await.expect("the provider works"), ProviderAnswer::Voided);
     let reasons: Vec<String> = cinema.events().await.into_iter().filter_map(refund_reason).collect();
@@ -186,7 +186,7 @@ fn refund_reason(event: Event) -> Option<String> {
 }
 
 #[tokio::test]
-async fn a_payment_confirmed_before_sales_closed_is_sold_when_its_outcome_comes_after() {
+async fn payment_confirmed_before_sales_closed_is_sold_when_its_outcome_is_late() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -206,7 +206,7 @@ async fn a_payment_confirmed_before_sales_closed_is_sold_when_its_outcome_comes_
 }
 
 #[tokio::test]
-async fn a_code_paid_without_a_word_from_the_page_is_a_sale() {
+async fn payment_by_phone_is_sold_without_a_confirmation_by_the_page() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -219,7 +219,7 @@ async fn a_code_paid_without_a_word_from_the_page_is_a_sale() {
 }
 
 #[tokio::test]
-async fn a_refund_by_the_provider_ends_the_sale_and_frees_the_seats() {
+async fn refund_by_the_provider_refunds_the_booking_and_frees_the_seats() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -227,7 +227,7 @@ async fn a_refund_by_the_provider_ends_the_sale_and_frees_the_seats() {
     let id = booking.payment_id;
     let refunded = cinema.office.provider.give_back(id).await.expect("the provider works");
     assert_eq!(refunded, ProviderAnswer::Refunded);
-    // The map cannot be told at first; it is told when it can be.
+    // The lock store is unreachable at first; its map is updated later.
     cinema.weather.set(true, false, 0);
     let _the_map_is_away = seatkeeper_core::box_office::provider_reported(&cinema.office, id).await;
     assert!(matches!(ann.try_lock("A1").await, Err(error) if error.retryable));
@@ -247,7 +247,7 @@ async fn a_refund_by_the_provider_ends_the_sale_and_frees_the_seats() {
 }
 
 #[tokio::test]
-async fn a_sold_seat_that_the_locks_were_not_told_of_does_not_come_back() {
+async fn sold_seat_does_not_become_free_when_the_lock_store_missed_the_sale() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -258,7 +258,7 @@ async fn a_sold_seat_that_the_locks_were_not_told_of_does_not_come_back() {
     cinema.work().await;
     cinema.pass(PAYMENT_TTL + SignedDuration::from_secs(1));
     cinema.work().await;
-    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)), "sold, and the map says so");
+    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)), "the map shows the seat as sold");
     cinema.come_to_rest().await;
     cinema.check_books(&[screening.screening.id], &[payment.id]).await;
 }

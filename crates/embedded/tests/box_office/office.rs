@@ -1,4 +1,4 @@
-//! A box office over the real adapters, on a clock that stands until it is moved.
+//! A box office with the real adapters and a manual clock.
 
 use std::{path::Path, sync::Arc};
 
@@ -21,16 +21,15 @@ use tempfile::TempDir;
 
 use crate::{steps::Stepped, weather::Weather};
 
-/// As the settings' default.
+/// The default of the settings.
 pub(crate) const LOCK_TTL: SignedDuration = SignedDuration::from_mins(5);
-/// Not the same, so that a test sees which of the two counts.
+/// Differs from [`LOCK_TTL`], so that tests can tell which of the two applies.
 pub(crate) const PAYMENT_TTL: SignedDuration = SignedDuration::from_mins(6);
-/// Screenings begin so long after the beginning of a test.
+/// Time from the beginning of a test to the start of its screenings.
 const STARTS_IN: SignedDuration = SignedDuration::from_hours(24);
-/// How many seats one person may hold.
 const SEATS_PER_PERSON: usize = 6;
 
-/// The whole cinema: dropped and opened again it is a restart of the server.
+/// A whole server. Dropping it and opening it on the same files is a restart.
 pub(crate) struct TestOffice {
     pub(crate) office: Arc<BoxOffice>,
     pub(crate) clock: Arc<ManualClock>,
@@ -47,7 +46,7 @@ impl TestOffice {
         Self::with_sink(1, None)
     }
 
-    /// Everything that is drawn comes from `seed`; the provider's messages go to `sink`.
+    /// All randomness comes from `seed`; the provider's callbacks go to `sink`.
     pub(crate) fn with_sink(seed: u64, sink: Option<Arc<dyn CallbackSink>>) -> Self {
         Self::open(Arc::new(new_folder()), Arc::default(), seed, sink)
     }
@@ -62,7 +61,7 @@ impl TestOffice {
         let provider = MockProvider::new(Arc::clone(&book), Arc::clone(&clock) as _, dice, Arc::clone(&faults), sink);
         let locks: Arc<dyn SeatLocks> = open_locks(folder.path(), &clock);
         let locks = Stepped::new(&weather, locks);
-        // Nobody watches here.
+        // These tests have no viewers.
         let unwatched = Arc::new(MemoryLocks::unlogged(Arc::clone(&clock) as _));
         let provider = Stepped::new(&weather, Arc::new(provider) as Arc<dyn PaymentProvider>);
         let whole = office_over(&store, &unwatched, provider, Arc::clone(&clock) as _, Arc::clone(&entropy) as _);
@@ -82,7 +81,7 @@ impl TestOffice {
         Self { office: Arc::new(office), clock, faults, weather, entropy, book, locks, folder }
     }
 
-    /// The server dies and is started again on the same files. Nothing of it may be at work any more.
+    /// Kills the server and starts it on the same files. The caller must have dropped all of its running work.
     pub(crate) fn restart(self) -> Self {
         let Self { folder, clock, entropy, .. } = &self;
         let (folder, clock, seed) = (Arc::clone(folder), Arc::clone(clock), entropy.next_u64());
@@ -90,20 +89,20 @@ impl TestOffice {
         Self::open(folder, clock, seed, None)
     }
 
-    /// Only the lock store dies, and comes back with what it had.
+    /// Restarts only the lock store, which restores its locks.
     pub(crate) fn restart_locks(&self) {
         self.locks.replace(|| open_locks(self.folder.path(), &self.clock));
     }
 
-    /// The lock store dies and comes back empty.
+    /// Restarts the lock store without its log, so that it is empty.
     pub(crate) fn lose_locks(&self) {
         self.locks.replace(|| {
-            std::fs::remove_file(locks_file(self.folder.path())).expect("the lock log is there");
+            std::fs::remove_file(locks_file(self.folder.path())).expect("the lock log exists");
             open_locks(self.folder.path(), &self.clock)
         });
     }
 
-    /// A screening of tomorrow in a hall of its own.
+    /// Creates a screening of tomorrow with its own film and hall.
     pub(crate) async fn screening(&self, picture: &str) -> SharedScreening {
         let movie = movie_of(MovieId::from_uuid(self.entropy.next_uuid()), "The Long Way Home");
         let hall = hall_of(HallId::from_uuid(self.entropy.next_uuid()), "Hall", picture);
@@ -139,7 +138,7 @@ impl TestOffice {
     }
 }
 
-/// Memory where there is some to be had as a file system: each step waits for the disk otherwise.
+/// A folder in a memory file system where available; otherwise each step would wait for a disk sync.
 fn new_folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };

@@ -1,4 +1,4 @@
-//! Locks without payments, claims without locks, payments without anybody.
+//! Payment locks without payments, claims without locks, payments without a running request.
 
 use std::sync::Arc;
 
@@ -21,17 +21,17 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_payment_lock_without_a_payment_is_ended_after_ten_seconds_by_whoever_meets_it() {
+async fn payment_lock_without_a_payment_is_removed_by_a_call_after_ten_seconds() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
     ann.locked("A1").await;
-    // A server dies between the lock store and the store.
+    // A server dies after the call to the lock store and before the call to the store.
     let orphan = cinema.payment_id();
     let ttl_ms = PAYMENT_TTL.as_millis() as i64;
     let started = ann.office.locks.start_payment(screening.screening.id, ann.person, orphan, ttl_ms).await;
     assert!(matches!(started, Ok(StartReply::Started(_))), "{started:?}");
-    assert_eq!(ann.hold().await.payment, None, "nobody is sent to a payment that is not there");
+    assert_eq!(ann.hold().await.payment, None, "a hold does not name a missing payment");
     cinema.pass(SignedDuration::from_millis(9_999));
     assert!(matches!(ann.lock("A2").await, LockOutcome::PaymentInProgress(lock) if lock.payment == orphan));
     assert!(matches!(ann.release_all().await, ReleaseOutcome::PaymentInProgress(_)));
@@ -45,16 +45,16 @@ async fn a_payment_lock_without_a_payment_is_ended_after_ten_seconds_by_whoever_
 }
 
 #[tokio::test]
-async fn a_payment_lock_whose_payment_is_over_is_ended_at_once_by_whoever_meets_it() {
+async fn payment_lock_of_a_finished_payment_is_removed_by_the_next_call() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
     let payment = ann.paying(&cinema, "A1").await;
-    // The locks are away while it is declined, so that nobody ends the payment lock.
+    // The lock store fails while the payment is declined, so that the payment lock stays.
     cinema.weather.set(true, false, 0);
     ann.confirm(payment.id, ConfirmOutcome::Decline).await;
     cinema.weather.set(false, false, 0);
-    assert_eq!(ann.hold().await.payment, None, "not in progress, whatever its lock says");
+    assert_eq!(ann.hold().await.payment, None, "the payment is not in progress, although its payment lock exists");
     ann.locked("A2").await;
     assert!(matches!(ann.release_all().await, ReleaseOutcome::Left(hold) if hold.seats.is_empty()));
     cinema.come_to_rest().await;
@@ -62,7 +62,7 @@ async fn a_payment_lock_whose_payment_is_over_is_ended_at_once_by_whoever_meets_
 }
 
 #[tokio::test]
-async fn locks_lost_while_claims_stand_come_back_from_the_claims() {
+async fn lost_locks_are_restored_from_claims() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sssss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -71,18 +71,18 @@ async fn locks_lost_while_claims_stand_come_back_from_the_claims() {
     bob.locked("A3").await;
     cinema.lose_locks();
     assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(taken) if taken.len() == 1));
-    assert!(matches!(bob.lock("A5").await, LockOutcome::SeatsTaken(_)), "a sold seat too");
+    assert!(matches!(bob.lock("A5").await, LockOutcome::SeatsTaken(_)), "a sold seat is taken too");
     let hold = ann.hold().await;
     assert_eq!((hold.seats.len(), hold.payment), (2, Some(payment.id)));
     assert_eq!(hold.expires_at(), Some(payment.expires_at.as_millisecond()));
-    assert_eq!(bob.hold().await.seats, [], "a bare lock is lost with the lock store");
+    assert_eq!(bob.hold().await.seats, [], "a lock without a claim is lost with the lock store");
     ann.paid(payment.id).await;
     cinema.come_to_rest().await;
     cinema.check_books(&[screening.screening.id], &[sold, payment.id]).await;
 }
 
 #[tokio::test]
-async fn locks_lost_while_confirming_go_back_to_the_payments_own_time_when_it_is_declined() {
+async fn locks_restored_while_confirming_expire_with_the_payment_after_a_decline() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -90,16 +90,20 @@ async fn locks_lost_while_confirming_go_back_to_the_payments_own_time_when_it_is
     cinema.faults.set(MockFaults { refuse_authorise_first_n: 1, ..MockFaults::default() });
     ann.confirm(payment.id, ConfirmOutcome::Decline).await;
     cinema.lose_locks();
-    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)), "this loads the claim");
+    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)), "this call loads the claim");
     cinema.work().await;
     assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Declined);
-    assert_eq!(ann.hold().await.expires_at(), Some(payment.expires_at.as_millisecond()), "not ten minutes");
+    assert_eq!(
+        ann.hold().await.expires_at(),
+        Some(payment.expires_at.as_millisecond()),
+        "not ten minutes, the limit of confirming"
+    );
     cinema.pass(PAYMENT_TTL);
     bob.locked("A1").await;
 }
 
 #[tokio::test]
-async fn a_claim_that_is_being_confirmed_stands_after_its_time_without_its_lock() {
+async fn claim_of_a_confirming_payment_does_not_expire_when_its_lock_is_lost() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -116,26 +120,26 @@ async fn a_claim_that_is_being_confirmed_stands_after_its_time_without_its_lock(
 }
 
 #[tokio::test]
-async fn the_store_refuses_a_claimed_seat_that_the_locks_gave_away_and_the_map_learns() {
+async fn payment_for_a_claimed_seat_is_refused_by_the_store_and_corrects_the_map() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
     let payment = ann.paying(&cinema, "A1").await;
-    // A lock store that forgets one person's locks.
+    // The lock store loses one person's locks.
     let (locks, id) = (&cinema.office.locks, screening.screening.id);
     locks.end_payment(id, ann.person, payment.id).await.expect("the locks work");
     locks.release(id, ann.person, None).await.expect("the locks work");
     bob.locked("A1").await;
     assert_eq!(bob.start(cinema.payment_id()).await, StartPaymentOutcome::SeatsTaken(seats("A1")));
-    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)), "the map has learned");
-    assert_eq!(bob.locked("A2").await.payment, None, "and he is not paying");
+    assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)), "the map has been corrected");
+    assert_eq!(bob.locked("A2").await.payment, None, "the refused person has no payment lock");
     ann.paid(payment.id).await;
     cinema.come_to_rest().await;
     cinema.check_books(&[screening.screening.id], &[payment.id]).await;
 }
 
 #[tokio::test]
-async fn a_confirmation_begun_in_the_last_moment_keeps_its_locks_beside_the_reconciler() {
+async fn confirmation_in_the_last_moment_keeps_its_locks_when_the_reconciler_races() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -144,16 +148,16 @@ async fn a_confirmation_begun_in_the_last_moment_keeps_its_locks_beside_the_reco
     let (office, person) = (Arc::clone(&cinema.office), ann.person);
     let mut confirm =
         Stepper::new(async move { confirm_payment(&office, person, payment.id, ConfirmOutcome::Success).await });
-    // Before the store hears of it: its time is not up yet.
+    // Stopped before the write to the store: the payment has not expired yet.
     assert!(confirm.arrive().await.is_none() && confirm.go_on().await.is_none());
     cinema.pass(SignedDuration::from_millis(1));
     let office = Arc::clone(&cinema.office);
     let mut resume = Stepper::new(async move { resume_unfinished(&office).await });
-    // The reconciler has read that its time is up.
+    // The reconciler has read the payment as overdue.
     assert!(resume.arrive().await.is_none() && resume.go_on().await.is_none());
     assert!(confirm.go_on().await.is_none());
     assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Confirming);
-    assert!(confirm.go_on().await.is_none(), "the locks are kept");
+    assert!(confirm.go_on().await.is_none(), "the locks are extended");
     while resume.go_on().await.is_none() {}
     assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)));
     while confirm.go_on().await.is_none() {}
@@ -163,7 +167,7 @@ async fn a_confirmation_begun_in_the_last_moment_keeps_its_locks_beside_the_reco
 }
 
 #[tokio::test]
-async fn locks_survive_a_restart_of_their_store() {
+async fn locks_survive_a_restart_of_the_lock_store() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -185,7 +189,7 @@ async fn locks_survive_a_restart_of_their_store() {
 }
 
 #[tokio::test]
-async fn a_screening_with_locks_stays_also_after_a_restart_of_their_store() {
+async fn screening_with_locks_cannot_be_deleted_after_a_restart_of_the_lock_store() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -201,12 +205,12 @@ async fn a_screening_with_locks_stays_also_after_a_restart_of_their_store() {
 }
 
 #[tokio::test]
-async fn payments_that_are_stuck_hide_no_others() {
+async fn stuck_payments_do_not_keep_the_reconciler_from_others() {
     let cinema = TestOffice::new();
     let stuck = UNFINISHED_PAYMENTS_MAX as usize + 5;
     let screening = cinema.screening(&vec!["s".repeat(100); 3].join("/")).await;
     let mut payments = Vec::new();
-    // The provider takes no money: each of these sales waits for that.
+    // The provider refuses captures, so each of these sales keeps a money task.
     cinema.faults.set(MockFaults { refuse_capture_first_n: u32::MAX, ..MockFaults::default() });
     let ann = Visit::of(&cinema, "Ann", &screening).await;
     for number in 0..stuck {

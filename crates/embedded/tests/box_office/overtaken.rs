@@ -1,4 +1,4 @@
-//! Whoever reads and writes afterwards may be overtaken in between: by a crowd, or by the one who decides a payment.
+//! Races between a read and the write that depends on it.
 
 use jiff::SignedDuration;
 use seatkeeper_core::{
@@ -20,9 +20,9 @@ use crate::{
 
 const CROWD: usize = 300;
 
-/// After a restart no map is loaded, and everybody comes at once.
+/// As after a restart: the map is not loaded, and many people lock seats at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_crowd_at_a_map_that_is_not_loaded_is_served() {
+async fn concurrent_locks_succeed_when_the_map_is_not_loaded() {
     let cinema = TestOffice::new();
     let row = "s".repeat(CROWD / 6);
     let screening = cinema.screening(&[row.as_str(); 6].join("/")).await;
@@ -39,17 +39,17 @@ async fn a_crowd_at_a_map_that_is_not_loaded_is_served() {
 }
 
 impl Visit {
-    /// A payment that is being confirmed by nobody, and that the provider will decline.
+    /// A CONFIRMING payment without a running confirmation, which the provider will decline.
     async fn confirming(&self, cinema: &TestOffice, names: &str) -> Payment {
         let payment = self.paying(cinema, names).await;
         let begun = self.office.ledger.begin_confirming(payment.id, ConfirmOutcome::Decline, self.office.now()).await;
         match begun.expect("the store works") {
             ConfirmStart::Confirming(payment) => payment,
-            other => panic!("it should be confirming: {other:?}"),
+            other => panic!("the payment should be CONFIRMING: {other:?}"),
         }
     }
 
-    /// Nothing is left of the payment but the seats' own time.
+    /// Asserts that the payment is declined and its seat stays locked until the payment's expiry, without a payment lock.
     async fn holds_until_the_end_of(&self, payment: &Payment) {
         assert_eq!(self.find(payment.id).await.status, PaymentStatus::Declined);
         let hold = self.office.locks.find_hold(payment.screening_id, self.person).await.expect("the locks work");
@@ -60,7 +60,7 @@ impl Visit {
 }
 
 #[tokio::test]
-async fn a_payment_declined_while_the_map_was_loaded_does_not_come_back() {
+async fn payment_declined_during_a_load_does_not_come_back_to_the_map() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -76,7 +76,7 @@ async fn a_payment_declined_while_the_map_was_loaded_does_not_come_back() {
 }
 
 #[tokio::test]
-async fn a_payment_declined_while_its_seats_were_kept_does_not_come_back() {
+async fn payment_declined_while_its_locks_are_extended_does_not_come_back_to_the_map() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -85,15 +85,15 @@ async fn a_payment_declined_while_its_seats_were_kept_does_not_come_back() {
     let office = cinema.office.clone();
     let mut keeping = Stepper::new(async move { list_unfinished(&office, None).await });
     assert!(keeping.arrive().await.is_none(), "before the store is read");
-    assert!(keeping.go_on().await.is_none(), "before the seats are kept");
+    assert!(keeping.go_on().await.is_none(), "before the locks are extended");
     ann.confirm(payment.id, ConfirmOutcome::Decline).await;
     while keeping.go_on().await.is_none() {}
     ann.holds_until_the_end_of(&payment).await;
 }
 
-/// Whoever follows the log must not end with a sold seat shown as free.
+/// A consumer that follows the event log must not see a sold seat as free in the end.
 #[tokio::test]
-async fn a_release_is_told_before_the_sale_that_followed_it() {
+async fn release_is_published_before_a_later_sale_of_the_seat() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -115,9 +115,9 @@ async fn a_release_is_told_before_the_sale_that_followed_it() {
     assert_eq!(told, ["released A1 A2", "sold A2", "released A3"]);
 }
 
-/// A lock that was granted in the moment in which its screening moved to another hall.
+/// A race: the seats were locked while the screening moved to a smaller hall.
 #[tokio::test]
-async fn a_seat_that_is_not_there_any_more_keeps_nobody_from_paying_for_the_others() {
+async fn other_held_seats_can_be_paid_after_one_is_missing_in_the_new_hall() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss/sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;

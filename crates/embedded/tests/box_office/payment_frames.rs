@@ -1,4 +1,4 @@
-//! Each new status of a payment is published to the watchers of its screening once the store has it; best effort.
+//! Each new status of a payment is published to the watchers of its screening after its commit, best effort.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ use crate::{
     visit::Visit,
 };
 
-/// What has been published since the last look.
+/// The payment changes that were published since the last call.
 fn published(feed: &mut LiveFeed) -> Vec<(PersonId, PaymentId, PaymentStatus)> {
     let mut told = Vec::new();
     while let Ok(event) = feed.try_recv() {
         match &*event {
             LiveEvent::Payment(change) => told.push((change.holder, change.payment, change.status)),
-            LiveEvent::Seats(change) => panic!("nobody changes seats here: {change:?}"),
+            LiveEvent::Seats(change) => panic!("unexpected change of seats: {change:?}"),
         }
     }
     told
@@ -35,7 +35,7 @@ async fn watch(cinema: &TestOffice, screening: ScreeningId) -> LiveFeed {
 }
 
 #[tokio::test]
-async fn every_status_of_a_payment_is_published_once_in_order() {
+async fn each_status_of_a_payment_is_published_once_in_order() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -64,7 +64,7 @@ async fn every_status_of_a_payment_is_published_once_in_order() {
     find_payment_of(&cinema.office, ann.person, expired).await.expect("the store works");
     assert_eq!(published(&mut feed), of(expired, &[PaymentStatus::Pending, PaymentStatus::Expired]));
 
-    // Paid by phone without a word from the page.
+    // Paid by phone, without a confirmation by the page.
     let by_phone = ann.paying(&cinema, "A3").await;
     ann.pay_by_phone(&by_phone).await;
     ann.report(by_phone.id).await;
@@ -73,7 +73,7 @@ async fn every_status_of_a_payment_is_published_once_in_order() {
 }
 
 #[tokio::test]
-async fn a_payment_that_another_buyers_start_ends_in_the_store_is_published_with_its_event() {
+async fn payment_expired_by_another_buyers_start_is_published_with_its_event() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("s").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -87,14 +87,14 @@ async fn a_payment_that_another_buyers_start_ends_in_the_store_is_published_with
     relay_events(&cinema.office, Uuid::from_u128(1)).await.expect("the log works");
     assert_eq!(published(&mut feed), [(ann.person, late.id, PaymentStatus::Expired)]);
 
-    // The money comes all the same and goes back; the event of the end, told again, does not tell of an older status.
+    // The money arrives late and is refunded; the last published status is that of the refund.
     bob.paid(theirs.id).await;
     ann.pay_by_phone(&late).await;
     ann.report(late.id).await;
     assert_eq!(published(&mut feed).last(), Some(&(ann.person, late.id, PaymentStatus::Refunded)));
 }
 
-/// Nobody can be told anything.
+/// Live changes that always fail.
 struct Away;
 
 #[async_trait]
@@ -109,9 +109,9 @@ impl LiveChanges for Away {
 }
 
 #[tokio::test]
-async fn a_payment_goes_its_way_when_nothing_can_be_published() {
+async fn payments_work_when_live_changes_cannot_be_published() {
     let mut cinema = TestOffice::new();
-    Arc::get_mut(&mut cinema.office).expect("nobody else has it yet").live = Arc::new(Away);
+    Arc::get_mut(&mut cinema.office).expect("the office is not shared yet").live = Arc::new(Away);
     let screening = cinema.screening("ss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
     let cancelled = ann.paying(&cinema, "A1").await.id;

@@ -1,4 +1,4 @@
-//! Changing the programme while the store has its moods, and long after a showing.
+//! Changes of the programme with a failing store, and long after a screening.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use seatkeeper_core::{
 
 use crate::office::TestOffice;
 
-/// A store that goes away between a change and the question after it.
+/// A store that fails at the query of the revision after a change.
 struct GoneAfterwards(Arc<dyn Programme>);
 
 #[async_trait]
@@ -63,18 +63,18 @@ fn editor(person: PersonId) -> Editor<'static> {
 }
 
 #[tokio::test]
-async fn a_change_that_is_done_is_answered_as_done() {
+async fn committed_change_is_answered_as_done_when_the_following_query_fails() {
     let mut cinema = TestOffice::new();
     let boss = cinema.person("Boss").await;
     let movie = movie_of(MovieId::from_uuid(cinema.entropy.next_uuid()), "Done");
-    let office = Arc::get_mut(&mut cinema.office).expect("nobody else works with it");
+    let office = Arc::get_mut(&mut cinema.office).expect("the office is not shared yet");
     office.programme = Arc::new(GoneAfterwards(Arc::clone(&office.programme)));
     let created = box_office::create_movie(office, editor(boss), movie.id, movie.details.clone()).await;
-    assert_eq!(created.expect("the change itself was taken"), ChangeOutcome::Done(movie));
+    assert_eq!(created.expect("the change was committed"), ChangeOutcome::Done(movie));
 }
 
 #[tokio::test]
-async fn the_prices_of_a_past_showing_may_change_though_film_and_hall_are_gone() {
+async fn prices_of_a_past_screening_can_change_after_film_and_hall_are_deleted() {
     let cinema = TestOffice::new();
     let boss = cinema.person("Boss").await;
     let screening = cinema.screening("sss").await;
@@ -96,7 +96,7 @@ async fn the_prices_of_a_past_showing_may_change_though_film_and_hall_are_gone()
     assert_eq!((&changed.movie_title, &changed.hall_name), (&old.movie_title, &old.hall_name));
     assert_eq!((&changed.layout, changed.end_time), (&old.layout, old.end_time));
 
-    // To show it again needs a film and a hall that are there.
+    // A new start time requires a film and a hall that are not deleted.
     let again = |details: ScreeningDetails| ScreeningDetails {
         start_time: details.start_time + SignedDuration::from_hours(24 * 7),
         ..details

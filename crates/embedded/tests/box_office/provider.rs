@@ -1,4 +1,4 @@
-//! A provider that answers late, never, or twice.
+//! A payment provider whose answers and callbacks are late, lost or duplicated.
 
 use std::sync::{
     Arc, Weak,
@@ -23,7 +23,7 @@ use crate::{
     visit::Visit,
 };
 
-/// All answers of the provider get lost.
+/// All answers of the provider are lost.
 const NO_ANSWERS: MockFaults = MockFaults {
     answer_delay: std::time::Duration::ZERO,
     lose_answer: 1.0,
@@ -34,7 +34,7 @@ const NO_ANSWERS: MockFaults = MockFaults {
 };
 
 #[tokio::test]
-async fn a_callback_before_the_answer_makes_one_sale() {
+async fn callback_before_the_answer_leads_to_one_sale() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -43,9 +43,9 @@ async fn a_callback_before_the_answer_makes_one_sale() {
     let mut confirm =
         Stepper::new(async move { confirm_payment(&office, person, payment.id, ConfirmOutcome::Success).await });
     let mut answer = confirm.arrive().await;
-    // On and on until the provider has been asked and nobody has heard its answer yet.
+    // Until the provider has made the authorisation and its answer has not been handled yet.
     while cinema.book.find_entry(payment.id).await.expect("the books open").is_none() {
-        assert!(answer.is_none(), "not yet");
+        assert!(answer.is_none(), "the provider has not been asked yet");
         answer = confirm.go_on().await;
     }
     ann.report(payment.id).await;
@@ -62,7 +62,7 @@ async fn a_callback_before_the_answer_makes_one_sale() {
     cinema.check_books(&[screening.screening.id], &[payment.id]).await;
 }
 
-/// The server's door for callbacks, without HTTP.
+/// Delivers callbacks to the use case, without HTTP.
 #[derive(Default)]
 struct Door {
     office: Mutex<Weak<BoxOffice>>,
@@ -83,7 +83,7 @@ impl CallbackSink for Door {
 }
 
 #[tokio::test]
-async fn callbacks_sent_twice_beside_the_answers_make_one_sale() {
+async fn duplicated_callbacks_beside_the_answers_lead_to_one_sale() {
     let door = Arc::new(Door::default());
     let cinema = TestOffice::with_sink(5, Some(Arc::clone(&door) as _));
     *door.office.lock() = Arc::downgrade(&cinema.office);
@@ -91,7 +91,7 @@ async fn callbacks_sent_twice_beside_the_answers_make_one_sale() {
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
     let booking = ann.bought(&cinema, "A1 A2").await;
-    // Authorised twice, captured twice.
+    // Two callbacks each for the authorisation and the capture.
     while door.delivered.load(Ordering::SeqCst) < 4 {
         door.came.notified().await;
     }
@@ -100,7 +100,7 @@ async fn callbacks_sent_twice_beside_the_answers_make_one_sale() {
 }
 
 #[tokio::test]
-async fn callbacks_in_any_state_any_number_of_times_change_nothing() {
+async fn callbacks_without_news_change_nothing_in_any_state() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("ssssss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -128,7 +128,10 @@ async fn callbacks_in_any_state_any_number_of_times_change_nothing() {
     for (id, before) in all.into_iter().zip(before) {
         assert_eq!(ann.find(id).await, before);
     }
-    assert!(!provider_reported(&cinema.office, cinema.payment_id()).await.expect("the store works"), "none of ours");
+    assert!(
+        !provider_reported(&cinema.office, cinema.payment_id()).await.expect("the store works"),
+        "the payment is unknown"
+    );
     cinema.faults.set(MockFaults::default());
     cinema.come_to_rest().await;
     for id in all {
@@ -140,16 +143,16 @@ async fn callbacks_in_any_state_any_number_of_times_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_time_out_of_the_provider_that_took_the_money_ends_in_a_sale() {
+async fn payment_whose_authorisation_timed_out_after_taking_effect_is_sold() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
     let payment = ann.paying(&cinema, "A1").await;
     cinema.faults.set(NO_ANSWERS);
     let unknown = ann.confirm(payment.id, ConfirmOutcome::Success).await;
-    assert!(matches!(unknown, ConfirmAnswer::Unknown(_)), "unknown is not failed: {unknown:?}");
+    assert!(matches!(unknown, ConfirmAnswer::Unknown(_)), "a timeout is unknown, not failed: {unknown:?}");
     assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Confirming);
-    // While it is unknown the claim does not end, the lock neither, and it cannot be cancelled.
+    // While the outcome is unknown, claim and lock do not expire, and the payment cannot be cancelled.
     for _ in 0..16 {
         cinema.pass(SignedDuration::from_secs(29));
         cinema.work().await;
@@ -167,7 +170,7 @@ async fn a_time_out_of_the_provider_that_took_the_money_ends_in_a_sale() {
 }
 
 #[tokio::test]
-async fn a_provider_that_fails_and_then_works_ends_in_a_sale() {
+async fn payment_is_sold_and_captured_when_the_provider_works_again() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -180,18 +183,18 @@ async fn a_provider_that_fails_and_then_works_ends_in_a_sale() {
     }
     ann.paid(payment.id).await;
     let money = cinema.book.find_entry(payment.id).await.expect("the books open");
-    assert_eq!(money, Some(ProviderAnswer::Authorised), "sold before it is taken");
+    assert_eq!(money, Some(ProviderAnswer::Authorised), "the seat is sold before the capture");
     for _ in 0..3 {
         cinema.work().await;
     }
     let money = cinema.book.find_entry(payment.id).await.expect("the books open");
-    assert_eq!(money, Some(ProviderAnswer::Captured), "and taken as soon as that is possible");
+    assert_eq!(money, Some(ProviderAnswer::Captured), "the money is captured as soon as possible");
     cinema.come_to_rest().await;
     cinema.check_books(&[screening.screening.id], &[payment.id]).await;
 }
 
 #[tokio::test]
-async fn confirming_for_ten_minutes_is_given_up_and_the_money_goes_back() {
+async fn payment_confirming_for_ten_minutes_expires_and_its_money_is_voided() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -203,7 +206,7 @@ async fn confirming_for_ten_minutes_is_given_up_and_the_money_goes_back() {
     assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Confirming);
     cinema.pass(SignedDuration::from_millis(1));
     cinema.work().await;
-    assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Expired, "ten minutes at most");
+    assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Expired, "confirming takes ten minutes at most");
     let his = bob.paying(&cinema, "A1").await;
     cinema.faults.set(MockFaults::default());
     bob.paid(his.id).await;
@@ -217,7 +220,7 @@ async fn confirming_for_ten_minutes_is_given_up_and_the_money_goes_back() {
 }
 
 #[tokio::test]
-async fn a_payment_given_up_is_not_sold_when_the_provider_says_late_that_it_has_the_money() {
+async fn expired_payment_with_a_void_task_is_not_sold_by_a_late_callback() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -228,7 +231,7 @@ async fn a_payment_given_up_is_not_sold_when_the_provider_says_late_that_it_has_
     cinema.faults.set(MockFaults { refuse_give_back_first_n: 1, ..MockFaults::default() });
     cinema.work().await;
     assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Expired);
-    // The money is on its way back, whatever is said meanwhile.
+    // The task to give the money back exists, and a callback must not turn it into a sale.
     ann.report(payment.id).await;
     assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Refunded);
     cinema.come_to_rest().await;
@@ -236,14 +239,14 @@ async fn a_payment_given_up_is_not_sold_when_the_provider_says_late_that_it_has_
 }
 
 #[tokio::test]
-async fn money_that_was_taken_for_a_payment_given_up_is_a_refund_that_is_told() {
+async fn captured_money_of_an_expired_payment_is_refunded_and_reported() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
     let payment = ann.paying(&cinema, "A1").await;
     cinema.faults.set(NO_ANSWERS);
     ann.confirm(payment.id, ConfirmOutcome::Success).await;
-    // A provider that does not set aside: it takes at once.
+    // A provider that captures at once instead of authorising.
     let (aside, taken) = (Some(ProviderAnswer::Authorised), ProviderAnswer::Captured);
     let stands = cinema.book.put_entry(payment.id, aside, taken).await.expect("the books open");
     assert_eq!(stands, Some(taken));
@@ -257,9 +260,9 @@ async fn money_that_was_taken_for_a_payment_given_up_is_a_refund_that_is_told() 
     cinema.check_books(&[screening.screening.id], &[payment.id]).await;
 }
 
-/// Two at once: one has heard that the money is set aside and is about to sell, the other gives up.
+/// A race: a request knows of the authorisation and is about to sell, while the reconciler gives the payment up.
 #[tokio::test]
-async fn giving_up_beside_a_sale_leaves_no_sale_without_money() {
+async fn no_sale_without_money_when_giving_up_races_with_the_sale() {
     for calls_first in 0..8 {
         let cinema = TestOffice::new();
         let screening = cinema.screening("sss").await;
@@ -269,7 +272,7 @@ async fn giving_up_beside_a_sale_leaves_no_sale_without_money() {
         let mut confirm =
             Stepper::new(async move { confirm_payment(&office, person, payment.id, ConfirmOutcome::Success).await });
         let mut confirmed = confirm.arrive().await.is_some();
-        // As far as just before the sale.
+        // Runs until just before the sale.
         while cinema.book.find_entry(payment.id).await.expect("the books open").is_none() {
             confirmed |= confirm.go_on().await.is_some();
         }

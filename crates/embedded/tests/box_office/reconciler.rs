@@ -1,11 +1,11 @@
-//! What the server's reconciler does in a round, one payment after the other, so that it can be stepped through.
+//! One round of the reconciler, sequential, so that a [`Stepper`](crate::steps::Stepper) can stop at each call.
 
 use seatkeeper_core::{
     box_office::{BoxOffice, list_unfinished, resume_payment},
     ports::Backend,
 };
 
-/// Takes each unfinished payment a step further. Answers how many it met.
+/// Resumes each unfinished payment by one step, and returns their number.
 pub(crate) async fn resume_unfinished(office: &BoxOffice) -> Backend<usize> {
     let (mut met, mut after, mut failure) = (0, None, None);
     loop {

@@ -1,5 +1,5 @@
-//! Ports that can be stopped at: work that runs inside a [`Stepper`] waits before each call of a port until it is let on,
-//! so that a test can end it there, or let another go first. Everything else passes straight through.
+//! Ports with breakpoints: work inside a [`Stepper`] stops before each call of a port until the test lets it go on, so that the
+//! test can kill it there or run other work first. Calls outside of a stepper are not stopped.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -32,7 +32,7 @@ struct Gate {
     arrived: Notify,
 }
 
-/// Waits to be let on, if somebody decides that.
+/// Waits for a permit, inside of a [`Stepper`].
 async fn step() {
     if let Ok(gate) = GATE.try_with(Arc::clone) {
         gate.arrived.notify_one();
@@ -42,7 +42,7 @@ async fn step() {
     }
 }
 
-/// Work that goes on one port call at a time. Dropping it is a crash of whoever does it.
+/// Work that runs one port call at a time. Dropping it simulates a crash.
 pub(crate) struct Stepper<T> {
     gate: Arc<Gate>,
     work: Pin<Box<dyn Future<Output = T> + Send>>,
@@ -54,13 +54,13 @@ impl<T> Stepper<T> {
         Self { work: Box::pin(GATE.scope(Arc::clone(&gate), work)), gate }
     }
 
-    /// Goes on to the next call of a port and stops before it; `Some` when the work is done instead.
+    /// Runs to the next call of a port and stops before it; `Some` when the work ends instead.
     pub(crate) async fn go_on(&mut self) -> Option<T> {
         self.gate.passes.add_permits(1);
         self.arrive().await
     }
 
-    /// Begins: stops before the first call of a port.
+    /// Starts the work and stops before the first call of a port; `Some` when the work ends instead.
     pub(crate) async fn arrive(&mut self) -> Option<T> {
         tokio::select! {
             biased;
@@ -70,7 +70,7 @@ impl<T> Stepper<T> {
     }
 }
 
-/// A port in which calls wait to be let on, and may fail as the weather is.
+/// A port whose calls stop for a [`Stepper`] and fail as [`Weather`] says.
 pub(crate) struct Stepped<P: ?Sized> {
     weather: Arc<Weather>,
     port: RwLock<Option<Arc<P>>>,
@@ -81,7 +81,7 @@ impl<P: ?Sized> Stepped<P> {
         Arc::new(Self { weather: Arc::clone(weather), port: RwLock::new(Some(port)) })
     }
 
-    /// Puts another in its place; the old one is dropped before `open` makes the new one.
+    /// Replaces the port; the old one is dropped before `open` creates the new one.
     pub(crate) fn replace(&self, open: impl FnOnce() -> Arc<P>) {
         let mut port = self.port.write();
         drop(port.take());
@@ -164,7 +164,7 @@ stepped! { EventLog, store_away:
     fn tell_dead_letter(letter: &DeadLetter) -> ();
 }
 
-/// The mock provider has faults of its own.
+/// Without [`Weather`], because the mock provider injects its own faults.
 #[async_trait]
 impl PaymentProvider for Stepped<dyn PaymentProvider> {
     fn name(&self) -> &'static str {

@@ -1,4 +1,4 @@
-//! One person at one screening, in the words of a scenario.
+//! The actions of one person at one screening.
 
 use std::sync::Arc;
 
@@ -38,7 +38,6 @@ impl Visit {
         lock_seats(&self.office, self.person, &self.screening, &self.select(names)).await
     }
 
-    /// Holds exactly these, or says why not.
     pub(crate) async fn lock(&self, names: &str) -> LockOutcome {
         self.try_lock(names).await.expect("the parts work")
     }
@@ -102,7 +101,7 @@ impl Visit {
         self.office.ledger.find_payment(id).await.expect("the store works").expect("a payment")
     }
 
-    /// The payer pays a QR code on their phone: the provider takes the money, and nobody here knows.
+    /// Pays a QR code by phone: the provider authorises the payment, and the server is not told.
     pub(crate) async fn pay_by_phone(&self, payment: &Payment) {
         let charge = Charge {
             payment_id: payment.id,
@@ -115,6 +114,6 @@ impl Visit {
     }
 
     pub(crate) async fn report(&self, id: PaymentId) {
-        assert!(provider_reported(&self.office, id).await.expect("the parts work"), "a payment");
+        assert!(provider_reported(&self.office, id).await.expect("the parts work"), "the payment exists");
     }
 }

@@ -1,4 +1,4 @@
-//! What is away, and which answers are lost: of the store and of the locks.
+//! Injected faults of the store and the lock store: outages and lost answers.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -8,11 +8,11 @@ tokio::task_local! {
     static UNDER_A_ROOF: ();
 }
 
-/// Fair unless somebody says otherwise.
+/// The injected faults; none by default.
 pub(crate) struct Weather {
     locks_away: AtomicBool,
     store_away: AtomicBool,
-    /// Of a thousand calls, so many are done and their answer is lost.
+    /// Per mille of calls that take effect and whose answer is lost.
     lost_per_mille: AtomicU64,
     dice: SeededEntropy,
 }
@@ -33,7 +33,7 @@ impl Weather {
         self.lost_per_mille.store(lost_per_mille, Ordering::SeqCst);
     }
 
-    /// Does `work` as if the weather were fair.
+    /// Runs `work` without faults.
     pub(crate) async fn fair<T>(&self, work: impl Future<Output = T>) -> T {
         UNDER_A_ROOF.scope((), work).await
     }

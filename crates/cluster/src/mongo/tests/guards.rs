@@ -1,5 +1,5 @@
-//! The last guards of the ledger, each by itself. The calls of the port look before they write, so that no use case meets these
-//! guards; here the writes are called as a faulty look would call them, with another person's document in the way.
+//! The ledger's last line of defence, without the checks before it. The calls of the port check before they write, so no use
+//! case reaches these guards; the tests call the writes directly, as after a faulty check, while another person has the seat.
 
 use jiff::SignedDuration;
 use mongodb::bson::doc;
@@ -21,7 +21,7 @@ use crate::mongo::{
     schema::SEATS,
 };
 
-/// Two people whose payments are for the same seat. The first has claimed it.
+/// Two people with payments for the same seat, which the first has claimed.
 struct Scene {
     store: MongoStore,
     first: Payment,
@@ -76,7 +76,7 @@ impl Scene {
         scene
     }
 
-    /// Everything that the documents of the seats say.
+    /// All documents of seats as text.
     async fn documents(&self) -> String {
         format!("{:?}", self.store.conn().list_all::<Claim>(SEATS, doc! {}).await.unwrap())
     }
@@ -87,7 +87,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_claim_is_refused_by_the_key_while_another_has_claimed_or_bought_the_seat() {
+async fn claim_is_refused_by_the_key_when_another_has_claimed_or_bought_the_seat() {
     let scene = Scene::open().await;
     for _ in ["claimed", "sold"] {
         let before = scene.documents().await;
@@ -99,11 +99,11 @@ async fn a_claim_is_refused_by_the_key_while_another_has_claimed_or_bought_the_s
 }
 
 #[tokio::test]
-async fn a_sale_is_refused_while_another_has_claimed_or_bought_the_seat() {
+async fn sale_is_refused_when_another_has_claimed_or_bought_the_seat() {
     let scene = Scene::open().await;
     for _ in ["claimed", "sold"] {
         let before = scene.documents().await;
-        // As if a look had found the claim to be its own, and as if it had found the seat free.
+        // As if the check had wrongly found an own claim, then as if it had wrongly found the seat free.
         let own = claims::sell(&mut scene.store.conn(), &scene.second, &[]).await;
         assert!(matches!(own, Err(Fault::Broken(_))), "{own:?}");
         assert_eq!(scene.documents().await, before);
@@ -115,7 +115,7 @@ async fn a_sale_is_refused_while_another_has_claimed_or_bought_the_seat() {
 }
 
 #[tokio::test]
-async fn keeping_and_freeing_leave_the_claim_of_another_alone() {
+async fn keep_and_free_do_not_change_the_claim_of_another() {
     let scene = Scene::open().await;
     let before = scene.documents().await;
     claims::keep(&mut scene.store.conn(), &scene.second).await.unwrap();
@@ -129,7 +129,7 @@ async fn keeping_and_freeing_leave_the_claim_of_another_alone() {
 }
 
 #[tokio::test]
-async fn a_payment_has_one_booking() {
+async fn second_booking_of_a_payment_is_refused_by_the_key() {
     let (scene, ids) = (Scene::open().await, SeededEntropy::new(4));
     let (one, two) = (booking_of(&ids, &scene.first), booking_of(&ids, &scene.first));
     assert!(bookings::insert(&mut scene.store.conn(), &one).await.unwrap());

@@ -1,4 +1,4 @@
-//! What can only be seen from inside: the plans of the queries that are really sent, and the last guards of the ledger.
+//! Tests that need private access: the plans of the queries that are sent, and the ledger's last line of defence.
 
 mod guards;
 mod plans;

@@ -1,4 +1,4 @@
-//! Every list and report reads by an index, never a whole collection that grows.
+//! Every list and report uses an index and never scans a growing collection.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -22,16 +22,16 @@ use uuid::Uuid;
 use crate::mongo::{MongoStore, open, schema};
 
 const FIRST: PageRequest = PageRequest::FIRST;
-/// What a server calls it when it reads a whole collection.
+/// The plan stage of a full collection scan.
 const READS_ALL: &str = "COLLSCAN";
 
-/// A store whose queries are listened to.
+/// A store whose queries are recorded.
 struct Heard {
     store: MongoStore,
     sent: Arc<Mutex<Vec<Document>>>,
-    /// Whether it is the stand-in of the tests, whose planner does not see through `$or`, `$and` and pipelines.
+    /// Whether the server is the test stand-in, whose planner does not use indexes for `$or`, `$and` and pipelines.
     is_stand_in: bool,
-    /// Plans that were seen to use their index.
+    /// Number of plans that used an expected index.
     seen: u32,
 }
 
@@ -53,13 +53,13 @@ impl Heard {
         Self { store: MongoStore::over(database).await.unwrap(), sent, is_stand_in, seen: 0 }
     }
 
-    /// Each query of a call must be answered by one of these indexes, or by the key itself.
+    /// Asserts that each query of a call uses one of these indexes or the primary key.
     async fn listen<T>(&mut self, what: &str, indexes: &[&str], call: impl AsyncFn(&MongoStore) -> T) {
         self.sent.lock().clear();
         call(&self.store).await;
         let mut queries: Vec<Document> = std::mem::take(&mut *self.sent.lock());
         queries.retain(|query| query.contains_key("find") || query.contains_key("aggregate"));
-        assert!(!queries.is_empty(), "{what} asked nothing");
+        assert!(!queries.is_empty(), "{what} sent no query");
         let mut there = BTreeSet::new();
         for query in queries {
             let name = query.get_str("find").or_else(|_| query.get_str("aggregate")).unwrap().to_owned();
@@ -70,7 +70,10 @@ impl Heard {
             assert!(is_good && !plan.is_empty() || is_hidden, "{what}: {name} is read by {plan:?}");
             self.seen += u32::from(is_good);
         }
-        assert!(indexes.iter().all(|index| there.contains(*index)), "{what}: of {indexes:?} there are {there:?}");
+        assert!(
+            indexes.iter().all(|index| there.contains(*index)),
+            "{what}: expected indexes {indexes:?}, found {there:?}"
+        );
     }
 
     async fn explain(&self, mut query: Document) -> BTreeSet<String> {
@@ -84,7 +87,7 @@ impl Heard {
     }
 }
 
-/// The indexes of the plan that won, and whether it reads everything.
+/// Collects the indexes of the winning plan, and [`READS_ALL`] for a full scan.
 fn read_plan(part: &Bson, plan: &mut BTreeSet<String>) {
     match part {
         Bson::Document(fields) => {
@@ -103,7 +106,7 @@ fn read_plan(part: &Bson, plan: &mut BTreeSet<String>) {
 }
 
 #[tokio::test]
-async fn lists_of_what_has_to_be_done_read_their_own_small_indexes() {
+async fn queries_for_pending_work_use_partial_indexes() {
     let (mut heard, now, relay) = (Heard::open().await, sample_now(), Uuid::from_u128(1));
     heard.store.take_relay_lease(relay, now, now).await.unwrap();
     heard.listen("unsent", &["unsent"], async |store| store.list_unsent(relay, 9).await.unwrap()).await;
@@ -119,7 +122,7 @@ async fn lists_of_what_has_to_be_done_read_their_own_small_indexes() {
 }
 
 #[tokio::test]
-async fn pages_of_bookings_and_reports_are_read_by_index() {
+async fn pages_of_bookings_and_reports_use_indexes() {
     let (mut heard, now) = (Heard::open().await, sample_now());
     let (person, movie) = (PersonId::from_uuid(Uuid::nil()), MovieId::from_uuid(Uuid::nil()));
     let all = BookingFilter::default();
@@ -145,7 +148,7 @@ async fn pages_of_bookings_and_reports_are_read_by_index() {
 }
 
 #[tokio::test]
-async fn seats_showings_and_logs_are_read_by_index() {
+async fn queries_of_seats_screenings_and_logs_use_indexes() {
     let (mut heard, now) = (Heard::open().await, sample_now());
     let (person, movie) = (PersonId::from_uuid(Uuid::nil()), MovieId::from_uuid(Uuid::nil()));
     let screening = ScreeningId::from_uuid(Uuid::nil());

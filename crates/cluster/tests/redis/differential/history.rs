@@ -1,4 +1,4 @@
-//! Random histories of a few people at a few seats, the same for the same seed.
+//! Random histories of calls by a few people on a few seats, determined by a seed.
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use seatkeeper_core::{
@@ -7,20 +7,19 @@ use seatkeeper_core::{
 };
 use uuid::Uuid;
 
-/// Few enough to meet each other.
+/// Few people, so that they conflict often.
 pub(super) const PEOPLE: [PersonId; 3] = [person(1), person(2), person(3)];
-/// So that people also meet each other's payments.
+/// Fewer payments than people, so that people also use each other's.
 const PAYMENTS: u128 = 2;
-/// Names whose order is not that of their letters.
+/// Names whose seat order differs from their alphabetical order.
 const SEATS: [&str; 6] = ["A2", "A10", "AA1", "B1", "a1", "B11"];
-/// Short, so that much runs out; in milliseconds.
+/// Short, so that many locks expire; in milliseconds.
 const TTL_MS: Millis = 60;
 
 const fn person(number: u128) -> PersonId {
     PersonId::from_uuid(Uuid::from_u128(number))
 }
 
-/// One call.
 #[derive(Clone, Debug)]
 pub(super) enum Op {
     Lock { who: PersonId, seats: Vec<SeatId>, not_for_sale: Vec<SeatId>, ttl_ms: Millis },
@@ -38,7 +37,7 @@ pub(super) enum Op {
 }
 
 impl Op {
-    /// The same call, with what the store says in times of today: histories count from 0.
+    /// The same call with the store's times shifted to `now`, because histories start at time 0.
     pub(super) fn at(&self, now: Millis) -> Self {
         let mut op = self.clone();
         if let Self::Load { truth, .. } = &mut op {
@@ -57,7 +56,7 @@ pub(super) fn history(seed: u64, calls: usize) -> Vec<(u64, Op)> {
     let random = &mut random;
     let load = Op::Load { is_stale: false, truth: truth(random) };
     let later = (0..calls).map(|_| (if random.random_bool(0.2) { random.random_range(0..90) } else { 0 }, op(random)));
-    // Every fourth begins unloaded.
+    // Every fourth history starts with a seat map that is not loaded.
     (!seed.is_multiple_of(4)).then_some((0, load)).into_iter().chain(later).collect()
 }
 
@@ -92,7 +91,7 @@ fn truth(random: &mut StdRng) -> SeatTruth {
     SeatTruth { sold, claimed, withdrawn }
 }
 
-/// Up to so many, some of them twice.
+/// Up to `max` seats, possibly with duplicates.
 fn seats(random: &mut StdRng, max: usize) -> Vec<SeatId> {
     let count = random.random_range(0..=max);
     (0..count).filter_map(|_| SEATS.choose(random).and_then(|name| SeatId::parse(name))).collect()

@@ -1,4 +1,4 @@
-//! The contract of every lock store, with and without a log.
+//! The contract suite of lock stores, with and without a log.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! A log that cannot be written: nothing happens, nobody is told, and it recovers.
+//! A log that cannot be written: calls fail without changes and without live changes, and recover when the disk does.
 
 use std::{
     io,
@@ -20,11 +20,11 @@ use super::{
     ANN, BOB, HERE, PAYMENT, TTL_MS, held_by, load, lock, next_seats, open, seats, take,
 };
 
-/// A disk with so many bytes left. Like a real one it writes what fits.
+/// A disk with a limited number of free bytes. Like a real one it writes the part that fits.
 struct FullDisk {
     file: Box<dyn LogFile>,
     left: Arc<AtomicUsize>,
-    /// It cannot even cut.
+    /// Whether truncating fails too.
     is_dead: bool,
 }
 
@@ -55,12 +55,12 @@ fn fill_disk(locks: &MemoryLocks, left: usize, is_dead: bool) -> Arc<AtomicUsize
 }
 
 fn is_refused<T: std::fmt::Debug>(answer: Backend<T>) -> bool {
-    let error = answer.expect_err("it cannot be written down");
+    let error = answer.expect_err("the log cannot be written");
     error.retryable && error.part == "locks"
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_down_does_not_happen() {
+async fn call_whose_change_cannot_be_logged_fails_without_any_effect() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("locks.log");
     let clock = Arc::new(ManualClock::default());
@@ -89,13 +89,13 @@ async fn what_cannot_be_written_down_does_not_happen() {
         assert!(is_refused(locks.forget_releases(&waiting).await));
         assert!(is_refused(locks.ping().await));
 
-        assert_eq!(locks.snapshot(HERE).await.unwrap().unwrap(), map, "nothing changed");
+        assert_eq!(locks.snapshot(HERE).await.unwrap().unwrap(), map, "the map has not changed");
         let now = (locks.find_hold(HERE, ANN).await.unwrap(), locks.find_hold(HERE, BOB).await.unwrap());
         assert_eq!(now, holds);
         assert_eq!(locks.list_releases(None, 10).await.unwrap(), waiting);
-        assert!(feed.try_recv().is_err(), "nobody was told");
+        assert!(feed.try_recv().is_err(), "no live change was published");
 
-        // There is room again.
+        // The disk has free space again.
         disk.store(usize::MAX, Ordering::SeqCst);
         locks.ping().await.unwrap();
     }
@@ -104,12 +104,12 @@ async fn what_cannot_be_written_down_does_not_happen() {
     let hold = locks.find_hold(HERE, ANN).await.unwrap();
     std::mem::forget(locks);
     let locks = open(&path, &clock);
-    assert_eq!(locks.find_hold(HERE, ANN).await.unwrap(), hold, "what was written before and after is read");
+    assert_eq!(locks.find_hold(HERE, ANN).await.unwrap(), hold, "records from before and after the failure are read");
     assert_eq!(held_by(&locks, BOB).await, Hold { seq: 0, ..holds.1 });
 }
 
 #[tokio::test]
-async fn expiry_waits_for_the_log_and_is_told_once() {
+async fn expiry_is_published_once_when_the_log_can_be_written_again() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::default());
     let locks = open(&dir.path().join("locks.log"), &clock);
@@ -120,7 +120,7 @@ async fn expiry_waits_for_the_log_and_is_told_once() {
     clock.advance(SignedDuration::from_millis(TTL_MS));
     assert!(is_refused(locks.sweep().await));
     assert!(is_refused(lock(&locks, BOB, "A1").await));
-    assert_eq!(locks.find_hold(HERE, ANN).await.unwrap().seats, [], "its time is up all the same");
+    assert_eq!(locks.find_hold(HERE, ANN).await.unwrap().seats, [], "the lock has expired all the same");
     assert!(feed.try_recv().is_err());
     disk.store(usize::MAX, Ordering::SeqCst);
     locks.sweep().await.unwrap();
@@ -131,13 +131,13 @@ async fn expiry_waits_for_the_log_and_is_told_once() {
 }
 
 #[tokio::test]
-async fn refusals_need_no_log() {
+async fn calls_that_change_nothing_logged_succeed_with_a_full_disk() {
     let dir = tempfile::tempdir().unwrap();
     let locks = open(&dir.path().join("locks.log"), &Arc::new(ManualClock::default()));
     load(&locks, "").await;
     take(&locks, ANN, "A1").await;
     fill_disk(&locks, 0, true);
-    assert!(lock(&locks, BOB, "A1").await.is_ok(), "taken is an answer");
-    assert!(lock(&locks, ANN, "A1").await.is_ok(), "mine already");
-    assert!(locks.mark_sold(HERE, PAYMENT, &seats("C1")).await.is_ok(), "sales are in the store");
+    assert!(lock(&locks, BOB, "A1").await.is_ok(), "a refusal is not logged");
+    assert!(lock(&locks, ANN, "A1").await.is_ok(), "the lock exists already");
+    assert!(locks.mark_sold(HERE, PAYMENT, &seats("C1")).await.is_ok(), "sales are in the store, not in the log");
 }

@@ -1,4 +1,4 @@
-//! What keeps memory bounded.
+//! The limits that keep memory bounded.
 
 use std::sync::Arc;
 
@@ -24,27 +24,27 @@ fn locks() -> (MemoryLocks, Arc<ManualClock>) {
 }
 
 #[tokio::test]
-async fn a_board_that_nobody_needs_is_dropped() {
+async fn idle_board_without_locks_and_watchers_is_dropped() {
     let (locks, clock) = locks();
     load(&locks, "C1").await;
     take(&locks, ANN, "A1").await;
     let hour = SignedDuration::from_millis(BOARD_IDLE_MS);
     clock.advance(hour - SignedDuration::from_millis(1));
     locks.sweep().await.unwrap();
-    assert_eq!(locks.count_boards(), 1, "not yet an hour");
+    assert_eq!(locks.count_boards(), 1, "not idle for an hour yet");
     let feed = locks.watch(HERE).await.unwrap();
     clock.advance(hour);
     locks.sweep().await.unwrap();
-    assert_eq!(locks.count_boards(), 1, "somebody watches");
+    assert_eq!(locks.count_boards(), 1, "the board has a watcher");
     drop(feed);
     locks.sweep().await.unwrap();
     assert_eq!(locks.count_boards(), 0);
-    assert_eq!(locks.snapshot(HERE).await.unwrap(), Err(0), "the store knows the rest");
+    assert_eq!(locks.snapshot(HERE).await.unwrap(), Err(0), "the board is not loaded");
     load(&locks, "C1").await;
 }
 
 #[tokio::test]
-async fn a_board_with_locks_is_not_dropped() {
+async fn board_with_locks_is_not_dropped() {
     let (locks, clock) = locks();
     load(&locks, "").await;
     take(&locks, ANN, "A1").await;
@@ -57,7 +57,7 @@ async fn a_board_with_locks_is_not_dropped() {
 }
 
 #[tokio::test]
-async fn asking_about_a_screening_makes_no_board() {
+async fn queries_of_an_unknown_screening_create_no_board() {
     let (locks, _) = locks();
     for number in 0..100 {
         let screening = ScreeningId::from_uuid(Uuid::from_u128(number));
@@ -71,7 +71,7 @@ async fn asking_about_a_screening_makes_no_board() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_loses_its_feed_and_nobody_waits() {
+async fn slow_watcher_loses_its_feed_and_does_not_delay_the_others() {
     let (locks, _) = locks();
     load(&locks, "").await;
     let mut slow = locks.watch(HERE).await.unwrap();
@@ -82,15 +82,15 @@ async fn who_does_not_read_loses_its_feed_and_nobody_waits() {
         assert!(quick.recv().await.is_some() && quick.recv().await.is_some());
     }
     for _ in 0..LIVE_BACKLOG_CHANGES_MAX {
-        assert!(slow.recv().await.is_some(), "what it had it may still read");
+        assert!(slow.recv().await.is_some(), "queued changes can still be read");
     }
-    assert_eq!(slow.recv().await, None, "then it learns that something is missing");
+    assert_eq!(slow.recv().await, None, "then the feed closes");
     take(&locks, ANN, "A1").await;
     assert!(quick.recv().await.is_some());
 }
 
 #[tokio::test]
-async fn watchers_are_counted_and_those_who_left_are_not() {
+async fn watchers_are_limited_and_closed_feeds_do_not_count() {
     let (locks, _) = locks();
     let mut feeds = Vec::new();
     for _ in 0..WATCHERS_MAX {
@@ -103,7 +103,7 @@ async fn watchers_are_counted_and_those_who_left_are_not() {
 }
 
 #[test]
-fn the_oldest_release_gives_way() {
+fn oldest_release_is_dropped_when_too_many_wait() {
     let mut pending = Pending::default();
     let release = |seq| Release {
         screening: HERE,

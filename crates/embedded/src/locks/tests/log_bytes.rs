@@ -1,4 +1,4 @@
-//! Power lost, or a bit turned, at any byte of the log: what was whole before it stands, and nothing is made up.
+//! A log that is torn or corrupt at any byte: the records before it are restored, and no others.
 
 use std::{path::Path, sync::Arc};
 
@@ -11,19 +11,19 @@ use seatkeeper_core::{
 
 use super::{super::log::read_records, ANN, BOB, HERE, PAYMENT, TTL_MS, held_by, load, open, seats, take};
 
-/// What one may see of the locks.
+/// The visible state after opening a log: the holds of both people and the number of releases.
 async fn state(path: &Path, clock: &Arc<ManualClock>) -> (Hold, Hold, usize) {
     let locks = open(path, clock);
     let (ann, bob) = (held_by(&locks, ANN).await, held_by(&locks, BOB).await);
     let releases = locks.list_releases(None, 100).await.unwrap().len();
-    // Whatever was cut, it goes on.
+    // The log works, whatever was discarded.
     load(&locks, "").await;
     take(&locks, BOB, "Z1").await;
     locks.ping().await.unwrap();
     (ann, bob, releases)
 }
 
-/// A log with every kind of record, its length after each, and what one may see then.
+/// Writes a log with every kind of record; returns its length and the visible state after each.
 async fn sample(path: &Path, clock: &Arc<ManualClock>) -> Vec<(usize, (Hold, Hold, usize))> {
     let mut states = Vec::new();
     let locks = open(path, clock);
@@ -49,7 +49,7 @@ async fn sample(path: &Path, clock: &Arc<ManualClock>) -> Vec<(usize, (Hold, Hol
 }
 
 #[tokio::test]
-async fn a_log_torn_at_any_byte_gives_the_last_whole_state() {
+async fn log_torn_at_any_byte_restores_the_last_intact_state() {
     let dir = tempfile::tempdir().unwrap();
     let (path, torn) = (dir.path().join("locks.log"), dir.path().join("torn.log"));
     let clock = Arc::new(ManualClock::default());
@@ -65,7 +65,7 @@ async fn a_log_torn_at_any_byte_gives_the_last_whole_state() {
 }
 
 #[tokio::test]
-async fn a_corrupt_byte_cuts_the_log_there() {
+async fn log_with_a_corrupt_byte_restores_the_state_before_it() {
     let dir = tempfile::tempdir().unwrap();
     let (path, corrupt) = (dir.path().join("locks.log"), dir.path().join("corrupt.log"));
     let clock = Arc::new(ManualClock::default());
@@ -81,9 +81,9 @@ async fn a_corrupt_byte_cuts_the_log_there() {
     }
 }
 
-/// After a power cut a file may be as long as it was to be, and full of zeros or of what was on the disk before.
+/// After a power failure a file may have its new length, but zeros or old disk content at its end.
 #[tokio::test]
-async fn zeros_and_rubbish_after_the_records_are_cut() {
+async fn zeros_and_garbage_after_the_records_are_discarded() {
     let dir = tempfile::tempdir().unwrap();
     let (path, longer) = (dir.path().join("locks.log"), dir.path().join("longer.log"));
     let clock = Arc::new(ManualClock::default());
@@ -99,14 +99,14 @@ async fn zeros_and_rubbish_after_the_records_are_cut() {
 }
 
 #[test]
-fn any_bytes_are_read_without_harm() {
+fn random_bytes_are_read_without_a_panic() {
     let random = seatkeeper_core::testing::SeededEntropy::new(7);
     for round in 0..20_000u32 {
         let mut bytes = b"SKLOCKS1".to_vec();
         for _ in 0..round % 60 {
             bytes.extend(&random.next_u64().to_le_bytes()[..1]);
         }
-        // A right checksum over a payload of chance, so that the payload itself is read.
+        // A valid checksum over a random payload, so that the payload is parsed.
         if bytes.len() > 16 {
             let payload = bytes.split_off(16);
             bytes[8..12].copy_from_slice(&u32::try_from(payload.len()).unwrap().to_le_bytes());

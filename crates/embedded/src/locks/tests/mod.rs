@@ -24,7 +24,7 @@ const BOB: PersonId = PersonId::from_uuid(Uuid::from_u128(3));
 const PAYMENT: PaymentId = PaymentId::from_uuid(Uuid::from_u128(4));
 
 fn open(path: &Path, clock: &Arc<ManualClock>) -> MemoryLocks {
-    MemoryLocks::open(path, Arc::clone(clock) as Arc<dyn Clock>).expect("a log that can be written")
+    MemoryLocks::open(path, Arc::clone(clock) as Arc<dyn Clock>).expect("the log can be opened")
 }
 
 fn seats(names: &str) -> Vec<SeatId> {
@@ -56,7 +56,7 @@ async fn lock(locks: &MemoryLocks, who: PersonId, names: &str) -> Backend<LockRe
     locks.lock(&call).await
 }
 
-/// What a person holds, whatever the sequence of the board is: loading takes a number that is not in the log.
+/// A person's hold without the sequence of the board, which loading increases without a record in the log.
 async fn held_by(locks: &MemoryLocks, who: PersonId) -> Hold {
     Hold { seq: 0, ..locks.find_hold(HERE, who).await.unwrap() }
 }

@@ -1,4 +1,4 @@
-//! What a restart brings back.
+//! Restoring locks and releases from the log after a restart.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -17,7 +17,7 @@ fn place() -> (tempfile::TempDir, PathBuf, Arc<ManualClock>) {
     (dir, path, Arc::new(ManualClock::default()))
 }
 
-/// The process ends without a word: nothing is closed, nothing is flushed.
+/// Simulates a kill: nothing is closed or flushed.
 fn kill<T>(killed: T) {
     std::mem::forget(killed);
 }
@@ -49,14 +49,14 @@ async fn locks_and_payments_survive_a_kill() {
         locks.start_payment(HERE, ANN, PAYMENT, TTL_MS).await.unwrap(),
         StartReply::Started(hold) if hold == Hold { seq: hold.seq, ..ann.clone() }
     ));
-    // The time they had before they were kept has survived, too.
+    // The original expiry, from before the extension, has survived too.
     locks.end_payment(HERE, ANN, PAYMENT).await.unwrap();
     let given_back = locks.find_hold(HERE, ANN).await.unwrap();
     assert!(given_back.expires_at() < ann.expires_at());
 }
 
 #[tokio::test]
-async fn what_ran_out_meanwhile_is_released_once_though_nobody_has_loaded_it() {
+async fn lock_that_expired_while_down_is_released_once_without_loading_the_map() {
     let (_dir, path, clock) = place();
     let locks = open(&path, &clock);
     load(&locks, "").await;
@@ -75,15 +75,11 @@ async fn what_ran_out_meanwhile_is_released_once_though_nobody_has_loaded_it() {
 
     let locks = open(&path, &clock);
     locks.sweep().await.unwrap();
-    assert_eq!(
-        locks.list_releases(None, 10).await.unwrap(),
-        releases,
-        "the same one: telling it twice is telling it once"
-    );
+    assert_eq!(locks.list_releases(None, 10).await.unwrap(), releases, "the same release, which consumers deduplicate");
 }
 
 #[tokio::test]
-async fn what_ran_out_meanwhile_is_released_when_its_map_is_looked_at() {
+async fn lock_that_expired_while_down_is_released_by_a_snapshot() {
     let (_dir, path, clock) = place();
     let locks = open(&path, &clock);
     load(&locks, "").await;
@@ -96,7 +92,7 @@ async fn what_ran_out_meanwhile_is_released_when_its_map_is_looked_at() {
 }
 
 #[tokio::test]
-async fn releases_wait_across_restarts_until_they_are_told() {
+async fn releases_survive_restarts_until_they_are_forgotten() {
     let (_dir, path, clock) = place();
     let locks = open(&path, &clock);
     load(&locks, "").await;
@@ -112,13 +108,13 @@ async fn releases_wait_across_restarts_until_they_are_told() {
     assert_eq!(locks.list_releases(None, 10).await.unwrap(), all[1..]);
     locks.forget_releases(&all).await.unwrap();
     kill(locks);
-    // Twice, so that what the first start has written is read as well.
+    // Opened twice, so that the log that the first start has rewritten is read too.
     kill(open(&path, &clock));
     assert_eq!(open(&path, &clock).list_releases(None, 10).await.unwrap(), []);
 }
 
 #[tokio::test]
-async fn a_start_keeps_only_what_stands() {
+async fn restart_rewrites_the_log_without_obsolete_records() {
     let (_dir, path, clock) = place();
     let locks = open(&path, &clock);
     load(&locks, "").await;
@@ -136,7 +132,7 @@ async fn a_start_keeps_only_what_stands() {
 }
 
 #[tokio::test]
-async fn a_long_log_is_shortened_while_running_and_loses_nothing() {
+async fn sweep_compacts_a_long_log_without_losing_locks_or_releases() {
     let (_dir, path, clock) = place();
     let locks = open(&path, &clock);
     load(&locks, "").await;

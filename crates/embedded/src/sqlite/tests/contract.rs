@@ -1,4 +1,4 @@
-//! This store passes the suites that every store passes.
+//! Runs the contract suites of stores.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::sqlite::SqliteStore;
 
-/// Stores in a folder of their own, gone afterwards.
+/// Opens stores in a temporary folder.
 struct Files(TempDir, std::sync::atomic::AtomicU32);
 
 impl Files {

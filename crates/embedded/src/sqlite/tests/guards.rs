@@ -1,5 +1,5 @@
-//! The last guards of the ledger, each by itself. The calls of the port look before they write, so that no use case meets these
-//! guards; here the writes are called as a faulty look would call them, with another person's row in the way.
+//! The ledger's last line of defence, without the checks before it. The calls of the port check before they write, so no use
+//! case reaches these guards; the tests call the writes directly, as after a faulty check, while another person has the seat.
 
 use jiff::SignedDuration;
 use rusqlite::Transaction;
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::sqlite::{SqliteStore, bookings, claims, payments, rows::Fault};
 
-/// Two people whose payments are for the same seat. The first has claimed it.
+/// Two people with payments for the same seat, which the first has claimed.
 struct Scene {
     store: SqliteStore,
     first: Payment,
@@ -77,7 +77,7 @@ impl Scene {
         scene
     }
 
-    /// `Err` says what the store said.
+    /// Runs a write; `Err` is the text of the store's error.
     async fn write(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<(), Fault> + Send + 'static,
@@ -85,7 +85,7 @@ impl Scene {
         self.store.write(work).await.map_err(|error| error.to_string())
     }
 
-    /// Everything that the row of the seat says.
+    /// The row of the seat as text.
     async fn row(&self) -> String {
         let (payment, seat) = (self.first.clone(), self.first.seats[0].id);
         let read = move |tx: &Transaction<'_>| {
@@ -102,7 +102,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_claim_is_refused_by_the_key_while_another_has_claimed_or_bought_the_seat() {
+async fn claim_is_refused_by_the_key_when_another_has_claimed_or_bought_the_seat() {
     let scene = Scene::open().await;
     for _ in ["claimed", "sold"] {
         let (before, second) = (scene.row().await, scene.second.clone());
@@ -114,19 +114,19 @@ async fn a_claim_is_refused_by_the_key_while_another_has_claimed_or_bought_the_s
 }
 
 #[tokio::test]
-async fn a_sale_is_refused_while_another_has_claimed_or_bought_the_seat() {
+async fn sale_is_refused_when_another_has_claimed_or_bought_the_seat() {
     let scene = Scene::open().await;
     for _ in ["claimed", "sold"] {
         let (before, second) = (scene.row().await, scene.second.clone());
         let refused = scene.write(move |tx| claims::sell(tx, &second, second.seats[0].id)).await.unwrap_err();
-        assert!(refused.contains("a seat of another cannot be sold"), "{refused}");
+        assert!(refused.contains("a seat of another payment cannot be sold"), "{refused}");
         assert_eq!(scene.row().await, before);
         scene.sell_to_first().await;
     }
 }
 
 #[tokio::test]
-async fn keeping_and_freeing_leave_the_claim_of_another_alone() {
+async fn keep_and_free_do_not_change_the_claim_of_another() {
     let scene = Scene::open().await;
     let before = scene.row().await;
     let second = scene.second.clone();
@@ -142,7 +142,7 @@ async fn keeping_and_freeing_leave_the_claim_of_another_alone() {
 }
 
 #[tokio::test]
-async fn a_payment_has_one_booking() {
+async fn second_booking_of_a_payment_is_refused_by_the_key() {
     let scene = Scene::open().await;
     let (ids, first) = (SeededEntropy::new(4), scene.first.clone());
     let (one, two) = (booking_of(&ids, &first), booking_of(&ids, &first));

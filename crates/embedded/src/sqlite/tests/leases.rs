@@ -1,4 +1,4 @@
-//! Nobody waits for a server that has died.
+//! Leases of a server that has died.
 
 use jiff::SignedDuration;
 use seatkeeper_core::{
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::sqlite::SqliteStore;
 
 #[tokio::test]
-async fn the_next_server_takes_over_what_the_last_one_had_taken() {
+async fn next_server_takes_over_the_leases_of_a_dead_server_at_once() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("store.sqlite");
     let (ids, now) = (SeededEntropy::new(9), sample_now());
@@ -34,7 +34,7 @@ async fn the_next_server_takes_over_what_the_last_one_had_taken() {
 
     let store = SqliteStore::open(&path).unwrap();
     let again = store.reserve(&key, [1; 32], other, now, later).await.unwrap();
-    assert_eq!(again, Reservation::Run { subject }, "the same work, by another");
+    assert_eq!(again, Reservation::Run { subject }, "the same work is repeated");
     assert!(store.take_relay_lease(other, now, later).await.unwrap());
     assert_eq!(store.take_due_mails(now, later, 9).await.unwrap().len(), 1);
 }

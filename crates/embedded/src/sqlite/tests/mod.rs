@@ -1,4 +1,4 @@
-//! The contract suites, and what only this store promises.
+//! The contract suites, and tests of this store's own guarantees.
 
 mod contract;
 mod guards;

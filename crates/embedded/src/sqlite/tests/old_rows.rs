@@ -1,4 +1,4 @@
-//! A file of the version before film ends were stored: it opens, and its showings end when their films do.
+//! A file of the version that did not store the ends of films: they are computed from the lengths of the films.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
@@ -13,14 +13,14 @@ use uuid::Uuid;
 
 use crate::sqlite::{SqliteStore, open::MIGRATIONS};
 
-/// How many migrations the version before had.
+/// Number of migrations of the previous version.
 const MIGRATIONS_BEFORE: usize = 6;
 
 fn at(minutes: i64) -> Timestamp {
     sample_now() + SignedDuration::from_mins(minutes)
 }
 
-/// A showing as the version before wrote it: `end_time` with 15 minutes of cleaning, and nothing of the film's own end.
+/// Writes a screening like the previous version: `end_time` includes 15 minutes of cleaning, and `film_ms` is missing.
 fn write_old(file: &Connection, screening: &Screening) {
     let prices = serde_json::to_string(&screening.prices).unwrap();
     let layout = serde_json::to_string(&screening.layout).unwrap();
@@ -33,14 +33,14 @@ fn write_old(file: &Connection, screening: &Screening) {
 }
 
 #[tokio::test]
-async fn showings_of_the_version_before_end_when_their_films_do() {
+async fn screenings_of_the_previous_version_end_with_the_length_of_their_film() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("old.sqlite");
     let movie = movie_of(MovieId::from_uuid(Uuid::from_u128(1)), "Old");
     let hall = hall_of(HallId::from_uuid(Uuid::from_u128(2)), "Hall", "s");
     let showing =
         |number, minutes| screening_of(ScreeningId::from_uuid(Uuid::from_u128(number)), &movie, &hall, at(minutes));
-    // One is over, two are to come; of the last, the hall's end was not moved when the film became longer.
+    // One past and two future screenings; the hall's end of the last was not changed when the film became longer.
     let (past, next, mut stale) = (showing(3, -300), showing(4, 60), showing(5, 400));
     stale.hall_free_at = at(400 + 90);
     {
@@ -63,16 +63,16 @@ async fn showings_of_the_version_before_end_when_their_films_do() {
     let store = SqliteStore::open(&path).unwrap();
     for screening in [&past, &next] {
         let stored = store.find_screening(screening.id).await.unwrap();
-        assert_eq!(stored, Some((screening.clone(), 3)), "ends after 100 minutes, the hall is free after 115");
+        assert_eq!(stored, Some((screening.clone(), 3)), "the film ends after 100 minutes, the hall is free after 115");
     }
     let (stored, _) = store.find_screening(stale.id).await.unwrap().unwrap();
-    assert_eq!((stored.end_time, stored.hall_free_at), (at(500), at(500)), "never free before the film is over");
+    assert_eq!((stored.end_time, stored.hall_free_at), (at(500), at(500)), "the hall is not free before the film ends");
     let early = screening_of(ScreeningId::from_uuid(Uuid::from_u128(6)), &movie, &hall, at(495));
     let ids = SeededEntropy::new(9);
     let change = async |change| store.change_programme(&change, &event_of(&ids, sample_now(), "x"), sample_now()).await;
     let refused = change(ProgrammeChange::PutScreening(early, 0)).await.unwrap();
     assert_eq!(refused, ProgrammeOutcome::HallBusy(vec![stale.id]));
-    // A price may change though the stored time of the hall is wrong.
+    // Prices may be changed although the stored end of the hall is wrong.
     let priced = Screening { prices: stale.prices.clone(), ..stored };
     assert_eq!(change(ProgrammeChange::PutScreening(priced, 3)).await.unwrap(), ProgrammeOutcome::Done);
 
@@ -81,5 +81,5 @@ async fn showings_of_the_version_before_end_when_their_films_do() {
     assert_eq!(change(ProgrammeChange::PutMovie(longer, 1)).await.unwrap(), ProgrammeOutcome::Done);
     let (stored, revision) = store.find_screening(next.id).await.unwrap().unwrap();
     assert_eq!((stored.end_time, stored.hall_free_at, revision), (at(180), at(195), 4));
-    assert_eq!(store.find_screening(past.id).await.unwrap(), Some((past.clone(), 3)), "the past keeps its end");
+    assert_eq!(store.find_screening(past.id).await.unwrap(), Some((past.clone(), 3)), "a past screening keeps its end");
 }

@@ -1,4 +1,4 @@
-//! The hot statements read by index, never a whole table that grows.
+//! The hot statements use indexes and never scan a growing table.
 
 use rusqlite::{Params, Transaction, params_from_iter};
 use seatkeeper_core::{
@@ -19,7 +19,7 @@ fn plan(tx: &Transaction<'_>, sql: &str, params: impl Params) -> Result<String, 
     Ok(steps.join("\n"))
 }
 
-/// A scan is fine over an index made for it, a list of arguments, or rows found before.
+/// Asserts that a plan uses these indexes. A scan is allowed over an index, a list of arguments, or a subquery.
 fn check(plan: &str, indexes: &[&str]) {
     for index in indexes {
         assert!(plan.contains(index), "{index} is not used:\n{plan}");
@@ -27,7 +27,7 @@ fn check(plan: &str, indexes: &[&str]) {
     for step in plan.lines().filter(|step| step.starts_with("SCAN")) {
         let is_small = step.contains("USING INDEX") || step.contains("USING COVERING INDEX");
         let is_made = step.contains("VIRTUAL TABLE") || step.contains("CONSTANT ROW") || step.contains("subquery");
-        assert!(is_small || is_made, "a whole table is read:\n{plan}");
+        assert!(is_small || is_made, "a whole table is scanned:\n{plan}");
     }
 }
 
@@ -54,7 +54,7 @@ async fn hot_statements_use_their_indexes() {
 }
 
 #[tokio::test]
-async fn pages_of_bookings_are_read_in_order_of_an_index() {
+async fn pages_of_bookings_are_read_in_index_order_without_a_sort() {
     let folder = TempDir::new().unwrap();
     let store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
     let movie = MovieId::from_uuid(uuid::Uuid::nil());
@@ -68,7 +68,7 @@ async fn pages_of_bookings_are_read_in_order_of_an_index() {
             let (sql, values) = sales::list_statement(&filter, PageRequest::FIRST);
             let plan = plan(tx, &sql, params_from_iter(values))?;
             check(&plan, &[index]);
-            assert!(!plan.contains("TEMP B-TREE"), "sorted by hand:\n{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "the plan sorts:\n{plan}");
             Ok(())
         });
         checked.await.unwrap();
@@ -76,7 +76,7 @@ async fn pages_of_bookings_are_read_in_order_of_an_index() {
 }
 
 #[tokio::test]
-async fn a_list_of_ids_reads_no_layouts() {
+async fn list_of_screening_ids_does_not_parse_layouts() {
     let folder = TempDir::new().unwrap();
     let store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
     let ids = SeededEntropy::new(4);
@@ -92,7 +92,7 @@ async fn a_list_of_ids_reads_no_layouts() {
     ] {
         store.change_programme(&change, &event, sample_now()).await.unwrap();
     }
-    // Whoever read this would fail.
+    // Parsing these values would fail.
     store.write(|tx| rows::run(tx, "UPDATE screenings SET layout = 'no', prices = 'no'", [])).await.unwrap();
     let all = ScreeningFilter::default();
     assert_eq!(store.list_screening_ids(&all, PageRequest::FIRST).await.unwrap().items, [id]);

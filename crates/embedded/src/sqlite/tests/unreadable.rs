@@ -1,4 +1,4 @@
-//! A row that cannot be read stops nobody: it is put aside, told of once, and kept.
+//! An unreadable row blocks neither the relay nor a consumer: it is quarantined, reported once, and stays stored.
 
 use std::path::PathBuf;
 
@@ -33,12 +33,12 @@ impl Stage {
         Self { store, path, _folder: folder }
     }
 
-    /// What somebody does with a shell.
+    /// Changes the database directly.
     fn by_hand(&self, sql: &str) {
         assert!(Connection::open(&self.path).unwrap().execute(sql, []).unwrap() > 0, "{sql}");
     }
 
-    /// What was put aside, as `origin position event`.
+    /// The quarantined rows, as `origin position event`.
     fn put_aside(&self) -> Vec<String> {
         let connection = Connection::open(&self.path).unwrap();
         let sql = "SELECT origin || ' ' || position, CAST(event AS BLOB) FROM unreadable_events ORDER BY 1";
@@ -71,7 +71,7 @@ fn name_of(event: &Event) -> String {
 }
 
 #[tokio::test]
-async fn an_unreadable_row_of_the_outbox_is_put_aside_and_told_of() {
+async fn unreadable_row_of_the_outbox_is_quarantined_and_reported_once() {
     let stage = Stage::open().await;
     let told = events(&["a", "b", "c", "d", "e"]);
     stage.store.append_events(&told).await.unwrap();
@@ -81,26 +81,26 @@ async fn an_unreadable_row_of_the_outbox_is_put_aside_and_told_of() {
     let expected =
         ["b", "e", "unreadable_event outbox 1 1", "unreadable_event outbox 3 1", "unreadable_event outbox 4 1"];
     assert_eq!(stage.unsent().await, expected);
-    assert_eq!(stage.unsent().await, expected, "told once");
+    assert_eq!(stage.unsent().await, expected, "reported once");
     assert_eq!(stage.store.count_unsent().await.unwrap(), 5);
 
     let sent: Vec<EventId> = stage.store.list_unsent(RELAY, 100).await.unwrap().iter().map(|event| event.id).collect();
     stage.store.mark_sent(RELAY, &sent).await.unwrap();
-    assert_eq!(stage.store.count_unsent().await.unwrap(), 0, "nothing waits for ever");
+    assert_eq!(stage.store.count_unsent().await.unwrap(), 0, "no event waits for ever");
     let kept = stage.put_aside();
     assert_eq!(kept.len(), 3);
-    assert_eq!(kept[0], "outbox 1 {half", "as it was found");
+    assert_eq!(kept[0], "outbox 1 {half", "the row is unchanged");
 
-    // Whoever tells it again is heard.
+    // The same event may be appended again.
     stage.store.append_events(&told[..1]).await.unwrap();
     assert_eq!(stage.unsent().await, ["a"]);
 }
 
 #[tokio::test]
-async fn an_unreadable_row_of_the_log_stops_no_consumer() {
+async fn unreadable_row_of_the_log_blocks_no_consumer() {
     let stage = Stage::open().await;
     stage.store.publish(&events(&["a", "b", "c", "d", "e"])).await.unwrap();
-    // More of them in a row than a consumer reads at once, and one that is not even text.
+    // More unreadable events in a row than a consumer's batch, and one that is not valid UTF-8.
     stage.by_hand("UPDATE events SET event = 'no' WHERE position <= 3");
     stage.by_hand("UPDATE events SET event = CAST(x'ff' AS TEXT) WHERE position = 5");
     for consumer in [Consumer::Mail, Consumer::Audit] {
@@ -110,11 +110,11 @@ async fn an_unreadable_row_of_the_log_stops_no_consumer() {
     }
     let told: Vec<String> = [1, 2, 3, 5].map(|position| format!("unreadable_event events {position} 1")).into();
     assert_eq!(stage.unsent().await, told);
-    assert_eq!(stage.put_aside()[3], "events 5 \u{fffd}", "as it was found");
+    assert_eq!(stage.put_aside()[3], "events 5 \u{fffd}", "the row is unchanged");
 }
 
 #[tokio::test]
-async fn a_page_of_the_log_is_shown_without_its_unreadable_rows() {
+async fn page_of_the_log_omits_unreadable_rows() {
     let stage = Stage::open().await;
     stage.store.publish(&events(&["a", "b", "c"])).await.unwrap();
     stage.by_hand("UPDATE events SET event = '[]' WHERE position = 2");

@@ -1,4 +1,4 @@
-//! The writer: shared commits, failures that stay alone, and what a kill leaves behind.
+//! The writer: group commit, isolated failures, durability after a kill.
 
 use std::{
     future::Future,
@@ -33,7 +33,7 @@ async fn counters(store: &SqliteStore) -> u64 {
     store.read(|tx| count(tx, "SELECT count(*) FROM counters", [])).await.unwrap()
 }
 
-/// Keeps the writer busy until `go` is called, so that what comes meanwhile waits together.
+/// Blocks the writer until a message is sent, so that later writes wait and share a batch.
 async fn hold(store: &Arc<SqliteStore>) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Backend<()>>) {
     let (go, gone) = mpsc::channel();
     let (began, begun) = tokio::sync::oneshot::channel();
@@ -41,7 +41,7 @@ async fn hold(store: &Arc<SqliteStore>) -> (mpsc::Sender<()>, tokio::task::JoinH
     let held = tokio::spawn(async move {
         let work = move |_: &Transaction<'_>| {
             began.send(()).unwrap();
-            gone.recv().map_err(|_| Fault::Broken("nobody let go"))
+            gone.recv().map_err(|_| Fault::Broken("the sender was dropped"))
         };
         holder.write(work).await
     });
@@ -49,7 +49,7 @@ async fn hold(store: &Arc<SqliteStore>) -> (mpsc::Sender<()>, tokio::task::JoinH
     (go, held)
 }
 
-/// Starts writes in this order; each is in the queue when this returns.
+/// Starts a write, which is in the queue when this function returns, so that writes run in the order of the calls.
 fn queue<T: Send + 'static>(
     store: &Arc<SqliteStore>,
     work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
@@ -81,13 +81,13 @@ async fn waiting_writes_share_a_commit() {
         answer.await.unwrap();
     }
     let after = store.write_counts();
-    assert_eq!(after.commits - before.commits, 3, "the one that waited, and two full batches");
+    assert_eq!(after.commits - before.commits, 3, "the blocking write, and two full batches");
     assert_eq!(after.writes - before.writes, 1 + u64::try_from(writes).unwrap());
     assert_eq!(counters(&store).await, 1 + u64::try_from(writes).unwrap());
 }
 
 #[tokio::test]
-async fn a_write_that_fails_fails_alone() {
+async fn failed_or_panicked_write_does_not_affect_the_other_writes_of_its_batch() {
     let (_folder, store) = opened();
     let (go, held) = hold(&store).await;
     let first = queue(&store, |tx| put(tx, "first"));
@@ -111,7 +111,7 @@ async fn a_write_that_fails_fails_alone() {
 }
 
 #[tokio::test]
-async fn a_commit_that_fails_fails_everybody_who_may_try_again() {
+async fn failed_commit_is_a_retryable_error_for_every_write_of_its_batch() {
     let (_folder, store) = opened();
     let (go, held) = hold(&store).await;
     let good = queue(&store, |tx| put(tx, "good"));
@@ -124,14 +124,14 @@ async fn a_commit_that_fails_fails_everybody_who_may_try_again() {
     go.send(()).unwrap();
     held.await.unwrap().unwrap();
     assert!(good.await.unwrap_err().retryable);
-    assert!(!own_fault.await.unwrap_err().retryable, "its own failure would be the same again");
+    assert!(!own_fault.await.unwrap_err().retryable, "a write's own failure would happen again");
     assert!(bad.await.unwrap_err().retryable);
     assert_eq!(counters(&store).await, 1);
     store.write(|tx| put(tx, "good")).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_full_queue_says_try_again() {
+async fn write_is_refused_with_a_retryable_error_when_the_queue_is_full() {
     let (_folder, store) = opened();
     let (go, held) = hold(&store).await;
     let waiting: Vec<_> = (0..WRITES_WAITING_MAX).map(|_| queue(&store, |_| Ok(()))).collect();
@@ -146,7 +146,7 @@ async fn a_full_queue_says_try_again() {
 }
 
 #[tokio::test]
-async fn a_reader_cannot_write_and_survives_a_panic() {
+async fn reader_cannot_write_and_survives_a_panic() {
     let (_folder, store) = opened();
     let refused = store.read(|tx| put(tx, "x")).await;
     assert!(refused.is_err());
@@ -158,7 +158,7 @@ async fn a_reader_cannot_write_and_survives_a_panic() {
 }
 
 #[tokio::test]
-async fn a_second_server_is_refused_until_the_first_has_gone() {
+async fn second_server_is_refused_until_the_first_has_closed_the_store() {
     let (folder, store) = opened();
     let path = folder.path().join("store.sqlite");
     let refused = SqliteStore::open(&path).unwrap_err();
@@ -168,9 +168,9 @@ async fn a_second_server_is_refused_until_the_first_has_gone() {
     SqliteStore::open(&path).unwrap();
 }
 
-/// What the disk holds at any moment between two calls is what a kill -9 leaves: no connection has been closed.
+/// Copies the files while the store is open: a kill -9 leaves the same files, because no connection has been closed.
 #[tokio::test]
-async fn what_was_answered_outlives_a_kill() {
+async fn acknowledged_writes_survive_a_kill() {
     let (folder, store) = opened();
     let ids = SeededEntropy::new(5);
     for number in 0..50 {
@@ -189,10 +189,9 @@ async fn what_was_answered_outlives_a_kill() {
 }
 
 #[tokio::test]
-async fn an_empty_file_gets_every_table_and_keeps_its_rows_when_opened_again() {
+async fn files_of_all_earlier_versions_are_migrated_and_rows_survive_a_reopen() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("store.sqlite");
-    // A file of every earlier version is brought up to date.
     for version in 0..=MIGRATIONS.len() {
         let path = folder.path().join(format!("v{version}.sqlite"));
         let connection = connect_writer(&path).unwrap();
@@ -217,7 +216,7 @@ impl SqliteStore {
 }
 
 #[test]
-fn a_newer_file_is_left_alone() {
+fn file_of_a_newer_version_is_refused() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("store.sqlite");
     drop(SqliteStore::open(&path).unwrap());
@@ -229,7 +228,7 @@ fn a_newer_file_is_left_alone() {
 }
 
 #[tokio::test]
-async fn commits_are_synced_and_keys_are_checked() {
+async fn commits_are_synced_and_foreign_keys_are_checked() {
     let (_folder, store) = opened();
     let settings = |tx: &Transaction<'_>| {
         let number = |name| tx.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
@@ -239,9 +238,9 @@ async fn commits_are_synced_and_keys_are_checked() {
     assert_eq!(store.write(settings).await.unwrap(), ("wal".to_owned(), 2, 1), "2 is FULL");
 }
 
-/// SQLite does not say how it syncs; the flag that its build reads does. `examples/commit_rate.rs` counts the calls.
+/// SQLite does not report how it syncs, so this checks the flag of its build. `examples/commit_rate.rs` counts the calls.
 #[test]
-fn sqlite_is_built_to_sync_data_only() {
+fn sqlite_is_built_to_use_fdatasync() {
     let flags = option_env!("LIBSQLITE3_FLAGS").unwrap_or_default();
-    assert!(flags.contains("-DHAVE_FDATASYNC=1"), "the build of SQLite read {flags:?}");
+    assert!(flags.contains("-DHAVE_FDATASYNC=1"), "SQLite was built with {flags:?}");
 }

@@ -1,4 +1,4 @@
-//! What people and workers do, and how it ends, in words.
+//! The calls of people and workers, and their outcomes as text.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub(super) enum Deed {
     Lock(Vec<String>),
     Release(Vec<String>),
     Hold,
-    /// `id`: of a payment chosen before (`same`), or to be chosen.
+    /// `id`: of an earlier payment (`same`), or `None` until an id is chosen.
     Start {
         id: Option<PaymentId>,
         same: bool,
@@ -45,7 +45,7 @@ pub(super) enum Deed {
     ChangePrice(i64),
 }
 
-/// Who does it, and where.
+/// The server, the person and the screening of a call.
 pub(super) struct Actor {
     pub(super) office: Arc<BoxOffice>,
     pub(super) person: PersonId,
@@ -102,12 +102,12 @@ impl Deed {
         self.payment().is_some() && !matches!(self, Self::Start { same: false, .. })
     }
 
-    /// Does it; answers in words how it ended.
+    /// Makes the call, and returns its outcome as text.
     pub(super) async fn act(self, actor: Actor) -> String {
         match self.try_to(&actor).await {
             Ok(outcome) => outcome,
             Err(error) => {
-                assert!(error.retryable, "only the weather makes a deed fail: {error}");
+                assert!(error.retryable, "only injected faults make a call fail: {error}");
                 format!("failed: {error}")
             }
         }
@@ -167,7 +167,7 @@ impl Deed {
     }
 }
 
-/// Only what has been started can be paid.
+/// Pays a payment that has been started.
 async fn pay_by_phone(office: &BoxOffice, id: PaymentId) -> Backend<String> {
     let Some(payment) = office.ledger.find_payment(id).await? else { return Ok("nothing to pay".to_owned()) };
     let outcome = ConfirmOutcome::Success;

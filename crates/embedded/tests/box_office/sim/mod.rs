@@ -1,5 +1,5 @@
-//! Random histories of many people at once, drawn from a seed: several works are under way at any time and go on one port
-//! call at a time in an order that is drawn too; any of them may die, the clock jumps, parts go away, answers get lost.
+//! Simulation: random histories of many people, determined by a seed. Several works run concurrently, one port call at a time
+//! in random order. Each may be killed, the clock jumps, adapters fail, answers are lost.
 //!
 //! `SEATKEEPER_SIM_SEEDS=1000` runs more seeds, `SEATKEEPER_SIM_SEED=17` one of them with its history printed.
 
@@ -8,12 +8,12 @@ mod world;
 
 use world::World;
 
-/// Seeds of an ordinary run.
+/// Number of seeds of an ordinary run.
 const SEEDS: u64 = 10;
-/// Moves of one history, before everything comes to rest.
+/// Moves of one history, before all work is finished.
 const MOVES: usize = 1_500;
 
-/// Lives through the history of a seed; answers what happened, line by line.
+/// Runs the history of a seed; returns its log, line by line.
 async fn live(seed: u64) -> Vec<String> {
     let mut world = World::of(seed).await;
     for _ in 0..MOVES {
@@ -29,7 +29,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 #[tokio::test]
-async fn random_histories_of_many_people_leave_the_books_right() {
+async fn books_agree_after_random_histories_of_many_people() {
     if let Some(seed) = number("SEATKEEPER_SIM_SEED") {
         println!("{}", live(seed).await.join("\n"));
         return;
@@ -40,15 +40,15 @@ async fn random_histories_of_many_people_leave_the_books_right() {
         let history = live(seed).await;
         sales += history.iter().filter(|line| line.contains("succeeded")).count();
     }
-    assert!(sales as u64 > seeds, "the histories are worth looking at: {sales} sales");
+    assert!(sales as u64 > seeds, "the histories have too few sales: {sales}");
 }
 
 #[tokio::test]
-async fn the_same_seed_is_the_same_history() {
+async fn same_seed_gives_the_same_history() {
     let (one, two) = (live(3).await, live(3).await);
     for (number, (one, two)) in one.iter().zip(&two).enumerate() {
         assert_eq!(one, two, "line {number}");
     }
     assert_eq!(one.len(), two.len());
-    assert_ne!(one, live(4).await, "another seed is another history");
+    assert_ne!(one, live(4).await, "another seed gives another history");
 }

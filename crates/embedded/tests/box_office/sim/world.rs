@@ -1,4 +1,4 @@
-//! A cinema, its people, and everything that is under way.
+//! The state of a simulation: a cinema, its people, and the running works.
 
 use std::collections::BTreeSet;
 
@@ -19,24 +19,24 @@ use crate::{
     steps::Stepper,
 };
 
-/// Works under way at once.
+/// Most concurrent works.
 const UNDER_WAY_MAX: usize = 5;
 /// Halls of 6 to 12 seats.
 const PICTURES: [&str; 4] = ["ssssss", "sss/sss_p", "wcss/ss/xs", "ssssss/pp_pp/ss"];
 
-/// Port calls that one work makes at most; what goes on longer never ends.
+/// Most port calls until all running works have ended; more is an endless loop.
 const CALLS_MAX: usize = 2_000;
 
-/// How often somebody fit for a deed is looked for.
+/// Attempts to draw a payment that is in the store.
 const LOOKS_MAX: usize = 4;
 
-/// A work that goes on when it is its turn.
+/// A running work.
 struct UnderWay {
     number: usize,
     stepper: Stepper<String>,
 }
 
-/// A payment that somebody has chosen an id for.
+/// A payment whose id has been chosen.
 #[derive(Clone, Copy)]
 pub(super) struct Chosen {
     pub(super) id: PaymentId,
@@ -50,7 +50,7 @@ pub(super) struct World {
     dice: SeededEntropy,
     people: Vec<PersonId>,
     screenings: Vec<SharedScreening>,
-    /// People go to so many of the latest screenings.
+    /// The number of latest screenings that people go to.
     open: usize,
     payments: Vec<Chosen>,
     under_way: Vec<UnderWay>,
@@ -59,7 +59,7 @@ pub(super) struct World {
     history: Vec<String>,
 }
 
-/// Prints the history of a world that ends in a panic.
+/// Prints the history when a test panics.
 #[expect(clippy::print_stderr, reason = "what a failed test says")]
 impl Drop for World {
     fn drop(&mut self) {
@@ -104,13 +104,13 @@ impl World {
         self.tell(format!("screening {} of {picture}", self.screenings.len() - 1));
     }
 
-    /// One of those that people go to now.
+    /// Draws one of the screenings that people go to now.
     fn draw_a_screening(&self) -> usize {
         self.screenings.len() - 1 - self.draw(self.open)
     }
 
     fn cinema(&self) -> &TestOffice {
-        self.cinema.as_ref().expect("a cinema that is open")
+        self.cinema.as_ref().expect("the cinema is open")
     }
 
     fn draw(&self, below: usize) -> usize {
@@ -145,7 +145,7 @@ impl World {
             }
             609..612 => self.restart().await,
             612..630 => self.provider_takes_back().await,
-            // Halls fill up.
+            // New screenings, because halls sell out.
             630..638 => self.open_a_screening().await,
             _ if self.under_way.len() < UNDER_WAY_MAX => self.begin().await,
             _ => {
@@ -167,14 +167,14 @@ impl World {
         let chosen = self.choose_a_payment().await;
         let mut deed = Deed::draw(&self.dice, &self.screenings[screening], chosen.map(|chosen| chosen.id));
         if matches!(deed, Deed::Start { id: None, .. }) {
-            // Mostly somebody who has something to pay for.
+            // Usually a person who holds seats.
             (person, screening) = self.find_a_holder(person, screening).await;
             let id = self.cinema().payment_id();
             self.payments.push(Chosen { id, person, screening });
             deed = Deed::Start { id: Some(id), same: false };
         }
-        // What is about a payment is done by its payer, nearly always; started again it always is: the server keeps its id
-        // under the payer's own key.
+        // Calls about a payment are usually made by its payer. A repeated start always is, because the server finds the id by
+        // the payer's own idempotency key.
         let is_own = |world: &Self| matches!(deed, Deed::Start { .. }) || world.draw(20) > 0;
         let owner = chosen.filter(|_| deed.is_about_a_chosen_payment() && is_own(self));
         let (person, screening) = owner.map_or((person, screening), |chosen| (chosen.person, chosen.screening));
@@ -195,7 +195,7 @@ impl World {
         }
     }
 
-    /// Mostly of late, and nearly always one that is in the store.
+    /// Draws a payment, usually a recent one, and nearly always one that is in the store.
     async fn choose_a_payment(&self) -> Option<Chosen> {
         let mut chosen = None;
         for _ in 0..LOOKS_MAX {
@@ -224,14 +224,14 @@ impl World {
         if anybody { (person, screening) } else { holders[self.draw(holders.len())] }
     }
 
-    /// Reads past the weather.
+    /// Reads a hold without injected faults.
     async fn hold_of(&self, person: usize, screening: usize) -> Hold {
         let (person, screening) = (self.people[person], self.screenings[screening].screening.id);
         let hold = self.cinema().weather.fair(self.cinema().office.locks.find_hold(screening, person)).await;
         hold.expect("the locks work")
     }
 
-    /// A little, a lot, or to the very end of a payment's time.
+    /// Advances the clock by a short or long time, or to the expiry of a payment.
     async fn pass_time(&mut self) {
         let ms = match self.draw(40) {
             0..20 => self.draw(2_000) as i64,
@@ -248,11 +248,11 @@ impl World {
         let Some(last) = self.payments.last() else { return 1 };
         let now = self.cinema().clock.now_ms();
         let end = self.find(last.id).await.map_or(now, |payment| payment.expires_at.as_millisecond());
-        // The millisecond before, the very one, the one after.
+        // One millisecond before the expiry, at the expiry, or one after.
         (end - now - 1 + self.draw(3) as i64).max(0)
     }
 
-    /// Reads past the weather.
+    /// Reads a payment without injected faults.
     async fn find(&self, id: PaymentId) -> Option<Payment> {
         let weather = &self.cinema().weather;
         let found = weather.fair(self.cinema().office.ledger.find_payment(id)).await;
@@ -287,7 +287,7 @@ impl World {
         self.cinema().faults.set(MockFaults::default());
     }
 
-    /// Everything that is under way dies with the server.
+    /// Restarts the server, which kills all running works.
     async fn restart(&mut self) {
         self.under_way.clear();
         let ids: Vec<_> = self.screenings.drain(..).map(|screening| screening.screening.id).collect();
@@ -301,7 +301,7 @@ impl World {
         self.check_maps().await;
     }
 
-    /// The provider gives the money of a sale back by itself; it says so later.
+    /// The provider refunds a sale by itself, and reports it later.
     async fn provider_takes_back(&mut self) {
         if self.payments.is_empty() || self.draw(3) > 0 {
             return;
@@ -314,7 +314,7 @@ impl World {
         }
     }
 
-    /// After every move: what must always be true.
+    /// Checks the invariants that must hold after every move.
     pub(super) async fn check(&self) {
         self.cinema().check_no_seat_is_sold_twice().await;
         for screening in 0..self.screenings.len() {
@@ -336,7 +336,7 @@ impl World {
         }
     }
 
-    /// The sky clears, everything under way ends, the provider says everything once more, and then the books must agree.
+    /// Removes all faults, finishes all works, repeats all callbacks, and checks that the books agree.
     pub(super) async fn end(mut self) -> Vec<String> {
         self.clear_up();
         let mut calls = 0;
@@ -344,7 +344,7 @@ impl World {
             let which = calls % self.under_way.len();
             self.let_on(which).await;
             calls += 1;
-            assert!(calls < CALLS_MAX, "a work never ends");
+            assert!(calls < CALLS_MAX, "a work does not end");
         }
         self.tell("everything comes to rest".to_owned());
         self.cinema().come_to_rest().await;
