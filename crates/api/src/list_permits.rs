@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 /// Films in concurrent lists of one server: sixteen of the longest lists.
 const LISTED_FILMS_MAX: u32 = 3_200;
 /// Films in concurrent lists of one network; further lists wait without delaying other networks.
-const LISTED_FILMS_PER_NETWORK_MAX: u32 = 600;
+const LISTED_FILMS_PER_NETWORK_MAX: u32 = 400;
 
 /// The pool of permits to build lists.
 pub(crate) struct ListPermits {
@@ -76,10 +76,10 @@ mod tests {
     async fn busy_network_waits_without_delaying_other_networks() {
         let permits = ListPermits::default();
         let mut greedy = Vec::new();
-        for _ in 0..3 {
+        for _ in 0..2 {
             greedy.push(permits.acquire(Some(1), 200).await);
         }
-        assert!(permits.acquire(Some(1), 200).now_or_never().is_none(), "600 films are being listed");
+        assert!(permits.acquire(Some(1), 200).now_or_never().is_none(), "400 films are being listed");
         assert!(permits.acquire(Some(2), 200).now_or_never().is_some());
         assert!(permits.acquire(None, 200).now_or_never().is_some(), "not counted");
         greedy.pop();
