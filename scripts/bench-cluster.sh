@@ -3,10 +3,10 @@
 # CPU times of all five processes are printed side by side. `make bench-cluster` builds the program and runs this in
 # seatkeeper-testbed, which starts MongoDB and Kafka; docs/benchmarks.md has the results.
 #
-# seatkeeper-testbed scripts/bench-cluster.sh [PROGRAM] [SECONDS]
+# seatkeeper-testbed scripts/bench-cluster.sh [FOLDER] [SECONDS]: the folder of `seatkeeper` and `seatkeeper-bench`
 set -euo pipefail
 
-PROGRAM="${1:-target/release/seatkeeper}"
+FOLDER="${1:-target/release}"
 SECONDS_EACH="${2:-10}"
 # Below Linux' range of ephemeral ports.
 REDIS_PORTS=20000-29999
@@ -49,7 +49,7 @@ start_server() {
   local said="$folder/$1.said" log="$folder/$1.log" mongodb="${SEATKEEPER_TEST_MONGODB_URL%%\?*}" line
   local options="${SEATKEEPER_TEST_MONGODB_URL#"$mongodb"}"
   mkfifo "$said"
-  "$PROGRAM" serve --demo --listen=127.0.0.1:0 --data-dir="$folder/$1" --rate-limit=off \
+  "$FOLDER/seatkeeper" serve --demo --listen=127.0.0.1:0 --data-dir="$folder/$1" --rate-limit=off \
     --store-url="${mongodb%/}/$name$options" --locks-url="redis://127.0.0.1:$redis_port" \
     --events-url="$SEATKEEPER_TEST_KAFKA_URL?prefix=${name}_" >"$said" 2>"$log" &
   server=$!
@@ -61,7 +61,7 @@ start_server() {
 
 # measure lock|watch FLAGS…
 measure() {
-  "$PROGRAM" bench "$@" --seconds="$SECONDS_EACH" "${processes[@]}"
+  "$FOLDER/seatkeeper-bench" "$@" --seconds="$SECONDS_EACH" "${processes[@]}"
 }
 
 processor="$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)"

@@ -2,10 +2,10 @@
 # Cost of locks and frame deliveries. Each load gets its own server on a free port, with a demo cinema in a temporary folder.
 # `make bench` builds the program first; docs/benchmarks.md has the results.
 #
-# scripts/bench.sh [PROGRAM] [SECONDS]
+# scripts/bench.sh [FOLDER] [SECONDS]: the folder of `seatkeeper` and `seatkeeper-bench`
 set -euo pipefail
 
-PROGRAM="${1:-target/release/seatkeeper}"
+FOLDER="${1:-target/release}"
 SECONDS_EACH="${2:-10}"
 folder="$(mktemp -d)"
 server=
@@ -20,13 +20,13 @@ trap stop EXIT
 # measure lock|watch FLAGS…
 measure() {
   mkdir -p "$folder" && mkfifo "$folder/said"
-  "$PROGRAM" serve --demo --listen=127.0.0.1:0 --data-dir="$folder/data" --rate-limit=off \
+  "$FOLDER/seatkeeper" serve --demo --listen=127.0.0.1:0 --data-dir="$folder/data" --rate-limit=off \
     >"$folder/said" 2>"$folder/log" &
   server=$!
   # The first line is "Seatkeeper is open: URL"; without it the start has failed, and the log has the error.
   local line
   read -r line <"$folder/said" || { cat "$folder/log" >&2; exit 1; }
-  "$PROGRAM" bench "$@" --url="${line##* }" --seconds="$SECONDS_EACH" --pid="$server"
+  "$FOLDER/seatkeeper-bench" "$@" --url="${line##* }" --seconds="$SECONDS_EACH" --pid="$server"
   stop
 }
 

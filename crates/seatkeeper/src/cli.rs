@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand};
 use url::Url;
 
-use crate::bench::Bench;
 use crate::config::{ALL, Adapters, CONFIG_ENV, Config, Flag, Outside, Setting, SettingsError, Value, Values};
 
 /// Real-time cinema booking that never sells a seat twice.
@@ -32,9 +31,6 @@ pub enum Command {
         /// The server's address, such as http://127.0.0.1:8080; by default the listen address of the settings.
         site: Option<Url>,
     },
-    /// Put a running server on this machine under load and print throughput, latency and CPU cost.
-    #[command(subcommand)]
-    Bench(Bench),
 }
 
 /// The flags of settings, as given on the command line.

@@ -1,6 +1,5 @@
 //! The modules that the binary and the integration tests share.
 
-pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod demo;

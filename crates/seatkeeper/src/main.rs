@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rustix::fs::Mode;
-use seatkeeper::bench;
 use seatkeeper::cli::{Cli, Command, SettingFlags, describe_values};
 use seatkeeper::config::{Adapters, Config, SettingsError, local_address};
 use seatkeeper::health::ask_whether_ready;
@@ -31,7 +30,6 @@ fn main() -> ExitCode {
         Command::Check(flags) => check(flags),
         Command::Openapi => print_openapi(),
         Command::Health { site } => check_health(site),
-        Command::Bench(bench) => in_runtime(bench::run(bench)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

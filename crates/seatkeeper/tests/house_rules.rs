@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("embedded", &["core"]),
     ("cluster", &["core"]),
     ("testbed", &[]),
+    ("bench", &[]),
     ("api", &["core"]),
     ("seatkeeper", &["core", "embedded", "cluster", "api"]),
 ];

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::sleep;
 
-use super::Outcome;
+use crate::outcome::Outcome;
 
 /// Clock ticks per second in `/proc/PID/stat`; 100 on every Linux architecture in use.
 const TICKS_PER_SECOND: f64 = 100.0;

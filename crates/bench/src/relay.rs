@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hyper::{Method, StatusCode, body::Bytes};
 use tokio::time::sleep;
 
-use super::{Outcome, server::Server, visitor::Visitor};
+use crate::{outcome::Outcome, server::Server, visitor::Visitor};
 
 /// Counter in `GET /metrics`; a server that has relayed nothing does not export it.
 const COUNTER: &str = "seatkeeper_events_relayed_total";

@@ -18,7 +18,7 @@ use tokio_tungstenite::{
     tungstenite::{Message, protocol::WebSocketConfig},
 };
 
-use crate::bench::{Outcome, histogram::Histogram, server::Server, visitor::Stage};
+use crate::{histogram::Histogram, outcome::Outcome, server::Server, visitor::Stage};
 
 /// Viewers that parse frames to measure delays. Parsing takes CPU from the server, and this sample is large enough.
 const TIMED_VIEWERS_MAX: u64 = 20;

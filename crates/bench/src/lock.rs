@@ -10,12 +10,13 @@ use hyper::{Method, StatusCode, body::Bytes};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::task::JoinSet;
 
-use super::{
-    Outcome, Target,
+use crate::{
     histogram::Histogram,
     meter::CpuMeter,
+    outcome::Outcome,
     relay::RelayMeter,
     server::Server,
+    target::Target,
     visitor::{Stage, Visitor},
 };
 
@@ -26,7 +27,7 @@ const REQUESTS_MAX: u64 = 100_000_000;
 
 /// People lock and unlock seats.
 #[derive(Debug, Args)]
-pub struct LockBench {
+pub(crate) struct LockBench {
     #[command(flatten)]
     target: Target,
     /// How many people, each with a connection of their own.

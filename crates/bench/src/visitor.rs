@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 
-use super::{Outcome, server::Server};
+use crate::{outcome::Outcome, server::Server};
 
 /// Longer than any request may take in the server.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(30);

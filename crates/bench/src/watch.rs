@@ -9,9 +9,10 @@ use tokio::{
     time::{Duration, MissedTickBehavior, interval, sleep},
 };
 
-use super::{
-    Outcome, Target,
+use crate::{
+    outcome::Outcome,
     server::Server,
+    target::Target,
     visitor::{Stage, Visitor},
 };
 use audience::{Audience, Seen};
@@ -27,7 +28,7 @@ const LAST_FRAMES_WAIT: Duration = Duration::from_millis(700);
 
 /// Viewers watch a screening.
 #[derive(Debug, Args)]
-pub struct WatchBench {
+pub(crate) struct WatchBench {
     #[command(flatten)]
     target: Target,
     /// Number of viewers, each with its own connection.
