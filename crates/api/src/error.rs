@@ -8,7 +8,7 @@ use seatkeeper_core::{ids::SeatId, invalid::Invalid, money::Money, payment::Pric
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::request_id;
+use crate::{origin::ForeignOrigin, rate_limit::RateLimited, request_id, wire};
 
 /// Default `Retry-After`, in seconds.
 const RETRY_AFTER_S: u32 = 1;
@@ -157,7 +157,7 @@ pub struct PricedSeatProblem {
     #[schema(value_type = String, example = "A1")]
     pub id: SeatId,
     /// What it costs.
-    #[schema(value_type = crate::wire::MoneyShape)]
+    #[schema(value_type = wire::MoneyShape)]
     pub price: Money,
 }
 
@@ -185,15 +185,15 @@ pub struct ProblemShape {
     /// With `payment_in_progress`: the payment.
     pub payment_id: Option<String>,
     /// With codes about a payment that is over: the payment.
-    #[schema(value_type = Option<crate::routes::payments::Payment>)]
+    #[schema(value_type = Option<wire::Payment>)]
     pub payment: Option<serde_json::Value>,
     /// With `ambiguous_screening`: those that could be meant. With `hall_busy`: those that need the hall at the same time.
     pub screening_ids: Option<Vec<String>>,
     /// With `screening_changed`: the screening as it is now.
-    #[schema(value_type = Option<crate::routes::screenings::ScreeningDetail>)]
+    #[schema(value_type = Option<wire::ScreeningDetail>)]
     pub screening: Option<serde_json::Value>,
     /// With `price_changed`: the sum now.
-    #[schema(value_type = Option<crate::wire::MoneyShape>)]
+    #[schema(value_type = Option<wire::MoneyShape>)]
     pub total: Option<Money>,
     /// With `price_changed`: each seat with its price now.
     pub seats: Option<Vec<PricedSeatProblem>>,
@@ -323,6 +323,18 @@ impl ApiError {
 impl From<ErrorCode> for ApiError {
     fn from(code: ErrorCode) -> Self {
         Self::new(code)
+    }
+}
+
+impl From<ForeignOrigin> for ApiError {
+    fn from(_: ForeignOrigin) -> Self {
+        Self::new(ErrorCode::BadOrigin)
+    }
+}
+
+impl From<RateLimited> for ApiError {
+    fn from(refused: RateLimited) -> Self {
+        Self::new(ErrorCode::RateLimited).retry_after(refused.retry_after_s)
     }
 }
 

@@ -13,10 +13,7 @@ use seatkeeper_core::ports::{Cursor, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, PageReq
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 
-use crate::{
-    error::{ApiError, ApiResult, ErrorCode},
-    state::App,
-};
+use crate::error::{ApiError, ApiResult, ErrorCode};
 
 /// Limit of a call's body, in bytes; pictures have their own limit.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -30,10 +27,10 @@ pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &App) -> ApiResult<Self> {
+    async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
         let (parts, body) = request.into_parts();
         let bytes = read_json(&parts.headers, body).await?;
         parse_json(&bytes).map(Self)
@@ -44,10 +41,10 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
 #[derive(Debug)]
 pub struct RawJson(pub Bytes);
 
-impl FromRequest<App> for RawJson {
+impl<S: Send + Sync> FromRequest<S> for RawJson {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &App) -> ApiResult<Self> {
+    async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
         let (parts, body) = request.into_parts();
         read_json(&parts.headers, body).await.map(Self)
     }
@@ -178,10 +175,10 @@ fn plain_reason(error: &dyn std::fmt::Display) -> String {
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> ApiResult<Self> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> ApiResult<Self> {
         parse_query(parts.uri.query().unwrap_or_default()).map(Self)
     }
 }
@@ -216,11 +213,11 @@ impl PathId {
     }
 }
 
-impl FromRequestParts<App> for PathId {
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
-        let id = Path::<String>::from_request_parts(parts, app).await;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
+        let id = Path::<String>::from_request_parts(parts, state).await;
         Ok(Self(id.map_or_else(|_| String::new(), |Path(id)| id)))
     }
 }
@@ -258,11 +255,11 @@ impl PageParams {
 #[derive(Debug)]
 pub struct PageQuery(pub PageRequest);
 
-impl FromRequestParts<App> for PageQuery {
+impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
-        let Query(params) = Query::<PageParams>::from_request_parts(parts, app).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
+        let Query(params) = Query::<PageParams>::from_request_parts(parts, state).await?;
         params.page().map(Self)
     }
 }
@@ -284,10 +281,10 @@ impl IdempotencyKeyHeader {
     }
 }
 
-impl FromRequestParts<App> for IdempotencyKeyHeader {
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKeyHeader {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(Self(Self::parse(&parts.headers)))
     }
 }

@@ -100,7 +100,7 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
     let answer = async {
         let response = next.run(Request::from_parts(parts, body)).await;
         // An answer to HEAD has no body to compress; its headers describe the body of the GET.
-        if is_head { Ok(response) } else { finish_compression(app, network, response).await }
+        if is_head { Ok(response) } else { finish_compression(&app.unsent, network, response).await }
     };
     tokio::time::timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| {
         tracing::warn!(within = ?ANSWER_WITHIN, "a request timed out; answering 503");
@@ -166,7 +166,10 @@ fn is_counted(door: &Door, parts: &Parts) -> bool {
 fn count(app: &App, path: &str, address: u128) -> ApiResult<()> {
     let now_us = app.uptime_us();
     app.limits.take(&ADDRESS, address, now_us)?;
-    if path == SIGN_IN_PATH { app.limits.take(&SIGN_IN, address, now_us) } else { Ok(()) }
+    if path == SIGN_IN_PATH {
+        app.limits.take(&SIGN_IN, address, now_us)?;
+    }
+    Ok(())
 }
 
 /// Method and route of a request, to report a failure.

@@ -33,6 +33,5 @@ pub mod wire;
 
 pub use client_address::counting_key;
 pub use config::{ApiConfig, Secret, SignInConfig, SiteUrl};
-pub use openapi::document as openapi_document;
-pub use router::router;
+pub use router::{openapi_document, router};
 pub use state::{App, AppParts, AppState};

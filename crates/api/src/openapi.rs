@@ -12,10 +12,7 @@ use utoipa::{
     },
 };
 
-use crate::{
-    error::{ErrorCode, PROBLEM_JSON, ProblemShape},
-    router,
-};
+use crate::error::{ErrorCode, PROBLEM_JSON, ProblemShape};
 
 /// Header of answers 429 and 503.
 const RETRY_AFTER: &str = "Retry-After";
@@ -46,10 +43,8 @@ pub(crate) fn base() -> Document {
     document
 }
 
-/// The whole document, as served under `/api/openapi.json`.
-#[must_use]
-pub fn document() -> Document {
-    let mut document = router::table().into_openapi();
+/// Adds to the document of all calls what many calls share.
+pub(crate) fn complete(mut document: Document) -> Document {
     for (path, item) in &mut document.paths.paths {
         let operations = [
             (false, &mut item.get),
@@ -95,11 +90,6 @@ fn name_items(components: &mut Components) {
             items.items = ArrayItems::RefOrSchema(Box::new(Ref::from_schema_name(item).into()));
         }
     }
-}
-
-/// The document as JSON text with a final newline.
-pub(crate) fn text() -> String {
-    document().to_pretty_json().unwrap_or_default() + "\n"
 }
 
 /// Adds the refusals that many calls share, and the schema of all refusals.
@@ -169,6 +159,10 @@ mod tests {
     use super::*;
 
     /// `UPDATE_OPENAPI=1 cargo test -p seatkeeper-api openapi` regenerates the file.
+    fn text() -> String {
+        crate::openapi_document().to_pretty_json().unwrap() + "\n"
+    }
+
     #[test]
     fn committed_openapi_json_equals_the_generated_document() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../openapi.json");

@@ -2,24 +2,25 @@
 
 use axum::http::{HeaderMap, Method, header::ORIGIN, request::Parts};
 
-use crate::{
-    config::ApiConfig,
-    error::{ApiError, ErrorCode},
-};
+use crate::config::ApiConfig;
+
+/// The request comes from another site's page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ForeignOrigin;
 
 /// Refuses a changing request from another site's page. `Origin: null` counts as another site.
 ///
 /// # Errors
-/// `bad_origin`.
-pub(crate) fn check(request: &Parts, config: &ApiConfig) -> Result<(), ApiError> {
+/// [`ForeignOrigin`].
+pub(crate) fn check(request: &Parts, config: &ApiConfig) -> Result<(), ForeignOrigin> {
     if matches!(request.method, Method::GET | Method::HEAD) { Ok(()) } else { check_any(&request.headers, config) }
 }
 
 /// The same for calls that must be refused whatever their method, such as a WebSocket's upgrade.
 ///
 /// # Errors
-/// `bad_origin`.
-pub(crate) fn check_any(headers: &HeaderMap, config: &ApiConfig) -> Result<(), ApiError> {
+/// [`ForeignOrigin`].
+pub(crate) fn check_any(headers: &HeaderMap, config: &ApiConfig) -> Result<(), ForeignOrigin> {
     let is_own = match headers.get(ORIGIN) {
         Some(origin) => origin.to_str().is_ok_and(|origin| config.is_own_origin(origin)),
         // Programs send neither header; a browser that sends no `Origin` still sends `Sec-Fetch-Site`.
@@ -27,7 +28,7 @@ pub(crate) fn check_any(headers: &HeaderMap, config: &ApiConfig) -> Result<(), A
             !headers.get("sec-fetch-site").is_some_and(|from| matches!(from.as_bytes(), b"cross-site" | b"same-site"))
         }
     };
-    if is_own { Ok(()) } else { Err(ErrorCode::BadOrigin.into()) }
+    if is_own { Ok(()) } else { Err(ForeignOrigin) }
 }
 
 #[cfg(test)]

@@ -7,8 +7,6 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use crate::error::{ApiError, ErrorCode};
-
 /// A token bucket that refills `per_second` and holds `burst`.
 #[derive(Debug)]
 pub(crate) struct Limit {
@@ -23,6 +21,13 @@ pub(crate) const PERSON: Limit = Limit { index: 0, per_second: 20, burst: 60 };
 pub(crate) const ADDRESS: Limit = Limit { index: 1, per_second: 200, burst: 2_000 };
 /// Sign-ins from an address: each costs a call to the provider and a row in the store.
 pub(crate) const SIGN_IN: Limit = Limit { index: 2, per_second: 10, burst: 20 };
+
+/// A limit is exhausted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RateLimited {
+    /// Seconds until the next token.
+    pub(crate) retry_after_s: u32,
+}
 
 /// Counters of one limit in one shard. At the limit, counters with full buckets are dropped, and if that frees too little, all
 /// are: losing a counter only admits more requests.
@@ -47,8 +52,8 @@ impl RateLimits {
     /// Takes a token from the bucket of `key`; `now_us` is in microseconds by a monotonic clock.
     ///
     /// # Errors
-    /// `rate_limited`, with the time until the next token.
-    pub(crate) fn take(&self, limit: &Limit, key: u128, now_us: u64) -> Result<(), ApiError> {
+    /// [`RateLimited`], with the time until the next token.
+    pub(crate) fn take(&self, limit: &Limit, key: u128, now_us: u64) -> Result<(), RateLimited> {
         let spread = key ^ (key >> 64) ^ (key >> 32) ^ (key >> 16);
         let mut counters = self.shards[limit.index][(spread % SHARDS as u128) as usize].lock();
         if counters.len() >= COUNTERS_PER_SHARD_MAX {
@@ -57,7 +62,7 @@ impl RateLimits {
         let full_at_us = counters.entry(key).or_insert(0);
         take_one(limit, full_at_us, now_us).map_err(|wait_us| {
             let seconds = u32::try_from(wait_us.div_ceil(1_000_000)).unwrap_or(u32::MAX);
-            ApiError::new(ErrorCode::RateLimited).retry_after(seconds.max(1))
+            RateLimited { retry_after_s: seconds.max(1) }
         })
     }
 }
@@ -107,7 +112,7 @@ mod tests {
         let mut now_us = SECOND_US;
         while limits.take(&SIGN_IN, 9, now_us).is_ok() {}
         let refusal = limits.take(&SIGN_IN, 9, now_us).unwrap_err();
-        now_us += u64::from(refusal.retry_after_s().unwrap()) * SECOND_US;
+        now_us += u64::from(refusal.retry_after_s) * SECOND_US;
         assert!(limits.take(&SIGN_IN, 9, now_us).is_ok());
     }
 

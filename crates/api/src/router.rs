@@ -83,8 +83,14 @@ fn admin() -> OpenApiRouter<App> {
 }
 
 /// Every route with its OpenAPI description.
-pub(crate) fn table() -> OpenApiRouter<App> {
+fn table() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::base()).merge(lean()).merge(rest())
+}
+
+/// The OpenAPI document of all calls.
+#[must_use]
+pub fn openapi_document() -> OpenApi {
+    openapi::complete(table().into_openapi())
 }
 
 /// The whole server: API, documents and page.
@@ -98,7 +104,7 @@ pub fn router(app: App) -> Router {
     let door = Door { app: app.clone(), methods: Arc::new(methods_of(&document)) };
     // Files and seat maps are compressed already and cached so; the layer leaves them alone.
     rest.fallback(page::get_page)
-        .layer(from_fn_with_state(app.clone(), charge_answer))
+        .layer(from_fn_with_state(Arc::clone(&app.unsent), charge_answer))
         .layer(CompressionLayer::new().compress_when(worth_it))
         .merge(lean)
         .method_not_allowed_fallback(page::refuse_method)

@@ -9,8 +9,8 @@ use seatkeeper_core::{
 
 use crate::{
     error::{ApiError, ApiResult, ErrorCode},
-    routes::screenings::ScreeningDetail,
     state::App,
+    wire::ScreeningDetail,
 };
 
 /// The fields with which a request names a screening.

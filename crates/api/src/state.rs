@@ -98,7 +98,7 @@ impl App {
         if self.config.rate_limit {
             self.limits.take(&PERSON, person.id.as_uuid().as_u128(), self.uptime_us())?;
         }
-        origin::check(request, &self.config)
+        Ok(origin::check(request, &self.config)?)
     }
 
     /// Runs the background tasks: writing events about answers of 500, polling for sessions ended on other servers, and sending

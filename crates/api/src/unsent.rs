@@ -17,10 +17,7 @@ use http_body_util::BodyExt;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use crate::{
-    error::{ApiError, ApiResult, ErrorCode},
-    state::App,
-};
+use crate::error::{ApiError, ApiResult, ErrorCode};
 
 /// Unsent bytes of one server. Together with the cache of posters this bounds the memory for answers on a small server.
 pub(crate) const UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -139,7 +136,11 @@ impl AsRef<[u8]> for Charged {
 
 /// Charges an answer that is complete in memory, before compression. Streams are produced while they are read, so they hold
 /// little memory and are not charged.
-pub(crate) async fn charge_answer(State(app): State<App>, request: Request, next: Next) -> ApiResult<Response> {
+pub(crate) async fn charge_answer(
+    State(unsent): State<Arc<Unsent>>,
+    request: Request,
+    next: Next,
+) -> ApiResult<Response> {
     let network = network_of(&request);
     // A change is committed by now, so its answer must not be refused; answers to changes are small.
     let is_charged = is_charged(&request);
@@ -153,13 +154,17 @@ pub(crate) async fn charge_answer(State(app): State<App>, request: Request, next
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
-    let bytes = app.unsent.charge(network, gather(body).await?)?;
+    let bytes = unsent.charge(network, gather(body).await?)?;
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 
 /// Compresses a complete answer to its end and charges the result instead of the plain text: an encoder takes megabytes, and
 /// would hold them and the plain text until the client has read the last byte.
-pub(crate) async fn finish_compression(app: &App, network: Option<u128>, response: Response) -> ApiResult<Response> {
+pub(crate) async fn finish_compression(
+    unsent: &Arc<Unsent>,
+    network: Option<u128>,
+    response: Response,
+) -> ApiResult<Response> {
     let whole = response.extensions().get::<Whole>().copied();
     let Some(Whole(size)) = whole.filter(|_| HttpBody::size_hint(response.body()).exact().is_none()) else {
         return Ok(response);
@@ -169,10 +174,10 @@ pub(crate) async fn finish_compression(app: &App, network: Option<u128>, respons
         let text_kib = u32::try_from(size / 1024).unwrap_or(u32::MAX);
         let kib = text_kib.saturating_mul(ENCODER_TEXTS).saturating_add(ENCODER_KIB);
         // The semaphore is never closed, so this cannot fail.
-        let _permit = app.unsent.compressions.acquire_many(kib.min(COMPRESSING_KIB_MAX)).await;
+        let _permit = unsent.compressions.acquire_many(kib.min(COMPRESSING_KIB_MAX)).await;
         gather(body).await?
     };
-    let bytes = if bytes.len() <= UNCHARGED_BYTES_MAX { bytes } else { app.unsent.charge(network, bytes)? };
+    let bytes = if bytes.len() <= UNCHARGED_BYTES_MAX { bytes } else { unsent.charge(network, bytes)? };
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    hall_slots::HallSlot,
+    hall_slots::{DURATION_MIN_MAX, HallSlot},
     ids::{HallId, MovieId, ScreeningId, SeatId},
     invalid::Invalid,
     money::Money,
@@ -19,8 +19,6 @@ pub const TITLE_CHARS_MAX: usize = 200;
 pub const SYNOPSIS_CHARS_MAX: usize = 4_000;
 /// The most genres of a film.
 pub const GENRES_MAX: usize = 10;
-/// The longest film, in minutes.
-pub const DURATION_MIN_MAX: u32 = 1_440;
 
 /// The fields of a film that an administrator sets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

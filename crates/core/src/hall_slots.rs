@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use jiff::SignedDuration;
 
-use crate::{
-    catalogue::DURATION_MIN_MAX,
-    ids::{HallId, ScreeningId},
-};
+use crate::ids::{HallId, ScreeningId};
 
+/// The longest film, in minutes.
+pub const DURATION_MIN_MAX: u32 = 1_440;
 /// The longest cleaning time, in minutes. It bounds how far back a hall's screenings are read.
 pub const CLEANING_MIN_MAX: u32 = 240;
 /// The longest time for which a screening occupies its hall: the longest film and the longest cleaning.

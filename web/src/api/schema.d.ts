@@ -230,7 +230,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Keeps a picture
+         * Uploads a picture
          * @description The picture itself is the body: PNG, JPEG, WebP or SVG, at most 5 MiB.
          */
         post: operations["upload_poster"];
@@ -535,7 +535,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * The provider has something to say
+         * Receives a message of the payment provider
          * @description Header `X-Seatkeeper-Signature: t=<unix seconds>,v1=<hex HMAC-SHA-256 of "{t}.{body}">`, at most 5 minutes old.
          */
         post: operations["receive_callback"];
@@ -573,7 +573,7 @@ export interface paths {
         put?: never;
         /**
          * Cancels a payment
-         * @description The seats stay locked until their time is up. The second time answers like the first.
+         * @description The seats stay locked until their locks expire. Idempotent: the second call answers like the first.
          */
         post: operations["cancel_payment"];
         delete?: never;
@@ -643,7 +643,7 @@ export interface paths {
         /**
          * All seats of a screening
          * @description One numbering with the frames of `/api/ws`: after this answer apply the next frame whose `prev` is not greater than
-         *     its `seq`. Send the `ETag` back in `If-None-Match` to be told that nothing has changed.
+         *     its `seq`. Send the `ETag` in `If-None-Match` to get 304 while nothing has changed.
          */
         get: operations["list_seats"];
         put?: never;
@@ -661,7 +661,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What a page must know first */
+        /** Name, settings and limits of the site */
         get: operations["get_site"];
         put?: never;
         post?: never;
@@ -725,7 +725,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the page needs */
+        /** Script and style of the documentation page */
         get: operations["get_docs_file"];
         put?: never;
         post?: never;
@@ -879,7 +879,7 @@ export interface components {
             id: string;
             /** @description The request that did it, if one did. */
             request_id: string | null;
-            /** @description What it tells of. */
+            /** @description Its type. */
             type: components["schemas"]["EventType"];
         };
         /** @description A sold seat. */
@@ -927,7 +927,7 @@ export interface components {
             total: components["schemas"]["Money"];
         };
         /**
-         * @description Whether the tickets are good.
+         * @description Whether the tickets are valid.
          * @enum {string}
          */
         BookingStatus: "CONFIRMED" | "REFUNDED";
@@ -1027,7 +1027,7 @@ export interface components {
             id: string;
             /** @description Where, if anywhere. */
             screening_id: string | null;
-            /** @description What it tells of. */
+            /** @description Its type. */
             type: components["schemas"]["EventType"];
             /**
              * Format: int32
@@ -1044,7 +1044,7 @@ export interface components {
             position: number;
         };
         /**
-         * @description What an event tells of.
+         * @description The type of an event.
          * @enum {string}
          */
         EventType: "BOOKING_SUCCESS" | "BOOKING_TIMEOUT" | "SEAT_RELEASED" | "PAYMENT_REFUNDED" | "SYSTEM_ERROR" | "AUDIT_LOG";
@@ -1095,7 +1095,7 @@ export interface components {
         HeldSeat: {
             /**
              * Format: date-time
-             * @description When it comes back by itself.
+             * @description When its lock expires.
              */
             expires_at: string;
             /**
@@ -1108,27 +1108,27 @@ export interface components {
         Hold: {
             /**
              * Format: date-time
-             * @description When the first of them comes back; null when none is held.
+             * @description When the first lock expires; null when no seat is held.
              */
             expires_at: string | null;
             /** @description The payment in progress, if there is one: meanwhile seats cannot be changed. */
             payment_id: string | null;
-            /** @description Where. */
+            /** @description The screening. */
             screening_id: string;
             /**
-             * @description Which, in order.
+             * @description The seats, in order.
              * @example [
              *       "A1",
              *       "A2"
              *     ]
              */
             seat_ids: string[];
-            /** @description The same with their times. */
+            /** @description The same seats with the expiry of each lock. */
             seats: components["schemas"]["HeldSeat"][];
             /**
              * Format: int64
-             * @description The screening's sequence of which this is true, the same numbering as in the frames of `/api/ws`: of two holds the
-             *     one with the greater number is newer.
+             * @description Sequence of the screening at which this hold was read, the same numbering as in the frames of `/api/ws`: of two holds
+             *     the one with the greater number is newer.
              */
             seq: number;
         };
@@ -1462,14 +1462,14 @@ export interface components {
             booking_id: string | null;
             /**
              * Format: date-time
-             * @description When it ends unless it is being confirmed.
+             * @description When it expires unless it is being confirmed.
              */
             expires_at: string;
             /** @description Its id. */
             id: string;
             /** @description How. */
             method: components["schemas"]["PaymentMethod"];
-            /** @description What for. */
+            /** @description The screening. */
             screening_id: string;
             /**
              * @description The seats, in order.
@@ -1527,10 +1527,10 @@ export interface components {
          * @enum {string}
          */
         PaymentStatus: "PENDING" | "CONFIRMING" | "SUCCEEDED" | "DECLINED" | "CANCELLED" | "EXPIRED" | "REFUNDED";
-        /** @description A picture that was kept. */
+        /** @description An uploaded picture. */
         PosterPlace: {
             /**
-             * @description What to give a film as `poster_url`.
+             * @description The value for a film's `poster_url`.
              * @example /posters/0193f0c4-7a3e-7c4d-9a51-3f2b8c6d1e00
              */
             poster_url: string;
@@ -1551,7 +1551,7 @@ export interface components {
         };
         /** @description An error document (RFC 9457). `code` is stable; the sentences are not. */
         Problem: {
-            /** @description What to decide by. */
+            /** @description The stable code, for programs. */
             code: components["schemas"]["ErrorCode"];
             /** @description More about this case. */
             detail: string;
@@ -1583,10 +1583,7 @@ export interface components {
              */
             type: string;
         };
-        /**
-         * @description A provider's message. It only says which payment to ask about: nothing is believed that the provider does not repeat
-         *     when asked.
-         */
+        /** @description A provider's message. It only names a payment: the server then queries the provider and trusts only that answer. */
         ProviderMessage: {
             /** @description The payment. */
             payment_id: string;
@@ -1695,7 +1692,7 @@ export interface components {
             seats: components["schemas"]["SeatOnMap"][];
             /**
              * Format: int64
-             * @description What the map is true of; the frames of `/api/ws` count the same way. It grows, not by one.
+             * @description Sequence of the last change in the map, the same numbering as in the frames of `/api/ws`. It grows, but not by one.
              */
             seq: number;
         };
@@ -1725,16 +1722,16 @@ export interface components {
              * @example A
              */
             row: string;
-            /** @description Whether it can be had. */
+            /** @description Whether it is available. */
             status: components["schemas"]["SeatStatus"];
             /**
              * Format: date-time
-             * @description When a locked seat may come back, never earlier than the truth.
+             * @description When the lock of a locked seat expires, rounded up to a whole second.
              */
             until?: string | null;
         };
         /**
-         * @description Whether a seat can be had. Never who has it.
+         * @description Whether a seat is available. Never says who holds it.
          * @enum {string}
          */
         SeatStatus: "AVAILABLE" | "LOCKED" | "BOOKED" | "UNAVAILABLE";

@@ -30,6 +30,7 @@ use axum::{
 use seatkeeper_core::{
     box_office::BoxOffice,
     ids::PersonId,
+    person::DEMO_ISSUER,
     ports::{Clock, Entropy, Outbox, People, Sessions},
 };
 use serde_json::json;
@@ -39,7 +40,7 @@ use tokio_util::task::TaskTracker;
 use self::{
     cookies::Cookies,
     demo_idp::DemoIdp,
-    oidc::RelyingParty,
+    oidc::{BackChannel, Registration, RelyingParty},
     refusals::Refusals,
     session_cache::{SESSIONS_CACHED_MAX, SessionCache},
 };
@@ -104,11 +105,12 @@ impl Auth {
             }
             SignInConfig::Google { .. } => None,
         };
+        let (registration, back) = provider_of(sign_in, demo.as_ref());
         Self(Arc::new(Inner {
             cookies: Cookies::new(public_url.is_https()),
             cache: SessionCache::new(SESSIONS_CACHED_MAX),
             open: Arc::default(),
-            party: RelyingParty::new(sign_in, public_url, demo.as_ref(), Arc::clone(&ports.clock)),
+            party: RelyingParty::new(registration, public_url, back, Arc::clone(&ports.clock)),
             demo,
             refusals: Refusals::default(),
             heard_ms: AtomicI64::new(i64::MIN),
@@ -149,6 +151,25 @@ impl Auth {
             work.await;
             drop(permit);
         });
+    }
+}
+
+/// The client's registration at the provider in the settings, and the transport to that provider.
+fn provider_of(sign_in: &SignInConfig, demo: Option<&Arc<DemoIdp>>) -> (Registration, BackChannel) {
+    match (sign_in, demo) {
+        (SignInConfig::Google { issuer, client_id, client_secret }, _) => {
+            let client_secret = String::from_utf8_lossy(client_secret.expose()).into_owned();
+            let (issuer, client_id) = (issuer.clone(), client_id.clone());
+            let registration = Registration { people_issuer: issuer.clone(), issuer, client_id, client_secret };
+            (registration, BackChannel::https())
+        }
+        (SignInConfig::Demo, Some(idp)) => {
+            let (issuer, client_id, client_secret) = idp.registered_client();
+            let registration = Registration { issuer, people_issuer: DEMO_ISSUER.to_owned(), client_id, client_secret };
+            let idp = Arc::clone(idp);
+            (registration, BackChannel::InProcess(Box::new(move |request| idp.answer(request))))
+        }
+        (SignInConfig::Demo, None) => (Registration::default(), BackChannel::https()),
     }
 }
 

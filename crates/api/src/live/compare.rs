@@ -1,19 +1,15 @@
 //! Compares every open room's sequence with the lock store's once a second, because publishing live changes is best effort.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::sync::Arc;
 
-use futures_util::FutureExt;
 use parking_lot::Mutex;
-use seatkeeper_core::{
-    ids::ScreeningId,
-    ports::{Backend, BackendError},
-};
+use seatkeeper_core::{ids::ScreeningId, ports::Backend};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    hub::Hub,
-    limits::{COMPARE_EVERY, COMPARED_AGO_MAX, FRAMES_UNDER_WAY_MAX, STATES_PER_CALL_MAX},
+    limits::{COMPARED_AGO_MAX, FRAMES_UNDER_WAY_MAX, STATES_PER_CALL_MAX},
     room::Room,
+    sources::Sources,
 };
 
 /// Time of the last successful comparison of the rooms with the lock store.
@@ -56,36 +52,17 @@ fn judge(before: u64, after: u64, store: Option<u64>) -> Verdict {
     }
 }
 
-/// Compares every second until dropped; also closes idle rooms.
-pub(super) async fn keep_comparing(hub: Arc<Hub>, compared: LastCompared) {
-    let mut answered = true;
-    loop {
-        sleep(COMPARE_EVERY).await;
-        hub.close_idle_rooms();
-        // A panic fails this check only, not the task.
-        let checked = AssertUnwindSafe(compare_all(&hub)).catch_unwind().await;
-        match checked.unwrap_or_else(|_| Err(BackendError::lasting("live", "the check panicked"))) {
-            Ok(()) => {
-                compared.confirm();
-                answered = true;
-            }
-            Err(error) => {
-                if answered {
-                    tracing::warn!(part = error.part, error = %error.source, "comparing live seat maps failed; retrying");
-                }
-                answered = false;
-            }
-        }
-    }
-}
-
-async fn compare_all(hub: &Hub) -> Backend<()> {
+/// Compares these rooms once. A room that differs starts over from a new snapshot.
+///
+/// # Errors
+/// The lock store failed.
+pub(super) async fn compare_all(rooms: Vec<Arc<Room>>, sources: &Sources) -> Backend<()> {
     let rooms: Vec<(Arc<Room>, u64)> =
-        hub.rooms().into_iter().filter_map(|room| room.told_seq().map(|seq| (room, seq))).collect();
+        rooms.into_iter().filter_map(|room| room.told_seq().map(|seq| (room, seq))).collect();
     let mut behind = Vec::new();
     for rooms in rooms.chunks(STATES_PER_CALL_MAX) {
         let ids: Vec<ScreeningId> = rooms.iter().map(|(room, _)| room.id).collect();
-        let states = hub.sources.locks.list_states(&ids).await?;
+        let states = sources.locks.list_states(&ids).await?;
         for ((room, before), state) in rooms.iter().zip(states) {
             let Some(after) = room.known_seq() else { continue };
             let store = state.map(|(seq, _)| seq);

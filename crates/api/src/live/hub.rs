@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,11 +10,16 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use seatkeeper_core::{
-    box_office::BoxOffice, catalogue::SharedScreening, ids::ScreeningId, locks::SeatSnapshot, ports::Backend,
+    box_office::BoxOffice,
+    catalogue::SharedScreening,
+    ids::ScreeningId,
+    locks::SeatSnapshot,
+    ports::{Backend, BackendError},
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -21,9 +27,9 @@ use tokio_util::{
 
 use super::{
     admission::{Admission, SocketPermit},
-    compare::{LastCompared, keep_comparing},
+    compare::{LastCompared, compare_all},
     counts::TakenCounts,
-    limits::{LiveLimits, ROOM_IDLE_MAX, ROOM_OPEN_WAIT_MAX, STOP_MAX},
+    limits::{COMPARE_EVERY, LiveLimits, ROOM_IDLE_MAX, ROOM_OPEN_WAIT_MAX, STOP_MAX},
     room::Room,
     room_task::run_room,
     seat_map::SeatMapBody,
@@ -184,18 +190,40 @@ impl Hub {
             let (hub, stop) = (Arc::clone(self), self.stop.clone());
             self.compared.confirm();
             self.tasks.spawn(async move {
-                let compared = hub.compared.clone();
-                stop.run_until_cancelled(keep_comparing(hub, compared)).await;
+                stop.run_until_cancelled(hub.keep_comparing()).await;
             });
         }
         Ok(room)
+    }
+
+    /// Compares every second until dropped; also closes idle rooms.
+    async fn keep_comparing(&self) {
+        let mut answered = true;
+        loop {
+            sleep(COMPARE_EVERY).await;
+            self.close_idle_rooms();
+            // A panic fails this check only, not the task.
+            let checked = AssertUnwindSafe(compare_all(self.rooms(), &self.sources)).catch_unwind().await;
+            match checked.unwrap_or_else(|_| Err(BackendError::lasting("live", "the check panicked"))) {
+                Ok(()) => {
+                    self.compared.confirm();
+                    answered = true;
+                }
+                Err(error) => {
+                    if answered {
+                        tracing::warn!(part = error.part, error = %error.source, "comparing live seat maps failed; retrying");
+                    }
+                    answered = false;
+                }
+            }
+        }
     }
 
     pub(super) fn rooms(&self) -> Vec<Arc<Room>> {
         self.rooms.lock().values().cloned().collect()
     }
 
-    pub(super) fn close_idle_rooms(&self) {
+    fn close_idle_rooms(&self) {
         let now = Instant::now();
         self.rooms.lock().retain(|_, room| !room.close_if_idle(now, ROOM_IDLE_MAX));
     }

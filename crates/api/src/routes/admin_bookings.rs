@@ -20,16 +20,13 @@ use seatkeeper_core::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{
-    bookings::Booking,
-    csv::{BOM, push_row},
-};
+use super::csv::{BOM, push_row};
 use crate::{
     auth::Admin,
     error::{ApiError, ApiResult},
     extract::{PageParams, Query},
     state::App,
-    wire::{BookingStatusShape, MoneyShape},
+    wire::{Booking, BookingStatusShape, MoneyShape},
 };
 
 /// A booking and whose it is.

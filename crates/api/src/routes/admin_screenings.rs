@@ -11,17 +11,14 @@ use seatkeeper_core::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    changes::{changed, editor},
-    screenings::ScreeningDetail,
-};
+use super::changes::{changed, editor};
 use crate::{
     auth::Admin,
     error::{ApiResult, ErrorCode},
     extract::{self, PageParams, PageQuery, PathId},
     request_id,
     state::App,
-    wire::{List, PricesShape},
+    wire::{List, PricesShape, ScreeningDetail},
 };
 
 /// A screening as administrators see it.

@@ -11,7 +11,7 @@ use axum::{
 use jiff::Timestamp;
 use seatkeeper_core::{
     box_office::{self, CancelOutcome, ConfirmAnswer, StartPaymentOutcome},
-    ids::{BookingId, PaymentId, PersonId, ScreeningId, SeatId},
+    ids::{PaymentId, PersonId},
     money::Money,
     payment::{self, ConfirmOutcome, PaymentMethod, PaymentStatus},
     ports::{BackendError, ShownToPayer},
@@ -20,9 +20,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    bookings::Booking,
     idempotent::{self, Call},
-    promptpay::{self, PaymentAction},
+    promptpay,
 };
 use crate::{
     auth::{Fresh, SignedIn},
@@ -31,7 +30,7 @@ use crate::{
     request_id,
     screening_name::{self, SaidOfScreening},
     state::App,
-    wire::{ConfirmOutcomeShape, MoneyShape, PaymentMethodShape, PaymentStatusShape},
+    wire::{Booking, ConfirmOutcomeShape, MoneyShape, Payment, PaymentMethodShape},
 };
 
 /// How long a confirmation waits for the outcome before it answers 202.
@@ -41,53 +40,11 @@ const ASK_AGAIN_EVERY: Duration = Duration::from_millis(250);
 /// The provider whose decision the payer makes on the page.
 const MOCK_PROVIDER: &str = "mock";
 
-/// One attempt to pay for the seats of one hold.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Payment {
-    /// Its id.
-    #[schema(value_type = String)]
-    pub id: PaymentId,
-    /// The screening.
-    #[schema(value_type = String)]
-    pub screening_id: ScreeningId,
-    /// Where it stands.
-    #[schema(value_type = PaymentStatusShape)]
-    pub status: PaymentStatus,
-    /// How.
-    #[schema(value_type = PaymentMethodShape)]
-    pub method: PaymentMethod,
-    /// The sum.
-    #[schema(value_type = MoneyShape)]
-    pub amount: Money,
-    /// The seats, in order.
-    #[schema(value_type = Vec<String>, example = json!(["A1", "A2"]))]
-    pub seat_ids: Vec<SeatId>,
-    /// When it expires unless it is being confirmed.
-    #[serde(with = "seatkeeper_core::time_text")]
-    pub expires_at: Timestamp,
-    /// What the payer has to do, while it is PENDING.
-    #[schema(required = true)]
-    pub action: Option<PaymentAction>,
-    /// The sale, once it SUCCEEDED.
-    #[schema(value_type = Option<String>, required = true)]
-    pub booking_id: Option<BookingId>,
-}
-
-impl Payment {
-    fn new(app: &App, payment: &payment::Payment) -> Self {
-        let is_waiting = payment.status == PaymentStatus::Pending && payment.method == PaymentMethod::Promptpay;
-        Self {
-            id: payment.id,
-            screening_id: payment.screening_id,
-            status: payment.status,
-            method: payment.method,
-            amount: payment.amount,
-            seat_ids: payment.seat_ids(),
-            expires_at: payment.expires_at,
-            action: is_waiting.then(|| promptpay::action(app.config.promptpay_id.as_deref(), payment.amount)).flatten(),
-            booking_id: payment.booking_id,
-        }
-    }
+/// The payment, with the code to scan while it waits for PromptPay.
+fn to_wire(app: &App, payment: &payment::Payment) -> Payment {
+    let is_waiting = payment.status == PaymentStatus::Pending && payment.method == PaymentMethod::Promptpay;
+    let action = is_waiting.then(|| promptpay::action(app.config.promptpay_id.as_deref(), payment.amount)).flatten();
+    Payment::new(payment, action)
 }
 
 /// What to pay for and how: everything that I hold at the screening.
@@ -142,7 +99,7 @@ async fn start(app: &App, person: PersonId, wanted: &PaymentRequest, id: Payment
     let shown = ShownToPayer { revision: wanted.revision, total: wanted.total };
     match box_office::start_payment(&app.office, person, &open, id, method, shown).await? {
         StartPaymentOutcome::Started(payment) => {
-            Ok((StatusCode::CREATED, Json(Payment::new(app, &payment))).into_response())
+            Ok((StatusCode::CREATED, Json(to_wire(app, &payment))).into_response())
         }
         StartPaymentOutcome::NotFound => Err(ErrorCode::ScreeningNotFound.into()),
         StartPaymentOutcome::SalesClosed => Err(ErrorCode::SalesClosed.into()),
@@ -167,7 +124,7 @@ pub(crate) async fn get_payment(
 ) -> ApiResult<Json<Payment>> {
     let id = id.parse(PaymentId::parse, ErrorCode::PaymentNotFound)?;
     let payment = box_office::find_payment_of(&app.office, person.id, id).await?;
-    Ok(Json(Payment::new(&app, &payment.ok_or(ErrorCode::PaymentNotFound)?)))
+    Ok(Json(to_wire(&app, &payment.ok_or(ErrorCode::PaymentNotFound)?)))
 }
 
 /// What the payer decides at the mock provider.
@@ -221,15 +178,15 @@ pub(crate) async fn confirm_payment(
 }
 
 async fn confirm(app: &App, person: PersonId, id: PaymentId, outcome: ConfirmOutcome) -> ApiResult<Response> {
-    let refused = |code, payment: &payment::Payment| Err(ApiError::new(code).payment(&Payment::new(app, payment)));
+    let refused = |code, payment: &payment::Payment| Err(ApiError::new(code).payment(&to_wire(app, payment)));
     match confirm_in_time(app, person, id, outcome).await? {
         ConfirmAnswer::Succeeded(sold) => {
             let (payment, booking) = *sold;
             let booking = Some(Booking::new(booking));
-            Ok(Json(ConfirmedPayment { payment: Payment::new(app, &payment), booking }).into_response())
+            Ok(Json(ConfirmedPayment { payment: to_wire(app, &payment), booking }).into_response())
         }
         ConfirmAnswer::Unknown(payment) => {
-            let payment = Payment::new(app, &payment);
+            let payment = to_wire(app, &payment);
             Ok((StatusCode::ACCEPTED, Json(ConfirmedPayment { payment, booking: None })).into_response())
         }
         ConfirmAnswer::Declined(payment) => refused(ErrorCode::PaymentDeclined, &payment),
@@ -300,9 +257,9 @@ pub(crate) async fn cancel_payment(
 ) -> ApiResult<Json<Payment>> {
     let id = id.parse(PaymentId::parse, ErrorCode::PaymentNotFound)?;
     match box_office::cancel_payment(&app.office, person.id, id).await? {
-        CancelOutcome::Cancelled(payment) => Ok(Json(Payment::new(&app, &payment))),
+        CancelOutcome::Cancelled(payment) => Ok(Json(to_wire(&app, &payment))),
         CancelOutcome::NotPending(payment) => {
-            Err(ApiError::new(ErrorCode::PaymentNotPending).payment(&Payment::new(&app, &payment)))
+            Err(ApiError::new(ErrorCode::PaymentNotPending).payment(&to_wire(&app, &payment)))
         }
         CancelOutcome::NotFound => Err(ErrorCode::PaymentNotFound.into()),
     }

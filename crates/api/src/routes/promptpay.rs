@@ -5,8 +5,8 @@ use std::fmt::Write;
 use promptparse::generate::{AnyIdConfig, ProxyType, any_id};
 use qrcode::{Color, EcLevel, QrCode};
 use seatkeeper_core::money::Money;
-use serde::Serialize;
-use utoipa::ToSchema;
+
+use crate::wire::{ActionKind, PaymentAction};
 
 /// Dummy payee when none is configured.
 const NOBODY: &str = "0000000000000";
@@ -14,27 +14,6 @@ const NOBODY: &str = "0000000000000";
 const DEMO_WORDS: &str = "demo, do not pay";
 /// The quiet zone around a code, in modules, as required by the QR standard.
 const QUIET_MODULES: usize = 4;
-
-/// What the payer has to do.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PaymentAction {
-    /// What kind of thing it is.
-    pub r#type: ActionKind,
-    /// What the code says, to be copied into a banking app.
-    #[schema(example = "00020101021229370016A000000677010111…")]
-    pub payload: String,
-    /// The code as a picture.
-    #[schema(example = "<svg …>")]
-    pub svg: String,
-}
-
-/// A kind of action.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ActionKind {
-    /// Scan this PromptPay code.
-    PromptpayQr,
-}
 
 /// The code that pays `amount` to `payee`, a phone number, national id or wallet number.
 pub(super) fn action(payee: Option<&str>, amount: Money) -> Option<PaymentAction> {

@@ -19,9 +19,9 @@ use uuid::Uuid;
 
 use super::{
     admin_audit::AuditEntry, admin_bookings, admin_dead_letters::DeadLetter, admin_events::EventBody,
-    bookings::Booking, movies::MovieScreening, payments::Payment, screenings::ScreeningDetail,
+    movies::MovieScreening,
 };
-use crate::wire::{QuickSeat, QuickTime, hold::HeldSeat};
+use crate::wire::{Booking, Payment, QuickSeat, QuickTime, ScreeningDetail, hold::HeldSeat};
 
 const PERSON: PersonId = PersonId::from_uuid(Uuid::nil());
 const SCREENING: ScreeningId = ScreeningId::from_uuid(Uuid::nil());

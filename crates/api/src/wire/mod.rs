@@ -29,12 +29,18 @@ impl<T> List<T> {
     }
 }
 
+mod booking;
 pub(crate) mod hold;
+mod payment;
 mod quick;
+mod screening;
 mod seq;
 
+pub(crate) use booking::Booking;
 pub(crate) use hold::Hold;
+pub(crate) use payment::{ActionKind, Payment, PaymentAction};
 pub use quick::{QuickSeat, QuickTime};
+pub(crate) use screening::{Screening, ScreeningDetail};
 pub use seq::wire_seq;
 pub use shapes::*;
 

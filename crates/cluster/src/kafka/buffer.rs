@@ -1,13 +1,19 @@
 //! The messages that a consumer has received and not acknowledged. Plain data: no clock, no broker.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
+use parking_lot::Mutex;
 use seatkeeper_core::{event::Event, ports::LoggedEvent};
 
 /// Most messages in the buffer; the rest stays at the broker.
 const BUFFERED_MESSAGES_MAX: usize = 1024;
 /// Most bytes in the buffer.
 const BUFFERED_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+pub(super) type SharedBuffer = Arc<Mutex<Buffer>>;
 
 /// A message with its position in the topic.
 #[derive(Clone, Debug, PartialEq, Eq)]

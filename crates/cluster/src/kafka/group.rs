@@ -12,7 +12,7 @@ use rdkafka::{
     error::{KafkaError, KafkaResult},
 };
 
-use super::{quiet::Quiet, reader::SharedBuffer};
+use super::{buffer::SharedBuffer, quiet::Quiet};
 
 /// Removes messages of revoked partitions from the buffer. librdkafka calls it on the reader's thread, inside `poll`.
 pub(super) struct Membership {

@@ -21,8 +21,8 @@ use seatkeeper_core::ports::{Backend, Consumer};
 use tokio::task;
 
 use super::{
+    buffer::SharedBuffer,
     quiet::Quiet,
-    reader::SharedBuffer,
     settings::{ANSWER_WITHIN, GroupProtocol, KafkaSettings, retryable},
 };
 

@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::Mutex;
 use rdkafka::{
     config::FromClientConfigAndContext,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
@@ -19,7 +18,7 @@ use seatkeeper_core::ports::Consumer;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    buffer::Buffer,
+    buffer::SharedBuffer,
     group::Membership,
     message::arrival_of,
     settings::{GroupProtocol, KafkaSettings},
@@ -31,8 +30,6 @@ const MESSAGE_WITHIN: Duration = Duration::from_millis(50);
 const LAST_COMMIT_WITHIN: Duration = Duration::from_secs(5);
 /// Pause before a failed consumer is replaced.
 const RENEW_AFTER: Duration = Duration::from_secs(1);
-
-pub(super) type SharedBuffer = Arc<Mutex<Buffer>>;
 
 /// The handle to the thread.
 pub(super) struct Reader {

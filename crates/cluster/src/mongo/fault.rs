@@ -6,7 +6,8 @@ use mongodb::error::{
 };
 use seatkeeper_core::ports::BackendError;
 
-use super::PART;
+/// This adapter's name in errors and health checks.
+pub(super) const PART: &str = "store";
 
 /// MongoDB's error code for a violated unique index.
 const DUPLICATE_KEY: i32 = 11_000;

@@ -61,10 +61,8 @@ pub use transaction::TRANSACTION_FOR_MAX;
 pub use turns::{CALLS_AT_ONCE_MAX, CALLS_WAITING_MAX, TURN_WITHIN};
 
 use clock::StoreClock;
+use fault::PART;
 use turns::Turns;
-
-/// This adapter's name in errors and health checks.
-const PART: &str = "store";
 
 /// All ports of the store, and the event log that administrators list, in one database.
 #[derive(Clone, Debug)]

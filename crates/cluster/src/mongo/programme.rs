@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use mongodb::bson::{Binary, Bson, Document, doc};
+use mongodb::bson::{Binary, Document, doc};
 use seatkeeper_core::{
     catalogue::{Hall, Movie, MovieDetails, Screening},
     event::Event,
@@ -21,13 +21,11 @@ use uuid::Uuid;
 use super::{
     MongoStore,
     documents::{binary, by_id},
-    pages, programme_change,
+    pages,
+    programme_change::{self, REVISION, still_there},
     schema::{COUNTERS, HALLS, MOVIES, POSTERS},
     screenings,
 };
-
-/// The key of the counter that every change of the programme increments.
-pub(super) const REVISION: &str = "programme_revision";
 
 #[derive(Deserialize)]
 struct StoredMovie {
@@ -67,12 +65,6 @@ impl From<StoredHall> for Hall {
     fn from(stored: StoredHall) -> Self {
         Self { id: stored.id, name: stored.name, layout: stored.layout }
     }
-}
-
-/// Excludes films and halls that are marked as deleted. They stay stored because past screenings refer to them.
-pub(super) fn still_there(mut filter: Document) -> Document {
-    filter.insert("deleted_at", Bson::Null);
-    filter
 }
 
 #[async_trait]

@@ -22,10 +22,12 @@ use super::{
     documents::{by_id, ms},
     fault::Fault,
     guards, outbox,
-    programme::{REVISION, still_there},
     schema::{BOOKINGS, COUNTERS, HALLS, MOVIES, SCREENINGS, SEATS},
     screenings::{self, Place},
 };
+
+/// The key of the counter that every change of the programme increments.
+pub(super) const REVISION: &str = "programme_revision";
 
 /// Makes one change and writes its event, or returns the reason for a refusal.
 pub(super) async fn change(
@@ -263,4 +265,10 @@ async fn has_bookings(conn: &mut Conn, id: ScreeningId, now: Timestamp) -> Resul
     claims::expire_overdue_at(conn, id, now).await?;
     let claimed = conn.exists(SEATS, doc! { "_id.screening_id": id.to_string() }).await?;
     Ok(claimed || conn.exists(BOOKINGS, doc! { "screening_id": id.to_string() }).await?)
+}
+
+/// Excludes films and halls that are marked as deleted. They stay stored because past screenings refer to them.
+pub(super) fn still_there(mut filter: Document) -> Document {
+    filter.insert("deleted_at", Bson::Null);
+    filter
 }

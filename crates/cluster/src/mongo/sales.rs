@@ -20,7 +20,7 @@ use super::{
     fault::Fault,
     pages,
     people::without_case,
-    sales_reports,
+    sales_reports::{self, Totals, totals_by},
     schema::{BOOKINGS, PEOPLE},
 };
 
@@ -115,30 +115,6 @@ async fn sum_bookings(conn: &mut Conn, filter: &BookingFilter) -> Result<SalesTo
     pipeline.push(doc! { "$group": totals_by("") });
     let summed: Vec<Totals> = conn.aggregate(BOOKINGS, pipeline).await?;
     Ok(summed.into_iter().next().map(SalesTotals::from).unwrap_or_default())
-}
-
-/// Sums of bookings.
-#[derive(Deserialize)]
-pub(super) struct Totals {
-    bookings: u64,
-    seats: u64,
-    revenue: i64,
-}
-
-impl From<Totals> for SalesTotals {
-    fn from(totals: Totals) -> Self {
-        Self { bookings: totals.bookings, seats: totals.seats, revenue: totals.revenue }
-    }
-}
-
-/// The `$group` stage whose result is [`Totals`].
-pub(super) fn totals_by(key: impl Into<mongodb::bson::Bson>) -> Document {
-    doc! {
-        "_id": key,
-        "bookings": { "$sum": 1i64 },
-        "seats": { "$sum": "$seat_count" },
-        "revenue": { "$sum": "$total.amount" },
-    }
 }
 
 /// The filter without its text.

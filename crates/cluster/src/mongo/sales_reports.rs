@@ -18,7 +18,6 @@ use super::{
     documents::{ms, texts},
     fault::Fault,
     pages,
-    sales::{Totals, totals_by},
     schema::{BOOKINGS, MOVIES, SCREENINGS, SEATS},
 };
 
@@ -161,4 +160,28 @@ async fn list_titles(conn: &mut Conn, films: Vec<MovieId>) -> Result<HashMap<Mov
     }
     titles.extend(there);
     Ok(titles)
+}
+
+/// Sums of bookings.
+#[derive(Deserialize)]
+pub(super) struct Totals {
+    bookings: u64,
+    seats: u64,
+    revenue: i64,
+}
+
+/// The `$group` stage whose result is [`Totals`].
+pub(super) fn totals_by(key: impl Into<mongodb::bson::Bson>) -> Document {
+    doc! {
+        "_id": key,
+        "bookings": { "$sum": 1i64 },
+        "seats": { "$sum": "$seat_count" },
+        "revenue": { "$sum": "$total.amount" },
+    }
+}
+
+impl From<Totals> for SalesTotals {
+    fn from(totals: Totals) -> Self {
+        Self { bookings: totals.bookings, seats: totals.seats, revenue: totals.revenue }
+    }
 }

@@ -1,11 +1,8 @@
 //! Calls to Redis with a time limit, one retry where a retry can help, and errors that say whether they are retryable.
 
-use std::{
-    future::Future,
-    time::{Duration, Instant},
-};
+use std::{future::Future, time::Instant};
 
-use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
+use redis::{Cmd, RedisError, Value};
 use seatkeeper_core::{
     locks::Millis,
     ports::{Backend, BackendError},
@@ -13,68 +10,11 @@ use seatkeeper_core::{
 
 use super::{
     PART, RedisLocks,
+    failure::{CALL_WITHIN, Failure, is_function_missing, is_lost},
     function::LIBRARY,
     keys::Tag,
     reply::{Code, Reply},
 };
-
-/// Time limit of a call to Redis, including connecting and the retry. A function that Redis runs later does nothing.
-pub const CALL_WITHIN: Duration = Duration::from_millis(800);
-
-/// Why a call failed.
-pub(super) enum Failure {
-    /// Redis or the connection to it returned an error.
-    Redis(RedisError),
-    /// The function ran after its deadline and did nothing.
-    Late,
-    /// The reply is malformed.
-    Senseless(BackendError),
-}
-
-impl From<RedisError> for Failure {
-    fn from(error: RedisError) -> Self {
-        Self::Redis(error)
-    }
-}
-
-impl From<BackendError> for Failure {
-    fn from(error: BackendError) -> Self {
-        Self::Senseless(error)
-    }
-}
-
-impl From<Failure> for BackendError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Redis(error) if is_lasting(&error) => Self::lasting(PART, error),
-            Failure::Redis(error) => Self::retryable(PART, error),
-            Failure::Late => Self::retryable(PART, "the call reached Redis too late and did nothing"),
-            Failure::Senseless(error) => error,
-        }
-    }
-}
-
-/// The function library is missing: Redis is empty, or a replica without it was promoted.
-fn is_function_missing(error: &RedisError) -> bool {
-    error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError)
-        && error.detail().is_some_and(|detail| detail.contains("Function not found"))
-}
-
-/// The connection was lost, or could not be opened. A retry is safe because all calls are idempotent.
-fn is_lost(error: &RedisError) -> bool {
-    error.is_io_error() && !error.is_timeout()
-}
-
-fn is_lasting(error: &RedisError) -> bool {
-    match error.kind() {
-        ErrorKind::Server(ServerErrorKind::ResponseError) => !is_function_missing(error),
-        ErrorKind::Server(ServerErrorKind::NoPerm)
-        | ErrorKind::UnexpectedReturnType
-        | ErrorKind::InvalidClientConfig
-        | ErrorKind::Client => true,
-        _ => false,
-    }
-}
 
 impl RedisLocks {
     /// Makes one call. `make` gets the deadline by Redis's clock, after which the function must do nothing.

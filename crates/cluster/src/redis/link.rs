@@ -13,7 +13,7 @@ use redis::{
 };
 
 use super::{
-    calls::CALL_WITHIN,
+    failure::CALL_WITHIN,
     live::Feeds,
     url::{RedisUrl, tcp_settings},
 };

@@ -16,7 +16,7 @@ use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{
     PART, RedisLocks,
-    calls::Failure,
+    failure::Failure,
     function::Function,
     keys::{Tag, board_key, channels_of},
     message::{read_seats, write_payment},

@@ -10,6 +10,7 @@
 
 mod calls;
 mod clocks;
+mod failure;
 mod function;
 mod keys;
 mod link;
@@ -21,7 +22,7 @@ mod releases;
 mod reply;
 mod url;
 
-pub use calls::CALL_WITHIN;
+pub use failure::CALL_WITHIN;
 pub use live::{LIVE_BACKLOG_CHANGES_MAX, WATCHERS_MAX};
 pub use open::RedisLocks;
 pub use url::{BadRedisUrl, RedisUrl};

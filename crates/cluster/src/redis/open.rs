@@ -8,7 +8,7 @@ use std::{
 use redis::Value;
 use seatkeeper_core::ports::{Backend, BackendError, SeatLocks as _};
 
-use super::{PART, calls::Failure, clocks::Clocks, link::Link, live::Feeds, reply::bad_reply, url::RedisUrl};
+use super::{PART, clocks::Clocks, failure::Failure, link::Link, live::Feeds, reply::bad_reply, url::RedisUrl};
 
 /// Time limit for connecting to Redis, checking it and loading the functions at startup.
 const OPEN_WITHIN: Duration = Duration::from_secs(5);

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::BoxOffice;
 use crate::{
-    catalogue::DURATION_MIN_MAX,
+    hall_slots::DURATION_MIN_MAX,
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
     locks::{ClaimedSeat, LoadReply, Millis, SeatSnapshot, SeatStatus, SeatTruth},
     ports::{Backend, BackendError, Cursor, Page, PageRequest, ScreeningFilter},

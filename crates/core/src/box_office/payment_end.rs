@@ -178,7 +178,7 @@ pub(super) async fn close_because(
             payment
         }
         CloseOutcome::NotNow(payment) => payment,
-        CloseOutcome::NotFound => return Err(BackendError::lasting("store", "a payment vanished")),
+        CloseOutcome::NotFound => return Err(BackendError::lasting("store", "the payment is missing")),
     };
     end_payment_lock(office, &closed).await;
     Ok(closed)

@@ -9,24 +9,10 @@ use smallvec::SmallVec;
 
 use super::{
     Effects, HeldSeat, Hold, LockReply, Millis, PaymentLock, ReleaseReason, ReleaseReply, SeatChange, SeatList,
-    SeatSnapshot, SeatStatus, StartReply, WithdrawReply, turn::Turn,
+    SeatSnapshot, SeatStatus, StartReply, WithdrawReply,
+    turn::{Lock, Seat, Turn},
 };
 use crate::ids::{PaymentId, PersonId, ScreeningId, SeatId};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lock {
-    pub(super) holder: PersonId,
-    pub(super) until: Millis,
-    /// Whether a payment has restarted the expiry, which happens once in a lock's life.
-    pub(super) restarted: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seat {
-    Locked(Lock),
-    Sold,
-    Withdrawn,
-}
 
 /// The seat map of one screening: sold and withdrawn seats, locks, payment locks, and the sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]

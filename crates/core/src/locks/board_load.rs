@@ -2,8 +2,8 @@
 
 use super::{
     ClaimedSeat, Effects, LoadReply, Millis, PaymentLock, SeatBoard, SeatStatus, SeatTruth,
-    board::{Lock, Seat},
     turn::Turn,
+    turn::{Lock, Seat},
 };
 use crate::ids::{PaymentId, PersonId, SeatId};
 

@@ -6,6 +6,7 @@
 
 mod board;
 mod board_load;
+mod board_turn;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -14,6 +15,7 @@ use smallvec::SmallVec;
 
 pub use board::SeatBoard;
 pub use board_load::Kept;
+pub use turn::Effects;
 
 use crate::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
@@ -270,23 +272,4 @@ pub struct SeatTruth {
     pub claimed: Vec<ClaimedSeat>,
     /// Withdrawn from sale.
     pub withdrawn: Vec<SeatId>,
-}
-
-/// The effects of one call, to be published after it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Effects {
-    /// For viewers.
-    pub live: Option<LiveChange>,
-    /// For the outbox.
-    pub releases: SmallVec<[Release; 1]>,
-    /// For undoing the call.
-    undo: Option<turn::Undo>,
-}
-
-impl Effects {
-    /// Whether there is nothing to publish.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.live.is_none() && self.releases.is_empty()
-    }
 }

@@ -2,22 +2,33 @@
 
 use smallvec::SmallVec;
 
-use super::{
-    Effects, HoldChange, Kept, LiveChange, Millis, PaymentLock, Release, ReleaseReason, SeatBoard, SeatChange,
-    SeatList, SeatStatus,
-    board::{Lock, Seat},
-};
+use super::{LiveChange, Millis, PaymentLock, Release, ReleaseReason, SeatChange, SeatList, SeatStatus};
 use crate::ids::{PersonId, ScreeningId, SeatId};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lock {
+    pub(super) holder: PersonId,
+    pub(super) until: Millis,
+    /// Whether a payment has restarted the expiry, which happens once in a lock's life.
+    pub(super) restarted: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seat {
+    Locked(Lock),
+    Sold,
+    Withdrawn,
+}
 
 /// The state of a seat or payment lock before a call changed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Was {
+pub(super) enum Was {
     Seat(SeatId, Option<Seat>),
     Payment(PersonId, Option<PaymentLock>),
 }
 
 impl Was {
-    fn is_about_the_same(&self, other: &Self) -> bool {
+    pub(super) fn is_about_the_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Seat(one, _), Self::Seat(two, _)) => one == two,
             (Self::Payment(one, _), Self::Payment(two, _)) => one == two,
@@ -29,18 +40,18 @@ impl Was {
 /// The state before a call, of everything that the call changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Undo {
-    seq: u64,
-    loaded: bool,
+    pub(super) seq: u64,
+    pub(super) loaded: bool,
     /// In the order of the changes.
-    was: Vec<Was>,
+    pub(super) was: Vec<Was>,
 }
 
 /// Collects the changes of a call, which get one sequence number at the end of the call.
 pub(super) struct Turn {
     pub(super) now: Millis,
     pub(super) changes: Vec<SeatChange>,
-    releases: SmallVec<[Release; 1]>,
-    undo: Undo,
+    pub(super) releases: SmallVec<[Release; 1]>,
+    pub(super) undo: Undo,
 }
 
 impl Turn {
@@ -60,132 +71,21 @@ impl Turn {
     }
 }
 
-impl SeatBoard {
-    pub(super) fn turn(&self, now: Millis) -> Turn {
-        let undo = Undo { seq: self.seq, loaded: self.loaded, was: Vec::new() };
-        Turn { now, changes: Vec::new(), releases: SmallVec::new(), undo }
-    }
+/// The effects of one call, to be published after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// For viewers.
+    pub live: Option<LiveChange>,
+    /// For the outbox.
+    pub releases: SmallVec<[Release; 1]>,
+    /// For undoing the call.
+    pub(super) undo: Option<Undo>,
+}
 
-    /// `max(last + 1, now)`, so that no number is repeated after the counter was lost or rolled back.
-    pub(super) fn next_seq(&self, now: Millis) -> u64 {
-        (self.seq + 1).max(u64::try_from(now).unwrap_or(0))
-    }
-
-    /// Numbers the changes of a call, also if only payment locks changed, because those belong to a hold.
-    pub(super) fn finish(&mut self, mut turn: Turn) -> Effects {
-        if turn.undo.was.is_empty() {
-            return Effects { undo: Some(turn.undo), ..Effects::default() };
-        }
-        let prev = self.seq;
-        self.seq = self.next_seq(turn.now);
-        for release in &mut turn.releases {
-            release.seq = self.seq;
-        }
-        let holds = Some(self.changed_holds(&turn));
-        let live = LiveChange { screening: self.screening, prev, seq: self.seq, changes: turn.changes, holds };
-        Effects { live: Some(live), releases: turn.releases, undo: Some(turn.undo) }
-    }
-
-    /// The holds that a call changed, as they are after it.
-    fn changed_holds(&self, turn: &Turn) -> Vec<HoldChange> {
-        let holder_of = |state: Option<&Seat>| match state {
-            Some(Seat::Locked(lock)) => Some(lock.holder),
-            Some(Seat::Sold | Seat::Withdrawn) | None => None,
-        };
-        let mut holders: SmallVec<[PersonId; 4]> = SmallVec::new();
-        for was in &turn.undo.was {
-            match was {
-                Was::Seat(seat, was) => {
-                    holders.extend(holder_of(was.as_ref()).into_iter().chain(holder_of(self.seats.get(seat))));
-                }
-                Was::Payment(holder, _) => holders.push(*holder),
-            }
-        }
-        holders.sort_unstable();
-        holders.dedup();
-        holders.into_iter().map(|holder| HoldChange { holder, hold: self.hold_of(turn.now, holder) }).collect()
-    }
-
-    /// Changes a seat and records its state for undo. Calls change seats in no other way.
-    pub(super) fn set_seat(&mut self, turn: &mut Turn, seat: SeatId, next: Option<Seat>) {
-        let was = self.put_seat(seat, next);
-        if was != next {
-            turn.undo.was.push(Was::Seat(seat, was));
-        }
-    }
-
-    /// Changes a payment lock and records its state for undo. Calls change payment locks in no other way.
-    pub(super) fn set_payment(&mut self, turn: &mut Turn, holder: PersonId, next: Option<PaymentLock>) {
-        let was = self.put_payment(holder, next);
-        if was != next {
-            turn.undo.was.push(Was::Payment(holder, was));
-        }
-    }
-
-    /// Undoes the last call, whose `effects` could not be persisted and were not published.
-    pub fn undo(&mut self, effects: Effects) {
-        let Some(undo) = effects.undo else { return };
-        for was in undo.was.into_iter().rev() {
-            match was {
-                Was::Seat(seat, state) => drop(self.put_seat(seat, state)),
-                Was::Payment(holder, lock) => drop(self.put_payment(holder, lock)),
-            }
-        }
-        self.seq = undo.seq;
-        self.loaded = undo.loaded;
-    }
-
-    /// The entries to persist after the last call, which had these `effects`, for [`Self::restore`].
-    pub fn kept_after<'a>(&'a self, effects: &'a Effects) -> impl Iterator<Item = Kept> + 'a {
-        let was = effects.undo.as_ref().map_or(&[][..], |undo| undo.was.as_slice());
-        let first = |(index, one): &(usize, &Was)| !was[..*index].iter().any(|earlier| earlier.is_about_the_same(one));
-        was.iter().enumerate().filter(first).filter_map(|(_, was)| match *was {
-            Was::Seat(seat, was) => match (was, self.seats.get(&seat)) {
-                (_, Some(Seat::Locked(lock))) => Some(Kept::of_lock(seat, lock)),
-                (Some(Seat::Locked(_)), _) => Some(Kept::NoLock { seat }),
-                _ => None,
-            },
-            Was::Payment(holder, _) => {
-                let lock = self.payments.get(&holder);
-                Some(lock.map_or(Kept::NoPayment { holder }, |lock| Kept::of_payment(holder, lock)))
-            }
-        })
-    }
-
-    /// Sets a seat and updates the index by holder. Returns the seat's previous state.
-    pub(super) fn put_seat(&mut self, seat: SeatId, next: Option<Seat>) -> Option<Seat> {
-        let was = match next {
-            Some(state) => self.seats.insert(seat, state),
-            None => self.seats.remove(&seat),
-        };
-        let holder_of = |state: Option<Seat>| match state {
-            Some(Seat::Locked(Lock { holder, .. })) => Some(holder),
-            _ => None,
-        };
-        let (old, new) = (holder_of(was), holder_of(next));
-        if old == new {
-            return was;
-        }
-        if let Some(holder) = old
-            && let Some(held) = self.holds.get_mut(&holder)
-        {
-            held.retain(|id| *id != seat);
-            if held.is_empty() {
-                self.holds.remove(&holder);
-            }
-        }
-        if let Some(holder) = new {
-            let held = self.holds.entry(holder).or_default();
-            let place = held.partition_point(|id| *id < seat);
-            held.insert(place, seat);
-        }
-        was
-    }
-
-    pub(super) fn put_payment(&mut self, holder: PersonId, next: Option<PaymentLock>) -> Option<PaymentLock> {
-        match next {
-            Some(lock) => self.payments.insert(holder, lock),
-            None => self.payments.remove(&holder),
-        }
+impl Effects {
+    /// Whether there is nothing to publish.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.live.is_none() && self.releases.is_empty()
     }
 }

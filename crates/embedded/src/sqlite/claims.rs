@@ -9,7 +9,7 @@ use seatkeeper_core::{
 };
 
 use super::{
-    outbox, payments,
+    event_rows, payments,
     rows::{Columns, Fault, StoredId, find, list, ms, run},
 };
 
@@ -79,7 +79,7 @@ pub(super) fn expire(tx: &Transaction<'_>, payment: &mut Payment, now: Timestamp
     payment.status = PaymentStatus::Expired;
     payments::write_state(tx, payment)?;
     free(tx, payment)?;
-    outbox::put_events(tx, &[Event::timeout_of(payment, now)])
+    event_rows::put_events(tx, &[Event::timeout_of(payment, now)])
 }
 
 /// Claims a seat for a payment until its expiry. The primary key refuses a second claim, also when the caller's lookup missed

@@ -11,7 +11,7 @@ use seatkeeper_core::{
 };
 
 use super::{
-    bookings, claims, outbox, payments,
+    bookings, claims, event_rows, payments,
     rows::{Fault, whole_ms},
     screenings,
 };
@@ -56,7 +56,7 @@ pub(super) fn commit_booking(
     payment.booking_id = Some(booking.id);
     payment.money_task = commit.money_task;
     payments::write_state(tx, &payment)?;
-    outbox::put_events(tx, &commit.events)?;
+    event_rows::put_events(tx, &commit.events)?;
     Ok(CommitOutcome::Committed(booking))
 }
 
@@ -124,6 +124,6 @@ pub(super) fn close_payment(tx: &Transaction<'_>, close: &ClosePayment, now: Tim
     payment.status = close.to;
     payment.money_task = close.money_task;
     payments::write_state(tx, &payment)?;
-    outbox::put_events(tx, &close.events)?;
+    event_rows::put_events(tx, &close.events)?;
     Ok(CloseOutcome::Closed(payment))
 }

@@ -8,7 +8,7 @@ use seatkeeper_core::{
     ports::{NewPayment, StartOutcome},
 };
 
-use super::{claims, outbox, payments, plans::Plans, rows::Fault};
+use super::{claims, event_rows, payments, plans::Plans, rows::Fault};
 
 /// Creates a PENDING payment with a claim on each seat, or returns the first reason for a refusal.
 pub(super) fn start_payment(
@@ -40,7 +40,7 @@ pub(super) fn start_payment(
     if let Some(refused) = start.refused_by_price(&payment) {
         return Ok(refused);
     }
-    outbox::put_events(tx, &start.events)?;
+    event_rows::put_events(tx, &start.events)?;
     payments::insert(tx, &payment)?;
     for seat in &payment.seats {
         claims::claim(tx, &payment, seat.id)?;

@@ -8,6 +8,7 @@ mod bookings;
 mod claims;
 mod dead_letters;
 mod event_log;
+mod event_rows;
 mod ledger;
 mod ledger_commit;
 mod ledger_start;
@@ -44,11 +45,8 @@ pub use writer::{BATCH_WRITES_MAX, WRITES_WAITING_MAX, WriteCounts};
 
 use plans::Plans;
 use readers::Readers;
-use rows::Fault;
+use rows::{Fault, PART};
 use writer::Writer;
-
-/// This adapter's name in errors and health checks.
-const PART: &str = "store";
 
 /// All ports of the store in one SQLite file. Dropping it commits the waiting writes, then unlocks the file.
 #[derive(Debug)]

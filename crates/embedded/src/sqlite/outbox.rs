@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::{
     SqliteStore,
-    rows::{Columns, Fault, StoredId, count, exists, find, json_of, list, ms, run},
+    event_rows::put_events,
+    rows::{Columns, Fault, StoredId, count, exists, find, list, ms, run},
     unreadable::{Origin, read_or_find_unreadable},
 };
 
@@ -87,15 +88,6 @@ impl Outbox for SqliteStore {
     async fn count_unsent(&self) -> Backend<u64> {
         self.read(|tx| count(tx, "SELECT count(*) FROM outbox WHERE sent = 0", [])).await
     }
-}
-
-/// Adds events within the caller's transaction; events that exist already are skipped.
-pub(super) fn put_events(tx: &Transaction<'_>, events: &[Event]) -> Result<(), Fault> {
-    let sql = "INSERT INTO outbox (id, at, event) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING";
-    for event in events {
-        run(tx, sql, (event.id.bytes(), ms(event.at), json_of(event)?))?;
-    }
-    Ok(())
 }
 
 fn read_unsent(row: &Row<'_>) -> Result<Event, Fault> {

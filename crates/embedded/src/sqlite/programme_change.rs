@@ -12,7 +12,7 @@ use seatkeeper_core::{
 };
 
 use super::{
-    claims, outbox,
+    claims, event_rows,
     rows::{Columns, Fault, StoredId, exists, find, json_of, ms, run},
     screenings,
 };
@@ -34,7 +34,7 @@ pub(super) fn change(
     };
     if outcome == ProgrammeOutcome::Done {
         run(tx, "UPDATE counters SET value = value + 1 WHERE name = 'programme_revision'", [])?;
-        outbox::put_events(tx, std::slice::from_ref(event))?;
+        event_rows::put_events(tx, std::slice::from_ref(event))?;
     }
     Ok(outcome)
 }

@@ -14,7 +14,10 @@ use rusqlite::{Connection, Transaction};
 use seatkeeper_core::ports::{Backend, BackendError};
 use tokio::sync::oneshot;
 
-use super::{OpenError, PART, open::connect_reader, rows::Fault};
+use super::{
+    open::{OpenError, connect_reader},
+    rows::{Fault, PART},
+};
 
 /// Number of reader threads: most reads are served from memory, so a few are enough for a few cores.
 pub const READERS: usize = 4;

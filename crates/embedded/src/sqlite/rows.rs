@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 pub(super) use seatkeeper_core::ports::{ms, whole_ms};
 
-use super::PART;
+/// This adapter's name in errors and health checks.
+pub(super) const PART: &str = "store";
 
 /// Why a read or a write failed.
 #[derive(Debug, thiserror::Error)]

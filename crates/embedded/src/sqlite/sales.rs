@@ -15,8 +15,8 @@ use super::{
     SqliteStore,
     bookings::{find_booking, read_booking},
     people::without_case,
-    rows::{Columns, Fault, StoredId, before, find, limit, list, ms},
-    sales_reports,
+    rows::{Fault, StoredId, before, find, limit, list, ms},
+    sales_reports::{self, read_totals},
 };
 
 #[async_trait]
@@ -96,10 +96,6 @@ fn sum_bookings(tx: &Transaction<'_>, filter: &BookingFilter) -> Result<SalesTot
     );
     let totals = find(tx, &sql, params_from_iter(values), read_totals)?;
     Ok(totals.unwrap_or_default())
-}
-
-pub(super) fn read_totals(row: &Row<'_>) -> Result<SalesTotals, Fault> {
-    Ok(SalesTotals { bookings: row.number("bookings")?, seats: row.number("seats")?, revenue: row.get("revenue")? })
 }
 
 /// The filter as ` AND …`; appends its parameters to `values`.

@@ -9,10 +9,7 @@ use seatkeeper_core::{
     ports::{MovieSales, SalesSlice, SalesTotals},
 };
 
-use super::{
-    rows::{Columns, Fault, StoredId, find, list, ms},
-    sales::read_totals,
-};
+use super::rows::{Columns, Fault, StoredId, find, list, ms};
 
 /// Sales per quarter of an hour, in order of time.
 pub(super) fn list_sales(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec<SalesSlice>, Fault> {
@@ -73,4 +70,8 @@ fn title_of(tx: &Transaction<'_>, movie: MovieId) -> Result<String, Fault> {
          (SELECT movie_title FROM bookings WHERE movie_id = ?1 ORDER BY created_at DESC, id DESC LIMIT 1), \
          (SELECT title FROM movies WHERE id = ?1), '') AS title";
     Ok(find(tx, sql, [movie.bytes()], |row| Ok(row.get("title")?))?.unwrap_or_default())
+}
+
+pub(super) fn read_totals(row: &Row<'_>) -> Result<SalesTotals, Fault> {
+    Ok(SalesTotals { bookings: row.number("bookings")?, seats: row.number("seats")?, revenue: row.get("revenue")? })
 }

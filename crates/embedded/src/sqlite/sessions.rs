@@ -10,7 +10,7 @@ use seatkeeper_core::{
 };
 
 use super::{
-    SqliteStore, outbox, people,
+    SqliteStore, event_rows, people,
     rows::{Columns, Fault, StoredId, find, list, ms, run},
 };
 
@@ -46,7 +46,7 @@ impl Sessions for SqliteStore {
         self.write(move |tx| {
             let Session { hash, person_id, created_at, seen_at } = &session;
             run(tx, sql, (hash, person_id.bytes(), ms(*created_at), ms(*seen_at)))?;
-            outbox::put_events(tx, &[event])
+            event_rows::put_events(tx, &[event])
         })
         .await
     }
@@ -77,7 +77,7 @@ impl Sessions for SqliteStore {
             }
             let sql = "INSERT INTO ended_sessions (hash, ended_at) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING";
             run(tx, sql, (hash, ms(now)))?;
-            outbox::put_events(tx, &[event])
+            event_rows::put_events(tx, &[event])
         })
         .await
     }

@@ -5,7 +5,7 @@ use rusqlite::Transaction;
 use seatkeeper_core::{event::Event, ports::Backend};
 
 use super::{
-    SqliteStore, outbox,
+    SqliteStore, event_rows,
     rows::{Columns, Fault, find, run},
 };
 
@@ -100,7 +100,7 @@ impl SqliteStore {
                 };
                 run(tx, origin.delete(), [row.position])?;
                 let place = format!("{} {}", origin.table(), row.position);
-                outbox::put_events(tx, &[Event::of_unreadable(&place, at)])?;
+                event_rows::put_events(tx, &[Event::of_unreadable(&place, at)])?;
                 put_aside.push((place, row.error));
             }
             Ok(put_aside)

@@ -18,7 +18,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use seatkeeper_core::ports::{Backend, BackendError};
 use tokio::sync::oneshot;
 
-use super::{OpenError, PART, rows::Fault};
+use super::{
+    open::OpenError,
+    rows::{Fault, PART},
+};
 
 /// Most writes per commit: a larger batch would delay its first write for little gain. A sale is four writes, so 256
 /// concurrent buyers need one sync per 64 sales.

@@ -10,7 +10,6 @@ use lettre::{Address, Message};
 use sha2::{Digest, Sha256};
 
 use super::render::one_line;
-use super::send::SendError;
 
 /// Local part of the cinema's own address.
 const SENDER_LOCAL_PART: &str = "tickets";
@@ -20,6 +19,17 @@ const MESSAGE_ID_LOCAL_BYTES_MAX: usize = 128;
 
 /// Hex digits of the MIME boundary.
 const BOUNDARY_DIGITS: usize = 32;
+
+/// Why a mail was not sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// A retry may succeed: the server is down, slow or replies 4xx, or the disk is full.
+    #[error("{0}")]
+    Temporary(String),
+    /// No retry can succeed: the server replies 5xx, or the address is malformed.
+    #[error("{0}")]
+    Permanent(String),
+}
 
 /// The sender of mails.
 #[derive(Debug, Clone, PartialEq, Eq)]

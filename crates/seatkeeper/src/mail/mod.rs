@@ -9,10 +9,10 @@ mod render;
 mod send;
 mod words;
 
-pub use message::{OutgoingMail, Sender, booking_message_id};
+pub use message::{OutgoingMail, SendError, Sender, booking_message_id};
 pub use render::{ConfirmationMail, RenderError, RenderedMail, render_confirmation};
 pub use seatkeeper_core::person::Language;
-pub use send::{MailTransport, SendError, SmtpServer, TransportUrlError};
+pub use send::{MailTransport, SmtpServer, TransportUrlError};
 
 #[cfg(test)]
 mod render_tests;

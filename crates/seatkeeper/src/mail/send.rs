@@ -10,7 +10,7 @@ use lettre::transport::smtp::{self, AsyncSmtpTransport};
 use lettre::{AsyncTransport, Tokio1Executor};
 use tokio::io::AsyncWriteExt;
 
-use super::message::{Built, OutgoingMail, build};
+use super::message::{Built, OutgoingMail, SendError, build};
 
 /// Timeout of connecting to the server.
 const SMTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,17 +47,6 @@ impl fmt::Debug for SmtpServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SmtpServer").field("send_timeout", &self.send_timeout).finish_non_exhaustive()
     }
-}
-
-/// Why a mail was not sent.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// A retry may succeed: the server is down, slow or replies 4xx, or the disk is full.
-    #[error("{0}")]
-    Temporary(String),
-    /// No retry can succeed: the server replies 5xx, or the address is malformed.
-    #[error("{0}")]
-    Permanent(String),
 }
 
 /// The mail URL is invalid. The error never contains the URL, which may hold a password.

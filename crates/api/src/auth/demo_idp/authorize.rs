@@ -1,13 +1,13 @@
 //! `GET /demo-idp/authorize`: the authorization endpoint (OpenID Connect Core 3.1.2).
 
 use seatkeeper_core::person::Language;
-use serde::Deserialize;
 use url::Url;
 
 use super::{
     CLIENT_ID, DemoIdp,
     codes::{Codes, Grant},
     page::{self, Choice},
+    query::AuthorizeQuery,
 };
 use crate::auth::{profile::Profile, secrets};
 
@@ -15,26 +15,6 @@ use crate::auth::{profile::Profile, secrets};
 const CARRIED_BYTES_MAX: usize = 500;
 /// Length of an S256 challenge, in characters.
 const CHALLENGE_CHARS: usize = 43;
-
-/// The parameters of an authorization request.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct AuthorizeQuery {
-    pub(super) response_type: Option<String>,
-    pub(super) client_id: Option<String>,
-    pub(super) redirect_uri: Option<String>,
-    pub(super) scope: Option<String>,
-    pub(super) state: Option<String>,
-    pub(super) nonce: Option<String>,
-    pub(super) code_challenge: Option<String>,
-    pub(super) code_challenge_method: Option<String>,
-    pub(super) ui_locales: Option<String>,
-    /// The account: from the relying party, or chosen on the page.
-    pub(super) login_hint: Option<String>,
-    /// A name, typed on the page.
-    pub(super) name: Option<String>,
-    /// `none` forbids showing a page.
-    pub(super) prompt: Option<String>,
-}
 
 /// The answer to an authorization request.
 #[derive(Debug)]

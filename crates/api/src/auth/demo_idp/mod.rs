@@ -7,6 +7,7 @@
 mod authorize;
 mod codes;
 mod page;
+mod query;
 mod routes;
 #[cfg(test)]
 pub(super) mod test_provider;

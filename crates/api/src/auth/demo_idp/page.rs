@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use seatkeeper_core::person::Language;
 
-use super::authorize::AuthorizeQuery;
+use super::query::AuthorizeQuery;
 use crate::auth::profile::EMAIL_CHARS_MAX;
 
 /// The style sheet: the dark theme of the cinema.

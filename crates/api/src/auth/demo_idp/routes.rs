@@ -11,11 +11,7 @@ use axum::{
 use bytes::Bytes;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{
-    DemoIdp,
-    authorize::{AuthorizeAnswer, AuthorizeQuery},
-    page,
-};
+use super::{DemoIdp, authorize::AuthorizeAnswer, page, query::AuthorizeQuery};
 use crate::{
     auth::{found, language},
     error::{ApiError, ApiResult, ErrorCode},

@@ -12,10 +12,7 @@ use seatkeeper_core::ports::{Clock, Entropy};
 use serde_json::Value;
 use url::Url;
 
-use super::{
-    DemoIdp,
-    authorize::{AuthorizeAnswer, AuthorizeQuery},
-};
+use super::{DemoIdp, authorize::AuthorizeAnswer, query::AuthorizeQuery};
 use crate::{config::SiteUrl, extract::parse_query};
 use seatkeeper_core::person::Language;
 

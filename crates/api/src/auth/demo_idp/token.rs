@@ -147,7 +147,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        auth::demo_idp::authorize::{AuthorizeAnswer, AuthorizeQuery},
+        auth::demo_idp::{authorize::AuthorizeAnswer, query::AuthorizeQuery},
         config::SiteUrl,
     };
 

@@ -1,10 +1,8 @@
 //! Calls to the identity provider: over https, or in process to the demo provider.
 
-use std::{future::Future, pin::Pin, sync::Arc, sync::OnceLock, time::Duration};
+use std::{future::Future, pin::Pin, sync::OnceLock, time::Duration};
 
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
-
-use crate::auth::demo_idp::DemoIdp;
 
 /// Timeout of connecting.
 const CONNECT_FOR_MAX: Duration = Duration::from_secs(3);
@@ -14,17 +12,16 @@ const ANSWER_FOR_MAX: Duration = Duration::from_secs(8);
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
 /// The transport to the provider.
-#[derive(Debug)]
-pub(super) enum BackChannel {
+pub(in crate::auth) enum BackChannel {
     /// A remote provider. The HTTP client is built at the first use.
     Https(OnceLock<reqwest::Client>),
-    /// The demo provider in this process, with the same requests and answers.
-    InProcess(Arc<DemoIdp>),
+    /// A provider in this process, with the same requests and answers.
+    InProcess(Box<dyn Fn(&HttpRequest) -> HttpResponse + Send + Sync>),
 }
 
 /// Why a call to the provider failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum BackChannelError {
+pub(in crate::auth) enum BackChannelError {
     /// The connection failed or timed out.
     #[error("no answer")]
     NoAnswer(#[source] reqwest::Error),
@@ -38,13 +35,13 @@ pub(super) enum BackChannelError {
 
 impl BackChannel {
     /// The transport to a remote provider.
-    pub(super) fn https() -> Self {
+    pub(in crate::auth) fn https() -> Self {
         Self::Https(OnceLock::new())
     }
 
     async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, BackChannelError> {
         match self {
-            Self::InProcess(idp) => Ok(idp.answer(&request)),
+            Self::InProcess(answer) => Ok(answer(&request)),
             Self::Https(client) => ask_over_https(made(client)?, request).await,
         }
     }

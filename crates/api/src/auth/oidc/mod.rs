@@ -2,9 +2,10 @@
 //! the signature, issuer, audience, expiry and nonce of ID tokens; `iat`, `azp` and `iss` (RFC 9207) are checked here.
 
 mod back_channel;
+mod error;
 mod provider;
 
-use std::{error::Error, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use jiff::{SignedDuration, Timestamp};
@@ -18,20 +19,18 @@ use openidconnect::{
     },
 };
 use seatkeeper_core::{
-    person::{DEMO_ISSUER, Identity, Language, Person, SignInAttempt},
+    person::{Identity, Language, Person, SignInAttempt},
     ports::Clock,
 };
 use url::Url;
 
+pub(super) use self::{back_channel::BackChannel, error::OidcError};
 use self::{
-    back_channel::BackChannel,
+    error::{unavailable, whole_story},
     provider::{Metadata, Provider},
 };
-use super::{
-    demo_idp::DemoIdp,
-    profile::{self, Profile},
-};
-use crate::config::{SignInConfig, SiteUrl};
+use super::profile::{self, Profile};
+use crate::config::SiteUrl;
 
 /// Path of the redirect URI, below the public URL. The full URL is registered with Google.
 pub(super) const CALLBACK_PATH: &str = "/api/auth/google/callback";
@@ -51,20 +50,6 @@ const SIGNATURES: [CoreJwsSigningAlgorithm; 5] = [
 type Client =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
 
-/// Why a sign-in failed.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum OidcError {
-    /// The provider does not answer, or answers with an error. A retry may succeed.
-    #[error("the identity provider is unavailable: {0}")]
-    Unavailable(String),
-    /// The answer does not prove an identity.
-    #[error("refused: {0}")]
-    Refused(String),
-    /// The provider returned no verified, valid e-mail address.
-    #[error("the identity provider returned no usable e-mail address")]
-    NoEmail,
-}
-
 /// Parameters of an authorization request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'q> {
@@ -76,13 +61,20 @@ pub(super) struct Question<'q> {
     pub(super) language: Language,
 }
 
+/// A client registered at a provider.
+#[derive(Default)]
+pub(super) struct Registration {
+    /// The provider's issuer URL.
+    pub(super) issuer: String,
+    /// The issuer stored with people. For the demo a constant, so that its people stay the same when the public URL changes.
+    pub(super) people_issuer: String,
+    pub(super) client_id: String,
+    pub(super) client_secret: String,
+}
+
 /// One client of one provider.
 pub(super) struct RelyingParty {
-    issuer: String,
-    /// The issuer stored with people. For the demo a constant, so that its people stay the same when the public URL changes.
-    people_issuer: String,
-    client_id: String,
-    client_secret: String,
+    registration: Registration,
     redirect_uri: String,
     back: BackChannel,
     provider: Provider,
@@ -90,30 +82,20 @@ pub(super) struct RelyingParty {
 }
 
 impl RelyingParty {
-    /// A client of the provider in the settings, or of `demo`, which is called in process.
+    /// A client that calls its provider over `back`.
     pub(super) fn new(
-        config: &SignInConfig,
+        registration: Registration,
         public_url: &SiteUrl,
-        demo: Option<&Arc<DemoIdp>>,
+        back: BackChannel,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let redirect_uri = format!("{}{CALLBACK_PATH}", public_url.as_str());
-        let (issuer, client_id, client_secret) = match config {
-            SignInConfig::Demo => demo.map(|idp| idp.registered_client()).unwrap_or_default(),
-            SignInConfig::Google { issuer, client_id, client_secret } => {
-                let secret = String::from_utf8_lossy(client_secret.expose()).into_owned();
-                (issuer.clone(), client_id.clone(), secret)
-            }
-        };
-        let people_issuer = demo.map_or_else(|| issuer.clone(), |_| DEMO_ISSUER.to_owned());
-        let back = demo.map_or_else(BackChannel::https, |idp| BackChannel::InProcess(Arc::clone(idp)));
-        let provider = Provider::default();
-        Self { issuer, people_issuer, client_id, client_secret, redirect_uri, back, provider, clock }
+        Self { registration, redirect_uri, back, provider: Provider::default(), clock }
     }
 
     /// Whether the person comes from the current provider; not so for people of a provider from earlier settings.
     pub(super) fn vouches_for(&self, person: &Person) -> bool {
-        person.issuer == self.people_issuer
+        person.issuer == self.registration.people_issuer
     }
 
     /// The URL of the authorization request, to which the browser is redirected.
@@ -162,12 +144,16 @@ impl RelyingParty {
     }
 
     async fn metadata(&self) -> Result<Arc<Metadata>, OidcError> {
-        let issuer = IssuerUrl::new(self.issuer.clone()).map_err(|error| OidcError::Refused(whole_story(&error)))?;
+        let issuer = IssuerUrl::new(self.registration.issuer.clone())
+            .map_err(|error| OidcError::Refused(whole_story(&error)))?;
         self.provider.metadata(&issuer, &self.back, self.clock.now()).await
     }
 
     fn client(&self, metadata: &Metadata) -> Result<Client, OidcError> {
-        let (id, secret) = (ClientId::new(self.client_id.clone()), ClientSecret::new(self.client_secret.clone()));
+        let (id, secret) = (
+            ClientId::new(self.registration.client_id.clone()),
+            ClientSecret::new(self.registration.client_secret.clone()),
+        );
         let redirect_uri =
             RedirectUrl::new(self.redirect_uri.clone()).map_err(|error| OidcError::Refused(whole_story(&error)))?;
         let client =
@@ -180,7 +166,7 @@ impl RelyingParty {
     /// Mix-up defence: a code of another provider must not be sent to this one (RFC 9207, RFC 9700 4.4).
     fn check_named_issuer(&self, metadata: &Metadata, named: Option<&str>) -> Result<(), OidcError> {
         match named {
-            Some(issuer) if issuer == self.issuer => Ok(()),
+            Some(issuer) if issuer == self.registration.issuer => Ok(()),
             None if !metadata.additional_metadata().is_named => Ok(()),
             _ => Err(OidcError::Refused("the answer is not this provider's".to_owned())),
         }
@@ -207,7 +193,7 @@ impl RelyingParty {
     ) -> Result<CoreIdTokenClaims, ClaimsVerificationError> {
         let now = self.clock.now();
         let offered = metadata.id_token_signing_alg_values_supported();
-        let (id, issuer) = (ClientId::new(self.client_id.clone()), metadata.issuer().clone());
+        let (id, issuer) = (ClientId::new(self.registration.client_id.clone()), metadata.issuer().clone());
         // As a public client, so that tokens signed with a shared secret (HMAC) are never accepted.
         let verifier = CoreIdTokenVerifier::new_public_client(id, issuer, metadata.jwks().clone())
             .set_allowed_algs(SIGNATURES.into_iter().filter(|signature| offered.contains(signature)))
@@ -219,7 +205,7 @@ impl RelyingParty {
     /// Refuses a token that was issued to another client of the same provider.
     fn check_authorized_party(&self, claims: &CoreIdTokenClaims) -> Result<(), OidcError> {
         match claims.authorized_party() {
-            Some(party) if party.as_str() != self.client_id => {
+            Some(party) if party.as_str() != self.registration.client_id => {
                 Err(OidcError::Refused("made for another client".to_owned()))
             }
             _ => Ok(()),
@@ -233,7 +219,7 @@ impl RelyingParty {
         let email = claims.email().filter(|_| claims.email_verified() != Some(false)).map(|email| email.as_str());
         let profile = Profile::new(name, email.ok_or(OidcError::NoEmail)?).ok_or(OidcError::NoEmail)?;
         Ok(Identity {
-            issuer: self.people_issuer.clone(),
+            issuer: self.registration.people_issuer.clone(),
             subject: claims.subject().as_str().to_owned(),
             name: profile.name,
             email: profile.email,
@@ -250,19 +236,4 @@ fn check_issue_time(issued: DateTime<Utc>, now: Timestamp) -> Result<(), String>
 
 fn to_chrono(at: Timestamp) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(at.as_millisecond()).unwrap_or_default()
-}
-
-fn unavailable(error: &(dyn Error + 'static)) -> OidcError {
-    OidcError::Unavailable(whole_story(error))
-}
-
-/// An error and all its sources. Only their `Display`: the `Debug` of some contains the provider's answer with its secrets.
-fn whole_story(error: &(dyn Error + 'static)) -> String {
-    let mut story = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        story = format!("{story}: {deeper}");
-        cause = deeper.source();
-    }
-    story
 }

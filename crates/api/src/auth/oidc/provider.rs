@@ -14,7 +14,10 @@ use openidconnect::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use super::{OidcError, back_channel::BackChannel, unavailable};
+use super::{
+    back_channel::BackChannel,
+    error::{OidcError, unavailable, whole_story},
+};
 
 /// Document and keys older than this are fetched again at the next sign-in.
 const FRESH_FOR: SignedDuration = SignedDuration::from_hours(1);
@@ -89,7 +92,7 @@ impl Provider {
                     state.known = Some(Known { metadata: Arc::clone(&metadata), fetched_at: now, keys_at: now });
                     return Ok(metadata);
                 }
-                Err(error) => (now, super::whole_story(&error)),
+                Err(error) => (now, whole_story(&error)),
             },
         };
         let old = state.known.as_ref().filter(|known| now.duration_since(known.fetched_at) < STALE_FOR_MAX);
