@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     hall_slots::{DURATION_MIN_MAX, HallSlot},
-    ids::{HallId, MovieId, ScreeningId, SeatId},
+    ids::{HallId, MovieId, ScreeningId},
     invalid::Invalid,
     money::Money,
     seating::{Layout, PlannedSeat, SeatPlan},
@@ -250,12 +250,6 @@ impl OpenScreening {
     #[must_use]
     pub fn price_of(&self, seat: &PlannedSeat) -> Money {
         self.screening.prices.get(self.plan.category_of(seat)).copied().unwrap_or(Money::satang(0))
-    }
-
-    /// The price of the seat with this id, if it exists.
-    #[must_use]
-    pub fn price_by_id(&self, id: SeatId) -> Option<Money> {
-        self.plan.find(id).map(|seat| self.price_of(seat))
     }
 
     /// The price of the cheapest seat for sale.

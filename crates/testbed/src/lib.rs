@@ -6,12 +6,14 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where it stopped")]
 
 mod kafka;
+mod mail_server;
 mod mongo;
 mod process;
 mod proxy;
 mod redis;
 
 pub use kafka::{KafkaServer, Proxied, Special};
+pub use mail_server::{ClosedMailServer, MailServer, Manner};
 pub use mongo::{MongoServer, shared_mongo_url};
 pub use process::{Process, WAIT_MAX, free_port, wait_until};
 pub use proxy::{Direction, Proxy, Weather};

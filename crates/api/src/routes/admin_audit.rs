@@ -7,10 +7,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{Timestamp, civil::Date};
 use seatkeeper_core::{
     box_office::{BoxOffice, day_span},
-    event::EventKind,
+    event::{Event, EventKind},
     ids::{EventId, PersonId},
     person::Person,
-    ports::{self, AuditFilter, Page},
+    ports::{AuditFilter, Page},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -110,8 +110,7 @@ pub(crate) async fn list_audit(
         None => Page { items: Vec::new(), next: None },
     };
     let actors = find_actors(&app.office, &found.items).await?;
-    Ok(Json(List::of(found, |entry| {
-        let event = entry.event;
+    Ok(Json(List::of(found, |event| {
         let actor = event.actor.and_then(|actor| actors.get(&actor));
         AuditEntry {
             id: event.id,
@@ -127,8 +126,8 @@ pub(crate) async fn list_audit(
 }
 
 /// The actors of a page, each read once.
-async fn find_actors(office: &BoxOffice, entries: &[ports::AuditEntry]) -> ApiResult<HashMap<PersonId, Person>> {
-    let ids: HashSet<PersonId> = entries.iter().filter_map(|entry| entry.event.actor).collect();
+async fn find_actors(office: &BoxOffice, events: &[Event]) -> ApiResult<HashMap<PersonId, Person>> {
+    let ids: HashSet<PersonId> = events.iter().filter_map(|event| event.actor).collect();
     let asked = stream::iter(ids).map(|id| office.people.find_person(id)).buffer_unordered(PEOPLE_ASKED_AT_ONCE);
     let found = asked.try_filter_map(|person| async { Ok(person.map(|person| (person.id, person))) });
     Ok(found.try_collect().await?)

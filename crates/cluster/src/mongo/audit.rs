@@ -5,7 +5,7 @@ use mongodb::bson::{Document, doc};
 use seatkeeper_core::{
     event::Event,
     ids::{EventId, PersonId},
-    ports::{AuditEntry, AuditFilter, AuditLog, Backend, Cursor, Page, PageRequest},
+    ports::{AuditFilter, AuditLog, Backend, Cursor, Page, PageRequest},
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ impl AuditLog for MongoStore {
         self.call(keep).await
     }
 
-    async fn list_audit(&self, filter: &AuditFilter, page: PageRequest) -> Backend<Page<AuditEntry>> {
+    async fn list_audit(&self, filter: &AuditFilter, page: PageRequest) -> Backend<Page<Event>> {
         let (filter, order) = (pages::newest_first(match_of(filter), "at", page), pages::falling("at"));
         let mut conn = self.conn();
         let list = async {
@@ -44,7 +44,7 @@ impl AuditLog for MongoStore {
             stored.iter().map(read_entry).collect::<Result<Vec<_>, _>>()
         };
         let entries = self.call(list).await?;
-        Ok(Page::cut(entries, page.limit, |entry| Cursor { at: ms(entry.event.at), id: entry.event.id.as_uuid() }))
+        Ok(Page::cut(entries, page.limit, |event| Cursor { at: ms(event.at), id: event.id.as_uuid() }))
     }
 }
 
@@ -65,6 +65,6 @@ fn match_of(filter: &AuditFilter) -> Document {
     found
 }
 
-fn read_entry(stored: &Stored) -> Result<AuditEntry, Fault> {
-    Ok(AuditEntry { event: serde_json::from_str(&stored.event)? })
+fn read_entry(stored: &Stored) -> Result<Event, Fault> {
+    Ok(serde_json::from_str(&stored.event)?)
 }

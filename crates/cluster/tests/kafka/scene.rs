@@ -115,7 +115,7 @@ impl Scene {
         loop {
             let read = self.store.list_audit(&AuditFilter::default(), page).await.unwrap();
             for entry in read.items {
-                assert!(ids.insert(entry.event.id), "an effect happened twice");
+                assert!(ids.insert(entry.id), "an effect happened twice");
             }
             match read.next {
                 Some(next) => page.after = Some(next),

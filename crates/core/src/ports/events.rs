@@ -192,13 +192,6 @@ pub trait MailQueue: Send + Sync {
     async fn retry_mail(&self, id: MailId, now: Timestamp) -> Backend<bool>;
 }
 
-/// An entry of the audit log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditEntry {
-    /// The event.
-    pub event: Event,
-}
-
 /// Selects entries; all conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
@@ -218,7 +211,7 @@ pub trait AuditLog: Send + Sync {
     /// Writes events. Idempotent: an event that exists already is ignored.
     async fn keep_events(&self, events: &[Event]) -> Backend<()>;
     /// Newest first.
-    async fn list_audit(&self, filter: &AuditFilter, page: PageRequest) -> Backend<Page<AuditEntry>>;
+    async fn list_audit(&self, filter: &AuditFilter, page: PageRequest) -> Backend<Page<Event>>;
 }
 
 /// An event that a consumer could not handle.

@@ -18,8 +18,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use events::{
-    AuditEntry, AuditFilter, AuditLog, Consumer, DeadLetter, DeadLetters, EventLog, LOGGED_AGE_MAX, LoggedEvent, Mail,
-    MailAttempt, MailQueue, MailStatus, NewMail, Outbox, SENT_MAIL_AGE_MAX,
+    AuditFilter, AuditLog, Consumer, DeadLetter, DeadLetters, EventLog, LOGGED_AGE_MAX, LoggedEvent, Mail, MailAttempt,
+    MailQueue, MailStatus, NewMail, Outbox, SENT_MAIL_AGE_MAX,
 };
 pub use ledger::{
     CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart, IdempotencyKey, KeptAnswer, Ledger,

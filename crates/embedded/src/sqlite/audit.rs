@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Row, Transaction, params_from_iter, types::Value};
 use seatkeeper_core::{
     event::Event,
-    ports::{AuditEntry, AuditFilter, AuditLog, Backend, Cursor, Page, PageRequest},
+    ports::{AuditFilter, AuditLog, Backend, Cursor, Page, PageRequest},
 };
 
 use super::{
@@ -28,13 +28,13 @@ impl AuditLog for SqliteStore {
         .await
     }
 
-    async fn list_audit(&self, filter: &AuditFilter, page: PageRequest) -> Backend<Page<AuditEntry>> {
+    async fn list_audit(&self, filter: &AuditFilter, page: PageRequest) -> Backend<Page<Event>> {
         let filter = filter.clone();
         self.read(move |tx| list_audit(tx, &filter, page)).await
     }
 }
 
-fn list_audit(tx: &Transaction<'_>, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEntry>, Fault> {
+fn list_audit(tx: &Transaction<'_>, filter: &AuditFilter, page: PageRequest) -> Result<Page<Event>, Fault> {
     let (at, id) = before(page);
     let mut sql = "SELECT event FROM audit WHERE (at, id) < (?, ?)".to_owned();
     let mut values = vec![Value::Integer(at), Value::Blob(id.to_vec())];
@@ -55,7 +55,7 @@ fn list_audit(tx: &Transaction<'_>, filter: &AuditFilter, page: PageRequest) -> 
         narrow(" AND at < ?", Value::Integer(ms(end)));
     }
     narrow(" ORDER BY at DESC, id DESC LIMIT ?", Value::Integer(limit(page)));
-    let read = |row: &Row<'_>| Ok(AuditEntry { event: row.json("event")? });
+    let read = |row: &Row<'_>| row.json("event");
     let items = list(tx, &sql, params_from_iter(values), read)?;
-    Ok(Page::cut(items, page.limit, |entry| Cursor { at: ms(entry.event.at), id: entry.event.id.uuid() }))
+    Ok(Page::cut(items, page.limit, |event| Cursor { at: ms(event.at), id: event.id.uuid() }))
 }

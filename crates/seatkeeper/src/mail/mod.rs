@@ -18,5 +18,3 @@ pub use send::{MailTransport, SmtpServer, TransportUrlError};
 mod render_tests;
 #[cfg(test)]
 mod send_tests;
-#[cfg(test)]
-mod smtp_sink;

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::smtp_sink::{Manner, SmtpSink};
+use seatkeeper_testbed::{MailServer, Manner};
+
 use super::*;
 
 /// Short, because these tests wait for the timeout.
@@ -23,8 +24,8 @@ fn mail() -> OutgoingMail {
     }
 }
 
-async fn send_to(sink: &SmtpSink) -> Result<(), SendError> {
-    send_by(&sink.url(), SEND_TIMEOUT).await
+async fn send_to(server: &MailServer) -> Result<(), SendError> {
+    send_by(&server.url(None), SEND_TIMEOUT).await
 }
 
 async fn send_by(url: &str, send_timeout: Duration) -> Result<(), SendError> {
@@ -37,9 +38,9 @@ fn headers_of(eml: &str) -> &str {
 
 #[tokio::test]
 async fn accepting_server_receives_the_whole_mail() {
-    let sink = SmtpSink::start(Manner::Accepts).await;
-    send_by(&sink.url(), CONNECT_TIMEOUT).await.unwrap();
-    let [eml] = &sink.mails()[..] else { panic!("one mail") };
+    let server = MailServer::start(Manner::Accepts);
+    send_by(&server.url(None), CONNECT_TIMEOUT).await.unwrap();
+    let [eml] = &server.taken()[..] else { panic!("one mail") };
     let headers = headers_of(eml);
     assert!(headers.contains("Message-ID: <booking.0193-ab@cinema.example>"), "{headers}");
     assert!(headers.contains("Auto-Submitted: auto-generated"), "{headers}");
@@ -51,19 +52,19 @@ async fn accepting_server_receives_the_whole_mail() {
 
 #[tokio::test]
 async fn smtp_account_is_used_and_hidden_from_debug_output() {
-    let sink = SmtpSink::start(Manner::Accepts).await;
-    let url = sink.url_with_account("ann:s%40cret");
+    let server = MailServer::start(Manner::Accepts);
+    let url = server.url(Some("ann:s%40cret"));
     let transport = MailTransport::from_url(&url, Path::new("unused")).unwrap();
     assert!(!format!("{transport:?}").contains("cret"), "{transport:?}");
     transport.send(&mail()).await.unwrap();
-    assert_eq!(sink.mails().len(), 1);
+    assert_eq!(server.taken().len(), 1);
 }
 
 #[tokio::test]
 async fn reply_4xx_is_a_temporary_error() {
     for manner in [Manner::AnswersRecipient("451 later"), Manner::AnswersData("452 full")] {
-        let sink = SmtpSink::start(manner).await;
-        let refused = send_to(&sink).await.unwrap_err();
+        let server = MailServer::start(manner);
+        let refused = send_to(&server).await.unwrap_err();
         assert!(matches!(&refused, SendError::Temporary(why) if why.contains("45")), "{manner:?}: {refused:?}");
     }
 }
@@ -71,33 +72,33 @@ async fn reply_4xx_is_a_temporary_error() {
 #[tokio::test]
 async fn reply_5xx_is_a_permanent_error() {
     for manner in [Manner::AnswersRecipient("550 nobody here"), Manner::AnswersData("554 no")] {
-        let sink = SmtpSink::start(manner).await;
-        let refused = send_to(&sink).await.unwrap_err();
+        let server = MailServer::start(manner);
+        let refused = send_to(&server).await.unwrap_err();
         assert!(matches!(&refused, SendError::Permanent(why) if why.contains("55")), "{manner:?}: {refused:?}");
     }
 }
 
 #[tokio::test]
 async fn wrong_smtp_password_is_a_temporary_error() {
-    let sink = SmtpSink::start(Manner::AnswersLogin("535 wrong password")).await;
-    let refused = send_by(&sink.url_with_account("ann:wrong"), CONNECT_TIMEOUT).await.unwrap_err();
+    let server = MailServer::start(Manner::AnswersLogin("535 wrong password"));
+    let refused = send_by(&server.url(Some("ann:wrong")), CONNECT_TIMEOUT).await.unwrap_err();
     assert!(matches!(&refused, SendError::Temporary(why) if why.contains("535")), "{refused:?}");
-    assert!(sink.mails().is_empty());
+    assert!(server.taken().is_empty());
 }
 
 #[tokio::test]
 async fn hanging_server_times_out_with_a_temporary_error() {
     for manner in [Manner::HangsAtOnce, Manner::HangsAtRecipient] {
-        let sink = SmtpSink::start(manner).await;
-        let refused = send_to(&sink).await.unwrap_err();
+        let server = MailServer::start(manner);
+        let refused = send_to(&server).await.unwrap_err();
         assert!(matches!(&refused, SendError::Temporary(why) if why.contains("300ms")), "{manner:?}: {refused:?}");
     }
 }
 
 #[tokio::test]
 async fn closed_or_refused_connection_is_a_temporary_error() {
-    let sink = SmtpSink::start(Manner::HangsUp).await;
-    let url = sink.url();
+    let server = MailServer::start(Manner::HangsUp);
+    let url = server.url(None);
     assert!(matches!(send_by(&url, CONNECT_TIMEOUT).await, Err(SendError::Temporary(_))));
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", unused.local_addr().unwrap());

@@ -3,7 +3,6 @@
 mod answer;
 mod app;
 mod books;
-mod mail_server;
 mod parts;
 mod person;
 mod provider;
@@ -15,7 +14,6 @@ mod wait;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::{TestApp, program};
-pub(crate) use mail_server::{ClosedMailServer, MailServer};
 #[cfg(feature = "cluster")]
 pub(crate) use parts::Cluster;
 pub(crate) use parts::{Parts, come_back, is_cluster, served, thought_max};
@@ -23,5 +21,6 @@ pub(crate) use person::TestPerson;
 pub(crate) use provider::{SECRET, SECRET_FLAG};
 pub(crate) use raw::invalid_field;
 pub(crate) use screening::{TestScreening, layout, now};
+pub(crate) use seatkeeper_testbed::{ClosedMailServer, MailServer};
 pub(crate) use viewer::Viewer;
 pub(crate) use wait::{begin_within_one_day, eventually, eventually_or};

@@ -1,4 +1,5 @@
-//! A minimal mail server that tests can switch off, slow down, or make refuse addresses.
+//! A minimal mail server that records accepted mails. Tests can start it late, hold back its replies, make it refuse addresses
+//! or let it misbehave.
 
 use std::{
     collections::HashSet,
@@ -16,14 +17,37 @@ use tokio::{
 /// Length of the accept queue.
 const BACKLOG: u32 = 64;
 
+/// How the server behaves.
+#[derive(Debug, Clone, Copy)]
+pub enum Manner {
+    /// Accepts every mail.
+    Accepts,
+    /// Replies with this line to RCPT TO.
+    AnswersRecipient(&'static str),
+    /// Replies with this line after the mail's data.
+    AnswersData(&'static str),
+    /// Replies with this line to AUTH.
+    AnswersLogin(&'static str),
+    /// Never replies to RCPT TO.
+    HangsAtRecipient,
+    /// Accepts the connection and never sends anything.
+    HangsAtOnce,
+    /// Closes the connection at RCPT TO.
+    HangsUp,
+}
+
 /// A bound port without a listener: connections are refused, and no other program can take the port.
-pub(crate) struct ClosedMailServer {
+#[derive(Debug)]
+pub struct ClosedMailServer {
     socket: TcpSocket,
     address: SocketAddr,
 }
 
 impl ClosedMailServer {
-    pub(crate) fn new() -> Self {
+    /// Binds a free port.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it takes a port of the system")]
+    pub fn new() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = socket.local_addr().unwrap();
@@ -31,14 +55,21 @@ impl ClosedMailServer {
     }
 
     /// The flag `--mail-url` with its address.
-    pub(crate) fn flag(&self) -> String {
+    #[must_use]
+    pub fn flag(&self) -> String {
         format!("--mail-url=smtp://{}", self.address)
     }
 
     /// Starts to accept mails.
-    pub(crate) fn open(self) -> MailServer {
+    #[must_use]
+    pub fn open(self) -> MailServer {
+        self.open_with(Manner::Accepts)
+    }
+
+    fn open_with(self, manner: Manner) -> MailServer {
         let listener = self.socket.listen(BACKLOG).unwrap();
         let desk = Arc::new(Desk {
+            manner,
             taken: Mutex::default(),
             refused: Mutex::default(),
             held: Mutex::default(),
@@ -46,19 +77,23 @@ impl ClosedMailServer {
         });
         let mut task = JoinSet::new();
         task.spawn(serve(listener, Arc::clone(&desk)));
-        MailServer { desk, _task: task }
+        MailServer { desk, address: self.address, _task: task }
     }
 }
 
-/// A mail server that accepts mails unless configured otherwise.
-pub(crate) struct MailServer {
+/// A mail server that accepts mails unless told otherwise.
+#[derive(Debug)]
+pub struct MailServer {
     desk: Arc<Desk>,
+    address: SocketAddr,
     /// Aborted when the server is dropped.
     _task: JoinSet<()>,
 }
 
 /// State shared by the connections and the test.
+#[derive(Debug)]
 struct Desk {
+    manner: Manner,
     taken: Mutex<Vec<String>>,
     refused: Mutex<HashSet<String>>,
     /// If set, only replies for mails to this address are held back.
@@ -68,38 +103,54 @@ struct Desk {
 }
 
 impl MailServer {
+    /// Starts one that behaves in this manner.
+    #[must_use]
+    pub fn start(manner: Manner) -> Self {
+        ClosedMailServer::new().open_with(manner)
+    }
+
+    /// Its URL; `account` is `user:password`, percent-encoded.
+    #[must_use]
+    pub fn url(&self, account: Option<&str>) -> String {
+        let account = account.map(|account| format!("{account}@")).unwrap_or_default();
+        format!("smtp://{account}{}", self.address)
+    }
+
     /// The mails that were accepted.
-    pub(crate) fn taken(&self) -> Vec<String> {
+    #[must_use]
+    pub fn taken(&self) -> Vec<String> {
         self.desk.taken.lock().unwrap().clone()
     }
 
     /// Holds back the replies to all mails until [`Self::go_on`].
-    pub(crate) fn hold_answers(&self) {
+    pub fn hold_answers(&self) {
         self.desk.is_open.send_replace(false);
     }
 
     /// Holds back the replies to mails to this address until [`Self::go_on`].
-    pub(crate) fn hold_answers_to(&self, address: &str) {
+    pub fn hold_answers_to(&self, address: &str) {
         *self.desk.held.lock().unwrap() = Some(address.to_owned());
         self.desk.is_open.send_replace(false);
     }
 
     /// Number of connections whose reply is held back.
-    pub(crate) fn waiting(&self) -> usize {
+    #[must_use]
+    pub fn waiting(&self) -> usize {
         self.desk.is_open.receiver_count()
     }
 
-    pub(crate) fn go_on(&self) {
+    /// Sends the replies that were held back.
+    pub fn go_on(&self) {
         self.desk.is_open.send_replace(true);
     }
 
     /// Refuses the address with 550 from now on.
-    pub(crate) fn refuse(&self, address: &str) {
+    pub fn refuse(&self, address: &str) {
         self.desk.refused.lock().unwrap().insert(address.to_owned());
     }
 
     /// Accepts the address again.
-    pub(crate) fn welcome(&self, address: &str) {
+    pub fn welcome(&self, address: &str) {
         self.desk.refused.lock().unwrap().remove(address);
     }
 }
@@ -110,12 +161,15 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>) {
         let desk = Arc::clone(&desk);
         connections.spawn(async move {
             // A client that closes the connection early has sent no mail.
-            let _hung_up = talk(BufReader::new(socket), &desk).await;
+            drop(talk(BufReader::new(socket), &desk).await);
         });
     }
 }
 
 async fn talk(mut socket: BufReader<TcpStream>, desk: &Desk) -> std::io::Result<()> {
+    if matches!(desk.manner, Manner::HangsAtOnce) {
+        return hang(&mut socket).await;
+    }
     say(&mut socket, "220 desk").await?;
     let (mut line, mut is_held) = (String::new(), true);
     loop {
@@ -123,24 +177,33 @@ async fn talk(mut socket: BufReader<TcpStream>, desk: &Desk) -> std::io::Result<
         if socket.read_line(&mut line).await? == 0 {
             return Ok(());
         }
-        match line.get(..4).unwrap_or_default().to_ascii_uppercase().as_str() {
-            "EHLO" => say(&mut socket, "250-desk\r\n250 8BITMIME").await?,
-            "RCPT" => {
+        match (line.get(..4).unwrap_or_default().to_ascii_uppercase().as_str(), desk.manner) {
+            ("EHLO", _) => say(&mut socket, "250-desk\r\n250-8BITMIME\r\n250 AUTH PLAIN").await?,
+            ("AUTH", Manner::AnswersLogin(answer)) => say(&mut socket, answer).await?,
+            ("AUTH", _) => say(&mut socket, "235 welcome").await?,
+            ("RCPT", Manner::AnswersRecipient(answer)) => say(&mut socket, answer).await?,
+            ("RCPT", Manner::HangsAtRecipient) => return hang(&mut socket).await,
+            ("RCPT", Manner::HangsUp) => return Ok(()),
+            ("RCPT", _) => {
                 is_held = desk.held.lock().unwrap().as_ref().is_none_or(|address| line.contains(address.as_str()));
                 let is_refused = desk.refused.lock().unwrap().iter().any(|address| line.contains(address.as_str()));
                 say(&mut socket, if is_refused { "550 nobody of that name lives here" } else { "250 known" }).await?;
             }
-            "DATA" => {
+            ("DATA", manner) => {
                 say(&mut socket, "354 go on").await?;
                 let Some(mail) = read_mail(&mut socket).await? else { return Ok(()) };
+                if let Manner::AnswersData(answer) = manner {
+                    say(&mut socket, answer).await?;
+                    continue;
+                }
                 if is_held {
-                    let mut open = desk.is_open.subscribe();
-                    let _never_closed = open.wait_for(|is_open| *is_open).await.is_ok();
+                    // The sender is in `desk`, so it is never closed.
+                    drop(desk.is_open.subscribe().wait_for(|is_open| *is_open).await);
                 }
                 desk.taken.lock().unwrap().push(mail);
                 say(&mut socket, "250 taken").await?;
             }
-            "QUIT" => return say(&mut socket, "221 bye").await,
+            ("QUIT", _) => return say(&mut socket, "221 bye").await,
             _ => say(&mut socket, "250 ok").await?,
         }
     }
@@ -163,4 +226,13 @@ async fn read_mail(socket: &mut BufReader<TcpStream>) -> std::io::Result<Option<
         }
         mail.push_str(&line);
     }
+}
+
+/// Reads without replying until the client closes the connection.
+async fn hang(socket: &mut BufReader<TcpStream>) -> std::io::Result<()> {
+    let mut line = String::new();
+    while socket.read_line(&mut line).await? > 0 {
+        line.clear();
+    }
+    Ok(())
 }
