@@ -10,7 +10,6 @@ use std::{
 };
 
 use axum::http::HeaderValue;
-use tokio::task::JoinHandle;
 
 /// Length of an id, in characters: 12 that are random per run of the program, 8 that count.
 const CHARS: usize = 20;
@@ -74,15 +73,14 @@ pub fn current() -> Option<RequestId> {
     CURRENT.try_with(|id| *id).ok()
 }
 
-/// Runs `work` in its own task with the id of this request. The work continues when the client disconnects.
-pub fn spawn<F>(work: F) -> JoinHandle<F::Output>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    match current() {
-        Some(id) => tokio::spawn(id.scope(work)),
-        None => tokio::spawn(work),
+/// `work` with the id of this request, to be run in another task.
+pub fn with_current<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let id = current();
+    async move {
+        match id {
+            Some(id) => id.scope(work).await,
+            None => work.await,
+        }
     }
 }
 

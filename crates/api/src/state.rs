@@ -3,7 +3,8 @@
 use std::{ops::Deref, sync::Arc, time::Instant};
 
 use seatkeeper_core::{box_office::BoxOffice, person::Person, ports::Health};
-use tokio_util::sync::CancellationToken;
+use tokio::task::JoinHandle;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     auth::Auth,
@@ -15,6 +16,7 @@ use crate::{
     permits::Permits,
     poster_cache::PosterCache,
     rate_limit::{PERSON, RateLimits},
+    request_id,
     system_errors::SystemErrors,
     unsent::Unsent,
 };
@@ -55,6 +57,8 @@ pub struct AppState {
     pub(crate) list_permits: ListPermits,
     pub(crate) unsent: Arc<Unsent>,
     pub(crate) system_errors: SystemErrors,
+    /// Calls that continue when their client disconnects.
+    calls: TaskTracker,
     started: Instant,
 }
 
@@ -85,6 +89,7 @@ impl App {
             list_permits: ListPermits::default(),
             unsent: Arc::default(),
             system_errors: SystemErrors::default(),
+            calls: TaskTracker::new(),
             started: Instant::now(),
         }))
     }
@@ -101,14 +106,25 @@ impl App {
         Ok(origin::check(request, &self.config)?)
     }
 
+    /// Runs a call in its own task, which continues when the client disconnects and which [`Self::run_beside`] waits for.
+    pub(crate) fn spawn_call<F>(&self, call: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.calls.spawn(request_id::with_current(call))
+    }
+
     /// Runs the background tasks: writing events about answers of 500, polling for sessions ended on other servers, and sending
-    /// viewers the changes of their screenings. Returns after `stop` is cancelled and pending writes are flushed.
+    /// viewers the changes of their screenings. Returns after `stop` is cancelled, pending writes are flushed and calls have ended.
     pub async fn run_beside(&self, stop: CancellationToken) {
         tokio::join!(
             self.system_errors.tell(&self.office, stop.clone()),
             self.auth.follow_store(stop.clone()),
             self.rooms.follow_programme(&self.office, stop),
         );
+        self.calls.close();
+        self.calls.wait().await;
     }
 
     /// Microseconds since the start, by the monotonic clock.

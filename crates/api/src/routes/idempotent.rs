@@ -1,6 +1,6 @@
 //! Idempotent calls: with the same `Idempotency-Key` and body, a call returns the same answer for 24 hours.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -20,7 +20,6 @@ use uuid::Uuid;
 use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::{IdempotencyKeyHeader, parse_json},
-    request_id,
     state::App,
 };
 
@@ -60,25 +59,28 @@ where
         // Malformed JSON is refused before an invalid key.
         Err(bad_key) => return parse_json::<serde::de::IgnoredAny>(&call.body).and(Err(bad_key)),
     };
-    let Some(key) = key else { return in_own_task(run(fresh)).await };
+    let Some(key) = key else { return in_own_task(app, run(fresh)).await };
     let key = IdempotencyKey { person_id: call.person, call: call.name, key };
     match reserve(office, &key, Sha256::digest(&call.body).into(), fresh).await? {
         Reservation::Done(kept) => Ok(repeat(kept)),
         Reservation::OtherBody => Err(ErrorCode::IdempotencyKeyReused.into()),
         Reservation::Running => Err(ErrorCode::InProgress.into()),
         Reservation::Run { subject } => {
-            let (work, app) = (run(subject), app.clone());
-            in_own_task(async move {
+            let (work, office) = (run(subject), Arc::clone(&app.office));
+            let kept = async move {
                 let answered = work.await.unwrap_or_else(IntoResponse::into_response);
-                keep(&app.office, &key, answered).await
-            })
-            .await
+                keep(&office, &key, answered).await
+            };
+            in_own_task(app, kept).await
         }
     }
 }
 
-async fn in_own_task(work: impl Future<Output = ApiResult<Response>> + Send + 'static) -> ApiResult<Response> {
-    request_id::spawn(work).await.unwrap_or_else(|_| Err(ErrorCode::Internal.into()))
+async fn in_own_task(
+    app: &App,
+    work: impl Future<Output = ApiResult<Response>> + Send + 'static,
+) -> ApiResult<Response> {
+    app.spawn_call(work).await.unwrap_or_else(|_| Err(ErrorCode::Internal.into()))
 }
 
 async fn reserve(office: &BoxOffice, key: &IdempotencyKey, body: [u8; 32], subject: Uuid) -> Backend<Reservation> {

@@ -1,7 +1,5 @@
 //! Payments for the caller's hold.
 
-use std::time::Duration;
-
 use axum::{
     Json,
     extract::State,
@@ -10,7 +8,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use seatkeeper_core::{
-    box_office::{self, CancelOutcome, ConfirmAnswer, StartPaymentOutcome},
+    box_office::{self, CancelOutcome, ConfirmAnswer, OUTCOME_POLLED_EVERY, OUTCOME_WITHIN, StartPaymentOutcome},
     ids::{PaymentId, PersonId},
     money::Money,
     payment::{self, ConfirmOutcome, PaymentMethod, PaymentStatus},
@@ -27,16 +25,11 @@ use crate::{
     auth::{Fresh, SignedIn},
     error::{ApiError, ApiResult, ErrorCode},
     extract::{IdempotencyKeyHeader, PathId, RawJson, parse_json},
-    request_id,
     screening_name::{self, SaidOfScreening},
     state::App,
     wire::{Booking, ConfirmOutcomeShape, MoneyShape, Payment, PaymentMethodShape},
 };
 
-/// How long a confirmation waits for the outcome before it answers 202.
-const OUTCOME_WITHIN: Duration = Duration::from_secs(5);
-/// Interval of polling the provider meanwhile.
-const ASK_AGAIN_EVERY: Duration = Duration::from_millis(250);
 /// The provider whose decision the payer makes on the page.
 const MOCK_PROVIDER: &str = "mock";
 
@@ -206,14 +199,14 @@ async fn confirm_in_time(
     outcome: ConfirmOutcome,
 ) -> ApiResult<ConfirmAnswer> {
     let asking = app.clone();
-    let asked = request_id::spawn(async move {
+    let asked = app.spawn_call(async move {
         let office = &asking.office;
         let until = tokio::time::Instant::now() + OUTCOME_WITHIN;
         let mut answer = box_office::confirm_payment(office, person, id, outcome).await?;
         while let ConfirmAnswer::Unknown(payment) = &answer
-            && tokio::time::Instant::now() + ASK_AGAIN_EVERY < until
+            && tokio::time::Instant::now() + OUTCOME_POLLED_EVERY < until
         {
-            tokio::time::sleep(ASK_AGAIN_EVERY).await;
+            tokio::time::sleep(OUTCOME_POLLED_EVERY).await;
             answer = box_office::settle_payment(office, payment.clone()).await?;
         }
         Ok::<_, BackendError>(answer)

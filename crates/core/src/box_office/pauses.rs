@@ -1,13 +1,19 @@
-//! Retry backoff of mails.
+//! How long callers and workers pause before they try again.
+
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::MailAttempt;
 
+/// How long a confirmation waits for the payment's outcome before it reports that it is unknown.
+pub const OUTCOME_WITHIN: Duration = Duration::from_secs(5);
+/// Interval of asking the provider meanwhile.
+pub const OUTCOME_POLLED_EVERY: Duration = Duration::from_millis(250);
 /// A mail that no mail server has accepted for this long becomes FAILED.
 pub const MAIL_TRIES_FOR_MAX: SignedDuration = SignedDuration::from_hours(48);
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
-const PAUSE_MAX: SignedDuration = SignedDuration::from_mins(15);
+const MAIL_FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+const MAIL_PAUSE_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 /// What follows a failed attempt: exponential backoff from 5 s to 15 min, for 48 h. A permanent refusal fails the mail at once.
 #[must_use]
@@ -22,7 +28,7 @@ pub fn next_mail_attempt(
     if is_permanent || is_too_old {
         return MailAttempt::Failed { error };
     }
-    let pause = FIRST_PAUSE.saturating_mul(1 << attempts_before.min(12)).min(PAUSE_MAX);
+    let pause = MAIL_FIRST_PAUSE.saturating_mul(1 << attempts_before.min(12)).min(MAIL_PAUSE_MAX);
     MailAttempt::Later { due_at: now.saturating_add(pause).unwrap_or(now), error }
 }
 

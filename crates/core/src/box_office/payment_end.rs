@@ -163,13 +163,19 @@ pub(super) async fn close_because(
                 .caused_by(&format!("refund/{}", payment.id)),
         ],
         PaymentStatus::Expired => vec![crate::event::Event::timeout_of(payment, office.now())],
-        _ => Vec::new(),
+        PaymentStatus::Pending
+        | PaymentStatus::Confirming
+        | PaymentStatus::Succeeded
+        | PaymentStatus::Declined
+        | PaymentStatus::Cancelled => Vec::new(),
     };
     let from: &'static [PaymentStatus] = match payment.status {
         PaymentStatus::Pending => &[PaymentStatus::Pending],
         PaymentStatus::Confirming => &[PaymentStatus::Confirming],
         PaymentStatus::Succeeded => &[PaymentStatus::Succeeded],
-        _ => &[PaymentStatus::Declined, PaymentStatus::Cancelled, PaymentStatus::Expired],
+        PaymentStatus::Declined | PaymentStatus::Cancelled | PaymentStatus::Expired | PaymentStatus::Refunded => {
+            &[PaymentStatus::Declined, PaymentStatus::Cancelled, PaymentStatus::Expired]
+        }
     };
     let close = ClosePayment { id: payment.id, from, to, money_task, events };
     let closed = match office.ledger.close_payment(&close, office.now()).await? {

@@ -15,7 +15,7 @@ use crate::{
     event::EventKind,
     ids::{BookingId, PaymentId, PersonId},
     payment::{ConfirmOutcome, MoneyTask, Payment, PaymentStatus},
-    ports::{Backend, BackendError, Charge, CommitBooking, CommitOutcome, ConfirmStart, ProviderAnswer},
+    ports::{Backend, BackendError, Charge, CommitBooking, CommitOutcome, ConfirmStart, ProviderAnswer, ProviderError},
 };
 
 /// The locks of a CONFIRMING payment are extended when less than this is left until the payment's expiry.
@@ -90,7 +90,11 @@ async fn answer_of(office: &BoxOffice, payment: Payment, outcome: Option<Confirm
         PaymentStatus::Expired => ConfirmAnswer::Expired(payment),
         PaymentStatus::Refunded if same(ConfirmOutcome::Success) => ConfirmAnswer::SeatsLost(payment),
         PaymentStatus::Confirming => ConfirmAnswer::Unknown(payment),
-        _ => ConfirmAnswer::NotPending(payment),
+        PaymentStatus::Pending
+        | PaymentStatus::Succeeded
+        | PaymentStatus::Declined
+        | PaymentStatus::Cancelled
+        | PaymentStatus::Refunded => ConfirmAnswer::NotPending(payment),
     })
 }
 
@@ -121,7 +125,11 @@ pub async fn settle_payment(office: &BoxOffice, payment: Payment) -> Backend<Con
             answer_of(office, declined, None).await
         }
         Ok(ProviderAnswer::Voided | ProviderAnswer::Refunded) => give_up(office, payment).await,
-        Ok(ProviderAnswer::Unknown) | Err(_) => Ok(ConfirmAnswer::Unknown(payment)),
+        Ok(ProviderAnswer::Unknown) => Ok(ConfirmAnswer::Unknown(payment)),
+        Err(error) => {
+            log_refusal("authorise", &payment, &error);
+            Ok(ConfirmAnswer::Unknown(payment))
+        }
     }
 }
 
@@ -241,7 +249,13 @@ async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_t
         MoneyTask::Capture => office.provider.capture(payment.id).await,
         MoneyTask::GiveBack => office.provider.give_back(payment.id).await,
     };
-    let Ok(answer) = asked else { return Ok(()) };
+    let answer = match asked {
+        Ok(answer) => answer,
+        Err(error) => {
+            log_refusal(task.as_str(), payment, &error);
+            return Ok(());
+        }
+    };
     let is_lost =
         task == MoneyTask::Capture && !matches!(answer, ProviderAnswer::Captured | ProviderAnswer::Authorised);
     let is_done = match task {
@@ -275,4 +289,9 @@ async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_t
 async fn is_sold_still(office: &BoxOffice, id: PaymentId) -> Backend<bool> {
     let payment = office.ledger.find_payment(id).await?;
     Ok(payment.is_some_and(|payment| payment.status == PaymentStatus::Succeeded))
+}
+
+/// Logs that the provider did not answer a call, with its error: a wrong key is found by this line. The reconciler asks again.
+fn log_refusal(call: &str, payment: &Payment, error: &ProviderError) {
+    tracing::warn!(call, payment = %payment.id, %error, "the payment provider did not answer; asking again later");
 }
