@@ -75,7 +75,7 @@ impl PosterCache {
             return Ok(Some(Found::Shared(poster)));
         }
         let turn = (id.as_uuid().as_u128() % READS_AT_ONCE_MAX as u128) as usize;
-        let _reading = self.reads[turn].lock().await;
+        let _guard = self.reads[turn].lock().await;
         if let Some(poster) = self.kept.lock().get(id) {
             return Ok(Some(Found::Shared(poster)));
         }

@@ -55,7 +55,7 @@ impl Visitor {
         let mut driver = JoinSet::new();
         driver.spawn(async move {
             // A broken connection fails the request that waits for its response.
-            let _ended = bytes.await;
+            drop(bytes.await);
         });
         Ok(Self { host: server.host.clone(), cookies: Vec::new(), connection, _driver: driver })
     }

@@ -3,6 +3,8 @@
 //! No I/O and no clock: time and randomness are arguments, everything else is behind [`ports`]. The [`box_office`] contains
 //! the use cases; [`locks`], [`payment`] and [`booking`] contain the rules of seats and money.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod booking;
 pub mod box_office;
 pub mod catalogue;

@@ -60,7 +60,9 @@ pub async fn serve_connections(
         };
         // Beyond the limit the connection is closed without a response: the cheapest refusal.
         let Some(place) = places.take(peer.ip()) else { continue };
-        let _slower_without = stream.set_nodelay(true);
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set; answers may be delayed");
+        }
         let router = router.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
@@ -71,12 +73,15 @@ pub async fn serve_connections(
         let stop = stop.clone();
         connections.spawn(async move {
             let mut connection = pin!(connection);
-            tokio::select! {
-                _client_went_away = connection.as_mut() => {}
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
                 () = stop.cancelled() => {
                     connection.as_mut().graceful_shutdown();
-                    let _client_went_away = connection.await;
+                    connection.await
                 }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection broke");
             }
             drop(place);
         });

@@ -17,7 +17,7 @@ use super::{
 /// Runs a room until it is closed or the server stops.
 pub(super) async fn run_room(room: Arc<Room>, sources: Arc<Sources>, compared: LastCompared, stop: CancellationToken) {
     // Close the room even if this task panics: its viewers then reconnect to a new room instead of waiting for ever.
-    let _close_on_drop = CloseOnDrop(&room);
+    let _guard = CloseOnDrop(&room);
     // Cancellation at any await is safe: closing the room undoes everything that is half done.
     let work = async {
         tokio::select! {

@@ -41,7 +41,7 @@ impl Topics {
         if self.are_there.load(Ordering::Acquire) {
             return Ok(());
         }
-        let _one_at_a_time = self.making.lock().await;
+        let _guard = self.making.lock().await;
         if self.are_there.load(Ordering::Acquire) {
             return Ok(());
         }
