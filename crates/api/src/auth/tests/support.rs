@@ -72,6 +72,7 @@ pub(crate) struct Line {
     calls: AtomicU64,
     /// Sessions looked up in the store so far; the answer may still be blocked.
     looked_up: AtomicU64,
+    touched: AtomicU64,
     /// Permits to return the answer of `find_session`.
     pub(crate) answers: Semaphore,
 }
@@ -89,6 +90,11 @@ impl Line {
     /// Number of session lookups in the store so far.
     pub(crate) fn looked_up(&self) -> u64 {
         self.looked_up.load(Ordering::SeqCst)
+    }
+
+    /// Number of recorded uses of a session so far.
+    pub(crate) fn touched(&self) -> u64 {
+        self.touched.load(Ordering::SeqCst)
     }
 
     fn store(&self) -> Backend<&SqliteStore> {
@@ -119,7 +125,9 @@ impl Sessions for Line {
         found
     }
     async fn touch_session(&self, hash: &SessionHash, seen_at: Timestamp) -> Backend<()> {
-        self.counted()?.touch_session(hash, seen_at).await
+        let touched = self.counted()?.touch_session(hash, seen_at).await;
+        self.touched.fetch_add(1, Ordering::SeqCst);
+        touched
     }
     async fn end_session(&self, hash: &SessionHash, now: Timestamp, event: &Event) -> Backend<()> {
         self.counted()?.end_session(hash, now, event).await
@@ -142,6 +150,7 @@ impl World {
             is_cut: AtomicBool::new(false),
             calls: AtomicU64::new(0),
             looked_up: AtomicU64::new(0),
+            touched: AtomicU64::default(),
             answers: Semaphore::new(Semaphore::MAX_PERMITS),
         };
         Self { store, sessions: Arc::new(sessions), clock: Arc::new(ManualClock::default()), folder }

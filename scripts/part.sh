@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Runs one part of the tests: prints its name and, at its end, its time, and counts its passed tests.
+#
+#   scripts/part.sh NAME COMMAND…   runs COMMAND as the part NAME
+#   scripts/part.sh --begin         forgets the parts counted so far
+#   scripts/part.sh --total         prints one line with the sum of all parts
+set -euo pipefail
+
+COUNTS="$(cd "$(dirname "$0")/.." && pwd)/target/test-parts"
+
+# Passed tests in the output of cargo, Vitest and Node's test runner.
+count_passed() {
+  sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
+    /^test result: / { for (i = 2; i <= NF; i++) if ($i == "passed;") sum += $(i - 1) }
+    /^ +Tests +[0-9]+ passed/ { sum += $2 }
+    /^(# |ℹ )pass [0-9]+$/ { sum += $NF }
+    END { print sum + 0 }'
+}
+
+as_minutes() {
+  printf '%d:%02d min' $(($1 / 60)) $(($1 % 60))
+}
+
+case "${1:?which part?}" in
+--begin)
+  mkdir -p "$(dirname "$COUNTS")"
+  : >"$COUNTS"
+  ;;
+--total)
+  read -r tests seconds < <(awk '{ tests += $2; seconds += $3 } END { print tests + 0, seconds + 0 }' "$COUNTS")
+  echo "== $tests tests passed in $(as_minutes "$seconds")"
+  ;;
+*)
+  name=$1
+  shift
+  log="$(mktemp)"
+  trap 'rm -f "$log"' EXIT
+  echo "== $name"
+  started=$SECONDS
+  "$@" 2>&1 | tee "$log"
+  tests="$(count_passed "$log")" seconds=$((SECONDS - started))
+  echo "== $name: $tests tests, $(as_minutes "$seconds")"
+  mkdir -p "$(dirname "$COUNTS")"
+  echo "$name $tests $seconds" >>"$COUNTS"
+  ;;
+esac
