@@ -13,7 +13,6 @@ export PATH := $(TOOLS):$(PATH)
 # The same selection of crates and features for every test build, so that each dependency is built once.
 EVERYTHING := --workspace --locked --features seatkeeper/cluster
 
-PROGRAM := target/release/seatkeeper
 # The end-to-end tests run this program, which earlier tests have already built.
 export SEATKEEPER_TEST_PROGRAM := $(CURDIR)/target/debug/seatkeeper
 # Runs a command with a private MongoDB and Kafka.
@@ -23,15 +22,25 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.json web/*.t
 WEB_PACKAGES := web/node_modules/.package-lock.json
 WEB_PAGE := web/dist/index.html
 
-.PHONY: help run build test check bench bench-cluster openapi advisories clean setup unit cluster web-test e2e e2e-cluster fuzz fuzz-api
+PART := scripts/part.sh
+# Tests that need the program of an earlier version, which takes minutes to build once.
+OLD_VERSION_TESTS := old_version:: real_parts_versions::
+# Browser tests that `make test` runs on Redis, MongoDB and Kafka as well: buying, several devices, live changes.
+E2E_CLUSTER := e2e/booking.e2e.js e2e/devices.e2e.js e2e/live.e2e.js
+
+.PHONY: help run run-build build test test-all check bench bench-cluster openapi advisories clean setup \
+	unit cluster web-test e2e e2e-cluster e2e-cluster-all versions fuzz fuzz-api
 
 help: ## this list
-	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 24
 
-run: build ## build everything and serve the demo cinema on http://127.0.0.1:8080
-	$(PROGRAM) serve --demo
+run: run-build ## build the embedded program and serve the demo cinema on http://127.0.0.1:8080
+	target/quick/seatkeeper serve --demo
 
-build: $(WEB_PAGE) ## target/release/seatkeeper, with the page inside
+run-build: $(WEB_PAGE)
+	cargo build --profile quick --locked -p seatkeeper
+
+build: $(WEB_PAGE) ## target/release/seatkeeper, optimised, with all adapters and the page inside
 	cargo build --release --locked -p seatkeeper --features cluster
 
 bench: build ## cost of locks and deliveries on this machine (docs/benchmarks.md)
@@ -43,7 +52,14 @@ bench-cluster: setup build ## the same for two servers on Redis, MongoDB and Kaf
 	cargo build --release --locked -p seatkeeper-bench
 	$(TESTBED) scripts/bench-cluster.sh target/release
 
-test: setup check unit cluster web-test fuzz e2e e2e-cluster ## all tests in both modes, on a fresh machine too
+test: ## tests of both modes, on a fresh machine too: embedded, and on real Redis, MongoDB and Kafka, with the browser
+	$(PART) --begin
+	@$(MAKE) setup check unit cluster web-test e2e e2e-cluster
+	$(PART) --total
+
+test-all: test ## these and all longer ones: two versions side by side, generated requests, every browser test in both modes
+	@$(MAKE) versions fuzz e2e-cluster-all
+	$(PART) --total
 
 check: $(WEB_PAGE) ## formats, lints, licences, types and house rules
 	cargo fmt --all --check
@@ -54,18 +70,23 @@ check: $(WEB_PAGE) ## formats, lints, licences, types and house rules
 	cd web && npm run --silent typecheck
 	cargo test --quiet $(EVERYTHING) --test house_rules --test import_circles
 
-unit: $(WEB_PAGE) ## the tests of the crates, on real servers too, and of the whole program, embedded
-	cargo test $(EVERYTHING) -- --skip real_parts_
+unit: $(WEB_PAGE) ## tests of the crates, on real servers too, and of the whole program, embedded
+	$(PART) unit cargo test $(EVERYTHING) -- --skip real_parts_ --skip old_version::
 
 cluster: export SEATKEEPER_TEST_MODE := cluster
-cluster: setup $(WEB_PAGE) ## the tests of the whole program on Redis, MongoDB and Kafka, with several servers and faults
+cluster: setup $(WEB_PAGE) ## tests of the whole program on Redis, MongoDB and Kafka, with several servers and faults
 	# Tests wait for servers most of the time, so three at once halve the time on two cores.
-	cargo test $(EVERYTHING) --test it -- --test-threads=3
+	$(PART) cluster cargo test $(EVERYTHING) --test it -- --test-threads=3 $(OLD_VERSION_TESTS:%=--skip %)
 
-web-test: $(WEB_PACKAGES) ## the page's own tests
-	cd web && npm test
+versions: setup $(WEB_PAGE) ## tests with the program of an earlier version beside this one, and with its data
+	scripts/old-version.sh $(CURDIR)/target >/dev/null
+	$(PART) versions cargo test $(EVERYTHING) --test it -- old_version::
+	SEATKEEPER_TEST_MODE=cluster $(PART) versions-cluster cargo test $(EVERYTHING) --test it -- real_parts_versions::
 
-fuzz: $(WEB_PAGE) ## send generated requests to every call, for half a minute
+web-test: $(WEB_PACKAGES) ## the page's unit tests
+	cd web && ../$(PART) web-test npm test
+
+fuzz: $(WEB_PAGE) ## generated requests to every call, for half a minute
 	cargo build $(EVERYTHING) --bins
 	scripts/fuzz-api.sh
 
@@ -73,14 +94,20 @@ fuzz-api: export SEATKEEPER_FUZZ_EXAMPLES ?= 500
 fuzz-api: export SEATKEEPER_FUZZ_SEED ?= random
 fuzz-api: fuzz ## the same for a quarter of an hour: 50,000 requests
 
-e2e: $(WEB_PAGE) ## end-to-end tests in a real browser
+e2e: $(WEB_PAGE) ## the whole path in a real browser
 	cargo build $(EVERYTHING) --bins
-	cd web && npm run --silent e2e
+	cd web && ../$(PART) e2e npm run --silent e2e
 
 e2e-cluster: export SEATKEEPER_TEST_MODE := cluster
-e2e-cluster: setup $(WEB_PAGE) ## the same with the program on Redis, MongoDB and Kafka
+e2e-cluster: setup $(WEB_PAGE) ## the main paths in a browser, with the program on Redis, MongoDB and Kafka
 	cargo build $(EVERYTHING) --bins
-	cd web && $(TESTBED) npm run --silent e2e
+	cd web && ../$(PART) e2e-cluster $(TESTBED) npm run --silent e2e-of -- $(E2E_CLUSTER)
+
+e2e-cluster-all: export SEATKEEPER_TEST_MODE := cluster
+e2e-cluster-all: setup $(WEB_PAGE) ## the other paths in a browser, with the program on Redis, MongoDB and Kafka
+	cargo build $(EVERYTHING) --bins
+	cd web && ../$(PART) e2e-cluster-all $(TESTBED) npm run --silent e2e-of -- \
+		$(filter-out $(E2E_CLUSTER),$(patsubst web/%,%,$(wildcard web/e2e/*.e2e.js)))
 
 openapi: $(WEB_PACKAGES) ## make openapi.json and the page's types from the code
 	cargo build $(EVERYTHING) --bins
@@ -93,8 +120,6 @@ advisories: ## known vulnerabilities in dependencies (needs the network)
 
 setup: ## install what the tests need and is missing
 	scripts/setup.sh
-	# When the clone lacks the commit, the tests of two versions report it and fail.
-	scripts/old-version.sh $(CURDIR)/target >/dev/null || true
 
 clean: ## remove what was built; data stays
 	cargo clean

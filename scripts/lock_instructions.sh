@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Instructions per HTTP request of `/api/lock` in the server, counted by callgrind. One person sends N and then, to a new
 # server, 2N requests over one connection; the difference of the counts is the cost of N requests, without start and sign-in.
-# Needs valgrind and `make build`.
+# Needs valgrind, `make build` and `cargo build --release -p seatkeeper-bench`.
 #
 # Prints two numbers: the server's work on the connection, from reading a request to writing its response; and the whole
 # process, which afterwards stores, relays and audits the event of every released seat.
 #
-# scripts/lock_instructions.sh [PROGRAM] [N] [FOLDER]: with a folder the longer run's profile is copied there, for
+# scripts/lock_instructions.sh [BIN] [N] [FOLDER]: BIN has `seatkeeper` and `seatkeeper-bench`; with a FOLDER the longer run's profile is copied there, for
 # callgrind_annotate.
 set -euo pipefail
 
-PROGRAM="${1:-target/release/seatkeeper}"
+BIN="${1:-target/release}"
 REQUESTS="${2:-4000}"
 KEEP="${3:-}"
 # The function of hyper that serves a connection.
@@ -29,12 +29,12 @@ count() {
   local requests="$1" run="$folder/$1"
   mkdir "$run" && mkfifo "$run/said"
   valgrind --tool=callgrind --callgrind-out-file="$run/profile" \
-    "$PROGRAM" serve --demo --listen=127.0.0.1:0 --data-dir="$run/data" --rate-limit=off \
+    "$BIN/seatkeeper" serve --demo --listen=127.0.0.1:0 --data-dir="$run/data" --rate-limit=off \
     >"$run/said" 2>"$run/log" &
   server=$!
   read -r line <"$run/said" || { cat "$run/log" >&2; exit 1; }
   local url="${line##* }"
-  "$PROGRAM" bench lock --url="${url%/}" --people=1 --requests="$requests" >&2
+  "$BIN/seatkeeper-bench" lock --url="${url%/}" --people=1 --requests="$requests" >&2
   kill "$server"
   wait "$server" || true
   server=

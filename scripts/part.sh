@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs one part of the tests: prints its name and, at its end, its time, and counts its passed tests.
 #
-#   scripts/part.sh NAME COMMAND…   runs COMMAND as the part NAME
-#   scripts/part.sh --begin         forgets the parts counted so far
+#   scripts/part.sh NAME COMMAND…   runs COMMAND as the part NAME; no passed test is a failure
+#   scripts/part.sh --begin         forgets the parts counted so far, and starts the clock
 #   scripts/part.sh --total         prints one line with the sum of all parts
 set -euo pipefail
 
@@ -24,11 +24,11 @@ as_minutes() {
 case "${1:?which part?}" in
 --begin)
   mkdir -p "$(dirname "$COUNTS")"
-  : >"$COUNTS"
+  echo "begin 0 $(date +%s)" >"$COUNTS"
   ;;
 --total)
-  read -r tests seconds < <(awk '{ tests += $2; seconds += $3 } END { print tests + 0, seconds + 0 }' "$COUNTS")
-  echo "== $tests tests passed in $(as_minutes "$seconds")"
+  read -r tests began < <(awk '$1 == "begin" { began = $3 } { tests += $2 } END { print tests + 0, began + 0 }' "$COUNTS")
+  echo "== $tests tests passed in $(as_minutes $(($(date +%s) - began))), builds and checks included"
   ;;
 *)
   name=$1
@@ -39,6 +39,7 @@ case "${1:?which part?}" in
   started=$SECONDS
   "$@" 2>&1 | tee "$log"
   tests="$(count_passed "$log")" seconds=$((SECONDS - started))
+  [ "$tests" -gt 0 ] || { echo "== $name: no test ran" >&2; exit 1; }
   echo "== $name: $tests tests, $(as_minutes "$seconds")"
   mkdir -p "$(dirname "$COUNTS")"
   echo "$name $tests $seconds" >>"$COUNTS"

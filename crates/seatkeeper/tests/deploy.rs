@@ -173,6 +173,13 @@ fn services_start_after_their_dependencies_are_healthy() {
 }
 
 #[test]
+fn image_is_built_with_every_file_that_the_crates_include() {
+    let dockerfile = text("Dockerfile");
+    let (_, program) = dockerfile.split_once(" AS program\n").expect("the stage that builds the program");
+    assert!(program.lines().any(|line| line.starts_with("COPY ") && line.contains(" openapi.json ")), "{program}");
+}
+
+#[test]
 fn image_is_built_with_the_toolchain_of_this_repository() {
     let dockerfile = text("Dockerfile");
     let toolchain: toml::Table = text("../rust-toolchain.toml").parse().unwrap();
