@@ -31,8 +31,8 @@ impl Membership {
         self.has_moved.swap(false, Ordering::Relaxed)
     }
 
-    /// Stores the acknowledged offsets in the client, which commits them every [`settings::COMMIT_EVERY_MS`], at a rebalance
-    /// and on close, and retries until the broker accepts them.
+    /// Stores the acknowledged offsets in the client, which commits them every [`settings::COMMIT_EVERY_MS`], again until the
+    /// broker accepts them, and once more at a rebalance: if that commit is refused, the next owner handles the events again.
     ///
     /// An explicit asynchronous commit would be lost when the broker refuses it, as it does for a moment after an outage:
     /// librdkafka reports its result to a callback that `rdkafka` does not set.

@@ -17,7 +17,11 @@ mod sender;
 mod settings;
 mod topics;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -46,6 +50,8 @@ pub struct KafkaLog {
     readers: Mutex<HashMap<Consumer, Arc<Reader>>>,
     lags: Lags,
     stop: CancellationToken,
+    /// Until when readers that were told to stop retry their last commit; set by [`Self::close`].
+    commit_until: Arc<OnceLock<Instant>>,
 }
 
 impl KafkaLog {
@@ -63,6 +69,7 @@ impl KafkaLog {
             readers: Mutex::default(),
             lags: Lags::new(settings.clone()),
             stop: CancellationToken::new(),
+            commit_until: Arc::default(),
             settings,
         })
     }
@@ -70,6 +77,8 @@ impl KafkaLog {
     /// Stops reading: commits offsets and leaves the groups, so that other servers take over at once and not after the session
     /// timeout. Returns false on a timeout of `within`.
     pub async fn close(&self, within: Duration) -> bool {
+        // The rest of the time is for leaving the groups.
+        self.commit_until.get_or_init(|| Instant::now() + within * 2 / 3);
         self.stop.cancel();
         let readers: Vec<Arc<Reader>> = self.readers.lock().values().cloned().collect();
         let all_ended = async {
@@ -94,7 +103,10 @@ impl KafkaLog {
         if let Some(reader) = readers.get(&consumer).filter(works) {
             return Ok(Arc::clone(reader));
         }
-        let reader = Arc::new(Reader::start(&self.settings, consumer, self.stop.clone()).map_err(retryable)?);
+        let reader = Arc::new(
+            Reader::start(&self.settings, consumer, self.stop.clone(), Arc::clone(&self.commit_until))
+                .map_err(retryable)?,
+        );
         readers.insert(consumer, Arc::clone(&reader));
         Ok(reader)
     }

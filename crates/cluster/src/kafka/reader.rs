@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread,
     time::{Duration, Instant},
 };
@@ -26,8 +26,6 @@ use super::{
 
 /// How long one poll waits for a message before the thread does its other work.
 const MESSAGE_WITHIN: Duration = Duration::from_millis(50);
-/// Time limit of the retries of the last commit at shutdown: after an outage a group coordinator needs some seconds.
-const LAST_COMMIT_WITHIN: Duration = Duration::from_secs(5);
 /// Pause before a failed consumer is replaced.
 const RENEW_AFTER: Duration = Duration::from_secs(1);
 
@@ -39,9 +37,14 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Starts the thread, which joins the group once a broker is reachable, and leaves it on `stop`.
-    pub(super) fn start(settings: &KafkaSettings, consumer: Consumer, stop: CancellationToken) -> io::Result<Self> {
+    pub(super) fn start(
+        settings: &KafkaSettings,
+        consumer: Consumer,
+        stop: CancellationToken,
+        commit_until: Arc<OnceLock<Instant>>,
+    ) -> io::Result<Self> {
         let (buffer, ended) = (SharedBuffer::default(), CancellationToken::new());
-        let work = Work { settings: settings.clone(), consumer, buffer: Arc::clone(&buffer), stop };
+        let work = Work { settings: settings.clone(), consumer, buffer: Arc::clone(&buffer), stop, commit_until };
         let end_guard = ended.clone().drop_guard();
         thread::Builder::new().name(consumer.as_str().to_owned()).spawn(move || {
             let _end_guard = end_guard;
@@ -67,6 +70,7 @@ struct Work {
     consumer: Consumer,
     buffer: SharedBuffer,
     stop: CancellationToken,
+    commit_until: Arc<OnceLock<Instant>>,
 }
 
 impl Work {
@@ -114,15 +118,16 @@ impl Work {
         Ok(())
     }
 
-    /// Commits the acknowledged offsets with retries: librdkafka's own commit on leaving the group is not retried.
+    /// Commits the acknowledged offsets and retries until `commit_until`: librdkafka's own commit on leaving the group is not
+    /// retried. While the group's coordinator is unreachable one commit may block for longer; whoever closes the log does not
+    /// wait for it.
     fn commit_last(&self, consumer: &BaseConsumer<Membership>) {
-        let started = Instant::now();
         consumer.context().store(consumer);
         while let Err(error) = consumer.commit_consumer_state(CommitMode::Sync) {
             if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) {
                 return;
             }
-            if started.elapsed() >= LAST_COMMIT_WITHIN {
+            if self.commit_until.get().is_none_or(|until| Instant::now() >= *until) {
                 tracing::warn!(consumer = self.consumer.as_str(), %error, "offsets not committed; events are handled again");
                 return;
             }
