@@ -1,7 +1,13 @@
 //! Limits of the films in concurrently built lists, for the server and for each network. A film with long texts may take a
 //! hundred kilobytes while its list is built, before the answer's size is known and can be charged.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
@@ -15,6 +21,8 @@ const LISTED_FILMS_PER_NETWORK_MAX: u32 = 200;
 /// The pool of permits to build lists.
 pub(crate) struct ListPermits {
     all: Semaphore,
+    /// Films in the cinema when they were last listed whole: a list takes no more permits than that.
+    films: AtomicU32,
     /// Networks with a list that is being built or waits.
     by_network: Mutex<HashMap<u128, Arc<Semaphore>>>,
 }
@@ -28,13 +36,18 @@ pub(crate) struct ListPermit<'a> {
 
 impl Default for ListPermits {
     fn default() -> Self {
-        Self { all: Semaphore::new(LISTED_FILMS_MAX as usize), by_network: Mutex::default() }
+        Self {
+            all: Semaphore::new(LISTED_FILMS_MAX as usize),
+            films: AtomicU32::new(u32::MAX),
+            by_network: Mutex::default(),
+        }
     }
 }
 
 impl ListPermits {
     /// Waits for a permit, first of the network, then of the server. Without `network` only the server's limit counts.
-    pub(crate) async fn acquire(&self, network: Option<u128>, films: u32) -> ListPermit<'_> {
+    pub(crate) async fn acquire(&self, network: Option<u128>, films_max: u32) -> ListPermit<'_> {
+        let films = films_max.min(self.films.load(Ordering::Relaxed)).max(1);
         let mut permit = ListPermit { permits: self, network: None, _of_server: None };
         if let Some(network) = network {
             let of_network = self.of_network(network);
@@ -47,6 +60,12 @@ impl ListPermits {
         }
         permit._of_server = self.all.acquire_many(films.min(LISTED_FILMS_MAX)).await.ok();
         permit
+    }
+
+    /// Records a list: `films` is all films of the cinema, or `None` when the list is only a part.
+    pub(crate) fn note_listed(&self, films: Option<usize>) {
+        let films = films.and_then(|films| u32::try_from(films).ok()).unwrap_or(u32::MAX);
+        self.films.store(films, Ordering::Relaxed);
     }
 
     fn of_network(&self, network: u128) -> Arc<Semaphore> {
@@ -83,6 +102,18 @@ mod tests {
         drop(greedy);
         assert!(permits.acquire(Some(1), 200).now_or_never().is_some());
         assert!(permits.by_network.lock().is_empty(), "no network without a list stays in the map");
+    }
+
+    #[tokio::test]
+    async fn lists_of_a_small_cinema_do_not_wait_for_each_other() {
+        let permits = ListPermits::default();
+        permits.note_listed(Some(12));
+        let lists: Vec<_> = (0..16).map(|_| permits.acquire(Some(1), 200).now_or_never()).collect();
+        assert!(lists.iter().all(Option::is_some));
+        drop(lists);
+        permits.note_listed(None);
+        let _long = permits.acquire(Some(1), 200).await;
+        assert!(permits.acquire(Some(1), 200).now_or_never().is_none(), "the number of films is unknown again");
     }
 
     #[tokio::test]

@@ -111,6 +111,8 @@ pub(crate) async fn list_movies(
     let network = network.and_then(|Extension(Network(network))| network);
     let _permit = app.list_permits.acquire(network, page.limit).await;
     let movies = box_office::list_movies_on_show(&app.office, page).await?;
+    let is_whole = page.after.is_none() && movies.next.is_none();
+    app.list_permits.note_listed(is_whole.then_some(movies.items.len()));
     let mut seats = with_seats(&app, &movies.items).await?;
     let now = app.office.now();
     Ok(Json(List::of(movies, |movie| Movie::new(movie, &mut seats, now))))
