@@ -55,7 +55,7 @@ pub(crate) struct Door {
 pub(crate) async fn front_door(State(door): State<Door>, request: Request, next: Next) -> Response {
     let id = RequestId::next();
     let is_api = request.uri().path().starts_with("/api/");
-    let place = Place::of(&request);
+    let endpoint = Endpoint::of(&request);
     id.scope(async move {
         let answer = AssertUnwindSafe(answer(&door, request, next)).catch_unwind().await;
         let mut response = match answer {
@@ -71,7 +71,7 @@ pub(crate) async fn front_door(State(door): State<Door>, request: Request, next:
             }
         };
         if response.status().is_server_error() {
-            note_failure(&door.app, &response, place, id);
+            note_failure(&door.app, &response, endpoint, id);
         }
         response.headers_mut().insert(header::DATE, date_header(door.app.office.now()));
         dress(response.headers_mut(), id, is_api, door.app.config.public_url.is_https());
@@ -173,23 +173,23 @@ fn count(app: &App, path: &str, address: u128) -> ApiResult<()> {
 }
 
 /// Method and route of a request, to report a failure.
-struct Place {
+struct Endpoint {
     method: Method,
     route: Option<MatchedPath>,
 }
 
-impl Place {
+impl Endpoint {
     fn of(request: &Request) -> Self {
         Self { method: request.method().clone(), route: request.extensions().get::<MatchedPath>().cloned() }
     }
 }
 
-fn note_failure(app: &App, response: &Response, place: Place, id: RequestId) {
+fn note_failure(app: &App, response: &Response, endpoint: Endpoint, id: RequestId) {
     let code = response.extensions().get::<ErrorCode>().map_or("internal", |code| code.as_str());
     metrics::counter!("seatkeeper_http_failures_total", "code" => code).increment(1);
     if response.status().as_u16() == 500 {
-        let route = place.route.as_ref().map_or("page", |route| route.as_str());
-        app.system_errors.count(format!("{} {route}", place.method), code, id);
+        let route = endpoint.route.as_ref().map_or("page", |route| route.as_str());
+        app.system_errors.count(format!("{} {route}", endpoint.method), code, id);
     }
 }
 

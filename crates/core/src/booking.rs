@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    environment::Entropy,
     ids::{BookingId, MovieId, PaymentId, PersonId, ScreeningId},
     money::Money,
     payment::PricedSeat,
-    ports::Entropy,
 };
 
 /// Letters and digits that nobody confuses when reading a code aloud.

@@ -8,7 +8,7 @@ use std::{cmp::Ordering, fmt};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ports::Entropy;
+use crate::environment::Entropy;
 
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident) => {

@@ -8,6 +8,7 @@
 pub mod booking;
 pub mod box_office;
 pub mod catalogue;
+pub mod environment;
 pub mod event;
 pub mod hall_slots;
 pub mod ids;

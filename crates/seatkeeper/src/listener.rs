@@ -1,7 +1,7 @@
 //! Accepts connections within limits, and drains them at shutdown.
 
 mod open_files;
-mod places;
+mod permits;
 mod write_wait;
 
 use std::{convert::Infallible, net::SocketAddr, pin::pin, time::Duration};
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-use self::{places::Places, write_wait::WriteWait};
+use self::{permits::ConnectionPermits, write_wait::WriteWait};
 use crate::unread_body::keep_hand_on_body;
 
 /// Longest wait for a request's head; then the connection is closed.
@@ -42,7 +42,7 @@ pub async fn serve_connections(
 ) -> bool {
     let connections = TaskTracker::new();
     open_files::raise_limit();
-    let places = Places::new(admission.limits_addresses, admission.trusted_proxies);
+    let permits = ConnectionPermits::new(admission.limits_addresses, admission.trusted_proxies);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT_MAX).max_buf_size(HEAD_BYTES_MAX);
     loop {
@@ -59,7 +59,7 @@ pub async fn serve_connections(
             }
         };
         // Beyond the limit the connection is closed without a response: the cheapest refusal.
-        let Some(place) = places.take(peer.ip()) else { continue };
+        let Some(permit) = permits.take(peer.ip()) else { continue };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set; answers may be delayed");
         }
@@ -83,7 +83,7 @@ pub async fn serve_connections(
             if let Err(error) = ended {
                 tracing::debug!(%error, "a connection broke");
             }
-            drop(place);
+            drop(permit);
         });
     }
     drop(listener);

@@ -1,5 +1,6 @@
 //! Import circles: no file of a crate may import, directly or through others, a file that imports it. A re-export counts as an
-//! import of the file that defines the item, made by whoever uses it.
+//! import of the file that defines the item, made by whoever uses it. Paths in macro arguments and through `pub use x::*` are not
+//! seen.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where it stopped")]
 
@@ -90,10 +91,8 @@ impl<'a> Visit<'a> for Imports {
     }
 
     fn visit_path(&mut self, path: &'a syn::Path) {
-        if path.segments.len() > 1 {
-            let path = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-            self.found.push(Import { module: self.module.clone(), path, name: None, is_re_export: false });
-        }
+        let steps = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        self.found.push(Import { module: self.module.clone(), path: steps, name: None, is_re_export: false });
         visit::visit_path(self, path);
     }
 
@@ -184,7 +183,9 @@ impl Files {
         let target = |import: &Import| {
             // A path in code may begin with an imported name.
             let by_name = local.get(import.path[0].as_str()).filter(|_| import.name.is_none());
-            by_name.map(|target| [target.as_slice(), &import.path[1..]].concat()).or_else(|| self.absolute(import))
+            let by_name = by_name.map(|target| [target.as_slice(), &import.path[1..]].concat());
+            // One name alone that was not imported is a variable, or an item of this file.
+            by_name.or_else(|| self.absolute(import).filter(|_| import.name.is_some() || import.path.len() > 1))
         };
         let used = imports.iter().filter(|import| !import.is_re_export);
         used.filter_map(|import| self.defining(&target(import)?)).filter(|target| target != file).collect()
@@ -218,7 +219,13 @@ impl Files {
 fn module_of(src: &Path, file: &Path) -> Module {
     let path = file.strip_prefix(src).unwrap().with_extension("");
     let mut module: Module = path.iter().map(|step| step.to_string_lossy().into_owned()).collect();
-    if module.last().is_some_and(|last| matches!(last.as_str(), "mod" | "lib" | "main")) {
+    // A program beside a library is a crate of its own, which nobody imports.
+    let is_root = |last: &String| match last.as_str() {
+        "mod" | "lib" => true,
+        "main" => !src.join("lib.rs").exists(),
+        _ => false,
+    };
+    if module.last().is_some_and(is_root) {
         module.pop();
     }
     module
@@ -243,11 +250,15 @@ fn no_crate_has_an_import_circle() {
 fn circle_through_a_re_export_and_a_path_in_code_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    write("lib.rs", "mod a; mod b; mod c; pub use b::B;");
+    write("lib.rs", "mod a; mod b; mod c; mod d; pub use b::B; pub struct Root(d::D);");
     write("a.rs", "use crate::B; #[cfg(test)] mod tests { use crate::c::C; }");
     write("b.rs", "pub struct B; fn f() { super::c::C::new(); }");
+    write("d.rs", "pub struct D;");
     write("c.rs", "use super::a as other; pub struct C; fn g() { other::h(); }");
     assert_eq!(Files::read(folder.path()).circles(), ["a → b", "b → c", "c → a"]);
     write("c.rs", "pub struct C; #[cfg(test)] mod tests { use super::super::a; }");
     assert_eq!(Files::read(folder.path()).circles(), Vec::<String>::new());
+    write("lib.rs", "mod a; mod b; mod c; mod d; pub use b::B; pub use d::D; pub struct Root(D);");
+    write("d.rs", "use crate::Root; pub struct D;");
+    assert_eq!(Files::read(folder.path()).circles(), ["the root → d", "d → the root"]);
 }

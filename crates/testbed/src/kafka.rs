@@ -38,7 +38,7 @@ pub struct KafkaServer {
 }
 
 impl KafkaServer {
-    /// Variable that names a running broker, which then replaces the shared one.
+    /// Environment variable with the address of a running broker, which tests then use instead of starting a shared one.
     pub const URL_VARIABLE: &str = "SEATKEEPER_TEST_KAFKA_URL";
 
     /// The brokers that all tests of this process share; each test uses its own names of topics and groups.

@@ -23,7 +23,7 @@ pub struct MongoServer {
 }
 
 impl MongoServer {
-    /// Variable that names a running server, without a database, which then replaces the shared one:
+    /// Environment variable with the URL of a running server, without a database, which tests then use instead of a shared one:
     /// `mongodb://host:27017/?replicaSet=rs0`.
     pub const URL_VARIABLE: &str = "SEATKEEPER_TEST_MONGODB_URL";
 

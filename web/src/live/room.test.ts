@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { MapFrame, LiveStatus, SeatChange } from './frames'
 import { parseFrame } from './frames'
-import { EMPTY_ROOM, applyFrame, applyLoaded, type Room } from './room'
+import { EMPTY_MAP, applyFrame, applyLoaded, type LiveMap } from './room'
 
 const GLYPHS: Record<string, LiveStatus> = { '.': 'AVAILABLE', l: 'LOCKED', B: 'BOOKED' }
 
@@ -10,14 +10,14 @@ function picture(text: string): SeatChange[] {
   return [...text].map((glyph, index) => ({ id: `A${index + 1}`, status: GLYPHS[glyph]! }))
 }
 
-function draw(room: Room, seats: number): string {
+function draw(room: LiveMap, seats: number): string {
   if (room.kind === 'empty') return 'empty'
   const glyphOf = (status: LiveStatus) => (status === 'BOOKED' ? 'B' : status === 'LOCKED' ? 'l' : '.')
   const row = Array.from({ length: seats }, (_, index) => glyphOf(room.seats.get(`A${index + 1}`)?.status ?? 'AVAILABLE'))
   return `${row.join('')} @${room.seq}`
 }
 
-const at = (text: string, seq: number): Room => applyFrame(EMPTY_ROOM, { type: 'snapshot', seq, seats: picture(text) }).room
+const at = (text: string, seq: number): LiveMap => applyFrame(EMPTY_MAP, { type: 'snapshot', seq, seats: picture(text) }).room
 const locked = (prev: number, seq: number, id = 'A1'): MapFrame => ({
   type: 'changes',
   prev,
@@ -25,7 +25,7 @@ const locked = (prev: number, seq: number, id = 'A1'): MapFrame => ({
   changes: [{ id, status: 'LOCKED', until: '2026-11-23T12:00:00Z' }],
 })
 
-function check(before: Room, frame: MapFrame, after: string) {
+function check(before: LiveMap, frame: MapFrame, after: string) {
   const step = applyFrame(before, frame)
   expect(`${draw(step.room, 4)} ${step.verdict}`).toBe(after)
 }
@@ -36,7 +36,7 @@ describe('a changes frame', () => {
   it('is ignored when its seq equals the current number', () => check(at('..B.', 57), locked(41, 57), '..B. @57 ignored'))
   it('causes a reload when there is a gap', () => check(at('..B.', 40), locked(41, 57), '..B. @40 reload'))
   it('causes a reload when its seq is smaller than the current number', () => check(at('..B.', 90), locked(41, 57), '..B. @90 reload'))
-  it('causes a reload before the first snapshot', () => check(EMPTY_ROOM, locked(41, 57), 'empty reload'))
+  it('causes a reload before the first snapshot', () => check(EMPTY_MAP, locked(41, 57), 'empty reload'))
   it('frees a seat', () => {
     const frame: MapFrame = { type: 'changes', prev: 5, seq: 6, changes: [{ id: 'A2', status: 'AVAILABLE' }] }
     check(at('.l..', 5), frame, '.... @6 applied')
@@ -58,7 +58,7 @@ describe('a snapshot', () => {
     ])
   })
   it('lists no changes when it is the first', () =>
-    expect(applyFrame(EMPTY_ROOM, { type: 'snapshot', seq: 1, seats: picture('lB..') }).changed).toEqual([]))
+    expect(applyFrame(EMPTY_MAP, { type: 'snapshot', seq: 1, seats: picture('lB..') }).changed).toEqual([]))
 })
 
 describe('an alive frame', () => {
@@ -69,7 +69,7 @@ describe('an alive frame', () => {
 
 describe('a GET answer', () => {
   it('fills an empty room, and later frames apply to it', () => {
-    const loaded = applyLoaded(EMPTY_ROOM, 10, picture('.B..')).room
+    const loaded = applyLoaded(EMPTY_MAP, 10, picture('.B..')).room
     check(loaded, locked(9, 11), 'lB.. @11 applied')
   })
   it('never replaces a newer state', () => {

@@ -1,7 +1,7 @@
 import type { LiveStatus, MapFrame, SeatChange } from './frames'
 
 /** The page's copy of a screening's seat map. A seat that is not in `seats` is available. */
-export type Room =
+export type LiveMap =
   | { kind: 'empty' }
   | { kind: 'synced'; seq: number; seats: ReadonlyMap<string, SeatChange> }
 
@@ -14,15 +14,15 @@ export interface SeatTurn extends SeatChange {
 }
 
 export interface Step {
-  room: Room
+  room: LiveMap
   verdict: Verdict
   /** The seats whose status differs from the previous room; empty after an empty room. */
   changed: SeatTurn[]
 }
 
-export const EMPTY_ROOM: Room = { kind: 'empty' }
+export const EMPTY_MAP: LiveMap = { kind: 'empty' }
 
-export function applyFrame(room: Room, frame: MapFrame): Step {
+export function applyFrame(room: LiveMap, frame: MapFrame): Step {
   switch (frame.type) {
     case 'snapshot':
       return applySnapshot(room, frame.seq, frame.seats)
@@ -34,12 +34,12 @@ export function applyFrame(room: Room, frame: MapFrame): Step {
 }
 
 /** Applies a GET answer, which shares the numbering of the frames. It never replaces a newer state. */
-export function applyLoaded(room: Room, seq: number, seats: readonly SeatChange[]): Step {
+export function applyLoaded(room: LiveMap, seq: number, seats: readonly SeatChange[]): Step {
   if (room.kind === 'synced' && room.seq >= seq) return { room, verdict: 'ignored', changed: [] }
   return applySnapshot(room, seq, seats)
 }
 
-function applySnapshot(room: Room, seq: number, listed: readonly SeatChange[]): Step {
+function applySnapshot(room: LiveMap, seq: number, listed: readonly SeatChange[]): Step {
   const seats = new Map(listed.filter((seat) => seat.status !== 'AVAILABLE').map((seat) => [seat.id, seat]))
   const changed: SeatTurn[] = []
   if (room.kind === 'synced') {
@@ -54,7 +54,7 @@ function applySnapshot(room: Room, seq: number, listed: readonly SeatChange[]): 
   return { room: { kind: 'synced', seq, seats }, verdict: 'applied', changed }
 }
 
-function applyChanges(room: Room, frame: Extract<MapFrame, { type: 'changes' }>): Step {
+function applyChanges(room: LiveMap, frame: Extract<MapFrame, { type: 'changes' }>): Step {
   if (room.kind === 'synced' && frame.seq === room.seq) return { room, verdict: 'ignored', changed: [] }
   if (room.kind === 'empty' || frame.prev > room.seq || frame.seq < room.seq) {
     return { room, verdict: 'reload', changed: [] }

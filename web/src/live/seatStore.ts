@@ -1,15 +1,15 @@
 import { defineStore } from 'pinia'
 import { shallowReactive } from 'vue'
 import type { MapFrame, SeatChange } from './frames'
-import { EMPTY_ROOM, applyFrame, applyLoaded, type Room, type Step } from './room'
+import { EMPTY_MAP, applyFrame, applyLoaded, type LiveMap, type Step } from './room'
 import type { ConnectionState } from './watch'
 
 /** The live state of each screening. Pages read it through computed values and never copy it. */
 export const useSeatStore = defineStore('seats', () => {
-  const rooms = shallowReactive(new Map<string, Room>())
+  const rooms = shallowReactive(new Map<string, LiveMap>())
   const connections = shallowReactive(new Map<string, ConnectionState>())
 
-  const roomOf = (screeningId: string): Room => rooms.get(screeningId) ?? EMPTY_ROOM
+  const roomOf = (screeningId: string): LiveMap => rooms.get(screeningId) ?? EMPTY_MAP
 
   function keep(screeningId: string, step: Step): Step {
     if (step.verdict === 'applied') rooms.set(screeningId, step.room)

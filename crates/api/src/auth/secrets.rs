@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn is_secret_accepts_generated_secrets_only() {
+    fn is_secret_accepts_only_the_format_of_generated_secrets() {
         let secret = new_secret(&Counting);
         assert!(is_secret(&secret), "{secret}");
         for bad in ["", "a", &secret[1..], &format!("{secret}A"), &secret.replace('y', "+"), &secret.replace('y', " ")]

@@ -21,7 +21,7 @@ pub(super) const REFRESH_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 /// A cached session that has not expired.
 #[derive(Debug, PartialEq)]
-pub(super) struct Found {
+pub(super) struct CachedSession {
     /// The session's person.
     pub(super) person: Arc<Person>,
     /// Whether this caller must refresh the session; `true` for one caller per [`REFRESH_AFTER`].
@@ -64,7 +64,7 @@ impl SessionCache {
     }
 
     /// Finds a session and records its use. An expired one is not found: another server may have recorded a later use.
-    pub(super) fn find(&self, hash: &SessionHash, now: Timestamp) -> Option<Found> {
+    pub(super) fn find(&self, hash: &SessionHash, now: Timestamp) -> Option<CachedSession> {
         let now_ms = now.as_millisecond();
         let mut generations = self.generations.lock();
         if let Some(entry) = generations.young.get_mut(hash) {
@@ -162,7 +162,7 @@ impl Generations {
 }
 
 impl Entry {
-    fn see(&mut self, now_ms: i64) -> Option<Found> {
+    fn see(&mut self, now_ms: i64) -> Option<CachedSession> {
         if now_ms >= over_at_ms(self.created_ms, self.seen_ms) {
             return None;
         }
@@ -171,7 +171,7 @@ impl Entry {
         if is_refresh_due {
             self.refreshed_ms = now_ms;
         }
-        Some(Found { person: Arc::clone(&self.person), is_refresh_due })
+        Some(CachedSession { person: Arc::clone(&self.person), is_refresh_due })
     }
 
     fn is_of(&self, person: PersonId) -> bool {

@@ -24,7 +24,7 @@ pub(super) enum Fit {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Sync {
     /// There is no map yet.
     Nowhere,
     /// The map is a snapshot taken after subscribing: changes that it contains may still arrive.
@@ -38,7 +38,7 @@ enum Place {
 /// A room's map.
 #[derive(Debug)]
 pub(super) struct LiveBoard {
-    place: Place,
+    sync: Sync,
     shown: BTreeMap<SeatId, SeatStatus>,
     shown_seq: u64,
     /// Every seat changed since the last frame, even if changed back: a GET in between may have returned the other status.
@@ -55,7 +55,7 @@ pub(super) struct LiveBoard {
 impl LiveBoard {
     pub(super) const fn new() -> Self {
         Self {
-            place: Place::Nowhere,
+            sync: Sync::Nowhere,
             shown: BTreeMap::new(),
             shown_seq: 0,
             unsent: BTreeMap::new(),
@@ -69,9 +69,9 @@ impl LiveBoard {
     /// Starts over from a snapshot taken after subscribing. Returns the frame for viewers; `None` if they have this map.
     pub(super) fn start_over(&mut self, snapshot: &SeatSnapshot) -> Option<Utf8Bytes> {
         let seats: BTreeMap<_, _> = snapshot.seats.iter().map(|seat| (seat.id, seat.status)).collect();
-        let same_map = self.place != Place::Nowhere && !std::mem::take(&mut self.is_redrawn);
+        let same_map = self.sync != Sync::Nowhere && !std::mem::take(&mut self.is_redrawn);
         let same = same_map && snapshot.seq == self.shown_seq && seats == self.shown;
-        self.place = Place::AtSnapshot;
+        self.sync = Sync::AtSnapshot;
         self.unsent.clear();
         self.known_seq = snapshot.seq;
         self.shown_seq = snapshot.seq;
@@ -95,14 +95,14 @@ impl LiveBoard {
 
     /// Applies a change to the known map; [`Self::take_frame`] sends it later.
     pub(super) fn apply(&mut self, change: &LiveChange) -> Fit {
-        match self.place {
-            Place::Nowhere | Place::Lost => return Fit::Gap,
-            Place::AtSnapshot if change.seq <= self.known_seq => return Fit::Known,
-            Place::AtSnapshot | Place::InStep if change.prev != self.known_seq || change.seq <= change.prev => {
-                self.place = Place::Lost;
+        match self.sync {
+            Sync::Nowhere | Sync::Lost => return Fit::Gap,
+            Sync::AtSnapshot if change.seq <= self.known_seq => return Fit::Known,
+            Sync::AtSnapshot | Sync::InStep if change.prev != self.known_seq || change.seq <= change.prev => {
+                self.sync = Sync::Lost;
                 return Fit::Gap;
             }
-            Place::AtSnapshot | Place::InStep => self.place = Place::InStep,
+            Sync::AtSnapshot | Sync::InStep => self.sync = Sync::InStep,
         }
         self.known_seq = change.seq;
         self.unsent.extend(change.changes.iter().map(|change| (change.id, change.status)));
@@ -111,19 +111,19 @@ impl LiveBoard {
 
     /// Marks the known map as possibly wrong, until a new snapshot.
     pub(super) fn lose_step(&mut self) {
-        if self.place != Place::Nowhere {
-            self.place = Place::Lost;
+        if self.sync != Sync::Nowhere {
+            self.sync = Sync::Lost;
         }
     }
 
     /// Whether no change is known to be missing.
     pub(super) fn in_step(&self) -> bool {
-        matches!(self.place, Place::AtSnapshot | Place::InStep)
+        matches!(self.sync, Sync::AtSnapshot | Sync::InStep)
     }
 
     /// Whether there is a map, current or not.
     pub(super) fn has_map(&self) -> bool {
-        self.place != Place::Nowhere
+        self.sync != Sync::Nowhere
     }
 
     /// Whether changes wait to be sent to viewers.

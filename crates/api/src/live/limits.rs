@@ -68,7 +68,7 @@ pub(super) const STOP_MAX: Duration = Duration::from_secs(3);
 
 /// Lower bound of the time between two `changes` frames of a room.
 const TICK_MIN: Duration = Duration::from_millis(2);
-/// Upper bound, so that a change is seen well within a second.
+/// Longest interval between two frames of a room, so that a viewer sees a change well within a second.
 const TICK_MAX: Duration = Duration::from_millis(500);
 /// A frame costs about 8 µs of CPU per viewer; a tick of five times that limits a room to a fifth of one core.
 const TICK_PER_VIEWER: Duration = Duration::from_micros(40);

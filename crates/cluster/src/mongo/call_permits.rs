@@ -15,15 +15,15 @@ pub const CALLS_AT_ONCE_MAX: usize = 32;
 /// Most calls that wait for a permit; further calls are refused at once.
 pub const CALLS_WAITING_MAX: usize = 512;
 /// How long a call waits for a permit before it is refused.
-pub const TURN_WITHIN: Duration = Duration::from_secs(2);
+pub const PERMIT_WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Debug)]
-pub(super) struct Turns {
+pub(super) struct CallPermits {
     under_way: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
 }
 
-impl Default for Turns {
+impl Default for CallPermits {
     fn default() -> Self {
         Self {
             under_way: Arc::new(Semaphore::new(CALLS_AT_ONCE_MAX)),
@@ -32,15 +32,15 @@ impl Default for Turns {
     }
 }
 
-impl Turns {
+impl CallPermits {
     /// Waits for a permit, first come first served. Dropping the permit returns it.
     pub(super) async fn take(&self) -> Result<SemaphorePermit<'_>, Fault> {
-        if let Ok(turn) = self.under_way.try_acquire() {
-            return Ok(turn);
+        if let Ok(permit) = self.under_way.try_acquire() {
+            return Ok(permit);
         }
         let _place = self.waiting.try_acquire().map_err(|_| Fault::Busy)?;
-        match timeout(TURN_WITHIN, self.under_way.acquire()).await {
-            Ok(Ok(turn)) => Ok(turn),
+        match timeout(PERMIT_WITHIN, self.under_way.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(Fault::Busy),
         }
     }
@@ -54,19 +54,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn call_is_refused_at_once_with_a_full_queue_and_later_after_a_timeout() {
-        let turns = Turns::default();
-        let mut under_way = join_all((0..CALLS_AT_ONCE_MAX).map(|_| turns.take())).await;
-        let mut waiting: Vec<_> = (0..CALLS_WAITING_MAX).map(|_| Box::pin(turns.take())).collect();
+        let permits = CallPermits::default();
+        let mut under_way = join_all((0..CALLS_AT_ONCE_MAX).map(|_| permits.take())).await;
+        let mut waiting: Vec<_> = (0..CALLS_WAITING_MAX).map(|_| Box::pin(permits.take())).collect();
         for wait in &mut waiting {
             assert!(wait.now_or_never().is_none(), "the call waits");
         }
-        let refused = turns.take().now_or_never().expect("the call is refused at once");
+        let refused = permits.take().now_or_never().expect("the call is refused at once");
         assert!(matches!(refused, Err(Fault::Busy)));
 
         under_way.pop();
         let _next = waiting.remove(0).await.expect("the first in the queue gets the free permit");
         assert!(join_all(waiting).await.into_iter().all(|turn| turn.is_err()), "the other waiting calls time out");
         drop(under_way);
-        assert!(turns.take().now_or_never().expect("a permit is free").is_ok());
+        assert!(permits.take().now_or_never().expect("a permit is free").is_ok());
     }
 }

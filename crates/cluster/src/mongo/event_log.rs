@@ -38,7 +38,7 @@ struct Logged {
 
 /// The fields that are read back.
 #[derive(Deserialize)]
-struct Found {
+struct LoggedId {
     position: i64,
     event: String,
 }
@@ -168,6 +168,6 @@ async fn find_offset(conn: &mut Conn, consumer: Consumer) -> Result<i64, Fault> 
 }
 
 fn read_logged(document: Document) -> Result<LoggedEvent, Fault> {
-    let logged: Found = deserialize_from_document(document)?;
+    let logged: LoggedId = deserialize_from_document(document)?;
     Ok(LoggedEvent { position: logged.position, event: serde_json::from_str(&logged.event)? })
 }

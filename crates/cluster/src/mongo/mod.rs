@@ -14,6 +14,7 @@
 
 mod audit;
 mod bookings;
+mod call_permits;
 mod claims;
 mod clock;
 mod conn;
@@ -44,7 +45,6 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 mod transaction;
-mod turns;
 mod unreadable;
 
 use std::{sync::Arc, time::Duration};
@@ -55,20 +55,20 @@ use seatkeeper_core::ports::{Backend, Clock, Health};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub use call_permits::{CALLS_AT_ONCE_MAX, CALLS_WAITING_MAX, PERMIT_WITHIN};
 pub use open::{CALL_FOR_MAX, CONNECT_FOR_MAX, CONNECTIONS_MAX, LOOK_EVERY, OpenError, SELECTION_FOR_MAX, check_url};
 pub use schema::{SCHEMA_OLDEST_PROGRAM, SCHEMA_VERSION};
 pub use transaction::TRANSACTION_FOR_MAX;
-pub use turns::{CALLS_AT_ONCE_MAX, CALLS_WAITING_MAX, TURN_WITHIN};
 
+use call_permits::CallPermits;
 use clock::StoreClock;
 use fault::PART;
-use turns::Turns;
 
 /// All ports of the store, and the event log that administrators list, in one database.
 #[derive(Clone, Debug)]
 pub struct MongoStore {
     database: Database,
-    turns: Turns,
+    permits: CallPermits,
     clock: Arc<StoreClock>,
     /// Stops the background task of the clock.
     stop: CancellationToken,
@@ -92,8 +92,8 @@ impl MongoStore {
         let stop = CancellationToken::new();
         let clock = StoreClock::follow(database.clone(), stop.clone()).await?;
         let stop_with_the_last_clone = Arc::new(stop.clone().drop_guard());
-        let turns = Turns::default();
-        Ok(Self { database, turns, clock, stop, _stop_with_the_last_clone: stop_with_the_last_clone })
+        let permits = CallPermits::default();
+        Ok(Self { database, permits, clock, stop, _stop_with_the_last_clone: stop_with_the_last_clone })
     }
 
     /// Closes the driver's sessions and connections; later calls fail. Returns false on a timeout of `within`.

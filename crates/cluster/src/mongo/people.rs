@@ -55,7 +55,7 @@ struct First {
     #[serde(rename = "_id")]
     id: String,
     holder: PersonId,
-    /// A demo account, which loses the role to the first person of another issuer.
+    /// An administrator of the demo provider, who loses that role to the first person of a real identity provider.
     #[serde(default)]
     is_demo: bool,
 }

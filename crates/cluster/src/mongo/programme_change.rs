@@ -23,7 +23,7 @@ use super::{
     fault::Fault,
     guards, outbox,
     schema::{BOOKINGS, COUNTERS, HALLS, MOVIES, SCREENINGS, SEATS},
-    screenings::{self, Place},
+    screenings::{self, ScreeningTimes},
 };
 
 /// The key of the counter that every change of the programme increments.
@@ -194,14 +194,14 @@ async fn put_screening(
     revision: u64,
     now: Timestamp,
 ) -> Result<ProgrammeOutcome, Fault> {
-    let place = screenings::find_place(conn, screening.id).await?;
+    let place = screenings::find_times(conn, screening.id).await?;
     if let Some(refused) = check_revision(place.as_ref().map(|place| place.revision), revision) {
         return Ok(refused);
     }
     if place.as_ref().is_some_and(|place| place.is_cancelled) {
         return Ok(ProgrammeOutcome::Cancelled);
     }
-    let (slot, old) = (screening.slot(), place.as_ref().map(Place::slot));
+    let (slot, old) = (screening.slot(), place.as_ref().map(ScreeningTimes::slot));
     let same_movie = place.as_ref().is_some_and(|place| place.movie_id == screening.movie_id);
     let same_hall = old.is_some_and(|old| old.hall_id == slot.hall_id);
     let same_start = old.is_some_and(|old| old.start_ms == slot.start_ms);
@@ -247,7 +247,7 @@ async fn bump(conn: &mut Conn, name: &str, id: impl ToString) -> Result<(), Faul
 }
 
 async fn delete_screening(conn: &mut Conn, id: ScreeningId, now: Timestamp) -> Result<ProgrammeOutcome, Fault> {
-    match screenings::find_place(conn, id).await? {
+    match screenings::find_times(conn, id).await? {
         None => return Ok(ProgrammeOutcome::NotFound),
         Some(place) if place.is_cancelled => return Ok(ProgrammeOutcome::Cancelled),
         Some(_) => {}

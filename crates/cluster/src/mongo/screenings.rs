@@ -27,7 +27,7 @@ use super::{
 
 /// The small fields of a screening that decide whether a change moves it.
 #[derive(Debug, Deserialize)]
-pub(super) struct Place {
+pub(super) struct ScreeningTimes {
     #[serde(rename = "_id")]
     id: ScreeningId,
     pub(super) revision: u64,
@@ -42,7 +42,7 @@ pub(super) struct Place {
     movie: Option<NamedMovie>,
 }
 
-impl Place {
+impl ScreeningTimes {
     pub(super) fn slot(&self) -> HallSlot {
         let film_ms = film_ms(self.movie_id, self.film_length.as_ref(), self.movie.as_ref());
         HallSlot::of_stored(self.id, self.hall_id, self.start_time, film_ms, self.end_time)
@@ -151,12 +151,12 @@ fn time_of(ms: i64) -> Result<Timestamp, Fault> {
     Timestamp::from_millisecond(ms).map_err(|_| Fault::Broken("the end of a screening is out of range"))
 }
 
-pub(super) async fn find_place(conn: &mut Conn, id: ScreeningId) -> Result<Option<Place>, Fault> {
+pub(super) async fn find_times(conn: &mut Conn, id: ScreeningId) -> Result<Option<ScreeningTimes>, Fault> {
     Ok(list_places(conn, by_id(id)).await?.pop())
 }
 
 /// The matching screenings, without prices and layout, which are large.
-async fn list_places(conn: &mut Conn, filter: Document) -> Result<Vec<Place>, Fault> {
+async fn list_places(conn: &mut Conn, filter: Document) -> Result<Vec<ScreeningTimes>, Fault> {
     let small = doc! {
         "revision": 1, "movie_id": 1, "hall_id": 1, "start_time": 1, "end_time": 1, "film_length": 1, "is_cancelled": 1,
     };
@@ -177,11 +177,15 @@ pub(super) async fn list_slots(
         "start_time": { "$gt": after_ms, "$lt": before_ms },
         "is_cancelled": { "$ne": true },
     };
-    Ok(list_places(conn, filter).await?.iter().map(Place::slot).collect())
+    Ok(list_places(conn, filter).await?.iter().map(ScreeningTimes::slot).collect())
 }
 
 /// The screenings of a film that start after `now_ms` and are not cancelled.
-pub(super) async fn list_places_to_come(conn: &mut Conn, movie: MovieId, now_ms: i64) -> Result<Vec<Place>, Fault> {
+pub(super) async fn list_places_to_come(
+    conn: &mut Conn,
+    movie: MovieId,
+    now_ms: i64,
+) -> Result<Vec<ScreeningTimes>, Fault> {
     let filter = doc! {
         "movie_id": movie.to_string(), "start_time": { "$gt": now_ms }, "is_cancelled": { "$ne": true },
     };

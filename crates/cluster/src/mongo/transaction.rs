@@ -39,7 +39,7 @@ impl MongoStore {
 
     /// Waits for a permit, then runs `work` with a timeout of [`CALL_FOR_MAX`].
     pub(super) async fn call<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Backend<T> {
-        let _turn = self.turns.take().await?;
+        let _permit = self.permits.take().await?;
         self.call_at_once(work).await
     }
 
@@ -61,7 +61,7 @@ impl MongoStore {
     async fn try_until_done<I: Sync, T>(&self, input: &I, work: impl Work<I, T>) -> Result<T, Fault> {
         let (mut pauses, mut looks_again) = (Pauses::default(), 0);
         loop {
-            let turn = self.turns.take().await?;
+            let permit = self.permits.take().await?;
             let mut session = self.database.client().start_session().await?;
             session.start_transaction().with_options(transaction_options()).await?;
             let mut conn = Conn::new(self.database.clone(), Some(session));
@@ -79,7 +79,7 @@ impl MongoStore {
                 done => return done,
             }
             // Return the permit before the backoff, so that other calls can use it.
-            drop(turn);
+            drop(permit);
             pauses.pause().await;
         }
     }

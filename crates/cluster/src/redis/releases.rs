@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn entry_is_read_as_a_release_and_an_entry_of_another_version_is_skipped() {
+    fn stream_entry_is_a_lock_release_and_one_of_an_unknown_version_is_skipped() {
         let releases = read_entries(Value::Array(vec![entry("v1", TEXT), entry("v2", "?")])).unwrap();
         assert_eq!(releases.len(), 1);
         let release = &releases[0];

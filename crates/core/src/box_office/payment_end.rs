@@ -80,7 +80,7 @@ pub async fn cancel_payment(office: &BoxOffice, person: PersonId, id: PaymentId)
     Ok(CancelOutcome::Cancelled(payment))
 }
 
-/// Ends a payment lock whose payment has ended or was never written, according to the store. Returns whether it did.
+/// Removes a payment lock whose payment is over, or was never written, according to the store. Returns whether it was removed.
 pub(super) async fn end_if_over(
     office: &BoxOffice,
     screening: ScreeningId,

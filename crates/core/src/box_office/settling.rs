@@ -127,7 +127,7 @@ pub async fn settle_payment(office: &BoxOffice, payment: Payment) -> Backend<Con
         Ok(ProviderAnswer::Voided | ProviderAnswer::Refunded) => give_up(office, payment).await,
         Ok(ProviderAnswer::Unknown) => Ok(ConfirmAnswer::Unknown(payment)),
         Err(error) => {
-            log_refusal("authorise", &payment, &error);
+            log_failed_call("authorise", &payment, &error);
             Ok(ConfirmAnswer::Unknown(payment))
         }
     }
@@ -252,7 +252,7 @@ async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_t
     let answer = match asked {
         Ok(answer) => answer,
         Err(error) => {
-            log_refusal(task.as_str(), payment, &error);
+            log_failed_call(task.as_str(), payment, &error);
             return Ok(());
         }
     };
@@ -291,7 +291,7 @@ async fn is_sold_still(office: &BoxOffice, id: PaymentId) -> Backend<bool> {
     Ok(payment.is_some_and(|payment| payment.status == PaymentStatus::Succeeded))
 }
 
-/// Logs that the provider did not answer a call, with its error: a wrong key is found by this line. The reconciler asks again.
-fn log_refusal(call: &str, payment: &Payment, error: &ProviderError) {
-    tracing::warn!(call, payment = %payment.id, %error, "the payment provider did not answer; asking again later");
+/// Logs a failed call to the provider with its error, by which a wrong key is found. The reconciler repeats the call.
+fn log_failed_call(call: &str, payment: &Payment, error: &ProviderError) {
+    tracing::warn!(call, payment = %payment.id, %error, "a call to the payment provider failed; it is repeated later");
 }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    environment::Entropy,
     ids::{BookingId, EventId, PaymentId, PersonId, ScreeningId, SeatId},
     locks::{Release, ReleaseReason},
     money::Money,
-    ports::Entropy,
 };
 
 /// The version of the JSON shapes below.

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::{
     Effects, HeldSeat, Hold, LockReply, Millis, PaymentLock, ReleaseReason, ReleaseReply, SeatChange, SeatList,
     SeatSnapshot, SeatStatus, StartReply, WithdrawReply,
-    turn::{Lock, Seat, Turn},
+    transaction::{Lock, Seat, Transaction},
 };
 use crate::ids::{PaymentId, PersonId, ScreeningId, SeatId};
 
@@ -72,19 +72,19 @@ impl SeatBoard {
             taken.dedup();
             return (LockReply::Taken(taken), Effects::default());
         }
-        let mut turn = self.turn(now);
+        let mut tx = self.begin(now);
         let until = now.saturating_add(ttl_ms);
         for seat in wanted {
             let lock = self.lock_on(*seat);
             if lock.is_none_or(|lock| lock.until <= now) {
                 if lock.is_some() {
-                    self.free(*seat, &mut turn);
+                    self.free(*seat, &mut tx);
                 }
-                self.set_seat(&mut turn, *seat, Some(Seat::Locked(Lock { holder, until, restarted: false })));
-                turn.change(*seat, SeatStatus::Locked { until });
+                self.set_seat(&mut tx, *seat, Some(Seat::Locked(Lock { holder, until, restarted: false })));
+                tx.change(*seat, SeatStatus::Locked { until });
             }
         }
-        let effects = self.finish(turn);
+        let effects = self.finish(tx);
         (LockReply::Held(self.hold_of(now, holder)), effects)
     }
 
@@ -98,13 +98,13 @@ impl SeatBoard {
             .filter(|held| seats.is_none_or(|seats| seats.contains(&held.id)))
             .map(|held| held.id)
             .collect();
-        let mut turn = self.turn(now);
+        let mut tx = self.begin(now);
         for seat in mine {
-            self.set_seat(&mut turn, seat, None);
-            turn.change(seat, SeatStatus::Available);
-            turn.release(self.screening, holder, seat, ReleaseReason::UserUnlocked);
+            self.set_seat(&mut tx, seat, None);
+            tx.change(seat, SeatStatus::Available);
+            tx.release(self.screening, holder, seat, ReleaseReason::UserUnlocked);
         }
-        let effects = self.finish(turn);
+        let effects = self.finish(tx);
         (ReleaseReply::Left(self.hold_of(now, holder)), effects)
     }
 
@@ -131,19 +131,19 @@ impl SeatBoard {
             None => {}
         }
         let held: SeatList = self.held_by(now, holder).map(|held| held.id).collect();
-        let mut turn = self.turn(now);
+        let mut tx = self.begin(now);
         for seat in &held {
             if let Some(Seat::Locked(Lock { restarted: false, .. })) = self.seats.get(seat) {
                 let until = now.saturating_add(ttl_ms);
-                self.set_seat(&mut turn, *seat, Some(Seat::Locked(Lock { holder, until, restarted: true })));
-                turn.change(*seat, SeatStatus::Locked { until });
+                self.set_seat(&mut tx, *seat, Some(Seat::Locked(Lock { holder, until, restarted: true })));
+                tx.change(*seat, SeatStatus::Locked { until });
             }
         }
         let Some(until) = self.hold_of(now, holder).expires_at() else {
             return (StartReply::NothingHeld, Effects::default());
         };
-        self.set_payment(&mut turn, holder, Some(PaymentLock { payment, since: now, until, kept_from: None }));
-        let effects = self.finish(turn);
+        self.set_payment(&mut tx, holder, Some(PaymentLock { payment, since: now, until, kept_from: None }));
+        let effects = self.finish(tx);
         (StartReply::Started(self.hold_of(now, holder)), effects)
     }
 
@@ -179,7 +179,7 @@ impl SeatBoard {
         }
         let own_time = seats.iter().filter_map(|seat| self.live_lock(now, *seat));
         let own_time = own_time.filter(|lock| lock.holder == holder).map(|lock| lock.until).min();
-        let mut turn = self.turn(now);
+        let mut tx = self.begin(now);
         for seat in seats {
             let takes = match self.seats.get(seat) {
                 Some(Seat::Sold | Seat::Withdrawn) => false,
@@ -188,10 +188,10 @@ impl SeatBoard {
             };
             if takes {
                 if self.live_lock(now, *seat).is_none() {
-                    self.free(*seat, &mut turn);
+                    self.free(*seat, &mut tx);
                 }
-                self.set_seat(&mut turn, *seat, Some(Seat::Locked(Lock { holder, until, restarted: true })));
-                turn.change(*seat, SeatStatus::Locked { until });
+                self.set_seat(&mut tx, *seat, Some(Seat::Locked(Lock { holder, until, restarted: true })));
+                tx.change(*seat, SeatStatus::Locked { until });
             }
         }
         if seats.iter().any(|seat| self.live_lock(now, *seat).is_some_and(|lock| lock.holder == holder)) {
@@ -200,9 +200,9 @@ impl SeatBoard {
             let own_time = standing.map(|lock| lock.kept_from.unwrap_or(lock.until)).or(own_time);
             let until = standing.map_or(until, |lock| lock.until.max(until));
             let kept_from = Some(own_time.unwrap_or(now));
-            self.set_payment(&mut turn, holder, Some(PaymentLock { payment, since, until, kept_from }));
+            self.set_payment(&mut tx, holder, Some(PaymentLock { payment, since, until, kept_from }));
         }
-        self.finish(turn)
+        self.finish(tx)
     }
 
     /// Ends the payment lock if it is that of `payment`. The seats stay locked until the expiry before any extension.
@@ -210,46 +210,46 @@ impl SeatBoard {
         let Some(ended) = self.payments.get(&holder).copied().filter(|lock| lock.payment == payment) else {
             return Effects::default();
         };
-        let mut turn = self.turn(now);
-        self.set_payment(&mut turn, holder, None);
+        let mut tx = self.begin(now);
+        self.set_payment(&mut tx, holder, None);
         if let Some(until) = ended.kept_from {
             // An extended lock expires no later than the payment lock; one that expires later has an expiry of its own.
             let was_kept = |held: &HeldSeat| held.until > until && held.until <= ended.until;
             let held: SeatList = self.held_by(now, holder).filter(was_kept).map(|held| held.id).collect();
             for seat in held {
                 if until <= now {
-                    self.free(seat, &mut turn);
+                    self.free(seat, &mut tx);
                 } else if let Some(Seat::Locked(lock)) = self.seats.get(&seat).copied() {
-                    self.set_seat(&mut turn, seat, Some(Seat::Locked(Lock { until, ..lock })));
-                    turn.change(seat, SeatStatus::Locked { until });
+                    self.set_seat(&mut tx, seat, Some(Seat::Locked(Lock { until, ..lock })));
+                    tx.change(seat, SeatStatus::Locked { until });
                 }
             }
         }
-        self.finish(turn)
+        self.finish(tx)
     }
 
     /// Marks seats sold and removes their locks, whoever holds them; ends the payment lock of `payment`. An expired lock is
     /// released first.
     pub fn mark_sold(&mut self, now: Millis, payment: PaymentId, seats: &[SeatId]) -> Effects {
-        let mut turn = self.turn(now);
+        let mut tx = self.begin(now);
         for seat in seats {
-            self.sell(*seat, &mut turn);
+            self.sell(*seat, &mut tx);
         }
-        self.end_payments(&mut turn, |lock| lock.payment == payment);
-        self.finish(turn)
+        self.end_payments(&mut tx, |lock| lock.payment == payment);
+        self.finish(tx)
     }
 
     /// Marks sold seats as available again (a refund). Locks are not touched.
     pub fn mark_freed(&mut self, now: Millis, seats: &[SeatId]) -> Effects {
-        let mut turn = self.turn(now);
+        let mut tx = self.begin(now);
         self.invalidate_loads(now);
         for seat in seats {
             if self.seats.get(seat) == Some(&Seat::Sold) {
-                self.set_seat(&mut turn, *seat, None);
-                turn.change(*seat, SeatStatus::Available);
+                self.set_seat(&mut tx, *seat, None);
+                tx.change(*seat, SeatStatus::Available);
             }
         }
-        self.finish(turn)
+        self.finish(tx)
     }
 
     /// Withdraws seats from sale: all of them, or none when one is held or sold. Seats that are withdrawn already stay so.
@@ -268,29 +268,29 @@ impl SeatBoard {
             taken.dedup();
             return (WithdrawReply::Taken(taken), Effects::default());
         }
-        let mut turn = self.turn(now);
+        let mut tx = self.begin(now);
         for seat in seats {
-            self.withdraw_seat(*seat, &mut turn);
+            self.withdraw_seat(*seat, &mut tx);
         }
-        (WithdrawReply::Withdrawn, self.finish(turn))
+        (WithdrawReply::Withdrawn, self.finish(tx))
     }
 
     /// Offers withdrawn seats for sale again. Others are not touched.
     pub fn restore_to_sale(&mut self, now: Millis, seats: &[SeatId]) -> Effects {
-        let mut turn = self.turn(now);
+        let mut tx = self.begin(now);
         self.invalidate_loads(now);
         for seat in seats {
             if self.seats.get(seat) == Some(&Seat::Withdrawn) {
-                self.set_seat(&mut turn, *seat, None);
-                turn.change(*seat, SeatStatus::Available);
+                self.set_seat(&mut tx, *seat, None);
+                tx.change(*seat, SeatStatus::Available);
             }
         }
-        self.finish(turn)
+        self.finish(tx)
     }
 
     /// Removes every expired lock and payment lock.
     pub fn sweep(&mut self, now: Millis) -> Effects {
-        let mut turn = self.turn(now);
+        let mut tx = self.begin(now);
         let expired: SmallVec<[SeatId; 16]> = self
             .seats
             .iter()
@@ -298,10 +298,10 @@ impl SeatBoard {
             .map(|(id, _)| *id)
             .collect();
         for seat in expired {
-            self.free(seat, &mut turn);
+            self.free(seat, &mut tx);
         }
-        self.end_payments(&mut turn, |lock| lock.until <= now);
-        self.finish(turn)
+        self.end_payments(&mut tx, |lock| lock.until <= now);
+        self.finish(tx)
     }
 
     /// The map as everybody may see it; `None` while not loaded. Sweep first, or it may show expired locks.
@@ -386,23 +386,23 @@ impl SeatBoard {
     }
 
     /// Marks a seat sold. A live lock is removed without a release; an expired one is released first.
-    pub(super) fn sell(&mut self, seat: SeatId, turn: &mut Turn) {
+    pub(super) fn sell(&mut self, seat: SeatId, tx: &mut Transaction) {
         if self.seats.get(&seat) == Some(&Seat::Sold) {
             return;
         }
-        if self.live_lock(turn.now, seat).is_none() {
-            self.free(seat, turn);
+        if self.live_lock(tx.now, seat).is_none() {
+            self.free(seat, tx);
         }
-        self.set_seat(turn, seat, Some(Seat::Sold));
-        turn.change(seat, SeatStatus::Booked);
+        self.set_seat(tx, seat, Some(Seat::Sold));
+        tx.change(seat, SeatStatus::Booked);
     }
 
     /// Marks a seat withdrawn. A lock on it, live or expired, is released first: the store is authoritative.
-    pub(super) fn withdraw_seat(&mut self, seat: SeatId, turn: &mut Turn) {
+    pub(super) fn withdraw_seat(&mut self, seat: SeatId, tx: &mut Transaction) {
         if self.seats.get(&seat) != Some(&Seat::Withdrawn) {
-            self.free(seat, turn);
-            self.set_seat(turn, seat, Some(Seat::Withdrawn));
-            turn.change(seat, SeatStatus::Unavailable);
+            self.free(seat, tx);
+            self.set_seat(tx, seat, Some(Seat::Withdrawn));
+            tx.change(seat, SeatStatus::Unavailable);
         }
     }
 
@@ -415,19 +415,19 @@ impl SeatBoard {
     }
 
     /// Removes a lock, if there is one, and releases it as expired.
-    pub(super) fn free(&mut self, seat: SeatId, turn: &mut Turn) {
+    pub(super) fn free(&mut self, seat: SeatId, tx: &mut Transaction) {
         if let Some(Seat::Locked(lock)) = self.seats.get(&seat).copied() {
-            self.set_seat(turn, seat, None);
-            turn.change(seat, SeatStatus::Available);
-            turn.release(self.screening, lock.holder, seat, ReleaseReason::Expired);
+            self.set_seat(tx, seat, None);
+            tx.change(seat, SeatStatus::Available);
+            tx.release(self.screening, lock.holder, seat, ReleaseReason::Expired);
         }
     }
 
-    fn end_payments(&mut self, turn: &mut Turn, is_over: impl Fn(&PaymentLock) -> bool) {
+    fn end_payments(&mut self, tx: &mut Transaction, is_over: impl Fn(&PaymentLock) -> bool) {
         let over = self.payments.iter().filter(|(_, lock)| is_over(lock)).map(|(holder, _)| *holder);
         let over: SmallVec<[PersonId; 4]> = over.collect();
         for holder in over {
-            self.set_payment(turn, holder, None);
+            self.set_payment(tx, holder, None);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{
     ClaimedSeat, Effects, LoadReply, Millis, PaymentLock, SeatBoard, SeatStatus, SeatTruth,
-    turn::Turn,
-    turn::{Lock, Seat},
+    transaction::Transaction,
+    transaction::{Lock, Seat},
 };
 use crate::ids::{PaymentId, PersonId, SeatId};
 
@@ -65,7 +65,7 @@ impl SeatBoard {
         if self.seq != expected_seq {
             return (LoadReply::Moved { seq: self.seq }, Effects::default());
         }
-        let mut turn = self.turn(now);
+        let mut tx = self.begin(now);
         if !self.loaded {
             // This step is not published: a viewer of the map before it was lost sees a gap and starts over.
             self.seq = self.next_seq(now);
@@ -81,26 +81,26 @@ impl SeatBoard {
         let gone = self.seats.iter().filter(|(id, state)| !is_of_store(state, id)).map(|(id, _)| *id);
         let gone: Vec<SeatId> = gone.collect();
         for seat in gone {
-            self.set_seat(&mut turn, seat, None);
-            turn.change(seat, SeatStatus::Available);
+            self.set_seat(&mut tx, seat, None);
+            tx.change(seat, SeatStatus::Available);
         }
         for seat in &sold {
-            self.sell(*seat, &mut turn);
+            self.sell(*seat, &mut tx);
         }
         for seat in truth.withdrawn.iter().filter(|seat| sold.binary_search(seat).is_err()) {
-            self.withdraw_seat(*seat, &mut turn);
+            self.withdraw_seat(*seat, &mut tx);
         }
         for claim in truth.claimed.iter().filter(|claim| claim.until > now) {
-            self.set_claim(claim, &mut turn);
+            self.set_claim(claim, &mut tx);
         }
-        (LoadReply::Loaded, self.finish(turn))
+        (LoadReply::Loaded, self.finish(tx))
     }
 
     /// Sets a claim as a lock and a payment lock. It replaces a live lock of another person: the store is authoritative.
-    fn set_claim(&mut self, claim: &ClaimedSeat, turn: &mut Turn) {
+    fn set_claim(&mut self, claim: &ClaimedSeat, tx: &mut Transaction) {
         let standing = match self.seats.get(&claim.id) {
             Some(Seat::Sold | Seat::Withdrawn) => return,
-            Some(Seat::Locked(lock)) if lock.until > turn.now => Some(*lock),
+            Some(Seat::Locked(lock)) if lock.until > tx.now => Some(*lock),
             Some(Seat::Locked(_)) | None => None,
         };
         let until =
@@ -108,17 +108,17 @@ impl SeatBoard {
         let lock = Lock { holder: claim.holder, until, restarted: true };
         if standing != Some(lock) {
             if standing.is_none() {
-                self.free(claim.id, turn);
+                self.free(claim.id, tx);
             }
-            self.set_seat(turn, claim.id, Some(Seat::Locked(lock)));
-            turn.change(claim.id, SeatStatus::Locked { until });
+            self.set_seat(tx, claim.id, Some(Seat::Locked(lock)));
+            tx.change(claim.id, SeatStatus::Locked { until });
         }
-        let standing = self.payment_of(turn.now, claim.holder).filter(|lock| lock.payment == claim.payment);
-        let since = standing.map_or(turn.now, |lock| lock.since);
+        let standing = self.payment_of(tx.now, claim.holder).filter(|lock| lock.payment == claim.payment);
+        let since = standing.map_or(tx.now, |lock| lock.since);
         let kept_from = standing.and_then(|lock| lock.kept_from).or(claim.kept_from);
         let until = standing.map_or(claim.until, |lock| lock.until.max(claim.until));
         let lock = PaymentLock { payment: claim.payment, since, until, kept_from };
-        self.set_payment(turn, claim.holder, Some(lock));
+        self.set_payment(tx, claim.holder, Some(lock));
     }
 
     /// All entries to persist for a restart. Sold and withdrawn seats are in the store.

@@ -4,14 +4,14 @@ use smallvec::SmallVec;
 
 use super::{
     Effects, HoldChange, Kept, LiveChange, Millis, PaymentLock, SeatBoard,
-    turn::{Lock, Seat, Turn, Undo, Was},
+    transaction::{Lock, Seat, Transaction, Undo, Was},
 };
 use crate::ids::{PersonId, SeatId};
 
 impl SeatBoard {
-    pub(super) fn turn(&self, now: Millis) -> Turn {
+    pub(super) fn begin(&self, now: Millis) -> Transaction {
         let undo = Undo { seq: self.seq, loaded: self.loaded, was: Vec::new() };
-        Turn { now, changes: Vec::new(), releases: SmallVec::new(), undo }
+        Transaction { now, changes: Vec::new(), releases: SmallVec::new(), undo }
     }
 
     /// `max(last + 1, now)`, so that no number is repeated after the counter was lost or rolled back.
@@ -20,28 +20,28 @@ impl SeatBoard {
     }
 
     /// Numbers the changes of a call, also if only payment locks changed, because those belong to a hold.
-    pub(super) fn finish(&mut self, mut turn: Turn) -> Effects {
-        if turn.undo.was.is_empty() {
-            return Effects { undo: Some(turn.undo), ..Effects::default() };
+    pub(super) fn finish(&mut self, mut tx: Transaction) -> Effects {
+        if tx.undo.was.is_empty() {
+            return Effects { undo: Some(tx.undo), ..Effects::default() };
         }
         let prev = self.seq;
-        self.seq = self.next_seq(turn.now);
-        for release in &mut turn.releases {
+        self.seq = self.next_seq(tx.now);
+        for release in &mut tx.releases {
             release.seq = self.seq;
         }
-        let holds = Some(self.changed_holds(&turn));
-        let live = LiveChange { screening: self.screening, prev, seq: self.seq, changes: turn.changes, holds };
-        Effects { live: Some(live), releases: turn.releases, undo: Some(turn.undo) }
+        let holds = Some(self.changed_holds(&tx));
+        let live = LiveChange { screening: self.screening, prev, seq: self.seq, changes: tx.changes, holds };
+        Effects { live: Some(live), releases: tx.releases, undo: Some(tx.undo) }
     }
 
     /// The holds that a call changed, as they are after it.
-    fn changed_holds(&self, turn: &Turn) -> Vec<HoldChange> {
+    fn changed_holds(&self, tx: &Transaction) -> Vec<HoldChange> {
         let holder_of = |state: Option<&Seat>| match state {
             Some(Seat::Locked(lock)) => Some(lock.holder),
             Some(Seat::Sold | Seat::Withdrawn) | None => None,
         };
         let mut holders: SmallVec<[PersonId; 4]> = SmallVec::new();
-        for was in &turn.undo.was {
+        for was in &tx.undo.was {
             match was {
                 Was::Seat(seat, was) => {
                     holders.extend(holder_of(was.as_ref()).into_iter().chain(holder_of(self.seats.get(seat))));
@@ -51,22 +51,22 @@ impl SeatBoard {
         }
         holders.sort_unstable();
         holders.dedup();
-        holders.into_iter().map(|holder| HoldChange { holder, hold: self.hold_of(turn.now, holder) }).collect()
+        holders.into_iter().map(|holder| HoldChange { holder, hold: self.hold_of(tx.now, holder) }).collect()
     }
 
     /// Changes a seat and records its state for undo. Calls change seats in no other way.
-    pub(super) fn set_seat(&mut self, turn: &mut Turn, seat: SeatId, next: Option<Seat>) {
+    pub(super) fn set_seat(&mut self, tx: &mut Transaction, seat: SeatId, next: Option<Seat>) {
         let was = self.put_seat(seat, next);
         if was != next {
-            turn.undo.was.push(Was::Seat(seat, was));
+            tx.undo.was.push(Was::Seat(seat, was));
         }
     }
 
     /// Changes a payment lock and records its state for undo. Calls change payment locks in no other way.
-    pub(super) fn set_payment(&mut self, turn: &mut Turn, holder: PersonId, next: Option<PaymentLock>) {
+    pub(super) fn set_payment(&mut self, tx: &mut Transaction, holder: PersonId, next: Option<PaymentLock>) {
         let was = self.put_payment(holder, next);
         if was != next {
-            turn.undo.was.push(Was::Payment(holder, was));
+            tx.undo.was.push(Was::Payment(holder, was));
         }
     }
 

@@ -6,16 +6,16 @@
 
 mod board;
 mod board_load;
-mod board_turn;
+mod board_transaction;
 #[cfg(test)]
 mod tests;
-mod turn;
+mod transaction;
 
 use smallvec::SmallVec;
 
 pub use board::SeatBoard;
 pub use board_load::Kept;
-pub use turn::Effects;
+pub use transaction::Effects;
 
 use crate::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},

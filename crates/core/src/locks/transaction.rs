@@ -47,14 +47,14 @@ pub(super) struct Undo {
 }
 
 /// Collects the changes of a call, which get one sequence number at the end of the call.
-pub(super) struct Turn {
+pub(super) struct Transaction {
     pub(super) now: Millis,
     pub(super) changes: Vec<SeatChange>,
     pub(super) releases: SmallVec<[Release; 1]>,
     pub(super) undo: Undo,
 }
 
-impl Turn {
+impl Transaction {
     pub(super) fn change(&mut self, id: SeatId, status: SeatStatus) {
         self.changes.retain(|earlier| earlier.id != id);
         self.changes.push(SeatChange { id, status });

@@ -17,6 +17,7 @@ use std::fmt;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use crate::environment::{Clock, Entropy};
 pub use events::{
     AuditFilter, AuditLog, Consumer, DeadLetter, DeadLetters, EventLog, LOGGED_AGE_MAX, LoggedEvent, Mail, MailAttempt,
     MailQueue, MailStatus, NewMail, Outbox, SENT_MAIL_AGE_MAX,
@@ -31,12 +32,6 @@ pub use programme::{Poster, Posters, Programme, ProgrammeChange, ProgrammeOutcom
 pub use provider::{Charge, MockBook, PaymentProvider, ProviderAnswer, ProviderError};
 pub use sales::{BookingFilter, CustomerBooking, MovieSales, Sales, SalesSlice, SalesTotals};
 
-/// The only source of the current time.
-pub trait Clock: Send + Sync {
-    /// The current time.
-    fn now(&self) -> Timestamp;
-}
-
 /// Milliseconds since 1970, the precision of stores. Truncates, so that a stored time compares like the one that was given.
 #[must_use]
 pub fn ms(time: Timestamp) -> i64 {
@@ -47,12 +42,6 @@ pub fn ms(time: Timestamp) -> i64 {
 #[must_use]
 pub fn whole_ms(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(ms(time)).unwrap_or(time)
-}
-
-/// Cryptographically secure randomness.
-pub trait Entropy: Send + Sync {
-    /// Fills `bytes`.
-    fn fill(&self, bytes: &mut [u8]);
 }
 
 /// The failure of a part. Opaque to the rules, which only ask whether to retry.

@@ -14,7 +14,7 @@ use super::{
     log::{Image, Log, read_log},
     pending::Pending,
     record::{Record, ReleaseName, put_change, put_ping, put_told},
-    room::Room,
+    watched_board::WatchedBoard,
 };
 
 /// A board without locks and watchers that was not used for this time, in milliseconds, is dropped; it can be loaded from the
@@ -30,7 +30,7 @@ pub const LOG_REWRITE_BYTES: u64 = 4 << 20;
 /// Seat locks in this process. Mutexes are locked in the order of the fields, and never held across an await.
 pub struct MemoryLocks {
     clock: Arc<dyn Clock>,
-    rooms: RwLock<HashMap<ScreeningId, Mutex<Room>>>,
+    boards: RwLock<HashMap<ScreeningId, Mutex<WatchedBoard>>>,
     pending: Mutex<Pending>,
     /// `None` when locks need not survive the process.
     log: Option<Mutex<Log>>,
@@ -47,9 +47,9 @@ impl MemoryLocks {
         for record in read_log(path).map_err(|error| BackendError::retryable(PART, error))? {
             locks.replay(record);
         }
-        for room in locks.rooms.get_mut().values_mut() {
-            let room = room.get_mut();
-            room.due = room.board.next_expiry().unwrap_or(Millis::MAX);
+        for watched in locks.boards.get_mut().values_mut() {
+            let watched = watched.get_mut();
+            watched.due = watched.board.next_expiry().unwrap_or(Millis::MAX);
         }
         let log = Log::create(path, |image| locks.write_all(image));
         locks.log = Some(Mutex::new(log.map_err(|error| BackendError::retryable(PART, error))?));
@@ -60,67 +60,75 @@ impl MemoryLocks {
     /// sold seats, and so not the number of free seats, until it is loaded from the store.
     #[must_use]
     pub fn list_restored(&self) -> Vec<ScreeningId> {
-        let rooms = self.rooms.read();
-        rooms.iter().filter(|(_, room)| room.lock().board.has_locks()).map(|(screening, _)| *screening).collect()
+        let boards = self.boards.read();
+        boards.iter().filter(|(_, watched)| watched.lock().board.has_locks()).map(|(screening, _)| *screening).collect()
     }
 
     /// A lock store without a log, for simulations and tests.
     #[must_use]
     pub fn unlogged(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, rooms: RwLock::default(), pending: Mutex::default(), log: None }
+        Self { clock, boards: RwLock::default(), pending: Mutex::default(), log: None }
     }
 
     pub(super) fn now(&self) -> Millis {
         self.clock.now().as_millisecond()
     }
 
-    /// Runs `work` on an existing room; `None` without one, which is equivalent to an empty board that is not loaded.
-    pub(super) fn with_room<R>(&self, screening: ScreeningId, work: impl FnOnce(&mut Room, Millis) -> R) -> Option<R> {
-        let rooms = self.rooms.read();
-        let mut room = rooms.get(&screening)?.lock();
-        let now = self.now();
-        room.used_at = now;
-        Some(work(&mut room, now))
-    }
-
-    /// Runs `work` on a room, which is created if it does not exist.
-    ///
-    /// # Errors
-    /// When there are already [`BOARDS_MAX`] rooms.
-    pub(super) fn with_new_room<R>(
+    /// Runs `work` on an existing watched; `None` without one, which is equivalent to an empty board that is not loaded.
+    pub(super) fn with_board<R>(
         &self,
         screening: ScreeningId,
-        work: impl FnOnce(&mut Room, Millis) -> R,
+        work: impl FnOnce(&mut WatchedBoard, Millis) -> R,
+    ) -> Option<R> {
+        let boards = self.boards.read();
+        let mut watched = boards.get(&screening)?.lock();
+        let now = self.now();
+        watched.used_at = now;
+        Some(work(&mut watched, now))
+    }
+
+    /// Runs `work` on a watched, which is created if it does not exist.
+    ///
+    /// # Errors
+    /// When there are already [`BOARDS_MAX`] boards.
+    pub(super) fn with_new_board<R>(
+        &self,
+        screening: ScreeningId,
+        work: impl FnOnce(&mut WatchedBoard, Millis) -> R,
     ) -> Backend<R> {
         let mut work = Some(work);
         loop {
-            let done = self.with_room(screening, |room, now| work.take().map(|work| work(room, now)));
+            let done = self.with_board(screening, |watched, now| work.take().map(|work| work(watched, now)));
             if let Some(done) = done.flatten() {
                 return Ok(done);
             }
-            let mut rooms = self.rooms.write();
-            if rooms.len() >= BOARDS_MAX && !rooms.contains_key(&screening) {
+            let mut boards = self.boards.write();
+            if boards.len() >= BOARDS_MAX && !boards.contains_key(&screening) {
                 return Err(BackendError::retryable(PART, "too many screenings at once"));
             }
-            rooms.entry(screening).or_insert_with(|| Mutex::new(Room::new(screening, self.now())));
+            boards.entry(screening).or_insert_with(|| Mutex::new(WatchedBoard::new(screening, self.now())));
         }
     }
 
     /// Changes a board, logs the change, and publishes it. A change that cannot be logged is undone.
-    pub(super) fn change<R>(&self, room: &mut Room, call: impl FnOnce(&mut SeatBoard) -> (R, Effects)) -> Backend<R> {
-        let (reply, effects) = call(&mut room.board);
-        let mut soonest = room.due;
-        let written = self.write_down(&room.board, &effects, &mut soonest);
+    pub(super) fn change<R>(
+        &self,
+        watched: &mut WatchedBoard,
+        call: impl FnOnce(&mut SeatBoard) -> (R, Effects),
+    ) -> Backend<R> {
+        let (reply, effects) = call(&mut watched.board);
+        let mut soonest = watched.due;
+        let written = self.write_down(&watched.board, &effects, &mut soonest);
         if let Err(error) = written {
-            room.board.undo(effects);
+            watched.board.undo(effects);
             return Err(BackendError::retryable(PART, error));
         }
-        room.due = soonest;
+        watched.due = soonest;
         if !effects.releases.is_empty() {
             self.pending.lock().push(effects.releases);
         }
         if let Some(change) = effects.live {
-            room.publish(LiveEvent::Seats(change));
+            watched.publish(LiveEvent::Seats(change));
         }
         Ok(reply)
     }
@@ -148,10 +156,10 @@ impl MemoryLocks {
     }
 
     /// Removes expired locks and payment locks of a board.
-    pub(super) fn sweep_room(&self, room: &mut Room, now: Millis) -> Backend<()> {
-        if room.due <= now {
-            self.change(room, |board| ((), board.sweep(now)))?;
-            room.due = room.board.next_expiry().unwrap_or(Millis::MAX);
+    pub(super) fn sweep_board(&self, watched: &mut WatchedBoard, now: Millis) -> Backend<()> {
+        if watched.due <= now {
+            self.change(watched, |board| ((), board.sweep(now)))?;
+            watched.due = watched.board.next_expiry().unwrap_or(Millis::MAX);
         }
         Ok(())
     }
@@ -163,15 +171,15 @@ impl MemoryLocks {
         let idle_since = now.saturating_sub(BOARD_IDLE_MS);
         let mut failed = None;
         let mut has_idle = false;
-        for room in self.rooms.read().values() {
-            let mut room = room.lock();
-            if let Err(error) = self.sweep_room(&mut room, now) {
+        for watched in self.boards.read().values() {
+            let mut watched = watched.lock();
+            if let Err(error) = self.sweep_board(&mut watched, now) {
                 failed = Some(error);
             }
-            has_idle |= room.is_idle(idle_since);
+            has_idle |= watched.is_idle(idle_since);
         }
         if has_idle {
-            self.rooms.write().retain(|_, room| !room.get_mut().is_idle(idle_since));
+            self.boards.write().retain(|_, watched| !watched.get_mut().is_idle(idle_since));
         }
         self.shorten_log();
         failed.map_or(Ok(()), Err)
@@ -183,9 +191,9 @@ impl MemoryLocks {
             return;
         }
         // The write lock excludes concurrent changes.
-        let mut rooms = self.rooms.write();
+        let mut boards = self.boards.write();
         let pending = self.pending.lock();
-        if let Err(error) = log.lock().rewrite(|image| write_all(image, &mut rooms, &pending)) {
+        if let Err(error) = log.lock().rewrite(|image| write_all(image, &mut boards, &pending)) {
             tracing::warn!(%error, "the lock log could not be rewritten; the next sweep tries again");
         }
     }
@@ -219,9 +227,9 @@ impl MemoryLocks {
         match record {
             Record::Change { screening, seq, kept, releases } => {
                 let now = self.now();
-                let room = self.rooms.get_mut().entry(screening);
-                let room = room.or_insert_with(|| Mutex::new(Room::new(screening, now)));
-                room.get_mut().board.restore(seq, kept);
+                let watched = self.boards.get_mut().entry(screening);
+                let watched = watched.or_insert_with(|| Mutex::new(WatchedBoard::new(screening, now)));
+                watched.get_mut().board.restore(seq, kept);
                 self.pending.get_mut().push(releases);
             }
             Record::Told(told) => self.pending.get_mut().forget(&told),
@@ -230,12 +238,12 @@ impl MemoryLocks {
     }
 
     fn write_all(&mut self, image: &mut Image) {
-        write_all(image, self.rooms.get_mut(), self.pending.get_mut());
+        write_all(image, self.boards.get_mut(), self.pending.get_mut());
     }
 
     #[cfg(test)]
     pub(super) fn count_boards(&self) -> usize {
-        self.rooms.read().len()
+        self.boards.read().len()
     }
 
     #[cfg(test)]
@@ -245,9 +253,9 @@ impl MemoryLocks {
 }
 
 /// Writes all locks and all waiting releases, to be restored after a restart.
-fn write_all(image: &mut Image, rooms: &mut HashMap<ScreeningId, Mutex<Room>>, pending: &Pending) {
-    for room in rooms.values_mut() {
-        let board = &room.get_mut().board;
+fn write_all(image: &mut Image, boards: &mut HashMap<ScreeningId, Mutex<WatchedBoard>>, pending: &Pending) {
+    for watched in boards.values_mut() {
+        let board = &watched.get_mut().board;
         if board.has_locks() {
             image.push(|to| put_change(to, board.screening(), board.seq(), board.kept(), [].iter()));
         }

@@ -8,13 +8,13 @@ mod memory;
 mod pending;
 mod ports;
 mod record;
-mod room;
 #[cfg(test)]
 mod tests;
+mod watched_board;
 
 pub use memory::{BOARD_IDLE_MS, BOARDS_MAX, LOG_REWRITE_BYTES, MemoryLocks};
 pub use pending::RELEASES_WAITING_MAX;
-pub use room::{LIVE_BACKLOG_CHANGES_MAX, WATCHERS_MAX};
+pub use watched_board::{LIVE_BACKLOG_CHANGES_MAX, WATCHERS_MAX};
 
 /// This adapter's name in errors and health checks.
 pub(crate) const PART: &str = "locks";

@@ -16,8 +16,8 @@ use super::{MemoryLocks, PART};
 impl SeatLocks for MemoryLocks {
     async fn lock(&self, call: &LockSeats<'_>) -> Backend<LockReply> {
         let LockSeats { screening, holder, seats, not_for_sale, ttl_ms, seats_max } = *call;
-        let reply = self.with_room(screening, |room, now| {
-            self.change(room, |board| board.lock(now, holder, seats, not_for_sale, ttl_ms, seats_max))
+        let reply = self.with_board(screening, |watched, now| {
+            self.change(watched, |board| board.lock(now, holder, seats, not_for_sale, ttl_ms, seats_max))
         });
         reply.unwrap_or(Ok(LockReply::NotLoaded { seq: 0 }))
     }
@@ -28,7 +28,8 @@ impl SeatLocks for MemoryLocks {
         holder: PersonId,
         seats: Option<&[SeatId]>,
     ) -> Backend<ReleaseReply> {
-        let reply = self.with_room(screening, |room, now| self.change(room, |board| board.release(now, holder, seats)));
+        let reply =
+            self.with_board(screening, |watched, now| self.change(watched, |board| board.release(now, holder, seats)));
         reply.unwrap_or_else(|| Ok(ReleaseReply::Left(Hold::default())))
     }
 
@@ -39,8 +40,8 @@ impl SeatLocks for MemoryLocks {
         payment: PaymentId,
         ttl_ms: Millis,
     ) -> Backend<StartReply> {
-        let reply = self.with_room(screening, |room, now| {
-            self.change(room, |board| board.start_payment(now, holder, payment, ttl_ms))
+        let reply = self.with_board(screening, |watched, now| {
+            self.change(watched, |board| board.start_payment(now, holder, payment, ttl_ms))
         });
         reply.unwrap_or(Ok(StartReply::NotLoaded { seq: 0 }))
     }
@@ -53,59 +54,64 @@ impl SeatLocks for MemoryLocks {
         seats: &[SeatId],
         ttl_ms: Millis,
     ) -> Backend<()> {
-        self.with_new_room(screening, |room, now| {
+        self.with_new_board(screening, |watched, now| {
             let until = now.saturating_add(ttl_ms);
-            self.change(room, |board| ((), board.keep_payment(now, holder, payment, seats, until)))
+            self.change(watched, |board| ((), board.keep_payment(now, holder, payment, seats, until)))
         })?
     }
 
     async fn end_payment(&self, screening: ScreeningId, holder: PersonId, payment: PaymentId) -> Backend<()> {
-        let ended = self
-            .with_room(screening, |room, now| self.change(room, |board| ((), board.end_payment(now, holder, payment))));
+        let ended = self.with_board(screening, |watched, now| {
+            self.change(watched, |board| ((), board.end_payment(now, holder, payment)))
+        });
         ended.unwrap_or(Ok(()))
     }
 
     async fn mark_sold(&self, screening: ScreeningId, payment: PaymentId, seats: &[SeatId]) -> Backend<()> {
-        // Also without an existing room: it makes a concurrent load fail that has read the store before this sale.
-        self.with_new_room(screening, |room, now| {
-            self.change(room, |board| ((), board.mark_sold(now, payment, seats)))
+        // Also without an existing watched: it makes a concurrent load fail that has read the store before this sale.
+        self.with_new_board(screening, |watched, now| {
+            self.change(watched, |board| ((), board.mark_sold(now, payment, seats)))
         })?
     }
 
     async fn mark_freed(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<()> {
-        self.with_new_room(screening, |room, now| self.change(room, |board| ((), board.mark_freed(now, seats))))?
+        self.with_new_board(screening, |watched, now| self.change(watched, |board| ((), board.mark_freed(now, seats))))?
     }
 
     async fn withdraw(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<WithdrawReply> {
-        let reply = self.with_room(screening, |room, now| self.change(room, |board| board.withdraw(now, seats)));
+        let reply = self.with_board(screening, |watched, now| self.change(watched, |board| board.withdraw(now, seats)));
         reply.unwrap_or(Ok(WithdrawReply::NotLoaded { seq: 0 }))
     }
 
     async fn restore_to_sale(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<()> {
-        self.with_new_room(screening, |room, now| self.change(room, |board| ((), board.restore_to_sale(now, seats))))?
+        self.with_new_board(screening, |watched, now| {
+            self.change(watched, |board| ((), board.restore_to_sale(now, seats)))
+        })?
     }
 
     async fn load(&self, screening: ScreeningId, expected_seq: u64, truth: &SeatTruth) -> Backend<LoadReply> {
-        self.with_new_room(screening, |room, now| self.change(room, |board| board.load(now, expected_seq, truth)))?
+        self.with_new_board(screening, |watched, now| {
+            self.change(watched, |board| board.load(now, expected_seq, truth))
+        })?
     }
 
     async fn find_hold(&self, screening: ScreeningId, holder: PersonId) -> Backend<Hold> {
-        Ok(self.with_room(screening, |room, now| room.board.hold_of(now, holder)).unwrap_or_default())
+        Ok(self.with_board(screening, |watched, now| watched.board.hold_of(now, holder)).unwrap_or_default())
     }
 
     async fn snapshot(&self, screening: ScreeningId) -> Backend<Result<SeatSnapshot, u64>> {
-        let snapshot = self.with_room(screening, |room, now| {
-            self.sweep_room(room, now)?;
-            Ok(room.board.snapshot().ok_or(room.board.seq()))
+        let snapshot = self.with_board(screening, |watched, now| {
+            self.sweep_board(watched, now)?;
+            Ok(watched.board.snapshot().ok_or(watched.board.seq()))
         });
         snapshot.unwrap_or(Ok(Err(0)))
     }
 
     async fn list_states(&self, screenings: &[ScreeningId]) -> Backend<Vec<Option<(u64, u32)>>> {
         let state = |screening: &ScreeningId| {
-            let state = self.with_room(*screening, |room, _| {
-                let taken = room.board.count_taken()?;
-                Some((room.board.seq(), u32::try_from(taken).unwrap_or(u32::MAX)))
+            let state = self.with_board(*screening, |watched, _| {
+                let taken = watched.board.count_taken()?;
+                Some((watched.board.seq(), u32::try_from(taken).unwrap_or(u32::MAX)))
             });
             state.flatten()
         };
@@ -128,13 +134,13 @@ impl SeatLocks for MemoryLocks {
 #[async_trait]
 impl LiveChanges for MemoryLocks {
     async fn watch(&self, screening: ScreeningId) -> Backend<LiveFeed> {
-        let feed = self.with_new_room(screening, |room, _| room.watch())?;
+        let feed = self.with_new_board(screening, |watched, _| watched.watch())?;
         feed.ok_or_else(|| BackendError::retryable(PART, "too many watchers of one screening"))
     }
 
     async fn publish_payment(&self, change: PaymentChange) -> Backend<()> {
-        // A screening without a room has no watchers.
-        let _: Option<()> = self.with_room(change.screening, |room, _| room.publish(LiveEvent::Payment(change)));
+        // A screening without a watched has no watchers.
+        let _: Option<()> = self.with_board(change.screening, |watched, _| watched.publish(LiveEvent::Payment(change)));
         Ok(())
     }
 }

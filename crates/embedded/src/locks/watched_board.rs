@@ -12,10 +12,10 @@ use tokio::sync::mpsc;
 /// Most changes queued for one watcher; a watcher that falls further behind loses its feed and subscribes again.
 pub const LIVE_BACKLOG_CHANGES_MAX: usize = 1_024;
 
-/// Most watchers of one screening: a live room needs one for all of its sockets.
+/// Most watchers of one screening: a live watched needs one for all of its sockets.
 pub const WATCHERS_MAX: usize = 1_024;
 
-pub(super) struct Room {
+pub(super) struct WatchedBoard {
     pub(super) board: SeatBoard,
     /// A lower bound of the next expiry of a lock or payment lock; `MAX` when there is none.
     pub(super) due: Millis,
@@ -23,7 +23,7 @@ pub(super) struct Room {
     watchers: Vec<mpsc::Sender<Arc<LiveEvent>>>,
 }
 
-impl Room {
+impl WatchedBoard {
     pub(super) fn new(screening: ScreeningId, now: Millis) -> Self {
         Self { board: SeatBoard::new(screening), due: Millis::MAX, used_at: now, watchers: Vec::new() }
     }
@@ -48,7 +48,7 @@ impl Room {
         self.watchers.retain(|watcher| watcher.try_send(Arc::clone(&event)).is_ok());
     }
 
-    /// Whether the room can be dropped: no locks, no watchers, not used since `since`.
+    /// Whether the watched can be dropped: no locks, no watchers, not used since `since`.
     pub(super) fn is_idle(&mut self, since: Millis) -> bool {
         self.used_at <= since && !self.board.has_locks() && {
             self.forget_closed();

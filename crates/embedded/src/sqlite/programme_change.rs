@@ -158,7 +158,7 @@ fn put_screening(
     revision: u64,
     now: Timestamp,
 ) -> Result<ProgrammeOutcome, Fault> {
-    let place = screenings::find_place(tx, screening.id)?;
+    let place = screenings::find_times(tx, screening.id)?;
     if let Some(refused) = check_revision(place.as_ref().map(|place| place.revision), revision) {
         return Ok(refused);
     }
@@ -225,7 +225,7 @@ fn is_of_another_length(tx: &Transaction<'_>, screening: &Screening) -> Result<b
 }
 
 fn delete_screening(tx: &Transaction<'_>, id: ScreeningId, now: Timestamp) -> Result<ProgrammeOutcome, Fault> {
-    match screenings::find_place(tx, id)? {
+    match screenings::find_times(tx, id)? {
         None => return Ok(ProgrammeOutcome::NotFound),
         Some(place) if place.is_cancelled => return Ok(ProgrammeOutcome::Cancelled),
         Some(_) => {}

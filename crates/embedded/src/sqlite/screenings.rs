@@ -21,22 +21,22 @@ const SELECT: &str = "SELECT s.id, s.revision, s.movie_id, s.hall_id, s.start_ti
      coalesce(s.film_ms, json_extract(m.details, '$.duration_min') * 60000) AS film_ms \
      FROM screenings s JOIN movies m ON m.id = s.movie_id JOIN halls h ON h.id = s.hall_id";
 /// The times of screenings, without prices and layout, which are large.
-const SELECT_PLACE: &str = "SELECT s.id, s.revision, s.movie_id, s.hall_id, s.start_time, s.end_time, s.is_cancelled, \
+const SELECT_TIMES: &str = "SELECT s.id, s.revision, s.movie_id, s.hall_id, s.start_time, s.end_time, s.is_cancelled, \
      coalesce(s.film_ms, json_extract(m.details, '$.duration_min') * 60000) AS film_ms \
      FROM screenings s JOIN movies m ON m.id = s.movie_id";
 
 /// The fields of a screening that decide whether a change moves it.
-pub(super) struct Place {
+pub(super) struct ScreeningTimes {
     pub(super) revision: u64,
     pub(super) movie_id: MovieId,
     pub(super) slot: HallSlot,
     pub(super) is_cancelled: bool,
 }
 
-pub(super) fn find_place(tx: &Transaction<'_>, id: ScreeningId) -> Result<Option<Place>, Fault> {
-    let sql = format!("{SELECT_PLACE} WHERE s.id = ?1");
+pub(super) fn find_times(tx: &Transaction<'_>, id: ScreeningId) -> Result<Option<ScreeningTimes>, Fault> {
+    let sql = format!("{SELECT_TIMES} WHERE s.id = ?1");
     let read = |row: &Row<'_>| {
-        Ok(Place {
+        Ok(ScreeningTimes {
             revision: row.number("revision")?,
             movie_id: row.id("movie_id")?,
             slot: read_slot(row)?,
@@ -117,7 +117,7 @@ pub(super) fn list_slots(
     before_ms: i64,
 ) -> Result<Vec<HallSlot>, Fault> {
     let sql = format!(
-        "{SELECT_PLACE} WHERE s.hall_id IN (SELECT unhex(value) FROM json_each(?1)) AND s.start_time > ?2 \
+        "{SELECT_TIMES} WHERE s.hall_id IN (SELECT unhex(value) FROM json_each(?1)) AND s.start_time > ?2 \
          AND s.start_time < ?3 AND s.is_cancelled = 0"
     );
     list(tx, &sql, (id_list(halls)?, after_ms, before_ms), read_slot)
@@ -125,7 +125,7 @@ pub(super) fn list_slots(
 
 /// The slots of a film's screenings that start after `now_ms` and are not cancelled.
 pub(super) fn list_slots_to_come(tx: &Transaction<'_>, movie: [u8; 16], now_ms: i64) -> Result<Vec<HallSlot>, Fault> {
-    let sql = format!("{SELECT_PLACE} WHERE s.movie_id = ?1 AND s.start_time > ?2 AND s.is_cancelled = 0");
+    let sql = format!("{SELECT_TIMES} WHERE s.movie_id = ?1 AND s.start_time > ?2 AND s.is_cancelled = 0");
     list(tx, &sql, (movie, now_ms), read_slot)
 }
 

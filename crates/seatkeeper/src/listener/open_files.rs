@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::places::CONNECTIONS_MAX;
+use super::permits::CONNECTIONS_MAX;
 
 /// Files besides connections of clients: connections to the store, its files, the lock log, mails; with room to spare.
 const OWN_FILES: u64 = 512;

@@ -17,7 +17,7 @@ pub(super) const CONNECTIONS_MAX: usize = 20_000;
 pub(super) const CONNECTIONS_PER_ADDRESS_MAX: u32 = 2_000;
 
 /// Counts connections and admits them up to the limits.
-pub(super) struct Places {
+pub(super) struct ConnectionPermits {
     connections_max: usize,
     /// `None`: addresses are not counted.
     per_address_max: Option<u32>,
@@ -33,12 +33,12 @@ struct Taken {
 }
 
 /// One admitted connection, uncounted on drop.
-pub(super) struct Place {
-    places: Arc<Places>,
+pub(super) struct ConnectionPermit {
+    permits: Arc<ConnectionPermits>,
     counted_as: Option<u128>,
 }
 
-impl Places {
+impl ConnectionPermits {
     /// `limits_addresses` is the setting `rate_limit`: load tests use a single address and turn it off.
     #[must_use]
     pub(super) fn new(limits_addresses: bool, trusted_proxies: Vec<IpNet>) -> Arc<Self> {
@@ -47,7 +47,7 @@ impl Places {
     }
 
     /// Admits a connection; `None` when the server or the address has reached its limit.
-    pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+    pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<ConnectionPermit> {
         let peer = peer.to_canonical();
         let is_proxy = self.trusted_proxies.iter().any(|network| network.contains(&peer));
         let counted = self.per_address_max.filter(|_| !is_proxy).map(|max| (counting_key(peer), max));
@@ -63,7 +63,7 @@ impl Places {
             *of_address += 1;
         }
         taken.connections += 1;
-        Some(Place { places: Arc::clone(self), counted_as: counted.map(|(key, _)| key) })
+        Some(ConnectionPermit { permits: Arc::clone(self), counted_as: counted.map(|(key, _)| key) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -71,9 +71,9 @@ impl Places {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut taken = self.places.lock();
+        let mut taken = self.permits.lock();
         taken.connections -= 1;
         let Some(key) = self.counted_as else { return };
         if let Some(of_address) = taken.by_address.get_mut(&key) {
@@ -89,32 +89,32 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    fn places(connections_max: usize, per_address_max: Option<u32>, trusted: &[&str]) -> Arc<Places> {
+    fn permits(connections_max: usize, per_address_max: Option<u32>, trusted: &[&str]) -> Arc<ConnectionPermits> {
         let trusted_proxies = trusted.iter().map(|net| net.parse().unwrap()).collect();
-        Arc::new(Places { connections_max, per_address_max, trusted_proxies, taken: Mutex::default() })
+        Arc::new(ConnectionPermits { connections_max, per_address_max, trusted_proxies, taken: Mutex::default() })
     }
 
-    fn take(places: &Arc<Places>, peer: &str, times: usize) -> Vec<Place> {
-        (0..times).filter_map(|_| places.take(peer.parse().unwrap())).collect()
+    fn take(permits: &Arc<ConnectionPermits>, peer: &str, times: usize) -> Vec<ConnectionPermit> {
+        (0..times).filter_map(|_| permits.take(peer.parse().unwrap())).collect()
     }
 
     #[test]
     fn connection_is_refused_when_its_address_has_reached_the_limit() {
-        let places = places(5, Some(3), &[]);
-        let greedy = take(&places, "203.0.113.9", 9);
+        let permits = permits(5, Some(3), &[]);
+        let greedy = take(&permits, "203.0.113.9", 9);
         assert_eq!(greedy.len(), 3);
-        assert!(take(&places, "::ffff:203.0.113.9", 1).is_empty(), "the IPv4-mapped form is the same address");
-        let others = take(&places, "203.0.113.10", 9);
+        assert!(take(&permits, "::ffff:203.0.113.9", 1).is_empty(), "the IPv4-mapped form is the same address");
+        let others = take(&permits, "203.0.113.10", 9);
         assert_eq!(others.len(), 2, "the server's limit is five");
         drop((greedy, others));
-        assert_eq!(take(&places, "203.0.113.9", 9).len(), 3, "dropped connections are uncounted");
-        assert!(places.lock().by_address.is_empty() && places.lock().connections == 0, "no counter is left behind");
+        assert_eq!(take(&permits, "203.0.113.9", 9).len(), 3, "dropped connections are uncounted");
+        assert!(permits.lock().by_address.is_empty() && permits.lock().connections == 0, "no counter is left behind");
     }
 
     #[test]
     fn connections_of_trusted_proxies_and_load_tests_are_not_counted_by_address() {
-        assert_eq!(take(&places(9, Some(1), &["10.0.0.0/8"]), "10.1.2.3", 5).len(), 5);
-        assert_eq!(take(&places(9, Some(1), &["10.0.0.0/8"]), "11.1.2.3", 5).len(), 1);
-        assert_eq!(take(&places(9, None, &[]), "11.1.2.3", 5).len(), 5);
+        assert_eq!(take(&permits(9, Some(1), &["10.0.0.0/8"]), "10.1.2.3", 5).len(), 5);
+        assert_eq!(take(&permits(9, Some(1), &["10.0.0.0/8"]), "11.1.2.3", 5).len(), 1);
+        assert_eq!(take(&permits(9, None, &[]), "11.1.2.3", 5).len(), 5);
     }
 }

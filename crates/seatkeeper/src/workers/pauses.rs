@@ -34,8 +34,8 @@ struct Tried {
 }
 
 impl Pauses {
-    /// Begins a round over all unfinished payments. Payments that the previous round did not see are finished, so they are
-    /// dropped.
+    /// Begins a round over all unfinished payments and forgets the pauses of payments that the previous round did not see,
+    /// because those are finished.
     pub(super) fn begin_round(&mut self) {
         let last = self.round;
         self.tried.retain(|_, tried| tried.seen_in == last);

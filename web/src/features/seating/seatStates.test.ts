@@ -9,7 +9,7 @@ import { useSessionStore } from '@/api/session'
 import type { Hold, ScreeningDetail } from '@/api/types'
 import en from '@/i18n/en'
 import type { LiveStatus, MapFrame } from '@/live/frames'
-import { EMPTY_ROOM, applyFrame, type Room } from '@/live/room'
+import { EMPTY_MAP, applyFrame, type LiveMap } from '@/live/room'
 import { RECONNECT_MS_MIN } from '@/live/watch'
 import { useHold } from './useHold'
 import { useSeatViews } from './useSeatViews'
@@ -55,7 +55,7 @@ let page: VueWrapper | undefined
 
 /** A seat page with live frames; `looks` records every look of seat A1. */
 async function open({ isReady = true, now = ref(START) } = {}) {
-  const room = shallowRef<Room>(EMPTY_ROOM)
+  const room = shallowRef<LiveMap>(EMPTY_MAP)
   const looks: string[] = []
   const hears: ReturnType<typeof useHold>[] = []
   const Page = defineComponent(() => {

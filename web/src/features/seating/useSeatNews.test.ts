@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { effectScope } from 'vue'
 import type { LiveStatus } from '@/live/frames'
-import { EMPTY_ROOM, applyFrame, type Room } from '@/live/room'
+import { EMPTY_MAP, applyFrame, type LiveMap } from '@/live/room'
 import { useSeatNews } from './useSeatNews'
 
 const GATHER_MS = 15_000
@@ -13,7 +13,7 @@ it('counts a seat once from lock to sale, and no seat that was taken at the firs
   const said: object[] = []
   const scope = effectScope()
   const news = scope.run(() => useSeatNews((counts) => said.push(counts)))!
-  let room: Room = EMPTY_ROOM
+  let room: LiveMap = EMPTY_MAP
   const hear = (frame: Parameters<typeof applyFrame>[1]) => {
     const step = applyFrame(room, frame)
     room = step.room

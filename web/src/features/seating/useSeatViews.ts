@@ -5,7 +5,7 @@ import { useFormat } from '@/i18n/useFormat'
 import { formatAmount, type Money } from '@/lib/money'
 import { planLayout, type SeatState, type SeatView } from '@/lib/seating'
 import type { SeatChange } from '@/live/frames'
-import type { Room } from '@/live/room'
+import type { LiveMap } from '@/live/room'
 import type { Standing } from './holdSteps'
 import { priceOf } from './terms'
 
@@ -13,7 +13,7 @@ interface Sources {
   screening: Readonly<Ref<ScreeningDetail>>
   /** Prices of single seats from a later refusal of the server. */
   prices?: Readonly<Ref<ReadonlyMap<string, Money>>>
-  room: Readonly<Ref<Room>>
+  room: Readonly<Ref<LiveMap>>
   /** The GET answer, used for the seats that are not for sale. */
   loaded: Readonly<Ref<SeatMap | null>>
   standing: (id: string, live: SeatChange | undefined) => Standing

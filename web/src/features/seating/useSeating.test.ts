@@ -11,7 +11,7 @@ import { useSessionStore } from '@/api/session'
 import type { Hold, Payment, ScreeningDetail } from '@/api/types'
 import en from '@/i18n/en'
 import type { LiveStatus, MapFrame } from '@/live/frames'
-import { applyFrame, type Room } from '@/live/room'
+import { applyFrame, type LiveMap } from '@/live/room'
 import type { LiveEvents } from '@/live/useLiveSeats'
 import type { ConnectionState } from '@/live/watch'
 import { useSeating } from './useSeating'
@@ -23,7 +23,7 @@ const server = vi.mocked(calls)
 
 /** The live events, triggered by the test. */
 const line = vi.hoisted(() => ({ events: null as LiveEvents | null }))
-const room = shallowRef<Room>({ kind: 'synced', seq: 0, seats: new Map() })
+const room = shallowRef<LiveMap>({ kind: 'synced', seq: 0, seats: new Map() })
 const connection = shallowRef<ConnectionState>('live')
 vi.mock('@/live/useLiveSeats', () => ({
   useLiveSeats: (_: string, events: LiveEvents) => {

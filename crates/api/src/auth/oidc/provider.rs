@@ -61,12 +61,12 @@ pub(super) struct Provider {
 
 #[derive(Debug, Default)]
 struct State {
-    known: Option<Known>,
+    known: Option<CachedMetadata>,
     failed: Option<(Timestamp, String)>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct CachedMetadata {
     metadata: Arc<Metadata>,
     fetched_at: Timestamp,
     keys_at: Timestamp,
@@ -89,7 +89,8 @@ impl Provider {
             None => match Metadata::discover_async(issuer.clone(), back).await {
                 Ok(metadata) => {
                     let metadata = Arc::new(metadata);
-                    state.known = Some(Known { metadata: Arc::clone(&metadata), fetched_at: now, keys_at: now });
+                    state.known =
+                        Some(CachedMetadata { metadata: Arc::clone(&metadata), fetched_at: now, keys_at: now });
                     return Ok(metadata);
                 }
                 Err(error) => (now, whole_story(&error)),
@@ -109,7 +110,7 @@ impl Provider {
         now: Timestamp,
     ) -> Result<Option<Arc<Metadata>>, OidcError> {
         let mut state = self.state.lock().await;
-        let due = |known: &&mut Known| now.duration_since(known.keys_at) >= KEYS_REFETCH_AFTER;
+        let due = |known: &&mut CachedMetadata| now.duration_since(known.keys_at) >= KEYS_REFETCH_AFTER;
         let Some(known) = state.known.as_mut().filter(due) else { return Ok(None) };
         known.keys_at = now;
         let keys =

@@ -391,7 +391,7 @@ fn extension_leaves_seats_of_others_alone() {
 }
 
 #[test]
-fn a_sale_takes_the_seats_whoever_holds_them() {
+fn recorded_sale_marks_seats_sold_even_if_another_person_has_locked_them() {
     check(
         "A: AA.",
         |s| s.at(1_100).sell(1, "A1 A2"),

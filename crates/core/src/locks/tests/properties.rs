@@ -12,7 +12,7 @@ use crate::{
     locks::{
         ClaimedSeat, Effects, Hold, LoadReply, LockReply, Millis, ReleaseReply, SeatBoard, SeatStatus, SeatTruth,
         StartReply, WithdrawReply,
-        turn::{Lock, Seat},
+        transaction::{Lock, Seat},
     },
 };
 

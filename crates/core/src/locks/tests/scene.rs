@@ -10,7 +10,7 @@ use crate::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
     locks::{
         ClaimedSeat, Effects, Hold, LoadReply, LockReply, Millis, ReleaseReason, ReleaseReply, SeatBoard, SeatStatus,
-        SeatTruth, StartReply, WithdrawReply, turn::Seat,
+        SeatTruth, StartReply, WithdrawReply, transaction::Seat,
     },
 };
 

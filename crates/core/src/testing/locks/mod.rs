@@ -73,7 +73,7 @@ macro_rules! seat_locks_contract {
             payment_lock_expires_with_its_seats,
             extended_locks_return_to_their_own_expiry_when_the_payment_ends,
             extension_never_shortens_a_lock_that_expires_later,
-            a_sale_takes_the_seats_whoever_holds_them,
+            recorded_sale_marks_seats_sold_even_if_another_person_has_locked_them,
             refund_frees_only_sold_seats,
             releases_are_listed_oldest_first_until_removed,
             takeover_of_an_expired_lock_writes_its_release_first,

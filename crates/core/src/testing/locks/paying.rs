@@ -151,7 +151,7 @@ pub async fn extension_never_shortens_a_lock_that_expires_later(fixture: &dyn Lo
 }
 
 /// A sale removes the locks of its seats, whoever holds them, and ends the payment lock.
-pub async fn a_sale_takes_the_seats_whoever_holds_them(fixture: &dyn LocksFixture) {
+pub async fn recorded_sale_marks_seats_sold_even_if_another_person_has_locked_them(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     let payment = some_payment();

@@ -19,7 +19,7 @@ pub(crate) struct TestScreening {
     pub(crate) start_time: String,
 }
 
-/// Parses a picture: `"ss_ss/pp"` is row A with an aisle and row B with two pair seats.
+/// Parses a drawing of a hall, one letter a seat: `"ss_ss/pp"` is row A with an aisle and row B with two seats for pairs.
 pub(crate) fn layout(picture: &str) -> Value {
     let kind = |c| match c {
         's' => json!("seat"),
