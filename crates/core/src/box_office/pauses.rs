@@ -41,7 +41,7 @@ mod tests {
         let t = |s| Timestamp::from_second(s).unwrap();
         let pause = |attempts| match next_mail_attempt(t(0), attempts, t(100), false, String::new()) {
             MailAttempt::Later { due_at, .. } => due_at.as_second() - 100,
-            other => panic!("{other:?}"),
+            other @ (MailAttempt::Sent | MailAttempt::Failed { .. }) => panic!("{other:?}"),
         };
         assert_eq!([0, 1, 2, 7, 8, 99].map(pause), [5, 10, 20, 640, 900, 900]);
         let late = next_mail_attempt(t(0), 3, t(48 * 3600), false, "x".into());

@@ -271,7 +271,9 @@ impl Viewer {
             for change in &live.changes {
                 match change.status {
                     SeatStatus::Available => self.shows.remove(&change.id),
-                    status => self.shows.insert(change.id, status),
+                    status @ (SeatStatus::Locked { .. } | SeatStatus::Booked | SeatStatus::Unavailable) => {
+                        self.shows.insert(change.id, status)
+                    }
                 };
             }
         }
