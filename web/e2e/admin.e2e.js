@@ -1,19 +1,12 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { after, before, test } from 'node:test'
-import { closeBrowser, Visitor } from './support/browser.js'
+import { test } from 'node:test'
+import { Visitor } from './support/browser.js'
 import { buy, holdSeats, payNow, startPayment } from './support/paths.js'
-import { Server } from './support/server.js'
+import { serverForTests } from './support/tests.js'
 import { waitFor } from './support/wait.js'
 
-let server
-before(async () => {
-  server = await Server.start()
-})
-after(async () => {
-  await closeBrowser()
-  await server?.remove()
-})
+const server = await serverForTests()
 
 const codes = {}
 

@@ -1,18 +1,11 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { closeBrowser, DESKTOP, PHONE, SMALL_PHONE, Visitor } from './support/browser.js'
+import { test } from 'node:test'
+import { DESKTOP, PHONE, SMALL_PHONE, Visitor } from './support/browser.js'
 import { chooseMethod, holdSeats, startPayment } from './support/paths.js'
 import { recordLooks, takeLooks } from './support/seatLooks.js'
-import { Server } from './support/server.js'
+import { serverForTests } from './support/tests.js'
 
-let server
-before(async () => {
-  server = await Server.start()
-})
-after(async () => {
-  await closeBrowser()
-  await server?.remove()
-})
+const server = await serverForTests()
 
 /** The same person on two phones and a desktop, each with a browser of its own. */
 async function threeDevices(showing, email) {

@@ -1,16 +1,9 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { closeBrowser, Visitor } from './support/browser.js'
-import { Server } from './support/server.js'
+import { test } from 'node:test'
+import { Visitor } from './support/browser.js'
+import { serverForTests } from './support/tests.js'
 
-let server
-before(async () => {
-  server = await Server.start()
-})
-after(async () => {
-  await closeBrowser()
-  await server?.remove()
-})
+const server = await serverForTests()
 
 /** More tab stops than any page has: a longer search would never succeed. */
 const STOPS_MAX = 120

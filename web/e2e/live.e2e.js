@@ -1,18 +1,11 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { closeBrowser, NO_SERVER, Visitor } from './support/browser.js'
+import { test } from 'node:test'
+import { NO_SERVER, Visitor } from './support/browser.js'
 import { holdSeats } from './support/paths.js'
 import { recordLooks, takeLooks } from './support/seatLooks.js'
-import { Server } from './support/server.js'
+import { serverForTests } from './support/tests.js'
 
-let server
-before(async () => {
-  server = await Server.start()
-})
-after(async () => {
-  await closeBrowser()
-  await server?.remove()
-})
+const server = await serverForTests()
 
 const CLICKS = 20
 /** Far above the measured values: a busy machine is never this slow, only a broken path. */

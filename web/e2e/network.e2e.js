@@ -1,17 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { closeBrowser, Visitor } from './support/browser.js'
+import { test } from 'node:test'
+import { Visitor } from './support/browser.js'
 import { holdSeats, startPayment } from './support/paths.js'
-import { Server } from './support/server.js'
+import { serverForTests } from './support/tests.js'
 
-let server
-before(async () => {
-  server = await Server.start()
-})
-after(async () => {
-  await closeBrowser()
-  await server?.remove()
-})
+const server = await serverForTests()
 
 /** Console messages of the browser about chunks that an upgrade has replaced, and about a missing network. */
 const MISSING = /status of 404|ERR_INTERNET_DISCONNECTED|ERR_FAILED/

@@ -1,17 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { closeBrowser, DESKTOP, PHONE, Visitor } from './support/browser.js'
+import { test } from 'node:test'
+import { DESKTOP, PHONE, Visitor } from './support/browser.js'
 import { chooseMethod, holdSeats, startPayment } from './support/paths.js'
-import { Server } from './support/server.js'
+import { serverForTests } from './support/tests.js'
 
-let server
-before(async () => {
-  server = await Server.start()
-})
-after(async () => {
-  await closeBrowser()
-  await server?.remove()
-})
+const server = await serverForTests()
 
 const LOOKS = [
   { name: 'phone-th-dark', screen: PHONE, language: 'th', theme: 'dark' },
