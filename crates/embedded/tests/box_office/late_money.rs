@@ -227,9 +227,10 @@ async fn refund_by_the_provider_refunds_the_booking_and_frees_the_seats() {
     let id = booking.payment_id;
     let refunded = cinema.office.provider.give_back(id).await.expect("the provider works");
     assert_eq!(refunded, ProviderAnswer::Refunded);
-    // The lock store is unreachable at first; its map is updated later.
+    // The lock store is unreachable at first: the refund is stored, and the reconciler updates the map later.
     cinema.weather.set(true, false, 0);
-    let _the_map_is_away = seatkeeper_core::box_office::provider_reported(&cinema.office, id).await;
+    let reported = seatkeeper_core::box_office::provider_reported(&cinema.office, id).await;
+    assert!(reported.expect("the store works"), "the payment is known");
     assert!(matches!(ann.try_lock("A1").await, Err(error) if error.retryable));
     cinema.weather.set(false, false, 0);
     assert_eq!(ann.find(id).await.status, PaymentStatus::Refunded);

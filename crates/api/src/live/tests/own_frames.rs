@@ -347,7 +347,7 @@ async fn person_is_removed_from_the_room_with_the_last_socket() {
     assert_eq!(room.count_people(), 1);
     drop(other);
     assert_eq!(room.count_people(), 0);
-    let _nobody = room.subscribe(Instant::now(), None).unwrap();
+    let _anonymous_subscription = room.subscribe(Instant::now(), None).unwrap();
     assert_eq!(room.count_people(), 0, "a viewer who is not signed in costs nothing here");
 }
 
