@@ -34,7 +34,7 @@ struct Base;
 /// The document without calls: title, security scheme, common headers.
 pub(crate) fn base() -> Document {
     let mut document = Base::openapi();
-    let cookie = ApiKeyValue::with_description("seatkeeper_session", "The session of whoever signed in");
+    let cookie = ApiKeyValue::with_description("seatkeeper_session", "The session of a signed-in person");
     let components = document.components.get_or_insert_with(Default::default);
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).build();
@@ -125,7 +125,7 @@ fn add_common(path: &str, changes: bool, operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         if response.description.is_empty() {
-            response.description = if status == "201" { "Made" } else { "As asked" }.to_owned();
+            response.description = if status == "201" { "Created" } else { "Success" }.to_owned();
         }
         if matches!(status.as_str(), "429" | "503") {
             response

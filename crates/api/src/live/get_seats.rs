@@ -24,10 +24,10 @@ use crate::{
     get,
     path = "/api/screenings/{id}/seats",
     tag = "What is on",
-    params(("id" = String, Path, description = "The screening"), ("If-None-Match" = Option<String>, Header, description = "An `ETag` at hand")),
+    params(("id" = String, Path, description = "The screening"), ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer")),
     responses(
         (status = 200, description = "The map", body = SeatMap<'_>, headers(("ETag" = String, description = "A hash of the body"))),
-        (status = 304, description = "The map at hand is still true"),
+        (status = 304, description = "Not modified since the `ETag` of the request"),
         (status = 404, description = "`screening_not_found`"),
         (status = 503, description = "`try_again`: the seats cannot be read just now"),
     )

@@ -100,14 +100,6 @@ impl Default for LiveLimits {
     }
 }
 
-impl LiveLimits {
-    /// No limit per address, for load tests from one address (`--rate-limit off`).
-    #[must_use]
-    pub fn without_addresses() -> Self {
-        Self { sockets_per_address_max: u32::MAX, ..Self::default() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

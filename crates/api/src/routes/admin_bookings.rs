@@ -39,7 +39,7 @@ pub(crate) struct AdminBooking {
     pub customer: Customer,
 }
 
-/// Whoever bought.
+/// The customer.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Customer {
     /// Their id.

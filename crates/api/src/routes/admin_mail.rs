@@ -26,7 +26,7 @@ pub(crate) struct MailItem {
     pub booking_code: String,
     /// The address.
     pub to: String,
-    /// Where it stands.
+    /// Its status.
     #[schema(value_type = MailStatusShape)]
     pub status: MailStatus,
     /// How often it was tried.

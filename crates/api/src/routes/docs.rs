@@ -25,21 +25,21 @@ fn file(content_type: &'static str, text: &'static str) -> Asset {
 
 /// This document
 #[utoipa::path(get, path = "/api/openapi.json", tag = "Operations",
-    responses((status = 200, body = Object), (status = 304, description = "The document at hand is this one")))]
+    responses((status = 200, body = Object), (status = 304, description = "Not modified since the `ETag` of the request")))]
 pub(crate) async fn get_openapi(headers: HeaderMap) -> Response {
     DOCUMENT.answer(&headers)
 }
 
 /// This document, to read
 #[utoipa::path(get, path = "/docs", tag = "Operations",
-    responses((status = 200, body = String, content_type = "text/html"), (status = 304, description = "The page at hand is this one")))]
+    responses((status = 200, body = String, content_type = "text/html"), (status = 304, description = "Not modified since the `ETag` of the request")))]
 pub(crate) async fn get_docs(headers: HeaderMap) -> Response {
     PAGE.answer(&headers)
 }
 
 /// Script and style of the documentation page
 #[utoipa::path(get, path = "/docs/{file}", tag = "Operations", params(("file" = String, Path)),
-    responses((status = 200, body = String, content_type = "text/*"), (status = 304, description = "The file at hand is this one"),
+    responses((status = 200, body = String, content_type = "text/*"), (status = 304, description = "Not modified since the `ETag` of the request"),
         (status = 404, description = "`not_found`")))]
 pub(crate) async fn get_docs_file(file: PathId, headers: HeaderMap) -> ApiResult<Response> {
     match file.0.as_str() {

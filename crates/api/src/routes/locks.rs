@@ -117,7 +117,7 @@ impl UnlockRequest {
     }
 }
 
-/// Lets seats go
+/// Releases seats
 ///
 /// The screening and the seats in the body, or in the query.
 #[utoipa::path(delete, path = "/api/lock", tag = "Locking seats", security(("session" = [])), params(UnlockQuery),

@@ -36,7 +36,7 @@ pub(crate) struct ProviderMessage {
     params(("provider" = String, Path, example = "mock"),
         ("X-Seatkeeper-Signature" = Option<String>, Header, description = "`t=<unix seconds>,v1=<hex>`")),
     request_body = ProviderMessage,
-    responses((status = 204, description = "Heard"), (status = 401, description = "`bad_signature`"),
+    responses((status = 204, description = "The message was processed"), (status = 401, description = "`bad_signature`"),
         (status = 404, description = "`provider_not_found`, `payment_not_found`")))]
 pub(crate) async fn receive_callback(
     State(app): State<App>,

@@ -20,7 +20,7 @@ pub(crate) struct Payment {
     /// The screening.
     #[schema(value_type = String)]
     pub screening_id: ScreeningId,
-    /// Where it stands.
+    /// Its status.
     #[schema(value_type = PaymentStatusShape)]
     pub status: PaymentStatus,
     /// How.
