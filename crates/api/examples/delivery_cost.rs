@@ -21,9 +21,9 @@ use seatkeeper_core::{
     box_office::BoxOffice,
     ids::{HallId, MovieId, PersonId, ScreeningId, SeatId},
     ports::{Clock, LockSeats, ProgrammeChange},
-    testing::{SeededEntropy, hall_of, movie_of, office_over, screening_of},
 };
 use seatkeeper_embedded::{locks::MemoryLocks, mock_provider::MockProvider, sqlite::SqliteStore};
+use seatkeeper_testing::{SeededEntropy, hall_of, movie_of, office_over, screening_of};
 use tokio::{
     io::AsyncReadExt as _,
     net::{TcpListener, TcpStream},
@@ -201,7 +201,7 @@ async fn fill(office: &BoxOffice) -> Outcome<ScreeningId> {
         ProgrammeChange::PutScreening(screening, 0),
     ] {
         let event = office.audit_event("benchmark", None, PersonId::from_uuid(Uuid::nil()), None);
-        office.programme.change_programme(&change, &event, office.now()).await?;
+        office.stores.programme.change_programme(&change, &event, office.now()).await?;
     }
     Ok(screening_id())
 }

@@ -28,17 +28,17 @@ const ETAG_HASH_BYTES: usize = 16;
 
 /// How long a browser may cache a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keep {
+pub(crate) enum Caching {
     /// For a year: the file's name changes with its content.
     ForAYear,
     /// Revalidate each time; an unchanged file costs a short 304.
-    AskEachTime,
+    Revalidate,
 }
 
 /// A file with its compressed forms.
 pub(crate) struct Asset {
     content_type: &'static str,
-    keep: Keep,
+    caching: Caching,
     etag: HeaderValue,
     plain: Bytes,
     brotli: OnceLock<Bytes>,
@@ -47,21 +47,21 @@ pub(crate) struct Asset {
 
 impl Asset {
     /// A file with this content.
-    pub(crate) fn new(content_type: &'static str, keep: Keep, plain: impl Into<Bytes>) -> Self {
+    pub(crate) fn new(content_type: &'static str, caching: Caching, plain: impl Into<Bytes>) -> Self {
         let plain = plain.into();
         let hash = URL_SAFE_NO_PAD.encode(&Sha256::digest(&plain)[..ETAG_HASH_BYTES]);
         // Weak, because the compressed forms have the same tag but other bytes.
         let etag = HeaderValue::try_from(format!("W/\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""));
-        Self { content_type, keep, etag, plain, brotli: OnceLock::new(), gzip: OnceLock::new() }
+        Self { content_type, caching, etag, plain, brotli: OnceLock::new(), gzip: OnceLock::new() }
     }
 
     /// Answers with the file in a coding that the client accepts, or with 304.
     pub(crate) fn answer(&self, request: &HeaderMap) -> Response {
         let mut headers = HeaderMap::new();
         headers.insert(header::ETAG, self.etag.clone());
-        let caching = match self.keep {
-            Keep::ForAYear => "public, max-age=31536000, immutable",
-            Keep::AskEachTime => "no-cache",
+        let caching = match self.caching {
+            Caching::ForAYear => "public, max-age=31536000, immutable",
+            Caching::Revalidate => "no-cache",
         };
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
         let is_compressed = is_text(self.content_type) && self.plain.len() >= COMPRESSED_FROM_BYTES;
@@ -127,7 +127,7 @@ mod tests {
     #[tokio::test]
     async fn compressed_forms_are_cached_and_decode_to_the_file() {
         let text = "const seat = 'A1';\n".repeat(1_000);
-        let asset = Asset::new("text/javascript; charset=utf-8", Keep::ForAYear, text.clone());
+        let asset = Asset::new("text/javascript; charset=utf-8", Caching::ForAYear, text.clone());
         for (takes, coding) in [("br, gzip", "br"), ("gzip, deflate", "gzip"), ("br;q=0, gzip;q=1", "gzip"), ("", "")] {
             let request = asked(&[(header::ACCEPT_ENCODING, takes)]);
             let (first, second) = (asset.answer(&request), asset.answer(&request));
@@ -149,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn file_with_a_matching_etag_is_not_sent_again() {
-        let asset = Asset::new("text/css", Keep::AskEachTime, "a{}".repeat(1_000));
+        let asset = Asset::new("text/css", Caching::Revalidate, "a{}".repeat(1_000));
         let mark = asset.etag.to_str().unwrap().to_owned();
         let known = asked(&[(header::IF_NONE_MATCH, &mark), (header::ACCEPT_ENCODING, "br")]);
         let answer = asset.answer(&known);
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!((said(&answer, "etag"), said(&answer, "vary")), (&*mark, "accept-encoding"));
         assert_eq!(said(&answer, "cache-control"), "no-cache");
         assert!(body(answer).await.is_empty());
-        let other = Asset::new("text/css", Keep::AskEachTime, "b{}".repeat(1_000));
+        let other = Asset::new("text/css", Caching::Revalidate, "b{}".repeat(1_000));
         assert_eq!(other.answer(&known).status(), StatusCode::OK, "another file has another tag");
     }
 
@@ -165,11 +165,11 @@ mod tests {
     fn pictures_fonts_and_short_texts_are_not_compressed() {
         let takes_all = asked(&[(header::ACCEPT_ENCODING, "br, gzip")]);
         for (kind, bytes) in [("font/woff2", 9_000), ("image/png", 9_000), ("text/css", 1_023)] {
-            let answer = Asset::new(kind, Keep::ForAYear, vec![b'a'; bytes]).answer(&takes_all);
+            let answer = Asset::new(kind, Caching::ForAYear, vec![b'a'; bytes]).answer(&takes_all);
             assert!(said(&answer, "content-encoding").is_empty() && said(&answer, "vary").is_empty(), "{kind}");
         }
         for kind in ["image/svg+xml", "application/json", "application/manifest+json", "text/html; charset=utf-8"] {
-            let answer = Asset::new(kind, Keep::ForAYear, vec![b'a'; 9_000]).answer(&takes_all);
+            let answer = Asset::new(kind, Caching::ForAYear, vec![b'a'; 9_000]).answer(&takes_all);
             assert_eq!(said(&answer, "content-encoding"), "br", "{kind}");
         }
     }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use rust_embed::Embed;
 
 use crate::{
-    asset::{Asset, Keep},
+    asset::{Asset, Caching},
     auth::Admin,
     error::{ApiError, ApiResult, ErrorCode},
     state::App,
@@ -59,12 +59,12 @@ pub(crate) fn get_file(name: &str, headers: &HeaderMap) -> Option<Response> {
 
 fn all_files() -> HashMap<Cow<'static, str>, Asset> {
     let asset = |name: Cow<'static, str>| {
-        let keep = if name.starts_with(HASHED) { Keep::ForAYear } else { Keep::AskEachTime };
+        let caching = if name.starts_with(HASHED) { Caching::ForAYear } else { Caching::Revalidate };
         let bytes = match Files::get(&name)?.data {
             Cow::Borrowed(bytes) => Bytes::from_static(bytes),
             Cow::Owned(bytes) => bytes.into(),
         };
-        let asset = Asset::new(content_type(&name), keep, bytes);
+        let asset = Asset::new(content_type(&name), caching, bytes);
         Some((name, asset))
     };
     Files::iter().filter_map(asset).collect()

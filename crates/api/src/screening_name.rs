@@ -15,7 +15,7 @@ use crate::{
 
 /// The fields with which a request names a screening.
 #[derive(Clone, Copy, Debug)]
-pub struct SaidOfScreening<'a> {
+pub struct ScreeningSelector<'a> {
     /// The screening's id; if given, the other fields are ignored.
     pub screening_id: Option<&'a str>,
     /// The film's id, with `start_time`.
@@ -24,7 +24,7 @@ pub struct SaidOfScreening<'a> {
     pub start_time: Option<Timestamp>,
 }
 
-impl SaidOfScreening<'_> {
+impl ScreeningSelector<'_> {
     /// The named screening.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn missing_fields_are_invalid_and_malformed_ids_not_found() {
-        let said = |screening_id, movie_id, start_time| SaidOfScreening { screening_id, movie_id, start_time }.name();
+        let said = |screening_id, movie_id, start_time| ScreeningSelector { screening_id, movie_id, start_time }.name();
         let start = Some(Timestamp::UNIX_EPOCH);
         let id = Some("00000000-0000-0000-0000-000000000001");
         assert!(matches!(said(id, None, None), Ok(Some(ScreeningName::Id(_)))));

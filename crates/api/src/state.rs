@@ -119,7 +119,7 @@ impl App {
     /// viewers the changes of their screenings. Returns after `stop` is cancelled, pending writes are flushed and calls have ended.
     pub async fn run_beside(&self, stop: CancellationToken) {
         tokio::join!(
-            self.system_errors.tell(&self.office, stop.clone()),
+            self.system_errors.publish(&self.office, stop.clone()),
             self.auth.follow_store(stop.clone()),
             self.rooms.follow_programme(&self.office, stop),
         );

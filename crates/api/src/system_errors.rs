@@ -35,15 +35,15 @@ impl SystemErrors {
     }
 
     /// Writes the events every [`GATHERED_FOR`] until `stop`, and then a last time.
-    pub(crate) async fn tell(&self, office: &BoxOffice, stop: CancellationToken) {
+    pub(crate) async fn publish(&self, office: &BoxOffice, stop: CancellationToken) {
         let mut is_last = false;
         while !is_last {
             is_last = tokio::time::timeout(GATHERED_FOR, stop.cancelled()).await.is_ok();
-            self.tell_once(office).await;
+            self.append_events(office).await;
         }
     }
 
-    async fn tell_once(&self, office: &BoxOffice) {
+    async fn append_events(&self, office: &BoxOffice) {
         let gathered = mem::take(&mut *self.gathered.lock());
         if gathered.is_empty() {
             return;
@@ -55,7 +55,7 @@ impl SystemErrors {
                 office.event(kind).in_request(Some(request_id.as_str()))
             })
             .collect();
-        if let Err(error) = office.outbox.append_events(&events).await {
+        if let Err(error) = office.stores.outbox.append_events(&events).await {
             tracing::error!(part = error.part, error = %error.source, lost = events.len(), "writing error events failed");
         }
     }

@@ -22,7 +22,7 @@ use seatkeeper_cluster::redis::{RedisLocks, RedisUrl};
 use seatkeeper_core::{
     ids::{PersonId, ScreeningId, SeatId},
     locks::{LockReply, SeatTruth},
-    ports::{LockSeats, SeatLocks as _},
+    ports::{LockSeats, SeatLocks as _, SeatMaps as _},
 };
 use seatkeeper_testbed::RedisServer;
 use uuid::Uuid;

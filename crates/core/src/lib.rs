@@ -19,6 +19,4 @@ pub mod payment;
 pub mod person;
 pub mod ports;
 pub mod seating;
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
 pub mod time_text;

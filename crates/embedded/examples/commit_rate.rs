@@ -28,9 +28,9 @@ use seatkeeper_core::{
     ids::{BookingId, HallId, MovieId, PaymentId, PersonId, ScreeningId, SeatId},
     payment::{ConfirmOutcome, MoneyTask, Payment, PaymentMethod, PaymentStatus},
     ports::{CommitBooking, CommitOutcome, Ledger, NewPayment, Programme, ProgrammeChange, ShownToPayer, StartOutcome},
-    testing::{SeededEntropy, hall_of, movie_of, sample_now, screening_of},
 };
 use seatkeeper_embedded::sqlite::SqliteStore;
+use seatkeeper_testing::{SeededEntropy, hall_of, movie_of, sample_now, screening_of};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 

@@ -10,9 +10,9 @@ use jiff::SignedDuration;
 use seatkeeper_core::{
     ids::{HallId, MovieId, ScreeningId},
     ports::{PageRequest, Programme, ProgrammeChange, ScreeningFilter},
-    testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now, screening_of},
 };
 use seatkeeper_embedded::sqlite::SqliteStore;
+use seatkeeper_testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now, screening_of};
 
 type Failure = Box<dyn std::error::Error>;
 

@@ -12,10 +12,10 @@ use std::{hint::black_box, path::PathBuf, process::ExitCode, sync::Arc};
 use seatkeeper_core::{
     ids::{PersonId, ScreeningId, SeatId},
     locks::{LoadReply, LockReply, SeatBoard, SeatTruth},
-    ports::{Clock, LockSeats, SeatLocks},
-    testing::ManualClock,
+    ports::{Clock, LockSeats, Releases, SeatLocks, SeatMaps},
 };
 use seatkeeper_embedded::locks::MemoryLocks;
+use seatkeeper_testing::ManualClock;
 use uuid::Uuid;
 
 const HERE: ScreeningId = ScreeningId::from_uuid(Uuid::from_u128(1));

@@ -9,10 +9,10 @@ use allocation_counter::measure;
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
     locks::{LoadReply, LockReply, SeatBoard, SeatTruth},
-    ports::{Backend, LockSeats, SeatLocks},
-    testing::ManualClock,
+    ports::{Backend, LockSeats, SeatLocks, SeatMaps},
 };
 use seatkeeper_embedded::locks::MemoryLocks;
+use seatkeeper_testing::ManualClock;
 use uuid::Uuid;
 
 const HERE: ScreeningId = ScreeningId::from_uuid(Uuid::from_u128(1));

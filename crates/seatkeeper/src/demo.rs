@@ -79,21 +79,21 @@ pub async fn fill_empty_store(office: &BoxOffice) -> Result<Option<usize>, DemoE
     loop {
         let now = office.now();
         let lease_until = now.saturating_add(FILLED_WITHIN).unwrap_or(now);
-        match office.reservations.reserve(&turn, [0; 32], Uuid::nil(), now, lease_until).await? {
+        match office.stores.reservations.reserve(&turn, [0; 32], Uuid::nil(), now, lease_until).await? {
             Reservation::Running => sleep(LOOK_AGAIN).await,
             Reservation::Run { .. } => break,
             Reservation::Done(_) | Reservation::OtherBody => return Ok(None),
         }
     }
     let filled = if is_empty(office).await? { fill(office).await.map(Some) } else { Ok(None) };
-    office.reservations.let_go(&turn).await?;
+    office.stores.reservations.let_go(&turn).await?;
     filled
 }
 
 async fn is_empty(office: &BoxOffice) -> Result<bool, DemoError> {
     let page = PageRequest { after: None, limit: 1 };
-    let movies = office.programme.list_movies(page).await?;
-    let halls = office.programme.list_halls(page).await?;
+    let movies = office.stores.programme.list_movies(page).await?;
+    let halls = office.stores.programme.list_halls(page).await?;
     Ok(movies.items.is_empty() && halls.items.is_empty())
 }
 
@@ -105,7 +105,7 @@ async fn fill(office: &BoxOffice) -> Result<usize, DemoError> {
     let details = json!({ "films": cinema.films.len(), "halls": cinema.halls.len(), "screenings": made });
     let event = office.event(EventKind::AuditLog { action: "demo_filled".into(), subject: None, details });
     for change in changes {
-        match office.programme.change_programme(&change, &event, office.now()).await? {
+        match office.stores.programme.change_programme(&change, &event, office.now()).await? {
             ProgrammeOutcome::Done => {}
             refused => return Err(data(format!("{refused:?} at {change:?}"))),
         }

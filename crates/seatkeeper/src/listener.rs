@@ -15,7 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
 use self::{permits::ConnectionPermits, write_wait::WriteWait};
-use crate::unread_body::keep_hand_on_body;
+use crate::unread_body::share_body;
 
 /// Longest wait for a request's head; then the connection is closed.
 const HEAD_WAIT_MAX: Duration = Duration::from_secs(15);
@@ -92,7 +92,7 @@ pub async fn serve_connections(
 }
 
 async fn answer(router: Router, request: Request<Incoming>) -> axum::response::Response {
-    let (request, unread) = keep_hand_on_body(request);
+    let (request, unread) = share_body(request);
     let response = match router.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},

@@ -28,7 +28,7 @@ struct Shared(Arc<Mutex<Incoming>>);
 pub(crate) struct Unread(Arc<Mutex<Incoming>>);
 
 /// Passes the body to the handler, and returns a second handle for draining it, if there is a body.
-pub(crate) fn keep_hand_on_body(request: Request<Incoming>) -> (Request<Body>, Option<Unread>) {
+pub(crate) fn share_body(request: Request<Incoming>) -> (Request<Body>, Option<Unread>) {
     // A client that sent `Expect: 100-continue` does not send a refused body, so there is nothing to drain.
     if request.body().is_end_stream() || request.headers().contains_key(EXPECT) {
         return (request.map(Body::new), None);

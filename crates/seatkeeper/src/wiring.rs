@@ -7,17 +7,14 @@ use futures_util::future::OptionFuture;
 use jiff::SignedDuration;
 #[cfg(feature = "cluster")]
 use seatkeeper_cluster::{
-    kafka::KafkaLog,
+    kafka::{KafkaLog, PublishedDeadLetters},
     mongo::{self, MongoStore},
     redis::{RedisLocks, RedisUrl},
 };
 use seatkeeper_core::{
     box_office::{BoxOffice, ScreeningCache, Settings},
     ids::ScreeningId,
-    ports::{
-        AuditLog, BackendError, Clock, DeadLetters, Entropy, EventLog, Health, Ledger, LiveChanges, MailQueue,
-        MockBook, Outbox, People, Posters, Programme, Reservations, Sales, SeatLocks, Sessions,
-    },
+    ports::{BackendError, Clock, Entropy, EventLog, Health, LiveChanges, LockStore, MockBook, Store, Stores},
 };
 use seatkeeper_embedded::{
     locks::MemoryLocks,
@@ -153,18 +150,7 @@ async fn open_others(config: &Config, address: &Address<'_>, stored: Stored) -> 
         Some(Arc::new(callbacks)),
     );
     let office = BoxOffice {
-        programme: stored.programme,
-        posters: stored.posters,
-        ledger: stored.ledger,
-        reservations: stored.reservations,
-        sales: stored.sales,
-        people: stored.people,
-        sessions: stored.sessions,
-        outbox: stored.outbox,
-        events: stored.events,
-        mails: stored.mails,
-        audit: stored.audit,
-        dead_letters: stored.dead_letters,
+        stores: stored.stores,
         locks: locked.locks,
         live: locked.live,
         provider: Arc::new(PatientProvider::new(provider)),
@@ -187,18 +173,7 @@ async fn open_others(config: &Config, address: &Address<'_>, stored: Stored) -> 
 
 /// The ports of a store, and the event log that belongs to it.
 struct Stored {
-    programme: Arc<dyn Programme>,
-    posters: Arc<dyn Posters>,
-    ledger: Arc<dyn Ledger>,
-    reservations: Arc<dyn Reservations>,
-    sales: Arc<dyn Sales>,
-    people: Arc<dyn People>,
-    sessions: Arc<dyn Sessions>,
-    outbox: Arc<dyn Outbox>,
-    events: Arc<dyn EventLog>,
-    mails: Arc<dyn MailQueue>,
-    audit: Arc<dyn AuditLog>,
-    dead_letters: Arc<dyn DeadLetters>,
+    stores: Stores,
     mock_book: Arc<dyn MockBook>,
     health: Arc<dyn Health>,
     /// The clock of the ports: the store's, where several servers share one.
@@ -236,27 +211,12 @@ impl Closing {
     }
 }
 
-macro_rules! ports_of {
-    ($store:expr, $events:expr, $clock:expr) => {
-        Stored {
-            programme: Arc::clone(&$store) as _,
-            posters: Arc::clone(&$store) as _,
-            ledger: Arc::clone(&$store) as _,
-            reservations: Arc::clone(&$store) as _,
-            sales: Arc::clone(&$store) as _,
-            people: Arc::clone(&$store) as _,
-            sessions: Arc::clone(&$store) as _,
-            outbox: Arc::clone(&$store) as _,
-            events: $events,
-            mails: Arc::clone(&$store) as _,
-            audit: Arc::clone(&$store) as _,
-            dead_letters: Arc::clone(&$store) as _,
-            mock_book: Arc::clone(&$store) as _,
-            health: Arc::clone(&$store) as _,
-            clock: $clock,
-            closing: Closing::default(),
-        }
-    };
+impl Stored {
+    /// A store that is also the event log.
+    fn of(store: &Arc<impl Store + EventLog>, clock: Arc<dyn Clock>, closing: Closing) -> Self {
+        let (mock_book, health) = (Arc::clone(store) as _, Arc::clone(store) as _);
+        Self { stores: Stores::of(store), mock_book, health, clock, closing }
+    }
 }
 
 async fn open_store(config: &Config) -> Result<Stored, WiringError> {
@@ -264,40 +224,48 @@ async fn open_store(config: &Config) -> Result<Stored, WiringError> {
         StoreUrl::Sqlite { path } => {
             path.parent().map_or(Ok(()), make_folder)?;
             let store = Arc::new(SqliteStore::open(path)?);
-            let events = Arc::clone(&store) as _;
-            Ok(ports_of!(store, events, Arc::new(SystemClock)))
+            Ok(Stored::of(&store, Arc::new(SystemClock), Closing::default()))
         }
         #[cfg(feature = "cluster")]
         StoreUrl::Mongo { url } => {
             let store = Arc::new(MongoStore::open(url.expose()).await.map_err(|why| refused("store_url", url, why))?);
-            let mut closing = Closing { log: None, store: Some(Arc::clone(&store)) };
-            let events: Arc<dyn EventLog> = match &config.events {
-                EventsUrl::Embedded => Arc::clone(&store) as _,
+            let closing = Closing { log: None, store: Some(Arc::clone(&store)) };
+            let stored = Stored::of(&store, store.clock(), closing);
+            match &config.events {
+                EventsUrl::Embedded => Ok(stored),
                 EventsUrl::Kafka { brokers, prefix } => {
-                    let log = KafkaLog::open(brokers, prefix, Arc::clone(&store) as _)
+                    let log = KafkaLog::open(brokers, prefix, store)
                         .map_err(|why| refused("events_url", &brokers.join(","), why))?;
-                    let log = Arc::new(log);
-                    closing.log = Some(Arc::clone(&log));
-                    log
+                    Ok(stored.with_log(&Arc::new(log)))
                 }
-            };
-            Ok(Stored { closing, ..ports_of!(store, events, store.clock()) })
+            }
         }
         #[cfg(not(feature = "cluster"))]
         StoreUrl::Mongo { .. } => Err(WiringError::NoAdapter("mongodb://")),
     }
 }
 
+#[cfg(feature = "cluster")]
+impl Stored {
+    /// The same store with the event log in Kafka.
+    fn with_log(mut self, log: &Arc<KafkaLog>) -> Self {
+        self.stores.events = Arc::clone(log) as _;
+        self.stores.dead_letters = Arc::new(PublishedDeadLetters::new(self.stores.dead_letters, Arc::clone(log)));
+        self.closing.log = Some(Arc::clone(log));
+        self
+    }
+}
+
 /// The lock store.
 struct Locked {
-    locks: Arc<dyn SeatLocks>,
+    locks: Arc<dyn LockStore>,
     live: Arc<dyn LiveChanges>,
     health: Arc<dyn Health>,
     restored: Vec<ScreeningId>,
 }
 
 impl Locked {
-    fn of(store: Arc<impl SeatLocks + LiveChanges + Health + 'static>) -> Self {
+    fn of(store: Arc<impl LockStore + LiveChanges + Health + 'static>) -> Self {
         Self { locks: Arc::clone(&store) as _, live: Arc::clone(&store) as _, health: store, restored: Vec::new() }
     }
 }

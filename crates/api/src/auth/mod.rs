@@ -89,9 +89,9 @@ impl Auth {
     #[must_use]
     pub fn new(office: &Arc<BoxOffice>, config: &ApiConfig) -> Self {
         let ports = Ports {
-            people: Arc::clone(&office.people),
-            sessions: Arc::clone(&office.sessions),
-            outbox: Arc::clone(&office.outbox),
+            people: Arc::clone(&office.stores.people),
+            sessions: Arc::clone(&office.stores.sessions),
+            outbox: Arc::clone(&office.stores.outbox),
             clock: Arc::clone(&office.clock),
             entropy: Arc::clone(&office.entropy),
         };
@@ -132,7 +132,7 @@ impl Auth {
 
     /// Writes an audit event about a refused attempt at an administrators' call, throttled by [`Refusals`].
     fn note_admin_refused(&self, person: Option<PersonId>, route: &str, subject: String, code: &str) {
-        if !self.0.refusals.is_worth_telling(person, route, self.0.ports.clock.now()) {
+        if !self.0.refusals.should_record(person, route, self.0.ports.clock.now()) {
             return;
         }
         let event = self.audit("admin_refused", person, Some(subject), json!({ "code": code }));

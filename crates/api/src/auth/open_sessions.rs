@@ -85,7 +85,7 @@ impl OpenSessions {
     }
 
     /// Records a check: the session is due again at `until_ms`.
-    pub(super) fn keep_until(&self, hash: &SessionHash, until_ms: i64) {
+    pub(super) fn set_expiry(&self, hash: &SessionHash, until_ms: i64) {
         if let Some(open) = self.by_hash.lock().get_mut(hash) {
             open.good_until_ms = until_ms;
         }
@@ -165,10 +165,10 @@ mod tests {
         };
         assert_eq!(due(0), [hash(1), hash(2)]);
         assert_eq!(sessions.list_due(0, 1).len(), 1, "at most the limit");
-        sessions.keep_until(&hash(1), 100);
+        sessions.set_expiry(&hash(1), 100);
         assert_eq!(due(99), [hash(2)]);
         assert_eq!(due(100), [hash(1), hash(2)]);
-        sessions.keep_until(&hash(2), 200);
+        sessions.set_expiry(&hash(2), 200);
         sessions.mark_all_unread();
         assert_eq!(due(0), [hash(1), hash(2)]);
     }

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use seatkeeper_core::ids::PersonId;
 
 /// One event per person and route in this time.
-const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(10);
+const RECORDED_EVERY: SignedDuration = SignedDuration::from_secs(10);
 /// Remembered pairs of person and route. At the limit further pairs get no event until old ones are removed.
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -16,31 +16,31 @@ const CLEANED_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
 /// The pairs of person and route with a recent event.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<Told>);
+pub(super) struct Refusals(Mutex<Recorded>);
 
 #[derive(Debug, Default)]
-struct Told {
+struct Recorded {
     at: HashMap<(Option<PersonId>, String), Timestamp>,
     cleaned_at: Timestamp,
 }
 
 impl Refusals {
     /// Whether this attempt gets an audit event; records it if so.
-    pub(super) fn is_worth_telling(&self, person: Option<PersonId>, route: &str, now: Timestamp) -> bool {
-        let is_recent = |told: &Timestamp| now.duration_since(*told) < TOLD_EVERY;
-        let mut told = self.0.lock();
+    pub(super) fn should_record(&self, person: Option<PersonId>, route: &str, now: Timestamp) -> bool {
+        let is_recent = |recorded: &Timestamp| now.duration_since(*recorded) < RECORDED_EVERY;
+        let mut recorded = self.0.lock();
         let key = (person, route.to_owned());
-        if told.at.get(&key).is_some_and(is_recent) {
+        if recorded.at.get(&key).is_some_and(is_recent) {
             return false;
         }
-        if told.at.len() >= REMEMBERED_MAX && now.duration_since(told.cleaned_at) >= CLEANED_EVERY {
-            told.cleaned_at = now;
-            told.at.retain(|_, at| is_recent(at));
+        if recorded.at.len() >= REMEMBERED_MAX && now.duration_since(recorded.cleaned_at) >= CLEANED_EVERY {
+            recorded.cleaned_at = now;
+            recorded.at.retain(|_, at| is_recent(at));
         }
-        if told.at.len() >= REMEMBERED_MAX {
+        if recorded.at.len() >= REMEMBERED_MAX {
             return false;
         }
-        told.at.insert(key, now);
+        recorded.at.insert(key, now);
         true
     }
 }
@@ -62,20 +62,20 @@ mod tests {
     #[test]
     fn one_refusal_per_person_and_route_is_logged_in_ten_seconds() {
         let refusals = Refusals::default();
-        let told: Vec<i64> =
-            (0..25).filter(|s| refusals.is_worth_telling(person(1), "/api/admin/mail", at(*s))).collect();
-        assert_eq!(told, [0, 10, 20]);
-        assert!(refusals.is_worth_telling(person(2), "/api/admin/mail", at(24)));
-        assert!(refusals.is_worth_telling(person(1), "/api/admin/audit", at(24)));
-        assert!(refusals.is_worth_telling(None, "/api/admin/audit", at(24)));
+        let recorded: Vec<i64> =
+            (0..25).filter(|s| refusals.should_record(person(1), "/api/admin/mail", at(*s))).collect();
+        assert_eq!(recorded, [0, 10, 20]);
+        assert!(refusals.should_record(person(2), "/api/admin/mail", at(24)));
+        assert!(refusals.should_record(person(1), "/api/admin/audit", at(24)));
+        assert!(refusals.should_record(None, "/api/admin/audit", at(24)));
     }
 
     #[test]
     fn number_of_remembered_refusals_is_limited() {
         let refusals = Refusals::default();
-        let told = (0..20_000).filter(|n| refusals.is_worth_telling(person(*n), "/x", at(0))).count();
-        assert_eq!(told, REMEMBERED_MAX);
-        assert!(refusals.is_worth_telling(person(30_000), "/x", at(10)));
+        let recorded = (0..20_000).filter(|n| refusals.should_record(person(*n), "/x", at(0))).count();
+        assert_eq!(recorded, REMEMBERED_MAX);
+        assert!(refusals.should_record(person(30_000), "/x", at(10)));
         assert_eq!(refusals.0.lock().at.len(), 1);
     }
 }

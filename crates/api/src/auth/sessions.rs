@@ -187,12 +187,12 @@ impl Auth {
         let Self(inner) = self;
         let now = inner.ports.clock.now();
         if let Some(until) = inner.cache.over_at_ms(hash).filter(|until| *until > now.as_millisecond()) {
-            return inner.open.keep_until(hash, until);
+            return inner.open.set_expiry(hash, until);
         }
         match inner.ports.sessions.find_session(hash).await {
             Ok(Some((session, person))) if !session.is_over(now) && inner.party.vouches_for(&person) => {
                 let (created, seen) = (session.created_at.as_millisecond(), session.seen_at.as_millisecond());
-                inner.open.keep_until(hash, over_at_ms(created, seen));
+                inner.open.set_expiry(hash, over_at_ms(created, seen));
             }
             Ok(_) => inner.open.end([hash]),
             Err(error) => tracing::debug!(%error, "checking a socket's session failed; the next round retries"),

@@ -58,11 +58,11 @@ fn judge(before: u64, after: u64, store: Option<u64>) -> Verdict {
 /// The lock store failed.
 pub(super) async fn compare_all(rooms: Vec<Arc<Room>>, sources: &Sources) -> Backend<()> {
     let rooms: Vec<(Arc<Room>, u64)> =
-        rooms.into_iter().filter_map(|room| room.told_seq().map(|seq| (room, seq))).collect();
+        rooms.into_iter().filter_map(|room| room.sent_seq().map(|seq| (room, seq))).collect();
     let mut behind = Vec::new();
     for rooms in rooms.chunks(STATES_PER_CALL_MAX) {
         let ids: Vec<ScreeningId> = rooms.iter().map(|(room, _)| room.id).collect();
-        let states = sources.locks.list_states(&ids).await?;
+        let states = sources.maps.list_states(&ids).await?;
         for ((room, before), state) in rooms.iter().zip(states) {
             let Some(after) = room.known_seq() else { continue };
             let store = state.map(|(seq, _)| seq);

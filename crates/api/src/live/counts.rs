@@ -7,14 +7,14 @@ use seatkeeper_core::{ids::ScreeningId, ports::Backend};
 use tokio::time::Instant;
 
 use super::{
-    limits::{COUNTS_KEPT_FOR, COUNTS_KEPT_MAX, STATES_PER_CALL_MAX},
+    limits::{COUNTS_CACHED_FOR, COUNTS_CACHED_MAX, STATES_PER_CALL_MAX},
     sources::Sources,
 };
 
 /// Cache of the number of taken seats per screening.
 #[derive(Default)]
 pub(super) struct TakenCounts {
-    kept: Mutex<HashMap<ScreeningId, (Instant, u32)>>,
+    cached: Mutex<HashMap<ScreeningId, (Instant, u32)>>,
 }
 
 impl TakenCounts {
@@ -25,22 +25,22 @@ impl TakenCounts {
     pub(super) async fn list(&self, sources: &Sources, screenings: &[ScreeningId]) -> Backend<Vec<u32>> {
         let now = Instant::now();
         let missing: Vec<ScreeningId> = {
-            let kept = self.kept.lock();
-            let is_old = |id: &&ScreeningId| kept.get(id).is_none_or(|(at, _)| now - *at >= COUNTS_KEPT_FOR);
+            let cached = self.cached.lock();
+            let is_old = |id: &&ScreeningId| cached.get(id).is_none_or(|(at, _)| now - *at >= COUNTS_CACHED_FOR);
             screenings.iter().filter(is_old).copied().collect()
         };
         let mut fresh = HashMap::with_capacity(missing.len());
         for ids in missing.chunks(STATES_PER_CALL_MAX) {
             fresh.extend(ask(sources, ids).await?);
         }
-        let mut kept = self.kept.lock();
-        if kept.len() + fresh.len() > COUNTS_KEPT_MAX {
-            kept.retain(|_, (at, _)| now - *at < COUNTS_KEPT_FOR);
+        let mut cached = self.cached.lock();
+        if cached.len() + fresh.len() > COUNTS_CACHED_MAX {
+            cached.retain(|_, (at, _)| now - *at < COUNTS_CACHED_FOR);
         }
-        let counts = screenings.iter().map(|id| fresh.get(id).or(kept.get(id).map(|(_, n)| n)).copied().unwrap_or(0));
+        let counts = screenings.iter().map(|id| fresh.get(id).or(cached.get(id).map(|(_, n)| n)).copied().unwrap_or(0));
         let counts = counts.collect();
-        if kept.len() + fresh.len() <= COUNTS_KEPT_MAX {
-            kept.extend(fresh.into_iter().map(|(id, count)| (id, (now, count))));
+        if cached.len() + fresh.len() <= COUNTS_CACHED_MAX {
+            cached.extend(fresh.into_iter().map(|(id, count)| (id, (now, count))));
         }
         Ok(counts)
     }
@@ -49,7 +49,7 @@ impl TakenCounts {
 /// Reads the counts from the lock store, and from the store for screenings whose map is not loaded. While the lock store does
 /// not answer, all counts come from the store, without locked seats, so that the programme can still be shown.
 async fn ask(sources: &Sources, ids: &[ScreeningId]) -> Backend<Vec<(ScreeningId, u32)>> {
-    let states = sources.locks.list_states(ids).await.unwrap_or_else(|_| vec![None; ids.len()]);
+    let states = sources.maps.list_states(ids).await.unwrap_or_else(|_| vec![None; ids.len()]);
     let (mut counts, mut unknown) = (Vec::with_capacity(ids.len()), Vec::new());
     for (id, state) in ids.iter().zip(states) {
         match state {

@@ -137,8 +137,8 @@ mod tests {
         ids::{PaymentId, PersonId, SeatId},
         locks::HeldSeat,
         payment::PaymentStatus,
-        testing::SAMPLE_NOW_MS,
     };
+    use seatkeeper_testing::SAMPLE_NOW_MS;
     use uuid::Uuid;
 
     use super::*;

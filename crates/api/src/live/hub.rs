@@ -190,14 +190,14 @@ impl Hub {
             let (hub, stop) = (Arc::clone(self), self.stop.clone());
             self.compared.confirm();
             self.tasks.spawn(async move {
-                stop.run_until_cancelled(hub.keep_comparing()).await;
+                stop.run_until_cancelled(hub.compare_periodically()).await;
             });
         }
         Ok(room)
     }
 
     /// Compares every second until dropped; also closes idle rooms.
-    async fn keep_comparing(&self) {
+    async fn compare_periodically(&self) {
         let mut answered = true;
         loop {
             sleep(COMPARE_EVERY).await;

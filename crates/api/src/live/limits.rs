@@ -60,9 +60,9 @@ pub(super) const RELOAD_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Attempts to take a snapshot, with a load of the missing map after each.
 pub(super) const SNAPSHOT_TRIES_MAX: usize = 4;
 /// How long counts of taken seats are cached; the contract allows 2 s until they arrive.
-pub(super) const COUNTS_KEPT_FOR: Duration = Duration::from_secs(1);
+pub(super) const COUNTS_CACHED_FOR: Duration = Duration::from_secs(1);
 /// Cached counts of taken seats.
-pub(super) const COUNTS_KEPT_MAX: usize = 8_192;
+pub(super) const COUNTS_CACHED_MAX: usize = 8_192;
 /// How long a shutdown waits for sockets to drain.
 pub(super) const STOP_MAX: Duration = Duration::from_secs(3);
 

@@ -354,7 +354,7 @@ impl Room {
 
     /// The greatest sequence that may have been sent to any viewer; `None` when changes may be missing. A hold read from the
     /// lock store may be newer than the live changes received.
-    pub(super) fn told_seq(&self) -> Option<u64> {
+    pub(super) fn sent_seq(&self) -> Option<u64> {
         let inner = self.inner.lock();
         inner.board.in_step().then(|| inner.board.known_seq().max(inner.people.read_seq()))
     }

@@ -21,7 +21,7 @@ pub(super) async fn run_room(room: Arc<Room>, sources: Arc<Sources>, compared: L
     // Cancellation at any await is safe: closing the room undoes everything that is half done.
     let work = async {
         tokio::select! {
-            () = keep_true(&room, &sources, &compared) => {}
+            () = keep_map_current(&room, &sources, &compared) => {}
             () = read_holds(&room, &sources) => {}
         }
     };
@@ -36,7 +36,7 @@ impl Drop for CloseOnDrop<'_> {
     }
 }
 
-async fn keep_true(room: &Room, sources: &Sources, compared: &LastCompared) {
+async fn keep_map_current(room: &Room, sources: &Sources, compared: &LastCompared) {
     let mut heartbeat = Heartbeat::new();
     let mut pause = RELOAD_EVERY_MIN;
     while !room.is_closed() {

@@ -171,8 +171,8 @@ mod tests {
     use seatkeeper_core::{
         ids::{HallId, MovieId, ScreeningId},
         locks::SeatChange,
-        testing::{SAMPLE_NOW_MS, hall_of, movie_of, sample_now, screening_of},
     };
+    use seatkeeper_testing::{SAMPLE_NOW_MS, hall_of, movie_of, sample_now, screening_of};
     use uuid::Uuid;
 
     use super::*;

@@ -6,7 +6,7 @@ use seatkeeper_core::{
     box_office::{BoxOffice, load_screening},
     ids::ScreeningId,
     locks::SeatSnapshot,
-    ports::{Backend, BackendError, LiveChanges, SeatLocks},
+    ports::{Backend, BackendError, LiveChanges, SeatLocks, SeatMaps},
 };
 
 use tokio::sync::Semaphore;
@@ -23,6 +23,7 @@ type CountTaken = Box<dyn Fn(Vec<ScreeningId>) -> Later<Vec<u32>> + Send + Sync>
 /// The lock store, its live changes, and functions that read the store.
 pub(super) struct Sources {
     pub(super) locks: Arc<dyn SeatLocks>,
+    pub(super) maps: Arc<dyn SeatMaps>,
     pub(super) live: Arc<dyn LiveChanges>,
     pub(super) load: Load,
     pub(super) count_taken: CountTaken,
@@ -32,12 +33,12 @@ pub(super) struct Sources {
 
 impl Sources {
     pub(super) fn of(office: &Arc<BoxOffice>) -> Self {
-        let (locks, live) = (Arc::clone(&office.locks), Arc::clone(&office.live));
         let loading = Arc::clone(office);
         let counting = Arc::clone(office);
         Self {
-            locks,
-            live,
+            locks: Arc::clone(&office.locks) as _,
+            maps: Arc::clone(&office.locks) as _,
+            live: Arc::clone(&office.live),
             hold_reads: Semaphore::new(HOLD_READS_OF_SERVER_MAX),
             load: Box::new(move |screening, seq| {
                 let office = Arc::clone(&loading);
@@ -45,7 +46,7 @@ impl Sources {
             }),
             count_taken: Box::new(move |screenings| {
                 let office = Arc::clone(&counting);
-                Box::pin(async move { office.ledger.count_taken(&screenings, office.now()).await })
+                Box::pin(async move { office.stores.ledger.count_taken(&screenings, office.now()).await })
             }),
         }
     }
@@ -56,7 +57,7 @@ impl Sources {
     /// The lock store or the store failed, or the map was missing again after each of `SNAPSHOT_TRIES_MAX` loads.
     pub(super) async fn snapshot(&self, screening: ScreeningId) -> Backend<SeatSnapshot> {
         for _ in 0..SNAPSHOT_TRIES_MAX {
-            match self.locks.snapshot(screening).await? {
+            match self.maps.snapshot(screening).await? {
                 Ok(snapshot) => return Ok(snapshot),
                 Err(seq) => (self.load)(screening, seq).await?,
             }

@@ -19,7 +19,7 @@ use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::parse_query,
     origin,
-    screening_name::SaidOfScreening,
+    screening_name::ScreeningSelector,
     state::App,
 };
 
@@ -68,7 +68,7 @@ pub(super) async fn watch_screening(State(app): State<App>, request: Request) ->
     let (mut parts, _) = request.into_parts();
     origin::check_any(&parts.headers, &app.config)?;
     let params: WatchParams = parse_query(parts.uri.query().unwrap_or_default())?;
-    let said = SaidOfScreening {
+    let said = ScreeningSelector {
         screening_id: params.screening_id.as_deref(),
         movie_id: params.movie_id.as_deref(),
         start_time: params.start_time,

@@ -106,7 +106,7 @@ pub(crate) async fn list_audit(
 ) -> ApiResult<Json<List<AuditEntry>>> {
     let page = PageParams { cursor: query.cursor.clone(), limit: query.limit }.page()?;
     let found = match query.filter(&app.office)? {
-        Some(filter) => app.office.audit.list_audit(&filter, page).await?,
+        Some(filter) => app.office.stores.audit.list_audit(&filter, page).await?,
         None => Page { items: Vec::new(), next: None },
     };
     let actors = find_actors(&app.office, &found.items).await?;
@@ -128,7 +128,7 @@ pub(crate) async fn list_audit(
 /// The actors of a page, each read once.
 async fn find_actors(office: &BoxOffice, events: &[Event]) -> ApiResult<HashMap<PersonId, Person>> {
     let ids: HashSet<PersonId> = events.iter().filter_map(|event| event.actor).collect();
-    let asked = stream::iter(ids).map(|id| office.people.find_person(id)).buffer_unordered(PEOPLE_ASKED_AT_ONCE);
+    let asked = stream::iter(ids).map(|id| office.stores.people.find_person(id)).buffer_unordered(PEOPLE_ASKED_AT_ONCE);
     let found = asked.try_filter_map(|person| async { Ok(person.map(|person| (person.id, person))) });
     Ok(found.try_collect().await?)
 }
@@ -149,7 +149,7 @@ mod tests {
         let unknown = PersonId::parse("00000000-0000-0000-0000-000000000001");
         for actor in [known, unknown, None, known] {
             let kind = EventKind::AuditLog { action: "test".into(), subject: None, details: serde_json::Value::Null };
-            office.audit.keep_events(&[office.event(kind).by(actor)]).await.unwrap();
+            office.stores.audit.append_audit(&[office.event(kind).by(actor)]).await.unwrap();
         }
         let entries = boss.get("/api/admin/audit").await.json()["items"].clone();
         let shown = |entry: &serde_json::Value| {

@@ -141,9 +141,10 @@ pub(crate) async fn list_all_bookings(
 ) -> ApiResult<Json<AdminBookings>> {
     let page = PageParams { cursor: query.cursor.clone(), limit: query.limit }.page()?;
     let (found, totals) = match query.filter(&app.office)? {
-        Some(filter) => {
-            (app.office.sales.list_bookings(&filter, page).await?, app.office.sales.sum_bookings(&filter).await?)
-        }
+        Some(filter) => (
+            app.office.stores.sales.list_bookings(&filter, page).await?,
+            app.office.stores.sales.sum_bookings(&filter).await?,
+        ),
         None => (Page { items: Vec::new(), next: None }, SalesTotals::default()),
     };
     let next_cursor = found.next.map(|next| next.to_string());
@@ -205,7 +206,7 @@ async fn add_page(
     after: Option<Cursor>,
     table: &mut String,
 ) -> Result<Option<Cursor>, BackendError> {
-    let page = office.sales.list_bookings(filter, PageRequest { after, limit: PAGE_ITEMS_MAX }).await?;
+    let page = office.stores.sales.list_bookings(filter, PageRequest { after, limit: PAGE_ITEMS_MAX }).await?;
     for found in &page.items {
         push_booking(table, found);
     }

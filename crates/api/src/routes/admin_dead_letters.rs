@@ -67,7 +67,7 @@ pub(crate) async fn list_dead_letters(
     _: Admin,
     PageQuery(page): PageQuery,
 ) -> ApiResult<Json<List<DeadLetter>>> {
-    let found = app.office.dead_letters.list_dead_letters(page).await?;
+    let found = app.office.stores.dead_letters.list_dead_letters(page).await?;
     Ok(Json(List::of(found, DeadLetter::new)))
 }
 

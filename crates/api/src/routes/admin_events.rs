@@ -125,7 +125,7 @@ pub(crate) async fn list_events(
     let (after, limit) = query.place()?;
     let type_name = query.r#type.as_deref().map(event_type).transpose()?;
     // Read one more than the page, to know whether there is a next page.
-    let mut found = app.office.events.list_events(after, type_name, limit + 1).await?;
+    let mut found = app.office.stores.events.list_events(after, type_name, limit + 1).await?;
     let is_more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let last = found.last().map(|logged| logged.position.to_string());

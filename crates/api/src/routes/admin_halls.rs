@@ -68,7 +68,7 @@ pub(crate) async fn list_halls(
     _: Admin,
     PageQuery(page): PageQuery,
 ) -> ApiResult<Json<List<Hall>>> {
-    Ok(Json(List::of(app.office.programme.list_halls(page).await?, Hall::new)))
+    Ok(Json(List::of(app.office.stores.programme.list_halls(page).await?, Hall::new)))
 }
 
 /// A hall
@@ -77,7 +77,7 @@ pub(crate) async fn list_halls(
     responses((status = 200, body = Hall), (status = 404, description = "`hall_not_found`")))]
 pub(crate) async fn get_hall(State(app): State<App>, _: Admin, id: PathId) -> ApiResult<Json<Hall>> {
     let id = id.parse(HallId::parse, ErrorCode::HallNotFound)?;
-    let (hall, _) = app.office.programme.find_hall(id).await?.ok_or(ErrorCode::HallNotFound)?;
+    let (hall, _) = app.office.stores.programme.find_hall(id).await?.ok_or(ErrorCode::HallNotFound)?;
     Ok(Json(Hall::new(hall)))
 }
 

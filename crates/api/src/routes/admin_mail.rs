@@ -72,7 +72,7 @@ pub(crate) async fn list_mail(
     Query(query): Query<MailQuery>,
 ) -> ApiResult<Json<List<MailItem>>> {
     let page = PageParams { cursor: query.cursor, limit: query.limit }.page()?;
-    let found = app.office.mails.list_mails(query.status, page).await?;
+    let found = app.office.stores.mails.list_mails(query.status, page).await?;
     Ok(Json(List::of(found, MailItem::new)))
 }
 
@@ -87,7 +87,7 @@ pub(crate) async fn retry_mail(
     id: PathId,
 ) -> ApiResult<(StatusCode, Json<MailItem>)> {
     let id = id.parse(MailId::parse, ErrorCode::MailNotFound)?;
-    let is_due = app.office.mails.retry_mail(id, app.office.now()).await?;
-    let mail = app.office.mails.find_mail(id).await?.ok_or(ErrorCode::MailNotFound)?;
+    let is_due = app.office.stores.mails.retry_mail(id, app.office.now()).await?;
+    let mail = app.office.stores.mails.find_mail(id).await?.ok_or(ErrorCode::MailNotFound)?;
     if is_due { Ok((StatusCode::ACCEPTED, Json(MailItem::new(mail)))) } else { Err(ErrorCode::AlreadySent.into()) }
 }

@@ -163,7 +163,7 @@ pub(crate) async fn list_all_movies(
     _: Admin,
     PageQuery(page): PageQuery,
 ) -> ApiResult<Json<List<AdminMovie>>> {
-    Ok(Json(List::of(app.office.programme.list_movies(page).await?, AdminMovie::new)))
+    Ok(Json(List::of(app.office.stores.programme.list_movies(page).await?, AdminMovie::new)))
 }
 
 /// A film
@@ -172,7 +172,7 @@ pub(crate) async fn list_all_movies(
     responses((status = 200, body = AdminMovie), (status = 404, description = "`movie_not_found`")))]
 pub(crate) async fn get_any_movie(State(app): State<App>, _: Admin, id: PathId) -> ApiResult<Json<AdminMovie>> {
     let id = id.parse(MovieId::parse, ErrorCode::MovieNotFound)?;
-    let (movie, _) = app.office.programme.find_movie(id).await?.ok_or(ErrorCode::MovieNotFound)?;
+    let (movie, _) = app.office.stores.programme.find_movie(id).await?.ok_or(ErrorCode::MovieNotFound)?;
     Ok(Json(AdminMovie::new(movie)))
 }
 

@@ -87,7 +87,7 @@ pub(crate) async fn list_all_screenings(
     _: Admin,
     PageQuery(page): PageQuery,
 ) -> ApiResult<Json<List<AdminScreening>>> {
-    let found = app.office.programme.list_screenings(&ScreeningFilter::default(), page).await?;
+    let found = app.office.stores.programme.list_screenings(&ScreeningFilter::default(), page).await?;
     Ok(Json(List::of(found, |screening| AdminScreening::new(&app, screening))))
 }
 
@@ -97,7 +97,7 @@ pub(crate) async fn list_all_screenings(
     responses((status = 200, body = AdminScreening), (status = 404, description = "`screening_not_found`")))]
 pub(crate) async fn get_any_screening(State(app): State<App>, _: Admin, id: PathId) -> ApiResult<Json<AdminScreening>> {
     let id = id.parse(ScreeningId::parse, ErrorCode::ScreeningNotFound)?;
-    let screening = app.office.programme.find_screening(id).await?.ok_or(ErrorCode::ScreeningNotFound)?;
+    let screening = app.office.stores.programme.find_screening(id).await?.ok_or(ErrorCode::ScreeningNotFound)?;
     Ok(Json(AdminScreening::new(&app, screening)))
 }
 

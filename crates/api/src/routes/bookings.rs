@@ -19,7 +19,7 @@ pub(crate) async fn list_bookings(
     SignedIn(person): SignedIn,
     PageQuery(page): PageQuery,
 ) -> ApiResult<Json<List<Booking>>> {
-    let bookings = app.office.sales.list_bookings_of(person.id, page).await?;
+    let bookings = app.office.stores.sales.list_bookings_of(person.id, page).await?;
     Ok(Json(List::of(bookings, Booking::new)))
 }
 

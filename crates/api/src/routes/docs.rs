@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use axum::{http::HeaderMap, response::Response};
 
 use crate::{
-    asset::{Asset, Keep},
+    asset::{Asset, Caching},
     error::{ApiResult, ErrorCode},
     extract::PathId,
 };
@@ -20,7 +20,7 @@ static STYLE: LazyLock<Asset> =
     LazyLock::new(|| file("text/css; charset=utf-8", include_str!("../../assets/docs.css")));
 
 fn file(content_type: &'static str, text: &'static str) -> Asset {
-    Asset::new(content_type, Keep::AskEachTime, text)
+    Asset::new(content_type, Caching::Revalidate, text)
 }
 
 /// This document

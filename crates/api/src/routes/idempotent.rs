@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use seatkeeper_core::{
     box_office::BoxOffice,
     ids::{PaymentId, PersonId},
-    ports::{Backend, IdempotencyKey, KeptAnswer, Reservation},
+    ports::{Backend, IdempotencyKey, Reservation, StoredAnswer},
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -62,16 +62,16 @@ where
     let Some(key) = key else { return in_own_task(app, run(fresh)).await };
     let key = IdempotencyKey { person_id: call.person, call: call.name, key };
     match reserve(office, &key, Sha256::digest(&call.body).into(), fresh).await? {
-        Reservation::Done(kept) => Ok(repeat(kept)),
+        Reservation::Done(stored) => Ok(repeat(stored)),
         Reservation::OtherBody => Err(ErrorCode::IdempotencyKeyReused.into()),
         Reservation::Running => Err(ErrorCode::InProgress.into()),
         Reservation::Run { subject } => {
             let (work, office) = (run(subject), Arc::clone(&app.office));
-            let kept = async move {
+            let stored = async move {
                 let answered = work.await.unwrap_or_else(IntoResponse::into_response);
                 keep(&office, &key, answered).await
             };
-            in_own_task(app, kept).await
+            in_own_task(app, stored).await
         }
     }
 }
@@ -89,7 +89,7 @@ async fn reserve(office: &BoxOffice, key: &IdempotencyKey, body: [u8; 32], subje
     loop {
         let now = office.now();
         let lease_until = now.saturating_add(LEASE).unwrap_or(now);
-        let reservation = office.reservations.reserve(key, body, subject, now, lease_until).await?;
+        let reservation = office.stores.reservations.reserve(key, body, subject, now, lease_until).await?;
         if reservation != Reservation::Running || tokio::time::Instant::now() >= until {
             return Ok(reservation);
         }
@@ -107,17 +107,17 @@ async fn keep(office: &BoxOffice, key: &IdempotencyKey, answer: Response) -> Api
     if is_kept(parts.status) {
         let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let content_type = content_type.unwrap_or("application/json").to_owned();
-        let kept = KeptAnswer { status: parts.status.as_u16(), body: body.clone(), content_type };
-        note(office.reservations.keep_answer(key, &kept).await);
+        let stored = StoredAnswer { status: parts.status.as_u16(), body: body.clone(), content_type };
+        note(office.stores.reservations.store_answer(key, &stored).await);
     } else {
-        note(office.reservations.let_go(key).await);
+        note(office.stores.reservations.let_go(key).await);
     }
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
 /// Logs a failure of the reservation store. The answer is sent anyway: a repeated call finds the committed work by its id.
-fn note(kept: Backend<()>) {
-    if let Err(error) = kept {
+fn note(stored: Backend<()>) {
+    if let Err(error) = stored {
         tracing::warn!(%error, "finishing an idempotency key failed; a repeated call runs again after the lease");
     }
 }
@@ -127,10 +127,10 @@ const fn is_kept(status: StatusCode) -> bool {
     matches!(status.as_u16(), 200 | 201 | 402 | 409 | 422)
 }
 
-fn repeat(kept: KeptAnswer) -> Response {
-    let mut response = Response::new(Body::from(kept.body));
-    *response.status_mut() = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK);
-    if let Ok(kind) = HeaderValue::from_str(&kept.content_type) {
+fn repeat(stored: StoredAnswer) -> Response {
+    let mut response = Response::new(Body::from(stored.body));
+    *response.status_mut() = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
+    if let Ok(kind) = HeaderValue::from_str(&stored.content_type) {
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
     }
     response
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn only_final_answers_are_stored() {
-        let kept: Vec<u16> = (100..600).filter(|status| StatusCode::from_u16(*status).is_ok_and(is_kept)).collect();
-        assert_eq!(kept, [200, 201, 402, 409, 422]);
+        let stored: Vec<u16> = (100..600).filter(|status| StatusCode::from_u16(*status).is_ok_and(is_kept)).collect();
+        assert_eq!(stored, [200, 201, 402, 409, 422]);
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     auth::SignedIn,
     error::{ApiError, ApiResult, ErrorCode},
     extract::{self, Query},
-    screening_name::SaidOfScreening,
+    screening_name::ScreeningSelector,
     state::App,
     wire::Hold,
 };
@@ -173,8 +173,8 @@ fn said<'a>(
     screening_id: &'a Option<String>,
     movie_id: &'a Option<String>,
     start_time: Option<Timestamp>,
-) -> SaidOfScreening<'a> {
-    SaidOfScreening { screening_id: screening_id.as_deref(), movie_id: movie_id.as_deref(), start_time }
+) -> ScreeningSelector<'a> {
+    ScreeningSelector { screening_id: screening_id.as_deref(), movie_id: movie_id.as_deref(), start_time }
 }
 
 fn in_progress(lock: PaymentLock) -> ApiError {

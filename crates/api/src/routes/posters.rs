@@ -31,7 +31,7 @@ const DRAWING_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img
 
 /// An uploaded picture.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PosterPlace {
+pub(crate) struct UploadedPoster {
     /// The value for a film's `poster_url`.
     #[schema(example = "/posters/0193f0c4-7a3e-7c4d-9a51-3f2b8c6d1e00")]
     pub poster_url: String,
@@ -80,12 +80,12 @@ fn picture_type(headers: &HeaderMap) -> Option<&'static str> {
 /// The picture itself is the body: PNG, JPEG, WebP or SVG, at most 5 MiB.
 #[utoipa::path(post, path = "/api/admin/posters", tag = "For administrators: programme", security(("session" = [])),
     request_body(content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/webp"), (Vec<u8> = "image/svg+xml"))),
-    responses((status = 201, body = PosterPlace)))]
+    responses((status = 201, body = UploadedPoster)))]
 pub(crate) async fn upload_poster(
     State(app): State<App>,
     _: Admin,
     request: Request,
-) -> ApiResult<(StatusCode, Json<PosterPlace>)> {
+) -> ApiResult<(StatusCode, Json<UploadedPoster>)> {
     let (parts, body) = request.into_parts();
     let content_type = picture_type(&parts.headers).ok_or_else(|| {
         ApiError::new(ErrorCode::UnsupportedMediaType).detail("image/png, image/jpeg, image/webp or image/svg+xml")
@@ -96,8 +96,8 @@ pub(crate) async fn upload_poster(
     }
     let office = &app.office;
     let id = PosterId::generate(office.now(), &*office.entropy);
-    office.posters.put_poster(&Poster { id, content_type: content_type.to_owned(), bytes }).await?;
-    Ok((StatusCode::CREATED, Json(PosterPlace { poster_url: format!("/posters/{id}") })))
+    office.stores.posters.put_poster(&Poster { id, content_type: content_type.to_owned(), bytes }).await?;
+    Ok((StatusCode::CREATED, Json(UploadedPoster { poster_url: format!("/posters/{id}") })))
 }
 
 /// A picture
@@ -109,7 +109,7 @@ pub(crate) async fn get_poster(State(app): State<App>, id: PathId, headers: Head
         return Ok(file);
     }
     let id = id.parse(PosterId::parse, ErrorCode::NotFound)?;
-    let poster = app.posters.find(&*app.office.posters, id).await?.ok_or(ErrorCode::NotFound)?;
+    let poster = app.posters.find(&*app.office.stores.posters, id).await?.ok_or(ErrorCode::NotFound)?;
     let headers = [
         (header::CONTENT_TYPE, poster.content_type()),
         (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),

@@ -11,9 +11,9 @@ use seatkeeper_core::{
     money::Money,
     payment::{PaymentMethod, PaymentStatus},
     ports::{self, Consumer, CustomerBooking},
-    testing::{hall_of, movie_of, screening_of},
     time_text::TimeText,
 };
+use seatkeeper_testing::{hall_of, movie_of, screening_of};
 use serde::Serialize;
 use uuid::Uuid;
 

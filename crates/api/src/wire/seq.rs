@@ -12,7 +12,7 @@ pub fn wire_seq(seq: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use seatkeeper_core::testing::SAMPLE_NOW_MS;
+    use seatkeeper_testing::SAMPLE_NOW_MS;
 
     use super::*;
 

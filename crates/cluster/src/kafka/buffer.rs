@@ -122,10 +122,8 @@ impl Buffer {
 
 #[cfg(test)]
 mod tests {
-    use seatkeeper_core::{
-        event::EventKind,
-        testing::{SeededEntropy, sample_now},
-    };
+    use seatkeeper_core::event::EventKind;
+    use seatkeeper_testing::{SeededEntropy, sample_now};
 
     use super::*;
 

@@ -20,7 +20,7 @@ pub trait EventIndex: Send + Sync {
     /// Adds events in order; events that exist already are skipped.
     async fn publish(&self, events: &[Event]) -> Backend<()>;
     /// Stores a message that is not an event, found at `place`, and reports it by an event. Idempotent by `place`.
-    async fn keep_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()>;
+    async fn store_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()>;
     /// A page of events after a position, of one type if given.
     async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>>;
 }
@@ -36,8 +36,8 @@ impl EventIndex for MongoStore {
         self.log_events(events, &[]).await
     }
 
-    async fn keep_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()> {
-        Self::keep_unreadable(self, place, message, error).await
+    async fn store_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()> {
+        Self::store_unreadable(self, place, message, error).await
     }
 
     async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>> {

@@ -7,6 +7,7 @@
 //! are background workers that retry for ever. No call blocks a thread of the runtime.
 
 mod buffer;
+mod dead_letters;
 mod group;
 mod index;
 mod lag;
@@ -32,6 +33,7 @@ use seatkeeper_core::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use dead_letters::PublishedDeadLetters;
 pub use index::EventIndex;
 
 use buffer::Content;
@@ -122,6 +124,11 @@ impl KafkaLog {
         sent
     }
 
+    async fn publish_dead_letter(&self, letter: &DeadLetter) -> Backend<()> {
+        self.topics.make().await?;
+        self.sender.send(&[message::letter_message(&self.settings, letter)?]).await
+    }
+
     /// Moves unreadable messages at the front of the buffer to the dead letters.
     async fn set_poison_aside(&self, consumer: Consumer, reader: &Reader) -> Backend<()> {
         loop {
@@ -131,7 +138,7 @@ impl KafkaLog {
             let outgoing = message::poison_message(&self.settings, consumer, &arrival, poison);
             let (partition, offset, reason) = (arrival.partition, arrival.offset, poison.reason.as_str());
             let found_at = format!("{} {partition}/{offset}", self.settings.events_topic());
-            self.index.keep_unreadable(&found_at, &outgoing.payload, reason).await?;
+            self.index.store_unreadable(&found_at, &outgoing.payload, reason).await?;
             self.sender.send(&[outgoing]).await?;
             tracing::error!(
                 consumer = consumer.as_str(),
@@ -191,11 +198,6 @@ impl EventLog for KafkaLog {
         self.topics.make().await?;
         let buffer = self.readers.lock().get(&consumer).map(|reader| Arc::clone(&reader.buffer));
         self.lags.find(consumer, buffer).await
-    }
-
-    async fn tell_dead_letter(&self, letter: &DeadLetter) -> Backend<()> {
-        self.topics.make().await?;
-        self.sender.send(&[message::letter_message(&self.settings, letter)?]).await
     }
 }
 

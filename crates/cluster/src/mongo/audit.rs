@@ -24,7 +24,7 @@ struct Stored {
 
 #[async_trait]
 impl AuditLog for MongoStore {
-    async fn keep_events(&self, events: &[Event]) -> Backend<()> {
+    async fn append_audit(&self, events: &[Event]) -> Backend<()> {
         let mut conn = self.conn();
         let keep = async {
             let entries = events.iter().map(|event| {

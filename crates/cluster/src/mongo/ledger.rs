@@ -123,7 +123,7 @@ fn claimed_seat(claim: &Claim, now: Timestamp) -> ClaimedSeat {
         holder: claim.person_id,
         payment: claim.payment_id,
         until: claim.until.unwrap_or_else(|| confirming_until_ms(claim.confirming_since, now)),
-        kept_from: claim.kept_from,
+        extended_from: claim.kept_from,
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use mongodb::bson::{Binary, Bson, Document, doc};
 use seatkeeper_core::{
     ids::PersonId,
-    ports::{Backend, IdempotencyKey, KeptAnswer, Reservation, Reservations},
+    ports::{Backend, IdempotencyKey, Reservation, Reservations, StoredAnswer},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -72,7 +72,7 @@ impl Reservations for MongoStore {
         self.call(reserve(&mut self.conn(), key, new, body_hash)).await
     }
 
-    async fn keep_answer(&self, key: &IdempotencyKey, answer: &KeptAnswer) -> Backend<()> {
+    async fn store_answer(&self, key: &IdempotencyKey, answer: &StoredAnswer) -> Backend<()> {
         let mut unanswered = of_key(key);
         unanswered.insert("answer", Bson::Null);
         let kept = doc! {
@@ -104,7 +104,7 @@ async fn reserve(conn: &mut Conn, key: &IdempotencyKey, new: Kept, body_hash: [u
     }
     if let Some(answer) = kept.answer {
         let Answer { status, content_type, body } = answer;
-        return Ok(Reservation::Done(KeptAnswer { status, body: Bytes::from(body.bytes), content_type }));
+        return Ok(Reservation::Done(StoredAnswer { status, body: Bytes::from(body.bytes), content_type }));
     }
     if kept.lease_until.is_some_and(|until| until > new.created_at) {
         return Ok(Reservation::Running);

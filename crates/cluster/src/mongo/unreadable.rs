@@ -53,7 +53,7 @@ impl MongoStore {
 
 impl MongoStore {
     /// Stores an unreadable message of another log, found at `place`, and reports it by an event. Idempotent by `place`.
-    pub(crate) async fn keep_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()> {
+    pub(crate) async fn store_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()> {
         let kept = doc! { "origin": place, "document": { "event": binary(message) }, "error": error };
         self.transact((place, kept), |conn, (place, kept)| keep(conn, place, kept.clone()).boxed()).await
     }

@@ -20,7 +20,7 @@ pub(super) enum Function {
     Release,
     StartPayment,
     /// Extends the locks of a payment that is still running.
-    KeepPayment,
+    ExtendPayment,
     EndPayment,
     MarkSold,
     /// Frees seats whose sale was refunded.
@@ -46,7 +46,7 @@ impl Function {
             Self::Lock => "seatkeeper_v2_lock",
             Self::Release => "seatkeeper_v2_release",
             Self::StartPayment => "seatkeeper_v2_start_payment",
-            Self::KeepPayment => "seatkeeper_v2_keep_payment",
+            Self::ExtendPayment => "seatkeeper_v2_keep_payment",
             Self::EndPayment => "seatkeeper_v2_end_payment",
             Self::MarkSold => "seatkeeper_v2_mark_sold",
             Self::MarkFreed => "seatkeeper_v2_mark_freed",
@@ -97,7 +97,7 @@ mod tests {
             Function::Lock,
             Function::Release,
             Function::StartPayment,
-            Function::KeepPayment,
+            Function::ExtendPayment,
             Function::EndPayment,
             Function::MarkSold,
             Function::MarkFreed,

@@ -10,7 +10,7 @@ use seatkeeper_core::{
         Hold, LoadReply, LockReply, Millis, PaymentChange, Release, ReleaseReply, SeatSnapshot, SeatTruth, StartReply,
         WithdrawReply,
     },
-    ports::{Backend, BackendError, Health, LiveChanges, LiveFeed, LockSeats, SeatLocks},
+    ports::{Backend, BackendError, Health, LiveChanges, LiveFeed, LockSeats, Releases, SeatLocks, SeatMaps},
 };
 use uuid::{Uuid, fmt::Hyphenated};
 
@@ -147,6 +147,18 @@ impl SeatLocks for RedisLocks {
         }
     }
 
+    async fn find_hold(&self, screening: ScreeningId, holder: PersonId) -> Backend<Hold> {
+        let make = |_| {
+            let mut call = Function::FindHold.on_board(screening);
+            add_id(&mut call, holder.as_uuid());
+            call
+        };
+        match self.call(Tag::of(screening), make).await? {
+            (Code::Held, mut reply) => reply.hold(),
+            other => Err(bad_reply(other)),
+        }
+    }
+
     async fn start_payment(
         &self,
         screening: ScreeningId,
@@ -169,7 +181,7 @@ impl SeatLocks for RedisLocks {
         }
     }
 
-    async fn keep_payment(
+    async fn extend_payment(
         &self,
         screening: ScreeningId,
         holder: PersonId,
@@ -183,7 +195,7 @@ impl SeatLocks for RedisLocks {
             to.arg(ttl(ttl_ms));
             add_seats(to, seats);
         };
-        self.do_change(Function::KeepPayment, screening, add_words).await
+        self.do_change(Function::ExtendPayment, screening, add_words).await
     }
 
     async fn end_payment(&self, screening: ScreeningId, holder: PersonId, payment: PaymentId) -> Backend<()> {
@@ -193,7 +205,10 @@ impl SeatLocks for RedisLocks {
         };
         self.do_change(Function::EndPayment, screening, add_words).await
     }
+}
 
+#[async_trait]
+impl SeatMaps for RedisLocks {
     async fn mark_sold(&self, screening: ScreeningId, payment: PaymentId, seats: &[SeatId]) -> Backend<()> {
         let add_words = |to: &mut Cmd| {
             add_id(to, payment.as_uuid());
@@ -231,25 +246,13 @@ impl SeatLocks for RedisLocks {
                 to.arg(claim.id.to_string());
                 add_id(to, claim.holder.as_uuid());
                 add_id(to, claim.payment.as_uuid());
-                to.arg(claim.until).arg(claim.kept_from.map(|at| at.to_string()).unwrap_or_default());
+                to.arg(claim.until).arg(claim.extended_from.map(|at| at.to_string()).unwrap_or_default());
             }
         };
         let (code, mut reply) = self.change(Function::Load, screening, add_words).await?;
         match code {
             Code::Loaded => Ok(LoadReply::Loaded),
             Code::Moved => Ok(LoadReply::Moved { seq: reply.seq()? }),
-            other => Err(bad_reply(other)),
-        }
-    }
-
-    async fn find_hold(&self, screening: ScreeningId, holder: PersonId) -> Backend<Hold> {
-        let make = |_| {
-            let mut call = Function::FindHold.on_board(screening);
-            add_id(&mut call, holder.as_uuid());
-            call
-        };
-        match self.call(Tag::of(screening), make).await? {
-            (Code::Held, mut reply) => reply.hold(),
             other => Err(bad_reply(other)),
         }
     }
@@ -288,7 +291,10 @@ impl SeatLocks for RedisLocks {
         }
         Ok(states)
     }
+}
 
+#[async_trait]
+impl Releases for RedisLocks {
     async fn sweep(&self) -> Backend<()> {
         let mut tags: Vec<Tag> = Tag::all().collect();
         for _ in 0..SWEEP_ROUNDS_MAX {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use redis::Value;
-use seatkeeper_core::ports::{Backend, BackendError, SeatLocks as _};
+use seatkeeper_core::ports::{Backend, BackendError, Releases as _};
 
 use super::{PART, clocks::Clocks, failure::Failure, link::Link, live::Feeds, reply::bad_reply, url::RedisUrl};
 

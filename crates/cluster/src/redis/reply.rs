@@ -147,12 +147,12 @@ impl Reply {
     pub(super) fn payment_lock(&mut self) -> Backend<PaymentLock> {
         let payment = self.payment()?.ok_or_else(|| bad_reply("no payment"))?;
         let (since, until) = (self.number()?, self.number()?);
-        let kept_from = match self.words.next() {
+        let extended_from = match self.words.next() {
             Some(Value::Int(number)) => Some(number),
             Some(Value::BulkString(bytes)) if bytes.is_empty() => None,
             other => return Err(bad_reply(other)),
         };
-        Ok(PaymentLock { payment, since, until, kept_from })
+        Ok(PaymentLock { payment, since, until, extended_from })
     }
 }
 

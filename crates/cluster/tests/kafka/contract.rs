@@ -6,8 +6,8 @@ use rdkafka::Message;
 use seatkeeper_core::{
     event::Event,
     ports::{Consumer, EventLog, Health},
-    testing::event_log,
 };
+use seatkeeper_testing::event_log;
 
 use seatkeeper_testbed::wait_until;
 

@@ -1,16 +1,17 @@
 //! Messages that are not events and events that cannot be handled go to the topic of dead letters and block no others.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rdkafka::{
     ClientConfig, Message,
     producer::{FutureProducer, FutureRecord},
 };
+use seatkeeper_cluster::kafka::PublishedDeadLetters;
 use seatkeeper_core::{
     ids::DeadLetterId,
-    ports::{Consumer, DeadLetter, EventLog},
-    testing::{SeededEntropy, sample_now},
+    ports::{Consumer, DeadLetter, DeadLetters, EventLog},
 };
+use seatkeeper_testing::{SeededEntropy, sample_now};
 
 use crate::scene::{Scene, assert_in_order, events_of, headers_of};
 
@@ -76,7 +77,9 @@ async fn dead_letter_is_also_published_to_the_topic_of_dead_letters() {
         tries: 8,
         at: sample_now(),
     };
-    server.tell_dead_letter(&letter).await.unwrap();
+    let letters = PublishedDeadLetters::new(Arc::clone(&scene.store) as _, server);
+    letters.put_dead_letter(&letter).await.unwrap();
+    assert_eq!(letters.find_dead_letter(letter.id).await.unwrap().as_ref(), Some(&letter), "stored");
     let told = scene.messages("booking_events.dlq", 1).await.remove(0);
     assert_eq!(told.payload().unwrap(), serde_json::to_vec(&letter.event).unwrap());
     let headers = headers_of(&told);

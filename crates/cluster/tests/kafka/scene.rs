@@ -20,10 +20,10 @@ use seatkeeper_core::{
     event::{Event, EventKind},
     ids::{EventId, ScreeningId},
     ports::{AuditFilter, AuditLog, Backend, BackendError, Consumer, EventLog, LoggedEvent, PageRequest},
-    testing::{SeededEntropy, sample_now},
 };
 use seatkeeper_embedded::sqlite::SqliteStore;
 use seatkeeper_testbed::{KafkaServer, WAIT_MAX, wait_until};
+use seatkeeper_testing::{SeededEntropy, sample_now};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -102,7 +102,7 @@ impl Scene {
 
     pub(crate) async fn handle(&self, server: &KafkaLog, next: &[LoggedEvent]) -> Vec<Event> {
         let events: Vec<Event> = next.iter().map(|logged| logged.event.clone()).collect();
-        self.store.keep_events(&events).await.unwrap();
+        self.store.append_audit(&events).await.unwrap();
         if let Some(last) = next.last() {
             server.acknowledge(Consumer::Audit, last.position).await.unwrap();
         }
@@ -200,7 +200,7 @@ impl EventIndex for StoreIndex {
         EventLog::publish(&*self.store, events).await
     }
 
-    async fn keep_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()> {
+    async fn store_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()> {
         self.unreadable.lock().insert(place.to_owned(), (message.to_vec(), error.to_owned()));
         Ok(())
     }

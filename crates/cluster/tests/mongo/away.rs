@@ -10,9 +10,9 @@ use seatkeeper_cluster::mongo::{CALL_FOR_MAX, MongoStore, OpenError, TRANSACTION
 use seatkeeper_core::{
     ids::SeatId,
     ports::{Backend, Health, Ledger, Outbox, Programme, Sessions},
-    testing::sample_now,
 };
 use seatkeeper_testbed::wait_until;
+use seatkeeper_testing::sample_now;
 
 use crate::{
     cinema::{Cinema, told},

@@ -12,8 +12,8 @@ use seatkeeper_core::{
         Backend, CommitBooking, ConfirmStart, EventLog, Ledger, NewPayment, Outbox, Programme, ProgrammeChange,
         ProgrammeOutcome, ShownToPayer, StartOutcome,
     },
-    testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now, screening_of},
 };
+use seatkeeper_testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now, screening_of};
 use uuid::Uuid;
 
 /// The relay that reads the outbox.

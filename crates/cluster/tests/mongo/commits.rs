@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use mongodb::bson::{Document, doc};
 use seatkeeper_cluster::mongo::MongoStore;
-use seatkeeper_core::{
-    ports::{Backend, BookingFilter, CommitBooking, CommitOutcome, Ledger, PageRequest, Sales},
-    testing::sample_now,
-};
+use seatkeeper_core::ports::{Backend, BookingFilter, CommitBooking, CommitOutcome, Ledger, PageRequest, Sales};
+use seatkeeper_testing::sample_now;
 
 use crate::{
     cinema::{Cinema, told},

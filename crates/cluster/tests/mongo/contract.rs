@@ -1,6 +1,6 @@
 //! Runs the contract suites of stores.
 
-use seatkeeper_core::testing::{
+use seatkeeper_testing::{
     StoreFixture, event_log, store_events, store_ledger, store_people, store_programme, store_races,
     store_reservations, store_retention, store_sales,
 };

@@ -9,8 +9,8 @@ use seatkeeper_core::{
     ids::PersonId,
     person::Role,
     ports::{Ledger, People, Programme, ProgrammeChange, ProgrammeOutcome, StartOutcome},
-    testing::{hall_of, identity_of, sample_now, screening_of},
 };
+use seatkeeper_testing::{hall_of, identity_of, sample_now, screening_of};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -135,7 +135,7 @@ async fn either_a_longer_film_or_a_screening_right_after_it_succeeds() {
     let scene = Scene::open().await;
     for round in 1..=i64::from(ROUNDS) {
         let id = seatkeeper_core::ids::MovieId::from_uuid(scene.cinema.ids.next_uuid());
-        let film = seatkeeper_core::testing::movie_of(id, "Growing");
+        let film = seatkeeper_testing::movie_of(id, "Growing");
         let put = ProgrammeChange::PutMovie(film.clone(), 0);
         assert_eq!(scene.cinema.change(&scene.store, put).await.unwrap(), ProgrammeOutcome::Done);
         let show = Screening { movie_id: id, ..scene.cinema.another(round * 400) };

@@ -10,9 +10,9 @@ use seatkeeper_core::{
     catalogue::Screening,
     ids::MovieId,
     ports::{PageRequest, Programme, ProgrammeChange, ProgrammeOutcome, ScreeningFilter},
-    testing::movie_of,
 };
 use seatkeeper_testbed::shared_mongo_url;
+use seatkeeper_testing::movie_of;
 
 use crate::{cinema::Cinema, stores::fresh_name};
 

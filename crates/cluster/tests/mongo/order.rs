@@ -7,9 +7,9 @@ use seatkeeper_core::{
     event::EventKind,
     payment::PaymentStatus,
     ports::{CloseOutcome, ClosePayment, EventLog, Ledger, Outbox},
-    testing::sample_now,
 };
 use seatkeeper_testbed::shared_mongo_url;
+use seatkeeper_testing::sample_now;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 

@@ -5,11 +5,9 @@ use mongodb::{
     bson::{Document, doc},
 };
 use seatkeeper_cluster::mongo::{MongoStore, OpenError, SCHEMA_OLDEST_PROGRAM, SCHEMA_VERSION};
-use seatkeeper_core::{
-    ports::{Ledger, Outbox, Programme, ProgrammeChange},
-    testing::sample_now,
-};
+use seatkeeper_core::ports::{Ledger, Outbox, Programme, ProgrammeChange};
 use seatkeeper_testbed::shared_mongo_url;
+use seatkeeper_testing::sample_now;
 use tokio::task::JoinSet;
 
 use crate::{cinema::Cinema, stores::fresh_name};

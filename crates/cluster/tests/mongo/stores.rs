@@ -8,8 +8,8 @@ use mongodb::{
     bson::{Document, doc},
 };
 use seatkeeper_cluster::mongo::MongoStore;
-use seatkeeper_core::testing::StoreFixture;
 use seatkeeper_testbed::{MongoServer, shared_mongo_url};
+use seatkeeper_testing::StoreFixture;
 use uuid::Uuid;
 
 /// A unique database name.

@@ -10,9 +10,9 @@ use seatkeeper_core::{
     event::{Event, EventKind},
     ids::EventId,
     ports::{Consumer, EventLog, Outbox},
-    testing::{SeededEntropy, event_of, sample_now},
 };
 use seatkeeper_testbed::shared_mongo_url;
+use seatkeeper_testing::{SeededEntropy, event_of, sample_now};
 use uuid::Uuid;
 
 use crate::stores::fresh_name;
@@ -95,7 +95,7 @@ async fn unreadable_message_of_another_log_is_stored_and_reported_once() {
     let stage = Stage::open().await;
     for _both_consumers_meet_it in Consumer::ALL {
         let kept =
-            kafka::EventIndex::keep_unreadable(&stage.store, "booking_events 3/42", b"\xffno", "not an event").await;
+            kafka::EventIndex::store_unreadable(&stage.store, "booking_events 3/42", b"\xffno", "not an event").await;
         kept.unwrap();
     }
     assert_eq!(stage.unsent().await, ["unreadable_event booking_events 3/42 1"]);

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use seatkeeper_cluster::redis::CALL_WITHIN;
 use seatkeeper_core::{
     locks::LockReply,
-    ports::{Health as _, LiveChanges as _, SeatLocks as _},
+    ports::{Health as _, LiveChanges as _, Releases as _, SeatLocks as _, SeatMaps as _},
 };
 use seatkeeper_testbed::{RedisServer, wait_until};
 

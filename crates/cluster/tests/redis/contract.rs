@@ -6,9 +6,9 @@ use std::{sync::Arc, time::Duration};
 use seatkeeper_cluster::redis::RedisLocks;
 use seatkeeper_core::{
     locks::Millis,
-    ports::{LiveChanges, SeatLocks},
-    testing::locks::LocksFixture,
+    ports::{LiveChanges, LockStore},
 };
+use seatkeeper_testing::locks::LocksFixture;
 
 use crate::server::{RedisClock, open, shared_cluster, shared_redis};
 
@@ -29,8 +29,8 @@ impl Fixture {
 
 #[async_trait::async_trait]
 impl LocksFixture for Fixture {
-    fn locks(&self) -> Arc<dyn SeatLocks> {
-        Arc::clone(&self.one) as Arc<dyn SeatLocks>
+    fn locks(&self) -> Arc<dyn LockStore> {
+        Arc::clone(&self.one) as Arc<dyn LockStore>
     }
 
     fn live(&self) -> Arc<dyn LiveChanges> {
@@ -51,9 +51,9 @@ impl LocksFixture for Fixture {
 }
 
 mod one {
-    seatkeeper_core::seat_locks_contract!(super::Fixture::on(super::shared_redis().await).await);
+    seatkeeper_testing::seat_locks_contract!(super::Fixture::on(super::shared_redis().await).await);
 }
 
 mod cluster {
-    seatkeeper_core::seat_locks_contract!(super::Fixture::on(super::shared_cluster().await).await);
+    seatkeeper_testing::seat_locks_contract!(super::Fixture::on(super::shared_cluster().await).await);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use seatkeeper_core::ports::SeatLocks as _;
+use seatkeeper_core::ports::{Releases as _, SeatLocks as _, SeatMaps as _};
 use seatkeeper_testbed::RedisServer;
 
 use crate::{

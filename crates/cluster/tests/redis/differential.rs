@@ -16,7 +16,7 @@ use seatkeeper_core::{
         Effects, LiveChange, LiveEvent, LoadReply, LockReply, Millis, Release, ReleaseReply, SeatBoard, SeatSnapshot,
         StartReply, WithdrawReply,
     },
-    ports::{LiveChanges as _, LiveFeed, LockSeats, SeatLocks as _},
+    ports::{LiveChanges as _, LiveFeed, LockSeats, Releases as _, SeatLocks as _, SeatMaps as _},
 };
 use seatkeeper_testbed::{RedisServer, WAIT_MAX};
 use uuid::Uuid;
@@ -133,7 +133,7 @@ impl Twins {
                 Answer::Start(locks.start_payment(here, *who, *payment, *ttl_ms).await.unwrap())
             }
             Op::Keep { who, payment, seats, ttl_ms } => {
-                locks.keep_payment(here, *who, *payment, seats, *ttl_ms).await.unwrap();
+                locks.extend_payment(here, *who, *payment, seats, *ttl_ms).await.unwrap();
                 Answer::Done
             }
             Op::End { who, payment } => {
@@ -243,7 +243,7 @@ fn do_by_rules(board: &mut SeatBoard, now: Millis, op: &Op) -> (Answer, Effects)
             (Answer::Start(reply), effects)
         }
         Op::Keep { who, payment, seats, ttl_ms } => {
-            (Answer::Done, board.keep_payment(now, *who, *payment, seats, now + ttl_ms))
+            (Answer::Done, board.extend_payment(now, *who, *payment, seats, now + ttl_ms))
         }
         Op::End { who, payment } => (Answer::Done, board.end_payment(now, *who, *payment)),
         Op::Sell { payment, seats } => (Answer::Done, board.mark_sold(now, *payment, seats)),

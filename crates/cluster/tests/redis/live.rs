@@ -2,7 +2,7 @@
 
 use seatkeeper_core::{
     locks::{LiveChange, LiveEvent},
-    ports::{LiveChanges as _, LiveFeed, SeatLocks as _},
+    ports::{LiveChanges as _, LiveFeed, Releases as _},
 };
 use seatkeeper_testbed::{RedisServer, wait_until};
 

@@ -2,7 +2,7 @@
 
 use seatkeeper_core::{
     locks::{ClaimedSeat, LockReply, SeatTruth},
-    ports::{LiveChanges as _, SeatLocks as _},
+    ports::{LiveChanges as _, Releases as _, SeatLocks as _, SeatMaps as _},
 };
 use seatkeeper_testbed::{RedisCluster, RedisServer, wait_until};
 
@@ -113,7 +113,7 @@ async fn seat_map_is_loaded_from_the_store_when_redis_is_empty() {
     assert_not_loaded(&scene, "A1").await;
     assert_eq!(scene.locks.list_states(&[scene.screening]).await.unwrap(), [None]);
     let until = clock.now_ms() + TTL_MS;
-    let claim = ClaimedSeat { id: seats("A1")[0], holder: ann, payment, until, kept_from: None };
+    let claim = ClaimedSeat { id: seats("A1")[0], holder: ann, payment, until, extended_from: None };
     scene.load(&SeatTruth { sold: seats("A3"), claimed: vec![claim], ..SeatTruth::default() }).await;
     assert_eq!(scene.lock(bob, "A1 A3").await.unwrap(), LockReply::Taken(seats("A1 A3").into()));
     assert!(matches!(scene.lock(ann, "A2").await.unwrap(), LockReply::Paying(lock) if lock.payment == payment));

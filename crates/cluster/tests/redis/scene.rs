@@ -6,7 +6,7 @@ use seatkeeper_cluster::redis::RedisLocks;
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
     locks::{Hold, LiveEvent, LoadReply, LockReply, Millis, SeatSnapshot, SeatStatus, SeatTruth},
-    ports::{Backend, BackendError, LockSeats, SeatLocks as _},
+    ports::{Backend, BackendError, LockSeats, SeatLocks as _, SeatMaps as _},
 };
 use uuid::Uuid;
 

@@ -3,7 +3,7 @@
 use seatkeeper_cluster::redis::{RedisLocks, RedisUrl};
 use seatkeeper_core::{
     locks::{LiveEvent, LockReply},
-    ports::{BackendError, Health as _, LiveChanges as _, LiveFeed, SeatLocks as _},
+    ports::{BackendError, Health as _, LiveChanges as _, LiveFeed, Releases as _, SeatLocks as _, SeatMaps as _},
 };
 use seatkeeper_testbed::{RedisServer, WAIT_MAX, free_port, wait_until};
 

@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, stream};
 use seatkeeper_core::{
     ids::{ScreeningId, SeatId},
     locks::{LockReply, Millis, ReleaseReason},
-    ports::SeatLocks as _,
+    ports::{Releases as _, SeatMaps as _},
 };
 use seatkeeper_testbed::RedisServer;
 

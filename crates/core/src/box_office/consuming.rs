@@ -14,7 +14,7 @@ use crate::{
 /// may have been. Called with one event: count the attempts, then move it to [`crate::ports::DeadLetters`].
 pub async fn handle_events(office: &BoxOffice, consumer: Consumer, events: &[Event]) -> Backend<()> {
     match consumer {
-        Consumer::Audit => office.audit.keep_events(events).await?,
+        Consumer::Audit => office.stores.audit.append_audit(events).await?,
         Consumer::Mail => {
             for event in events {
                 file_confirmation(office, event).await?;
@@ -27,8 +27,8 @@ pub async fn handle_events(office: &BoxOffice, consumer: Consumer, events: &[Eve
 async fn file_confirmation(office: &BoxOffice, event: &Event) -> Backend<()> {
     let EventKind::BookingSuccess { booking_id, code, .. } = &event.kind else { return Ok(()) };
     let missing = |what: &str| BackendError::lasting("mail", format!("{what} of {booking_id} is missing"));
-    let booking = office.sales.find_booking(*booking_id).await?.ok_or_else(|| missing("booking"))?;
-    let person = office.people.find_person(booking.person_id).await?.ok_or_else(|| missing("customer"))?;
+    let booking = office.stores.sales.find_booking(*booking_id).await?.ok_or_else(|| missing("booking"))?;
+    let person = office.stores.people.find_person(booking.person_id).await?.ok_or_else(|| missing("customer"))?;
     let mail = NewMail {
         id: MailId::generate(office.now(), &*office.entropy),
         event_id: event.id,
@@ -39,5 +39,5 @@ async fn file_confirmation(office: &BoxOffice, event: &Event) -> Backend<()> {
         language: person.language,
         created_at: office.now(),
     };
-    office.mails.file_mail(&mail).await
+    office.stores.mails.file_mail(&mail).await
 }

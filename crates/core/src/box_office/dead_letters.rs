@@ -13,10 +13,10 @@ use crate::{
 /// # Errors
 /// The store is unavailable.
 pub async fn replay_dead_letter(office: &BoxOffice, id: DeadLetterId) -> Backend<Option<Result<DeadLetter, String>>> {
-    let Some(letter) = office.dead_letters.find_dead_letter(id).await? else { return Ok(None) };
+    let Some(letter) = office.stores.dead_letters.find_dead_letter(id).await? else { return Ok(None) };
     match handle_events(office, letter.consumer, slice::from_ref(&letter.event)).await {
         Ok(()) => {
-            office.dead_letters.remove_dead_letter(id).await?;
+            office.stores.dead_letters.remove_dead_letter(id).await?;
             Ok(Some(Ok(letter)))
         }
         Err(error) if error.retryable => Err(error),

@@ -145,7 +145,7 @@ pub async fn find_hold(office: &BoxOffice, person: PersonId, screening: Screenin
     let Some(payment) = hold.payment else { return Ok(hold) };
     // A payment lock may outlive its payment, and exists before the payment is written. Only a payment that the store has in
     // progress is returned, because the client opens its page.
-    let stored = office.ledger.find_payment(payment).await?;
+    let stored = office.stores.ledger.find_payment(payment).await?;
     let is_on = stored.is_some_and(|stored| stored.status.holds_claims() && !stored.is_overdue(office.now()));
     Ok(if is_on { hold } else { Hold { payment: None, ..hold } })
 }

@@ -20,7 +20,7 @@ use crate::{
 /// # Errors
 /// The store, the lock store or the provider failed; the provider repeats the callback.
 pub async fn provider_reported(office: &BoxOffice, id: PaymentId) -> Backend<bool> {
-    let Some(payment) = office.ledger.find_payment(id).await? else { return Ok(false) };
+    let Some(payment) = office.stores.ledger.find_payment(id).await? else { return Ok(false) };
     let answer = office.provider.find(id).await.map_err(|error| BackendError::retryable("provider", error))?;
     match (answer, payment.status) {
         (ProviderAnswer::Authorised | ProviderAnswer::Captured, PaymentStatus::Pending) => {
@@ -46,7 +46,7 @@ pub async fn provider_reported(office: &BoxOffice, id: PaymentId) -> Backend<boo
 
 /// Settles a PENDING payment that was paid or declined at the provider, as by QR code, before the page confirmed it.
 async fn paid_without_confirm(office: &BoxOffice, payment: Payment, outcome: ConfirmOutcome) -> Backend<()> {
-    match office.ledger.begin_confirming(payment.id, outcome, office.now()).await? {
+    match office.stores.ledger.begin_confirming(payment.id, outcome, office.now()).await? {
         ConfirmStart::Confirming(payment) => {
             publish_payment(office, &payment).await;
             settle_payment(office, payment).await.map(drop)

@@ -27,7 +27,7 @@ const SHOWING_FOR_MAX: SignedDuration = SignedDuration::from_mins(DURATION_MIN_M
 pub async fn list_loaded_maps(office: &BoxOffice, after: Option<Cursor>) -> Backend<Page<ScreeningId>> {
     let from = office.now().saturating_sub(SHOWING_FOR_MAX).unwrap_or(Timestamp::MIN);
     let filter = ScreeningFilter { from: Some(from), ..ScreeningFilter::default() };
-    let page = office.programme.list_screening_ids(&filter, PageRequest { after, ..PageRequest::FIRST }).await?;
+    let page = office.stores.programme.list_screening_ids(&filter, PageRequest { after, ..PageRequest::FIRST }).await?;
     let states = office.locks.list_states(&page.items).await?;
     let loaded = page.items.into_iter().zip(states).filter_map(|(id, state)| state.map(|_| id));
     Ok(Page { items: loaded.collect(), next: page.next })
@@ -39,7 +39,7 @@ pub async fn list_loaded_maps(office: &BoxOffice, after: Option<Cursor>) -> Back
 /// The lock store or the store failed, or the screening changes faster than it can be read.
 pub async fn compare_map(office: &BoxOffice, screening: ScreeningId) -> Backend<bool> {
     let Ok(map) = office.locks.snapshot(screening).await? else { return Ok(false) };
-    let truth = office.ledger.seat_truth(screening, office.now()).await?;
+    let truth = office.stores.ledger.seat_truth(screening, office.now()).await?;
     if agrees(&map, &truth) {
         return Ok(false);
     }
@@ -90,7 +90,7 @@ pub async fn mend_screening(office: &BoxOffice, screening: ScreeningId) -> Backe
 }
 
 async fn load_at(office: &BoxOffice, screening: ScreeningId, seq: u64) -> Backend<LoadReply> {
-    let truth = office.ledger.seat_truth(screening, office.now()).await?;
+    let truth = office.stores.ledger.seat_truth(screening, office.now()).await?;
     let reply = office.locks.load(screening, seq, &truth).await?;
     if reply == LoadReply::Loaded {
         end_kept_too_long(office, screening, &truth).await?;
@@ -101,7 +101,8 @@ async fn load_at(office: &BoxOffice, screening: ScreeningId, seq: u64) -> Backen
 /// A payment that was CONFIRMING when the ledger was read may have ended since. If its payment lock was ended before this
 /// load set it again, the sequence did not move, the load was not refused, and the stale lock must be ended here.
 async fn end_kept_too_long(office: &BoxOffice, screening: ScreeningId, truth: &SeatTruth) -> Backend<()> {
-    let mut confirming: Vec<&ClaimedSeat> = truth.claimed.iter().filter(|claim| claim.kept_from.is_some()).collect();
+    let mut confirming: Vec<&ClaimedSeat> =
+        truth.claimed.iter().filter(|claim| claim.extended_from.is_some()).collect();
     confirming.sort_unstable_by_key(|claim| claim.payment);
     confirming.dedup_by_key(|claim| claim.payment);
     for claim in confirming {
@@ -117,7 +118,7 @@ pub(super) async fn end_unless_claiming(
     person: PersonId,
     payment: PaymentId,
 ) -> Backend<()> {
-    let stored = office.ledger.find_payment(payment).await?;
+    let stored = office.stores.ledger.find_payment(payment).await?;
     if stored.is_some_and(|stored| !stored.status.holds_claims()) {
         office.locks.end_payment(screening, person, payment).await?;
     }

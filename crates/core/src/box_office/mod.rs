@@ -39,7 +39,7 @@ pub use programme::{
     create_screening, delete_hall, delete_movie, delete_screening, update_hall, update_movie, update_screening,
 };
 pub use reconciling::{UNFINISHED_PAYMENTS_MAX, list_unfinished, resume_payment};
-pub use relay::{RELAY_EVENTS_MAX, end_lease, relay_events, tell_releases};
+pub use relay::{RELAY_EVENTS_MAX, end_lease, publish_releases, relay_events};
 pub use reports::{DailySales, REPORT_DAYS_MAX, day_span, find_booking_of, list_daily_sales, list_movie_sales};
 pub use screening_cache::{SCREENINGS_CACHED_MAX, ScreeningCache};
 pub use screenings::{NamedScreening, ScreeningCheck, ScreeningName};

@@ -8,10 +8,7 @@ use super::screening_cache::ScreeningCache;
 use crate::{
     event::{Event, EventKind},
     ids::PersonId,
-    ports::{
-        AuditLog, Clock, DeadLetters, Entropy, EventLog, Ledger, LiveChanges, MailQueue, Outbox, PaymentProvider,
-        People, Posters, Programme, Reservations, Sales, SeatLocks, Sessions,
-    },
+    ports::{Clock, Entropy, LiveChanges, LockStore, PaymentProvider, Stores},
 };
 
 /// Settings that the operator chooses.
@@ -33,32 +30,10 @@ pub struct Settings {
 
 /// The ports and settings that every use case works with.
 pub struct BoxOffice {
-    /// Films, halls, screenings.
-    pub programme: Arc<dyn Programme>,
-    /// Posters of films.
-    pub posters: Arc<dyn Posters>,
-    /// Claims, payments, bookings.
-    pub ledger: Arc<dyn Ledger>,
-    /// Idempotency keys.
-    pub reservations: Arc<dyn Reservations>,
-    /// Queries over bookings.
-    pub sales: Arc<dyn Sales>,
-    /// Persons (user accounts).
-    pub people: Arc<dyn People>,
-    /// Sessions of persons.
-    pub sessions: Arc<dyn Sessions>,
-    /// Events waiting for the relay.
-    pub outbox: Arc<dyn Outbox>,
-    /// The event log.
-    pub events: Arc<dyn EventLog>,
-    /// Confirmation mails.
-    pub mails: Arc<dyn MailQueue>,
-    /// The audit log.
-    pub audit: Arc<dyn AuditLog>,
-    /// Events that a consumer could not handle.
-    pub dead_letters: Arc<dyn DeadLetters>,
-    /// Seat locks.
-    pub locks: Arc<dyn SeatLocks>,
+    /// The store and the event log.
+    pub stores: Stores,
+    /// Seat locks, seat maps, and releases.
+    pub locks: Arc<dyn LockStore>,
     /// Live changes of seats.
     pub live: Arc<dyn LiveChanges>,
     /// The payment provider.

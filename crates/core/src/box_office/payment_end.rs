@@ -23,11 +23,11 @@ const PAYMENT_LOCK_ALONE_MS_MAX: Millis = 10_000;
 /// # Errors
 /// The store failed.
 pub async fn find_payment_of(office: &BoxOffice, person: PersonId, id: PaymentId) -> Backend<Option<Payment>> {
-    let found = office.ledger.find_payment(id).await?.filter(|payment| payment.person_id == person);
+    let found = office.stores.ledger.find_payment(id).await?.filter(|payment| payment.person_id == person);
     match found {
         Some(payment) if payment.is_overdue(office.now()) => {
             expire_payment(office, &payment).await?;
-            office.ledger.find_payment(id).await
+            office.stores.ledger.find_payment(id).await
         }
         other => Ok(other),
     }
@@ -67,7 +67,7 @@ pub async fn cancel_payment(office: &BoxOffice, person: PersonId, id: PaymentId)
         money_task: None,
         events: Vec::new(),
     };
-    let payment = match office.ledger.close_payment(&close, office.now()).await? {
+    let payment = match office.stores.ledger.close_payment(&close, office.now()).await? {
         CloseOutcome::Closed(payment) => {
             publish_payment(office, &payment).await;
             payment
@@ -88,7 +88,7 @@ pub(super) async fn end_if_over(
     lock: PaymentLock,
 ) -> Backend<bool> {
     let now = office.now();
-    let is_over = match office.ledger.find_payment(lock.payment).await? {
+    let is_over = match office.stores.ledger.find_payment(lock.payment).await? {
         Some(payment) if payment.is_overdue(now) => expire_payment(office, &payment).await?,
         Some(payment) => !payment.status.holds_claims(),
         None => now.as_millisecond() - lock.since >= PAYMENT_LOCK_ALONE_MS_MAX,
@@ -109,7 +109,7 @@ pub(super) async fn expire_payment(office: &BoxOffice, payment: &Payment) -> Bac
         money_task: None,
         events: vec![Event::timeout_of(payment, office.now())],
     };
-    let is_over = match office.ledger.close_payment(&close, office.now()).await? {
+    let is_over = match office.stores.ledger.close_payment(&close, office.now()).await? {
         CloseOutcome::Closed(expired) => {
             publish_payment(office, &expired).await;
             true
@@ -178,7 +178,7 @@ pub(super) async fn close_because(
         }
     };
     let close = ClosePayment { id: payment.id, from, to, money_task, events };
-    let closed = match office.ledger.close_payment(&close, office.now()).await? {
+    let closed = match office.stores.ledger.close_payment(&close, office.now()).await? {
         CloseOutcome::Closed(payment) => {
             publish_payment(office, &payment).await;
             payment

@@ -29,7 +29,7 @@ pub(super) async fn publish_timeouts(office: &BoxOffice, events: &[Event]) {
     for event in events {
         let EventKind::BookingTimeout { payment_id, .. } = &event.kind else { continue };
         // The event may be old and the money may have arrived since, so the current status is published.
-        let published = match office.ledger.find_payment(*payment_id).await {
+        let published = match office.stores.ledger.find_payment(*payment_id).await {
             Ok(Some(payment)) => try_publish(office, &payment).await,
             Ok(None) => Ok(()),
             Err(error) => Err(error),

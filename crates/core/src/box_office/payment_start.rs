@@ -94,7 +94,7 @@ pub async fn start_payment(
     let expires_at = hold.expires_at().and_then(|until| Timestamp::from_millisecond(until).ok());
     let seats: Vec<SeatId> = hold.seats.iter().map(|seat| seat.id).collect();
     let new = NewPayment {
-        events: told_before(office, screening_id, &seats).await?,
+        events: releases_before(office, screening_id, &seats).await?,
         id,
         screening_id,
         person_id: person,
@@ -104,7 +104,7 @@ pub async fn start_payment(
         sales_close: office.settings.sales_close,
         shown,
     };
-    let started = office.ledger.start_payment(&new, office.now()).await;
+    let started = office.stores.ledger.start_payment(&new, office.now()).await;
     if !matches!(started, Ok(StartOutcome::Started(_))) {
         // A failed call counts as not started; if the store wrote the payment after all, the payment expires.
         let ended = office.locks.end_payment(screening_id, person, id).await;
@@ -178,7 +178,7 @@ async fn find_other_total(
     if let Some(other) = hold.payment {
         return Ok(Some(StartPaymentOutcome::PaymentInProgress(other)));
     }
-    let truth = office.ledger.seat_truth(id, office.now()).await?;
+    let truth = office.stores.ledger.seat_truth(id, office.now()).await?;
     let is_held = |seat: &SeatId| seats.iter().any(|held| held.id == *seat);
     let claimed = || truth.claimed.iter().filter(|claim| is_held(&claim.id));
     if let Some(own) = claimed().find(|claim| claim.holder == person) {
@@ -211,7 +211,7 @@ async fn seats_taken(office: &BoxOffice, screening: ScreeningId, seats: Vec<Seat
 
 /// Events of the releases of these seats that are not in the outbox yet. The payment's transaction writes them first; copied
 /// by a worker later, they would be published after events of the payment, which they precede.
-async fn told_before(office: &BoxOffice, screening: ScreeningId, seats: &[SeatId]) -> Backend<Vec<Event>> {
+async fn releases_before(office: &BoxOffice, screening: ScreeningId, seats: &[SeatId]) -> Backend<Vec<Event>> {
     let waiting = office.locks.list_releases(Some(screening), RELEASES_BEFORE_MAX).await?;
     let is_of_these = |release: &&Release| release.seats.iter().any(|seat| seats.contains(seat));
     Ok(waiting.iter().filter(is_of_these).map(Event::of_release).collect())

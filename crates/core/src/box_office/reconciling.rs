@@ -19,7 +19,7 @@ pub const UNFINISHED_PAYMENTS_MAX: u32 = 200;
 /// # Errors
 /// The store failed.
 pub async fn list_unfinished(office: &BoxOffice, after: Option<Cursor>) -> Backend<Page<Payment>> {
-    let items = office.ledger.list_unfinished(office.now(), after, UNFINISHED_PAYMENTS_MAX).await?;
+    let items = office.stores.ledger.list_unfinished(office.now(), after, UNFINISHED_PAYMENTS_MAX).await?;
     for payment in items.iter().filter(|payment| payment.status == PaymentStatus::Confirming) {
         keep_locks(office, payment).await;
     }

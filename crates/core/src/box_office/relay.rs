@@ -25,23 +25,23 @@ const RELEASES_MAX: usize = 256;
 /// The store or the event log failed. No event is lost: the next round publishes it again.
 pub async fn relay_events(office: &BoxOffice, relay: Uuid) -> Backend<Option<usize>> {
     // Taking the lease is a write: without this check an idle server would sync the disk ten times a second.
-    if !office.outbox.has_unsent().await? {
+    if !office.stores.outbox.has_unsent().await? {
         return Ok(Some(0));
     }
     let now = office.now();
     let until = now.saturating_add(RELAY_LEASE).unwrap_or(now);
-    if !office.outbox.take_relay_lease(relay, now, until).await? {
+    if !office.stores.outbox.take_relay_lease(relay, now, until).await? {
         return Ok(None);
     }
-    let unsent = office.outbox.list_unsent(relay, RELAY_EVENTS_MAX).await?;
+    let unsent = office.stores.outbox.list_unsent(relay, RELAY_EVENTS_MAX).await?;
     if !unsent.is_empty() {
-        if let Err(error) = office.events.publish(&unsent).await {
+        if let Err(error) = office.stores.events.publish(&unsent).await {
             // Another server may still reach the event log, so it gets the lease at once.
             best_effort(end_lease(office, relay).await, "the lease expires");
             return Err(error);
         }
         let ids: Vec<EventId> = unsent.iter().map(|event| event.id).collect();
-        office.outbox.mark_sent(relay, &ids).await?;
+        office.stores.outbox.mark_sent(relay, &ids).await?;
         publish_timeouts(office, &unsent).await;
     }
     Ok(Some(unsent.len()))
@@ -53,19 +53,19 @@ pub async fn relay_events(office: &BoxOffice, relay: Uuid) -> Backend<Option<usi
 ///
 /// # Errors
 /// The store or the lock store failed; the next round copies the releases again.
-pub async fn tell_releases(office: &BoxOffice, relay: Uuid) -> Backend<usize> {
+pub async fn publish_releases(office: &BoxOffice, relay: Uuid) -> Backend<usize> {
     let mut releases = office.locks.list_releases(None, RELEASES_MAX).await?;
     if releases.is_empty() {
         return Ok(0);
     }
     let now = office.now();
-    if office.outbox.find_relay(now).await?.is_some_and(|other| other != relay) {
+    if office.stores.outbox.find_relay(now).await?.is_some_and(|other| other != relay) {
         let left_before = now.saturating_sub(RELEASE_LEFT_AFTER).unwrap_or(now).as_millisecond();
         releases.retain(|release| release.at <= left_before);
     }
     if !releases.is_empty() {
         let events: Vec<Event> = releases.iter().map(Event::of_release).collect();
-        office.outbox.append_events(&events).await?;
+        office.stores.outbox.append_events(&events).await?;
         office.locks.forget_releases(&releases).await?;
     }
     Ok(releases.len())
@@ -77,5 +77,5 @@ pub async fn tell_releases(office: &BoxOffice, relay: Uuid) -> Backend<usize> {
 /// The store failed; the lease then expires.
 pub async fn end_lease(office: &BoxOffice, relay: Uuid) -> Backend<()> {
     let now = office.now();
-    office.outbox.take_relay_lease(relay, now, now).await.map(|_| ())
+    office.stores.outbox.take_relay_lease(relay, now, now).await.map(|_| ())
 }

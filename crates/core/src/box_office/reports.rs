@@ -56,7 +56,7 @@ pub async fn list_daily_sales(office: &BoxOffice, from: Date, to: Date) -> Backe
         .take_while(|date| *date <= to)
         .map(|date| DailySales { date, totals: SalesTotals::default() })
         .collect();
-    for slice in office.sales.list_sales(start, end).await? {
+    for slice in office.stores.sales.list_sales(start, end).await? {
         // If the zone's offset is no multiple of 15 min, a slice may span midnight. It counts for the day in which it starts.
         let date = slice.starts_at.max(start).to_zoned_datetime(zone.clone()).date();
         if let Some(day) = days.iter_mut().find(|day| day.date == date) {
@@ -74,7 +74,7 @@ pub async fn list_daily_sales(office: &BoxOffice, from: Date, to: Date) -> Backe
 /// The store failed.
 pub async fn list_movie_sales(office: &BoxOffice, from: Date, to: Date) -> Backend<Result<Vec<MovieSales>, Invalid>> {
     match day_span(from, to, &office.settings.time_zone) {
-        Ok((start, end)) => office.sales.list_movie_sales(start, end).await.map(Ok),
+        Ok((start, end)) => office.stores.sales.list_movie_sales(start, end).await.map(Ok),
         Err(invalid) => Ok(Err(invalid)),
     }
 }
@@ -84,7 +84,7 @@ pub async fn list_movie_sales(office: &BoxOffice, from: Date, to: Date) -> Backe
 /// # Errors
 /// The store failed.
 pub async fn find_booking_of(office: &BoxOffice, person: PersonId, id: BookingId) -> Backend<Option<Booking>> {
-    Ok(office.sales.find_booking(id).await?.filter(|booking| booking.person_id == person))
+    Ok(office.stores.sales.find_booking(id).await?.filter(|booking| booking.person_id == person))
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ impl BoxOffice {
             ids.iter().filter_map(|id| Some((*id, self.screenings.get(*id)?))).collect();
         let missing: Vec<ScreeningId> = ids.iter().filter(|id| !found.contains_key(id)).copied().collect();
         if !missing.is_empty() {
-            for (screening, of_it) in self.programme.find_screenings(&missing).await? {
+            for (screening, of_it) in self.stores.programme.find_screenings(&missing).await? {
                 let open = Arc::new(OpenScreening::new(screening, of_it, self.settings.sales_close));
                 self.screenings.put(revision, Arc::clone(&open));
                 found.insert(open.screening.id, open);
@@ -111,11 +111,11 @@ impl BoxOffice {
                     without_cancelled: true,
                     ..ScreeningFilter::default()
                 };
-                let mut found = self.programme.list_screening_ids(&filter, PageRequest::FIRST).await?.items;
+                let mut found = self.stores.programme.list_screening_ids(&filter, PageRequest::FIRST).await?.items;
                 if found.is_empty() {
                     // A caller that names a cancelled screening must learn that it is cancelled, not that it is unknown.
                     filter.without_cancelled = false;
-                    found = self.programme.list_screening_ids(&filter, PageRequest::FIRST).await?.items;
+                    found = self.stores.programme.list_screening_ids(&filter, PageRequest::FIRST).await?.items;
                 }
                 match found.as_slice() {
                     [] => return Ok(NamedScreening::NotFound),
@@ -132,7 +132,7 @@ impl BoxOffice {
     /// # Errors
     /// The store failed.
     pub async fn follow_programme(&self) -> Backend<()> {
-        self.screenings.follow(self.programme.revision().await?);
+        self.screenings.follow(self.stores.programme.revision().await?);
         Ok(())
     }
 }

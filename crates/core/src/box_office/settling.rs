@@ -22,7 +22,7 @@ use crate::{
 const KEEP_WHEN_LEFT: SignedDuration = SignedDuration::from_secs(30);
 
 /// By how much these locks are extended from now, repeatedly until the outcome is known.
-const KEEP_FOR: SignedDuration = SignedDuration::from_secs(60);
+const EXTEND_BY: SignedDuration = SignedDuration::from_secs(60);
 
 /// The most draws of a booking code. Collisions are rare among about 10¹² codes.
 const CODE_DRAWS_MAX: usize = 8;
@@ -62,7 +62,7 @@ pub async fn confirm_payment(
     if find_payment_of(office, person, id).await?.is_none() {
         return Ok(ConfirmAnswer::NotFound);
     }
-    match office.ledger.begin_confirming(id, outcome, office.now()).await? {
+    match office.stores.ledger.begin_confirming(id, outcome, office.now()).await? {
         ConfirmStart::NotFound => Ok(ConfirmAnswer::NotFound),
         ConfirmStart::Confirming(payment) if payment.outcome != Some(outcome) => Ok(ConfirmAnswer::NotPending(payment)),
         ConfirmStart::Confirming(payment) => {
@@ -81,7 +81,7 @@ async fn answer_of(office: &BoxOffice, payment: Payment, outcome: Option<Confirm
             let Some(id) = payment.booking_id else {
                 return Err(BackendError::lasting("store", "a payment SUCCEEDED without a booking"));
             };
-            match office.sales.find_booking(id).await? {
+            match office.stores.sales.find_booking(id).await? {
                 Some(booking) => ConfirmAnswer::Succeeded(Box::new((payment, booking))),
                 None => return Err(BackendError::lasting("store", "the booking of a payment is missing")),
             }
@@ -178,7 +178,7 @@ pub(super) async fn commit(
             money_task: Some(MoneyTask::Capture),
             events: vec![event],
         };
-        match office.ledger.commit_booking(&commit, office.now()).await? {
+        match office.stores.ledger.commit_booking(&commit, office.now()).await? {
             CommitOutcome::CodeTaken => {}
             CommitOutcome::NotFound => return Ok(ConfirmAnswer::NotFound),
             CommitOutcome::NotNow(payment) => return answer_of(office, payment, None).await,
@@ -218,7 +218,7 @@ async fn finish_sale(office: &BoxOffice, payment: &Payment, booking: Booking) ->
 async fn give_up(office: &BoxOffice, payment: Payment) -> Backend<ConfirmAnswer> {
     let over = close(office, &payment, PaymentStatus::Expired, Some(MoneyTask::GiveBack)).await?;
     run_money_task(office, &over).await?;
-    let over = office.ledger.find_payment(over.id).await?.unwrap_or(over);
+    let over = office.stores.ledger.find_payment(over.id).await?.unwrap_or(over);
     answer_of(office, over, None).await
 }
 
@@ -227,7 +227,7 @@ pub(super) async fn keep_locks(office: &BoxOffice, payment: &Payment) {
     if payment.expires_at.duration_since(office.now()) < KEEP_WHEN_LEFT {
         let (screening, person) = (payment.screening_id, payment.person_id);
         let kept =
-            office.locks.keep_payment(screening, person, payment.id, &payment.seat_ids(), millis(KEEP_FOR)).await;
+            office.locks.extend_payment(screening, person, payment.id, &payment.seat_ids(), millis(EXTEND_BY)).await;
         best_effort(kept, "the claim in the store protects the seats");
         // The payment may have ended since it was read; then nobody else would end the lock that was just extended.
         let ended = end_unless_claiming(office, screening, person, payment.id).await;
@@ -272,7 +272,7 @@ async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_t
         };
         let event =
             office.event(kind).at_screening(payment.screening_id).caused_by(&format!("uncaptured/{}", payment.id));
-        office.outbox.append_events(&[event]).await?;
+        office.stores.outbox.append_events(&[event]).await?;
     }
     if payment.status == PaymentStatus::Expired && answer == ProviderAnswer::Refunded {
         // The provider had captured the money after all.
@@ -281,13 +281,13 @@ async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_t
     // The server that sold or refunded the seats may have died before it updated the seat map.
     let is_told = is_told || payment.booking_id.is_none();
     if is_done && (is_told || mend_screening(office, payment.screening_id).await.is_ok()) {
-        office.ledger.finish_money_task(payment.id, task).await?;
+        office.stores.ledger.finish_money_task(payment.id, task).await?;
     }
     Ok(())
 }
 
 async fn is_sold_still(office: &BoxOffice, id: PaymentId) -> Backend<bool> {
-    let payment = office.ledger.find_payment(id).await?;
+    let payment = office.stores.ledger.find_payment(id).await?;
     Ok(payment.is_some_and(|payment| payment.status == PaymentStatus::Succeeded))
 }
 

@@ -28,7 +28,7 @@ pub struct MovieOnShow {
 /// # Errors
 /// The store failed.
 pub async fn list_movies_on_show(office: &BoxOffice, page: PageRequest) -> Backend<Page<MovieOnShow>> {
-    let movies = office.programme.list_movies(page).await?;
+    let movies = office.stores.programme.list_movies(page).await?;
     let ids: Vec<MovieId> = movies.items.iter().map(|movie| movie.id).collect();
     let mut by_movie: HashMap<MovieId, Vec<SharedScreening>> = HashMap::new();
     for screening in upcoming_of(office, ids).await? {
@@ -45,7 +45,7 @@ pub async fn list_movies_on_show(office: &BoxOffice, page: PageRequest) -> Backe
 /// # Errors
 /// The store failed.
 pub async fn movie_on_show(office: &BoxOffice, id: MovieId) -> Backend<Option<MovieOnShow>> {
-    let Some((movie, _)) = office.programme.find_movie(id).await? else { return Ok(None) };
+    let Some((movie, _)) = office.stores.programme.find_movie(id).await? else { return Ok(None) };
     let screenings = upcoming_of(office, vec![id]).await?;
     Ok(Some(MovieOnShow { movie, screenings }))
 }
@@ -61,7 +61,7 @@ pub async fn list_upcoming(
 ) -> Backend<Page<SharedScreening>> {
     let from = not_started(office.now()).max(filter.from.unwrap_or(Timestamp::MIN));
     let filter = ScreeningFilter { from: Some(from), without_cancelled: true, ..filter };
-    let found = office.programme.list_screening_ids(&filter, page).await?;
+    let found = office.stores.programme.list_screening_ids(&filter, page).await?;
     Ok(Page { items: office.find_screenings(&found.items).await?, next: found.next })
 }
 

@@ -142,7 +142,7 @@ impl SeatBoard {
         let Some(until) = self.hold_of(now, holder).expires_at() else {
             return (StartReply::NothingHeld, Effects::default());
         };
-        self.set_payment(&mut tx, holder, Some(PaymentLock { payment, since: now, until, kept_from: None }));
+        self.set_payment(&mut tx, holder, Some(PaymentLock { payment, since: now, until, extended_from: None }));
         let effects = self.finish(tx);
         (StartReply::Started(self.hold_of(now, holder)), effects)
     }
@@ -150,7 +150,7 @@ impl SeatBoard {
     /// Extends the locks of a CONFIRMING payment to `until`. Seats that others hold or have bought are left to them; without
     /// any seat there is no payment lock either. Does nothing while all locks have half of the time until then: callers repeat
     /// the call often, and each change is published to viewers.
-    pub fn keep_payment(
+    pub fn extend_payment(
         &mut self,
         now: Millis,
         holder: PersonId,
@@ -197,10 +197,10 @@ impl SeatBoard {
         if seats.iter().any(|seat| self.live_lock(now, *seat).is_some_and(|lock| lock.holder == holder)) {
             let since = standing.map_or(now, |lock| lock.since);
             // When the payment ends, the locks fall back to their own expiry; locks that had expired are then free at once.
-            let own_time = standing.map(|lock| lock.kept_from.unwrap_or(lock.until)).or(own_time);
+            let own_time = standing.map(|lock| lock.extended_from.unwrap_or(lock.until)).or(own_time);
             let until = standing.map_or(until, |lock| lock.until.max(until));
-            let kept_from = Some(own_time.unwrap_or(now));
-            self.set_payment(&mut tx, holder, Some(PaymentLock { payment, since, until, kept_from }));
+            let extended_from = Some(own_time.unwrap_or(now));
+            self.set_payment(&mut tx, holder, Some(PaymentLock { payment, since, until, extended_from }));
         }
         self.finish(tx)
     }
@@ -212,7 +212,7 @@ impl SeatBoard {
         };
         let mut tx = self.begin(now);
         self.set_payment(&mut tx, holder, None);
-        if let Some(until) = ended.kept_from {
+        if let Some(until) = ended.extended_from {
             // An extended lock expires no later than the payment lock; one that expires later has an expiry of its own.
             let was_kept = |held: &HeldSeat| held.until > until && held.until <= ended.until;
             let held: SeatList = self.held_by(now, holder).filter(was_kept).map(|held| held.id).collect();

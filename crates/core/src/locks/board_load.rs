@@ -9,7 +9,7 @@ use crate::ids::{PaymentId, PersonId, SeatId};
 
 /// One persisted entry of a seat map or of a change of it. Replaying the entries restores the map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum LockEntry {
     /// A lock.
     Lock {
         /// The seat.
@@ -32,7 +32,7 @@ pub enum Kept {
         /// When it expires.
         until: Millis,
         /// Its expiry before it was extended during the confirmation.
-        kept_from: Option<Millis>,
+        extended_from: Option<Millis>,
     },
     /// The seat is not locked any more.
     NoLock {
@@ -46,15 +46,15 @@ pub enum Kept {
     },
 }
 
-impl Kept {
+impl LockEntry {
     pub(super) fn of_lock(seat: SeatId, lock: &Lock) -> Self {
         let Lock { holder, until, restarted } = *lock;
         Self::Lock { seat, holder, until, restarted }
     }
 
     pub(super) fn of_payment(holder: PersonId, lock: &PaymentLock) -> Self {
-        let PaymentLock { payment, since, until, kept_from } = *lock;
-        Self::Payment { holder, payment, since, until, kept_from }
+        let PaymentLock { payment, since, until, extended_from } = *lock;
+        Self::Payment { holder, payment, since, until, extended_from }
     }
 }
 
@@ -115,37 +115,37 @@ impl SeatBoard {
         }
         let standing = self.payment_of(tx.now, claim.holder).filter(|lock| lock.payment == claim.payment);
         let since = standing.map_or(tx.now, |lock| lock.since);
-        let kept_from = standing.and_then(|lock| lock.kept_from).or(claim.kept_from);
+        let extended_from = standing.and_then(|lock| lock.extended_from).or(claim.extended_from);
         let until = standing.map_or(claim.until, |lock| lock.until.max(claim.until));
-        let lock = PaymentLock { payment: claim.payment, since, until, kept_from };
+        let lock = PaymentLock { payment: claim.payment, since, until, extended_from };
         self.set_payment(tx, claim.holder, Some(lock));
     }
 
     /// All entries to persist for a restart. Sold and withdrawn seats are in the store.
-    pub fn kept(&self) -> impl Iterator<Item = Kept> + '_ {
+    pub fn entries(&self) -> impl Iterator<Item = LockEntry> + '_ {
         let locks = self.seats.iter().filter_map(|(seat, state)| match state {
-            Seat::Locked(lock) => Some(Kept::of_lock(*seat, lock)),
+            Seat::Locked(lock) => Some(LockEntry::of_lock(*seat, lock)),
             Seat::Sold | Seat::Withdrawn => None,
         });
-        locks.chain(self.payments.iter().map(|(holder, lock)| Kept::of_payment(*holder, lock)))
+        locks.chain(self.payments.iter().map(|(holder, lock)| LockEntry::of_payment(*holder, lock)))
     }
 
-    /// Restores the entries of [`Self::kept`] and, after it, [`Self::kept_after`], expired or not, at their sequence. The map
+    /// Restores the entries of [`Self::entries`] and, after it, [`Self::entries_after`], expired or not, at their sequence. The map
     /// stays unloaded.
-    pub fn restore(&mut self, seq: u64, kept: impl IntoIterator<Item = Kept>) {
+    pub fn restore(&mut self, seq: u64, entries: impl IntoIterator<Item = LockEntry>) {
         self.seq = self.seq.max(seq);
-        for entry in kept {
+        for entry in entries {
             match entry {
-                Kept::Lock { seat, holder, until, restarted } => {
+                LockEntry::Lock { seat, holder, until, restarted } => {
                     self.put_seat(seat, Some(Seat::Locked(Lock { holder, until, restarted })));
                 }
-                Kept::NoLock { seat } => {
+                LockEntry::NoLock { seat } => {
                     self.put_seat(seat, None);
                 }
-                Kept::Payment { holder, payment, since, until, kept_from } => {
-                    self.put_payment(holder, Some(PaymentLock { payment, since, until, kept_from }));
+                LockEntry::Payment { holder, payment, since, until, extended_from } => {
+                    self.put_payment(holder, Some(PaymentLock { payment, since, until, extended_from }));
                 }
-                Kept::NoPayment { holder } => {
+                LockEntry::NoPayment { holder } => {
                     self.put_payment(holder, None);
                 }
             }

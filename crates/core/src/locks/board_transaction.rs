@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{
-    Effects, HoldChange, Kept, LiveChange, Millis, PaymentLock, SeatBoard,
+    Effects, HoldChange, LiveChange, LockEntry, Millis, PaymentLock, SeatBoard,
     transaction::{Lock, Seat, Transaction, Undo, Was},
 };
 use crate::ids::{PersonId, SeatId};
@@ -84,18 +84,18 @@ impl SeatBoard {
     }
 
     /// The entries to persist after the last call, which had these `effects`, for [`Self::restore`].
-    pub fn kept_after<'a>(&'a self, effects: &'a Effects) -> impl Iterator<Item = Kept> + 'a {
+    pub fn entries_after<'a>(&'a self, effects: &'a Effects) -> impl Iterator<Item = LockEntry> + 'a {
         let was = effects.undo.as_ref().map_or(&[][..], |undo| undo.was.as_slice());
         let first = |(index, one): &(usize, &Was)| !was[..*index].iter().any(|earlier| earlier.is_about_the_same(one));
         was.iter().enumerate().filter(first).filter_map(|(_, was)| match *was {
             Was::Seat(seat, was) => match (was, self.seats.get(&seat)) {
-                (_, Some(Seat::Locked(lock))) => Some(Kept::of_lock(seat, lock)),
-                (Some(Seat::Locked(_)), _) => Some(Kept::NoLock { seat }),
+                (_, Some(Seat::Locked(lock))) => Some(LockEntry::of_lock(seat, lock)),
+                (Some(Seat::Locked(_)), _) => Some(LockEntry::NoLock { seat }),
                 _ => None,
             },
             Was::Payment(holder, _) => {
                 let lock = self.payments.get(&holder);
-                Some(lock.map_or(Kept::NoPayment { holder }, |lock| Kept::of_payment(holder, lock)))
+                Some(lock.map_or(LockEntry::NoPayment { holder }, |lock| LockEntry::of_payment(holder, lock)))
             }
         })
     }

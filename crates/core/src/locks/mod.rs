@@ -14,7 +14,7 @@ mod transaction;
 use smallvec::SmallVec;
 
 pub use board::SeatBoard;
-pub use board_load::Kept;
+pub use board_load::LockEntry;
 pub use transaction::Effects;
 
 use crate::{
@@ -66,7 +66,7 @@ pub struct PaymentLock {
     /// When it expires.
     pub until: Millis,
     /// The expiry before the locks were extended during the confirmation; they fall back to it when the payment ends.
-    pub kept_from: Option<Millis>,
+    pub extended_from: Option<Millis>,
 }
 
 /// The reply to a request to lock seats.
@@ -260,7 +260,7 @@ pub struct ClaimedSeat {
     /// When the claim expires.
     pub until: Millis,
     /// While the payment is CONFIRMING: the payment's own expiry, to which the lock falls back if there is no sale.
-    pub kept_from: Option<Millis>,
+    pub extended_from: Option<Millis>,
 }
 
 /// The state of a screening's seats in the ledger.

@@ -250,7 +250,7 @@ pub struct IdempotencyKey {
 
 /// A stored HTTP response, returned again when the call is repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptAnswer {
+pub struct StoredAnswer {
     /// The status code.
     pub status: u16,
     /// The body, byte for byte.
@@ -271,7 +271,7 @@ pub enum Reservation {
     /// Another run has the lease.
     Running,
     /// The call was done; return this response.
-    Done(KeptAnswer),
+    Done(StoredAnswer),
     /// The key was used with another body.
     OtherBody,
 }
@@ -289,7 +289,7 @@ pub trait Reservations: Send + Sync {
         lease_until: Timestamp,
     ) -> Backend<Reservation>;
     /// Stores the response. The first one stands.
-    async fn keep_answer(&self, key: &IdempotencyKey, answer: &KeptAnswer) -> Backend<()>;
+    async fn store_answer(&self, key: &IdempotencyKey, answer: &StoredAnswer) -> Backend<()>;
     /// Ends the lease without a stored response, so that the call can run again. The subject stays.
     async fn let_go(&self, key: &IdempotencyKey) -> Backend<()>;
 }

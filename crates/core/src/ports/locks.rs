@@ -31,7 +31,9 @@ pub struct LockSeats<'a> {
     pub seats_max: usize,
 }
 
-/// The lock store: see [`crate::locks`] for the rules. Every call is one atomic round trip, uses the lock store's clock, and
+/// The locks of buyers, with the payment lock: see [`crate::locks`] for the rules.
+///
+/// Each call of this trait, of [`SeatMaps`] and of [`Releases`] is one atomic round trip, uses the lock store's clock, and
 /// publishes its changes before it returns.
 #[async_trait]
 pub trait SeatLocks: Send + Sync {
@@ -44,6 +46,8 @@ pub trait SeatLocks: Send + Sync {
         holder: PersonId,
         seats: Option<&[SeatId]>,
     ) -> Backend<ReleaseReply>;
+    /// One person's hold, without expired locks.
+    async fn find_hold(&self, screening: ScreeningId, holder: PersonId) -> Backend<Hold>;
     /// Sets the payment lock on the whole hold. Restarts the expiry of each lock once in its life.
     async fn start_payment(
         &self,
@@ -53,7 +57,7 @@ pub trait SeatLocks: Send + Sync {
         ttl_ms: Millis,
     ) -> Backend<StartReply>;
     /// Extends the locks of a CONFIRMING payment to `ttl_ms` from now.
-    async fn keep_payment(
+    async fn extend_payment(
         &self,
         screening: ScreeningId,
         holder: PersonId,
@@ -63,6 +67,11 @@ pub trait SeatLocks: Send + Sync {
     ) -> Backend<()>;
     /// Ends the payment lock if it is that of `payment`; otherwise does nothing.
     async fn end_payment(&self, screening: ScreeningId, holder: PersonId, payment: PaymentId) -> Backend<()>;
+}
+
+/// The seat map of each screening: what the ledger sold, withdrew or claimed, beside the locks.
+#[async_trait]
+pub trait SeatMaps: Send + Sync {
     /// Marks seats sold and removes their locks, whoever holds them.
     async fn mark_sold(&self, screening: ScreeningId, payment: PaymentId, seats: &[SeatId]) -> Backend<()>;
     /// Marks sold seats available again.
@@ -73,20 +82,28 @@ pub trait SeatLocks: Send + Sync {
     async fn restore_to_sale(&self, screening: ScreeningId, seats: &[SeatId]) -> Backend<()>;
     /// Loads the state of the ledger into the map, unless the sequence has moved since `expected_seq`.
     async fn load(&self, screening: ScreeningId, expected_seq: u64, truth: &SeatTruth) -> Backend<LoadReply>;
-    /// One person's hold, without expired locks.
-    async fn find_hold(&self, screening: ScreeningId, holder: PersonId) -> Backend<Hold>;
     /// The seat map; `Err(seq)` inside while it is not loaded.
     async fn snapshot(&self, screening: ScreeningId) -> Backend<Result<SeatSnapshot, u64>>;
     /// The sequence and the number of locked, sold or withdrawn seats of each screening, in the same order, in one round trip;
     /// `None` for one that is not loaded.
     async fn list_states(&self, screenings: &[ScreeningId]) -> Backend<Vec<Option<(u64, u32)>>>;
+}
+
+/// Locks that ended, until their events are in the outbox.
+#[async_trait]
+pub trait Releases: Send + Sync {
     /// Removes the expired locks of all screenings. Each is released once, however many servers sweep.
     async fn sweep(&self) -> Backend<()>;
     /// Releases that are not in the outbox yet, oldest first, of one screening or of all.
     async fn list_releases(&self, of: Option<ScreeningId>, limit: usize) -> Backend<Vec<Release>>;
     /// Removes releases that were copied to the outbox.
-    async fn forget_releases(&self, told: &[Release]) -> Backend<()>;
+    async fn forget_releases(&self, copied: &[Release]) -> Backend<()>;
 }
+
+/// All ports of a lock store, except for its live changes.
+pub trait LockStore: SeatLocks + SeatMaps + Releases + 'static {}
+
+impl<T: SeatLocks + SeatMaps + Releases + 'static> LockStore for T {}
 
 /// A running subscription. It ends when dropped; a closed channel means that changes were lost: subscribe again.
 pub type LiveFeed = mpsc::Receiver<Arc<LiveEvent>>;

@@ -1,16 +1,21 @@
-//! The ports: traits for everything outside of the rules. Adapters implement them, and contract suites in [`crate::testing`]
+//! The ports: traits for everything outside of the rules. Adapters implement them, and contract suites in the crate `seatkeeper-testing`
 //! define their behaviour. Two adapters of each port ship: an embedded one and one for a cluster.
 //!
 //! Conventions: an outcome that a caller can cause is a value; [`BackendError`] means that a part failed. A `find_` may
 //! return nothing; a `list_` returns many, up to a limit.
 
-mod events;
+mod audit;
+mod dead_letters;
+mod event_log;
 mod ledger;
 mod locks;
+mod mail;
+mod outbox;
 mod people;
 mod programme;
 mod provider;
 mod sales;
+mod stores;
 
 use std::fmt;
 
@@ -18,19 +23,21 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use crate::environment::{Clock, Entropy};
-pub use events::{
-    AuditFilter, AuditLog, Consumer, DeadLetter, DeadLetters, EventLog, LOGGED_AGE_MAX, LoggedEvent, Mail, MailAttempt,
-    MailQueue, MailStatus, NewMail, Outbox, SENT_MAIL_AGE_MAX,
-};
+pub use audit::{AuditFilter, AuditLog};
+pub use dead_letters::{DeadLetter, DeadLetters};
+pub use event_log::{Consumer, EventLog, LOGGED_AGE_MAX, LoggedEvent};
 pub use ledger::{
-    CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart, IdempotencyKey, KeptAnswer, Ledger,
-    NewPayment, Reservation, Reservations, ShownToPayer, StartOutcome,
+    CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart, IdempotencyKey, Ledger, NewPayment,
+    Reservation, Reservations, ShownToPayer, StartOutcome, StoredAnswer,
 };
-pub use locks::{LiveChanges, LiveFeed, LockSeats, SeatLocks};
+pub use locks::{LiveChanges, LiveFeed, LockSeats, LockStore, Releases, SeatLocks, SeatMaps};
+pub use mail::{Mail, MailAttempt, MailQueue, MailStatus, NewMail, SENT_MAIL_AGE_MAX};
+pub use outbox::Outbox;
 pub use people::{People, Sessions};
 pub use programme::{Poster, Posters, Programme, ProgrammeChange, ProgrammeOutcome, ScreeningFilter};
 pub use provider::{Charge, MockBook, PaymentProvider, ProviderAnswer, ProviderError};
 pub use sales::{BookingFilter, CustomerBooking, MovieSales, Sales, SalesSlice, SalesTotals};
+pub use stores::{Store, Stores};
 
 /// Milliseconds since 1970, the precision of stores. Truncates, so that a stored time compares like the one that was given.
 #[must_use]

@@ -5,7 +5,7 @@ use std::{collections::HashMap, io, path::Path, sync::Arc};
 use parking_lot::{Mutex, RwLock};
 use seatkeeper_core::{
     ids::ScreeningId,
-    locks::{Effects, Kept, LiveEvent, Millis, Release, SeatBoard},
+    locks::{Effects, LiveEvent, LockEntry, Millis, Release, SeatBoard},
     ports::{Backend, BackendError, Clock},
 };
 
@@ -13,7 +13,7 @@ use super::{
     PART,
     log::{Image, Log, read_log},
     pending::Pending,
-    record::{Record, ReleaseName, put_change, put_ping, put_told},
+    record::{Record, ReleaseName, put_change, put_forgotten, put_ping},
     watched_board::WatchedBoard,
 };
 
@@ -134,22 +134,22 @@ impl MemoryLocks {
     }
 
     fn write_down(&self, board: &SeatBoard, effects: &Effects, soonest: &mut Millis) -> io::Result<()> {
-        let mut kept = board.kept_after(effects).inspect(|kept| match *kept {
-            Kept::Lock { until, .. } | Kept::Payment { until, .. } => *soonest = until.min(*soonest),
-            Kept::NoLock { .. } | Kept::NoPayment { .. } => {}
+        let mut entries = board.entries_after(effects).inspect(|entry| match *entry {
+            LockEntry::Lock { until, .. } | LockEntry::Payment { until, .. } => *soonest = until.min(*soonest),
+            LockEntry::NoLock { .. } | LockEntry::NoPayment { .. } => {}
         });
-        let first = kept.next();
+        let first = entries.next();
         if first.is_none() && effects.releases.is_empty() {
             return Ok(());
         }
-        let kept = first.into_iter().chain(kept);
+        let entries = first.into_iter().chain(entries);
         match &self.log {
             Some(log) => {
                 let (screening, releases) = (board.screening(), effects.releases.iter());
-                log.lock().append(|to| put_change(to, screening, board.seq(), kept, releases))
+                log.lock().append(|to| put_change(to, screening, board.seq(), entries, releases))
             }
             None => {
-                kept.for_each(drop);
+                entries.for_each(drop);
                 Ok(())
             }
         }
@@ -202,14 +202,14 @@ impl MemoryLocks {
         self.pending.lock().list(of, limit)
     }
 
-    pub(super) fn forget_pending(&self, told: &[Release]) -> Backend<()> {
-        let told: Vec<ReleaseName> = told.iter().filter_map(ReleaseName::of).collect();
-        if told.is_empty() {
+    pub(super) fn forget_pending(&self, copied: &[Release]) -> Backend<()> {
+        let copied: Vec<ReleaseName> = copied.iter().filter_map(ReleaseName::of).collect();
+        if copied.is_empty() {
             return Ok(());
         }
         let mut pending = self.pending.lock();
-        self.append(|to| put_told(to, &told))?;
-        pending.forget(&told);
+        self.append(|to| put_forgotten(to, &copied))?;
+        pending.forget(&copied);
         Ok(())
     }
 
@@ -225,14 +225,14 @@ impl MemoryLocks {
 
     fn replay(&mut self, record: Record) {
         match record {
-            Record::Change { screening, seq, kept, releases } => {
+            Record::Change { screening, seq, entries, releases } => {
                 let now = self.now();
                 let watched = self.boards.get_mut().entry(screening);
                 let watched = watched.or_insert_with(|| Mutex::new(WatchedBoard::new(screening, now)));
-                watched.get_mut().board.restore(seq, kept);
+                watched.get_mut().board.restore(seq, entries);
                 self.pending.get_mut().push(releases);
             }
-            Record::Told(told) => self.pending.get_mut().forget(&told),
+            Record::Forgotten(copied) => self.pending.get_mut().forget(&copied),
             Record::Ping => {}
         }
     }
@@ -257,7 +257,7 @@ fn write_all(image: &mut Image, boards: &mut HashMap<ScreeningId, Mutex<WatchedB
     for watched in boards.values_mut() {
         let board = &watched.get_mut().board;
         if board.has_locks() {
-            image.push(|to| put_change(to, board.screening(), board.seq(), board.kept(), [].iter()));
+            image.push(|to| put_change(to, board.screening(), board.seq(), board.entries(), [].iter()));
         }
     }
     for release in pending.iter() {

@@ -36,15 +36,15 @@ impl Pending {
     }
 
     /// Removes the releases with these names. The common case, a prefix of the queue, needs no search.
-    pub(super) fn forget(&mut self, told: &[ReleaseName]) {
-        let mut told: HashSet<ReleaseName> = told.iter().copied().collect();
+    pub(super) fn forget(&mut self, copied: &[ReleaseName]) {
+        let mut copied: HashSet<ReleaseName> = copied.iter().copied().collect();
         while let Some(name) = self.0.front().and_then(ReleaseName::of)
-            && told.remove(&name)
+            && copied.remove(&name)
         {
             self.0.pop_front();
         }
-        if !told.is_empty() {
-            self.0.retain(|release| ReleaseName::of(release).is_none_or(|name| !told.contains(&name)));
+        if !copied.is_empty() {
+            self.0.retain(|release| ReleaseName::of(release).is_none_or(|name| !copied.contains(&name)));
         }
     }
 }

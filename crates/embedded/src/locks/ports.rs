@@ -7,7 +7,7 @@ use seatkeeper_core::{
         Hold, LiveEvent, LoadReply, LockReply, Millis, PaymentChange, Release, ReleaseReply, SeatSnapshot, SeatTruth,
         StartReply, WithdrawReply,
     },
-    ports::{Backend, BackendError, Health, LiveChanges, LiveFeed, LockSeats, SeatLocks},
+    ports::{Backend, BackendError, Health, LiveChanges, LiveFeed, LockSeats, Releases, SeatLocks, SeatMaps},
 };
 
 use super::{MemoryLocks, PART};
@@ -33,6 +33,10 @@ impl SeatLocks for MemoryLocks {
         reply.unwrap_or_else(|| Ok(ReleaseReply::Left(Hold::default())))
     }
 
+    async fn find_hold(&self, screening: ScreeningId, holder: PersonId) -> Backend<Hold> {
+        Ok(self.with_board(screening, |watched, now| watched.board.hold_of(now, holder)).unwrap_or_default())
+    }
+
     async fn start_payment(
         &self,
         screening: ScreeningId,
@@ -46,7 +50,7 @@ impl SeatLocks for MemoryLocks {
         reply.unwrap_or(Ok(StartReply::NotLoaded { seq: 0 }))
     }
 
-    async fn keep_payment(
+    async fn extend_payment(
         &self,
         screening: ScreeningId,
         holder: PersonId,
@@ -56,7 +60,7 @@ impl SeatLocks for MemoryLocks {
     ) -> Backend<()> {
         self.with_new_board(screening, |watched, now| {
             let until = now.saturating_add(ttl_ms);
-            self.change(watched, |board| ((), board.keep_payment(now, holder, payment, seats, until)))
+            self.change(watched, |board| ((), board.extend_payment(now, holder, payment, seats, until)))
         })?
     }
 
@@ -66,7 +70,10 @@ impl SeatLocks for MemoryLocks {
         });
         ended.unwrap_or(Ok(()))
     }
+}
 
+#[async_trait]
+impl SeatMaps for MemoryLocks {
     async fn mark_sold(&self, screening: ScreeningId, payment: PaymentId, seats: &[SeatId]) -> Backend<()> {
         // Also without an existing watched: it makes a concurrent load fail that has read the store before this sale.
         self.with_new_board(screening, |watched, now| {
@@ -95,10 +102,6 @@ impl SeatLocks for MemoryLocks {
         })?
     }
 
-    async fn find_hold(&self, screening: ScreeningId, holder: PersonId) -> Backend<Hold> {
-        Ok(self.with_board(screening, |watched, now| watched.board.hold_of(now, holder)).unwrap_or_default())
-    }
-
     async fn snapshot(&self, screening: ScreeningId) -> Backend<Result<SeatSnapshot, u64>> {
         let snapshot = self.with_board(screening, |watched, now| {
             self.sweep_board(watched, now)?;
@@ -117,7 +120,10 @@ impl SeatLocks for MemoryLocks {
         };
         Ok(screenings.iter().map(state).collect())
     }
+}
 
+#[async_trait]
+impl Releases for MemoryLocks {
     async fn sweep(&self) -> Backend<()> {
         self.sweep_all()
     }
@@ -126,8 +132,8 @@ impl SeatLocks for MemoryLocks {
         Ok(self.list_pending(of, limit))
     }
 
-    async fn forget_releases(&self, told: &[Release]) -> Backend<()> {
-        self.forget_pending(told)
+    async fn forget_releases(&self, copied: &[Release]) -> Backend<()> {
+        self.forget_pending(copied)
     }
 }
 

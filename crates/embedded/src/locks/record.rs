@@ -5,7 +5,7 @@
 
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
-    locks::{Kept, Release, ReleaseReason, SeatList},
+    locks::{LockEntry, Release, ReleaseReason, SeatList},
 };
 use uuid::Uuid;
 
@@ -13,10 +13,10 @@ const KIND_CHANGE: u8 = 1;
 const KIND_TOLD: u8 = 2;
 const KIND_PING: u8 = 3;
 
-const KEPT_LOCK: u8 = 1;
-const KEPT_NO_LOCK: u8 = 2;
-const KEPT_PAYMENT: u8 = 3;
-const KEPT_NO_PAYMENT: u8 = 4;
+const ENTRY_LOCK: u8 = 1;
+const ENTRY_NO_LOCK: u8 = 2;
+const ENTRY_PAYMENT: u8 = 3;
+const ENTRY_NO_PAYMENT: u8 = 4;
 
 /// The unique name of a release: screening, sequence, first seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,8 +36,8 @@ impl ReleaseName {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Record {
-    Change { screening: ScreeningId, seq: u64, kept: Vec<Kept>, releases: Vec<Release> },
-    Told(Vec<ReleaseName>),
+    Change { screening: ScreeningId, seq: u64, entries: Vec<LockEntry>, releases: Vec<Release> },
+    Forgotten(Vec<ReleaseName>),
     Ping,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn put_change<'a>(
     to: &mut Vec<u8>,
     screening: ScreeningId,
     seq: u64,
-    kept: impl Iterator<Item = Kept>,
+    entries: impl Iterator<Item = LockEntry>,
     releases: impl ExactSizeIterator<Item = &'a Release>,
 ) {
     to.push(KIND_CHANGE);
@@ -54,8 +54,8 @@ pub(super) fn put_change<'a>(
     let count_at = to.len();
     to.extend([0; 4]);
     let mut count = 0u32;
-    for entry in kept {
-        put_kept(to, &entry);
+    for entry in entries {
+        put_entry(to, &entry);
         count += 1;
     }
     to[count_at..count_at + 4].copy_from_slice(&count.to_le_bytes());
@@ -65,10 +65,10 @@ pub(super) fn put_change<'a>(
     }
 }
 
-pub(super) fn put_told(to: &mut Vec<u8>, told: &[ReleaseName]) {
+pub(super) fn put_forgotten(to: &mut Vec<u8>, copied: &[ReleaseName]) {
     to.push(KIND_TOLD);
-    put_count(to, told.len());
-    for name in told {
+    put_count(to, copied.len());
+    for name in copied {
         put_uuid(to, name.screening.as_uuid());
         to.extend(name.seq.to_le_bytes());
         put_seat(to, name.seat);
@@ -79,30 +79,30 @@ pub(super) fn put_ping(to: &mut Vec<u8>) {
     to.push(KIND_PING);
 }
 
-fn put_kept(to: &mut Vec<u8>, kept: &Kept) {
-    match *kept {
-        Kept::Lock { seat, holder, until, restarted } => {
-            to.push(KEPT_LOCK);
+fn put_entry(to: &mut Vec<u8>, entry: &LockEntry) {
+    match *entry {
+        LockEntry::Lock { seat, holder, until, restarted } => {
+            to.push(ENTRY_LOCK);
             put_seat(to, seat);
             put_uuid(to, holder.as_uuid());
             to.extend(until.to_le_bytes());
             to.push(u8::from(restarted));
         }
-        Kept::NoLock { seat } => {
-            to.push(KEPT_NO_LOCK);
+        LockEntry::NoLock { seat } => {
+            to.push(ENTRY_NO_LOCK);
             put_seat(to, seat);
         }
-        Kept::Payment { holder, payment, since, until, kept_from } => {
-            to.push(KEPT_PAYMENT);
+        LockEntry::Payment { holder, payment, since, until, extended_from } => {
+            to.push(ENTRY_PAYMENT);
             put_uuid(to, holder.as_uuid());
             put_uuid(to, payment.as_uuid());
             to.extend(since.to_le_bytes());
             to.extend(until.to_le_bytes());
-            to.push(u8::from(kept_from.is_some()));
-            to.extend(kept_from.unwrap_or(0).to_le_bytes());
+            to.push(u8::from(extended_from.is_some()));
+            to.extend(extended_from.unwrap_or(0).to_le_bytes());
         }
-        Kept::NoPayment { holder } => {
-            to.push(KEPT_NO_PAYMENT);
+        LockEntry::NoPayment { holder } => {
+            to.push(ENTRY_NO_PAYMENT);
             put_uuid(to, holder.as_uuid());
         }
     }
@@ -147,11 +147,11 @@ impl Record {
             KIND_CHANGE => {
                 let screening = ScreeningId::from_uuid(from.uuid()?);
                 let seq = from.u64()?;
-                let kept = from.list(Reader::kept)?;
+                let entries = from.list(Reader::entry)?;
                 let releases = from.list(|from| from.release(screening))?;
-                Self::Change { screening, seq, kept, releases }
+                Self::Change { screening, seq, entries, releases }
             }
-            KIND_TOLD => Self::Told(from.list(|from| {
+            KIND_TOLD => Self::Forgotten(from.list(|from| {
                 let screening = ScreeningId::from_uuid(from.uuid()?);
                 Some(ReleaseName { screening, seq: from.u64()?, seat: from.seat()? })
             })?),
@@ -207,27 +207,27 @@ impl Reader<'_> {
         Some(items)
     }
 
-    fn kept(&mut self) -> Option<Kept> {
+    fn entry(&mut self) -> Option<LockEntry> {
         Some(match self.byte()? {
-            KEPT_LOCK => Kept::Lock {
+            ENTRY_LOCK => LockEntry::Lock {
                 seat: self.seat()?,
                 holder: PersonId::from_uuid(self.uuid()?),
                 until: self.millis()?,
                 restarted: self.bool()?,
             },
-            KEPT_NO_LOCK => Kept::NoLock { seat: self.seat()? },
-            KEPT_PAYMENT => Kept::Payment {
+            ENTRY_NO_LOCK => LockEntry::NoLock { seat: self.seat()? },
+            ENTRY_PAYMENT => LockEntry::Payment {
                 holder: PersonId::from_uuid(self.uuid()?),
                 payment: PaymentId::from_uuid(self.uuid()?),
                 since: self.millis()?,
                 until: self.millis()?,
-                kept_from: {
+                extended_from: {
                     let is_there = self.bool()?;
                     let at = self.millis()?;
                     is_there.then_some(at)
                 },
             },
-            KEPT_NO_PAYMENT => Kept::NoPayment { holder: PersonId::from_uuid(self.uuid()?) },
+            ENTRY_NO_PAYMENT => LockEntry::NoPayment { holder: PersonId::from_uuid(self.uuid()?) },
             _ => return None,
         })
     }

@@ -7,8 +7,8 @@ use seatkeeper_core::{
     money::Money,
     payment::{ConfirmOutcome, PaymentMethod},
     ports::{Backend, BackendError, Charge, MockBook, PaymentProvider, ProviderAnswer},
-    testing::{ManualClock, SeededEntropy},
 };
+use seatkeeper_testing::{ManualClock, SeededEntropy};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -245,7 +245,7 @@ async fn callbacks_are_sent_as_planned() {
 
 #[test]
 fn callback_has_the_documented_json() {
-    let message = CallbackMessage { payment_id: id(1), answer: Captured, at: seatkeeper_core::testing::sample_now() };
+    let message = CallbackMessage { payment_id: id(1), answer: Captured, at: seatkeeper_testing::sample_now() };
     let json = serde_json::to_string(&message).unwrap();
     expect_test::expect![[
         r#"{"payment_id":"00000000-0000-0000-0000-000000000001","answer":"captured","at":"2026-11-23T12:30:00Z"}"#

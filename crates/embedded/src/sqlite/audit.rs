@@ -14,7 +14,7 @@ use super::{
 
 #[async_trait]
 impl AuditLog for SqliteStore {
-    async fn keep_events(&self, events: &[Event]) -> Backend<()> {
+    async fn append_audit(&self, events: &[Event]) -> Backend<()> {
         let events = events.to_vec();
         let sql =
             "INSERT INTO audit (id, at, type, actor, event) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO NOTHING";

@@ -87,7 +87,7 @@ pub(super) const TAKEN: &str = "SELECT \
 /// Payments are looked up for claimed seats only.
 pub(super) const TRUTH: &str = "SELECT c.seat_id, c.state, c.person_id, c.payment_id, c.until, \
      (SELECT confirming_since FROM payments p WHERE p.id = c.payment_id AND c.state = 'CLAIMED') AS confirming_since, \
-     (SELECT expires_at FROM payments p WHERE p.id = c.payment_id AND c.until IS NULL AND c.state = 'CLAIMED') AS kept_from \
+     (SELECT expires_at FROM payments p WHERE p.id = c.payment_id AND c.until IS NULL AND c.state = 'CLAIMED') AS extended_from \
      FROM seat_claims c WHERE c.screening_id = ?1 AND (c.until IS NULL OR c.until > ?2)";
 
 fn begin_confirming(
@@ -129,7 +129,7 @@ fn seat_truth(tx: &Transaction<'_>, screening: ScreeningId, now: Timestamp) -> R
             holder: row.id("person_id")?,
             payment: row.id("payment_id")?,
             until: until.unwrap_or_else(|| confirming_until_ms(confirming, now)),
-            kept_from: row.get("kept_from")?,
+            extended_from: row.get("kept_from")?,
         };
         truth.claimed.push(claim);
         Ok(())

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Row, Transaction, params};
-use seatkeeper_core::ports::{Backend, IdempotencyKey, KeptAnswer, Reservation, Reservations};
+use seatkeeper_core::ports::{Backend, IdempotencyKey, Reservation, Reservations, StoredAnswer};
 use uuid::Uuid;
 
 use super::{
@@ -21,7 +21,7 @@ struct Kept {
     body_hash: [u8; 32],
     subject: Uuid,
     lease_until: Option<Timestamp>,
-    answer: Option<KeptAnswer>,
+    answer: Option<StoredAnswer>,
 }
 
 #[async_trait]
@@ -61,12 +61,12 @@ impl Reservations for SqliteStore {
         .await
     }
 
-    async fn keep_answer(&self, key: &IdempotencyKey, answer: &KeptAnswer) -> Backend<()> {
+    async fn store_answer(&self, key: &IdempotencyKey, answer: &StoredAnswer) -> Backend<()> {
         let (key, answer) = (key.clone(), answer.clone());
         let sql = "UPDATE reservations SET lease_until = NULL, status = ?4, content_type = ?5, body = ?6 \
              WHERE person_id = ?1 AND call = ?2 AND key = ?3 AND status IS NULL";
         self.write(move |tx| {
-            let KeptAnswer { status, body, content_type } = answer;
+            let StoredAnswer { status, body, content_type } = answer;
             let values = params![key.person_id.bytes(), key.call, key.key, status, content_type, &body[..]];
             run(tx, sql, values).map(|_| ())
         })
@@ -98,7 +98,7 @@ fn find_row(tx: &Transaction<'_>, key: &IdempotencyKey) -> Result<Option<Kept>, 
         let answer = match status {
             Some(status) => {
                 let body: Vec<u8> = row.get("body")?;
-                Some(KeptAnswer { status, body: Bytes::from(body), content_type: row.get("content_type")? })
+                Some(StoredAnswer { status, body: Bytes::from(body), content_type: row.get("content_type")? })
             }
             None => None,
         };

@@ -47,11 +47,11 @@ pub struct WriteCounts {
 type Job = Box<dyn FnOnce(&Transaction<'_>) -> Done + Send>;
 
 /// Answers the caller; the argument is the reason why the commit failed, if it did.
-type Tell = Box<dyn FnOnce(Option<&str>)>;
+type Answer = Box<dyn FnOnce(Option<&str>)>;
 
 struct Done {
-    keep: bool,
-    tell: Tell,
+    commits: bool,
+    answer: Answer,
 }
 
 /// The writing thread and its queue.
@@ -91,16 +91,16 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |tx| {
             let result = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or(Err(Fault::Panicked));
-            let keep = result.is_ok();
-            let tell = Box::new(move |lost: Option<&str>| {
-                let told = match (result, lost) {
+            let commits = result.is_ok();
+            let answer_later = Box::new(move |lost: Option<&str>| {
+                let answered = match (result, lost) {
                     (Ok(_), Some(why)) => Err(BackendError::retryable(PART, why)),
                     (result, _) => result.map_err(BackendError::from),
                 };
                 // The caller may have been cancelled; the write stays committed.
-                drop(answer.send(told));
+                drop(answer.send(answered));
             });
-            Done { keep, tell }
+            Done { commits, answer: answer_later }
         });
         match self.queue.as_ref().map(|queue| queue.try_send(job)) {
             Some(Ok(())) => {}
@@ -131,12 +131,12 @@ fn write_all(connection: &mut Connection, jobs: &Receiver<Job>, counts: &Counts)
         let committed = commit_batch(connection, batch, &mut done);
         let lost = committed.err().map(|error| error.to_string());
         if lost.is_none() {
-            let kept = done.iter().filter(|job| job.keep).count();
-            counts.writes.fetch_add(u64::try_from(kept).unwrap_or(0), Ordering::Relaxed);
+            let committed = done.iter().filter(|job| job.commits).count();
+            counts.writes.fetch_add(u64::try_from(committed).unwrap_or(0), Ordering::Relaxed);
             counts.commits.fetch_add(1, Ordering::Relaxed);
         }
         for job in done {
-            (job.tell)(lost.as_deref());
+            (job.answer)(lost.as_deref());
         }
     }
 }
@@ -166,13 +166,13 @@ fn commit_batch(connection: &mut Connection, batch: Vec<Job>, done: &mut Vec<Don
     for job in batch {
         tx.prepare_cached("SAVEPOINT write")?.execute([])?;
         let job = job(&tx);
-        let keep = job.keep;
+        let commits = job.commits;
         done.push(job);
         // After an error such as a full disk SQLite rolls back the whole transaction by itself.
         if tx.is_autocommit() {
             return Err(lost_transaction());
         }
-        if !keep {
+        if !commits {
             tx.prepare_cached("ROLLBACK TO write")?.execute([])?;
         }
         tx.prepare_cached("RELEASE write")?.execute([])?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use seatkeeper_core::{
     booking::{Booking, BookingStatus},
-    box_office::{BoxOffice, handle_events, mend_screening, relay_events, tell_releases},
+    box_office::{BoxOffice, handle_events, mend_screening, publish_releases, relay_events},
     event::{Event, EventKind},
     ids::{PaymentId, ScreeningId, SeatId},
     locks::SeatStatus,
@@ -24,11 +24,11 @@ const EVENTS_MAX: u32 = 200;
 
 /// Lets a consumer handle its next events, and returns their number.
 pub(crate) async fn consume(office: &BoxOffice, consumer: Consumer) -> Backend<usize> {
-    let next = office.events.list_next(consumer, EVENTS_MAX).await?;
+    let next = office.stores.events.list_next(consumer, EVENTS_MAX).await?;
     let events: Vec<Event> = next.iter().map(|logged| logged.event.clone()).collect();
     handle_events(office, consumer, &events).await?;
     if let Some(last) = next.last() {
-        office.events.acknowledge(consumer, last.position).await?;
+        office.stores.events.acknowledge(consumer, last.position).await?;
     }
     Ok(next.len())
 }
@@ -39,7 +39,7 @@ impl TestOffice {
         let office = &self.office;
         office.locks.sweep().await.expect("the locks work");
         resume_unfinished(office).await.expect("the parts work");
-        tell_releases(office, RELAY).await.expect("the parts work");
+        publish_releases(office, RELAY).await.expect("the parts work");
         relay_events(office, RELAY).await.expect("the parts work");
         for consumer in [Consumer::Mail, Consumer::Audit] {
             self.consume(consumer).await;
@@ -57,13 +57,13 @@ impl TestOffice {
             self.pass(SignedDuration::from_secs(61));
         }
         let unfinished =
-            self.office.ledger.list_unfinished(self.office.now(), None, 10).await.expect("the store works");
+            self.office.stores.ledger.list_unfinished(self.office.now(), None, 10).await.expect("the store works");
         assert_eq!(unfinished, [], "no payment is unfinished");
-        while self.office.outbox.has_unsent().await.expect("the store works") {
+        while self.office.stores.outbox.has_unsent().await.expect("the store works") {
             self.work().await;
         }
         for consumer in [Consumer::Mail, Consumer::Audit] {
-            while self.office.events.lag(consumer).await.expect("the log works") > 0 {
+            while self.office.stores.events.lag(consumer).await.expect("the log works") > 0 {
                 self.consume(consumer).await;
             }
         }
@@ -73,7 +73,8 @@ impl TestOffice {
         let mut bookings = Vec::new();
         let mut page = PageRequest::FIRST;
         loop {
-            let read = self.office.sales.list_bookings(&BookingFilter::default(), page).await.expect("the store works");
+            let read =
+                self.office.stores.sales.list_bookings(&BookingFilter::default(), page).await.expect("the store works");
             bookings.extend(read.items.into_iter().map(|item| item.booking));
             match read.next {
                 Some(next) => page.after = Some(next),
@@ -86,7 +87,7 @@ impl TestOffice {
         let mut events = Vec::new();
         let mut after = 0;
         loop {
-            let read = self.office.events.list_events(after, None, EVENTS_MAX).await.expect("the log works");
+            let read = self.office.stores.events.list_events(after, None, EVENTS_MAX).await.expect("the log works");
             let Some(last) = read.last() else { return events };
             after = last.position;
             events.extend(read.into_iter().map(|logged| logged.event));
@@ -111,7 +112,7 @@ impl TestOffice {
     }
 
     async fn sold(&self, screening: ScreeningId) -> Vec<SeatId> {
-        self.office.ledger.seat_truth(screening, self.office.now()).await.expect("the store works").sold
+        self.office.stores.ledger.seat_truth(screening, self.office.now()).await.expect("the store works").sold
     }
 
     /// `None` while the map is not loaded.
@@ -132,7 +133,7 @@ impl TestOffice {
             assert!(twice.is_none(), "two bookings of one payment: {twice:?}");
         }
         for id in payments {
-            if let Some(payment) = self.office.ledger.find_payment(*id).await.expect("the store works") {
+            if let Some(payment) = self.office.stores.ledger.find_payment(*id).await.expect("the store works") {
                 self.check_payment(&payment, by_payment.remove(&id.as_uuid()), &events).await;
             } else {
                 let money = self.book.find_entry(*id).await.expect("the books open");
@@ -182,7 +183,7 @@ impl TestOffice {
         let mut mails = 0;
         let mut page = PageRequest { after: None, limit: PAGE_ITEMS_MAX };
         loop {
-            let read = self.office.mails.list_mails(None, page).await.expect("the store works");
+            let read = self.office.stores.mails.list_mails(None, page).await.expect("the store works");
             mails += read.items.iter().filter(|mail| mail.mail.booking_id == booking.id).count();
             match read.next {
                 Some(next) => page.after = Some(next),
@@ -193,7 +194,7 @@ impl TestOffice {
 
     /// Checks that no lock is left and that the map agrees with the store, before and after it is loaded again.
     async fn check_map_at_rest(&self, screening: ScreeningId) {
-        let truth = self.office.ledger.seat_truth(screening, self.office.now()).await.expect("the store works");
+        let truth = self.office.stores.ledger.seat_truth(screening, self.office.now()).await.expect("the store works");
         assert_eq!(truth.claimed, [], "no claim is left");
         if let Ok(map) = self.office.locks.snapshot(screening).await.expect("the locks work") {
             let locked = map.seats.iter().filter(|seat| matches!(seat.status, SeatStatus::Locked { .. })).count();

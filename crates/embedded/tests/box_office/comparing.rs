@@ -8,8 +8,8 @@ use seatkeeper_core::{
     locks::{SeatStatus, SeatTruth},
     payment::PaymentStatus,
     ports::{Cursor, PAGE_ITEMS_MAX, ProgrammeChange},
-    testing::{hall_of, movie_of, sample_now, screening_of},
 };
+use seatkeeper_testing::{hall_of, movie_of, sample_now, screening_of};
 
 use crate::{
     office::{TestOffice, seats},
@@ -134,6 +134,6 @@ async fn check_covers_all_pages_but_no_unloaded_maps_and_no_past_screenings() {
     cinema.office.locks.mark_sold(first, cinema.payment_id(), &seats("A2")).await.expect("the locks work");
     cinema.pass(SignedDuration::from_hours(29));
     assert_eq!(cinema.compare().await, []);
-    let truth = cinema.office.ledger.seat_truth(first, cinema.office.now()).await.expect("the store works");
+    let truth = cinema.office.stores.ledger.seat_truth(first, cinema.office.now()).await.expect("the store works");
     assert_eq!(truth, SeatTruth::default());
 }

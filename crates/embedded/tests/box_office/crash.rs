@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use seatkeeper_core::{
     box_office::{
         BoxOffice, LockOutcome, ReleaseOutcome, cancel_payment, confirm_payment, lock_seats, provider_reported,
-        relay_events, release_seats, start_payment, tell_releases,
+        publish_releases, relay_events, release_seats, start_payment,
     },
     payment::{CONFIRMING_FOR_MAX, ConfirmOutcome, Payment, PaymentMethod, PaymentStatus},
     ports::{ProviderAnswer, ShownToPayer},
@@ -41,7 +41,7 @@ enum Deed {
     RefundLate,
     /// The provider has refunded a sale by itself.
     ProviderRefund,
-    TellReleases,
+    PublishReleases,
     Relay,
 }
 
@@ -58,7 +58,7 @@ const DEEDS: [Deed; 14] = [
     Deed::SellLate,
     Deed::RefundLate,
     Deed::ProviderRefund,
-    Deed::TellReleases,
+    Deed::PublishReleases,
     Deed::Relay,
 ];
 
@@ -138,9 +138,9 @@ async fn dies_at(deed: Deed, death: Death, calls: usize) -> bool {
 async fn prepare(deed: Deed, cinema: &TestOffice, ann: &Visit, bob: &Visit) -> Payment {
     match deed {
         Deed::Lock => return unwritten(cinema, ann),
-        Deed::Release | Deed::Start | Deed::TellReleases => {
+        Deed::Release | Deed::Start | Deed::PublishReleases => {
             ann.locked("A1 A2").await;
-            if deed == Deed::TellReleases {
+            if deed == Deed::PublishReleases {
                 ann.release_all().await;
             }
             return unwritten(cinema, ann);
@@ -233,8 +233,8 @@ async fn act(
         Deed::SellLate | Deed::RefundLate | Deed::ProviderRefund => {
             provider_reported(office, id).await.expect("the parts work");
         }
-        Deed::TellReleases => {
-            tell_releases(office, RELAY).await.expect("the parts work");
+        Deed::PublishReleases => {
+            publish_releases(office, RELAY).await.expect("the parts work");
         }
         Deed::Relay => {
             relay_events(office, RELAY).await.expect("the parts work");
@@ -261,7 +261,7 @@ async fn go_on_after(deed: Deed, death: Death, cinema: &TestOffice, (ann, bob): 
         Deed::ConfirmLate => drop(ann.confirm(id, ConfirmOutcome::Success).await),
         Deed::Cancel => drop(ann.cancel(id).await),
         Deed::SellLate | Deed::RefundLate | Deed::ProviderRefund => ann.report(id).await,
-        Deed::Lock | Deed::Release | Deed::Expire | Deed::GiveUp | Deed::TellReleases | Deed::Relay => {}
+        Deed::Lock | Deed::Release | Deed::Expire | Deed::GiveUp | Deed::PublishReleases | Deed::Relay => {}
     }
     cinema.come_to_rest().await;
     let sold: Vec<_> =
@@ -276,10 +276,10 @@ async fn go_on_after(deed: Deed, death: Death, cinema: &TestOffice, (ann, bob): 
             assert_eq!(sold, [], "{deed:?} ends without a sale");
         }
         Deed::ProviderRefund => assert_eq!(sold, [], "the sale is refunded"),
-        Deed::Lock | Deed::Release | Deed::Start | Deed::SellLate | Deed::TellReleases => {}
+        Deed::Lock | Deed::Release | Deed::Start | Deed::SellLate | Deed::PublishReleases => {}
     }
     // Unpublished releases are lost with the lock store.
-    if deed == Deed::TellReleases && death != Death::ServerAndLocks {
+    if deed == Deed::PublishReleases && death != Death::ServerAndLocks {
         let events = cinema.events().await;
         let released = events.iter().filter(|event| event.kind.type_name() == "SEAT_RELEASED").count();
         assert_eq!(released, 1, "the release is published once");

@@ -7,15 +7,17 @@ use seatkeeper_core::{
     box_office::{BoxOffice, Settings},
     catalogue::SharedScreening,
     ids::{HallId, MovieId, PaymentId, PersonId, ScreeningId, SeatId},
-    ports::{EventLog, Ledger, MockBook, Outbox, PaymentProvider, ProgrammeChange, ProgrammeOutcome, SeatLocks},
-    testing::{
-        ManualClock, SeededEntropy, event_of, hall_of, identity_of, movie_of, office_over, sample_now, screening_of,
+    ports::{
+        EventLog, Ledger, LockStore, MockBook, Outbox, PaymentProvider, ProgrammeChange, ProgrammeOutcome, Stores,
     },
 };
 use seatkeeper_embedded::{
     locks::MemoryLocks,
     mock_provider::{CallbackSink, FaultSwitch, MockFaults, MockProvider},
     sqlite::SqliteStore,
+};
+use seatkeeper_testing::{
+    ManualClock, SeededEntropy, event_of, hall_of, identity_of, movie_of, office_over, sample_now, screening_of,
 };
 use tempfile::TempDir;
 
@@ -37,7 +39,7 @@ pub(crate) struct TestOffice {
     pub(crate) weather: Arc<Weather>,
     pub(crate) entropy: Arc<SeededEntropy>,
     pub(crate) book: Arc<dyn MockBook>,
-    locks: Arc<Stepped<dyn SeatLocks>>,
+    locks: Arc<Stepped<dyn LockStore>>,
     folder: Arc<TempDir>,
 }
 
@@ -59,16 +61,19 @@ impl TestOffice {
         let book: Arc<dyn MockBook> = Arc::clone(&store) as _;
         let dice = Arc::new(SeededEntropy::new(seed.rotate_left(32)));
         let provider = MockProvider::new(Arc::clone(&book), Arc::clone(&clock) as _, dice, Arc::clone(&faults), sink);
-        let locks: Arc<dyn SeatLocks> = open_locks(folder.path(), &clock);
+        let locks: Arc<dyn LockStore> = open_locks(folder.path(), &clock);
         let locks = Stepped::new(&weather, locks);
         // These tests have no viewers.
         let unwatched = Arc::new(MemoryLocks::unlogged(Arc::clone(&clock) as _));
         let provider = Stepped::new(&weather, Arc::new(provider) as Arc<dyn PaymentProvider>);
         let whole = office_over(&store, &unwatched, provider, Arc::clone(&clock) as _, Arc::clone(&entropy) as _);
         let office = BoxOffice {
-            ledger: Stepped::new(&weather, Arc::clone(&store) as Arc<dyn Ledger>),
-            outbox: Stepped::new(&weather, Arc::clone(&store) as Arc<dyn Outbox>),
-            events: Stepped::new(&weather, Arc::clone(&store) as Arc<dyn EventLog>),
+            stores: Stores {
+                ledger: Stepped::new(&weather, Arc::clone(&store) as Arc<dyn Ledger>),
+                outbox: Stepped::new(&weather, Arc::clone(&store) as Arc<dyn Outbox>),
+                events: Stepped::new(&weather, Arc::clone(&store) as Arc<dyn EventLog>),
+                ..whole.stores.clone()
+            },
             locks: Arc::clone(&locks) as _,
             settings: Settings {
                 lock_ttl: LOCK_TTL,
@@ -120,13 +125,13 @@ impl TestOffice {
 
     pub(crate) async fn change(&self, change: ProgrammeChange) {
         let event = event_of(&*self.entropy, self.office.now(), "test");
-        let outcome = self.office.programme.change_programme(&change, &event, self.office.now()).await;
+        let outcome = self.office.stores.programme.change_programme(&change, &event, self.office.now()).await;
         assert_eq!(outcome.expect("the store works"), ProgrammeOutcome::Done, "{change:?}");
     }
 
     pub(crate) async fn person(&self, name: &str) -> PersonId {
         let id = PersonId::from_uuid(self.entropy.next_uuid());
-        self.office.people.sign_in(&identity_of(name), id, self.office.now()).await.expect("the store works").id
+        self.office.stores.people.sign_in(&identity_of(name), id, self.office.now()).await.expect("the store works").id
     }
 
     pub(crate) fn payment_id(&self) -> PaymentId {
@@ -149,7 +154,7 @@ fn locks_file(folder: &Path) -> std::path::PathBuf {
     folder.join("locks.log")
 }
 
-fn open_locks(folder: &Path, clock: &Arc<ManualClock>) -> Arc<dyn SeatLocks> {
+fn open_locks(folder: &Path, clock: &Arc<ManualClock>) -> Arc<dyn LockStore> {
     Arc::new(MemoryLocks::open(&locks_file(folder), Arc::clone(clock) as _).expect("the lock log opens"))
 }
 

@@ -8,8 +8,8 @@ use seatkeeper_core::{
     ids::HallId,
     payment::{ConfirmOutcome, Payment, PaymentStatus},
     ports::{ConfirmStart, ProgrammeChange},
-    testing::hall_of,
 };
+use seatkeeper_testing::hall_of;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -42,7 +42,8 @@ impl Visit {
     /// A CONFIRMING payment without a running confirmation, which the provider will decline.
     async fn confirming(&self, cinema: &TestOffice, names: &str) -> Payment {
         let payment = self.paying(cinema, names).await;
-        let begun = self.office.ledger.begin_confirming(payment.id, ConfirmOutcome::Decline, self.office.now()).await;
+        let begun =
+            self.office.stores.ledger.begin_confirming(payment.id, ConfirmOutcome::Decline, self.office.now()).await;
         match begun.expect("the store works") {
             ConfirmStart::Confirming(payment) => payment,
             other => panic!("the payment should be CONFIRMING: {other:?}"),

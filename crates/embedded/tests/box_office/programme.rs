@@ -11,8 +11,8 @@ use seatkeeper_core::{
     ids::{HallId, MovieId, PersonId, ScreeningId},
     money::Money,
     ports::{Backend, BackendError, Page, PageRequest, Programme, ProgrammeChange, ProgrammeOutcome, ScreeningFilter},
-    testing::movie_of,
 };
+use seatkeeper_testing::movie_of;
 
 use crate::office::TestOffice;
 
@@ -68,7 +68,7 @@ async fn committed_change_is_answered_as_done_when_the_following_query_fails() {
     let boss = cinema.person("Boss").await;
     let movie = movie_of(MovieId::from_uuid(cinema.entropy.next_uuid()), "Done");
     let office = Arc::get_mut(&mut cinema.office).expect("the office is not shared yet");
-    office.programme = Arc::new(GoneAfterwards(Arc::clone(&office.programme)));
+    office.stores.programme = Arc::new(GoneAfterwards(Arc::clone(&office.stores.programme)));
     let created = box_office::create_movie(office, editor(boss), movie.id, movie.details.clone()).await;
     assert_eq!(created.expect("the change was committed"), ChangeOutcome::Done(movie));
 }

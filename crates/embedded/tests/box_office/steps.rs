@@ -15,8 +15,8 @@ use seatkeeper_core::{
     payment::{ConfirmOutcome, MoneyTask, Payment},
     ports::{
         Backend, BackendError, Charge, CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart,
-        Consumer, Cursor, DeadLetter, EventLog, Ledger, LockSeats, LoggedEvent, NewPayment, Outbox, PaymentProvider,
-        ProviderAnswer, ProviderError, SeatLocks, StartOutcome,
+        Consumer, Cursor, EventLog, Ledger, LockSeats, LockStore, LoggedEvent, NewPayment, Outbox, PaymentProvider,
+        ProviderAnswer, ProviderError, Releases, SeatLocks, SeatMaps, StartOutcome,
     },
 };
 use tokio::sync::{Notify, Semaphore};
@@ -94,9 +94,9 @@ impl<P: ?Sized> Stepped<P> {
 }
 
 macro_rules! stepped {
-    ($trait:ident, $away:ident: $(fn $call:ident($($arg:ident: $ty:ty),*) -> $answer:ty;)*) => {
+    ($trait:ident for $port:ty, $away:ident: $(fn $call:ident($($arg:ident: $ty:ty),*) -> $answer:ty;)*) => {
         #[async_trait]
-        impl $trait for Stepped<dyn $trait> {
+        impl $trait for Stepped<$port> {
             $(async fn $call(&self, $($arg: $ty),*) -> Backend<$answer> {
                 step().await;
                 if self.weather.$away() {
@@ -112,7 +112,7 @@ macro_rules! stepped {
     };
 }
 
-stepped! { Ledger, store_away:
+stepped! { Ledger for dyn Ledger, store_away:
     fn start_payment(start: &NewPayment, now: Timestamp) -> StartOutcome;
     fn find_payment(id: PaymentId) -> Option<Payment>;
     fn begin_confirming(id: PaymentId, outcome: ConfirmOutcome, now: Timestamp) -> ConfirmStart;
@@ -124,28 +124,34 @@ stepped! { Ledger, store_away:
     fn count_taken(screenings: &[ScreeningId], now: Timestamp) -> Vec<u32>;
 }
 
-stepped! { SeatLocks, locks_away:
+stepped! { SeatLocks for dyn LockStore, locks_away:
     fn lock(call: &LockSeats<'_>) -> LockReply;
     fn release(screening: ScreeningId, holder: PersonId, seats: Option<&[SeatId]>) -> ReleaseReply;
+    fn find_hold(screening: ScreeningId, holder: PersonId) -> Hold;
     fn start_payment(screening: ScreeningId, holder: PersonId, payment: PaymentId, ttl_ms: Millis) -> StartReply;
-    fn keep_payment(
+    fn extend_payment(
         screening: ScreeningId, holder: PersonId, payment: PaymentId, seats: &[SeatId], ttl_ms: Millis
     ) -> ();
     fn end_payment(screening: ScreeningId, holder: PersonId, payment: PaymentId) -> ();
+}
+
+stepped! { SeatMaps for dyn LockStore, locks_away:
     fn mark_sold(screening: ScreeningId, payment: PaymentId, seats: &[SeatId]) -> ();
     fn mark_freed(screening: ScreeningId, seats: &[SeatId]) -> ();
     fn withdraw(screening: ScreeningId, seats: &[SeatId]) -> WithdrawReply;
     fn restore_to_sale(screening: ScreeningId, seats: &[SeatId]) -> ();
     fn load(screening: ScreeningId, expected_seq: u64, truth: &SeatTruth) -> LoadReply;
-    fn find_hold(screening: ScreeningId, holder: PersonId) -> Hold;
     fn snapshot(screening: ScreeningId) -> Result<SeatSnapshot, u64>;
     fn list_states(screenings: &[ScreeningId]) -> Vec<Option<(u64, u32)>>;
-    fn sweep() -> ();
-    fn list_releases(of: Option<ScreeningId>, limit: usize) -> Vec<Release>;
-    fn forget_releases(told: &[Release]) -> ();
 }
 
-stepped! { Outbox, store_away:
+stepped! { Releases for dyn LockStore, locks_away:
+    fn sweep() -> ();
+    fn list_releases(of: Option<ScreeningId>, limit: usize) -> Vec<Release>;
+    fn forget_releases(copied: &[Release]) -> ();
+}
+
+stepped! { Outbox for dyn Outbox, store_away:
     fn append_events(events: &[Event]) -> ();
     fn take_relay_lease(relay: uuid::Uuid, now: Timestamp, until: Timestamp) -> bool;
     fn find_relay(now: Timestamp) -> Option<uuid::Uuid>;
@@ -155,13 +161,12 @@ stepped! { Outbox, store_away:
     fn count_unsent() -> u64;
 }
 
-stepped! { EventLog, store_away:
+stepped! { EventLog for dyn EventLog, store_away:
     fn publish(events: &[Event]) -> ();
     fn list_next(consumer: Consumer, limit: u32) -> Vec<LoggedEvent>;
     fn acknowledge(consumer: Consumer, position: i64) -> ();
     fn list_events(after: i64, type_name: Option<&str>, limit: u32) -> Vec<LoggedEvent>;
     fn lag(consumer: Consumer) -> u64;
-    fn tell_dead_letter(letter: &DeadLetter) -> ();
 }
 
 /// Without [`Weather`], because the mock provider injects its own faults.

@@ -98,7 +98,7 @@ impl Visit {
     }
 
     pub(crate) async fn find(&self, id: PaymentId) -> Payment {
-        self.office.ledger.find_payment(id).await.expect("the store works").expect("a payment")
+        self.office.stores.ledger.find_payment(id).await.expect("the store works").expect("a payment")
     }
 
     /// Pays a QR code by phone: the provider authorises the payment, and the server is not told.

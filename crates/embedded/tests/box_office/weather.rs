@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use seatkeeper_core::testing::SeededEntropy;
+use seatkeeper_testing::SeededEntropy;
 
 tokio::task_local! {
     static UNDER_A_ROOF: ();

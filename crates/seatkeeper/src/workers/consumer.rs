@@ -72,8 +72,7 @@ impl EventConsumer {
             tries,
             at: now,
         };
-        self.office.dead_letters.put_dead_letter(&letter).await?;
-        self.office.events.tell_dead_letter(&letter).await?;
+        self.office.stores.dead_letters.put_dead_letter(&letter).await?;
         Ok(true)
     }
 }
@@ -89,7 +88,7 @@ impl Job for EventConsumer {
     }
 
     async fn run(&mut self) -> Backend<Next> {
-        let next = self.office.events.list_next(self.consumer, CONSUMER_EVENTS_MAX).await?;
+        let next = self.office.stores.events.list_next(self.consumer, CONSUMER_EVENTS_MAX).await?;
         if next.is_empty() {
             return Ok(Next::AfterPause);
         }
@@ -109,7 +108,7 @@ impl Job for EventConsumer {
         }
         // At-least-once delivery: the effect is stored before the position is acknowledged, and a repeated event has no effect.
         if let Some(position) = done_to {
-            self.office.events.acknowledge(self.consumer, position).await?;
+            self.office.stores.events.acknowledge(self.consumer, position).await?;
         }
         let all_done = outcome?;
         Ok(if all_done && next.len() >= CONSUMER_EVENTS_MAX as usize { Next::AtOnce } else { Next::AfterPause })

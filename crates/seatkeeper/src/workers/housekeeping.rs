@@ -93,7 +93,7 @@ impl Job for SessionPurge {
     }
 
     async fn run(&mut self) -> Backend<Next> {
-        let purged = self.0.sessions.purge_sessions(self.0.now()).await?;
+        let purged = self.0.stores.sessions.purge_sessions(self.0.now()).await?;
         tracing::debug!(purged, "sessions purged");
         // A purge is limited to a batch; there may be more.
         Ok(if purged > 0 { Next::AtOnce } else { Next::AfterPause })

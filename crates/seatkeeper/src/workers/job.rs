@@ -133,7 +133,7 @@ async fn work(job: &mut impl Job, office: &BoxOffice, pulse: &Pulse, cancel: &Ca
 /// Stores a system event. Best effort: when the store itself is unavailable, the log line of the caller is the only trace.
 async fn tell(office: &BoxOffice, code: &str, job: &str, count: u32) {
     let kind = EventKind::SystemError { code: code.into(), place: job.into(), count: u64::from(count) };
-    if let Err(error) = office.outbox.append_events(&[office.event(kind)]).await {
+    if let Err(error) = office.stores.outbox.append_events(&[office.event(kind)]).await {
         tracing::debug!(%error, "the system event could not be stored");
     }
 }

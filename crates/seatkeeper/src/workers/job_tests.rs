@@ -1,10 +1,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use seatkeeper_core::{
-    ports::Health,
-    testing::{ManualClock, SeededEntropy, office_over},
-};
+use seatkeeper_core::ports::Health;
 use seatkeeper_embedded::{locks::MemoryLocks, mock_provider::MockProvider, sqlite::SqliteStore};
+use seatkeeper_testing::{ManualClock, SeededEntropy, office_over};
 use tempfile::TempDir;
 
 use super::*;

@@ -66,7 +66,7 @@ impl MailSender {
         }
         let now = self.desk.office.now();
         let lease_until = now.saturating_add(MAIL_LEASE).unwrap_or(now);
-        for mail in self.desk.office.mails.take_due_mails(now, lease_until, places).await? {
+        for mail in self.desk.office.stores.mails.take_due_mails(now, lease_until, places).await? {
             let desk = Arc::clone(&self.desk);
             self.on_the_way.spawn(async move { desk.send_or_fail(&mail).await });
         }
@@ -92,19 +92,19 @@ impl Desk {
             Err(_panic) => tracing::error!(mail = %mail.mail.id, "sending a mail panicked; it has failed for good"),
         }
         let error = "the program stumbled over this mail".to_owned();
-        self.office.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await
+        self.office.stores.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await
     }
 
     async fn send(&self, mail: &Mail) -> Backend<()> {
-        let Some(booking) = self.office.sales.find_booking(mail.mail.booking_id).await? else {
+        let Some(booking) = self.office.stores.sales.find_booking(mail.mail.booking_id).await? else {
             let error = "the booking is missing".to_owned();
-            return self.office.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await;
+            return self.office.stores.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await;
         };
         // Checked as late as possible: a refunded booking gets no confirmation, even when an administrator requests a retry.
         if booking.status == BookingStatus::Refunded {
             tracing::info!(mail = %mail.mail.id, "not sent: its booking was refunded");
             let error = BOOKING_REFUNDED.to_owned();
-            return self.office.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await;
+            return self.office.stores.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await;
         }
         let title = self.title_of(&booking, mail.mail.language).await?;
         let sent = match self.render(mail, &booking, title) {
@@ -122,13 +122,13 @@ impl Desk {
         };
         let outcome = if attempt == MailAttempt::Sent { "sent" } else { "not_sent" };
         metrics::counter!("seatkeeper_mails_total", "outcome" => outcome).increment(1);
-        self.office.mails.record_attempt(mail.mail.id, &attempt).await
+        self.office.stores.mails.record_attempt(mail.mail.id, &attempt).await
     }
 
     /// The title as sold; in Thai, the film's current Thai title if it has one.
     async fn title_of(&self, booking: &Booking, language: Language) -> Backend<String> {
         let movie = match language {
-            Language::Th => self.office.programme.find_movie(booking.movie_id).await?,
+            Language::Th => self.office.stores.programme.find_movie(booking.movie_id).await?,
             Language::En => None,
         };
         let thai = movie.and_then(|(movie, _)| movie.details.title_th);

@@ -8,11 +8,11 @@ use seatkeeper_core::{
         Charge, ConfirmStart, NewPayment, PaymentProvider, ProgrammeChange, ProviderAnswer, ProviderError,
         ShownToPayer, StartOutcome,
     },
-    testing::{
-        ManualClock, SeededEntropy, event_of, hall_of, identity_of, movie_of, office_over, sample_now, screening_of,
-    },
 };
 use seatkeeper_embedded::{locks::MemoryLocks, sqlite::SqliteStore};
+use seatkeeper_testing::{
+    ManualClock, SeededEntropy, event_of, hall_of, identity_of, movie_of, office_over, sample_now, screening_of,
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -71,10 +71,10 @@ async fn doubtful_payment(office: &BoxOffice) -> PaymentId {
         ProgrammeChange::PutHall(hall, 0),
         ProgrammeChange::PutScreening(screening, 0),
     ] {
-        office.programme.change_programme(&change, &event, now).await.unwrap();
+        office.stores.programme.change_programme(&change, &event, now).await.unwrap();
     }
     let person_id = PersonId::from_uuid(ids.next_uuid());
-    let person_id = office.people.sign_in(&identity_of("Ann"), person_id, now).await.unwrap().id;
+    let person_id = office.stores.people.sign_in(&identity_of("Ann"), person_id, now).await.unwrap().id;
     let payment = NewPayment {
         id,
         screening_id,
@@ -86,8 +86,8 @@ async fn doubtful_payment(office: &BoxOffice) -> PaymentId {
         shown: ShownToPayer::default(),
         events: Vec::new(),
     };
-    assert!(matches!(office.ledger.start_payment(&payment, now).await, Ok(StartOutcome::Started(_))));
-    let confirming = office.ledger.begin_confirming(id, ConfirmOutcome::Success, now).await;
+    assert!(matches!(office.stores.ledger.start_payment(&payment, now).await, Ok(StartOutcome::Started(_))));
+    let confirming = office.stores.ledger.begin_confirming(id, ConfirmOutcome::Success, now).await;
     assert!(matches!(confirming, Ok(ConfirmStart::Confirming(_))));
     id
 }
@@ -111,12 +111,12 @@ async fn silent_provider_is_asked_with_backoff_until_it_answers() {
 
     desk.speaks.store(true, Ordering::SeqCst);
     let mut rounds = 0;
-    while office.ledger.find_payment(id).await.unwrap().unwrap().status == PaymentStatus::Confirming {
+    while office.stores.ledger.find_payment(id).await.unwrap().unwrap().status == PaymentStatus::Confirming {
         assert!(rounds < 8, "the provider is asked again within the longest pause");
         rounds += 1;
         reconciler.run().await.unwrap();
         tokio::time::advance(RECONCILE_PERIOD).await;
     }
-    let sold = office.ledger.find_payment(id).await.unwrap().unwrap();
+    let sold = office.stores.ledger.find_payment(id).await.unwrap().unwrap();
     assert_eq!((sold.status, sold.money_task), (PaymentStatus::Succeeded, None));
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use seatkeeper_core::{
-    box_office::{BoxOffice, RELAY_EVENTS_MAX, end_lease, relay_events, tell_releases},
+    box_office::{BoxOffice, RELAY_EVENTS_MAX, end_lease, publish_releases, relay_events},
     ports::Backend,
 };
 use uuid::Uuid;
@@ -71,7 +71,7 @@ impl Job for ReleaseTeller {
     }
 
     async fn run(&mut self) -> Backend<Next> {
-        let told = tell_releases(&self.office, self.relay).await?;
+        let told = publish_releases(&self.office, self.relay).await?;
         Ok(if told > 0 { Next::AtOnce } else { Next::AfterPause })
     }
 }

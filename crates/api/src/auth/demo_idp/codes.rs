@@ -84,7 +84,7 @@ impl Codes {
 
 #[cfg(test)]
 mod tests {
-    use seatkeeper_core::testing::SeededEntropy;
+    use seatkeeper_testing::SeededEntropy;
 
     use super::*;
 

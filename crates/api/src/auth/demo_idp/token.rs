@@ -140,10 +140,8 @@ fn percent_decoded(text: &str) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use seatkeeper_core::{
-        person::Language,
-        testing::{ManualClock, SeededEntropy},
-    };
+    use seatkeeper_core::person::Language;
+    use seatkeeper_testing::{ManualClock, SeededEntropy};
 
     use super::*;
     use crate::{

@@ -23,9 +23,9 @@ use seatkeeper_core::{
     event::{Event, EventKind},
     person::{Person, Session, SessionHash, SignInAttempt},
     ports::{Backend, BackendError, Entropy, Outbox, Sessions},
-    testing::{ManualClock, office_over},
 };
 use seatkeeper_embedded::{locks::MemoryLocks, mock_provider::MockProvider, sqlite::SqliteStore};
+use seatkeeper_testing::{ManualClock, office_over};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use url::Url;
@@ -173,8 +173,9 @@ impl World {
         let (store, entropy) = (&self.store, Arc::new(Random));
         let locks = Arc::new(MemoryLocks::unlogged(self.clock.clone()));
         let provider = MockProvider::new(store.clone(), self.clock.clone(), entropy.clone(), Arc::default(), None);
-        let office = office_over(store, &locks, Arc::new(provider), self.clock.clone(), entropy);
-        BoxOffice { sessions: self.sessions.clone(), ..office }
+        let mut office = office_over(store, &locks, Arc::new(provider), self.clock.clone(), entropy);
+        office.stores.sessions = self.sessions.clone();
+        office
     }
 
     /// The audit log's events so far, as `action details`.
@@ -283,7 +284,7 @@ impl Browser {
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let body = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
         let answer = Answer { status: parts.status, headers: parts.headers, body };
-        self.keep_cookies(&answer);
+        self.store_cookies(&answer);
         answer
     }
 
@@ -293,7 +294,7 @@ impl Browser {
         sent.map(|(name, (value, _))| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
     }
 
-    fn keep_cookies(&self, answer: &Answer) {
+    fn store_cookies(&self, answer: &Answer) {
         let mut jar = self.jar.lock();
         for line in answer.cookies() {
             let mut parts = line.split("; ");

@@ -12,9 +12,9 @@ use seatkeeper_core::{
     box_office::BoxOffice,
     ids::{HallId, MovieId, PersonId, ScreeningId},
     ports::{ProgrammeChange, ProgrammeOutcome},
-    testing::{ManualClock, SeededEntropy, hall_of, movie_of, office_over, sample_now, screening_of},
 };
 use seatkeeper_embedded::{locks::MemoryLocks, mock_provider::MockProvider, sqlite::SqliteStore};
+use seatkeeper_testing::{ManualClock, SeededEntropy, hall_of, movie_of, office_over, sample_now, screening_of};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
@@ -162,7 +162,7 @@ async fn fill(office: &BoxOffice) {
         .chain(screenings.into_iter().map(|screening| ProgrammeChange::PutScreening(screening, 0)));
     for change in changes {
         let event = office.audit_event("test", None, PersonId::from_uuid(Uuid::nil()), None);
-        let outcome = office.programme.change_programme(&change, &event, office.now()).await.unwrap();
+        let outcome = office.stores.programme.change_programme(&change, &event, office.now()).await.unwrap();
         assert_eq!(outcome, ProgrammeOutcome::Done);
     }
 }

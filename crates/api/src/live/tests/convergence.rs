@@ -14,8 +14,8 @@ use proptest::prelude::*;
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
     locks::{Effects, Hold, LiveEvent, LoadReply, Millis, SeatBoard, SeatTruth},
-    testing::SAMPLE_NOW_MS,
 };
+use seatkeeper_testing::SAMPLE_NOW_MS;
 use tokio::{
     sync::{
         broadcast::{self, error::TryRecvError},
@@ -205,7 +205,7 @@ impl World {
 
     fn compare(&self) {
         let is_wrong = |seq: Option<u64>| seq.is_some_and(|seq| seq != self.board.seq());
-        if is_wrong(self.room.known_seq()) || is_wrong(self.room.told_seq()) {
+        if is_wrong(self.room.known_seq()) || is_wrong(self.room.sent_seq()) {
             self.room.lose_step();
         }
     }

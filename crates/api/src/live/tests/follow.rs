@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use seatkeeper_core::{
     catalogue::{OpenScreening, SharedScreening},
     money::Money,
-    testing::{layout_of, sample_now},
 };
+use seatkeeper_testing::{layout_of, sample_now};
 use tokio::time::Instant;
 
 use super::stage::Stage;

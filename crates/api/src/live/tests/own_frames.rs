@@ -5,7 +5,11 @@ use std::{
     time::Duration,
 };
 
-use seatkeeper_core::{ids::PersonId, payment::PaymentStatus, ports::SeatLocks as _};
+use seatkeeper_core::{
+    ids::PersonId,
+    payment::PaymentStatus,
+    ports::{SeatLocks as _, SeatMaps as _},
+};
 use serde_json::Value;
 use tokio::{
     sync::broadcast::error::RecvError,
@@ -163,8 +167,8 @@ async fn payment_frame_is_sent_to_the_payers_sockets_only() {
     for phone in phones.iter_mut().chain([&mut stranger]) {
         phone.next_hold().await;
     }
-    stage.tell_payment(ann, payment(7), PaymentStatus::Pending).await;
-    stage.tell_payment(bob, payment(8), PaymentStatus::Declined).await;
+    stage.publish_payment(ann, payment(7), PaymentStatus::Pending).await;
+    stage.publish_payment(bob, payment(8), PaymentStatus::Declined).await;
     for phone in &mut phones {
         let frame = serde_json::json!({"type": "payment", "id": payment(7).to_string(), "status": "PENDING"});
         assert_eq!(phone.next().await, frame);

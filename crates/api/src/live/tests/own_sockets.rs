@@ -45,7 +45,7 @@ async fn hold_frames_go_to_the_sockets_of_their_person_only() {
         phone.until_hold(&hold).await;
         desktop.until_hold(&hold).await;
     }
-    server.stage.tell_payment(person(1), payment(7), PaymentStatus::Pending).await;
+    server.stage.publish_payment(person(1), payment(7), PaymentStatus::Pending).await;
     server.stage.start_payment(person(1), payment(7)).await;
     let hold = hold_of(&server.stage).await;
     phone.until_hold(&hold).await;
@@ -70,7 +70,7 @@ async fn socket_stays_open_and_anonymous_after_its_session_ends() {
     other.until_first_hold().await;
     server.sessions.end([&[1; 32]]);
     server.stage.lock_seat("A1").await;
-    server.stage.tell_payment(person(1), payment(7), PaymentStatus::Pending).await;
+    server.stage.publish_payment(person(1), payment(7), PaymentStatus::Pending).await;
     server.stage.lock_as(person(2), &[seat_id("B1")]).await;
     phone.until(&server.stage.truth().await).await;
     other.until(&server.stage.truth().await).await;

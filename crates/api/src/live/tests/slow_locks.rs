@@ -8,9 +8,7 @@ use std::sync::{
 use async_trait::async_trait;
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
-    locks::{
-        Hold, LoadReply, LockReply, Millis, Release, ReleaseReply, SeatSnapshot, SeatTruth, StartReply, WithdrawReply,
-    },
+    locks::{Hold, LockReply, Millis, ReleaseReply, StartReply},
     ports::{Backend, BackendError, LockSeats, SeatLocks},
 };
 use seatkeeper_embedded::locks::MemoryLocks;
@@ -68,7 +66,7 @@ impl SeatLocks for SlowLocks {
     ) -> Backend<StartReply> {
         self.locks.start_payment(at, holder, payment, ttl_ms).await
     }
-    async fn keep_payment(
+    async fn extend_payment(
         &self,
         at: ScreeningId,
         holder: PersonId,
@@ -76,39 +74,9 @@ impl SeatLocks for SlowLocks {
         seats: &[SeatId],
         ttl_ms: Millis,
     ) -> Backend<()> {
-        self.locks.keep_payment(at, holder, payment, seats, ttl_ms).await
+        self.locks.extend_payment(at, holder, payment, seats, ttl_ms).await
     }
     async fn end_payment(&self, at: ScreeningId, holder: PersonId, payment: PaymentId) -> Backend<()> {
         self.locks.end_payment(at, holder, payment).await
-    }
-    async fn mark_sold(&self, at: ScreeningId, payment: PaymentId, seats: &[SeatId]) -> Backend<()> {
-        self.locks.mark_sold(at, payment, seats).await
-    }
-    async fn mark_freed(&self, at: ScreeningId, seats: &[SeatId]) -> Backend<()> {
-        self.locks.mark_freed(at, seats).await
-    }
-    async fn withdraw(&self, at: ScreeningId, seats: &[SeatId]) -> Backend<WithdrawReply> {
-        self.locks.withdraw(at, seats).await
-    }
-    async fn restore_to_sale(&self, at: ScreeningId, seats: &[SeatId]) -> Backend<()> {
-        self.locks.restore_to_sale(at, seats).await
-    }
-    async fn load(&self, at: ScreeningId, expected_seq: u64, truth: &SeatTruth) -> Backend<LoadReply> {
-        self.locks.load(at, expected_seq, truth).await
-    }
-    async fn snapshot(&self, at: ScreeningId) -> Backend<Result<SeatSnapshot, u64>> {
-        self.locks.snapshot(at).await
-    }
-    async fn list_states(&self, screenings: &[ScreeningId]) -> Backend<Vec<Option<(u64, u32)>>> {
-        self.locks.list_states(screenings).await
-    }
-    async fn sweep(&self) -> Backend<()> {
-        self.locks.sweep().await
-    }
-    async fn list_releases(&self, of: Option<ScreeningId>, limit: usize) -> Backend<Vec<Release>> {
-        self.locks.list_releases(of, limit).await
-    }
-    async fn forget_releases(&self, told: &[Release]) -> Backend<()> {
-        self.locks.forget_releases(told).await
     }
 }

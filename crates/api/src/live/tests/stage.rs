@@ -12,10 +12,10 @@ use seatkeeper_core::{
     ids::{HallId, MovieId, PaymentId, PersonId, ScreeningId, SeatId},
     locks::{Hold, LiveChange, LiveEvent, LoadReply, LockReply, PaymentChange, ReleaseReply, SeatTruth, StartReply},
     payment::PaymentStatus,
-    ports::{Backend, BackendError, LiveChanges, LiveFeed, LockSeats, SeatLocks},
-    testing::{ManualClock, hall_of, movie_of, sample_now, screening_of},
+    ports::{Backend, BackendError, LiveChanges, LiveFeed, LockSeats, SeatLocks, SeatMaps},
 };
 use seatkeeper_embedded::locks::MemoryLocks;
+use seatkeeper_testing::{ManualClock, hall_of, movie_of, sample_now, screening_of};
 use tokio::sync::{Semaphore, mpsc, watch};
 use uuid::Uuid;
 
@@ -169,7 +169,7 @@ impl Stage {
     }
 
     /// Publishes a payment's new status.
-    pub(super) async fn tell_payment(&self, holder: PersonId, payment: PaymentId, status: PaymentStatus) {
+    pub(super) async fn publish_payment(&self, holder: PersonId, payment: PaymentId, status: PaymentStatus) {
         let change = PaymentChange { screening: self.id(), holder, payment, status };
         self.wire.publish_payment(change).await.unwrap();
     }
@@ -221,6 +221,7 @@ fn rooms_over(
     let (loading, taken) = (Arc::clone(locks), u32::try_from(sold.len()).unwrap());
     let sources = Sources {
         locks: slow.clone(),
+        maps: locks.clone(),
         live: wire.clone(),
         load: Box::new(move |screening, seq| {
             let (locks, truth) = (Arc::clone(&loading), truth.clone());

@@ -9,9 +9,9 @@ use seatkeeper_core::{
     money::Money,
     payment::{Payment, PaymentMethod, PaymentStatus, PricedSeat},
     seating::SeatKind,
-    testing::{SeededEntropy, sample_now},
 };
 use seatkeeper_testbed::shared_mongo_url;
+use seatkeeper_testing::{SeededEntropy, sample_now};
 use uuid::Uuid;
 
 use crate::mongo::{

@@ -14,9 +14,9 @@ use seatkeeper_core::{
         AuditFilter, AuditLog, BookingFilter, Consumer, Cursor, DeadLetters, EventLog, Ledger, MailQueue, MailStatus,
         Outbox, PageRequest, Programme, Sales, ScreeningFilter, Sessions,
     },
-    testing::sample_now,
 };
 use seatkeeper_testbed::shared_mongo_url;
+use seatkeeper_testing::sample_now;
 use uuid::Uuid;
 
 use crate::mongo::{MongoStore, open, schema};

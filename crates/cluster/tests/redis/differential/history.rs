@@ -43,7 +43,7 @@ impl Op {
         if let Self::Load { truth, .. } = &mut op {
             for claim in &mut truth.claimed {
                 claim.until += now;
-                claim.kept_from = claim.kept_from.map(|from| from + now);
+                claim.extended_from = claim.extended_from.map(|from| from + now);
             }
         }
         op
@@ -82,9 +82,9 @@ fn op(random: &mut StdRng) -> Op {
 fn truth(random: &mut StdRng) -> SeatTruth {
     let claimed = seats(random, 3).into_iter().map(|id| {
         let until = random.random_range(-10..3 * TTL_MS);
-        let kept_from = random.random_bool(0.3).then_some(until / 2);
+        let extended_from = random.random_bool(0.3).then_some(until / 2);
         let payment = PaymentId::from_uuid(Uuid::from_u128(random.random_range(1..=PAYMENTS)));
-        ClaimedSeat { id, holder: *PEOPLE.choose(random).unwrap(), payment, until, kept_from }
+        ClaimedSeat { id, holder: *PEOPLE.choose(random).unwrap(), payment, until, extended_from }
     });
     let claimed = claimed.collect();
     let (sold, withdrawn) = (seats(random, 2), seats(random, 1));

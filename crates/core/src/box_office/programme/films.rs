@@ -38,7 +38,7 @@ pub async fn update_movie(
     edit: impl Fn(MovieDetails) -> MovieDetails + Send + Sync,
 ) -> Backend<ChangeOutcome<Movie>> {
     for _ in 0..CHANGE_TRIES_MAX {
-        let Some((movie, revision)) = office.programme.find_movie(id).await? else {
+        let Some((movie, revision)) = office.stores.programme.find_movie(id).await? else {
             return Ok(ChangeOutcome::NotFound);
         };
         let movie = Movie { id, details: edit(movie.details) };

@@ -39,7 +39,9 @@ pub async fn update_hall(
     edit: impl Fn(Hall) -> Hall + Send + Sync,
 ) -> Backend<ChangeOutcome<Hall>> {
     for _ in 0..CHANGE_TRIES_MAX {
-        let Some((hall, revision)) = office.programme.find_hall(id).await? else { return Ok(ChangeOutcome::NotFound) };
+        let Some((hall, revision)) = office.stores.programme.find_hall(id).await? else {
+            return Ok(ChangeOutcome::NotFound);
+        };
         let hall = Hall { id, ..edit(hall) };
         if let Err(invalid) = Hall::check_name(&hall.name) {
             return Ok(ChangeOutcome::Invalid(invalid));

@@ -68,7 +68,7 @@ impl BoxOffice {
         done: T,
     ) -> Backend<Result<T, ProgrammeOutcome>> {
         let event = self.audit_event(action, Some(subject), editor.person, editor.request_id);
-        let outcome = self.programme.change_programme(&change, &event, self.now()).await?;
+        let outcome = self.stores.programme.change_programme(&change, &event, self.now()).await?;
         if outcome != ProgrammeOutcome::Done {
             return Ok(Err(outcome));
         }

@@ -66,7 +66,7 @@ pub async fn update_screening(
     edit: impl Fn(ScreeningDetails) -> ScreeningDetails + Send + Sync,
 ) -> Backend<ChangeOutcome<(Screening, u64)>> {
     for _ in 0..CHANGE_TRIES_MAX {
-        let Some((old, revision)) = office.programme.find_screening(id).await? else {
+        let Some((old, revision)) = office.stores.programme.find_screening(id).await? else {
             return Ok(ChangeOutcome::NotFound);
         };
         if old.is_cancelled {
@@ -105,7 +105,7 @@ pub async fn update_screening(
 /// # Errors
 /// The store or the lock store failed.
 pub async fn delete_screening(office: &BoxOffice, editor: Editor<'_>, id: ScreeningId) -> Backend<ChangeOutcome<()>> {
-    match office.programme.find_screening(id).await? {
+    match office.stores.programme.find_screening(id).await? {
         None => return Ok(ChangeOutcome::NotFound),
         Some((screening, _)) if screening.is_cancelled => return Ok(ChangeOutcome::Cancelled),
         Some(_) => {}
@@ -147,7 +147,7 @@ async fn build_screening(
     let (movie_title, end_time, hall_free_at) = match same_show {
         Some(old) => (old.movie_title.clone(), old.end_time, old.hall_free_at),
         None => {
-            let Some((movie, _)) = office.programme.find_movie(movie_id).await? else {
+            let Some((movie, _)) = office.stores.programme.find_movie(movie_id).await? else {
                 return Ok(Err(ChangeOutcome::MovieMissing));
             };
             let MovieDetails { title, duration_min, .. } = movie.details;
@@ -158,7 +158,7 @@ async fn build_screening(
     let same_hall = old.filter(|old| old.hall_id == hall_id);
     let (hall_name, layout) = match same_hall.filter(|_| same_start) {
         Some(old) => (old.hall_name.clone(), old.layout.clone()),
-        None => match office.programme.find_hall(hall_id).await? {
+        None => match office.stores.programme.find_hall(hall_id).await? {
             Some((hall, _)) => (hall.name, same_hall.map_or(hall.layout, |old| old.layout.clone())),
             None => return Ok(Err(ChangeOutcome::HallMissing)),
         },

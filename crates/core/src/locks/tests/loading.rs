@@ -167,7 +167,7 @@ fn reload_leaves_the_payment_lock_of_the_same_payment_as_it_is() {
             s.at(1_100).keep('a', 1, "A1 A2", 9_000);
             s.at(1_200).load(1_100, "", &[('a', 2, "A1 A2")]);
             let lock = s.board.payment_of(s.now, person('a')).expect("a payment lock");
-            assert_eq!(lock, PaymentLock { payment: payment(2), since: 1_200, until: 2_000, kept_from: None });
+            assert_eq!(lock, PaymentLock { payment: payment(2), since: 1_200, until: 2_000, extended_from: None });
             s.start('a', 1)
         },
         expect![[r#"
@@ -180,7 +180,7 @@ fn reload_leaves_the_payment_lock_of_the_same_payment_as_it_is() {
 fn loaded_claim_of_a_confirming_payment_returns_to_its_own_expiry() {
     let mut board = new_board();
     let id = seats_of("A1")[0];
-    let claim = ClaimedSeat { id, holder: person('a'), payment: payment(1), until: 9_000, kept_from: Some(1_500) };
+    let claim = ClaimedSeat { id, holder: person('a'), payment: payment(1), until: 9_000, extended_from: Some(1_500) };
     board.load(1_000, 0, &SeatTruth { claimed: vec![claim], ..SeatTruth::default() });
     assert_eq!(board.hold_of(1_000, person('a')).expires_at(), Some(9_000));
     board.end_payment(1_100, person('a'), payment(1));
@@ -201,10 +201,10 @@ fn restored_map_is_unloaded_and_has_the_same_locks() {
         "A: aB#c",
         |s| {
             let mut again = new_board();
-            again.restore(s.board.seq(), s.board.kept());
+            again.restore(s.board.seq(), s.board.entries());
             let reply = again.load(s.now, s.board.seq(), &SeatTruth { sold: seats_of("A3"), ..SeatTruth::default() }).0;
             assert_eq!(reply, LoadReply::Loaded);
-            assert_eq!(again.kept().collect::<Vec<_>>(), s.board.kept().collect::<Vec<_>>());
+            assert_eq!(again.entries().collect::<Vec<_>>(), s.board.entries().collect::<Vec<_>>());
             s.board = again;
             s.start('a', 5)
         },
@@ -222,7 +222,7 @@ fn sweep_releases_expired_restored_locks_before_the_map_is_loaded() {
         "A: aB#.",
         |s| {
             let mut again = new_board();
-            again.restore(s.board.seq(), s.board.kept());
+            again.restore(s.board.seq(), s.board.entries());
             s.board = again;
             s.at(5_000).sweep()
         },

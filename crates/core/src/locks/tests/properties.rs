@@ -123,7 +123,7 @@ fn act(board: &mut SeatBoard, now: Millis, call: &Call) -> Effects {
             effects
         }
         Call::Keep { who, payment: number, seats } => {
-            board.keep_payment(now, person(*who), payment(*number), seats, now + 3 * TTL)
+            board.extend_payment(now, person(*who), payment(*number), seats, now + 3 * TTL)
         }
         Call::End { who, payment: number } => {
             let other = was_paying(*who).filter(|lock| lock.payment != payment(*number));
@@ -160,7 +160,7 @@ fn act(board: &mut SeatBoard, now: Millis, call: &Call) -> Effects {
         Call::Load { is_stale, sold, claims, withdrawn } => {
             let claim = |&(id, who, number): &(SeatId, char, u128)| {
                 let (holder, payment) = (person(who), payment(number));
-                ClaimedSeat { id, holder, payment, until: now + PAYMENT_TTL, kept_from: None }
+                ClaimedSeat { id, holder, payment, until: now + PAYMENT_TTL, extended_from: None }
             };
             let claimed = claims.iter().map(claim).collect();
             let truth = SeatTruth { sold: sold.clone(), claimed, withdrawn: withdrawn.clone() };
@@ -321,17 +321,17 @@ proptest! {
                 devices.check(&board, now);
             }
 
-            replica.restore(board.seq, board.kept_after(&effects));
-            prop_assert!(replica.kept().eq(board.kept()), "persisted call by call");
+            replica.restore(board.seq, board.entries_after(&effects));
+            prop_assert!(replica.entries().eq(board.entries()), "persisted call by call");
             let mut restarted = SeatBoard::new(screening);
-            restarted.restore(board.seq, board.kept());
+            restarted.restore(board.seq, board.entries());
             if board.loaded {
                 let (sold, withdrawn) = (seats_in(&board, Seat::Sold), seats_in(&board, Seat::Withdrawn));
                 let truth = SeatTruth { sold, withdrawn, ..SeatTruth::default() };
                 restarted.load(now, board.seq, &truth);
                 prop_assert_eq!(restarted.snapshot().map(|s| s.seats), board.snapshot().map(|s| s.seats));
             }
-            prop_assert!(restarted.kept().eq(board.kept()), "persisted as a whole");
+            prop_assert!(restarted.entries().eq(board.entries()), "persisted as a whole");
         }
     }
 }

@@ -131,7 +131,7 @@ impl Scene {
     }
 
     pub(super) fn keep(&mut self, who: char, number: u128, seats: &str, until: Millis) -> String {
-        let effects = self.board.keep_payment(self.now, person(who), payment(number), &seats_of(seats), until);
+        let effects = self.board.extend_payment(self.now, person(who), payment(number), &seats_of(seats), until);
         said(format!("kept {}", draw_hold(&self.board.hold_of(self.now, person(who)))), &effects)
     }
 
@@ -161,7 +161,7 @@ impl Scene {
                 holder,
                 payment,
                 until: 2_000,
-                kept_from: None,
+                extended_from: None,
             })
         };
         let truth = SeatTruth {

@@ -98,7 +98,7 @@ fn load_sets_withdrawn_seats_as_the_store_has_them() {
                 holder: super::scene::person('b'),
                 payment: payment(2),
                 until: 9_000,
-                kept_from: None,
+                extended_from: None,
             };
             let truth = SeatTruth { sold: seats_of("A3"), claimed: vec![claim], withdrawn: seats_of("A1 A3") };
             let (reply, effects) = s.board.load(s.now, s.board.seq(), &truth);

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use jiff::SignedDuration;
 use seatkeeper_core::{
     locks::Millis,
-    ports::{Clock, LiveChanges, SeatLocks},
-    testing::{ManualClock, locks::LocksFixture},
+    ports::{Clock, LiveChanges, LockStore},
 };
+use seatkeeper_testing::{ManualClock, locks::LocksFixture};
 
 use super::{super::MemoryLocks, open};
 
@@ -34,8 +34,8 @@ impl Fixture {
 
 #[async_trait::async_trait]
 impl LocksFixture for Fixture {
-    fn locks(&self) -> Arc<dyn SeatLocks> {
-        Arc::clone(&self.locks) as Arc<dyn SeatLocks>
+    fn locks(&self) -> Arc<dyn LockStore> {
+        Arc::clone(&self.locks) as Arc<dyn LockStore>
     }
 
     fn live(&self) -> Arc<dyn LiveChanges> {
@@ -52,9 +52,9 @@ impl LocksFixture for Fixture {
 }
 
 mod unlogged {
-    seatkeeper_core::seat_locks_contract!(super::Fixture::unlogged());
+    seatkeeper_testing::seat_locks_contract!(super::Fixture::unlogged());
 }
 
 mod logged {
-    seatkeeper_core::seat_locks_contract!(super::Fixture::logged());
+    seatkeeper_testing::seat_locks_contract!(super::Fixture::logged());
 }

@@ -11,9 +11,9 @@ use std::{
 use jiff::SignedDuration;
 use seatkeeper_core::{
     locks::{Hold, SeatTruth},
-    ports::{Backend, Health, LiveChanges, SeatLocks},
-    testing::ManualClock,
+    ports::{Backend, Health, LiveChanges, Releases, SeatLocks, SeatMaps},
 };
+use seatkeeper_testing::ManualClock;
 
 use super::{
     super::{MemoryLocks, log::LogFile},
@@ -81,7 +81,7 @@ async fn call_whose_change_cannot_be_logged_fails_without_any_effect() {
         disk.store(left, Ordering::SeqCst);
         assert!(is_refused(locks.release(HERE, ANN, None).await));
         assert!(is_refused(locks.start_payment(HERE, ANN, PAYMENT, TTL_MS).await));
-        assert!(is_refused(locks.keep_payment(HERE, BOB, PAYMENT, &seats("B1 B2"), 9 * TTL_MS).await));
+        assert!(is_refused(locks.extend_payment(HERE, BOB, PAYMENT, &seats("B1 B2"), 9 * TTL_MS).await));
         assert!(is_refused(locks.end_payment(HERE, BOB, PAYMENT).await));
         assert!(is_refused(locks.mark_sold(HERE, PAYMENT, &seats("B1 C1")).await));
         let truth = SeatTruth { sold: seats("A1"), ..SeatTruth::default() };

@@ -6,9 +6,9 @@ use jiff::SignedDuration;
 use seatkeeper_core::{
     ids::{PersonId, ScreeningId},
     locks::{Release, ReleaseReason},
-    ports::{LiveChanges, SeatLocks},
-    testing::ManualClock,
+    ports::{LiveChanges, Releases, SeatLocks, SeatMaps},
 };
+use seatkeeper_testing::ManualClock;
 use uuid::Uuid;
 
 use super::{
@@ -49,7 +49,7 @@ async fn board_with_locks_is_not_dropped() {
     load(&locks, "").await;
     take(&locks, ANN, "A1").await;
     locks.start_payment(HERE, ANN, PAYMENT, TTL_MS).await.unwrap();
-    locks.keep_payment(HERE, ANN, PAYMENT, &seats("A1"), 2 * BOARD_IDLE_MS).await.unwrap();
+    locks.extend_payment(HERE, ANN, PAYMENT, &seats("A1"), 2 * BOARD_IDLE_MS).await.unwrap();
     clock.advance(SignedDuration::from_millis(BOARD_IDLE_MS));
     locks.sweep().await.unwrap();
     assert_eq!(locks.count_boards(), 1);

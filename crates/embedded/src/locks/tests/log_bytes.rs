@@ -5,9 +5,9 @@ use std::{path::Path, sync::Arc};
 use jiff::SignedDuration;
 use seatkeeper_core::{
     locks::Hold,
-    ports::{Health, SeatLocks},
-    testing::ManualClock,
+    ports::{Health, Releases, SeatLocks, SeatMaps},
 };
+use seatkeeper_testing::ManualClock;
 
 use super::{super::log::read_records, ANN, BOB, HERE, PAYMENT, TTL_MS, held_by, load, open, seats, take};
 
@@ -35,7 +35,7 @@ async fn sample(path: &Path, clock: &Arc<ManualClock>) -> Vec<(usize, (Hold, Hol
             2 => take(&locks, BOB, "B1").await,
             3 => drop(locks.release(HERE, BOB, None).await.unwrap()),
             4 => drop(locks.start_payment(HERE, ANN, PAYMENT, TTL_MS).await.unwrap()),
-            5 => locks.keep_payment(HERE, ANN, PAYMENT, &seats("A1 A2"), 3 * TTL_MS).await.unwrap(),
+            5 => locks.extend_payment(HERE, ANN, PAYMENT, &seats("A1 A2"), 3 * TTL_MS).await.unwrap(),
             6 => locks.forget_releases(&locks.list_releases(None, 1).await.unwrap()).await.unwrap(),
             _ => locks.mark_sold(HERE, PAYMENT, &seats("A1 A2")).await.unwrap(),
         }
@@ -100,7 +100,7 @@ async fn zeros_and_garbage_after_the_records_are_discarded() {
 
 #[test]
 fn random_bytes_are_read_without_a_panic() {
-    let random = seatkeeper_core::testing::SeededEntropy::new(7);
+    let random = seatkeeper_testing::SeededEntropy::new(7);
     for round in 0..20_000u32 {
         let mut bytes = b"SKLOCKS1".to_vec();
         for _ in 0..round % 60 {

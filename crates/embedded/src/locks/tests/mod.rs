@@ -9,9 +9,9 @@ use std::{path::Path, sync::Arc};
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
     locks::{Hold, LiveChange, LiveEvent, LoadReply, LockReply, Millis, SeatTruth},
-    ports::{Backend, Clock, LiveFeed, LockSeats, SeatLocks},
-    testing::ManualClock,
+    ports::{Backend, Clock, LiveFeed, LockSeats, SeatLocks, SeatMaps},
 };
+use seatkeeper_testing::ManualClock;
 use uuid::Uuid;
 
 use super::MemoryLocks;

@@ -5,9 +5,9 @@ use std::{path::PathBuf, sync::Arc};
 use jiff::SignedDuration;
 use seatkeeper_core::{
     locks::{Hold, LockReply, ReleaseReason, StartReply},
-    ports::SeatLocks,
-    testing::ManualClock,
+    ports::{Releases, SeatLocks, SeatMaps},
 };
+use seatkeeper_testing::ManualClock;
 
 use super::{super::memory::LOG_REWRITE_BYTES, ANN, BOB, HERE, PAYMENT, TTL_MS, load, lock, open, seats, take};
 
@@ -31,7 +31,7 @@ async fn locks_and_payments_survive_a_kill() {
     take(&locks, BOB, "B1").await;
     locks.release(HERE, ANN, Some(&seats("A3"))).await.unwrap();
     locks.start_payment(HERE, ANN, PAYMENT, TTL_MS).await.unwrap();
-    locks.keep_payment(HERE, ANN, PAYMENT, &seats("A1 A2"), 5 * TTL_MS).await.unwrap();
+    locks.extend_payment(HERE, ANN, PAYMENT, &seats("A1 A2"), 5 * TTL_MS).await.unwrap();
     let (ann, bob) = (locks.find_hold(HERE, ANN).await.unwrap(), locks.find_hold(HERE, BOB).await.unwrap());
     let seq = locks.snapshot(HERE).await.unwrap().unwrap().seq;
     kill(locks);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use seatkeeper_core::testing::{
+use seatkeeper_testing::{
     StoreFixture, event_log, store_events, store_ledger, store_people, store_programme, store_races,
     store_reservations, store_retention, store_sales,
 };

@@ -9,8 +9,8 @@ use seatkeeper_core::{
     money::Money,
     payment::{Payment, PaymentMethod, PaymentStatus, PricedSeat},
     seating::SeatKind,
-    testing::{SeededEntropy, sample_now},
 };
+use seatkeeper_testing::{SeededEntropy, sample_now};
 use tempfile::TempDir;
 
 use crate::sqlite::{SqliteStore, bookings, claims, payments, rows::Fault};

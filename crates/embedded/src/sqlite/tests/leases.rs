@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use seatkeeper_core::{
     ids::PersonId,
     ports::{IdempotencyKey, MailQueue, Outbox, Reservation, Reservations},
-    testing::{SeededEntropy, mail_of, sample_now},
 };
+use seatkeeper_testing::{SeededEntropy, mail_of, sample_now};
 use tempfile::TempDir;
 
 use crate::sqlite::SqliteStore;

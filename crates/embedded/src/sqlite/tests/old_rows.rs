@@ -6,8 +6,8 @@ use seatkeeper_core::{
     catalogue::Screening,
     ids::{HallId, MovieId, ScreeningId},
     ports::{Programme, ProgrammeChange, ProgrammeOutcome},
-    testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now, screening_of},
 };
+use seatkeeper_testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now, screening_of};
 use tempfile::TempDir;
 use uuid::Uuid;
 

@@ -4,8 +4,8 @@ use rusqlite::{Params, Transaction, params_from_iter};
 use seatkeeper_core::{
     ids::{HallId, MovieId, ScreeningId},
     ports::{BookingFilter, PageRequest, Programme, ProgrammeChange, ScreeningFilter},
-    testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now, screening_of},
 };
+use seatkeeper_testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now, screening_of};
 use tempfile::TempDir;
 
 use crate::sqlite::{

@@ -8,8 +8,8 @@ use seatkeeper_core::{
     event::{Event, EventKind},
     ids::EventId,
     ports::{Consumer, EventLog, Outbox},
-    testing::{SeededEntropy, event_of, sample_now},
 };
+use seatkeeper_testing::{SeededEntropy, event_of, sample_now};
 use tempfile::TempDir;
 use uuid::Uuid;
 

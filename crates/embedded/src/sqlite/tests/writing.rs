@@ -9,8 +9,8 @@ use rusqlite::Transaction;
 use seatkeeper_core::{
     ids::PersonId,
     ports::{Backend, EventLog, Outbox, People},
-    testing::{SeededEntropy, identity_of, sample_now},
 };
+use seatkeeper_testing::{SeededEntropy, identity_of, sample_now};
 use tempfile::TempDir;
 
 use crate::sqlite::{

@@ -6,15 +6,15 @@ use seatkeeper_core::{
     box_office::{
         BoxOffice, CancelOutcome, ConfirmAnswer, Editor, LockOutcome, ReleaseOutcome, SeatSelection,
         StartPaymentOutcome, cancel_payment, confirm_payment, find_hold, find_payment_of, lock_seats,
-        provider_reported, relay_events, release_seats, start_payment, tell_releases, update_screening,
+        provider_reported, publish_releases, relay_events, release_seats, start_payment, update_screening,
     },
     catalogue::SharedScreening,
     ids::{PaymentId, PersonId},
     money::Money,
     payment::{ConfirmOutcome, PaymentMethod},
     ports::{Backend, Charge, Consumer, ShownToPayer},
-    testing::SeededEntropy,
 };
+use seatkeeper_testing::SeededEntropy;
 use uuid::Uuid;
 
 use crate::{books::consume, reconciler::resume_unfinished};
@@ -39,7 +39,7 @@ pub(super) enum Deed {
     Report(PaymentId),
     Sweep,
     Resume,
-    TellReleases(usize),
+    PublishReleases(usize),
     Relay(usize),
     Consume(Consumer),
     ChangePrice(i64),
@@ -74,7 +74,7 @@ impl Deed {
             (72..80, Some(id)) => Self::Report(id),
             (80..84, _) => Self::Sweep,
             (84..90, _) => Self::Resume,
-            (90..92, _) => Self::TellReleases(draw(2) as usize),
+            (90..92, _) => Self::PublishReleases(draw(2) as usize),
             (92..95, _) => Self::Relay(draw(2) as usize),
             (95..97, _) => Self::Consume(Consumer::Mail),
             (97..98, _) => Self::Consume(Consumer::Audit),
@@ -94,7 +94,7 @@ impl Deed {
                 Some(*id)
             }
             Self::Lock(_) | Self::Release(_) | Self::Hold | Self::Sweep | Self::Resume => None,
-            Self::TellReleases(_) | Self::Relay(_) | Self::Consume(_) | Self::ChangePrice(_) => None,
+            Self::PublishReleases(_) | Self::Relay(_) | Self::Consume(_) | Self::ChangePrice(_) => None,
         }
     }
 
@@ -149,7 +149,7 @@ impl Deed {
             Self::Report(id) => format!("reported: {}", provider_reported(office, id).await?),
             Self::Sweep => office.locks.sweep().await.map(|()| "swept".to_owned())?,
             Self::Resume => format!("met {}", resume_unfinished(office).await?),
-            Self::TellReleases(relay) => format!("told {}", tell_releases(office, RELAYS[relay]).await?),
+            Self::PublishReleases(relay) => format!("told {}", publish_releases(office, RELAYS[relay]).await?),
             Self::Relay(relay) => format!("relayed {:?}", relay_events(office, RELAYS[relay]).await?),
             Self::Consume(consumer) => format!("consumed {}", consume(office, consumer).await?),
             Self::ChangePrice(satang) => {
@@ -169,7 +169,7 @@ impl Deed {
 
 /// Pays a payment that has been started.
 async fn pay_by_phone(office: &BoxOffice, id: PaymentId) -> Backend<String> {
-    let Some(payment) = office.ledger.find_payment(id).await? else { return Ok("nothing to pay".to_owned()) };
+    let Some(payment) = office.stores.ledger.find_payment(id).await? else { return Ok("nothing to pay".to_owned()) };
     let outcome = ConfirmOutcome::Success;
     let charge = Charge { payment_id: id, amount: payment.amount, method: payment.method, outcome };
     Ok(format!("by phone: {:?}", office.provider.authorise(&charge).await.ok()))

@@ -9,9 +9,9 @@ use seatkeeper_core::{
     locks::Hold,
     payment::Payment,
     ports::ProviderAnswer,
-    testing::SeededEntropy,
 };
 use seatkeeper_embedded::mock_provider::MockFaults;
+use seatkeeper_testing::SeededEntropy;
 
 use super::deeds::{Actor, Deed};
 use crate::{
@@ -255,7 +255,7 @@ impl World {
     /// Reads a payment without injected faults.
     async fn find(&self, id: PaymentId) -> Option<Payment> {
         let weather = &self.cinema().weather;
-        let found = weather.fair(self.cinema().office.ledger.find_payment(id)).await;
+        let found = weather.fair(self.cinema().office.stores.ledger.find_payment(id)).await;
         found.expect("the store works")
     }
 

@@ -1,16 +1,18 @@
-//! The contract suite of [`Sales`](crate::ports::Sales).
+//! The contract suite of [`Sales`](seatkeeper_core::ports::Sales).
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     hall_of, identity_of, movie_of, screening_of,
-    store_fixture::{CONFIRMING, Stage, Store, StoreFixture, must, walk},
+    store_fixture::{CONFIRMING, Stage, StoreFixture, must, walk},
 };
-use crate::{
+use seatkeeper_core::{
     booking::{Booking, BookingStatus},
     ids::{BookingId, HallId, MovieId, PersonId, ScreeningId},
     payment::{ConfirmOutcome, PaymentStatus},
-    ports::{BookingFilter, CommitOutcome, MovieSales, PageRequest, ProgrammeChange, Sales, SalesTotals, StartOutcome},
+    ports::{
+        BookingFilter, CommitOutcome, MovieSales, PageRequest, ProgrammeChange, Sales, SalesTotals, StartOutcome, Store,
+    },
 };
 
 /// Runs the suite.
@@ -104,7 +106,7 @@ async fn administrator_finds_bookings_by_every_filter(fixture: &impl StoreFixtur
 }
 
 /// Another film in another hall, three hours later.
-async fn second_screening<S: Store>(stage: &Stage<S>) -> crate::catalogue::Screening {
+async fn second_screening<S: Store>(stage: &Stage<S>) -> seatkeeper_core::catalogue::Screening {
     let movie = movie_of(MovieId::from_uuid(stage.ids.next_uuid()), "Durian Nights");
     let hall = hall_of(HallId::from_uuid(stage.ids.next_uuid()), "Hall 2", "ssx_p");
     let start = stage.screening.start_time.saturating_add(SignedDuration::from_hours(3)).unwrap_or(Timestamp::MAX);
@@ -192,7 +194,7 @@ async fn films_are_ranked_by_revenue(fixture: &impl StoreFixture) {
     refund(&stage, &back).await;
     let second = stage.screening.clone();
     let films = must(stage.store.list_movie_sales(began, stage.after_s(86_400)).await);
-    let of = |screening: &crate::catalogue::Screening, seats: u64, sold: u64, offered: u64| MovieSales {
+    let of = |screening: &seatkeeper_core::catalogue::Screening, seats: u64, sold: u64, offered: u64| MovieSales {
         movie_id: screening.movie_id,
         movie_title: screening.movie_title.clone(),
         totals: SalesTotals {

@@ -4,7 +4,7 @@ use super::{
     LocksFixture,
     hall::{Hall, seats, some_payment, someone, sure},
 };
-use crate::locks::{ClaimedSeat, LoadReply, LockReply, SeatTruth, StartReply};
+use seatkeeper_core::locks::{ClaimedSeat, LoadReply, LockReply, SeatTruth, StartReply};
 
 fn sold(names: &str) -> SeatTruth {
     SeatTruth { sold: seats(names), ..SeatTruth::default() }
@@ -74,7 +74,7 @@ pub async fn load_turns_a_claim_into_a_lock_with_a_payment_lock(fixture: &dyn Lo
     let payment = some_payment();
     hall.take(bob, "A2").await;
     let until = fixture.now_ms() + 2 * hall.ttl_ms;
-    let claim = |id| ClaimedSeat { id, holder: ann, payment, until, kept_from: None };
+    let claim = |id| ClaimedSeat { id, holder: ann, payment, until, extended_from: None };
     let over = ClaimedSeat { until: fixture.now_ms() - 1, ..claim(seats("A5")[0]) };
     let claimed = seats("A1 A2").into_iter().map(claim).chain([over]).collect();
     assert_eq!(hall.load(&SeatTruth { claimed, ..SeatTruth::default() }).await, LoadReply::Loaded);

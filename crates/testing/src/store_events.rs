@@ -7,15 +7,15 @@ use uuid::Uuid;
 
 use super::{
     mail_of,
-    store_fixture::{EVENTS_MAX, Stage, Store, StoreFixture, must, walk},
+    store_fixture::{EVENTS_MAX, Stage, StoreFixture, must, walk},
 };
-use crate::{
+use seatkeeper_core::{
     event::{Event, EventKind},
     ids::{DeadLetterId, EventId, MailId, PersonId},
     money::Money,
     ports::{
         AuditFilter, AuditLog, Consumer, DeadLetter, DeadLetters, Health, Mail, MailAttempt, MailQueue, MailStatus,
-        NewMail, Outbox, PageRequest,
+        NewMail, Outbox, PageRequest, Store,
     },
 };
 
@@ -216,7 +216,7 @@ async fn mails_are_listed_newest_first(fixture: &impl StoreFixture) {
 }
 
 fn refund_event<S: Store>(stage: &Stage<S>, actor: PersonId) -> Event {
-    let payment_id = crate::ids::PaymentId::from_uuid(stage.ids.next_uuid());
+    let payment_id = seatkeeper_core::ids::PaymentId::from_uuid(stage.ids.next_uuid());
     let amount = Money::satang(20_000);
     let kind = EventKind::PaymentRefunded { payment_id, booking_id: None, amount, reason: "late".to_owned() };
     Event::new(stage.now(), &stage.ids, kind).by(Some(actor)).at_screening(stage.screening.id)
@@ -226,10 +226,10 @@ async fn audit_log_stores_an_event_once(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let event = refund_event(&stage, stage.person());
     let other = refund_event(&stage, stage.person());
-    must(stage.store.keep_events(&[]).await);
-    must(stage.store.keep_events(slice::from_ref(&event)).await);
-    must(stage.store.keep_events(&[event.clone(), other.clone(), event.clone()]).await);
-    must(stage.store.keep_events(&[other.clone(), event.clone()]).await);
+    must(stage.store.append_audit(&[]).await);
+    must(stage.store.append_audit(slice::from_ref(&event)).await);
+    must(stage.store.append_audit(&[event.clone(), other.clone(), event.clone()]).await);
+    must(stage.store.append_audit(&[other.clone(), event.clone()]).await);
     let page = must(stage.store.list_audit(&AuditFilter::default(), PageRequest::FIRST).await);
     assert_eq!(page.items, [other, event], "whole");
 }
@@ -248,7 +248,7 @@ async fn audit_log_is_filtered_by_type_actor_and_time(fixture: &impl StoreFixtur
         events.push(stage.event("told").by(Some(actor)));
         stage.pass_s(1);
     }
-    must(stage.store.keep_events(&events).await);
+    must(stage.store.append_audit(&events).await);
     let all = AuditFilter::default();
     let mut newest = events.clone();
     newest.sort_by_key(|event| std::cmp::Reverse((event.at, event.id)));

@@ -9,7 +9,7 @@ use super::{
     demo_identity_of, identity_of,
     store_fixture::{CONFIRMING, LATE, PAYMENT_S, Stage, StoreFixture, at_once, must},
 };
-use crate::{
+use seatkeeper_core::{
     ids::{PersonId, SeatId},
     payment::{ConfirmOutcome, Payment, PaymentStatus},
     person::{DEMO_ISSUER, Person, Role},

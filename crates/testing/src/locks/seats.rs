@@ -4,7 +4,7 @@ use super::{
     LocksFixture,
     hall::{Hall, seats, some_payment, someone},
 };
-use crate::locks::{Hold, LockReply, ReleaseReply};
+use seatkeeper_core::locks::{Hold, LockReply, ReleaseReply};
 
 fn names(hold: &Hold) -> String {
     hold.seats.iter().map(|seat| seat.id.to_string()).collect::<Vec<_>>().join(" ")

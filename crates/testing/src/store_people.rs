@@ -1,18 +1,18 @@
-//! The contract suite of [`People`](crate::ports::People) and [`Sessions`](crate::ports::Sessions).
+//! The contract suite of [`People`](seatkeeper_core::ports::People) and [`Sessions`](seatkeeper_core::ports::Sessions).
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     demo_identity_of, identity_of,
-    store_fixture::{Stage, Store, StoreFixture, must},
+    store_fixture::{Stage, StoreFixture, must},
 };
-use crate::{
+use seatkeeper_core::{
     ids::PersonId,
     person::{
         DEMO_ISSUER, Identity, Language, Person, Role, SESSION_AGE_MAX, SESSION_IDLE_MAX, SIGN_IN_FOR_MAX, Session,
         SignInAttempt,
     },
-    ports::{People, Sessions},
+    ports::{People, Sessions, Store},
 };
 
 /// Runs the suite.

@@ -4,7 +4,7 @@ use super::{
     LocksFixture,
     hall::{Hall, next_event, next_seats, some_payment, someone},
 };
-use crate::{
+use seatkeeper_core::{
     ids::PersonId,
     locks::{Hold, LiveChange, LiveEvent, LockReply, ReleaseReply, StartReply},
     payment::PaymentStatus,

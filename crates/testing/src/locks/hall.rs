@@ -5,14 +5,14 @@ use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
 use super::LocksFixture;
-use crate::{
+use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
     locks::{
         Hold, LiveChange, LiveEvent, LoadReply, LockReply, Millis, PaymentChange, Release, ReleaseReply, SeatChange,
         SeatSnapshot, SeatStatus, SeatTruth, StartReply, WithdrawReply,
     },
     payment::PaymentStatus,
-    ports::{Backend, LiveChanges, LiveFeed, LockSeats, SeatLocks},
+    ports::{Backend, LiveChanges, LiveFeed, LockSeats, LockStore},
 };
 
 /// The limit of seats per person in these tests.
@@ -46,7 +46,7 @@ pub(super) fn some_payment() -> PaymentId {
 /// A new screening, loaded or not.
 #[derive(Clone)]
 pub(super) struct Hall {
-    pub(super) locks: Arc<dyn SeatLocks>,
+    pub(super) locks: Arc<dyn LockStore>,
     live: Arc<dyn LiveChanges>,
     pub(super) screening: ScreeningId,
     pub(super) ttl_ms: Millis,
@@ -103,7 +103,7 @@ impl Hall {
     }
 
     pub(super) async fn keep(&self, who: PersonId, payment: PaymentId, names: &str, ttl_ms: Millis) {
-        sure(self.locks.keep_payment(self.screening, who, payment, &seats(names), ttl_ms).await);
+        sure(self.locks.extend_payment(self.screening, who, payment, &seats(names), ttl_ms).await);
     }
 
     pub(super) async fn end(&self, who: PersonId, payment: PaymentId) {

@@ -4,7 +4,7 @@ use super::{
     LocksFixture,
     hall::{Hall, seats, someone, sure},
 };
-use crate::locks::{Release, ReleaseReason};
+use seatkeeper_core::locks::{Release, ReleaseReason};
 
 /// The number of concurrent sweeps.
 const SERVERS: usize = 8;

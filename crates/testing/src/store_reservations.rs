@@ -1,14 +1,14 @@
-//! The contract suite of [`Reservations`](crate::ports::Reservations) and [`MockBook`](crate::ports::MockBook).
+//! The contract suite of [`Reservations`](seatkeeper_core::ports::Reservations) and [`MockBook`](seatkeeper_core::ports::MockBook).
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::store_fixture::{Stage, Store, StoreFixture, at_once, must};
-use crate::{
+use super::store_fixture::{Stage, StoreFixture, at_once, must};
+use seatkeeper_core::{
     ids::PaymentId,
-    ports::{IdempotencyKey, KeptAnswer, MockBook, ProviderAnswer, Reservation, Reservations},
+    ports::{IdempotencyKey, MockBook, ProviderAnswer, Reservation, Reservations, Store, StoredAnswer},
 };
 
 const LEASE_S: i64 = 30;
@@ -39,8 +39,8 @@ fn run(subject: u128) -> Reservation {
     Reservation::Run { subject: Uuid::from_u128(subject) }
 }
 
-fn answer_of(status: u16, body: &'static [u8]) -> KeptAnswer {
-    KeptAnswer { status, body: Bytes::from_static(body), content_type: "application/json".to_owned() }
+fn answer_of(status: u16, body: &'static [u8]) -> StoredAnswer {
+    StoredAnswer { status, body: Bytes::from_static(body), content_type: "application/json".to_owned() }
 }
 
 async fn key_runs_once_and_its_response_is_repeated(fixture: &impl StoreFixture) {
@@ -49,9 +49,9 @@ async fn key_runs_once_and_its_response_is_repeated(fixture: &impl StoreFixture)
     assert_eq!(reserve(&stage, &key, BODY, 1).await, run(1));
     assert_eq!(reserve(&stage, &key, BODY, 2).await, Reservation::Running);
     let answer = answer_of(201, b"{\"id\":\"\xe0\xb8\x81\"}");
-    must(stage.store.keep_answer(&key, &answer).await);
+    must(stage.store.store_answer(&key, &answer).await);
     assert_eq!(reserve(&stage, &key, BODY, 3).await, Reservation::Done(answer.clone()), "byte for byte");
-    must(stage.store.keep_answer(&key, &answer_of(409, b"{}")).await);
+    must(stage.store.store_answer(&key, &answer_of(409, b"{}")).await);
     must(stage.store.let_go(&key).await);
     assert_eq!(reserve(&stage, &key, BODY, 4).await, Reservation::Done(answer), "the first response stands");
 }
@@ -61,7 +61,7 @@ async fn key_is_refused_with_another_body(fixture: &impl StoreFixture) {
     let key = key_of(&stage, "k");
     reserve(&stage, &key, BODY, 1).await;
     assert_eq!(reserve(&stage, &key, OTHER_BODY, 2).await, Reservation::OtherBody, "while it runs");
-    must(stage.store.keep_answer(&key, &answer_of(201, b"{}")).await);
+    must(stage.store.store_answer(&key, &answer_of(201, b"{}")).await);
     assert_eq!(reserve(&stage, &key, OTHER_BODY, 2).await, Reservation::OtherBody, "when it is done");
 }
 
@@ -92,7 +92,7 @@ async fn key_is_deleted_after_24_hours(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (key, day_s) = (key_of(&stage, "k"), 24 * 3_600);
     reserve(&stage, &key, BODY, 1).await;
-    must(stage.store.keep_answer(&key, &answer_of(201, b"{}")).await);
+    must(stage.store.store_answer(&key, &answer_of(201, b"{}")).await);
     stage.pass_s(day_s - 1);
     assert!(matches!(reserve(&stage, &key, BODY, 2).await, Reservation::Done(_)));
     stage.pass_s(1);

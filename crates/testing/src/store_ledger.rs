@@ -1,12 +1,12 @@
-//! The contract suite of [`Ledger`](crate::ports::Ledger): each outcome of each call. For concurrent calls see `store_races`.
+//! The contract suite of [`Ledger`](seatkeeper_core::ports::Ledger): each outcome of each call. For concurrent calls see `store_races`.
 
 use jiff::SignedDuration;
 
 use super::{
     sample_now,
-    store_fixture::{CONFIRMING, LATE, PAYMENT_S, Stage, Store, StoreFixture, must, seats_of},
+    store_fixture::{CONFIRMING, LATE, PAYMENT_S, Stage, StoreFixture, must, seats_of},
 };
-use crate::{
+use seatkeeper_core::{
     booking::BookingStatus,
     event::EventKind,
     ids::{PaymentId, ScreeningId},
@@ -14,7 +14,7 @@ use crate::{
     payment::{CONFIRMING_FOR_MAX, ConfirmOutcome, MoneyTask, Payment, PaymentStatus},
     ports::{
         CloseOutcome, CommitBooking, CommitOutcome, ConfirmStart, Cursor, Ledger, NewPayment, Outbox, ProgrammeChange,
-        Sales, StartOutcome,
+        Sales, StartOutcome, Store,
     },
     seating::SeatKind,
 };
@@ -67,7 +67,7 @@ async fn a_start_claims_every_seat(fixture: &impl StoreFixture) {
     let expected = seats_of("A2 B1").into_iter().map(|seat| (seat, start.person_id, start.id, until));
     assert_eq!(claims, expected.collect::<Vec<_>>());
     assert_eq!(truth.sold, []);
-    assert!(truth.claimed.iter().all(|claim| claim.kept_from.is_none()), "not confirming yet");
+    assert!(truth.claimed.iter().all(|claim| claim.extended_from.is_none()), "not confirming yet");
     assert_eq!(must(stage.store.find_payment(PaymentId::from_uuid(stage.ids.next_uuid())).await), None);
 }
 
@@ -188,7 +188,7 @@ async fn claims_of_a_confirming_payment_do_not_expire(fixture: &impl StoreFixtur
 
     let claim = stage.truth().await.claimed[0];
     let lasts = confirming.confirming_since.map(|since| (since + CONFIRMING_FOR_MAX).as_millisecond());
-    assert_eq!((Some(claim.until), claim.kept_from), (lasts, Some(confirming.expires_at.as_millisecond())));
+    assert_eq!((Some(claim.until), claim.extended_from), (lasts, Some(confirming.expires_at.as_millisecond())));
     stage.pass_s(3_000);
     assert_eq!(stage.map().await, " | A1 A2", "the claims do not expire");
     let until = stage.truth().await.claimed[0].until;

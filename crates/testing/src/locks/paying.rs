@@ -4,7 +4,7 @@ use super::{
     LocksFixture,
     hall::{Hall, seats, some_payment, someone},
 };
-use crate::locks::{Hold, LockReply, ReleaseReply, StartReply};
+use seatkeeper_core::locks::{Hold, LockReply, ReleaseReply, StartReply};
 
 fn started(reply: StartReply) -> Hold {
     match reply {

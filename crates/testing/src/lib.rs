@@ -24,4 +24,4 @@ pub use build::{
     movie_of, sample_now, screening_of,
 };
 pub use office::office_over;
-pub use store_fixture::{Store, StoreFixture};
+pub use store_fixture::StoreFixture;

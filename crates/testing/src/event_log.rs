@@ -1,4 +1,4 @@
-//! The contract suite of [`EventLog`](crate::ports::EventLog), which may be separate from the store.
+//! The contract suite of [`EventLog`](seatkeeper_core::ports::EventLog), which may be separate from the store.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::{
     SeededEntropy, sample_now,
     store_fixture::{EVENTS_MAX, must},
 };
-use crate::{
+use seatkeeper_core::{
     event::{Event, EventKind},
     money::Money,
     ports::{Consumer, EventLog, LoggedEvent},
@@ -35,7 +35,7 @@ fn events() -> Vec<Event> {
         details: serde_json::json!({ "title": "ฝน" }),
     };
     let refund = EventKind::PaymentRefunded {
-        payment_id: crate::ids::PaymentId::from_uuid(ids.next_uuid()),
+        payment_id: seatkeeper_core::ids::PaymentId::from_uuid(ids.next_uuid()),
         booking_id: None,
         amount: Money::satang(20_000),
         reason: "late".to_owned(),

@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, tz::TimeZone};
 
-use super::Store;
-use crate::{
+use seatkeeper_core::{
     box_office::{BoxOffice, ScreeningCache, Settings},
-    ports::{Clock, Entropy, EventLog, LiveChanges, PaymentProvider, SeatLocks},
+    ports::{Clock, Entropy, EventLog, LiveChanges, LockStore, PaymentProvider, Store, Stores},
 };
 
 /// A box office over one store, which is also the event log, and one lock store, which also publishes live changes. A test
 /// that needs another adapter replaces the field.
 #[must_use]
-pub fn office_over<S: Store + EventLog, L: SeatLocks + LiveChanges + 'static>(
+pub fn office_over<S: Store + EventLog, L: LockStore + LiveChanges + 'static>(
     store: &Arc<S>,
     locks: &Arc<L>,
     provider: Arc<dyn PaymentProvider>,
@@ -21,18 +20,7 @@ pub fn office_over<S: Store + EventLog, L: SeatLocks + LiveChanges + 'static>(
     entropy: Arc<dyn Entropy>,
 ) -> BoxOffice {
     BoxOffice {
-        programme: Arc::clone(store) as _,
-        posters: Arc::clone(store) as _,
-        ledger: Arc::clone(store) as _,
-        reservations: Arc::clone(store) as _,
-        sales: Arc::clone(store) as _,
-        people: Arc::clone(store) as _,
-        sessions: Arc::clone(store) as _,
-        outbox: Arc::clone(store) as _,
-        events: Arc::clone(store) as _,
-        mails: Arc::clone(store) as _,
-        audit: Arc::clone(store) as _,
-        dead_letters: Arc::clone(store) as _,
+        stores: Stores::of(store),
         locks: Arc::clone(locks) as _,
         live: Arc::clone(locks) as _,
         provider,

@@ -4,12 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     SeededEntropy, event_of, mail_of, sample_now,
-    store_fixture::{EVENTS_MAX, Store, StoreFixture, must},
+    store_fixture::{EVENTS_MAX, StoreFixture, must},
 };
-use crate::{
+use seatkeeper_core::{
     event::{Event, EventKind},
     ids::MailId,
-    ports::{Consumer, EventLog, MailAttempt, MailQueue, PageRequest},
+    ports::{Consumer, EventLog, MailAttempt, MailQueue, PageRequest, Store},
 };
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);

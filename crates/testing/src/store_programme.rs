@@ -1,18 +1,20 @@
-//! The contract suite of [`Programme`](crate::ports::Programme) and [`Posters`](crate::ports::Posters).
+//! The contract suite of [`Programme`](seatkeeper_core::ports::Programme) and [`Posters`](seatkeeper_core::ports::Posters).
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     hall_of, layout_of, movie_of, screening_of,
-    store_fixture::{PAYMENT_S, Stage, Store, StoreFixture, at_once, must, walk},
+    store_fixture::{PAYMENT_S, Stage, StoreFixture, at_once, must, walk},
 };
-use crate::{
+use seatkeeper_core::{
     catalogue::{Hall, Movie, Screening},
     ids::{HallId, MovieId, PosterId, ScreeningId},
     money::Money,
     payment::PaymentStatus,
-    ports::{Ledger, PageRequest, Poster, Posters, Programme, ProgrammeChange, ProgrammeOutcome, ScreeningFilter},
+    ports::{
+        Ledger, PageRequest, Poster, Posters, Programme, ProgrammeChange, ProgrammeOutcome, ScreeningFilter, Store,
+    },
 };
 
 use ProgrammeChange::{DeleteHall, DeleteMovie, DeleteScreening, PutHall, PutMovie, PutScreening};

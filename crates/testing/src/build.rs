@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::{
+use seatkeeper_core::{
     booking::draw_code,
     catalogue::{Hall, Movie, MovieDetails, Screening},
     event::{Event, EventKind},

@@ -1,6 +1,6 @@
-//! The contract suite of [`SeatLocks`] and [`LiveChanges`], for every lock store.
+//! The contract suite of [`LockStore`] and [`LiveChanges`], for every lock store.
 //!
-//! The tests of an adapter are one line, [`crate::seat_locks_contract`]. Each case has screenings of its own, so that cases
+//! The tests of an adapter are one line, [`seatkeeper_core::seat_locks_contract`]. Each case has screenings of its own, so that cases
 //! may run concurrently and on a shared lock store.
 
 mod contest;
@@ -26,16 +26,16 @@ pub use seats::*;
 pub use truth::*;
 pub use withdrawing::*;
 
-use crate::{
+use seatkeeper_core::{
     locks::Millis,
-    ports::{LiveChanges, SeatLocks},
+    ports::{LiveChanges, LockStore},
 };
 
 /// An adapter under test.
 #[async_trait]
 pub trait LocksFixture: Send + Sync {
     /// The locks; in a cluster, through one server.
-    fn locks(&self) -> Arc<dyn SeatLocks>;
+    fn locks(&self) -> Arc<dyn LockStore>;
     /// The live changes; in a cluster, through another server.
     fn live(&self) -> Arc<dyn LiveChanges>;
     /// The time by the lock store's clock, in milliseconds since 1970.
@@ -98,7 +98,7 @@ macro_rules! seat_locks_contract {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                $crate::testing::locks::$case(&$fixture).await;
+                $crate::locks::$case(&$fixture).await;
             }
         )+
     };

@@ -6,7 +6,7 @@ use super::{
     LocksFixture,
     hall::{Hall, some_payment, someone},
 };
-use crate::{
+use seatkeeper_core::{
     ids::{PersonId, SeatId},
     locks::{Hold, LockReply, StartReply},
 };

@@ -1,20 +1,20 @@
-//! The part of the contract suites of [`Programme`](crate::ports::Programme) and [`Ledger`](crate::ports::Ledger) that covers
+//! The part of the contract suites of [`Programme`](seatkeeper_core::ports::Programme) and [`Ledger`](seatkeeper_core::ports::Ledger) that covers
 //! dependencies: a screening's end on its film's length, and a payment on what the payer was shown.
 
 use jiff::SignedDuration;
 
 use super::{
     hall_of, movie_of, screening_of,
-    store_fixture::{CONFIRMING, LATE, Stage, Store, StoreFixture, must, seats_of},
+    store_fixture::{CONFIRMING, LATE, Stage, StoreFixture, must, seats_of},
 };
-use crate::{
+use seatkeeper_core::{
     catalogue::{Hall, Movie, Screening},
     ids::{HallId, MovieId, ScreeningId},
     money::Money,
     payment::{PaymentStatus, PricedSeat},
     ports::{
         CommitOutcome, Ledger, NewPayment, PageRequest, Programme, ProgrammeChange, ProgrammeOutcome, Sales,
-        ScreeningFilter, ShownToPayer, StartOutcome,
+        ScreeningFilter, ShownToPayer, StartOutcome, Store,
     },
     seating::SeatKind,
 };

@@ -4,7 +4,7 @@ use super::{
     LocksFixture,
     hall::{Hall, draw, next_seats, seats, some_payment, someone},
 };
-use crate::locks::{LoadReply, LockReply, SeatTruth, WithdrawReply};
+use seatkeeper_core::locks::{LoadReply, LockReply, SeatTruth, WithdrawReply};
 
 /// Viewers see a withdrawn seat at once, and nobody can lock it.
 pub async fn withdrawn_seats_are_published_and_refused_like_sold_ones(fixture: &dyn LocksFixture) {

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 use super::{ManualClock, SeededEntropy, event_of, hall_of, movie_of, screening_of};
-use crate::{
+use seatkeeper_core::{
     booking::{Booking, BookingStatus},
     catalogue::Screening,
     event::{Event, EventKind},
@@ -15,48 +15,10 @@ use crate::{
     locks::SeatTruth,
     payment::{ConfirmOutcome, Payment, PaymentMethod, PaymentStatus},
     ports::{
-        AuditLog, Backend, Clock, CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart, DeadLetters,
-        Health, Ledger, MailQueue, MockBook, NewPayment, Outbox, People, Posters, Programme, ProgrammeChange,
-        ProgrammeOutcome, Reservations, Sales, Sessions, ShownToPayer, StartOutcome,
+        Backend, Clock, CloseOutcome, ClosePayment, CommitBooking, CommitOutcome, ConfirmStart, NewPayment,
+        ProgrammeChange, ProgrammeOutcome, ShownToPayer, StartOutcome, Store,
     },
 };
-
-/// All ports of a store. The event log is not among them, because it may be a separate system.
-pub trait Store:
-    Programme
-    + Posters
-    + Ledger
-    + Reservations
-    + People
-    + Sessions
-    + Sales
-    + Outbox
-    + MailQueue
-    + AuditLog
-    + DeadLetters
-    + MockBook
-    + Health
-    + 'static
-{
-}
-
-impl<T> Store for T where
-    T: Programme
-        + Posters
-        + Ledger
-        + Reservations
-        + People
-        + Sessions
-        + Sales
-        + Outbox
-        + MailQueue
-        + AuditLog
-        + DeadLetters
-        + MockBook
-        + Health
-        + 'static
-{
-}
 
 /// Opens empty stores for the suites.
 #[async_trait]
@@ -72,8 +34,8 @@ macro_rules! walk {
     ($stage:expr, |$page:ident| $call:ident($($arg:expr),*)) => {{
         let (mut items, mut after) = (Vec::new(), None);
         loop {
-            let $page = $crate::ports::PageRequest { after, limit: 2 };
-            let page = $crate::testing::store_fixture::must($stage.store.$call($($arg),*).await);
+            let $page = seatkeeper_core::ports::PageRequest { after, limit: 2 };
+            let page = $crate::store_fixture::must($stage.store.$call($($arg),*).await);
             assert!(page.items.len() == 2 || page.next.is_none(), "a page that is not the last is full");
             assert!(page.items.len() <= 2);
             items.extend(page.items);
@@ -232,7 +194,7 @@ impl<S: Store> Stage<S> {
     pub(super) fn commit_of(&self, payment: &Payment, from: &'static [PaymentStatus]) -> CommitBooking {
         let booking = Booking {
             id: BookingId::from_uuid(self.ids.next_uuid()),
-            code: crate::booking::draw_code(&self.ids),
+            code: seatkeeper_core::booking::draw_code(&self.ids),
             status: BookingStatus::Confirmed,
             person_id: payment.person_id,
             payment_id: payment.id,

@@ -6,7 +6,7 @@ use super::{
     LocksFixture,
     hall::{Hall, draw, next_seats, some_payment, someone},
 };
-use crate::{
+use seatkeeper_core::{
     ids::SeatId,
     locks::{SeatSnapshot, SeatStatus},
     ports::LiveFeed,

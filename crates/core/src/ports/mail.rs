@@ -1,0 +1,120 @@
+//! Confirmation mails, for the mail consumer and the mail sender.
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Backend, Page, PageRequest};
+use crate::{
+    ids::{BookingId, EventId, MailId},
+    person::Language,
+};
+
+/// How long the store has a sent mail, with its address, before it deletes it. No event is redelivered so late.
+pub const SENT_MAIL_AGE_MAX: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// The state of a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum MailStatus {
+    /// To be sent or retried.
+    Pending,
+    /// The mail server accepted it.
+    Sent,
+    /// Given up; retried only when an administrator asks for it.
+    Failed,
+}
+
+impl MailStatus {
+    /// All values.
+    pub const ALL: [Self; 3] = [Self::Pending, Self::Sent, Self::Failed];
+
+    /// Its name on the wire and in the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Sent => "SENT",
+            Self::Failed => "FAILED",
+        }
+    }
+
+    /// The status of this name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+/// A mail to be filed. Its text is rendered from the booking when it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMail {
+    /// Its id.
+    pub id: MailId,
+    /// The event that caused it; there is one mail per event.
+    pub event_id: EventId,
+    /// The booking that it confirms.
+    pub booking_id: BookingId,
+    /// The booking's code.
+    pub booking_code: String,
+    /// The address.
+    pub to: String,
+    /// The customer's name.
+    pub name: String,
+    /// The language of its text.
+    pub language: Language,
+    /// When it was filed; the first attempt is due at once.
+    pub created_at: Timestamp,
+}
+
+/// A filed mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// The mail as it was filed.
+    pub mail: NewMail,
+    /// Its state.
+    pub status: MailStatus,
+    /// The number of attempts.
+    pub attempts: u32,
+    /// The mail server's last error.
+    pub last_error: Option<String>,
+    /// When the next attempt is due, while PENDING.
+    pub due_at: Timestamp,
+}
+
+/// The result of an attempt to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailAttempt {
+    /// The mail server accepted it.
+    Sent,
+    /// Failed; to be retried.
+    Later {
+        /// When the next attempt is due.
+        due_at: Timestamp,
+        /// The mail server's error.
+        error: String,
+    },
+    /// Failed; not to be retried.
+    Failed {
+        /// The mail server's error.
+        error: String,
+    },
+}
+
+/// Confirmation mails.
+#[async_trait]
+pub trait MailQueue: Send + Sync {
+    /// Files a mail, once per event.
+    async fn file_mail(&self, mail: &NewMail) -> Backend<()>;
+    /// Takes mails that are due, oldest first, and sets their due time to `lease_until`, so that no other sender takes them
+    /// meanwhile.
+    async fn take_due_mails(&self, now: Timestamp, lease_until: Timestamp, limit: u32) -> Backend<Vec<Mail>>;
+    /// Records and counts an attempt. A SENT mail does not change any more.
+    async fn record_attempt(&self, id: MailId, attempt: &MailAttempt) -> Backend<()>;
+    /// Finds a mail.
+    async fn find_mail(&self, id: MailId) -> Backend<Option<Mail>>;
+    /// Newest first.
+    async fn list_mails(&self, status: Option<MailStatus>, page: PageRequest) -> Backend<Page<Mail>>;
+    /// Makes an unsent mail PENDING and due now. A mail that a sender has taken stays leased, so that it is not sent twice.
+    /// False if the mail is SENT or missing.
+    async fn retry_mail(&self, id: MailId, now: Timestamp) -> Backend<bool>;
+}
