@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("embedded", &["core"]),
     ("cluster", &["core"]),
+    ("testing", &["core"]),
     ("testbed", &[]),
     ("bench", &[]),
     ("api", &["core"]),
@@ -121,6 +122,46 @@ fn dependencies(manifest: &str, sections: &[&str]) -> Vec<String> {
     tables.flat_map(|table| table.keys().cloned()).collect()
 }
 
+/// The paths in one row of ARCHITECTURE.md's table: "`crates/api/src`: `page`, `asset`; `web/e2e`" names
+/// `crates/api/src/page`, `crates/api/src/asset` and `web/e2e`.
+fn paths_of_row(row: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    for part in row.split('|').nth(2).unwrap_or_default().split(';') {
+        let (base, names) = part.split_once("`:").unwrap_or(("", part));
+        let base = base.trim().trim_start_matches('`');
+        let names = names.split('`').skip(1).step_by(2);
+        paths.extend(names.map(|name| if base.is_empty() { name.to_owned() } else { format!("{base}/{name}") }));
+    }
+    paths
+}
+
+#[test]
+fn every_source_file_belongs_to_one_row_of_the_architecture() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, table) = text.split_once("## Every folder").expect("the table");
+    let table = table.split("\n## ").next().unwrap_or_default();
+    let rows: Vec<Vec<String>> = table.lines().filter(|line| line.starts_with("| ")).map(paths_of_row).collect();
+    assert!(rows.len() > 10, "the table was not read: {rows:?}");
+    let is_below = |path: &str, named: &String| {
+        path.strip_prefix(named.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '.', '_']))
+    };
+    let mut sources = files("crates", &[".rs", ".lua", ".sql", ".j2"]);
+    sources.extend(files("web/src", &[".ts", ".vue", ".css"]));
+    sources.extend(files("web/e2e", &[".js"]));
+    sources.extend(files("scripts", &[""]));
+    // A crate's root only lists its modules.
+    sources
+        .retain(|(path, _)| (path.contains("/src/") || !path.starts_with("crates")) && !path.ends_with("src/lib.rs"));
+    let mut broken = Vec::new();
+    for (path, _) in &sources {
+        let of: Vec<&Vec<String>> = rows.iter().filter(|row| row.iter().any(|named| is_below(path, named))).collect();
+        if of.len() != 1 {
+            broken.push(format!("{path}: {} rows", of.len()));
+        }
+    }
+    assert_none(&broken, "each file belongs to exactly one row of the table in ARCHITECTURE.md");
+}
+
 #[test]
 fn core_uses_no_files_network_environment_or_processes() {
     let outside = ["std::fs", "std::net", "std::env", "std::process", "tokio::net", "tokio::fs"];
@@ -144,7 +185,8 @@ fn tests_do_not_sleep_except_in_polling_loops() {
     let sleep = concat!("sleep", "(");
     let mut broken = Vec::new();
     for (path, text) in rust_files() {
-        let is_test_file = path.contains("/tests/") || path.ends_with("/tests.rs") || path.contains("/testing/");
+        let is_test_file =
+            path.contains("/tests/") || path.ends_with("/tests.rs") || path.starts_with("crates/testing");
         let mut in_tests = is_test_file;
         let mut above = "";
         for (index, line) in text.lines().enumerate() {
