@@ -1527,14 +1527,6 @@ export interface components {
          * @enum {string}
          */
         PaymentStatus: "PENDING" | "CONFIRMING" | "SUCCEEDED" | "DECLINED" | "CANCELLED" | "EXPIRED" | "REFUNDED";
-        /** @description An uploaded picture. */
-        PosterPlace: {
-            /**
-             * @description The value for a film's `poster_url`.
-             * @example /posters/0193f0c4-7a3e-7c4d-9a51-3f2b8c6d1e00
-             */
-            poster_url: string;
-        };
         /** @description A seat and its price now. */
         PricedSeatProblem: {
             /**
@@ -1811,6 +1803,14 @@ export interface components {
              * @description … and start.
              */
             start_time?: string | null;
+        };
+        /** @description An uploaded picture. */
+        UploadedPoster: {
+            /**
+             * @description The value for a film's `poster_url`.
+             * @example /posters/0193f0c4-7a3e-7c4d-9a51-3f2b8c6d1e00
+             */
+            poster_url: string;
         };
     };
     responses: never;
@@ -3644,7 +3644,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PosterPlace"];
+                    "application/json": components["schemas"]["UploadedPoster"];
                 };
             };
             /** @description `bad_request` */
