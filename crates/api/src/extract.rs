@@ -82,7 +82,7 @@ pub async fn read_body(headers: &HeaderMap, body: Body, bytes_max: usize) -> Api
     read_body_within(BODY_WAIT_MAX, headers, body, bytes_max).await
 }
 
-/// The same with another timeout.
+/// Like [`read_body`], with another timeout.
 ///
 /// # Errors
 /// As [`read_body`].

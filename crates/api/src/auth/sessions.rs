@@ -65,7 +65,7 @@ impl Auth {
         self.read_session(&hash).await
     }
 
-    /// The same, but a cached session counts only if a poll for ended sessions succeeded in the last half minute; otherwise the
+    /// Like the function above, but a cached session counts only if a poll for ended sessions succeeded in the last half minute; otherwise the
     /// session is read from the store.
     ///
     /// # Errors

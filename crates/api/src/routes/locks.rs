@@ -85,7 +85,7 @@ pub(crate) struct UnlockRequest {
     pub seat_ids: Option<Vec<String>>,
 }
 
-/// The same as a query.
+/// The body of `DELETE /api/lock` as a query.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct UnlockQuery {

@@ -74,7 +74,7 @@ impl MemoryLocks {
         self.clock.now().as_millisecond()
     }
 
-    /// Runs `work` on an existing watched; `None` without one, which is equivalent to an empty board that is not loaded.
+    /// Runs `work` on an existing board; `None` without one, which is equivalent to an empty board that is not loaded.
     pub(super) fn with_board<R>(
         &self,
         screening: ScreeningId,
@@ -87,7 +87,7 @@ impl MemoryLocks {
         Some(work(&mut watched, now))
     }
 
-    /// Runs `work` on a watched, which is created if it does not exist.
+    /// Runs `work` on a board, which is created if it does not exist.
     ///
     /// # Errors
     /// When there are already [`BOARDS_MAX`] boards.

@@ -75,7 +75,7 @@ impl SeatLocks for MemoryLocks {
 #[async_trait]
 impl SeatMaps for MemoryLocks {
     async fn mark_sold(&self, screening: ScreeningId, payment: PaymentId, seats: &[SeatId]) -> Backend<()> {
-        // Also without an existing watched: it makes a concurrent load fail that has read the store before this sale.
+        // Also without an existing board: it makes a concurrent load fail that has read the store before this sale.
         self.with_new_board(screening, |watched, now| {
             self.change(watched, |board| ((), board.mark_sold(now, payment, seats)))
         })?
@@ -145,7 +145,7 @@ impl LiveChanges for MemoryLocks {
     }
 
     async fn publish_payment(&self, change: PaymentChange) -> Backend<()> {
-        // A screening without a watched has no watchers.
+        // A screening without a board has no watchers.
         let _: Option<()> = self.with_board(change.screening, |watched, _| watched.publish(LiveEvent::Payment(change)));
         Ok(())
     }

@@ -48,7 +48,7 @@ impl WatchedBoard {
         self.watchers.retain(|watcher| watcher.try_send(Arc::clone(&event)).is_ok());
     }
 
-    /// Whether the watched can be dropped: no locks, no watchers, not used since `since`.
+    /// Whether the board can be dropped: no locks, no watchers, not used since `since`.
     pub(super) fn is_idle(&mut self, since: Millis) -> bool {
         self.used_at <= since && !self.board.has_locks() && {
             self.forget_closed();

@@ -103,7 +103,7 @@ impl Provider {
         answer
     }
 
-    /// The same with keys fetched again, because a token has an unknown key id; `None` if they were fetched a moment ago.
+    /// The provider's metadata with its keys fetched again, because a token has an unknown key id; `None` if they were fetched a moment ago.
     pub(super) async fn with_new_keys(
         &self,
         back: &BackChannel,
