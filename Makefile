@@ -28,7 +28,7 @@ OLD_VERSION_TESTS := old_version:: real_parts_versions::
 # Browser tests that `make test` runs on Redis, MongoDB and Kafka as well: buying, several devices, live changes.
 E2E_CLUSTER := e2e/booking.e2e.js e2e/devices.e2e.js e2e/live.e2e.js
 
-.PHONY: help run run-build build test test-all check bench bench-cluster openapi advisories clean setup \
+.PHONY: help run run-build build dist containers test test-all check bench bench-cluster openapi advisories clean setup \
 	unit cluster web-test e2e e2e-cluster e2e-cluster-all versions fuzz fuzz-api
 
 help: ## this list
@@ -42,6 +42,12 @@ run-build: $(WEB_PAGE)
 
 build: $(WEB_PAGE) ## target/release/seatkeeper, optimised, with all adapters and the page inside
 	cargo build --release --locked -p seatkeeper --features cluster
+
+dist: build ## dist/: the stripped program, its systemd unit and all licence texts as one archive, with a checksum
+	scripts/dist.sh $(or $(CARGO_TARGET_DIR),target)/release/seatkeeper
+
+containers: ## deploy/: builds the image, brings up both compose files and books through them (docs/operating.md)
+	scripts/containers/run.sh
 
 bench: build ## cost of locks and deliveries on this machine (docs/benchmarks.md)
 	cargo build --release --locked -p seatkeeper-bench
@@ -123,7 +129,7 @@ setup: ## install what the tests need and is missing
 
 clean: ## remove what was built; data stays
 	cargo clean
-	rm -rf web/dist web/node_modules web/test-results
+	rm -rf dist web/dist web/node_modules web/test-results
 
 # npm writes this file at the end of an installation, so it serves as the stamp.
 $(WEB_PACKAGES): web/package.json web/package-lock.json
