@@ -107,12 +107,12 @@ e2e: $(WEB_PAGE) ## the whole path in a real browser
 e2e-cluster: export SEATKEEPER_TEST_MODE := cluster
 e2e-cluster: setup $(WEB_PAGE) ## the main paths in a browser, with the program on Redis, MongoDB and Kafka
 	cargo build $(EVERYTHING) --bins
-	cd web && ../$(PART) e2e-cluster $(TESTBED) npm run --silent e2e-of -- $(E2E_CLUSTER)
+	cd web && ../$(PART) e2e-cluster $(TESTBED) npm run --silent e2e -- $(E2E_CLUSTER)
 
 e2e-cluster-all: export SEATKEEPER_TEST_MODE := cluster
 e2e-cluster-all: setup $(WEB_PAGE) ## the other paths in a browser, with the program on Redis, MongoDB and Kafka
 	cargo build $(EVERYTHING) --bins
-	cd web && ../$(PART) e2e-cluster-all $(TESTBED) npm run --silent e2e-of -- \
+	cd web && ../$(PART) e2e-cluster-all $(TESTBED) npm run --silent e2e -- \
 		$(filter-out $(E2E_CLUSTER),$(patsubst web/%,%,$(wildcard web/e2e/*.e2e.js)))
 
 openapi: $(WEB_PACKAGES) ## make openapi.json and the page's types from the code

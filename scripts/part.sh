@@ -8,12 +8,12 @@ set -euo pipefail
 
 COUNTS="$(cd "$(dirname "$0")/.." && pwd)/target/test-parts"
 
-# Passed tests in the output of cargo, Vitest and Node's test runner.
+# Passed tests in the output of cargo, Vitest and Playwright.
 count_passed() {
   sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
     /^test result: / { for (i = 2; i <= NF; i++) if ($i == "passed;") sum += $(i - 1) }
     /^ +Tests +[0-9]+ passed/ { sum += $2 }
-    /^(# |ℹ )pass [0-9]+$/ { sum += $NF }
+    /^ +[0-9]+ passed \(/ { sum += $1 }
     END { print sum + 0 }'
 }
 

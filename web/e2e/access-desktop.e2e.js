@@ -1,4 +1,4 @@
-import { DESKTOP } from './support/browser.js'
+import { DESKTOP } from './support/visitor.js'
 import { testLooks } from './support/looks.js'
 
 testLooks([

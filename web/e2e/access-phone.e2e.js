@@ -1,4 +1,4 @@
-import { PHONE, SMALL_PHONE } from './support/browser.js'
+import { PHONE, SMALL_PHONE } from './support/visitor.js'
 import { testLooks } from './support/looks.js'
 
 testLooks([

@@ -1,43 +1,35 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { test } from 'node:test'
-import { Visitor } from './support/browser.js'
+import { test } from './support/fixtures.js'
 import { buy, holdSeats, payNow, startPayment } from './support/paths.js'
-import { serverForTests } from './support/tests.js'
 import { waitFor } from './support/wait.js'
-
-const server = await serverForTests()
 
 const codes = {}
 
-test('the first person ever to sign in is the administrator, the second is not', async () => {
-  const owner = await Visitor.come(server)
+test('the first person ever to sign in is the administrator, the second is not', async ({ come }) => {
+  const owner = await come()
   await owner.go('/admin')
   await owner.signInByHand('owner@example.test')
   await owner.page.waitForURL('**/admin')
   await owner.settled()
-  await owner.leave()
 
-  const guest = await Visitor.come(server)
+  const guest = await come()
   await guest.signInQuietly('ben@example.test')
   await guest.go('/')
   await guest.byId('account-menu').click()
   await guest.sees('menu-bookings')
   assert.equal(await guest.byId('menu-admin').count(), 0)
-  await guest.leave()
 })
 
-test('the overview draws charts with tables and files; filters and totals follow the selection', async () => {
-  const ann = await Visitor.come(server)
+test('the overview draws charts with tables and files; filters and totals follow the selection', async ({ server, come }) => {
+  const ann = await come()
   await ann.signInQuietly('ann@example.test')
   codes.ann = await buy(ann, await server.showing('Hall 1'), ['D5', 'D6'])
-  await ann.leave()
-  const ben = await Visitor.come(server)
+  const ben = await come()
   await ben.signInQuietly('ben@example.test')
   codes.ben = await buy(ben, await server.showing('Hall 2'), ['B2'])
-  await ben.leave()
 
-  const owner = await Visitor.come(server)
+  const owner = await come()
   const { page } = owner
   await owner.signInQuietly('owner@example.test')
   await owner.go('/admin')
@@ -90,15 +82,14 @@ test('the overview draws charts with tables and files; filters and totals follow
   await owner.go('/admin/bookings?date=2020-01-01')
   await page.waitForFunction(() => document.querySelector('[data-testid="booking-totals"] dd')?.textContent?.trim() === '0')
   // When the server refuses the file, the download fails and the page stays.
-  await owner.context.request.post('/api/auth/logout', { headers: { origin: server.url } })
+  await owner.signOutQuietly()
   const [refused] = await Promise.all([page.waitForEvent('download'), owner.byId('bookings-csv').click()])
   assert.ok(await refused.failure())
   assert.ok(await owner.byId('bookings-csv').isVisible())
-  await owner.leave()
 })
 
-test('an administrator creates a film, a hall and a screening, and a ticket is sold for it', async () => {
-  const owner = await Visitor.come(server)
+test('an administrator creates a film, a hall and a screening, and a ticket is sold for it', async ({ server, come }) => {
+  const owner = await come()
   const { page } = owner
   await owner.signInQuietly('owner@example.test')
 
@@ -169,5 +160,4 @@ test('an administrator creates a film, a hall and a screening, and a ticket is s
   await page.getByText('There are showings to come').waitFor()
   await owner.go('/admin/mail')
   await page.getByText(code).waitFor()
-  await owner.leave()
 })

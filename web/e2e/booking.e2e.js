@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { DESKTOP, PHONE, SMALL_PHONE, Visitor } from './support/browser.js'
+import { test } from './support/fixtures.js'
 import { chooseMethod, holdSeats, payNow, startPayment, walkToSeats } from './support/paths.js'
 import { recordLooks, takeLooks } from './support/seatLooks.js'
-import { serverForTests } from './support/tests.js'
-
-const server = await serverForTests()
+import { DESKTOP, PHONE, SMALL_PHONE } from './support/visitor.js'
 
 const WAYS = [
   { name: 'desktop-en-dark', screen: DESKTOP, language: 'en', theme: 'dark', hall: 'Hall 1', seats: ['D8', 'D9'], method: 'promptpay' },
@@ -16,9 +13,9 @@ const WAYS = [
 const MAIL_SAYS = { en: 'Booking code', th: 'รหัสการจอง' }
 
 for (const way of WAYS) {
-  test(`a booking from the front page to the ticket and the mail: ${way.name}`, async () => {
+  test(`a booking from the front page to the ticket and the mail: ${way.name}`, async ({ server, come }) => {
     const showing = await server.showing(way.hall)
-    const visitor = await Visitor.come(server, way)
+    const visitor = await come(way)
     const picture = (name) => visitor.picture(`${way.name}-${name}`)
 
     await visitor.go('/')
@@ -62,13 +59,12 @@ for (const way of WAYS) {
     const mail = await server.mailWith(code)
     assert.ok(mail.includes(MAIL_SAYS[way.language]), `the mail is in ${way.language}`)
     for (const seat of way.seats) assert.ok(mail.includes(seat), `the mail names ${seat}`)
-    await visitor.leave()
   })
 }
 
-test('the mail uses the language chosen before signing in', async () => {
+test('the mail uses the language chosen before signing in', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 1)
-  const visitor = await Visitor.come(server, { language: 'th' })
+  const visitor = await come({ language: 'th' })
   await visitor.go('/')
   await visitor.byId('language-en').click()
   await visitor.page.locator('html[lang=en]').waitFor()
@@ -79,12 +75,11 @@ test('the mail uses the language chosen before signing in', async () => {
   await startPayment(visitor)
   const code = await payNow(visitor)
   assert.ok((await server.mailWith(code)).includes(MAIL_SAYS.en))
-  await visitor.leave()
 })
 
-test('a declined payment keeps the seats, and a retry creates one booking', async () => {
+test('a declined payment keeps the seats, and a retry creates one booking', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 2)
-  const visitor = await Visitor.come(server)
+  const visitor = await come()
   await visitor.signInQuietly('declined@example.test')
   await visitor.go(`/screenings/${showing.id}`)
   await holdSeats(visitor, ['C1', 'C2'])
@@ -99,12 +94,11 @@ test('a declined payment keeps the seats, and a retry creates one booking', asyn
   await visitor.sees('booking-code')
   const { items } = await (await visitor.context.request.get('/api/bookings')).json()
   assert.equal(items.length, 1)
-  await visitor.leave()
 })
 
-test('a cancelled payment leads back to the seats, and they can be changed', async () => {
+test('a cancelled payment leads back to the seats, and they can be changed', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 3)
-  const visitor = await Visitor.come(server)
+  const visitor = await come()
   await visitor.signInQuietly('cancelled@example.test')
   await visitor.go(`/screenings/${showing.id}`)
   await holdSeats(visitor, ['C3'])
@@ -115,12 +109,11 @@ test('a cancelled payment leads back to the seats, and they can be changed', asy
   await holdSeats(visitor, ['C4'])
   await visitor.seat('C3').click()
   await visitor.seesSeat('C3', 'available')
-  await visitor.leave()
 })
 
-test('another window of the same person shows the status of the payment', async () => {
+test('another window of the same person shows the status of the payment', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 5)
-  const visitor = await Visitor.come(server)
+  const visitor = await come()
   await visitor.signInQuietly('two-windows@example.test')
   await visitor.go(`/screenings/${showing.id}`)
   await holdSeats(visitor, ['D1'])
@@ -151,12 +144,11 @@ test('another window of the same person shows the status of the payment', async 
   await isPaying('visible')
   await visitor.byId('cancel-payment').click()
   await isPaying('detached')
-  await visitor.leave()
 })
 
-test('reload, back and a second tab restore the seats and the payment; signing out ends both tabs', async () => {
+test('reload, back and a second tab restore the seats and the payment; signing out ends both tabs', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 4)
-  const visitor = await Visitor.come(server)
+  const visitor = await come()
   await visitor.signInQuietly('restored@example.test')
   await visitor.go(`/screenings/${showing.id}`)
   await holdSeats(visitor, ['B1', 'B2'])
@@ -192,5 +184,4 @@ test('reload, back and a second tab restore the seats and the payment; signing o
   await second.getByTestId('sign-in-link').waitFor()
   await visitor.go('/bookings')
   await visitor.sees('sign-in')
-  await visitor.leave()
 })

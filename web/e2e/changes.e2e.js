@@ -1,34 +1,28 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { closeBrowser, DESKTOP, PHONE, Visitor } from './support/browser.js'
+import { test as base } from './support/fixtures.js'
 import { chooseMethod, holdSeats, payNow, startPayment } from './support/paths.js'
-import { Server } from './support/server.js'
+import { DESKTOP, PHONE } from './support/visitor.js'
 
-let server
-let manager
-before(async () => {
-  server = await Server.start()
-  manager = await Visitor.come(server)
-  // The first person ever to sign in is the administrator.
-  await manager.signInQuietly('manager@example.test')
-})
-after(async () => {
-  await manager?.leave()
-  await closeBrowser()
-  await server?.remove()
+const test = base.extend({
+  /** Requests of the administrator: the first person ever to sign in. */
+  manager: async ({ server, come }, use) => {
+    const manager = await come({ extraHTTPHeaders: { origin: server.url } })
+    await manager.signInQuietly('manager@example.test')
+    await use(manager.context.request)
+  },
 })
 
 const thb = (amount) => ({ amount, currency: 'THB' })
 const HOUR_MS = 3_600_000
 
-async function change(showing, more) {
-  const answer = await manager.context.request.patch(`/api/admin/screenings/${showing.id}`, { data: more, headers: { origin: server.url } })
+async function change(manager, showing, more) {
+  const answer = await manager.patch(`/api/admin/screenings/${showing.id}`, { data: more })
   assert.equal(answer.status(), 200, await answer.text())
   return answer.json()
 }
 
-async function come(showing, email, way) {
-  const visitor = await Visitor.come(server, { keepsLanguage: true, ...way })
+async function openSeats(come, showing, email, way) {
+  const visitor = await come({ keepsLanguage: true, ...way })
   await visitor.signInQuietly(email)
   await visitor.go(`/screenings/${showing.id}`)
   await visitor.seesSeat('A2', 'available')
@@ -49,13 +43,13 @@ const LOOKS = [
 ]
 
 for (const [index, look] of LOOKS.entries()) {
-  test(`a price that rises while seats are held needs consent, and is then paid: ${look.name}`, async () => {
+  test(`a price that rises while seats are held needs consent, and is then paid: ${look.name}`, async ({ server, come, manager }) => {
     const showing = await server.showing('Hall 2', index)
-    await change(showing, { prices: { standard: thb(16_000) } })
-    const visitor = await come(showing, `price-${index}@example.test`, look)
+    await change(manager, showing, { prices: { standard: thb(16_000) } })
+    const visitor = await openSeats(come, showing, `price-${index}@example.test`, look)
     await holdSeats(visitor, ['A2'])
     assert.match(await visitor.byId('pay').innerText(), /160/)
-    await change(showing, { prices: { standard: thb(25_000) } })
+    await change(manager, showing, { prices: { standard: thb(25_000) } })
     await visitor.sees('terms-changed')
     const said = await visitor.byId('changed-total').innerText()
     assert.match(said, /160[\s\S]*250/)
@@ -68,36 +62,34 @@ for (const [index, look] of LOOKS.entries()) {
     await chooseMethod(visitor, 'mock_card')
     assert.match(await visitor.byId('summary-total').innerText(), /250/)
     // A pending payment keeps its amount.
-    await change(showing, { prices: { standard: thb(30_000) } })
+    await change(manager, showing, { prices: { standard: thb(30_000) } })
     assert.match(await visitor.byId('confirm-pay').innerText(), /250/)
     await payNow(visitor)
     const { items } = await (await visitor.context.request.get('/api/bookings')).json()
     assert.equal(items[0].total.amount, 25_000)
-    await visitor.leave()
   })
 }
 
-test('declining the change releases the seats', async () => {
+test('declining the change releases the seats', async ({ server, come, manager }) => {
   const showing = await server.showing('Hall 2', 2)
-  const visitor = await come(showing, 'declines@example.test')
+  const visitor = await openSeats(come, showing, 'declines@example.test')
   await holdSeats(visitor, ['A2', 'A3'])
-  await change(showing, { prices: { standard: thb(99_000) } })
+  await change(manager, showing, { prices: { standard: thb(99_000) } })
   await visitor.byId('decline-change').click()
   await visitor.seesSeat('A2', 'available')
   await visitor.seesSeat('A3', 'available')
   await visitor.gone('terms-changed')
-  await visitor.leave()
 })
 
-test('a payment at an outdated price is refused, and continues once the new price is accepted', async () => {
+test('a payment at an outdated price is refused, and continues once the new price is accepted', async ({ server, come, manager }) => {
   const showing = await server.showing('Hall 2', 3)
-  await change(showing, { prices: { standard: thb(16_000) } })
-  const visitor = await Visitor.come(server)
+  await change(manager, showing, { prices: { standard: thb(16_000) } })
+  const visitor = await come()
   await hearNoChanges(visitor)
   await visitor.signInQuietly('stale-price@example.test')
   await visitor.go(`/screenings/${showing.id}`)
   await holdSeats(visitor, ['A2'])
-  await change(showing, { prices: { standard: thb(25_000) } })
+  await change(manager, showing, { prices: { standard: thb(25_000) } })
   assert.match(await visitor.byId('pay').innerText(), /160/)
   await visitor.byId('pay').click()
   await visitor.sees('terms-changed')
@@ -105,20 +97,19 @@ test('a payment at an outdated price is refused, and continues once the new pric
   await visitor.byId('accept-change').click()
   await startPayment(visitor)
   assert.match(await visitor.byId('summary-total').innerText(), /250/)
-  await visitor.leave()
 })
 
-test('a moved screening is shown live, and a seat chosen at the old time needs consent', async () => {
+test('a moved screening is shown live, and a seat chosen at the old time needs consent', async ({ server, come, manager }) => {
   const showing = await server.showing('Hall 2', 4)
-  const open = await come(showing, 'sees-move@example.test')
-  const stale = await Visitor.come(server, { screen: PHONE, language: 'th', keepsLanguage: true })
+  const open = await openSeats(come, showing, 'sees-move@example.test')
+  const stale = await come({ screen: PHONE, language: 'th', keepsLanguage: true })
   await hearNoChanges(stale)
   await stale.signInQuietly('stale-time@example.test')
   await stale.go(`/screenings/${showing.id}`)
   await stale.seesSeat('A2', 'available')
 
   const time = (instant) => new Intl.DateTimeFormat('en-GB', { timeZone: 'Asia/Bangkok', hour: '2-digit', minute: '2-digit' }).format(new Date(instant))
-  const moved = await moveLater(showing)
+  const moved = await moveLater(manager, showing)
   await open.page.locator('header', { hasText: time(moved) }).first().waitFor()
   await open.picture('moved-live')
 
@@ -129,15 +120,13 @@ test('a moved screening is shown live, and a seat chosen at the old time needs c
   await stale.picture('moved-asked')
   await stale.press(stale.byId('accept-change'))
   await stale.seesSeat('A2', 'mine')
-  await open.leave()
-  await stale.leave()
 })
 
 /** Moves the screening to the first later time at which its hall is free. */
-async function moveLater(showing) {
+async function moveLater(manager, showing) {
   for (let hours = 1; hours <= 12; hours += 1) {
     const start_time = new Date(Date.parse(showing.start_time) + hours * HOUR_MS / 2).toISOString()
-    const answer = await manager.context.request.patch(`/api/admin/screenings/${showing.id}`, { data: { start_time }, headers: { origin: server.url } })
+    const answer = await manager.patch(`/api/admin/screenings/${showing.id}`, { data: { start_time } })
     if (answer.status() === 200) return start_time
     assert.equal(answer.status(), 409, await answer.text())
   }

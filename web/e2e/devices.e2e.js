@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { DESKTOP, PHONE, SMALL_PHONE, Visitor } from './support/browser.js'
+import { test } from './support/fixtures.js'
 import { chooseMethod, holdSeats, startPayment } from './support/paths.js'
 import { recordLooks, takeLooks } from './support/seatLooks.js'
-import { serverForTests } from './support/tests.js'
-
-const server = await serverForTests()
+import { DESKTOP, PHONE, SMALL_PHONE } from './support/visitor.js'
 
 /** The same person on two phones and a desktop, each with a browser of its own. */
-async function threeDevices(showing, email) {
+async function threeDevices(come, showing, email) {
   const devices = []
   for (const [screen, language] of [[PHONE, 'th'], [SMALL_PHONE, 'en'], [DESKTOP, 'en']]) {
-    const device = await Visitor.come(server, { screen, language, keepsLanguage: true })
+    const device = await come({ screen, language, keepsLanguage: true })
     await device.signInQuietly(email)
     await device.go(`/screenings/${showing.id}`)
     await device.seesSeat('F10', 'available')
@@ -23,9 +20,9 @@ async function threeDevices(showing, email) {
 
 const ROUNDS = 3
 
-test('two phones and a desktop of one person show the same own seats, never as another person’s', async () => {
+test('two phones and a desktop of one person show the same own seats, never as another person’s', async ({ server, come }) => {
   const showing = await server.showing('Hall 1')
-  const devices = await threeDevices(showing, 'ann@example.test')
+  const devices = await threeDevices(come, showing, 'ann@example.test')
   for (const device of devices) {
     await recordLooks(device)
     await takeLooks(device, 'F10')
@@ -51,12 +48,11 @@ test('two phones and a desktop of one person show the same own seats, never as a
   }
   await devices[0].picture('devices-phone')
   await devices[2].picture('devices-desktop')
-  for (const device of devices) await device.leave()
 })
 
-test('a payment on one device leads the seat page and payment page of the others to the ticket', async () => {
+test('a payment on one device leads the seat page and payment page of the others to the ticket', async ({ server, come }) => {
   const showing = await server.showing('Hall 1', 1)
-  const [phone, second, desktop] = await threeDevices(showing, 'ben@example.test')
+  const [phone, second, desktop] = await threeDevices(come, showing, 'ben@example.test')
   await holdSeats(phone, ['F10'])
   await second.seesSeat('F10', 'mine')
   await startPayment(phone)
@@ -71,15 +67,14 @@ test('a payment on one device leads the seat page and payment page of the others
   await desktop.seesSeat('F10', 'booked')
   await desktop.gone('payment-in-progress')
   await desktop.picture('paid-elsewhere')
-  for (const device of [phone, second, desktop]) await device.leave()
 })
 
-test('a device shows no own seats after signing out, and follows the others after signing in again', async () => {
+test('a device shows no own seats after signing out, and follows the others after signing in again', async ({ server, come }) => {
   const showing = await server.showing('Hall 1', 2)
-  const [phone, second, desktop] = await threeDevices(showing, 'cat@example.test')
+  const [phone, , desktop] = await threeDevices(come, showing, 'cat@example.test')
   await holdSeats(phone, ['F10'])
   await desktop.seesSeat('F10', 'mine')
-  await desktop.context.request.post('/api/auth/logout', { headers: { origin: server.url } })
+  await desktop.signOutQuietly()
   await desktop.page.evaluate(() => window.dispatchEvent(new Event('focus')))
   await desktop.seesSeat('F10', 'locked')
   // The sign-in is in another tab; this page detects it on focus, and reconnects its socket for that person.
@@ -88,5 +83,4 @@ test('a device shows no own seats after signing out, and follows the others afte
   await desktop.seesSeat('F10', 'mine')
   await holdSeats(phone, ['F11'])
   await desktop.seesSeat('F11', 'mine')
-  for (const device of [phone, second, desktop]) await device.leave()
 })

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { Visitor } from './support/browser.js'
-import { serverForTests } from './support/tests.js'
-
-const server = await serverForTests()
+import { test } from './support/fixtures.js'
 
 const SCRIPT_BYTES_MAX = 120 * 1024
 
-test('the first load is small: at most 120 KB of script, compressed', async () => {
-  const visitor = await Visitor.come(server, { language: 'th' })
+test('the first load is small: at most 120 KB of script, compressed', async ({ come }) => {
+  const visitor = await come({ language: 'th' })
   const sizes = []
   visitor.page.on('response', (response) => {
     if (response.request().resourceType() === 'script') {
@@ -22,11 +18,10 @@ test('the first load is small: at most 120 KB of script, compressed', async () =
   console.log(`first load: ${scripts.length} scripts, ${(total / 1024).toFixed(1)} KiB compressed`)
   assert.ok(scripts.length > 0)
   assert.ok(total <= SCRIPT_BYTES_MAX, JSON.stringify(scripts))
-  await visitor.leave()
 })
 
-test('the language is the browser’s, can be switched and survives a reload', async () => {
-  const visitor = await Visitor.come(server, { language: 'th' })
+test('the language is the browser’s, can be switched and survives a reload', async ({ come }) => {
+  const visitor = await come({ language: 'th' })
   await visitor.go('/')
   await visitor.page.locator('html[lang=th]').waitFor()
   await visitor.settled()
@@ -36,11 +31,10 @@ test('the language is the browser’s, can be switched and survives a reload', a
   assert.notEqual(await visitor.page.locator('h1').innerText(), thai)
   await visitor.page.reload()
   await visitor.page.locator('html[lang=en]').waitFor()
-  await visitor.leave()
 })
 
-test('the theme can be switched and survives a reload', async () => {
-  const visitor = await Visitor.come(server)
+test('the theme can be switched and survives a reload', async ({ come }) => {
+  const visitor = await come()
   const shown = () => visitor.page.locator('html').getAttribute('data-theme')
   // Removes the theme that the harness stores, so that this is a first visit.
   await visitor.go('/')
@@ -53,5 +47,4 @@ test('the theme can be switched and survives a reload', async () => {
   await visitor.page.reload()
   await visitor.sees('theme', { 'data-theme-choice': 'light' })
   assert.equal(await shown(), 'light')
-  await visitor.leave()
 })

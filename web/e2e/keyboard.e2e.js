@@ -1,9 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { Visitor } from './support/browser.js'
-import { serverForTests } from './support/tests.js'
-
-const server = await serverForTests()
+import { test } from './support/fixtures.js'
 
 /** More tab stops than any page has: a longer search would never succeed. */
 const STOPS_MAX = 120
@@ -22,9 +18,9 @@ const atBeginning = (page, name) => page.locator(`#content[aria-label="${name}"]
 
 const focusedSeat = (page) => page.evaluate(() => document.activeElement?.dataset.seat ?? null)
 
-test('a whole booking with the keyboard alone', async () => {
+test('a whole booking with the keyboard alone', async ({ server, come }) => {
   const showing = await server.showing('Hall 2')
-  const visitor = await Visitor.come(server)
+  const visitor = await come()
   const { page } = visitor
   await visitor.go('/')
   await page.locator('h2 a').first().waitFor()
@@ -70,13 +66,12 @@ test('a whole booking with the keyboard alone', async () => {
   await page.keyboard.press('Enter')
   await visitor.sees('booking-code')
   await atBeginning(page, 'My tickets')
-  await visitor.leave()
 })
 
-test('the seats are one tab stop with arrow keys, Home and End; live changes do not move the focus', async () => {
+test('the seats are one tab stop with arrow keys, Home and End; live changes do not move the focus', async ({ server, come }) => {
   const showing = await server.showing('Hall 1')
-  const ann = await Visitor.come(server)
-  const ben = await Visitor.come(server)
+  const ann = await come()
+  const ben = await come()
   await ann.signInQuietly('ann@example.test')
   await ben.signInQuietly('ben@example.test')
   const { page } = ann
@@ -111,13 +106,11 @@ test('the seats are one tab stop with arrow keys, Home and End; live changes do 
   await ann.seesSeat('A16', 'mine')
   await page.waitForFunction(() => document.querySelector('[data-testid="announcer"]').textContent.includes('seat 16'))
   assert.ok(await ann.byId('countdown').isVisible())
-  await ann.leave()
-  await ben.leave()
 })
 
-test('a seat chosen in the list is also mine in the map', async () => {
+test('a seat chosen in the list is also mine in the map', async ({ server, come }) => {
   const showing = await server.showing('Hall 3')
-  const visitor = await Visitor.come(server, { language: 'th' })
+  const visitor = await come({ language: 'th' })
   await visitor.signInQuietly('list@example.test')
   await visitor.go(`/screenings/${showing.id}`)
   await visitor.byId('view-list').click()
@@ -127,5 +120,4 @@ test('a seat chosen in the list is also mine in the map', async () => {
   await visitor.picture('list')
   await visitor.byId('view-map').click()
   await visitor.seesSeat('B3', 'mine')
-  await visitor.leave()
 })

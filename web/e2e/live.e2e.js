@@ -1,20 +1,17 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { NO_SERVER, Visitor } from './support/browser.js'
+import { test } from './support/fixtures.js'
 import { holdSeats } from './support/paths.js'
 import { recordLooks, takeLooks } from './support/seatLooks.js'
-import { serverForTests } from './support/tests.js'
-
-const server = await serverForTests()
+import { NO_SERVER } from './support/visitor.js'
 
 const CLICKS = 20
 /** Far above the measured values: a busy machine is never this slow, only a broken path. */
 const MEDIAN_MS_MAX = 1_000
 
-test('a click in one window turns the seat red in the other', async () => {
+test('a click in one window turns the seat red in the other', async ({ server, come }) => {
   const showing = await server.showing('Hall 1')
-  const ann = await Visitor.come(server)
-  const ben = await Visitor.come(server, { language: 'th', theme: 'light' })
+  const ann = await come()
+  const ben = await come({ language: 'th', theme: 'light' })
   await ann.signInQuietly('ann@example.test')
   await ann.go(`/screenings/${showing.id}`)
   await ben.go(`/screenings/${showing.id}`)
@@ -56,17 +53,15 @@ test('a click in one window turns the seat red in the other', async () => {
   const median = (delays[CLICKS / 2 - 1] + delays[CLICKS / 2]) / 2
   console.log(`click to the other window's seat: median ${median.toFixed(0)} ms, max ${delays.at(-1).toFixed(0)} ms, ${CLICKS} clicks`)
   assert.ok(median < MEDIAN_MS_MAX)
-  await ann.leave()
-  await ben.leave()
 })
 
 /** How often a seat is chosen and released: once with natural timing, once with each answer delayed behind the live change. */
 const ROUNDS = 5
 
-test('an own seat never looks like another person\'s while a call is in flight', async () => {
+test('an own seat never looks like another person\'s while a call is in flight', async ({ server, come }) => {
   const showing = await server.showing('Hall 1', 2)
-  const ann = await Visitor.come(server)
-  const ben = await Visitor.come(server)
+  const ann = await come()
+  const ben = await come()
   await ann.signInQuietly('ann@example.test')
   await ann.go(`/screenings/${showing.id}`)
   await ben.go(`/screenings/${showing.id}`)
@@ -101,13 +96,11 @@ test('an own seat never looks like another person\'s while a call is in flight',
   assert.deepEqual(wrong, [], `${wrong.length} of ${seen.length} clicks`)
   // A hold frame may be faster than the answer, so the intercepted requests must finish first.
   await ann.page.unrouteAll({ behavior: 'wait' })
-  await ann.leave()
-  await ben.leave()
 })
 
-test('an own seat never looks like another person\'s in another window of the same person', async () => {
+test('an own seat never looks like another person\'s in another window of the same person', async ({ server, come }) => {
   const showing = await server.showing('Hall 1', 3)
-  const ann = await Visitor.come(server)
+  const ann = await come()
   await ann.signInQuietly('ann@example.test')
   await ann.go(`/screenings/${showing.id}`)
   await ann.seesSeat('F10', 'available')
@@ -118,7 +111,7 @@ test('an own seat never looks like another person\'s in another window of the sa
   await recordLooks(other)
   await takeLooks(other, 'F10')
   // Delays each answer until the live change has arrived.
-  const ben = await Visitor.come(server)
+  const ben = await come()
   await ben.go(`/screenings/${showing.id}`)
   await ben.seesSeat('F10', 'available')
   let others
@@ -140,19 +133,17 @@ test('an own seat never looks like another person\'s in another window of the sa
   }
   // A hold frame may be faster than the answer, so the intercepted requests must finish first.
   await ann.page.unrouteAll({ behavior: 'wait' })
-  await ann.leave()
-  await ben.leave()
 })
 
-test('a seat whose answer was lost never looks like another person\'s, and is mine once the hold is loaded', async () => {
+test('a seat whose answer was lost never looks like another person\'s, and is mine once the hold is loaded', async ({ server, come }) => {
   const showing = await server.showing('Hall 1', 4)
-  const ann = await Visitor.come(server, { tolerate: /ERR_FAILED/ })
+  const ann = await come({ tolerate: /ERR_FAILED/ })
   await ann.signInQuietly('ann@example.test')
   await ann.go(`/screenings/${showing.id}`)
   await ann.seesSeat('F10', 'available')
   await recordLooks(ann)
   await takeLooks(ann, 'F10')
-  const ben = await Visitor.come(server)
+  const ben = await come()
   await ben.go(`/screenings/${showing.id}`)
   let isLost = true
   await ann.page.route(/\/api\/lock/, async (route) => {
@@ -169,14 +160,12 @@ test('a seat whose answer was lost never looks like another person\'s, and is mi
   assert.deepEqual(await takeLooks(ann, 'F10'), ['available pending', 'mine'])
   // A hold frame may be faster than the answer, so the intercepted requests must finish first.
   await ann.page.unrouteAll({ behavior: 'wait' })
-  await ann.leave()
-  await ben.leave()
 })
 
-test('a person who loses a race keeps the other seats and is offered the nearest equal one', async () => {
+test('a person who loses a race keeps the other seats and is offered the nearest equal one', async ({ server, come }) => {
   const showing = await server.showing('Hall 1', 1)
-  const ann = await Visitor.come(server)
-  const ben = await Visitor.come(server)
+  const ann = await come()
+  const ben = await come()
   await ann.signInQuietly('ann@example.test')
   await ben.signInQuietly('ben@example.test')
   await ben.go(`/screenings/${showing.id}`)
@@ -204,13 +193,11 @@ test('a person who loses a race keeps the other seats and is offered the nearest
   await ben.page.waitForFunction(() => document.querySelectorAll('[data-seat][data-status="mine"]').length === 2)
   // A hold frame may be faster than the answer, so the intercepted requests must finish first.
   await ben.page.unrouteAll({ behavior: 'wait' })
-  await ann.leave()
-  await ben.leave()
 })
 
-test('without the server a banner is shown and choosing pauses; both end after the reconnect', async () => {
+test('without the server a banner is shown and choosing pauses; both end after the reconnect', async ({ server, come }) => {
   const showing = await server.showing('Hall 2')
-  const ann = await Visitor.come(server, { tolerate: NO_SERVER })
+  const ann = await come({ tolerate: NO_SERVER })
   await ann.signInQuietly('ann@example.test')
   await ann.go(`/screenings/${showing.id}`)
   await holdSeats(ann, ['A2'])
@@ -224,7 +211,7 @@ test('without the server a banner is shown and choosing pauses; both end after t
   assert.equal(await ann.seat('A3').getAttribute('data-pending'), null)
 
   await server.restart()
-  const ben = await Visitor.come(server)
+  const ben = await come()
   await ben.signInQuietly('ben@example.test')
   const lock = await ben.context.request.post('/api/lock', { data: { screening_id: showing.id, seat_ids: ['A4'] } })
   assert.equal(lock.status(), 200)
@@ -233,6 +220,4 @@ test('without the server a banner is shown and choosing pauses; both end after t
   await ann.seesSeat('A2', 'mine')
   await holdSeats(ann, ['A3'])
   assert.ok(await ann.page.evaluate(() => window.sameDocument), 'the page was not loaded again')
-  await ann.leave()
-  await ben.leave()
 })

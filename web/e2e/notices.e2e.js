@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { DESKTOP, PHONE, Visitor } from './support/browser.js'
+import { test } from './support/fixtures.js'
 import { chooseMethod, holdSeats, startPayment } from './support/paths.js'
-import { serverForTests } from './support/tests.js'
-
-const server = await serverForTests()
+import { DESKTOP, PHONE } from './support/visitor.js'
 
 const LOOKS = [
   { name: 'phone-th-dark', screen: PHONE, language: 'th', theme: 'dark' },
@@ -17,8 +14,8 @@ const LOOKS = [
  * Opens the seat page with a WebSocket into which the test can put frames. No API call withdraws a seat or cancels a
  * screening yet, but the live protocol has both.
  */
-async function openWithFrames(showing, look, email) {
-  const visitor = await Visitor.come(server, { ...look, keepsLanguage: true })
+async function openWithFrames(come, showing, look, email) {
+  const visitor = await come({ ...look, keepsLanguage: true })
   let seq = 0
   let toPage = null
   await visitor.page.routeWebSocket(/\/api\/ws/, (socket) => {
@@ -45,9 +42,9 @@ async function openWithFrames(showing, look, email) {
 }
 
 for (const [index, look] of LOOKS.entries()) {
-  test(`the page names a withdrawn seat and no longer offers it: ${look.name}`, async () => {
+  test(`the page names a withdrawn seat and no longer offers it: ${look.name}`, async ({ server, come }) => {
     const showing = await server.showing('Hall 2', index)
-    const { visitor, withdraw, loseHold } = await openWithFrames(showing, look, `withdrawn-${index}@example.test`)
+    const { visitor, withdraw, loseHold } = await openWithFrames(come, showing, look, `withdrawn-${index}@example.test`)
     await holdSeats(visitor, ['A2'])
     withdraw(['A2', 'A5'])
     loseHold()
@@ -56,21 +53,19 @@ for (const [index, look] of LOOKS.entries()) {
     assert.doesNotMatch(await visitor.byId('seat-withdrawn').innerText(), /A5/)
     await visitor.seesSeat('A5', 'unavailable')
     await visitor.picture(`withdrawn-${look.name}`)
-    await visitor.leave()
   })
 
-  test(`a cancelled showing offers the other showings on the seat page and nothing to pay: ${look.name}`, async () => {
+  test(`a cancelled showing offers the other showings on the seat page and nothing to pay: ${look.name}`, async ({ server, come }) => {
     const showing = await server.showing('Hall 2', index)
-    const { visitor, cancel } = await openWithFrames(showing, look, `cancelled-${index}@example.test`)
+    const { visitor, cancel } = await openWithFrames(come, showing, look, `cancelled-${index}@example.test`)
     await cancel()
     await visitor.sees('screening-cancelled')
     await visitor.picture(`cancelled-${look.name}`)
-    await visitor.leave()
   })
 
-  test(`the payment page says that the showing is cancelled: ${look.name}`, async () => {
+  test(`the payment page says that the showing is cancelled: ${look.name}`, async ({ server, come }) => {
     const showing = await server.showing('Hall 2', index + 4)
-    const { visitor, cancel } = await openWithFrames(showing, look, `cancelled-pay-${index}@example.test`)
+    const { visitor, cancel } = await openWithFrames(come, showing, look, `cancelled-pay-${index}@example.test`)
     await holdSeats(visitor, ['A2'])
     await startPayment(visitor)
     await chooseMethod(visitor, 'mock_card')
@@ -78,6 +73,5 @@ for (const [index, look] of LOOKS.entries()) {
     await cancel()
     await visitor.sees('screening-cancelled')
     await visitor.picture(`payment-cancelled-${look.name}`)
-    await visitor.leave()
   })
 }

@@ -1,22 +1,10 @@
-import { after, before, test } from 'node:test'
-import { closeBrowser, Visitor } from './support/browser.js'
+import { test } from './support/fixtures.js'
 import { holdSeats, startPayment } from './support/paths.js'
-import { Server } from './support/server.js'
 
-let server
-before(async () => {
-  server = await Server.start()
-  const owner = await Visitor.come(server)
+test.beforeAll(async ({ come }) => {
+  const owner = await come()
   await owner.signInQuietly('owner@example.test')
-  await owner.leave()
 })
-after(async () => {
-  await closeBrowser()
-  await server?.remove()
-})
-
-/** Signs out as another tab would; the open page receives no notification. */
-const signOutElsewhere = (visitor) => visitor.context.request.post('/api/auth/logout', { headers: { origin: server.url } })
 
 async function signInAgain(visitor, email, path) {
   await visitor.sees('sign-in')
@@ -24,13 +12,13 @@ async function signInAgain(visitor, email, path) {
   await visitor.page.waitForURL(`**${path}`)
 }
 
-test('the tickets ask to sign in when the session was ended in another tab, and are shown afterwards', async () => {
-  const visitor = await Visitor.come(server)
+test('the tickets ask to sign in when the session was ended in another tab, and are shown afterwards', async ({ server, come }) => {
+  const visitor = await come()
   await visitor.signInQuietly('ann@example.test')
   await visitor.go('/')
   const link = visitor.page.locator('header a[href="/bookings"]')
   await link.waitFor()
-  await signOutElsewhere(visitor)
+  await visitor.signOutQuietly()
   await link.click()
   await signInAgain(visitor, 'ann@example.test', '/bookings')
   await visitor.settled()
@@ -39,45 +27,42 @@ test('the tickets ask to sign in when the session was ended in another tab, and 
   await visitor.byId('sign-out').click()
   await visitor.page.waitForURL(`${server.url}/`)
   await visitor.sees('sign-in-link')
-  await visitor.leave()
 })
 
-test('paying without a session asks to sign in and returns to the same seats or payment', async () => {
+test('paying without a session asks to sign in and returns to the same seats or payment', async ({ server, come }) => {
   const showing = await server.showing('Hall 2')
-  const visitor = await Visitor.come(server)
+  const visitor = await come()
   await visitor.signInQuietly('payer@example.test')
   await visitor.go(`/screenings/${showing.id}`)
   await holdSeats(visitor, ['A1', 'A2'])
-  await signOutElsewhere(visitor)
+  await visitor.signOutQuietly()
   await visitor.byId('pay').click()
   await signInAgain(visitor, 'payer@example.test', `/screenings/${showing.id}`)
   await visitor.seesSeat('A2', 'mine')
 
   await startPayment(visitor)
-  await signOutElsewhere(visitor)
+  await visitor.signOutQuietly()
   await visitor.byId('confirm-pay').click()
   await signInAgain(visitor, 'payer@example.test', `/pay/*`)
   await visitor.byId('confirm-pay').click()
   await visitor.sees('booking-code')
-  await visitor.leave()
 })
 
-test('a page without a session shows no seat as an own one', async () => {
+test('a page without a session shows no seat as an own one', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 1)
-  const visitor = await Visitor.come(server)
+  const visitor = await come()
   await visitor.signInQuietly('gone@example.test')
   await visitor.go(`/screenings/${showing.id}`)
   await holdSeats(visitor, ['A1'])
-  await signOutElsewhere(visitor)
+  await visitor.signOutQuietly()
   await visitor.page.evaluate(() => window.dispatchEvent(new Event('focus')))
   await visitor.sees('sign-in-link')
   await visitor.seesSeat('A1', 'locked')
   await visitor.gone('countdown')
-  await visitor.leave()
 })
 
-test('a sign-in attempt that was used already leads to the sign-in page with an explanation', async () => {
-  const visitor = await Visitor.come(server, { tolerate: /status of 400/ })
+test('a sign-in attempt that was used already leads to the sign-in page with an explanation', async ({ server, come }) => {
+  const visitor = await come({ tolerate: /status of 400/ })
   await visitor.go('/sign-in?return_to=/bookings')
   await visitor.sees('sign-in')
   await visitor.page.goto(`${server.url}/api/auth/google/callback?code=used&state=used`)
@@ -85,17 +70,15 @@ test('a sign-in attempt that was used already leads to the sign-in page with an 
   await visitor.page.getByRole('alert').getByText('used already').waitFor()
   await visitor.signInByHand('ann@example.test')
   await visitor.page.waitForURL(`${server.url}/bookings`)
-  await visitor.leave()
 })
 
-test('administration asks to sign in when the session was ended in another tab', async () => {
-  const owner = await Visitor.come(server)
+test('administration asks to sign in when the session was ended in another tab', async ({ come }) => {
+  const owner = await come()
   await owner.signInQuietly('owner@example.test')
   await owner.go('/admin/halls')
   await owner.byId('edit').first().waitFor()
-  await signOutElsewhere(owner)
+  await owner.signOutQuietly()
   await owner.page.locator('a[href="/admin/mail"]').click()
   await signInAgain(owner, 'owner@example.test', '/admin/mail')
   await owner.settled()
-  await owner.leave()
 })

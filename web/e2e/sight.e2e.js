@@ -1,23 +1,18 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { closeBrowser, DESKTOP, SMALL_PHONE, Visitor } from './support/browser.js'
-import { ADMIN, startWithTicket } from './support/looks.js'
+import { test } from './support/fixtures.js'
+import { ADMIN, buyTickets } from './support/looks.js'
 import { buy, holdSeats } from './support/paths.js'
+import { DESKTOP, SMALL_PHONE } from './support/visitor.js'
 
-let server
 let ticket
-before(async () => {
-  ;({ server, ticket } = await startWithTicket())
-})
-after(async () => {
-  await closeBrowser()
-  await server?.remove()
+test.beforeAll(async ({ server, come }) => {
+  ticket = await buyTickets(server, come)
 })
 
-test('at twice the text size no page scrolls sideways', async () => {
+test('at twice the text size no page scrolls sideways', async ({ server, come }) => {
   const showing = await server.showing('Hall 1', 2)
   for (const screen of [DESKTOP, SMALL_PHONE]) {
-    const visitor = await Visitor.come(server, { screen, language: 'th', keepsLanguage: true })
+    const visitor = await come({ screen, language: 'th', keepsLanguage: true })
     await visitor.signInQuietly('owner@example.test')
     for (const path of ['/', `/movies/${showing.movie.id}`, `/screenings/${showing.id}`, ticket, '/bookings', ...ADMIN]) {
       await visitor.go(path)
@@ -31,13 +26,12 @@ test('at twice the text size no page scrolls sideways', async () => {
     await visitor.seat('A5').waitFor()
     await visitor.page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%', 'important'))
     await visitor.picture(`large-text-${screen.viewport.width}`)
-    await visitor.leave()
   }
 })
 
-test('on the smallest phone seats are large enough to tap, and buttons zoom like a pinch', async () => {
+test('on the smallest phone seats are large enough to tap, and buttons zoom like a pinch', async ({ server, come }) => {
   const showing = await server.showing('Hall 1', 3)
-  const visitor = await Visitor.come(server, { screen: SMALL_PHONE })
+  const visitor = await come({ screen: SMALL_PHONE })
   await visitor.go(`/screenings/${showing.id}`)
   await visitor.seesSeat('F10', 'available')
   const width = async () => (await visitor.seat('F10').boundingBox()).width
@@ -57,13 +51,12 @@ test('on the smallest phone seats are large enough to tap, and buttons zoom like
   await visitor.byId('zoom-out').tap()
   await visitor.page.waitForFunction((before) => document.querySelector('[data-testid="seat-F10"]').getBoundingClientRect().width < before, large)
   assert.ok(small < 24)
-  await visitor.leave()
 })
 
-test('prefers-reduced-motion disables transitions', async () => {
+test('prefers-reduced-motion disables transitions', async ({ server, come }) => {
   const showing = await server.showing('Hall 1', 3)
   for (const [reducedMotion, moves] of [['reduce', false], ['no-preference', true]]) {
-    const visitor = await Visitor.come(server, { reducedMotion })
+    const visitor = await come({ reducedMotion })
     await visitor.go('/')
     await visitor.page.locator('h2 a').first().waitFor()
     const seconds = await visitor.page
@@ -71,14 +64,13 @@ test('prefers-reduced-motion disables transitions', async () => {
       .evaluate((link) => Math.max(...getComputedStyle(link).transitionDuration.split(',').map(Number.parseFloat)))
     assert.equal(seconds > 0.01, moves, `${reducedMotion}: ${seconds} s`)
     await visitor.go(`/screenings/${showing.id}`)
-    await visitor.leave()
   }
 })
 
-test('the states of a seat are distinguishable without colour', async () => {
+test('the states of a seat are distinguishable without colour', async ({ server, come }) => {
   const showing = await server.showing('Hall 1', 4)
-  const ann = await Visitor.come(server)
-  const ben = await Visitor.come(server)
+  const ann = await come()
+  const ben = await come()
   await ben.signInQuietly('ben@example.test')
   await buy(ben, showing, ['E8', 'E9'])
   await ben.context.request.post('/api/lock', { data: { screening_id: showing.id, seat_ids: ['E12', 'E13', 'Q5'] } })
@@ -95,6 +87,4 @@ test('the states of a seat are distinguishable without colour', async () => {
   await ann.picture('states')
   await ann.page.evaluate(() => (document.documentElement.style.filter = 'grayscale(1)'))
   await ann.picture('states-greyscale')
-  await ann.leave()
-  await ben.leave()
 })

@@ -1,22 +1,7 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { closeBrowser, Visitor } from './support/browser.js'
-import { Server } from './support/server.js'
+import { test } from './support/fixtures.js'
 import { Finger, frames, middle } from './support/touch.js'
 import { waitFor } from './support/wait.js'
-
-let server
-let other
-before(async () => {
-  server = await Server.start()
-  other = await Visitor.come(server)
-  await other.signInQuietly('other@example.test')
-})
-after(async () => {
-  await other?.leave()
-  await closeBrowser()
-  await server?.remove()
-})
 
 const phone = (width, height = 780) => ({ viewport: { width, height }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 })
 
@@ -46,11 +31,13 @@ async function bringToTheMiddle(visitor, id) {
 let skip = 0
 for (const width of [360, 390, 412]) {
   for (const language of ['th', 'en']) {
-    test(`each tap on each kind of seat counts, and the map does not move under the finger: ${width} px, ${language}`, async () => {
+    test(`each tap on each kind of seat counts, and the map does not move under the finger: ${width} px, ${language}`, async ({ server, come }) => {
       const showing = await server.showing('Hall 1', skip++)
+      const other = await come()
+      await other.signInQuietly('other@example.test')
       const taken = await other.context.request.post('/api/lock', { data: { screening_id: showing.id, seat_ids: [TAKEN] } })
       assert.equal(taken.status(), 200)
-      const visitor = await Visitor.come(server, { screen: phone(width), language, keepsLanguage: true })
+      const visitor = await come({ screen: phone(width), language, keepsLanguage: true })
       await visitor.signInQuietly(`taps-${width}-${language}@example.test`)
       await visitor.go(`/screenings/${showing.id}`)
       await visitor.seesSeat(TAKEN, 'locked')
@@ -72,7 +59,6 @@ for (const width of [360, 390, 412]) {
         await frames(visitor.page, 2)
         assert.equal(await topOfMap(visitor), before, `the map has moved after the tap on the ${kind} ${id}`)
       }
-      await visitor.leave()
     })
   }
 }
@@ -89,9 +75,9 @@ const rowsInView = (visitor) =>
   })
 
 for (const language of ['th', 'en']) {
-  test(`a phone in landscape shows four rows of seats without scrolling, also with seats chosen: ${language}`, async () => {
+  test(`a phone in landscape shows four rows of seats without scrolling, also with seats chosen: ${language}`, async ({ server, come }) => {
     const showing = await server.showing('Hall 1', skip++)
-    const visitor = await Visitor.come(server, { screen: phone(740, 360), language, keepsLanguage: true })
+    const visitor = await come({ screen: phone(740, 360), language, keepsLanguage: true })
     await visitor.signInQuietly(`sideways-${language}@example.test`)
     await visitor.go(`/screenings/${showing.id}`)
     await visitor.seesSeat('A5', 'available')
@@ -102,13 +88,12 @@ for (const language of ['th', 'en']) {
     await visitor.seesSeat('B5', 'mine')
     assert.ok((await rowsInView(visitor)) >= 4, `${await rowsInView(visitor)} rows with a seat chosen`)
     await visitor.picture(`sideways-chosen-${language}`)
-    await visitor.leave()
   })
 
   for (const [width, height] of [[360, 740], [390, 844]]) {
-    test(`at twice the text size four rows of seats are visible around a seat: ${width} px, ${language}`, async () => {
+    test(`at twice the text size four rows of seats are visible around a seat: ${width} px, ${language}`, async ({ server, come }) => {
       const showing = await server.showing('Hall 1', skip++)
-      const visitor = await Visitor.come(server, { screen: phone(width, height), language, keepsLanguage: true })
+      const visitor = await come({ screen: phone(width, height), language, keepsLanguage: true })
       await visitor.signInQuietly(`large-${width}-${language}@example.test`)
       await visitor.go(`/screenings/${showing.id}`)
       await visitor.seesSeat('A5', 'available')
@@ -125,7 +110,6 @@ for (const language of ['th', 'en']) {
       await frames(visitor.page, 2)
       assert.ok((await rowsInView(visitor)) >= 4, `${await rowsInView(visitor)} rows with a seat chosen`)
       await visitor.picture(`large-text-${width}-${language}`)
-      await visitor.leave()
     })
   }
 }

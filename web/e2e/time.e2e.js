@@ -1,21 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { closeBrowser, Visitor } from './support/browser.js'
+import { test } from './support/fixtures.js'
 import { holdSeats, startPayment } from './support/paths.js'
-import { Server } from './support/server.js'
 
-let server
-before(async () => {
-  server = await Server.start('--lock-ttl=6s', '--payment-ttl=6s')
-})
-after(async () => {
-  await closeBrowser()
-  await server?.remove()
-})
+test.use({ serverFlags: ['--lock-ttl=6s', '--payment-ttl=6s'] })
 
-test('when the locks expire, the notice keeps the choice and one button locks the seats again', async () => {
+test('when the locks expire, the notice keeps the choice and one button locks the seats again', async ({ server, come }) => {
   const showing = await server.showing('Hall 2')
-  const visitor = await Visitor.come(server, { language: 'th' })
+  const visitor = await come({ language: 'th' })
   await visitor.signInQuietly('slow@example.test')
   await visitor.go(`/screenings/${showing.id}`)
   await holdSeats(visitor, ['D4', 'D5'])
@@ -27,12 +18,11 @@ test('when the locks expire, the notice keeps the choice and one button locks th
   await visitor.byId('hold-again').click()
   await visitor.seesSeat('D4', 'mine')
   await visitor.seesSeat('D5', 'mine')
-  await visitor.leave()
 })
 
-test('without an answer, the notice keeps the choice and the same button retries', async () => {
+test('without an answer, the notice keeps the choice and the same button retries', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 4)
-  const visitor = await Visitor.come(server, { tolerate: /ERR_FAILED|status of 503/ })
+  const visitor = await come({ tolerate: /ERR_FAILED|status of 503/ })
   await visitor.signInQuietly('unlucky@example.test')
   let refuse = null
   await visitor.page.route(/\/api\/lock/, (route) => {
@@ -57,12 +47,11 @@ test('without an answer, the notice keeps the choice and the same button retries
   await visitor.byId('hold-again').click()
   await visitor.seesSeat('D4', 'mine')
   await visitor.gone('time-ran-out')
-  await visitor.leave()
 })
 
-test('when the payment expires, the page shows it and one button locks the same seats again', async () => {
+test('when the payment expires, the page shows it and one button locks the same seats again', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 1)
-  const visitor = await Visitor.come(server)
+  const visitor = await come()
   await visitor.signInQuietly('slow-payer@example.test')
   await visitor.go(`/screenings/${showing.id}`)
   await holdSeats(visitor, ['E2', 'E3'])
@@ -74,31 +63,28 @@ test('when the payment expires, the page shows it and one button locks the same 
   await visitor.seesSeat('E2', 'mine')
   await visitor.seesSeat('E3', 'mine')
   await startPayment(visitor)
-  await visitor.leave()
 })
 
-test('after a payment expired, seats taken by another person are named and the others are held', async () => {
+test('after a payment expired, seats taken by another person are named and the others are held', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 2)
-  const visitor = await Visitor.come(server)
+  const visitor = await come()
   await visitor.signInQuietly('slower-payer@example.test')
   await visitor.go(`/screenings/${showing.id}`)
   await holdSeats(visitor, ['E2', 'E3'])
   await startPayment(visitor)
   await visitor.sees('payment-expired')
-  const other = await Visitor.come(server)
+  const other = await come()
   await other.signInQuietly('faster@example.test')
   await other.go(`/screenings/${showing.id}`)
   await holdSeats(other, ['E2'])
   await visitor.press(visitor.byId('hold-again'))
   await visitor.seesSeat('E3', 'mine')
   await visitor.sees('seat-lost')
-  await other.leave()
-  await visitor.leave()
 })
 
-test('after a declined payment the locks still expire, and one button locks the seats again', async () => {
+test('after a declined payment the locks still expire, and one button locks the seats again', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 4)
-  const visitor = await Visitor.come(server)
+  const visitor = await come()
   await visitor.signInQuietly('slow-to-retry@example.test')
   await visitor.go(`/screenings/${showing.id}`)
   await holdSeats(visitor, ['E2'])
@@ -111,12 +97,11 @@ test('after a declined payment the locks still expire, and one button locks the 
   await visitor.press(visitor.byId('hold-again'))
   await visitor.page.waitForURL(`**/screenings/${showing.id}`)
   await visitor.seesSeat('E2', 'mine')
-  await visitor.leave()
 })
 
-test('after a payment expired, the way back to the seats shows them as available', async () => {
+test('after a payment expired, the way back to the seats shows them as available', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 3)
-  const visitor = await Visitor.come(server)
+  const visitor = await come()
   await visitor.signInQuietly('other-wishes@example.test')
   await visitor.go(`/screenings/${showing.id}`)
   await holdSeats(visitor, ['E2'])
@@ -124,5 +109,4 @@ test('after a payment expired, the way back to the seats shows them as available
   await visitor.sees('payment-expired')
   await visitor.byId('back-to-seats').click()
   await visitor.seesSeat('E2', 'available')
-  await visitor.leave()
 })

@@ -1,22 +1,17 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
 import AxeBuilder from '@axe-core/playwright'
-import { closeBrowser, Visitor } from './browser.js'
+import { test } from './fixtures.js'
 import { buy, holdSeats, startPayment } from './paths.js'
-import { Server } from './server.js'
 
 export const ADMIN = ['', '/bookings', '/movies', '/halls', '/screenings', '/audit', '/events', '/mail'].map((page) => `/admin${page}`)
 
-/** Starts a server whose administrator has bought tickets, so that no page is empty. */
-export async function startWithTicket() {
-  const server = await Server.start()
-  const owner = await Visitor.come(server)
+/** Buys tickets for the administrator, so that no page is empty, and returns the path of one. */
+export async function buyTickets(server, come) {
+  const owner = await come()
   await owner.signInQuietly('owner@example.test')
   await buy(owner, await server.showing('Hall 1'), ['D5', 'D6'])
   await buy(owner, await server.showing('The Loft'), ['A1'])
-  const ticket = new URL(owner.page.url()).pathname
-  await owner.leave()
-  return { server, ticket }
+  return new URL(owner.page.url()).pathname
 }
 
 async function check(visitor, what) {
@@ -33,20 +28,15 @@ async function check(visitor, what) {
 
 /** Defines one test per look, which checks every page with axe. */
 export function testLooks(looks) {
-  let server
   let ticket
-  before(async () => {
-    ;({ server, ticket } = await startWithTicket())
-  })
-  after(async () => {
-    await closeBrowser()
-    await server?.remove()
+  test.beforeAll(async ({ server, come }) => {
+    ticket = await buyTickets(server, come)
   })
 
   for (const look of looks) {
     const name = `${look.language}-${look.theme}-${look.screen.viewport.width}`
-    test(`axe finds no serious violation, and no page scrolls sideways: ${name}`, async () => {
-      const visitor = await Visitor.come(server, { ...look, keepsLanguage: true })
+    test(`axe finds no serious violation, and no page scrolls sideways: ${name}`, async ({ server, come }) => {
+      const visitor = await come({ ...look, keepsLanguage: true })
       const { page } = visitor
       const showing = await server.showing(look.hall, 1)
       const at = async (path, what) => {
@@ -92,7 +82,6 @@ export function testLooks(looks) {
         await check(visitor, `new-${form}`)
         await visitor.picture(`look-${name}-new-${form}`)
       }
-      await visitor.leave()
     })
   }
 }

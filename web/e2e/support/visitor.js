@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { chromium } from 'playwright-core'
-import { PAGE_FLAGS, servePageFromDisk } from './page.js'
+import { servePageFromDisk } from './page.js'
 
-const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const FLAGS = '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
-const ACTION_MS_MAX = 15_000
 const RESULTS = fileURLToPath(new URL('../../test-results/', import.meta.url))
 
 export const DESKTOP = { viewport: { width: 1280, height: 900 } }
@@ -18,29 +14,17 @@ const ORDINARY = /status of (401|402|409) /
 /** The browser's console messages while a test has stopped the server. */
 export const NO_SERVER = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED|WebSocket connection to/
 
-let browser = null
-
-export async function closeBrowser() {
-  await browser?.close()
-  browser = null
-}
-
-/**
- * A person with their own browser context. `leave` fails the test when a request went to another site or the console had
- * an error or warning that `tolerate` does not match.
- */
+/** A person with their own browser context. */
 export class Visitor {
-  #server
-  #complaints = []
-  #tolerate
   #language
+  #url
+  /** Requests to other sites, and errors and warnings of the console that `tolerate` does not match. */
+  complaints = []
 
-  static async come(server, { language = 'en', theme = 'dark', screen = DESKTOP, keepsLanguage = false, tolerate, ...context } = {}) {
-    browser ??= await chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS.split(' '), ...PAGE_FLAGS] })
+  static async come(browser, url, { language = 'en', theme = 'dark', screen = DESKTOP, keepsLanguage = false, tolerate, ...context } = {}) {
     const visitor = new Visitor()
-    visitor.#server = server
-    visitor.#tolerate = tolerate
     visitor.#language = language
+    visitor.#url = url
     // The choices saved in this browser; the account's language must not override them.
     const stored = [{ name: 'theme', value: theme }, ...(keepsLanguage ? [{ name: 'language', value: language }] : [])]
     visitor.touch = screen.hasTouch === true
@@ -48,30 +32,28 @@ export class Visitor {
       ...screen,
       locale: language === 'th' ? 'th-TH' : 'en-GB',
       timezoneId: 'America/New_York',
-      baseURL: server.url,
+      baseURL: url,
       reducedMotion: 'reduce',
-      storageState: { cookies: [], origins: [{ origin: server.url, localStorage: stored }] },
+      storageState: { cookies: [], origins: [{ origin: url, localStorage: stored }] },
       ...context,
     })
-    visitor.context.setDefaultTimeout(ACTION_MS_MAX)
-    await servePageFromDisk(visitor.context, server.url)
-    visitor.#watch()
+    await servePageFromDisk(visitor.context, url)
+    visitor.#watch(new URL(url).host, tolerate)
     visitor.page = await visitor.context.newPage()
     return visitor
   }
 
-  #watch() {
-    const host = new URL(this.#server.url).host
+  #watch(host, tolerate) {
     this.context.on('request', (request) => {
       const url = new URL(request.url())
-      if (/^(https?|wss?):$/.test(url.protocol) && url.host !== host) this.#complaints.push(`left the site: ${url.href}`)
+      if (/^(https?|wss?):$/.test(url.protocol) && url.host !== host) this.complaints.push(`left the site: ${url.href}`)
     })
     this.context.on('console', (message) => {
       if (message.type() !== 'error' && message.type() !== 'warning') return
       const text = message.text()
-      if (!ORDINARY.test(text) && !this.#tolerate?.test(text)) this.#complaints.push(`console: ${text}`)
+      if (!ORDINARY.test(text) && !tolerate?.test(text)) this.complaints.push(`console: ${text}`)
     })
-    this.context.on('weberror', (error) => this.#complaints.push(`error: ${error.error()}`))
+    this.context.on('weberror', (error) => this.complaints.push(`error: ${error.error()}`))
   }
 
   byId(testId) {
@@ -118,6 +100,12 @@ export class Visitor {
     return answer.json()
   }
 
+  /** Signs out by API, as another tab would; the open page receives no notification. */
+  async signOutQuietly() {
+    const answer = await this.context.request.post('/api/auth/logout', { headers: { origin: this.#url } })
+    assert.ok(answer.ok())
+  }
+
   /** Signs in through the sign-in page and the provider's page, by typing an e-mail address. */
   async signInByHand(email) {
     await this.press(this.byId('sign-in'))
@@ -135,10 +123,5 @@ export class Visitor {
       await Promise.all(inView.map((image) => image.decode().catch(() => undefined)))
     })
     return this.page.screenshot({ path: `${RESULTS}${name}.png`, ...options })
-  }
-
-  async leave() {
-    await this.context.close()
-    assert.deepEqual(this.#complaints, [])
   }
 }
