@@ -13,6 +13,10 @@ export PATH := $(TOOLS):$(PATH)
 # The same selection of crates and features for every test build, so that each dependency is built once.
 EVERYTHING := --workspace --locked --features seatkeeper/cluster
 
+# Builds for tests compile the workspace with clippy in the place of rustc, so that lints need no second pass over the dependencies.
+check unit cluster versions fuzz e2e e2e-cluster e2e-cluster-all openapi: export RUSTC_WORKSPACE_WRAPPER := clippy-driver
+check unit cluster versions fuzz e2e e2e-cluster e2e-cluster-all openapi: export CLIPPY_ARGS := -Dwarnings__CLIPPY_HACKERY__
+
 # The end-to-end tests run this program, which earlier tests have already built.
 export SEATKEEPER_TEST_PROGRAM := $(CURDIR)/target/debug/seatkeeper
 # Runs a command with a private MongoDB and Kafka.
@@ -29,7 +33,7 @@ OLD_VERSION_TESTS := old_version:: real_parts_versions::
 E2E_CLUSTER := e2e/booking.e2e.js e2e/devices.e2e.js e2e/live.e2e.js
 
 .PHONY: help run run-build build dist containers test test-all check bench bench-cluster openapi advisories clean setup \
-	unit cluster web-test e2e e2e-cluster e2e-cluster-all versions fuzz fuzz-api
+	lint lint-embedded unit cluster web-test e2e e2e-cluster e2e-cluster-all versions fuzz fuzz-api
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 24
@@ -64,13 +68,19 @@ test: ## tests of both modes, on a fresh machine too: embedded, and on real Redi
 	$(PART) --total
 
 test-all: test ## these and all longer ones: two versions side by side, generated requests, every browser test in both modes
-	@$(MAKE) versions fuzz e2e-cluster-all
+	@$(MAKE) lint-embedded versions fuzz e2e-cluster-all
 	$(PART) --total
 
-check: $(WEB_PAGE) ## formats, lints, licences, types and house rules
-	cargo fmt --all --check
+lint: lint-embedded ## clippy alone, which `make check` and `make test-all` contain
 	cargo clippy $(EVERYTHING) --all-targets -- -D warnings
+
+# The same code without the adapters of the cluster.
+lint-embedded: $(WEB_PAGE)
 	cargo clippy --workspace --exclude seatkeeper-cluster --locked -- -D warnings
+
+check: $(WEB_PAGE) ## formats, lints, licences, types and house rules; builds all tests
+	cargo fmt --all --check
+	cargo test --quiet $(EVERYTHING) --all-targets --no-run
 	cargo deny --log-level error check licenses bans sources
 	cd web && npm run --silent lint
 	cd web && npm run --silent typecheck
