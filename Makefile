@@ -12,6 +12,8 @@ export PATH := $(TOOLS):$(PATH)
 
 # The same selection of crates and features for every test build, so that each dependency is built once.
 EVERYTHING := --workspace --locked --features seatkeeper/cluster
+# Everything that has tests. Examples are programs for measurements: only `make lint` and `make test-all` build them.
+TESTED := $(EVERYTHING) --lib --bins --tests
 
 # Builds for tests compile the workspace with clippy in the place of rustc, so that lints need no second pass over the dependencies.
 check unit cluster versions fuzz e2e e2e-cluster e2e-cluster-all openapi: export RUSTC_WORKSPACE_WRAPPER := clippy-driver
@@ -74,20 +76,20 @@ test-all: test ## these and all longer ones: two versions side by side, generate
 lint: lint-embedded ## clippy alone, which `make check` and `make test-all` contain
 	cargo clippy $(EVERYTHING) --all-targets -- -D warnings
 
-# The same code without the adapters of the cluster.
+# The program without the adapters of the cluster, and the examples, which the tests do not build.
 lint-embedded: $(WEB_PAGE)
-	cargo clippy --workspace --exclude seatkeeper-cluster --locked -- -D warnings
+	cargo clippy --workspace --exclude seatkeeper-cluster --locked --lib --bins --examples -- -D warnings
 
 check: $(WEB_PAGE) ## formats, lints, licences, types and house rules; builds all tests
 	cargo fmt --all --check
-	cargo test --quiet $(EVERYTHING) --all-targets --no-run
+	cargo test --quiet $(TESTED) --no-run
 	cargo deny --log-level error check licenses bans sources
 	cd web && npm run --silent lint
 	cd web && npm run --silent typecheck
 	cargo test --quiet $(EVERYTHING) --test house_rules --test import_circles
 
 unit: $(WEB_PAGE) ## tests of the crates, on real servers too, and of the whole program, embedded
-	$(PART) unit cargo test $(EVERYTHING) -- --skip real_parts_ --skip old_version::
+	$(PART) unit cargo test $(TESTED) -- --skip real_parts_ --skip old_version::
 
 cluster: export SEATKEEPER_TEST_MODE := cluster
 cluster: setup $(WEB_PAGE) ## tests of the whole program on Redis, MongoDB and Kafka, with several servers and faults
