@@ -3,13 +3,13 @@ import { PAGE_FLAGS } from './e2e/support/page.js'
 
 const FLAGS = '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
 const ACTION_MS_MAX = 15_000
-/** A test opens up to 30 pages, on a machine that may be busy with other tests. */
+/** The timeout of one test, which opens up to 30 pages on a machine that may be busy with other tests. */
 const TEST_MS_MAX = 600_000
 
 export default defineConfig({
   testDir: 'e2e',
   testMatch: '*.e2e.js',
-  // The runner empties this folder before each run; the screenshots beside it stay.
+  // Playwright empties this folder before each run; the screenshots in the parent folder stay.
   outputDir: 'test-results/failures',
   timeout: TEST_MS_MAX,
   workers: 2,

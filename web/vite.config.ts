@@ -3,10 +3,10 @@ import tailwindcss from '@tailwindcss/vite'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
 
-/** The address of the API, for the development server only; in production one program serves both. */
+/** The Seatkeeper server to which Vite's development server forwards API requests; in production it serves the page itself. */
 const SERVER = process.env.SEATKEEPER_DEV_SERVER ?? 'http://127.0.0.1:8080'
 
-/** Rewrites host and origin, because the server refuses others, and rewrites redirects to its own address. */
+/** A proxy rule that sets `Host` and `Origin`, because the server refuses other origins, and rewrites redirects of the server. */
 const toServer = { target: SERVER, changeOrigin: true, autoRewrite: true, headers: { origin: SERVER } }
 
 export default defineConfig({
@@ -24,12 +24,12 @@ export default defineConfig({
       '/api': { ...toServer, ws: true },
       '/demo-idp': toServer,
       '/docs': toServer,
-      // The demo's posters are files of the page; uploaded ones have no extension and are stored by the server.
+      // Posters of the demo are static files of the page; uploaded ones have no file extension and are served by the server.
       '^/posters/[^./]+$': toServer,
     },
   },
   build: {
-    // Fonts and images stay files, because the Content-Security-Policy does not allow data: fonts.
+    // Fonts and images are not inlined as data: URLs, because the Content-Security-Policy does not allow data: fonts.
     assetsInlineLimit: 0,
     reportCompressedSize: true,
   },

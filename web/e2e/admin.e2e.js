@@ -6,7 +6,7 @@ import { waitFor } from './support/wait.js'
 
 const codes = {}
 
-test('the first person ever to sign in is the administrator, the second is not', async ({ come }) => {
+test('the first person to sign in becomes the administrator, the second does not', async ({ come }) => {
   const owner = await come()
   await owner.go('/admin')
   await owner.signInByHand('owner@example.test')
@@ -21,7 +21,7 @@ test('the first person ever to sign in is the administrator, the second is not',
   assert.equal(await guest.byId('menu-admin').count(), 0)
 })
 
-test('the overview draws charts with tables and files; filters and totals follow the selection', async ({ server, come }) => {
+test('the admin overview shows charts, tables and CSV files, and the totals follow the selected period', async ({ server, come }) => {
   const ann = await come()
   await ann.signInQuietly('ann@example.test')
   codes.ann = await buy(ann, await server.showing('Hall 1'), ['D5', 'D6'])
@@ -41,7 +41,7 @@ test('the overview draws charts with tables and files; filters and totals follow
     const canvases = [...document.querySelectorAll('canvas')]
     return canvases.length === 2 && canvases.every(painted)
   })
-  // High enough for the whole page, because a full-page screenshot would resize the charts while it is taken.
+  // A window as high as the page, because a full-page screenshot resizes the window and thereby the charts.
   await page.setViewportSize({ width: 1280, height: 1400 })
   await owner.picture('admin-overview')
   await page.locator('summary').last().click()
@@ -81,7 +81,7 @@ test('the overview draws charts with tables and files; filters and totals follow
   if (benFilm !== mine.movie_title) await page.getByText(codes.ann).waitFor({ state: 'detached' })
   await owner.go('/admin/bookings?date=2020-01-01')
   await page.waitForFunction(() => document.querySelector('[data-testid="booking-totals"] dd')?.textContent?.trim() === '0')
-  // When the server refuses the file, the download fails and the page stays.
+  // When the server refuses the CSV file, the download fails and the page stays open.
   await owner.signOutQuietly()
   const [refused] = await Promise.all([page.waitForEvent('download'), owner.byId('bookings-csv').click()])
   assert.ok(await refused.failure())
@@ -144,7 +144,7 @@ test('an administrator creates a film, a hall and a screening, and a ticket is s
     return items.length >= 4 && items.every((item) => item.actor === id)
   }, 'the audit log')
   await owner.go('/admin/audit')
-  // A press on the name filters the log by that person, and the filter is in the URL.
+  // A click on a person's name filters the audit log by that person, and the URL contains the filter.
   await owner.press(page.getByRole('button', { name: 'Only what owner did' }).first())
   await page.waitForURL(`**/admin/audit?actor=${id}`)
   assert.match(await page.locator('tbody tr').first().innerText(), /owner\s+owner@example\.test/)
@@ -152,7 +152,7 @@ test('an administrator creates a film, a hall and a screening, and a ticket is s
   await owner.picture('admin-audit')
   await owner.press(owner.byId('all-actors'))
   await page.waitForURL(`**/admin/audit`)
-  // A hall in use is not deleted, and the page shows the reason.
+  // Deleting a hall that has screenings is refused, and the page shows the reason.
   await owner.go('/admin/halls')
   const row = page.locator('tr', { hasText: 'Garden Hall' })
   await row.getByTestId('delete').click()

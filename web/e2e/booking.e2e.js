@@ -13,7 +13,7 @@ const WAYS = [
 const MAIL_SAYS = { en: 'Booking code', th: 'รหัสการจอง' }
 
 for (const way of WAYS) {
-  test(`a booking from the front page to the ticket and the mail: ${way.name}`, async ({ server, come }) => {
+  test(`a customer can book from the front page to the ticket and the mail: ${way.name}`, async ({ server, come }) => {
     const showing = await server.showing(way.hall)
     const visitor = await come(way)
     const picture = (name) => visitor.picture(`${way.name}-${name}`)
@@ -25,7 +25,7 @@ for (const way of WAYS) {
     await walkToSeats(visitor, showing)
     await picture('2-seats')
 
-    // A guest who chooses a seat must sign in first, and then returns to the same seat, which is held.
+    // A guest who chooses a seat is sent to sign in, and afterwards returns to the page, where the seat is locked for them.
     await visitor.press(visitor.seat(way.seats[0]))
     await visitor.sees('sign-in')
     await picture('3-sign-in')
@@ -62,7 +62,7 @@ for (const way of WAYS) {
   })
 }
 
-test('the mail uses the language chosen before signing in', async ({ server, come }) => {
+test('the ticket mail uses the language that the person chose before signing in', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 1)
   const visitor = await come({ language: 'th' })
   await visitor.go('/')
@@ -96,7 +96,7 @@ test('a declined payment keeps the seats, and a retry creates one booking', asyn
   assert.equal(items.length, 1)
 })
 
-test('a cancelled payment leads back to the seats, and they can be changed', async ({ server, come }) => {
+test('cancelling a payment leads back to the held seats, which can then be changed', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 3)
   const visitor = await come()
   await visitor.signInQuietly('cancelled@example.test')
@@ -111,7 +111,7 @@ test('a cancelled payment leads back to the seats, and they can be changed', asy
   await visitor.seesSeat('C3', 'available')
 })
 
-test('another window of the same person shows the status of the payment', async ({ server, come }) => {
+test('the seat page in another window of the same person shows that a payment is in progress', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 5)
   const visitor = await come()
   await visitor.signInQuietly('two-windows@example.test')
@@ -122,7 +122,7 @@ test('another window of the same person shows the status of the payment', async 
   await other.locator('[data-testid="seat-D1"][data-status="mine"]').waitFor()
   const isPaying = (state) => other.getByTestId('payment-in-progress').waitFor({ state })
 
-  // The window that starts the payment may receive its hold frame before the answer; it must not show the notice.
+  // The window that starts the payment may learn of it by a hold frame before the response; it must not show the notice then.
   await visitor.page.evaluate(() => {
     const look = () => (window.wasToldToWait ||= document.querySelector('[data-testid="payment-in-progress"]') !== null)
     new MutationObserver(look).observe(document, { subtree: true, childList: true })
@@ -146,7 +146,7 @@ test('another window of the same person shows the status of the payment', async 
   await isPaying('detached')
 })
 
-test('reload, back and a second tab restore the seats and the payment; signing out ends both tabs', async ({ server, come }) => {
+test('reload, Back and a second tab restore the seats and the payment; a sign-out applies to both tabs', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 4)
   const visitor = await come()
   await visitor.signInQuietly('restored@example.test')
@@ -156,7 +156,7 @@ test('reload, back and a second tab restore the seats and the payment; signing o
   await visitor.page.reload()
   await visitor.seesSeat('B1', 'mine')
   await visitor.seesSeat('B2', 'mine')
-  // Not even before the hold is loaded.
+  // The held seats did not look like another person's even before the hold was loaded.
   for (const seat of ['B1', 'B2']) assert.ok(!(await takeLooks(visitor, seat)).some((look) => look.startsWith('locked')))
   await visitor.sees('countdown')
 

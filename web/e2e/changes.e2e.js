@@ -4,7 +4,7 @@ import { chooseMethod, holdSeats, payNow, startPayment } from './support/paths.j
 import { DESKTOP, PHONE } from './support/visitor.js'
 
 const test = base.extend({
-  /** Requests of the administrator: the first person ever to sign in. */
+  /** Sends API requests as the administrator, who is the first person to sign in. */
   manager: async ({ server, come }, use) => {
     const manager = await come({ extraHTTPHeaders: { origin: server.url } })
     await manager.signInQuietly('manager@example.test')
@@ -29,7 +29,7 @@ async function openSeats(come, showing, email, way) {
   return visitor
 }
 
-/** Drops the `screening` frames for this page, as if they were lost. */
+/** Drops all `screening` frames to this page, as if they were lost on the network. */
 async function hearNoChanges(visitor) {
   await visitor.page.routeWebSocket(/\/api\/ws/, (socket) => {
     const upstream = socket.connectToServer()
@@ -43,7 +43,7 @@ const LOOKS = [
 ]
 
 for (const [index, look] of LOOKS.entries()) {
-  test(`a price that rises while seats are held needs consent, and is then paid: ${look.name}`, async ({ server, come, manager }) => {
+  test(`a price rise while seats are held needs consent, and the new price is then paid: ${look.name}`, async ({ server, come, manager }) => {
     const showing = await server.showing('Hall 2', index)
     await change(manager, showing, { prices: { standard: thb(16_000) } })
     const visitor = await openSeats(come, showing, `price-${index}@example.test`, look)
@@ -70,7 +70,7 @@ for (const [index, look] of LOOKS.entries()) {
   })
 }
 
-test('declining the change releases the seats', async ({ server, come, manager }) => {
+test('declining a change of the screening releases the held seats', async ({ server, come, manager }) => {
   const showing = await server.showing('Hall 2', 2)
   const visitor = await openSeats(come, showing, 'declines@example.test')
   await holdSeats(visitor, ['A2', 'A3'])
@@ -99,7 +99,7 @@ test('a payment at an outdated price is refused, and continues once the new pric
   assert.match(await visitor.byId('summary-total').innerText(), /250/)
 })
 
-test('a moved screening is shown live, and a seat chosen at the old time needs consent', async ({ server, come, manager }) => {
+test('a changed start time is shown live, and a seat chosen before the page has learnt of it needs consent', async ({ server, come, manager }) => {
   const showing = await server.showing('Hall 2', 4)
   const open = await openSeats(come, showing, 'sees-move@example.test')
   const stale = await come({ screen: PHONE, language: 'th', keepsLanguage: true })
@@ -122,7 +122,7 @@ test('a moved screening is shown live, and a seat chosen at the old time needs c
   await stale.seesSeat('A2', 'mine')
 })
 
-/** Moves the screening to the first later time at which its hall is free. */
+/** Changes the start of the screening to the first later time at which its hall is free. */
 async function moveLater(manager, showing) {
   for (let hours = 1; hours <= 12; hours += 1) {
     const start_time = new Date(Date.parse(showing.start_time) + hours * HOUR_MS / 2).toISOString()

@@ -4,7 +4,7 @@ import { chooseMethod, holdSeats, startPayment } from './support/paths.js'
 import { recordLooks, takeLooks } from './support/seatLooks.js'
 import { DESKTOP, PHONE, SMALL_PHONE } from './support/visitor.js'
 
-/** The same person on two phones and a desktop, each with a browser of its own. */
+/** Opens the seat page for one person on two phones and a desktop, each a separate browser with its own session. */
 async function threeDevices(come, showing, email) {
   const devices = []
   for (const [screen, language] of [[PHONE, 'th'], [SMALL_PHONE, 'en'], [DESKTOP, 'en']]) {
@@ -20,7 +20,7 @@ async function threeDevices(come, showing, email) {
 
 const ROUNDS = 3
 
-test('two phones and a desktop of one person show the same own seats, never as another person’s', async ({ server, come }) => {
+test('all devices of one person show the person’s seats as own ones, never as another person’s', async ({ server, come }) => {
   const showing = await server.showing('Hall 1')
   const devices = await threeDevices(come, showing, 'ann@example.test')
   for (const device of devices) {
@@ -50,7 +50,7 @@ test('two phones and a desktop of one person show the same own seats, never as a
   await devices[2].picture('devices-desktop')
 })
 
-test('a payment on one device leads the seat page and payment page of the others to the ticket', async ({ server, come }) => {
+test('after a payment on one device, the seat page and payment page on the other devices lead to the ticket', async ({ server, come }) => {
   const showing = await server.showing('Hall 1', 1)
   const [phone, second, desktop] = await threeDevices(come, showing, 'ben@example.test')
   await holdSeats(phone, ['F10'])
@@ -69,7 +69,7 @@ test('a payment on one device leads the seat page and payment page of the others
   await desktop.picture('paid-elsewhere')
 })
 
-test('a device shows no own seats after signing out, and follows the others after signing in again', async ({ server, come }) => {
+test('a device shows no own seats after the sign-out, and shows those of the other devices after the next sign-in', async ({ server, come }) => {
   const showing = await server.showing('Hall 1', 2)
   const [phone, , desktop] = await threeDevices(come, showing, 'cat@example.test')
   await holdSeats(phone, ['F10'])
@@ -77,7 +77,7 @@ test('a device shows no own seats after signing out, and follows the others afte
   await desktop.signOutQuietly()
   await desktop.page.evaluate(() => window.dispatchEvent(new Event('focus')))
   await desktop.seesSeat('F10', 'locked')
-  // The sign-in is in another tab; this page detects it on focus, and reconnects its socket for that person.
+  // The sign-in happens in another tab; this page detects it on focus, and reconnects its WebSocket for that person.
   await desktop.signInQuietly('cat@example.test')
   await desktop.page.evaluate(() => window.dispatchEvent(new Event('focus')))
   await desktop.seesSeat('F10', 'mine')

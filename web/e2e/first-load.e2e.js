@@ -3,7 +3,7 @@ import { test } from './support/fixtures.js'
 
 const SCRIPT_BYTES_MAX = 120 * 1024
 
-test('the first load is small: at most 120 KB of script, compressed', async ({ come }) => {
+test('the first load has at most 120 KB of compressed script', async ({ come }) => {
   const visitor = await come({ language: 'th' })
   const sizes = []
   visitor.page.on('response', (response) => {
@@ -20,7 +20,7 @@ test('the first load is small: at most 120 KB of script, compressed', async ({ c
   assert.ok(total <= SCRIPT_BYTES_MAX, JSON.stringify(scripts))
 })
 
-test('the language is the browser’s, can be switched and survives a reload', async ({ come }) => {
+test('the page uses the browser’s language, and a switched language survives a reload', async ({ come }) => {
   const visitor = await come({ language: 'th' })
   await visitor.go('/')
   await visitor.page.locator('html[lang=th]').waitFor()
@@ -33,10 +33,10 @@ test('the language is the browser’s, can be switched and survives a reload', a
   await visitor.page.locator('html[lang=en]').waitFor()
 })
 
-test('the theme can be switched and survives a reload', async ({ come }) => {
+test('a switched theme survives a reload', async ({ come }) => {
   const visitor = await come()
   const shown = () => visitor.page.locator('html').getAttribute('data-theme')
-  // Removes the theme that the harness stores, so that this is a first visit.
+  // Removes the theme that the test support has stored, so that this is a first visit.
   await visitor.go('/')
   await visitor.page.evaluate(() => localStorage.removeItem('theme'))
   await visitor.page.reload()

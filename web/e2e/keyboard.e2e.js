@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from './support/fixtures.js'
 
-/** More tab stops than any page has: a longer search would never succeed. */
+/** The maximum number of Tab presses, more than any page has tab stops. */
 const STOPS_MAX = 120
 
 /** Presses Tab until the focus is on an element that matches the selector. */
@@ -13,12 +13,12 @@ async function tabTo(page, selector) {
   throw new Error(`Tab never came to ${selector}`)
 }
 
-/** After a navigation the focus is on the content of the new page, whose label is the page's name. */
+/** Waits until the focus is on the content element of the new page (labelled with the page's name), as after each navigation. */
 const atBeginning = (page, name) => page.locator(`#content[aria-label="${name}"]:focus`).waitFor()
 
 const focusedSeat = (page) => page.evaluate(() => document.activeElement?.dataset.seat ?? null)
 
-test('a whole booking with the keyboard alone', async ({ server, come }) => {
+test('a booking can be made with the keyboard alone', async ({ server, come }) => {
   const showing = await server.showing('Hall 2')
   const visitor = await come()
   const { page } = visitor
@@ -34,7 +34,7 @@ test('a whole booking with the keyboard alone', async ({ server, come }) => {
   await page.locator(`[data-testid="day-${day}"][aria-pressed="true"]`).waitFor()
   await tabTo(page, `h2 a[href="/movies/${showing.movie.id}"]`)
   await page.keyboard.press('Enter')
-  // The previous page has the same showtimes, so the new heading must be awaited first.
+  // The previous page has the same showtime buttons, so wait for the heading of the film's page first.
   await page.getByRole('heading', { level: 1, name: showing.movie.title }).waitFor()
   await atBeginning(page, 'What’s on')
   await tabTo(page, `[data-testid="showtime-${showing.id}"]`)
@@ -68,7 +68,7 @@ test('a whole booking with the keyboard alone', async ({ server, come }) => {
   await atBeginning(page, 'My tickets')
 })
 
-test('the seats are one tab stop with arrow keys, Home and End; live changes do not move the focus', async ({ server, come }) => {
+test('the seat map is one tab stop with arrow keys, Home and End, and live changes do not move the focus', async ({ server, come }) => {
   const showing = await server.showing('Hall 1')
   const ann = await come()
   const ben = await come()
@@ -100,7 +100,7 @@ test('the seats are one tab stop with arrow keys, Home and End; live changes do 
   await page.keyboard.press('Space')
   await ann.seesSeat('A1', 'locked')
 
-  // An own seat is announced, and the countdown is visible.
+  // A seat that becomes the person's is announced to screen readers, and the countdown is visible.
   await page.keyboard.press('End')
   await page.keyboard.press('Space')
   await ann.seesSeat('A16', 'mine')
@@ -108,7 +108,7 @@ test('the seats are one tab stop with arrow keys, Home and End; live changes do 
   assert.ok(await ann.byId('countdown').isVisible())
 })
 
-test('a seat chosen in the list is also mine in the map', async ({ server, come }) => {
+test('a seat chosen in the list view is also shown as own in the map view', async ({ server, come }) => {
   const showing = await server.showing('Hall 3')
   const visitor = await come({ language: 'th' })
   await visitor.signInQuietly('list@example.test')

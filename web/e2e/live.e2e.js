@@ -5,10 +5,10 @@ import { recordLooks, takeLooks } from './support/seatLooks.js'
 import { NO_SERVER } from './support/visitor.js'
 
 const CLICKS = 20
-/** Far above the measured values: a busy machine is never this slow, only a broken path. */
+/** The limit of the median delay, far above measured values, so that a busy machine does not exceed it but a broken path does. */
 const MEDIAN_MS_MAX = 1_000
 
-test('a click in one window turns the seat red in the other', async ({ server, come }) => {
+test('a seat chosen in one window is shown as locked in another person’s window, with a median delay below a second', async ({ server, come }) => {
   const showing = await server.showing('Hall 1')
   const ann = await come()
   const ben = await come({ language: 'th', theme: 'light' })
@@ -21,7 +21,7 @@ test('a click in one window turns the seat red in the other', async ({ server, c
   const delays = []
   for (let click = 0; click < CLICKS; click += 1) {
     const wanted = click % 2 === 0 ? 'locked' : 'available'
-    // Ben's window observes the seat before Ann clicks. Both run on the same machine, so their wall clocks agree.
+    // Ben's window starts to observe the seat before Ann clicks. Both run on one machine, so their timestamps are comparable.
     await ben.page.evaluate((status) => {
       const seat = document.querySelector('[data-testid="seat-F10"]')
       window.seen = new Promise((resolve) => {
@@ -55,7 +55,7 @@ test('a click in one window turns the seat red in the other', async ({ server, c
   assert.ok(median < MEDIAN_MS_MAX)
 })
 
-/** How often a seat is chosen and released: once with natural timing, once with each answer delayed behind the live change. */
+/** How often a seat is chosen and released, first with natural timing, then with each response delayed behind the live change. */
 const ROUNDS = 5
 
 test('an own seat never looks like another person\'s while a call is in flight', async ({ server, come }) => {
@@ -94,7 +94,7 @@ test('an own seat never looks like another person\'s while a call is in flight',
   }
   const wrong = seen.filter(({ is, should }) => is !== should)
   assert.deepEqual(wrong, [], `${wrong.length} of ${seen.length} clicks`)
-  // A hold frame may be faster than the answer, so the intercepted requests must finish first.
+  // The page may show the result from a hold frame while the response is still delayed: let intercepted requests finish.
   await ann.page.unrouteAll({ behavior: 'wait' })
 })
 
@@ -110,7 +110,7 @@ test('an own seat never looks like another person\'s in another window of the sa
   await otherSees('available')
   await recordLooks(other)
   await takeLooks(other, 'F10')
-  // Delays each answer until the live change has arrived.
+  // Ann's responses are delayed until Ben's page shows the live change, so Ann's page gets the live change first.
   const ben = await come()
   await ben.go(`/screenings/${showing.id}`)
   await ben.seesSeat('F10', 'available')
@@ -127,15 +127,15 @@ test('an own seat never looks like another person\'s in another window of the sa
       await ann.seat('F10').click()
       await ann.seesSeat('F10', after)
       await otherSees(after)
-      // The other window gets the hold by a frame, so it is never pending.
+      // The other window learns of the lock by a hold frame and sends no request, so its seat is never pending.
       assert.deepEqual(await takeLooks(other, 'F10'), [after])
     }
   }
-  // A hold frame may be faster than the answer, so the intercepted requests must finish first.
+  // The page may show the result from a hold frame while the response is still delayed: let intercepted requests finish.
   await ann.page.unrouteAll({ behavior: 'wait' })
 })
 
-test('a seat whose answer was lost never looks like another person\'s, and is mine once the hold is loaded', async ({ server, come }) => {
+test('a seat whose lock response was lost never looks like another person\'s, and is mine once the hold is loaded', async ({ server, come }) => {
   const showing = await server.showing('Hall 1', 4)
   const ann = await come({ tolerate: /ERR_FAILED/ })
   await ann.signInQuietly('ann@example.test')
@@ -158,11 +158,11 @@ test('a seat whose answer was lost never looks like another person\'s, and is mi
   await ann.seesSeat('F10', 'mine')
   await ann.sees('countdown')
   assert.deepEqual(await takeLooks(ann, 'F10'), ['available pending', 'mine'])
-  // A hold frame may be faster than the answer, so the intercepted requests must finish first.
+  // The page may show the result from a hold frame while the response is still delayed: let intercepted requests finish.
   await ann.page.unrouteAll({ behavior: 'wait' })
 })
 
-test('a person who loses a race keeps the other seats and is offered the nearest equal one', async ({ server, come }) => {
+test('a person who loses a race for one seat keeps the other seats and is offered the nearest equal one', async ({ server, come }) => {
   const showing = await server.showing('Hall 1', 1)
   const ann = await come()
   const ben = await come()
@@ -191,11 +191,11 @@ test('a person who loses a race keeps the other seats and is offered the nearest
   await ben.seesSeat('F9', 'mine')
   await ben.byId('take-offer').click()
   await ben.page.waitForFunction(() => document.querySelectorAll('[data-seat][data-status="mine"]').length === 2)
-  // A hold frame may be faster than the answer, so the intercepted requests must finish first.
+  // The page may show the result from a hold frame while the response is still delayed: let intercepted requests finish.
   await ben.page.unrouteAll({ behavior: 'wait' })
 })
 
-test('without the server a banner is shown and choosing pauses; both end after the reconnect', async ({ server, come }) => {
+test('while the server is down, a banner is shown and no seat can be chosen, until the page has reconnected', async ({ server, come }) => {
   const showing = await server.showing('Hall 2')
   const ann = await come({ tolerate: NO_SERVER })
   await ann.signInQuietly('ann@example.test')

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from './support/fixtures.js'
 import { holdSeats, startPayment } from './support/paths.js'
 
-/** Console messages of the browser about chunks that an upgrade has replaced, and about a missing network. */
+/** Expected console messages of the browser: a chunk that an upgrade has replaced (404), and a missing network. */
 const MISSING = /status of 404|ERR_INTERNET_DISCONNECTED|ERR_FAILED/
 const FILM_PART = '**/assets/MoviePage-*.js'
 const replaced = (route) => route.fulfill({ status: 404 })
 
-test('a link to a chunk that an upgrade has replaced reloads the page, once', async ({ server, come }) => {
+test('a link whose chunk an upgrade has replaced reloads the page once, then shows an error', async ({ server, come }) => {
   const showing = await server.showing('Hall 2')
   const visitor = await come({ tolerate: MISSING })
   const film = visitor.page.locator(`[href="/movies/${showing.movie.id}"]`).and(visitor.page.locator('h2 a, li a')).first()
@@ -26,7 +26,7 @@ test('a link to a chunk that an upgrade has replaced reloads the page, once', as
   await visitor.page.getByRole('heading', { level: 1, name: showing.movie.title }).waitFor()
 })
 
-test('a link without a network shows an error and leaves the page as it is', async ({ server, come }) => {
+test('a link clicked without a network shows an error and leaves the page as it is', async ({ server, come }) => {
   const showing = await server.showing('Hall 2')
   const visitor = await come({ tolerate: MISSING })
   const { page } = visitor
@@ -38,7 +38,7 @@ test('a link without a network shows an error and leaves the page as it is', asy
   await page.getByRole('heading', { level: 1, name: 'What’s on' }).waitFor()
 })
 
-test('without a network the first error is shown, and the ticket page is loaded already', async ({ server, come }) => {
+test('the payment page preloads the error toast and the ticket page, so that both work without a network', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 1)
   const visitor = await come({ tolerate: MISSING })
   const { page } = visitor

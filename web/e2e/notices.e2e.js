@@ -11,8 +11,8 @@ const LOOKS = [
 ]
 
 /**
- * Opens the seat page with a WebSocket into which the test can put frames. No API call withdraws a seat or cancels a
- * screening yet, but the live protocol has both.
+ * Opens the seat page with a WebSocket into which the test can inject frames, because no API call can withdraw a seat or
+ * cancel a screening, although the live protocol has frames for both.
  */
 async function openWithFrames(come, showing, look, email) {
   const visitor = await come({ ...look, keepsLanguage: true })
@@ -42,7 +42,7 @@ async function openWithFrames(come, showing, look, email) {
 }
 
 for (const [index, look] of LOOKS.entries()) {
-  test(`the page names a withdrawn seat and no longer offers it: ${look.name}`, async ({ server, come }) => {
+  test(`the seat page names a held seat that is withdrawn from sale, and no longer offers it: ${look.name}`, async ({ server, come }) => {
     const showing = await server.showing('Hall 2', index)
     const { visitor, withdraw, loseHold } = await openWithFrames(come, showing, look, `withdrawn-${index}@example.test`)
     await holdSeats(visitor, ['A2'])
@@ -55,7 +55,7 @@ for (const [index, look] of LOOKS.entries()) {
     await visitor.picture(`withdrawn-${look.name}`)
   })
 
-  test(`a cancelled showing offers the other showings on the seat page and nothing to pay: ${look.name}`, async ({ server, come }) => {
+  test(`the seat page of a cancelled screening offers the film’s other screenings and no payment: ${look.name}`, async ({ server, come }) => {
     const showing = await server.showing('Hall 2', index)
     const { visitor, cancel } = await openWithFrames(come, showing, look, `cancelled-${index}@example.test`)
     await cancel()
@@ -63,7 +63,7 @@ for (const [index, look] of LOOKS.entries()) {
     await visitor.picture(`cancelled-${look.name}`)
   })
 
-  test(`the payment page says that the showing is cancelled: ${look.name}`, async ({ server, come }) => {
+  test(`the payment page says that the screening is cancelled: ${look.name}`, async ({ server, come }) => {
     const showing = await server.showing('Hall 2', index + 4)
     const { visitor, cancel } = await openWithFrames(come, showing, look, `cancelled-pay-${index}@example.test`)
     await holdSeats(visitor, ['A2'])

@@ -12,7 +12,7 @@ async function signInAgain(visitor, email, path) {
   await visitor.page.waitForURL(`**${path}`)
 }
 
-test('the tickets ask to sign in when the session was ended in another tab, and are shown afterwards', async ({ server, come }) => {
+test('the bookings page asks to sign in when the session was ended in another tab, and shows the tickets afterwards', async ({ server, come }) => {
   const visitor = await come()
   await visitor.signInQuietly('ann@example.test')
   await visitor.go('/')
@@ -48,7 +48,7 @@ test('paying without a session asks to sign in and returns to the same seats or 
   await visitor.sees('booking-code')
 })
 
-test('a page without a session shows no seat as an own one', async ({ server, come }) => {
+test('the seat page shows no seat as own after the session was ended in another tab', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 1)
   const visitor = await come()
   await visitor.signInQuietly('gone@example.test')
@@ -61,7 +61,7 @@ test('a page without a session shows no seat as an own one', async ({ server, co
   await visitor.gone('countdown')
 })
 
-test('a sign-in attempt that was used already leads to the sign-in page with an explanation', async ({ server, come }) => {
+test('a sign-in callback that was already used leads to the sign-in page with an explanation', async ({ server, come }) => {
   const visitor = await come({ tolerate: /status of 400/ })
   await visitor.go('/sign-in?return_to=/bookings')
   await visitor.sees('sign-in')
@@ -72,7 +72,7 @@ test('a sign-in attempt that was used already leads to the sign-in page with an 
   await visitor.page.waitForURL(`${server.url}/bookings`)
 })
 
-test('administration asks to sign in when the session was ended in another tab', async ({ come }) => {
+test('the administration asks to sign in when the session was ended in another tab', async ({ come }) => {
   const owner = await come()
   await owner.signInQuietly('owner@example.test')
   await owner.go('/admin/halls')

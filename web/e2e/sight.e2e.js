@@ -29,7 +29,7 @@ test('at twice the text size no page scrolls sideways', async ({ server, come })
   }
 })
 
-test('on the smallest phone seats are large enough to tap, and buttons zoom like a pinch', async ({ server, come }) => {
+test('on the smallest phone, seats are large enough to tap, and buttons zoom the map', async ({ server, come }) => {
   const showing = await server.showing('Hall 1', 3)
   const visitor = await come({ screen: SMALL_PHONE })
   await visitor.go(`/screenings/${showing.id}`)
@@ -40,7 +40,7 @@ test('on the smallest phone seats are large enough to tap, and buttons zoom like
   await visitor.page.waitForFunction(() => document.querySelector('[data-testid="seat-F10"]').getBoundingClientRect().width < 24)
   await visitor.picture('whole-hall-on-a-phone')
   const small = await width()
-  // A tap on a map with too small seats zooms in and chooses no seat.
+  // When the seats are too small to tap, a tap on the map zooms in and chooses no seat.
   await visitor.seat('F10').tap()
   await visitor.page.waitForFunction(() => document.querySelector('[data-testid="seat-F10"]').getBoundingClientRect().width >= 24)
   assert.equal(new URL(visitor.page.url()).pathname, `/screenings/${showing.id}`)

@@ -5,7 +5,7 @@ import { waitFor } from './support/wait.js'
 
 const phone = (width, height = 780) => ({ viewport: { width, height }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 })
 
-/** Every kind of seat of Hall 1, in an order in which each tap changes the text about the seat. `TAKEN` is another person's. */
+/** A seat that another person has locked. `TAPS` has every kind of seat, ordered so that each tap changes the displayed text. */
 const TAKEN = 'E12'
 const TAPS = [
   { kind: 'wheelchair place', id: 'G1', becomes: 'mine' },
@@ -31,7 +31,7 @@ async function bringToTheMiddle(visitor, id) {
 let skip = 0
 for (const width of [360, 390, 412]) {
   for (const language of ['th', 'en']) {
-    test(`each tap on each kind of seat counts, and the map does not move under the finger: ${width} px, ${language}`, async ({ server, come }) => {
+    test(`every tap on a seat takes effect, and the map does not move under the finger: ${width} px, ${language}`, async ({ server, come }) => {
       const showing = await server.showing('Hall 1', skip++)
       const other = await come()
       await other.signInQuietly('other@example.test')
@@ -99,7 +99,7 @@ for (const language of ['th', 'en']) {
       await visitor.seesSeat('A5', 'available')
       await visitor.page.waitForLoadState('networkidle')
       await visitor.page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%', 'important'))
-      // Enlarged text is laid out over several frames, so the scroll is repeated until the layout is stable.
+      // Enlarged text is laid out over several animation frames, so scrolling is repeated until the layout is stable.
       await waitFor(async () => {
         await bringToTheMiddle(visitor, 'E10')
         return (await rowsInView(visitor)) >= 4

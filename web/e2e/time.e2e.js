@@ -4,7 +4,7 @@ import { holdSeats, startPayment } from './support/paths.js'
 
 test.use({ serverFlags: ['--lock-ttl=6s', '--payment-ttl=6s'] })
 
-test('when the locks expire, the notice keeps the choice and one button locks the seats again', async ({ server, come }) => {
+test('after the locks expired, a notice names the seats and one button locks them again', async ({ server, come }) => {
   const showing = await server.showing('Hall 2')
   const visitor = await come({ language: 'th' })
   await visitor.signInQuietly('slow@example.test')
@@ -20,7 +20,7 @@ test('when the locks expire, the notice keeps the choice and one button locks th
   await visitor.seesSeat('D5', 'mine')
 })
 
-test('without an answer, the notice keeps the choice and the same button retries', async ({ server, come }) => {
+test('when locking the seats of a notice fails, the notice stays and the same button retries', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 4)
   const visitor = await come({ tolerate: /ERR_FAILED|status of 503/ })
   await visitor.signInQuietly('unlucky@example.test')
@@ -49,7 +49,7 @@ test('without an answer, the notice keeps the choice and the same button retries
   await visitor.gone('time-ran-out')
 })
 
-test('when the payment expires, the page shows it and one button locks the same seats again', async ({ server, come }) => {
+test('after the payment expired, the page says so and one button locks the same seats again', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 1)
   const visitor = await come()
   await visitor.signInQuietly('slow-payer@example.test')
@@ -99,7 +99,7 @@ test('after a declined payment the locks still expire, and one button locks the 
   await visitor.seesSeat('E2', 'mine')
 })
 
-test('after a payment expired, the way back to the seats shows them as available', async ({ server, come }) => {
+test('after a payment expired, the seat page shows its seats as available', async ({ server, come }) => {
   const showing = await server.showing('Hall 2', 3)
   const visitor = await come()
   await visitor.signInQuietly('other-wishes@example.test')

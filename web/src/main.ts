@@ -17,5 +17,5 @@ app.use(i18n)
 await setLanguage(initialLanguage())
 app.mount('#app')
 keepPresses(document)
-// When the page is idle; not every browser supports requestIdleCallback.
+// Preloads the toasts when the page is idle; not every browser supports requestIdleCallback.
 ;(window.requestIdleCallback ?? setTimeout)(prepareToasts)

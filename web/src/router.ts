@@ -6,7 +6,7 @@ import { notify } from './lib/notify'
 
 const admin = () => import('./features/admin/AdminLayout.vue')
 
-/** A flat table of routes. Only the front page is in the first load. */
+/** All routes. Only the front page is in the first chunk; every other page is loaded on demand. */
 export const router = createRouter({
   history: createWebHistory(),
   routes: [
@@ -37,7 +37,7 @@ export const router = createRouter({
   scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? {} : { top: 0 }),
 })
 
-/** The first route of the visit, if its chunk could not be loaded. */
+/** The first route of the visit if its chunk could not be loaded, else null. */
 export const unopened = shallowRef<string | null>(null)
 
 // A chunk usually fails to load because an upgrade has replaced it: the page is then reloaded at the target route. The first
@@ -50,5 +50,5 @@ router.onError(async (_, to, from) => {
 
 const THERE_MS_MAX = 10_000
 
-/** Checks the server before leaving the page: a reload without an answer would leave an empty window. */
+/** Returns true if the server answers. Checked before a reload, which would leave an empty window without a server. */
 const isThere = (path: string) => fetch(path, { method: 'HEAD', signal: AbortSignal.timeout(THERE_MS_MAX) }).then(({ ok }) => ok, () => false)

@@ -4,10 +4,10 @@ import { Server } from './server.js'
 import { Visitor } from './visitor.js'
 
 export const test = base.extend({
-  /** More flags of the program, for all tests of a file. */
+  /** Extra command-line flags for the Seatkeeper server, set by a test file for all its tests. */
   serverFlags: [[], { option: true }],
 
-  /** A worker runs one file after the other and starts a new program at the first test of each. */
+  /** Starts a new server for each test file: a Playwright worker runs one file after the other. */
   serverOfFile: [
     async ({}, use) => {
       let current = null
@@ -23,12 +23,12 @@ export const test = base.extend({
     { scope: 'worker' },
   ],
 
-  /** The program with the demo cinema, which all tests of a file share. */
+  /** The Seatkeeper server with the demo cinema, shared by all tests of a file. */
   server: async ({ serverOfFile, serverFlags }, use, { titlePath: [file] }) => use(await serverOfFile(file, serverFlags)),
 
   /**
-   * Opens a browser context for another person. At the end of the test, or of the hook, it fails when a request went to another
-   * site or the console had an error or warning that the person does not tolerate.
+   * Opens a new browser context, which stands for a person or device. The test fails at its end if any request went to another
+   * site, or if the console had an error or warning that the option `tolerate` does not match.
    */
   come: async ({ browser, server }, use) => {
     const visitors = []

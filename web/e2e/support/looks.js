@@ -5,7 +5,7 @@ import { buy, holdSeats, startPayment } from './paths.js'
 
 export const ADMIN = ['', '/bookings', '/movies', '/halls', '/screenings', '/audit', '/events', '/mail'].map((page) => `/admin${page}`)
 
-/** Buys tickets for the administrator, so that no page is empty, and returns the path of one. */
+/** Buys tickets as the administrator, so that no page is empty, and returns the path of one ticket. */
 export async function buyTickets(server, come) {
   const owner = await come()
   await owner.signInQuietly('owner@example.test')
@@ -16,7 +16,7 @@ export async function buyTickets(server, come) {
 
 async function check(visitor, what) {
   await visitor.settled()
-  // Legacy mode avoids an extra window per page; it only lacks support for frames, which no page has.
+  // The legacy mode of axe opens no extra window per page; it only lacks support for iframes, which no page has.
   const { violations } = await new AxeBuilder({ page: visitor.page }).setLegacyMode(true).options({ resultTypes: ['violations'] }).analyze()
   const bad = violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
@@ -26,7 +26,7 @@ async function check(visitor, what) {
   assert.ok(wide <= 0, `${what} scrolls ${wide} px sideways`)
 }
 
-/** Defines one test per look, which checks every page with axe. */
+/** Defines one test per look (language, theme and screen), which checks every page with axe. */
 export function testLooks(looks) {
   let ticket
   test.beforeAll(async ({ server, come }) => {

@@ -1,14 +1,14 @@
 import { existsSync, statSync } from 'node:fs'
 import path from 'node:path'
 
-/** A built page (`dist`) to test instead of the embedded one, so that a change of the page needs no new build of the program. */
+/** The folder of a built page (`dist`) to test instead of the one in the binary, so that page changes need no new Rust build. */
 const PAGE = process.env.SEATKEEPER_TEST_PAGE
 /** Chromium blocks a WebSocket to the local machine from a document that was not loaded from the network. */
 export const PAGE_FLAGS = PAGE ? ['--disable-features=LocalNetworkAccessChecks'] : []
-/** Paths that only the program can answer. Uploaded posters have no extension. */
+/** Paths that the server must answer, not the folder of the page. Uploaded posters have no file extension. */
 const OF_THE_PROGRAM = /^\/(api|demo-idp|docs|healthz|readyz|metrics)(\/|$)|^\/posters\/[^./]+$/
 
-/** Answers requests for the page's files from `SEATKEEPER_TEST_PAGE`; everything else still goes to the program. */
+/** Answers requests for the page's files from `SEATKEEPER_TEST_PAGE`; all other requests still go to the server. */
 export async function servePageFromDisk(context, url) {
   if (!PAGE) return
   const headers = await pageHeaders(url)
@@ -25,7 +25,7 @@ export async function servePageFromDisk(context, url) {
   )
 }
 
-/** Playwright does not intercept redirected requests, so each redirect after a sign-in becomes a navigation of its own. */
+/** Playwright does not intercept redirected requests, so each redirect is turned into a separate navigation. */
 async function followByHand(route) {
   if (!route.request().isNavigationRequest()) return route.fallback()
   const response = await route.fetch({ maxRedirects: 0 })
@@ -37,7 +37,7 @@ async function followByHand(route) {
   return route.fulfill({ status: 200, headers: { 'content-type': 'text/html', 'set-cookie': cookies.join('\n') }, body })
 }
 
-/** Applies the server's Content-Security-Policy to this page too. */
+/** Returns the server's Content-Security-Policy header, so that it also applies to a page from the folder. */
 async function pageHeaders(url) {
   const answer = await fetch(url, { headers: { accept: 'text/html' } })
   const policy = answer.headers.get('content-security-policy')

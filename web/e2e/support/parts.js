@@ -4,17 +4,17 @@ import { createServer } from 'node:net'
 import { startProcess } from './process.js'
 import { waitFor } from './wait.js'
 
-/** With `cluster` the programs run on Redis, MongoDB and Kafka; the tests are the same. */
+/** `embedded` or `cluster`: in cluster mode the same tests run with a server on Redis, MongoDB and Kafka. */
 const MODE = process.env.SEATKEEPER_TEST_MODE ?? 'embedded'
 const REDIS_IS_READY = /Ready to accept connections/
 
 /**
- * The servers of one test cinema: none in embedded mode; in cluster mode its own Redis, and its own database and topics on
- * the shared servers that `seatkeeper-testbed` has started.
+ * The external services of one Seatkeeper server: none in embedded mode; in cluster mode a Redis of its own, and a database
+ * and topics of its own on the shared MongoDB and Kafka that `seatkeeper-testbed` has started.
  */
 export class Parts {
   #redis = null
-  /** Flags of the program that select these servers. */
+  /** Command-line flags with which the Seatkeeper server uses these services. */
   flags = []
 
   static async start() {
@@ -58,7 +58,7 @@ export class Parts {
   }
 }
 
-/** The URL of a shared server, from an environment variable. */
+/** Returns the URL of a shared service from an environment variable. */
 function shared(variable) {
   const url = process.env[variable]
   if (url === undefined) throw new Error(`${variable} is not set: run this by seatkeeper-testbed, as make e2e-cluster does`)

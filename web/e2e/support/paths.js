@@ -1,6 +1,6 @@
-/** Steps of several tests, through the page as a customer takes them. */
+/** Steps that several tests share, taken through the page as by a customer. */
 
-/** Goes from the front page through the film to the seats of a screening. */
+/** Goes from the front page through the film's page to the seat page of a screening. */
 export async function walkToSeats(visitor, showing) {
   const { page } = visitor
   await visitor.go('/')
@@ -13,7 +13,7 @@ export async function walkToSeats(visitor, showing) {
   await page.locator('[data-seat]').first().waitFor()
 }
 
-/** Presses seats one by one and waits until each is held. */
+/** Chooses the seats one by one and waits until each is locked for the person. */
 export async function holdSeats(visitor, ids) {
   for (const id of ids) {
     await visitor.press(visitor.seat(id))
@@ -21,7 +21,7 @@ export async function holdSeats(visitor, ids) {
   }
 }
 
-/** Goes from held seats to the payment page. */
+/** Starts the payment of the held seats and waits for the payment page. */
 export async function startPayment(visitor) {
   await visitor.press(visitor.byId('pay'))
   await visitor.page.waitForURL('**/pay/*')

@@ -1,13 +1,13 @@
 /**
- * Records every look of each seat of this page from now on, also after a reload: its status and whether it is pending, from
- * the attributes, the class and the accessible state; `torn` when they disagree.
+ * Records from now on, also after a reload, every look of each seat of this page: its displayed status and whether it is
+ * pending. A look is `torn` when the data attributes, the class and the ARIA state of the seat disagree.
  */
 export async function recordLooks(visitor) {
   await visitor.page.addInitScript(record)
   await visitor.page.evaluate(record)
 }
 
-/** Returns the looks of a seat since `recordLooks`, the last reload or the last call. */
+/** Returns and clears the recorded looks of a seat; a reload clears them too. */
 export function takeLooks(visitor, id) {
   return visitor.page.evaluate((seat) => window.seatLooks.get(seat)?.splice(0) ?? [], id)
 }

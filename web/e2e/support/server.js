@@ -8,14 +8,14 @@ import { waitFor } from './wait.js'
 
 const PROGRAM =
   process.env.SEATKEEPER_TEST_PROGRAM ?? fileURLToPath(new URL('../../../target/debug/seatkeeper', import.meta.url))
-/** The first start writes the demo cinema to the store, which may take many seconds on a busy MongoDB. */
+/** The timeout of a start: the first one writes the demo cinema to the store, which may take many seconds on a busy MongoDB. */
 const START_MS_MAX = 60_000
 const STOP_MS_MAX = 15_000
 const OPEN = /^Seatkeeper is open: (http:\/\/\S+)$/m
-/** How much of the program's log is shown when it fails. */
+/** How much of the end of the server's log is shown when the server fails. */
 const LOG_TAIL_CHARS = 2_000
 
-/** The program under test with a data folder of its own; it can be stopped and started again on the same port. */
+/** The Seatkeeper server under test, with its own data folder; it can be stopped and restarted on the same port. */
 export class Server {
   #child = null
   #log = ''
@@ -38,14 +38,14 @@ export class Server {
     return server
   }
 
-  /** Starts the program again at the same address. */
+  /** Starts the stopped server again at the same address. */
   restart() {
     return this.start(new URL(this.url).host)
   }
 
   async start(listen) {
     const settings = ['serve', '--demo', '--listen', listen, '--data-dir', this.#dataDir, ...this.#flags]
-    // Settings in the environment of the tests must not reach the program.
+    // Settings from the environment of the tests must not reach the server.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SEATKEEPER_')))
     const child = startProcess(PROGRAM, settings, env)
     this.#child = child
@@ -63,7 +63,7 @@ export class Server {
     this.url = OPEN.exec(said)[1].replace(/\/$/, '')
   }
 
-  /** Stops the program with SIGTERM, and fails if it does not shut down in order. */
+  /** Stops the server with SIGTERM, and fails if it does not shut down gracefully. */
   async stop() {
     const child = this.#child
     if (child === null) return
@@ -76,14 +76,14 @@ export class Server {
     if (code !== 0) throw new Error(`the program did not stop in order (${code}): ${this.#log}`)
   }
 
-  /** Stops the program and removes its data folder. */
+  /** Stops the server and removes its data folder. */
   async remove() {
     await this.stop()
     await this.#parts.end()
     await rm(this.#dataDir, { recursive: true, force: true })
   }
 
-  /** Waits for the mail that contains this code and returns it decoded. */
+  /** Waits for the mail that contains this booking code and returns its decoded text. */
   mailWith(code) {
     const folder = path.join(this.#dataDir, 'mail')
     return waitFor(async () => {
@@ -102,7 +102,7 @@ export class Server {
     return answer.json()
   }
 
-  /** A screening at least 30 hours ahead, so that midnight does not matter, with its film; `skip` selects a later one. */
+  /** Returns a screening with its film, at least 30 hours ahead, so that midnight does not matter; `skip` selects a later one. */
   async showing(hall, skip = 0) {
     const soonest = Date.now() + 30 * 3_600_000
     const { items } = await this.get('/api/movies?limit=200')

@@ -1,9 +1,9 @@
-/** How many frames a finger stays down: enough for focus, styles and layout to take effect. */
+/** For how many animation frames a finger stays down: enough for focus, styles and layout to take effect. */
 const FRAMES_DOWN = 6
 
 /**
- * Simulates a finger on a real screen: raw touch events at a position, not an event on an element. Whatever the page does
- * between touch start and touch end happens here too.
+ * Simulates a finger by raw touch events at a screen position, not by an event on an element, so that a layout shift between
+ * touch start and touch end has the same effect as on a real device.
  */
 export class Finger {
   #page
@@ -26,7 +26,7 @@ export class Finger {
     await frames(this.#page, 2)
   }
 
-  /** Taps the position of the element's centre at touch start. */
+  /** Taps at the position that the element's centre has at touch start, even if the element then moves. */
   async tap(locator) {
     const { x, y } = await middle(locator)
     await this.down(x, y)
@@ -39,7 +39,7 @@ export async function middle(locator) {
   return { x: box.x + box.width / 2, y: box.y + box.height / 2 }
 }
 
-/** Resolves when the browser has drawn this many frames. */
+/** Resolves when the browser has drawn this many animation frames. */
 export function frames(page, count) {
   return page.evaluate(
     (wanted) =>

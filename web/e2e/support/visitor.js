@@ -9,12 +9,12 @@ export const DESKTOP = { viewport: { width: 1280, height: 900 } }
 export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
 export const SMALL_PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
 
-/** The browser's console messages about expected refusals: not signed in, payment declined, seat taken, payment in progress. */
+/** Console messages about expected error responses: not signed in (401), payment declined (402), seat taken (409) and the like. */
 const ORDINARY = /status of (401|402|409) /
 /** The browser's console messages while a test has stopped the server. */
 export const NO_SERVER = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED|WebSocket connection to/
 
-/** A person with their own browser context. */
+/** A browser context with one page, which stands for a person or device. */
 export class Visitor {
   #language
   #url
@@ -25,7 +25,7 @@ export class Visitor {
     const visitor = new Visitor()
     visitor.#language = language
     visitor.#url = url
-    // The choices saved in this browser; the account's language must not override them.
+    // The language and theme are stored as if chosen before, so that the account's language does not override them.
     const stored = [{ name: 'theme', value: theme }, ...(keepsLanguage ? [{ name: 'language', value: language }] : [])]
     visitor.touch = screen.hasTouch === true
     visitor.context = await browser.newContext({
@@ -92,7 +92,7 @@ export class Visitor {
     await this.byId(testId).first().waitFor({ state: 'detached' })
   }
 
-  /** Signs in by API without a page, which the demo provider allows. */
+  /** Signs in by HTTP requests to the demo identity provider, without opening its pages. */
   async signInQuietly(email) {
     const query = new URLSearchParams({ return_to: '/api/auth/me', login_hint: email })
     const answer = await this.context.request.get(`/api/auth/google/login?${query}`, { headers: { 'accept-language': this.#language } })
@@ -100,13 +100,13 @@ export class Visitor {
     return answer.json()
   }
 
-  /** Signs out by API, as another tab would; the open page receives no notification. */
+  /** Signs out by an API request, as another tab would; the open page is not notified. */
   async signOutQuietly() {
     const answer = await this.context.request.post('/api/auth/logout', { headers: { origin: this.#url } })
     assert.ok(answer.ok())
   }
 
-  /** Signs in through the sign-in page and the provider's page, by typing an e-mail address. */
+  /** Signs in through the sign-in page and the identity provider's page, by typing an e-mail address. */
   async signInByHand(email) {
     await this.press(this.byId('sign-in'))
     await this.page.locator('#email').fill(email)

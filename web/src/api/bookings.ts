@@ -8,7 +8,7 @@ export function useBooking(id: () => string) {
   })
 }
 
-/** The person's own bookings, newest first, page by page. */
+/** The signed-in person's bookings, newest first, loaded page by page. */
 export function useMyBookings() {
   return useInfiniteQuery({
     key: ['bookings'],

@@ -7,7 +7,7 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-it('times out on a dead connection', async () => {
+it('a request without a response times out and is reported as no_answer', async () => {
   const limit = new AbortController()
   const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(limit.signal)
   vi.stubGlobal('fetch', (_: Request, { signal }: RequestInit = {}) => new Promise((_, reject) => {

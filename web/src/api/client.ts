@@ -3,10 +3,10 @@ import { serverClock } from '@/lib/serverClock'
 import { ApiProblem, NO_ANSWER, type Problem } from './problem'
 import type { paths } from './schema'
 
-/** The server ends a request after 20 s, so a longer wait means that the connection is dead. */
+/** The request timeout. The server ends every request after 20 s, so a longer wait means that the connection is dead. */
 const ANSWER_MS_MAX = 25_000
 
-/** A `fetch` with a timeout; a call may pass its own with another limit. */
+/** Returns a `fetch` with this timeout. A single API call may pass its own to override the client's default. */
 export const within = (ms: number) => (request: Request) => fetch(request, { signal: AbortSignal.timeout(ms) })
 
 const client = createClient<paths>({ baseUrl: '/', credentials: 'same-origin', fetch: within(ANSWER_MS_MAX) })
@@ -22,7 +22,7 @@ client.use({
   },
 })
 
-/** The typed calls, generated from the server's OpenAPI document. Wrap each in `ask`. */
+/** The API client, typed by the server's OpenAPI document. Wrap each call in `ask`, which turns error responses into exceptions. */
 export const api = client
 
 interface Answer<T> {
@@ -31,12 +31,12 @@ interface Answer<T> {
   response: Response
 }
 
-/** Returns the answer's body, or throws an `ApiProblem`, also when there was no answer. */
+/** Returns the response body. Throws an `ApiProblem` for an error response and when there was no response. */
 export async function ask<T>(call: Promise<Answer<T>>): Promise<T> {
   return (await askWithStatus(call)).data
 }
 
-/** As `ask`, for calls whose status carries information. */
+/** Like `ask`, but also returns the HTTP status, for calls whose success statuses differ in meaning (200 or 202). */
 export async function askWithStatus<T>(call: Promise<Answer<T>>): Promise<{ status: number; data: T }> {
   let answer: Answer<T>
   try {
@@ -48,7 +48,7 @@ export async function askWithStatus<T>(call: Promise<Answer<T>>): Promise<{ stat
   return { status: answer.response.status, data: answer.data as T }
 }
 
-/** A proxy may answer with a body that is not a problem document. */
+/** Returns the problem document of an error response, or builds one: a proxy may answer with another kind of body. */
 function problemOf({ error, response }: Answer<unknown>): Problem {
   if (typeof error === 'object' && error !== null && 'code' in error) return error as Problem
   const code = response.status >= 500 ? 'try_again' : 'unknown'

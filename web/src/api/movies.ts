@@ -9,13 +9,13 @@ const RENEW_MS = 60_000
 /** Refetches the query periodically while the page is visible. */
 function useRenewal<T extends { refetch: () => Promise<unknown> }>(query: T): T {
   useIntervalFn(() => {
-    // The page shows a failure from the state of the query.
+    // A rejected refetch needs no handler here: the page shows the error from the state of the query.
     if (!document.hidden) void query.refetch()
   }, RENEW_MS)
   return query
 }
 
-/** The server's largest page; a cinema has fewer films than that. */
+/** The largest page size that the server accepts; a cinema has fewer films, so one request loads all. */
 const LIST_LIMIT = 200
 
 export function useMovies() {

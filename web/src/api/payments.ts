@@ -6,7 +6,7 @@ import type { Payment, StartPaymentRequest } from './types'
 const start = createIntent()
 const confirm = createIntent()
 
-/** Sends retries of one intention under the same idempotency key, until the outcome is definite. */
+/** Retries of one operation (`about`) reuse its idempotency key until the server has given a definite answer. */
 async function once<T>(intent: typeof start, about: string, call: (key: string) => Promise<T>): Promise<T> {
   try {
     const answer = await call(intent.keyFor(about))
@@ -18,9 +18,9 @@ async function once<T>(intent: typeof start, about: string, call: (key: string) 
   }
 }
 
-/** `wish` distinguishes intentions: the same body with another `wish` is another payment. */
+/** `wish` becomes part of what the idempotency key stands for: the same body with another `wish` starts another payment. */
 export function startPayment(body: StartPaymentRequest, wish: readonly string[]): Promise<Payment> {
-  // The schema types the currency as a constant; the page has it as the string that the server sent.
+  // The generated type allows one literal currency; the page has the currency as a string from the server.
   const sent = body as StartPaymentRequest & { total: Payment['amount'] }
   return once(start, [JSON.stringify(body), ...wish].join(' '), (key) =>
     ask(api.POST('/api/payments', { params: { header: { 'Idempotency-Key': key } }, body: sent })),

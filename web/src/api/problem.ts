@@ -1,12 +1,12 @@
 import type { components } from './schema'
 import type { NewerCode, NewerFacts } from './types'
 
-/** The server's error codes, and the page's own for missing and unreadable answers. */
+/** The server's error codes, and two of the page: `no_answer` (no response) and `unknown` (a response without a code). */
 export type ProblemCode = components['schemas']['ErrorCode'] | NewerCode | 'no_answer' | 'unknown'
 
 export type Problem = Omit<components['schemas']['Problem'], 'code' | keyof NewerFacts> & NewerFacts & { code: ProblemCode }
 
-/** The problem that stands for a missing answer. */
+/** The problem document that the page uses when there was no response (network error or timeout). */
 export const NO_ANSWER: Problem = {
   type: 'about:blank',
   title: 'No answer',
@@ -16,7 +16,7 @@ export const NO_ANSWER: Problem = {
   request_id: '',
 }
 
-/** The only error type that calls throw. The page branches on its `code`. */
+/** The only error type that API calls throw. The page branches on its `code`. */
 export class ApiProblem extends Error {
   constructor(readonly problem: Problem) {
     super(problem.code)
@@ -27,12 +27,12 @@ export class ApiProblem extends Error {
     return this.problem.code
   }
 
-  /** Whether the server has certainly refused the call; otherwise it is unknown whether the call took effect. */
+  /** True when the server has certainly refused the call; false when the call may have taken effect. */
   get isDefinite(): boolean {
     return this.problem.status >= 400 && this.problem.status < 500 && this.problem.status !== 429
   }
 
-  /** The reasons by field name, for a form. */
+  /** Validation errors by field name, shown beside the fields of a form. */
   get fieldErrors(): Record<string, string> {
     return Object.fromEntries((this.problem.errors ?? []).map(({ field, why }) => [field, why]))
   }

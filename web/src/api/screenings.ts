@@ -2,7 +2,10 @@ import { useQuery } from '@pinia/colada'
 import { api, ask, within } from './client'
 import type { Hold, LockRequest, ScreeningDetail, SeatMap } from './types'
 
-/** A shorter timeout for calls about the person's own hold: they are queued, and idempotent. */
+/**
+ * A `fetch` with a shorter timeout for calls about the person's held seats: they run one at a time, so a slow call delays the
+ * others, and they are idempotent, so a retry is safe.
+ */
 const fetchSoon = within(10_000)
 
 export function useScreeningDetail(id: () => string | undefined) {
@@ -25,7 +28,7 @@ export function getHold(screeningId: string): Promise<Hold> {
   return ask(api.GET('/api/lock', { params: { query: { screening_id: screeningId } }, fetch: fetchSoon })) as Promise<Hold>
 }
 
-/** `revision` is the one that the page shows: the server locks no seats on terms that the person has not seen. */
+/** `revision` is the revision of the screening that the page shows: the server refuses to lock seats on terms that are outdated. */
 export function lockSeats(screeningId: string, seatIds: string[], revision: number): Promise<Hold> {
   const body: LockRequest = { screening_id: screeningId, seat_ids: seatIds, revision }
   return ask(api.POST('/api/lock', { body, fetch: fetchSoon })) as Promise<Hold>

@@ -11,7 +11,7 @@ const ME = { id: 'p', name: 'Ann', email: 'ann@example.test', picture_url: null,
 
 beforeEach(() => setActivePinia(createPinia()))
 
-it('is unknown while the server cannot answer, and is loaded again', async () => {
+it('the session is unknown while the server cannot answer, and the next call loads it again', async () => {
   const session = useSessionStore()
   const away = new ApiProblem({ ...NO_ANSWER, status: 503, code: 'try_again' })
   answer.mockRejectedValueOnce(away).mockResolvedValueOnce(ME)
@@ -19,7 +19,7 @@ it('is unknown while the server cannot answer, and is loaded again', async () =>
   expect(await session.ensure()).toEqual({ kind: 'signed_in', me: ME })
 })
 
-it('is a guest when the server answers sign_in_required', async () => {
+it('the session is a guest when the server answers sign_in_required', async () => {
   answer.mockRejectedValueOnce(new ApiProblem({ ...NO_ANSWER, status: 401, code: 'sign_in_required' }))
   expect(await useSessionStore().ensure()).toEqual({ kind: 'guest' })
 })

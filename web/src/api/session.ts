@@ -8,7 +8,7 @@ import type { Me } from './types'
 /** `unknown`: not loaded yet, or loading failed with `error`; the person may be signed in or not. */
 export type Session = { kind: 'unknown'; error: unknown } | { kind: 'guest' } | { kind: 'signed_in'; me: Me }
 
-/** The session of the page. Scripts cannot read the cookie, so it is loaded from the server. */
+/** Who is signed in. Scripts cannot read the session cookie (HttpOnly), so the page asks the server. */
 export const useSessionStore = defineStore('session', () => {
   const session = shallowRef<Session>({ kind: 'unknown', error: null })
   let loading: Promise<Session> | null = null
@@ -17,7 +17,7 @@ export const useSessionStore = defineStore('session', () => {
     try {
       session.value = { kind: 'signed_in', me: await ask(api.GET('/api/auth/me')) }
     } catch (error) {
-      // Other errors leave the session unknown: a signed-in person is not sent to sign in, and the next `ensure` retries.
+      // Other errors leave the session unknown, so that a signed-in person is not asked to sign in; the next `ensure` retries.
       session.value = isProblem(error, 'sign_in_required') ? { kind: 'guest' } : { kind: 'unknown', error }
     }
     return session.value
@@ -33,12 +33,12 @@ export const useSessionStore = defineStore('session', () => {
     return loading
   }
 
-  /** Marks the session as ended by the server. */
+  /** Treats the person as a guest from now on, after a sign-out or when the server has ended the session. */
   function ended(): void {
     session.value = { kind: 'guest' }
   }
 
-  // Another tab may have ended the session or started another one, so any 401 reloads the session.
+  // Another tab may have signed out or signed in as another person, so any 401 response reloads the session.
   api.use({
     onResponse({ response }) {
       if (response.status === 401 && session.value.kind === 'signed_in') void askAgain()

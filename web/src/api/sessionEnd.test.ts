@@ -13,7 +13,7 @@ import { useSessionStore } from './session'
 const ME = { id: 'p', name: 'Ann', email: 'ann@example.test', picture_url: null, role: 'USER', language: 'en' }
 const say = (status: number, body: object) => server.push(Response.json(body, { status }))
 
-it('is loaded again after any 401, because another tab may have ended or replaced it', async () => {
+it('the session is loaded again after any 401 response, because another tab may have ended or replaced it', async () => {
   setActivePinia(createPinia())
   const session = useSessionStore()
   say(200, ME)

@@ -25,16 +25,14 @@ export type PaymentMethod = Schemas['PaymentMethod']
 export type ScreeningInput = Schemas['ScreeningInput']
 export type Site = Schemas['Site']
 
-/*
- * Types of the live protocol from before schema.d.ts contained them. It does now, so each `& {…}` can be removed.
- */
+/* Types with fields that an earlier schema.d.ts lacked. It contains them now, so each `& {…}` below can be removed. */
 export type ScreeningState = 'ON_SALE' | 'CLOSED' | 'CANCELLED'
 export type Hold = Schemas['Hold'] & { seq: number }
 export type ScreeningDetail = Schemas['ScreeningDetail'] & { revision: number; state: ScreeningState }
 export type SeatMap = paths['/api/screenings/{id}/seats']['get']['responses'][200]['content']['application/json'] & { revision: number }
 export type LockRequest = { screening_id: string; seat_ids: string[]; revision: number }
 export type StartPaymentRequest = { screening_id: string; method: PaymentMethod; revision: number; total: Money }
-/** Extra fields of refusals: the current screening, the current total and the current price of each seat. */
+/** Extra fields of error responses about changed terms: the current screening, total and price of each seat. */
 export interface NewerFacts {
   screening?: ScreeningDetail | null
   total?: Money | null

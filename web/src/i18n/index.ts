@@ -22,9 +22,9 @@ async function loadMessages(language: Language): Promise<void> {
   for (const part of await Promise.all(parts)) i18n.global.mergeLocaleMessage(language, part.default)
 }
 
-/** Loads only the language in use; the other one on demand. */
+/** Loads the messages of the language if they are not loaded yet, and switches the page to it. */
 export async function setLanguage(language: Language): Promise<void> {
-  // An administration page may request its messages meanwhile; the loop loads them in this language too.
+  // An administration page may request its own messages during the await; the loop then loads them in this language too.
   let hadAdmin
   do {
     hadAdmin = wantsAdmin
@@ -34,7 +34,7 @@ export async function setLanguage(language: Language): Promise<void> {
   document.documentElement.lang = language
 }
 
-/** Loads the messages of the administration on demand, because they are many and other pages do not need them. */
+/** Loads the messages of the administration pages on demand, because they are many and other pages do not need them. */
 export async function loadAdminMessages(): Promise<void> {
   wantsAdmin = true
   await loadMessages(i18n.global.locale.value as Language)

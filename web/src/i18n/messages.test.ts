@@ -23,23 +23,23 @@ const sources = import.meta.glob(['../**/*.vue', '../**/*.ts', '!../**/*.test.ts
 const code = Object.values(sources).join('\n')
 
 describe('the messages', () => {
-  it('have the same keys and placeholders in both languages', () => {
+  it('messages have the same keys and placeholders in both languages', () => {
     expect([...thai.keys()].sort()).toEqual([...english.keys()].sort())
     for (const [key, text] of english) expect(placeholders(thai.get(key)!), key).toEqual(placeholders(text))
   })
 
-  it('contain Thai letters in Thai', () => {
+  it('Thai messages contain Thai letters', () => {
     const latinOnly = [...thai].filter(([, text]) => !/[\u0e00-\u0e7f]/.test(text)).map(([key]) => key)
     expect(latinOnly).toEqual([])
   })
 
-  it('exist for every key that the code uses', () => {
+  it('a message exists for every key that the code uses', () => {
     const asked = [...code.matchAll(/\bt\(\s*'([\w.-]+)'/g)].map((match) => match[1]!)
     expect(asked.length).toBeGreaterThan(100)
     expect(asked.filter((key) => !english.has(key))).toEqual([])
   })
 
-  it('cover every error code of the API', () => {
+  it('a message exists for every error code of the API', () => {
     const codes = ['bad_request', 'sign_in_required', 'forbidden', 'bad_origin', 'not_found', 'method_not_allowed', 'too_large', 'unsupported_media_type', 'invalid', 'rate_limited', 'try_again', 'idempotency_key_reused', 'in_progress', 'bad_return_to', 'bad_state', 'movie_not_found', 'screening_not_found', 'ambiguous_screening', 'unknown_seat', 'sales_closed', 'payment_in_progress', 'too_many_seats', 'seat_taken', 'unknown_method', 'nothing_locked', 'payment_declined', 'payment_not_pending', 'payment_expired', 'seats_lost', 'payment_not_found', 'booking_not_found', 'bad_signature', 'price_missing', 'hall_busy', 'starts_in_past', 'has_screenings', 'has_bookings', 'already_sent', 'hall_not_found', 'mail_not_found', 'dead_letter_not_found', 'provider_not_found', 'misdirected']
     expect(codes.filter((name) => !english.has(`problem.${name}`))).toEqual([])
   })

@@ -4,7 +4,7 @@ import { inLanguage } from '@/lib/language'
 import { formatMoney, type Money } from '@/lib/money'
 import * as time from '@/lib/time'
 
-/** Formats times in the cinema's time zone, and money and texts in the page's language. */
+/** Formats times in the cinema's time zone, and amounts and names in the page's language. */
 export function useFormat() {
   const { locale, t, te } = useI18n()
   const store = useSiteStore()
@@ -21,7 +21,7 @@ export function useFormat() {
     title: (film: { title: string; title_th?: string | null }) => inLanguage(locale.value, film.title, film.title_th),
     synopsis: (film: { synopsis?: string | null; synopsis_th?: string | null }) =>
       inLanguage(locale.value, film.synopsis, film.synopsis_th),
-    /** Genres and price categories are entered by the administrator; common ones are translated. */
+    /** Genres and price categories are entered by the administrator; common ones are translated, others shown as entered. */
     genre: (slug: string) => (te(`genre.${slug}`) ? t(`genre.${slug}`) : slug),
     rating: (rating: string) => (te(`rating.${rating}`) ? t(`rating.${rating}`) : rating),
     category: (slug: string) => (te(`category.${slug}`) ? t(`category.${slug}`) : slug),

@@ -1,7 +1,7 @@
 import { useI18n } from 'vue-i18n'
 import { isProblem } from '@/api/problem'
 
-/** Maps a problem's code to a message. No other place does. */
+/** The only function that maps the error code of an API problem to a message. */
 export function useProblemText() {
   const { t, te } = useI18n()
   return (error: unknown): string => {

@@ -1,6 +1,6 @@
 const BOM = '\ufeff'
 
-/** A cell that a spreadsheet would run as a formula gets a leading apostrophe. */
+/** Quotes a cell. Text that a spreadsheet would run as a formula gets a leading apostrophe (CSV injection). */
 function cell(value: string | number): string {
   const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value)
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text

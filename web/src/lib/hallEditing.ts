@@ -1,6 +1,6 @@
 import type { SeatKind } from './seating'
 
-/** A row of the hall editor. Rows are immutable: every change returns a new list. */
+/** A row of seats in the hall editor. Rows are immutable: every change returns a new list of rows. */
 export interface DraftRow {
   label: string
   category: string
@@ -11,7 +11,7 @@ export const ROWS_MAX = 60
 export const CELLS_MAX = 100
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'
 
-/** The first unused label of A … Z, AA … */
+/** Returns the first unused row label in the order A … Z, AA, AB … */
 export function nextLabel(rows: readonly DraftRow[]): string {
   const used = new Set(rows.map((row) => row.label))
   for (let index = 0; ; index++) {
@@ -24,7 +24,7 @@ export function startingRows(): DraftRow[] {
   return [...'ABCDE'].map((label) => ({ label, category: 'standard', cells: Array<SeatKind>(8).fill('seat') }))
 }
 
-/** Adds a copy of the last row; returns the rows unchanged at the limit. */
+/** Appends a copy of the last row, or returns the rows unchanged when the hall already has the maximum number of rows. */
 export function addRow(rows: readonly DraftRow[]): DraftRow[] {
   if (rows.length >= ROWS_MAX) return [...rows]
   const last = rows.at(-1)

@@ -1,6 +1,6 @@
 /**
- * Creates idempotency keys. The key is reused while the outcome is unknown (no answer, or a retryable error), so that the server
- * recognises a retry as the same request; `settle` ends its use after a definite answer.
+ * Creates idempotency keys. A key is reused while the outcome of its request is unknown (no response, or a retryable error), so
+ * that the server recognises a retry as the same request; `settle` discards the key after a definite response.
  */
 export function createIntent(newKey: () => string = () => crypto.randomUUID()) {
   let current: { about: string; key: string } | null = null

@@ -5,7 +5,7 @@ export function isLanguage(value: unknown): value is Language {
   return LANGUAGES.some((language) => language === value)
 }
 
-/** The saved language, else the first supported one of the browser, else English. */
+/** Returns the saved language, else the first language of the browser that the page supports, else English. */
 export function pickLanguage(saved: string | null, wanted: readonly string[]): Language {
   if (isLanguage(saved)) return saved
   for (const tag of wanted) {
@@ -15,7 +15,7 @@ export function pickLanguage(saved: string | null, wanted: readonly string[]): L
   return 'en'
 }
 
-/** The text in the page's language, else in the other one. */
+/** Returns the text in the page's language, or in the other language if it has no translation. */
 export function inLanguage(language: string, english: string | null | undefined, thai: string | null | undefined): string {
   return (language === 'th' ? thai || english : english || thai) ?? ''
 }

@@ -9,23 +9,23 @@ import { addDays, dayOf, formatCountdown, formatDate, formatTime, fromLocalInput
 const BANGKOK = 'Asia/Bangkok'
 
 describe('time', () => {
-  it('counts days in the time zone of the cinema', () => {
+  it('the calendar day of an instant is that of the cinema’s time zone', () => {
     expect(dayOf('2026-11-23T16:59:59Z', BANGKOK)).toBe('2026-11-23')
     expect(dayOf('2026-11-23T17:00:00Z', BANGKOK)).toBe('2026-11-24')
     expect(addDays('2026-12-31', 1)).toBe('2027-01-01')
   })
-  it('shows Buddhist years in Thai, the common era in English, and 24 hours in both', () => {
+  it('dates have Buddhist years in Thai, common-era years in English, and a 24-hour clock in both', () => {
     expect(formatDate('2026-11-23T12:30:00Z', BANGKOK, 'th')).toContain('2569')
     expect(formatDate('2026-11-23T12:30:00Z', BANGKOK, 'en')).toContain('2026')
     expect(formatTime('2026-11-23T12:30:00Z', BANGKOK, 'th')).toBe('19:30')
     expect(formatTime('2026-11-23T17:05:00Z', BANGKOK, 'en')).toBe('00:05')
   })
-  it.each([BANGKOK, 'Europe/Berlin', 'America/St_Johns'])('converts to local time and back in %s', (zone) => {
+  it.each([BANGKOK, 'Europe/Berlin', 'America/St_Johns'])('an instant converted to local time and back is unchanged in %s', (zone) => {
     for (const instant of ['2026-11-23T12:30:00Z', '2026-03-29T00:30:00Z', '2026-10-25T03:30:00Z']) {
       expect(fromLocalInput(toLocalInput(instant, zone), zone)).toBe(instant)
     }
   })
-  it('stops a countdown at 0:00', () => {
+  it('a countdown stops at 0:00', () => {
     expect(formatCountdown(300_000)).toBe('5:00')
     expect(formatCountdown(29_001)).toBe('0:30')
     expect(formatCountdown(-4)).toBe('0:00')
@@ -33,15 +33,15 @@ describe('time', () => {
 })
 
 describe('money', () => {
-  it('is formatted with the currency sign', () => {
+  it('an amount is formatted with the currency sign', () => {
     expect(formatMoney({ amount: 32_000, currency: 'THB' }, 'en')).toBe('฿320')
     expect(formatMoney({ amount: 120_050, currency: 'THB' }, 'th')).toBe('฿1,200.50')
   })
-  it('is parsed from a field, or is null', () => {
+  it('a price field is parsed to minor units, or to null when it is not an amount', () => {
     expect(parseMajor(' 1,280.5 ')).toBe(128_050)
     expect(['', '-1', '1.234', 'abc'].map(parseMajor)).toEqual([null, null, null, null])
   })
-  it('is summed, also over an empty list', () => {
+  it('amounts are summed, and an empty list sums to zero', () => {
     expect(sumMoney([], 'THB')).toEqual({ amount: 0, currency: 'THB' })
     expect(sumMoney([{ amount: 1, currency: 'THB' }, { amount: 2, currency: 'THB' }], 'THB').amount).toBe(3)
   })
@@ -59,7 +59,7 @@ describe('the return path after sign-in', () => {
 })
 
 describe('the clock of the server', () => {
-  it('is estimated from whole seconds and gets more precise with each answer', () => {
+  it('the server clock is estimated from Date headers and gets more precise with each response', () => {
     let device = 1_000_000
     const clock = createServerClock(() => device)
     expect(clock.now()).toBe(device)
@@ -71,7 +71,7 @@ describe('the clock of the server', () => {
     }
     expect(Math.abs(clock.now() - (device + skewMs))).toBeLessThan(140)
   })
-  it('is estimated anew after a clock change, and ignores invalid headers', () => {
+  it('the server clock is estimated anew after a clock was set, and ignores invalid Date headers', () => {
     const device = 5_000_000
     const clock = createServerClock(() => device)
     clock.observe(new Date(device).toUTCString(), device, device)
@@ -84,7 +84,7 @@ describe('the clock of the server', () => {
 })
 
 describe('an idempotency key', () => {
-  it('is reused until settled, and differs for another request', () => {
+  it('an idempotency key is reused until settled, and differs for another request', () => {
     let n = 0
     const intent = createIntent(() => `key-${++n}`)
     expect([intent.keyFor('a'), intent.keyFor('a')]).toEqual(['key-1', 'key-1'])
@@ -95,12 +95,12 @@ describe('an idempotency key', () => {
 })
 
 describe('language', () => {
-  it('is the saved one, else the browser’s, else English', () => {
+  it('the language is the saved one, else the browser’s, else English', () => {
     expect(pickLanguage('th', ['en'])).toBe('th')
     expect(pickLanguage(null, ['de', 'th-TH', 'en'])).toBe('th')
     expect(pickLanguage('xx', ['fr'])).toBe('en')
   })
-  it('falls back to the text of the other language', () => {
+  it('a text without a translation is shown in the other language', () => {
     expect(inLanguage('th', 'Rain', null)).toBe('Rain')
     expect(inLanguage('en', '', 'ฝน')).toBe('ฝน')
   })

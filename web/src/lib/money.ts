@@ -6,7 +6,7 @@ export interface Money {
 
 const MINOR_PER_MAJOR = 100
 
-/** Formats as `฿320`, or `฿320.50` with satang: the currency sign, not its code, in both languages. */
+/** Formats an amount as `฿320`, or `฿320.50` with satang: with the currency sign, not the code, in both languages. */
 export function formatMoney(money: Money, language: string): string {
   const major = money.amount / MINOR_PER_MAJOR
   return new Intl.NumberFormat(language, {
@@ -18,7 +18,7 @@ export function formatMoney(money: Money, language: string): string {
   }).format(major)
 }
 
-/** Formats without a currency, for sentences that name it ("320 baht"). */
+/** Formats an amount without a currency, for sentences that name the currency ("320 baht"). */
 export function formatAmount(money: Money, language: string): string {
   return new Intl.NumberFormat(language, { maximumFractionDigits: 2 }).format(money.amount / MINOR_PER_MAJOR)
 }
@@ -27,7 +27,7 @@ export function sumMoney(parts: readonly Money[], currency: string): Money {
   return { amount: parts.reduce((sum, part) => sum + part.amount, 0), currency: parts[0]?.currency ?? currency }
 }
 
-/** Parses a price field, in major units, to minor units; null when the text is not an amount. */
+/** Converts the text of a price field (baht) to minor units (satang). Returns null when the text is not an amount. */
 export function parseMajor(text: string): number | null {
   const trimmed = text.trim().replaceAll(',', '')
   if (!/^\d{1,6}(\.\d{1,2})?$/.test(trimmed)) return null

@@ -12,7 +12,7 @@ import {
 
 const CELLS: Record<string, SeatKind | null> = { s: 'seat', p: 'pair', w: 'wheelchair', x: 'blocked', _: null }
 
-/** `hall('A ss_ss', 'B pp')`: a row a line, a letter a cell. */
+/** Builds a layout from text, such as `hall('A ss_ss', 'B pp')`: one row per argument, one letter of `CELLS` per cell. */
 function hall(...lines: string[]): LayoutLike {
   return {
     rows: lines.map((line) => {
@@ -24,7 +24,7 @@ function hall(...lines: string[]): LayoutLike {
 
 const STATES: Record<string, SeatState> = { '.': 'available', m: 'mine', l: 'locked', B: 'booked' }
 
-/** `views(plan, '..l.', '....')`: a state for each seat of each row. */
+/** Builds seat views from text, such as `views(plan, '..l.', '....')`: one row per argument, one letter of `STATES` per seat. */
 function views(plan: ReturnType<typeof planLayout>, ...lines: string[]): SeatView[] {
   return plan.rows.flatMap((row, r) =>
     row.seats.map((seat, s) => ({
@@ -38,15 +38,15 @@ function views(plan: ReturnType<typeof planLayout>, ...lines: string[]): SeatVie
 }
 
 describe('the layout of a hall', () => {
-  it('numbers seats from 1, skips gaps, and makes pairs two columns wide', () => {
+  it('seats are numbered from 1 without counting gaps, and pairs are two columns wide', () => {
     const plan = planLayout(hall('A ss_pp', 'B ssssss'))
     expect(plan.columns).toBe(7)
     expect(plan.rows[0]!.seats.map((seat) => `${seat.id}@${seat.x}`)).toEqual(['A1@0', 'A2@1', 'A3@3', 'A4@5'])
   })
-  it('centres short rows', () => {
+  it('short rows are centred', () => {
     expect(planLayout(hall('A ss', 'B ssss')).byId.get('A1')!.x).toBe(1)
   })
-  it('does not centre rows when one begins with a gap', () => {
+  it('no row is centred when any row begins with a gap', () => {
     expect(planLayout(hall('A _ss', 'B ssssss', 'C ss')).byId.get('C1')!.x).toBe(0)
   })
 })
@@ -65,7 +65,7 @@ describe('moving in the grid', () => {
     ['C3', 'End', 'C6'],
     ['C3', 'x', null],
   ])('%s %s → %s', (from, key, to) => expect(moveFocus(plan, from, key)).toBe(to))
-  it('goes to the first and last seat of the hall with Ctrl', () => {
+  it('Ctrl+Home and Ctrl+End move the focus to the first and last seat of the hall', () => {
     expect(moveFocus(plan, 'C3', 'Home', true)).toBe('A1')
     expect(moveFocus(plan, 'C3', 'End', true)).toBe('D1')
   })
@@ -73,17 +73,17 @@ describe('moving in the grid', () => {
 
 describe('the nearest equal seat', () => {
   const plan = planLayout(hall('A ssss', 'B ssss', 'C wsss'))
-  it('is the adjacent seat when available', () => {
+  it('the nearest equal seat is the adjacent seat when that is available', () => {
     expect(nearestEqual(views(plan, '.B..', 'BBBB', '....'), ['A2'], plan)).toEqual(['A1'])
   })
-  it('is never of another kind, taken or offered twice', () => {
+  it('a replacement seat is never taken, of another kind, or offered for two lost seats', () => {
     expect(nearestEqual(views(plan, 'BBBB', 'BBBB', '.BB.'), ['B1', 'B2'], plan)).toEqual(['C4'])
   })
-  it('is never a pending seat', () => {
+  it('a pending seat is never offered as a replacement', () => {
     const seats = views(plan, '.B..', 'BBBB', '....').map((seat) => ({ ...seat, pending: seat.id === 'A1' }))
     expect(nearestEqual(seats, ['A2'], plan)).not.toContain('A1')
   })
-  it('is missing when there is none', () => {
+  it('no replacement is offered when no equal seat is available', () => {
     expect(nearestEqual(views(plan, 'BBBB', 'BlmB', '.BBB'), ['A1'], plan)).toEqual([])
   })
 })

@@ -2,10 +2,10 @@ import type { Money } from './money'
 
 export type SeatKind = 'seat' | 'pair' | 'wheelchair' | 'companion' | 'blocked'
 
-/** The state of a seat as shown to the person. `pending` is not a state: it marks a call in flight. */
+/** The state of a seat as shown to the person. A call in flight about the seat is not a state, see `pending` of `SeatView`. */
 export type SeatState = 'available' | 'mine' | 'locked' | 'booked' | 'unavailable'
 
-/** A hall as the server describes it; `null` is a gap. */
+/** The layout of a hall as the server sends it; a `null` cell is a gap without a seat. */
 export interface LayoutLike {
   rows: readonly { label: string; category?: string; cells: readonly (SeatKind | null)[] }[]
 }
@@ -26,7 +26,7 @@ export interface PlanRow {
   seats: PlanSeat[]
 }
 
-/** A hall laid out in columns. */
+/** The layout of a hall with the position and number of each seat. */
 export interface SeatPlan {
   columns: number
   rows: PlanRow[]
@@ -38,7 +38,7 @@ export interface SeatView extends PlanSeat {
   price: Money
   state: SeatState
   pending: boolean
-  /** When the lock expires: the earliest time at which the seat may be available again. */
+  /** When the lock of the seat expires, unless it is released, extended or turned into a sale before. */
   until: string | null
 }
 
@@ -111,10 +111,10 @@ export function moveFocus(plan: SeatPlan, from: string, key: string, ctrl = fals
   }
 }
 
-/** The distance of one row in units of one seat to the side. */
+/** The distance between two rows in the search for the nearest seat; two neighbouring seats have the distance 1. */
 const ROW_WEIGHT = 1.6
 
-/** For each lost seat the nearest available one of the same kind, category and price, without duplicates. */
+/** Finds for each lost seat the nearest available seat of the same kind, category and price; offers no seat twice. */
 export function nearestEqual(seats: readonly SeatView[], lost: readonly string[], plan: SeatPlan): string[] {
   const rowIndex = new Map(plan.rows.map((row, index) => [row.label, index]))
   const offered = new Set<string>()
@@ -140,7 +140,7 @@ export function nearestEqual(seats: readonly SeatView[], lost: readonly string[]
   return [...offered]
 }
 
-/** Parses the seats in a URL, `?seats=A1,A2`, without duplicates and malformed ids. */
+/** Parses the `seats` query parameter of a URL (`?seats=A1,A2`) and drops duplicates and malformed ids. */
 export function parseSeatIds(value: unknown): string[] {
   if (typeof value !== 'string') return []
   return [...new Set(value.split(',').filter((id) => /^[A-Za-z]{1,3}\d{1,3}$/.test(id)))]

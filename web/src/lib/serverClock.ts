@@ -1,6 +1,6 @@
 /**
  * The offset between the server's clock and this device's, estimated from `Date` headers. A header is truncated to the
- * second, so each answer gives a range. Ranges are intersected; a contradiction (a clock was set) starts a new estimate.
+ * second, so each response gives a range. Ranges are intersected; an empty intersection (a clock was set) starts a new estimate.
  */
 const HEADER_RESOLUTION_MS = 1000
 
@@ -30,5 +30,5 @@ export function createServerClock(deviceNow: () => number = () => Date.now()): S
   }
 }
 
-/** The page's only clock: every server answer updates it, every countdown reads it. */
+/** The shared instance: every API response updates it, and every countdown reads it. */
 export const serverClock = createServerClock()

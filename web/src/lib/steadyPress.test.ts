@@ -19,25 +19,25 @@ const down = (id: string, x = 5, more = {}) => at(id).dispatchEvent(new PointerE
 const click = (id: string, x = 5) => at(id).dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true, clientX: x, clientY: 5 }))
 
 describe('a press', () => {
-  it('goes to the pressed element when the layout has moved and the click hits its ancestor', () => {
+  it('a click on an ancestor is redirected to the pressed element when the layout has moved', () => {
     down('in-a')
     click('list')
     expect(pressed).toEqual(['a', 'list'])
   })
 
-  it('counts once when nothing has moved', () => {
+  it('a press counts once when the layout has not moved', () => {
     down('in-a')
     click('in-a')
     expect(pressed).toEqual(['a', 'list'])
   })
 
-  it('is cancelled by moving away before the release', () => {
+  it('a press is cancelled by moving the pointer away before the release', () => {
     down('a')
     click('list', 30)
     expect(pressed).toEqual(['list'])
   })
 
-  it('is cancelled by a second finger or a scroll', () => {
+  it('a press is cancelled by a second finger or a scroll', () => {
     down('a')
     down('b', 5, { isPrimary: false })
     click('list')
@@ -47,7 +47,7 @@ describe('a press', () => {
     expect(pressed).toEqual(['list', 'list'])
   })
 
-  it('is not redirected from another element or to a removed one', () => {
+  it('a click is not redirected from an unrelated element or to a removed element', () => {
     down('a')
     click('b')
     down('a')

@@ -1,10 +1,10 @@
-/** A press that ends further than this from its start was a drag or was cancelled. */
+/** A press whose pointer moved further than this before its release was a drag, not a click. */
 const TRAVEL_PX_MAX = 10
 const PRESSABLE = 'button, a[href], label, input, select, summary, [role="button"], [data-seat]'
 
 /**
- * Makes a press count for the element under the finger at pointerdown. When the layout moves before the release, the
- * browser sends the click to the nearest common ancestor and the press is lost; this redirects it to the pressed element.
+ * Delivers each click to the element that was under the finger at pointerdown. When the layout moves before the release, the
+ * browser sends the click to the nearest common ancestor instead; this handler redirects it to the pressed element.
  */
 export function keepPresses(page: Document): () => void {
   let pressed: { element: Element; x: number; y: number } | null = null

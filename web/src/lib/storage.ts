@@ -1,4 +1,4 @@
-/** Best effort: storage may be forbidden or full, and preferences are then not saved. */
+/** Reads a preference from localStorage, or null: the browser may forbid storage. */
 export function readStored(key: string): string | null {
   try {
     return localStorage.getItem(key)
@@ -11,6 +11,6 @@ export function store(key: string, value: string): void {
   try {
     localStorage.setItem(key, value)
   } catch {
-    // Preferences are optional.
+    // Best effort: without storage, the preference lasts until the page is closed.
   }
 }

@@ -3,7 +3,7 @@
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
 
-/** `th` shows Buddhist years, `en` the common era; Latin digits in both, so that times line up. */
+/** The locale for dates: Buddhist years in Thai, common-era years in English, Latin digits in both, so that times line up. */
 export function dateLocale(language: string): string {
   return language === 'th' ? 'th-TH-u-ca-buddhist-nu-latn' : 'en-GB'
 }
@@ -22,28 +22,28 @@ function parts(instant: number, zone: string): Record<string, string> {
   return Object.fromEntries(format.formatToParts(instant).map((part) => [part.type, part.value]))
 }
 
-/** The calendar day (`2026-11-23`) of an instant in a zone. */
+/** Returns the calendar day (`2026-11-23`) of an instant in a time zone. */
 export function dayOf(instant: string | number, zone: string): string {
   const p = parts(new Date(instant).getTime(), zone)
   return `${p.year}-${p.month}-${p.day}`
 }
 
-/** Adds calendar days, so that clock changes have no effect. */
+/** Adds calendar days, not multiples of 24 hours, so that daylight-saving changes have no effect. */
 export function addDays(day: string, days: number): string {
   return new Date(Date.parse(`${day}T00:00:00Z`) + days * DAY_MS).toISOString().slice(0, 10)
 }
 
-/** The local time in the zone, `2026-11-23T19:30`, as a datetime field needs it. */
+/** Returns the local time in the zone in the format of a `datetime-local` field (`2026-11-23T19:30`). */
 export function toLocalInput(instant: string, zone: string): string {
   const p = parts(Date.parse(instant), zone)
   return `${p.year}-${p.month}-${p.day}T${p.hour}:${p.minute}`
 }
 
-/** The instant at which the zone's clock shows `local` (`2026-11-23T19:30`). */
+/** Returns the instant at which clocks in the zone show the local time (`2026-11-23T19:30`). */
 export function fromLocalInput(local: string, zone: string): string {
   const wanted = Date.parse(`${local}:00Z`)
   let guess = wanted
-  // Two rounds, because near a clock change the offset at the first guess may differ from the one at the result.
+  // Two rounds: near a daylight-saving change, the UTC offset at the first estimate may differ from the offset at the result.
   for (let round = 0; round < 2; round++) {
     const shown = Date.parse(`${toLocalInput(new Date(guess).toISOString(), zone)}:00Z`)
     guess += wanted - shown
@@ -87,7 +87,7 @@ export function formatDay(day: string, language: string, style: Intl.DateTimeFor
   return new Intl.DateTimeFormat(dateLocale(language), { timeZone: 'UTC', ...style }).format(Date.parse(`${day}T00:00:00Z`))
 }
 
-/** Formats as `4:05`; never negative. */
+/** Formats a remaining time as `4:05`; a negative one as `0:00`. */
 export function formatCountdown(milliseconds: number): string {
   const seconds = Math.max(0, Math.ceil(milliseconds / 1000))
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`

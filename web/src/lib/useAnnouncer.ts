@@ -1,6 +1,6 @@
 import { ref } from 'vue'
 
-/** The text of a polite live region. A repeated sentence is announced again. */
+/** The text of an ARIA live region, which screen readers announce; a repeated sentence is announced again. */
 export function useAnnouncer() {
   const text = ref('')
   let odd = false
@@ -8,7 +8,7 @@ export function useAnnouncer() {
     text,
     announce(sentence: string) {
       odd = !odd
-      // Screen readers announce only changed text, so an invisible character alternates.
+      // Screen readers announce only changed text, so every second announcement ends with an invisible character.
       text.value = sentence + (odd ? '\u00a0' : '')
     },
   }

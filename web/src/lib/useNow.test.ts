@@ -14,7 +14,7 @@ afterEach(() => {
 
 const today = (zone: string) => scope.run(() => useToday(useNow(), () => zone))!
 
-it('today ends at midnight in the time zone of the cinema, not of the device', () => {
+it('the current day ends at midnight in the time zone of the cinema, not of the device', () => {
   const bangkok = today('Asia/Bangkok')
   const utc = today('UTC')
   expect([bangkok.value, utc.value]).toEqual(['2026-11-29', '2026-11-29'])
@@ -22,7 +22,7 @@ it('today ends at midnight in the time zone of the cinema, not of the device', (
   expect([bangkok.value, utc.value]).toEqual(['2026-11-30', '2026-11-29'])
 })
 
-it('today is updated at once when a page that slept over midnight becomes visible', () => {
+it('the current day is updated at once when a page that was suspended over midnight becomes visible', () => {
   const bangkok = today('Asia/Bangkok')
   // Timers of a suspended tab do not run.
   vi.setSystemTime(Date.parse('2026-11-30T02:00:00Z'))

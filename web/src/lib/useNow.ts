@@ -3,7 +3,7 @@ import { computed, ref, type ComputedRef, type Ref } from 'vue'
 import { serverClock } from './serverClock'
 import { dayOf } from './time'
 
-/** The pages that use this show whole minutes, so an error of half a minute is not noticed. */
+/** The update interval: users of `useNow` only need whole minutes (has a film started?), so half a minute of delay is acceptable. */
 const TICK_MS = 30_000
 
 /** The server's time in ms, updated twice a minute and when the page becomes visible: timers of a suspended tab do not run. */

@@ -8,7 +8,7 @@ export type Theme = (typeof THEMES)[number]
 const saved = readStored('theme')
 const choice = ref<Theme>(THEMES.find((theme) => theme === saved) ?? 'dark')
 
-/** The theme, dark by default. `first-paint.js` applies the same rule before the first paint. */
+/** The colour theme, dark by default. `first-paint.js` applies the saved theme with the same rule before the first paint. */
 export function useTheme() {
   const prefersDark = usePreferredDark()
   const shown = computed(() => (choice.value === 'auto' ? (prefersDark.value ? 'dark' : 'light') : choice.value))

@@ -12,7 +12,7 @@ export interface SeatChange {
 /** The fields of a screening that may change while viewers are connected. */
 export type ScreeningChange = Pick<ScreeningDetail, 'revision' | 'start_time' | 'end_time' | 'hall_name' | 'prices' | 'state'>
 
-/** The frames of the numbered seat map. */
+/** The frames that keep the page's copy of the seat map up to date; `seq` numbers the versions of the map. */
 export type MapFrame =
   | { type: 'snapshot'; seq: number; revision?: number; seats: SeatChange[] }
   | { type: 'changes'; prev: number; seq: number; changes: SeatChange[] }

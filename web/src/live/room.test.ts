@@ -5,7 +5,7 @@ import { EMPTY_MAP, applyFrame, applyLoaded, type LiveMap } from './room'
 
 const GLYPHS: Record<string, LiveStatus> = { '.': 'AVAILABLE', l: 'LOCKED', B: 'BOOKED' }
 
-/** `picture('.lB')`: A1 available, A2 locked, A3 booked. */
+/** Builds seat changes from text: `picture('.lB')` is A1 available, A2 locked, A3 booked. */
 function picture(text: string): SeatChange[] {
   return [...text].map((glyph, index) => ({ id: `A${index + 1}`, status: GLYPHS[glyph]! }))
 }
@@ -31,54 +31,54 @@ function check(before: LiveMap, frame: MapFrame, after: string) {
 }
 
 describe('a changes frame', () => {
-  it('applies when its prev equals the current number', () => check(at('..B.', 41), locked(41, 57), 'l.B. @57 applied'))
-  it('applies when its prev is older than the current number', () => check(at('..B.', 41), locked(30, 57), 'l.B. @57 applied'))
-  it('is ignored when its seq equals the current number', () => check(at('..B.', 57), locked(41, 57), '..B. @57 ignored'))
-  it('causes a reload when there is a gap', () => check(at('..B.', 40), locked(41, 57), '..B. @40 reload'))
-  it('causes a reload when its seq is smaller than the current number', () => check(at('..B.', 90), locked(41, 57), '..B. @90 reload'))
-  it('causes a reload before the first snapshot', () => check(EMPTY_MAP, locked(41, 57), 'empty reload'))
-  it('frees a seat', () => {
+  it('a changes frame is applied when its prev equals the seq of the map', () => check(at('..B.', 41), locked(41, 57), 'l.B. @57 applied'))
+  it('a changes frame is applied when its prev is smaller than the seq of the map', () => check(at('..B.', 41), locked(30, 57), 'l.B. @57 applied'))
+  it('a changes frame is ignored when its seq equals the seq of the map', () => check(at('..B.', 57), locked(41, 57), '..B. @57 ignored'))
+  it('a changes frame causes a reload when its prev is greater than the seq of the map', () => check(at('..B.', 40), locked(41, 57), '..B. @40 reload'))
+  it('a changes frame causes a reload when its seq is smaller than the seq of the map', () => check(at('..B.', 90), locked(41, 57), '..B. @90 reload'))
+  it('a changes frame before the first snapshot causes a reload', () => check(EMPTY_MAP, locked(41, 57), 'empty reload'))
+  it('a changes frame can make a seat available', () => {
     const frame: MapFrame = { type: 'changes', prev: 5, seq: 6, changes: [{ id: 'A2', status: 'AVAILABLE' }] }
     check(at('.l..', 5), frame, '.... @6 applied')
   })
 })
 
 describe('a changes frame without changes', () => {
-  it('advances the number, as when only a hold has changed', () => check(at('l...', 7), { type: 'changes', prev: 7, seq: 8, changes: [] }, 'l... @8 applied'))
+  it('a changes frame without changes advances the seq of the map, as when only a hold has changed', () => check(at('l...', 7), { type: 'changes', prev: 7, seq: 8, changes: [] }, 'l... @8 applied'))
 })
 
 describe('a snapshot', () => {
-  it('replaces the whole map, whatever its number', () =>
+  it('a snapshot replaces the whole map, whatever its seq', () =>
     check(at('llll', 90), { type: 'snapshot', seq: 3, seats: picture('B...') }, 'B... @3 applied'))
-  it('lists the seats that differ, including those that are available again', () => {
+  it('a snapshot reports the seats whose status differs, including those that are available again', () => {
     const { changed } = applyFrame(at('ll..', 1), { type: 'snapshot', seq: 2, seats: picture('lB..').slice(1, 2) })
     expect(changed).toEqual([
       { id: 'A2', status: 'BOOKED', before: 'LOCKED' },
       { id: 'A1', status: 'AVAILABLE', before: 'LOCKED' },
     ])
   })
-  it('lists no changes when it is the first', () =>
+  it('the first snapshot reports no changes', () =>
     expect(applyFrame(EMPTY_MAP, { type: 'snapshot', seq: 1, seats: picture('lB..') }).changed).toEqual([]))
 })
 
 describe('an alive frame', () => {
-  it('with the current number changes nothing', () => check(at('l...', 7), { type: 'alive', seq: 7 }, 'l... @7 ignored'))
-  it('with a greater number causes a reload', () => check(at('l...', 7), { type: 'alive', seq: 8 }, 'l... @7 reload'))
-  it('with a smaller number causes a reload', () => check(at('l...', 7), { type: 'alive', seq: 6 }, 'l... @7 reload'))
+  it('an alive frame with the seq of the map changes nothing', () => check(at('l...', 7), { type: 'alive', seq: 7 }, 'l... @7 ignored'))
+  it('an alive frame with a greater seq than the map causes a reload', () => check(at('l...', 7), { type: 'alive', seq: 8 }, 'l... @7 reload'))
+  it('an alive frame with a smaller seq than the map causes a reload', () => check(at('l...', 7), { type: 'alive', seq: 6 }, 'l... @7 reload'))
 })
 
 describe('a GET answer', () => {
-  it('fills an empty room, and later frames apply to it', () => {
+  it('a loaded seat map fills an empty map, and later frames apply to it', () => {
     const loaded = applyLoaded(EMPTY_MAP, 10, picture('.B..')).room
     check(loaded, locked(9, 11), 'lB.. @11 applied')
   })
-  it('never replaces a newer state', () => {
+  it('a loaded seat map never replaces a newer map', () => {
     expect(draw(applyLoaded(at('l...', 12), 10, picture('....')).room, 4)).toBe('l... @12')
   })
 })
 
 describe('random histories', () => {
-  it('converge to the server state with repeated frames and detect every lost frame', () => {
+  it('the map converges to the server’s with repeated frames and detects every lost frame, in random histories', () => {
     let seed = 7
     const random = () => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) / 2_147_483_648
     for (let history = 0; history < 300; history++) {
@@ -104,13 +104,13 @@ describe('random histories', () => {
 })
 
 describe('parsing', () => {
-  it('accepts hold, payment, screening and snapshot frames', () => {
+  it('the parser accepts hold, payment, screening and snapshot frames', () => {
     expect(parseFrame('{"type":"hold","seq":5,"hold":{"seq":5,"seat_ids":["A1"],"seats":[]}}')?.type).toBe('hold')
     expect(parseFrame('{"type":"payment","id":"p","status":"SUCCEEDED"}')?.type).toBe('payment')
     expect(parseFrame('{"type":"screening","revision":8,"start_time":"2026-11-23T12:00:00Z","prices":{},"state":"ON_SALE"}')?.type).toBe('screening')
     expect(parseFrame('{"type":"snapshot","seq":1,"revision":3,"seats":[]}')).toEqual({ type: 'snapshot', seq: 1, revision: 3, seats: [] })
   })
-  it('accepts the three kinds of map frames', () => {
+  it('the parser accepts the three kinds of map frames', () => {
     expect(parseFrame('{"type":"alive","seq":57}')).toEqual({ type: 'alive', seq: 57 })
     expect(parseFrame('{"type":"snapshot","seq":1,"seats":[{"id":"A1","status":"LOCKED"}]}')?.type).toBe('snapshot')
     expect(parseFrame('{"type":"changes","prev":1,"seq":2,"changes":[]}')?.type).toBe('changes')

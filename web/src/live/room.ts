@@ -5,10 +5,10 @@ export type LiveMap =
   | { kind: 'empty' }
   | { kind: 'synced'; seq: number; seats: ReadonlyMap<string, SeatChange> }
 
-/** `reload`: a gap or a smaller number shows that the copy may be wrong, so a new snapshot is needed. */
+/** `reload`: a gap in `seq` or a smaller `seq` shows that the page's copy may be wrong, so a new snapshot is needed. */
 export type Verdict = 'applied' | 'ignored' | 'reload'
 
-/** A change with the seat's previous status. */
+/** A status change of a seat, with its previous status. */
 export interface SeatTurn extends SeatChange {
   before: LiveStatus
 }
@@ -16,7 +16,7 @@ export interface SeatTurn extends SeatChange {
 export interface Step {
   room: LiveMap
   verdict: Verdict
-  /** The seats whose status differs from the previous room; empty after an empty room. */
+  /** The seats that the frame has changed, with their previous status; empty when the map had not been loaded before. */
   changed: SeatTurn[]
 }
 
@@ -33,7 +33,7 @@ export function applyFrame(room: LiveMap, frame: MapFrame): Step {
   }
 }
 
-/** Applies a GET answer, which shares the numbering of the frames. It never replaces a newer state. */
+/** Applies a seat map that was loaded by GET. Its `seq` is comparable with that of frames, so it never replaces a newer map. */
 export function applyLoaded(room: LiveMap, seq: number, seats: readonly SeatChange[]): Step {
   if (room.kind === 'synced' && room.seq >= seq) return { room, verdict: 'ignored', changed: [] }
   return applySnapshot(room, seq, seats)

@@ -4,7 +4,7 @@ import type { MapFrame, SeatChange } from './frames'
 import { EMPTY_MAP, applyFrame, applyLoaded, type LiveMap, type Step } from './room'
 import type { ConnectionState } from './watch'
 
-/** The live state of each screening. Pages read it through computed values and never copy it. */
+/** The seat map and connection state of each subscribed screening. Pages read them through computed values and never copy them. */
 export const useSeatStore = defineStore('seats', () => {
   const rooms = shallowReactive(new Map<string, LiveMap>())
   const connections = shallowReactive(new Map<string, ConnectionState>())
@@ -24,7 +24,7 @@ export const useSeatStore = defineStore('seats', () => {
       keep(screeningId, applyLoaded(roomOf(screeningId), seq, seats)),
     heard: (screeningId: string, frame: MapFrame): Step =>
       keep(screeningId, applyFrame(roomOf(screeningId), frame)),
-    /** Removes the state, so that the next visit does not start with an outdated map. */
+    /** Removes the seat map of a screening, so that the next visit does not start with an outdated one. */
     forget(screeningId: string): void {
       rooms.delete(screeningId)
       connections.delete(screeningId)

@@ -33,7 +33,7 @@ afterEach(() => {
 
 const signedIn = (id: string) => ({ kind: 'signed_in', me: { id, name: id, email: '', picture_url: null, role: 'USER', language: 'en' } }) as const
 
-it('opens a new socket when the person changes, but not when the session is first loaded', async () => {
+it('a new socket is opened when another person signs in, but not when the session is first loaded', async () => {
   const session = useSessionStore()
   scope.run(() => useLiveSeats('s'))
   session.session = signedIn('ann')
@@ -54,7 +54,7 @@ it('opens a new socket when the person changes, but not when the session is firs
   expect(sockets).toHaveLength(3)
 })
 
-it('passes each frame to its own listener, and the revision of a snapshot to onRevision', () => {
+it('each frame is passed to the listener of its type, and the revision of a snapshot to onRevision', () => {
   const heard: string[] = []
   scope.run(() =>
     useLiveSeats('s', {

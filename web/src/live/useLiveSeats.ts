@@ -8,13 +8,13 @@ import { useSeatStore } from './seatStore'
 import { watchScreening, type SocketLike } from './watch'
 
 export interface LiveEvents {
-  /** The frame was applied to the seat map; `changed` lists the seats whose status differs. */
+  /** Called after a frame was applied to the seat map; `changed` lists the seats that it has changed. */
   onMap?: (frame: MapFrame, changed: SeatTurn[]) => void
-  /** The complete hold of this person at this screening, from all devices. */
+  /** Called with all seats that this person holds at this screening, whichever device locked them. */
   onHold?: (hold: Hold) => void
   onPayment?: (payment: Extract<Frame, { type: 'payment' }>) => void
   onScreening?: (change: ScreeningChange) => void
-  /** The current revision of the screening; a page with an older one has missed a change. */
+  /** Called with the current revision of the screening; a page that shows an older one has missed a change. */
   onRevision?: (revision: number) => void
 }
 
@@ -23,7 +23,7 @@ function openSocket(screeningId: string): SocketLike {
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   url.searchParams.set('screening_id', screeningId)
   const socket = new WebSocket(url)
-  // Closing an unopened socket still emits `close` later; the watcher has detached it by then.
+  // `watchScreening` ignores the `close` event that a socket emits after it was replaced.
   return socket as unknown as SocketLike
 }
 
@@ -60,7 +60,8 @@ export function useLiveSeats(screeningId: string, events: LiveEvents = {}) {
     return verdict
   }
 
-  // The server takes a socket's person from the cookie at its opening. `undefined`: the page has not learnt yet which person that was.
+  // The person to whom the open socket belongs: the server reads it from the session cookie when the socket opens.
+  // `null` is a guest, `undefined` means that the session has not been loaded yet.
   let owner: string | null | undefined
   observe(
     () => session.session,

@@ -49,13 +49,13 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 describe('watching a screening', () => {
-  it('is live after the first snapshot', () => {
+  it('the connection is live after the first snapshot', () => {
     const { states, last } = setUp()
     last().say(SNAPSHOT)
     expect(states).toEqual(['connecting', 'live'])
   })
 
-  it('is lost after the silence timeout, and reconnects', () => {
+  it('the connection is lost after the silence timeout, and the watcher reconnects', () => {
     const { states, sockets, last } = setUp()
     last().say(SNAPSHOT)
     vi.advanceTimersByTime(SILENCE_MS_MAX - 1)
@@ -69,7 +69,7 @@ describe('watching a screening', () => {
     expect(states.at(-1)).toBe('live')
   })
 
-  it('stays connected while the server sends alive frames', () => {
+  it('the connection stays live while the server sends alive frames', () => {
     const { states, sockets, last } = setUp()
     last().say(SNAPSHOT)
     for (let i = 0; i < 10; i++) {
@@ -80,7 +80,7 @@ describe('watching a screening', () => {
     expect(states.at(-1)).toBe('live')
   })
 
-  it('reconnects when a frame cannot be applied', () => {
+  it('the watcher reconnects when a frame cannot be applied', () => {
     const { states, sockets, last, answer } = setUp()
     last().say(SNAPSHOT)
     answer('reload')
@@ -90,7 +90,7 @@ describe('watching a screening', () => {
     expect(sockets).toHaveLength(2)
   })
 
-  it('doubles the backoff on each failure, and resets it after a stable connection', () => {
+  it('the reconnect backoff doubles on each failure, and a stable connection resets it', () => {
     const { sockets, last } = setUp()
     for (let tries = 0; tries < 4; tries++) {
       last().close()
@@ -106,13 +106,13 @@ describe('watching a screening', () => {
     expect(sockets).toHaveLength(6)
   })
 
-  it('is lost when the server does not answer within the connect timeout', () => {
+  it('the connection is lost when no frame arrives within the connect timeout', () => {
     const { states } = setUp()
     vi.advanceTimersByTime(CONNECT_MS_MAX)
     expect(states.at(-1)).toBe('lost')
   })
 
-  it('reconnects after the device slept when the socket was silent for too long', () => {
+  it('the watcher reconnects after the device slept if the socket was silent for too long', () => {
     const { sockets, states, watch, last, clock } = setUp()
     last().say(SNAPSHOT)
     clock.now += SILENCE_MS_MAX - 1
@@ -125,7 +125,7 @@ describe('watching a screening', () => {
     expect(states.slice(-3)).toEqual(['lost', 'connecting', 'live'])
   })
 
-  it('ignores frames from a dropped socket', () => {
+  it('frames from a dropped socket are ignored', () => {
     const { sockets, states, watch } = setUp()
     sockets[0]!.say(SNAPSHOT)
     watch.drop()
@@ -135,7 +135,7 @@ describe('watching a screening', () => {
     expect(states).toHaveLength(before)
   })
 
-  it('reconnects for another person without backoff and without being lost', () => {
+  it('the watcher reconnects for another person without backoff and without the state lost', () => {
     const { sockets, states, watch, last } = setUp()
     last().say(SNAPSHOT)
     watch.redial()
@@ -144,7 +144,7 @@ describe('watching a screening', () => {
     expect(states).toEqual(['connecting', 'live', 'connecting', 'live'])
   })
 
-  it('never reconnects after stop', () => {
+  it('the watcher never reconnects after stop', () => {
     const { sockets, watch } = setUp()
     watch.stop()
     watch.retryNow()
@@ -155,7 +155,7 @@ describe('watching a screening', () => {
 })
 
 describe('the backoff before a reconnect', () => {
-  it('is jittered over half its length and capped', () => {
+  it('the reconnect backoff has jitter over half its length and is capped', () => {
     expect(reconnectDelayMs(0, 0)).toBe(RECONNECT_MS_MIN / 2)
     expect(reconnectDelayMs(0, 1)).toBe(RECONNECT_MS_MIN)
     expect(reconnectDelayMs(50, 1)).toBe(RECONNECT_MS_MAX)

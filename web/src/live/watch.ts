@@ -4,7 +4,7 @@ import type { Verdict } from './room'
 
 /** The server sends a frame at least every 10 s; after a longer silence the connection counts as lost. */
 export const SILENCE_MS_MAX = 25_000
-/** Timeout from dialling to the first frame. */
+/** Timeout from opening the WebSocket to its first frame. */
 export const CONNECT_MS_MAX = 10_000
 export const RECONNECT_MS_MIN = 400
 export const RECONNECT_MS_MAX = 15_000
@@ -38,7 +38,7 @@ export interface Watch {
   stop(): void
 }
 
-/** Exponential backoff before the n-th attempt, capped, half of it jitter so that many clients do not reconnect at once. */
+/** Capped exponential backoff before a reconnect; its second half is random, so that many clients do not reconnect at once. */
 export function reconnectDelayMs(attempt: number, random: number): number {
   const full = Math.min(RECONNECT_MS_MAX, RECONNECT_MS_MIN * 2 ** attempt)
   return full / 2 + (full / 2) * random
@@ -97,7 +97,7 @@ export function watchScreening({ connect, onFrame, onState, random = Math.random
   dial()
   return {
     retryNow() {
-      // Timers do not run while the device sleeps, so a socket that looks alive may have been dead for long.
+      // Timers do not run while the device sleeps, so a socket that looks open may have been dead for long.
       if (socket !== null && now() - heardAt >= SILENCE_MS_MAX) lose()
       if (!stopped && socket === null) dial()
     },

@@ -2,7 +2,7 @@ import { watch } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
 import { useSessionStore } from '@/api/session'
 
-/** For pages that need a session: redirects a guest to the sign-in page, which leads back. Also when the session ends later. */
+/** For pages that need a session: redirects a guest, at first or after the session has ended, to the sign-in page and back. */
 export function useSignInFirst() {
   const route = useRoute()
   const router = useRouter()

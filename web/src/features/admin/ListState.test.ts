@@ -9,13 +9,13 @@ function show(state: InstanceType<typeof ListState>['$props']['state']) {
   return mount(ListState, { props: { state, isEmpty: false }, slots: { default: 'the list' }, global: { plugins } })
 }
 
-it('keeps a loaded list when reloading it fails', () => {
+it('a loaded list stays on the page when reloading it fails', () => {
   const list = show({ status: 'error', data: { items: [1] }, error: new Error() })
   expect(list.text()).toContain('the list')
   expect(list.find('[data-testid="stale"]').exists()).toBe(true)
 })
 
-it('shows the error in place of a list that was never loaded', () => {
+it('the error replaces a list that was never loaded', () => {
   const list = show({ status: 'error', data: undefined, error: new Error() })
   expect(list.text()).not.toContain('the list')
   expect(list.find('[role="alert"]').exists()).toBe(true)

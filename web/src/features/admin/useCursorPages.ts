@@ -1,7 +1,7 @@
 import { useQuery } from '@pinia/colada'
 import { computed, ref, watch, type Ref } from 'vue'
 
-/** Rows per page: one or two screens. */
+/** Rows per page, enough to fill one or two screens. */
 const PAGE_LIMIT = 25
 
 interface Page {

@@ -2,12 +2,12 @@ import { ref } from 'vue'
 import { notify } from '@/lib/notify'
 import { useProblemText } from '@/i18n/useProblemText'
 
-/** Runs one action at a time and shows a toast with its result. */
+/** Runs one action at a time (further ones are ignored meanwhile) and shows a toast with its result. */
 export function useTellingAction() {
   const problemText = useProblemText()
   const running = ref<string | null>(null)
 
-  /** Returns true on success. `onRefused` returns true when it has handled the error itself. */
+  /** Returns true on success. On an error, shows a toast unless `onRefused` returns true because it has handled the error. */
   async function run(name: string, done: string, work: () => Promise<void>, onRefused?: (error: unknown) => boolean): Promise<boolean> {
     if (running.value !== null) return false
     running.value = name

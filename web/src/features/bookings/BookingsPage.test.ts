@@ -31,7 +31,7 @@ async function open() {
   return { page, askAgain: () => useQueryCache(pinia).invalidateQueries({ key: ['bookings'] }).catch(() => undefined).then(flushPromises) }
 }
 
-it('keeps the tickets when reloading fails, and shows a notice', async () => {
+it('the bookings page keeps the loaded tickets when reloading fails, and shows a notice', async () => {
   answer.mockResolvedValueOnce({ items: [booking], next_cursor: null }).mockRejectedValueOnce(away)
   const { page, askAgain } = await open()
   expect(page.find('[data-testid="stale"]').exists()).toBe(false)
@@ -40,7 +40,7 @@ it('keeps the tickets when reloading fails, and shows a notice', async () => {
   expect(page.get('[data-testid="stale"]').text()).toContain(en.problem.no_answer)
 })
 
-it('shows the error when no tickets were loaded', async () => {
+it('the bookings page shows the error when no tickets were loaded', async () => {
   answer.mockRejectedValueOnce(away)
   const { page } = await open()
   expect(page.get('[role="alert"]').text()).toContain(en.problem.no_answer)

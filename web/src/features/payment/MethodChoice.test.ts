@@ -7,7 +7,7 @@ import type { Site } from '@/api/types'
 import en from '@/i18n/en'
 import MethodChoice from './MethodChoice.vue'
 
-it('selects and focuses the method of the payment again when a change is refused', async () => {
+it('the payment’s own method is selected and focused again when changing the method is refused', async () => {
   setActivePinia(createPinia())
   useSiteStore().state = { kind: 'ready', site: { payment_methods: ['promptpay', 'mock_card'] } as Site }
   const plugins = [createI18n({ legacy: false, locale: 'en', messages: { en } })]

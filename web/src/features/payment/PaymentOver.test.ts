@@ -10,7 +10,7 @@ function show(props: { status: Payment['status']; bookingId?: string }) {
   return mount(PaymentOver, { props: { ...props, doing: 'none' }, global: { plugins } })
 }
 
-it('has a link to the ticket in case the redirect fails', () => {
+it('the notice of a paid payment has a link to the ticket in case the redirect fails', () => {
   const link = show({ status: 'SUCCEEDED', bookingId: 'b1' }).get('a')
   expect(link.attributes('href')).toBe('/bookings/b1?new=1')
 })

@@ -16,14 +16,14 @@ export type PaymentState =
   | { kind: 'failed'; error: unknown }
   | { kind: 'known'; payment: Payment }
 
-/** The action of a button that has no answer yet. */
+/** The action whose request is in flight. */
 export type Doing = 'none' | Outcome | 'cancel' | 'switch'
 
-/** Poll intervals. Frames report status changes at once; polling covers a lost connection or an ended session. */
+/** Poll intervals. Live frames report status changes at once; polling covers a lost WebSocket and an ended session. */
 const POLL_CONFIRMING_MS = 1_000
 const POLL_PENDING_MS = 4_000
 
-/** In these states the seats are still held until `expires_at`: a failed payment releases none. */
+/** In these states the person still holds the seats until `expires_at`: a declined or cancelled payment releases none. */
 const HOLDING: readonly Payment['status'][] = ['PENDING', 'DECLINED', 'CANCELLED']
 
 export function usePayment(id: string) {
@@ -36,7 +36,7 @@ export function usePayment(id: string) {
   const doing = ref<Doing>('none')
   const payment = computed(() => (state.value.kind === 'known' ? state.value.payment : null))
 
-  /** Not every answer contains the screening, so the URL preserves it over a reload. */
+  /** Not every payment response contains the screening id, so the URL preserves it over a reload. */
   const screeningId = computed(() => {
     const fromAddress = route.query.screening
     return payment.value?.screening_id ?? (typeof fromAddress === 'string' ? fromAddress : undefined)
@@ -45,7 +45,7 @@ export function usePayment(id: string) {
   const terms = usePaymentTerms({
     payment,
     screeningId,
-    // Ignored while an action is in flight, because its answer contains the new state.
+    // A frame is ignored while an action is in flight, because the response to the action contains the new state.
     onPayment: (paymentId, status) => void (paymentId === id && status !== payment.value?.status && doing.value === 'none' && load()),
   })
 
@@ -68,7 +68,7 @@ export function usePayment(id: string) {
 
   watch(payment, (known) => {
     if (known?.status === 'SUCCEEDED' && known.booking_id) {
-      // The router reports the failure, and the notice has a link to the ticket.
+      // `router.onError` reports a failed redirect, and the notice has a link to the ticket.
       router.replace(ticketPage(known.booking_id)).catch(() => undefined)
     }
   })
@@ -82,7 +82,7 @@ export function usePayment(id: string) {
     return remainingMs.value === 0 && known !== 'PENDING' ? 'EXPIRED' : known
   })
   watch(remainingMs, (left, before) => {
-    // The server decides whether the payment has expired.
+    // At zero the payment is loaded again: the server decides whether it has expired.
     if (left === 0 && before !== 0) void load()
   })
 
@@ -94,7 +94,7 @@ export function usePayment(id: string) {
       await work()
     } catch (error) {
       if (isProblem(error, 'screening_changed', 'price_changed', 'screening_cancelled')) terms.learn(error)
-      // A decline is shown as a state of the payment; other errors are shown as a toast.
+      // A declined payment is shown as a state of the page, any other error as a toast.
       if (!isProblem(error, 'payment_declined')) void notify('error', problemText(error))
       await load()
     } finally {
@@ -109,7 +109,7 @@ export function usePayment(id: string) {
 
   const backToSeats = () => router.push(screeningId.value ? `/screenings/${screeningId.value}` : '/')
 
-  /** Opens the seat page after the expiry; it locks the same seats again and names those that are taken. */
+  /** After an expired payment: opens the seat page, which locks the same seats again and names those that are taken. */
   const holdAgain = () => {
     const seats = payment.value?.seat_ids.join(',')
     return screeningId.value ? router.push({ path: `/screenings/${screeningId.value}`, query: { seats } }) : backToSeats()
@@ -121,19 +121,19 @@ export function usePayment(id: string) {
       await backToSeats()
     })
 
-  /** Another method, or a retry, is a new payment of the same seats; their expiry does not change. */
+  /** Replaces this payment by a new one of the same seats, for another method or a retry; the seats' expiry does not change. */
   const startAgain = (method: PaymentMethod) =>
     act('switch', async () => {
       const old = payment.value
       const [screening, total] = [terms.screening.value, terms.total.value]
-      // A change of terms must be accepted first.
+      // The person must accept a change of terms before a new payment is started.
       if (old === null || screening === undefined || total === null || terms.change.value !== null) return
       if (old.status === 'PENDING') await cancelPayment(id)
       const next = await startPayment({ screening_id: screening.id, method, revision: screening.revision, total }, [id, ...old.seat_ids])
       await router.replace({ path: `/pay/${next.id}`, query: { screening: screening.id }, state: { switched: true } })
     })
 
-  /** Accepts the change of terms; a failed payment is then started again. */
+  /** Accepts the change of terms. If this payment was declined or cancelled, a new one is then started. */
   async function acceptChange(): Promise<void> {
     terms.agree()
     if (payment.value && payment.value.status !== 'PENDING') await startAgain(payment.value.method)

@@ -52,7 +52,7 @@ it('a pending payment keeps its amount, but a new start time needs consent', () 
   expect([terms.change.value, terms.total.value]).toEqual([null, thb(32_000)])
 })
 
-it('a retry needs consent to the new total, and then pays it', () => {
+it('retrying a declined payment needs consent to the new total, and then pays it', () => {
   const terms = open('DECLINED')
   line.events?.onScreening?.(LATER_AND_DEARER)
   expect(terms.change.value).toEqual({ start: START, total: { was: thb(32_000), is: thb(50_000) } })
@@ -60,20 +60,20 @@ it('a retry needs consent to the new total, and then pays it', () => {
   expect([terms.change.value, terms.total.value]).toEqual([null, thb(50_000)])
 })
 
-it('a refused retry reports the new total as a frame does', () => {
+it('a retry refused with price_changed shows the new total for consent', () => {
   const terms = open('CANCELLED')
   const seats = ['A1', 'A2'].map((id) => ({ id, price: thb(20_000) }))
   terms.learn(new ApiProblem({ ...NO_ANSWER, status: 409, code: 'price_changed', total: thb(40_000), seats }))
   expect(terms.change.value).toEqual({ total: { was: thb(32_000), is: thb(40_000) } })
 })
 
-it('an ended payment needs no consent', () => {
+it('a change of terms after a successful payment needs no consent', () => {
   const terms = open('SUCCEEDED')
   line.events?.onScreening?.(LATER_AND_DEARER)
   expect(terms.change.value).toBeNull()
 })
 
-it('receives payment frames at once, on one socket', async () => {
+it('payment frames are received from the start, on a single socket', async () => {
   open('PENDING')
   line.events?.onPayment?.({ type: 'payment', id: 'pay', status: 'SUCCEEDED' })
   await nextTick()

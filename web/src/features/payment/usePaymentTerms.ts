@@ -10,14 +10,14 @@ import { useLiveSeats } from '@/live/useLiveSeats'
 interface Sources {
   payment: Readonly<Ref<Payment | null>>
   screeningId: Readonly<Ref<string | undefined>>
-  /** The status of a payment of this person at this screening has changed, on any device. */
+  /** Called when the status of any payment of this person at this screening has changed, on any device. */
   onPayment: (id: string, status: string) => void
 }
 
-/** In these states a new payment of the same seats can start. */
+/** In these states of a payment, a new payment of the same seats can be started. */
 const RETRYABLE: readonly Payment['status'][] = ['DECLINED', 'CANCELLED']
 
-/** The current screening of a payment, and the change of its terms since the seats were chosen. */
+/** Tracks the screening of a payment, and how its terms have changed since the person accepted them. */
 export function usePaymentTerms({ payment, screeningId, onPayment }: Sources) {
   const { data: loaded, refetch } = useScreeningDetail(() => screeningId.value)
   const stake = computed(() => {
@@ -28,11 +28,11 @@ export function usePaymentTerms({ payment, screeningId, onPayment }: Sources) {
   })
   const terms = useTerms({ loaded: () => loaded.value, reload: () => void refetch(), stake })
 
-  /** The total of a retry once the person has accepted it; until then `total` is this payment's amount. */
+  /** The new total that the person has accepted for a retry; null before, when `total` is the amount of this payment. */
   const agreedTotal = shallowRef<Money | null>(null)
   const total = computed(() => agreedTotal.value ?? payment.value?.amount ?? null)
 
-  /** A pending payment keeps its amount; a retry pays the current prices. */
+  /** The change that needs consent. A pending payment keeps its amount; a retry pays the current prices, so they count too. */
   const change = computed<TermsChange | null>(() => {
     const [current, paying] = [terms.current.value, payment.value]
     if (current === null || paying === null || total.value === null) return null

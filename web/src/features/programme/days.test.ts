@@ -12,17 +12,17 @@ const film = {
 }
 
 describe('days of the programme', () => {
-  it('begin today in the time zone of the cinema and continue across the end of a month', () => {
+  it('the days begin with today in the time zone of the cinema and continue across the end of a month', () => {
     expect(nextDays(dayOf(Date.parse('2026-11-27T18:00:00Z'), ZONE))).toEqual([
       '2026-11-28', '2026-11-29', '2026-11-30', '2026-12-01', '2026-12-02', '2026-12-03', '2026-12-04',
     ])
   })
-  it('offer no screening that has started', () => {
+  it('a screening that has started is not offered', () => {
     const ids = (now: string) => upcoming([film], Date.parse(now)).flatMap(({ screenings }) => screenings.map(({ id }) => id))
     expect(ids('2026-11-23T16:29:59Z')).toEqual(['late', 'after midnight'])
     expect(ids('2026-11-23T16:30:00Z')).toEqual(['after midnight'])
   })
-  it('contain the screenings that start on them, sorted by time', () => {
+  it('a day contains the screenings that start on it, sorted by time', () => {
     expect(screeningsOn(film, '2026-11-23', ZONE).map((s) => s.id)).toEqual(['early', 'late'])
     expect(screeningsOn(film, '2026-11-24', ZONE).map((s) => s.id)).toEqual(['after midnight'])
     expect([...daysWithScreenings([film], ZONE)]).toEqual(['2026-11-23', '2026-11-24'])

@@ -4,7 +4,7 @@ import { createI18n } from 'vue-i18n'
 import en from '@/i18n/en'
 import SeatNotices from './SeatNotices.vue'
 
-it.each(['lapsed', 'wanted'] as const)('requests the seats of a notice only when no call is in flight and nothing pauses it: %s', async (kind) => {
+it.each(['lapsed', 'wanted'] as const)('the button of a notice requests its seats only when choosing is possible and no request is in flight: %s', async (kind) => {
   const i18n = createI18n({ legacy: false, locale: 'en', messages: { en } })
   const notices = mount(SeatNotices, {
     props: { notice: { kind, seats: ['A1'] }, paymentPage: null, change: null, asked: [], isPaused: true, isTaking: false },

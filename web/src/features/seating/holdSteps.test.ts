@@ -14,7 +14,7 @@ function hold(seq: number, seats: string, { until = UNTIL, payment_id = null as 
 
 const problem = (code: ProblemCode, status: number, seat_ids?: string[]) => new ApiProblem({ ...NO_ANSWER, status, code, seat_ids })
 
-// Short constructors for the events of a race.
+// Short constructors for events, so that each race below fits on one line.
 const me: HoldEvent = { type: 'person', kind: 'signed_in' }
 const guest: HoldEvent = { type: 'person', kind: 'guest' }
 const lock = (...seatIds: string[]): HoldEvent => ({ type: 'lock', seatIds })
@@ -27,7 +27,7 @@ const map = (seq: number, text = '', isWhole = false): HoldEvent => ({ type: 'ma
 const at = (time: string): HoldEvent => ({ type: 'time', now: Date.parse(time) })
 
 const LIVE: Record<string, LiveStatus> = { l: 'LOCKED', b: 'BOOKED', u: 'UNAVAILABLE', '.': 'AVAILABLE' }
-/** `A1=l A2=.`: A1 is locked, A2 available. */
+/** Builds seat changes from text: `A1=l A2=.` means that A1 is locked and A2 available. */
 function changesOf(text: string): SeatChange[] {
   return text.split(' ').filter(Boolean).map((part) => {
     const [id, glyph] = part.split('=')
@@ -50,7 +50,7 @@ function describeEffect(effect: HoldEffect): string {
   }
 }
 
-/** Runs the events on an empty hold at seq 1, and returns the successive looks of A1 and the effects. */
+/** Runs the events, after `before` (an empty hold at seq 1), and returns the effects and the successive displayed states of A1. */
 function run(events: HoldEvent[], before: HoldEvent[] = [me, frame(hold(1, ''))]) {
   let state: HoldState = NO_HOLD
   const live = new Map<string, SeatChange>()
@@ -80,7 +80,7 @@ const RACES: [string, HoldEvent[], looks: string, done: string[]][] = [
   ['some seats are taken: the rest is requested at once', [lock('A1', 'A2'), refuse('seat_taken', 409, ['A2']), answer(hold(2, 'A1'))], 'available available? mine', ['lock(A1 A2)', 'lost A2', 'lock(A1)', 'mine A1']],
   ['the answer is lost after a frame has shown the result', [lock('A1'), frame(hold(2, 'A1')), refuse('no_answer', 0)], 'available available? mine', ['lock(A1)', 'mine A1']],
   ['the answer is lost without a frame: the hold is loaded', [lock('A1'), refuse('no_answer', 0), answer(hold(2, 'A1'))], 'available available? mine', ['lock(A1)', 'problem no_answer', 'fetch(A1)']],
-  ['the answer and the fetch fail, then a frame shows the result', [lock('A1'), refuse('no_answer', 0), refuse('try_again', 503), frame(hold(2, 'A1'))], 'available available? mine', ['lock(A1)', 'problem no_answer', 'fetch(A1)', 'retry_later']],
+  ['the answer is lost and loading the hold fails, then a frame shows the result', [lock('A1'), refuse('no_answer', 0), refuse('try_again', 503), frame(hold(2, 'A1'))], 'available available? mine', ['lock(A1)', 'problem no_answer', 'fetch(A1)', 'retry_later']],
   ['another device locks the seat, frame first', [frame(hold(2, 'A1')), map(2, 'A1=l')], 'available mine', []],
   ['another device locks another seat meanwhile', [lock('A1'), frame(hold(2, 'A2')), map(2, 'A2=l'), answer(hold(3, 'A1 A2')), map(3, 'A1=l')], 'available available? mine', ['lock(A1)', 'mine A1']],
   ['an older answer comes after a newer frame', [refresh, frame(hold(5, 'A1')), answer(hold(3, ''))], 'available mine', ['fetch()']],
@@ -112,31 +112,31 @@ const RACES_OF_MINE: [string, HoldEvent[], looks: string, done: string[]][] = [
   ['signing out while a frame is in flight', [guest, frame(hold(3, 'A1'))], 'mine locked', []],
 ]
 
-describe('choosing a seat', () => {
+describe('locking a seat', () => {
   it.each(RACES)('%s', (_, events, looks, done) => {
     expect(run(events)).toMatchObject({ looks, done })
   })
 })
 
-describe('a seat of mine', () => {
+describe('events about a held seat', () => {
   it.each(RACES_OF_MINE)('%s', (_, events, looks, done) => {
     expect(run(events, HELD)).toMatchObject({ looks, done })
   })
 })
 
-describe('before the hold is known', () => {
-  it('a locked seat is pending until a frame shows whether it is mine', () => {
+describe('before the hold is loaded', () => {
+  it('a locked seat is pending until a hold frame shows whether it is mine', () => {
     expect(run([map(2, 'A1=l'), frame(hold(2, 'A1'))], [me]).looks).toBe('available available? mine')
     expect(run([map(2, 'A1=l'), frame(hold(2, ''))], [me]).looks).toBe('available available? locked')
   })
 
-  it('a guest holds nothing and causes no fetch', () => {
+  it('a guest holds nothing and causes no fetch of the hold', () => {
     expect(run([map(2, 'A1=l'), guest, refresh, lock('A2')], []).done).toEqual(['guest A2'])
   })
 })
 
-describe('the queue', () => {
-  it('never has two calls in flight, and deduplicates fetches of the hold', () => {
+describe('the request queue', () => {
+  it('the request queue never has two requests in flight, and deduplicates fetches of the hold', () => {
     const { done, state } = run([lock('A1'), refresh, refresh, release('A2'), refresh])
     expect(done).toEqual(['lock(A1)'])
     expect(state.queue.map(({ kind }) => kind)).toEqual(['lock', 'fetch', 'release'])
@@ -144,7 +144,7 @@ describe('the queue', () => {
 })
 
 describe('random histories', () => {
-  it('end with the server state and nothing pending, and never show an own seat as another person\'s', () => {
+  it('random histories end with the server state and nothing pending, and never show an own seat as another person\'s', () => {
     let seed = 11
     const wrong: number[] = []
     const random = (below: number) => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) % below
@@ -152,7 +152,7 @@ describe('random histories', () => {
       let seq = 1
       let mine = false
       let state = [me, frame(hold(1, ''))].reduce((now, event) => step(now, event).state, NO_HOLD)
-      // Map changes arrive late but in order; hold frames arrive at once, answers at once or late.
+      // In these histories map changes arrive late but in order, hold frames at once, and responses at once or late.
       const toMap: HoldEvent[] = []
       const toHold: HoldEvent[] = []
       const live = new Map<string, SeatChange>()
@@ -169,7 +169,7 @@ describe('random histories', () => {
         seq += 1
         toMap.push(map(seq, mine ? 'A1=l' : 'A1=.'))
         const held = hold(seq, mine ? 'A1' : '')
-        // A hold frame never arrives after the map change that belongs to it.
+        // The server sends a hold frame before the map change of the same seats.
         apply(frame(held))
         if (isHere) toHold.push(answer(held))
         while (toMap.length > 0 && random(2) === 0) apply(toMap.shift()!)

@@ -3,28 +3,28 @@ import type { Hold } from '@/api/types'
 import type { SeatChange } from '@/live/frames'
 
 /**
- * A person's hold at one screening, as a pure reducer: `step(state, event)` returns the next state and effects. The server
- * decides everything. Its answers and hold frames carry the `seq` of the screening at which they are true, in the same
- * numbering as the seat map, so that the newer of two is known whatever the order of arrival.
+ * A pure reducer for a person's hold, the seats that the person has locked at one screening: `step(state, event)` returns the
+ * next state and the effects to run. The server is authoritative. Its responses and `hold` frames carry the `seq` of the seat
+ * map to which they belong, so that the newer of two is known in whatever order they arrive.
  */
 
-/** A seat that vanishes from the hold less than this before its expiry has expired; earlier, it was released. */
+/** A seat that the server removes from the hold less than this before its expiry counts as expired, earlier as released. */
 const LAPSE_SLACK_MS = 1_500
 
-/** The `seq` of an override without a number: the seat's next map change, a snapshot or the settle timeout removes it. */
+/** The `seq` of an `Ahead` entry with unknown `seq`: the seat's next map change, a snapshot or the settle timeout removes it. */
 const UNNUMBERED = Number.POSITIVE_INFINITY
 
-/** A call to the server; only the first of the queue is in flight. */
+/** A request to the server. Requests are queued, and only the first of the queue is in flight. */
 export type Call =
   | { kind: 'lock'; seatIds: readonly string[] }
   | { kind: 'release'; seatIds: readonly string[] }
-  /** Loads the hold. `seatIds`: seats of a call without an answer, whose result is unknown. */
+  /** Loads the hold. `seatIds`: seats of an earlier request whose response was lost, so that its result is unknown. */
   | { kind: 'fetch'; seatIds: readonly string[] }
 
-/** Overrides the live map for one seat: an answer was faster than the map. */
+/** Overrides the live seat map for one seat, because a response or the clock has shown a newer state than the map. */
 interface Ahead {
   state: 'available' | 'locked' | 'unsettled'
-  /** The map includes this state from this number on. */
+  /** A seat map with at least this `seq` includes the state, so the override is then removed. */
   seq: number
   token: number
 }
@@ -32,14 +32,14 @@ interface Ahead {
 export interface HoldState {
   person: 'unknown' | 'guest' | 'signed_in'
   hold: Hold | null
-  /** True once the hold is known, even if it is empty. */
+  /** True once the server has sent the hold, even an empty one. */
   isReady: boolean
   queue: readonly Call[]
-  /** Seats of calls without an answer: pending until the hold is loaded. */
+  /** Seats of requests whose response was lost: shown as pending until the hold is loaded. */
   unsure: ReadonlySet<string>
   ahead: ReadonlyMap<string, Ahead>
   mapSeq: number
-  /** Consecutive failures to load the hold. */
+  /** How often in a row loading the hold has failed, for the backoff. */
   failures: number
   nextToken: number
 }
@@ -48,7 +48,7 @@ export type HoldEvent =
   | { type: 'person'; kind: HoldState['person'] }
   | { type: 'lock' | 'release'; seatIds: readonly string[] }
   | { type: 'refresh' }
-  /** The server has answered the call in flight. */
+  /** The server has accepted the request in flight. */
   | { type: 'answer'; hold: Hold; now: number }
   | { type: 'refused'; error: unknown }
   /** The hold could not be requested, because the session is unknown. */
@@ -57,7 +57,7 @@ export type HoldEvent =
   | { type: 'frame'; hold: Hold; now: number }
   | { type: 'map'; seq: number; changes: readonly SeatChange[]; isWhole: boolean }
   | { type: 'time'; now: number }
-  /** The settle timeout of `ahead` entries is over: the map alone decides again. */
+  /** These entries of `ahead` have timed out and are removed, so that the seat map alone decides again. */
   | { type: 'settle'; seatIds: readonly string[]; token: number }
 
 export type HoldNews = 'guest' | 'mine' | 'released' | 'lost' | 'lapsed' | 'withdrawn'
@@ -91,20 +91,20 @@ export const NO_HOLD: HoldState = {
 
 export const isMine = (state: HoldState, id: string): boolean => state.hold?.seat_ids.includes(id) ?? false
 
-/** A call about the seat has no answer yet, and no frame has shown its result meanwhile. */
+/** True while the result of a request about the seat is unknown: no response, and no `hold` frame that shows the result. */
 export function isPending(state: HoldState, id: string): boolean {
   const isHeld = isMine(state, id)
   const isAsked = ({ kind, seatIds }: Call) => seatIds.includes(id) && (kind === 'fetch' || (kind === 'release') === isHeld)
   return state.unsure.has(id) || state.queue.some(isAsked)
 }
 
-/** Whether changes of this seat are caused by this person. */
+/** True when changes of this seat in the seat map are caused by this person, so they are not announced as other people's. */
 export function isOwn(state: HoldState, id: string): boolean {
   const ahead = state.ahead.get(id)
   return isMine(state, id) || isPending(state, id) || (ahead !== undefined && ahead.state !== 'locked')
 }
 
-/** The state of a seat from this person's view, if it is neither sold nor out of sale. */
+/** The state of a seat as this person sees it. It does not cover sold and withdrawn seats, which are the same for everybody. */
 export interface Standing {
   state: 'available' | 'mine' | 'locked'
   pending: boolean
@@ -138,7 +138,7 @@ export function step(state: HoldState, event: HoldEvent): HoldStep {
     case 'unreachable':
       return fail(state, event.error, [])
     case 'frame':
-      // A frame may arrive after the person has signed out; it is ignored.
+      // A `hold` frame that arrives after the sign-out belongs to the previous person and is ignored.
       return state.person === 'guest' ? still(state) : know(accept(state, event.hold, event.now), event.hold.seat_ids)
     case 'map':
       return hearMap(state, event)
@@ -151,7 +151,7 @@ export function step(state: HoldState, event: HoldEvent): HoldStep {
 
 const still = (state: HoldState): HoldStep => ({ state, effects: [] })
 
-/** Chains two steps and joins their effects. */
+/** Applies a second step to the result of a first one and joins the effects of both. */
 function then({ state, effects }: HoldStep, next: (state: HoldState) => HoldStep): HoldStep {
   const after = next(state)
   return { state: after.state, effects: [...effects, ...after.effects] }
@@ -159,7 +159,7 @@ function then({ state, effects }: HoldStep, next: (state: HoldState) => HoldStep
 
 const tell = (news: HoldNews, seatIds: readonly string[]): HoldEffect => ({ type: 'tell', news, seatIds: [...seatIds] })
 
-/** A sign-out clears the previous person's hold. Answers to calls that are still in flight are then ignored. */
+/** Handles a sign-in or sign-out. A sign-out clears the hold, and responses to requests still in flight are then ignored. */
 function meet(state: HoldState, person: HoldState['person']): HoldStep {
   if (person === state.person) return still(state)
   if (person !== 'guest') return still({ ...state, person })
@@ -177,18 +177,18 @@ const sure = (state: HoldState, seatIds: readonly string[]): HoldState => ({ ...
 
 function refresh(state: HoldState): HoldStep {
   if (state.person === 'guest') return still(state)
-  // A fetch that is still queued returns the same; one in flight may have read an older state.
+  // A queued fetch will return the current hold, so a second one is not needed. One in flight may have read an older hold.
   if (state.queue.slice(1).some(({ kind }) => kind === 'fetch')) return still(state)
   return enqueue(state, { kind: 'fetch', seatIds: [] })
 }
 
-/** Calls run one at a time and in order: a later call may depend on the result of an earlier one. */
+/** Queues a request. Requests run one at a time and in order, because a later one may depend on the result of an earlier one. */
 function enqueue(state: HoldState, call: Call): HoldStep {
   const queue = [...state.queue, call]
   return { state: { ...state, queue }, effects: queue.length === 1 ? [{ type: 'call', call }] : [] }
 }
 
-/** Removes the call in flight; calls in `instead` go before the queued ones. */
+/** Removes the request in flight and sends the next one; requests in `instead` go before the queued ones. */
 function finish(state: HoldState, instead: Call[] = []): HoldStep {
   const queue = [...instead, ...state.queue.slice(1)]
   return { state: { ...state, queue }, effects: queue[0] ? [{ type: 'call', call: queue[0] }] : [] }
@@ -203,12 +203,12 @@ function answered(state: HoldState, hold: Hold, now: number): HoldStep {
   return then({ ...accepted, effects: [...accepted.effects, ...news] }, finish)
 }
 
-/** Marks the hold as known and these seats as resolved. */
+/** Marks the hold as loaded, and these seats as no longer pending. */
 function know({ state, effects }: HoldStep, seatIds: readonly string[]): HoldStep {
   return { state: { ...sure(state, seatIds), isReady: true, failures: 0 }, effects }
 }
 
-/** Replaces the hold unless the known one is newer, and removes seats that have expired meanwhile. */
+/** Replaces the hold by `next` unless the known hold is newer, and removes seats that have already expired. */
 function accept(state: HoldState, next: Hold, now: number, released: readonly string[] = []): HoldStep {
   const known = state.hold
   if (known !== null && next.seq < known.seq) return still(state)
@@ -220,14 +220,14 @@ function replace(state: HoldState, next: Hold, now: number, released: readonly s
   const gone = (known?.seats ?? []).filter(({ id }) => !next.seat_ids.includes(id))
   const asked = (id: string) => released.includes(id) || state.queue.some(({ kind, seatIds }) => kind === 'release' && seatIds.includes(id))
   const lapsed = gone.filter(({ id, expires_at }) => !asked(id) && Date.parse(expires_at) - now < LAPSE_SLACK_MS).map(({ id }) => id)
-  // The seats of an ended payment are sold or free again: the map will show which.
+  // Seats that leave a hold with a payment are sold or available again: they stay pending until the seat map shows which.
   const became = (known?.payment_id ?? null) === null ? 'available' : 'unsettled'
   const kept = { ...state, hold: next, ahead: without(state.ahead, (id) => next.seat_ids.includes(id)) }
   const moved = goAhead(kept, gone.map(({ id }) => id), became, next.seq)
   return { state: moved.state, effects: [...moved.effects, ...(lapsed.length > 0 ? [tell('lapsed', lapsed)] : [])] }
 }
 
-/** Overrides the map for these seats until it reaches `seq`. */
+/** Overrides the seat map for these seats until the map reaches `seq` or the settle timeout ends. */
 function goAhead(state: HoldState, seatIds: string[], became: Ahead['state'], seq: number): HoldStep {
   if (seatIds.length === 0 || state.mapSeq >= seq) return still(state)
   const token = state.nextToken
@@ -247,7 +247,7 @@ function refused(state: HoldState, error: unknown): HoldStep {
 function signedOut(state: HoldState, call: Call): HoldStep {
   const wanted = call.kind === 'lock' ? [tell('guest', call.seatIds)] : []
   const { state: next, effects } = finish(state)
-  // Another request may have reported the end of the session already; the person still wants these seats after signing in.
+  // If another request has already reported the end of the session, only the wanted seats are reported, for after the sign-in.
   const ended: HoldEffect[] = state.person === 'guest' ? [] : [{ type: 'session_ended' }]
   return { state: { ...next, isReady: true, unsure: new Set() }, effects: [...ended, ...wanted, ...effects] }
 }
@@ -258,7 +258,7 @@ function notFetched(state: HoldState, call: Call, error: unknown): HoldStep {
   return then({ state: known.state, effects: state.isReady ? [] : [{ type: 'problem', error }] }, finish)
 }
 
-/** Keeps a known hold as it is; retries with backoff when the hold or the result of a call is unknown. */
+/** Handles a failed fetch of the hold: keeps a known hold; retries with backoff if the hold or a request's result is unknown. */
 function fail(state: HoldState, error: unknown, seatIds: readonly string[]): HoldStep {
   const unsure = new Set([...state.unsure, ...seatIds])
   if (state.isReady && unsure.size === 0) return still(state)
@@ -274,13 +274,13 @@ function notDone(state: HoldState, call: Call, error: unknown): HoldStep {
   }
   const done = call.seatIds.filter((id) => isMine(state, id) === (call.kind === 'lock'))
   const open = call.seatIds.filter((id) => !done.includes(id))
-  // The answer was lost, but a frame has already shown the result.
+  // The request failed or its response was lost, but a `hold` frame has already shown the wanted result.
   if (open.length === 0) return then({ state, effects: [tell(call.kind === 'lock' ? 'mine' : 'released', done)] }, finish)
-  // The result is unknown, or another part of the hold changed: load the hold, and keep the seats pending until then.
+  // The seats of the request are not as wanted: load the hold, and keep the seats pending until then.
   return then({ state, effects: [{ type: 'problem', error }] }, (next) => finish(next, [{ kind: 'fetch', seatIds: open }]))
 }
 
-/** Some of these seats are taken; the others are requested again at once and stay pending. */
+/** Other people have locked some of the requested seats (`others`). The rest is requested again at once and stays pending. */
 function lose(state: HoldState, seatIds: readonly string[], others: readonly string[]): HoldStep {
   const named = seatIds.filter((id) => others.includes(id))
   const lost = named.length > 0 ? named : [...seatIds]
@@ -299,11 +299,12 @@ function hearMap(state: HoldState, { seq, changes, isWhole }: Extract<HoldEvent,
   const isOwn = ({ id }: SeatChange) => isMine(next, id) && !isPending(next, id)
   const withdrawn = changes.filter((change) => change.status === 'UNAVAILABLE' && isMine(next, change.id)).map(({ id }) => id)
   const told = withdrawn.length > 0 ? { state: drop(next, withdrawn), effects: [tell('withdrawn', withdrawn)] } : still(next)
-  // A hold frame precedes the map change that belongs to it. Without one, the page has missed it and loads the hold.
+  // The server sends a `hold` frame before the map change of an own seat. A map change without it means that the frame was
+  // missed, so the hold is loaded.
   return isNews && changes.some(isOwn) ? then(told, refresh) : told
 }
 
-/** Removes expired seats without waiting for the server; seats of a payment end with the payment instead. */
+/** Removes expired seats from the hold without waiting for the server. Seats with a payment in progress end with the payment. */
 function expire(state: HoldState, now: number, isNews: (id: string) => boolean = () => true): HoldStep {
   const { hold } = state
   if (hold === null || hold.payment_id !== null) return still(state)

@@ -18,7 +18,7 @@ vi.mock('@/api/screenings')
 const server = vi.mocked(calls)
 
 const START = Date.parse('2026-11-23T12:00:00Z')
-/** The server sends milliseconds to the holder of a seat, and whole seconds, rounded up, to everybody. */
+/** The expiry of one lock in two forms: the holder of the seat gets milliseconds, the seat map whole seconds, rounded up. */
 const MINE_UNTIL = '2026-11-23T12:04:59.250Z'
 const MINE_UNTIL_LIVE = '2026-11-23T12:05:00Z'
 const OTHERS_UNTIL_LIVE = '2026-11-23T12:05:01Z'
@@ -30,7 +30,7 @@ const screening = {
   prices: { standard: { amount: 20_000, currency: 'THB' } },
 } as unknown as ScreeningDetail
 
-/** A hold of these seats as of `seq`, the number of its live change. */
+/** Returns a hold of these seats as of the seat map with this `seq`. */
 function hold(seq: number, ...ids: string[]): Hold {
   const seats = ids.map((id) => ({ id, expires_at: MINE_UNTIL }))
   return { screening_id: 's', seq, seat_ids: ids, seats, expires_at: seats[0]?.expires_at ?? null, payment_id: null }
@@ -40,7 +40,7 @@ function refusal(code: ProblemCode, status: number, seat_ids?: string[]): ApiPro
   return new ApiProblem({ type: '', title: '', detail: '', request_id: '', status, code, seat_ids })
 }
 
-/** The answer to the next call of this kind, given when the test decides. */
+/** Leaves the next request of this kind without a response until the test calls `give` or `refuse`. */
 function answerOf(call: 'lockSeats' | 'unlockSeats' | 'getHold') {
   let resolve: (answer: Hold) => void = () => {}
   let reject: (problem: ApiProblem) => void = () => {}
@@ -53,7 +53,7 @@ function answerOf(call: 'lockSeats' | 'unlockSeats' | 'getHold') {
 
 let page: VueWrapper | undefined
 
-/** A seat page with live frames; `looks` records every look of seat A1. */
+/** Mounts a seat page with a simulated live map; `looks` records every displayed state of seat A1. */
 async function open({ isReady = true, now = ref(START) } = {}) {
   const room = shallowRef<LiveMap>(EMPTY_MAP)
   const looks: string[] = []
@@ -83,7 +83,7 @@ async function open({ isReady = true, now = ref(START) } = {}) {
   return { holding, looks, live, frame, now, ask: () => (void holding.lock(['A1']), flushPromises()), letGo: () => (void holding.release(['A1']), flushPromises()) }
 }
 
-/** A page that holds A1, with the lock confirmed by the live map. */
+/** Mounts a seat page whose person holds A1, with the lock already shown by the live map. */
 async function openHolding(options = {}) {
   server.getHold.mockResolvedValueOnce(hold(1, 'A1'))
   const opened = await open(options)
@@ -107,7 +107,7 @@ afterEach(() => {
 })
 
 describe('choosing a seat', () => {
-  it('goes from pending to mine, whether the answer or the live change is first', async () => {
+  it('a chosen seat goes from pending to mine, whether the response or the live change arrives first', async () => {
     for (const isLiveFirst of [true, false]) {
       const { looks, live, ask } = await open()
       const answer = answerOf('lockSeats')
@@ -120,7 +120,7 @@ describe('choosing a seat', () => {
     }
   })
 
-  it('goes from pending to locked when another person was faster, whichever is first', async () => {
+  it('a chosen seat goes from pending to locked when another person was faster, whether the response or the live change arrives first', async () => {
     for (const isLiveFirst of [true, false]) {
       const { looks, live, ask } = await open()
       const answer = answerOf('lockSeats')
@@ -135,7 +135,7 @@ describe('choosing a seat', () => {
     }
   })
 
-  it('follows the live map again when it does not confirm the refusal in time', async () => {
+  it('a refused seat follows the live map again when the map does not show another person’s lock in time', async () => {
     const { looks, ask } = await open()
     const answer = answerOf('lockSeats')
     await ask()
@@ -145,7 +145,7 @@ describe('choosing a seat', () => {
     expect(looks).toEqual(['available', 'available pending', 'locked', 'available'])
   })
 
-  it('stays pending while the rest of a selection is requested again', async () => {
+  it('a chosen seat stays pending while it is requested again without the taken seats of the selection', async () => {
     const { holding, looks } = await open()
     const [first, second] = [answerOf('lockSeats'), answerOf('lockSeats')]
     void holding.lock(['A1', 'A2'])
@@ -155,7 +155,7 @@ describe('choosing a seat', () => {
     expect(looks).toEqual(['available', 'available pending', 'mine'])
   })
 
-  it('loads the hold when the answer was lost, and is pending until then', async () => {
+  it('a chosen seat stays pending after a lost response until the hold is loaded', async () => {
     for (const [truth, end, until] of [
       [hold(1, 'A1'), 'mine', MINE_UNTIL_LIVE],
       [hold(1), 'locked', OTHERS_UNTIL_LIVE],
@@ -171,7 +171,7 @@ describe('choosing a seat', () => {
     }
   })
 
-  it('retries when the fetch fails too, and never looks like another person\'s seat meanwhile', async () => {
+  it('after a lost response, loading the hold is retried, and the seat never looks like another person\'s meanwhile', async () => {
     const { looks, live, ask } = await open()
     const [answer, second] = [answerOf('lockSeats'), answerOf('getHold')]
     await ask()
@@ -187,7 +187,7 @@ describe('choosing a seat', () => {
 })
 
 describe('releasing a seat', () => {
-  it('goes from mine to available, whether the answer or the live change is first', async () => {
+  it('a released seat goes from mine to available, whether the response or the live change arrives first', async () => {
     for (const isLiveFirst of [true, false]) {
       const { looks, live, letGo } = await openHolding()
       const answer = answerOf('unlockSeats')
@@ -200,7 +200,7 @@ describe('releasing a seat', () => {
     }
   })
 
-  it('is not undone by the late live change of its lock', async () => {
+  it('a release is not undone by the late live change of the lock before it', async () => {
     const { holding, looks, live, letGo } = await open()
     server.lockSeats.mockResolvedValueOnce(hold(1, 'A1'))
     await holding.lock(['A1'])
@@ -212,7 +212,7 @@ describe('releasing a seat', () => {
     expect(looks).not.toContain('locked')
   })
 
-  it('shows the lock of another person at once', async () => {
+  it('a released seat that another person locks is shown as locked at once', async () => {
     const { looks, live, letGo } = await openHolding()
     server.unlockSeats.mockResolvedValueOnce(hold(2))
     await letGo()
@@ -220,7 +220,7 @@ describe('releasing a seat', () => {
     expect(looks.slice(-2)).toEqual(['available', 'locked'])
   })
 
-  it('ends with its live change: the next lock is another person\'s, even with the same expiry', async () => {
+  it('after the live change of a release, the next lock is another person\'s, even with the same expiry', async () => {
     const { holding, looks, live, letGo } = await openHolding()
     server.unlockSeats.mockResolvedValueOnce(hold(2))
     await letGo()
@@ -231,7 +231,7 @@ describe('releasing a seat', () => {
     expect(looks.slice(-2)).toEqual(['available', 'locked'])
   })
 
-  it('does not affect choosing the seat again', async () => {
+  it('a seat can be chosen again before the live change of its release has arrived', async () => {
     const { looks, live, letGo, ask } = await openHolding()
     server.unlockSeats.mockResolvedValueOnce(hold(2))
     await letGo()
@@ -244,7 +244,7 @@ describe('releasing a seat', () => {
     expect(looks.slice(-3)).toEqual(['available', 'available pending', 'mine'])
   })
 
-  it('follows the live map again when it shows the lock for longer than the settle time', async () => {
+  it('a released seat follows the live map again when the map still shows the lock after the settle timeout', async () => {
     const { looks, letGo } = await openHolding()
     server.unlockSeats.mockResolvedValueOnce(hold(2))
     await letGo()
@@ -253,7 +253,7 @@ describe('releasing a seat', () => {
     expect(looks.slice(-2)).toEqual(['available', 'locked'])
   })
 
-  it('is available at its expiry, before the live map shows it', async () => {
+  it('a held seat is available at its expiry, before the live map shows it', async () => {
     const { looks, live, now } = await openHolding()
     now.value = Date.parse(MINE_UNTIL)
     await flushPromises()
@@ -263,7 +263,7 @@ describe('releasing a seat', () => {
 })
 
 describe('another device of the same person', () => {
-  it('makes a seat mine here too, without looking like another person\'s', async () => {
+  it('a seat locked on another device becomes mine, without looking like another person\'s', async () => {
     const { looks, live, frame } = await open()
     await frame(hold(1, 'A1'))
     await live('LOCKED', MINE_UNTIL_LIVE)
@@ -271,14 +271,14 @@ describe('another device of the same person', () => {
     expect(server.getHold).toHaveBeenCalledTimes(1)
   })
 
-  it('releases a seat here too', async () => {
+  it('a seat released on another device becomes available', async () => {
     const { looks, live, frame } = await openHolding()
     await frame(hold(2))
     await live('AVAILABLE')
     expect(looks).toEqual(['mine', 'available'])
   })
 
-  it('ends a pending call here when its frame is faster than the answer', async () => {
+  it('a pending seat is settled by a hold frame that is faster than the response', async () => {
     const { looks, live, frame, ask, letGo } = await open()
     const answer = answerOf('lockSeats')
     await ask()
@@ -293,7 +293,7 @@ describe('another device of the same person', () => {
     expect(looks).toEqual(['available', 'available pending', 'mine', 'mine pending', 'available'])
   })
 
-  it('keeps a seat pending between the end of its hold and the sale', async () => {
+  it('a seat paid for on another device is pending between the end of its hold and the sale', async () => {
     server.getHold.mockResolvedValueOnce({ ...hold(1, 'A1'), payment_id: 'pay' })
     const { looks, live, frame } = await open()
     await live('LOCKED', MINE_UNTIL_LIVE)
@@ -303,7 +303,7 @@ describe('another device of the same person', () => {
     expect(looks).toEqual(['mine', 'available pending', 'booked'])
   })
 
-  it('causes a fetch of the hold when its frame was missed and the map is newer', async () => {
+  it('the hold is loaded when the map shows a change of a held seat whose hold frame was missed', async () => {
     const { looks, live } = await openHolding()
     server.getHold.mockResolvedValueOnce(hold(2))
     await live('AVAILABLE')
@@ -312,8 +312,8 @@ describe('another device of the same person', () => {
   })
 })
 
-describe('coming to the page', () => {
-  it('keeps a held seat pending while the hold cannot be loaded, and retries', async () => {
+describe('opening the page', () => {
+  it('a locked seat is pending while the hold cannot be loaded, and loading is retried', async () => {
     const { holding, looks, live } = await open({ isReady: false })
     await live('LOCKED', MINE_UNTIL_LIVE)
     server.getHold.mockRejectedValueOnce(refusal('try_again', 503)).mockResolvedValueOnce(hold(1, 'A1'))
@@ -328,7 +328,7 @@ describe('coming to the page', () => {
     expect(server.getHold).toHaveBeenCalledTimes(2)
   })
 
-  it('keeps a held seat pending until the hold is loaded', async () => {
+  it('a locked seat is pending until the hold is loaded', async () => {
     for (const [truth, end] of [[hold(1, 'A1'), 'mine'], [hold(1), 'locked']] as const) {
       const { holding, looks, live } = await open({ isReady: false })
       await live('LOCKED', MINE_UNTIL_LIVE)

@@ -6,7 +6,7 @@ export interface Was<T> {
   is: T
 }
 
-/** The differences between the accepted and the current terms that affect a person's seats. */
+/** The differences between the terms that a person has accepted and the current ones, as far as they affect the person's seats. */
 export interface TermsChange {
   film?: Was<string>
   start?: Was<string>
@@ -14,7 +14,7 @@ export interface TermsChange {
   total?: Was<Money>
 }
 
-/** The screening, and prices of single seats from later refusals of the server. */
+/** The terms of a sale: the screening, and newer prices of single seats from a later error response of the server. */
 export interface Terms {
   screening: ScreeningDetail
   prices: ReadonlyMap<string, Money>
@@ -34,11 +34,11 @@ export function totalOf({ screening, prices }: Terms, seats: readonly PricedSeat
   return sumMoney(parts, screening.price_from?.currency ?? 'THB')
 }
 
-/** Returns null when no difference affects the seats. */
+/** Compares two versions of the terms for these seats. Returns null when no difference affects them. */
 export function compareTerms(was: Terms, is: Terms, seats: readonly PricedSeat[]): TermsChange | null {
   const change: TermsChange = {}
   if (was.screening.movie_id !== is.screening.movie_id) change.film = { was: was.screening.movie_title, is: is.screening.movie_title }
-  // The same instant may have two text forms.
+  // Compared as instants, because the same instant may be written in two forms.
   if (Date.parse(was.screening.start_time) !== Date.parse(is.screening.start_time)) {
     change.start = { was: was.screening.start_time, is: is.screening.start_time }
   }

@@ -15,7 +15,7 @@ const START = Date.parse('2026-11-23T12:00:00Z')
 const LOCK_MS = 300_000
 
 let seq = 0
-/** A hold of these seats, newer than the previous one: the first for five minutes, each further one a minute longer. */
+/** Returns a hold newer than the previous one. Its first seat expires in five minutes, each next one a minute later. */
 function hold(...ids: string[]): Hold {
   const seats = ids.map((id, index) => ({ id, expires_at: new Date(START + LOCK_MS + index * 60_000).toISOString() }))
   return { screening_id: 's', seq: ++seq, seat_ids: ids, seats, expires_at: seats[0]?.expires_at ?? null, payment_id: null }
@@ -25,7 +25,7 @@ function refusal(code: ProblemCode, status: number, seat_ids?: string[]): ApiPro
   return new ApiProblem({ type: '', title: '', detail: '', request_id: '', status, code, seat_ids })
 }
 
-/** One scope per page; all are stopped after each test, so that no page receives the events of the next test. */
+/** The effect scope of each `useHold`; all are stopped after each test, so that none receives events of the next test. */
 const scopes: EffectScope[] = []
 
 function setUp(signedIn = true) {
@@ -58,7 +58,7 @@ beforeEach(() => {
 })
 
 describe('locking', () => {
-  it('is pending, not mine, until the server has answered', async () => {
+  it('a chosen seat is pending, not mine, until the server has answered', async () => {
     const { holding, told } = setUp()
     let answer: (value: Hold) => void = () => {}
     server.lockSeats.mockReturnValue(new Promise((resolve) => (answer = resolve)))
@@ -71,7 +71,7 @@ describe('locking', () => {
     expect(told).toEqual(['mine A1'])
   })
 
-  it('locks the other seats when one is taken', async () => {
+  it('the other chosen seats are locked when one of them is taken', async () => {
     const { holding, told } = setUp()
     server.lockSeats.mockRejectedValueOnce(refusal('seat_taken', 409, ['A2'])).mockResolvedValueOnce(hold('A1', 'A3'))
     await holding.lock(['A1', 'A2', 'A3'])
@@ -79,14 +79,14 @@ describe('locking', () => {
     expect(told).toEqual(['lost A2', 'mine A1 A3'])
   })
 
-  it('does not retry when all seats are taken', async () => {
+  it('the lock request is not retried when all chosen seats are taken', async () => {
     const { holding } = setUp()
     server.lockSeats.mockRejectedValue(refusal('seat_taken', 409, ['B9']))
     await holding.lock(['A1'])
     expect(server.lockSeats).toHaveBeenCalledTimes(1)
   })
 
-  it('sends one call at a time, in order', async () => {
+  it('lock and release requests are sent one at a time, in order', async () => {
     const { holding } = setUp()
     const answers: ((value: Hold) => void)[] = []
     server.lockSeats.mockImplementation(() => new Promise((resolve) => answers.push(resolve)))
@@ -101,7 +101,7 @@ describe('locking', () => {
     expect(holding.hold.value?.seat_ids).toEqual(['A1', 'A2'])
   })
 
-  it('sends a guest to sign in, and a person whose session has just ended', async () => {
+  it('a guest, or a person whose session has just ended, must sign in before locking', async () => {
     const guest = setUp(false)
     await guest.holding.lock(['A1'])
     expect(guest.told).toEqual(['guest A1'])
@@ -114,7 +114,7 @@ describe('locking', () => {
     expect(ended.session.session.kind).toBe('guest')
   })
 
-  it('clears the hold when the session was ended elsewhere', async () => {
+  it('the hold is cleared when the session was ended in another tab', async () => {
     const { holding, session } = setUp()
     server.getHold.mockResolvedValue(hold('A1'))
     await holding.refresh()
@@ -124,7 +124,7 @@ describe('locking', () => {
     expect([holding.isMine('A1'), holding.remainingMs.value]).toEqual([false, null])
   })
 
-  it('does not treat a person as a guest when the session cannot be loaded', async () => {
+  it('a person is not treated as a guest when the session cannot be loaded', async () => {
     const { holding, told, session } = setUp()
     vi.spyOn(session, 'ensure').mockResolvedValue({ kind: 'unknown', error: refusal('try_again', 503) })
     await holding.lock(['A1'])
@@ -132,7 +132,7 @@ describe('locking', () => {
     expect([holding.isPending('A1'), server.lockSeats.mock.calls.length]).toEqual([false, 0])
   })
 
-  it('loads the hold when an answer was lost', async () => {
+  it('the hold is loaded when the response to a request was lost', async () => {
     const { holding, told } = setUp()
     server.lockSeats.mockRejectedValue(refusal('no_answer', 0))
     server.getHold.mockResolvedValue(hold('A1'))
@@ -144,7 +144,7 @@ describe('locking', () => {
 })
 
 describe('the person of the session', () => {
-  it('changes: the hold of the previous person is cleared and the new one loaded', async () => {
+  it('when another person signs in, the hold of the previous person is cleared and the new one loaded', async () => {
     const { holding, session } = setUp()
     server.getHold.mockResolvedValueOnce(hold('A1'))
     await holding.refresh()
@@ -156,7 +156,7 @@ describe('the person of the session', () => {
     expect([holding.isMine('A1'), holding.isMine('A2')]).toEqual([false, true])
   })
 
-  it('signs out: a frame that was in flight does not restore the hold', async () => {
+  it('after a sign-out, a hold frame that was in flight does not restore the hold', async () => {
     const { holding, session } = setUp()
     session.ended()
     holding.hearHold(hold('A1'))
@@ -165,7 +165,7 @@ describe('the person of the session', () => {
 })
 
 describe('another device', () => {
-  it('may have changed the hold while the page was hidden', async () => {
+  it('the hold is loaded again when a hidden page becomes visible, because another device may have changed it', async () => {
     const { holding } = setUp()
     server.getHold.mockResolvedValue(hold('A1'))
     document.dispatchEvent(new Event('visibilitychange'))
@@ -175,7 +175,7 @@ describe('another device', () => {
 })
 
 describe('time', () => {
-  it('removes each seat at its own expiry, and reports it', async () => {
+  it('each seat is removed from the hold at its own expiry, and reported', async () => {
     const { holding, told, now } = setUp()
     server.getHold.mockResolvedValue(hold('A1', 'A2'))
     await holding.refresh()
@@ -187,7 +187,7 @@ describe('time', () => {
     expect(holding.remainingMs.value).toBe(60_000)
   })
 
-  it('does not expire seats of a payment', async () => {
+  it('seats with a payment in progress do not expire by the page’s clock', async () => {
     const { holding, told, now } = setUp()
     server.getHold.mockResolvedValue({ ...hold('A1'), payment_id: 'pay' })
     await holding.refresh()
@@ -197,7 +197,7 @@ describe('time', () => {
     expect(holding.isMine('A1')).toBe(true)
   })
 
-  it('distinguishes expiry from release', async () => {
+  it('a seat that vanishes from the hold counts as expired near its expiry, and as released earlier', async () => {
     const { holding, told } = setUp()
     server.getHold.mockResolvedValue(hold('A1', 'A2'))
     await holding.refresh()

@@ -9,14 +9,14 @@ import type { SeatTurn } from '@/live/room'
 import { reconnectDelayMs } from '@/live/watch'
 import { isMine, isOwn, isPending, NO_HOLD, standing, step, type Call, type HoldEffect, type HoldEvent, type HoldNews } from './holdSteps'
 
-/** How long an answer may override the live map before the map confirms it. */
+/** The settle timeout: how long a response may override the live seat map while the map does not confirm it. */
 const SETTLE_MS_MAX = 5_000
 
 export interface HoldListener {
-  /** `guest`: not signed in; these seats are requested again after signing in. `lost`: another person was faster. */
+  /** `guest`: the person must sign in first, then these seats are requested again. `lost`: another person was faster. */
   onNews: (news: HoldNews, seatIds: string[]) => void
   onProblem: (error: unknown) => void
-  /** The screening has changed since the page showed it for the choice of these seats. */
+  /** The server refused to lock these seats, because the screening has changed since the page loaded it. */
   onChanged: (error: ApiProblem, seatIds: string[]) => void
 }
 
@@ -27,7 +27,7 @@ interface Sources {
   revision: () => number
 }
 
-/** The person's hold at one screening: executes the effects of `holdSteps` and feeds it the events. */
+/** The seats that the person holds at one screening. The logic is the reducer `step`; this composable runs its effects. */
 export function useHold({ screeningId, now, revision }: Sources, listener: HoldListener) {
   const session = useSessionStore()
   const state = shallowRef(NO_HOLD)
@@ -81,7 +81,7 @@ export function useHold({ screeningId, now, revision }: Sources, listener: HoldL
   }
   onScopeDispose(() => timers.forEach(clearTimeout))
 
-  /** Resolves when every queued call has its answer. */
+  /** Resolves when every queued request has been answered or has failed. */
   const settled = () => until(() => state.value.queue.length === 0).toBe(true, { flush: 'sync' })
 
   async function refresh(): Promise<void> {
@@ -124,7 +124,7 @@ export function useHold({ screeningId, now, revision }: Sources, listener: HoldL
   const remainingMs = computed(() => (hold.value?.expires_at ? Math.max(0, Date.parse(hold.value.expires_at) - now.value) : null))
   watch(remainingMs, (left) => left === 0 && dispatch({ type: 'time', now: now.value }))
 
-  // A page that was suspended may have missed frames.
+  // A page that was suspended may have missed `hold` frames, so it loads the hold again.
   useEventListener(document, 'visibilitychange', () => {
     if (!document.hidden) void refresh()
   })

@@ -21,7 +21,7 @@ interface Order {
   lock: (seatIds: string[]) => Promise<void>
 }
 
-/** Starts the payment and opens its page, once however often the button is pressed. */
+/** Starts a payment for the held seats and opens the payment page. Presses of the button while a start is in flight are ignored. */
 export function usePayStart({ screening, mine, total, change, learn, refresh, lock }: Order) {
   const { site } = useSiteStore()
   const router = useRouter()
@@ -36,7 +36,7 @@ export function usePayStart({ screening, mine, total, change, learn, refresh, lo
     isStarting.value = true
     const seatIds = mine.value.map((seat) => seat.id)
     try {
-      // The person agrees to the terms that the button shows: the server refuses if they differ.
+      // The request contains the total and the revision that the person sees; the server refuses if the current ones differ.
       const { id, revision } = screening.value
       const payment = await startPayment({ screening_id: id, method, revision, total: total.value }, seatIds)
       await router.push(paymentPage(payment.id))
@@ -52,10 +52,10 @@ export function usePayStart({ screening, mine, total, change, learn, refresh, lo
       await router.push(paymentPage(error.problem.payment_id))
       return
     }
-    // The session has ended: the lock call leads to the sign-in and requests the same seats afterwards.
+    // The session has ended. Locking the seats again redirects to the sign-in page and requests the same seats afterwards.
     if (isProblem(error, 'sign_in_required')) return lock(seatIds)
     if (isProblem(error, 'screening_changed', 'price_changed', 'screening_cancelled')) learn(error)
-    // A change of terms has its own question beside the button; other errors are shown as a toast.
+    // A change of terms is shown as a question beside the button, any other error as a toast.
     if (change.value === null) void notify('error', problemText(error))
     await refresh()
   }

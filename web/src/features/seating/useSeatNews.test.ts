@@ -9,7 +9,7 @@ const GATHER_MS = 15_000
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-it('counts a seat once from lock to sale, and no seat that was taken at the first snapshot', () => {
+it('announcements count a seat once from lock to sale, and no seat that was taken at the first snapshot', () => {
   const said: object[] = []
   const scope = effectScope()
   const news = scope.run(() => useSeatNews((counts) => said.push(counts)))!

@@ -1,10 +1,10 @@
 import { useIntervalFn } from '@vueuse/core'
 import type { SeatTurn } from '@/live/room'
 
-/** Changes by other people are announced in batches at this interval, so that a busy hall does not flood screen readers. */
+/** The interval of announcements to screen readers: batches, so that a busy hall does not flood them. */
 const GATHER_MS = 15_000
 
-/** Batches other people's changes into one announcement per interval. */
+/** Counts how many seats other people take and free, and announces the counts once per interval. */
 export function useSeatNews(say: (counts: { taken: number; freed: number }) => void) {
   let taken = 0
   let freed = 0
@@ -16,7 +16,7 @@ export function useSeatNews(say: (counts: { taken: number; freed: number }) => v
   return {
     heard(turns: readonly SeatTurn[]) {
       for (const { before, status } of turns) {
-        // A new expiry, or a sale after the lock: the seat was taken before.
+        // Not counted: the seat was taken before and still is, by a lock with a new expiry or by a sale after the lock.
         if ((before === 'AVAILABLE') === (status === 'AVAILABLE')) continue
         if (status === 'AVAILABLE') freed += 1
         else taken += 1

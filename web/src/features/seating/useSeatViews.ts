@@ -11,10 +11,10 @@ import { priceOf } from './terms'
 
 interface Sources {
   screening: Readonly<Ref<ScreeningDetail>>
-  /** Prices of single seats from a later refusal of the server. */
+  /** Prices of single seats, newer than those of the screening, from a later error response of the server. */
   prices?: Readonly<Ref<ReadonlyMap<string, Money>>>
   room: Readonly<Ref<LiveMap>>
-  /** The GET answer, used for the seats that are not for sale. */
+  /** The seat map as loaded by GET, used for the seats that are not for sale. */
   loaded: Readonly<Ref<SeatMap | null>>
   standing: (id: string, live: SeatChange | undefined) => Standing
 }

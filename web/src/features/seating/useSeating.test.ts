@@ -21,7 +21,7 @@ vi.mock('@/api/screenings')
 vi.mock('@/lib/notify')
 const server = vi.mocked(calls)
 
-/** The live events, triggered by the test. */
+/** The listeners that the page has registered for live frames; tests call them in place of a WebSocket. */
 const line = vi.hoisted(() => ({ events: null as LiveEvents | null }))
 const room = shallowRef<LiveMap>({ kind: 'synced', seq: 0, seats: new Map() })
 const connection = shallowRef<ConnectionState>('live')
@@ -49,12 +49,12 @@ const screening = {
   sales_close_at: inMinutes(60),
 } as unknown as ScreeningDetail
 
-/** The screening that the page gets, and reloads. */
+/** The screening that the page has loaded. */
 const shown = shallowRef(screening)
 const reload = vi.fn()
 
 let holds = 0
-/** A hold of these seats, newer than the previous one, for five minutes unless the test says otherwise. */
+/** Returns a hold of these seats, newer than the previous hold, that expires in five minutes by default. */
 function hold(ids: string[], { minutes = 5, payment_id = null as string | null } = {}): Hold {
   const seats = ids.map((id) => ({ id, expires_at: inMinutes(minutes) }))
   return { screening_id: 's', seq: ++holds, seat_ids: ids, seats, expires_at: seats[0]?.expires_at ?? null, payment_id }
@@ -100,10 +100,10 @@ beforeEach(() => {
 
 afterEach(() => page?.unmount())
 
-it('loads the hold when the connection is live again', async () => {
+it('the seat page loads the hold again when the connection is live again', async () => {
   const { seating } = await open()
   server.getHold.mockResolvedValue(hold(['A1']))
-  // After sleep, a dead socket goes from lost to connecting in one step.
+  // When the device wakes up, the watcher replaces the state lost by connecting in the same tick.
   for (const state of ['lost', 'connecting'] as const) connection.value = state
   await flushPromises()
   connection.value = 'live'
@@ -112,7 +112,7 @@ it('loads the hold when the connection is live again', async () => {
   expect(server.getHold).toHaveBeenCalledTimes(2)
 })
 
-it('shows the new expiry from a hold frame when a payment on another device has set it', async () => {
+it('the seat page shows the new expiry from a hold frame when a payment on another device has set it', async () => {
   server.getHold.mockResolvedValueOnce(hold(['A1']))
   const { seating } = await open()
   line.events?.onHold?.(hold(['A1'], { minutes: 8, payment_id: 'pay' }))
@@ -121,7 +121,7 @@ it('shows the new expiry from a hold frame when a payment on another device has 
   expect(server.getHold).toHaveBeenCalledTimes(1)
 })
 
-it('removes seats from the notice when they are held again', async () => {
+it('expired seats are removed from the notice when they are held again', async () => {
   server.getHold.mockResolvedValueOnce(hold(['A1', 'A2'], { minutes: 0 }))
   const { seating } = await open()
   expect(seating.notice.value).toEqual({ kind: 'lapsed', seats: ['A1', 'A2'] })
@@ -135,7 +135,7 @@ it('removes seats from the notice when they are held again', async () => {
   }
 })
 
-it('keeps the notice while locking its seats again has no answer', async () => {
+it('the notice about expired seats stays until the server has locked them again', async () => {
   server.getHold.mockResolvedValueOnce(hold(['A1', 'A2'], { minutes: 0 }))
   const { seating } = await open()
   const lapsed = { kind: 'lapsed', seats: ['A1', 'A2'] }
@@ -161,7 +161,7 @@ it.each([
     session.session = { kind: 'unknown', error: null }
     vi.spyOn(session, 'ensure').mockResolvedValue({ kind: 'unknown', error: new ApiProblem(NO_ANSWER) })
   }],
-])('shows the seats of the URL as wanted when %s', async (_, happen) => {
+])('seats in the URL that cannot be locked are shown in a notice when %s', async (_, happen) => {
   happen()
   const { seating, router } = await open('/screenings/s?seats=A1,A2')
   expect(seating.notice.value).toEqual({ kind: 'wanted', seats: ['A1', 'A2'] })
@@ -172,7 +172,7 @@ const thb = (amount: number) => ({ amount, currency: 'THB' as const })
 const changed = (more: Partial<ScreeningDetail>): ScreeningDetail => ({ ...screening, revision: 2, ...more })
 const PRICIER = { prices: { standard: thb(25_000) } }
 
-it('asks for consent and shows both prices when the price of held seats has risen', async () => {
+it('the seat page asks for consent and shows both prices when the price of held seats has risen', async () => {
   server.getHold.mockResolvedValueOnce(hold(['A1', 'A2']))
   const { seating } = await open()
   line.events?.onScreening?.(changed(PRICIER))
@@ -184,7 +184,7 @@ it('asks for consent and shows both prices when the price of held seats has rise
   expect(seating.change.value).toBeNull()
 })
 
-it('releases the seats when the person declines the change', async () => {
+it('the seats are released when the person declines the change of terms', async () => {
   server.getHold.mockResolvedValueOnce(hold(['A1']))
   const { seating } = await open()
   line.events?.onScreening?.(changed({ start_time: inMinutes(180) }))
@@ -195,7 +195,7 @@ it('releases the seats when the person declines the change', async () => {
   expect(seating.change.value).toBeNull()
 })
 
-it('asks when a seat was chosen on old terms, and locks it once the new ones are accepted', async () => {
+it('a seat chosen on outdated terms is locked once the person has accepted the new terms', async () => {
   const { seating } = await open()
   const problem = { ...NO_ANSWER, status: 409, code: 'screening_changed', screening: changed(PRICIER) } as const
   server.lockSeats.mockRejectedValueOnce(new ApiProblem(problem))
@@ -209,7 +209,7 @@ it('asks when a seat was chosen on old terms, and locks it once the new ones are
   expect([seating.change.value, seating.mine.value.length]).toEqual([null, 1])
 })
 
-it('retries the lock when the change does not affect the seat', async () => {
+it('a lock refused because of a change that does not affect the seat is retried', async () => {
   const { seating } = await open()
   const problem = { ...NO_ANSWER, status: 409, code: 'screening_changed', screening: changed({ end_time: inMinutes(200) }) } as const
   server.lockSeats.mockRejectedValueOnce(new ApiProblem(problem)).mockResolvedValueOnce(hold(['A1']))
@@ -218,7 +218,7 @@ it('retries the lock when the change does not affect the seat', async () => {
   expect([server.lockSeats.mock.calls.length, seating.mine.value.length]).toEqual([2, 1])
 })
 
-it('removes a withdrawn seat from the hold and shows a notice', async () => {
+it('a seat withdrawn from sale is removed from the hold and named in a notice', async () => {
   server.getHold.mockResolvedValueOnce(hold(['A1', 'A2']))
   const { seating, state } = await open()
   server.getHold.mockResolvedValueOnce(hold(['A2']))
@@ -227,7 +227,7 @@ it('removes a withdrawn seat from the hold and shows a notice', async () => {
   expect(seating.notice.value).toEqual({ kind: 'withdrawn', seats: ['A1'] })
 })
 
-it.each(['CLOSED', 'CANCELLED'] as const)('allows no choice once the screening is %s', async (to) => {
+it.each(['CLOSED', 'CANCELLED'] as const)('no seat can be chosen once the screening is %s', async (to) => {
   const { seating } = await open()
   line.events?.onScreening?.(changed({ state: to }))
   seating.choose('A1')
@@ -235,7 +235,7 @@ it.each(['CLOSED', 'CANCELLED'] as const)('allows no choice once the screening i
   expect([seating.canChoose.value, server.lockSeats.mock.calls.length]).toEqual([false, 0])
 })
 
-it('shows the link to the ticket when another device has paid', async () => {
+it('the seat page shows a link to the ticket when another device has paid', async () => {
   const { seating } = await open()
   vi.mocked(payments.getPayment).mockResolvedValueOnce({ booking_id: 'b1' } as Payment)
   line.events?.onPayment?.({ type: 'payment', id: 'pay', status: 'SUCCEEDED' })

@@ -27,19 +27,19 @@ import { useTerms } from './useTerms'
 export type SeatNotice =
   | { kind: 'none' }
   | { kind: 'lost'; seats: string[]; offer: string[] }
-  /** `lapsed`: the locks expired. `wanted`: seats from the URL could not be locked. One button requests them again. */
+  /** `lapsed`: the locks expired. `wanted`: seats from the URL could not be locked. A button in the notice locks them again. */
   | { kind: 'lapsed' | 'wanted'; seats: string[] }
-  /** Withdrawn from sale while this person held them. */
+  /** The seats were withdrawn from sale while this person held them. */
   | { kind: 'withdrawn'; seats: string[] }
-  /** Paid for on another device or in another window. */
+  /** The person has paid for the seats on another device or in another window. */
   | { kind: 'paid'; bookingId: string }
 
-/** A shorter interruption shows no banner; a longer one is shown within three seconds. */
+/** The offline banner is shown only when the live connection is interrupted for longer than this. */
 const BANNER_DELAY_MS = 1_500
 const TWO_MINUTES_MS = 120_000
 const HALF_MINUTE_MS = 30_000
 
-/** The logic of the seat page. */
+/** The logic of the seat page: choosing seats, notices, changes of the terms, and the state of the live connection. */
 export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
   const { t } = useI18n()
   const format = useFormat()
@@ -52,7 +52,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
   const notice = shallowRef<SeatNotice>({ kind: 'none' })
   const loadedSeats = shallowRef<SeatMap | null>(null)
   const inspected = ref<string | null>(null)
-  /** Seats that the server refused because the terms had changed: the question about the new terms covers these too. */
+  /** Seats that the server did not lock because the terms had changed: the question about the new terms covers these too. */
   const asked = ref<string[]>([])
   const { id } = loaded()
 
@@ -76,7 +76,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
   )
   const views = useSeatViews({ screening, prices, room: live.room, loaded: loadedSeats, standing: holding.standing })
 
-  // Seat views depend on the terms, and the terms on the seats at stake. This watcher breaks the cycle.
+  // Seat views depend on the terms, and the change of terms depends on the chosen seats. This watcher breaks the cycle.
   watch(
     () => views.list.value.filter((seat) => seat.state === 'mine' || asked.value.includes(seat.id)),
     (seats) => (stake.value = seats),
@@ -114,7 +114,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
     holding.hearMap(frame, changed)
   }
 
-  /** Another window or device has paid: shows a link to the ticket. */
+  /** Shows a link to the ticket when another window or device of the person has paid. */
   async function hearPayment(paymentId: string, status: string): Promise<void> {
     if (status !== 'SUCCEEDED') return
     const payment = await getPayment(paymentId).catch(() => null)
@@ -122,7 +122,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
   }
 
   const isLost = computed(() => live.connection.value === 'lost')
-  // The banner stays during reconnects, until a snapshot has arrived.
+  // True from the loss of the connection, during all reconnects, until a snapshot has arrived.
   const isDown = ref(false)
   const hearState = (state: ConnectionState): void => {
     if (state === 'lost') isDown.value = true
@@ -131,7 +131,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
     if (isDown.value) void holding.refresh()
     isDown.value = false
   }
-  // Without `sync`, the watcher would miss a state that another one follows at once.
+  // Without `sync`, the watcher would miss a connection state that is replaced by the next one in the same tick.
   watch(live.connection, hearState, { flush: 'sync' })
   const isLongDown = refDebounced(isDown, BANNER_DELAY_MS)
   const isOffline = computed(() => isDown.value && isLongDown.value)
@@ -155,14 +155,14 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
     else if (seat.state === 'available' && canChoose.value) void holding.lock([seatId])
   }
 
-  /** The server refused these seats because the terms had changed: shows the change and asks whether they are still wanted. */
+  /** Handles a refused lock because the terms had changed: shows the change and asks whether the person still wants the seats. */
   async function askAgain(error: ApiProblem, seatIds: string[]): Promise<void> {
     const before = screening.value.revision
     asked.value = seatIds
     terms.learn(error)
     if (terms.change.value !== null) return
     asked.value = []
-    // No change affects these seats, so no question is needed.
+    // The change does not affect these seats, so they are locked without a question.
     if (screening.value.revision > before) await holding.lock(seatIds)
     else void notify('error', problemText(error))
   }
@@ -206,7 +206,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
         if (verdict === 'applied') holding.hearMap({ type: 'snapshot', seq: seatMap.seq, seats: [] }, changed)
         terms.hearRevision(seatMap.revision)
       },
-      // Without an answer, the socket will soon deliver the same map.
+      // A network error needs no toast: the WebSocket will deliver the same map once it is connected.
       (error) => (isProblem(error, 'no_answer') ? undefined : void notify('error', problemText(error))),
     )
     await holding.refresh()
@@ -214,8 +214,8 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
   })
 
   /**
-   * Locks the seats in the URL, after a sign-in or an expired payment, and removes them from the URL, so that a reload
-   * does not request them again. Seats that cannot be locked now are shown in a notice.
+   * Locks the seats in the URL, which a redirect after a sign-in or an expired payment contains, and removes them from the
+   * URL, so that a reload does not request them again. Seats that cannot be locked now are shown in a notice.
    */
   async function lockWanted(): Promise<void> {
     const wanted = parseSeatIds(route.query.seats)
@@ -233,7 +233,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
     announcement,
     asked,
     canChoose,
-    /** A payment in progress keeps its terms. */
+    /** The change of terms to ask about; null during a payment, because a payment in progress keeps its terms. */
     change: computed(() => (isCancelled.value || isPaying.value ? null : terms.change.value)),
     choose,
     declineChange,
@@ -250,7 +250,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
     notice,
     screening,
     dismiss: () => (notice.value = { kind: 'none' }),
-    /** The notice stays until the server answers, so that the choice is not lost without an answer. */
+    /** Locks the seats that a notice offers. The notice stays until the server has locked them, so that the person can retry. */
     takeInstead: (ids: string[]) => void holding.lock(ids),
     total,
   }

@@ -36,14 +36,14 @@ beforeEach(() => {
 })
 
 describe('the terms of a screening', () => {
-  it('follow a frame at once, move the end of sales with the start, and are loaded again', () => {
+  it('a screening frame changes the terms at once, moves the end of sales with the start, and causes a reload', () => {
     const terms = open()
     terms.hear(frame({ start_time: '2026-11-23T14:00:00Z', hall_name: 'Hall 2' }))
     expect(terms.current.value?.screening).toMatchObject({ revision: 8, hall_name: 'Hall 2', movie_title: 'Film', sales_close_at: '2026-11-23T13:45:00.000Z' })
     expect(reload).toHaveBeenCalledTimes(1)
   })
 
-  it('never return to an older revision, by frame or by answer', () => {
+  it('the terms never return to an older revision, by frame or by response', () => {
     const terms = open()
     terms.hear(frame({ hall_name: 'Hall 2' }))
     terms.hear(frame({ revision: 6, hall_name: 'Hall 3' }))
@@ -51,7 +51,7 @@ describe('the terms of a screening', () => {
     expect(terms.current.value?.screening.hall_name).toBe('Hall 2')
   })
 
-  it('are loaded again when the map has a newer revision', () => {
+  it('the terms are loaded again when the seat map has a newer revision', () => {
     const terms = open()
     terms.hearRevision(7)
     expect(reload).not.toHaveBeenCalled()
@@ -59,7 +59,7 @@ describe('the terms of a screening', () => {
     expect(reload).toHaveBeenCalledTimes(1)
   })
 
-  it('need no consent without seats at stake or when the change does not affect them', () => {
+  it('no consent is needed when the person has no seats or the change does not affect them', () => {
     const terms = open()
     terms.hear(frame({ prices: { standard: thb(25_000), sofa: thb(40_000) } }))
     expect(terms.change.value).toBeNull()
@@ -68,7 +68,7 @@ describe('the terms of a screening', () => {
     expect(terms.change.value).toBeNull()
   })
 
-  it('list old and new values until the change is accepted', () => {
+  it('the change lists old and new values until it is accepted', () => {
     const terms = open()
     stake.value = [SEAT]
     terms.hear(frame({ start_time: '2026-11-23T14:00:00Z', hall_name: 'Hall 2', prices: { standard: thb(25_000), sofa: thb(40_000) } }))
@@ -81,7 +81,7 @@ describe('the terms of a screening', () => {
     expect(terms.change.value).toBeNull()
   })
 
-  it('compare with the accepted terms, and need no consent when these are restored', () => {
+  it('new terms are compared with the accepted ones, and need no consent when these are restored', () => {
     const terms = open()
     stake.value = [SEAT]
     terms.hear(frame({ prices: { standard: thb(20_000) } }))
@@ -91,7 +91,7 @@ describe('the terms of a screening', () => {
     expect(terms.change.value).toBeNull()
   })
 
-  it('use the prices of a refusal until a newer revision arrives', () => {
+  it('prices from an error response apply until a newer revision arrives', () => {
     const terms = open()
     stake.value = [SEAT]
     terms.learn(new ApiProblem({ ...NO_ANSWER, status: 409, code: 'price_changed', total: thb(18_000), seats: [{ id: 'A1', price: thb(18_000) }] }))
@@ -100,7 +100,7 @@ describe('the terms of a screening', () => {
     expect(terms.change.value?.total?.is).toEqual(thb(19_000))
   })
 
-  it('are CANCELLED after a refusal with screening_cancelled', () => {
+  it('the screening is CANCELLED after an error response with screening_cancelled', () => {
     const terms = open()
     terms.learn(new ApiProblem({ ...NO_ANSWER, status: 409, code: 'screening_cancelled' }))
     expect(terms.current.value?.screening.state).toBe('CANCELLED')

@@ -8,9 +8,9 @@ import { compareTerms, type PricedSeat, type Terms } from './terms'
 interface Sources {
   /** The screening as last loaded. */
   loaded: () => ScreeningDetail | undefined
-  /** Loads the screening again: a frame does not contain all fields. */
+  /** Loads the screening again, because a `screening` frame does not contain all its fields. */
   reload: () => void
-  /** The seats at stake: without any, no change needs consent. */
+  /** The seats that the person holds, wants or pays for. Without any, no change of the terms needs consent. */
   stake: Readonly<Ref<readonly PricedSeat[]>>
 }
 
@@ -30,7 +30,7 @@ export function useTerms({ loaded, reload, stake }: Sources) {
     return compareTerms(agreed.value, current.value, stake.value)
   })
 
-  /** Ignores an answer that is older than the known revision. */
+  /** Replaces the current terms by this screening, unless its revision is older. */
   function take(next: ScreeningDetail): void {
     const known = current.value
     if (known !== null && next.revision < known.screening.revision) return
@@ -43,7 +43,7 @@ export function useTerms({ loaded, reload, stake }: Sources) {
     const known = current.value?.screening
     if (known === undefined || frame.revision <= known.revision) return
     const { revision, start_time, end_time, hall_name, prices, state } = frame
-    // The frame has no end of sales; its distance to the start stays the same.
+    // The frame does not contain the end of sales, which keeps its distance to the start of the screening.
     const sales_close_at = new Date(Date.parse(known.sales_close_at) + Date.parse(start_time) - Date.parse(known.start_time)).toISOString()
     take({ ...known, revision, start_time, end_time, hall_name, prices, state, sales_close_at })
     reload()
@@ -54,7 +54,7 @@ export function useTerms({ loaded, reload, stake }: Sources) {
     if (known !== undefined && revision > known.revision) reload()
   }
 
-  /** Applies the screening and prices that a refusal contains. */
+  /** Applies the current screening and prices that an error response about changed terms contains. */
   function learn({ code, problem }: ApiProblem): void {
     if (problem.screening) take(problem.screening)
     const known = current.value

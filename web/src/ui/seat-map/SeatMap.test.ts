@@ -25,7 +25,7 @@ function mountMap(states: Record<string, SeatState> = {}, pending: string[] = []
 }
 
 describe('the seat map', () => {
-  it('is one tab stop, and arrow keys skip gaps', async () => {
+  it('the seat map is one tab stop, and arrow keys skip gaps', async () => {
     const map = mountMap()
     expect(map.findAll('[role=grid] [tabindex="0"]').map((seat) => seat.attributes('data-seat'))).toEqual(['A1'])
     await map.get('[data-seat=A1]').trigger('keydown', { key: 'ArrowRight' })
@@ -34,7 +34,7 @@ describe('the seat map', () => {
     map.unmount()
   })
 
-  it('lets a taken seat be focused, with its label and aria-disabled', () => {
+  it('a taken seat can be focused, and has a label and aria-disabled', () => {
     const map = mountMap({ A2: 'locked', A3: 'booked', A1: 'mine' })
     for (const id of ['A2', 'A3']) expect(map.get(`[data-seat=${id}]`).attributes('aria-disabled')).toBe('true')
     expect(map.get('[data-seat=A1]').attributes('aria-selected')).toBe('true')
@@ -42,14 +42,14 @@ describe('the seat map', () => {
     map.unmount()
   })
 
-  it('draws a different shape for every state', () => {
+  it('every seat state has a different shape', () => {
     const map = mountMap({ A1: 'mine', A2: 'locked', A3: 'booked', B3: 'unavailable' })
     const shapes = ['A1', 'A2', 'A3', 'B3', 'B1', 'B2'].map((id) => map.get(`[data-seat=${id}] path`).attributes('d'))
     expect(new Set(shapes).size).toBe(shapes.length)
     map.unmount()
   })
 
-  it('emits choose by click, space and enter, once for a key held down', async () => {
+  it('click, Space and Enter choose a seat, once for a key held down', async () => {
     const map = mountMap()
     await map.get('[data-seat=A1]').trigger('click')
     await map.get('[data-seat=A2]').trigger('keydown', { key: ' ' })
@@ -59,7 +59,7 @@ describe('the seat map', () => {
     map.unmount()
   })
 
-  it('marks a pending seat without changing its state', () => {
+  it('a pending seat is marked without a change of its state', () => {
     const map = mountMap({}, ['A1'])
     const seat = map.get('[data-seat=A1]')
     expect(seat.attributes('data-status')).toBe('available')

@@ -1,15 +1,15 @@
 import { useElementSize, useEventListener } from '@vueuse/core'
 import { computed, nextTick, ref, watch, type Ref } from 'vue'
 
-/** A smaller seat is not a touch target: a tap on it zooms in. */
+/** Seats smaller than this are too small to tap: a tap on the map then zooms in instead of choosing a seat. */
 export const TAP_PX_MIN = 24
 const SEAT_PX_MIN = 10
 const SEAT_PX_MAX = 64
-/** A hall that does not fit starts at this size, so that the first tap chooses a seat instead of zooming. */
+/** The initial seat size of a hall that does not fit on the screen, large enough for the first tap to choose a seat. */
 const START_PX_MIN = 28
 const START_PX_MAX = 40
 const ZOOM_STEP = 1.3
-/** Row letters left and right, in seats. */
+/** The width of the row letters on both sides, in seat widths. */
 const LETTER_COLUMNS = 2
 const PADDING_PX = 8
 
@@ -20,7 +20,7 @@ interface Point {
 
 const clamp = (size: number) => Math.min(SEAT_PX_MAX, Math.max(SEAT_PX_MIN, size))
 
-/** The size of a seat in px, changed by buttons, pinch and Ctrl + wheel; the point under the fingers stays in place. */
+/** The seat size in px, changed by buttons, pinch and Ctrl + wheel; the point of the map under the pointer stays in place. */
 export function useSeatZoom(viewport: Ref<HTMLElement | null>, columns: Ref<number>) {
   const { width } = useElementSize(viewport)
   const size = ref(START_PX_MIN)

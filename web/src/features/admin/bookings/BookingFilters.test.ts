@@ -9,7 +9,7 @@ import BookingFilters from './BookingFilters.vue'
 
 vi.mock('@/api/client')
 
-it('does not change the text being typed, and searches for it without surrounding blanks', async () => {
+it('the search does not change the text being typed, and ignores surrounding blanks', async () => {
   vi.useFakeTimers()
   const i18n = createI18n({ legacy: false, locale: 'en', messages: { en: { ...en, ...adminEn } } })
   const page = mount(BookingFilters, { props: { filters: {}, isFiltered: false }, global: { plugins: [createPinia(), PiniaColada, i18n] } })
@@ -19,7 +19,7 @@ it('does not change the text being typed, and searches for it without surroundin
   expect(page.emitted('set')).toEqual([['q', 'สมชาย']])
   await page.setProps({ filters: { q: 'สมชาย' } })
   expect(input.element.value).toBe('สมชาย ')
-  // The filter was cleared, or the browser went back.
+  // The filters in the URL change, as when the person clears them or presses Back.
   await page.setProps({ filters: {} })
   expect(input.element.value).toBe('')
   await page.setProps({ filters: { q: 'สมชาย' } })

@@ -28,7 +28,7 @@ async function open() {
   return [before, page.findComponent(StatTiles).exists()]
 }
 
-it('shows no numbers before they are loaded or when loading fails', async () => {
+it('the overview shows no numbers before they are loaded or when loading fails', async () => {
   answer.mockResolvedValue({ items: [] })
   expect(await open()).toEqual([false, true])
   answer.mockRejectedValue(new ApiProblem(NO_ANSWER))

@@ -19,7 +19,7 @@ function edit(screening: Partial<AdminScreening>, halls: Hall[]) {
   return mount(ScreeningForm, { props, attachTo: document.body, global: { plugins } })
 }
 
-it('asks for prices of the screening’s own hall layout, and of another hall when that is chosen', async () => {
+it('the form asks for the prices of the screening’s own layout, and of another hall’s layout when that hall is chosen', async () => {
   const screening = { hall_id: 'one', start_time: '2026-11-23T12:30:00Z', layout: layout('standard'), prices: { standard: { amount: 15_000, currency: 'THB' as const } } }
   const form = edit(screening, [hall('one', 'renamed'), hall('two', 'sofa')])
   const asked = () => form.findAll('[data-testid^="price-"]').map((field) => field.attributes('data-testid'))
@@ -30,7 +30,7 @@ it('asks for prices of the screening’s own hall layout, and of another hall wh
   form.unmount()
 })
 
-it('takes the focus when it is opened', () => {
+it('the screening form takes the focus when it is opened', () => {
   const form = edit({ hall_id: 'one', start_time: '2026-11-23T12:30:00Z', layout: layout('standard') }, [])
   expect(document.activeElement?.textContent).toBe(adminEn.admin.screening.edit)
   form.unmount()

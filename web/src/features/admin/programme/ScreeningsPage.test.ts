@@ -12,7 +12,7 @@ import ScreeningsPage from './ScreeningsPage.vue'
 
 vi.mock('@/api/client')
 
-it('lists future screenings, and past ones on request', async () => {
+it('the screenings page lists future screenings, and past ones on request', async () => {
   const pinia = createPinia()
   setActivePinia(pinia)
   useSiteStore().state = { kind: 'ready', site: { time_zone: 'Asia/Bangkok' } as Site }

@@ -1,9 +1,9 @@
 import { useQuery, useQueryCache } from '@pinia/colada'
 import { api, ask } from '@/api/client'
 
-/** The server's largest page; longer lists are read page by page. */
+/** The largest page size that the server accepts; longer lists are loaded page by page. */
 const PAGE_LIMIT = 200
-/** Limits how much one list loads: this page does not support a larger programme. */
+/** The maximum number of pages that one list loads; the administration does not support more items. */
 const PAGES_MAX = 50
 
 interface Page<T> {
@@ -44,7 +44,7 @@ export function useAdminScreenings() {
   })
 }
 
-/** Invalidates every query that shows the programme, after a change of it. */
+/** Returns a function that invalidates every cached query with films, halls or screenings, to call after a change of them. */
 export function useProgrammeChanged() {
   const cache = useQueryCache()
   return async () => {

@@ -4,14 +4,14 @@ import { isProblem } from '@/api/problem'
 import { useTellingAction } from '../useTellingAction'
 import { useProgrammeChanged } from './programme'
 
-/** The state of the form on a page of the programme. */
+/** The state of the form on a page that manages films, halls or screenings. */
 export type Editing<T> = { kind: 'closed' } | { kind: 'new' } | { kind: 'existing'; item: T }
 
 interface Item {
   id: string
 }
 
-/** Form and deletion for one kind of item, with a reload of its list. */
+/** Creates, changes and deletes items of one kind (films, halls or screenings), and reloads their list afterwards. */
 export function useEditor<T extends Item, Input>(calls: {
   create: (input: Input) => Promise<unknown>
   update: (id: string, input: Input) => Promise<unknown>
