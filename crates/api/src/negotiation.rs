@@ -2,7 +2,8 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-/// Whether `If-None-Match` contains the `ETag`. Tags are compared weakly, as RFC 9110 requires for this header.
+/// Whether the request's `If-None-Match` contains the `ETag`, so that 304 is the answer. Tags are compared weakly, as
+/// RFC 9110 requires for this header.
 pub(crate) fn has_mark(request: &HeaderMap, etag: &HeaderValue) -> bool {
     let lines = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
     let mut marks = lines.flat_map(|line| line.split(',')).map(str::trim);
