@@ -1,8 +1,8 @@
-//! Authorization codes: valid once, for a minute.
+//! Authorization codes of the demo provider. Each is valid once, for a minute.
 //!
-//! A code contains its grant in plain text, so that any server to which the browser returns can exchange it. This loses no
-//! security: in the demo everybody may sign in as anybody, so a code proves no more than the address in it, and verifier,
-//! nonce and state of the sign-in are checked as for any other provider.
+//! A code contains its grant in plain text, so that whichever server gets the browser's callback can exchange it. This
+//! loses no security: in the demo everybody may sign in as anybody, so a forged code gains nothing, and verifier, nonce
+//! and state of the sign-in are checked as for any other provider.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -16,7 +16,7 @@ use crate::auth::secrets;
 
 /// Lifetime of a code. It is normally exchanged within a second; a minute allows for slow connections.
 const CODE_FOR_MAX: SignedDuration = SignedDuration::from_mins(1);
-/// Remembered used codes. At the limit the oldest is forgotten before it expires.
+/// Maximum number of remembered used codes. At the limit the oldest is forgotten even before it expires.
 const USED_MAX: usize = 10_000;
 
 /// The account and the request for which a code was issued.
@@ -26,14 +26,14 @@ pub(super) struct Grant {
     pub(super) email: String,
     pub(super) redirect_uri: String,
     pub(super) nonce: Option<String>,
-    /// SHA-256 of the verifier, base64url.
+    /// SHA-256 of the PKCE verifier, as base64url.
     pub(super) code_challenge: String,
 }
 
 /// The content of a code.
 #[derive(Serialize, Deserialize)]
 struct Code {
-    /// Makes each code unique.
+    /// A random id, which makes each code unique.
     id: String,
     given_ms: i64,
     grant: Grant,
