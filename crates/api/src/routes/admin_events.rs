@@ -97,7 +97,7 @@ pub(crate) struct EventsQuery {
 }
 
 impl EventsQuery {
-    /// The position after which to list, and the number of events.
+    /// Returns the position in the event log after which to list, and the number of events to list.
     fn place(&self) -> ApiResult<(i64, u32)> {
         let limit = self.limit.unwrap_or(PAGE_ITEMS_DEFAULT);
         if !(1..=PAGE_ITEMS_MAX).contains(&limit) {

@@ -3,7 +3,7 @@
 /// Byte order mark, which makes spreadsheets read the file as UTF-8.
 pub(super) const BOM: &str = "\u{feff}";
 
-/// Adds a row. A cell that a spreadsheet would evaluate as a formula gets a leading `'` (CSV injection).
+/// Adds a row to the table. A cell that a spreadsheet would evaluate as a formula (CSV injection) gets a leading `'`.
 pub(super) fn push_row<'a>(table: &mut String, cells: impl IntoIterator<Item = &'a str>) {
     for (index, cell) in cells.into_iter().enumerate() {
         if index > 0 {

@@ -8,14 +8,14 @@ use seatkeeper_core::money::Money;
 
 use crate::wire::{ActionKind, PaymentAction};
 
-/// Dummy payee when none is configured.
+/// Dummy payee for payment codes when none is configured.
 const NOBODY: &str = "0000000000000";
-/// Text drawn over every code: there is only the mock provider, which does not check whether anybody has paid.
+/// Text drawn over every QR code: payments run through a mock provider, which does not check whether anybody has paid.
 const DEMO_WORDS: &str = "demo, do not pay";
-/// The quiet zone around a code, in modules, as required by the QR standard.
+/// Width of the blank margin (quiet zone) around a QR code, in modules, as required by the QR standard.
 const QUIET_MODULES: usize = 4;
 
-/// The code that pays `amount` to `payee`, a phone number, national id or wallet number.
+/// The QR code that pays `amount` to `payee`, which is a phone number, national id or wallet number.
 pub(super) fn action(payee: Option<&str>, amount: Money) -> Option<PaymentAction> {
     let payload = payload(payee.unwrap_or(NOBODY), amount);
     let drawn = payload.map_err(|error| error.to_string()).and_then(|payload| {
@@ -25,7 +25,7 @@ pub(super) fn action(payee: Option<&str>, amount: Money) -> Option<PaymentAction
     drawn.inspect_err(|error| tracing::error!(%error, "generating a PromptPay code failed")).ok()
 }
 
-/// The payload of the code, by EMVCo's rules for merchant-presented codes.
+/// The payload of the QR code, by EMVCo's rules for merchant-presented codes.
 fn payload(payee: &str, amount: Money) -> promptparse::Result<String> {
     let target: String = payee.chars().filter(char::is_ascii_digit).collect();
     let proxy_type = match target.len() {
@@ -88,7 +88,7 @@ mod tests {
         format!("{crc:04X}")
     }
 
-    /// Splits the text into tag, length, value; panics on inconsistent lengths.
+    /// Splits an EMVCo payload into fields of tag, length and value; panics on inconsistent lengths.
     fn fields(text: &str) -> Vec<(String, String)> {
         let mut rest = text;
         let mut fields = Vec::new();

@@ -1,4 +1,4 @@
-//! Fast serialization of times and seats without `fmt`, for the hot path of lock answers.
+//! Fast serialization of times and seats without `std::fmt`, because answers to seat locks are a hot path.
 
 use seatkeeper_core::{ids::SeatId, locks::Millis, time_text::TimeText};
 use serde::{Serialize, Serializer};

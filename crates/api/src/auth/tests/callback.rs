@@ -1,4 +1,5 @@
-//! The provider's callback: accepted once, in time, from the browser that began the sign-in.
+//! Tests of the identity provider's callback, which is accepted only once, in time, and from the browser that began the
+//! sign-in.
 
 use axum::{
     body::Body,
@@ -108,7 +109,8 @@ async fn state_is_refused_from_another_browser() {
     let world = World::new();
     let server = world.server(|_| {});
     let (attacker, victim) = (server.browser(), server.browser());
-    // Login CSRF: the attacker tries to sign the victim's browser in to the attacker's account.
+    // Login CSRF: the attacker sends the victim a callback URL that would sign the victim's browser in to the
+    // attacker's account.
     let back = attacker.sign_in_up_to_callback("mallory@example.test").await;
     assert_eq!(victim.get(back.as_str()).await.problem(), (400, "bad_state".to_owned()), "no cookie at all");
     victim.get("/api/auth/google/login").await.location();

@@ -1,4 +1,4 @@
-//! The demo provider over HTTP, as a browser uses it.
+//! Tests of the demo identity provider over HTTP, as a browser uses it.
 
 use axum::{
     body::Body,
@@ -8,7 +8,7 @@ use url::Url;
 
 use super::support::{Browser, SITE, World, query_of, with_provider};
 
-/// The authorization request of a sign-in without a hint.
+/// The authorization request of a sign-in without `login_hint`.
 async fn question(browser: &Browser) -> Url {
     Url::parse(&browser.get("/api/auth/google/login?return_to=/here").await.location()).unwrap()
 }

@@ -1,4 +1,5 @@
-//! The person of a socket: found when the socket is opened, and lost when the session ends.
+//! Tests of finding the person of a socket when it is opened, and of notifying the socket when that person's session
+//! ends.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -99,7 +100,7 @@ async fn tie_is_cut_when_the_session_ends_during_its_lookup() {
     let (browser, copy) = (here.browser(), there.browser());
     browser.sign_in("ann@example.test").await;
     copy.set_cookie(COOKIE, &browser.cookie(COOKIE).unwrap());
-    // The store has found the session valid, and its answer is delayed.
+    // The store has found the session valid, but its answer is delayed by the test.
     world.sessions.answers.forget_permits(Semaphore::MAX_PERMITS);
     let looked_up = world.sessions.looked_up();
     let opening = there.find_viewer(&copy);

@@ -1,4 +1,4 @@
-//! `screening` frames: changes of the screening itself.
+//! Tests of `screening` frames, which tell viewers about changes of the screening itself.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::live::{
     room::{Frame, Room, Subscription},
 };
 
-/// The stage's screening with another price at each revision.
+/// The stage's screening at this revision, with a price that differs at each revision.
 fn at_revision(stage: &Stage, revision: u64) -> SharedScreening {
     let mut screening = stage.screening.screening.clone();
     screening.start_time += SignedDuration::from_hours(1);

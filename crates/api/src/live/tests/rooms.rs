@@ -1,4 +1,4 @@
-//! Rooms with their tasks, with paused time.
+//! Tests of rooms together with their background tasks, with paused time.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -22,7 +22,7 @@ use crate::live::{
     room::{Frame, Room, Subscription},
 };
 
-/// A subscription together with the client's view of it.
+/// A viewer's subscription, together with the seat map that a client builds from its frames.
 struct Looking {
     subscription: Subscription,
     viewer: Viewer,
@@ -40,7 +40,7 @@ impl Looking {
         Self::at(&stage.rooms.open(stage.id()).await.unwrap())
     }
 
-    /// The next frame's text.
+    /// Waits for the next frame; returns its text.
     async fn next(&mut self) -> String {
         loop {
             if let Frame::Text(text) = self.subscription.frames.recv().await.unwrap() {
@@ -94,7 +94,7 @@ async fn viewer_who_joins_while_changes_are_batched_misses_none() {
     stage.lock_seat("A2").await;
     early.next().await;
     stage.lock_seat("A3").await;
-    // Let the room's task apply it and wait for its tick.
+    // Let the room's task apply the change and wait for the end of the tick.
     tokio::task::yield_now().await;
     let mut late = Looking::on(&stage).await;
     assert_eq!(late.viewer, Viewer { snapshots: 1, ..early.viewer.clone() }, "as of the last frame sent");
@@ -133,7 +133,7 @@ async fn gap_in_the_sequence_is_detected_at_once() {
 #[tokio::test(start_paused = true)]
 async fn closed_feed_is_reopened_without_missing_a_change() {
     let stage = Stage::new(&[], LiveLimits::default());
-    // A wire that loses one change forwards through a task, which `cut` can stop.
+    // A feed that loses one change is forwarded through a task, which `cut` can stop.
     stage.wire.lose.store(1, Ordering::SeqCst);
     let mut looking = Looking::on(&stage).await;
     stage.wire.cut();

@@ -1,4 +1,4 @@
-//! `GET /api/ws` and `GET /api/screenings/{id}/seats` against the contract.
+//! Tests of `GET /api/ws` and `GET /api/screenings/{id}/seats` against the API contract.
 
 use futures_util::StreamExt as _;
 use seatkeeper_core::{
