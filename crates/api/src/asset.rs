@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn compressed_forms_are_cached_and_decode_to_the_file() {
+    async fn compressed_forms_of_a_file_are_cached_and_decode_to_the_file() {
         let text = "const seat = 'A1';\n".repeat(1_000);
         let asset = Asset::new("text/javascript; charset=utf-8", Caching::ForAYear, text.clone());
         for (takes, coding) in [("br, gzip", "br"), ("gzip, deflate", "gzip"), ("br;q=0, gzip;q=1", "gzip"), ("", "")] {

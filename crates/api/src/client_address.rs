@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn only_entries_of_trusted_proxies_are_used() {
+    fn client_address_is_the_first_forwarded_entry_not_from_a_trusted_proxy() {
         assert_eq!(client("203.0.113.9", "1.1.1.1", &["10.0.0.0/8"]), "203.0.113.9", "the peer is not trusted");
         assert_eq!(client("10.0.0.1", "1.1.1.1", &["10.0.0.0/8"]), "1.1.1.1");
         assert_eq!(client("10.0.0.1", "6.6.6.6, 1.1.1.1, 10.0.0.2", &["10.0.0.0/8"]), "1.1.1.1", "6.6.6.6 is forged");

@@ -269,7 +269,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn debug_of_a_secret_hides_it() {
+    fn debug_output_of_a_secret_does_not_contain_its_bytes() {
         assert_eq!(format!("{:?}", config().callback_secret), "…");
     }
 }

@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn date_has_the_rfc_9110_format_and_follows_the_clock_backwards() {
+    fn date_header_has_the_rfc_9110_format_and_follows_the_clock_backwards() {
         for (second, text) in [
             (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
             (784_111_778, "Sun, 06 Nov 1994 08:49:38 GMT"),

@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn message_of_a_backend_is_not_in_the_answer() {
+    async fn error_answer_does_not_contain_the_message_of_a_backend_error() {
         let id = RequestId::next();
         let secret = "password=hunter2";
         let away = id.scope(async { shown(BackendError::retryable("store", secret).into()).await }).await;

@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn body_that_does_not_arrive_times_out() {
+    async fn request_body_that_does_not_arrive_times_out() {
         let begun = futures_util::stream::iter([Ok::<_, Infallible>("{")]);
         let endless = Body::from_stream(futures_util::StreamExt::chain(begun, futures_util::stream::pending()));
         let started = tokio::time::Instant::now();
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn idempotency_key_must_be_printable_and_single() {
+    fn idempotency_key_is_refused_when_empty_too_long_not_printable_or_repeated() {
         let key = |values: &[&[u8]]| {
             let mut headers = HeaderMap::new();
             for value in values {

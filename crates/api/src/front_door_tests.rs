@@ -120,7 +120,7 @@ type Case =
     (&'static str, Method, &'static str, &'static [(&'static str, &'static str)], &'static str, u16, &'static str);
 
 #[tokio::test]
-async fn refusals_have_the_contracts_order() {
+async fn request_with_several_faults_is_refused_in_the_order_of_the_contract() {
     let world = World::new();
     let server = world.server(|config| config.rate_limit = true);
     let (ann, nobody) = (server.browser(), server.browser());

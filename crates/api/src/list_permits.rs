@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn busy_network_waits_without_delaying_other_networks() {
+    async fn list_of_a_network_at_its_limit_waits_without_delaying_other_networks() {
         let permits = ListPermits::default();
         let greedy = [permits.acquire(Some(1), 100).await, permits.acquire(Some(1), 100).await];
         assert!(permits.acquire(Some(1), 200).now_or_never().is_none(), "200 films are being listed");
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lists_of_all_networks_are_limited() {
+    async fn list_waits_while_lists_of_other_networks_reach_the_servers_limit() {
         let permits = ListPermits::default();
         let mut all = Vec::new();
         for network in 0..16 {

@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn shows_page_only_for_requests_that_name_html() {
+    fn request_is_a_navigation_only_if_its_accept_header_names_html() {
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
         assert!(shows_page(&headers(header::ACCEPT, browser)));
         for program in ["*/*", "application/json", ""] {
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn content_coding_is_accepted_if_named_and_not_q_zero() {
+    fn content_coding_is_accepted_if_named_with_a_weight_above_zero() {
         for yes in ["gzip", "br, gzip;q=0.5", "deflate,GZIP"] {
             assert!(accepts(&headers(header::ACCEPT_ENCODING, yes), "gzip"), "{yes}");
         }

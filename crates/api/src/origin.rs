@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_allowed_from_own_pages_and_programs_only() {
+    fn changing_requests_are_allowed_only_from_own_pages_and_from_programs() {
         assert!(answer(&[]));
         assert!(answer(&[("origin", "http://127.0.0.1:8080")]));
         assert!(answer(&[("origin", "https://partner.example"), ("sec-fetch-site", "cross-site")]));

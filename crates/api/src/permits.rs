@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn one_network_cannot_take_every_permit() {
+    fn one_network_cannot_take_all_request_permits() {
         let permits = Permits::default();
         let greedy = take(&permits, Some(1), 9_999);
         assert_eq!(greedy.len(), REQUESTS_AT_ONCE_PER_NETWORK_MAX as usize);

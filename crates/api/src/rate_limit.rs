@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn burst_is_allowed_and_then_a_steady_rate() {
+    fn rate_limit_allows_a_burst_and_then_a_steady_rate() {
         let limits = RateLimits::new();
         assert_eq!(taken(&limits, &PERSON, 1, 100, SECOND_US), 60);
         assert_eq!(taken(&limits, &PERSON, 1, 100, 2 * SECOND_US), 20);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn request_after_retry_after_is_admitted() {
+    fn request_sent_after_the_retry_after_time_is_admitted() {
         let limits = RateLimits::new();
         let mut now_us = SECOND_US;
         while limits.take(&SIGN_IN, 9, now_us).is_ok() {}
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn number_of_counters_is_limited() {
+    fn number_of_rate_limit_counters_is_limited() {
         let limits = RateLimits::new();
         for key in 0..(COUNTERS_PER_SHARD_MAX * SHARDS * 2) as u128 {
             assert!(limits.take(&ADDRESS, key, SECOND_US).is_ok());

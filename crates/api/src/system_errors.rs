@@ -11,8 +11,7 @@ use crate::request_id::RequestId;
 
 /// How long answers with status 500 are aggregated into one event.
 const GATHERED_FOR: Duration = Duration::from_secs(10);
-/// Maximum number of concurrent aggregates. The server has fewer combinations of method, route and code, so normal use
-/// never reaches this.
+/// Maximum number of concurrent aggregates. There are few methods and routes, so normal use never reaches this.
 const KINDS_MAX: usize = 256;
 
 /// Answers with status 500 for which no event is written yet.

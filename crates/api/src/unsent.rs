@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn charge_is_given_back_with_the_last_slice_of_its_bytes() {
+    fn charge_ends_when_the_last_slice_of_its_bytes_is_dropped() {
         let unsent = Arc::new(Unsent::default());
         let mut all = unsent.charge(None, piece(100)).unwrap();
         let rest = all.split_off(50);

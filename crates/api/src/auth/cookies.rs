@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn cookie_attributes_are_as_restrictive_as_possible() {
+    fn session_and_sign_in_cookies_have_the_most_restrictive_attributes() {
         let (plain, https) = (Cookies::new(false), Cookies::new(true));
         let all = [plain.set_session("S"), plain.set_sign_in("B"), https.set_session("S"), https.set_sign_in("B")];
         expect![[r"
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn other_or_malformed_cookies_are_not_found() {
+    fn cookie_with_another_name_or_a_malformed_secret_is_ignored() {
         let plain = Cookies::new(false);
         for header in [
             format!("xseatkeeper_session={SECRET}"),

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn end_of_a_session_cuts_all_its_ties_and_no_other() {
+    fn end_of_a_session_notifies_all_its_sockets_and_no_others() {
         let sessions = Arc::new(OpenSessions::default());
         let tie = |number| sessions.tie(hash(number)).unwrap();
         let (one, two, other) = (tie(1), tie(1), tie(2));
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn entry_is_removed_with_its_last_tie() {
+    fn session_is_removed_when_its_last_socket_closes() {
         let sessions = Arc::new(OpenSessions::default());
         let (one, two) = (sessions.tie(hash(1)).unwrap(), sessions.tie(hash(1)).unwrap());
         drop(one);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_are_due_until_checked_and_again_after_expiry_or_invalidation() {
+    fn session_is_due_for_a_check_until_checked_and_again_after_expiry_or_invalidation() {
         let sessions = Arc::new(OpenSessions::default());
         let _ties = (sessions.tie(hash(1)).unwrap(), sessions.tie(hash(2)).unwrap());
         let due = |now| {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn number_of_sessions_with_ties_is_limited() {
+    fn number_of_sessions_with_open_sockets_is_limited() {
         let sessions = Arc::new(OpenSessions::default());
         let numbered = |number: usize| {
             let mut hash = [0; 32];

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_of_this_site_are_accepted() {
+    fn return_paths_of_this_site_are_accepted() {
         for good in
             ["/", "/movies", "/screenings/1?seats=A1,A2#map", "/a//b", "/ภาพยนตร์", "/..//evil.test", "/x\\y", "/:80"]
         {
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_lead_to_other_sites_are_refused() {
+    fn return_paths_that_lead_to_other_sites_are_refused() {
         for bad in [
             "",
             "//evil.test",
@@ -89,7 +89,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn accepted_path_never_leaves_the_site(text in "[/\\\\.:@a%\t\n?#]{0,12}|\\PC{0,20}") {
+        fn accepted_return_path_never_leads_to_another_site(text in "[/\\\\.:@a%\t\n?#]{0,12}|\\PC{0,20}") {
             let site = url::Url::parse("https://cinema.test/api/auth/google/callback").unwrap();
             if let Some(return_to) = ReturnTo::parse(&text) {
                 let target = site.join(&return_to.to_location()).unwrap();

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn socket_permits_are_limited_per_server_and_address_and_given_back() {
+    fn number_of_sockets_is_limited_per_server_and_address_and_closed_sockets_do_not_count() {
         let (admission, tracker) = (Arc::new(Admission::default()), TaskTracker::new());
         let admit = |address| admission.admit(address, 3, 2, tracker.token());
         let (first, second) = (admit(1), admit(1));

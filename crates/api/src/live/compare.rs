@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_agrees_when_the_stores_seq_is_between_its_own_before_and_after() {
+    fn room_agrees_when_the_lock_stores_sequence_lies_between_the_rooms_at_start_and_end_of_the_read() {
         assert_eq!(judge(5, 5, Some(5)), Verdict::Agrees);
         assert_eq!(judge(5, 9, Some(7)), Verdict::Agrees, "changes arrived during the call");
         assert_eq!(judge(5, 5, Some(6)), Verdict::Behind);

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_frame_of_a_payment_lock_alone_has_an_empty_list() {
+    fn changes_frame_without_seat_changes_has_an_empty_list() {
         expect![[r#"{"type":"changes","prev":59747400000,"seq":59747400001,"changes":[]}"#]].assert_eq(&changes_frame(
             SEQ,
             SEQ + 1,
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn size_of_changes_frames_is_bounded() {
+    fn size_of_changes_frames_is_bounded_per_seat() {
         let until = SAMPLE_NOW_MS + 299_999;
         let locked = |seat| change(seat, SeatStatus::Locked { until });
         let one = changes_frame(SEQ, SEQ + 9, [locked("AA12")].into_iter()).len();

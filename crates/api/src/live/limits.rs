@@ -110,13 +110,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tick_grows_with_the_viewers_between_its_bounds() {
+    fn time_between_frames_grows_with_the_number_of_viewers_within_its_bounds() {
         let ticks: Vec<u128> = [0, 1, 200, 1_000, 10_000, usize::MAX].map(|n| tick_of(n).as_millis()).into();
         assert_eq!(ticks, [2, 2, 8, 40, 400, 500]);
     }
 
     #[test]
-    fn frames_to_a_thousand_viewers_are_batched_fifty_to_one() {
+    fn room_with_a_thousand_viewers_batches_two_thousand_changes_per_second_fifty_to_one() {
         let frames_per_second = 1_000 / tick_of(1_000).as_millis();
         assert!(frames_per_second * 50 <= 2_000, "{frames_per_second} frames/s instead of 2,000");
     }

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn etag_depends_on_the_body_and_the_cached_body_on_screening_and_seq() {
+    fn etag_depends_only_on_the_body_and_cached_body_is_current_only_for_its_screening_and_sequence() {
         let (one, other) = (screening("ss"), screening("ss"));
         let empty = SeatSnapshot { seq: 7, seats: vec![] };
         let body = SeatMapBody::new(&one, &empty);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn three_hundred_seats_fit_into_four_kilobytes() {
+    fn compressed_map_of_three_hundred_seats_fits_into_four_kilobytes() {
         let row = "ssssssss_sssssss";
         let picture = vec![row; 20].join("/");
         let screening = screening(&picture);

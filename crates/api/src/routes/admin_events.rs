@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cursor_of_the_event_log_is_a_position() {
+    fn cursor_of_the_event_log_is_a_log_position() {
         let place = |cursor: Option<&str>, after| {
             EventsQuery { cursor: cursor.map(str::to_owned), after, ..EventsQuery::default() }.place().ok()
         };

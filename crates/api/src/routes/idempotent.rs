@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_final_answers_are_stored() {
+    fn idempotent_call_stores_its_answer_only_with_a_final_status() {
         let stored: Vec<u16> = (100..600).filter(|status| StatusCode::from_u16(*status).is_ok_and(is_kept)).collect();
         assert_eq!(stored, [200, 201, 402, 409, 422]);
     }

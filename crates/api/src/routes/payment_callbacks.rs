@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn only_messages_with_a_recent_valid_signature_are_accepted() {
+    fn callback_is_accepted_only_with_a_recent_valid_signature() {
         // Computed with: echo -n '1700000000.{"payment_id":"x"}' | openssl dgst -sha256 -hmac secret
         let good = "t=1700000000,v1=f8687178af2b3fb6b7646db573752185dfe19e9e94701d030dad2147da39bba5";
         assert!(signed(good, BODY, "secret", 1_700_000_000));

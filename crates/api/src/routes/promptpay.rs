@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn payee_kind_follows_the_number_of_digits() {
+    fn kind_of_promptpay_payee_follows_from_the_number_of_digits() {
         let payees = [
             ("081-222-3333", "01", "0066812223333"),
             (NOBODY, "02", NOBODY),
@@ -134,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn payload_of_a_phone_number_is_unchanged() {
+    fn promptpay_payload_of_a_phone_number_equals_the_recorded_one() {
         expect!["00020101021229370016A0000006770101110113006681222333353037645802TH5406420.5063048F6C"]
             .assert_eq(&payload("0812223333", Money::satang(42_050)).unwrap());
     }
 
     #[test]
-    fn every_code_is_marked_as_demo() {
+    fn every_promptpay_code_is_marked_as_demo() {
         for (payee, target) in [(None, "0213000000000000"), (Some("0812223333"), "01130066812223333")] {
             let code = action(payee, Money::satang(20_000)).unwrap();
             assert!(code.svg.contains(DEMO_WORDS) && code.payload.contains(target), "{}", code.payload);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn svg_shows_exactly_the_modules_of_the_code() {
+    fn svg_draws_exactly_the_dark_modules_of_the_qr_code() {
         let payload = payload("0812223333", Money::satang(100)).unwrap();
         let svg = draw(&payload).unwrap();
         let code = QrCode::with_error_correction_level(&payload, EcLevel::M).unwrap();

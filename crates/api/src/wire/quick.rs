@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn serialized_seat_equals_its_display() {
+    fn serialized_quick_seat_equals_its_display() {
         for row in ["A", "z", "BC", "ZZZ"] {
             for number in 1..=u8::MAX {
                 let seat = SeatId::new(row, number).unwrap();

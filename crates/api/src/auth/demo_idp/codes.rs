@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn code_is_valid_once_and_for_a_minute() {
+    fn authorization_code_is_valid_once_and_for_a_minute() {
         let (codes, entropy) = (Codes::default(), SeededEntropy::new(1));
         let one = Codes::give(grant("a"), at(0), &entropy);
         let two = Codes::give(grant("a"), at(0), &entropy);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn code_of_one_server_is_exchanged_at_another() {
+    fn authorization_code_of_one_server_is_exchanged_at_another() {
         let code = Codes::give(grant("a"), at(0), &SeededEntropy::new(1));
         assert_eq!(Codes::default().take(&code, at(-5)), Some(grant("a")), "a clock that is 5 s behind");
     }

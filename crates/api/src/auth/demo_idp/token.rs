@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn code_is_exchanged_only_with_matching_client_redirect_uri_and_verifier() {
+    fn authorization_code_is_exchanged_only_with_matching_client_redirect_uri_and_verifier() {
         let idp = provider();
         let cases: [(&str, &str, u16, &str); 9] = [
             ("code_verifier", "another-verifier-of-the-very-same-length-as-it", 400, "invalid_grant"),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn code_is_used_up_by_an_exchange_with_a_wrong_verifier() {
+    fn authorization_code_is_used_up_by_an_exchange_with_a_wrong_verifier() {
         let idp = provider();
         let code = code(&idp);
         assert_eq!(exchanged(&idp, &code, &[("code_verifier", "guess")]).0, 400);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn subject_is_a_stable_hash_of_the_address() {
+    fn subject_claim_is_a_stable_hash_of_the_email_address() {
         assert_eq!(subject("ann@example.test"), subject("ANN@example.test"));
         assert_ne!(subject("ann@example.test"), subject("ben@example.test"));
         assert!(!subject("ann@example.test").contains("ann"));

@@ -60,7 +60,7 @@ async fn choosing_an_account_on_the_page_signs_in_as_it() {
 }
 
 #[tokio::test]
-async fn typed_account_has_the_typed_name_or_one_from_its_address() {
+async fn account_typed_on_the_demo_page_has_the_typed_name_or_one_from_its_address() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     for (name, shown) in [(Some("Dr. Eve"), "Dr. Eve"), (Some(""), "eve.x"), (None, "eve.x")] {

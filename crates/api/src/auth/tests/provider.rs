@@ -60,7 +60,7 @@ async fn rotated_keys_are_fetched_at_most_once_a_minute() {
 }
 
 #[tokio::test]
-async fn unavailable_provider_redirects_to_the_page_and_is_retried_later() {
+async fn sign_in_redirects_to_the_sign_in_page_while_the_provider_is_unavailable_and_succeeds_later() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     abroad.provider.spoil(|_, _, mut answer| {

@@ -67,7 +67,7 @@ async fn socket_has_the_person_of_its_session_or_is_anonymous() {
 }
 
 #[tokio::test]
-async fn sign_out_reaches_sockets_at_once_and_on_other_servers_with_the_poll() {
+async fn sign_out_notifies_own_sockets_at_once_and_those_of_other_servers_at_their_next_poll() {
     let world = World::new();
     let (here, there) = (world.server(|_| {}), world.server(|_| {}));
     let (browser, copy) = (here.browser(), there.browser());
@@ -82,7 +82,7 @@ async fn sign_out_reaches_sockets_at_once_and_on_other_servers_with_the_poll() {
 }
 
 #[tokio::test]
-async fn signing_in_again_cuts_the_ties_of_the_previous_session() {
+async fn signing_in_again_notifies_the_sockets_of_the_previous_session() {
     let world = World::new();
     let server = world.server(|_| {});
     let browser = server.browser();
@@ -94,7 +94,7 @@ async fn signing_in_again_cuts_the_ties_of_the_previous_session() {
 }
 
 #[tokio::test]
-async fn tie_is_cut_when_the_session_ends_during_its_lookup() {
+async fn socket_is_notified_when_its_session_ends_during_the_lookup() {
     let world = World::new();
     let (here, there) = (world.server(|_| {}), world.server(|_| {}));
     let (browser, copy) = (here.browser(), there.browser());

@@ -143,7 +143,7 @@ async fn hold_frame_reaches_all_sockets_of_its_person_on_all_servers_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hold_frame_is_sent_no_later_than_the_changes_of_its_sequence() {
+async fn hold_frame_is_sent_no_later_than_the_changes_frame_with_its_sequence() {
     let stage = stage();
     let mut phone = Phone::on(&stage.rooms, &stage, person(1)).await;
     phone.next_hold().await;
@@ -178,7 +178,7 @@ async fn payment_frame_is_sent_to_the_payers_sockets_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn payment_lock_alone_is_an_empty_change_in_the_sequence() {
+async fn start_and_end_of_a_payment_send_changes_frames_with_an_empty_list() {
     let stage = stage();
     let ann = person(1);
     let mut phone = Phone::on(&stage.rooms, &stage, ann).await;
@@ -225,7 +225,7 @@ async fn lost_change_of_a_payment_lock_is_detected_and_the_hold_read_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lagging_queue_of_a_person_starts_over_with_the_latest_hold() {
+async fn socket_that_lags_behind_its_persons_queue_gets_the_latest_hold_when_it_subscribes_again() {
     let stage = stage();
     let ann = person(1);
     let mut slow = Phone::on(&stage.rooms, &stage, ann).await;
@@ -270,7 +270,7 @@ async fn change_without_holders_makes_all_holds_of_the_room_be_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn holds_are_read_again_after_the_room_starts_over() {
+async fn holds_are_read_again_after_the_room_is_reloaded() {
     let stage = stage();
     let ann = person(1);
     stage.wire.lose.store(1, Ordering::SeqCst);
@@ -299,7 +299,7 @@ async fn failed_hold_read_is_retried_while_the_map_is_available() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn late_hold_read_does_not_overwrite_a_newer_change() {
+async fn late_hold_read_does_not_overwrite_a_newer_hold_from_a_live_change() {
     let stage = stage();
     let ann = person(1);
     stage.rooms.open(stage.id()).await.unwrap();
@@ -326,7 +326,7 @@ async fn late_hold_read_does_not_overwrite_a_newer_change() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hold_read_of_an_earlier_generation_is_discarded() {
+async fn hold_read_requested_before_a_room_was_reloaded_is_discarded() {
     let stage = stage();
     let ann = person(1);
     let room = stage.rooms.open(stage.id()).await.unwrap();
@@ -342,7 +342,7 @@ async fn hold_read_of_an_earlier_generation_is_discarded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn person_is_removed_from_the_room_with_the_last_socket() {
+async fn person_is_removed_from_the_room_when_the_persons_last_socket_closes() {
     let stage = stage();
     let room = stage.rooms.open(stage.id()).await.unwrap();
     let (one, two, other) = (Phone::at(&room, person(1)), Phone::at(&room, person(1)), Phone::at(&room, person(2)));

@@ -97,7 +97,7 @@ async fn no_hold_is_sent_when_the_session_ends_while_its_socket_opens() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn signed_in_socket_that_lags_starts_over_with_its_latest_hold() {
+async fn signed_in_socket_that_lags_gets_a_snapshot_and_the_latest_hold() {
     let server = Server::start().await;
     let (mut slow, mut quick) = (server.client_of("?person=1").await, server.client_of("?person=1").await);
     slow.until_first_hold().await;

@@ -89,7 +89,7 @@ async fn people(cinema: &Cinema) -> usize {
 async fn until_people(cinema: &Cinema, count: usize) {
     let gone = async {
         while people(cinema).await != count {
-            // Check again after a short time: the server polls the store once a second.
+            // Poll again after a short time: the server polls the store once a second.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

@@ -156,7 +156,7 @@ async fn viewer_gets_the_map_and_then_every_change() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn client_that_does_not_read_delays_nobody_and_starts_over_later() {
+async fn client_that_does_not_read_delays_no_other_client_and_gets_a_snapshot_later() {
     let server = Server::start().await;
     let (mut slow, mut quick) = (server.client().await, server.client().await);
     slow.next().await.unwrap();
@@ -176,7 +176,7 @@ async fn client_that_does_not_read_delays_nobody_and_starts_over_later() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_that_join_during_many_changes_miss_none() {
+async fn clients_that_join_during_many_changes_miss_no_change() {
     let server = Server::start().await;
     let storm = async {
         for round in 0..300u32 {
@@ -237,7 +237,7 @@ async fn socket_is_closed_after_too_many_client_messages() {
 }
 
 #[tokio::test]
-async fn ping_and_close_are_answered() {
+async fn websocket_ping_and_close_of_the_client_are_answered() {
     let server = Server::start().await;
     let mut client = server.client().await;
     client.next().await.unwrap();
