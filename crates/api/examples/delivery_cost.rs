@@ -1,4 +1,5 @@
-//! Benchmark of live changes: CPU time per delivered frame, batching under load, memory per idle socket.
+//! Benchmark of sending live seat changes to viewers: CPU time per delivered frame, batching under load, memory per
+//! idle socket.
 //!
 //! The viewers run in another process (this program again), so that only the server is measured. The server has the real
 //! router, with locks in memory.
@@ -93,7 +94,7 @@ async fn measure(viewers: usize, changes: usize) -> Outcome<()> {
     for (name, changes, at_once, pause) in paces {
         let (frames, cpu) = (frames_seen(&mut child, &mut lines)?, cpu_seconds()?);
         change_seats(&office, screening, changes, at_once, pause).await?;
-        // Longer than the longest tick, so that the last frame has been sent.
+        // Wait longer than the longest time between two batched frames, so that the last frame has been sent.
         tokio::time::sleep(Duration::from_millis(600)).await;
         let (frames, cpu) = (frames_seen(&mut child, &mut lines)? - frames, cpu_seconds()? - cpu);
         let wanted = (changes * viewers) as f64;
@@ -111,7 +112,7 @@ async fn measure(viewers: usize, changes: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// Locks and releases seats in turn, `changes` times.
+/// Changes a seat `changes` times: locks and releases seats alternately.
 async fn change_seats(
     office: &BoxOffice,
     screening: ScreeningId,
@@ -143,7 +144,8 @@ fn frames_seen(child: &mut Child, lines: &mut impl Iterator<Item = std::io::Resu
     Ok(lines.next().ok_or("the viewers are gone")??.parse()?)
 }
 
-/// The viewers' process: counts `changes` frames, prints the count on request, and ends with its input.
+/// Runs the viewers' process: it counts received `changes` frames, prints the count for each line of standard input,
+/// and exits at the end of the input.
 async fn view(address: SocketAddr, viewers: usize) -> Outcome<()> {
     let seen = Arc::new(std::sync::atomic::AtomicU64::new(0));
     for _ in 0..viewers {

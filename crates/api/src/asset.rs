@@ -1,4 +1,4 @@
-//! Static files: one `ETag` each, compressed once and cached.
+//! Static files of the page. Each has an `ETag`, and its compressed forms are computed once and cached.
 
 use std::{io::Write, sync::OnceLock};
 
@@ -19,9 +19,10 @@ use crate::{
     unsent::SharedBytes,
 };
 
-/// Minimum size of a compressed answer, in bytes: shorter ones fit into one packet anyway.
+/// Answers shorter than this are not compressed, because they fit into one packet anyway; in bytes.
 pub(crate) const COMPRESSED_FROM_BYTES: usize = 1_024;
-/// Quality of Brotli: nearly as small as the maximum of 11 in a tenth of the time, for which the first request waits.
+/// Brotli quality. The output is nearly as small as with the maximum of 11, in a tenth of the time; the first request
+/// for a file waits for the compression.
 const BROTLI_QUALITY: i32 = 9;
 /// Length of the truncated SHA-256 in an `ETag`, in bytes.
 const ETAG_HASH_BYTES: usize = 16;
@@ -29,9 +30,9 @@ const ETAG_HASH_BYTES: usize = 16;
 /// How long a browser may cache a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caching {
-    /// For a year: the file's name changes with its content.
+    /// The browser may cache the file for a year, because the file's name changes with its content.
     ForAYear,
-    /// Revalidate each time; an unchanged file costs a short 304.
+    /// The browser must revalidate the file each time; the answer for an unchanged file is a short 304.
     Revalidate,
 }
 
@@ -46,11 +47,11 @@ pub(crate) struct Asset {
 }
 
 impl Asset {
-    /// A file with this content.
+    /// Creates a file with this content.
     pub(crate) fn new(content_type: &'static str, caching: Caching, plain: impl Into<Bytes>) -> Self {
         let plain = plain.into();
         let hash = URL_SAFE_NO_PAD.encode(&Sha256::digest(&plain)[..ETAG_HASH_BYTES]);
-        // Weak, because the compressed forms have the same tag but other bytes.
+        // A weak `ETag`, because the plain file and its compressed forms have the same tag but different bytes.
         let etag = HeaderValue::try_from(format!("W/\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""));
         Self { content_type, caching, etag, plain, brotli: OnceLock::new(), gzip: OnceLock::new() }
     }
@@ -85,7 +86,7 @@ impl Asset {
     }
 }
 
-/// Whether the type is worth compressing: bitmaps and fonts are compressed already, SVG is text.
+/// Whether files of this content type are worth compressing: bitmaps and fonts are compressed already, SVG is text.
 fn is_text(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or(content_type);
     kind.starts_with("text/") || kind.ends_with("json") || kind.ends_with("+xml")
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn compressed_forms_are_cached_and_decode_to_the_file() {
+    async fn compressed_forms_of_a_file_are_cached_and_decode_to_the_file() {
         let text = "const seat = 'A1';\n".repeat(1_000);
         let asset = Asset::new("text/javascript; charset=utf-8", Caching::ForAYear, text.clone());
         for (takes, coding) in [("br, gzip", "br"), ("gzip, deflate", "gzip"), ("br;q=0, gzip;q=1", "gzip"), ("", "")] {

@@ -1,14 +1,15 @@
-//! The client's network address, and the keys by which addresses are counted.
+//! Determines a request's client address, and the keys under which addresses are counted for limits.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::{extract::ConnectInfo, http::request::Parts};
 use ipnet::IpNet;
 
-/// Entries of `X-Forwarded-For` that are read, starting at the nearest proxy: more than any real chain of proxies.
+/// Maximum number of `X-Forwarded-For` entries that are read, starting at the nearest proxy: more than any real chain
+/// of proxies has.
 const FORWARDED_ENTRIES_MAX: usize = 32;
 
-/// The peer's address, or the client's address according to the trusted proxies.
+/// Returns the address of the TCP peer or, if the peer is a trusted proxy, the client's address from `X-Forwarded-For`.
 #[must_use]
 pub(crate) fn of_request(request: &Parts, trusted: &[IpNet]) -> IpAddr {
     let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
@@ -35,7 +36,7 @@ fn behind_proxies<'a>(peer: IpAddr, nearest_first: impl Iterator<Item = &'a str>
     client
 }
 
-/// The key by which an address is counted: for IPv6 the /64, which is usually one household.
+/// The key under which requests of an address are counted: for IPv6 the address's /64, which is usually one household.
 #[must_use]
 pub fn counting_key(address: IpAddr) -> u128 {
     match address {
@@ -44,7 +45,8 @@ pub fn counting_key(address: IpAddr) -> u128 {
     }
 }
 
-/// The key of a customer's whole network: for IPv6 the /48, which contains 65,536 of the networks of [`counting_key`].
+/// The key under which the whole network of an address is counted: for IPv6 its /48, which contains 65,536 of the /64
+/// networks of [`counting_key`].
 #[must_use]
 pub(crate) fn network_key(address: IpAddr) -> u128 {
     match address {
@@ -63,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn only_entries_of_trusted_proxies_are_used() {
+    fn client_address_is_the_first_forwarded_entry_not_from_a_trusted_proxy() {
         assert_eq!(client("203.0.113.9", "1.1.1.1", &["10.0.0.0/8"]), "203.0.113.9", "the peer is not trusted");
         assert_eq!(client("10.0.0.1", "1.1.1.1", &["10.0.0.0/8"]), "1.1.1.1");
         assert_eq!(client("10.0.0.1", "6.6.6.6, 1.1.1.1, 10.0.0.2", &["10.0.0.0/8"]), "1.1.1.1", "6.6.6.6 is forged");

@@ -15,11 +15,13 @@ pub struct ApiConfig {
     pub allowed_origins: Vec<SiteUrl>,
     /// Networks whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Whether the server listens on loopback only. Then an unknown `Host` is refused (DNS rebinding).
+    /// Whether the server listens on loopback only. Then it refuses requests with an unknown `Host`, as protection
+    /// against DNS rebinding.
     pub listen_is_loopback: bool,
     /// The identity provider.
     pub sign_in: SignInConfig,
-    /// The PromptPay payee: a phone number, national id or wallet number. The code is a demonstration with or without.
+    /// The PromptPay payee: a phone number, national id or wallet number. The payment code is marked as a demo with or
+    /// without it.
     pub promptpay_id: Option<String>,
     /// Secret with which the payment provider signs its callbacks.
     pub callback_secret: Secret,
@@ -34,17 +36,17 @@ pub enum SignInConfig {
     Demo,
     /// Google, or any other OpenID provider.
     Google {
-        /// Its issuer, as in its ID tokens.
+        /// The provider's issuer URL, as in its ID tokens.
         issuer: String,
-        /// The client id registered there.
+        /// The client id with which this site is registered at the provider.
         client_id: String,
-        /// The client secret registered there.
+        /// The client secret with which this site is registered at the provider.
         client_secret: Secret,
     },
 }
 
 impl SignInConfig {
-    /// The kind that `GET /api/site` returns.
+    /// The kind of identity provider, as `GET /api/site` returns it.
     #[must_use]
     pub const fn kind(&self) -> SignInKind {
         match self {
@@ -75,7 +77,7 @@ impl Secret {
         Self(bytes.into())
     }
 
-    /// The bytes, for code that must compare or send them.
+    /// Returns the secret bytes, for code that must compare or send them.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -105,26 +107,26 @@ impl SiteUrl {
         Self { text, host_at }
     }
 
-    /// As in `Origin`.
+    /// The site as in an `Origin` header: scheme, host and port.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// As in `Host`: `cinema.example` or `127.0.0.1:8080`.
+    /// The site as in a `Host` header: `cinema.example` or `127.0.0.1:8080`.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.text[self.host_at..]
     }
 
-    /// Whether browsers speak TLS to it, so that cookies are `Secure`.
+    /// Whether browsers reach this site over TLS, so that cookies can be `Secure`.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.text.starts_with("https://")
     }
 
-    /// Whether a request's `Host` names this site. Proxies drop the port (nginx's `$host`) or write the scheme's own, so
-    /// the port decides only when it is neither.
+    /// Whether a request's `Host` names this site. Proxies may remove the port (nginx's `$host`) or set the scheme's
+    /// default port, so only another port makes the `Host` differ.
     fn is_named_by(&self, host: &str) -> bool {
         let (name, port) = split_port(host);
         let (own_name, own_port) = split_port(self.host());
@@ -133,8 +135,8 @@ impl SiteUrl {
         is_same_name(name, own_name) && port.is_none_or(is_own_port)
     }
 
-    /// Whether a page of this `Origin` is one of this site. Browsers leave out the scheme's own port, so here the ports must be
-    /// equal: another port is another site.
+    /// Whether the `Origin` header of a request names this site. Browsers omit the scheme's default port, so here the
+    /// ports must be equal: another port is another site.
     fn is_origin(&self, origin: &str) -> bool {
         let Some((scheme, host)) = origin.split_once("://") else { return false };
         let (name, port) = split_port(host);
@@ -200,7 +202,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Every spelling of `Host` for three public URLs, and whether it names the site.
+    /// For three public URLs: spellings of `Host`, and whether each names the site.
     #[test]
     fn host_header_names_the_site_without_port_with_default_port_or_with_final_dot() {
         const ALIASES: [(&str, &str, &[&str], &[&str]); 4] = [
@@ -267,7 +269,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn debug_of_a_secret_hides_it() {
+    fn debug_output_of_a_secret_does_not_contain_its_bytes() {
         assert_eq!(format!("{:?}", config().callback_secret), "…");
     }
 }

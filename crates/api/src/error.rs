@@ -1,4 +1,4 @@
-//! Maps errors to HTTP; no other file does.
+//! Maps errors to HTTP status codes and problem documents; no other file does.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -129,7 +129,7 @@ struct Refusal {
     more: More,
 }
 
-/// Fields that only some errors carry.
+/// Fields of a problem document that only some errors have.
 #[derive(Debug, Default, Serialize)]
 struct More {
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -213,7 +213,7 @@ struct Problem<'a> {
 }
 
 impl ApiError {
-    /// A refusal with this code.
+    /// Creates an error answer with this code.
     #[must_use]
     pub fn new(code: ErrorCode) -> Self {
         let retry_after_s = matches!(code, ErrorCode::TryAgain | ErrorCode::RateLimited).then_some(RETRY_AFTER_S);
@@ -284,7 +284,7 @@ impl ApiError {
         self
     }
 
-    /// Adds the screenings that match or conflict.
+    /// Adds the ids of the screenings that match the request ambiguously, or conflict with it.
     #[must_use]
     pub fn screenings<S: ToString>(mut self, ids: impl IntoIterator<Item = S>) -> Self {
         self.0.more.screening_ids = Some(ids.into_iter().map(|id| id.to_string()).collect());
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn message_of_a_backend_is_not_in_the_answer() {
+    async fn error_answer_does_not_contain_the_message_of_a_backend_error() {
         let id = RequestId::next();
         let secret = "password=hunter2";
         let away = id.scope(async { shown(BackendError::retryable("store", secret).into()).await }).await;

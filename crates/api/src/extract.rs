@@ -1,4 +1,5 @@
-//! Extractors for handlers, which refuse in the contract's order: 415, 413, 400, 422.
+//! Extractors for handlers. They check a request in the order of the API contract: content type (415), size (413), JSON
+//! syntax (400), fields (422).
 
 use std::{convert::Infallible, time::Duration};
 
@@ -15,10 +16,10 @@ use utoipa::IntoParams;
 
 use crate::error::{ApiError, ApiResult, ErrorCode};
 
-/// Limit of a call's body, in bytes; pictures have their own limit.
+/// Maximum size of a request body, in bytes; uploaded pictures have their own limit.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
-/// Timeout of receiving a whole body. The request holds a permit meanwhile, so slow senders would block others. Enough for
-/// 64 KiB over a bad mobile connection.
+/// Timeout of receiving a whole request body: enough for 64 KiB over a bad mobile connection. It is short because a
+/// request occupies one of a limited number of permits meanwhile, so slow senders would block others.
 pub const BODY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// The longest `Idempotency-Key`, in characters.
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
@@ -37,7 +38,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// The raw bytes of a body with a JSON content type: for calls with an `Idempotency-Key`, which compare the hash of the bytes.
+/// The raw bytes of a body with a JSON content type, for calls with an `Idempotency-Key`: a repeated call is recognised
+/// by the hash of these bytes.
 #[derive(Debug)]
 pub struct RawJson(pub Bytes);
 
@@ -77,7 +79,7 @@ pub fn is_json(headers: &HeaderMap) -> bool {
 /// Reads a body of at most `bytes_max`, within [`BODY_WAIT_MAX`].
 ///
 /// # Errors
-/// `too_large`; `bad_request` when it breaks off or takes too long.
+/// `too_large` when the body exceeds `bytes_max`; `bad_request` when it is incomplete or takes too long.
 pub async fn read_body(headers: &HeaderMap, body: Body, bytes_max: usize) -> ApiResult<Bytes> {
     read_body_within(BODY_WAIT_MAX, headers, body, bytes_max).await
 }
@@ -85,7 +87,7 @@ pub async fn read_body(headers: &HeaderMap, body: Body, bytes_max: usize) -> Api
 /// Like [`read_body`], with another timeout.
 ///
 /// # Errors
-/// As [`read_body`].
+/// `too_large` and `bad_request`, as for [`read_body`].
 pub async fn read_body_within(
     wait_max: Duration,
     headers: &HeaderMap,
@@ -125,7 +127,7 @@ async fn read_whole(headers: &HeaderMap, body: Body, bytes_max: usize) -> ApiRes
 /// Parses JSON: 400 if it is malformed, 422 with the field if it does not match the type.
 ///
 /// # Errors
-/// `bad_request`, `invalid`.
+/// `bad_request` when the JSON is malformed; `invalid` when it does not match the type.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     // Reject arrays: serde would read them as the fields of a struct in order.
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
@@ -152,7 +154,8 @@ fn not_json(error: &serde_json::Error) -> ApiError {
     ApiError::new(ErrorCode::BadRequest).detail(format!("not JSON: {error}"))
 }
 
-/// The path of the invalid field; for a missing field the path of the object and the field's name.
+/// Returns the path of the invalid field in a JSON body; for a missing field, the path of its object and the field's
+/// name.
 fn field_name(path: &serde_path_to_error::Path, error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
     let missing = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
@@ -165,13 +168,13 @@ fn field_name(path: &serde_path_to_error::Path, error: &dyn std::fmt::Display) -
     }
 }
 
-/// The reason without line and column, which the field's path replaces.
+/// Returns the parser's message without line and column, which the field's path replaces.
 fn plain_reason(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ").map_or(text.clone(), |(reason, _)| reason.to_owned())
 }
 
-/// A query string: 422 `invalid` for values that do not match the type.
+/// A parsed query string; values that do not match the type are refused with 422 `invalid`.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
@@ -186,7 +189,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 /// Parses a query string.
 ///
 /// # Errors
-/// `invalid`.
+/// `invalid` when a value does not match the type.
 pub fn parse_query<T: DeserializeOwned>(query: &str) -> ApiResult<T> {
     let pairs = url::form_urlencoded::parse(query.as_bytes());
     serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs)).map_err(|error| {
@@ -204,10 +207,10 @@ pub fn parse_query<T: DeserializeOwned>(query: &str) -> ApiResult<T> {
 pub struct PathId(pub String);
 
 impl PathId {
-    /// The id, or `missing`.
+    /// Parses the id; a malformed id is refused with the code `missing`, as if it did not exist.
     ///
     /// # Errors
-    /// `missing`.
+    /// `missing` when `parse` returns `None`.
     pub fn parse<T>(&self, parse: impl Fn(&str) -> Option<T>, missing: ErrorCode) -> ApiResult<T> {
         parse(&self.0).ok_or_else(|| missing.into())
     }
@@ -237,7 +240,7 @@ impl PageParams {
     /// The requested page.
     ///
     /// # Errors
-    /// `invalid` with the field.
+    /// `invalid`, with the field, for a malformed cursor or a limit out of range.
     pub fn page(&self) -> ApiResult<PageRequest> {
         let limit = self.limit.unwrap_or(PAGE_ITEMS_DEFAULT);
         if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
@@ -264,7 +267,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
     }
 }
 
-/// The `Idempotency-Key`, if any. The extractor does not refuse an invalid key, because a malformed body is refused first.
+/// The `Idempotency-Key` header, if any. The extractor accepts an invalid key; the handler refuses it later, so that a
+/// malformed body is reported first.
 #[derive(Debug)]
 pub struct IdempotencyKeyHeader(pub ApiResult<Option<String>>);
 
@@ -300,7 +304,7 @@ mod tests {
         inner: Option<Box<Wanted>>,
     }
 
-    /// Status and field of the refusal.
+    /// Status and field with which this body is refused.
     fn refused(body: &str) -> String {
         let refusal = parse_json::<Wanted>(body.as_bytes()).unwrap_err();
         let json: serde_json::Value = serde_json::from_slice(&refusal.to_json()).unwrap();
@@ -361,7 +365,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn body_that_does_not_arrive_times_out() {
+    async fn request_body_that_does_not_arrive_times_out() {
         let begun = futures_util::stream::iter([Ok::<_, Infallible>("{")]);
         let endless = Body::from_stream(futures_util::StreamExt::chain(begun, futures_util::stream::pending()));
         let started = tokio::time::Instant::now();
@@ -389,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn idempotency_key_must_be_printable_and_single() {
+    fn idempotency_key_is_refused_when_empty_too_long_not_printable_or_repeated() {
         let key = |values: &[&[u8]]| {
             let mut headers = HeaderMap::new();
             for value in values {

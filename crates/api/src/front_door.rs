@@ -1,5 +1,5 @@
-//! The middleware of every request: request id, admission, timeout, panics, and the headers of every answer. One layer instead
-//! of a stack of them, because it is on the hot path of seat locks.
+//! The middleware that handles every request: request id, limits, timeout, panics, and common headers of the answers.
+//! It is one layer instead of a stack of them, because it is on the hot path of seat locks.
 
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -22,26 +22,28 @@ use crate::{
     unsent::{Network, finish_compression},
 };
 
-/// Timeout of a request. Confirming a payment is the slowest call: it waits 5 s for the provider and 5 s for the store.
+/// Timeout of a request. Confirming a payment is the slowest call: it waits up to 5 s for the payment provider and 5 s
+/// for the store.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// `Retry-After` when too many requests are running, in seconds.
 const BUSY_RETRY_AFTER_S: u32 = 2;
-/// The call that begins a sign-in.
+/// Path of the call that begins a sign-in, which has its own rate limit.
 const SIGN_IN_PATH: &str = "/api/auth/google/login";
-/// Paths that are answered on loopback for any `Host`.
+/// Paths that a server on loopback answers whatever the `Host` header.
 const HEALTH_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 /// Cookie set with a redirect to the public URL, to detect a redirect loop.
 const REDIRECTED_COOKIE: &str = "seatkeeper_redirected=1";
-/// Lifetime of that cookie, in seconds: a redirect is followed at once, and a person who types the wrong address again later
-/// must be redirected again.
+/// Lifetime of [`REDIRECTED_COOKIE`], in seconds. It is short, because a browser follows a redirect at once, and a
+/// person who types the wrong address again later must be redirected again.
 const REDIRECTED_FOR_S: u32 = 5;
 
-/// A page may load only resources of this site; `'self'` includes its WebSocket. `unsafe-inline` styles are needed because
-/// scripts set the styles of components.
+/// Content security policy of pages: they may load only resources of this site; `'self'` includes its WebSocket.
+/// `unsafe-inline` styles are needed because scripts set the styles of components.
 const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
      connect-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'";
 
-/// The methods of each route, so that 405 comes before 429.
+/// The methods of each route. With them an unsupported method is answered with 405 and does not count for the rate
+/// limits.
 pub(crate) type Methods = HashMap<String, Vec<Method>>;
 
 /// State of this middleware: the application, and the methods of all routes.
@@ -87,7 +89,8 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
     if let Some(elsewhere) = misdirected(app, &parts)? {
         return Ok(elsewhere);
     }
-    // Load tests come from one address and switch the limits off: then the address is not needed.
+    // The address is needed only for the limits, which load tests switch off because all their requests come from one
+    // address.
     let address = app.config.rate_limit.then(|| of_request(&parts, &app.config.trusted_proxies));
     if let Some(address) = address.filter(|_| is_counted(door, &parts)) {
         count(app, parts.uri.path(), counting_key(address))?;
@@ -99,7 +102,7 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
     parts.extensions.insert(Network(network));
     let answer = async {
         let response = next.run(Request::from_parts(parts, body)).await;
-        // An answer to HEAD has no body to compress; its headers describe the body of the GET.
+        // An answer to HEAD has no body to compress; its headers describe the body of the corresponding GET.
         if is_head { Ok(response) } else { finish_compression(&app.unsent, network, response).await }
     };
     tokio::time::timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| {
@@ -108,7 +111,8 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
     })
 }
 
-/// Refuses requests with two `Host` or `Origin` headers, for example from a proxy that adds one: it is ambiguous which counts.
+/// Refuses requests with two `Host` or `Origin` headers, for example from a proxy that adds one, because it is
+/// ambiguous which one is valid.
 fn refuse_repeated_headers(headers: &HeaderMap) -> ApiResult<()> {
     let is_repeated = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
     match [header::HOST, header::ORIGIN].iter().find(|name| is_repeated(name)) {
@@ -117,9 +121,10 @@ fn refuse_repeated_headers(headers: &HeaderMap) -> ApiResult<()> {
     }
 }
 
-/// Protects a server on loopback from DNS rebinding: another site may let its name resolve to 127.0.0.1, but its pages cannot
-/// choose `Host`. A browser that navigates to a page is redirected to the public URL. Health checks are exempt: they are local,
-/// do not know the public URL, and return nothing confidential.
+/// Protects a server on loopback from DNS rebinding: another site may let its host name resolve to 127.0.0.1, but its
+/// pages cannot choose the `Host` header, so requests with an unknown `Host` are refused. A browser that navigates to a
+/// page is redirected to the public URL. Health checks are exempt: they are local, do not know the public URL, and
+/// return nothing confidential.
 fn misdirected(app: &App, parts: &Parts) -> ApiResult<Option<Response>> {
     if !app.config.listen_is_loopback || HEALTH_PATHS.contains(&parts.uri.path()) {
         return Ok(None);
@@ -137,8 +142,8 @@ fn misdirected(app: &App, parts: &Parts) -> ApiResult<Option<Response>> {
     Err(ErrorCode::Misdirected.into())
 }
 
-/// Redirects to the public URL, except a browser that has the redirect's cookie: it came through the public URL already, where
-/// a proxy does not pass `Host`, and another redirect would start an endless loop.
+/// Redirects a browser to the public URL. A browser that sends the cookie of such a redirect is refused: it used the
+/// public URL already, where a proxy replaces `Host`, and another redirect would start an endless loop.
 fn redirect_to_public_url(app: &App, parts: &Parts) -> ApiResult<Response> {
     let cookies = parts.headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
     if cookies.flat_map(|cookies| cookies.split(';')).any(|cookie| cookie.trim() == REDIRECTED_COOKIE) {
@@ -151,8 +156,9 @@ fn redirect_to_public_url(app: &App, parts: &Parts) -> ApiResult<Response> {
     Ok(([(header::SET_COOKIE, cookie)], Redirect::temporary(&target)).into_response())
 }
 
-/// Whether a request counts for the rate limits. Unknown API paths and methods do not: they are refused cheaply. Pages, files
-/// and all paths under `/api/admin` do: the latter may read the session from the store to answer 401 or 403 first.
+/// Whether a request counts for the rate limits. Unknown API paths and methods do not: they are refused cheaply. Pages,
+/// files and all paths under `/api/admin` do: for the latter, even unknown ones, the server may read the session from
+/// the store to answer 401 or 403.
 fn is_counted(door: &Door, parts: &Parts) -> bool {
     if is_for_admins(parts.uri.path()) {
         return true;
@@ -172,7 +178,7 @@ fn count(app: &App, path: &str, address: u128) -> ApiResult<()> {
     Ok(())
 }
 
-/// Method and route of a request, to report a failure.
+/// Method and route of a request, for reports of its failure.
 struct Endpoint {
     method: Method,
     route: Option<MatchedPath>,
@@ -193,7 +199,8 @@ fn note_failure(app: &App, response: &Response, endpoint: Endpoint, id: RequestI
     }
 }
 
-/// Sets the headers of every answer. `Cache-Control` and the content security policy of a handler take precedence.
+/// Sets the common headers of every answer. A `Cache-Control` or content security policy that the handler has set takes
+/// precedence.
 fn dress(headers: &mut HeaderMap, id: RequestId, is_api: bool, is_https: bool) {
     const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
     headers.insert(REQUEST_ID, id.header());

@@ -1,4 +1,4 @@
-//! The middleware, tested through the whole router over a SQLite store.
+//! Tests of the middleware `front_door`, through the whole router with a SQLite store.
 
 use axum::{
     body::Body,
@@ -19,7 +19,7 @@ async fn send(browser: &Browser, method: Method, path: &str, headers: &[(&str, &
     browser.send(method, path, headers, Body::from(body.to_owned())).await
 }
 
-/// A browser that sends another `Host`.
+/// Makes the browser send this `Host` header.
 fn of_host(mut browser: Browser, host: &str) -> Browser {
     browser.headers.insert(header::HOST, host.parse().unwrap());
     browser
@@ -58,7 +58,7 @@ async fn unknown_host_on_loopback_is_refused_or_redirected() {
     assert_eq!(of_host(public.browser(), "evil.example").get("/api/site").await.status.as_u16(), 200);
 }
 
-/// Path, `Host` and `Accept` against the answer, at a server on loopback behind a proxy.
+/// A table of path, `Host`, `Accept` and the expected answer of a server on loopback behind a proxy.
 #[tokio::test]
 async fn only_health_checks_on_loopback_answer_unknown_hosts() {
     let world = World::new();
@@ -115,12 +115,12 @@ async fn two_host_or_origin_headers_are_refused() {
     }
 }
 
-/// A request and its refusal: person, method, path, headers, body, status, code.
+/// A request and the refusal expected for it: person, method, path, headers, body, status, code.
 type Case =
     (&'static str, Method, &'static str, &'static [(&'static str, &'static str)], &'static str, u16, &'static str);
 
 #[tokio::test]
-async fn refusals_have_the_contracts_order() {
+async fn request_with_several_faults_is_refused_in_the_order_of_the_contract() {
     let world = World::new();
     let server = world.server(|config| config.rate_limit = true);
     let (ann, nobody) = (server.browser(), server.browser());
@@ -242,7 +242,7 @@ async fn sign_ins_from_an_address_are_rate_limited() {
     let browser = world.server(|config| config.rate_limit = true).browser();
     let mut statuses = Vec::new();
     for _ in 0..100 {
-        // Refused without a call to the store, but still counted.
+        // This sign-in is refused without a call to the store, but still counts for the rate limit.
         statuses.push(browser.get("/api/auth/google/login?return_to=//x").await.status.as_u16());
     }
     assert_eq!(statuses[0], 400);

@@ -1,4 +1,5 @@
-//! HTTP and WebSocket: extract, call a use case, answer.
+//! The HTTP and WebSocket API: a handler extracts the request, calls a use case of the core crate, and maps the result
+//! to an answer.
 //!
 //! [`router()`] lists all routes; each file of `routes` contains a whole endpoint: its types, its OpenAPI description, its
 //! handler. The rules of seats and money are in `seatkeeper_core::box_office`.

@@ -1,5 +1,6 @@
-//! Limits of the films in concurrently built lists, for the server and for each network. A film with long texts may take a
-//! hundred kilobytes while its list is built, before the answer's size is known and can be charged.
+//! Limits how many films the concurrently built film lists contain, for the server and for each client network. A film
+//! with long texts may take a hundred kilobytes of memory while its list is built, before the size of the answer is
+//! known and can be charged to the budget of `unsent`.
 
 use std::{
     collections::HashMap,
@@ -12,22 +13,23 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-/// Films in concurrent lists of one server: sixteen of the longest lists.
+/// Maximum number of films in all concurrently built lists of one server: sixteen lists of maximum length.
 const LISTED_FILMS_MAX: u32 = 3_200;
-/// Films in concurrent lists of one network, which is one of the longest lists: further lists wait without delaying other
-/// networks. A long list takes some 20 MiB from the store to its text.
+/// Maximum number of films in the concurrently built lists of one network: one list of maximum length. Further lists of
+/// the network wait without delaying other networks. Building a long list takes some 20 MiB, from the store's answer to
+/// the JSON text.
 const LISTED_FILMS_PER_NETWORK_MAX: u32 = 200;
 
 /// The pool of permits to build lists.
 pub(crate) struct ListPermits {
     all: Semaphore,
-    /// Films in the cinema when they were last listed whole: a list takes no more permits than that.
+    /// Number of films in the cinema when all were last listed: a list takes no more permits than that.
     films: AtomicU32,
-    /// Networks with a list that is being built or waits.
+    /// The permits of each network that has a list being built or waiting.
     by_network: Mutex<HashMap<u128, Arc<Semaphore>>>,
 }
 
-/// Permit to build one list; given back on drop.
+/// Permit to build one list, returned on drop.
 pub(crate) struct ListPermit<'a> {
     permits: &'a ListPermits,
     network: Option<(u128, Option<OwnedSemaphorePermit>)>,
@@ -45,7 +47,8 @@ impl Default for ListPermits {
 }
 
 impl ListPermits {
-    /// Waits for a permit, first of the network, then of the server. Without `network` only the server's limit counts.
+    /// Waits for permits to list `films_max` films, first of the network, then of the server. Without `network` only
+    /// the server's limit applies.
     pub(crate) async fn acquire(&self, network: Option<u128>, films_max: u32) -> ListPermit<'_> {
         let films = films_max.min(self.films.load(Ordering::Relaxed)).max(1);
         let mut permit = ListPermit { permits: self, network: None, _of_server: None };
@@ -62,7 +65,8 @@ impl ListPermits {
         permit
     }
 
-    /// Records a list: `films` is all films of the cinema, or `None` when the list is only a part.
+    /// Records the length of a list, if it contained all films of the cinema; `films` is `None` when the list was only
+    /// a part.
     pub(crate) fn note_listed(&self, films: Option<usize>) {
         let films = films.and_then(|films| u32::try_from(films).ok()).unwrap_or(u32::MAX);
         self.films.store(films, Ordering::Relaxed);
@@ -93,7 +97,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn busy_network_waits_without_delaying_other_networks() {
+    async fn list_of_a_network_at_its_limit_waits_without_delaying_other_networks() {
         let permits = ListPermits::default();
         let greedy = [permits.acquire(Some(1), 100).await, permits.acquire(Some(1), 100).await];
         assert!(permits.acquire(Some(1), 200).now_or_never().is_none(), "200 films are being listed");
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lists_of_all_networks_are_limited() {
+    async fn list_waits_while_lists_of_other_networks_reach_the_servers_limit() {
         let permits = ListPermits::default();
         let mut all = Vec::new();
         for network in 0..16 {

@@ -2,7 +2,8 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-/// Whether `If-None-Match` contains the `ETag`. Tags are compared weakly, as RFC 9110 requires for this header.
+/// Whether the request's `If-None-Match` contains the `ETag`, so that 304 is the answer. Tags are compared weakly, as
+/// RFC 9110 requires for this header.
 pub(crate) fn has_mark(request: &HeaderMap, etag: &HeaderValue) -> bool {
     let lines = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
     let mut marks = lines.flat_map(|line| line.split(',')).map(str::trim);
@@ -47,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn shows_page_only_for_requests_that_name_html() {
+    fn request_is_a_navigation_only_if_its_accept_header_names_html() {
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
         assert!(shows_page(&headers(header::ACCEPT, browser)));
         for program in ["*/*", "application/json", ""] {
@@ -56,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn content_coding_is_accepted_if_named_and_not_q_zero() {
+    fn content_coding_is_accepted_if_named_with_a_weight_above_zero() {
         for yes in ["gzip", "br, gzip;q=0.5", "deflate,GZIP"] {
             assert!(accepts(&headers(header::ACCEPT_ENCODING, yes), "gzip"), "{yes}");
         }

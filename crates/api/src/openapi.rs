@@ -14,7 +14,7 @@ use utoipa::{
 
 use crate::error::{ErrorCode, PROBLEM_JSON, ProblemShape};
 
-/// Header of answers 429 and 503.
+/// Header of answers with status 429 and 503: seconds until a retry may succeed.
 const RETRY_AFTER: &str = "Retry-After";
 
 #[derive(OpenApi)]
@@ -31,7 +31,7 @@ const RETRY_AFTER: &str = "Retry-After";
 )]
 struct Base;
 
-/// The document without calls: title, security scheme, common headers.
+/// Returns the OpenAPI document without calls: title, security scheme, common headers.
 pub(crate) fn base() -> Document {
     let mut document = Base::openapi();
     let cookie = ApiKeyValue::with_description("seatkeeper_session", "The session of a signed-in person");
@@ -43,7 +43,7 @@ pub(crate) fn base() -> Document {
     document
 }
 
-/// Adds to the document of all calls what many calls share.
+/// Adds the descriptions that many calls share to the document: common refusals, error codes, names of list items.
 pub(crate) fn complete(mut document: Document) -> Document {
     for (path, item) in &mut document.paths.paths {
         let operations = [
@@ -58,7 +58,7 @@ pub(crate) fn complete(mut document: Document) -> Document {
                 add_common(path, changes, operation);
             }
         }
-        // The body of `DELETE` is optional: the parameters may be in the query instead.
+        // The body of a `DELETE` request is optional, because the parameters may be in the query instead.
         let body = item.delete.as_mut().and_then(|operation| operation.request_body.as_mut());
         if let Some(RefOr::T(body)) = body {
             body.required = Some(Required::False);
@@ -71,7 +71,7 @@ pub(crate) fn complete(mut document: Document) -> Document {
     document
 }
 
-/// Adds status and title of each error code.
+/// Adds status and title of each error code to the schema of error codes.
 fn explain_codes(components: &mut Components) {
     let Some(RefOr::T(Schema::Object(codes))) = components.schemas.get_mut("ErrorCode") else { return };
     let explained = ErrorCode::ALL
@@ -139,7 +139,7 @@ fn add_common(path: &str, changes: bool, operation: &mut Operation) {
     }
 }
 
-/// Adds a code to the response of its status.
+/// Adds an error code to the description of the response with the code's status.
 fn add_code(operation: &mut Operation, code: ErrorCode) {
     let name = format!("`{}`", code.as_str());
     let status = code.status().as_str().to_owned();

@@ -1,10 +1,11 @@
-//! Protection against cross-site request forgery: a changing request must come from the site's own pages, or from no page.
+//! Protection against cross-site request forgery (CSRF): a request that changes something must come from a page of this
+//! site or from a program that is not a browser.
 
 use axum::http::{HeaderMap, Method, header::ORIGIN, request::Parts};
 
 use crate::config::ApiConfig;
 
-/// The request comes from another site's page.
+/// Error: the request comes from a page of another site.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ForeignOrigin;
 
@@ -16,14 +17,14 @@ pub(crate) fn check(request: &Parts, config: &ApiConfig) -> Result<(), ForeignOr
     if matches!(request.method, Method::GET | Method::HEAD) { Ok(()) } else { check_any(&request.headers, config) }
 }
 
-/// The same for calls that must be refused whatever their method, such as a WebSocket's upgrade.
+/// Refuses a request from another site's page whatever its method, for example a WebSocket upgrade, which is a GET.
 ///
 /// # Errors
 /// [`ForeignOrigin`].
 pub(crate) fn check_any(headers: &HeaderMap, config: &ApiConfig) -> Result<(), ForeignOrigin> {
     let is_own = match headers.get(ORIGIN) {
         Some(origin) => origin.to_str().is_ok_and(|origin| config.is_own_origin(origin)),
-        // Programs send neither header; a browser that sends no `Origin` still sends `Sec-Fetch-Site`.
+        // A browser that sends no `Origin` still sends `Sec-Fetch-Site`; programs other than browsers send neither.
         None => {
             !headers.get("sec-fetch-site").is_some_and(|from| matches!(from.as_bytes(), b"cross-site" | b"same-site"))
         }
@@ -42,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_allowed_from_own_pages_and_programs_only() {
+    fn changing_requests_are_allowed_only_from_own_pages_and_from_programs() {
         assert!(answer(&[]));
         assert!(answer(&[("origin", "http://127.0.0.1:8080")]));
         assert!(answer(&[("origin", "https://partner.example"), ("sec-fetch-site", "cross-site")]));

@@ -1,4 +1,4 @@
-//! The web page, compiled into the program: the fallback for all paths that are not API calls.
+//! The web front end, compiled into the program. It is the fallback for all paths that are not API calls.
 
 use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
@@ -17,18 +17,18 @@ use crate::{
     state::App,
 };
 
-/// The built page; the build script creates an empty folder if it is missing.
+/// The files of the built front end; the build script creates an empty folder if it was not built.
 #[derive(Embed)]
 #[folder = "../../web/dist"]
 struct Files;
 
 /// Folder of files whose names contain a hash of their content.
 const HASHED: &str = "assets/";
-/// Placeholder for a page that was not built.
+/// Page that is shown when the front end was not built.
 const NOT_BUILT: &str = "<!doctype html><meta charset=utf-8><title>Seatkeeper</title>\
      <p>The page was not built into this program. The calls are described under <a href=\"/docs\">/docs</a>.";
 
-/// Fallback for paths without a route: a file, the page, or 404.
+/// Fallback for paths without a route: answers with a file of the front end, with the front end's page, or with 404.
 pub(crate) async fn get_page(State(app): State<App>, request: Request) -> ApiResult<Response> {
     let (mut parts, _) = request.into_parts();
     let path = parts.uri.path().to_owned();
@@ -51,7 +51,7 @@ pub(crate) async fn get_page(State(app): State<App>, request: Request) -> ApiRes
     Ok(page.unwrap_or_else(|| axum::response::Html(NOT_BUILT).into_response()))
 }
 
-/// Finds a file of the page by name.
+/// Answers with the front end's file of this name, if there is one.
 pub(crate) fn get_file(name: &str, headers: &HeaderMap) -> Option<Response> {
     static FILES: LazyLock<HashMap<Cow<'static, str>, Asset>> = LazyLock::new(all_files);
     FILES.get(name).map(|file| file.answer(headers))
@@ -70,7 +70,7 @@ fn all_files() -> HashMap<Cow<'static, str>, Asset> {
     Files::iter().filter_map(asset).collect()
 }
 
-/// Refuses a method that the path does not have.
+/// Answers 405 for a path that has a route but not for this method.
 pub(crate) async fn refuse_method(State(app): State<App>, request: Request) -> ApiResult<Response> {
     let (mut parts, _) = request.into_parts();
     guard_admin(&mut parts, &app).await?;

@@ -1,14 +1,15 @@
-//! Limits of concurrent requests, for the server and for each network. Each request may hold a body of 64 KiB and wait for the
-//! store, so many slow requests of one network must not starve others.
+//! Limits the number of concurrent requests, for the server and for each client network. Each request may occupy 64 KiB
+//! for its body and wait for the store, so many slow requests of one network must not starve others.
 
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-/// Concurrent requests of the server; further ones are refused with `try_again`.
+/// Maximum number of concurrent requests of the server; further ones are refused with `try_again`.
 pub(crate) const REQUESTS_AT_ONCE_MAX: usize = 4_096;
-/// Concurrent requests of one network (an IPv4 address, an IPv6 /48): a sixteenth. Many customers of one mobile network share
-/// an address, but an answer takes milliseconds, so this allows thousands per second.
+/// Maximum number of concurrent requests of one network (an IPv4 address, an IPv6 /48): a sixteenth of the server's
+/// limit. Many customers of one mobile network share an address, but an answer takes milliseconds, so this allows
+/// thousands of requests per second.
 pub(crate) const REQUESTS_AT_ONCE_PER_NETWORK_MAX: u32 = 256;
 
 /// The pool of request permits.
@@ -21,14 +22,15 @@ struct Given {
     by_network: HashMap<u128, u32>,
 }
 
-/// Permit of one request; given back on drop.
+/// Permit for one request, returned on drop.
 pub(crate) struct Permit<'a> {
     permits: &'a Permits,
     network: Option<u128>,
 }
 
 impl Permits {
-    /// Takes a permit; `None` at the limit of the server or the network. Without `network` only the server's limit counts.
+    /// Takes a permit; `None` when the limit of the server or of the network is reached. Without `network` only the
+    /// server's limit applies.
     pub(crate) fn take(&self, network: Option<u128>) -> Option<Permit<'_>> {
         let mut given = self.0.lock();
         if given.requests >= REQUESTS_AT_ONCE_MAX {
@@ -69,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn one_network_cannot_take_every_permit() {
+    fn one_network_cannot_take_all_request_permits() {
         let permits = Permits::default();
         let greedy = take(&permits, Some(1), 9_999);
         assert_eq!(greedy.len(), REQUESTS_AT_ONCE_PER_NETWORK_MAX as usize);

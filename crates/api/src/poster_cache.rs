@@ -1,5 +1,5 @@
-//! Cache of uploaded pictures, whose bytes all connections share: a copy of 5 MiB for each of a thousand connections would take
-//! 5 GiB.
+//! Cache of uploaded film posters. All connections that send a poster share its bytes: a copy of 5 MiB for each of a
+//! thousand connections would take 5 GiB.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,14 +10,15 @@ use seatkeeper_core::{
     ports::{Backend, Poster, Posters},
 };
 
-/// Bytes of cached pictures: a dozen of the largest, or all pictures of most cinemas.
+/// Maximum size of all cached pictures, in bytes: a dozen of the largest, or all pictures of most cinemas.
 const CACHE_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Number of cached pictures.
+/// Maximum number of cached pictures.
 const CACHE_POSTERS_MAX: usize = 1_000;
-/// Concurrent reads from the store. Concurrent requests for the same picture share one read.
+/// Maximum number of concurrent reads of pictures from the store. Concurrent requests for the same picture share one
+/// read.
 const READS_AT_ONCE_MAX: usize = 8;
 
-/// The cache; evicts the least recently used picture that is not being sent.
+/// The picture cache. When full, it evicts the least recently used picture that is not being sent.
 #[derive(Default)]
 pub(crate) struct PosterCache {
     kept: Mutex<Kept>,
@@ -28,7 +29,7 @@ pub(crate) struct PosterCache {
 struct Kept {
     by_id: HashMap<PosterId, Entry>,
     bytes: usize,
-    /// Logical clock that orders uses.
+    /// Logical clock: number of uses of all pictures so far, to find the least recently used.
     uses: u64,
 }
 
@@ -39,9 +40,9 @@ struct Entry {
 
 /// A picture to send.
 pub(crate) enum Found {
-    /// From the cache, with shared bytes.
+    /// The picture is in the cache and its bytes are shared.
     Shared(Arc<Poster>),
-    /// Not cached, because the cache is full of pictures that are being sent.
+    /// The picture is not cached, because the cache is full of pictures that are being sent.
     Own(Poster),
 }
 
@@ -63,7 +64,7 @@ impl AsRef<[u8]> for Pinned {
     }
 }
 
-/// The bytes of a cached picture, which stays in the cache until the last of them is sent.
+/// Returns the bytes of a cached picture. The picture is not evicted until the last of the returned bytes is sent.
 pub(crate) fn pin(poster: Arc<Poster>) -> Bytes {
     Bytes::from_owner(Pinned(poster))
 }
@@ -122,7 +123,7 @@ mod tests {
 
     const MIB: usize = 1024 * 1024;
 
-    /// A store that has a picture of 1 MiB for each even number, and counts its reads.
+    /// A test store that has a picture of 1 MiB for each even id, and counts its reads.
     #[derive(Default)]
     struct Store(AtomicUsize);
 

@@ -1,13 +1,13 @@
-//! Rate limits by person and by address.
+//! Rate limits per person and per client address (token buckets).
 //!
-//! Each counter is one number, the time at which its bucket would be full again (GCRA): no background task is needed, and a
-//! counter whose bucket is full can be dropped.
+//! Each counter is one number, the time at which its token bucket will be full again (GCRA). So no background task has
+//! to refill buckets, and a counter whose bucket is full can be dropped.
 
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-/// A token bucket that refills `per_second` and holds `burst`.
+/// A rate limit as a token bucket, which has at most `burst` tokens and is refilled with `per_second` tokens a second.
 #[derive(Debug)]
 pub(crate) struct Limit {
     index: usize,
@@ -15,24 +15,24 @@ pub(crate) struct Limit {
     burst: u64,
 }
 
-/// Requests of a signed-in person.
+/// Limit of the requests of a signed-in person.
 pub(crate) const PERSON: Limit = Limit { index: 0, per_second: 20, burst: 60 };
-/// Requests from an address, which many people may share.
+/// Limit of the requests from a client address, which many people may share.
 pub(crate) const ADDRESS: Limit = Limit { index: 1, per_second: 200, burst: 2_000 };
-/// Sign-ins from an address: each costs a call to the provider and a row in the store.
+/// Limit of the sign-ins from a client address: each costs a call to the identity provider and a row in the store.
 pub(crate) const SIGN_IN: Limit = Limit { index: 2, per_second: 10, burst: 20 };
 
-/// A limit is exhausted.
+/// Error: the token bucket is empty.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RateLimited {
     /// Seconds until the next token.
     pub(crate) retry_after_s: u32,
 }
 
-/// Counters of one limit in one shard. At the limit, counters with full buckets are dropped, and if that frees too little, all
-/// are: losing a counter only admits more requests.
+/// Maximum number of counters of one rate limit in one shard. When it is reached, counters with full buckets are
+/// dropped, and if that frees too little, all counters are: losing a counter only admits more requests.
 const COUNTERS_PER_SHARD_MAX: usize = 8_192;
-/// Shards, to reduce lock contention between threads.
+/// Number of independently locked shards, to reduce lock contention between threads.
 const SHARDS: usize = 16;
 
 type Shard = Mutex<HashMap<u128, u64>>;
@@ -43,7 +43,7 @@ pub(crate) struct RateLimits {
 }
 
 impl RateLimits {
-    /// All buckets are full.
+    /// Creates counters whose buckets are all full.
     #[must_use]
     pub(crate) fn new() -> Self {
         Self { shards: std::array::from_fn(|_| std::array::from_fn(|_| Shard::default())) }
@@ -74,7 +74,8 @@ fn make_room(counters: &mut HashMap<u128, u64>, now_us: u64) {
     }
 }
 
-/// Takes a token by moving the time at which the bucket is full; fails with the time to wait, in microseconds.
+/// Takes a token by postponing the time at which the bucket will be full; fails with the time until the next token, in
+/// microseconds.
 fn take_one(limit: &Limit, full_at_us: &mut u64, now_us: u64) -> Result<(), u64> {
     let each_us = 1_000_000 / limit.per_second;
     let next = (*full_at_us).max(now_us) + each_us;
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn burst_is_allowed_and_then_a_steady_rate() {
+    fn rate_limit_allows_a_burst_and_then_a_steady_rate() {
         let limits = RateLimits::new();
         assert_eq!(taken(&limits, &PERSON, 1, 100, SECOND_US), 60);
         assert_eq!(taken(&limits, &PERSON, 1, 100, 2 * SECOND_US), 20);
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn request_after_retry_after_is_admitted() {
+    fn request_sent_after_the_retry_after_time_is_admitted() {
         let limits = RateLimits::new();
         let mut now_us = SECOND_US;
         while limits.take(&SIGN_IN, 9, now_us).is_ok() {}
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn number_of_counters_is_limited() {
+    fn number_of_rate_limit_counters_is_limited() {
         let limits = RateLimits::new();
         for key in 0..(COUNTERS_PER_SHARD_MAX * SHARDS * 2) as u128 {
             assert!(limits.take(&ADDRESS, key, SECOND_US).is_ok());

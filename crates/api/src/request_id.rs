@@ -1,4 +1,4 @@
-//! Request ids, which appear in answers, errors, log lines and events.
+//! Request ids, which appear in response headers, error documents, log lines and events.
 
 use std::{
     fmt,
@@ -11,7 +11,7 @@ use std::{
 
 use axum::http::HeaderValue;
 
-/// Length of an id, in characters: 12 that are random per run of the program, 8 that count.
+/// Length of a request id, in characters: 12 that are random per run of the program, and 8 of a counter.
 const CHARS: usize = 20;
 
 tokio::task_local! {
@@ -36,19 +36,19 @@ impl RequestId {
         Self(text)
     }
 
-    /// As text.
+    /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// As the value of `X-Request-Id`.
+    /// The id as the value of the `X-Request-Id` header.
     #[must_use]
     pub fn header(&self) -> HeaderValue {
         HeaderValue::from_bytes(&self.0).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 
-    /// Runs `work` as part of this request.
+    /// Runs `work` with this id as the task's current request id.
     pub fn scope<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
         CURRENT.scope(self, work)
     }
@@ -67,13 +67,13 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// The request that this task is working for.
+/// The id of the request for which this task runs, if any.
 #[must_use]
 pub fn current() -> Option<RequestId> {
     CURRENT.try_with(|id| *id).ok()
 }
 
-/// `work` with the id of this request, to be run in another task.
+/// Wraps `work` so that it keeps the current request id when it runs in another task.
 pub fn with_current<F: Future>(work: F) -> impl Future<Output = F::Output> {
     let id = current();
     async move {

@@ -24,12 +24,12 @@ use crate::{
     unsent::charge_answer,
 };
 
-/// Latency-critical calls: no compression.
+/// Latency-critical calls, whose answers are not compressed.
 fn lean() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(locks::get_hold, locks::lock_seats, locks::unlock_seats))
 }
 
-/// All other calls.
+/// All other calls, whose answers are compressed.
 fn rest() -> OpenApiRouter<App> {
     public().merge(admin()).merge(auth::routes()).merge(auth::demo_idp::routes()).merge(live::routes())
 }
@@ -93,7 +93,7 @@ pub fn openapi_document() -> OpenApi {
     openapi::complete(table().into_openapi())
 }
 
-/// The whole server: API, documents and page.
+/// Returns the router of the whole server: API, API documentation and web page.
 pub fn router(app: App) -> Router {
     let (_, document) = table().split_for_parts();
     let (lean, _) = lean().split_for_parts();
@@ -102,7 +102,7 @@ pub fn router(app: App) -> Router {
         .and(NotForContentType::IMAGES)
         .and(NotForContentType::const_new("font/"));
     let door = Door { app: app.clone(), methods: Arc::new(methods_of(&document)) };
-    // Files and seat maps are compressed already and cached so; the layer leaves them alone.
+    // Files and seat maps are cached in compressed form; the compression layer does not touch them.
     rest.fallback(page::get_page)
         .layer(from_fn_with_state(Arc::clone(&app.unsent), charge_answer))
         .layer(CompressionLayer::new().compress_when(worth_it))

@@ -1,4 +1,4 @@
-//! Finds the screening that a request names, by id or by film and start.
+//! Finds the screening that a request names, either by its id or by film and start time.
 
 use jiff::Timestamp;
 use seatkeeper_core::{
@@ -20,15 +20,16 @@ pub struct ScreeningSelector<'a> {
     pub screening_id: Option<&'a str>,
     /// The film's id, with `start_time`.
     pub movie_id: Option<&'a str>,
-    /// The start, with `movie_id`.
+    /// The start time, with `movie_id`.
     pub start_time: Option<Timestamp>,
 }
 
 impl ScreeningSelector<'_> {
-    /// The named screening.
+    /// Finds the named screening.
     ///
     /// # Errors
-    /// `invalid` when fields are missing; `screening_not_found`; `ambiguous_screening` with `screening_ids`.
+    /// `invalid` when fields are missing; `screening_not_found`; `ambiguous_screening`, with their ids, when several
+    /// screenings of the film start at that time.
     pub async fn find(self, app: &App) -> ApiResult<SharedScreening> {
         let Some(name) = self.name()? else { return Err(ErrorCode::ScreeningNotFound.into()) };
         match app.office.resolve_screening(name).await? {
@@ -38,10 +39,11 @@ impl ScreeningSelector<'_> {
         }
     }
 
-    /// The named screening, if it is not cancelled and `revision`, which the caller has seen, is current.
+    /// Finds the named screening, if it is not cancelled and `revision`, the one that the client has seen, is current.
     ///
     /// # Errors
-    /// As [`Self::find`]; then `screening_cancelled`; `screening_changed` with `screening`.
+    /// Those of [`Self::find`]; then `screening_cancelled`; `screening_changed`, with the current screening, if
+    /// `revision` is not current.
     pub async fn find_as_seen(self, app: &App, revision: Option<u64>) -> ApiResult<SharedScreening> {
         let open = self.find(app).await?;
         match app.office.check_screening(open, revision).await? {
@@ -66,7 +68,7 @@ impl ScreeningSelector<'_> {
     }
 }
 
-/// 409 `screening_changed` with the screening as it is now.
+/// The error 409 `screening_changed`, with the screening as it is now.
 pub(crate) fn changed(app: &App, open: &OpenScreening) -> ApiError {
     ApiError::new(ErrorCode::ScreeningChanged).screening(&ScreeningDetail::new(open, app.office.now()))
 }

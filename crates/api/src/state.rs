@@ -1,4 +1,4 @@
-//! The state of the application, which every handler can use.
+//! The application state that all handlers share.
 
 use std::{ops::Deref, sync::Arc, time::Instant};
 
@@ -43,7 +43,7 @@ pub struct AppState {
     pub office: Arc<BoxOffice>,
     /// Sign-in and sessions.
     pub auth: Auth,
-    /// Live rooms.
+    /// The rooms that serve live seat maps.
     pub rooms: Rooms,
     /// The settings.
     pub config: ApiConfig,
@@ -57,7 +57,7 @@ pub struct AppState {
     pub(crate) list_permits: ListPermits,
     pub(crate) unsent: Arc<Unsent>,
     pub(crate) system_errors: SystemErrors,
-    /// Calls that continue when their client disconnects.
+    /// Tracks the calls that continue when their client disconnects, so that the shutdown can wait for them.
     calls: TaskTracker,
     started: Instant,
 }
@@ -94,8 +94,9 @@ impl App {
         }))
     }
 
-    /// Admits a signed-in person's request: 429 above the rate limit, then 403 for a change from another site's page. The
-    /// extractors of `auth` call it between 401 and 403 `forbidden`.
+    /// Checks a signed-in person's request against the rate limit (429), then refuses a change from another site's page
+    /// (403 `bad_origin`). The extractors of `auth` call it after the check for 401 and before the check for 403
+    /// `forbidden`.
     ///
     /// # Errors
     /// `rate_limited`, `bad_origin`.
@@ -115,8 +116,9 @@ impl App {
         self.calls.spawn(request_id::with_current(call))
     }
 
-    /// Runs the background tasks: writing events about answers of 500, polling for sessions ended on other servers, and sending
-    /// viewers the changes of their screenings. Returns after `stop` is cancelled, pending writes are flushed and calls have ended.
+    /// Runs the background tasks: writing events about internal errors (status 500), polling for sessions that ended on
+    /// other servers, and sending viewers the changes of their screenings. Returns when `stop` is cancelled, pending
+    /// writes are flushed and all calls have ended.
     pub async fn run_beside(&self, stop: CancellationToken) {
         tokio::join!(
             self.system_errors.publish(&self.office, stop.clone()),
@@ -127,7 +129,7 @@ impl App {
         self.calls.wait().await;
     }
 
-    /// Microseconds since the start, by the monotonic clock.
+    /// Microseconds since the program's start, by the monotonic clock.
     pub(crate) fn uptime_us(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }

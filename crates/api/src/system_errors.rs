@@ -1,4 +1,5 @@
-//! Writes events about answers of 500, aggregated per method, route and code over ten seconds.
+//! Writes events about internal errors (answers with status 500), aggregated per method, route and error code over ten
+//! seconds.
 
 use std::{collections::HashMap, mem, time::Duration};
 
@@ -8,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::request_id::RequestId;
 
-/// How long answers are aggregated into one event.
+/// How long answers with status 500 are aggregated into one event.
 const GATHERED_FOR: Duration = Duration::from_secs(10);
-/// Concurrent aggregates; routes and methods are few, so normal use never reaches this.
+/// Maximum number of concurrent aggregates. There are few methods and routes, so normal use never reaches this.
 const KINDS_MAX: usize = 256;
 
-/// Answers of 500 for which no event is written yet.
+/// Answers with status 500 for which no event is written yet.
 #[derive(Default)]
 pub(crate) struct SystemErrors {
     gathered: Mutex<HashMap<(String, &'static str), Gathered>>,
@@ -25,7 +26,7 @@ struct Gathered {
 }
 
 impl SystemErrors {
-    /// Counts an answer; `place` is a method and a route.
+    /// Counts an answer with status 500; `place` is the request's method and route.
     pub(crate) fn count(&self, place: String, code: &'static str, request_id: RequestId) {
         let mut gathered = self.gathered.lock();
         let key = (place, code);
@@ -34,7 +35,7 @@ impl SystemErrors {
         }
     }
 
-    /// Writes the events every [`GATHERED_FOR`] until `stop`, and then a last time.
+    /// Writes the events every [`GATHERED_FOR`] until `stop` is cancelled, and then a last time.
     pub(crate) async fn publish(&self, office: &BoxOffice, stop: CancellationToken) {
         let mut is_last = false;
         while !is_last {

@@ -1,7 +1,8 @@
-//! Budgets of unsent bytes, for the server and for each network. An answer stays in memory until its client has read it, so
-//! clients that send requests and read nothing could exhaust the memory: an answer beyond the budget is refused with 503.
+//! Limits the bytes of answers that wait to be sent, for the server and for each client network. An answer stays in
+//! memory until its client has read it, so clients that send requests and read nothing could exhaust the memory. A
+//! request whose answer would exceed the budget gets 503 instead.
 //!
-//! A charge lasts as long as its bytes: it is given back when the connection has written the last of them or is closed.
+//! An answer's bytes stay charged to the budgets until the connection has written the last of them or is closed.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -19,25 +20,28 @@ use tokio::sync::Semaphore;
 
 use crate::error::{ApiError, ApiResult, ErrorCode};
 
-/// Unsent bytes of one server. Together with the cache of posters this bounds the memory for answers on a small server.
+/// Budget of unsent bytes of one server. Together with the cache of posters it bounds the memory for answers on a small
+/// server.
 pub(crate) const UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Unsent bytes of one network (an IPv4 address, an IPv6 /48). Many customers of one mobile network share an address, but an
-/// answer of some 100 KB is sent within milliseconds.
+/// Budget of unsent bytes of one client network (an IPv4 address, an IPv6 /48). Many customers of one mobile network
+/// share an address, but an answer of some 100 KB is sent within milliseconds.
 pub(crate) const UNSENT_BYTES_PER_NETWORK_MAX: usize = 16 * 1024 * 1024;
-/// Answers up to this size are not charged, so that locks and payments still work in a network whose budget is used up. A
-/// connection has one answer at a time, and connections have their own limit.
+/// Answers up to this size are not charged, so that locks and payments still work in a network whose budget is used up.
+/// Uncharged memory is bounded too: a connection has one answer at a time, and the number of connections is limited.
 const UNCHARGED_BYTES_MAX: usize = 4 * 1024;
-/// Memory of concurrent encoders, in KiB, which the budget of unsent bytes does not cover: enough for sixteen small answers, or
-/// for one of the largest lists.
+/// Maximum memory of concurrent compression encoders, in KiB, which the budget of unsent bytes does not cover: enough
+/// for sixteen small answers, or for one list of maximum size.
 const COMPRESSING_KIB_MAX: u32 = 16 * 1024;
-/// Fixed memory of an encoder, in KiB.
+/// Memory that a compression encoder needs for any answer, in KiB.
 const ENCODER_KIB: u32 = 1024;
-/// Additional memory of an encoder, as a multiple of its text: brotli's window and tables take some 30 MB for a text of 5 MB.
+/// Additional memory of a compression encoder, as a multiple of the text's size: brotli's window and tables take some
+/// 30 MB for a text of 5 MB.
 const ENCODER_TEXTS: u32 = 6;
-/// `Retry-After` when the budget is used up, in seconds.
+/// `Retry-After` of the 503 when a budget is used up, in seconds.
 const RETRY_AFTER_S: u32 = 2;
 
-/// Marks an answer whose bytes are shared with others, such as a file of the page: it needs no memory of its own.
+/// Marks an answer whose bytes are shared with other answers, such as a file of the page: it needs no memory of its
+/// own.
 #[derive(Clone, Copy)]
 pub(crate) struct SharedBytes;
 
@@ -45,7 +49,7 @@ pub(crate) struct SharedBytes;
 #[derive(Clone, Copy)]
 struct Whole(u64);
 
-/// The client network of a request; `None` when requests are not counted.
+/// The client network of a request; `None` when the limits are switched off.
 #[derive(Clone, Copy)]
 pub(crate) struct Network(pub(crate) Option<u128>);
 
@@ -67,7 +71,7 @@ struct Held {
     by_network: HashMap<u128, usize>,
 }
 
-/// Bytes charged to the budgets; given back on drop.
+/// Bytes charged to the budgets until this is dropped.
 struct Charge {
     unsent: Arc<Unsent>,
     network: Option<u128>,
@@ -92,7 +96,8 @@ impl Unsent {
         Some(Charge { unsent: Arc::clone(self), network, bytes })
     }
 
-    /// Charges `bytes`; the result gives the charge back when its last slice is dropped.
+    /// Charges `bytes` to the budgets of the server and the network. The charge ends when the last slice of the result
+    /// is dropped.
     fn charge(self: &Arc<Self>, network: Option<u128>, bytes: Bytes) -> ApiResult<Bytes> {
         let charge = self.take(network, bytes.len()).ok_or_else(|| {
             metrics::counter!("seatkeeper_unsent_refused_total").increment(1);
@@ -142,7 +147,7 @@ pub(crate) async fn charge_answer(
     next: Next,
 ) -> ApiResult<Response> {
     let network = network_of(&request);
-    // A change is committed by now, so its answer must not be refused; answers to changes are small.
+    // A request that changes something is committed by now, so its answer must not be refused; such answers are small.
     let is_charged = is_charged(&request);
     let mut response = next.run(request).await;
     if !is_charged {
@@ -158,8 +163,9 @@ pub(crate) async fn charge_answer(
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 
-/// Compresses a complete answer to its end and charges the result instead of the plain text: an encoder takes megabytes, and
-/// would hold them and the plain text until the client has read the last byte.
+/// Compresses an answer that is complete in memory to its end, and charges the compressed bytes instead of the plain
+/// text. Compression while sending would keep the plain text and the encoder's megabytes in memory until the client has
+/// read the last byte.
 pub(crate) async fn finish_compression(
     unsent: &Arc<Unsent>,
     network: Option<u128>,
@@ -181,7 +187,8 @@ pub(crate) async fn finish_compression(
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 
-/// Whether an answer is charged: only reads are, except payments, because a payer must get the payment code.
+/// Whether the answer to this request is charged to the budgets. Only reads are, except reads of payments, because a
+/// payer must get the payment code.
 fn is_charged(request: &Request) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD) && !request.uri().path().starts_with("/api/payments")
 }
@@ -243,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn charge_is_given_back_with_the_last_slice_of_its_bytes() {
+    fn charge_ends_when_the_last_slice_of_its_bytes_is_dropped() {
         let unsent = Arc::new(Unsent::default());
         let mut all = unsent.charge(None, piece(100)).unwrap();
         let rest = all.split_off(50);

@@ -1,4 +1,4 @@
-//! The two cookies: the session's, and the one that binds a pending sign-in to its browser.
+//! The two cookies of this site: the session cookie, and the cookie that binds a pending sign-in to its browser.
 
 use axum::http::{HeaderMap, header::COOKIE};
 use seatkeeper_core::person::{SESSION_AGE_MAX, SIGN_IN_FOR_MAX};
@@ -12,17 +12,17 @@ pub(super) struct Cookies {
 }
 
 impl Cookies {
-    /// For a site whose public URL is https, or not.
+    /// Cookies for a site; `is_https` says whether its public URL is https.
     pub(super) fn new(is_https: bool) -> Self {
         Self { is_https }
     }
 
-    /// The session's secret, if the browser sent a well-formed one.
+    /// Returns the session secret, if the request has a session cookie with a well-formed one.
     pub(super) fn find_session<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         find(headers, self.session_name())
     }
 
-    /// The secret of a pending sign-in.
+    /// Returns the secret of a pending sign-in, if the request has a well-formed one in its cookie.
     pub(super) fn find_sign_in<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         find(headers, self.sign_in_name())
     }
@@ -39,13 +39,13 @@ impl Cookies {
 
     /// `Set-Cookie` of a pending sign-in.
     pub(super) fn set_sign_in(&self, secret: &str) -> String {
-        // `__Host-` cookies require `Path=/`. Without https other programs of this host can set the cookie anyway; the narrow
-        // path at least keeps it out of other requests.
+        // `__Host-` cookies require `Path=/`. Without https there is no such protection, and other programs on this
+        // host can set the cookie; the narrow path at least keeps the cookie out of other requests.
         let path = if self.is_https { "/" } else { "/api/auth" };
         self.set(self.sign_in_name(), secret, path, SIGN_IN_FOR_MAX.as_secs())
     }
 
-    /// With `__Host-` no other site of the same domain can plant the cookie.
+    /// Name of the session cookie. With the prefix `__Host-` no other site of the same domain can set the cookie.
     fn session_name(&self) -> &'static str {
         if self.is_https { "__Host-seatkeeper_session" } else { "seatkeeper_session" }
     }
@@ -60,8 +60,8 @@ impl Cookies {
     }
 }
 
-/// The value of the cookie, if it is a well-formed secret. On the hot path of every request: scans bytes without allocation
-/// and stops at the first match.
+/// Returns the value of the cookie `name`, if it is a well-formed secret. Every request calls this, so it scans bytes
+/// without allocation and stops at the first match.
 fn find<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get_all(COOKIE).iter().find_map(|line| find_in(line.as_bytes(), name))
 }
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn cookie_attributes_are_as_restrictive_as_possible() {
+    fn session_and_sign_in_cookies_have_the_most_restrictive_attributes() {
         let (plain, https) = (Cookies::new(false), Cookies::new(true));
         let all = [plain.set_session("S"), plain.set_sign_in("B"), https.set_session("S"), https.set_sign_in("B")];
         expect![[r"
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn other_or_malformed_cookies_are_not_found() {
+    fn cookie_with_another_name_or_a_malformed_secret_is_ignored() {
         let plain = Cookies::new(false);
         for header in [
             format!("xseatkeeper_session={SECRET}"),

@@ -1,4 +1,4 @@
-//! Extractors for the person of a request.
+//! Extractors that authenticate the person who sends a request.
 
 use std::sync::Arc;
 
@@ -13,11 +13,12 @@ use crate::{
     state::App,
 };
 
-/// Limit of a refused path in the audit log, in characters: clients choose the path, and the log is permanent.
+/// Refused paths are truncated to this many characters in the audit log: clients choose the path, and the log is
+/// permanent.
 const REFUSED_PATH_CHARS_MAX: usize = 200;
 
-/// A signed-in person; otherwise 401 `sign_in_required`, then 429 and 403 `bad_origin`. A cached session is enough even while
-/// the store does not answer, so that seats can still be held.
+/// Extracts the signed-in person. Refuses with 401 `sign_in_required`, then 429, then 403 `bad_origin`. A cached
+/// session is accepted even while the store does not answer, so that seats can still be locked.
 #[derive(Debug)]
 pub struct SignedIn(pub Arc<Person>);
 
@@ -31,8 +32,8 @@ impl FromRequestParts<App> for SignedIn {
     }
 }
 
-/// As [`SignedIn`], and checked within the last half minute not to have signed out on any server, else 503 `try_again`.
-/// Required by calls that move money.
+/// Extracts the signed-in person like [`SignedIn`], but only if this server knows the sign-outs on all servers up to
+/// half a minute ago; otherwise refuses with 503 `try_again`. Required by calls that move money.
 #[derive(Debug)]
 pub struct Fresh(pub Arc<Person>);
 
@@ -46,7 +47,7 @@ impl FromRequestParts<App> for Fresh {
     }
 }
 
-/// The signed-in person, or `None`.
+/// Extracts the signed-in person, or `None` for an anonymous request.
 #[derive(Debug)]
 pub struct MaybeSignedIn(pub Option<Arc<Person>>);
 
@@ -58,7 +59,8 @@ impl FromRequestParts<App> for MaybeSignedIn {
     }
 }
 
-/// An administrator: as [`Fresh`], then 403 `forbidden`. Refused attempts get an audit event.
+/// Extracts the signed-in person like [`Fresh`], then refuses everybody but administrators with 403 `forbidden`.
+/// Refused attempts are recorded in the audit log.
 #[derive(Debug)]
 pub struct Admin(pub Arc<Person>);
 
@@ -82,7 +84,7 @@ fn admit_admin(parts: &Parts, app: &App, caller: Option<&Arc<Person>>) -> ApiRes
 }
 
 fn note_refusal(parts: &Parts, app: &App, caller: Option<&Person>, refusal: &ApiError) {
-    // A rate-limited caller may well be an administrator.
+    // A rate-limited caller may be an administrator, so this refusal is not recorded.
     if refusal.code() == ErrorCode::RateLimited {
         return;
     }

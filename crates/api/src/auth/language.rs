@@ -1,9 +1,9 @@
-//! The browser's preferred language, for new people.
+//! The preferred language of the browser (`Accept-Language`), used for people who sign in for the first time.
 
 use axum::http::{HeaderMap, header::ACCEPT_LANGUAGE};
 use seatkeeper_core::person::Language;
 
-/// Languages of the header that are read; the rest is ignored.
+/// Maximum number of languages that are read from the header; the rest is ignored.
 const LANGUAGES_MAX: usize = 20;
 
 /// The supported language that the browser prefers; Thai if it names none, because the cinema is Thai.
@@ -15,7 +15,7 @@ pub(super) fn preferred(headers: &HeaderMap) -> Language {
         let weight = weight_of(weight);
         let primary = tag.trim().split('-').next().unwrap_or_default().to_ascii_lowercase();
         let language = Language::parse(&primary);
-        // Among equal weights the first wins.
+        // Of languages with equal weight, the first is preferred.
         if let Some(language) = language.filter(|_| weight > best.0) {
             best = (weight, language);
         }
@@ -23,11 +23,11 @@ pub(super) fn preferred(headers: &HeaderMap) -> Language {
     best.1
 }
 
-/// The weight (`q=0.8`) in thousandths; 1,000 when missing, 0 when malformed.
+/// Parses a language's weight (`q=0.8`), in thousandths; 1,000 when missing, 0 when malformed.
 fn weight_of(parameter: &str) -> u16 {
     let Some(value) = parameter.trim().strip_prefix("q=") else { return 1_000 };
     let value: f32 = value.trim().parse().unwrap_or(0.0);
-    // A cast of NaN is 0.
+    // The cast turns NaN into 0.
     (value.clamp(0.0, 1.0) * 1_000.0) as u16
 }
 

@@ -1,7 +1,8 @@
 //! Authentication: sign-in with OpenID Connect, sessions that end on the server, and extractors for handlers.
 //!
-//! A session is a cookie with 256 random bits; the store has their hash. Sessions in use are cached, so that a request costs
-//! one hash and one map lookup; [`Auth::follow_store`] polls the store every second for sessions ended on any server.
+//! A session is identified by a cookie with 256 random bits, of which the store has only a hash. Sessions in use are
+//! cached, so that authenticating a request costs one hash and one map lookup. [`Auth::follow_store`] polls the store
+//! every second for sessions that have ended on any server.
 
 mod cookies;
 pub mod demo_idp;
@@ -51,11 +52,11 @@ pub use self::{
 pub(crate) use self::{open_sessions::OpenSessions, sessions::SignedInViewer};
 use crate::config::{ApiConfig, SignInConfig, SiteUrl};
 
-/// Concurrent background writes, which no request waits for: session refreshes and audit events of refusals. Further ones are
-/// dropped.
+/// Maximum number of concurrent background writes, which no request waits for: session refreshes and audit events of
+/// refusals. Further ones are dropped.
 const ASIDE_AT_ONCE_MAX: usize = 64;
 
-/// Sessions and sign-in. Cheap to clone.
+/// Sign-in and sessions of this server. Cheap to clone.
 #[derive(Clone)]
 pub struct Auth(Arc<Inner>);
 
@@ -63,7 +64,7 @@ struct Inner {
     ports: Ports,
     cookies: Cookies,
     cache: SessionCache,
-    /// Sessions of open sockets.
+    /// Sessions of people with open WebSockets.
     open: Arc<OpenSessions>,
     party: RelyingParty,
     demo: Option<Arc<DemoIdp>>,
@@ -85,7 +86,7 @@ struct Ports {
 }
 
 impl Auth {
-    /// Sessions and sign-in with these settings.
+    /// Creates the sign-in and an empty cache of sessions, with these settings.
     #[must_use]
     pub fn new(office: &Arc<BoxOffice>, config: &ApiConfig) -> Self {
         let ports = Ports {
@@ -120,7 +121,7 @@ impl Auth {
         }))
     }
 
-    /// The demo provider, if it is in the settings.
+    /// The demo identity provider, if the settings select it.
     fn demo_idp(&self) -> Option<&DemoIdp> {
         self.0.demo.as_deref()
     }
@@ -154,7 +155,7 @@ impl Auth {
     }
 }
 
-/// The client's registration at the provider in the settings, and the transport to that provider.
+/// Returns this site's client registration at the configured identity provider, and the transport to that provider.
 fn provider_of(sign_in: &SignInConfig, demo: Option<&Arc<DemoIdp>>) -> (Registration, BackChannel) {
     match (sign_in, demo) {
         (SignInConfig::Google { issuer, client_id, client_secret }, _) => {
@@ -173,7 +174,7 @@ fn provider_of(sign_in: &SignInConfig, demo: Option<&Arc<DemoIdp>>) -> (Registra
     }
 }
 
-/// 302 to a validated location, with `no-store`.
+/// A redirect (302) to a validated location, with these cookies and `no-store`.
 fn found(location: &str, cookies: &[String]) -> Response {
     let mut response = StatusCode::FOUND.into_response();
     let headers = response.headers_mut();

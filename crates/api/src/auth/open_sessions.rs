@@ -1,7 +1,7 @@
-//! Sessions with open sockets, so that the end of a session reaches its sockets.
+//! Sessions that have open WebSockets, so that the sockets are notified when their session ends.
 //!
-//! A request looks up its session, but a socket may live for hours after its one request. So each socket owns a
-//! [`SessionTie`], which is cut when the session ends on any server.
+//! Every HTTP request looks up its session, but a socket stays open for hours after its one request. So each socket
+//! owns a [`SessionTie`], which notifies it when the session ends on any server; this is called cutting the tie.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::session_cache::HashOfHash;
 use crate::live::LIVE_SOCKETS_MAX;
 
-/// Sessions with open sockets: as many as a server has sockets. A socket beyond the limit is anonymous.
+/// Maximum number of sessions with open sockets: the number of sockets of a server. A socket beyond the limit is
+/// anonymous.
 const OPEN_SESSIONS_MAX: usize = LIVE_SOCKETS_MAX;
 
 /// The sessions of open sockets. An entry lasts until its last tie is dropped or its session ends.
@@ -29,11 +30,11 @@ pub(crate) struct OpenSessions {
 struct Open {
     ended: Arc<CancellationToken>,
     sockets: usize,
-    /// When the session must be checked with the store again, in milliseconds since 1970.
+    /// Time when the session must be looked up in the store again, in milliseconds since 1970.
     good_until_ms: i64,
 }
 
-/// A socket's tie to its session; reports the session's end.
+/// Owned by a socket; notifies it of the end of the session that it was opened with.
 #[derive(Debug)]
 pub(crate) struct SessionTie {
     sessions: Arc<OpenSessions>,
@@ -42,8 +43,8 @@ pub(crate) struct SessionTie {
 }
 
 impl OpenSessions {
-    /// Ties a socket to a session. Callers must tie first and then look up the session, so that an end in between cuts the
-    /// tie. `None` at the limit.
+    /// Ties a socket to a session; `None` at the limit. Callers must tie first and then look up the session: if the
+    /// session ends between the two, the tie is cut.
     pub(crate) fn tie(self: &Arc<Self>, hash: SessionHash) -> Option<SessionTie> {
         let mut by_hash = self.by_hash.lock();
         if by_hash.len() >= OPEN_SESSIONS_MAX && !by_hash.contains_key(&hash) {
@@ -52,7 +53,7 @@ impl OpenSessions {
         let open = by_hash.entry(hash).or_insert_with(|| Open {
             ended: Arc::default(),
             sockets: 0,
-            // Unknown: the next check finds out.
+            // The session's expiry is not known here; the next check reads it.
             good_until_ms: i64::MIN,
         });
         open.sockets += 1;
@@ -60,7 +61,7 @@ impl OpenSessions {
         Some(SessionTie { sessions: Arc::clone(self), hash, ended })
     }
 
-    /// Cuts all ties of these sessions, which have ended.
+    /// Cuts the ties of these sessions, which have ended, so that their sockets are notified.
     pub(crate) fn end<'h>(&self, hashes: impl IntoIterator<Item = &'h SessionHash>) {
         let ended: Vec<Open> = {
             let mut by_hash = self.by_hash.lock();
@@ -71,20 +72,20 @@ impl OpenSessions {
         }
     }
 
-    /// Makes all sessions due for a check, because an end may have been missed.
+    /// Marks all sessions to be checked with the store, because the end of any of them may have been missed.
     pub(super) fn mark_all_unread(&self) {
         for open in self.by_hash.lock().values_mut() {
             open.good_until_ms = i64::MIN;
         }
     }
 
-    /// Sessions that are due for a check, at most `limit`.
+    /// Lists at most `limit` sessions that must be checked with the store now.
     pub(super) fn list_due(&self, now_ms: i64, limit: usize) -> Vec<SessionHash> {
         let by_hash = self.by_hash.lock();
         by_hash.iter().filter(|(_, open)| open.good_until_ms <= now_ms).map(|(hash, _)| *hash).take(limit).collect()
     }
 
-    /// Records a check: the session is due again at `until_ms`.
+    /// Records that the session was checked and must be checked again at `until_ms`.
     pub(super) fn set_expiry(&self, hash: &SessionHash, until_ms: i64) {
         if let Some(open) = self.by_hash.lock().get_mut(hash) {
             open.good_until_ms = until_ms;
@@ -93,13 +94,13 @@ impl OpenSessions {
 }
 
 impl SessionTie {
-    /// Whether the session has ended.
+    /// Whether the session of this tie has ended.
     #[cfg(test)]
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.is_cancelled()
     }
 
-    /// Waits until the session has ended.
+    /// Waits until the session of this tie has ended.
     pub(crate) async fn ended(&self) {
         self.ended.cancelled().await;
     }
@@ -108,7 +109,7 @@ impl SessionTie {
 impl Drop for SessionTie {
     fn drop(&mut self) {
         let mut by_hash = self.sessions.by_hash.lock();
-        // After the session's end a later tie may have created a new entry, which does not count this tie.
+        // A tie that was created after the session's end may have created a new entry, which does not count this tie.
         if let Entry::Occupied(mut entry) = by_hash.entry(self.hash)
             && Arc::ptr_eq(&entry.get().ended, &self.ended)
         {
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn end_of_a_session_cuts_all_its_ties_and_no_other() {
+    fn end_of_a_session_notifies_all_its_sockets_and_no_others() {
         let sessions = Arc::new(OpenSessions::default());
         let tie = |number| sessions.tie(hash(number)).unwrap();
         let (one, two, other) = (tie(1), tie(1), tie(2));
@@ -138,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn entry_is_removed_with_its_last_tie() {
+    fn session_is_removed_when_its_last_socket_closes() {
         let sessions = Arc::new(OpenSessions::default());
         let (one, two) = (sessions.tie(hash(1)).unwrap(), sessions.tie(hash(1)).unwrap());
         drop(one);
         assert_eq!(sessions.by_hash.lock().len(), 1);
         drop(two);
         assert!(sessions.by_hash.lock().is_empty());
-        // A tie from before the session's end does not count for an entry created after it.
+        // A tie from before the session's end is not counted by an entry that was created after that end.
         let before = sessions.tie(hash(1)).unwrap();
         sessions.end([&hash(1)]);
         let after = sessions.tie(hash(1)).unwrap();
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_are_due_until_checked_and_again_after_expiry_or_invalidation() {
+    fn session_is_due_for_a_check_until_checked_and_again_after_expiry_or_invalidation() {
         let sessions = Arc::new(OpenSessions::default());
         let _ties = (sessions.tie(hash(1)).unwrap(), sessions.tie(hash(2)).unwrap());
         let due = |now| {
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn number_of_sessions_with_ties_is_limited() {
+    fn number_of_sessions_with_open_sockets_is_limited() {
         let sessions = Arc::new(OpenSessions::default());
         let numbered = |number: usize| {
             let mut hash = [0; 32];

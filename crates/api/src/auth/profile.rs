@@ -1,10 +1,10 @@
 //! Sanitizes the profile that a provider returns: a name that is safe to show, an address that is safe to send mail to.
 
-/// The longest name that is shown, in characters.
+/// Maximum length of a person's name, in characters; longer names are truncated.
 const NAME_CHARS_MAX: usize = 100;
-/// The longest e-mail address (RFC 5321, less its brackets).
+/// Maximum length of an e-mail address (256 characters with angle brackets in RFC 5321, so 254 without).
 pub(super) const EMAIL_CHARS_MAX: usize = 254;
-/// The longest part before the `@`.
+/// Maximum length of an e-mail address's part before the `@`.
 const EMAIL_LOCAL_CHARS_MAX: usize = 64;
 /// The longest URL of a picture, in bytes.
 const PICTURE_URL_CHARS_MAX: usize = 2_000;
@@ -17,7 +17,8 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    /// Sanitizes name and address. Without a visible name the address's local part is used. `None` for an invalid address.
+    /// Sanitizes name and address. If nothing visible remains of the name, the part of the address before the `@`
+    /// becomes the name. `None` for an invalid address.
     pub(super) fn new(name: Option<&str>, email: &str) -> Option<Self> {
         let email = email.trim();
         let (local, _) = email.split_once('@').filter(|_| is_email(email))?;
@@ -44,13 +45,13 @@ pub(super) fn is_email(text: &str) -> bool {
         && domain.split('.').all(is_label)
 }
 
-/// The URL of a picture, if it is https and not too long.
+/// Returns the URL of a profile picture, if it is https and not too long.
 pub(super) fn picture_url(text: &str) -> Option<String> {
     let url = url::Url::parse(text).ok().filter(|url| url.scheme() == "https")?;
     (url.as_str().len() <= PICTURE_URL_CHARS_MAX).then(|| url.into())
 }
 
-/// Removes control, zero-width and text-direction characters, and collapses white space.
+/// Sanitizes a name: removes control, zero-width and text-direction characters, and collapses white space.
 fn clean(name: &str) -> String {
     let is_hidden = |c: char| {
         c.is_control()

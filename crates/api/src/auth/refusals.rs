@@ -1,4 +1,5 @@
-//! Throttles the audit events of refused attempts at administrators' calls, so that they cannot flood the audit log.
+//! Throttles the audit events about refused calls of administrators' endpoints, so that a client cannot flood the audit
+//! log.
 
 use std::collections::HashMap;
 
@@ -6,15 +7,16 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use seatkeeper_core::ids::PersonId;
 
-/// One event per person and route in this time.
+/// At most one audit event per person and route is written in this time.
 const RECORDED_EVERY: SignedDuration = SignedDuration::from_secs(10);
-/// Remembered pairs of person and route. At the limit further pairs get no event until old ones are removed.
+/// Maximum number of remembered pairs of person and route. At the limit, refusals of further pairs are not recorded
+/// until old pairs are removed.
 const REMEMBERED_MAX: usize = 10_000;
 
 /// Minimum time between two removals of old pairs: each scans the whole map.
 const CLEANED_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
-/// The pairs of person and route with a recent event.
+/// The pairs of person and route for which an audit event was written recently.
 #[derive(Debug, Default)]
 pub(super) struct Refusals(Mutex<Recorded>);
 
@@ -25,7 +27,7 @@ struct Recorded {
 }
 
 impl Refusals {
-    /// Whether this attempt gets an audit event; records it if so.
+    /// Whether an audit event must be written about this attempt. If so, remembers its person and route.
     pub(super) fn should_record(&self, person: Option<PersonId>, route: &str, now: Timestamp) -> bool {
         let is_recent = |recorded: &Timestamp| now.duration_since(*recorded) < RECORDED_EVERY;
         let mut recorded = self.0.lock();

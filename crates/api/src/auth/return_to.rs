@@ -1,6 +1,6 @@
 //! The path to which a browser is redirected after signing in; validated against open redirects.
 
-/// The longest path, in bytes. It waits in the store during the sign-in, not in a URL.
+/// Maximum length of the path, in bytes. During the sign-in it is in the store, so URL length limits do not apply.
 const RETURN_TO_BYTES_MAX: usize = 2_000;
 
 /// A path of this site.
@@ -13,8 +13,8 @@ impl ReturnTo {
         Self("/".to_owned())
     }
 
-    /// Accepts one `/` that is followed by neither `/` nor `\` (browsers would read a host name), without control characters
-    /// (browsers remove them).
+    /// Accepts a path that begins with one `/` that is followed by neither `/` nor `\` (browsers would take the rest
+    /// for a host name), and that contains no control characters (browsers remove them).
     pub(super) fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix('/')?;
         let names_a_host = rest.starts_with(['/', '\\']);
@@ -27,7 +27,8 @@ impl ReturnTo {
         &self.0
     }
 
-    /// The path for a `Location` header: non-ASCII letters and characters not allowed in headers are percent-encoded.
+    /// Returns the path for a `Location` header: characters that are not ASCII or not allowed in headers are
+    /// percent-encoded.
     pub(super) fn to_location(&self) -> String {
         let mut location = String::with_capacity(self.0.len());
         for byte in self.0.bytes() {
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_of_this_site_are_accepted() {
+    fn return_paths_of_this_site_are_accepted() {
         for good in
             ["/", "/movies", "/screenings/1?seats=A1,A2#map", "/a//b", "/ภาพยนตร์", "/..//evil.test", "/x\\y", "/:80"]
         {
@@ -57,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_lead_to_other_sites_are_refused() {
+    fn return_paths_that_lead_to_other_sites_are_refused() {
         for bad in [
             "",
             "//evil.test",
@@ -88,7 +89,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn accepted_path_never_leaves_the_site(text in "[/\\\\.:@a%\t\n?#]{0,12}|\\PC{0,20}") {
+        fn accepted_return_path_never_leads_to_another_site(text in "[/\\\\.:@a%\t\n?#]{0,12}|\\PC{0,20}") {
             let site = url::Url::parse("https://cinema.test/api/auth/google/callback").unwrap();
             if let Some(return_to) = ReturnTo::parse(&text) {
                 let target = site.join(&return_to.to_location()).unwrap();

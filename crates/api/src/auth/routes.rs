@@ -63,8 +63,9 @@ async fn begin_sign_in(State(app): State<App>, Query(query): Query<SignInQuery>,
     in_words(&parts.headers, app.auth.begin_sign_in(&parts.headers, return_to, hint).await)
 }
 
-/// Browsers navigate to these calls directly and would show the raw JSON of a refusal, so they get HTML that redirects to the
-/// sign-in page, which explains the code. Status and other headers are the same as for programs.
+/// Turns a refusal into HTML for browsers. Browsers navigate to the sign-in calls directly and would show the raw JSON
+/// of a refusal, so they get HTML that redirects to the sign-in page, which explains the error code. Status and other
+/// headers are the same as for programs.
 fn in_words(headers: &HeaderMap, answer: ApiResult<Response>) -> ApiResult<Response> {
     let error = match answer {
         Err(error) if negotiation::shows_page(headers) => error,

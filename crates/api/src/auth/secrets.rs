@@ -1,15 +1,15 @@
-//! Random secrets for cookies and OpenID Connect, and the hash under which the store has them.
+//! Random secrets for cookies and OpenID Connect, and the hash that the store has instead of a secret.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatkeeper_core::ports::Entropy;
 use sha2::{Digest, Sha256};
 
-/// Random bytes of a secret: 256 bits.
+/// Number of random bytes of a secret: 256 bits.
 const SECRET_BYTES: usize = 32;
-/// Length of a secret as text: base64url, which needs no quoting in a cookie or a URL.
+/// Length of a secret as base64url text, which needs no quoting in a cookie or a URL.
 const SECRET_CHARS: usize = 43;
 
-/// A new secret.
+/// Generates a new secret.
 pub(super) fn new_secret(entropy: &dyn Entropy) -> String {
     let mut bytes = [0u8; SECRET_BYTES];
     entropy.fill(&mut bytes);
@@ -28,7 +28,7 @@ pub(super) fn leading_secret(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(text).ok().filter(|text| is_all && is_secret(text))
 }
 
-/// Hash of a secret, for the store: a reader of the store cannot use it as a secret.
+/// Hash of a secret, for the store: somebody who can read the store cannot derive the secret from it.
 pub(super) fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }

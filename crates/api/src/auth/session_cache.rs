@@ -13,10 +13,11 @@ use seatkeeper_core::{
     person::{Person, SESSION_AGE_MAX, SESSION_IDLE_MAX, Session, SessionHash},
 };
 
-/// Cached sessions, some 300 bytes each. Sessions beyond the limit cost a read from the store.
+/// Maximum number of cached sessions, some 300 bytes each. Requests of sessions that are not cached cost a read from
+/// the store.
 pub(super) const SESSIONS_CACHED_MAX: usize = 50_000;
-/// How often a session in use is refreshed: its use is recorded in the store, and it is read again. So `seen_at` is accurate to
-/// a minute, and a change of the person on another server is known after a minute.
+/// How often a session in use is refreshed: its use is recorded in the store, and session and person are read again. So
+/// `seen_at` in the store is accurate to a minute, and a change of the person on another server is seen after a minute.
 pub(super) const REFRESH_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 /// A cached session that has not expired.
@@ -28,14 +29,16 @@ pub(super) struct CachedSession {
     pub(super) is_refresh_due: bool,
 }
 
-/// Cache version before a read from the store: the result is cached only if nothing was removed or changed meanwhile.
+/// Version of the cache before a read from the store. The result of the read is cached only if nothing was removed or
+/// changed meanwhile.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
     changes: u64,
 }
 
-/// A bounded map of sessions with two generations, which approximates LRU: when the young generation is full it replaces the
-/// old one, and sessions of the old one that were not used since are dropped.
+/// A bounded map of sessions with two generations, which approximates LRU: a session that is used moves to the young
+/// generation. When the young generation is full it becomes the old one, and the sessions left in the previous old one
+/// are dropped.
 #[derive(Debug)]
 pub(super) struct SessionCache {
     generation_max: usize,
@@ -46,7 +49,7 @@ pub(super) struct SessionCache {
 struct Generations {
     young: Map,
     old: Map,
-    /// Number of removals and changes so far.
+    /// Number of removals and changes so far; the cache's version.
     changes: u64,
 }
 
@@ -63,7 +66,8 @@ impl SessionCache {
         Self { generation_max: sessions_max.div_ceil(2), generations: Mutex::default() }
     }
 
-    /// Finds a session and records its use. An expired one is not found: another server may have recorded a later use.
+    /// Finds a session and records its use. A session that has expired by this cache is not found, so that the caller
+    /// reads the store: another server may have recorded a later use.
     pub(super) fn find(&self, hash: &SessionHash, now: Timestamp) -> Option<CachedSession> {
         let now_ms = now.as_millisecond();
         let mut generations = self.generations.lock();
@@ -80,19 +84,21 @@ impl SessionCache {
         Some(found)
     }
 
-    /// Expiry of a cached session without further use, in milliseconds since 1970. Does not count as use.
+    /// Time when a cached session expires if it is not used again, in milliseconds since 1970. This call does not count
+    /// as use.
     pub(super) fn over_at_ms(&self, hash: &SessionHash) -> Option<i64> {
         let generations = self.generations.lock();
         let entry = generations.young.get(hash).or_else(|| generations.old.get(hash))?;
         Some(over_at_ms(entry.created_ms, entry.seen_ms))
     }
 
-    /// The current version, to be taken before a read from the store.
+    /// Returns the current version of the cache; to be called before a read from the store.
     pub(super) fn before_asking(&self) -> Asked {
         Asked { changes: self.generations.lock().changes }
     }
 
-    /// Caches a session read from the store, unless a session was removed meanwhile, which may have been this one.
+    /// Caches a session that was read from the store, unless a session was removed since `asked`, because it may have
+    /// been this one.
     pub(super) fn keep(&self, session: &Session, person: &Arc<Person>, asked: Asked, now: Timestamp) {
         let mut generations = self.generations.lock();
         if generations.changes != asked.changes {
@@ -120,7 +126,8 @@ impl SessionCache {
         }
     }
 
-    /// Removes a session that ends now, and makes concurrent reads of it discard their result.
+    /// Removes a session that is being ended, and prevents concurrent reads from the store from caching it again, even
+    /// if it is not cached now.
     pub(super) fn forget_surely(&self, hash: &SessionHash) {
         let mut generations = self.generations.lock();
         generations.young.remove(hash);
@@ -179,7 +186,7 @@ impl Entry {
     }
 }
 
-/// Expiry of a session by age or idleness, in milliseconds since 1970.
+/// Time when a session expires by age or idleness, whichever comes first, in milliseconds since 1970.
 pub(super) fn over_at_ms(created_ms: i64, seen_ms: i64) -> i64 {
     let after =
         |from: i64, time: SignedDuration| from.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
@@ -188,7 +195,7 @@ pub(super) fn over_at_ms(created_ms: i64, seen_ms: i64) -> i64 {
 
 type Map = HashMap<SessionHash, Entry, BuildHasherDefault<HashOfHash>>;
 
-/// Hasher for keys that are SHA-256 of random secrets already: eight of their bytes are a good hash.
+/// Hasher for keys that are SHA-256 hashes of random secrets already: it uses eight bytes of the key as the hash.
 #[derive(Debug, Default)]
 pub(super) struct HashOfHash(u64);
 

@@ -61,7 +61,7 @@ fn session_in_use_expires_after_thirty_days() {
 }
 
 #[test]
-fn refresh_is_due_for_one_caller_a_minute() {
+fn refresh_of_a_cached_session_is_due_for_one_caller_a_minute() {
     let cache = with([1], 10);
     let is_due = |second| cache.find(&hash(1), at(second)).unwrap().is_refresh_due;
     let due: Vec<i64> = (0..200).filter(|second| is_due(*second)).collect();
@@ -80,7 +80,7 @@ fn session_that_ended_during_a_read_is_not_cached() {
 }
 
 #[test]
-fn only_ended_sessions_are_removed() {
+fn ended_sessions_are_removed_from_the_cache_and_others_are_kept() {
     let cache = with(0..100, 1_000);
     cache.forget(&[hash(3), hash(50), hash(777)]);
     let left: Vec<u64> = (0..100).filter(|number| cache.find(&hash(*number), at(0)).is_none()).collect();
@@ -90,7 +90,7 @@ fn only_ended_sessions_are_removed() {
 }
 
 #[test]
-fn cache_is_limited_and_keeps_sessions_in_use() {
+fn session_cache_at_its_limit_keeps_sessions_in_use() {
     let cache = with([0], 100);
     for number in 1..10_000 {
         cache.keep(&session(number, at(0)), &person(number.into()), cache.before_asking(), at(0));
@@ -100,7 +100,7 @@ fn cache_is_limited_and_keeps_sessions_in_use() {
 }
 
 #[test]
-fn changed_person_is_updated_in_all_sessions() {
+fn changed_person_is_updated_in_all_cached_sessions() {
     let cache = SessionCache::new(10);
     for number in [1, 2] {
         let session = Session { person_id: person(7).id, ..session(number, at(0)) };

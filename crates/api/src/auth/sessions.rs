@@ -1,4 +1,4 @@
-//! Finds the person of a request's session, and polls for sessions that ended on other servers.
+//! Finds the person of a request's session, and polls the store for sessions that ended on other servers.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -23,24 +23,26 @@ use super::{
     session_cache::{REFRESH_AFTER, over_at_ms},
 };
 
-/// Interval of the poll for ended sessions.
+/// Interval of the polls for ended sessions.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
-/// Timeout of one poll, and of one round of checks.
+/// Timeout of one poll for ended sessions, and of one round of checks of the sessions of open sockets.
 const FOLLOW_WITHIN: Duration = Duration::from_secs(5);
-/// Each poll reads this far back again: another server's clock may be behind, and its write slow.
+/// Each poll reads the ended sessions of this long before the previous poll again: another server's clock may be
+/// behind, and its write slow.
 const FOLLOW_OVERLAP: SignedDuration = SignedDuration::from_secs(30);
-/// Ended sessions per poll. If there are more, the whole cache is invalidated.
+/// Maximum number of ended sessions read per poll. If there are more, the whole cache of sessions is invalidated.
 const ENDINGS_MAX: u32 = 10_000;
-/// The store purges ended sessions, so after a longer time without a successful poll the whole cache is invalidated.
+/// After a longer time without a successful poll, the whole cache of sessions is invalidated: the store may have purged
+/// sessions that ended meanwhile, so that the next poll would miss them.
 const SILENCE_MAX: SignedDuration = SignedDuration::from_mins(10);
 /// After a longer time without a successful poll, a cached session no longer proves that its person has not signed out.
 const FRESH_FOR: SignedDuration = SignedDuration::from_secs(30);
-/// Sessions of open sockets checked per round; the others are checked in the next rounds.
+/// Maximum number of sessions of open sockets checked per round; the others are checked in the next rounds.
 const CHECKS_PER_ROUND_MAX: usize = 2_048;
-/// Concurrent checks of sessions of open sockets.
+/// Maximum number of concurrent checks of sessions of open sockets.
 const CHECKS_AT_ONCE_MAX: usize = 64;
 
-/// The person of a socket, and the session that the socket was opened with.
+/// The person of a socket, and the tie to the session that the socket was opened with.
 #[derive(Debug)]
 pub(crate) struct SignedInViewer {
     pub(crate) person: PersonId,
@@ -48,7 +50,7 @@ pub(crate) struct SignedInViewer {
 }
 
 impl Auth {
-    /// The person of a request's session.
+    /// Finds the person of a request's session.
     ///
     /// # Errors
     /// The session is not cached and the store does not answer.
@@ -65,11 +67,11 @@ impl Auth {
         self.read_session(&hash).await
     }
 
-    /// Like the function above, but a cached session counts only if a poll for ended sessions succeeded in the last half minute; otherwise the
-    /// session is read from the store.
+    /// Finds the person of a request's session. Unlike [`Self::find_caller`] it uses a cached session only if a poll
+    /// for ended sessions succeeded in the last half minute; otherwise the session is read from the store.
     ///
     /// # Errors
-    /// The store does not answer, and has not for half a minute.
+    /// No poll succeeded in the last half minute, or the session is not cached; and reading it from the store failed.
     pub async fn find_fresh_caller(&self, request: &Parts) -> Backend<Option<Arc<Person>>> {
         let Self(inner) = self;
         let silent_ms = inner.ports.clock.now().as_millisecond().saturating_sub(inner.heard_ms.load(Ordering::Acquire));
@@ -80,7 +82,8 @@ impl Auth {
         self.read_session(&secrets::hash(secret)).await
     }
 
-    /// The person of the session that a socket is opened with, tied to that session: see [`SessionTie`].
+    /// Finds the person of the session that a socket is opened with, and ties the socket to that session: see
+    /// [`SessionTie`].
     ///
     /// # Errors
     /// The session is not cached and the store does not answer.
@@ -147,8 +150,9 @@ impl Auth {
         Some(now)
     }
 
-    /// Reads a session from the store, and caches it if it is valid. Sessions of people from a provider that is not in the
-    /// settings any more are invalid: the demo's administrator must not stay administrator beside Google's.
+    /// Reads a session from the store, and caches it if it is valid. Sessions of people from an identity provider that
+    /// is not in the settings any more are invalid: the administrator of the demo must not stay administrator when
+    /// Google is configured.
     async fn read_session(&self, hash: &SessionHash) -> Backend<Option<Arc<Person>>> {
         let Self(inner) = self;
         let asked = inner.cache.before_asking();
@@ -168,7 +172,8 @@ impl Auth {
         Ok(Some(person))
     }
 
-    /// Cuts the ties of sessions that have expired by age or idleness, or ended without this server's notice.
+    /// Checks the sessions of open sockets with the store: cuts the ties of sessions that have expired by age or
+    /// idleness, or whose end this server's polls have missed.
     async fn check_open_sessions(&self) {
         let Self(inner) = self;
         let due = inner.open.list_due(inner.ports.clock.now().as_millisecond(), CHECKS_PER_ROUND_MAX);
@@ -182,7 +187,8 @@ impl Auth {
         }
     }
 
-    /// Checks one session. An open socket does not count as use of its session: only requests extend it.
+    /// Checks one session of open sockets with the store. An open socket does not count as use of its session: only
+    /// requests extend it.
     async fn check_open_session(&self, hash: &SessionHash) {
         let Self(inner) = self;
         let now = inner.ports.clock.now();
@@ -204,7 +210,7 @@ impl Auth {
         self.do_aside(async move { auth.touch(&hash).await });
     }
 
-    /// Records the use of a session in the store and reads its person again, in the background.
+    /// In the background, records the use of a session in the store and reads its person again.
     fn refresh_aside(&self, hash: SessionHash) {
         let auth = self.clone();
         self.do_aside(async move {

@@ -1,4 +1,4 @@
-//! Signing in and out: from the redirect to the provider to the session, and its end.
+//! Signing in and out: the redirect to the identity provider, its callback, the new session, and the session's end.
 
 use axum::{http::HeaderMap, response::Response};
 use seatkeeper_core::{
@@ -21,8 +21,8 @@ use crate::{
     request_id,
 };
 
-/// The `error` codes of a provider that are passed on to the page (RFC 6749 4.1.2.1, OpenID Connect Core 3.1.2.6). Other values
-/// are replaced: anybody can write them into a link.
+/// The `error` codes of a provider that are passed on to the page (RFC 6749 4.1.2.1, OpenID Connect Core 3.1.2.6).
+/// Other values are replaced with a fixed code, because anybody can write them into a link.
 const PROVIDER_ERRORS: [&str; 12] = [
     "access_denied",
     "account_selection_required",
@@ -38,7 +38,7 @@ const PROVIDER_ERRORS: [&str; 12] = [
     "unsupported_response_type",
 ];
 
-/// The query parameters of the provider's callback.
+/// The query parameters with which the identity provider redirects the browser to the callback.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ComeBack {
     pub(super) code: Option<String>,
@@ -49,7 +49,7 @@ pub(super) struct ComeBack {
 }
 
 impl Auth {
-    /// Sends the browser to the provider.
+    /// Redirects the browser to the identity provider.
     pub(super) async fn begin_sign_in(
         &self,
         headers: &HeaderMap,
@@ -106,7 +106,8 @@ impl Auth {
         self.end_session_of(headers, Value::Null).await
     }
 
-    /// Takes the sign-in attempt that this browser began. Taking removes it from the store, so that a state is used only once.
+    /// Finds the sign-in attempt that this browser began, and removes it from the store, so that a `state` is valid
+    /// only once.
     async fn take_attempt(&self, headers: &HeaderMap, state: Option<&str>) -> ApiResult<SignInAttempt> {
         let Self(inner) = self;
         let (Some(state), Some(browser)) =
@@ -142,7 +143,7 @@ impl Auth {
         Ok(())
     }
 
-    /// An audit event with the id of the current request.
+    /// Creates an audit event with the id of the current request.
     pub(super) fn audit(
         &self,
         action: &str,

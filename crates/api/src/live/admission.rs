@@ -1,4 +1,4 @@
-//! Limits of the open sockets of the server and of each client address.
+//! Limits the number of open WebSockets of this server and of each client address.
 
 use std::{
     collections::HashMap,
@@ -11,18 +11,18 @@ use std::{
 use parking_lot::Mutex;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// Counts open sockets.
+/// Counts the open WebSockets, in total and per client address.
 #[derive(Default)]
 pub(super) struct Admission {
     sockets: AtomicUsize,
     by_address: Mutex<HashMap<u128, u32>>,
 }
 
-/// Permit for one socket; given back on drop.
+/// Permit for one open WebSocket. Dropping it decrements the counters.
 pub(super) struct SocketPermit {
     admission: Arc<Admission>,
     address: u128,
-    /// Makes the shutdown wait for this socket.
+    /// Makes the server's shutdown wait until this socket is closed.
     _token: TaskTrackerToken,
 }
 
@@ -44,7 +44,8 @@ impl Admission {
             return None;
         }
         *count += 1;
-        // Changed only under the mutex, so the check above cannot race with another socket.
+        // The counter changes only while the mutex is locked, so no other socket can pass the limit check above at the
+        // same time.
         self.sockets.fetch_add(1, Ordering::Relaxed);
         metrics::gauge!("seatkeeper_live_viewers").increment(1);
         Some(SocketPermit { admission: Arc::clone(self), address, _token: token })
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn socket_permits_are_limited_per_server_and_address_and_given_back() {
+    fn number_of_sockets_is_limited_per_server_and_address_and_closed_sockets_do_not_count() {
         let (admission, tracker) = (Arc::new(Admission::default()), TaskTracker::new());
         let admit = |address| admission.admit(address, 3, 2, tracker.token());
         let (first, second) = (admit(1), admit(1));

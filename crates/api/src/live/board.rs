@@ -12,24 +12,25 @@ use seatkeeper_core::{
 
 use super::frames::{alive_frame, changes_frame, snapshot_frame};
 
-/// How a live change fits to the known map.
+/// Result of comparing a live change's sequence numbers with those of the known map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
-    /// It follows directly and was applied.
+    /// The change directly follows the last applied change, and was applied.
     Next,
-    /// The snapshot already contains it.
+    /// The map's snapshot already contains the change, so it was ignored.
     Known,
-    /// Changes are missing, or the sequence went back: only a new snapshot helps.
+    /// Changes are missing, or the lock store's sequence went back: the map must be replaced with a new snapshot.
     Gap,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sync {
-    /// There is no map yet.
+    /// No snapshot has been loaded yet.
     Nowhere,
-    /// The map is a snapshot taken after subscribing: changes that it contains may still arrive.
+    /// The map is a snapshot that was taken after subscribing to live changes: changes that the snapshot contains may
+    /// still arrive.
     AtSnapshot,
-    /// Each change's `prev` was the `seq` of the one before.
+    /// No change is missing: the `prev` of each change was the `seq` of the preceding change.
     InStep,
     /// Changes may be missing: a new snapshot is needed.
     Lost,
@@ -41,14 +42,16 @@ pub(super) struct LiveBoard {
     sync: Sync,
     shown: BTreeMap<SeatId, SeatStatus>,
     shown_seq: u64,
-    /// Every seat changed since the last frame, even if changed back: a GET in between may have returned the other status.
+    /// Every seat that changed since the last frame, even if it changed back: a GET between the two changes may have
+    /// returned the other status.
     unsent: BTreeMap<SeatId, SeatStatus>,
     known_seq: u64,
     /// The screening's revision, part of every snapshot frame.
     revision: u64,
-    /// The layout has changed since the last snapshot: viewers need the next one even if no seat's status differs.
+    /// The layout has changed since the last snapshot frame: the next snapshot must be sent to viewers even if no
+    /// seat's status differs.
     is_redrawn: bool,
-    /// Cached snapshot frame of `shown`, for all who subscribe before the next frame.
+    /// Cached snapshot frame of `shown`, for all viewers who subscribe before the next frame.
     snapshot: Option<Utf8Bytes>,
 }
 
@@ -66,7 +69,8 @@ impl LiveBoard {
         }
     }
 
-    /// Starts over from a snapshot taken after subscribing. Returns the frame for viewers; `None` if they have this map.
+    /// Replaces the map with a snapshot taken after subscribing to live changes. Returns the snapshot frame to send to
+    /// viewers; `None` if they have this map already.
     pub(super) fn start_over(&mut self, snapshot: &SeatSnapshot) -> Option<Utf8Bytes> {
         let seats: BTreeMap<_, _> = snapshot.seats.iter().map(|seat| (seat.id, seat.status)).collect();
         let same_map = self.sync != Sync::Nowhere && !std::mem::take(&mut self.is_redrawn);
@@ -83,7 +87,8 @@ impl LiveBoard {
         Some(self.snapshot_frame())
     }
 
-    /// Sets the screening's revision. With `is_redrawn` its layout has changed, and only a new snapshot helps.
+    /// Sets the screening's revision. `is_redrawn` means that its layout has changed, so that the map must be replaced
+    /// with a new snapshot.
     pub(super) fn set_revision(&mut self, revision: u64, is_redrawn: bool) {
         self.revision = revision;
         self.snapshot = None;
@@ -93,7 +98,7 @@ impl LiveBoard {
         }
     }
 
-    /// Applies a change to the known map; [`Self::take_frame`] sends it later.
+    /// Applies a change to the known map; the next [`Self::take_frame`] returns it for sending.
     pub(super) fn apply(&mut self, change: &LiveChange) -> Fit {
         match self.sync {
             Sync::Nowhere | Sync::Lost => return Fit::Gap,
@@ -109,7 +114,7 @@ impl LiveBoard {
         Fit::Next
     }
 
-    /// Marks the known map as possibly wrong, until a new snapshot.
+    /// Marks the known map as possibly missing changes, until it is replaced with a new snapshot.
     pub(super) fn lose_step(&mut self) {
         if self.sync != Sync::Nowhere {
             self.sync = Sync::Lost;
@@ -131,7 +136,7 @@ impl LiveBoard {
         self.known_seq != self.shown_seq
     }
 
-    /// The sequence of the last change applied.
+    /// Sequence number of the last change applied to the known map.
     pub(super) fn known_seq(&self) -> u64 {
         self.known_seq
     }

@@ -1,4 +1,5 @@
-//! Compares every open room's sequence with the lock store's once a second, because publishing live changes is best effort.
+//! Once a second, compares the sequence number of every open room's map with the lock store's. Publishing live changes
+//! is best effort, so a room may have missed one.
 
 use std::sync::Arc;
 
@@ -32,14 +33,14 @@ impl LastCompared {
     }
 }
 
-/// Result of comparing one room.
+/// Result of comparing one room's sequence number with the lock store's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// The lock store's sequence lies between the room's before and after the call.
+    /// The lock store's sequence is not before the room's at the start of the call and not after the room's at its end.
     Agrees,
-    /// The lock store is ahead: a change is in flight, or lost.
+    /// The lock store's sequence is greater than the room's: a live change is in flight, or lost.
     Behind,
-    /// The lock store's sequence went back, or it has no map any more.
+    /// The lock store's sequence is smaller than the room's, or the lock store no longer has the map.
     Wrong,
 }
 
@@ -52,10 +53,10 @@ fn judge(before: u64, after: u64, store: Option<u64>) -> Verdict {
     }
 }
 
-/// Compares these rooms once. A room that differs starts over from a new snapshot.
+/// Compares these rooms with the lock store once. A room that has missed a change is reloaded from a new snapshot.
 ///
 /// # Errors
-/// The lock store failed.
+/// Reading the sequences from the lock store failed.
 pub(super) async fn compare_all(rooms: Vec<Arc<Room>>, sources: &Sources) -> Backend<()> {
     let rooms: Vec<(Arc<Room>, u64)> =
         rooms.into_iter().filter_map(|room| room.sent_seq().map(|seq| (room, seq))).collect();
@@ -94,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_agrees_when_the_stores_seq_is_between_its_own_before_and_after() {
+    fn room_agrees_when_the_lock_stores_sequence_lies_between_the_rooms_at_start_and_end_of_the_read() {
         assert_eq!(judge(5, 5, Some(5)), Verdict::Agrees);
         assert_eq!(judge(5, 9, Some(7)), Verdict::Agrees, "changes arrived during the call");
         assert_eq!(judge(5, 5, Some(6)), Verdict::Behind);

@@ -1,4 +1,4 @@
-//! Counts of taken seats for lists of screenings, read in batches and cached for a second.
+//! Numbers of locked or sold seats for lists of screenings, read in batches and cached for a second.
 
 use std::collections::HashMap;
 
@@ -18,10 +18,10 @@ pub(super) struct TakenCounts {
 }
 
 impl TakenCounts {
-    /// How many seats of each screening are locked or sold, in the same order.
+    /// Number of locked or sold seats of each screening, in the order of `screenings`.
     ///
     /// # Errors
-    /// The store failed.
+    /// A count was not cached, and reading it from the store failed.
     pub(super) async fn list(&self, sources: &Sources, screenings: &[ScreeningId]) -> Backend<Vec<u32>> {
         let now = Instant::now();
         let missing: Vec<ScreeningId> = {
@@ -46,8 +46,9 @@ impl TakenCounts {
     }
 }
 
-/// Reads the counts from the lock store, and from the store for screenings whose map is not loaded. While the lock store does
-/// not answer, all counts come from the store, without locked seats, so that the programme can still be shown.
+/// Reads the counts from the lock store. For screenings whose seat map is not loaded there, and for all while the lock
+/// store does not answer, the counts come from the store, which does not know locked seats. So the programme can be
+/// listed during an outage.
 async fn ask(sources: &Sources, ids: &[ScreeningId]) -> Backend<Vec<(ScreeningId, u32)>> {
     let states = sources.maps.list_states(ids).await.unwrap_or_else(|_| vec![None; ids.len()]);
     let (mut counts, mut unknown) = (Vec::with_capacity(ids.len()), Vec::new());

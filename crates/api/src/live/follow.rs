@@ -1,8 +1,10 @@
-//! Sends viewers the changes of their screening itself, including the close of sales.
+//! Sends viewers a `screening` frame when the screening itself changes: its times, prices or layout, or the close of
+//! sales.
 //!
-//! Every server polls the programme's revision once a second; a server that makes a change does so at once. When the revision
-//! has grown, the cache of screenings is invalidated and this task notified: it reads the screenings of all open rooms in one
-//! call. It also runs once a second, for sales that close by time and for rooms that were opened with an older copy.
+//! Every server polls the programme's revision once a second, and at once after a change that it made itself. When the
+//! revision has grown, the server invalidates its cache of screenings and notifies this task, which reads the
+//! screenings of all open rooms in one call. The task also runs once a second, because sales close by time, and because
+//! a room may have been opened with an outdated copy of its screening.
 
 use std::collections::HashMap;
 
@@ -36,18 +38,19 @@ async fn follow(hub: &Hub, office: &BoxOffice) {
             }
         }
         tokio::select! {
-            // The sender lives in the office, which is borrowed here, so the channel never closes.
+            // `office` owns the channel's sender and is borrowed here, so the channel never closes.
             _ = followed.changed() => {}
             () = sleep(ROOMS_FOLLOWED_EVERY) => {}
         }
     }
 }
 
-/// Updates the screening of every open room. Cached screenings are not read again, so this costs the store one call after a
-/// change of the programme and none otherwise. A room whose screening was deleted is closed: its viewers reconnect and get 404.
+/// Updates the screening of every open room. Reads only screenings that are not cached, so this costs the store one
+/// call after a change of the programme and none otherwise. A room whose screening was deleted is closed: its viewers
+/// reconnect and get 404.
 async fn show_current(hub: &Hub, office: &BoxOffice) -> Backend<()> {
     let rooms: Vec<_> = hub.rooms().into_iter().filter_map(|room| room.screening().map(|open| (room, open))).collect();
-    // First from memory, so that sales close in time even if the store fails.
+    // Update the rooms from memory first, so that sales close in time even if the store fails.
     for (room, open) in &rooms {
         room.set_screening(open, office.now());
     }

@@ -1,6 +1,6 @@
-//! Frames as JSON text, formatted by hand into one buffer.
+//! Formats WebSocket frames as JSON text, by hand into one buffer.
 //!
-//! Frames go to every viewer of a room, so they are kept small: a frame of one change is at most 130 bytes.
+//! Every viewer of a room receives these frames, so they are small: a frame with one change is at most 130 bytes.
 
 use std::fmt::Write as _;
 
@@ -15,12 +15,12 @@ use serde::{Serialize, Serializer};
 
 use crate::wire::{Hold, wire_seq};
 
-/// Size of a frame without its changes, in bytes; for the buffer's capacity.
+/// Size of a frame without its changes, in bytes; used to preallocate the buffer.
 const FRAME_BYTES: usize = 72;
-/// Upper estimate of the size of a change, in bytes; for the buffer's capacity.
+/// Upper estimate of the size of one seat change in a frame, in bytes; used to preallocate the buffer.
 const CHANGE_BYTES: usize = 64;
 
-/// Expiry of a lock, rounded up to whole seconds, so that it is never shown earlier than it is.
+/// Expiry of a lock, serialized rounded up to whole seconds, so that viewers never see a lock expire too early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Until(pub(super) Millis);
 
@@ -93,12 +93,12 @@ pub(super) fn screening_frame(open: &OpenScreening, state: ScreeningState) -> St
     serde_json::to_string(&frame).unwrap_or_default()
 }
 
-/// `alive` frame: the heartbeat, with the sequence of the last change sent.
+/// `alive` frame: the heartbeat, with the sequence number of the last change sent to viewers.
 pub(super) fn alive_frame(seq: u64) -> String {
     format!(r#"{{"type":"alive","seq":{}}}"#, wire_seq(seq))
 }
 
-/// One person's hold, for that person's own sockets.
+/// `hold` frame: the seats that one person has locked, sent only to that person's sockets.
 pub(super) fn hold_frame(screening: ScreeningId, hold: &locks::Hold) -> String {
     #[derive(Serialize)]
     struct HoldFrame {
@@ -111,7 +111,7 @@ pub(super) fn hold_frame(screening: ScreeningId, hold: &locks::Hold) -> String {
     serde_json::to_string(&frame).unwrap_or_default()
 }
 
-/// A payment's status, for its payer's own sockets.
+/// `payment` frame: a payment's status, sent only to the payer's sockets.
 pub(super) fn payment_frame(change: &PaymentChange) -> String {
     format!(r#"{{"type":"payment","id":"{}","status":"{}"}}"#, change.payment, change.status.as_str())
 }
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_frame_of_a_payment_lock_alone_has_an_empty_list() {
+    fn changes_frame_without_seat_changes_has_an_empty_list() {
         expect![[r#"{"type":"changes","prev":59747400000,"seq":59747400001,"changes":[]}"#]].assert_eq(&changes_frame(
             SEQ,
             SEQ + 1,
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn size_of_changes_frames_is_bounded() {
+    fn size_of_changes_frames_is_bounded_per_seat() {
         let until = SAMPLE_NOW_MS + 299_999;
         let locked = |seat| change(seat, SeatStatus::Locked { until });
         let one = changes_frame(SEQ, SEQ + 9, [locked("AA12")].into_iter()).len();
@@ -210,7 +210,8 @@ mod tests {
         let two =
             changes_frame(SEQ, SEQ + 9, [locked("AA12"), change("AA13", SeatStatus::Available)].into_iter()).len();
         assert!(two - one <= 60, "{}", two - one);
-        // The minimum for the contract's field names and an RFC 3339 time: a comma and sixty bytes.
+        // A second locked seat adds a comma and sixty bytes, the minimum for the contract's field names and an RFC 3339
+        // time.
         let locks = changes_frame(SEQ, SEQ + 9, [locked("AA12"), locked("B1")].into_iter()).len();
         assert_eq!(locks - one, 61);
     }

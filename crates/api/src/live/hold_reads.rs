@@ -1,5 +1,6 @@
-//! Reads holds from the lock store when no live change carries them: for a person's first socket, after the room has started
-//! over, and when a server of the previous version publishes a change without its holders.
+//! Reads people's holds (the seats that they have locked) from the lock store when no live change contains them: for a
+//! person's first socket, after the room was reloaded from a snapshot, and when a server of the previous version
+//! publishes a change without its holders.
 
 use std::sync::Arc;
 
@@ -12,8 +13,8 @@ use super::{
     sources::Sources,
 };
 
-/// Reads the unread holds in batches until dropped. The pause between batches throttles it: however fast changes come, each
-/// hold is read at most once per pause.
+/// Reads the holds marked as unread in batches, until this future is dropped. A pause between batches throttles the
+/// reads: however fast changes come, each hold is read at most once per pause.
 pub(super) async fn read_holds(room: &Arc<Room>, sources: &Sources) {
     let mut pause = HOLD_READS_EVERY_MIN;
     loop {

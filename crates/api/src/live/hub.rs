@@ -1,4 +1,4 @@
-//! All rooms of a server.
+//! All rooms of a server. A room serves the live seat map of one screening to its viewers.
 
 use std::{
     collections::HashMap,
@@ -36,11 +36,11 @@ use super::{
     sources::Sources,
 };
 
-/// Handle of the live rooms of a server: one room for each screening with viewers.
+/// Cloneable handle of all rooms of a server: there is one room for each screening with viewers.
 #[derive(Clone)]
 pub struct Rooms {
     hub: Arc<Hub>,
-    /// Stops the tasks of the rooms when the last clone is dropped.
+    /// Stops the rooms' tasks when the last clone of this handle is dropped.
     _stop_with_last: Arc<DropGuard>,
 }
 
@@ -57,12 +57,12 @@ pub(super) struct Hub {
     stop: CancellationToken,
 }
 
-/// Why a room cannot be used now. All are temporary: a client may retry.
+/// Why a room cannot be used now. All reasons are temporary: a client may retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoRoom {
-    /// The limit of rooms or sockets is reached.
+    /// The server's limit of rooms or sockets is reached.
     Full,
-    /// The map could not be loaded in time.
+    /// The seat map could not be loaded in time.
     NoMap,
     /// The room has just been closed, or the server is stopping.
     Closed,
@@ -73,7 +73,7 @@ impl Rooms {
         &self.hub
     }
 
-    /// No rooms; they are opened on demand.
+    /// Creates a hub without rooms; they are opened on demand.
     #[must_use]
     pub fn new(office: &Arc<BoxOffice>) -> Self {
         Self::with_sources(Sources::of(office), LiveLimits::default())
@@ -95,7 +95,7 @@ impl Rooms {
         Self { hub: Arc::new(hub), _stop_with_last: Arc::new(stop.drop_guard()) }
     }
 
-    /// The seat map of a screening with every live change that this server has received.
+    /// Returns the seat map of a screening, including every live change that this server has received.
     ///
     /// # Errors
     /// The lock store or the store does not answer.
@@ -109,7 +109,7 @@ impl Rooms {
         self.hub.sources.snapshot(id).await
     }
 
-    /// The same map as a response body, which the room caches between two changes.
+    /// Returns the map of [`Self::seat_map`] as a response body, which the room caches until the next change.
     pub(super) async fn seat_map_body(&self, screening: &SharedScreening) -> Backend<Arc<SeatMapBody>> {
         let id = screening.screening.id;
         if let Ok(room) = self.open(id).await
@@ -149,14 +149,15 @@ impl Rooms {
         }
     }
 
-    /// A permit for one more socket of an address (its counting key); `by_address` is `false` in load tests.
+    /// Takes a permit for one more socket of a client address, given as its counting key. Without `by_address`, as in
+    /// load tests, only the server's limit counts.
     pub(super) fn admit(&self, address: u128, by_address: bool) -> Option<SocketPermit> {
         let LiveLimits { sockets_max, sockets_per_address_max, .. } = self.hub.limits;
         let per_address_max = if by_address { sockets_per_address_max } else { u32::MAX };
         self.hub.admission.admit(address, sockets_max, per_address_max, self.hub.tasks.token())
     }
 
-    /// The room of a screening, opened if needed, once it has a map.
+    /// Returns the room of a screening as soon as the room has a seat map. Opens the room if there is none.
     pub(super) async fn open(&self, id: ScreeningId) -> Result<Arc<Room>, NoRoom> {
         let room = self.hub.find_or_open(id)?;
         match timeout(ROOM_OPEN_WAIT_MAX, room.opened()).await {
@@ -196,13 +197,13 @@ impl Hub {
         Ok(room)
     }
 
-    /// Compares every second until dropped; also closes idle rooms.
+    /// Every second, compares all rooms with the lock store and closes idle rooms, until this future is dropped.
     async fn compare_periodically(&self) {
         let mut answered = true;
         loop {
             sleep(COMPARE_EVERY).await;
             self.close_idle_rooms();
-            // A panic fails this check only, not the task.
+            // A panic fails only this comparison, not the periodic task.
             let checked = AssertUnwindSafe(compare_all(self.rooms(), &self.sources)).catch_unwind().await;
             match checked.unwrap_or_else(|_| Err(BackendError::lasting("live", "the check panicked"))) {
                 Ok(()) => {

@@ -1,12 +1,14 @@
 //! Live seat maps: one room for each screening that has viewers.
 //!
-//! A room subscribes to the screening's live changes, waits for the confirmation, *then* takes a snapshot and applies every
-//! newer change ([`room_task`]). All viewers get the same bytes ([`frames`]) from one broadcast queue ([`room`]); rapid changes
-//! are batched into one frame ([`board`]); a socket that lags starts over from a snapshot ([`socket`]) and never delays others.
-//! Once a second the sequences of all rooms are compared with the lock store's ([`compare`]): a live change may be lost.
-//! Changes of the screening itself (times, hall, prices, state) reach its viewers through [`follow`].
+//! A room subscribes to the screening's live changes in the lock store, waits for the confirmation, *then* reads a
+//! snapshot and applies every newer change ([`room_task`]). All viewers get the same bytes ([`frames`]) from one
+//! broadcast queue ([`room`]); rapid changes are batched into one frame ([`board`]); a socket that lags gets a new
+//! snapshot ([`socket`]) and never delays other sockets. A live change may be lost, so once a second the sequence
+//! numbers of all rooms are compared with the lock store's ([`compare`]). Changes of the screening itself (times, hall,
+//! prices, state) reach its viewers through [`follow`].
 //!
-//! A signed-in viewer's own hold and payments go through that person's own queue ([`people`]), never through the room's.
+//! Frames about a signed-in viewer's own hold (the seats that the person has locked) and payments go through a separate
+//! queue for that person ([`people`]), never through the room's queue.
 
 mod admission;
 mod board;

@@ -1,7 +1,7 @@
-//! The signed-in people of a room. Each has a queue that only that person's sockets read.
+//! The signed-in people among a room's viewers. Each has a queue of frames that only that person's sockets read.
 //!
-//! Plain data behind the room's mutex. A person's latest hold is cached for the next socket. Holds that no live change carries
-//! are read from the lock store: see [`super::hold_reads`].
+//! Plain data behind the room's mutex. A person's latest hold (the seats that the person has locked) is cached for that
+//! person's next socket. Holds that no live change contains are read from the lock store: see [`super::hold_reads`].
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,17 +23,19 @@ pub(super) struct People {
     by_id: HashMap<PersonId, Channel>,
     /// People whose hold must be read from the lock store.
     unread: HashSet<PersonId>,
-    /// Number of times the room has started over: a hold requested in an earlier generation is discarded.
+    /// Number of times the room was reloaded from a snapshot. The result of a hold read that was requested in an
+    /// earlier generation is discarded.
     generation: u64,
-    /// The greatest sequence of a hold read in this generation. The room may not have received that live change yet.
+    /// The greatest sequence number of the holds read in this generation. The room may not have received the live
+    /// change with that number yet.
     read_seq: u64,
 }
 
-/// A person's queue.
+/// A person's queue of own frames, for all sockets of that person in the room.
 #[derive(Debug)]
 struct Channel {
     frames: broadcast::Sender<Utf8Bytes>,
-    /// The last hold frame sent, with its sequence.
+    /// The last `hold` frame sent, with its sequence number.
     hold: Option<(u64, Utf8Bytes)>,
 }
 
@@ -59,7 +61,7 @@ impl People {
         Some((channel.frames.subscribe(), channel.hold.as_ref().map(|(_, frame)| frame.clone())))
     }
 
-    /// Removes a person without sockets.
+    /// Removes the person if no socket is subscribed to the person's queue any more.
     pub(super) fn leave(&mut self, person: PersonId) {
         if self.by_id.get(&person).is_some_and(|channel| channel.frames.receiver_count() == 0) {
             self.by_id.remove(&person);
@@ -67,7 +69,7 @@ impl People {
         }
     }
 
-    /// Sends the holds of a live change to their holders.
+    /// Sends each hold in a live change to the person who has it.
     pub(super) fn take_in(&mut self, change: &LiveChange) {
         if self.by_id.is_empty() {
             return;
@@ -80,7 +82,8 @@ impl People {
                     }
                 }
             }
-            // Published by a server of the previous version, without holders: any person's hold may have changed.
+            // A server of the previous version published this change without its holders: any person's hold may have
+            // changed.
             None => self.mark_all_unread(),
         }
     }
@@ -92,12 +95,13 @@ impl People {
         }
     }
 
-    /// Marks all holds to be read: a change of any of them may have been lost.
+    /// Marks all holds to be read from the lock store, because a change of any of them may have been lost.
     pub(super) fn mark_all_unread(&mut self) {
         self.unread.extend(self.by_id.keys());
     }
 
-    /// The room starts over from a snapshot that is sent to viewers: closes all queues, so that their sockets subscribe again.
+    /// Handles a reload of the room whose snapshot is sent to viewers: closes all queues, so that the sockets subscribe
+    /// again and get their hold after the snapshot.
     pub(super) fn start_over(&mut self) {
         self.by_id.clear();
         self.unread.clear();
@@ -105,8 +109,9 @@ impl People {
         self.read_seq = 0;
     }
 
-    /// The room starts over at `seq`, and viewers have that map already. If a hold of a later sequence was sent, which the lock
-    /// store has lost, its client would ignore earlier sequences until the next snapshot: the queues are closed then too.
+    /// Handles a reload of the room at `seq` that viewers do not notice, because they have that map already. If a hold
+    /// with a greater sequence number was sent, which the lock store has lost since, its client would ignore all
+    /// smaller numbers until the next snapshot. So the queues are closed in this case too.
     pub(super) fn resume_from(&mut self, seq: u64) {
         let is_later = |channel: &Channel| channel.hold.as_ref().is_some_and(|(sent, _)| *sent > seq);
         if self.by_id.values().any(is_later) {
@@ -117,7 +122,7 @@ impl People {
         self.mark_all_unread();
     }
 
-    /// Takes up to `people_max` people whose holds must be read; `None` when there are none.
+    /// Takes up to `people_max` people whose holds must be read from the lock store; `None` when there are none.
     pub(super) fn take_unread(&mut self, people_max: usize) -> Option<Unread> {
         let people: Vec<PersonId> = self.unread.iter().take(people_max).copied().collect();
         for person in &people {
@@ -126,7 +131,7 @@ impl People {
         (!people.is_empty()).then_some(Unread { generation: self.generation, people })
     }
 
-    /// Sends a hold that was read, unless the room has started over since it was requested.
+    /// Sends a hold that was read from the lock store, unless the room was reloaded since the read was requested.
     pub(super) fn put_read(&mut self, screening: ScreeningId, generation: u64, person: PersonId, hold: &Hold) {
         if let Some(channel) = self.by_id.get_mut(&person).filter(|_| generation == self.generation) {
             self.read_seq = self.read_seq.max(hold.seq);
@@ -134,14 +139,14 @@ impl People {
         }
     }
 
-    /// Marks a hold to be read again after a failure.
+    /// Marks a person's hold to be read again after a failed read.
     pub(super) fn put_back(&mut self, person: PersonId) {
         if self.by_id.contains_key(&person) {
             self.unread.insert(person);
         }
     }
 
-    /// The greatest sequence of a hold read since the room started over.
+    /// The greatest sequence number of the holds read since the room was last reloaded.
     pub(super) fn read_seq(&self) -> u64 {
         self.read_seq
     }
@@ -157,8 +162,8 @@ impl People {
 }
 
 impl Channel {
-    /// Sends a hold unless a newer one, or an equal one, has been sent. Holds from reads and from live changes may arrive out
-    /// of order; the sequence decides which is newer.
+    /// Sends a hold unless a newer or equal hold has been sent. Holds from reads and from live changes may arrive out
+    /// of order; the greater sequence number is the newer.
     fn offer(&mut self, screening: ScreeningId, hold: &Hold) {
         if self.hold.as_ref().is_some_and(|(seq, _)| *seq > hold.seq) {
             return;
@@ -172,7 +177,7 @@ impl Channel {
     }
 
     fn send(&self, frame: Utf8Bytes) {
-        // Fails only without receivers.
+        // Sending fails only when the person has no socket.
         let _ = self.frames.send(frame);
     }
 }

@@ -1,4 +1,5 @@
-//! One screening's room: the seat map, the feed of live changes, and the broadcast queue of frames for all sockets.
+//! A room serves one screening to its viewers: it has the seat map, the feed of live changes from the lock store, and
+//! the broadcast queue of frames for all sockets.
 //!
 //! All state is behind one mutex that is never held across an `.await`, so that "subscribe and get the snapshot" and "send a
 //! frame" are atomic with respect to each other.
@@ -43,12 +44,12 @@ pub(super) enum Frame {
     Ping,
 }
 
-/// What the room's task has to do after polling the feed.
+/// What the room's task has to do after polling the feed of live changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fed {
     /// Send the unsent changes at the next tick.
     Changes,
-    /// Subscribe again and start over from a snapshot.
+    /// Subscribe to live changes again and reload the map from a snapshot.
     Lost,
 }
 
@@ -56,18 +57,18 @@ pub(super) enum Fed {
 pub(super) struct Room {
     pub(super) id: ScreeningId,
     inner: Mutex<Inner>,
-    /// Notified when the room has its first map, or is closed.
+    /// Notified when the room gets its first seat map, or is closed.
     opened: Notify,
     /// Wakes the room's task.
     stirred: Notify,
-    /// Wakes the task that reads holds.
+    /// Wakes the task that reads holds from the lock store.
     has_unread: Notify,
 }
 
 struct Inner {
     board: LiveBoard,
     people: People,
-    /// The screening with the state, both as last sent to viewers.
+    /// The screening and its state of sales, both as last sent to viewers.
     screening: Option<(SharedScreening, ScreeningState)>,
     feed: Option<LiveFeed>,
     /// `None` once the room is closed.
@@ -77,7 +78,8 @@ struct Inner {
     body: Option<Arc<SeatMapBody>>,
 }
 
-/// A viewer's subscription: the snapshot, the frames that follow it, and the frames for its person only.
+/// A viewer's subscription: the snapshot, the frames that follow it, and the frames that only this viewer's sockets
+/// get.
 pub(super) struct Subscription {
     pub(super) frames: broadcast::Receiver<Frame>,
     pub(super) snapshot: Utf8Bytes,
@@ -85,21 +87,23 @@ pub(super) struct Subscription {
     pub(super) own: Option<OwnFrames>,
 }
 
-/// The frames for one person's sockets only: first the hold, then every change of the hold and of payments.
+/// The frames that only one person's sockets get: first the person's hold, then every change of the hold and of the
+/// person's payments.
 pub(super) struct OwnFrames {
     room: Arc<Room>,
     person: PersonId,
-    /// The hold at the time of subscribing; `None` when it must still be read, and then arrives through the queue.
+    /// The `hold` frame at the time of subscribing; `None` when the hold must still be read, and then arrives through
+    /// the queue.
     hold: Option<Utf8Bytes>,
-    /// `None` only while being dropped.
+    /// The queue's receiver; `None` only during `drop`.
     frames: Option<broadcast::Receiver<Utf8Bytes>>,
 }
 
 impl OwnFrames {
-    /// The next frame.
+    /// Waits for the next frame.
     ///
     /// # Errors
-    /// The queue lagged, or the room has started over: subscribe again.
+    /// The socket lagged too far behind the queue, or the room was reloaded: the caller must subscribe again.
     pub(super) async fn next(&mut self) -> Result<Utf8Bytes, RecvError> {
         if let Some(hold) = self.hold.take() {
             return Ok(hold);
@@ -113,7 +117,7 @@ impl OwnFrames {
 
 impl Drop for OwnFrames {
     fn drop(&mut self) {
-        // Drop the receiver first, so that `leave` sees whether it was the person's last.
+        // Drop the receiver first, so that `leave` sees whether it was the person's last one.
         self.frames = None;
         self.room.inner.lock().people.leave(self.person);
     }
@@ -137,8 +141,9 @@ impl Room {
 
     // --- the screening itself ---
 
-    /// Updates the screening. Viewers get a `screening` frame when its revision has grown or its state has changed since the
-    /// last such frame; a new layout makes the map start over. A copy with a lower revision than the current one is ignored.
+    /// Replaces the room's screening with `open`, unless its revision is lower than the current one. Viewers get a
+    /// `screening` frame if the revision has grown or the state of sales has changed since the last such frame. If the
+    /// layout has changed, the map is reloaded and viewers get a new snapshot.
     pub(super) fn set_screening(&self, open: &SharedScreening, now: Timestamp) {
         let state = open.state(now);
         let mut inner = self.inner.lock();
@@ -170,8 +175,8 @@ impl Room {
 
     // --- viewers ---
 
-    /// Subscribes a viewer, signed in or not, from the map as of the last frame sent; `None` when the room is closed or has
-    /// no map yet.
+    /// Subscribes a viewer, with `person` if signed in. The subscription starts with a snapshot of the map as of the
+    /// last frame sent. `None` when the room is closed or has no map yet.
     pub(super) fn subscribe(self: &Arc<Self>, now: Instant, person: Option<PersonId>) -> Option<Subscription> {
         let mut inner = self.inner.lock();
         inner.asked_at = now;
@@ -187,7 +192,7 @@ impl Room {
         Some(Subscription { frames, snapshot: inner.board.snapshot_frame(), own })
     }
 
-    /// Waits until the room has a map; `false` when it was closed instead.
+    /// Waits until the room has a map; returns `false` when the room was closed instead.
     pub(super) async fn opened(&self) -> bool {
         loop {
             let opened = self.opened.notified();
@@ -201,13 +206,14 @@ impl Room {
         }
     }
 
-    /// The map with every change received, sent or not; `None` when changes may be missing.
+    /// Returns the map with every change that this server has received, whether sent to viewers or not; `None` when
+    /// changes may be missing.
     pub(super) fn known(&self, now: Instant) -> Option<SeatSnapshot> {
         let mut inner = self.inner.lock();
         self.catch_up(&mut inner, now).then(|| inner.board.known())
     }
 
-    /// The same map as a response body, cached until the map or the screening changes.
+    /// Returns the map of [`Self::known`] as a response body, cached until the map or the screening changes.
     pub(super) fn seat_map(&self, screening: &SharedScreening, now: Instant) -> Option<Arc<SeatMapBody>> {
         let mut inner = self.inner.lock();
         if !self.catch_up(&mut inner, now) {
@@ -223,7 +229,7 @@ impl Room {
     }
 
     /// Applies all pending changes of the feed, so that a client that reads the map after its own call sees the effect
-    /// (read your writes). `false` when changes may be missing.
+    /// (read your writes). Returns `false` when changes may be missing.
     fn catch_up(&self, inner: &mut Inner, now: Instant) -> bool {
         inner.asked_at = now;
         let Inner { board, people, feed, .. } = &mut *inner;
@@ -242,13 +248,15 @@ impl Room {
 
     // --- the room's task ---
 
-    /// Replaces feed and map. The snapshot must have been requested after the feed's subscription was confirmed.
+    /// Replaces the feed of live changes and the map. The snapshot must have been requested after the feed's
+    /// subscription was confirmed.
     pub(super) fn start_over(&self, feed: LiveFeed, snapshot: &SeatSnapshot) {
         let mut inner = self.inner.lock();
         inner.feed = Some(feed);
         match inner.board.start_over(snapshot) {
             Some(frame) => {
-                // Signed-in viewers subscribe again, because the hold must follow the snapshot.
+                // Make the sockets of signed-in viewers subscribe again, because each viewer's hold must follow the
+                // snapshot.
                 inner.people.start_over();
                 inner.send(Frame::Text(frame));
             }
@@ -310,9 +318,9 @@ impl Room {
         }
     }
 
-    /// Sends the unsent changes if the tick is over; otherwise returns when it is.
+    /// Sends the unsent changes if the current tick is over; otherwise returns the time when the tick will be over.
     ///
-    /// The first change after a quiet tick is sent at once; changes that follow within the tick are batched.
+    /// The first change after a tick without changes is sent at once; changes that follow within the tick are batched.
     pub(super) fn send_if_due(&self, now: Instant) -> Option<Instant> {
         let mut inner = self.inner.lock();
         if !inner.board.has_unsent() {
@@ -326,7 +334,8 @@ impl Room {
         None
     }
 
-    /// Sends the heartbeat: a ping if asked for, and `alive` after all unsent changes if the map is known to be current.
+    /// Sends the heartbeat: a ping if `with_ping`, and, if `is_true` says that the map is known to be current, all
+    /// unsent changes followed by `alive`.
     pub(super) fn send_alive(&self, with_ping: bool, is_true: bool, now: Instant) {
         let mut inner = self.inner.lock();
         if with_ping {
@@ -339,27 +348,27 @@ impl Room {
         }
     }
 
-    /// Waits until another task has woken the room's task.
+    /// Waits, in the room's task, until another task notifies it.
     pub(super) async fn stirred(&self) {
         self.stirred.notified().await;
     }
 
     // --- the hub ---
 
-    /// The sequence of the last change applied; `None` when changes may be missing.
+    /// Sequence number of the last change applied to the map; `None` when changes may be missing.
     pub(super) fn known_seq(&self) -> Option<u64> {
         let inner = self.inner.lock();
         inner.board.in_step().then(|| inner.board.known_seq())
     }
 
-    /// The greatest sequence that may have been sent to any viewer; `None` when changes may be missing. A hold read from the
-    /// lock store may be newer than the live changes received.
+    /// The greatest sequence number that may have been sent to any viewer; `None` when changes may be missing. It can
+    /// exceed [`Self::known_seq`], because a hold read from the lock store may be newer than the live changes received.
     pub(super) fn sent_seq(&self) -> Option<u64> {
         let inner = self.inner.lock();
         inner.board.in_step().then(|| inner.board.known_seq().max(inner.people.read_seq()))
     }
 
-    /// Marks the map as possibly missing changes, so that the room's task subscribes again and starts over.
+    /// Marks the map as possibly missing changes, so that the room's task subscribes again and reloads the map.
     pub(super) fn lose_step(&self) {
         self.inner.lock().board.lose_step();
         self.stirred.notify_one();
@@ -370,7 +379,8 @@ impl Room {
         self.inner.lock().asked_at = now;
     }
 
-    /// Closes the room if it has no viewers and was not used for `idle`; whether it did. A later subscribe returns `None`.
+    /// Closes the room if it has no viewers and was not used for `idle`; returns whether the room was closed. Later
+    /// calls of [`Self::subscribe`] return `None`.
     pub(super) fn close_if_idle(&self, now: Instant, idle: Duration) -> bool {
         let mut inner = self.inner.lock();
         let is_idle = inner.viewers() == 0 && now.saturating_duration_since(inner.asked_at) >= idle;
@@ -382,7 +392,7 @@ impl Room {
         is_idle
     }
 
-    /// Closes the room; its sockets drain their queues and then close with code 1012.
+    /// Closes the room. Its sockets send their queued frames and then close with code 1012.
     pub(super) fn close(&self) {
         self.inner.lock().close();
         self.opened.notify_waiters();
@@ -399,12 +409,14 @@ impl Room {
     }
 }
 
-/// Applies an event: the holds of a change are sent to their holders at once, its seats at the room's next tick.
+/// Applies a live event: the holds in a change are sent to the people who have them at once, its seats to all viewers
+/// at the room's next tick.
 fn take_in(board: &mut LiveBoard, people: &mut People, event: &LiveEvent) -> Fit {
     match event {
         LiveEvent::Seats(change) => {
             let fit = board.apply(change);
-            // A change that the snapshot already contains needs no delivery: starting over has marked all holds to be read.
+            // The holds of a change that the snapshot already contains need not be sent: the reload has marked all
+            // holds to be read.
             if fit == Fit::Next {
                 people.take_in(change);
             }
@@ -431,7 +443,7 @@ impl Inner {
 
     fn send(&self, frame: Frame) {
         if let Some(frames) = &self.frames {
-            // Fails only without viewers.
+            // Sending fails only when the room has no viewers.
             let _ = frames.send(frame);
         }
     }

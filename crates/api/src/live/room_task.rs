@@ -1,4 +1,5 @@
-//! The task that keeps one room current: subscribe, wait for the confirmation, take a snapshot, then follow the changes.
+//! The background task that keeps one room's seat map current: it subscribes to live changes, waits for the
+//! confirmation, reads a snapshot, and then applies the changes.
 
 use std::{future::poll_fn, sync::Arc};
 
@@ -18,7 +19,7 @@ use super::{
 pub(super) async fn run_room(room: Arc<Room>, sources: Arc<Sources>, compared: LastCompared, stop: CancellationToken) {
     // Close the room even if this task panics: its viewers then reconnect to a new room instead of waiting for ever.
     let _guard = CloseOnDrop(&room);
-    // Cancellation at any await is safe: closing the room undoes everything that is half done.
+    // Cancelling `work` at any await is safe: closing the room discards all of its state.
     let work = async {
         tokio::select! {
             () = keep_map_current(&room, &sources, &compared) => {}
@@ -66,7 +67,8 @@ async fn keep_map_current(room: &Room, sources: &Sources, compared: &LastCompare
     }
 }
 
-/// Subscribes before taking the snapshot, so that every change is in the snapshot, in the feed, or in both.
+/// Reloads the room. Subscribes before reading the snapshot, so that every change is in the snapshot, in the feed, or
+/// in both.
 async fn start_over(room: &Room, sources: &Sources) -> Backend<()> {
     let feed = sources.live.watch(room.id).await?;
     let snapshot = sources.snapshot(room.id).await?;
@@ -74,7 +76,7 @@ async fn start_over(room: &Room, sources: &Sources) -> Backend<()> {
     Ok(())
 }
 
-/// Applies and sends changes until one is missing or the room is closed.
+/// Applies live changes and sends them to viewers until a change is missing or the room is closed.
 async fn follow(room: &Room, compared: &LastCompared, heartbeat: &mut Heartbeat) {
     loop {
         let due = room.send_if_due(Instant::now());
@@ -106,7 +108,7 @@ impl Heartbeat {
         Self { every, beats: 0 }
     }
 
-    /// Waits for the next beat; returns whether a ping goes with it.
+    /// Waits for the next heartbeat; returns whether a ping must be sent with it.
     async fn beat(&mut self) -> bool {
         self.every.tick().await;
         self.beats = self.beats.wrapping_add(1);

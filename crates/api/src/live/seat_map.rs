@@ -23,7 +23,8 @@ use utoipa::ToSchema;
 use super::frames::{Until, status_name};
 use crate::wire::{MoneyShape, SeatKindShape, wire_seq};
 
-/// Compression level: 300 seats fit into 4 KB, and each map is compressed once at most.
+/// Compression level. With it the map of 300 seats fits into 4 KB; speed matters less, because each map is compressed
+/// once at most.
 const GZIP_LEVEL: u32 = 6;
 /// Length of the truncated SHA-256 in an `ETag`, in bytes.
 const ETAG_HASH_BYTES: usize = 16;
@@ -105,12 +106,13 @@ impl SeatMapBody {
         Self { screening, seq: snapshot.seq, etag, json: json.into(), gzip: OnceLock::new() }
     }
 
-    /// Whether the cached body is current: same sequence, and the same `Arc` of the screening, which a new price replaces.
+    /// Whether this cached body is current: it has the same sequence number and the same `Arc` of the screening, which
+    /// is replaced by a new `Arc` when for example a price changes.
     pub(super) fn is_of(&self, screening: &SharedScreening, seq: u64) -> bool {
         self.seq == seq && Arc::ptr_eq(&self.screening, screening)
     }
 
-    /// The body compressed with gzip; cached after the first call.
+    /// Returns the body compressed with gzip, which is cached after the first call.
     pub(super) fn gzip(&self) -> Bytes {
         let compress = || {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL));
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn etag_depends_on_the_body_and_the_cached_body_on_screening_and_seq() {
+    fn etag_depends_only_on_the_body_and_cached_body_is_current_only_for_its_screening_and_sequence() {
         let (one, other) = (screening("ss"), screening("ss"));
         let empty = SeatSnapshot { seq: 7, seats: vec![] };
         let body = SeatMapBody::new(&one, &empty);
@@ -208,12 +210,12 @@ mod tests {
     }
 
     #[test]
-    fn three_hundred_seats_fit_into_four_kilobytes() {
+    fn compressed_map_of_three_hundred_seats_fits_into_four_kilobytes() {
         let row = "ssssssss_sssssss";
         let picture = vec![row; 20].join("/");
         let screening = screening(&picture);
         assert_eq!(screening.plan.seats().len(), 300);
-        // Compresses badly: every seat differs from its neighbours, and every lock has its own expiry.
+        // A map that compresses badly: every seat differs from its neighbours, and every lock has its own expiry.
         let seats = screening.plan.seats().iter().enumerate().filter_map(|(index, seat)| {
             let status = match (index * 7919) % 5 {
                 0 | 1 => SeatStatus::Booked,

@@ -1,4 +1,5 @@
-//! One viewer's socket: sends the room's frames, and reads only to notice pongs and the end of the connection.
+//! Serves one viewer's WebSocket: sends the room's frames, and reads only to notice pongs and the end of the
+//! connection.
 //!
 //! All code that depends on the WebSocket library is in this file and in [`super::watch`].
 
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::auth::SignedInViewer;
 
-/// Timeout of the closing handshake.
+/// Timeout of the WebSocket closing handshake.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
 /// Why a socket ends, with the close code of RFC 6455.
@@ -109,7 +110,7 @@ async fn show_room(socket: &mut WebSocket, room: &Arc<Room>, mut viewer: Option<
                     send(socket, Message::Ping(Bytes::new())).await?;
                 }
                 Err(RecvError::Lagged(_)) => {
-                    // The socket lags too far behind: replace the queued frames with a snapshot.
+                    // The socket lags too far behind its queue: skip the queued frames and send a snapshot.
                     metrics::counter!("seatkeeper_live_lagged_total").increment(1);
                     (frames, own_frames) = start(socket, room, viewer.as_ref()).await?;
                 }
@@ -119,7 +120,8 @@ async fn show_room(socket: &mut WebSocket, room: &Arc<Room>, mut viewer: Option<
     }
 }
 
-/// Subscribes and sends the snapshot; a signed-in viewer's hold follows as the first of its own frames.
+/// Subscribes the socket to the room and sends the snapshot. A signed-in viewer's hold follows as the first of the
+/// viewer's own frames.
 async fn start(
     socket: &mut WebSocket,
     room: &Arc<Room>,
@@ -136,13 +138,14 @@ async fn start(
 enum Own {
     /// A hold or payment frame.
     Frame(Utf8Bytes),
-    /// The queue lagged, or the room has started over: subscribe again.
+    /// The socket lagged too far behind the person's queue, or the room was reloaded: subscribe again.
     Lost,
-    /// The socket is anonymous from now on.
+    /// The viewer's session has ended: the socket is anonymous from now on.
     SessionEnded,
 }
 
-/// The next event for a signed-in viewer; pending for ever for others. The end of the session precedes all queued frames.
+/// Waits for the next event for a signed-in viewer; for an anonymous viewer it waits for ever. The end of the session
+/// takes precedence over all queued frames.
 async fn next_own(viewer: Option<&SignedInViewer>, own: Option<&mut OwnFrames>) -> Own {
     let (Some(viewer), Some(own)) = (viewer, own) else { return std::future::pending().await };
     tokio::select! {
@@ -152,17 +155,17 @@ async fn next_own(viewer: Option<&SignedInViewer>, own: Option<&mut OwnFrames>) 
     }
 }
 
-/// Whether the client is still connected. The content of its messages is ignored.
+/// Whether the client is still connected after this message, whose content is ignored.
 async fn is_there(socket: &mut WebSocket, said: Option<Result<Message, axum::Error>>) -> Result<bool, Ended> {
     match said {
         None => Ok(false),
         Some(Ok(Message::Close(_))) => {
-            // The library sends its close frame on the next read.
+            // The WebSocket library answers the client's close frame during the next read.
             let _ = timeout(GOODBYE_MAX, socket.recv()).await;
             Ok(false)
         }
         Some(Ok(_)) => Ok(true),
-        // Too large, or a protocol error: the same close code serves both.
+        // The message was too large, or violated the protocol: both close the socket with the same code.
         Some(Err(_)) => Err(Ended::TooBig),
     }
 }

@@ -15,9 +15,11 @@ use super::limits::{HOLD_READS_OF_SERVER_MAX, SNAPSHOT_TRIES_MAX};
 
 /// A boxed future of a backend call.
 type Later<T> = Pin<Box<dyn Future<Output = Backend<T>> + Send>>;
-/// Loads a screening's map from the store into the lock store, if its sequence there is still the given one.
+/// Loads a screening's seat map from the store into the lock store, if its sequence number in the lock store is still
+/// the given one.
 type Load = Box<dyn Fn(ScreeningId, u64) -> Later<()> + Send + Sync>;
-/// Counts the sold or claimed seats of each screening, in the same order.
+/// Counts the sold or claimed seats of each screening in the store; the counts are in the order of the given
+/// screenings.
 type CountTaken = Box<dyn Fn(Vec<ScreeningId>) -> Later<Vec<u32>> + Send + Sync>;
 
 /// The lock store, its live changes, and functions that read the store.
@@ -27,7 +29,7 @@ pub(super) struct Sources {
     pub(super) live: Arc<dyn LiveChanges>,
     pub(super) load: Load,
     pub(super) count_taken: CountTaken,
-    /// Permits to read holds, shared by all rooms.
+    /// Permits for concurrent reads of holds from the lock store, shared by all rooms.
     pub(super) hold_reads: Semaphore,
 }
 
@@ -51,7 +53,8 @@ impl Sources {
         }
     }
 
-    /// The seat map of the lock store, which is loaded from the store first if it is missing.
+    /// Reads the seat map of a screening from the lock store; if the map is missing there, it is loaded from the store
+    /// first.
     ///
     /// # Errors
     /// The lock store or the store failed, or the map was missing again after each of `SNAPSHOT_TRIES_MAX` loads.

@@ -85,8 +85,8 @@ pub(super) async fn watch_screening(State(app): State<App>, request: Request) ->
     Ok(with_small_buffers(upgrade).on_upgrade(move |socket| serve_viewer(socket, room, permit, viewer)))
 }
 
-/// The person whose session opens the socket. When the session store does not answer, the socket is anonymous: it still watches
-/// the seats, but gets no hold and payment frames until it reconnects.
+/// Finds the person whose session cookie was sent with the WebSocket request. When the session store does not answer,
+/// the socket is anonymous: it still gets the seats, but no hold and payment frames until the client reconnects.
 pub(super) async fn find_viewer(app: &App, parts: &Parts) -> Option<SignedInViewer> {
     let found = app.auth.find_viewer(parts).await;
     found.unwrap_or_else(|error| {

@@ -24,7 +24,7 @@ use crate::{
     wire::{EventTypeShape, List},
 };
 
-/// Concurrent reads of people for one page, which seldom has more than a few.
+/// Maximum number of concurrent reads of people for one page, which seldom names more than a few.
 const PEOPLE_ASKED_AT_ONCE: usize = 8;
 
 /// An entry of the audit log.
@@ -125,7 +125,7 @@ pub(crate) async fn list_audit(
     })))
 }
 
-/// The actors of a page, each read once.
+/// Reads the people who did the events of a page, each person once.
 async fn find_actors(office: &BoxOffice, events: &[Event]) -> ApiResult<HashMap<PersonId, Person>> {
     let ids: HashSet<PersonId> = events.iter().filter_map(|event| event.actor).collect();
     let asked = stream::iter(ids).map(|id| office.stores.people.find_person(id)).buffer_unordered(PEOPLE_ASKED_AT_ONCE);

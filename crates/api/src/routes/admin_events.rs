@@ -97,7 +97,7 @@ pub(crate) struct EventsQuery {
 }
 
 impl EventsQuery {
-    /// The position after which to list, and the number of events.
+    /// Returns the position in the event log after which to list, and the number of events to list.
     fn place(&self) -> ApiResult<(i64, u32)> {
         let limit = self.limit.unwrap_or(PAGE_ITEMS_DEFAULT);
         if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cursor_of_the_event_log_is_a_position() {
+    fn cursor_of_the_event_log_is_a_log_position() {
         let place = |cursor: Option<&str>, after| {
             EventsQuery { cursor: cursor.map(str::to_owned), after, ..EventsQuery::default() }.place().ok()
         };

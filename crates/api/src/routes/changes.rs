@@ -1,4 +1,4 @@
-//! Maps outcomes of programme changes to HTTP.
+//! Maps the outcomes of administrators' changes of films, halls and screenings to HTTP.
 
 use seatkeeper_core::{
     box_office::{ChangeOutcome, Editor},
@@ -12,12 +12,13 @@ use crate::{
     request_id::RequestId,
 };
 
-/// The administrator and the request of a change, for the audit log.
+/// Names the administrator and the request that make a change, for the audit log.
 pub(super) fn editor<'a>(person: &Person, request: &'a Option<RequestId>) -> Editor<'a> {
     Editor { person: person.id, request_id: request.as_ref().map(RequestId::as_str) }
 }
 
-/// The changed object, or the refusal; `missing` is the code for an object that does not exist.
+/// Returns the changed object, or the error for a refused change; `missing` is the error code for an object that does
+/// not exist.
 pub(super) fn changed<T>(outcome: ChangeOutcome<T>, missing: ErrorCode) -> ApiResult<T> {
     match outcome {
         ChangeOutcome::Done(thing) => Ok(thing),
@@ -41,7 +42,7 @@ pub(super) fn changed<T>(outcome: ChangeOutcome<T>, missing: ErrorCode) -> ApiRe
     }
 }
 
-/// For fields that `PATCH` may leave out (unchanged) or set to `null` (cleared).
+/// Deserializes a field that a `PATCH` body may omit (unchanged, with serde's default) or set to `null` (cleared).
 pub(super) fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }

@@ -3,7 +3,7 @@
 /// Byte order mark, which makes spreadsheets read the file as UTF-8.
 pub(super) const BOM: &str = "\u{feff}";
 
-/// Adds a row. A cell that a spreadsheet would evaluate as a formula gets a leading `'` (CSV injection).
+/// Adds a row to the table. A cell that a spreadsheet would evaluate as a formula (CSV injection) gets a leading `'`.
 pub(super) fn push_row<'a>(table: &mut String, cells: impl IntoIterator<Item = &'a str>) {
     for (index, cell) in cells.into_iter().enumerate() {
         if index > 0 {
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_quoted_without_loss() {
+    fn csv_cells_are_quoted_without_loss() {
         assert_eq!(row(&["K7QX2M9P", "200.00", "A1 A2"]), "K7QX2M9P,200.00,A1 A2\r\n");
         assert_eq!(
             row(&["Ann \"A\" Lee", "a,b", "two\nlines", ""]),
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn formulas_in_cells_are_escaped() {
+    fn formulas_in_csv_cells_are_escaped() {
         for start in ["=", "+", "-", "@", "\t"] {
             assert_eq!(row(&[&format!("{start}1")]), format!("'{start}1\r\n"));
         }

@@ -10,7 +10,7 @@ use crate::{
     extract::PathId,
 };
 
-// A test compares this file with the document that the code generates.
+// A test checks that this file equals the document generated from the code.
 static DOCUMENT: LazyLock<Asset> = LazyLock::new(|| file("application/json", include_str!("../../../../openapi.json")));
 static PAGE: LazyLock<Asset> =
     LazyLock::new(|| file("text/html; charset=utf-8", include_str!("../../assets/docs.html")));

@@ -23,18 +23,18 @@ use crate::{
     state::App,
 };
 
-/// How long a repeated call waits for the running one.
+/// How long a repeated call waits for the end of the first call with the same key, while that call is running.
 const WAIT_FOR_FIRST: Duration = Duration::from_secs(5);
-/// Initial backoff between two polls for the end of the running call; doubles …
+/// Initial backoff between two polls for the end of the first call; it doubles up to [`LOOK_PAUSE_MAX`].
 const LOOK_PAUSE: Duration = Duration::from_millis(25);
-/// … up to this.
+/// Maximum backoff between two polls for the end of the first call.
 const LOOK_PAUSE_MAX: Duration = Duration::from_millis(400);
-/// Lease of a run, after which a repeated call may run again: longer than the timeout of a request.
+/// Lease of a running call, after which a repeated call may execute it again. Longer than the timeout of a request.
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
-/// Limit of a stored answer, in bytes; a payment with its QR code is a tenth of it.
+/// Maximum size of a stored answer, in bytes; a payment with its QR code takes a tenth of it.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
-/// A call as received.
+/// A call as received, identified by person, name and key.
 pub(super) struct Call {
     /// The caller.
     pub(super) person: PersonId,
@@ -46,8 +46,9 @@ pub(super) struct Call {
     pub(super) body: Bytes,
 }
 
-/// Answers a call. `run` does the work and gets an id for the object that it creates: the same in every run of one key, so that
-/// a run after a crash finds the object of the earlier run. The work continues when the client disconnects.
+/// Executes a call, or repeats its stored answer. `run` does the work and gets an id for the object that it creates.
+/// The id is the same whenever a call with the same key runs, so that a run after a crash finds the object of the
+/// earlier run. The work continues when the client disconnects.
 pub(super) async fn answer<F>(app: &App, call: Call, run: impl FnOnce(Uuid) -> F) -> ApiResult<Response>
 where
     F: Future<Output = ApiResult<Response>> + Send + 'static,
@@ -56,7 +57,7 @@ where
     let fresh = PaymentId::generate(office.now(), &*office.entropy).as_uuid();
     let key = match call.key.0 {
         Ok(key) => key,
-        // Malformed JSON is refused before an invalid key.
+        // Malformed JSON is reported before an invalid key.
         Err(bad_key) => return parse_json::<serde::de::IgnoredAny>(&call.body).and(Err(bad_key)),
     };
     let Some(key) = key else { return in_own_task(app, run(fresh)).await };
@@ -115,14 +116,16 @@ async fn keep(office: &BoxOffice, key: &IdempotencyKey, answer: Response) -> Api
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
-/// Logs a failure of the reservation store. The answer is sent anyway: a repeated call finds the committed work by its id.
+/// Logs a failure to update the idempotency key in the store. The answer is sent anyway: a repeated call finds the
+/// committed object by its id.
 fn note(stored: Backend<()>) {
     if let Err(error) = stored {
         tracing::warn!(%error, "finishing an idempotency key failed; a repeated call runs again after the lease");
     }
 }
 
-/// Whether an answer is final and stored. 409 `in_progress` is never passed: it is answered before the work begins.
+/// Whether an answer with this status is final, and stored to be repeated. 409 `in_progress` never gets here, because
+/// it is answered before the work begins.
 const fn is_kept(status: StatusCode) -> bool {
     matches!(status.as_u16(), 200 | 201 | 402 | 409 | 422)
 }
@@ -141,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_final_answers_are_stored() {
+    fn idempotent_call_stores_its_answer_only_with_a_final_status() {
         let stored: Vec<u16> = (100..600).filter(|status| StatusCode::from_u16(*status).is_ok_and(is_kept)).collect();
         assert_eq!(stored, [200, 201, 402, 409, 422]);
     }

@@ -101,12 +101,12 @@ pub(crate) struct UnlockQuery {
 }
 
 impl UnlockRequest {
-    /// From the body, or from the query when there is no body.
+    /// Reads the parameters from the body, or from the query when there is no body.
     async fn read(app: &App, request: Request) -> ApiResult<Self> {
         let query = extract::parse_query::<UnlockQuery>(request.uri().query().unwrap_or_default());
         if !request.body().is_end_stream() {
             let extract::Json(wanted) = extract::Json::from_request(request, app).await?;
-            // The query is ignored beside a body, but an invalid one is still refused.
+            // A query is ignored when there is a body, but an invalid query is still refused.
             query?;
             return Ok(wanted);
         }

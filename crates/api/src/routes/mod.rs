@@ -1,4 +1,4 @@
-//! The calls, one file per resource with its types, OpenAPI descriptions and handlers.
+//! The endpoints of the HTTP API. There is one file per resource, with its types, OpenAPI descriptions and handlers.
 
 pub(crate) mod admin_audit;
 pub(crate) mod admin_bookings;

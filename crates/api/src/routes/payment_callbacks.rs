@@ -17,9 +17,10 @@ use crate::{
     state::App,
 };
 
-/// The header with timestamp and signature: `t=1700000000,v1=<hex>`.
+/// Name of the header with timestamp and signature of a callback: `t=1700000000,v1=<hex>`.
 const SIGNATURE: &str = "x-seatkeeper-signature";
-/// Accepted difference between a message's timestamp and the server's clock, in seconds, to prevent replay attacks.
+/// Maximum difference between a callback's timestamp and the server's clock, in seconds. Older messages are refused to
+/// prevent replay attacks.
 const TOLERANCE_S: u64 = 300;
 
 /// A provider's message. It only names a payment: the server then queries the provider and trusts only that answer.
@@ -65,9 +66,9 @@ pub(crate) async fn receive_callback(
     }
 }
 
-/// The parsed signature header with a timestamp within [`TOLERANCE_S`].
+/// The parsed signature header of a callback, whose timestamp is within [`TOLERANCE_S`].
 struct Signature<'a> {
-    /// Unix seconds as text, as it was signed.
+    /// The timestamp as text, in Unix seconds; the text is part of what was signed.
     time: &'a str,
     code: Vec<u8>,
 }
@@ -81,7 +82,7 @@ impl<'a> Signature<'a> {
         (age_s <= TOLERANCE_S).then_some(Self { time, code })
     }
 
-    /// Whether the body was signed with the secret.
+    /// Whether this signature was made for the body with the secret.
     fn is_of(&self, body: &[u8], secret: &[u8]) -> bool {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return false };
         mac.update(self.time.as_bytes());
@@ -115,8 +116,8 @@ mod tests {
     }
 
     #[test]
-    fn only_messages_with_a_recent_valid_signature_are_accepted() {
-        // echo -n '1700000000.{"payment_id":"x"}' | openssl dgst -sha256 -hmac secret
+    fn callback_is_accepted_only_with_a_recent_valid_signature() {
+        // Computed with: echo -n '1700000000.{"payment_id":"x"}' | openssl dgst -sha256 -hmac secret
         let good = "t=1700000000,v1=f8687178af2b3fb6b7646db573752185dfe19e9e94701d030dad2147da39bba5";
         assert!(signed(good, BODY, "secret", 1_700_000_000));
         assert!(signed(good, BODY, "secret", 1_700_000_300) && signed(good, BODY, "secret", 1_699_999_700));

@@ -30,10 +30,10 @@ use crate::{
     wire::{Booking, ConfirmOutcomeShape, MoneyShape, Payment, PaymentMethodShape},
 };
 
-/// The provider whose decision the payer makes on the page.
+/// The mock payment provider, for which the payer decides on the page whether the payment succeeds.
 const MOCK_PROVIDER: &str = "mock";
 
-/// The payment, with the code to scan while it waits for PromptPay.
+/// The payment as JSON type, with the QR code to scan while it waits for a PromptPay transfer.
 fn to_wire(app: &App, payment: &payment::Payment) -> Payment {
     let is_waiting = payment.status == PaymentStatus::Pending && payment.method == PaymentMethod::Promptpay;
     let action = is_waiting.then(|| promptpay::action(app.config.promptpay_id.as_deref(), payment.amount)).flatten();
@@ -190,8 +190,8 @@ async fn confirm(app: &App, person: PersonId, id: PaymentId, outcome: ConfirmOut
     }
 }
 
-/// Confirms a payment and polls for its outcome within [`OUTCOME_WITHIN`]. A call in flight continues after the timeout or when
-/// the client disconnects.
+/// Confirms a payment and waits for its outcome at most [`OUTCOME_WITHIN`]. A provider call in flight continues after
+/// that timeout and when the client disconnects.
 async fn confirm_in_time(
     app: &App,
     person: PersonId,
@@ -214,12 +214,12 @@ async fn confirm_in_time(
     match tokio::time::timeout(OUTCOME_WITHIN, asked).await {
         Ok(Ok(answer)) => Ok(answer?),
         Ok(Err(_)) => Err(ErrorCode::Internal.into()),
-        // The provider or the store is slow: answer from the state committed so far.
+        // The payment provider or the store is slow: answer with the payment's state committed so far.
         Err(_) => so_far(app, person, id, outcome).await,
     }
 }
 
-/// The answer to a confirmation after the timeout, from the payment's state in the store.
+/// Answers a confirmation that has timed out, with the payment's state in the store.
 async fn so_far(app: &App, person: PersonId, id: PaymentId, outcome: ConfirmOutcome) -> ApiResult<ConfirmAnswer> {
     let Some(payment) = box_office::find_payment_of(&app.office, person, id).await? else {
         return Ok(ConfirmAnswer::NotFound);

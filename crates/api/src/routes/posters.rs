@@ -22,11 +22,12 @@ use crate::{
     unsent::SharedBytes,
 };
 
-/// Limit of a picture, in bytes.
+/// Maximum size of an uploaded picture, in bytes.
 const POSTER_BYTES_MAX: usize = 5 * 1024 * 1024;
-/// Timeout of an upload: below the timeout of a request, and longer than for other bodies, because only administrators upload.
+/// Timeout of receiving an upload. It is shorter than the timeout of a whole request, and longer than for other bodies,
+/// because only administrators upload.
 const POSTER_WAIT_MAX: Duration = Duration::from_secs(15);
-/// Content security policy of pictures: an SVG opened as a document could run scripts otherwise.
+/// Content security policy of pictures. Without it an SVG opened as a document could run scripts.
 const DRAWING_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
 
 /// An uploaded picture.
@@ -37,7 +38,7 @@ pub(crate) struct UploadedPoster {
     pub poster_url: String,
 }
 
-/// Whether the content begins like its content type (magic bytes).
+/// Whether the content begins with the magic bytes of its content type.
 fn is_what_it_says(content_type: &str, bytes: &[u8]) -> bool {
     match content_type {
         "image/png" => bytes.starts_with(b"\x89PNG\r\n\x1a\n"),

@@ -8,14 +8,14 @@ use seatkeeper_core::money::Money;
 
 use crate::wire::{ActionKind, PaymentAction};
 
-/// Dummy payee when none is configured.
+/// Dummy payee for payment codes when none is configured.
 const NOBODY: &str = "0000000000000";
-/// Text drawn over every code: there is only the mock provider, which does not check whether anybody has paid.
+/// Text drawn over every QR code: payments run through a mock provider, which does not check whether anybody has paid.
 const DEMO_WORDS: &str = "demo, do not pay";
-/// The quiet zone around a code, in modules, as required by the QR standard.
+/// Width of the blank margin (quiet zone) around a QR code, in modules, as required by the QR standard.
 const QUIET_MODULES: usize = 4;
 
-/// The code that pays `amount` to `payee`, a phone number, national id or wallet number.
+/// The QR code that pays `amount` to `payee`, which is a phone number, national id or wallet number.
 pub(super) fn action(payee: Option<&str>, amount: Money) -> Option<PaymentAction> {
     let payload = payload(payee.unwrap_or(NOBODY), amount);
     let drawn = payload.map_err(|error| error.to_string()).and_then(|payload| {
@@ -25,7 +25,7 @@ pub(super) fn action(payee: Option<&str>, amount: Money) -> Option<PaymentAction
     drawn.inspect_err(|error| tracing::error!(%error, "generating a PromptPay code failed")).ok()
 }
 
-/// The payload of the code, by EMVCo's rules for merchant-presented codes.
+/// The payload of the QR code, by EMVCo's rules for merchant-presented codes.
 fn payload(payee: &str, amount: Money) -> promptparse::Result<String> {
     let target: String = payee.chars().filter(char::is_ascii_digit).collect();
     let proxy_type = match target.len() {
@@ -88,7 +88,7 @@ mod tests {
         format!("{crc:04X}")
     }
 
-    /// Splits the text into tag, length, value; panics on inconsistent lengths.
+    /// Splits an EMVCo payload into fields of tag, length and value; panics on inconsistent lengths.
     fn fields(text: &str) -> Vec<(String, String)> {
         let mut rest = text;
         let mut fields = Vec::new();
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn payee_kind_follows_the_number_of_digits() {
+    fn kind_of_promptpay_payee_follows_from_the_number_of_digits() {
         let payees = [
             ("081-222-3333", "01", "0066812223333"),
             (NOBODY, "02", NOBODY),
@@ -134,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn payload_of_a_phone_number_is_unchanged() {
+    fn promptpay_payload_of_a_phone_number_equals_the_recorded_one() {
         expect!["00020101021229370016A0000006770101110113006681222333353037645802TH5406420.5063048F6C"]
             .assert_eq(&payload("0812223333", Money::satang(42_050)).unwrap());
     }
 
     #[test]
-    fn every_code_is_marked_as_demo() {
+    fn every_promptpay_code_is_marked_as_demo() {
         for (payee, target) in [(None, "0213000000000000"), (Some("0812223333"), "01130066812223333")] {
             let code = action(payee, Money::satang(20_000)).unwrap();
             assert!(code.svg.contains(DEMO_WORDS) && code.payload.contains(target), "{}", code.payload);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn svg_shows_exactly_the_modules_of_the_code() {
+    fn svg_draws_exactly_the_dark_modules_of_the_qr_code() {
         let payload = payload("0812223333", Money::satang(100)).unwrap();
         let svg = draw(&payload).unwrap();
         let code = QrCode::with_error_correction_level(&payload, EcLevel::M).unwrap();

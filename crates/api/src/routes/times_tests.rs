@@ -1,4 +1,4 @@
-//! An instant has the same text in every JSON type and in CSV.
+//! Tests that an instant is formatted as the same text in every JSON type and in CSV.
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;

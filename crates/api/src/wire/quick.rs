@@ -1,4 +1,4 @@
-//! Fast serialization of times and seats without `fmt`, for the hot path of lock answers.
+//! Fast serialization of times and seats without `std::fmt`, because answers to seat locks are a hot path.
 
 use seatkeeper_core::{ids::SeatId, locks::Millis, time_text::TimeText};
 use serde::{Serialize, Serializer};
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn serialized_seat_equals_its_display() {
+    fn serialized_quick_seat_equals_its_display() {
         for row in ["A", "z", "BC", "ZZZ"] {
             for number in 1..=u8::MAX {
                 let seat = SeatId::new(row, number).unwrap();

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::auth::{profile::Profile, secrets};
 
-/// Limit of `state` and `nonce`, in bytes.
+/// Maximum length of `state` and of `nonce`, in bytes.
 const CARRIED_BYTES_MAX: usize = 500;
 /// Length of an S256 challenge, in characters.
 const CHALLENGE_CHARS: usize = 43;
@@ -19,16 +19,16 @@ const CHALLENGE_CHARS: usize = 43;
 /// The answer to an authorization request.
 #[derive(Debug)]
 pub(super) enum AuthorizeAnswer {
-    /// Back to the relying party, with a code or an error.
+    /// A redirect to the relying party, with a code or an error.
     Redirect(Url),
-    /// The page to choose an account.
+    /// The HTML page on which to choose an account.
     Page(String),
     /// A 400 answer: without a registered redirect URI the browser must not be redirected.
     Refused(&'static str),
 }
 
 impl DemoIdp {
-    /// Answers an authorization request; `language` is the browser's.
+    /// Answers an authorization request; `language` is the browser's preferred one.
     pub(super) fn authorize(&self, query: &AuthorizeQuery, language: Language) -> AuthorizeAnswer {
         let is_known = query.client_id.as_deref() == Some(CLIENT_ID);
         // Exact match (RFC 9700 2.1): a redirect to any other URI would leak the code.
@@ -77,7 +77,7 @@ impl DemoIdp {
         if let Some(state) = &query.state {
             pairs.append_pair("state", state);
         }
-        // Issuer of the answer (RFC 9207).
+        // Name the issuer of the answer (RFC 9207).
         pairs.append_pair("iss", &self.issuer);
         drop(pairs);
         back

@@ -1,8 +1,8 @@
-//! Authorization codes: valid once, for a minute.
+//! Authorization codes of the demo provider. Each is valid once, for a minute.
 //!
-//! A code contains its grant in plain text, so that any server to which the browser returns can exchange it. This loses no
-//! security: in the demo everybody may sign in as anybody, so a code proves no more than the address in it, and verifier,
-//! nonce and state of the sign-in are checked as for any other provider.
+//! A code contains its grant in plain text, so that whichever server gets the browser's callback can exchange it. This
+//! loses no security: in the demo everybody may sign in as anybody, so a forged code gains nothing, and verifier, nonce
+//! and state of the sign-in are checked as for any other provider.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -16,7 +16,7 @@ use crate::auth::secrets;
 
 /// Lifetime of a code. It is normally exchanged within a second; a minute allows for slow connections.
 const CODE_FOR_MAX: SignedDuration = SignedDuration::from_mins(1);
-/// Remembered used codes. At the limit the oldest is forgotten before it expires.
+/// Maximum number of remembered used codes. At the limit the oldest is forgotten even before it expires.
 const USED_MAX: usize = 10_000;
 
 /// The account and the request for which a code was issued.
@@ -26,14 +26,14 @@ pub(super) struct Grant {
     pub(super) email: String,
     pub(super) redirect_uri: String,
     pub(super) nonce: Option<String>,
-    /// SHA-256 of the verifier, base64url.
+    /// SHA-256 of the PKCE verifier, as base64url.
     pub(super) code_challenge: String,
 }
 
 /// The content of a code.
 #[derive(Serialize, Deserialize)]
 struct Code {
-    /// Makes each code unique.
+    /// A random id, which makes each code unique.
     id: String,
     given_ms: i64,
     grant: Grant,
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn code_is_valid_once_and_for_a_minute() {
+    fn authorization_code_is_valid_once_and_for_a_minute() {
         let (codes, entropy) = (Codes::default(), SeededEntropy::new(1));
         let one = Codes::give(grant("a"), at(0), &entropy);
         let two = Codes::give(grant("a"), at(0), &entropy);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn code_of_one_server_is_exchanged_at_another() {
+    fn authorization_code_of_one_server_is_exchanged_at_another() {
         let code = Codes::give(grant("a"), at(0), &SeededEntropy::new(1));
         assert_eq!(Codes::default().take(&code, at(-5)), Some(grant("a")), "a clock that is 5 s behind");
     }

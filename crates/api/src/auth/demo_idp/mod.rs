@@ -37,7 +37,8 @@ const CLIENT_ID: &str = "seatkeeper";
 const ED25519_PKCS8_HEAD: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
-/// The provider. Its key and client secret last as long as the process; its codes can be exchanged at any server.
+/// The demo identity provider. Its key and client secret are generated per process; its codes can be exchanged at any
+/// server.
 pub(super) struct DemoIdp {
     issuer: String,
     redirect_uri: String,
@@ -60,7 +61,8 @@ impl DemoIdp {
         Self::at(public_url, public_url, clock, entropy)
     }
 
-    /// The same at the URL `home`, with the relying party at the URL `client`.
+    /// A provider at the URL `home`, with the relying party at the URL `client` and a new key. `None` only if the key
+    /// cannot be parsed.
     fn at(home: &SiteUrl, client: &SiteUrl, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Option<Self> {
         let key_id = JsonWebKeyId::new(secrets::new_secret(&*entropy));
         let key = CoreEdDsaPrivateSigningKey::from_ed25519_pem(&new_key(&*entropy), Some(key_id)).ok()?;
@@ -121,7 +123,7 @@ impl DemoIdp {
     }
 }
 
-/// A new Ed25519 key as a PEM file.
+/// Generates an Ed25519 key as PEM text.
 fn new_key(entropy: &dyn Entropy) -> String {
     let mut key = [0u8; 32];
     entropy.fill(&mut key);

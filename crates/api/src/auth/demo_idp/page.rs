@@ -1,4 +1,4 @@
-//! The page to choose an account. Plain HTML without scripts; styled by `style.css`.
+//! The demo provider's page on which to choose an account. Plain HTML without scripts; styled by `style.css`.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::auth::profile::EMAIL_CHARS_MAX;
 /// The style sheet: the dark theme of the cinema.
 pub(super) const STYLE: &str = include_str!("style.css");
 
-/// Offered accounts: a name and an undeliverable address (RFC 2606).
+/// Accounts offered on the page: a name and an undeliverable e-mail address (RFC 2606).
 const ACCOUNTS: [(&str, &str); 5] = [
     ("Ann Wongsuwan", "ann@example.test"),
     ("สมชาย ใจดี", "somchai@example.test"),
@@ -65,7 +65,7 @@ const THAI: Words = Words {
     cancel: "ยกเลิก",
 };
 
-/// The name of an account: as typed, or of the offered account with this address.
+/// Returns the name of an account: the name typed on the page, or that of the offered account with this e-mail address.
 pub(super) fn find_name(query: &AuthorizeQuery, email: &str) -> Option<String> {
     let typed = query.name.clone().filter(|name| !name.trim().is_empty());
     let offered = || {

@@ -14,7 +14,7 @@ pub(super) struct AuthorizeQuery {
     pub(super) code_challenge: Option<String>,
     pub(super) code_challenge_method: Option<String>,
     pub(super) ui_locales: Option<String>,
-    /// The account: from the relying party, or chosen on the page.
+    /// The e-mail address of the account: from the relying party, or chosen on the page.
     pub(super) login_hint: Option<String>,
     /// A name, typed on the page.
     pub(super) name: Option<String>,

@@ -1,4 +1,4 @@
-//! `/demo-idp` over HTTP.
+//! Serves the demo identity provider over HTTP, under `/demo-idp`.
 
 use axum::{
     Router,
@@ -19,7 +19,7 @@ use crate::{
     state::App,
 };
 
-/// The largest token request, in bytes.
+/// Maximum size of a token request, in bytes.
 const FORM_BYTES_MAX: usize = 16 * 1024;
 
 /// The calls under `/demo-idp`. They stand in for an external service, so the OpenAPI document leaves them out.
@@ -34,7 +34,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::from(routes)
 }
 
-/// The demo provider; 404 if a real provider is in the settings.
+/// Returns the demo provider; refuses with 404 if the settings select a real provider.
 fn demo_idp(app: &App) -> ApiResult<&DemoIdp> {
     app.auth.demo_idp().ok_or_else(|| ErrorCode::NotFound.into())
 }

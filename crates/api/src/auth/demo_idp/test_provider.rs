@@ -1,4 +1,4 @@
-//! A provider at another address, reached over HTTP, whose answers a test can alter.
+//! Test fixture: an identity provider at another address, reached over HTTP, whose answers a test can alter.
 
 use std::sync::Arc;
 
@@ -58,12 +58,12 @@ impl TestProvider {
         Self { idp, spoil, asked, server }
     }
 
-    /// Issuer, id and secret.
+    /// Issuer, client id and client secret of the registered client.
     pub(in crate::auth) fn client(&self) -> (String, String, String) {
         self.idp.lock().registered_client()
     }
 
-    /// The callback URL for this account, for the authorization request at `there`.
+    /// Answers the authorization request `there` for this account; returns the callback URL.
     pub(in crate::auth) fn authorize(&self, there: &str, email: &str) -> Url {
         let mut query: AuthorizeQuery = parse_query(Url::parse(there).unwrap().query().unwrap()).unwrap();
         query.login_hint = Some(email.to_owned());
@@ -93,7 +93,7 @@ impl TestProvider {
         });
     }
 
-    /// Rotates the key, as providers do every few weeks; pending codes stay valid, used ones are forgotten.
+    /// Rotates the signing key, as providers do every few weeks. Pending codes stay valid; used codes are forgotten.
     pub(in crate::auth) fn change_key(&self) {
         let mut idp = self.idp.lock();
         let home = SiteUrl::new(idp.issuer.trim_end_matches(super::PATH));

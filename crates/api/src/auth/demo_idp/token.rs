@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq;
 use super::{CLIENT_ID, DemoIdp, answer_json, codes::Grant};
 use crate::auth::secrets;
 
-/// Lifetime of an ID token. It is verified once, immediately.
+/// Lifetime of an ID token. The relying party verifies it once, immediately.
 const TOKEN_FOR: SignedDuration = SignedDuration::from_mins(5);
 
 /// The form of a token request.
@@ -99,7 +99,7 @@ impl DemoIdp {
             "email_verified": true,
         }))
         .ok()?;
-        // Required by the protocol, but useless: this provider has no user-info endpoint.
+        // The protocol requires an access token, but it cannot be used: this provider has no user-info endpoint.
         let access_token = AccessToken::new(secrets::new_secret(&*self.entropy));
         let id_token = self.sign(claims, &access_token)?;
         let body = json!({
@@ -122,7 +122,7 @@ pub(super) fn subject(email: &str) -> String {
     URL_SAFE_NO_PAD.encode(&hash[..16])
 }
 
-/// Client id and secret from HTTP Basic authentication, each percent-decoded (RFC 6749 2.3.1).
+/// Parses client id and secret from HTTP Basic authentication, each percent-decoded (RFC 6749 2.3.1).
 fn basic_login(value: &header::HeaderValue) -> Option<(String, String)> {
     let (scheme, encoded) = value.to_str().ok()?.split_once(' ')?;
     let login = STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
@@ -175,7 +175,7 @@ mod tests {
         }
     }
 
-    /// Status and error code of an exchange, with some fields of the form changed.
+    /// Exchanges a code with some fields of the form changed; returns status and error code of the answer.
     fn exchanged(idp: &DemoIdp, code: &str, changed: &[(&str, &str)]) -> (u16, Option<String>) {
         let mut form = vec![
             ("grant_type", "authorization_code"),
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn code_is_exchanged_only_with_matching_client_redirect_uri_and_verifier() {
+    fn authorization_code_is_exchanged_only_with_matching_client_redirect_uri_and_verifier() {
         let idp = provider();
         let cases: [(&str, &str, u16, &str); 9] = [
             ("code_verifier", "another-verifier-of-the-very-same-length-as-it", 400, "invalid_grant"),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn code_is_used_up_by_an_exchange_with_a_wrong_verifier() {
+    fn authorization_code_is_used_up_by_an_exchange_with_a_wrong_verifier() {
         let idp = provider();
         let code = code(&idp);
         assert_eq!(exchanged(&idp, &code, &[("code_verifier", "guess")]).0, 400);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn subject_is_a_stable_hash_of_the_address() {
+    fn subject_claim_is_a_stable_hash_of_the_email_address() {
         assert_eq!(subject("ann@example.test"), subject("ANN@example.test"));
         assert_ne!(subject("ann@example.test"), subject("ben@example.test"));
         assert!(!subject("ann@example.test").contains("ann"));

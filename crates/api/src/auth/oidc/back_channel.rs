@@ -4,18 +4,18 @@ use std::{future::Future, pin::Pin, sync::OnceLock, time::Duration};
 
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 
-/// Timeout of connecting.
+/// Timeout of connecting to the identity provider.
 const CONNECT_FOR_MAX: Duration = Duration::from_secs(3);
-/// Timeout of a whole call. A person sees an empty page meanwhile.
+/// Timeout of a whole call to the identity provider. The person who signs in sees an empty page meanwhile.
 const ANSWER_FOR_MAX: Duration = Duration::from_secs(8);
-/// Limit of an answer, in bytes. Google's are below 8 KiB.
+/// Maximum size of the provider's answer, in bytes. Google's are below 8 KiB.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
 /// The transport to the provider.
 pub(in crate::auth) enum BackChannel {
-    /// A remote provider. The HTTP client is built at the first use.
+    /// HTTPS to a remote provider. The HTTP client is built at the first use.
     Https(OnceLock<reqwest::Client>),
-    /// A provider in this process, with the same requests and answers.
+    /// Calls of a provider in this process, with the same requests and answers as over HTTP.
     InProcess(Box<dyn Fn(&HttpRequest) -> HttpResponse + Send + Sync>),
 }
 
@@ -25,7 +25,7 @@ pub(in crate::auth) enum BackChannelError {
     /// The connection failed or timed out.
     #[error("no answer")]
     NoAnswer(#[source] reqwest::Error),
-    /// The answer is above the limit.
+    /// The answer exceeds [`ANSWER_BYTES_MAX`].
     #[error("an answer of more than {ANSWER_BYTES_MAX} bytes")]
     TooLarge,
     /// The answer is not valid HTTP.

@@ -8,7 +8,7 @@ pub(in crate::auth) enum OidcError {
     /// The provider does not answer, or answers with an error. A retry may succeed.
     #[error("the identity provider is unavailable: {0}")]
     Unavailable(String),
-    /// The answer does not prove an identity.
+    /// The provider's answer does not prove the person's identity.
     #[error("refused: {0}")]
     Refused(String),
     /// The provider returned no verified, valid e-mail address.
@@ -20,7 +20,8 @@ pub(super) fn unavailable(error: &(dyn Error + 'static)) -> OidcError {
     OidcError::Unavailable(whole_story(error))
 }
 
-/// An error and all its sources. Only their `Display`: the `Debug` of some contains the provider's answer with its secrets.
+/// Formats an error with all its sources, by their `Display` only: the `Debug` of some contains the provider's answer
+/// with its secrets.
 pub(super) fn whole_story(error: &(dyn Error + 'static)) -> String {
     let mut story = error.to_string();
     let mut cause = error.source();

@@ -1,5 +1,6 @@
-//! The relying party: OpenID Connect's authorization code flow with PKCE, `state` and `nonce`. The crate `openidconnect` checks
-//! the signature, issuer, audience, expiry and nonce of ID tokens; `iat`, `azp` and `iss` (RFC 9207) are checked here.
+//! The relying party, which is this site as a client of the identity provider: OpenID Connect's authorization code flow
+//! with PKCE, `state` and `nonce`. The crate `openidconnect` checks the signature, issuer, audience, expiry and nonce
+//! of ID tokens; `iat`, `azp` and `iss` (RFC 9207) are checked here.
 
 mod back_channel;
 mod error;
@@ -36,7 +37,7 @@ use crate::config::SiteUrl;
 pub(super) const CALLBACK_PATH: &str = "/api/auth/google/callback";
 /// How far a provider's clock may be ahead of ours.
 const CLOCK_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
-/// Maximum age of an ID token. A genuine one is a second old; an older one was not issued for this exchange.
+/// Maximum age of an ID token. A genuine one is a second old; one that is much older was not issued for this exchange.
 const TOKEN_AGE_MAX: SignedDuration = SignedDuration::from_mins(10);
 /// Accepted signature algorithms: asymmetric ones only, never `none` or a shared secret.
 const SIGNATURES: [CoreJwsSigningAlgorithm; 5] = [
@@ -53,7 +54,7 @@ type Client =
 /// Parameters of an authorization request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'q> {
-    /// The attempt in the store: state, nonce and PKCE verifier.
+    /// The sign-in attempt in the store, with state, nonce and PKCE verifier.
     pub(super) attempt: &'q SignInAttempt,
     /// The e-mail address with which the person may want to sign in.
     pub(super) login_hint: Option<&'q str>,
@@ -66,13 +67,14 @@ pub(super) struct Question<'q> {
 pub(super) struct Registration {
     /// The provider's issuer URL.
     pub(super) issuer: String,
-    /// The issuer stored with people. For the demo a constant, so that its people stay the same when the public URL changes.
+    /// The issuer that is stored with each person. For the demo provider it is a constant, so that its people stay the
+    /// same when the public URL changes.
     pub(super) people_issuer: String,
     pub(super) client_id: String,
     pub(super) client_secret: String,
 }
 
-/// One client of one provider.
+/// This site as a client of one identity provider.
 pub(super) struct RelyingParty {
     registration: Registration,
     redirect_uri: String,
@@ -82,7 +84,7 @@ pub(super) struct RelyingParty {
 }
 
 impl RelyingParty {
-    /// A client that calls its provider over `back`.
+    /// Creates a client that calls its provider over `back`.
     pub(super) fn new(
         registration: Registration,
         public_url: &SiteUrl,
@@ -93,12 +95,12 @@ impl RelyingParty {
         Self { registration, redirect_uri, back, provider: Provider::default(), clock }
     }
 
-    /// Whether the person comes from the current provider; not so for people of a provider from earlier settings.
+    /// Whether the person signed in with the current provider, and not with one from earlier settings.
     pub(super) fn vouches_for(&self, person: &Person) -> bool {
         person.issuer == self.registration.people_issuer
     }
 
-    /// The URL of the authorization request, to which the browser is redirected.
+    /// Returns the URL of the authorization request, to which the browser must be redirected.
     pub(super) async fn ask(&self, question: Question<'_>) -> Result<Url, OidcError> {
         let Question { attempt, login_hint, language } = question;
         let metadata = self.metadata().await?;
@@ -163,7 +165,8 @@ impl RelyingParty {
         Ok(if takes_basic { client } else { client.set_auth_type(AuthType::RequestBody) })
     }
 
-    /// Mix-up defence: a code of another provider must not be sent to this one (RFC 9207, RFC 9700 4.4).
+    /// Checks the issuer named by the callback. Defence against mix-up attacks: a code of another provider must not be
+    /// sent to this one (RFC 9207, RFC 9700 4.4).
     fn check_named_issuer(&self, metadata: &Metadata, named: Option<&str>) -> Result<(), OidcError> {
         match named {
             Some(issuer) if issuer == self.registration.issuer => Ok(()),
@@ -194,7 +197,7 @@ impl RelyingParty {
         let now = self.clock.now();
         let offered = metadata.id_token_signing_alg_values_supported();
         let (id, issuer) = (ClientId::new(self.registration.client_id.clone()), metadata.issuer().clone());
-        // As a public client, so that tokens signed with a shared secret (HMAC) are never accepted.
+        // Verify as a public client, so that tokens signed with a shared secret (HMAC) are never accepted.
         let verifier = CoreIdTokenVerifier::new_public_client(id, issuer, metadata.jwks().clone())
             .set_allowed_algs(SIGNATURES.into_iter().filter(|signature| offered.contains(signature)))
             .set_time_fn(move || to_chrono(now))

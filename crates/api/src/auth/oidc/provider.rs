@@ -19,13 +19,15 @@ use super::{
     error::{OidcError, unavailable, whole_story},
 };
 
-/// Document and keys older than this are fetched again at the next sign-in.
+/// A cached discovery document and keys older than this are fetched again at the next sign-in.
 const FRESH_FOR: SignedDuration = SignedDuration::from_hours(1);
-/// If the fetch fails, the cached ones are used up to this age: a key that the provider revoked must not be accepted for ever.
+/// If that fetch fails, the cached document and keys are used up to this age. The age is limited because a key that the
+/// provider has revoked must not be accepted for ever.
 const STALE_FOR_MAX: SignedDuration = SignedDuration::from_hours(24);
-/// Minimum time between two fetches of keys because of an unknown key id: an attacker could send many unknown ids.
+/// Minimum time between two fetches of keys because of an unknown key id, since an attacker could send many unknown
+/// ids.
 const KEYS_REFETCH_AFTER: SignedDuration = SignedDuration::from_mins(1);
-/// Minimum time before a failed fetch is retried; meanwhile the same failure is returned at once.
+/// Minimum time before a failed fetch is retried; meanwhile callers get the same error at once.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(2);
 
 /// A discovery document with its keys.
@@ -44,7 +46,8 @@ pub(super) type Metadata = ProviderMetadata<
     CoreSubjectIdentifierType,
 >;
 
-/// Whether the provider sends `iss` with its authorization responses (RFC 9207). If it does, one without `iss` is refused.
+/// Whether the provider sends `iss` with its authorization responses (RFC 9207). If it does, a response without `iss`
+/// is refused.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct ResponseIssuer {
     #[serde(default, rename = "authorization_response_iss_parameter_supported")]
@@ -53,7 +56,7 @@ pub(super) struct ResponseIssuer {
 
 impl AdditionalProviderMetadata for ResponseIssuer {}
 
-/// The cache of one provider.
+/// Cache of the metadata of one identity provider.
 #[derive(Debug, Default)]
 pub(super) struct Provider {
     state: Mutex<State>,
@@ -73,7 +76,8 @@ struct CachedMetadata {
 }
 
 impl Provider {
-    /// The document and keys, at most an hour old if the provider is reachable. Concurrent callers wait for one fetch.
+    /// Returns the discovery document and keys, at most an hour old if the provider is reachable. Concurrent callers
+    /// share one fetch.
     pub(super) async fn metadata(
         &self,
         issuer: &IssuerUrl,
@@ -103,7 +107,8 @@ impl Provider {
         answer
     }
 
-    /// The provider's metadata with its keys fetched again, because a token has an unknown key id; `None` if they were fetched a moment ago.
+    /// Fetches the provider's keys again, because a token has an unknown key id; `None` if they were fetched a moment
+    /// ago.
     pub(super) async fn with_new_keys(
         &self,
         back: &BackChannel,

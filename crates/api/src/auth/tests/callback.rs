@@ -1,4 +1,5 @@
-//! The provider's callback: accepted once, in time, from the browser that began the sign-in.
+//! Tests of the identity provider's callback, which is accepted only once, in time, and from the browser that began the
+//! sign-in.
 
 use axum::{
     body::Body,
@@ -78,7 +79,7 @@ async fn state_is_valid_once() {
 }
 
 #[tokio::test]
-async fn refused_browser_is_redirected_to_the_page_and_a_program_gets_json() {
+async fn refused_callback_redirects_a_browser_to_the_sign_in_page_and_answers_a_program_with_json() {
     let browser = World::new().server(|_| {}).browser();
     let accept = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
     let used = "/api/auth/google/callback?code=a&state=b";
@@ -108,7 +109,8 @@ async fn state_is_refused_from_another_browser() {
     let world = World::new();
     let server = world.server(|_| {});
     let (attacker, victim) = (server.browser(), server.browser());
-    // Login CSRF: the attacker tries to sign the victim's browser in to the attacker's account.
+    // Login CSRF: the attacker sends the victim a callback URL that would sign the victim's browser in to the
+    // attacker's account.
     let back = attacker.sign_in_up_to_callback("mallory@example.test").await;
     assert_eq!(victim.get(back.as_str()).await.problem(), (400, "bad_state".to_owned()), "no cookie at all");
     victim.get("/api/auth/google/login").await.location();
@@ -129,7 +131,7 @@ async fn two_tabs_can_sign_in_concurrently() {
 }
 
 #[tokio::test]
-async fn error_of_the_provider_redirects_to_the_page_with_its_code() {
+async fn error_of_the_identity_provider_redirects_to_the_sign_in_page_with_its_code() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     for (error, shown) in
@@ -145,7 +147,7 @@ async fn error_of_the_provider_redirects_to_the_page_with_its_code() {
 }
 
 #[tokio::test]
-async fn invalid_used_or_expired_code_redirects_to_the_page() {
+async fn invalid_used_or_expired_authorization_code_redirects_to_the_sign_in_page() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let first = browser.sign_in_up_to_callback("ann@example.test").await;
@@ -164,7 +166,7 @@ async fn invalid_used_or_expired_code_redirects_to_the_page() {
 }
 
 #[tokio::test]
-async fn stolen_code_is_refused_in_another_sign_in() {
+async fn stolen_authorization_code_is_refused_in_another_sign_in() {
     // Code injection into the attacker's own sign-in fails because the PKCE verifier differs (RFC 9700 4.5).
     let world = World::new();
     let server = world.server(|_| {});
@@ -190,7 +192,7 @@ async fn callback_with_a_wrong_or_missing_issuer_is_refused() {
 }
 
 #[tokio::test]
-async fn redirects_to_other_sites_are_refused() {
+async fn sign_in_with_an_invalid_return_path_or_hint_is_refused() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     for bad in [

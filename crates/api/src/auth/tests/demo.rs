@@ -1,4 +1,4 @@
-//! The demo provider over HTTP, as a browser uses it.
+//! Tests of the demo identity provider over HTTP, as a browser uses it.
 
 use axum::{
     body::Body,
@@ -8,7 +8,7 @@ use url::Url;
 
 use super::support::{Browser, SITE, World, query_of, with_provider};
 
-/// The authorization request of a sign-in without a hint.
+/// The authorization request of a sign-in without `login_hint`.
 async fn question(browser: &Browser) -> Url {
     Url::parse(&browser.get("/api/auth/google/login?return_to=/here").await.location()).unwrap()
 }
@@ -60,7 +60,7 @@ async fn choosing_an_account_on_the_page_signs_in_as_it() {
 }
 
 #[tokio::test]
-async fn typed_account_has_the_typed_name_or_one_from_its_address() {
+async fn account_typed_on_the_demo_page_has_the_typed_name_or_one_from_its_address() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     for (name, shown) in [(Some("Dr. Eve"), "Dr. Eve"), (Some(""), "eve.x"), (None, "eve.x")] {

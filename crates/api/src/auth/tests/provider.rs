@@ -1,4 +1,4 @@
-//! Sign-in with a remote provider, including its failures.
+//! Tests of signing in with a remote identity provider, including the provider's failures.
 
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ async fn rotated_keys_are_fetched_at_most_once_a_minute() {
 }
 
 #[tokio::test]
-async fn unavailable_provider_redirects_to_the_page_and_is_retried_later() {
+async fn sign_in_redirects_to_the_sign_in_page_while_the_provider_is_unavailable_and_succeeds_later() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     abroad.provider.spoil(|_, _, mut answer| {
@@ -157,7 +157,8 @@ async fn sessions_of_the_demo_are_invalid_with_a_real_provider_in_the_settings()
     abroad.sign_in("ann@example.test").await;
     assert_eq!(abroad.browser.me().await.json()["role"], "ADMIN", "the first real person");
 
-    // Back to the demo: sessions of the real provider are invalid there, and the demo has no administrator any more.
+    // With the demo provider again, sessions of the real provider are invalid, and nobody of the demo is administrator
+    // any more.
     let again = world.server(|_| {}).browser();
     again.jar.lock().clone_from(&abroad.browser.jar.lock());
     assert_eq!(again.me().await.status, StatusCode::UNAUTHORIZED);

@@ -1,4 +1,4 @@
-//! Sessions: new at every sign-in, ended on the server, cached while in use.
+//! Tests of sessions, which are new at every sign-in, are ended on the server, and are cached while in use.
 
 use axum::{
     body::Body,
@@ -21,7 +21,7 @@ async fn patch_me(browser: &Browser, body: &str, headers: &[(&str, &str)]) -> An
 async fn until<F: Future<Output = bool>>(mut is_so: impl FnMut() -> F) {
     let asked = async {
         while !is_so().await {
-            // Poll again: the other server polls the store every second.
+            // Poll again after a short time: the other server polls the store every second.
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
@@ -127,7 +127,7 @@ async fn changed_language_applies_to_all_sessions_and_later_sign_ins() {
 }
 
 #[tokio::test]
-async fn language_of_a_new_person_is_the_browsers() {
+async fn new_person_gets_the_browsers_preferred_language() {
     let world = World::new();
     let mut browser = world.server(|_| {}).browser();
     browser.headers.insert("accept-language", "en-GB,en;q=0.9,th;q=0.5".parse().unwrap());
@@ -152,7 +152,7 @@ async fn session_in_use_is_refreshed_in_the_store_once_a_minute() {
     for _ in 0..100 {
         assert_eq!(browser.me().await.status, StatusCode::OK);
     }
-    // Two calls: recording the use of the session, and reading it again.
+    // A refresh is two calls to the store: recording the use of the session, and reading it again.
     until(|| async { world.sessions.calls() == before + 2 }).await;
 }
 
@@ -202,7 +202,7 @@ async fn logout_ends_the_session_on_the_other_server() {
 }
 
 #[tokio::test]
-async fn cached_session_without_the_store_serves_signed_in_but_not_fresh_or_admin() {
+async fn cached_session_is_accepted_by_signed_in_but_not_fresh_or_admin_while_the_store_is_unavailable() {
     let world = World::new();
     let server = world.server(|_| {});
     let browser = server.browser();
@@ -233,7 +233,7 @@ async fn cached_session_is_not_fresh_after_half_a_minute_without_a_poll() {
         async move { auth.follow_store(stop).await }
     });
     let calls = world.sessions.calls();
-    // After a successful poll, `Fresh` costs no call.
+    // After a successful poll, `Fresh` needs no call to the store.
     until(|| async {
         let before = world.sessions.calls();
         fresh(&server, &browser).await.unwrap();

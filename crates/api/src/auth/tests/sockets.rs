@@ -1,4 +1,5 @@
-//! The person of a socket: found when the socket is opened, and lost when the session ends.
+//! Tests of finding the person of a socket when it is opened, and of notifying the socket when that person's session
+//! ends.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -66,7 +67,7 @@ async fn socket_has_the_person_of_its_session_or_is_anonymous() {
 }
 
 #[tokio::test]
-async fn sign_out_reaches_sockets_at_once_and_on_other_servers_with_the_poll() {
+async fn sign_out_notifies_own_sockets_at_once_and_those_of_other_servers_at_their_next_poll() {
     let world = World::new();
     let (here, there) = (world.server(|_| {}), world.server(|_| {}));
     let (browser, copy) = (here.browser(), there.browser());
@@ -81,7 +82,7 @@ async fn sign_out_reaches_sockets_at_once_and_on_other_servers_with_the_poll() {
 }
 
 #[tokio::test]
-async fn signing_in_again_cuts_the_ties_of_the_previous_session() {
+async fn signing_in_again_notifies_the_sockets_of_the_previous_session() {
     let world = World::new();
     let server = world.server(|_| {});
     let browser = server.browser();
@@ -93,13 +94,13 @@ async fn signing_in_again_cuts_the_ties_of_the_previous_session() {
 }
 
 #[tokio::test]
-async fn tie_is_cut_when_the_session_ends_during_its_lookup() {
+async fn socket_is_notified_when_its_session_ends_during_the_lookup() {
     let world = World::new();
     let (here, there) = (world.server(|_| {}), world.server(|_| {}));
     let (browser, copy) = (here.browser(), there.browser());
     browser.sign_in("ann@example.test").await;
     copy.set_cookie(COOKIE, &browser.cookie(COOKIE).unwrap());
-    // The store has found the session valid, and its answer is delayed.
+    // The store has found the session valid, but its answer is delayed by the test.
     world.sessions.answers.forget_permits(Semaphore::MAX_PERMITS);
     let looked_up = world.sessions.looked_up();
     let opening = there.find_viewer(&copy);

@@ -65,15 +65,15 @@ impl Drop for World {
     }
 }
 
-/// Access to the store's sessions, which counts calls and can be cut off.
+/// Wraps access to the sessions in the store: counts calls, and can simulate an outage.
 pub(crate) struct Line {
     store: Arc<SqliteStore>,
     is_cut: AtomicBool,
     calls: AtomicU64,
-    /// Sessions looked up in the store so far; the answer may still be blocked.
+    /// Number of session lookups in the store so far; their answers may still be blocked.
     looked_up: AtomicU64,
     touched: AtomicU64,
-    /// Permits to return the answer of `find_session`.
+    /// Permits to return the results of `find_session`; a test without permits delays them.
     pub(crate) answers: Semaphore,
 }
 
@@ -82,7 +82,7 @@ impl Line {
         self.is_cut.store(is_cut, Ordering::SeqCst);
     }
 
-    /// Calls so far, without polls for ended sessions.
+    /// Number of calls to the store so far, without polls for ended sessions.
     pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }
@@ -178,7 +178,7 @@ impl World {
         office
     }
 
-    /// The audit log's events so far, as `action details`.
+    /// The events in the audit log so far, each formatted as `action details`.
     pub(crate) async fn audit(&self) -> Vec<String> {
         let (relay, now) = (Uuid::from_u128(1), Timestamp::from_second(0).unwrap());
         assert!(self.store.take_relay_lease(relay, now, now + SignedDuration::from_hours(1)).await.unwrap());
@@ -195,7 +195,7 @@ impl World {
     }
 }
 
-/// One server.
+/// One server over the backends of a [`World`].
 pub(crate) struct Server {
     pub(crate) app: App,
     router: Router,
@@ -206,13 +206,13 @@ impl Server {
         Browser { router: self.router.clone(), jar: Mutex::default(), headers: HeaderMap::new() }
     }
 
-    /// The request head of this browser's `GET`.
+    /// The request head that this browser sends with `GET` of `path`.
     pub(crate) fn parts_of(&self, browser: &Browser, path: &str) -> axum::http::request::Parts {
         let request = Request::builder().uri(path).header(header::COOKIE, browser.cookies_for(path)).body(()).unwrap();
         request.into_parts().0
     }
 
-    /// Runs the extractor `T` on this browser's `GET` of `path`; status and code of the refusal.
+    /// Runs the extractor `T` on this browser's `GET` of `path`; fails with status and error code of the refusal.
     pub(crate) async fn extract<T>(&self, browser: &Browser, path: &str) -> Result<T, (u16, String)>
     where
         T: FromRequestParts<App, Rejection = ApiError>,
@@ -223,11 +223,11 @@ impl Server {
     }
 }
 
-/// A browser with a cookie jar by name and path, which does not follow redirects.
+/// A browser that stores cookies by name and path, and does not follow redirects.
 pub(crate) struct Browser {
     pub(crate) router: Router,
     pub(crate) jar: Mutex<HashMap<String, (String, String)>>,
-    /// Sent with every request.
+    /// Headers that the browser sends with every request.
     pub(crate) headers: HeaderMap,
 }
 
@@ -249,7 +249,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{self:?}"))
     }
 
-    /// The status and the code of a problem.
+    /// Status and error code of an error answer.
     pub(crate) fn problem(&self) -> (u16, String) {
         assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
         (self.status.as_u16(), self.json()["code"].as_str().unwrap().to_owned())
@@ -316,13 +316,13 @@ impl Browser {
         self.jar.lock().insert(name.to_owned(), (value.to_owned(), "/".to_owned()));
     }
 
-    /// A sign-in up to the provider's answer; returns the callback URL without opening it.
+    /// Signs in up to the identity provider's redirect; returns the callback URL without opening it.
     pub(crate) async fn sign_in_up_to_callback(&self, email: &str) -> Url {
         let there = self.get(&format!("/api/auth/google/login?return_to=/here&login_hint={email}")).await.location();
         Url::parse(&self.get(&there).await.location()).unwrap()
     }
 
-    /// A complete sign-in with the demo provider.
+    /// Signs in completely with the demo provider; returns the answer to the callback.
     pub(crate) async fn sign_in(&self, email: &str) -> Answer {
         let back = self.sign_in_up_to_callback(email).await;
         self.get(back.as_str()).await
@@ -333,7 +333,7 @@ impl Browser {
     }
 }
 
-/// Settings with a real provider.
+/// Settings that select a real identity provider.
 pub(crate) fn with_provider(issuer: &str, client_id: &str, secret: &str) -> SignInConfig {
     SignInConfig::Google {
         issuer: issuer.to_owned(),
@@ -342,7 +342,7 @@ pub(crate) fn with_provider(issuer: &str, client_id: &str, secret: &str) -> Sign
     }
 }
 
-/// One value of a URL's query.
+/// Returns the query parameter `name` of a URL.
 pub(crate) fn query_of(url: &Url, name: &str) -> Option<String> {
     url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }

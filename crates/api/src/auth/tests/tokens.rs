@@ -1,4 +1,4 @@
-//! Invalid ID tokens are refused.
+//! Tests that invalid ID tokens are refused.
 
 use axum::http::StatusCode;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -11,7 +11,7 @@ fn claims_of(token: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
-/// The token with another payload or header and the original signature.
+/// Replaces the header or payload of a token and keeps its signature, which does not match any more.
 fn with_part(token: &str, index: usize, value: &Value) -> String {
     let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
     parts[index] = URL_SAFE_NO_PAD.encode(value.to_string());

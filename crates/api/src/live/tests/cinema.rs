@@ -26,10 +26,10 @@ use crate::{
     state::{App, AppParts},
 };
 
-/// Limit of an answer that these tests read, in bytes.
+/// Maximum size of an HTTP answer that these tests read, in bytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
-/// One server.
+/// One server of the cinema, called through its router.
 pub(super) struct Cinema {
     pub(super) app: App,
     pub(super) address: SocketAddr,
@@ -38,7 +38,7 @@ pub(super) struct Cinema {
     parts: Arc<Parts>,
 }
 
-/// The backends shared by the servers of a cinema.
+/// The backends that all servers of a cinema share.
 pub(super) struct Parts {
     store: Arc<SqliteStore>,
     locks: Arc<MemoryLocks>,
@@ -64,14 +64,15 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// `404 screening_not_found`.
+    /// Status and error code of a refusal: `404 screening_not_found`.
     pub(super) fn refusal(&self) -> String {
         format!("{} {}", self.status, self.json()["code"].as_str().unwrap())
     }
 }
 
 impl Cinema {
-    /// A film and halls 1 and 2; screenings 1 and 2 in hall 1, 3 in hall 2 at the time of the second.
+    /// Opens a cinema with one film and halls 1 and 2. Screenings 1 and 2 are in hall 1; screening 3 is in hall 2, at
+    /// the time of screening 2.
     pub(super) async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(SqliteStore::open(&folder.path().join("store.db")).unwrap());
@@ -82,7 +83,7 @@ impl Cinema {
         Self::over(parts, 1).await
     }
 
-    /// Another server of the same cinema.
+    /// Starts another server of the same cinema.
     pub(super) async fn other_server(&self) -> Self {
         Self::over(Arc::clone(&self.parts), 2).await
     }
@@ -107,7 +108,7 @@ impl Cinema {
     pub(super) async fn sign_in(&self, name: &str) -> String {
         let mut path = format!("/api/auth/google/login?return_to=/&login_hint={name}@example.test");
         let mut cookies = String::new();
-        // The login call, the provider, the callback.
+        // Follow the redirects: the login call, the identity provider, the callback.
         for _ in 0..3 {
             let answer = self.get(&path, &[("cookie", &cookies)]).await;
             assert_eq!(answer.status, 302, "{path}");
@@ -125,7 +126,7 @@ impl Cinema {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
-    /// `GET`, with headers.
+    /// Sends a `GET` request with these headers.
     pub(super) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = Request::get(path).header(header::HOST, self.address.to_string());
         for (name, value) in headers {

@@ -1,6 +1,7 @@
-//! Property test. For any history of changes, joins, lags, lost changes, closed feeds and rolled-back sequences, a viewer at
-//! a sequence has exactly the seats of the lock store at that sequence, and every viewer converges to the current seats.
-//! Every signed-in viewer converges to the current hold, however long reading it takes.
+//! Property test of the live seat maps. For any history of changes, joins, lags, lost changes, closed feeds and
+//! rolled-back sequence numbers, a viewer's map at a sequence number equals the lock store's map at that number, and
+//! every viewer's map converges to the lock store's current map. Every signed-in viewer converges to the person's
+//! current hold, however long reading it takes.
 
 use std::{
     collections::HashMap,
@@ -37,31 +38,31 @@ const PEOPLE: u8 = 3;
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// A call to the lock store.
+    /// Somebody calls the lock store, which may publish a live change.
     Act {
         person: u8,
         seat: u8,
         what: u8,
         is_lost: bool,
-        /// A server of the previous version makes the call: the live change has no holders.
+        /// A server of the previous version makes the call, so the live change does not name the holders.
         is_old: bool,
     },
-    /// Time passes, for the board and for the room.
+    /// Time passes, for the lock store and for the room.
     Wait {
         ms: u16,
     },
     /// The room's task runs.
     Run,
-    /// The feed closes.
+    /// The room's feed of live changes closes.
     CloseFeed,
-    /// The once-a-second comparison.
+    /// The room is compared with the lock store, as happens once a second.
     Compare,
-    /// The lock store loses its last changes and continues from an earlier sequence.
+    /// The lock store loses its last changes and continues from an earlier sequence number, as after a failover.
     RollBack,
     Alive,
-    /// The lock store answers the pending reads of holds …
+    /// The lock store answers the pending reads of holds; the answers do not arrive yet.
     AskHolds,
-    /// … and the answers arrive, perhaps much later.
+    /// The answers to the reads of holds arrive at the room, perhaps after newer changes.
     AnswerHolds,
     /// A viewer joins, signed in or anonymous.
     Join {
@@ -108,9 +109,10 @@ struct World {
     now_ms: Millis,
     now: Instant,
     board: SeatBoard,
-    /// The state of the lock store after a roll back.
+    /// The state to which the next [`Op::RollBack`] resets the lock store.
     old_board: SeatBoard,
-    /// All seat maps by sequence: a sequence may recur with other seats after a roll back.
+    /// All seat maps that the lock store has had, by sequence number. After a roll back the same number may recur with
+    /// another map.
     history: HashMap<i64, Vec<Seats>>,
     room: Arc<Room>,
     feed: Option<mpsc::Sender<Arc<LiveEvent>>>,
@@ -185,14 +187,14 @@ impl World {
         }
     }
 
-    /// Runs the room's task up to the point where it would wait.
+    /// Runs the steps of the room's task until it would wait.
     fn run(&mut self) {
         loop {
             match self.room.poll_feed(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(Fed::Lost) => {
                     let (feed, receiver) = mpsc::channel(FEED_CHANGES_MAX);
                     self.feed = Some(feed);
-                    // A change between the subscription and the snapshot is in both.
+                    // A change between the room's subscription and its snapshot is in both the feed and the snapshot.
                     self.act(2, 5, 0, false, false);
                     self.room.start_over(receiver, &self.board.snapshot().unwrap());
                 }
@@ -210,7 +212,7 @@ impl World {
         }
     }
 
-    /// The reader of holds reads all unread holds from the lock store.
+    /// Reads all holds marked as unread from the lock store, as the room's `read_holds` does.
     fn ask_holds(&mut self) {
         loop {
             let unread = pin!(self.room.unread_holds(2));
@@ -226,7 +228,7 @@ impl World {
         }
     }
 
-    /// Reads a viewer's pending own frames; returns whether the viewer must start over.
+    /// Reads a viewer's pending own frames; returns whether the viewer must subscribe again.
     fn read_own(looking: &mut Looking) -> bool {
         let Some(own) = &mut looking.own else { return false };
         loop {
@@ -241,7 +243,7 @@ impl World {
     fn read(&mut self, index: usize, frames: usize) {
         let looking = &mut self.viewers[index];
         for _ in 0..frames {
-            // Own frames first, as `show_room` does.
+            // Read the person's own frames before the room's, as a real socket does.
             if Self::read_own(looking) {
                 *looking = look(&self.room, self.now, looking.person);
             }
@@ -271,7 +273,8 @@ impl World {
             Op::CloseFeed => self.feed = None,
             Op::Compare => self.compare(),
             Op::RollBack => {
-                // A failover takes longer than the changes that it loses: sequences are milliseconds.
+                // Sequence numbers are based on milliseconds. Advance the clock, because a failover takes longer than
+                // the changes that it loses.
                 self.now_ms += 1_000;
                 std::mem::swap(&mut self.board, &mut self.old_board);
                 self.old_board = self.board.clone();
@@ -281,7 +284,7 @@ impl World {
             Op::AnswerHolds => self.answer_holds(),
             Op::Join { person } => self.viewers.push(look(&self.room, self.now, person)),
             Op::Get => {
-                // A client that uses socket and GET: it subscribes before it reads the map.
+                // This client uses a socket and `GET`: it subscribes before it reads the map.
                 let mut looking = look(&self.room, self.now, None);
                 if let Some(known) = self.room.known(self.now) {
                     looking.viewer = Viewer::of_map(&known);
@@ -299,9 +302,10 @@ impl World {
         }
     }
 
-    /// Without further changes, comparisons find lost changes and the queues are drained.
+    /// Ends the history: without further changes, comparisons with the lock store find lost changes, and all queues are
+    /// read.
     fn settle(&mut self) {
-        // Sweep first, so that no lock expires later.
+        // Let all locks expire first, so that none expires during the comparisons.
         self.act(0, 0, u8::MAX, false, false);
         for _ in 0..2 {
             self.compare();
@@ -312,7 +316,7 @@ impl World {
         for index in 0..self.viewers.len() {
             self.read(index, usize::MAX);
         }
-        // Read the holds of viewers who started over.
+        // Read the holds of viewers who have subscribed again.
         self.ask_holds();
         self.answer_holds();
         let (seq, seats) = (wire_seq(self.board.seq()), seats_of(&self.board.snapshot().unwrap()));
@@ -343,7 +347,7 @@ fn check(viewer: &Viewer, history: &HashMap<i64, Vec<Seats>>) {
     assert!(lives.contains(&viewer.seats), "at {seq} the seats were {lives:?}, not {:?}", viewer.seats);
 }
 
-/// Minimum number of histories; `PROPTEST_CASES` can raise it.
+/// Minimum number of random histories that are tested; `PROPTEST_CASES` can raise it.
 const CASES_MIN: u32 = 1_000;
 
 fn config() -> ProptestConfig {

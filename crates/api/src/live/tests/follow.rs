@@ -1,4 +1,4 @@
-//! `screening` frames: changes of the screening itself.
+//! Tests of `screening` frames, which tell viewers about changes of the screening itself.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::live::{
     room::{Frame, Room, Subscription},
 };
 
-/// The stage's screening with another price at each revision.
+/// The stage's screening at this revision, with a price that differs at each revision.
 fn at_revision(stage: &Stage, revision: u64) -> SharedScreening {
     let mut screening = stage.screening.screening.clone();
     screening.start_time += SignedDuration::from_hours(1);
@@ -39,7 +39,7 @@ fn frames(viewer: &mut Subscription) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn newer_revision_is_sent_once_and_older_copies_are_ignored() {
+async fn screening_with_a_newer_revision_is_sent_once_and_with_an_older_one_ignored() {
     let stage = Stage::new(&["A1"], LiveLimits::default());
     let room = stage.rooms.open(stage.id()).await.unwrap();
     room.set_screening(&at_revision(&stage, 7), sample_now());
@@ -56,7 +56,7 @@ async fn newer_revision_is_sent_once_and_older_copies_are_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn close_of_sales_is_sent_once() {
+async fn screening_frame_is_sent_once_when_sales_close() {
     let stage = Stage::new(&[], LiveLimits::default());
     let room = stage.rooms.open(stage.id()).await.unwrap();
     let open = at_revision(&stage, 7);

@@ -1,4 +1,5 @@
-//! A person's own frames in a room: the hold, every change of it, payments. With paused time.
+//! Tests of the frames that a room sends only to one person: the hold (the seats that the person has locked), every
+//! change of it, and payments. With paused time.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -49,13 +50,13 @@ impl Phone {
         Self::at(&rooms.open(stage.id()).await.unwrap(), person)
     }
 
-    /// The next of the person's own frames.
+    /// Waits for the next of the person's own frames.
     async fn next(&mut self) -> Value {
         let frame = timeout(Duration::from_secs(5), self.own.next()).await.expect("no own frame in time").unwrap();
         serde_json::from_str(&frame).unwrap()
     }
 
-    /// The hold of the next own frame, which must be a hold frame.
+    /// Waits for the next own frame, which must be a `hold` frame; returns its hold.
     async fn next_hold(&mut self) -> Value {
         let mut frame = self.next().await;
         assert_eq!(frame["type"], "hold", "{frame}");
@@ -69,7 +70,7 @@ impl Phone {
         assert!(next.is_err(), "{next:?}");
     }
 
-    /// The next frame of the room.
+    /// Waits for the next frame that the room sends to all viewers.
     async fn next_of_room(&mut self) -> String {
         loop {
             if let Frame::Text(text) = self.frames.recv().await.unwrap() {
@@ -80,7 +81,7 @@ impl Phone {
     }
 }
 
-/// The lock store's hold in the JSON of the contract.
+/// The person's hold in the lock store, as the JSON of the API contract.
 async fn hold_of(stage: &Stage, person: PersonId) -> Value {
     serde_json::to_value(Hold::of(stage.id(), &stage.hold_of(person).await)).unwrap()
 }
@@ -134,7 +135,7 @@ async fn hold_frame_reaches_all_sockets_of_its_person_on_all_servers_only() {
             assert_eq!(phone.next_hold().await, *hold, "all changes, in order, on every server");
         }
     }
-    // The strangers' next frame is about their own hold.
+    // The next frame of the other person's sockets is about that person's own hold.
     stage.lock_as(bob, &[seat_id("C1")]).await;
     for stranger in &mut strangers {
         assert_eq!(stranger.next_hold().await["seat_ids"], serde_json::json!(["C1"]));
@@ -142,11 +143,11 @@ async fn hold_frame_reaches_all_sockets_of_its_person_on_all_servers_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hold_frame_is_sent_no_later_than_the_changes_of_its_sequence() {
+async fn hold_frame_is_sent_no_later_than_the_changes_frame_with_its_sequence() {
     let stage = stage();
     let mut phone = Phone::on(&stage.rooms, &stage, person(1)).await;
     phone.next_hold().await;
-    // The first change is sent at once, the second waits for the room's tick; the holds never wait.
+    // The first seat change is sent at once, the second waits for the room's tick; `hold` frames never wait.
     for seat in ["A1", "A2"] {
         let start = Instant::now();
         stage.lock_seat(seat).await;
@@ -177,7 +178,7 @@ async fn payment_frame_is_sent_to_the_payers_sockets_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn payment_lock_alone_is_an_empty_change_in_the_sequence() {
+async fn start_and_end_of_a_payment_send_changes_frames_with_an_empty_list() {
     let stage = stage();
     let ann = person(1);
     let mut phone = Phone::on(&stage.rooms, &stage, ann).await;
@@ -193,7 +194,7 @@ async fn payment_lock_alone_is_an_empty_change_in_the_sequence() {
     let payments = holds.each_ref().map(|hold| hold["payment_id"].as_str().map(str::to_owned));
     assert_eq!(payments, [None, Some(payment(7).to_string()), None]);
     assert_eq!(phone.viewer.seq, holds[2]["seq"].as_i64());
-    // The next change continues the sequence, and GET returns the same one.
+    // The next change continues the sequence numbers, and GET returns the same number.
     stage.lock_seat("A2").await;
     phone.next_of_room().await;
     assert_eq!(phone.viewer.seats, stage.truth().await);
@@ -206,7 +207,7 @@ async fn payment_lock_alone_is_an_empty_change_in_the_sequence() {
 async fn lost_change_of_a_payment_lock_is_detected_and_the_hold_read_again() {
     let stage = stage();
     let ann = person(1);
-    // Another server has the map loaded.
+    // Another server also has a room with the map.
     let other = stage.other_server();
     other.open(stage.id()).await.unwrap();
     stage.lock_seat("A1").await;
@@ -224,7 +225,7 @@ async fn lost_change_of_a_payment_lock_is_detected_and_the_hold_read_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lagging_queue_of_a_person_starts_over_with_the_latest_hold() {
+async fn socket_that_lags_behind_its_persons_queue_gets_the_latest_hold_when_it_subscribes_again() {
     let stage = stage();
     let ann = person(1);
     let mut slow = Phone::on(&stage.rooms, &stage, ann).await;
@@ -255,7 +256,7 @@ async fn change_without_holders_makes_all_holds_of_the_room_be_read() {
     stranger.next_hold().await;
     stage.lock_seat("A1").await;
     assert_eq!(phone.next_hold().await["seat_ids"], serde_json::json!(["A1"]));
-    // Many changes within a pause of the reader cost one or two reads per person.
+    // Many changes within one pause between two batches of hold reads cost only one or two reads per person.
     phone.has_nothing_new().await;
     let reads = stage.slow.reads.load(Ordering::SeqCst);
     for number in 1..=50 {
@@ -269,7 +270,7 @@ async fn change_without_holders_makes_all_holds_of_the_room_be_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn holds_are_read_again_after_the_room_starts_over() {
+async fn holds_are_read_again_after_the_room_is_reloaded() {
     let stage = stage();
     let ann = person(1);
     stage.wire.lose.store(1, Ordering::SeqCst);
@@ -298,19 +299,20 @@ async fn failed_hold_read_is_retried_while_the_map_is_available() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn late_hold_read_does_not_overwrite_a_newer_change() {
+async fn late_hold_read_does_not_overwrite_a_newer_hold_from_a_live_change() {
     let stage = stage();
     let ann = person(1);
     stage.rooms.open(stage.id()).await.unwrap();
     stage.lock_seat("A1").await;
-    // The room has applied the change, so the next subscription cannot get the hold from it and reads it.
+    // The room has applied the change already, so the next subscriber does not get the hold from a live change, and it
+    // is read from the lock store.
     stage.rooms.seat_map(&stage.screening).await.unwrap();
     stage.slow.hold_answers();
     let mut phone = Phone::on(&stage.rooms, &stage, ann).await;
     while stage.slow.reads.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
-    // The answer of the pending read does not contain this change.
+    // The pending read was made before this change, so its result does not contain the change.
     stage.lock_seat("A2").await;
     assert_eq!(phone.next_hold().await["seat_ids"], serde_json::json!(["A1", "A2"]));
     stage.slow.answers.add_permits(1_000);
@@ -324,7 +326,7 @@ async fn late_hold_read_does_not_overwrite_a_newer_change() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hold_read_of_an_earlier_generation_is_discarded() {
+async fn hold_read_requested_before_a_room_was_reloaded_is_discarded() {
     let stage = stage();
     let ann = person(1);
     let room = stage.rooms.open(stage.id()).await.unwrap();
@@ -332,7 +334,7 @@ async fn hold_read_of_an_earlier_generation_is_discarded() {
     phone.next_hold().await;
     stage.lock_seat("A1").await;
     let now = phone.next_hold().await;
-    // Generation 0 ended with the first map.
+    // Generation 0 ended when the room loaded its first map.
     let lost = seatkeeper_core::locks::Hold { seq: u64::MAX, ..Default::default() };
     room.put_hold(0, ann, &lost);
     let mut again = Phone::at(&room, ann);
@@ -340,7 +342,7 @@ async fn hold_read_of_an_earlier_generation_is_discarded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn person_is_removed_from_the_room_with_the_last_socket() {
+async fn person_is_removed_from_the_room_when_the_persons_last_socket_closes() {
     let stage = stage();
     let room = stage.rooms.open(stage.id()).await.unwrap();
     let (one, two, other) = (Phone::at(&room, person(1)), Phone::at(&room, person(1)), Phone::at(&room, person(2)));

@@ -1,4 +1,4 @@
-//! Hold and payment frames over real sockets.
+//! Tests of `hold` and `payment` frames over real sockets.
 
 use seatkeeper_core::payment::PaymentStatus;
 use serde_json::Value;
@@ -14,14 +14,14 @@ async fn hold_of(stage: &Stage) -> Value {
 }
 
 impl Client {
-    /// Reads until this hold arrives.
+    /// Reads frames until this hold arrives.
     async fn until_hold(&mut self, hold: &Value) {
         while self.viewer.hold.as_ref() != Some(hold) {
             self.next().await.unwrap();
         }
     }
 
-    /// Reads until the hold after the first snapshot.
+    /// Reads frames until the hold that follows the first snapshot arrives.
     async fn until_first_hold(&mut self) {
         while self.viewer.holds == 0 {
             self.next().await.unwrap();
@@ -52,7 +52,8 @@ async fn hold_frames_go_to_the_sockets_of_their_person_only() {
     desktop.until_hold(&hold).await;
     assert_eq!(phone.viewer.payments, [format!("PENDING {}", payment(7))]);
     assert_eq!(desktop.viewer.payments, phone.viewer.payments);
-    // One more change, to check all frames that the others got before it.
+    // One more change: when it arrives, all frames that the other sockets got before it have been read and can be
+    // checked.
     server.stage.sell("C1").await;
     for client in [&mut stranger, &mut nobody] {
         client.until(&server.stage.truth().await).await;
@@ -96,7 +97,7 @@ async fn no_hold_is_sent_when_the_session_ends_while_its_socket_opens() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn signed_in_socket_that_lags_starts_over_with_its_latest_hold() {
+async fn signed_in_socket_that_lags_gets_a_snapshot_and_the_latest_hold() {
     let server = Server::start().await;
     let (mut slow, mut quick) = (server.client_of("?person=1").await, server.client_of("?person=1").await);
     slow.until_first_hold().await;

@@ -1,4 +1,4 @@
-//! Rooms with their tasks, with paused time.
+//! Tests of rooms together with their background tasks, with paused time.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -22,7 +22,7 @@ use crate::live::{
     room::{Frame, Room, Subscription},
 };
 
-/// A subscription together with the client's view of it.
+/// A viewer's subscription, together with the seat map that a client builds from its frames.
 struct Looking {
     subscription: Subscription,
     viewer: Viewer,
@@ -40,7 +40,7 @@ impl Looking {
         Self::at(&stage.rooms.open(stage.id()).await.unwrap())
     }
 
-    /// The next frame's text.
+    /// Waits for the next frame; returns its text.
     async fn next(&mut self) -> String {
         loop {
             if let Frame::Text(text) = self.subscription.frames.recv().await.unwrap() {
@@ -60,7 +60,7 @@ fn stage() -> Stage {
 }
 
 #[tokio::test(start_paused = true)]
-async fn first_viewer_loads_the_map() {
+async fn first_viewer_of_a_screening_gets_the_map_with_sold_seats() {
     let stage = stage();
     let looking = Looking::on(&stage).await;
     assert_eq!(looking.viewer.seats, stage.truth().await);
@@ -88,13 +88,13 @@ async fn first_change_is_sent_at_once_and_rapid_changes_are_batched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn viewer_who_joins_while_changes_are_batched_misses_none() {
+async fn viewer_who_joins_while_changes_are_batched_misses_no_change() {
     let stage = stage();
     let mut early = Looking::on(&stage).await;
     stage.lock_seat("A2").await;
     early.next().await;
     stage.lock_seat("A3").await;
-    // Let the room's task apply it and wait for its tick.
+    // Let the room's task apply the change and wait for the end of the tick.
     tokio::task::yield_now().await;
     let mut late = Looking::on(&stage).await;
     assert_eq!(late.viewer, Viewer { snapshots: 1, ..early.viewer.clone() }, "as of the last frame sent");
@@ -133,7 +133,7 @@ async fn gap_in_the_sequence_is_detected_at_once() {
 #[tokio::test(start_paused = true)]
 async fn closed_feed_is_reopened_without_missing_a_change() {
     let stage = Stage::new(&[], LiveLimits::default());
-    // A wire that loses one change forwards through a task, which `cut` can stop.
+    // A feed that loses one change is forwarded through a task, which `cut` can stop.
     stage.wire.lose.store(1, Ordering::SeqCst);
     let mut looking = Looking::on(&stage).await;
     stage.wire.cut();
@@ -145,7 +145,7 @@ async fn closed_feed_is_reopened_without_missing_a_change() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lagging_viewer_starts_over_and_delays_nobody() {
+async fn lagging_viewer_gets_a_new_snapshot_and_does_not_delay_other_viewers() {
     let stage = stage();
     let room = stage.rooms.open(stage.id()).await.unwrap();
     let (mut slow, mut quick) = (Looking::at(&room), Looking::at(&room));
@@ -207,7 +207,7 @@ async fn room_stays_open_while_it_has_viewers_and_closes_when_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn number_of_rooms_is_limited_and_empty_rooms_are_replaced() {
+async fn room_is_refused_at_the_limit_until_another_room_has_no_viewers() {
     let stage = Stage::new(&[], LiveLimits { rooms_max: 1, ..LiveLimits::default() });
     let looking = Looking::on(&stage).await;
     let other = screening(2);
@@ -219,7 +219,7 @@ async fn number_of_rooms_is_limited_and_empty_rooms_are_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn opening_a_room_times_out_without_the_lock_store_and_succeeds_later() {
+async fn opening_a_room_times_out_while_the_lock_store_is_unavailable_and_succeeds_later() {
     let stage = stage();
     stage.wire.is_away.store(true, Ordering::SeqCst);
     let start = Instant::now();
@@ -231,7 +231,7 @@ async fn opening_a_room_times_out_without_the_lock_store_and_succeeds_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn map_read_after_a_lock_contains_it() {
+async fn map_read_after_a_lock_contains_the_lock() {
     let stage = stage();
     let mut looking = Looking::on(&stage).await;
     let start = Instant::now();
@@ -247,7 +247,7 @@ async fn map_read_after_a_lock_contains_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn map_body_is_cached_between_two_changes() {
+async fn seat_map_body_is_cached_between_two_changes() {
     let stage = stage();
     let body = async || stage.rooms.seat_map_body(&stage.screening).await.unwrap();
     let (first, again) = (body().await, body().await);
@@ -258,7 +258,7 @@ async fn map_body_is_cached_between_two_changes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn available_seats_are_counted_by_the_lock_store_or_else_by_the_store() {
+async fn available_seats_exclude_locked_ones_only_once_the_lock_store_has_loaded_the_map() {
     let stage = stage();
     let screenings = [stage.screening.clone(), screening(2)];
     let count = async || stage.rooms.seats_available(&screenings).await.unwrap();

@@ -1,4 +1,4 @@
-//! `GET /api/ws` and `GET /api/screenings/{id}/seats` against the contract.
+//! Tests of `GET /api/ws` and `GET /api/screenings/{id}/seats` against the API contract.
 
 use futures_util::StreamExt as _;
 use seatkeeper_core::{
@@ -72,7 +72,7 @@ async fn seats_of_an_unknown_screening_are_not_found() {
 }
 
 #[tokio::test]
-async fn watching_is_refused_before_the_upgrade() {
+async fn invalid_websocket_request_is_refused_before_the_upgrade() {
     let cinema = Cinema::open().await;
     let one = format!("/api/ws?screening_id={}", screening_id(1));
     let show = |hours: &str| format!("/api/ws?movie_id={}&start_time=2026-11-24T{hours}:30:00Z", movie_id());

@@ -1,4 +1,4 @@
-//! The end of a session makes the sockets that were opened with it anonymous, on every server.
+//! Tests that the end of a session makes the sockets that were opened with it anonymous, on every server.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::{auth::tests::support::World, live::watch::find_viewer};
 
 /// The screening that starts in 20 h, after the sessions expire.
 const SHOW: u128 = 2;
-/// Timeout, far longer than the session poll of one second.
+/// Timeout of a wait, far longer than the second between two polls for ended sessions.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// A client's socket at one server.
@@ -81,7 +81,7 @@ async fn lock(cinema: &Cinema, person: PersonId, seat: &str) {
     assert!(matches!(outcome, LockOutcome::Held(_)), "{outcome:?}");
 }
 
-/// Number of people with sockets at a server.
+/// Number of signed-in people with open sockets at a server.
 async fn people(cinema: &Cinema) -> usize {
     cinema.app.rooms.open(screening_id(SHOW)).await.unwrap().count_people()
 }
@@ -89,7 +89,7 @@ async fn people(cinema: &Cinema) -> usize {
 async fn until_people(cinema: &Cinema, count: usize) {
     let gone = async {
         while people(cinema).await != count {
-            // Poll: the server polls the store once a second.
+            // Poll again after a short time: the server polls the store once a second.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -115,11 +115,11 @@ async fn hold_frames_reach_two_servers_and_end_on_both_after_sign_out() {
     assert_eq!(Some(answer.json()), phone.viewer.hold, "the frame equals the answer of GET");
 
     assert_eq!(here.post("/api/auth/logout", &ann).await.status, 204);
-    // On this server at once.
+    // On the server of the sign-out, the socket is anonymous at once.
     lock(&here, ann_id, "A2").await;
     phone.until(|viewer| viewer.seats.contains_key("A2")).await;
     assert_eq!(phone.viewer.holds, 2, "no hold frame since the session ended");
-    // On the other server after its next poll.
+    // On the other server, the socket is anonymous after that server's next poll.
     until_people(&there, 1).await;
     lock(&there, bob_id, "B1").await;
     for socket in [&mut phone, &mut desktop, &mut stranger, &mut nobody] {
@@ -137,7 +137,7 @@ async fn sockets_become_anonymous_when_their_session_expires() {
     let mut phone = Phone::at(&cinema, &ann).await;
     let _following = follow(&cinema);
     cinema.parts().clock.advance(SignedDuration::from_hours(12) - SignedDuration::from_secs(1));
-    // A request uses the session, so the socket keeps getting hold frames.
+    // A request extends the session, so the socket keeps getting hold frames.
     let ann_id = me(&cinema, &ann).await;
     cinema.parts().clock.advance(SignedDuration::from_hours(6));
     lock(&cinema, ann_id, "A1").await;

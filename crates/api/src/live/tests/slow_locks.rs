@@ -1,4 +1,4 @@
-//! A lock store in memory whose reads of holds can be delayed or fail.
+//! Test fixture: a lock store in memory whose reads of holds can be delayed or fail.
 
 use std::sync::{
     Arc,
@@ -17,11 +17,11 @@ use tokio::sync::Semaphore;
 /// Locks in memory. Reads of holds are counted, may fail, and may block until a test permits the answer.
 pub(super) struct SlowLocks {
     locks: Arc<MemoryLocks>,
-    /// Number of reads so far.
+    /// Number of reads of holds so far.
     pub(super) reads: AtomicUsize,
-    /// Number of further reads that fail.
+    /// Number of the next reads of holds that fail.
     pub(super) failing: AtomicUsize,
-    /// Permits to answer a read.
+    /// Permits to return the result of a read of a hold.
     pub(super) answers: Semaphore,
 }
 
@@ -35,7 +35,7 @@ impl SlowLocks {
         }
     }
 
-    /// Blocks answers until [`Semaphore::add_permits`].
+    /// Blocks the results of reads of holds until a test calls [`Semaphore::add_permits`].
     pub(super) fn hold_answers(&self) {
         self.answers.forget_permits(Semaphore::MAX_PERMITS);
     }

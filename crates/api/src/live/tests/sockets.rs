@@ -1,4 +1,4 @@
-//! Real sockets on a real port.
+//! Tests of live seat maps with real WebSockets on a real port.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -27,12 +27,12 @@ use crate::{
     },
 };
 
-/// Small, so that a socket that is not read fills up soon.
+/// Size of the TCP buffers, in bytes; small, so that the buffers of a client that does not read fill up soon.
 const SOCKET_BUFFER_BYTES: u32 = 4_096;
 
 pub(super) struct Server {
     pub(super) stage: Stage,
-    /// The session of person 1 is `[1; 32]`.
+    /// Sessions with open sockets; the hash of the session of person 1 is `[1; 32]`.
     pub(super) sessions: Arc<OpenSessions>,
     address: SocketAddr,
     task: tokio::task::JoinHandle<()>,
@@ -44,11 +44,11 @@ impl Drop for Server {
     }
 }
 
-/// The person who opens a socket, if any.
+/// Query of a test socket: the person who opens it, if any.
 #[derive(serde::Deserialize)]
 struct Who {
     person: Option<u8>,
-    /// The session ends while the socket is being opened.
+    /// Whether the session ends while the socket is being opened.
     #[serde(default)]
     ends: bool,
 }
@@ -89,7 +89,7 @@ impl Server {
         self.client_of("").await
     }
 
-    /// `"?person=1"`.
+    /// Opens a socket with the query `who`, for example `"?person=1"`.
     pub(super) async fn client_of(&self, who: &str) -> Client {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES).unwrap();
@@ -105,7 +105,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Applies one text frame. Fails with the close code when the connection has ended, with `None` without a close frame.
+    /// Receives one text frame and applies it. When the connection has ended, fails with the close code, or with `None`
+    /// if there was no close frame.
     pub(super) async fn next(&mut self) -> Result<(), Option<u16>> {
         loop {
             match self.socket.next().await {
@@ -135,7 +136,7 @@ impl Client {
     }
 }
 
-/// A change with a frame of some 3 KB.
+/// Seats whose change makes a frame of some 3 KB.
 pub(super) fn many_seats() -> Vec<SeatId> {
     (1..=50).map(|number| SeatId::new("C", number).unwrap()).collect()
 }
@@ -155,7 +156,7 @@ async fn viewer_gets_the_map_and_then_every_change() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn client_that_does_not_read_delays_nobody_and_starts_over_later() {
+async fn client_that_does_not_read_delays_no_other_client_and_gets_a_snapshot_later() {
     let server = Server::start().await;
     let (mut slow, mut quick) = (server.client().await, server.client().await);
     slow.next().await.unwrap();
@@ -175,7 +176,7 @@ async fn client_that_does_not_read_delays_nobody_and_starts_over_later() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_that_join_during_many_changes_miss_none() {
+async fn clients_that_join_during_many_changes_miss_no_change() {
     let server = Server::start().await;
     let storm = async {
         for round in 0..300u32 {
@@ -236,7 +237,7 @@ async fn socket_is_closed_after_too_many_client_messages() {
 }
 
 #[tokio::test]
-async fn ping_and_close_are_answered() {
+async fn websocket_ping_and_close_of_the_client_are_answered() {
     let server = Server::start().await;
     let mut client = server.client().await;
     client.next().await.unwrap();

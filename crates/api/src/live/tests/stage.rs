@@ -27,14 +27,14 @@ use crate::live::{LiveLimits, hub::Rooms, limits::HOLD_READS_OF_SERVER_MAX, sour
 
 const LOCK_MS: i64 = 300_000;
 
-/// Live changes with injected faults.
+/// A source of live changes with injected faults.
 pub(super) struct Wire {
     locks: Arc<MemoryLocks>,
-    /// Number of changes that the next subscription loses.
+    /// Number of live changes that the next subscription loses.
     pub(super) lose: AtomicUsize,
-    /// Removes the holders from changes, as a server of the previous version publishes them.
+    /// Removes the holders from live changes, because a server of the previous version publishes changes without them.
     pub(super) is_old: AtomicBool,
-    /// Subscribing fails.
+    /// Whether subscribing to live changes fails.
     pub(super) is_away: AtomicBool,
     /// Number of subscriptions so far.
     pub(super) subscriptions: AtomicUsize,
@@ -42,7 +42,7 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Closes every feed with an injected fault.
+    /// Closes every feed of live changes that has an injected fault.
     pub(super) fn cut(&self) {
         self.cut.send_replace(());
     }
@@ -95,10 +95,10 @@ fn without_holders(event: &LiveEvent) -> Arc<LiveEvent> {
     })
 }
 
-/// One screening, its lock store, and rooms.
+/// Test fixture: one screening, its lock store, and the rooms of one server.
 pub(super) struct Stage {
     pub(super) locks: Arc<MemoryLocks>,
-    /// The same locks as the rooms read them.
+    /// The lock store of `locks` as the rooms access it, with reads that can be delayed or fail.
     pub(super) slow: Arc<SlowLocks>,
     pub(super) wire: Arc<Wire>,
     pub(super) rooms: Rooms,
@@ -108,7 +108,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Three rows of four seats; `sold` of them sold.
+    /// A screening with three rows of four seats, of which `sold` are sold.
     pub(super) fn new(sold: &[&str], limits: LiveLimits) -> Self {
         let locks = Arc::new(MemoryLocks::unlogged(Arc::new(ManualClock::default())));
         let wire = Arc::new(Wire {
@@ -157,7 +157,7 @@ impl Stage {
         self.lock(&[seat_id(seat)]).await;
     }
 
-    /// A person's hold.
+    /// The hold of a person, read from the lock store.
     pub(super) async fn hold_of(&self, person: PersonId) -> Hold {
         self.locks.find_hold(self.id(), person).await.unwrap()
     }
@@ -174,7 +174,7 @@ impl Stage {
         self.wire.publish_payment(change).await.unwrap();
     }
 
-    /// Releases some seats of person 1, or all.
+    /// Releases these seats of person 1, or all with `None`.
     pub(super) async fn release(&self, seats: Option<&[SeatId]>) {
         let reply = self.locks.release(self.id(), person(1), seats).await.unwrap();
         assert!(matches!(reply, ReleaseReply::Left(_)), "{reply:?}");
@@ -184,7 +184,7 @@ impl Stage {
         self.locks.mark_sold(self.id(), payment(9), &[seat_id(seat)]).await.unwrap();
     }
 
-    /// The seats of the lock store.
+    /// The seat map in the lock store, which viewers' maps are compared with.
     pub(super) async fn truth(&self) -> Seats {
         seats_of(&self.locks.snapshot(self.id()).await.unwrap().unwrap())
     }

@@ -1,4 +1,4 @@
-//! A client that implements the contract literally.
+//! Test client that applies frames exactly as the API contract says.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::{
 /// Statuses as clients see them: `LOCKED 2026-…` or `BOOKED`; seats not listed are available.
 pub(super) type Seats = BTreeMap<String, String>;
 
-/// State of a client.
+/// State of a test client: its seat map and the frames that it has received.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Viewer {
     pub(super) seq: Option<i64>,
@@ -40,7 +40,7 @@ impl Viewer {
         Self { seq: Some(wire_seq(snapshot.seq)), seats: seats_of(snapshot), ..Self::default() }
     }
 
-    /// Applies a frame literally as the contract says.
+    /// Applies a frame exactly as the API contract says; returns what the client must do next.
     pub(super) fn take(&mut self, frame: &str) -> Then {
         let frame: Value = serde_json::from_str(frame).unwrap();
         if frame["type"] == "payment" {
