@@ -1,4 +1,4 @@
-//! A booking: all of its seats or none.
+//! A booking: the sale of all seats of a payment.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use crate::{
     payment::PricedSeat,
 };
 
-/// Letters and digits that nobody confuses when reading a code aloud.
+/// Letters and digits that are not confused when a code is read aloud.
 const CODE_ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 /// Length of a booking code: 32⁸ codes, about 10¹².
 pub const BOOKING_CODE_CHARS: usize = 8;
@@ -45,18 +45,19 @@ impl BookingStatus {
     }
 }
 
-/// A sale, with copies of the names at that time: later changes of the programme do not change tickets.
+/// A sale of seats. It has copies of the names at that time, so that later changes of the programme do not change
+/// tickets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Booking {
-    /// Its id.
+    /// Id of the booking.
     pub id: BookingId,
     /// The code that the customer shows at the entrance.
     pub code: String,
-    /// Its state.
+    /// The booking's state.
     pub status: BookingStatus,
     /// The customer.
     pub person_id: PersonId,
-    /// Its payment.
+    /// The payment of the booking.
     pub payment_id: PaymentId,
     /// The screening.
     pub screening_id: ScreeningId,
@@ -68,11 +69,11 @@ pub struct Booking {
     pub hall_name: String,
     /// The start of the screening.
     pub start_time: Timestamp,
-    /// In order of seat; never empty.
+    /// The seats, sorted; never empty.
     pub seats: Vec<PricedSeat>,
-    /// The total.
+    /// The total price.
     pub total: Money,
-    /// When it was sold.
+    /// When the seats were sold.
     pub created_at: Timestamp,
 }
 

@@ -80,20 +80,20 @@ fn check_text(invalid: &mut Invalid, field: &str, text: Option<&String>, chars_m
 /// A film.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Movie {
-    /// Its id.
+    /// Id of the film.
     pub id: MovieId,
-    /// Its fields.
+    /// The fields that an administrator sets.
     pub details: MovieDetails,
 }
 
 /// A hall and its seats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hall {
-    /// Its id.
+    /// Id of the hall.
     pub id: HallId,
-    /// 1–200 characters.
+    /// The hall's name, 1–200 characters.
     pub name: String,
-    /// Its seats.
+    /// The hall's seats.
     pub layout: Layout,
 }
 
@@ -112,10 +112,10 @@ impl Hall {
 /// A price for each category of a hall.
 pub type Prices = BTreeMap<String, Money>;
 
-/// One screening as stored, with its own copy of the hall's layout.
+/// A screening as stored, with its own copy of the hall's layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Screening {
-    /// Its id.
+    /// Id of the screening.
     pub id: ScreeningId,
     /// The film.
     pub movie_id: MovieId,
@@ -123,15 +123,15 @@ pub struct Screening {
     pub hall_id: HallId,
     /// The start of the film.
     pub start_time: Timestamp,
-    /// The end of the film: start + length.
+    /// The end of the film: its start plus its length.
     pub end_time: Timestamp,
-    /// When the hall is free again: the end + cleaning.
+    /// When the hall is free for the next screening: the end of the film plus the cleaning time.
     pub hall_free_at: Timestamp,
-    /// Whether it is cancelled: it will not take place, and nothing is sold for it.
+    /// Whether the screening is cancelled: it will not take place, and no seats are sold.
     pub is_cancelled: bool,
-    /// The film's title, joined in by the store.
+    /// The film's title, which the store joins in.
     pub movie_title: String,
-    /// The hall's name, joined in by the store.
+    /// The hall's name, which the store joins in.
     pub hall_name: String,
     /// The hall's layout when the screening was created.
     pub layout: Layout,
@@ -140,13 +140,13 @@ pub struct Screening {
 }
 
 impl Screening {
-    /// The end of a film of this length that begins at `start`.
+    /// The end of a film that runs `duration_min` minutes and begins at `start`.
     #[must_use]
     pub fn end_of(start: Timestamp, duration_min: u32) -> Timestamp {
         start.saturating_add(SignedDuration::from_mins(duration_min.into())).unwrap_or(Timestamp::MAX)
     }
 
-    /// When the hall is free again after a film that ends at `end`.
+    /// When the hall is free again after a film that ends at `end` and `cleaning_min` minutes of cleaning.
     #[must_use]
     pub fn hall_free_after(end: Timestamp, cleaning_min: u32) -> Timestamp {
         Self::end_of(end, cleaning_min)
@@ -158,7 +158,7 @@ impl Screening {
         self.end_time.as_millisecond() - self.start_time.as_millisecond()
     }
 
-    /// The time for which it occupies its hall.
+    /// The time for which the screening occupies its hall.
     #[must_use]
     pub fn slot(&self) -> HallSlot {
         HallSlot {
@@ -170,7 +170,7 @@ impl Screening {
         }
     }
 
-    /// The categories of `layout` that have no price.
+    /// The price categories of `layout` that have no price.
     pub fn missing_prices<'a>(layout: &'a Layout, prices: &Prices) -> Vec<&'a str> {
         layout.categories().into_iter().filter(|category| !prices.contains_key(*category)).collect()
     }
@@ -181,14 +181,14 @@ impl Screening {
 pub enum ScreeningState {
     /// Seats can be bought.
     OnSale,
-    /// Sales have ended; computed from the time.
+    /// Sales have ended. Not stored, but computed from the time.
     Closed,
-    /// The screening is cancelled; stored.
+    /// The screening is cancelled. This state is stored.
     Cancelled,
 }
 
 impl ScreeningState {
-    /// Its name on the wire.
+    /// The state's name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -202,15 +202,16 @@ impl ScreeningState {
 /// A screening as servers cache it, with its seat plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenScreening {
-    /// As stored.
+    /// The screening as stored.
     pub screening: Screening,
-    /// The screening's revision: grows with changes of film, hall, start, end, prices and state.
+    /// The screening's revision, which grows when film, hall, start, end, prices or state change.
     pub revision: u64,
-    /// Its seat plan.
+    /// The seats of the screening.
     pub plan: SeatPlan,
     /// When sales end.
     pub sales_close_at: Timestamp,
-    /// Cached, because every list shows it and searching all seats each time dominated the cost of a list.
+    /// The lowest price of a seat. Cached, because every list shows it and finding it among all seats dominated the
+    /// cost of a list.
     price_from: Money,
 }
 
@@ -218,7 +219,7 @@ pub struct OpenScreening {
 pub type SharedScreening = Arc<OpenScreening>;
 
 impl OpenScreening {
-    /// Makes the seat plan of a screening that was read at `revision`. Sales end `sales_close` before the start.
+    /// Builds the seat plan of a screening that was read at `revision`. Sales end `sales_close` before the start.
     #[must_use]
     pub fn new(screening: Screening, revision: u64, sales_close: SignedDuration) -> Self {
         let plan = SeatPlan::of(&screening.layout);
@@ -236,7 +237,7 @@ impl OpenScreening {
         now >= self.sales_close_at
     }
 
-    /// Its state at `now`.
+    /// The state of the screening at `now`.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> ScreeningState {
         match (self.screening.is_cancelled, self.sales_closed(now)) {

@@ -1,8 +1,8 @@
-//! What the rules need from the world as arguments: the time and randomness.
+//! Time and randomness, which the rules receive as arguments.
 
 use jiff::Timestamp;
 
-/// The only source of the current time.
+/// The clock: the only source of the current time.
 pub trait Clock: Send + Sync {
     /// The current time.
     fn now(&self) -> Timestamp;
@@ -10,6 +10,6 @@ pub trait Clock: Send + Sync {
 
 /// Cryptographically secure randomness.
 pub trait Entropy: Send + Sync {
-    /// Fills `bytes`.
+    /// Fills `bytes` with random bytes.
     fn fill(&self, bytes: &mut [u8]);
 }

@@ -1,4 +1,4 @@
-//! When a hall is occupied, and which screenings overlap there. Both stores convert their rows to these types.
+//! When a hall is occupied, and which of its screenings overlap. Both stores convert their rows to these types.
 
 use std::collections::HashMap;
 
@@ -8,12 +8,12 @@ use crate::ids::{HallId, ScreeningId};
 
 /// The longest film, in minutes.
 pub const DURATION_MIN_MAX: u32 = 1_440;
-/// The longest cleaning time, in minutes. It bounds how far back a hall's screenings are read.
+/// The longest cleaning time after a film, in minutes. It bounds how far back the screenings of a hall are read.
 pub const CLEANING_MIN_MAX: u32 = 240;
 /// The longest time for which a screening occupies its hall: the longest film and the longest cleaning.
 pub const HALL_TAKEN_FOR_MAX: SignedDuration = SignedDuration::from_mins((DURATION_MIN_MAX + CLEANING_MIN_MAX) as i64);
 
-/// The time for which a screening occupies a hall. Times are milliseconds since 1970.
+/// The time for which a screening occupies its hall. Times are milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HallSlot {
     /// The screening.
@@ -29,8 +29,8 @@ pub struct HallSlot {
 }
 
 impl HallSlot {
-    /// The slot of a stored screening. `stored_free_ms` may be too early, because older versions did not move it when the
-    /// film's length changed; the hall is never free before the film is over.
+    /// The slot of a stored screening. `stored_free_ms` may be too early, because earlier versions of the program did
+    /// not update it when the film's length changed; the hall is never free before the film is over.
     #[must_use]
     pub fn of_stored(
         screening_id: ScreeningId,
@@ -43,15 +43,15 @@ impl HallSlot {
         Self { screening_id, hall_id, start_ms, end_ms, free_ms: stored_free_ms.max(end_ms) }
     }
 
-    /// The slot of the same screening if its film runs `film_ms`, with the planned cleaning time.
+    /// The slot of this screening if its film runs `film_ms`, with the planned cleaning time.
     #[must_use]
     pub fn with_film_ms(self, film_ms: i64) -> Self {
         let end_ms = self.start_ms.saturating_add(film_ms);
         Self { end_ms, free_ms: end_ms.saturating_add(self.free_ms - self.end_ms), ..self }
     }
 
-    /// Whether two screenings need the hall at the same time. Equal edges do not overlap: one may start at the instant at which
-    /// the hall is free again.
+    /// Whether two screenings need one hall at the same time. A screening may start at the instant at which the hall is
+    /// free again.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         self.screening_id != other.screening_id
@@ -69,8 +69,9 @@ pub fn list_overlaps(slot: &HallSlot, others: &[HallSlot]) -> Vec<ScreeningId> {
     ids
 }
 
-/// The screenings that would overlap if the slots in `changed` replaced theirs in `now`, without pairs that overlap already:
-/// an old overlap must not prevent an administrator from shortening a film. In order of id, each once.
+/// The screenings that would overlap if the slots in `changed` replaced theirs in `now`, sorted by id and without
+/// duplicates. Pairs that overlap already are left out: an old overlap must not prevent an administrator from changing
+/// a film's length.
 #[must_use]
 pub fn list_new_overlaps(now: &[HallSlot], changed: &[HallSlot]) -> Vec<ScreeningId> {
     let before: HashMap<ScreeningId, &HallSlot> = now.iter().map(|slot| (slot.screening_id, slot)).collect();
@@ -101,7 +102,8 @@ mod tests {
 
     use super::*;
 
-    /// A screening in a hall that begins at minute `from` and runs `film` minutes, with 15 minutes of cleaning.
+    /// A screening in a hall, with a film from minute `from` that runs `film` minutes, followed by 15 minutes of
+    /// cleaning.
     fn slot(number: u128, hall: u128, from: i64, film: i64) -> HallSlot {
         let (id, hall) = (ScreeningId::from_uuid(Uuid::from_u128(number)), HallId::from_uuid(Uuid::from_u128(hall)));
         HallSlot::of_stored(id, hall, from * 60_000, film * 60_000, (from + film + 15) * 60_000)
@@ -112,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_keeps_its_cleaning_when_the_film_gets_longer() {
+    fn hall_slot_keeps_its_cleaning_time_when_the_film_gets_longer() {
         let longer = slot(1, 1, 0, 90).with_film_ms(150 * 60_000);
         assert_eq!((longer.end_ms, longer.free_ms), (150 * 60_000, 165 * 60_000));
     }
@@ -125,14 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn slots_overlap_only_in_one_hall_and_not_at_equal_edges() {
+    fn slots_overlap_only_in_the_same_hall_and_not_when_one_starts_as_the_other_ends() {
         let one = slot(1, 1, 0, 90);
         let others = [one, slot(2, 1, 105, 90), slot(3, 1, 104, 90), slot(4, 2, 0, 90), slot(5, 1, -105, 90)];
         assert_eq!(list_overlaps(&one, &others), ids(&[3]));
     }
 
     #[test]
-    fn longer_film_overlaps_neighbouring_screenings_of_any_film() {
+    fn longer_film_overlaps_neighbouring_screenings_of_any_film_in_the_hall() {
         let now = [slot(1, 1, 0, 90), slot(2, 1, 120, 60), slot(3, 1, 200, 90), slot(4, 2, 120, 60)];
         let changed = [now[0].with_film_ms(150 * 60_000), now[2].with_film_ms(150 * 60_000)];
         assert_eq!(list_new_overlaps(&now, &changed), ids(&[1, 2]));
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn existing_overlap_does_not_count_as_new() {
+    fn overlap_that_exists_before_a_change_does_not_count_as_new() {
         let now = [slot(1, 1, 0, 150), slot(2, 1, 120, 60)];
         assert_eq!(list_new_overlaps(&now, &[now[0].with_film_ms(140 * 60_000)]), ids(&[]));
         assert_eq!(list_new_overlaps(&now, &[]), ids(&[]));

@@ -1,7 +1,7 @@
 //! Identifiers. Each is its own type, so that a payment's id cannot be used as a booking's.
 //!
-//! Outside of the process every id is an opaque string. A malformed id is treated as the id of something that does not exist,
-//! so parsing returns an `Option`, never an error.
+//! Outside of the process every id is an opaque string. A malformed id is treated like the id of a record that does not
+//! exist, so parsing returns an `Option`, never an error.
 
 use std::{cmp::Ordering, fmt};
 
@@ -18,25 +18,25 @@ macro_rules! id_type {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new id that sorts by its time of creation (UUID version 7).
+            /// A new id (UUID version 7). Ids sort by their time of creation.
             #[must_use]
             pub fn generate(now: jiff::Timestamp, entropy: &dyn Entropy) -> Self {
                 Self(uuid_v7(now, entropy))
             }
 
-            /// Parses an id; `None` if `text` is no UUID.
+            /// Parses an id; `None` if `text` is not a UUID.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 Uuid::try_parse(text).ok().map(Self)
             }
 
-            /// The id with this value.
+            /// Makes an id of a UUID.
             #[must_use]
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)
             }
 
-            /// The value, as adapters store it.
+            /// The id as a UUID, as adapters store it.
             #[must_use]
             pub const fn as_uuid(&self) -> Uuid {
                 self.0
@@ -78,7 +78,7 @@ id_type!(
     PaymentId
 );
 id_type!(
-    /// A sale: all of its seats or none.
+    /// A sale of seats.
     BookingId
 );
 id_type!(
@@ -110,14 +110,14 @@ pub const ROW_LABEL_LETTERS_MAX: usize = 3;
 
 /// A seat's name within its hall: the row's label and the seat's number, `"A1"`.
 ///
-/// Four bytes, so that seat maps stay small and the refusal of a lock needs no allocation.
+/// Stored in four bytes, so that seat maps stay small and refusing a lock needs no allocation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SeatId {
     row: [u8; ROW_LABEL_LETTERS_MAX],
     number: u8,
 }
 
-/// By the row's label, then by number. One integer comparison, because every lock searches the seat map.
+/// Compares the row's label, then the number. One integer comparison, because every lock request searches the seat map.
 impl Ord for SeatId {
     fn cmp(&self, other: &Self) -> Ordering {
         self.rank().cmp(&other.rank())
@@ -149,7 +149,7 @@ impl SeatId {
         Some(Self { row, number })
     }
 
-    /// Parses a seat's name in its only spelling: `"A01"` is not `"A1"`.
+    /// Parses a seat's name. Each seat has one spelling: `"A1"`, never `"A01"`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let split = text.bytes().take_while(u8::is_ascii_alphabetic).count();
@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seat_has_one_spelling() {
+    fn name_of_a_seat_is_parsed_in_one_spelling_only() {
         for good in ["A1", "ZZZ100", "b7"] {
             assert_eq!(SeatId::parse(good).map(|s| s.to_string()).as_deref(), Some(good));
         }

@@ -1,7 +1,8 @@
 //! The rules and use cases of Seatkeeper, which never sells a seat twice.
 //!
-//! No I/O and no clock: time and randomness are arguments, everything else is behind [`ports`]. The [`box_office`] contains
-//! the use cases; [`locks`], [`payment`] and [`booking`] contain the rules of seats and money.
+//! This crate does no I/O and reads no clock: time and randomness are arguments, and everything else is behind
+//! [`ports`]. The [`box_office`] contains the use cases; [`locks`], [`payment`] and [`booking`] contain the rules of
+//! seats and money.
 
 #![warn(clippy::wildcard_enum_match_arm)]
 

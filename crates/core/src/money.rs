@@ -45,13 +45,13 @@ impl Money {
         parts.into_iter().try_fold(0i64, |sum, part| sum.checked_add(part.amount)).map(Self::satang)
     }
 
-    /// Whether a seat may cost this.
+    /// Whether the amount is allowed as the price of a seat.
     #[must_use]
     pub const fn is_price(self) -> bool {
         0 <= self.amount && self.amount <= PRICE_SATANG_MAX
     }
 
-    /// Major units with two decimals: `200.00`.
+    /// The amount in major units, with two decimals: `200.00`.
     #[must_use]
     pub fn to_decimal(self) -> String {
         let sign = if self.amount < 0 { "-" } else { "" };

@@ -84,7 +84,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Whether it is from the built-in demo, and so proves nothing.
+    /// Whether the identity is from the built-in demo, which does not authenticate people.
     #[must_use]
     pub fn is_demo(&self) -> bool {
         self.issuer == DEMO_ISSUER
@@ -94,7 +94,7 @@ impl Identity {
 /// A person (user account).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
-    /// Their id.
+    /// Id of the person.
     pub id: PersonId,
     /// The identity provider. The person's sessions are valid only while it is the configured one.
     pub issuer: String,
@@ -104,30 +104,30 @@ pub struct Person {
     pub email: String,
     /// The address of a picture.
     pub picture_url: Option<String>,
-    /// Their role.
+    /// The person's role.
     pub role: Role,
-    /// The language of their page and mails.
+    /// The language of the person's pages and mails.
     pub language: Language,
 }
 
-/// The SHA-256 of a session's token. The token itself is not stored, so a stolen store opens no session.
+/// The SHA-256 of a session's token. The token itself is not stored, so a stolen database contains no usable session.
 pub type SessionHash = [u8; 32];
 
 /// A session as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// The hash of its token.
+    /// The hash of the session's token.
     pub hash: SessionHash,
     /// The person.
     pub person_id: PersonId,
-    /// When it began.
+    /// When the session began.
     pub created_at: Timestamp,
     /// The time of the last request, accurate to a minute.
     pub seen_at: Timestamp,
 }
 
 impl Session {
-    /// Whether it has expired.
+    /// Whether the session has expired.
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
         now.duration_since(self.seen_at) >= SESSION_IDLE_MAX || now.duration_since(self.created_at) >= SESSION_AGE_MAX
@@ -137,7 +137,7 @@ impl Session {
 /// A sign-in that waits for the identity provider; used once, bound to one browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignInAttempt {
-    /// The `state` parameter.
+    /// The `state` parameter of the OpenID Connect request.
     pub state: String,
     /// The hash of the secret in the browser's cookie.
     pub browser_hash: [u8; 32],
@@ -145,8 +145,8 @@ pub struct SignInAttempt {
     pub nonce: String,
     /// The PKCE verifier.
     pub pkce_verifier: String,
-    /// The path to open afterwards.
+    /// The path to open after the sign-in.
     pub return_to: String,
-    /// When it began.
+    /// When the sign-in attempt began.
     pub created_at: Timestamp,
 }

@@ -1,25 +1,27 @@
-//! The only text format of an instant: RFC 3339 in UTC, with three digits of a second, or with none when the milliseconds
-//! are 0.
+//! The only text format of an instant: RFC 3339 in UTC with three digits of a second, or with none when they are 0.
 //!
-//! HTTP answers, live frames, events and CSV all use it, so that the same instant is the same text everywhere and can be
-//! compared as text. A field of a type that derives `Serialize` is marked `#[serde(with = "seatkeeper_core::time_text")]`;
-//! a house rule finds the fields that are not. Reading is liberal: any RFC 3339 text is accepted, as older events have it.
+//! HTTP answers, live frames, events and CSV all use it, so that the same instant is the same text everywhere and can
+//! be compared as text. A field of a type that derives `Serialize` is marked
+//! `#[serde(with = "seatkeeper_core::time_text")]`; a house rule finds the fields that are not. Any RFC 3339 text can
+//! be read, because older events have other formats.
 
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Milliseconds of a day.
+/// Milliseconds per day.
 const DAY_MS: i64 = 86_400_000;
-/// 0000-01-01T00:00:00Z in milliseconds since 1970. RFC 3339 has no earlier year, so earlier instants are clamped to this.
+/// 0000-01-01T00:00:00Z in milliseconds since 1970. RFC 3339 has no earlier year, so earlier instants are clamped to
+/// this instant.
 const FIRST_MS: i64 = -62_167_219_200_000;
-/// Bytes of a text with milliseconds.
+/// Length in bytes of a text with milliseconds.
 const BYTES_MAX: usize = 24;
 /// Bytes before the fraction of a second.
 const SECONDS_BYTES: usize = 19;
 
-/// An instant as text. It is formatted by hand and without allocation, because the answer to a lock is mostly times.
+/// An instant as text. It is formatted by hand and without allocation, because the response to a lock request is mostly
+/// times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeText {
     bytes: [u8; BYTES_MAX],
@@ -90,7 +92,8 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timesta
     Timestamp::deserialize(deserializer)
 }
 
-/// The date of a day since 1970. Counts in eras of 400 years that begin in March, so that the leap day is their last day.
+/// The year, month and day of a day since 1970. Counts in eras of 400 years that begin in March, so that the leap day
+/// is the last day of a year.
 const fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
@@ -118,7 +121,7 @@ mod tests {
 
     use super::*;
 
-    /// The expected text by jiff, which is slower.
+    /// The expected text, formatted by jiff, which is slower.
     fn by_jiff(ms: i64) -> String {
         let digits = if ms % 1_000 == 0 { 0 } else { 3 };
         let time = Timestamp::from_millisecond(ms).unwrap();
@@ -126,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fraction_has_three_digits_or_is_absent() {
+    fn fraction_of_a_second_has_three_digits_or_is_absent() {
         let text = |ms| TimeText::of_ms(ms).to_string();
         assert_eq!(text(1_700_000_000_007), "2023-11-14T22:13:20.007Z");
         assert_eq!(text(1_700_000_000_240), "2023-11-14T22:13:20.240Z");
@@ -139,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_outside_of_the_calendar_is_its_first_or_last() {
+    fn instant_outside_of_the_calendar_is_clamped_to_its_first_or_last() {
         for (ms, text) in [
             (FIRST_MS, "0000-01-01T00:00:00Z"),
             (FIRST_MS - 1, "0000-01-01T00:00:00Z"),
@@ -151,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_written_in_the_one_format_and_read_from_any() {
+    fn time_field_is_written_in_one_format_and_read_from_any_rfc_3339_text() {
         #[derive(Debug, PartialEq, Serialize, Deserialize)]
         struct Fields {
             #[serde(with = "crate::time_text")]
@@ -169,7 +172,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_instant_is_written_as_jiff_writes_it_and_read_back(
+        fn every_instant_is_formatted_as_by_jiff_and_parses_back(
             ms in FIRST_MS..Timestamp::MAX.as_millisecond(),
             coarse in prop::sample::select(vec![1_i64, 10, 100, 1_000]),
         ) {

@@ -1,12 +1,12 @@
-//! Measures the store's sales per second, and the number of sales that share one sync.
+//! Measures how many sales per second the SQLite store commits, and how many sales share one sync to disk.
 //!
 //! `cargo run --release -p seatkeeper-embedded --example commit_rate [people] [seconds]`; under
 //! `strace -f -c -e trace=fsync,fdatasync` the number of sync system calls can be compared with the store's commits.
 //!
-//! The store is filled first: subtract the printed number of its commits from the number of system calls.
+//! The store is filled with data first: subtract the printed number of its commits from the number of system calls.
 //!
-//! A sale makes the writes of the use cases: start the payment with its claims, begin confirming, commit the booking with
-//! its event, finish the money task.
+//! A sale makes the same writes as the use cases: start the payment with its claims, begin its confirmation, commit the
+//! booking with its event, finish the money task.
 
 #![expect(clippy::print_stdout, reason = "a measurement is printed")]
 
@@ -34,7 +34,7 @@ use seatkeeper_testing::{SeededEntropy, hall_of, movie_of, sample_now, screening
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Screenings to sell at; each has 26 rows of 40 seats.
+/// The number of screenings; each has 26 rows of 40 seats.
 const SCREENINGS: usize = 200;
 const ROWS: usize = 26;
 const ROW_SEATS: usize = 40;
@@ -101,7 +101,7 @@ async fn open(path: &std::path::Path) -> Outcome<Cinema> {
     Ok(Cinema { store, opened: Instant::now(), ids, screenings, next_seat: AtomicU64::new(0) })
 }
 
-/// Sells the next pair of seats; false when the cinema is sold out.
+/// Sells the next pair of seats; false when all screenings are sold out.
 async fn sell(cinema: &Cinema) -> Outcome<bool> {
     let pair = usize::try_from(cinema.next_seat.fetch_add(1, Ordering::Relaxed))?;
     let pairs = ROWS * ROW_SEATS / 2;

@@ -1,4 +1,5 @@
-//! Measures the time of listing a week's screenings, complete and ids only: `GET /api/movies` makes such a query each time.
+//! Measures how long it takes to list a week's screenings, complete and only their ids. `GET /api/movies` makes such a
+//! query.
 //!
 //! ```text
 //! cargo run --release -p seatkeeper-embedded --example list_cost -- 2000
@@ -16,7 +17,7 @@ use seatkeeper_testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now,
 
 type Failure = Box<dyn std::error::Error>;
 
-/// As many screenings as the demo cinema has in a week, all in a hall of the size of its largest.
+/// As many screenings as the demo cinema has in a week, each in a hall as large as its largest.
 const SCREENINGS: i64 = 84;
 const ROWS: usize = 15;
 const SEATS_PER_ROW: usize = 20;

@@ -1,11 +1,12 @@
-//! Repeats one kind of lock call, for a profiler. Kinds: `board`, `port`, `log` and `lock`, `taken`.
+//! Repeats one kind of lock request under a profiler. Arguments: the layer (`board`, `port` or `log`) and the request
+//! (`lock` or `taken`).
 //!
 //! ```text
 //! cargo build --release -p seatkeeper-embedded --example lock_cost
 //! valgrind --tool=callgrind --callgrind-out-file=/dev/null '--toggle-collect=*measured*' \
 //!     target/release/examples/lock_cost board taken 10000
 //! ```
-//! Only the calls are measured, not the set-up: divide the counts by the number of rounds.
+//! Only the lock requests are measured, without the set-up: divide the counts by the number of rounds.
 
 use std::{hint::black_box, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -23,7 +24,7 @@ const ANN: PersonId = PersonId::from_uuid(Uuid::from_u128(2));
 const TTL_MS: i64 = 300_000;
 const SEATS_MAX: usize = 10;
 
-/// A hall of 300 seats: every third is sold, every third held, the others are free.
+/// A hall of 300 seats, of which one third is sold, one third held and one third free.
 fn hall() -> (SeatTruth, Vec<(PersonId, SeatId)>, Vec<SeatId>) {
     let (mut sold, mut held, mut free) = (Vec::new(), Vec::new(), Vec::new());
     for row in 'A'..='O' {
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
     if done.is_some() { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }
 
-/// The rules alone: a lock and its release, or a refusal.
+/// Calls the rules directly: a lock and its release, or a refused lock.
 fn board(rounds: u64, is_taken: bool) -> Option<()> {
     let (truth, held, free) = hall();
     let mut board = SeatBoard::new(HERE);
@@ -88,7 +89,7 @@ fn measured_board_lock(board: &mut SeatBoard, now: i64, seat: SeatId) {
     black_box(board.lock(now, ANN, &[black_box(seat)], &[], TTL_MS, SEATS_MAX));
 }
 
-/// The same calls through the port, as the server makes them.
+/// Makes these requests through the port, as the server does.
 fn port(rounds: u64, is_taken: bool, log: Option<PathBuf>) -> Option<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
@@ -121,7 +122,7 @@ fn call(holder: PersonId, seats: &[SeatId]) -> LockSeats<'_> {
     LockSeats { screening: HERE, holder, seats, not_for_sale: &[], ttl_ms: TTL_MS, seats_max: SEATS_MAX }
 }
 
-/// Runs a call to its end with one poll: it never waits.
+/// Runs a call with one poll, which completes it because it never waits.
 #[inline(never)]
 fn measured_port_lock(locks: &dyn SeatLocks, seat: SeatId) -> Option<LockReply> {
     let seats = [black_box(seat)];

@@ -1,4 +1,5 @@
-//! Adapters that need no other servers: the store in one SQLite file, seat locks in memory, a mock payment provider.
+//! Adapters for a single server that needs no other services: the store in one SQLite file, seat locks in memory, a
+//! mock payment provider.
 
 pub mod locks;
 pub mod mock_provider;

@@ -1,4 +1,4 @@
-//! A refused lock allocates nothing, so that repeated attempts on taken seats are cheap.
+//! A refused lock request allocates nothing, so that repeated requests for taken seats are cheap.
 
 use std::{
     sync::Arc,
@@ -26,7 +26,7 @@ fn seats(names: &str) -> Vec<SeatId> {
 }
 
 #[test]
-fn refusal_by_the_rules_allocates_nothing() {
+fn refusing_a_lock_by_the_rules_allocates_nothing() {
     let mut board = SeatBoard::new(HERE);
     board.load(1, 0, &SeatTruth { sold: seats("C1 C2"), ..SeatTruth::default() });
     board.lock(2, ANN, &seats("A1 A2"), &[], TTL_MS, 4);
@@ -47,7 +47,7 @@ fn refusal_by_the_rules_allocates_nothing() {
     assert_eq!(count.count_total, 0);
 }
 
-/// Runs a call that never waits with one poll.
+/// Completes a call with one poll, because it never waits.
 fn done<T>(future: impl Future<Output = Backend<T>>) -> T {
     match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Ok(answer)) => answer,
@@ -57,7 +57,7 @@ fn done<T>(future: impl Future<Output = Backend<T>>) -> T {
 }
 
 #[test]
-fn refusal_through_the_port_allocates_only_the_boxed_future() {
+fn refusing_a_lock_through_the_port_allocates_only_the_boxed_future() {
     let locks = MemoryLocks::unlogged(Arc::new(ManualClock::default()));
     let truth = SeatTruth { sold: seats("C1"), ..SeatTruth::default() };
     assert_eq!(done(locks.load(HERE, 0, &truth)), LoadReply::Loaded);

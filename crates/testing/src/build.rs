@@ -29,12 +29,12 @@ fn at_ms(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// A clock that stands still until it is advanced.
+/// A clock that stands still until a test moves it.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// A clock that shows `now_ms`.
+    /// A clock whose time is `now_ms`.
     #[must_use]
     pub const fn at_ms(now_ms: i64) -> Self {
         Self(AtomicI64::new(now_ms))
@@ -70,7 +70,7 @@ impl Clock for ManualClock {
 pub struct SeededEntropy(AtomicU64);
 
 impl SeededEntropy {
-    /// The sequence of this seed.
+    /// The random sequence of this seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
@@ -99,11 +99,11 @@ impl Entropy for SeededEntropy {
     }
 }
 
-/// A hall from a picture such as `"ss_ss/sofa:pp"`: rows A, B, … from the screen to the back, parted by `/`, each with an
-/// optional category (`standard` if none). `s` seat, `p` pair, `w` wheelchair, `c` companion, `x` blocked, `_` gap.
+/// A hall from text such as `"ss_ss/sofa:pp"`: rows A, B, … from the screen to the back, separated by `/`, each with an
+/// optional category (default `standard`). `s` seat, `p` pair, `w` wheelchair, `c` companion, `x` blocked, `_` gap.
 ///
 /// # Panics
-/// The picture is not valid, which is a mistake of the test.
+/// The text is not a valid hall, which is a mistake of the test.
 #[must_use]
 pub fn layout_of(picture: &str) -> Layout {
     let rows = (b'A'..=b'Z').zip(picture.split('/')).map(|(label, row)| {
@@ -129,7 +129,7 @@ fn cell_of(letter: char) -> Option<SeatKind> {
     }
 }
 
-/// A film of this title that runs 100 minutes.
+/// A film with this title that runs 100 minutes.
 #[must_use]
 pub fn movie_of(id: MovieId, title: &str) -> Movie {
     let details = MovieDetails {
@@ -145,13 +145,13 @@ pub fn movie_of(id: MovieId, title: &str) -> Movie {
     Movie { id, details }
 }
 
-/// A hall with the seats of a picture: see [`layout_of`].
+/// A hall with the seats that [`layout_of`] parses from `picture`.
 #[must_use]
 pub fn hall_of(id: HallId, name: &str, picture: &str) -> Hall {
     Hall { id, name: name.to_owned(), layout: layout_of(picture) }
 }
 
-/// A screening of a film in a hall, every category at 200 baht, with 15 minutes of cleaning.
+/// A screening of a film in a hall, with a price of 200 baht in every category and 15 minutes of cleaning.
 #[must_use]
 pub fn screening_of(id: ScreeningId, movie: &Movie, hall: &Hall, start_time: Timestamp) -> Screening {
     let end_time = Screening::end_of(start_time, movie.details.duration_min);
@@ -171,7 +171,7 @@ pub fn screening_of(id: ScreeningId, movie: &Movie, hall: &Hall, start_time: Tim
     }
 }
 
-/// Like [`identity_of`], with the demo as the issuer.
+/// An identity like that of [`identity_of`], with the built-in demo as the issuer.
 #[must_use]
 pub fn demo_identity_of(name: &str) -> Identity {
     Identity { issuer: DEMO_ISSUER.to_owned(), ..identity_of(name) }
@@ -190,14 +190,14 @@ pub fn identity_of(name: &str) -> Identity {
     }
 }
 
-/// A unique event for the audit log, named by `action`.
+/// A unique audit event whose action is `action`.
 #[must_use]
 pub fn event_of(entropy: &dyn Entropy, at: Timestamp, action: &str) -> Event {
     let kind = EventKind::AuditLog { action: action.to_owned(), subject: None, details: serde_json::Value::Null };
     Event::new(at, entropy, kind)
 }
 
-/// A confirmation mail without a stored booking.
+/// A confirmation mail for a booking that is not stored.
 #[must_use]
 pub fn mail_of(ids: &SeededEntropy, at: Timestamp) -> NewMail {
     NewMail {
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn layout_of_parses_a_picture() {
+    fn layout_of_parses_the_text_of_a_hall() {
         let layout = layout_of("s_x/sofa:pp");
         assert_eq!(layout.categories(), ["standard", "sofa"]);
         assert_eq!(layout.rows()[0].cells, [Some(SeatKind::Seat), None, Some(SeatKind::Blocked)]);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn same_seed_gives_the_same_randomness() {
+    fn entropy_of_the_same_seed_gives_the_same_numbers() {
         let (a, b) = (SeededEntropy::new(7), SeededEntropy::new(7));
         assert_eq!(a.next_uuid(), b.next_uuid());
         assert_ne!(a.next_u64(), a.next_u64());

@@ -1,4 +1,5 @@
-//! The contract suite of [`EventLog`](seatkeeper_core::ports::EventLog), which may be separate from the store.
+//! The contract suite for [`EventLog`](seatkeeper_core::ports::EventLog), which may be a separate system from the
+//! store.
 
 use std::time::Duration;
 
@@ -12,9 +13,9 @@ use seatkeeper_core::{
     ports::{Consumer, EventLog, LoggedEvent},
 };
 
-/// The interval at which a log is polled for events that have not arrived yet …
+/// The interval at which a test polls the log for events that have not arrived yet.
 const ASK_EVERY: Duration = Duration::from_millis(20);
-/// … and the most polls: half a minute.
+/// The most polls for an event: half a minute.
 const ASK_TIMES_MAX: usize = 1500;
 
 /// Runs the suite on an empty log.
@@ -49,14 +50,14 @@ fn events_of(logged: Vec<LoggedEvent>) -> Vec<Event> {
     logged.into_iter().map(|logged| logged.event).collect()
 }
 
-/// The next events, once there are `count`. Events may take a while from the publisher to the consumer.
+/// Polls until the consumer has `count` next events. Events may take a while from the publisher to the consumer.
 async fn next(log: &impl EventLog, consumer: Consumer, limit: u32, count: usize) -> Vec<LoggedEvent> {
     for _ in 0..ASK_TIMES_MAX {
         let events = must(log.list_next(consumer, limit).await);
         if events.len() >= count {
             return events;
         }
-        // Poll, because there is no notification of new events.
+        // Poll, because the log does not notify of new events.
         tokio::time::sleep(ASK_EVERY).await;
     }
     unreachable!("{count} events for {} did not arrive", consumer.as_str())

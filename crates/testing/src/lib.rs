@@ -1,6 +1,6 @@
-//! Test support: clocks, randomness, samples, and the contract suites that every adapter of a port passes.
+//! Test support: clocks, randomness, sample data, and the contract suites that every adapter of a port must pass.
 //!
-//! A suite is a function over a fixture that opens a fresh, empty adapter; the test of an adapter is one line.
+//! A suite is a function over a fixture that opens a new, empty adapter; each adapter runs it in a test of one line.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a suite fails on every outcome that it does not expect")]
 

@@ -1,4 +1,4 @@
-//! A box office over given adapters, for tests of the layers above it.
+//! A [`BoxOffice`] over given adapters, for tests of the layers above the use cases.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use seatkeeper_core::{
     ports::{Clock, Entropy, EventLog, LiveChanges, LockStore, PaymentProvider, Store, Stores},
 };
 
-/// A box office over one store, which is also the event log, and one lock store, which also publishes live changes. A test
-/// that needs another adapter replaces the field.
+/// A [`BoxOffice`] over one store, which is also the event log, and one lock store, which also publishes live changes.
+/// A test that needs another adapter replaces the field.
 #[must_use]
 pub fn office_over<S: Store + EventLog, L: LockStore + LiveChanges + 'static>(
     store: &Arc<S>,

@@ -1,4 +1,4 @@
-//! The contract suite of the outbox, mails, the audit log and dead letters of a store.
+//! The contract suite for the outbox, mails, the audit log and dead letters of a store.
 
 use std::slice;
 
@@ -22,14 +22,14 @@ use seatkeeper_core::{
 const RELAY: Uuid = Uuid::from_u128(1);
 const OTHER_RELAY: Uuid = Uuid::from_u128(2);
 
-/// Runs the suite.
+/// Runs the suite on a store.
 pub async fn run_all(fixture: &impl StoreFixture) {
-    events_wait_in_order_until_they_are_sent(fixture).await;
-    repeated_event_is_not_sent_again(fixture).await;
+    events_wait_in_the_outbox_in_order_until_they_are_sent(fixture).await;
+    event_appended_again_to_the_outbox_is_not_sent_again(fixture).await;
     lease_admits_one_relay_at_a_time(fixture).await;
     a_mail_is_filed_once_per_event(fixture).await;
     a_due_mail_is_taken_by_one_sender(fixture).await;
-    mail_attempt_is_recorded(fixture).await;
+    attempt_to_send_a_mail_is_recorded(fixture).await;
     unsent_mail_is_retried_on_request(fixture).await;
     mails_are_listed_newest_first(fixture).await;
     audit_log_stores_an_event_once(fixture).await;
@@ -42,9 +42,9 @@ async fn unsent_ids<S: Store>(stage: &Stage<S>, relay: Uuid) -> Vec<EventId> {
     must(stage.store.list_unsent(relay, EVENTS_MAX).await).iter().map(|event| event.id).collect()
 }
 
-async fn events_wait_in_order_until_they_are_sent(fixture: &impl StoreFixture) {
+async fn events_wait_in_the_outbox_in_order_until_they_are_sent(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
-    // The events are written in descending order of id: the outbox returns them in order of writing.
+    // The events are written in descending order of id. The outbox must return them in the order of writing.
     let mut events: Vec<Event> = (0..5).map(|index| stage.event(&format!("{index}")).in_request(Some("r"))).collect();
     events.sort_by_key(|event| std::cmp::Reverse(event.id));
     must(stage.store.append_events(&events[..2]).await);
@@ -62,7 +62,7 @@ async fn events_wait_in_order_until_they_are_sent(fixture: &impl StoreFixture) {
     assert!(!must(stage.store.has_unsent().await));
 }
 
-async fn repeated_event_is_not_sent_again(fixture: &impl StoreFixture) {
+async fn event_appended_again_to_the_outbox_is_not_sent_again(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let event = stage.event("once");
     must(stage.store.append_events(&[event.clone(), event.clone()]).await);
@@ -80,7 +80,7 @@ async fn lease_admits_one_relay_at_a_time(fixture: &impl StoreFixture) {
     let event = stage.event("one");
     must(stage.store.append_events(std::slice::from_ref(&event)).await);
     let take = async |relay| must(stage.store.take_relay_lease(relay, stage.now(), stage.after_s(70)).await);
-    // The stage's own relay had the lease for a minute.
+    // The relay of the test stage has a lease of one minute, which has expired now.
     stage.pass_s(60);
     assert!(take(RELAY).await);
     assert!(!take(OTHER_RELAY).await);
@@ -151,7 +151,7 @@ async fn a_due_mail_is_taken_by_one_sender(fixture: &impl StoreFixture) {
     assert_eq!(take(&stage, 9).await.len(), 3, "the senders died");
 }
 
-async fn mail_attempt_is_recorded(fixture: &impl StoreFixture) {
+async fn attempt_to_send_a_mail_is_recorded(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (sent, later, failed) = (filed(&stage).await, filed(&stage).await, filed(&stage).await);
     assert_eq!(take(&stage, 9).await.len(), 3);

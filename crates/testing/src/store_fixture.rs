@@ -1,4 +1,4 @@
-//! The fixture of the contract suites of a store: an empty store, a small programme, and short helpers.
+//! The fixture of the contract suites for stores: an empty store, a small programme, and helpers.
 
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
@@ -20,16 +20,16 @@ use seatkeeper_core::{
     },
 };
 
-/// Opens empty stores for the suites.
+/// Opens new, empty stores for the suites.
 #[async_trait]
 pub trait StoreFixture: Send + Sync {
-    /// The adapter.
+    /// The store adapter under test.
     type Store: Store;
-    /// A new, empty store; it stays open as long as the fixture.
+    /// Opens a new, empty store, which stays open as long as the fixture.
     async fn open_empty(&self) -> Arc<Self::Store>;
 }
 
-/// Reads a list two items at a time until it ends, and checks the size of each page.
+/// Reads a whole list in pages of two items, and checks the size of each page.
 macro_rules! walk {
     ($stage:expr, |$page:ident| $call:ident($($arg:expr),*)) => {{
         let (mut items, mut after) = (Vec::new(), None);
@@ -48,13 +48,13 @@ macro_rules! walk {
 }
 pub(super) use walk;
 
-/// The most events that a suite reads at once.
+/// The most events that a suite reads with one call.
 pub(super) const EVENTS_MAX: u32 = 1_000;
-/// How long after its start a payment of the suites expires, in seconds.
+/// How long payments of the suites last, in seconds.
 pub(super) const PAYMENT_S: i64 = 300;
-/// The states from which a confirmed payment is sold.
+/// The states in which a confirmed payment can be sold.
 pub(super) const CONFIRMING: &[PaymentStatus] = &[PaymentStatus::Confirming];
-/// The states from which late money is sold.
+/// The states in which a late payment can be sold.
 pub(super) const LATE: &[PaymentStatus] =
     &[PaymentStatus::Expired, PaymentStatus::Cancelled, PaymentStatus::Declined, PaymentStatus::Pending];
 
@@ -67,12 +67,12 @@ pub(super) fn must<T>(answer: Backend<T>) -> T {
     }
 }
 
-/// Seats from their names: `"A1 A2"`.
+/// Parses seats from their names: `"A1 A2"`.
 pub(super) fn seats_of(names: &str) -> Vec<SeatId> {
     names.split_whitespace().filter_map(SeatId::parse).collect()
 }
 
-/// Runs all futures concurrently, on all threads; the results are in no order.
+/// Runs all futures concurrently on several threads. The results are in no order.
 pub(super) async fn at_once<T: Send + 'static>(
     runs: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {
@@ -92,7 +92,7 @@ pub(super) struct Stage<S> {
 }
 
 impl<S: Store> Stage<S> {
-    /// Opens a store whose hall has the seats of a picture: see [`super::layout_of`].
+    /// Opens a store with a hall whose seats [`super::layout_of`] parses from `picture`.
     pub(super) async fn open(fixture: &impl StoreFixture<Store = S>, picture: &str) -> Self {
         let (store, ids, clock) = (fixture.open_empty().await, SeededEntropy::new(1), ManualClock::default());
         let movie = movie_of(MovieId::from_uuid(ids.next_uuid()), "Rain over Rattanakosin");
@@ -123,12 +123,12 @@ impl<S: Store> Stage<S> {
         PersonId::from_uuid(self.ids.next_uuid())
     }
 
-    /// A unique event for the audit log, named by `action`.
+    /// A unique audit event whose action is `action`.
     pub(super) fn event(&self, action: &str) -> Event {
         event_of(&self.ids, self.now(), action)
     }
 
-    /// Makes a change that must succeed.
+    /// Makes a change of the programme that must succeed.
     pub(super) async fn change(&self, change: ProgrammeChange) {
         let outcome = must(self.store.change_programme(&change, &self.event("changed"), self.now()).await);
         assert_eq!(outcome, ProgrammeOutcome::Done, "{change:?}");
@@ -152,7 +152,7 @@ impl<S: Store> Stage<S> {
         must(self.store.start_payment(start, self.now()).await)
     }
 
-    /// Starts a payment of a new person, which must succeed.
+    /// Starts a payment of a new person. It must succeed.
     #[track_caller]
     pub(super) fn started(&self, seats: &str) -> impl Future<Output = Payment> {
         let start = self.new_payment(self.person(), seats);
@@ -173,7 +173,7 @@ impl<S: Store> Stage<S> {
         }
     }
 
-    /// Starts and confirms a payment and sells its seats.
+    /// Starts and confirms a payment, and sells its seats.
     pub(super) async fn sold(&self, seats: &str) -> (Payment, Booking) {
         let payment = self.confirming(seats).await;
         let commit = self.commit_of(&payment, CONFIRMING);
@@ -190,7 +190,7 @@ impl<S: Store> Stage<S> {
         }
     }
 
-    /// A sale of the payment's seats, with an event `sold`.
+    /// The sale of a payment's seats, with an audit event `sold`.
     pub(super) fn commit_of(&self, payment: &Payment, from: &'static [PaymentStatus]) -> CommitBooking {
         let booking = Booking {
             id: BookingId::from_uuid(self.ids.next_uuid()),
@@ -227,7 +227,7 @@ impl<S: Store> Stage<S> {
         must(self.store.seat_truth(self.screening.id, self.now()).await)
     }
 
-    /// The sold and the claimed seats: `"A1 A2 | B1"`.
+    /// The sold and the claimed seats of the screening: `"A1 A2 | B1"`.
     pub(super) async fn map(&self) -> String {
         let truth = self.truth().await;
         let names = |seats: Vec<SeatId>| seats.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
@@ -235,14 +235,14 @@ impl<S: Store> Stage<S> {
         format!("{} | {}", names(truth.sold), names(claimed))
     }
 
-    /// The unsent events of the outbox.
+    /// The unsent events in the outbox.
     pub(super) async fn unsent(&self) -> Vec<Event> {
         let relay = uuid::Uuid::from_u128(1);
         assert!(must(self.store.take_relay_lease(relay, self.now(), self.after_s(60)).await));
         must(self.store.list_unsent(relay, EVENTS_MAX).await)
     }
 
-    /// The number of unsent events of each action or type: `"sign_in:1"`.
+    /// The number of unsent events in the outbox by action or type: `"sign_in:1"`.
     pub(super) async fn told(&self) -> String {
         let mut counts = BTreeMap::<String, u32>::new();
         for event in self.unsent().await {

@@ -1,4 +1,5 @@
-//! The contract suite of [`Ledger`](seatkeeper_core::ports::Ledger): each outcome of each call. For concurrent calls see `store_races`.
+//! The contract suite for [`Ledger`](seatkeeper_core::ports::Ledger): each outcome of each call. Concurrent calls are
+//! in `store_races`.
 
 use jiff::SignedDuration;
 
@@ -21,34 +22,34 @@ use seatkeeper_core::{
 
 use PaymentStatus::{Cancelled, Confirming, Declined, Expired, Pending, Refunded, Succeeded};
 
-/// Runs the suite.
+/// Runs the suite on a store.
 pub async fn run_all(fixture: &impl StoreFixture) {
-    a_start_claims_every_seat(fixture).await;
-    start_writes_earlier_releases_before_its_claims(fixture).await;
-    start_takes_current_prices(fixture).await;
-    repeated_start_returns_the_stored_payment(fixture).await;
-    start_is_refused_whole_when_a_seat_is_taken(fixture).await;
-    start_is_refused_for_unknown_seats_and_after_sales_close(fixture).await;
-    start_expires_an_overdue_payment_that_claims_its_seats(fixture).await;
+    starting_a_payment_claims_every_seat(fixture).await;
+    starting_a_payment_writes_earlier_releases_before_its_claims(fixture).await;
+    starting_a_payment_uses_the_current_prices(fixture).await;
+    repeated_start_of_a_payment_returns_the_stored_payment(fixture).await;
+    payment_is_refused_as_a_whole_when_a_seat_is_taken(fixture).await;
+    payment_is_refused_for_unknown_seats_and_after_sales_close(fixture).await;
+    starting_a_payment_expires_an_overdue_payment_that_claims_its_seats(fixture).await;
     claims_of_a_confirming_payment_do_not_expire(fixture).await;
     overdue_payment_cannot_be_confirmed(fixture).await;
     sale_writes_booking_payment_seats_and_event(fixture).await;
     sale_is_refused_whole_when_payment_or_booking_do_not_match(fixture).await;
     booking_code_is_used_once(fixture).await;
-    late_money_buys_free_seats(fixture).await;
-    late_money_buys_nothing_when_a_seat_is_taken(fixture).await;
-    late_money_is_refused_once_sales_are_closed(fixture).await;
+    late_payment_is_sold_if_its_seats_are_free(fixture).await;
+    late_payment_is_not_sold_when_a_seat_is_taken(fixture).await;
+    late_payment_is_not_sold_after_sales_have_closed(fixture).await;
     a_payment_confirmed_in_time_is_sold_after_sales_are_closed(fixture).await;
-    late_money_for_a_deleted_screening_buys_nothing(fixture).await;
-    closing_frees_the_seats(fixture).await;
+    late_payment_for_a_deleted_screening_is_not_sold(fixture).await;
+    closing_a_payment_frees_its_seats(fixture).await;
     overdue_payment_cannot_be_cancelled(fixture).await;
     refund_ends_the_booking_and_frees_its_seats(fixture).await;
     finishing_a_money_task_leaves_another_task_alone(fixture).await;
     unfinished_payments_are_listed_oldest_first_in_pages(fixture).await;
-    taken_seats_are_counted(fixture).await;
+    sold_and_claimed_seats_are_counted_for_each_screening(fixture).await;
 }
 
-async fn a_start_claims_every_seat(fixture: &impl StoreFixture) {
+async fn starting_a_payment_claims_every_seat(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss_ss/sofa:pp").await;
     let mut start = stage.new_payment(stage.person(), "A2 B1");
     start.seats.reverse();
@@ -71,21 +72,21 @@ async fn a_start_claims_every_seat(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.find_payment(PaymentId::from_uuid(stage.ids.next_uuid())).await), None);
 }
 
-async fn start_writes_earlier_releases_before_its_claims(fixture: &impl StoreFixture) {
+async fn starting_a_payment_writes_earlier_releases_before_its_claims(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let released = stage.event("released");
     let start = NewPayment { events: vec![released.clone()], ..stage.new_payment(stage.person(), "A1") };
     assert!(matches!(stage.start(&start).await, StartOutcome::Started(_)));
     let refused = NewPayment { events: vec![stage.event("refused")], ..stage.new_payment(stage.person(), "A1") };
     assert!(matches!(stage.start(&refused).await, StartOutcome::SeatsTaken(_)));
-    // The worker that copies releases to the outbox appends the same event again.
+    // The worker that copies releases to the outbox appends the event of the same release again.
     must(stage.store.append_events(&[stage.event("later"), released]).await);
     assert_eq!(stage.told().await, "later:1 released:1");
     let first = stage.unsent().await.into_iter().next().map(|event| event.kind);
     assert!(matches!(first, Some(EventKind::AuditLog { action, .. }) if action == "released"));
 }
 
-async fn start_takes_current_prices(fixture: &impl StoreFixture) {
+async fn starting_a_payment_uses_the_current_prices(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     assert_eq!(stage.started("A1").await.amount, Money::satang(20_000));
     let mut dearer = stage.screening.clone();
@@ -96,7 +97,7 @@ async fn start_takes_current_prices(fixture: &impl StoreFixture) {
     assert_eq!(stage.start(&closed).await, StartOutcome::SalesClosed, "and the closing time of the call");
 }
 
-async fn repeated_start_returns_the_stored_payment(fixture: &impl StoreFixture) {
+async fn repeated_start_of_a_payment_returns_the_stored_payment(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssss").await;
     let start = stage.new_payment(stage.person(), "A1 A2");
     let first = stage.start(&start).await;
@@ -111,7 +112,7 @@ async fn repeated_start_returns_the_stored_payment(fixture: &impl StoreFixture) 
     assert_eq!(stage.start(&start).await, StartOutcome::Started(confirming), "in its current state");
 }
 
-async fn start_is_refused_whole_when_a_seat_is_taken(fixture: &impl StoreFixture) {
+async fn payment_is_refused_as_a_whole_when_a_seat_is_taken(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssssxs").await;
     let (claimed, _) = (stage.started("A1").await, stage.sold("A2").await);
     let refused = stage.new_payment(stage.person(), "A1 A2 A3 A5");
@@ -129,7 +130,7 @@ async fn start_is_refused_whole_when_a_seat_is_taken(fixture: &impl StoreFixture
     assert_eq!(stage.start(&again).await, StartOutcome::SeatsTaken(seats_of("A4")), "sold, also if to oneself");
 }
 
-async fn start_is_refused_for_unknown_seats_and_after_sales_close(fixture: &impl StoreFixture) {
+async fn payment_is_refused_for_unknown_seats_and_after_sales_close(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let unknown_seat = stage.new_payment(stage.person(), "A1 A3");
     assert_eq!(stage.start(&unknown_seat).await, StartOutcome::NotFound);
@@ -146,7 +147,7 @@ async fn start_is_refused_for_unknown_seats_and_after_sales_close(fixture: &impl
     assert_eq!(stage.map().await, " | ");
 }
 
-async fn start_expires_an_overdue_payment_that_claims_its_seats(fixture: &impl StoreFixture) {
+async fn starting_a_payment_expires_an_overdue_payment_that_claims_its_seats(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "sssss").await;
     let first = stage.started("A1 A2 A3").await;
     let young = stage.new_payment(stage.person(), "A3");
@@ -265,7 +266,7 @@ async fn booking_code_is_used_once(fixture: &impl StoreFixture) {
     assert_eq!(committed, CommitOutcome::Committed(commit.booking));
 }
 
-async fn late_money_buys_free_seats(fixture: &impl StoreFixture) {
+async fn late_payment_is_sold_if_its_seats_are_free(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssss").await;
     let expired = stage.started("A1 A2").await;
     stage.pass_s(PAYMENT_S);
@@ -285,7 +286,7 @@ async fn late_money_buys_free_seats(fixture: &impl StoreFixture) {
     assert!(matches!(stage.commit(&pending, LATE).await, CommitOutcome::Committed(_)), "a callback before any confirm");
 }
 
-async fn late_money_buys_nothing_when_a_seat_is_taken(fixture: &impl StoreFixture) {
+async fn late_payment_is_not_sold_when_a_seat_is_taken(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssss").await;
     let late = stage.started("A1 A2 A3").await;
     stage.pass_s(PAYMENT_S);
@@ -299,8 +300,8 @@ async fn late_money_buys_nothing_when_a_seat_is_taken(fixture: &impl StoreFixtur
     assert_eq!(stage.payment(claiming.id).await.status, Pending);
 }
 
-/// The stage's screening starts an hour after the stage was opened.
-async fn late_money_is_refused_once_sales_are_closed(fixture: &impl StoreFixture) {
+/// The screening starts an hour after the store was opened.
+async fn late_payment_is_not_sold_after_sales_have_closed(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssss").await;
     let cancelled = stage.started("A2").await;
     stage.close(cancelled.id, &[Pending], Cancelled).await;
@@ -322,7 +323,7 @@ async fn late_money_is_refused_once_sales_are_closed(fixture: &impl StoreFixture
     assert_eq!(stage.map().await, " | ");
     assert_eq!(stage.told().await, told);
 
-    // The stored start decides: after a move to a later time sales are open again.
+    // The stored start decides: after the screening has moved to a later time, sales are open again.
     let mut later = stage.screening.clone();
     let by = stage.after_s(1).duration_since(later.start_time);
     for time in [&mut later.start_time, &mut later.end_time, &mut later.hall_free_at] {
@@ -344,7 +345,7 @@ async fn a_payment_confirmed_in_time_is_sold_after_sales_are_closed(fixture: &im
     assert_eq!(stage.map().await, "A1 A2 | ");
 }
 
-async fn late_money_for_a_deleted_screening_buys_nothing(fixture: &impl StoreFixture) {
+async fn late_payment_for_a_deleted_screening_is_not_sold(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     let late = stage.started("A1 A2").await;
     stage.close(late.id, &[Pending], Cancelled).await;
@@ -352,7 +353,7 @@ async fn late_money_for_a_deleted_screening_buys_nothing(fixture: &impl StoreFix
     assert_eq!(stage.commit(&late, LATE).await, CommitOutcome::SeatsLost(seats_of("A1 A2")));
 }
 
-async fn closing_frees_the_seats(fixture: &impl StoreFixture) {
+async fn closing_a_payment_frees_its_seats(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "sss").await;
     let payment = stage.started("A1 A2").await;
     let cancelled = Payment { status: Cancelled, ..payment.clone() };
@@ -456,7 +457,7 @@ async fn unfinished<S: Store>(stage: &Stage<S>, limit: u32) -> Vec<PaymentId> {
     payments.into_iter().map(|payment| payment.id).collect()
 }
 
-async fn taken_seats_are_counted(fixture: &impl StoreFixture) {
+async fn sold_and_claimed_seats_are_counted_for_each_screening(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "sssssx").await;
     let nowhere = ScreeningId::from_uuid(stage.ids.next_uuid());
     stage.started("A1 A2").await;

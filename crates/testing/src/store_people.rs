@@ -1,4 +1,5 @@
-//! The contract suite of [`People`](seatkeeper_core::ports::People) and [`Sessions`](seatkeeper_core::ports::Sessions).
+//! The contract suite for [`People`](seatkeeper_core::ports::People) and
+//! [`Sessions`](seatkeeper_core::ports::Sessions).
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,7 +16,7 @@ use seatkeeper_core::{
     ports::{People, Sessions, Store},
 };
 
-/// Runs the suite.
+/// Runs the suite on a store.
 pub async fn run_all(fixture: &impl StoreFixture) {
     first_person_becomes_admin_and_later_ones_do_not(fixture).await;
     first_person_of_a_real_provider_replaces_the_demo_admin(fixture).await;
@@ -67,7 +68,7 @@ async fn first_person_of_a_real_provider_replaces_the_demo_admin(fixture: &impl 
     let other = Identity { issuer: "https://other.example.test".to_owned(), ..identity_of("Ann") };
     assert_eq!(sign_in(&stage, &other).await.role, Role::User, "a third provider has no first person");
 
-    // Back at the demo, the former administrator is an ordinary user.
+    // When the demo administrator signs in at the demo again, they are an ordinary user.
     assert_eq!(sign_in(&stage, &demo_identity_of("Ann")).await, Person { role: Role::User, ..guest });
     assert_eq!(sign_in(&stage, &demo_identity_of("Cat")).await.role, Role::User);
     assert_eq!(sign_in(&stage, &identity_of("Ann")).await, real);

@@ -1,4 +1,5 @@
-//! The contract suite of [`Programme`](seatkeeper_core::ports::Programme) and [`Posters`](seatkeeper_core::ports::Posters).
+//! The contract suite for [`Programme`](seatkeeper_core::ports::Programme) and
+//! [`Posters`](seatkeeper_core::ports::Posters).
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -20,20 +21,20 @@ use seatkeeper_core::{
 use ProgrammeChange::{DeleteHall, DeleteMovie, DeleteScreening, PutHall, PutMovie, PutScreening};
 use ProgrammeOutcome::{Changed, Done, HallBusy, HasBookings, HasScreenings, NotFound, PartMissing};
 
-/// Runs the suite.
+/// Runs the suite on a store.
 pub async fn run_all(fixture: &impl StoreFixture) {
     a_film_is_made_replaced_and_deleted(fixture).await;
     a_hall_is_made_replaced_and_deleted(fixture).await;
     a_screening_is_made_replaced_and_deleted(fixture).await;
     several_changes_may_share_one_event(fixture).await;
-    one_of_many_concurrent_changes_wins(fixture).await;
+    one_of_many_concurrent_changes_of_a_film_is_written(fixture).await;
     screening_is_refused_while_its_hall_is_busy(fixture).await;
     screening_with_claims_or_bookings_is_neither_moved_nor_deleted(fixture).await;
     past_screening_survives_the_deletion_of_its_film_and_hall(fixture).await;
     film_and_hall_with_upcoming_screenings_are_not_deleted(fixture).await;
     screenings_are_found_by_filter(fixture).await;
-    lists_have_pages(fixture).await;
-    posters_are_stored(fixture).await;
+    lists_of_the_programme_are_read_in_pages(fixture).await;
+    stored_poster_is_found_by_its_id(fixture).await;
     super::store_showings::run_all(fixture).await;
 }
 
@@ -45,13 +46,13 @@ fn new_movie<S>(stage: &Stage<S>, title: &str) -> Movie {
     movie_of(MovieId::from_uuid(stage.ids.next_uuid()), title)
 }
 
-/// A new screening of the stage's film and hall, `minutes` after the stage's.
+/// A new screening of the same film and hall as that of the test stage, `minutes` later.
 fn later<S>(stage: &Stage<S>, minutes: i64) -> Screening {
     let id = ScreeningId::from_uuid(stage.ids.next_uuid());
     moved(Screening { id, ..stage.screening.clone() }, minutes)
 }
 
-/// The same screening, `minutes` later.
+/// The given screening, moved by `minutes`.
 fn moved(screening: Screening, minutes: i64) -> Screening {
     let by = SignedDuration::from_mins(minutes);
     let later = |time: Timestamp| time.saturating_add(by).unwrap_or(Timestamp::MAX);
@@ -136,7 +137,7 @@ async fn a_screening_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.find_screening(wanted.id).await), None);
 }
 
-async fn one_of_many_concurrent_changes_wins(fixture: &impl StoreFixture) {
+async fn one_of_many_concurrent_changes_of_a_film_is_written(fixture: &impl StoreFixture) {
     let stage = std::sync::Arc::new(Stage::open(fixture, "s").await);
     let before = must(stage.store.revision().await);
     let movie = new_movie(&stage, "Contested");
@@ -150,7 +151,7 @@ async fn one_of_many_concurrent_changes_wins(fixture: &impl StoreFixture) {
 
 async fn screening_is_refused_while_its_hall_is_busy(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
-    // The stage's screening occupies the hall for 115 minutes.
+    // The screening of the test stage occupies the hall for 115 minutes.
     for minutes in [-114, -1, 0, 1, 114] {
         let outcome = try_change(&stage, PutScreening(later(&stage, minutes), 0)).await;
         assert_eq!(outcome, HallBusy(vec![stage.screening.id]), "{minutes} minutes later");
@@ -259,7 +260,7 @@ async fn found<S: Store>(stage: &Stage<S>, filter: &ScreeningFilter) -> Vec<Scre
     ids.items
 }
 
-async fn lists_have_pages(fixture: &impl StoreFixture) {
+async fn lists_of_the_programme_are_read_in_pages(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (mut movies, mut halls, mut shows) = (vec![stage.screening.movie_id], Vec::<Hall>::new(), Vec::new());
     shows.push(stage.screening.id);
@@ -288,7 +289,7 @@ async fn lists_have_pages(fixture: &impl StoreFixture) {
     assert_eq!(walk!(stage, |page| list_screening_ids(&all, page)), shows);
 }
 
-async fn posters_are_stored(fixture: &impl StoreFixture) {
+async fn stored_poster_is_found_by_its_id(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let id = PosterId::from_uuid(stage.ids.next_uuid());
     assert_eq!(must(stage.store.find_poster(id).await), None);

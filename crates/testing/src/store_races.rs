@@ -1,4 +1,5 @@
-//! Concurrent calls of the ledger and of people: no seat is sold twice, no deadlock, exactly one ADMIN.
+//! Concurrent calls of the ledger and of people: no seat is sold twice, there is no deadlock, and exactly one person is
+//! ADMIN.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,11 +20,11 @@ use seatkeeper_core::{
 /// The number of concurrent calls.
 const CROWD: usize = 64;
 
-/// Runs the suite.
+/// Runs the suite on a store.
 pub async fn run_all(fixture: &impl StoreFixture) {
     overlapping_concurrent_payments_claim_no_seat_twice(fixture).await;
     concurrent_starts_of_one_id_make_one_payment(fixture).await;
-    exactly_one_of_a_concurrent_sale_and_close_wins(fixture).await;
+    concurrent_sale_and_close_of_a_payment_have_one_outcome(fixture).await;
     concurrent_late_payments_sell_no_seat_twice(fixture).await;
     concurrent_sales_with_one_code_make_one_booking(fixture).await;
     concurrent_calls_expire_an_overdue_payment_once(fixture).await;
@@ -32,7 +33,7 @@ pub async fn run_all(fixture: &impl StoreFixture) {
     concurrent_sign_ins_of_one_identity_make_one_person(fixture).await;
 }
 
-/// Everybody wants four of eight seats, in different orders.
+/// Each person starts a payment for four of eight seats, and names them in a different order.
 async fn overlapping_concurrent_payments_claim_no_seat_twice(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "ssssssss").await);
     let runs = (0..CROWD).map(|index| {
@@ -77,7 +78,7 @@ fn stage_payment<S>(_: &Stage<S>, outcomes: Vec<StartOutcome>) -> Payment {
     }
 }
 
-async fn exactly_one_of_a_concurrent_sale_and_close_wins(fixture: &impl StoreFixture) {
+async fn concurrent_sale_and_close_of_a_payment_have_one_outcome(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "s").await);
     for round in 0..16 {
         let payment = stage.confirming("A1").await;
@@ -180,7 +181,7 @@ async fn concurrent_first_sign_ins_make_one_admin(fixture: &impl StoreFixture) {
     assert_eq!(people.iter().map(|person| person.id).collect::<BTreeSet<_>>().len(), 100);
 }
 
-/// During a change of the settings, one server may use the demo and another a real provider.
+/// While the settings are being changed, one server may still use the demo and another a real identity provider.
 async fn concurrent_sign_ins_at_demo_and_provider_make_one_real_admin(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "s").await);
     let runs = (0..CROWD).map(|index| {

@@ -1,4 +1,5 @@
-//! The contract suite of [`Reservations`](seatkeeper_core::ports::Reservations) and [`MockBook`](seatkeeper_core::ports::MockBook).
+//! The contract suite for [`Reservations`](seatkeeper_core::ports::Reservations) and
+//! [`MockBook`](seatkeeper_core::ports::MockBook).
 
 use std::sync::Arc;
 
@@ -15,14 +16,14 @@ const LEASE_S: i64 = 30;
 const BODY: [u8; 32] = [1; 32];
 const OTHER_BODY: [u8; 32] = [2; 32];
 
-/// Runs the suite.
+/// Runs the suite on a store.
 pub async fn run_all(fixture: &impl StoreFixture) {
-    key_runs_once_and_its_response_is_repeated(fixture).await;
-    key_is_refused_with_another_body(fixture).await;
-    key_is_scoped_to_person_and_call(fixture).await;
-    run_is_repeated_with_its_subject_after_the_lease_expired(fixture).await;
-    key_is_deleted_after_24_hours(fixture).await;
-    one_of_many_concurrent_reservations_runs(fixture).await;
+    idempotency_key_runs_once_and_its_response_is_repeated(fixture).await;
+    idempotency_key_is_refused_with_another_body(fixture).await;
+    idempotency_key_is_scoped_to_person_and_call(fixture).await;
+    call_runs_again_with_the_same_subject_after_the_lease_expired(fixture).await;
+    idempotency_key_is_deleted_after_24_hours(fixture).await;
+    one_of_many_concurrent_reservations_of_a_key_runs(fixture).await;
     mock_book_entry_is_written_by_compare_and_set(fixture).await;
 }
 
@@ -43,7 +44,7 @@ fn answer_of(status: u16, body: &'static [u8]) -> StoredAnswer {
     StoredAnswer { status, body: Bytes::from_static(body), content_type: "application/json".to_owned() }
 }
 
-async fn key_runs_once_and_its_response_is_repeated(fixture: &impl StoreFixture) {
+async fn idempotency_key_runs_once_and_its_response_is_repeated(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let key = key_of(&stage, "k");
     assert_eq!(reserve(&stage, &key, BODY, 1).await, run(1));
@@ -56,7 +57,7 @@ async fn key_runs_once_and_its_response_is_repeated(fixture: &impl StoreFixture)
     assert_eq!(reserve(&stage, &key, BODY, 4).await, Reservation::Done(answer), "the first response stands");
 }
 
-async fn key_is_refused_with_another_body(fixture: &impl StoreFixture) {
+async fn idempotency_key_is_refused_with_another_body(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let key = key_of(&stage, "k");
     reserve(&stage, &key, BODY, 1).await;
@@ -65,7 +66,7 @@ async fn key_is_refused_with_another_body(fixture: &impl StoreFixture) {
     assert_eq!(reserve(&stage, &key, OTHER_BODY, 2).await, Reservation::OtherBody, "when it is done");
 }
 
-async fn key_is_scoped_to_person_and_call(fixture: &impl StoreFixture) {
+async fn idempotency_key_is_scoped_to_person_and_call(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let key = key_of(&stage, "k");
     let other_call = IdempotencyKey { call: "POST /api/payments/1/confirm".to_owned(), ..key.clone() };
@@ -75,7 +76,7 @@ async fn key_is_scoped_to_person_and_call(fixture: &impl StoreFixture) {
     }
 }
 
-async fn run_is_repeated_with_its_subject_after_the_lease_expired(fixture: &impl StoreFixture) {
+async fn call_runs_again_with_the_same_subject_after_the_lease_expired(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let key = key_of(&stage, "k");
     reserve(&stage, &key, BODY, 1).await;
@@ -88,7 +89,7 @@ async fn run_is_repeated_with_its_subject_after_the_lease_expired(fixture: &impl
     assert_eq!(reserve(&stage, &key, BODY, 3).await, run(1), "the subject stays");
 }
 
-async fn key_is_deleted_after_24_hours(fixture: &impl StoreFixture) {
+async fn idempotency_key_is_deleted_after_24_hours(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (key, day_s) = (key_of(&stage, "k"), 24 * 3_600);
     reserve(&stage, &key, BODY, 1).await;
@@ -99,7 +100,7 @@ async fn key_is_deleted_after_24_hours(fixture: &impl StoreFixture) {
     assert_eq!(reserve(&stage, &key, OTHER_BODY, 2).await, run(2));
 }
 
-async fn one_of_many_concurrent_reservations_runs(fixture: &impl StoreFixture) {
+async fn one_of_many_concurrent_reservations_of_a_key_runs(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "s").await);
     let key = key_of(&stage, "k");
     let runs = (1..=32).map(|subject| {

@@ -1,4 +1,4 @@
-//! The contract suite of retention: which records a store deletes after a time, and which stay.
+//! The contract suite for retention: which records a store deletes after a time, and which it never deletes.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,7 +15,7 @@ use seatkeeper_core::{
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
-/// Runs the suite.
+/// Runs the suite on a store.
 pub async fn run_all<F: StoreFixture<Store: EventLog>>(fixture: &F) {
     acknowledged_events_are_deleted_after_30_days(fixture).await;
     event_half_a_second_younger_than_30_days_stays(fixture).await;
@@ -27,7 +27,7 @@ async fn publish(log: &impl EventLog, ids: &SeededEntropy, at: Timestamp, names:
     must(log.publish(&events).await);
 }
 
-/// The names and positions of the events in the log.
+/// The actions and positions of the events in the log.
 async fn logged(log: &impl EventLog) -> Vec<(String, i64)> {
     let logged = must(log.list_events(0, None, EVENTS_MAX).await);
     let name = |kind: EventKind| match kind {

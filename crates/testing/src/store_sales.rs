@@ -1,4 +1,4 @@
-//! The contract suite of [`Sales`](seatkeeper_core::ports::Sales).
+//! The contract suite for [`Sales`](seatkeeper_core::ports::Sales).
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,17 +15,17 @@ use seatkeeper_core::{
     },
 };
 
-/// Runs the suite.
+/// Runs the suite on a store.
 pub async fn run_all(fixture: &impl StoreFixture) {
     customer_sees_own_bookings_newest_first(fixture).await;
     administrator_finds_bookings_by_every_filter(fixture).await;
     text_search_ignores_case_and_has_no_wildcards(fixture).await;
-    totals_cover_the_whole_selection_without_refunds(fixture).await;
+    totals_of_sales_cover_the_whole_selection_without_refunds(fixture).await;
     sales_are_listed_in_slices_of_15_minutes(fixture).await;
-    films_are_ranked_by_revenue(fixture).await;
+    sales_by_film_are_sorted_by_revenue(fixture).await;
 }
 
-/// Sells seats of the stage's screening to a person.
+/// Sells seats of the test stage's screening to a person.
 async fn sell<S: Store>(stage: &Stage<S>, person: PersonId, seats: &str) -> Booking {
     let StartOutcome::Started(payment) = stage.start(&stage.new_payment(person, seats)).await else {
         unreachable!("{seats} should be free")
@@ -105,7 +105,7 @@ async fn administrator_finds_bookings_by_every_filter(fixture: &impl StoreFixtur
     assert_eq!(items[0].booking, third);
 }
 
-/// Another film in another hall, three hours later.
+/// A screening of another film in another hall, three hours later.
 async fn second_screening<S: Store>(stage: &Stage<S>) -> seatkeeper_core::catalogue::Screening {
     let movie = movie_of(MovieId::from_uuid(stage.ids.next_uuid()), "Durian Nights");
     let hall = hall_of(HallId::from_uuid(stage.ids.next_uuid()), "Hall 2", "ssx_p");
@@ -147,7 +147,7 @@ async fn text_search_ignores_case_and_has_no_wildcards(fixture: &impl StoreFixtu
     }
 }
 
-async fn totals_cover_the_whole_selection_without_refunds(fixture: &impl StoreFixture) {
+async fn totals_of_sales_cover_the_whole_selection_without_refunds(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "sssssp").await;
     let ann = signed_in(&stage, "Ann").await;
     assert_eq!(must(stage.store.sum_bookings(&BookingFilter::default()).await), SalesTotals::default());
@@ -183,7 +183,7 @@ async fn sales_are_listed_in_slices_of_15_minutes(fixture: &impl StoreFixture) {
     assert!(must(stage.store.list_sales(stage.after_s(1), stage.after_s(9_000)).await).is_empty());
 }
 
-async fn films_are_ranked_by_revenue(fixture: &impl StoreFixture) {
+async fn sales_by_film_are_sorted_by_revenue(fixture: &impl StoreFixture) {
     let mut stage = Stage::open(fixture, "sssx").await;
     let (ann, began) = (stage.person(), stage.now());
     sell(&stage, ann, "A1").await;

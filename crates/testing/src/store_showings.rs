@@ -1,5 +1,6 @@
-//! The part of the contract suites of [`Programme`](seatkeeper_core::ports::Programme) and [`Ledger`](seatkeeper_core::ports::Ledger) that covers
-//! dependencies: a screening's end on its film's length, and a payment on what the payer was shown.
+//! Contract suite for rules that span [`Programme`](seatkeeper_core::ports::Programme) and
+//! [`Ledger`](seatkeeper_core::ports::Ledger): a screening's end depends on its film's length, and a payment on what
+//! the payer saw.
 
 use jiff::SignedDuration;
 
@@ -22,15 +23,15 @@ use seatkeeper_core::{
 use ProgrammeChange::{DeleteScreening, PutHall, PutMovie, PutScreening};
 use ProgrammeOutcome::{Cancelled, Changed, Done, HallBusy};
 
-/// Runs the suite.
+/// Runs the suite on a store.
 pub(super) async fn run_all(fixture: &impl StoreFixture) {
-    upcoming_screenings_follow_their_films_length(fixture).await;
-    film_length_is_refused_whole_when_screenings_would_overlap(fixture).await;
+    ends_of_upcoming_screenings_follow_the_length_of_their_film(fixture).await;
+    new_film_length_is_refused_when_screenings_would_overlap(fixture).await;
     screening_with_a_stale_film_length_is_refused_as_changed(fixture).await;
     cancelled_screening_cannot_be_changed_and_frees_its_hall(fixture).await;
     cancelled_screening_is_not_sold(fixture).await;
-    start_is_refused_when_revision_or_total_differ_from_those_shown(fixture).await;
-    start_refusals_have_a_fixed_order_of_precedence(fixture).await;
+    payment_is_refused_when_revision_or_total_differ_from_those_the_payer_saw(fixture).await;
+    refusals_to_start_a_payment_have_a_fixed_order_of_precedence(fixture).await;
     booking_copies_film_hall_and_start_from_the_stored_screening(fixture).await;
 }
 
@@ -54,7 +55,7 @@ async fn movie_and_hall<S: Store>(stage: &Stage<S>) -> (Movie, Hall) {
     }
 }
 
-/// A screening of this film in this hall, `minutes` after the stage's.
+/// A screening of this film in this hall, `minutes` after that of the test stage.
 fn after<S>(stage: &Stage<S>, movie: &Movie, hall: &Hall, minutes: i64) -> Screening {
     let start = stage.screening.start_time + SignedDuration::from_mins(minutes);
     screening_of(ScreeningId::from_uuid(stage.ids.next_uuid()), movie, hall, start)
@@ -66,13 +67,13 @@ fn with_length(movie: &Movie, minutes: u32) -> Movie {
     movie
 }
 
-/// The same screening if its film runs `minutes` longer.
+/// The screening as it is when its film runs `minutes` longer.
 fn longer(screening: &Screening, minutes: i64) -> Screening {
     let by = SignedDuration::from_mins(minutes);
     Screening { end_time: screening.end_time + by, hall_free_at: screening.hall_free_at + by, ..screening.clone() }
 }
 
-async fn upcoming_screenings_follow_their_films_length(fixture: &impl StoreFixture) {
+async fn ends_of_upcoming_screenings_follow_the_length_of_their_film(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (movie, hall) = movie_and_hall(&stage).await;
     let other = movie_of(MovieId::from_uuid(stage.ids.next_uuid()), "Other");
@@ -83,7 +84,7 @@ async fn upcoming_screenings_follow_their_films_length(fixture: &impl StoreFixtu
     for screening in [&second, &beside, &odd] {
         stage.change(PutScreening(screening.clone(), 0)).await;
     }
-    // The stage's screening has started now.
+    // The screening of the test stage has started now.
     stage.pass_s(3_600);
     let before = must(stage.store.revision().await);
     assert_eq!(try_change(&stage, PutMovie(with_length(&movie, 150), 1)).await, Done);
@@ -103,7 +104,7 @@ async fn upcoming_screenings_follow_their_films_length(fixture: &impl StoreFixtu
     assert_eq!(stored(&stage, stage.screening.id).await.0.end_time, stage.screening.end_time);
 }
 
-async fn film_length_is_refused_whole_when_screenings_would_overlap(fixture: &impl StoreFixture) {
+async fn new_film_length_is_refused_when_screenings_would_overlap(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (movie, hall) = movie_and_hall(&stage).await;
     let other = movie_of(MovieId::from_uuid(stage.ids.next_uuid()), "Other");
@@ -189,13 +190,13 @@ async fn cancelled_screening_is_not_sold(fixture: &impl StoreFixture) {
     assert_eq!(stage.payment(begun.id).await, begun, "the caller of the cancellation ends open payments");
 }
 
-/// A payment of a new person who was shown this revision and total.
+/// A payment of a new person who saw this revision and total.
 fn shown<S: Store>(stage: &Stage<S>, seats: &str, revision: Option<u64>, total: Option<i64>) -> NewPayment {
     let shown = ShownToPayer { revision, total: total.map(Money::satang) };
     NewPayment { shown, ..stage.new_payment(stage.person(), seats) }
 }
 
-async fn start_is_refused_when_revision_or_total_differ_from_those_shown(fixture: &impl StoreFixture) {
+async fn payment_is_refused_when_revision_or_total_differ_from_those_the_payer_saw(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ssss").await;
     let first = shown(&stage, "A1", Some(1), Some(20_000));
     let StartOutcome::Started(payment) = stage.start(&first).await else { unreachable!("shown as stored") };
@@ -216,7 +217,7 @@ async fn start_is_refused_when_revision_or_total_differ_from_those_shown(fixture
     assert_eq!(stage.start(&first).await, StartOutcome::Started(payment), "a repeated start compares nothing");
 }
 
-async fn start_refusals_have_a_fixed_order_of_precedence(fixture: &impl StoreFixture) {
+async fn refusals_to_start_a_payment_have_a_fixed_order_of_precedence(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "ss").await;
     stage.started("A1").await;
     let mut dearer = stage.screening.clone();
@@ -236,7 +237,7 @@ async fn booking_copies_film_hall_and_start_from_the_stored_screening(fixture: &
     let stage = Stage::open(fixture, "s").await;
     let payment = stage.confirming("A1").await;
     let mut commit = stage.commit_of(&payment, CONFIRMING);
-    // A server with a stale cached screening.
+    // A server with a stale cached screening passes an outdated start.
     commit.booking.start_time += SignedDuration::from_hours(2);
     (commit.booking.movie_title, commit.booking.hall_name) = ("Old title".to_owned(), "Old name".to_owned());
     let CommitOutcome::Committed(booking) = must(stage.store.commit_booking(&commit, stage.now()).await) else {

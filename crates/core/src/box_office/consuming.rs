@@ -7,11 +7,13 @@ use crate::{
     ports::{Backend, BackendError, Consumer, NewMail},
 };
 
-/// Lets a consumer handle events, in order. Idempotent: each event takes effect once, however often it is delivered.
+/// Lets a consumer handle events in order. Idempotent: each event takes effect once, even if it is delivered
+/// repeatedly.
 ///
 /// # Errors
-/// Retryable: the store is unavailable, call again later. Lasting: one of the events cannot be handled, and those before it
-/// may have been. Called with one event: count the attempts, then move it to [`crate::ports::DeadLetters`].
+/// A retryable error: a call to the store failed; call again later. A lasting error: one of the events cannot be
+/// handled, and events before it may have been handled. The caller then retries event by event, counts the attempts,
+/// and moves the failing event to [`crate::ports::DeadLetters`].
 pub async fn handle_events(office: &BoxOffice, consumer: Consumer, events: &[Event]) -> Backend<()> {
     match consumer {
         Consumer::Audit => office.stores.audit.append_audit(events).await?,

@@ -8,10 +8,11 @@ use crate::{
     ports::{Backend, DeadLetter},
 };
 
-/// Retries a dead letter. `Ok(None)`: no dead letter has this id; `Ok(Some(Err))`: it failed again and stays.
+/// Handles the event of a dead letter again. `Ok(None)`: no dead letter has this id. `Ok(Some(Err))`: the event failed
+/// again and the dead letter stays.
 ///
 /// # Errors
-/// The store is unavailable.
+/// A call to the store failed with a retryable error.
 pub async fn replay_dead_letter(office: &BoxOffice, id: DeadLetterId) -> Backend<Option<Result<DeadLetter, String>>> {
     let Some(letter) = office.stores.dead_letters.find_dead_letter(id).await? else { return Ok(None) };
     match handle_events(office, letter.consumer, slice::from_ref(&letter.event)).await {

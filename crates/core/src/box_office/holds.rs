@@ -20,10 +20,10 @@ pub struct SeatSelection {
 }
 
 impl SeatSelection {
-    /// Parses the names of seats; duplicates count once.
+    /// Parses the names of seats; duplicates are dropped.
     ///
     /// # Errors
-    /// The names that are no seats of this screening.
+    /// The names that are not seats of this screening.
     pub fn parse(screening: &OpenScreening, names: &[String]) -> Result<Self, Vec<String>> {
         let mut seats = SeatList::new();
         let mut not_for_sale = SeatList::new();
@@ -56,20 +56,20 @@ impl SeatSelection {
 pub enum LockOutcome {
     /// All requested seats are held.
     Held(Hold),
-    /// Sales have ended.
+    /// Sales for the screening have ended.
     SalesClosed,
-    /// The person is paying and may not change seats.
+    /// The person has a payment in progress, during which the hold cannot change.
     PaymentInProgress(PaymentLock),
-    /// The hold would exceed the limit per person.
+    /// The person would hold more seats than the limit per person allows.
     TooManySeats,
     /// These seats are locked by another person, sold, or not for sale.
     SeatsTaken(SeatList),
 }
 
-/// Locks all of `wanted` or none.
+/// Locks all seats of `wanted` for the person, or none.
 ///
 /// # Errors
-/// The lock store or the store failed.
+/// A call to the lock store or to the store failed.
 pub async fn lock_seats(
     office: &BoxOffice,
     person: PersonId,
@@ -107,16 +107,16 @@ pub async fn lock_seats(
 /// The result of releasing seats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReleaseOutcome {
-    /// The remaining hold.
+    /// The seats that the person still holds.
     Left(Hold),
-    /// The person is paying and may not change seats.
+    /// The person has a payment in progress, during which the hold cannot change.
     PaymentInProgress(PaymentLock),
 }
 
-/// Releases `seats`, or the whole hold when `None`; other people's seats are ignored.
+/// Releases `seats` of the person, or the whole hold when `None`. Seats of other people are ignored.
 ///
 /// # Errors
-/// The lock store or the store failed.
+/// A call to the lock store or to the store failed.
 pub async fn release_seats(
     office: &BoxOffice,
     person: PersonId,
@@ -136,15 +136,15 @@ pub async fn release_seats(
     Err(BackendError::retryable("locks", "the seat map is changing too fast"))
 }
 
-/// A person's hold at a screening.
+/// The seats that a person holds at a screening, and their payment in progress.
 ///
 /// # Errors
-/// The lock store failed.
+/// A call to the lock store or to the store failed.
 pub async fn find_hold(office: &BoxOffice, person: PersonId, screening: ScreeningId) -> Backend<Hold> {
     let hold = office.locks.find_hold(screening, person).await?;
     let Some(payment) = hold.payment else { return Ok(hold) };
-    // A payment lock may outlive its payment, and exists before the payment is written. Only a payment that the store has in
-    // progress is returned, because the client opens its page.
+    // A payment lock is set before its payment is written, and may outlive it. The client opens the page of the
+    // returned payment, so only a payment that the store has in progress is returned.
     let stored = office.stores.ledger.find_payment(payment).await?;
     let is_on = stored.is_some_and(|stored| stored.status.holds_claims() && !stored.is_overdue(office.now()));
     Ok(if is_on { hold } else { Hold { payment: None, ..hold } })

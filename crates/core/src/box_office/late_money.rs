@@ -1,5 +1,5 @@
-//! Callbacks of the payment provider, which may be duplicated, reordered or forged. A callback only names a payment; the
-//! state of the money is always queried from the provider.
+//! Callbacks of the payment provider, which may be duplicated, reordered or forged. A callback only names a payment;
+//! what happened to the money is always queried from the provider.
 
 use super::{
     BoxOffice,
@@ -15,10 +15,10 @@ use crate::{
     ports::{Backend, BackendError, ConfirmStart, LockSeats, ProviderAnswer},
 };
 
-/// Handles a callback about a payment by querying the provider. `Ok(false)`: there is no such payment.
+/// Handles a callback about a payment by querying the provider. `Ok(false)`: no payment has this id.
 ///
 /// # Errors
-/// The store, the lock store or the provider failed; the provider repeats the callback.
+/// A call to the store, the lock store or the provider failed; the provider sends the callback again.
 pub async fn provider_reported(office: &BoxOffice, id: PaymentId) -> Backend<bool> {
     let Some(payment) = office.stores.ledger.find_payment(id).await? else { return Ok(false) };
     let answer = office.provider.find(id).await.map_err(|error| BackendError::retryable("provider", error))?;
@@ -34,7 +34,7 @@ pub async fn provider_reported(office: &BoxOffice, id: PaymentId) -> Backend<boo
             PaymentStatus::Expired | PaymentStatus::Cancelled | PaymentStatus::Declined,
         ) => sell_late(office, payment).await?,
         (ProviderAnswer::Refunded, PaymentStatus::Succeeded) => {
-            // The provider has refunded already; the money task stays open until the seat map is updated.
+            // The provider has refunded the sale by itself. The money task stays open until the seat map is updated.
             let refunded = close(office, &payment, PaymentStatus::Refunded, Some(MoneyTask::GiveBack)).await?;
             run_money_task(office, &refunded).await?;
         }
@@ -44,7 +44,8 @@ pub async fn provider_reported(office: &BoxOffice, id: PaymentId) -> Backend<boo
     Ok(true)
 }
 
-/// Settles a PENDING payment that was paid or declined at the provider, as by QR code, before the page confirmed it.
+/// Settles a PENDING payment that was paid or declined at the provider before the page confirmed it, for example by QR
+/// code.
 async fn paid_without_confirm(office: &BoxOffice, payment: Payment, outcome: ConfirmOutcome) -> Backend<()> {
     match office.stores.ledger.begin_confirming(payment.id, outcome, office.now()).await? {
         ConfirmStart::Confirming(payment) => {
@@ -58,8 +59,8 @@ async fn paid_without_confirm(office: &BoxOffice, payment: Payment, outcome: Con
     }
 }
 
-/// Handles money for a payment that had ended: sells the same seats if they are free and sales are open, else refunds. The
-/// store checks whether sales are open in the transaction that sells.
+/// Handles a payment that succeeded late, after it had ended: sells its seats if they are free and sales are open, else
+/// refunds it. The store checks whether sales are open in the transaction that sells.
 async fn sell_late(office: &BoxOffice, payment: Payment) -> Backend<()> {
     let from = &[PaymentStatus::Expired, PaymentStatus::Cancelled, PaymentStatus::Declined];
     if !payment.is_given_up() && seats_are_free(office, &payment).await? {
@@ -74,7 +75,7 @@ async fn sell_late(office: &BoxOffice, payment: Payment) -> Backend<()> {
     run_money_task(office, &refunded).await
 }
 
-/// Locks all seats of the payment for its payer. False if one of them is sold or held by another person.
+/// Locks all seats of the payment for its payer. False if one of the seats is sold or held by another person.
 async fn seats_are_free(office: &BoxOffice, payment: &Payment) -> Backend<bool> {
     let seats = payment.seat_ids();
     let call = LockSeats {
@@ -95,7 +96,8 @@ async fn seats_are_free(office: &BoxOffice, payment: &Payment) -> Backend<bool> 
         LockReply::Held(_) => Ok(true),
         LockReply::Taken(_) | LockReply::TooMany => Ok(false),
         LockReply::NotLoaded { .. } => Err(BackendError::retryable("locks", "the seat map is changing too fast")),
-        // Another payment lock of the payer forbids locking, so check that nobody else has the seats.
+        // The payer has a payment lock for another payment, so locking is refused. Check instead that no other person
+        // has one of these seats.
         LockReply::Paying(_) => {
             let mine = office.locks.find_hold(payment.screening_id, payment.person_id).await?;
             let map = office.locks.snapshot(payment.screening_id).await?;

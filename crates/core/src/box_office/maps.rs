@@ -1,5 +1,6 @@
-//! Seat maps in the lock store: loading them from the ledger, and a periodic consistency check. Updates of a map after a sale or
-//! refund are best effort and may be lost or reordered, so each map is compared with the ledger and reloaded when they differ.
+//! Seat maps in the lock store: loading them from the ledger, and a periodic consistency check. Updates of a seat map
+//! after a sale or refund are best effort and may be lost or reordered, so each map is compared with the ledger and
+//! reloaded when they differ.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,19 +12,21 @@ use crate::{
     ports::{Backend, BackendError, Cursor, Page, PageRequest, ScreeningFilter},
 };
 
-/// The most attempts of a call that meets a seat map that is not loaded or a stale payment lock.
+/// The most attempts of a lock-store call that is refused because the seat map is not loaded or a payment lock is
+/// stale.
 pub(super) const LOCK_TRIES_MAX: usize = 4;
 
-/// The most attempts to reload a seat map whose sequence moves meanwhile.
+/// The most attempts to reload a seat map whose sequence number changes during the load.
 const MEND_TRIES_MAX: usize = 16;
 
-/// A screening that started longer ago than this is over, because no film is longer.
+/// A screening that started longer ago than this is over: it is the length of the longest allowed film.
 const SHOWING_FOR_MAX: SignedDuration = SignedDuration::from_mins(DURATION_MIN_MAX as i64);
 
-/// Lists screenings that are not over and whose seat map is loaded. A page may be empty although another one follows.
+/// Lists screenings that are not over and whose seat map is loaded. Maps are filtered after paging, so a page may be
+/// empty although another one follows.
 ///
 /// # Errors
-/// The lock store or the store failed.
+/// A call to the lock store or to the store failed.
 pub async fn list_loaded_maps(office: &BoxOffice, after: Option<Cursor>) -> Backend<Page<ScreeningId>> {
     let from = office.now().saturating_sub(SHOWING_FOR_MAX).unwrap_or(Timestamp::MIN);
     let filter = ScreeningFilter { from: Some(from), ..ScreeningFilter::default() };
@@ -36,7 +39,7 @@ pub async fn list_loaded_maps(office: &BoxOffice, after: Option<Cursor>) -> Back
 /// Compares a screening's seat map with the ledger. Returns whether they differed and the map was reloaded.
 ///
 /// # Errors
-/// The lock store or the store failed, or the screening changes faster than it can be read.
+/// A call to the lock store or to the store failed, or the seat map changed during each attempt to reload it.
 pub async fn compare_map(office: &BoxOffice, screening: ScreeningId) -> Backend<bool> {
     let Ok(map) = office.locks.snapshot(screening).await? else { return Ok(false) };
     let truth = office.stores.ledger.seat_truth(screening, office.now()).await?;
@@ -47,8 +50,8 @@ pub async fn compare_map(office: &BoxOffice, screening: ScreeningId) -> Backend<
     Ok(true)
 }
 
-/// Whether the same seats are sold and withdrawn, and every claimed seat is locked. Locks without a claim are not compared,
-/// because only the lock store has them.
+/// Whether seat map and ledger have the same sold and withdrawn seats, and every claimed seat is locked. Locks without
+/// a claim are not compared, because only the lock store has them.
 fn agrees(map: &SeatSnapshot, truth: &SeatTruth) -> bool {
     let seats_of = |status| map.seats.iter().filter(move |seat| seat.status == status).map(|seat| seat.id);
     let mut sold = truth.sold.clone();
@@ -63,12 +66,12 @@ fn agrees(map: &SeatSnapshot, truth: &SeatTruth) -> bool {
         && truth.claimed.iter().all(|claim| is_locked(claim.id))
 }
 
-/// Loads a seat map from the ledger after the lock store reported it as not loaded at sequence `seq`. One attempt only: if
-/// the sequence moved meanwhile, another caller has loaded the map, and the refused call is retried anyway. Retrying here
-/// would let many concurrent callers invalidate each other's loads and read the ledger again and again.
+/// Loads a seat map from the ledger after the lock store reported it as not loaded, with sequence number `seq`. Makes
+/// one attempt: if the number has changed, another caller has loaded the map, and the refused call is retried anyway.
+/// Retrying here would let many concurrent callers invalidate each other's loads and read the ledger again and again.
 ///
 /// # Errors
-/// The lock store or the store failed.
+/// A call to the lock store or to the store failed.
 pub async fn load_screening(office: &BoxOffice, screening: ScreeningId, seq: u64) -> Backend<()> {
     load_at(office, screening, seq).await.map(drop)
 }
@@ -76,7 +79,7 @@ pub async fn load_screening(office: &BoxOffice, screening: ScreeningId, seq: u64
 /// Reloads a seat map from the ledger, whether it is loaded or not.
 ///
 /// # Errors
-/// The lock store or the store failed, or the screening changes faster than it can be read.
+/// A call to the lock store or to the store failed, or the seat map changed during each attempt to reload it.
 pub async fn mend_screening(office: &BoxOffice, screening: ScreeningId) -> Backend<()> {
     let states = office.locks.list_states(&[screening]).await?;
     let mut seq = states.first().copied().flatten().map_or(0, |(seq, _)| seq);
@@ -98,8 +101,8 @@ async fn load_at(office: &BoxOffice, screening: ScreeningId, seq: u64) -> Backen
     Ok(reply)
 }
 
-/// A payment that was CONFIRMING when the ledger was read may have ended since. If its payment lock was ended before this
-/// load set it again, the sequence did not move, the load was not refused, and the stale lock must be ended here.
+/// Handles a race between a load and the end of a payment. A payment that was CONFIRMING when the ledger was read may
+/// have ended before its claim was loaded. The load then sets a stale payment lock, which is ended here.
 async fn end_kept_too_long(office: &BoxOffice, screening: ScreeningId, truth: &SeatTruth) -> Backend<()> {
     let mut confirming: Vec<&ClaimedSeat> =
         truth.claimed.iter().filter(|claim| claim.extended_from.is_some()).collect();
@@ -111,7 +114,7 @@ async fn end_kept_too_long(office: &BoxOffice, screening: ScreeningId, truth: &S
     Ok(())
 }
 
-/// Ends the payment lock of a payment that no longer holds claims.
+/// Ends the payment lock of a payment that has no claims any more.
 pub(super) async fn end_unless_claiming(
     office: &BoxOffice,
     screening: ScreeningId,

@@ -1,9 +1,10 @@
-//! The use cases: one function each, over a plain struct of ports.
+//! The use cases: functions over [`BoxOffice`], a struct of ports and settings.
 //!
-//! Files import only from files before them: `maps`, `payment_end`, `holds`, `payment_start`, `settling`, then `reconciling`
-//! and `late_money`.
+//! Files import only from files before them: `maps`, `payment_end`, `holds`, `payment_start`, `settling`, then
+//! `reconciling` and `late_money`.
 //!
-//! Several servers may run any of them at once, and a server may die at any line. Only a single call of the store is atomic.
+//! Several servers may run the same use case at once, and a server may crash between any two calls of ports. Only a
+//! single call of the store is atomic.
 
 mod best_effort;
 mod consuming;

@@ -14,13 +14,13 @@ use crate::{
 /// Settings that the operator chooses.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How long after locking a lock expires.
+    /// How long a seat lock lasts.
     pub lock_ttl: SignedDuration,
-    /// How long a payment may take.
+    /// How long a payer has to complete a payment.
     pub payment_ttl: SignedDuration,
     /// How many seats one person may hold at once at one screening.
     pub seats_per_person: usize,
-    /// How long before the start sales end.
+    /// Sales end this long before a screening starts.
     pub sales_close: SignedDuration,
     /// Minutes between the end of a film and the next screening in the hall.
     pub cleaning_minutes: u32,

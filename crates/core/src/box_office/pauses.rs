@@ -6,16 +6,17 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::MailAttempt;
 
-/// How long a confirmation waits for the payment's outcome before it reports that it is unknown.
+/// How long the answer to a confirmation waits for the provider's outcome, before it reports the outcome as unknown.
 pub const OUTCOME_WITHIN: Duration = Duration::from_secs(5);
-/// Interval of asking the provider meanwhile.
+/// Interval at which the provider is queried for the outcome during that wait.
 pub const OUTCOME_POLLED_EVERY: Duration = Duration::from_millis(250);
-/// A mail that no mail server has accepted for this long becomes FAILED.
+/// How long after it was stored a mail is retried; then it becomes FAILED.
 pub const MAIL_TRIES_FOR_MAX: SignedDuration = SignedDuration::from_hours(48);
 const MAIL_FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 const MAIL_PAUSE_MAX: SignedDuration = SignedDuration::from_mins(15);
 
-/// What follows a failed attempt: exponential backoff from 5 s to 15 min, for 48 h. A permanent refusal fails the mail at once.
+/// What follows a failed attempt to send a mail: a retry with exponential backoff from 5 s to 15 min, for 48 h. A
+/// permanent refusal fails the mail at once.
 #[must_use]
 pub fn next_mail_attempt(
     filed_at: Timestamp,

@@ -9,19 +9,20 @@ use crate::{
     ports::{Backend, BackendError, CloseOutcome, ClosePayment},
 };
 
-/// Reason in a refund event: the seats of a late payment were not free any more.
+/// Reason in a refund event: a payment succeeded late, and its seats were not free any more.
 pub(super) const SEATS_LOST: &str = "seats_lost";
 
 /// Reason in a refund event: the provider refunded the sale on its own.
 const PROVIDER_REFUNDED: &str = "provider_refunded";
 
-/// A payment lock of this age without a payment in the store is ended: its server died before it wrote the payment.
+/// A payment lock without a payment in the store is removed at this age: the server crashed before it wrote the
+/// payment.
 const PAYMENT_LOCK_ALONE_MS_MAX: Millis = 10_000;
 
-/// The payment, if it belongs to the person. A PENDING payment past its expiry is set EXPIRED first.
+/// The payment, if it belongs to the person. If it is PENDING past its expiry, it is set EXPIRED first.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn find_payment_of(office: &BoxOffice, person: PersonId, id: PaymentId) -> Backend<Option<Payment>> {
     let found = office.stores.ledger.find_payment(id).await?.filter(|payment| payment.person_id == person);
     match found {
@@ -36,7 +37,7 @@ pub async fn find_payment_of(office: &BoxOffice, person: PersonId, id: PaymentId
 /// The payment, if it belongs to the person and is in progress (PENDING or CONFIRMING).
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn find_unfinished_payment(office: &BoxOffice, person: PersonId, id: PaymentId) -> Backend<Option<Payment>> {
     Ok(find_payment_of(office, person, id).await?.filter(|payment| payment.status.holds_claims()))
 }
@@ -44,9 +45,9 @@ pub async fn find_unfinished_payment(office: &BoxOffice, person: PersonId, id: P
 /// The result of cancelling a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CancelOutcome {
-    /// The payment is CANCELLED, by this call or an earlier one.
+    /// The payment is CANCELLED, because of this call or an earlier one.
     Cancelled(Payment),
-    /// The payment is being confirmed, or ended in another state.
+    /// The payment is CONFIRMING, or ended in another state.
     NotPending(Payment),
     /// There is no such payment of this person.
     NotFound,
@@ -55,7 +56,7 @@ pub enum CancelOutcome {
 /// Cancels a PENDING payment. Its seats stay locked until their locks expire.
 ///
 /// # Errors
-/// The lock store or the store failed.
+/// A call to the lock store or to the store failed.
 pub async fn cancel_payment(office: &BoxOffice, person: PersonId, id: PaymentId) -> Backend<CancelOutcome> {
     if find_payment_of(office, person, id).await?.is_none() {
         return Ok(CancelOutcome::NotFound);
@@ -80,7 +81,8 @@ pub async fn cancel_payment(office: &BoxOffice, person: PersonId, id: PaymentId)
     Ok(CancelOutcome::Cancelled(payment))
 }
 
-/// Removes a payment lock whose payment is over, or was never written, according to the store. Returns whether it was removed.
+/// Removes a payment lock if, according to the store, its payment has ended or was never written. Returns whether it
+/// was removed.
 pub(super) async fn end_if_over(
     office: &BoxOffice,
     screening: ScreeningId,
@@ -99,8 +101,8 @@ pub(super) async fn end_if_over(
     Ok(is_over)
 }
 
-/// Sets an overdue PENDING payment EXPIRED, deletes its claims and ends its payment lock. Returns whether the payment has
-/// ended: if its confirmation began just in time, it keeps its claims.
+/// Sets a PENDING payment past its expiry EXPIRED, deletes its claims and ends its payment lock. Returns whether the
+/// payment has ended; if its confirmation began just before the expiry, it goes on and keeps its claims.
 pub(super) async fn expire_payment(office: &BoxOffice, payment: &Payment) -> Backend<bool> {
     let close = ClosePayment {
         id: payment.id,
@@ -123,13 +125,14 @@ pub(super) async fn expire_payment(office: &BoxOffice, payment: &Payment) -> Bac
     Ok(is_over)
 }
 
-/// Ends the payment lock of an ended payment. Best effort: otherwise the next call that meets the lock ends it.
+/// Ends the payment lock of an ended payment. Best effort: if the call fails, the next call that finds the lock removes
+/// it.
 pub(super) async fn end_payment_lock(office: &BoxOffice, payment: &Payment) {
     let ended = office.locks.end_payment(payment.screening_id, payment.person_id, payment.id).await;
     best_effort(ended, "the next call that meets the payment lock ends it");
 }
 
-/// Ends a payment in the state that the caller read. Returns the payment as the store then has it.
+/// Ends a payment that is still in the state of `payment`. Returns the payment as it is stored afterwards.
 pub(super) async fn close(
     office: &BoxOffice,
     payment: &Payment,
@@ -140,7 +143,7 @@ pub(super) async fn close(
     close_because(office, payment, to, money_task, reason).await
 }
 
-/// Like [`close`], with the `reason` for the event of a refund.
+/// Ends a payment like [`close`]. If `to` is REFUNDED, its event carries `reason`.
 pub(super) async fn close_because(
     office: &BoxOffice,
     payment: &Payment,

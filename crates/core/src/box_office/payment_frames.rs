@@ -1,7 +1,7 @@
-//! Publishing a payment's status to its payer's sockets.
+//! Publishing a payment's status to the sockets of its payer.
 //!
-//! Best effort, after the store's commit: a client that misses a message queries the payment. Messages may be duplicated or
-//! reordered; the payment in the store is authoritative.
+//! Publishing is best effort and follows the store's commit: a client that misses a message queries the payment.
+//! Messages may be duplicated or reordered; the payment in the store is authoritative.
 
 use super::BoxOffice;
 use crate::{
@@ -11,8 +11,8 @@ use crate::{
     ports::Backend,
 };
 
-/// Publishes a payment's current status. Call it after the store has committed that status. Never fails; the adapter bounds
-/// how long it takes.
+/// Publishes a payment's current status. Call it after the store has committed that status. A failure is only logged,
+/// and the adapter limits how long the call takes.
 pub(super) async fn publish_payment(office: &BoxOffice, payment: &Payment) {
     if let Err(error) = try_publish(office, payment).await {
         tracing::debug!(
@@ -22,13 +22,14 @@ pub(super) async fn publish_payment(office: &BoxOffice, payment: &Payment) {
     }
 }
 
-/// Publishes the status of expired payments. The store expires a payment in the transaction of any caller that meets it, also
-/// another buyer, so only the event of that transaction reports every expiry. The relay calls this, so it stops at the first
-/// failure.
+/// Publishes the status of the payments whose expiry `events` report. Any call of the store that finds an overdue
+/// payment expires it, for example another buyer's, so only these events report every expiry. The relay calls this and
+/// must not be delayed, so it stops at the first failure.
 pub(super) async fn publish_timeouts(office: &BoxOffice, events: &[Event]) {
     for event in events {
         let EventKind::BookingTimeout { payment_id, .. } = &event.kind else { continue };
-        // The event may be old and the money may have arrived since, so the current status is published.
+        // The event may be old, and the payment may have succeeded late since then, so its current status is read and
+        // published.
         let published = match office.stores.ledger.find_payment(*payment_id).await {
             Ok(Some(payment)) => try_publish(office, &payment).await,
             Ok(None) => Ok(()),

@@ -1,4 +1,4 @@
-//! Starting a payment: claim before paying.
+//! Starting a payment: claims its seats in the store before the payer can pay.
 
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ use crate::{
     ports::{Backend, BackendError, NewPayment, ShownToPayer, StartOutcome},
 };
 
-/// The most waiting releases that are written with a payment. More wait only after a long outage of the store.
+/// The most releases of a screening that are read to be written with a payment. Only after a long outage of the store
+/// do more wait for the outbox.
 const RELEASES_BEFORE_MAX: usize = 1_024;
 
 /// The result of starting a payment.
@@ -34,33 +35,34 @@ pub enum StartPaymentOutcome {
     NothingLocked,
     /// Another payment of the person is in progress.
     PaymentInProgress(PaymentId),
-    /// According to the store, others have claimed or bought these seats.
+    /// According to the store, other people have claimed or bought these seats.
     SeatsTaken(Vec<SeatId>),
-    /// Sales have ended.
+    /// Sales for the screening have ended.
     SalesClosed,
     /// The screening is cancelled.
     ScreeningCancelled,
     /// The screening has changed since the payer saw it. Carries the current screening.
     ScreeningChanged(SharedScreening),
-    /// The total differs from the one that the payer was shown.
+    /// The total differs from the one that the payer saw.
     PriceChanged {
         /// The current total.
         total: Money,
-        /// The seats at their current prices, in order of seat.
+        /// The seats at their current prices, sorted by seat.
         seats: Vec<PricedSeat>,
     },
     /// The screening was deleted.
     NotFound,
 }
 
-/// Starts a payment for the person's hold. The caller chooses `id`, so that a retry after a crash finds its own payment.
+/// Starts a payment for the seats that the person holds. The caller chooses `id`, so that a retry after a crash finds
+/// the payment of the first attempt.
 ///
-/// Order: compare `shown` with the screening → lock store (extend the locks once, set the payment lock of this id) → store
-/// (compare `shown` again, write payment and claims) → if refused, end the payment lock of this id. `shown` is compared
-/// before the lock store is called, so that a refusal neither leaves a payment lock nor extends locks.
+/// Order: compare the screening with `shown` → lock store (restart the expiry of the locks, set the payment lock) →
+/// store (compare `shown` again, write payment and claims) → if the store refuses, end the payment lock. The first
+/// comparison comes before the lock store, so that a refusal neither leaves a payment lock nor extends locks.
 ///
 /// # Errors
-/// The lock store or the store failed.
+/// A call to the lock store or to the store failed.
 pub async fn start_payment(
     office: &BoxOffice,
     person: PersonId,
@@ -70,14 +72,16 @@ pub async fn start_payment(
     shown: ShownToPayer,
 ) -> Backend<StartPaymentOutcome> {
     if let Some(payment) = find_payment_of(office, person, id).await? {
-        // An earlier run that wrote the payment but lost the store's reply ended its payment lock. Restore it from the claims.
+        // An earlier run may have written the payment, lost the store's reply and ended the payment lock. Restore the
+        // lock from the claims.
         let mended = mend_screening(office, payment.screening_id).await;
         best_effort(mended, "the consistency check reloads the map");
         return Ok(StartPaymentOutcome::Started(payment));
     }
     let screening_id = screening.screening.id;
     if shown != ShownToPayer::default() {
-        // With a stale cached screening the lock store would extend the locks before the store refuses the payment.
+        // Refreshes a stale cached screening. Otherwise the lock store would extend the locks before the store refuses
+        // the payment.
         office.follow_programme().await?;
     }
     let screening = match check_sale(office, Some(Arc::clone(screening)), shown).await? {
@@ -106,7 +110,8 @@ pub async fn start_payment(
     };
     let started = office.stores.ledger.start_payment(&new, office.now()).await;
     if !matches!(started, Ok(StartOutcome::Started(_))) {
-        // A failed call counts as not started; if the store wrote the payment after all, the payment expires.
+        // A failed call of the store counts as not started. If the store wrote the payment nevertheless, that payment
+        // expires.
         let ended = office.locks.end_payment(screening_id, person, id).await;
         if started.is_ok() {
             ended?;
@@ -147,9 +152,9 @@ async fn check_sale(
     })
 }
 
-/// Compares the total that the payer was shown with the current prices, without writing. `None`: they agree, no total was
-/// shown, or nothing is held; the writes that follow check everything else. If the totals differ, no write follows, so the
-/// refusals that take precedence over `PriceChanged` are checked here.
+/// Compares the total that the payer saw with the current prices, without writing. `None` if they agree, no total was
+/// shown, or nothing is held; the writes that follow then check everything else. If they differ, no write follows, so
+/// the refusals that take precedence over `PriceChanged` are checked here.
 async fn find_other_total(
     office: &BoxOffice,
     person: PersonId,
@@ -167,7 +172,7 @@ async fn find_other_total(
     if agrees(&price_held(screening, &hold)) {
         return Ok(None);
     }
-    // The cached prices may be older than those that the payer was shown.
+    // The cached prices may be older than those that the payer saw.
     office.follow_programme().await?;
     let screening = match check_sale(office, office.find_screening(id).await?, shown).await? {
         Ok(screening) => screening,
@@ -193,7 +198,7 @@ async fn find_other_total(
     Ok(Some(seats_taken(office, id, taken).await))
 }
 
-/// The total and the priced seats of a hold; `None` when a seat no longer exists or the total overflows.
+/// The total and the priced seats of a hold; `None` when a seat does not exist any more or the total overflows.
 fn price_held(screening: &OpenScreening, hold: &Hold) -> Option<(Money, Vec<PricedSeat>)> {
     let priced = hold.seats.iter().map(|held| {
         let seat = screening.plan.find(held.id)?;
@@ -209,16 +214,16 @@ async fn seats_taken(office: &BoxOffice, screening: ScreeningId, seats: Vec<Seat
     StartPaymentOutcome::SeatsTaken(seats)
 }
 
-/// Events of the releases of these seats that are not in the outbox yet. The payment's transaction writes them first; copied
-/// by a worker later, they would be published after events of the payment, which they precede.
+/// Events for releases of these seats that are not in the outbox yet. The payment's transaction writes them before its
+/// own events. If a worker copied them later, they would be published after those, in the wrong order.
 async fn releases_before(office: &BoxOffice, screening: ScreeningId, seats: &[SeatId]) -> Backend<Vec<Event>> {
     let waiting = office.locks.list_releases(Some(screening), RELEASES_BEFORE_MAX).await?;
     let is_of_these = |release: &&Release| release.seats.iter().any(|seat| seats.contains(seat));
     Ok(waiting.iter().filter(is_of_these).map(Event::of_release).collect())
 }
 
-/// Refuses a payment because the screening or one of its seats is missing in the store: deleted, or moved to another hall,
-/// between lock and payment. Releases the missing seats, so that the person can pay for the others.
+/// Refuses a payment because the screening was deleted, or moved to a hall without one of the seats, after they were
+/// locked. Releases the missing seats, so that the person can pay for the others.
 async fn let_go_of_missing_seats(
     office: &BoxOffice,
     person: PersonId,

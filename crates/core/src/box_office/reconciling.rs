@@ -1,4 +1,4 @@
-//! Unfinished payments, for the reconciler: overdue, with an unknown outcome, or with a money task.
+//! Unfinished payments, for the reconciler: PENDING past their expiry, CONFIRMING, or with an open money task.
 
 use super::{
     BoxOffice,
@@ -13,11 +13,11 @@ use crate::{
 /// The page size of [`list_unfinished`].
 pub const UNFINISHED_PAYMENTS_MAX: u32 = 200;
 
-/// A page of unfinished payments. Also extends the locks of CONFIRMING ones, because resuming them may wait for the provider.
-/// Read all pages, however many payments are stuck: the oldest must not starve the others.
+/// A page of unfinished payments, oldest first. Also extends the locks of CONFIRMING payments, because resuming them
+/// may have to wait for the provider. The caller reads all pages, so that stuck old payments do not starve the others.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn list_unfinished(office: &BoxOffice, after: Option<Cursor>) -> Backend<Page<Payment>> {
     let items = office.stores.ledger.list_unfinished(office.now(), after, UNFINISHED_PAYMENTS_MAX).await?;
     for payment in items.iter().filter(|payment| payment.status == PaymentStatus::Confirming) {
@@ -29,10 +29,10 @@ pub async fn list_unfinished(office: &BoxOffice, after: Option<Cursor>) -> Backe
     Ok(Page { items, next })
 }
 
-/// Takes an unfinished payment one step further.
+/// Resumes an unfinished payment: expires it, settles it, or runs its money task.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn resume_payment(office: &BoxOffice, payment: Payment) -> Backend<()> {
     if payment.is_overdue(office.now()) {
         return expire_payment(office, &payment).await.map(drop);

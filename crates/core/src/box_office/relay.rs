@@ -1,4 +1,4 @@
-//! The relay, from the outbox to the event log.
+//! The relay, which publishes events from the outbox to the event log.
 
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -9,22 +9,23 @@ use crate::{event::Event, ids::EventId, ports::Backend};
 /// The most events that one round of the relay publishes.
 pub const RELAY_EVENTS_MAX: u32 = 256;
 
-/// How long the relay's lease lasts unless it is renewed.
+/// How long the relay's lease lasts after it was taken or renewed.
 const RELAY_LEASE: SignedDuration = SignedDuration::from_secs(10);
 
-/// Any server copies a release of this age to the outbox: the relay's server has probably lost the lock store.
+/// A release that is older than this is copied to the outbox by any server, because the server with the relay's lease
+/// has probably lost its connection to the lock store.
 const RELEASE_LEFT_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
-/// The most releases that are copied to the outbox at once.
+/// The most releases that one call copies to the outbox.
 const RELEASES_MAX: usize = 256;
 
-/// One round of the relay: publishes unsent events of the outbox to the event log. Returns how many; `None` while another
-/// relay has the lease.
+/// Runs one round of the relay: publishes unsent events of the outbox to the event log, and returns their number.
+/// `None` while another relay has the lease.
 ///
 /// # Errors
-/// The store or the event log failed. No event is lost: the next round publishes it again.
+/// A call to the store or to the event log failed. No event is lost: the next round publishes it again.
 pub async fn relay_events(office: &BoxOffice, relay: Uuid) -> Backend<Option<usize>> {
-    // Taking the lease is a write: without this check an idle server would sync the disk ten times a second.
+    // Taking the lease is a write. Without this check an idle server would sync the disk ten times a second.
     if !office.stores.outbox.has_unsent().await? {
         return Ok(Some(0));
     }
@@ -36,7 +37,7 @@ pub async fn relay_events(office: &BoxOffice, relay: Uuid) -> Backend<Option<usi
     let unsent = office.stores.outbox.list_unsent(relay, RELAY_EVENTS_MAX).await?;
     if !unsent.is_empty() {
         if let Err(error) = office.stores.events.publish(&unsent).await {
-            // Another server may still reach the event log, so it gets the lease at once.
+            // Another server may still reach the event log, so the lease is ended and that server can take it at once.
             best_effort(end_lease(office, relay).await, "the lease expires");
             return Err(error);
         }
@@ -47,12 +48,12 @@ pub async fn relay_events(office: &BoxOffice, relay: Uuid) -> Backend<Option<usi
     Ok(Some(unsent.len()))
 }
 
-/// Copies releases of locks to the outbox. Idempotent, because the event's id derives from the release. Returns how many.
-/// The server whose `relay` has the lease copies all of them; others copy only those older than [`RELEASE_LEFT_AFTER`], in
-/// case that server has lost the lock store.
+/// Copies releases of locks to the outbox, and returns their number. Idempotent, because the event's id derives from
+/// the release. The server whose `relay` has the lease copies all releases. Other servers copy only those older than
+/// [`RELEASE_LEFT_AFTER`], in case that server cannot reach the lock store.
 ///
 /// # Errors
-/// The store or the lock store failed; the next round copies the releases again.
+/// A call to the store or to the lock store failed; the next round copies the releases again.
 pub async fn publish_releases(office: &BoxOffice, relay: Uuid) -> Backend<usize> {
     let mut releases = office.locks.list_releases(None, RELEASES_MAX).await?;
     if releases.is_empty() {
@@ -71,10 +72,10 @@ pub async fn publish_releases(office: &BoxOffice, relay: Uuid) -> Backend<usize>
     Ok(releases.len())
 }
 
-/// Ends the relay's lease, if it has one, so that another server takes over at once.
+/// Ends the lease of `relay`, if it has the lease, so that another server takes over at once.
 ///
 /// # Errors
-/// The store failed; the lease then expires.
+/// A call to the store failed; the lease then ends by its expiry.
 pub async fn end_lease(office: &BoxOffice, relay: Uuid) -> Backend<()> {
     let now = office.now();
     office.stores.outbox.take_relay_lease(relay, now, now).await.map(|_| ())

@@ -44,7 +44,7 @@ pub fn day_span(from: Date, to: Date, zone: &TimeZone) -> Result<(Timestamp, Tim
 /// Sales of each day from `from` to `to`, both included, also days without sales.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn list_daily_sales(office: &BoxOffice, from: Date, to: Date) -> Backend<Result<Vec<DailySales>, Invalid>> {
     let zone = &office.settings.time_zone;
     let (start, end) = match day_span(from, to, zone) {
@@ -57,7 +57,8 @@ pub async fn list_daily_sales(office: &BoxOffice, from: Date, to: Date) -> Backe
         .map(|date| DailySales { date, totals: SalesTotals::default() })
         .collect();
     for slice in office.stores.sales.list_sales(start, end).await? {
-        // If the zone's offset is no multiple of 15 min, a slice may span midnight. It counts for the day in which it starts.
+        // If the time zone's offset is not a multiple of 15 min, a slice of 15 min may span midnight. It counts for the
+        // day in which it starts.
         let date = slice.starts_at.max(start).to_zoned_datetime(zone.clone()).date();
         if let Some(day) = days.iter_mut().find(|day| day.date == date) {
             day.totals.bookings += slice.totals.bookings;
@@ -71,7 +72,7 @@ pub async fn list_daily_sales(office: &BoxOffice, from: Date, to: Date) -> Backe
 /// Sales of each film from `from` to `to`, both included, greatest revenue first.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn list_movie_sales(office: &BoxOffice, from: Date, to: Date) -> Backend<Result<Vec<MovieSales>, Invalid>> {
     match day_span(from, to, &office.settings.time_zone) {
         Ok((start, end)) => office.stores.sales.list_movie_sales(start, end).await.map(Ok),
@@ -82,7 +83,7 @@ pub async fn list_movie_sales(office: &BoxOffice, from: Date, to: Date) -> Backe
 /// The booking, if it belongs to the person.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn find_booking_of(office: &BoxOffice, person: PersonId, id: BookingId) -> Backend<Option<Booking>> {
     Ok(office.stores.sales.find_booking(id).await?.filter(|booking| booking.person_id == person))
 }

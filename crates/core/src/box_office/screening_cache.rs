@@ -1,4 +1,4 @@
-//! The cache of screenings.
+//! A server's cache of screenings.
 
 use std::{
     collections::HashMap,
@@ -9,14 +9,14 @@ use tokio::sync::watch;
 
 use crate::{catalogue::SharedScreening, ids::ScreeningId};
 
-/// The most screenings that a server caches: a week of a cinema chain. The cache is cleared when it is full.
+/// The most screenings that a server caches: those of a cinema chain in a week. A full cache is cleared.
 pub const SCREENINGS_CACHED_MAX: usize = 4_096;
 
-/// Cached screenings, invalidated when the programme's revision changes.
+/// Cached screenings. All are invalidated when the programme's revision changes.
 #[derive(Default)]
 pub struct ScreeningCache {
     inner: Mutex<Cached>,
-    /// Notifies the owners of other copies, such as live rooms, of a new revision.
+    /// Sends each new revision to the parts that have their own copies of screenings, such as the live seat maps.
     followed: watch::Sender<u64>,
 }
 
@@ -57,7 +57,7 @@ impl ScreeningCache {
         }
     }
 
-    /// Subscribes to revisions of the programme. Each is sent after this cache was invalidated.
+    /// Subscribes to new revisions of the programme. A revision is sent after this cache was invalidated.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.followed.subscribe()

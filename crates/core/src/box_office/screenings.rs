@@ -1,4 +1,4 @@
-//! Finding screenings, in the cache first.
+//! Finding screenings, first in the server's cache, then in the store.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,12 +11,12 @@ use crate::{
     ports::{Backend, PageRequest, ScreeningFilter},
 };
 
-/// How a caller names a screening.
+/// How a caller identifies a screening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScreeningName {
-    /// By its id.
+    /// By the screening's id.
     Id(ScreeningId),
-    /// By film and start.
+    /// By film and start time.
     Show(MovieId, Timestamp),
 }
 
@@ -34,22 +34,22 @@ pub enum NamedScreening {
 /// Whether a caller saw the current revision of a screening.
 #[derive(Clone, Debug)]
 pub enum ScreeningCheck {
-    /// The caller saw the current revision, or named none.
+    /// The caller saw the current revision, or passed none.
     Current(SharedScreening),
     /// The screening is cancelled.
     Cancelled,
-    /// The screening has changed since. Carries the current one.
+    /// The screening has changed since the caller saw it. Carries the current screening.
     Changed(SharedScreening),
     /// The screening was deleted.
     Gone,
 }
 
 impl BoxOffice {
-    /// Compares the `revision` that a caller saw with the screening. A revision newer than that of `open` means that this
-    /// server's copy is stale, so it is read from the store again.
+    /// Compares the `revision` that a caller saw with that of the screening. If it is newer than that of `open`, this
+    /// server's copy is stale and the screening is read from the store.
     ///
     /// # Errors
-    /// The store failed.
+    /// A call to the store failed.
     pub async fn check_screening(&self, open: SharedScreening, revision: Option<u64>) -> Backend<ScreeningCheck> {
         let open = if revision.is_some_and(|seen| seen > open.revision) {
             self.follow_programme().await?;
@@ -70,7 +70,7 @@ impl BoxOffice {
     /// A screening, from the cache if possible.
     ///
     /// # Errors
-    /// The store failed.
+    /// A call to the store failed.
     pub async fn find_screening(&self, id: ScreeningId) -> Backend<Option<SharedScreening>> {
         if let Some(open) = self.screenings.get(id) {
             return Ok(Some(open));
@@ -78,10 +78,11 @@ impl BoxOffice {
         Ok(self.find_screenings(&[id]).await?.pop())
     }
 
-    /// The screenings of these ids that exist, in the same order. All uncached ones are read in one call.
+    /// The screenings with these ids that exist, in the order of the argument. Screenings that are not cached are read
+    /// in one call.
     ///
     /// # Errors
-    /// The store failed.
+    /// A call to the store failed.
     pub async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<SharedScreening>> {
         let revision = self.screenings.revision();
         let mut found: HashMap<ScreeningId, SharedScreening> =
@@ -100,7 +101,7 @@ impl BoxOffice {
     /// Finds the screening that `name` identifies.
     ///
     /// # Errors
-    /// The store failed.
+    /// A call to the store failed.
     pub async fn resolve_screening(&self, name: ScreeningName) -> Backend<NamedScreening> {
         let id = match name {
             ScreeningName::Id(id) => id,
@@ -113,7 +114,8 @@ impl BoxOffice {
                 };
                 let mut found = self.stores.programme.list_screening_ids(&filter, PageRequest::FIRST).await?.items;
                 if found.is_empty() {
-                    // A caller that names a cancelled screening must learn that it is cancelled, not that it is unknown.
+                    // Cancelled screenings are included, so that the caller learns that the screening is cancelled
+                    // instead of unknown.
                     filter.without_cancelled = false;
                     found = self.stores.programme.list_screening_ids(&filter, PageRequest::FIRST).await?.items;
                 }
@@ -127,10 +129,11 @@ impl BoxOffice {
         Ok(self.find_screening(id).await?.map_or(NamedScreening::NotFound, NamedScreening::One))
     }
 
-    /// Reads the programme's revision and invalidates the cache if it changed: other servers change the programme, too.
+    /// Reads the programme's revision and invalidates the cache if it has changed, because other servers change the
+    /// programme, too.
     ///
     /// # Errors
-    /// The store failed.
+    /// A call to the store failed.
     pub async fn follow_programme(&self) -> Backend<()> {
         self.screenings.follow(self.stores.programme.revision().await?);
         Ok(())

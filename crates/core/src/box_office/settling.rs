@@ -1,5 +1,5 @@
-//! Confirming a payment: PENDING → CONFIRMING in the store, and only then authorise (provider) → commit (store) → capture
-//! (provider). Any server may repeat any step; the payment's status in the store decides which one is next.
+//! Confirming a payment: PENDING → CONFIRMING in the store, then authorise (provider) → commit (store) → capture
+//! (provider). Any server may repeat any step; the payment's status in the store decides which step is next.
 
 use jiff::SignedDuration;
 
@@ -18,16 +18,16 @@ use crate::{
     ports::{Backend, BackendError, Charge, CommitBooking, CommitOutcome, ConfirmStart, ProviderAnswer, ProviderError},
 };
 
-/// The locks of a CONFIRMING payment are extended when less than this is left until the payment's expiry.
+/// The locks of a CONFIRMING payment are extended when the payment would expire in less than this time.
 const KEEP_WHEN_LEFT: SignedDuration = SignedDuration::from_secs(30);
 
-/// By how much these locks are extended from now, repeatedly until the outcome is known.
+/// Extended locks expire this long from now. They are extended repeatedly until the outcome is known.
 const EXTEND_BY: SignedDuration = SignedDuration::from_secs(60);
 
-/// The most draws of a booking code. Collisions are rare among about 10¹² codes.
+/// The most draws of a booking code. Collisions are rare, because there are about 10¹² codes.
 const CODE_DRAWS_MAX: usize = 8;
 
-/// Reason in a refund event: the money arrived after sales had closed.
+/// Reason in a refund event: the payment succeeded late, after sales had ended.
 const SALES_CLOSED: &str = "sales_closed";
 
 /// The result of confirming a payment.
@@ -35,24 +35,24 @@ const SALES_CLOSED: &str = "sales_closed";
 pub enum ConfirmAnswer {
     /// The seats are sold.
     Succeeded(Box<(Payment, Booking)>),
-    /// The provider declined.
+    /// The provider declined the payment.
     Declined(Payment),
     /// The outcome is not known yet; poll the payment.
     Unknown(Payment),
     /// The payment expired before it was confirmed, or its outcome stayed unknown for too long.
     Expired(Payment),
-    /// The money is refunded, because it arrived too late for the seats.
+    /// The payment succeeded too late for its seats, and its money is refunded.
     SeatsLost(Payment),
-    /// The payment ended in another state, or was confirmed with another outcome.
+    /// The payment ended in another state, or its confirmation had asked for another outcome.
     NotPending(Payment),
     /// There is no such payment of this person.
     NotFound,
 }
 
-/// Confirms a payment. Spawn it as a task: it must continue when the client disconnects.
+/// Confirms a payment. The caller spawns it as a task, because it must continue when the client disconnects.
 ///
 /// # Errors
-/// The store failed. [`super::resume_payment`] continues the payment later.
+/// A call to the store failed. [`super::resume_payment`] continues the payment later.
 pub async fn confirm_payment(
     office: &BoxOffice,
     person: PersonId,
@@ -73,7 +73,7 @@ pub async fn confirm_payment(
     }
 }
 
-/// The answer to a confirmation with `outcome` (any, when `None`) of a payment in its current state.
+/// The answer to a confirmation that asked for `outcome` (`None`: for any), given the payment's current state.
 async fn answer_of(office: &BoxOffice, payment: Payment, outcome: Option<ConfirmOutcome>) -> Backend<ConfirmAnswer> {
     let same = |expected| outcome.is_none_or(|outcome| outcome == expected);
     Ok(match payment.status {
@@ -98,10 +98,10 @@ async fn answer_of(office: &BoxOffice, payment: Payment, outcome: Option<Confirm
     })
 }
 
-/// Takes a CONFIRMING payment as far as possible. Idempotent and safe to call concurrently.
+/// Moves a CONFIRMING payment as far as possible towards its end. Idempotent and safe to call concurrently.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn settle_payment(office: &BoxOffice, payment: Payment) -> Backend<ConfirmAnswer> {
     if payment.status != PaymentStatus::Confirming {
         return answer_of(office, payment, None).await;
@@ -133,14 +133,14 @@ pub async fn settle_payment(office: &BoxOffice, payment: Payment) -> Backend<Con
     }
 }
 
-/// Sells the payment's seats. The money is authorised or captured already and is refunded if a seat is lost.
+/// Sells the payment's seats. The money is authorised or captured already; it is refunded if a seat was lost.
 pub(super) async fn commit(
     office: &BoxOffice,
     payment: Payment,
     from: &'static [PaymentStatus],
 ) -> Backend<ConfirmAnswer> {
     let Some(open) = office.find_screening(payment.screening_id).await? else {
-        // A screening with claims cannot be deleted, so this payment had ended and its money is late.
+        // A screening with claims cannot be deleted. So this payment had ended without claims, and succeeded late.
         return refund_late(office, &payment, SEATS_LOST).await;
     };
     for _ in 0..CODE_DRAWS_MAX {
@@ -196,7 +196,7 @@ async fn refund_late(office: &BoxOffice, payment: &Payment, reason: &str) -> Bac
     answer_of(office, refunded, None).await
 }
 
-/// The steps after a committed sale. The reconciler repeats those that fail; none can undo the sale.
+/// The steps after the commit of a sale. The reconciler repeats those that fail; a failure does not undo the sale.
 async fn finish_sale(office: &BoxOffice, payment: &Payment, booking: Booking) -> Backend<ConfirmAnswer> {
     let sold = Payment {
         status: PaymentStatus::Succeeded,
@@ -204,7 +204,7 @@ async fn finish_sale(office: &BoxOffice, payment: &Payment, booking: Booking) ->
         money_task: Some(MoneyTask::Capture),
         ..payment.clone()
     };
-    // Published before the seats leave the hold, or the payer's page would report the seats as lost.
+    // Publish the status before the seats leave the hold. Otherwise the payer's page would report the seats as lost.
     publish_payment(office, &sold).await;
     let told = office.locks.mark_sold(payment.screening_id, payment.id, &payment.seat_ids()).await;
     let captured = move_money(office, &sold, MoneyTask::Capture, told.is_ok()).await;
@@ -212,9 +212,11 @@ async fn finish_sale(office: &BoxOffice, payment: &Payment, booking: Booking) ->
     Ok(ConfirmAnswer::Succeeded(Box::new((sold, booking))))
 }
 
-/// Ends a payment whose outcome stayed unknown for too long or whose money the provider returned, and refunds it.
+/// Ends a payment whose outcome was unknown for too long, or whose money the provider has returned, and returns the
+/// money.
 ///
-/// The payment is ended in the store first, so that a concurrent settlement can no longer sell.
+/// The payment is ended in the store before the provider is called, so that a concurrent settlement cannot sell any
+/// more.
 async fn give_up(office: &BoxOffice, payment: Payment) -> Backend<ConfirmAnswer> {
     let over = close(office, &payment, PaymentStatus::Expired, Some(MoneyTask::GiveBack)).await?;
     run_money_task(office, &over).await?;
@@ -222,28 +224,29 @@ async fn give_up(office: &BoxOffice, payment: Payment) -> Backend<ConfirmAnswer>
     answer_of(office, over, None).await
 }
 
-/// Extends the locks of a CONFIRMING payment that are about to expire.
+/// Extends the locks of a CONFIRMING payment if they expire soon.
 pub(super) async fn keep_locks(office: &BoxOffice, payment: &Payment) {
     if payment.expires_at.duration_since(office.now()) < KEEP_WHEN_LEFT {
         let (screening, person) = (payment.screening_id, payment.person_id);
         let kept =
             office.locks.extend_payment(screening, person, payment.id, &payment.seat_ids(), millis(EXTEND_BY)).await;
         best_effort(kept, "the claim in the store protects the seats");
-        // The payment may have ended since it was read; then nobody else would end the lock that was just extended.
+        // The payment may have ended since it was read. In that case no other call would end the payment lock that was
+        // just extended.
         let ended = end_unless_claiming(office, screening, person, payment.id).await;
         best_effort(ended, "the next call that meets the payment lock ends it");
     }
 }
 
-/// Runs the money task of a decided payment: captures or returns the money and updates the seat map. The reconciler repeats
-/// it until provider and lock store have succeeded.
+/// Runs the money task of a payment with a decided outcome: captures or returns the money and updates the seat map. The
+/// reconciler repeats the task until provider and lock store have succeeded.
 pub(super) async fn run_money_task(office: &BoxOffice, payment: &Payment) -> Backend<()> {
     let Some(task) = payment.money_task else { return Ok(()) };
     move_money(office, payment, task, false).await
 }
 
-/// Captures or returns the money. The task is done only when the seat map is updated, too: `is_told` says that it is;
-/// otherwise the map is reloaded here.
+/// Captures or returns the money. The task is done only when the seat map is updated as well: `is_told` means that the
+/// caller has updated it; otherwise the map is reloaded here.
 async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_told: bool) -> Backend<()> {
     let asked = match task {
         MoneyTask::Capture => office.provider.capture(payment.id).await,
@@ -262,9 +265,9 @@ async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_t
         MoneyTask::Capture => answer != ProviderAnswer::Authorised,
         MoneyTask::GiveBack => !matches!(answer, ProviderAnswer::Authorised | ProviderAnswer::Captured),
     };
-    // If the provider refunded the sale meanwhile, no money is missing and the task is done.
+    // The money is missing only while the sale stands. If the provider refunded the sale, none is missing.
     if is_lost && is_sold_still(office, payment.id).await? {
-        // The sale stands without its money. A retry cannot help, so an event informs the operator.
+        // The seats are sold, but the money cannot be captured. A retry cannot help, so an event informs the operator.
         let kind = EventKind::SystemError {
             code: "capture_failed".into(),
             place: format!("payment {}", payment.id),
@@ -275,10 +278,10 @@ async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_t
         office.stores.outbox.append_events(&[event]).await?;
     }
     if payment.status == PaymentStatus::Expired && answer == ProviderAnswer::Refunded {
-        // The provider had captured the money after all.
+        // The provider had captured the money although the payment expired, and has refunded it now.
         return close(office, payment, PaymentStatus::Refunded, None).await.map(drop);
     }
-    // The server that sold or refunded the seats may have died before it updated the seat map.
+    // The server that sold or refunded the seats may have crashed before it updated the seat map.
     let is_told = is_told || payment.booking_id.is_none();
     if is_done && (is_told || mend_screening(office, payment.screening_id).await.is_ok()) {
         office.stores.ledger.finish_money_task(payment.id, task).await?;
@@ -291,7 +294,8 @@ async fn is_sold_still(office: &BoxOffice, id: PaymentId) -> Backend<bool> {
     Ok(payment.is_some_and(|payment| payment.status == PaymentStatus::Succeeded))
 }
 
-/// Logs a failed call to the provider with its error, by which a wrong key is found. The reconciler repeats the call.
+/// Logs a failed call to the provider. The error lets an operator find a wrong API key. The reconciler repeats the
+/// call.
 fn log_failed_call(call: &str, payment: &Payment, error: &ProviderError) {
     tracing::warn!(call, payment = %payment.id, %error, "a call to the payment provider failed; it is repeated later");
 }

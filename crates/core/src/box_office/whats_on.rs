@@ -11,7 +11,7 @@ use crate::{
     ports::{Backend, Page, PageRequest, ScreeningFilter},
 };
 
-/// The most upcoming screenings in one answer, over all of its films.
+/// The most upcoming screenings in one response, over all of its films.
 const SCREENINGS_LISTED_MAX: usize = 5_000;
 
 /// A film with its upcoming screenings.
@@ -19,14 +19,14 @@ const SCREENINGS_LISTED_MAX: usize = 5_000;
 pub struct MovieOnShow {
     /// The film.
     pub movie: Movie,
-    /// In order of start.
+    /// The screenings, sorted by start.
     pub screenings: Vec<SharedScreening>,
 }
 
 /// A page of films, each with its screenings that have not started.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn list_movies_on_show(office: &BoxOffice, page: PageRequest) -> Backend<Page<MovieOnShow>> {
     let movies = office.stores.programme.list_movies(page).await?;
     let ids: Vec<MovieId> = movies.items.iter().map(|movie| movie.id).collect();
@@ -43,17 +43,17 @@ pub async fn list_movies_on_show(office: &BoxOffice, page: PageRequest) -> Backe
 /// A film with its screenings that have not started.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn movie_on_show(office: &BoxOffice, id: MovieId) -> Backend<Option<MovieOnShow>> {
     let Some((movie, _)) = office.stores.programme.find_movie(id).await? else { return Ok(None) };
     let screenings = upcoming_of(office, vec![id]).await?;
     Ok(Some(MovieOnShow { movie, screenings }))
 }
 
-/// A page of screenings that fit `filter`, have not started and are not cancelled, in order of start.
+/// A page of screenings that match `filter`, have not started and are not cancelled, sorted by start.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn list_upcoming(
     office: &BoxOffice,
     filter: ScreeningFilter,
@@ -79,7 +79,7 @@ async fn upcoming_of(office: &BoxOffice, movies: Vec<MovieId>) -> Backend<Vec<Sh
     }
 }
 
-/// The earliest start of an upcoming screening: one that starts exactly now has started.
+/// The earliest start of an upcoming screening. A screening that starts exactly `now` has started.
 fn not_started(now: Timestamp) -> Timestamp {
     now.saturating_add(jiff::SignedDuration::from_millis(1)).unwrap_or(now)
 }

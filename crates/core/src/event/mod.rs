@@ -13,23 +13,24 @@ use crate::{
     money::Money,
 };
 
-/// The version of the JSON shapes below.
+/// The version of the JSON format of events.
 pub const EVENT_VERSION: u32 = 1;
 
-/// The namespace of event ids that derive from the cause (UUID version 5), by which repeated events are deduplicated.
+/// The namespace of event ids (UUID version 5) that derive from the cause of the event. A repeated event has the same
+/// id, so it is deduplicated.
 const CAUSE_NAMESPACE: Uuid = Uuid::from_u128(0x5ea7_4ee9_e12b_4c0a_9d3e_7a11_c0de_0001);
 
 /// Why seats were released, as published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReleasedBecause {
-    /// Their holder released them.
+    /// The person who held the seats released them.
     UserUnlocked,
-    /// Their locks expired.
+    /// The locks expired.
     Expired,
 }
 
-/// What happened, with its data.
+/// What an event reports, with its data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum EventKind {
@@ -37,27 +38,27 @@ pub enum EventKind {
     BookingSuccess {
         /// The booking.
         booking_id: BookingId,
-        /// Its code.
+        /// The booking's code.
         code: String,
-        /// Its payment.
+        /// The payment of the booking.
         payment_id: PaymentId,
-        /// In order of seat.
+        /// The sold seats, sorted.
         seat_ids: Vec<SeatId>,
-        /// The total.
+        /// The total price.
         total: Money,
     },
     /// A payment expired.
     BookingTimeout {
         /// The payment.
         payment_id: PaymentId,
-        /// Its seats.
+        /// The seats of the payment.
         seat_ids: Vec<SeatId>,
     },
     /// Locks ended without a sale.
     SeatReleased {
         /// The seats.
         seat_ids: Vec<SeatId>,
-        /// The reason.
+        /// Why the locks ended.
         reason: ReleasedBecause,
     },
     /// Money was refunded.
@@ -68,16 +69,16 @@ pub enum EventKind {
         booking_id: Option<BookingId>,
         /// The refunded amount.
         amount: Money,
-        /// A code of the reason: `seats_lost`, `sales_closed`, `provider_refunded`.
+        /// Why, as a code: `seats_lost`, `sales_closed`, `provider_refunded`.
         reason: String,
     },
     /// An internal failure.
     SystemError {
         /// A short code, such as `internal`, `unavailable`, `recovered`, `unreadable_event` or `capture_failed`.
         code: String,
-        /// Where: a method and route, or a part.
+        /// Where it occurred: an HTTP method and route, or a component.
         place: String,
-        /// How often it happened since the last such event.
+        /// How often the failure occurred since the last event about it.
         count: u64,
     },
     /// An action for the audit log: an administrator's change, a sign-in, a refused attempt.
@@ -113,12 +114,12 @@ impl EventKind {
 /// One event as published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Unique, and the same on redelivery.
+    /// Id of the event, the same on redelivery.
     pub id: EventId,
-    /// Its type and data.
+    /// The event's type and data.
     #[serde(flatten)]
     pub kind: EventKind,
-    /// The version of its shape.
+    /// The version of the event's JSON format.
     pub version: u32,
     /// When it happened.
     #[serde(with = "crate::time_text")]
@@ -133,44 +134,46 @@ pub struct Event {
 }
 
 impl Event {
-    /// A new event with an id of its own.
+    /// A new event at `now`, with a new id.
     #[must_use]
     pub fn new(now: Timestamp, entropy: &dyn Entropy, kind: EventKind) -> Self {
         let id = EventId::generate(now, entropy);
-        // Lists are sorted by millisecond, then by id: a finer time would seem out of order.
+        // Truncated, because lists of events are sorted by millisecond and id: events with a finer time would seem out
+        // of order.
         let at = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         Self { id, kind, version: EVENT_VERSION, at, screening_id: None, actor: None, request_id: None }
     }
 
-    /// Sets the screening.
+    /// Sets the event's screening.
     #[must_use]
     pub fn at_screening(mut self, screening: ScreeningId) -> Self {
         self.screening_id = Some(screening);
         self
     }
 
-    /// Sets the person who caused it.
+    /// Sets the person who caused the event.
     #[must_use]
     pub fn by(mut self, actor: Option<PersonId>) -> Self {
         self.actor = actor;
         self
     }
 
-    /// Sets the request that caused it.
+    /// Sets the id of the HTTP request that caused the event.
     #[must_use]
     pub fn in_request(mut self, request_id: Option<&str>) -> Self {
         self.request_id = request_id.map(str::to_owned);
         self
     }
 
-    /// Derives the id from the cause, so that a repeat is the same event.
+    /// Derives the event's id from `cause`, so that a repeated event has the same id.
     #[must_use]
     pub fn caused_by(mut self, cause: &str) -> Self {
         self.id = EventId::from_uuid(Uuid::new_v5(&CAUSE_NAMESPACE, cause.as_bytes()));
         self
     }
 
-    /// The event of a release. Its id derives from screening, first seat and sequence, so that a repeat is the same event.
+    /// The event for a release of seats. Its id derives from screening, first seat and sequence number, so that a
+    /// repeated event has the same id.
     #[must_use]
     pub fn of_release(release: &Release) -> Self {
         let reason = match release.reason {
@@ -190,8 +193,8 @@ impl Event {
         }
     }
 
-    /// Reports a stored event that cannot be parsed and was put aside. The id derives from `place`, the row (`outbox 17`), so
-    /// that a repeat is the same event.
+    /// The event for a stored event that cannot be parsed and was moved to quarantine. Its id derives from `place`, the
+    /// table and row (`outbox 17`), so that a repeated event has the same id.
     #[must_use]
     pub fn of_unreadable(place: &str, at: Timestamp) -> Self {
         let kind = EventKind::SystemError { code: "unreadable_event".to_owned(), place: place.to_owned(), count: 1 };
@@ -200,7 +203,7 @@ impl Event {
             .caused_by(&format!("unreadable/{place}"))
     }
 
-    /// The key within which events are ordered: the screening, else the actor.
+    /// The partition key, within which events are ordered: the screening, else the actor.
     #[must_use]
     pub fn key(&self) -> String {
         match (self.screening_id, self.actor) {

@@ -1,7 +1,7 @@
-//! The seat map of one screening and the rules by which it changes.
+//! The seat map of one screening (`SeatBoard`) and the rules by which it changes.
 //!
-//! Time is an argument. An expired lock is free for the next request even before a sweep; the call that takes it over writes
-//! its release first.
+//! Time is an argument. A seat whose lock has expired can be locked again even before a sweep; the call that locks it
+//! records the release of the expired lock first.
 
 use std::collections::BTreeMap;
 
@@ -14,20 +14,21 @@ use super::{
 };
 use crate::ids::{PaymentId, PersonId, ScreeningId, SeatId};
 
-/// The seat map of one screening: sold and withdrawn seats, locks, payment locks, and the sequence.
+/// The seat map of one screening: sold and withdrawn seats, locks, payment locks, and the sequence number of the last
+/// change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatBoard {
     pub(super) screening: ScreeningId,
     pub(super) loaded: bool,
     pub(super) seq: u64,
     pub(super) seats: BTreeMap<SeatId, Seat>,
-    /// Index by holder: each person's locked seats, in order.
+    /// The locked seats of each person, sorted: an index of `seats` by holder.
     pub(super) holds: BTreeMap<PersonId, SmallVec<[SeatId; 8]>>,
     pub(super) payments: BTreeMap<PersonId, PaymentLock>,
 }
 
 impl SeatBoard {
-    /// An empty map that is not loaded: calls are refused with `NotLoaded`.
+    /// A seat map without seats that is not loaded from the ledger yet: calls are refused with `NotLoaded`.
     #[must_use]
     pub fn new(screening: ScreeningId) -> Self {
         Self {
@@ -60,7 +61,7 @@ impl SeatBoard {
         let is_new = |(index, seat): &(usize, &SeatId)| {
             !wanted[..*index].contains(seat) && self.live_lock(now, **seat).is_none_or(|l| l.holder != holder)
         };
-        // Counting stops above the limit, so that a request with the seats of a whole hall is cheap to refuse.
+        // Counting stops one above the limit, so that a request for all seats of a hall is cheap to refuse.
         let new = wanted.iter().enumerate().filter(is_new).take(seats_max.saturating_add(1)).count();
         if new > 0 && held + new > seats_max {
             return (LockReply::TooMany, Effects::default());
@@ -88,7 +89,7 @@ impl SeatBoard {
         (LockReply::Held(self.hold_of(now, holder)), effects)
     }
 
-    /// Releases `seats`, or the whole hold when `None`. Seats of other people are ignored.
+    /// Releases `seats` of `holder`, or the whole hold when `None`. Seats of other people are ignored.
     pub fn release(&mut self, now: Millis, holder: PersonId, seats: Option<&[SeatId]>) -> (ReleaseReply, Effects) {
         if let Some(paying) = self.payment_of(now, holder) {
             return (ReleaseReply::Paying(paying), Effects::default());
@@ -108,8 +109,8 @@ impl SeatBoard {
         (ReleaseReply::Left(self.hold_of(now, holder)), effects)
     }
 
-    /// Sets the payment lock on the whole hold of `holder` and restarts the expiry of each lock, once in the lock's life.
-    /// Idempotent for the same payment.
+    /// Sets the payment lock on the whole hold of `holder`. The first payment of a lock also restarts the expiry of
+    /// that lock. Idempotent for the same payment.
     pub fn start_payment(
         &mut self,
         now: Millis,
@@ -147,9 +148,9 @@ impl SeatBoard {
         (StartReply::Started(self.hold_of(now, holder)), effects)
     }
 
-    /// Extends the locks of a CONFIRMING payment to `until`. Seats that others hold or have bought are left to them; without
-    /// any seat there is no payment lock either. Does nothing while all locks have half of the time until then: callers repeat
-    /// the call often, and each change is published to viewers.
+    /// Extends the locks of a CONFIRMING payment to `until`. Seats that other people hold or have bought are skipped;
+    /// if no seat is left, the payment lock is not set either. Does nothing while all locks have at least half of the
+    /// time until `until` left: callers repeat the call often, and each change is published to viewers.
     pub fn extend_payment(
         &mut self,
         now: Millis,
@@ -196,7 +197,8 @@ impl SeatBoard {
         }
         if seats.iter().any(|seat| self.live_lock(now, *seat).is_some_and(|lock| lock.holder == holder)) {
             let since = standing.map_or(now, |lock| lock.since);
-            // When the payment ends, the locks fall back to their own expiry; locks that had expired are then free at once.
+            // When the payment ends, the locks fall back to their own expiry; a lock that had expired is then free at
+            // once.
             let own_time = standing.map(|lock| lock.extended_from.unwrap_or(lock.until)).or(own_time);
             let until = standing.map_or(until, |lock| lock.until.max(until));
             let extended_from = Some(own_time.unwrap_or(now));
@@ -205,7 +207,8 @@ impl SeatBoard {
         self.finish(tx)
     }
 
-    /// Ends the payment lock if it is that of `payment`. The seats stay locked until the expiry before any extension.
+    /// Ends the payment lock if it belongs to `payment`. The expiry of its seats' locks becomes what it was before
+    /// extensions.
     pub fn end_payment(&mut self, now: Millis, holder: PersonId, payment: PaymentId) -> Effects {
         let Some(ended) = self.payments.get(&holder).copied().filter(|lock| lock.payment == payment) else {
             return Effects::default();
@@ -213,7 +216,8 @@ impl SeatBoard {
         let mut tx = self.begin(now);
         self.set_payment(&mut tx, holder, None);
         if let Some(until) = ended.extended_from {
-            // An extended lock expires no later than the payment lock; one that expires later has an expiry of its own.
+            // Locks that were extended expire with the payment lock or earlier. A lock that expires later was not
+            // extended.
             let was_kept = |held: &HeldSeat| held.until > until && held.until <= ended.until;
             let held: SeatList = self.held_by(now, holder).filter(was_kept).map(|held| held.id).collect();
             for seat in held {
@@ -228,8 +232,8 @@ impl SeatBoard {
         self.finish(tx)
     }
 
-    /// Marks seats sold and removes their locks, whoever holds them; ends the payment lock of `payment`. An expired lock is
-    /// released first.
+    /// Marks seats sold and removes their locks, whoever holds them; ends the payment lock of `payment`. The release of
+    /// an expired lock is recorded first.
     pub fn mark_sold(&mut self, now: Millis, payment: PaymentId, seats: &[SeatId]) -> Effects {
         let mut tx = self.begin(now);
         for seat in seats {
@@ -239,7 +243,7 @@ impl SeatBoard {
         self.finish(tx)
     }
 
-    /// Marks sold seats as available again (a refund). Locks are not touched.
+    /// Marks sold seats as available again, after a refund. Seats that are not sold do not change.
     pub fn mark_freed(&mut self, now: Millis, seats: &[SeatId]) -> Effects {
         let mut tx = self.begin(now);
         self.invalidate_loads(now);
@@ -252,7 +256,8 @@ impl SeatBoard {
         self.finish(tx)
     }
 
-    /// Withdraws seats from sale: all of them, or none when one is held or sold. Seats that are withdrawn already stay so.
+    /// Withdraws seats from sale: all of them, or none when one is held or sold. Seats that are withdrawn already do
+    /// not change.
     pub fn withdraw(&mut self, now: Millis, seats: &[SeatId]) -> (WithdrawReply, Effects) {
         if !self.loaded {
             return (WithdrawReply::NotLoaded { seq: self.seq }, Effects::default());
@@ -275,7 +280,7 @@ impl SeatBoard {
         (WithdrawReply::Withdrawn, self.finish(tx))
     }
 
-    /// Offers withdrawn seats for sale again. Others are not touched.
+    /// Offers withdrawn seats for sale again. Seats that are not withdrawn do not change.
     pub fn restore_to_sale(&mut self, now: Millis, seats: &[SeatId]) -> Effects {
         let mut tx = self.begin(now);
         self.invalidate_loads(now);
@@ -304,7 +309,8 @@ impl SeatBoard {
         self.finish(tx)
     }
 
-    /// The map as everybody may see it; `None` while not loaded. Sweep first, or it may show expired locks.
+    /// The seat map without holders, as every viewer may see it; `None` while it is not loaded. It may show expired
+    /// locks unless [`Self::sweep`] was called before.
     #[must_use]
     pub fn snapshot(&self) -> Option<SeatSnapshot> {
         let status = |seat: &Seat| match seat {
@@ -329,7 +335,7 @@ impl SeatBoard {
         self.screening
     }
 
-    /// The sequence of the last change.
+    /// The sequence number of the last change.
     #[must_use]
     pub const fn seq(&self) -> u64 {
         self.seq
@@ -341,7 +347,7 @@ impl SeatBoard {
         self.loaded.then_some(self.seats.len())
     }
 
-    /// Whether there is any lock or payment lock, live or expired.
+    /// Whether there is any lock or payment lock, expired ones included.
     #[must_use]
     pub fn has_locks(&self) -> bool {
         !self.holds.is_empty() || !self.payments.is_empty()
@@ -385,7 +391,8 @@ impl SeatBoard {
         }
     }
 
-    /// Marks a seat sold. A live lock is removed without a release; an expired one is released first.
+    /// Marks a seat sold. A valid lock on it is removed without a release; the release of an expired lock is recorded
+    /// first.
     pub(super) fn sell(&mut self, seat: SeatId, tx: &mut Transaction) {
         if self.seats.get(&seat) == Some(&Seat::Sold) {
             return;
@@ -397,7 +404,7 @@ impl SeatBoard {
         tx.change(seat, SeatStatus::Booked);
     }
 
-    /// Marks a seat withdrawn. A lock on it, live or expired, is released first: the store is authoritative.
+    /// Marks a seat withdrawn. A lock on it, valid or expired, is released first, because the store is authoritative.
     pub(super) fn withdraw_seat(&mut self, seat: SeatId, tx: &mut Transaction) {
         if self.seats.get(&seat) != Some(&Seat::Withdrawn) {
             self.free(seat, tx);
@@ -406,15 +413,15 @@ impl SeatBoard {
         }
     }
 
-    /// Moves the sequence of a map that is not loaded, because a server may have read the store before this call, and its load
-    /// must be refused.
+    /// Increments the sequence of a map that is not loaded: a server may have read the store before this call, and its
+    /// load of that outdated state must be refused.
     fn invalidate_loads(&mut self, now: Millis) {
         if !self.loaded {
             self.seq = self.next_seq(now);
         }
     }
 
-    /// Removes a lock, if there is one, and releases it as expired.
+    /// Removes the lock on a seat, if there is one, and records its release as expired.
     pub(super) fn free(&mut self, seat: SeatId, tx: &mut Transaction) {
         if let Some(Seat::Locked(lock)) = self.seats.get(&seat).copied() {
             self.set_seat(tx, seat, None);

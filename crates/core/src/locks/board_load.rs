@@ -1,4 +1,4 @@
-//! Loading a seat map from the ledger, and persisting it for a restart.
+//! Loading a seat map from the ledger, and persisting its locks for a restart.
 
 use super::{
     ClaimedSeat, Effects, LoadReply, Millis, PaymentLock, SeatBoard, SeatStatus, SeatTruth,
@@ -7,31 +7,31 @@ use super::{
 };
 use crate::ids::{PaymentId, PersonId, SeatId};
 
-/// One persisted entry of a seat map or of a change of it. Replaying the entries restores the map.
+/// One persisted entry: a lock or payment lock that was set or removed. Replaying the entries restores the seat map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockEntry {
     /// A lock.
     Lock {
         /// The seat.
         seat: SeatId,
-        /// Who holds it.
+        /// The person who holds the lock.
         holder: PersonId,
-        /// When it expires.
+        /// When the lock expires.
         until: Millis,
-        /// Whether a payment has restarted its expiry.
+        /// Whether a payment has restarted the lock's expiry already.
         restarted: bool,
     },
     /// A payment lock.
     Payment {
-        /// Who pays.
+        /// The person who pays.
         holder: PersonId,
         /// The payment.
         payment: PaymentId,
-        /// When it was set.
+        /// When the payment lock was set.
         since: Millis,
-        /// When it expires.
+        /// When the payment lock expires.
         until: Millis,
-        /// Its expiry before it was extended during the confirmation.
+        /// The payment lock's expiry before it was extended during the confirmation.
         extended_from: Option<Millis>,
     },
     /// The seat is not locked any more.
@@ -59,15 +59,16 @@ impl LockEntry {
 }
 
 impl SeatBoard {
-    /// Sets sold, claimed and withdrawn seats as the ledger has them, unless the sequence has moved since `expected_seq`. Locks
-    /// that do not contradict the ledger stay. Also repairs a map that is loaded already.
+    /// Sets sold, claimed and withdrawn seats as in the ledger, unless the sequence has moved since `expected_seq`.
+    /// Locks that do not contradict the ledger stay. Also repairs a map that is loaded already.
     pub fn load(&mut self, now: Millis, expected_seq: u64, truth: &SeatTruth) -> (LoadReply, Effects) {
         if self.seq != expected_seq {
             return (LoadReply::Moved { seq: self.seq }, Effects::default());
         }
         let mut tx = self.begin(now);
         if !self.loaded {
-            // This step is not published: a viewer of the map before it was lost sees a gap and starts over.
+            // This sequence number is not published: a viewer of the map before its loss notices the gap and requests a
+            // new snapshot.
             self.seq = self.next_seq(now);
             self.loaded = true;
         }
@@ -96,7 +97,8 @@ impl SeatBoard {
         (LoadReply::Loaded, self.finish(tx))
     }
 
-    /// Sets a claim as a lock and a payment lock. It replaces a live lock of another person: the store is authoritative.
+    /// Turns a claim of the ledger into a lock and a payment lock. They replace a valid lock of another person, because
+    /// the store is authoritative.
     fn set_claim(&mut self, claim: &ClaimedSeat, tx: &mut Transaction) {
         let standing = match self.seats.get(&claim.id) {
             Some(Seat::Sold | Seat::Withdrawn) => return,
@@ -121,7 +123,8 @@ impl SeatBoard {
         self.set_payment(tx, claim.holder, Some(lock));
     }
 
-    /// All entries to persist for a restart. Sold and withdrawn seats are in the store.
+    /// All entries to persist for a restart: locks and payment locks. Sold and withdrawn seats are not persisted,
+    /// because the store has them.
     pub fn entries(&self) -> impl Iterator<Item = LockEntry> + '_ {
         let locks = self.seats.iter().filter_map(|(seat, state)| match state {
             Seat::Locked(lock) => Some(LockEntry::of_lock(*seat, lock)),
@@ -130,8 +133,8 @@ impl SeatBoard {
         locks.chain(self.payments.iter().map(|(holder, lock)| LockEntry::of_payment(*holder, lock)))
     }
 
-    /// Restores the entries of [`Self::entries`] and, after it, [`Self::entries_after`], expired or not, at their sequence. The map
-    /// stays unloaded.
+    /// Restores persisted locks, expired ones included, and the sequence: first those of [`Self::entries`], then those
+    /// of each [`Self::entries_after`]. The map is not loaded afterwards.
     pub fn restore(&mut self, seq: u64, entries: impl IntoIterator<Item = LockEntry>) {
         self.seq = self.seq.max(seq);
         for entry in entries {

@@ -1,4 +1,5 @@
-//! How a call on a board changes it: every change is recorded for undo, and the call takes one sequence number.
+//! How a call changes a seat map: every change is recorded for undo, and all changes of the call share one sequence
+//! number.
 
 use smallvec::SmallVec;
 
@@ -14,12 +15,14 @@ impl SeatBoard {
         Transaction { now, changes: Vec::new(), releases: SmallVec::new(), undo }
     }
 
-    /// `max(last + 1, now)`, so that no number is repeated after the counter was lost or rolled back.
+    /// The next sequence number: `max(last + 1, now)`. It starts at the time, so that numbers are not repeated after
+    /// the map was lost or restored from an older state.
     pub(super) fn next_seq(&self, now: Millis) -> u64 {
         (self.seq + 1).max(u64::try_from(now).unwrap_or(0))
     }
 
-    /// Numbers the changes of a call, also if only payment locks changed, because those belong to a hold.
+    /// Assigns the sequence number to the changes of a call. A call that changed only payment locks gets one, too,
+    /// because they are part of a hold.
     pub(super) fn finish(&mut self, mut tx: Transaction) -> Effects {
         if tx.undo.was.is_empty() {
             return Effects { undo: Some(tx.undo), ..Effects::default() };
@@ -34,7 +37,7 @@ impl SeatBoard {
         Effects { live: Some(live), releases: tx.releases, undo: Some(tx.undo) }
     }
 
-    /// The holds that a call changed, as they are after it.
+    /// The holds that a call changed, in their state after the call.
     fn changed_holds(&self, tx: &Transaction) -> Vec<HoldChange> {
         let holder_of = |state: Option<&Seat>| match state {
             Some(Seat::Locked(lock)) => Some(lock.holder),
@@ -54,7 +57,7 @@ impl SeatBoard {
         holders.into_iter().map(|holder| HoldChange { holder, hold: self.hold_of(tx.now, holder) }).collect()
     }
 
-    /// Changes a seat and records its state for undo. Calls change seats in no other way.
+    /// Changes a seat and records its previous state for undo. Calls must not change seats in another way.
     pub(super) fn set_seat(&mut self, tx: &mut Transaction, seat: SeatId, next: Option<Seat>) {
         let was = self.put_seat(seat, next);
         if was != next {
@@ -62,7 +65,8 @@ impl SeatBoard {
         }
     }
 
-    /// Changes a payment lock and records its state for undo. Calls change payment locks in no other way.
+    /// Changes a payment lock and records its previous state for undo. Calls must not change payment locks in another
+    /// way.
     pub(super) fn set_payment(&mut self, tx: &mut Transaction, holder: PersonId, next: Option<PaymentLock>) {
         let was = self.put_payment(holder, next);
         if was != next {
@@ -70,7 +74,7 @@ impl SeatBoard {
         }
     }
 
-    /// Undoes the last call, whose `effects` could not be persisted and were not published.
+    /// Undoes the last call. Used when its `effects` could not be persisted; they were not published.
     pub fn undo(&mut self, effects: Effects) {
         let Some(undo) = effects.undo else { return };
         for was in undo.was.into_iter().rev() {
@@ -83,7 +87,7 @@ impl SeatBoard {
         self.loaded = undo.loaded;
     }
 
-    /// The entries to persist after the last call, which had these `effects`, for [`Self::restore`].
+    /// The entries to persist after the last call, which had these `effects`. [`Self::restore`] reads them.
     pub fn entries_after<'a>(&'a self, effects: &'a Effects) -> impl Iterator<Item = LockEntry> + 'a {
         let was = effects.undo.as_ref().map_or(&[][..], |undo| undo.was.as_slice());
         let first = |(index, one): &(usize, &Was)| !was[..*index].iter().any(|earlier| earlier.is_about_the_same(one));

@@ -1,8 +1,8 @@
 //! Seat locks: which person may pay for which seat, and for how long.
 //!
-//! A lock is advisory and spares people a failed payment; the store's unique key (screening, seat) prevents double sales.
-//! The rules are written over plain data ([`SeatBoard`]), which the embedded lock store runs as it is. The Redis functions
-//! implement the same rules in Lua and pass the same contract suite.
+//! A lock is advisory and spares people a failed payment; the store's unique key (screening, seat) prevents double
+//! sales. The rules are written over plain data ([`SeatBoard`]), which the embedded lock store uses directly. The Redis
+//! functions implement the same rules in Lua and pass the same contract suite.
 
 mod board;
 mod board_load;
@@ -22,13 +22,13 @@ use crate::{
     payment::PaymentStatus,
 };
 
-/// Milliseconds since 1970 by the lock store's clock.
+/// Milliseconds since 1970, by the lock store's clock.
 pub type Millis = i64;
 
-/// The seats of one call; up to sixteen need no allocation.
+/// The seats of one call. Up to sixteen are stored without an allocation.
 pub type SeatList = SmallVec<[SeatId; 16]>;
 
-/// One held seat and when its lock expires.
+/// A seat that a person holds, and when its lock expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldSeat {
     /// The seat.
@@ -40,32 +40,34 @@ pub struct HeldSeat {
 /// All locks of one person at one screening.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hold {
-    /// The screening's sequence at which this was the hold. Of two holds of one person, the one with the greater one is newer.
+    /// The seat map's sequence number when this hold was read. Of two copies of a person's hold, the one with the
+    /// greater number is newer.
     pub seq: u64,
-    /// In order of seat.
+    /// The held seats, sorted.
     pub seats: Vec<HeldSeat>,
-    /// The payment of the payment lock, if there is one.
+    /// The payment of the person's payment lock, if there is one.
     pub payment: Option<PaymentId>,
 }
 
 impl Hold {
-    /// When the first of the locks expires; `None` when nothing is held.
+    /// When the first lock of the hold expires; `None` when no seat is held.
     #[must_use]
     pub fn expires_at(&self) -> Option<Millis> {
         self.seats.iter().map(|seat| seat.until).min()
     }
 }
 
-/// A payment lock: while it stands, its holder can neither lock nor release seats.
+/// A payment lock: while it exists, its holder can neither lock nor release seats at the screening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PaymentLock {
-    /// Its payment. Ending it with another id does nothing.
+    /// The payment for which the lock was set. Only this payment can end it.
     pub payment: PaymentId,
-    /// When it was set.
+    /// When the payment lock was set.
     pub since: Millis,
-    /// When it expires.
+    /// When the payment lock expires.
     pub until: Millis,
-    /// The expiry before the locks were extended during the confirmation; they fall back to it when the payment ends.
+    /// The expiry of the seats' locks before they were extended during the confirmation. They fall back to it when the
+    /// payment ends.
     pub extended_from: Option<Millis>,
 }
 
@@ -80,9 +82,9 @@ pub enum LockReply {
     TooMany,
     /// These seats are locked by another person, sold, or not for sale. Nothing was changed.
     Taken(SeatList),
-    /// The seat map is not loaded; load it, then retry.
+    /// The seat map is not loaded; the caller loads it and retries.
     NotLoaded {
-        /// The current sequence, for the load.
+        /// The map's current sequence number, which the load must pass.
         seq: u64,
     },
 }
@@ -101,13 +103,13 @@ pub enum ReleaseReply {
 pub enum StartReply {
     /// The payment lock is set on the whole hold, which is never empty.
     Started(Hold),
-    /// Nothing is held.
+    /// The person holds no seats.
     NothingHeld,
-    /// The holder has a payment lock of another payment.
+    /// The holder has a payment lock for another payment.
     Paying(PaymentLock),
-    /// The seat map is not loaded; load it, then retry.
+    /// The seat map is not loaded; the caller loads it and retries.
     NotLoaded {
-        /// The current sequence, for the load.
+        /// The map's current sequence number, which the load must pass.
         seq: u64,
     },
 }
@@ -115,43 +117,43 @@ pub enum StartReply {
 /// The reply to a withdrawal of seats from sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WithdrawReply {
-    /// All of them are withdrawn now.
+    /// All requested seats are withdrawn now.
     Withdrawn,
     /// These seats are held or sold. Nothing was changed.
     Taken(SeatList),
-    /// The seat map is not loaded; load it, then retry.
+    /// The seat map is not loaded; the caller loads it and retries.
     NotLoaded {
-        /// The current sequence, for the load.
+        /// The map's current sequence number, which the load must pass.
         seq: u64,
     },
 }
 
-/// The reply to a load.
+/// The reply to a load of a seat map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadReply {
-    /// The map agrees with the store.
+    /// The seat map now agrees with the ledger.
     Loaded,
-    /// The map changed since the sequence was read; read the store again.
+    /// The map changed since its sequence number was read; the caller reads the ledger again and retries.
     Moved {
-        /// The current sequence.
+        /// The map's current sequence number.
         seq: u64,
     },
 }
 
-/// The status of a seat as everybody may see it.
+/// The status of a seat as every viewer may see it, without its holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeatStatus {
-    /// Nobody holds it.
+    /// Nobody holds the seat.
     Available,
-    /// Held by somebody.
+    /// A person holds the seat.
     Locked {
         /// When the lock expires.
         until: Millis,
     },
-    /// Sold.
+    /// The seat is sold.
     Booked,
-    /// Withdrawn from sale for this screening: broken, or reserved by the house. Seats that the layout never sells are not in
-    /// the map at all.
+    /// The seat is withdrawn from sale at this screening, because it is broken or reserved by the house. Seats that the
+    /// layout never sells are not in the map at all.
     Unavailable,
 }
 
@@ -164,10 +166,10 @@ pub struct SeatChange {
     pub status: SeatStatus,
 }
 
-/// One person's hold after a change of it. A server sends it to that person's own sockets and to nobody else.
+/// One person's hold after a change. A server sends it only to that person's own sockets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldChange {
-    /// Whose hold it is.
+    /// The person who holds the seats.
     pub holder: PersonId,
     /// The whole hold after the change.
     pub hold: Hold,
@@ -178,18 +180,19 @@ pub struct HoldChange {
 pub struct LiveChange {
     /// The screening.
     pub screening: ScreeningId,
-    /// The sequence before.
+    /// The sequence number before the change.
     pub prev: u64,
-    /// The sequence after; always greater.
+    /// The sequence number after the change; always greater than `prev`.
     pub seq: u64,
-    /// The changed seats, for every viewer, without holders. Empty when only a payment lock changed.
+    /// The changed seats, for every viewer, without their holders. Empty when only a payment lock changed.
     pub changes: Vec<SeatChange>,
-    /// The changed holds, each person once, in order of person. `None` if a server of the previous version made the change
-    /// and did not list them: read the holds of all persons with a subscription.
+    /// The changed holds, each person once, sorted by person. `None` if the change was made by a server of the previous
+    /// version, which does not list them: the receiver then reads the holds of all subscribed persons.
     pub holds: Option<Vec<HoldChange>>,
 }
 
-/// A payment's new status, for its payer's sockets. Best effort: a client that misses the message queries the payment.
+/// A payment's new status, sent to its payer's sockets. Best effort: a client that misses the message queries the
+/// payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PaymentChange {
     /// The screening.
@@ -198,78 +201,79 @@ pub struct PaymentChange {
     pub holder: PersonId,
     /// The payment.
     pub payment: PaymentId,
-    /// Its new status.
+    /// The payment's new status.
     pub status: PaymentStatus,
 }
 
 /// A message to the subscribers of a screening.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LiveEvent {
-    /// Seats or holds changed; numbered, without a gap.
+    /// Seats or holds changed. These messages are numbered without gaps, so that a subscriber notices a lost one.
     Seats(LiveChange),
-    /// A payment changed status; not numbered.
+    /// A payment changed its status. This message has no sequence number.
     Payment(PaymentChange),
 }
 
-/// A screening's seat map at one sequence. Seats that are not listed are available.
+/// A screening's seat map at one sequence number. Seats that are not listed are available.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeatSnapshot {
-    /// The sequence.
+    /// The sequence number.
     pub seq: u64,
-    /// Locked, booked and unavailable seats, in order of seat.
+    /// Locked, sold and withdrawn seats, sorted.
     pub seats: Vec<SeatChange>,
 }
 
 /// Why a lock ended without a sale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReleaseReason {
-    /// Its holder released it.
+    /// The person who held the seats released them.
     UserUnlocked,
-    /// It expired.
+    /// The locks expired.
     Expired,
 }
 
 /// Locks that ended without a sale. The lock store records releases; a worker copies them to the outbox.
 ///
-/// Screening, first seat and sequence identify a release, so that copies are deduplicated.
+/// Screening, first seat and sequence number identify a release, so that repeated copies are deduplicated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
     /// The screening.
     pub screening: ScreeningId,
-    /// The sequence of the change that ended them.
+    /// The sequence number of the change that ended the locks.
     pub seq: u64,
-    /// Who held them.
+    /// The person who held the seats.
     pub holder: PersonId,
-    /// Never empty.
+    /// The released seats; never empty.
     pub seats: SeatList,
-    /// The reason.
+    /// Why the locks ended.
     pub reason: ReleaseReason,
-    /// When, by the lock store's clock.
+    /// When the locks ended, by the lock store's clock.
     pub at: Millis,
 }
 
-/// A claim, as read from the store.
+/// A claim of a payment on a seat, as read from the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClaimedSeat {
-    /// The seat.
+    /// The claimed seat.
     pub id: SeatId,
-    /// Who is paying for it.
+    /// The person who pays.
     pub holder: PersonId,
     /// The payment.
     pub payment: PaymentId,
     /// When the claim expires.
     pub until: Millis,
-    /// While the payment is CONFIRMING: the payment's own expiry, to which the lock falls back if there is no sale.
+    /// The payment's own expiry while it is CONFIRMING, else `None`. The lock falls back to it if the payment ends
+    /// without a sale.
     pub extended_from: Option<Millis>,
 }
 
 /// The state of a screening's seats in the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeatTruth {
-    /// Sold.
+    /// Sold seats.
     pub sold: Vec<SeatId>,
-    /// Claimed by payments in progress.
+    /// Seats claimed by payments in progress.
     pub claimed: Vec<ClaimedSeat>,
-    /// Withdrawn from sale.
+    /// Seats withdrawn from sale.
     pub withdrawn: Vec<SeatId>,
 }

@@ -1,4 +1,4 @@
-//! One call on a seat map: its changes, their sequence number, the entries to persist, and undo.
+//! One call on a seat map: its changes, their sequence number, the entries to persist, and how to undo it.
 
 use smallvec::SmallVec;
 
@@ -9,7 +9,7 @@ use crate::ids::{PersonId, ScreeningId, SeatId};
 pub(super) struct Lock {
     pub(super) holder: PersonId,
     pub(super) until: Millis,
-    /// Whether a payment has restarted the expiry, which happens once in a lock's life.
+    /// Whether a payment has restarted the lock's expiry, which happens once per lock.
     pub(super) restarted: bool,
 }
 
@@ -37,16 +37,16 @@ impl Was {
     }
 }
 
-/// The state before a call, of everything that the call changed.
+/// Everything that a call changed, as it was before the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Undo {
     pub(super) seq: u64,
     pub(super) loaded: bool,
-    /// In the order of the changes.
+    /// The previous states, in the order of the changes.
     pub(super) was: Vec<Was>,
 }
 
-/// Collects the changes of a call, which get one sequence number at the end of the call.
+/// Collects the changes of a call. All of them get one sequence number when the call ends.
 pub(super) struct Transaction {
     pub(super) now: Millis,
     pub(super) changes: Vec<SeatChange>,
@@ -71,14 +71,14 @@ impl Transaction {
     }
 }
 
-/// The effects of one call, to be published after it.
+/// The effects of one call on a seat map, to be published after it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
-    /// For viewers.
+    /// The live change for viewers.
     pub live: Option<LiveChange>,
-    /// For the outbox.
+    /// The releases to copy to the outbox.
     pub releases: SmallVec<[Release; 1]>,
-    /// For undoing the call.
+    /// What is needed to undo the call.
     pub(super) undo: Option<Undo>,
 }
 

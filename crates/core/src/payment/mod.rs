@@ -7,8 +7,8 @@
 //!    │  └ cancel ▶ CANCELLED     └──────────▶ DECLINED
 //!    └ its expiry ▶ EXPIRED ◀── outcome unknown for ten minutes, voided
 //! ```
-//! Money may still arrive for a payment that ended without a sale: then its seats are sold if they are free, else the money
-//! is refunded (`REFUNDED`).
+//! A payment that ended without a sale may still succeed late at the provider. Then its seats are sold if they are
+//! free, else the money is refunded (`REFUNDED`).
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -55,19 +55,19 @@ impl PaymentMethod {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PaymentStatus {
-    /// Waiting for the payer; its claims expire with the payment.
+    /// The payer has not confirmed yet. The payment's claims expire with the payment.
     Pending,
-    /// The provider is being asked for the outcome; its claims do not expire.
+    /// The provider is queried for the outcome. The payment's claims do not expire.
     Confirming,
     /// The seats are sold.
     Succeeded,
-    /// The provider declined.
+    /// The provider declined the payment.
     Declined,
-    /// The payer cancelled.
+    /// The payer cancelled the payment.
     Cancelled,
-    /// It expired, or its outcome stayed unknown for too long.
+    /// The payment expired, or its outcome stayed unknown for too long.
     Expired,
-    /// Money was taken and given back.
+    /// The money was taken and returned.
     Refunded,
 }
 
@@ -103,13 +103,13 @@ impl PaymentStatus {
         Self::ALL.into_iter().find(|status| status.as_str() == text)
     }
 
-    /// Whether its claims stand: nobody else may claim or buy its seats.
+    /// Whether a payment in this state has claims, so that nobody else may claim or buy its seats.
     #[must_use]
     pub const fn holds_claims(self) -> bool {
         matches!(self, Self::Pending | Self::Confirming)
     }
 
-    /// Whether it ended without a sale and without money. Money that the provider reports afterwards is late.
+    /// Whether a payment in this state ended without a sale and without money. It may still succeed late.
     #[must_use]
     pub const fn is_ended_unpaid(self) -> bool {
         matches!(self, Self::Declined | Self::Cancelled | Self::Expired)
@@ -122,7 +122,7 @@ impl PaymentStatus {
         match self {
             Pending => matches!(next, Confirming | Cancelled | Expired | Succeeded),
             Confirming => matches!(next, Succeeded | Declined | Expired | Refunded),
-            // The provider may report late that it took money.
+            // The provider may report late that it has taken the money.
             Declined | Cancelled | Expired => matches!(next, Succeeded | Refunded),
             Succeeded => matches!(next, Refunded),
             Refunded => false,
@@ -157,7 +157,7 @@ impl ConfirmOutcome {
     }
 }
 
-/// The call of the provider that is left after the payment's outcome is decided. Repeated until it succeeds.
+/// The call to the provider that remains after the payment's outcome is decided. It is repeated until it succeeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MoneyTask {
@@ -189,16 +189,16 @@ impl MoneyTask {
 pub struct PricedSeat {
     /// The seat.
     pub id: SeatId,
-    /// Its kind.
+    /// The kind of the seat.
     pub kind: crate::seating::SeatKind,
-    /// Its price.
+    /// The price of the seat.
     pub price: Money,
 }
 
 /// One attempt to pay for the seats of one hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
-    /// Its id.
+    /// Id of the payment.
     pub id: PaymentId,
     /// The screening.
     pub screening_id: ScreeningId,
@@ -206,54 +206,54 @@ pub struct Payment {
     pub person_id: PersonId,
     /// The payment method.
     pub method: PaymentMethod,
-    /// Its state.
+    /// The payment's state.
     pub status: PaymentStatus,
-    /// In order of seat; never empty.
+    /// The seats, sorted; never empty.
     pub seats: Vec<PricedSeat>,
-    /// The total.
+    /// The total price.
     pub amount: Money,
     /// When it was started.
     pub created_at: Timestamp,
-    /// When it expires, unless it is being confirmed.
+    /// When the payment expires, unless it is CONFIRMING by then.
     pub expires_at: Timestamp,
-    /// When its confirmation began.
+    /// When the payment became CONFIRMING.
     pub confirming_since: Option<Timestamp>,
     /// The outcome that the payer's confirmation asked for.
     pub outcome: Option<ConfirmOutcome>,
-    /// The open money task.
+    /// The provider call that remains, if any.
     pub money_task: Option<MoneyTask>,
-    /// The booking, once it succeeded.
+    /// The booking of a payment that succeeded.
     pub booking_id: Option<BookingId>,
 }
 
 impl Payment {
-    /// Whether it is PENDING past its expiry.
+    /// Whether the payment is PENDING past its expiry (overdue).
     #[must_use]
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         self.status == PaymentStatus::Pending && now >= self.expires_at
     }
 
-    /// Whether money that arrives now is late, because the payment ended unpaid or is overdue. Late money buys seats only while
-    /// sales are open.
+    /// Whether a success that the provider reports at `now` is late: the payment ended unpaid or is overdue. A late
+    /// payment buys seats only while sales are open.
     #[must_use]
     pub fn is_late(&self, now: Timestamp) -> bool {
         self.status.is_ended_unpaid() || self.is_overdue(now)
     }
 
-    /// The ids of its seats.
+    /// The ids of the payment's seats.
     #[must_use]
     pub fn seat_ids(&self) -> Vec<SeatId> {
         self.seats.iter().map(|seat| seat.id).collect()
     }
 
-    /// Whether its confirmation was given up. The provider was asked to return the money, so the seats are never sold, even if
-    /// the provider reports late that it took money.
+    /// Whether the payment expired after its confirmation had begun. The provider was then asked to return the money,
+    /// so the seats are never sold, even if the provider reports late that it took money.
     #[must_use]
     pub fn is_given_up(&self) -> bool {
         self.status == PaymentStatus::Expired && self.confirming_since.is_some()
     }
 
-    /// Whether it has been CONFIRMING for [`CONFIRMING_FOR_MAX`] or longer.
+    /// Whether the payment has been CONFIRMING for [`CONFIRMING_FOR_MAX`] or longer.
     #[must_use]
     pub fn is_confirmed_too_long(&self, now: Timestamp) -> bool {
         let since = self.confirming_since.filter(|_| self.status == PaymentStatus::Confirming);

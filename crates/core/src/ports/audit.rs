@@ -6,16 +6,16 @@ use jiff::Timestamp;
 use super::{Backend, Page, PageRequest};
 use crate::{event::Event, ids::PersonId};
 
-/// Selects entries; all conditions must hold.
+/// Selects entries of the audit log; an entry must satisfy all conditions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     /// The type of the event.
     pub type_name: Option<String>,
-    /// The person who caused it.
+    /// The person who caused the event.
     pub actor: Option<PersonId>,
-    /// Happened at or after this time.
+    /// Only events that happened at or after this time.
     pub from: Option<Timestamp>,
-    /// Happened before this time.
+    /// Only events that happened before this time.
     pub before: Option<Timestamp>,
 }
 
@@ -24,6 +24,6 @@ pub struct AuditFilter {
 pub trait AuditLog: Send + Sync {
     /// Writes events. Idempotent: an event that exists already is ignored.
     async fn append_audit(&self, events: &[Event]) -> Backend<()>;
-    /// Newest first.
+    /// Lists the events that `filter` selects, newest first.
     async fn list_audit(&self, filter: &AuditFilter, page: PageRequest) -> Backend<Page<Event>>;
 }

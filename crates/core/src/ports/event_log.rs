@@ -6,15 +6,16 @@ use jiff::SignedDuration;
 use super::Backend;
 use crate::event::Event;
 
-/// How long an event stays in the log after it happened, for other readers. Events that a consumer has not acknowledged stay.
+/// How long the event log retains an event after it happened. An event that a consumer has not acknowledged stays
+/// longer.
 pub const LOGGED_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// A reader of the event log, with an offset of its own.
+/// A consumer of the event log, with its own offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Consumer {
-    /// Files confirmation mails.
+    /// Stores a confirmation mail for each sale.
     Mail,
-    /// Writes the audit log.
+    /// Copies events to the audit log.
     Audit,
 }
 
@@ -22,7 +23,7 @@ impl Consumer {
     /// All values.
     pub const ALL: [Self; 2] = [Self::Mail, Self::Audit];
 
-    /// The name of its consumer group.
+    /// The name of the consumer group, which identifies the consumer in the log.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,7 +36,7 @@ impl Consumer {
 /// An event and its position in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedEvent {
-    /// Its position; later events have greater ones.
+    /// The event's position in the log; later events have greater positions.
     pub position: i64,
     /// The event.
     pub event: Event,
@@ -44,14 +45,14 @@ pub struct LoggedEvent {
 /// The log of all events, `booking_events`.
 #[async_trait]
 pub trait EventLog: Send + Sync {
-    /// Appends events in order. Idempotent: an event that exists already is ignored.
+    /// Appends events in order. Idempotent: an event whose id is in the log already is ignored.
     async fn publish(&self, events: &[Event]) -> Backend<()>;
-    /// The next events for a consumer, after the last acknowledged; empty when there are none.
+    /// The events after the last one that the consumer acknowledged; empty when there are none.
     async fn list_next(&self, consumer: Consumer, limit: u32) -> Backend<Vec<LoggedEvent>>;
     /// Acknowledges all events up to this position. The consumer's offset never moves back.
     async fn acknowledge(&self, consumer: Consumer, position: i64) -> Backend<()>;
-    /// A page for administrators: events after a position, of one type if given.
+    /// A page for administrators: the events after a position, of one type if `type_name` is given.
     async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>>;
-    /// How far the consumer is behind, in events.
+    /// The number of events that the consumer has not acknowledged yet.
     async fn lag(&self, consumer: Consumer) -> Backend<u64>;
 }

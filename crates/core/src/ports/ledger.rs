@@ -16,54 +16,57 @@ use crate::{
     payment::{ConfirmOutcome, MoneyTask, Payment, PaymentMethod, PaymentStatus, PricedSeat},
 };
 
-/// What a payer was shown when they chose to pay. A field that is `None` is not compared.
+/// What the payer saw on the page when they chose to pay. A field that is `None` is not compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShownToPayer {
-    /// The screening's revision.
+    /// The screening's revision that the page showed.
     pub revision: Option<u64>,
-    /// The total.
+    /// The total price that the page showed.
     pub total: Option<Money>,
 }
 
 impl ShownToPayer {
-    /// Whether the screening has a newer revision than the one shown.
+    /// Whether the screening has a newer revision than the one that the payer saw.
     #[must_use]
     pub fn is_older_than(&self, open: &OpenScreening) -> bool {
         self.revision.is_some_and(|revision| revision < open.revision)
     }
 
-    /// Whether `total` differs from the one shown.
+    /// Whether `total` differs from the total that the payer saw. False if none was shown.
     #[must_use]
     pub fn differs_from(&self, total: Money) -> bool {
         self.total.is_some_and(|shown| shown != total)
     }
 }
 
-/// A payment to be started. The store takes prices and closing time from the screening, in its transaction.
+/// A payment to be started. The store reads prices and the closing time of sales from the screening, in its own
+/// transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPayment {
-    /// The id, chosen by the caller because the payment lock has it already.
+    /// Id of the payment. The caller chooses it before the call, because the payment lock already carries it.
     pub id: PaymentId,
-    /// The screening.
+    /// The screening whose seats are paid for.
     pub screening_id: ScreeningId,
     /// The payer.
     pub person_id: PersonId,
     /// The payment method.
     pub method: PaymentMethod,
-    /// In order of seat; never empty.
+    /// The seats to claim, sorted; never empty.
     pub seats: Vec<SeatId>,
     /// When the payment expires.
     pub expires_at: Timestamp,
-    /// How long before the start sales end.
+    /// Sales end this long before the screening starts.
     pub sales_close: SignedDuration,
-    /// Compared with the screening and the prices, in the same transaction.
+    /// Compared with the stored screening and its prices, in the transaction that writes the payment.
     pub shown: ShownToPayer,
-    /// Events written before the claims, if the payment starts: earlier releases of these seats.
+    /// Releases of these seats that are not in the outbox yet. If the payment starts, they are written before its
+    /// claims.
     pub events: Vec<Event>,
 }
 
 impl NewPayment {
-    /// Why the stored screening refuses the payment, if it does. The checks are in the order of the contract.
+    /// The refusal that follows from the stored screening, if any. The checks run in the order that the API contract
+    /// documents.
     #[must_use]
     pub fn refused_by_screening(&self, open: &OpenScreening, now: Timestamp) -> Option<StartOutcome> {
         if open.screening.is_cancelled {
@@ -75,14 +78,15 @@ impl NewPayment {
         open.sales_closed(now).then_some(StartOutcome::SalesClosed)
     }
 
-    /// The refusal if the total differs from the one shown. It has the lowest precedence.
+    /// The refusal if the total differs from the one that the payer saw. Every other refusal takes precedence over this
+    /// one.
     #[must_use]
     pub fn refused_by_price(&self, priced: &Payment) -> Option<StartOutcome> {
         let refused = || StartOutcome::PriceChanged { total: priced.amount, seats: priced.seats.clone() };
         self.shown.differs_from(priced.amount).then(refused)
     }
 
-    /// The payment with its seats in order, at the screening's current prices. `None` if a seat does not exist, there are no
+    /// The payment with sorted seats at the screening's current prices. `None` if a seat does not exist, there are no
     /// seats, or the total overflows.
     #[must_use]
     pub fn priced(&self, open: &OpenScreening, now: Timestamp) -> Option<Payment> {
@@ -115,51 +119,53 @@ impl NewPayment {
 /// The result of starting a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartOutcome {
-    /// PENDING, with a claim on each seat. If a payment of this id exists already, that one in its current state.
+    /// The payment is PENDING, with a claim on each seat. If a payment with this id exists already, it is returned as
+    /// it is now.
     Started(Payment),
-    /// These seats are sold, or claimed by others. Nothing was written.
+    /// These seats are sold, or claimed by other people. Nothing was written.
     SeatsTaken(Vec<SeatId>),
-    /// The person's own other payment claims these seats.
+    /// The person has another payment in progress that claims these seats.
     AlreadyPaying(PaymentId),
     /// Sales have ended.
     SalesClosed,
     /// The screening is cancelled.
     ScreeningCancelled,
-    /// The screening has changed since the payer saw it.
+    /// The screening has changed since the payer saw it: its revision is newer.
     ScreeningChanged,
     /// The total differs from the one that the payer was shown.
     PriceChanged {
         /// The current total.
         total: Money,
-        /// The seats at their current prices, in order of seat.
+        /// The seats at their current prices, sorted by seat.
         seats: Vec<PricedSeat>,
     },
     /// The screening or one of its seats does not exist.
     NotFound,
 }
 
-/// The result of PENDING → CONFIRMING.
+/// The result of beginning the confirmation of a payment (PENDING → CONFIRMING).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfirmStart {
-    /// The payment is CONFIRMING, by this call or an earlier one.
+    /// The payment is CONFIRMING, because of this call or an earlier one.
     Confirming(Payment),
-    /// The payment has ended. If it was overdue, this call set it EXPIRED.
+    /// The payment has ended. If it was still PENDING after its expiry, this call set it EXPIRED.
     Over(Payment),
     /// There is no such payment.
     NotFound,
 }
 
-/// A sale to be made, all or nothing.
+/// A sale of all seats of a payment, or of none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitBooking {
-    /// The booking. Its seats and total must be those of its payment.
+    /// The booking to write. Its seats and total must equal those of its payment.
     pub booking: Booking,
-    /// The payment states from which to sell. Seats that the payment does not claim are sold if nobody else has them.
+    /// The payment may be sold only in one of these states. Seats on which it has no claim are sold if nobody else has
+    /// them.
     pub from: &'static [PaymentStatus],
-    /// How long before the start sales end. Applies to late money only: a payment whose confirmation began in time is sold
-    /// whenever its outcome is known.
+    /// Sales end this long before the screening starts. Checked only for late payments: a payment whose confirmation
+    /// began in time is sold whenever its outcome becomes known.
     pub sales_close: SignedDuration,
-    /// The money task that the payment has afterwards.
+    /// The money task to store with the payment.
     pub money_task: Option<MoneyTask>,
     /// Events written in the same transaction.
     pub events: Vec<Event>,
@@ -168,15 +174,16 @@ pub struct CommitBooking {
 /// The result of a sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommitOutcome {
-    /// The sale is made, by this call or an earlier one.
+    /// The seats are sold, by this call or an earlier one.
     Committed(Booking),
-    /// These seats are claimed by others or sold. Nothing was written.
+    /// Other people have claimed or bought these seats. Nothing was written.
     SeatsLost(Vec<SeatId>),
-    /// The money is late, see [`Payment::is_late`], and sales of the screening are closed. Nothing was written.
+    /// The payment succeeded late (see [`Payment::is_late`]) and the screening no longer sells seats. Nothing was
+    /// written.
     SalesClosed,
-    /// The payment is in another state. Nothing was written.
+    /// The payment is in none of the states from which the [`CommitBooking`] may sell. Nothing was written.
     NotNow(Payment),
-    /// Another booking has this code; draw again.
+    /// Another booking has this booking code; the caller draws another one.
     CodeTaken,
     /// There is no such payment.
     NotFound,
@@ -185,13 +192,13 @@ pub enum CommitOutcome {
 /// A payment to be ended without a sale. Its claims are deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosePayment {
-    /// The payment.
+    /// Id of the payment.
     pub id: PaymentId,
-    /// The states from which it may be ended.
+    /// The payment is ended only if it is in one of these states.
     pub from: &'static [PaymentStatus],
-    /// The final state. REFUNDED also ends a sale: the booking becomes REFUNDED and its seats are free.
+    /// The final state. REFUNDED also ends a sale: the booking becomes REFUNDED and its seats are available again.
     pub to: PaymentStatus,
-    /// The money task that the payment has afterwards.
+    /// The money task to store with the payment.
     pub money_task: Option<MoneyTask>,
     /// Events written in the same transaction.
     pub events: Vec<Event>,
@@ -202,49 +209,52 @@ pub struct ClosePayment {
 pub enum CloseOutcome {
     /// The payment has ended.
     Closed(Payment),
-    /// The payment is not in one of the given states, perhaps in the final one already. At most its expiry was written.
+    /// The payment is in none of the states from which [`ClosePayment`] may end it, perhaps already in the final one. At
+    /// most an EXPIRED status was written.
     NotNow(Payment),
     /// There is no such payment.
     NotFound,
 }
 
-/// Payments with their claims, and bookings. The unique key (screening, seat) prevents double sales.
+/// Payments with their claims, and bookings. The unique key (screening, seat) of the claims prevents double sales.
 ///
-/// A call that meets an overdue PENDING payment sets it EXPIRED, deletes its claims and writes [`Event::timeout_of`], in the
-/// same transaction.
+/// Every call that finds a PENDING payment after its expiry sets it EXPIRED, deletes its claims and writes
+/// [`Event::timeout_of`], in its own transaction.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Writes a PENDING payment with a claim on each seat, or nothing.
+    /// Writes a PENDING payment with a claim on each seat, all in one transaction.
     async fn start_payment(&self, start: &NewPayment, now: Timestamp) -> Backend<StartOutcome>;
     /// Finds a payment.
     async fn find_payment(&self, id: PaymentId) -> Backend<Option<Payment>>;
-    /// PENDING → CONFIRMING, refused once the payment is overdue. Stores `outcome`, so that any server can continue later.
+    /// Sets a payment from PENDING to CONFIRMING, unless it is past its expiry. Stores `outcome`, so that any server
+    /// can continue.
     async fn begin_confirming(&self, id: PaymentId, outcome: ConfirmOutcome, now: Timestamp) -> Backend<ConfirmStart>;
-    /// Sells: claims, payment, booking and events, all or nothing. Film, hall and start of the booking are read from the stored
-    /// screening in this transaction, if it exists: the caller's copy may be stale.
+    /// Sells the seats: claims, payment, booking and events are written in one transaction. Film, hall and start of the
+    /// booking are read from the stored screening in this transaction, because the caller's copy may be stale.
     async fn commit_booking(&self, commit: &CommitBooking, now: Timestamp) -> Backend<CommitOutcome>;
     /// Ends a payment without a sale.
     async fn close_payment(&self, close: &ClosePayment, now: Timestamp) -> Backend<CloseOutcome>;
-    /// Clears the money task of a payment, unless it has another task.
+    /// Clears the money task of a payment if it is `task`; another task stays.
     async fn finish_money_task(&self, id: PaymentId, task: MoneyTask) -> Backend<()>;
-    /// Payments for the reconciler: overdue PENDING, CONFIRMING, or with a money task. In order of start and id, `after` the
-    /// last one of an earlier page.
+    /// Payments for the reconciler: PENDING past their expiry, CONFIRMING, or with a money task. Sorted by start and
+    /// id, beginning `after` the last payment of the previous page.
     async fn list_unfinished(&self, now: Timestamp, after: Option<Cursor>, limit: u32) -> Backend<Vec<Payment>>;
-    /// Sold, claimed and withdrawn seats of a screening, without the claims of overdue payments. The claim of a CONFIRMING
-    /// payment lasts [`crate::payment::CONFIRMING_FOR_MAX`] from its confirmation, and longer while the payment is unfinished.
+    /// Sold, claimed and withdrawn seats of a screening, without the claims of expired payments. The claim of a
+    /// CONFIRMING payment lasts [`crate::payment::CONFIRMING_FOR_MAX`] from its confirmation, and longer while the
+    /// payment is unfinished.
     async fn seat_truth(&self, screening: ScreeningId, now: Timestamp) -> Backend<SeatTruth>;
-    /// How many seats of each of these screenings are sold or claimed, in the same order.
+    /// The number of sold or claimed seats of each of these screenings, in the order of the argument.
     async fn count_taken(&self, screenings: &[ScreeningId], now: Timestamp) -> Backend<Vec<u32>>;
 }
 
-/// What identifies an idempotent call: the person, method and path, and the client's key.
+/// Identifies an idempotent call: the person, method and path, and the client's key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
     /// The caller.
     pub person_id: PersonId,
     /// Method and path: `POST /api/payments`.
     pub call: String,
-    /// 1–255 printable characters.
+    /// The `Idempotency-Key` header: 1–255 printable characters.
     pub key: String,
 }
 
@@ -253,33 +263,34 @@ pub struct IdempotencyKey {
 pub struct StoredAnswer {
     /// The status code.
     pub status: u16,
-    /// The body, byte for byte.
+    /// The unchanged bytes of the body.
     pub body: Bytes,
-    /// Its content type.
+    /// The content type of the body.
     pub content_type: String,
 }
 
-/// The result of reserving a key.
+/// The result of reserving an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reservation {
-    /// Run the call within the lease. `subject` is the same for every run of this key and becomes the id of what the call
-    /// creates, so that a run after a crash finds its own work.
+    /// The caller runs the call within the lease. Every run with this key gets the same `subject`, which becomes the id
+    /// of the created record, so that a retry after a crash finds the record of the first run.
     Run {
-        /// The id of what the call creates.
+        /// The id of the record that the call creates.
         subject: Uuid,
     },
-    /// Another run has the lease.
+    /// Another run with this key has the lease.
     Running,
-    /// The call was done; return this response.
+    /// A run has completed; its stored response is returned again.
     Done(StoredAnswer),
-    /// The key was used with another body.
+    /// The key was used before with another request body.
     OtherBody,
 }
 
 /// Idempotency keys.
 #[async_trait]
 pub trait Reservations: Send + Sync {
-    /// Reserves a key for one run until `lease_until`; `subject` is stored if the key is new. Deletes keys older than 24 h.
+    /// Reserves a key for one run until `lease_until`. `subject` is stored if the key is new. Deletes keys older than
+    /// 24 h.
     async fn reserve(
         &self,
         key: &IdempotencyKey,
@@ -288,14 +299,15 @@ pub trait Reservations: Send + Sync {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Backend<Reservation>;
-    /// Stores the response. The first one stands.
+    /// Stores the response of a run. If the key has a response already, that one stays.
     async fn store_answer(&self, key: &IdempotencyKey, answer: &StoredAnswer) -> Backend<()>;
-    /// Ends the lease without a stored response, so that the call can run again. The subject stays.
+    /// Ends the lease without a response, so that the call can run again, with the same subject.
     async fn let_go(&self, key: &IdempotencyKey) -> Backend<()>;
 }
 
 impl Event {
-    /// The event of an expired payment. Its id derives from the payment, so that concurrent writers write the same event.
+    /// The event for an expired payment. Its id derives from the payment, so that concurrent writers write the same
+    /// event once.
     #[must_use]
     pub fn timeout_of(payment: &Payment, now: Timestamp) -> Self {
         struct NoEntropy;

@@ -9,18 +9,18 @@ use crate::{
     person::Language,
 };
 
-/// How long the store has a sent mail, with its address, before it deletes it. No event is redelivered so late.
+/// How long a sent mail, with its address, is stored. No event is redelivered later, so no mail is sent twice.
 pub const SENT_MAIL_AGE_MAX: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// The state of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum MailStatus {
-    /// To be sent or retried.
+    /// The mail waits for its first attempt or for a retry.
     Pending,
     /// The mail server accepted it.
     Sent,
-    /// Given up; retried only when an administrator asks for it.
+    /// No more attempts are made, unless an administrator asks for a retry.
     Failed,
 }
 
@@ -45,35 +45,35 @@ impl MailStatus {
     }
 }
 
-/// A mail to be filed. Its text is rendered from the booking when it is sent.
+/// A confirmation mail to be stored. Its text is rendered from the booking when it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMail {
-    /// Its id.
+    /// Id of the mail.
     pub id: MailId,
-    /// The event that caused it; there is one mail per event.
+    /// The event that caused the mail; there is one mail per event.
     pub event_id: EventId,
-    /// The booking that it confirms.
+    /// The booking that the mail confirms.
     pub booking_id: BookingId,
     /// The booking's code.
     pub booking_code: String,
-    /// The address.
+    /// The recipient's e-mail address.
     pub to: String,
     /// The customer's name.
     pub name: String,
-    /// The language of its text.
+    /// The language of the mail's text.
     pub language: Language,
-    /// When it was filed; the first attempt is due at once.
+    /// When the mail was stored; the first attempt is due at once.
     pub created_at: Timestamp,
 }
 
-/// A filed mail.
+/// A stored mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
-    /// The mail as it was filed.
+    /// The mail as it was stored at first.
     pub mail: NewMail,
     /// Its state.
     pub status: MailStatus,
-    /// The number of attempts.
+    /// The number of attempts to send it.
     pub attempts: u32,
     /// The mail server's last error.
     pub last_error: Option<String>,
@@ -81,19 +81,19 @@ pub struct Mail {
     pub due_at: Timestamp,
 }
 
-/// The result of an attempt to send.
+/// The result of an attempt to send a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MailAttempt {
     /// The mail server accepted it.
     Sent,
-    /// Failed; to be retried.
+    /// The attempt failed and is retried later.
     Later {
         /// When the next attempt is due.
         due_at: Timestamp,
         /// The mail server's error.
         error: String,
     },
-    /// Failed; not to be retried.
+    /// The attempt failed and is not retried.
     Failed {
         /// The mail server's error.
         error: String,
@@ -103,18 +103,18 @@ pub enum MailAttempt {
 /// Confirmation mails.
 #[async_trait]
 pub trait MailQueue: Send + Sync {
-    /// Files a mail, once per event.
+    /// Stores a mail, once per event.
     async fn file_mail(&self, mail: &NewMail) -> Backend<()>;
-    /// Takes mails that are due, oldest first, and sets their due time to `lease_until`, so that no other sender takes them
-    /// meanwhile.
+    /// Leases mails that are due to one sender, oldest first: sets their due time to `lease_until`, so that no other
+    /// sender gets them meanwhile.
     async fn take_due_mails(&self, now: Timestamp, lease_until: Timestamp, limit: u32) -> Backend<Vec<Mail>>;
-    /// Records and counts an attempt. A SENT mail does not change any more.
+    /// Records an attempt to send a mail, and counts it. A SENT mail does not change any more.
     async fn record_attempt(&self, id: MailId, attempt: &MailAttempt) -> Backend<()>;
     /// Finds a mail.
     async fn find_mail(&self, id: MailId) -> Backend<Option<Mail>>;
-    /// Newest first.
+    /// Lists mails, newest first, in one state if `status` is given.
     async fn list_mails(&self, status: Option<MailStatus>, page: PageRequest) -> Backend<Page<Mail>>;
-    /// Makes an unsent mail PENDING and due now. A mail that a sender has taken stays leased, so that it is not sent twice.
-    /// False if the mail is SENT or missing.
+    /// Makes an unsent mail PENDING and due now. A mail that is leased to a sender stays leased, so that it is not sent
+    /// twice. False if the mail is SENT or missing.
     async fn retry_mail(&self, id: MailId, now: Timestamp) -> Backend<bool>;
 }

@@ -1,8 +1,9 @@
-//! The ports: traits for everything outside of the rules. Adapters implement them, and contract suites in the crate `seatkeeper-testing`
-//! define their behaviour. Two adapters of each port ship: an embedded one and one for a cluster.
+//! The ports: traits for everything that the rules do not do themselves, such as stores, locks and providers. Adapters
+//! implement them, and contract suites in the crate `seatkeeper-testing` define their behaviour. Two adapters of each
+//! port ship: an embedded one and one for a cluster.
 //!
-//! Conventions: an outcome that a caller can cause is a value; [`BackendError`] means that a part failed. A `find_` may
-//! return nothing; a `list_` returns many, up to a limit.
+//! Conventions: an outcome that a caller can cause is a value; [`BackendError`] means that a component behind a port
+//! failed. A `find_` may return nothing; a `list_` returns many items, up to a limit.
 
 mod audit;
 mod dead_letters;
@@ -39,38 +40,39 @@ pub use provider::{Charge, MockBook, PaymentProvider, ProviderAnswer, ProviderEr
 pub use sales::{BookingFilter, CustomerBooking, MovieSales, Sales, SalesSlice, SalesTotals};
 pub use stores::{Store, Stores};
 
-/// Milliseconds since 1970, the precision of stores. Truncates, so that a stored time compares like the one that was given.
+/// Milliseconds since 1970, the precision of stores. The time is truncated, so that a stored time compares like the one
+/// that was written.
 #[must_use]
 pub fn ms(time: Timestamp) -> i64 {
     time.as_millisecond()
 }
 
-/// The time as a store returns it, truncated to milliseconds.
+/// The time truncated to milliseconds, as a store returns it.
 #[must_use]
 pub fn whole_ms(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(ms(time)).unwrap_or(time)
 }
 
-/// The failure of a part. Opaque to the rules, which only ask whether to retry.
+/// The failure of a component behind a port. Use cases do not know its causes, only whether a retry may succeed.
 #[derive(Debug, thiserror::Error)]
 #[error("{part}: {source}")]
 pub struct BackendError {
-    /// The part: `store`, `locks`, `events`.
+    /// The failed component: `store`, `locks`, `events`.
     pub part: &'static str,
     /// Whether the same call may succeed later.
     pub retryable: bool,
-    /// The cause; for logs, never for users.
+    /// The cause of the failure; for logs, never for users.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl BackendError {
-    /// A failure that a retry may overcome: the part is unavailable, slow or busy.
+    /// A failure that a retry may overcome: the component is unavailable, slow or busy.
     pub fn retryable(part: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { part, retryable: true, source: source.into() }
     }
 
-    /// A failure that no retry overcomes: bad data, a bug.
+    /// A failure that no retry overcomes: bad data, or a bug.
     pub fn lasting(part: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { part, retryable: false, source: source.into() }
     }
@@ -81,7 +83,7 @@ pub type Backend<T> = Result<T, BackendError>;
 
 /// The most items of one page.
 pub const PAGE_ITEMS_MAX: u32 = 200;
-/// The size of a page when the caller names none.
+/// The size of a page when the caller gives none.
 pub const PAGE_ITEMS_DEFAULT: u32 = 50;
 
 /// The sort key of a page's last item. Opaque to clients.
@@ -113,9 +115,9 @@ impl fmt::Display for Cursor {
 /// A request for one page of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRequest {
-    /// After this item; the first page when `None`.
+    /// The page begins after this item; the first page when `None`.
     pub after: Option<Cursor>,
-    /// 1 to [`PAGE_ITEMS_MAX`].
+    /// The page size, 1 to [`PAGE_ITEMS_MAX`].
     pub limit: u32,
 }
 
@@ -127,14 +129,15 @@ impl PageRequest {
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
-    /// In the list's order.
+    /// The items, in the list's order.
     pub items: Vec<T>,
     /// The cursor of the next page, if there is one.
     pub next: Option<Cursor>,
 }
 
 impl<T> Page<T> {
-    /// Makes a page of `items`, which were read with a limit of one more than the page's.
+    /// Makes a page of `items` that were read with a limit of one more than the page size. Whether that one exists
+    /// decides whether there is a next page.
     #[must_use]
     pub fn cut(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> Cursor) -> Self {
         let limit = limit as usize;
@@ -144,19 +147,19 @@ impl<T> Page<T> {
         Self { items, next }
     }
 
-    /// The same page with each item mapped.
+    /// A page with `f` applied to each item.
     #[must_use]
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(f).collect(), next: self.next }
     }
 }
 
-/// A part with a health check.
+/// A component with a health check.
 #[async_trait::async_trait]
 pub trait Health: Send + Sync {
-    /// The part's name: `store`, `locks`, `events`.
+    /// The component's name: `store`, `locks`, `events`.
     fn part(&self) -> &'static str;
-    /// Checks the part with a small piece of real work.
+    /// Checks the component with a small real call, such as a write.
     async fn ping(&self) -> Backend<()>;
 }
 

@@ -11,28 +11,28 @@ use crate::{
     ids::{HallId, MovieId, PosterId, ScreeningId},
 };
 
-/// Selects screenings; all conditions must hold.
+/// Selects screenings; a screening must satisfy all conditions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScreeningFilter {
-    /// Of these films; all when `None`.
+    /// Only screenings of these films; of all films when `None`.
     pub movies: Option<Vec<MovieId>>,
-    /// Starting exactly at this instant.
+    /// Only screenings that start exactly at this instant.
     pub start_time: Option<Timestamp>,
-    /// Starting at or after.
+    /// Only screenings that start at or after this instant.
     pub from: Option<Timestamp>,
-    /// Starting before.
+    /// Only screenings that start before this instant.
     pub before: Option<Timestamp>,
-    /// Whether to leave out cancelled ones.
+    /// Whether to leave out cancelled screenings.
     pub without_cancelled: bool,
 }
 
-/// One change of the programme. `Put…` with revision 0 creates; otherwise it replaces the record of that revision (optimistic
-/// locking), so that one of two concurrent changes is refused as `Changed`.
+/// One change of the programme. `Put…` with revision 0 creates a record; otherwise it replaces the record if that still
+/// has the given revision (optimistic locking). Of two concurrent changes one is refused as `Changed`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProgrammeChange {
-    /// Creates or replaces a film. When its length changes, its upcoming screenings end that much earlier or later, in the
-    /// same transaction, and their revisions grow; the cleaning time of each stays as planned. Past and cancelled screenings
-    /// do not change.
+    /// Creates or replaces a film. When the film's length changes, the ends of its upcoming screenings move and their
+    /// revisions grow, in the same transaction; the cleaning time of each screening stays as planned. Past and
+    /// cancelled screenings do not change.
     PutMovie(Movie, u64),
     /// Deletes a film without upcoming screenings.
     DeleteMovie(MovieId),
@@ -40,27 +40,28 @@ pub enum ProgrammeChange {
     PutHall(Hall, u64),
     /// Deletes a hall without upcoming screenings.
     DeleteHall(HallId),
-    /// Creates or replaces a screening. A move (time, hall, film) is refused once it has claims or bookings. Also refused, as
-    /// `Changed`, if its end contradicts the film's stored length. A cancelled screening cannot be changed.
+    /// Creates or replaces a screening. A move to another time, hall or film is refused once the screening has claims
+    /// or bookings. An end that contradicts the film's stored length is refused as `Changed`. A cancelled screening
+    /// cannot be changed.
     PutScreening(Screening, u64),
     /// Deletes a screening without claims or bookings.
     DeleteScreening(ScreeningId),
 }
 
-/// The result of a change.
+/// The result of a change of the programme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProgrammeOutcome {
-    /// The change and its event are written.
+    /// The change and its event for the audit log are written.
     Done,
     /// No record has this id.
     NotFound,
-    /// The record was changed concurrently; read it again.
+    /// Another change was made since the caller read the record; the caller reads it again.
     Changed,
     /// The film or hall has upcoming screenings.
     HasScreenings,
-    /// Seats are claimed or sold.
+    /// Seats of the screening are claimed or sold.
     HasBookings,
-    /// These screenings need the hall at the same time; in order of id.
+    /// These screenings need the hall at the same time; sorted by id.
     HallBusy(Vec<ScreeningId>),
     /// The screening is cancelled: it is neither changed nor deleted.
     Cancelled,
@@ -68,28 +69,32 @@ pub enum ProgrammeOutcome {
     PartMissing,
 }
 
-/// Films, halls and screenings. Every write bumps the revision and puts its event into the outbox, in one transaction.
+/// Films, halls and screenings. Every write increments the programme's revision and puts its event into the outbox, in
+/// one transaction.
 #[async_trait]
 pub trait Programme: Send + Sync {
-    /// A number that grows with every change. A server that sees a new one invalidates its cache.
+    /// The revision of the whole programme, which grows with every change. A server that sees a new one invalidates its
+    /// cache.
     async fn revision(&self) -> Backend<u64>;
-    /// A film with its own revision.
+    /// A film with its record's revision.
     async fn find_movie(&self, id: MovieId) -> Backend<Option<(Movie, u64)>>;
-    /// Films in order of id.
+    /// Films sorted by id.
     async fn list_movies(&self, page: PageRequest) -> Backend<Page<Movie>>;
-    /// A hall with its own revision.
+    /// A hall with its record's revision.
     async fn find_hall(&self, id: HallId) -> Backend<Option<(Hall, u64)>>;
-    /// Halls in order of id.
+    /// Halls sorted by id.
     async fn list_halls(&self, page: PageRequest) -> Backend<Page<Hall>>;
-    /// A screening with its own revision.
+    /// A screening with its record's revision.
     async fn find_screening(&self, id: ScreeningId) -> Backend<Option<(Screening, u64)>>;
-    /// Screenings in order of start, then id, each with its own revision.
+    /// Screenings sorted by start and id, each with its record's revision.
     async fn list_screenings(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<(Screening, u64)>>;
-    /// The same page, ids only, without reading anything else: servers cache screenings, and a layout has some kilobytes.
+    /// The ids of the screenings that [`Self::list_screenings`] returns. Servers cache screenings, so they need only
+    /// the ids; a layout has some kilobytes.
     async fn list_screening_ids(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<ScreeningId>>;
-    /// The screenings of these ids that exist, in any order, each with its own revision, in one call.
+    /// The existing screenings with these ids, in any order, each with its record's revision, in one call.
     async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<(Screening, u64)>>;
-    /// Makes one change. `now` decides which screenings are upcoming. Several changes may share one event, written once.
+    /// Makes one change of the programme and writes `event`. `now` decides which screenings are upcoming. If several
+    /// changes share one event, it is written once.
     async fn change_programme(
         &self,
         change: &ProgrammeChange,
@@ -101,9 +106,9 @@ pub trait Programme: Send + Sync {
 /// A poster of a film.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Poster {
-    /// Its id.
+    /// Id of the poster.
     pub id: PosterId,
-    /// `image/png`, `image/jpeg`, `image/webp` or `image/svg+xml`.
+    /// The media type: `image/png`, `image/jpeg`, `image/webp` or `image/svg+xml`.
     pub content_type: String,
     /// The file as uploaded.
     pub bytes: Bytes,

@@ -7,7 +7,7 @@ use super::{
     Reservations, Sales, Sessions,
 };
 
-/// All ports of a store. The event log is not among them, because it may be a separate system.
+/// All ports that one store implements. The event log is not among them, because it may be a separate system.
 pub trait Store:
     Programme
     + Posters
@@ -44,8 +44,8 @@ impl<T> Store for T where
 {
 }
 
-/// The store as the use cases see it: one port for each kind of data, and the event log. A test or an adapter replaces the port
-/// that it implements differently.
+/// The store as the use cases see it: one port for each kind of data, and the event log. A test or an adapter can
+/// replace a single port.
 #[derive(Clone)]
 pub struct Stores {
     /// Films, halls, screenings.
@@ -62,7 +62,7 @@ pub struct Stores {
     pub people: Arc<dyn People>,
     /// Sessions of persons.
     pub sessions: Arc<dyn Sessions>,
-    /// Events waiting for the relay.
+    /// Events that wait for the relay to publish them.
     pub outbox: Arc<dyn Outbox>,
     /// The event log.
     pub events: Arc<dyn EventLog>,

@@ -56,10 +56,10 @@ impl SeatKind {
 pub struct Row {
     /// 1–3 letters, unique in the hall.
     pub label: String,
-    /// The price category of its seats.
+    /// The price category of the row's seats.
     #[serde(default = "standard")]
     pub category: String,
-    /// Seats and gaps.
+    /// Seats and gaps (`None`), from left to right.
     pub cells: Vec<Option<SeatKind>>,
 }
 
@@ -70,7 +70,7 @@ fn standard() -> String {
 /// A layout as received, not validated; [`Layout::parse`] is the only way to make a [`Layout`] of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayoutDraft {
-    /// From the screen to the back.
+    /// The rows, from the screen to the back.
     pub rows: Vec<Row>,
 }
 

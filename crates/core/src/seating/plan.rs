@@ -1,4 +1,4 @@
-//! The seats of a layout in order, with an index by id.
+//! The seats of a layout, row by row, with an index by id.
 
 use std::collections::HashMap;
 
@@ -8,11 +8,11 @@ use crate::ids::SeatId;
 /// One seat of a hall.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedSeat {
-    /// Its id.
+    /// Id of the seat.
     pub id: SeatId,
-    /// Its kind.
+    /// The kind of the seat.
     pub kind: SeatKind,
-    /// Its price category: an index into [`Layout::categories`].
+    /// The seat's price category: an index into [`Layout::categories`].
     pub category: u16,
 }
 

@@ -1,7 +1,7 @@
-//! The lock log: a file of records, each with its length and checksum.
+//! The lock log: a file of records that restores locks after a restart. Each record has its length and checksum.
 //!
-//! A record is the payload's length (`u32`), its CRC-32 and the payload. Reading stops at the first torn or corrupt record;
-//! the rest is discarded with a warning.
+//! A record is the payload's length (`u32`), its CRC-32 and the payload. Reading stops at the first torn or corrupt
+//! record; the rest of the file is discarded with a warning.
 
 use std::{
     ffi::OsString,
@@ -15,13 +15,14 @@ use super::record::Record;
 /// The first bytes of every log: the file type and the version of its records.
 const MAGIC: &[u8; 8] = b"SKLOCKS1";
 
-/// Bytes before a payload: length and checksum.
+/// Bytes before a payload: its length and checksum.
 const HEAD_BYTES: usize = 8;
 
-/// Longest payload, in bytes: several times the size of all seats of the largest hall, each held and paid by another person.
+/// The longest payload, in bytes. It is several times the size of the largest hall with each seat held and paid by
+/// another person.
 const RECORD_BYTES_MAX: usize = 4 << 20;
 
-/// The file of a log; tests replace it with one that fails.
+/// The file of a log. Tests replace it with one that fails.
 pub(super) trait LogFile: Send {
     /// Appends with one system call, and returns the number of bytes written.
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize>;
@@ -43,9 +44,9 @@ impl LogFile for File {
 pub(super) struct Log {
     path: PathBuf,
     file: Box<dyn LogFile>,
-    /// Bytes of whole records.
+    /// Length of the complete records, in bytes.
     len: u64,
-    /// Bytes after the last rewrite.
+    /// Length of the file after the last rewrite, in bytes.
     base: u64,
     /// Whether the file may end with a partly written record.
     is_torn: bool,
@@ -53,14 +54,15 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Replaces the file at `path` with a new log of the records that `fill` appends.
+    /// Replaces the file at `path` with a new log that contains the records that `fill` appends.
     pub(super) fn create(path: &Path, fill: impl FnOnce(&mut Image)) -> io::Result<Self> {
         let (file, len) = replace(path, fill)?;
         let buffer = Vec::new();
         Ok(Self { path: path.to_owned(), file: Box::new(file), len, base: len, is_torn: false, buffer })
     }
 
-    /// Replaces this log with a new one of the records that `fill` appends. After an error the old log stays in use.
+    /// Replaces this log with a new one that contains the records that `fill` appends. After an error the old log stays
+    /// in use.
     pub(super) fn rewrite(&mut self, fill: impl FnOnce(&mut Image)) -> io::Result<()> {
         let (file, len) = replace(&self.path, fill)?;
         self.file = Box::new(file);
@@ -69,7 +71,7 @@ impl Log {
         Ok(())
     }
 
-    /// Appends one record with one `write`. After an error no part of the record will be read back.
+    /// Appends one record with one `write`. After an error no part of the record is ever read back.
     pub(super) fn append(&mut self, put: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         self.mend()?;
         self.buffer.clear();
@@ -80,7 +82,7 @@ impl Log {
             return Ok(());
         }
         self.is_torn = true;
-        // If truncating fails, the next append tries it again before it writes.
+        // If truncating the torn record fails, the next append tries it again before it writes.
         let _ = self.mend();
         match written {
             Ok(_) => {
@@ -155,7 +157,7 @@ pub(super) fn read_log(path: &Path) -> io::Result<Vec<Record>> {
     Ok(records)
 }
 
-/// The intact records at the beginning of `bytes`, and the offset of their end.
+/// The intact records at the beginning of `bytes`, and the offset at which the last of them ends.
 pub(super) fn read_records(bytes: &[u8]) -> (Vec<Record>, usize) {
     let mut records = Vec::new();
     let Some(mut rest) = bytes.strip_prefix(MAGIC) else { return (records, 0) };

@@ -1,4 +1,4 @@
-//! The boards of all screenings, and the logged change of a board.
+//! The seat boards of all screenings. Every change of a board is logged before it is published.
 
 use std::{collections::HashMap, io, path::Path, sync::Arc};
 
@@ -17,31 +17,31 @@ use super::{
     watched_board::WatchedBoard,
 };
 
-/// A board without locks and watchers that was not used for this time, in milliseconds, is dropped; it can be loaded from the
-/// store again.
+/// A seat board without locks and subscribers that was not used for this time, in milliseconds, is dropped. It can be
+/// loaded from the store again.
 pub const BOARD_IDLE_MS: Millis = 60 * 60 * 1_000;
 
-/// Most boards. A cinema has some hundred future screenings.
+/// The most seat boards in memory. A cinema has some hundred future screenings.
 pub const BOARDS_MAX: usize = 100_000;
 
-/// The log is rewritten when it is longer than this many bytes and more than twice its size after the last rewrite.
+/// The log is rewritten when it is longer than this, in bytes, and more than twice as long as after the last rewrite.
 pub const LOG_REWRITE_BYTES: u64 = 4 << 20;
 
-/// Seat locks in this process. Mutexes are locked in the order of the fields, and never held across an await.
+/// The lock store in this process. Its mutexes are locked in the order of the fields, and never held across an await.
 pub struct MemoryLocks {
     clock: Arc<dyn Clock>,
     boards: RwLock<HashMap<ScreeningId, Mutex<WatchedBoard>>>,
     pending: Mutex<Pending>,
-    /// `None` when locks need not survive the process.
+    /// The log from which locks are restored; `None` when locks need not survive the process.
     log: Option<Mutex<Log>>,
 }
 
 impl MemoryLocks {
-    /// Opens a lock store that survives the process in a log at `path`, and restores the locks of that log. Only one process
-    /// may open the same log, which the store's lock file ensures.
+    /// Opens a lock store with a log at `path`, and restores the locks in that log. Only one process may open a log;
+    /// the lock file of the SQLite store ensures that.
     ///
     /// # Errors
-    /// When the log cannot be read or written. A corrupt log is no error: it is read up to the first corrupt record.
+    /// The log cannot be read or written. A corrupt log is not an error: it is read up to the first corrupt record.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Backend<Self> {
         let mut locks = Self::unlogged(clock);
         for record in read_log(path).map_err(|error| BackendError::retryable(PART, error))? {
@@ -56,8 +56,8 @@ impl MemoryLocks {
         Ok(locks)
     }
 
-    /// The screenings whose boards have locks; called after `open`, those restored from the log. Such a board does not know
-    /// sold seats, and so not the number of free seats, until it is loaded from the store.
+    /// The screenings with locks. Right after `open` these are the screenings whose locks were restored. A restored
+    /// seat board has no sold seats, so the number of free seats is unknown until the board is loaded from the store.
     #[must_use]
     pub fn list_restored(&self) -> Vec<ScreeningId> {
         let boards = self.boards.read();
@@ -74,7 +74,8 @@ impl MemoryLocks {
         self.clock.now().as_millisecond()
     }
 
-    /// Runs `work` on an existing board; `None` without one, which is equivalent to an empty board that is not loaded.
+    /// Runs `work` on the screening's seat board. `None` if there is no board, which means the same as an empty board
+    /// that is not loaded.
     pub(super) fn with_board<R>(
         &self,
         screening: ScreeningId,
@@ -87,10 +88,10 @@ impl MemoryLocks {
         Some(work(&mut watched, now))
     }
 
-    /// Runs `work` on a board, which is created if it does not exist.
+    /// Runs `work` on the screening's seat board, which is created if it does not exist.
     ///
     /// # Errors
-    /// When there are already [`BOARDS_MAX`] boards.
+    /// There are [`BOARDS_MAX`] seat boards already, and none of this screening.
     pub(super) fn with_new_board<R>(
         &self,
         screening: ScreeningId,
@@ -110,7 +111,8 @@ impl MemoryLocks {
         }
     }
 
-    /// Changes a board, logs the change, and publishes it. A change that cannot be logged is undone.
+    /// Changes a seat board, logs the change, and publishes it. If the change cannot be logged, it is undone and an
+    /// error is returned.
     pub(super) fn change<R>(
         &self,
         watched: &mut WatchedBoard,
@@ -155,7 +157,7 @@ impl MemoryLocks {
         }
     }
 
-    /// Removes expired locks and payment locks of a board.
+    /// Removes the expired locks and payment locks of one seat board.
     pub(super) fn sweep_board(&self, watched: &mut WatchedBoard, now: Millis) -> Backend<()> {
         if watched.due <= now {
             self.change(watched, |board| ((), board.sweep(now)))?;
@@ -164,8 +166,8 @@ impl MemoryLocks {
         Ok(())
     }
 
-    /// Removes expired locks and payment locks of all boards, drops idle boards, and compacts the log. A board whose change
-    /// cannot be logged does not stop the sweep of the others.
+    /// Removes the expired locks and payment locks of all seat boards, drops idle boards, and compacts the log. If the
+    /// change of one board cannot be logged, the others are still swept.
     pub(super) fn sweep_all(&self) -> Backend<()> {
         let now = self.now();
         let idle_since = now.saturating_sub(BOARD_IDLE_MS);
@@ -190,7 +192,7 @@ impl MemoryLocks {
         if !log.lock().is_longer_than(LOG_REWRITE_BYTES) {
             return;
         }
-        // The write lock excludes concurrent changes.
+        // The write lock on the boards excludes changes while the log is rewritten.
         let mut boards = self.boards.write();
         let pending = self.pending.lock();
         if let Err(error) = log.lock().rewrite(|image| write_all(image, &mut boards, &pending)) {
@@ -252,7 +254,7 @@ impl MemoryLocks {
     }
 }
 
-/// Writes all locks and all waiting releases, to be restored after a restart.
+/// Writes all locks and all releases that are not in the outbox yet, to be restored after a restart.
 fn write_all(image: &mut Image, boards: &mut HashMap<ScreeningId, Mutex<WatchedBoard>>, pending: &Pending) {
     for watched in boards.values_mut() {
         let board = &watched.get_mut().board;

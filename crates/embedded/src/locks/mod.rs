@@ -1,7 +1,7 @@
-//! Seat locks in memory: the rules of [`seatkeeper_core::locks`], with one board per screening.
+//! The lock store in memory: the rules of [`seatkeeper_core::locks`], with one seat board per screening.
 //!
-//! Every change is appended to a small log with one `write`, without a sync, before it is published or answered: locks survive
-//! a kill -9, but not a power failure. A change that cannot be logged is undone and fails.
+//! Every change is appended to a small log with one `write`, without a sync, before it is published or answered. So
+//! locks survive a kill -9, but not a power failure. A change that cannot be logged is undone, and the call fails.
 
 mod log;
 mod memory;

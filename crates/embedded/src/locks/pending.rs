@@ -1,4 +1,4 @@
-//! Releases that are not yet written to the outbox.
+//! Releases that are not in the outbox yet.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -6,10 +6,10 @@ use seatkeeper_core::{ids::ScreeningId, locks::Release};
 
 use super::record::ReleaseName;
 
-/// Most waiting releases; beyond it the oldest are dropped, which is logged. About 16 MB.
+/// The most releases that wait for the outbox (about 16 MB). Beyond it the oldest are dropped and a warning is logged.
 pub const RELEASES_WAITING_MAX: usize = 100_000;
 
-/// Oldest first.
+/// The waiting releases, oldest first.
 #[derive(Default)]
 pub(super) struct Pending(VecDeque<Release>);
 
@@ -35,7 +35,7 @@ impl Pending {
         self.0.iter()
     }
 
-    /// Removes the releases with these names. The common case, a prefix of the queue, needs no search.
+    /// Removes the named releases. Usually they are the first ones in the queue, which needs no search.
     pub(super) fn forget(&mut self, copied: &[ReleaseName]) {
         let mut copied: HashSet<ReleaseName> = copied.iter().copied().collect();
         while let Some(name) = self.0.front().and_then(ReleaseName::of)

@@ -1,4 +1,4 @@
-//! Implementation of the ports.
+//! The ports of [`super::MemoryLocks`].
 
 use async_trait::async_trait;
 use seatkeeper_core::{
@@ -75,7 +75,8 @@ impl SeatLocks for MemoryLocks {
 #[async_trait]
 impl SeatMaps for MemoryLocks {
     async fn mark_sold(&self, screening: ScreeningId, payment: PaymentId, seats: &[SeatId]) -> Backend<()> {
-        // Also without an existing board: it makes a concurrent load fail that has read the store before this sale.
+        // Creates the seat board if there is none, so that its sequence number changes: a concurrent load that has read
+        // the store before this sale is then refused.
         self.with_new_board(screening, |watched, now| {
             self.change(watched, |board| ((), board.mark_sold(now, payment, seats)))
         })?
@@ -145,7 +146,7 @@ impl LiveChanges for MemoryLocks {
     }
 
     async fn publish_payment(&self, change: PaymentChange) -> Backend<()> {
-        // A screening without a board has no watchers.
+        // A screening without a seat board has no subscribers.
         let _: Option<()> = self.with_board(change.screening, |watched, _| watched.publish(LiveEvent::Payment(change)));
         Ok(())
     }

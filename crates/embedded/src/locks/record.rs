@@ -1,7 +1,7 @@
-//! The records of the lock log: the changes of one call, or the releases that were written to the outbox.
+//! The records of the lock log. A record has the changes of one call, or the releases that were copied to the outbox.
 //!
-//! Numbers are little-endian. A payload is one byte of kind and its fields; a list is its length (`u32`) and its items.
-//! A payload with an invalid value or surplus bytes is refused.
+//! Numbers are little-endian. A payload is one byte that gives its kind, and its fields; a list is its length (`u32`)
+//! and its items. A payload with an invalid value or surplus bytes is refused.
 
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
@@ -18,7 +18,7 @@ const ENTRY_NO_LOCK: u8 = 2;
 const ENTRY_PAYMENT: u8 = 3;
 const ENTRY_NO_PAYMENT: u8 = 4;
 
-/// The unique name of a release: screening, sequence, first seat.
+/// Identifies a release: screening, sequence number, first seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ReleaseName {
     screening: ScreeningId,
@@ -27,7 +27,7 @@ pub(super) struct ReleaseName {
 }
 
 impl ReleaseName {
-    /// `None` for a release without seats.
+    /// The name of a release; `None` for a release without seats.
     pub(super) fn of(release: &Release) -> Option<Self> {
         let seat = *release.seats.first()?;
         Some(Self { screening: release.screening, seq: release.seq, seat })
@@ -135,7 +135,7 @@ fn put_seat(to: &mut Vec<u8>, seat: SeatId) {
 }
 
 fn put_count(to: &mut Vec<u8>, count: usize) {
-    // A list above `u32::MAX` exceeds the limit of a record, so the log refuses it.
+    // A list longer than `u32::MAX` exceeds the size limit of a record anyway, so the log refuses it.
     to.extend(u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
 }
 
@@ -197,7 +197,7 @@ impl Reader<'_> {
         SeatId::new(std::str::from_utf8(&label[..len]).ok()?, number)
     }
 
-    /// Reads a list. Does not reserve memory for its count, which may be corrupt.
+    /// Reads a list. Reserves no memory by the stored length, which may be corrupt.
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let count = self.take().map(u32::from_le_bytes)?;
         let mut items = Vec::new();

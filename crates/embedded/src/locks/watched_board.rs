@@ -1,4 +1,4 @@
-//! One screening's board and its watchers.
+//! One screening's seat board and the subscribers to its live changes.
 
 use std::sync::Arc;
 
@@ -9,15 +9,16 @@ use seatkeeper_core::{
 };
 use tokio::sync::mpsc;
 
-/// Most changes queued for one watcher; a watcher that falls further behind loses its feed and subscribes again.
+/// The most changes queued for one subscriber. A subscriber that falls further behind loses its feed and subscribes
+/// again.
 pub const LIVE_BACKLOG_CHANGES_MAX: usize = 1_024;
 
-/// Most watchers of one screening: a live watched needs one for all of its sockets.
+/// The most subscribers of one screening. A server needs one for all of its sockets.
 pub const WATCHERS_MAX: usize = 1_024;
 
 pub(super) struct WatchedBoard {
     pub(super) board: SeatBoard,
-    /// A lower bound of the next expiry of a lock or payment lock; `MAX` when there is none.
+    /// Not later than the next expiry of a lock or payment lock; `MAX` when there is none.
     pub(super) due: Millis,
     pub(super) used_at: Millis,
     watchers: Vec<mpsc::Sender<Arc<LiveEvent>>>,
@@ -28,7 +29,7 @@ impl WatchedBoard {
         Self { board: SeatBoard::new(screening), due: Millis::MAX, used_at: now, watchers: Vec::new() }
     }
 
-    /// Adds a watcher; `None` when there are [`WATCHERS_MAX`] already.
+    /// Adds a subscriber; `None` when there are [`WATCHERS_MAX`] already.
     pub(super) fn watch(&mut self) -> Option<LiveFeed> {
         self.forget_closed();
         if self.watchers.len() >= WATCHERS_MAX {
@@ -39,7 +40,7 @@ impl WatchedBoard {
         Some(feed)
     }
 
-    /// Publishes to all watchers without blocking: a watcher with a full queue loses its feed.
+    /// Sends an event to all subscribers without blocking. A subscriber with a full queue loses its feed.
     pub(super) fn publish(&mut self, event: LiveEvent) {
         if self.watchers.is_empty() {
             return;
@@ -48,7 +49,7 @@ impl WatchedBoard {
         self.watchers.retain(|watcher| watcher.try_send(Arc::clone(&event)).is_ok());
     }
 
-    /// Whether the board can be dropped: no locks, no watchers, not used since `since`.
+    /// Whether the seat board can be dropped: it has no locks and no subscribers, and was not used since `since`.
     pub(super) fn is_idle(&mut self, since: Millis) -> bool {
         self.used_at <= since && !self.board.has_locks() && {
             self.forget_closed();

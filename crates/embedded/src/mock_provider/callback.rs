@@ -1,4 +1,4 @@
-//! The provider's callbacks, sent in addition to its answers.
+//! The provider's callbacks, which it sends in addition to its answers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,17 +11,17 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::CallbackPlan;
 
-/// Most callbacks in flight; further ones are lost, as at a provider with an outage.
+/// The most callbacks in flight. Further callbacks are dropped, as during an outage of a real provider.
 pub const CALLBACKS_WAITING_MAX: usize = 10_000;
 
 /// A callback: the body of `POST /api/payments/callback/mock`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallbackMessage {
-    /// The payment.
+    /// The payment that the callback is about.
     pub payment_id: PaymentId,
-    /// The new state of its money.
+    /// The new state of the payment's money.
     pub answer: ProviderAnswer,
-    /// When it entered that state.
+    /// When the money entered that state.
     #[serde(with = "seatkeeper_core::time_text")]
     pub at: Timestamp,
 }
@@ -33,7 +33,7 @@ pub trait CallbackSink: Send + Sync {
     async fn deliver(&self, message: CallbackMessage);
 }
 
-/// The callbacks in flight, which are cancelled with the provider.
+/// The callbacks in flight, which are cancelled when the provider stops.
 pub(super) struct Callbacks {
     sink: Option<Arc<dyn CallbackSink>>,
     tasks: TaskTracker,

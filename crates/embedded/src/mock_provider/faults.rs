@@ -1,10 +1,10 @@
-//! Injected faults of the provider, which can be changed while it runs.
+//! Faults injected into the mock provider. They can be changed while it runs.
 
 use std::time::Duration;
 
 use parking_lot::RwLock;
 
-/// How callbacks are sent.
+/// When and how often the provider sends each callback.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CallbackPlan {
     /// Once, immediately.
@@ -18,20 +18,20 @@ pub enum CallbackPlan {
     Twice,
 }
 
-/// The injected faults of the provider; none by default.
+/// The injected faults of the mock provider; none by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MockFaults {
-    /// Delay of answers; the record is changed without a delay.
+    /// How long the provider delays its answers; its record of the payment changes without a delay.
     pub answer_delay: Duration,
-    /// Share of calls, 0 to 1, that change the record and whose answer is lost, like a timeout.
+    /// Share of calls, 0 to 1, that take effect and whose answer is lost, like a timeout.
     pub lose_answer: f64,
-    /// Number of the next authorisations that fail without an effect.
+    /// The next authorisations, this many, fail without an effect.
     pub refuse_authorise_first_n: u32,
-    /// Number of the next captures that fail without an effect.
+    /// The next captures, this many, fail without an effect.
     pub refuse_capture_first_n: u32,
-    /// Number of the next voids and refunds that fail without an effect.
+    /// The next voids and refunds, this many, fail without an effect.
     pub refuse_give_back_first_n: u32,
-    /// How callbacks are sent.
+    /// When and how often callbacks are sent.
     pub callbacks: CallbackPlan,
 }
 
@@ -51,13 +51,13 @@ impl FaultSwitch {
         *self.0.write() = faults;
     }
 
-    /// The current faults; counted ones decrease as they happen.
+    /// The current faults. Counted faults decrease with each failed call.
     #[must_use]
     pub fn get(&self) -> MockFaults {
         *self.0.read()
     }
 
-    /// Uses one of a counted fault; false when none is left.
+    /// Decrements a counted fault; false when none is left.
     pub(super) fn take_one(&self, counter: impl Fn(&mut MockFaults) -> &mut u32) -> bool {
         let mut faults = self.0.write();
         let left = counter(&mut faults);

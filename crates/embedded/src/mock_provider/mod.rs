@@ -1,5 +1,5 @@
-//! A mock payment provider that behaves like a real one: it has its own records, which survive every server, its answers may be
-//! lost, and its callbacks may be late, duplicated or missing.
+//! A mock payment provider that behaves like a real one: its own records survive a crash of the server, its answers may
+//! be lost, and its callbacks may be late, duplicated or missing.
 
 mod callback;
 mod faults;

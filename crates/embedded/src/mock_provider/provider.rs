@@ -14,11 +14,11 @@ use super::{
     callback::{CallbackMessage, CallbackSink, Callbacks},
 };
 
-/// Most attempts of a change of a record that loses races. A payment changes at most twice: authorised, then captured or given
-/// back.
+/// The most attempts to change a payment's record when other calls change it concurrently. The state of a payment
+/// changes at most twice: authorised, then captured or given back.
 const MOVES_TRIED_MAX: usize = 4;
 
-/// A payment provider of play money. Its records are consistent, whatever happens to its answers.
+/// A payment provider with play money. Its records stay consistent even if its answers are lost.
 pub struct MockProvider {
     book: Arc<dyn MockBook>,
     clock: Arc<dyn Clock>,
@@ -28,7 +28,7 @@ pub struct MockProvider {
 }
 
 impl MockProvider {
-    /// A provider with these records. Without a `sink` it sends no callbacks.
+    /// A provider that stores its records in the given book. Without a `sink` it sends no callbacks.
     #[must_use]
     pub fn new(
         book: Arc<dyn MockBook>,
@@ -40,7 +40,7 @@ impl MockProvider {
         Self { book, clock, entropy, faults, callbacks: Callbacks::to(sink) }
     }
 
-    /// The switch that changes the faults of this provider.
+    /// The switch that changes this provider's injected faults.
     #[must_use]
     pub fn faults(&self) -> &FaultSwitch {
         &self.faults
@@ -51,7 +51,8 @@ impl MockProvider {
         self.callbacks.stop().await;
     }
 
-    /// Changes a payment's record to what `next` makes of its current state, with compare-and-set, and returns the new state.
+    /// Replaces a payment's record by the result of `next` for its current state, with compare-and-set. Returns the new
+    /// state.
     async fn turn_page(
         &self,
         id: PaymentId,
@@ -80,7 +81,7 @@ impl MockProvider {
         Ok(())
     }
 
-    /// Returns an answer to the server, delayed or lost as the faults say.
+    /// Returns an answer to the server, delayed or lost according to the injected faults.
     async fn answer(&self, answer: ProviderAnswer) -> Result<ProviderAnswer, ProviderError> {
         let MockFaults { answer_delay, lose_answer, .. } = self.faults.get();
         if !answer_delay.is_zero() {

@@ -9,15 +9,16 @@ use sha2::Sha256;
 /// The header with time and signature: `t=<seconds since 1970>,v1=<64 hexadecimal digits>`.
 pub const SIGNATURE_HEADER: &str = "X-Seatkeeper-Signature";
 
-/// Largest allowed difference between the time in a signature and the receiver's clock, either way.
+/// The largest allowed difference between the time in a signature and the receiver's clock, in either direction.
 pub const SIGNATURE_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 
-/// The value of [`SIGNATURE_HEADER`] for a body sent at `at`: the HMAC-SHA-256 of `"{t}.{body}"` under `secret`.
+/// The value of [`SIGNATURE_HEADER`] for a body sent at `at`. The signature is the HMAC-SHA-256 under `secret` of the
+/// time in seconds, a dot, and the body.
 #[must_use]
 pub fn sign(secret: &[u8], at: Timestamp, body: &[u8]) -> String {
     let seconds = at.as_second();
     let mut header = format!("t={seconds},v1=");
-    // A key of any length is fine for an HMAC.
+    // An HMAC accepts a key of any length, so this never fails.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return header };
     mac.update(seconds.to_string().as_bytes());
     mac.update(b".");

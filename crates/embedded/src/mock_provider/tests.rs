@@ -28,7 +28,7 @@ impl MockBook for Book {
             return Err(BackendError::retryable("store", "away"));
         }
         let entry = self.entries.lock().get(&id).copied();
-        // Lets other tasks run between the read and the write, to provoke races.
+        // Lets other tasks run between the read and the write of the compare-and-set, to provoke races.
         tokio::task::yield_now().await;
         Ok(entry)
     }
@@ -84,7 +84,7 @@ fn charge(number: u128, outcome: ConfirmOutcome) -> Charge {
 }
 
 #[tokio::test]
-async fn money_states_only_move_forward_and_every_call_is_idempotent() {
+async fn provider_calls_are_idempotent_and_money_states_only_move_forward() {
     let World { provider, .. } = world(MockFaults::default());
     let (yes, no) = (charge(1, ConfirmOutcome::Success), charge(2, ConfirmOutcome::Decline));
     assert_eq!(provider.find(id(1)).await.unwrap(), Unknown);
@@ -147,7 +147,7 @@ async fn racing_capture_and_refund_agree_on_one_outcome() {
 }
 
 #[tokio::test]
-async fn call_whose_answer_is_lost_has_taken_effect() {
+async fn provider_call_whose_answer_is_lost_has_taken_effect() {
     let World { provider, .. } = world(MockFaults { lose_answer: 1.0, ..MockFaults::default() });
     let error = provider.authorise(&charge(1, ConfirmOutcome::Success)).await.unwrap_err();
     assert!(error.to_string().contains("no answer in time"));
@@ -171,7 +171,7 @@ async fn answers_are_lost_with_the_configured_probability() {
 }
 
 #[tokio::test]
-async fn counted_faults_refuse_that_many_calls_without_an_effect() {
+async fn counted_fault_refuses_that_many_provider_calls_without_an_effect() {
     let faults = MockFaults {
         refuse_authorise_first_n: 1,
         refuse_capture_first_n: 2,
@@ -194,7 +194,7 @@ async fn counted_faults_refuse_that_many_calls_without_an_effect() {
 }
 
 #[tokio::test]
-async fn unavailable_records_are_an_error_and_change_nothing() {
+async fn provider_call_fails_without_effect_when_its_records_are_unavailable() {
     let World { provider, book, .. } = world(MockFaults::default());
     *book.is_away.lock() = true;
     assert!(provider.authorise(&charge(1, ConfirmOutcome::Success)).await.is_err());
@@ -218,7 +218,7 @@ async fn delayed_answer_arrives_after_the_effect_and_the_callback() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn callbacks_are_sent_as_planned() {
+async fn callbacks_are_sent_as_the_injected_faults_say() {
     let World { provider, mut messages, .. } = world(MockFaults::default());
     let plan = |callbacks| MockFaults { callbacks, ..MockFaults::default() };
     let authorise = async |number| provider.authorise(&charge(number, ConfirmOutcome::Success)).await.unwrap();

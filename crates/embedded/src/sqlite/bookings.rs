@@ -1,4 +1,4 @@
-//! Bookings as rows.
+//! Reading and writing rows of bookings.
 
 use rusqlite::{Row, Transaction, params};
 use seatkeeper_core::{
@@ -12,7 +12,7 @@ pub(super) fn find_booking(tx: &Transaction<'_>, id: BookingId) -> Result<Option
     find(tx, "SELECT * FROM bookings WHERE id = ?1", [id.bytes()], read_booking)
 }
 
-/// Inserts a new booking; false when another booking has its code.
+/// Inserts a new booking; false when another booking has the same booking code.
 pub(super) fn insert(tx: &Transaction<'_>, booking: &Booking) -> Result<bool, Fault> {
     let sql = "INSERT INTO bookings (id, code, status, person_id, payment_id, screening_id, movie_id, movie_title, \
          hall_name, start_time, seats, seat_count, total, created_at) \

@@ -13,7 +13,7 @@ use super::{
     rows::{Columns, Fault, StoredId, find, list, ms, run},
 };
 
-/// A claim on a seat, or its sale.
+/// A row of `seat_claims`: a payment's claim on a seat, or the sale of the seat.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Claim {
     pub(super) payment_id: PaymentId,
@@ -38,7 +38,8 @@ fn read_claim(row: &Row<'_>) -> Result<Claim, Fault> {
     })
 }
 
-/// The claim on a seat. Expires another payment whose claim it finds overdue.
+/// The row of a seat. If it is the expired claim of a payment other than `mine`, that payment is set EXPIRED and the
+/// result is `None`.
 pub(super) fn standing_claim(
     tx: &Transaction<'_>,
     screening: ScreeningId,
@@ -57,7 +58,7 @@ pub(super) fn standing_claim(
     }
 }
 
-/// Expires every overdue payment of a screening with its claims.
+/// Sets EXPIRED every payment of a screening whose claims have expired, and deletes the claims.
 pub(super) fn expire_overdue_at(tx: &Transaction<'_>, screening: ScreeningId, now: Timestamp) -> Result<(), Fault> {
     let sql = "SELECT DISTINCT payment_id FROM seat_claims WHERE screening_id = ?1 AND until <= ?2";
     for payment in list(tx, sql, (screening.bytes(), ms(now)), |row| row.id("payment_id"))? {
@@ -74,7 +75,7 @@ fn expire_by_id(tx: &Transaction<'_>, id: PaymentId, now: Timestamp) -> Result<(
     expire(tx, &mut payment, now)
 }
 
-/// PENDING → EXPIRED: deletes the claims and writes the event.
+/// Sets a PENDING payment EXPIRED, deletes its claims and writes the event.
 pub(super) fn expire(tx: &Transaction<'_>, payment: &mut Payment, now: Timestamp) -> Result<(), Fault> {
     payment.status = PaymentStatus::Expired;
     payments::write_state(tx, payment)?;
@@ -82,8 +83,8 @@ pub(super) fn expire(tx: &Transaction<'_>, payment: &mut Payment, now: Timestamp
     event_rows::put_events(tx, &[Event::timeout_of(payment, now)])
 }
 
-/// Claims a seat for a payment until its expiry. The primary key refuses a second claim, also when the caller's lookup missed
-/// it.
+/// Claims a seat for a payment until the payment's expiry. The primary key refuses a second claim on the seat, even if
+/// the caller's check missed it.
 pub(super) fn claim(tx: &Transaction<'_>, payment: &Payment, seat: SeatId) -> Result<(), Fault> {
     let sql = "INSERT INTO seat_claims (screening_id, seat_id, payment_id, person_id, state, until) \
          VALUES (?1, ?2, ?3, ?4, 'CLAIMED', ?5)";
@@ -92,7 +93,7 @@ pub(super) fn claim(tx: &Transaction<'_>, payment: &Payment, seat: SeatId) -> Re
     Ok(())
 }
 
-/// Removes the expiry of the payment's claims.
+/// Removes the expiry of the payment's claims, so that they last until the payment ends.
 pub(super) fn keep(tx: &Transaction<'_>, payment: &Payment) -> Result<(), Fault> {
     let sql = "UPDATE seat_claims SET until = NULL WHERE screening_id = ?1 AND seat_id = ?2 AND payment_id = ?3";
     for seat in &payment.seats {
@@ -101,7 +102,7 @@ pub(super) fn keep(tx: &Transaction<'_>, payment: &Payment) -> Result<(), Fault>
     Ok(())
 }
 
-/// Sells a seat that the payment has claimed or that is free. Fails when another payment has it.
+/// Marks a seat sold that the payment has claimed or that is free. Fails when another payment has the seat.
 pub(super) fn sell(tx: &Transaction<'_>, payment: &Payment, seat: SeatId) -> Result<(), Fault> {
     let sql = "INSERT INTO seat_claims (screening_id, seat_id, payment_id, person_id, state, until) \
          VALUES (?1, ?2, ?3, ?4, 'SOLD', NULL) ON CONFLICT (screening_id, seat_id) DO UPDATE \
@@ -113,7 +114,7 @@ pub(super) fn sell(tx: &Transaction<'_>, payment: &Payment, seat: SeatId) -> Res
     }
 }
 
-/// Deletes the claims or sold seats of the payment.
+/// Deletes the payment's claims, or frees the seats that it has bought.
 pub(super) fn free(tx: &Transaction<'_>, payment: &Payment) -> Result<(), Fault> {
     let sql = "DELETE FROM seat_claims WHERE screening_id = ?1 AND seat_id = ?2 AND payment_id = ?3";
     for seat in &payment.seats {

@@ -1,5 +1,5 @@
-//! The event log as a table, with an offset for each consumer. Old events that all consumers have acknowledged are deleted;
-//! the audit log stores every event permanently.
+//! The event log as a table, with an offset for each consumer. Old events that all consumers have acknowledged are
+//! deleted; the audit log stores every event permanently.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -16,7 +16,8 @@ use super::{
     unreadable::{Origin, Unreadable, read_or_find_unreadable},
 };
 
-/// Most old events that one call of `publish` deletes: more than the relay publishes in one call, so that the log shrinks.
+/// The most old events that one call of `publish` deletes. It exceeds the number that the relay publishes in one call,
+/// so that the log shrinks.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 512;
 
 /// The unacknowledged events of a consumer, in order.
@@ -67,19 +68,19 @@ fn publish(tx: &Transaction<'_>, events: &[Event]) -> Result<(), Fault> {
     for event in events {
         run(tx, sql, (event.id.bytes(), event.kind.type_name(), json_of(event)?))?;
     }
-    // The time of the newest event is precise enough to compute ages.
+    // The time of the newest event stands in for the current time; it is precise enough to compute ages.
     events.iter().map(|event| event.at).max().map_or(Ok(()), |now| forget_done(tx, now))
 }
 
 /// Deletes old events that all consumers have acknowledged.
 fn forget_done(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
-    // Times are compared as text, truncated to seconds: a fraction of any length only makes a text greater. An unreadable
-    // event has no time and counts as old.
+    // Times are compared as text, truncated to seconds, because a fraction of a second makes a text greater. An
+    // unreadable event has no time and counts as old.
     let oldest = now.saturating_sub(LOGGED_AGE_MAX).unwrap_or(Timestamp::UNIX_EPOCH);
     let oldest = Timestamp::from_second(oldest.as_second()).unwrap_or(Timestamp::UNIX_EPOCH);
     let oldest = TimeText::of(oldest).as_str().trim_end_matches('Z').to_owned();
     let is_old = "coalesce(CASE WHEN json_valid(event) THEN json_extract(event, '$.at') END, '') < ?1";
-    // Usually the oldest event is still young, and no other row is read.
+    // Usually even the oldest event is too young to be deleted; then no other row is read.
     let first = format!("SELECT 1 FROM (SELECT event FROM events ORDER BY position LIMIT 1) WHERE {is_old}");
     if !exists(tx, &first, [&oldest])? {
         return Ok(());

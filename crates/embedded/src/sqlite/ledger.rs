@@ -20,8 +20,8 @@ use super::{
     rows::{Columns, Fault, StoredId, id_list, list, ms, run, whole_ms},
 };
 
-/// Shortest remaining time that is reported for a claim of a CONFIRMING payment. Such a claim has no expiry, and a lock made
-/// from it must not expire while the claim exists.
+/// The shortest remaining time that is reported for a claim of a CONFIRMING payment. Such a claim has no expiry, and
+/// the lock that a load of the seat map makes from it must not expire while the claim exists.
 const CONFIRMING_LEFT_MIN: SignedDuration = SignedDuration::from_mins(1);
 
 #[async_trait]
@@ -69,7 +69,7 @@ impl Ledger for SqliteStore {
     }
 }
 
-/// Each subquery uses its own partial index.
+/// One subquery for each reason why a payment is unfinished, because each has its own partial index.
 pub(super) const UNFINISHED: &str = "SELECT * FROM payments WHERE id IN ( \
      SELECT id FROM (SELECT id FROM payments WHERE status = 'PENDING' AND expires_at <= ?1 \
      AND (created_at, id) > (?3, ?4) ORDER BY created_at, id LIMIT ?2) \
@@ -79,12 +79,12 @@ pub(super) const UNFINISHED: &str = "SELECT * FROM payments WHERE id IN ( \
      AND (created_at, id) > (?3, ?4) ORDER BY created_at, id LIMIT ?2)) \
      ORDER BY created_at, id LIMIT ?2";
 
-/// One row for each requested id, in the order of the request.
+/// Returns one row for each requested screening, in the order of the request.
 pub(super) const TAKEN: &str = "SELECT \
      (SELECT count(*) FROM seat_claims c WHERE c.screening_id = unhex(asked.value) AND (c.until IS NULL OR c.until > ?2)) \
      AS taken FROM json_each(?1) AS asked ORDER BY asked.key";
 
-/// Payments are looked up for claimed seats only.
+/// Reads the payments of claims only, because sold seats need no payment data.
 pub(super) const TRUTH: &str = "SELECT c.seat_id, c.state, c.person_id, c.payment_id, c.until, \
      (SELECT confirming_since FROM payments p WHERE p.id = c.payment_id AND c.state = 'CLAIMED') AS confirming_since, \
      (SELECT expires_at FROM payments p WHERE p.id = c.payment_id AND c.until IS NULL AND c.state = 'CLAIMED') AS extended_from \

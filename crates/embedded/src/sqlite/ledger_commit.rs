@@ -60,15 +60,15 @@ pub(super) fn commit_booking(
     Ok(CommitOutcome::Committed(booking))
 }
 
-/// Fails when the booking's person, seats or total differ from the payment's, which is a bug.
+/// Fails when the booking's person, seats or total differ from those of its payment, which is a bug of the caller.
 fn check_booking(booking: &Booking, payment: &Payment) -> Result<(), Fault> {
     let same_what = booking.screening_id == payment.screening_id && booking.seats == payment.seats;
     let same_who = booking.person_id == payment.person_id && booking.total == payment.amount;
     if same_what && same_who { Ok(()) } else { Err(Fault::Broken("a booking differs from its payment")) }
 }
 
-/// Whether sales are closed by the screening's times in the store. False for a deleted screening: its seats are reported as
-/// lost instead.
+/// Whether sales are closed, by the stored start of the screening. False for a deleted screening: the caller reports
+/// its seats as lost instead.
 fn are_sales_closed(
     tx: &Transaction<'_>,
     payment: &Payment,
@@ -79,7 +79,7 @@ fn are_sales_closed(
     Ok(screening.is_some_and(|(one, revision)| OpenScreening::new(one, revision, sales_close).sales_closed(now)))
 }
 
-/// The seats that the payment has not claimed and cannot get: taken by others, or no longer for sale.
+/// The seats of the payment that it has not claimed and cannot buy: taken by others, or not for sale any more.
 fn find_lost(tx: &Transaction<'_>, payment: &Payment, now: Timestamp) -> Result<Vec<SeatId>, Fault> {
     let (mut lost, mut unclaimed) = (Vec::new(), Vec::new());
     for seat in &payment.seats {
@@ -92,7 +92,8 @@ fn find_lost(tx: &Transaction<'_>, payment: &Payment, now: Timestamp) -> Result<
     if unclaimed.is_empty() {
         return Ok(lost);
     }
-    // Without claims an administrator could change, cancel or delete the screening meanwhile.
+    // A payment without claims does not protect its screening: an administrator may have changed, cancelled or deleted
+    // it.
     let screening = screenings::find_screening(tx, payment.screening_id)?;
     // No seat of a cancelled screening may be sold.
     let screening = screening.filter(|(screening, _)| !screening.is_cancelled);
@@ -109,7 +110,7 @@ fn find_lost(tx: &Transaction<'_>, payment: &Payment, now: Timestamp) -> Result<
 /// Ends a payment without a sale, or refunds a sale.
 pub(super) fn close_payment(tx: &Transaction<'_>, close: &ClosePayment, now: Timestamp) -> Result<CloseOutcome, Fault> {
     let Some(mut payment) = payments::find_payment(tx, close.id)? else { return Ok(CloseOutcome::NotFound) };
-    // An overdue payment is expired here, because the reconciler may not have done it yet.
+    // An overdue payment is expired here, because the reconciler may not have expired it yet.
     if payment.is_overdue(now) && !matches!(close.to, PaymentStatus::Expired | PaymentStatus::Refunded) {
         claims::expire(tx, &mut payment, now)?;
         return Ok(CloseOutcome::NotNow(payment));

@@ -1,4 +1,4 @@
-//! Starting a payment: claims all of its seats or none.
+//! Starting a payment: claims all of its seats, or none.
 
 use jiff::Timestamp;
 use rusqlite::Transaction;
@@ -10,7 +10,7 @@ use seatkeeper_core::{
 
 use super::{claims, event_rows, payments, plans::Plans, rows::Fault};
 
-/// Creates a PENDING payment with a claim on each seat, or returns the first reason for a refusal.
+/// Writes a PENDING payment with a claim on each seat, or returns the first reason to refuse it.
 pub(super) fn start_payment(
     tx: &Transaction<'_>,
     plans: &Plans,
@@ -48,7 +48,7 @@ pub(super) fn start_payment(
     Ok(StartOutcome::Started(payment))
 }
 
-/// The obstacles of the payment: seats taken by others, or another payment of the same person.
+/// What prevents a payment from starting: seats taken by other people, or another payment of the same person.
 struct Others {
     taken: Vec<SeatId>,
     paying: Option<PaymentId>,

@@ -14,14 +14,15 @@ use super::{
     rows::{Columns, Fault, StoredId, before, find, limit, list, ms, run},
 };
 
-/// Most old sent mails that `file_mail` deletes: more than it adds, so that their number shrinks.
+/// The most old sent mails that `file_mail` deletes. It exceeds the one mail that the call adds, so that their number
+/// shrinks.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 8;
 
-/// The due mails. `INDEXED BY`, because with the index by status SQLite would scan every pending mail.
+/// The mails that are due. `INDEXED BY`, because with the index by status SQLite would scan every pending mail.
 pub(super) const DUE: &str =
     "SELECT id FROM mails INDEXED BY mails_due WHERE status = 'PENDING' AND due_at <= ?1 ORDER BY due_at, id LIMIT ?2";
 
-/// Deletes the oldest sent mails.
+/// Deletes the oldest sent mails that are past their retention time.
 pub(super) const FORGET_SENT: &str = "DELETE FROM mails WHERE id IN (SELECT id FROM mails \
      WHERE status = 'SENT' AND created_at <= ?1 ORDER BY created_at, id LIMIT ?2)";
 
@@ -98,7 +99,7 @@ fn forget_sent(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Records an attempt. A success always applies; a failure changes only a PENDING mail.
+/// Records an attempt to send a mail. A success always applies; a failure changes only a PENDING mail.
 fn record_attempt(tx: &Transaction<'_>, id: MailId, attempt: &MailAttempt) -> Result<(), Fault> {
     let id = id.bytes();
     match attempt {

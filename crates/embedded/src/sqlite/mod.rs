@@ -1,7 +1,7 @@
 //! The store in one SQLite file (WAL, `synchronous=FULL`). A write is synced to disk before it is acknowledged.
 //!
-//! One writer thread batches waiting writes into one commit ([`writer`]); reads run on a small thread pool ([`readers`]). One
-//! file for each port; all of them run SQL through [`rows`].
+//! One writer thread batches waiting writes into one commit ([`writer`]); reads run on a small thread pool
+//! ([`readers`]). Each port has a file of its own; all of them run SQL through [`rows`].
 
 mod audit;
 mod bookings;
@@ -51,7 +51,7 @@ use writer::Writer;
 /// All ports of the store in one SQLite file. Dropping it commits the waiting writes, then unlocks the file.
 #[derive(Debug)]
 pub struct SqliteStore {
-    // Fields are dropped in this order: the file is unlocked after the writer has ended.
+    // Fields are dropped in this order, so that the file is unlocked after the writer thread has ended.
     writer: Writer,
     readers: Readers,
     plans: Arc<Plans>,
@@ -62,7 +62,8 @@ impl SqliteStore {
     /// Opens the file at `path`, creates it if it is missing, and runs migrations.
     ///
     /// # Errors
-    /// When another server has the file open, when a newer program has migrated it, or when it cannot be read or written.
+    /// Another server has the file open, a newer version of the program has migrated it, or it cannot be read or
+    /// written.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let lock = open::lock_file(path)?;
         let mut connection = open::connect_writer(path)?;
@@ -100,7 +101,7 @@ impl Health for SqliteStore {
         PART
     }
 
-    /// Runs a transaction on the writer and a query on a reader.
+    /// Health check: runs a transaction on the writer and a query on a reader.
     async fn ping(&self) -> Backend<()> {
         let read =
             |tx: &Transaction<'_>| rows::count(tx, "SELECT value FROM counters WHERE name = 'programme_revision'", []);

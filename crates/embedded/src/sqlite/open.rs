@@ -11,16 +11,18 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 /// Busy timeout: how long a connection waits while another process (a backup, a shell) locks the file, in milliseconds.
 const BUSY_WAIT_MS_MAX: u64 = 5_000;
-/// A checkpoint of the write-ahead log runs after this many pages of 4 KiB. Rarely, because each costs two more syncs.
+/// A checkpoint of the write-ahead log runs after this many pages of 4 KiB. The number is high, because each checkpoint
+/// costs two more syncs.
 const WAL_PAGES_MAX: u32 = 4_000;
-/// The write-ahead log is truncated to this size after a checkpoint, in bytes.
+/// After a checkpoint the write-ahead log is truncated to this size, in bytes.
 const WAL_BYTES_KEPT_MAX: u32 = 64 << 20;
-/// Page cache of one connection, in KiB.
+/// Page cache of each connection, in KiB.
 const CACHE_KIB: u32 = 16 << 10;
-/// Prepared statements cached by one connection.
+/// The most prepared statements that each connection caches.
 const STATEMENTS_MAX: usize = 256;
 
-/// The migrations, each run once in this order; `user_version` is the number of those that ran. A shipped one never changes.
+/// The migrations, each run once and in this order. `user_version` is the number of migrations that have run. A shipped
+/// migration never changes.
 pub(super) const MIGRATIONS: [(&str, &str); 7] = [
     ("001_programme", include_str!("../../migrations/001_programme.sql")),
     ("002_people", include_str!("../../migrations/002_people.sql")),
@@ -34,7 +36,7 @@ pub(super) const MIGRATIONS: [(&str, &str); 7] = [
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another server has the file open. The store assumes that it is the only one.
+    /// Another server has the file open. Only one server may use a file.
     #[error("the store {0:?} is in use by another server")]
     InUse(PathBuf),
     /// A newer program has migrated the file.
@@ -133,8 +135,8 @@ fn run_migration(connection: &mut Connection, version: i64, sql: &str) -> Result
     tx.commit()
 }
 
-/// Ends the leases of a previous process on idempotency keys, the relay and mails. The lock file proves that it has ended, so
-/// retries, events and mails need not wait for their expiry.
+/// Ends the leases of a previous process on idempotency keys, the relay and mails. The lock file proves that the
+/// process has ended, so its work can be retried without waiting for the leases to expire.
 pub(super) fn end_leases(connection: &Connection) -> Result<(), OpenError> {
     connection.execute_batch(
         "UPDATE reservations SET lease_until = NULL WHERE lease_until IS NOT NULL;

@@ -1,4 +1,5 @@
-//! The outbox: events are written in the transaction of their change and wait for the relay to publish them to the event log.
+//! The outbox. Events are written in the transaction of the change that they report, and wait for the relay to publish
+//! them to the event log.
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -17,10 +18,10 @@ use super::{
     unreadable::{Origin, read_or_find_unreadable},
 };
 
-/// How long a sent event is stored, to deduplicate events that are appended again. Later duplicates are still refused by the
-/// event log's unique id.
+/// How long a sent event stays in the outbox, to deduplicate events that are appended again. Later duplicates are still
+/// refused by the event log's unique id.
 const SENT_AGE_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// Most sent events that one renewal of the lease deletes.
+/// The most sent events that one renewal of the relay's lease deletes.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 200;
 
 /// Unsent events, oldest first, from a partial index.
@@ -69,7 +70,8 @@ impl Outbox for SqliteStore {
         }
         let ids = ids.to_vec();
         self.write(move |tx| {
-            // This relay has lost its lease: the new holder publishes these events again, and the log deduplicates them.
+            // This relay has lost its lease: the relay that has it now publishes these events again, and the event log
+            // deduplicates them.
             if !has_lease(tx, relay)? {
                 return Ok(());
             }
@@ -92,7 +94,8 @@ impl Outbox for SqliteStore {
 
 fn read_unsent(row: &Row<'_>) -> Result<Event, Fault> {
     let (id, event): (Vec<u8>, Event) = (row.get("id")?, row.json("event")?);
-    // `mark_sent` goes by the event's id: with a different id in the row the event would be published again for ever.
+    // `mark_sent` finds rows by the event's id. If the row had another id, the event would be published again and
+    // again.
     if id == event.id.bytes() { Ok(event) } else { Err(Fault::Broken("the event has another id than its row")) }
 }
 

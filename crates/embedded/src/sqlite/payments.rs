@@ -1,4 +1,4 @@
-//! Payments as rows.
+//! Reading and writing rows of payments.
 
 use rusqlite::{Row, Transaction, params};
 use seatkeeper_core::{

@@ -1,5 +1,5 @@
-//! People. The first person who signs in becomes ADMIN; demo accounts come after all others. The single writer thread
-//! serialises sign-ins, so there is only one first person.
+//! People. The first person who signs in becomes ADMIN. A demo account is ADMIN only until a person of another issuer
+//! signs in. The single writer thread serialises sign-ins, so exactly one person is the first.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -39,7 +39,7 @@ impl People for SqliteStore {
 fn sign_in(tx: &Transaction<'_>, identity: &Identity, new_id: PersonId, now: Timestamp) -> Result<Person, Fault> {
     let role = if is_first(tx, identity)? { Role::Admin } else { Role::User };
     if role == Role::Admin {
-        // An existing administrator can only be a demo account, which loses the role.
+        // If there is an administrator already, it is a demo account, which loses the role.
         run(tx, "UPDATE people SET role = ?1 WHERE role = ?2", (Role::User.as_str(), Role::Admin.as_str()))?;
     }
     let sql = "INSERT INTO people \
@@ -64,7 +64,8 @@ fn sign_in(tx: &Transaction<'_>, identity: &Identity, new_id: PersonId, now: Tim
     person.ok_or(Fault::Broken("a person cannot be found after the sign-in"))
 }
 
-/// Whether this is the first person. Demo accounts are not authenticated, so they do not count for people of other issuers.
+/// Whether the person signing in is the first and becomes ADMIN. Demo accounts are not authenticated, so they do not
+/// count for people of other issuers.
 fn is_first(tx: &Transaction<'_>, identity: &Identity) -> Result<bool, Fault> {
     let is_late = match identity.is_demo() {
         true => exists(tx, "SELECT 1 FROM people", [])?,
@@ -73,7 +74,7 @@ fn is_first(tx: &Transaction<'_>, identity: &Identity) -> Result<bool, Fault> {
     Ok(!is_late)
 }
 
-/// The text that searches of customers match: name and e-mail address in lower case, of all alphabets.
+/// The text in which customers are searched: name and e-mail address in lower case (Unicode).
 pub(super) fn search_text(name: &str, email: &str) -> String {
     format!("{}\n{}", without_case(name), without_case(email))
 }

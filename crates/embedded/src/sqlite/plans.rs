@@ -1,7 +1,7 @@
-//! A cache of parsed seat plans: parsing the layout of a large hall would be a third of a sale's cost.
+//! A cache of parsed seat plans. Parsing the layout of a large hall would otherwise be a third of a sale's cost.
 //!
-//! An entry is used only when the row in the current transaction equals the row that it was parsed from. So it cannot be stale,
-//! also not after a change that was rolled back.
+//! An entry is used only when the screening's row in the current transaction equals the row from which the entry was
+//! parsed. So an entry is never stale, even after a rollback.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,7 +15,7 @@ use super::{
     screenings,
 };
 
-/// Most cached plans, of some 100 KiB for the largest halls. A full cache is cleared.
+/// The most cached plans. A plan of the largest hall has some 100 KiB. A full cache is cleared.
 const PLANS_MAX: usize = 128;
 
 #[derive(Debug, Default)]
@@ -32,7 +32,8 @@ struct Known {
 }
 
 impl Plans {
-    /// The screening with its parsed seat plan. The names of its film and hall may be outdated.
+    /// The screening with its parsed seat plan. The names of film and hall may be outdated, because they are not
+    /// compared.
     pub(super) fn find_open(
         &self,
         tx: &Transaction<'_>,

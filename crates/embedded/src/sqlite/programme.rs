@@ -87,7 +87,7 @@ impl Programme for SqliteStore {
     }
 }
 
-/// The id after which a page begins; the empty value of the first page sorts before every id.
+/// The id after which a page begins. For the first page it is empty, which sorts before every id.
 fn after_id(page: PageRequest) -> Vec<u8> {
     page.after.map(|cursor| cursor.id.into_bytes().to_vec()).unwrap_or_default()
 }

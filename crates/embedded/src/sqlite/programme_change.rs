@@ -1,4 +1,4 @@
-//! Changes of the programme. A film or hall is marked as deleted and stays stored, because past screenings refer to it.
+//! Changes of the programme. A deleted film or hall is only marked as deleted, because past screenings refer to it.
 
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
@@ -17,7 +17,7 @@ use super::{
     screenings,
 };
 
-/// Makes one change and writes its event, or returns the reason for a refusal.
+/// Makes one change of the programme and writes its event, or returns the reason to refuse it.
 pub(super) fn change(
     tx: &Transaction<'_>,
     change: &ProgrammeChange,
@@ -39,7 +39,8 @@ pub(super) fn change(
     Ok(outcome)
 }
 
-/// Optimistic locking: the refusal when revision `given`, which the caller read, is not the `stored` one (`None`: missing).
+/// Optimistic locking: the refusal when the caller has read revision `given`, but `stored` is another one (`None`: no
+/// such record).
 fn check_revision(stored: Option<u64>, given: u64) -> Option<ProgrammeOutcome> {
     match stored {
         None if given == 0 => None,
@@ -77,15 +78,15 @@ fn put_movie(tx: &Transaction<'_>, movie: &Movie, revision: u64, now: Timestamp)
     Ok(ProgrammeOutcome::Done)
 }
 
-/// The length of a film that is not deleted.
+/// The length in minutes of a film that is not deleted.
 fn duration_min(tx: &Transaction<'_>, id: MovieId) -> Result<Option<u32>, Fault> {
     let sql = "SELECT details FROM movies WHERE id = ?1 AND deleted_at IS NULL";
     let details = find(tx, sql, [id.bytes()], |row| row.json::<MovieDetails>("details"))?;
     Ok(details.map(|details| details.duration_min))
 }
 
-/// Changes the ends of the film's future screenings. Past screenings keep their end: rows of older versions without a film
-/// length get the old length first.
+/// Changes the ends of the film's future screenings. Rows of earlier versions of the program have no film length; they
+/// get the old length first, so that past screenings keep their end.
 fn change_length(
     tx: &Transaction<'_>,
     movie: &Movie,
@@ -113,7 +114,7 @@ fn change_length(
     Ok(None)
 }
 
-/// A screening that started before the returned time no longer occupies its hall at `ms`.
+/// The start before which a screening no longer occupies its hall at `ms`.
 fn taken_since(ms: i64) -> i64 {
     ms.saturating_sub(i64::try_from(HALL_TAKEN_FOR_MAX.as_millis()).unwrap_or(i64::MAX))
 }
@@ -170,13 +171,14 @@ fn put_screening(
     let same_hall = old.is_some_and(|old| old.hall_id == slot.hall_id);
     let same_start = old.is_some_and(|old| old.start_ms == slot.start_ms);
     let same_end = old.is_some_and(|old| old.end_ms == slot.end_ms);
-    // A screening whose film or hall was deleted may still be changed, for example in its prices.
+    // The film or hall of an existing screening may be deleted, and the screening can still be changed, for example its
+    // prices.
     let movie_missing = !same_movie && movie_revision(tx, screening.movie_id)?.is_none();
     let hall_missing = !same_hall && hall_revision(tx, screening.hall_id)?.is_none();
     if movie_missing || hall_missing {
         return Ok(ProgrammeOutcome::PartMissing);
     }
-    // The film's length may have changed since the caller read it.
+    // The film's length may have changed since the caller computed the end of the screening.
     if !(same_movie && same_start && same_end) && is_of_another_length(tx, screening)? {
         return Ok(ProgrammeOutcome::Changed);
     }
@@ -237,7 +239,7 @@ fn delete_screening(tx: &Transaction<'_>, id: ScreeningId, now: Timestamp) -> Re
     Ok(ProgrammeOutcome::Done)
 }
 
-/// Whether a screening has claims or bookings. Expires overdue claims first.
+/// Whether a screening has claims or bookings. Expired claims are deleted first.
 fn has_bookings(tx: &Transaction<'_>, id: ScreeningId, now: Timestamp) -> Result<bool, Fault> {
     claims::expire_overdue_at(tx, id, now)?;
     let claimed = exists(tx, "SELECT 1 FROM seat_claims WHERE screening_id = ?1", [id.bytes()])?;

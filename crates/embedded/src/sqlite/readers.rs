@@ -1,4 +1,5 @@
-//! The readers: a few threads with read-only connections. A read sees every write that was acknowledged before it.
+//! The readers: a few threads with read-only connections. A read sees every write that was acknowledged before it
+//! started.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -19,14 +20,14 @@ use super::{
     rows::{Fault, PART},
 };
 
-/// Number of reader threads: most reads are served from memory, so a few are enough for a few cores.
+/// Number of reader threads. Most reads are served from memory, so a few are enough for a few cores.
 pub const READERS: usize = 4;
-/// Most waiting reads; further reads fail with a retryable error.
+/// The most reads that wait for a thread; further reads fail with a retryable error.
 pub const READS_WAITING_MAX: usize = 4_096;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// The reading threads and their queue.
+/// The reader threads and their queue.
 #[derive(Debug)]
 pub(super) struct Readers {
     queue: Option<SyncSender<Job>>,
@@ -52,14 +53,14 @@ impl Readers {
         Ok(readers)
     }
 
-    /// Runs `work` on one snapshot of the store.
+    /// Runs the read `work` on one snapshot of the store.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Backend<T> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            // The caller was cancelled while the read waited.
+            // The caller was cancelled while the read waited, so nobody needs its result.
             if answer.is_closed() {
                 return;
             }

@@ -12,9 +12,9 @@ use super::{
     rows::{Columns, Fault, StoredId, find, ms, run},
 };
 
-/// How long a key is stored.
+/// How long an idempotency key is stored.
 const KEY_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
-/// Most old keys that one call deletes, so that no call deletes a whole day's keys.
+/// The most old keys that one call deletes, so that no call has to delete the keys of a whole day.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 32;
 
 struct Kept {

@@ -1,5 +1,5 @@
-//! Conversions between rows and types: ids as 16 bytes, times as milliseconds since 1970, money as satang, words and JSON as
-//! text.
+//! Conversions between rows and types: ids as 16 bytes, times as milliseconds since 1970, money as satang, enum names
+//! and JSON as text.
 
 use jiff::Timestamp;
 use rusqlite::{Params, Row, Transaction};
@@ -57,7 +57,7 @@ impl From<Fault> for BackendError {
     }
 }
 
-/// An id that is stored as its 16 bytes.
+/// An id that is stored as the 16 bytes of its UUID.
 pub(super) trait StoredId: Sized {
     fn of_uuid(uuid: Uuid) -> Self;
     fn uuid(&self) -> Uuid;
@@ -155,7 +155,7 @@ pub(super) fn json_of<T: Serialize + ?Sized>(value: &T) -> Result<String, Fault>
     Ok(serde_json::to_string(value)?)
 }
 
-/// Ids as a JSON list of hexadecimal texts: `unhex(value)` of `json_each` makes them bytes again.
+/// Ids as a JSON array of hexadecimal texts. In SQL, `unhex(value)` over `json_each` turns them into bytes again.
 pub(super) fn id_list<T: StoredId>(ids: &[T]) -> Result<String, Fault> {
     json_of(&ids.iter().map(|id| id.uuid().simple().to_string()).collect::<Vec<_>>())
 }
@@ -193,17 +193,17 @@ pub(super) fn exists(tx: &Transaction<'_>, sql: &str, params: impl Params) -> Re
     Ok(tx.prepare_cached(sql)?.exists(params)?)
 }
 
-/// The sort key after which a page in descending order of (time, id) begins.
+/// The (time, id) after which a page in descending order begins.
 pub(super) fn before(page: PageRequest) -> (i64, [u8; 16]) {
     page.after.map_or((i64::MAX, [0xff; 16]), |cursor| (cursor.at, cursor.id.into_bytes()))
 }
 
-/// The sort key after which a page in ascending order of (time, id) begins.
+/// The (time, id) after which a page in ascending order begins.
 pub(super) fn after(page: PageRequest) -> (i64, [u8; 16]) {
     page.after.map_or((i64::MIN, [0; 16]), |cursor| (cursor.at, cursor.id.into_bytes()))
 }
 
-/// One row more than the page, to detect whether there is a next page.
+/// The limit of a query for a page: one row more than the page, to detect whether there is a next page.
 pub(super) fn limit(page: PageRequest) -> i64 {
     i64::from(page.limit) + 1
 }

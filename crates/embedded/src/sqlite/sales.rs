@@ -73,7 +73,7 @@ fn list_bookings(
     Ok(Page::cut(items, page.limit, |item| cursor_of(&item.booking)))
 }
 
-/// The statement and its values, separate so that a test can check the query plan.
+/// The SQL statement and its values. A function of its own, so that a test can check the query plan.
 pub(super) fn list_statement(filter: &BookingFilter, page: PageRequest) -> (String, Vec<Value>) {
     let (at, id) = before(page);
     let mut values = vec![Value::Integer(at), Value::Blob(id.to_vec())];
@@ -98,7 +98,7 @@ fn sum_bookings(tx: &Transaction<'_>, filter: &BookingFilter) -> Result<SalesTot
     Ok(totals.unwrap_or_default())
 }
 
-/// The filter as ` AND …`; appends its parameters to `values`.
+/// The filter's conditions as SQL (` AND …`). Appends their parameters to `values`.
 fn narrow(filter: &BookingFilter, values: &mut Vec<Value>) -> String {
     let mut sql = String::new();
     let mut add = |clause: &str, given: Vec<Value>| {
@@ -121,7 +121,7 @@ fn narrow(filter: &BookingFilter, values: &mut Vec<Value>) -> String {
         add(" AND b.status = ?", vec![Value::Text(status.as_str().to_owned())]);
     }
     if let Some(text) = &filter.text {
-        // instr has no wildcards; codes are ASCII, for which lower() is enough.
+        // `instr` has no wildcards. Booking codes are ASCII, for which `lower()` is enough.
         let text = Value::Text(without_case(text));
         add(" AND (instr(p.search, ?) > 0 OR instr(lower(b.code), ?) > 0)", vec![text.clone(), text]);
     }

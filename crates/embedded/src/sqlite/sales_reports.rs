@@ -54,7 +54,7 @@ fn list_sold(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec
     list(tx, sql, (ms(from), ms(to)), |row| Ok((row.id("movie_id")?, read_totals(row)?)))
 }
 
-/// For each film: seats offered and seats sold at its screenings that start in the reported time.
+/// For each film: the number of seats offered and sold at its screenings that start in the reported time.
 fn list_shown(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec<(MovieId, u64, u64)>, Fault> {
     let sql = "SELECT movie_id, sum(seats_for_sale) AS offered, sum( \
          (SELECT count(*) FROM seat_claims c WHERE c.screening_id = s.id AND c.state = 'SOLD')) AS sold \
@@ -63,7 +63,7 @@ fn list_shown(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Ve
     list(tx, sql, (ms(from), ms(to)), read)
 }
 
-/// The current title of a film; for a deleted film, the title in its newest booking, else the one it last had.
+/// The current title of a film. For a deleted film, the title in its newest booking, or else the stored title.
 fn title_of(tx: &Transaction<'_>, movie: MovieId) -> Result<String, Fault> {
     let sql = "SELECT coalesce( \
          (SELECT title FROM movies WHERE id = ?1 AND deleted_at IS NULL), \

@@ -1,7 +1,7 @@
-//! Screenings as rows.
+//! Reading and writing rows of screenings.
 //!
-//! The column `end_time` is when the hall is free again, as in every version. The end of the film is computed from `film_ms`,
-//! or, in rows of older versions, from the film's current length: see the migration `007_film_ends`.
+//! The column `end_time` is the time when the hall is free again. The end of the film is computed from `film_ms`, or,
+//! in rows of earlier versions of the program, from the film's current length: see the migration `007_film_ends`.
 
 use jiff::Timestamp;
 use rusqlite::{Row, Transaction, params, params_from_iter, types::Value};
@@ -15,7 +15,7 @@ use seatkeeper_core::{
 
 use super::rows::{Columns, Fault, StoredId, after, find, id_list, limit, list, ms};
 
-/// Joins the names of film and hall, also of deleted ones, for past screenings.
+/// Joins the names of film and hall. Deleted films and halls are included, because past screenings refer to them.
 const SELECT: &str = "SELECT s.id, s.revision, s.movie_id, s.hall_id, s.start_time, s.end_time, s.is_cancelled, \
      s.prices, s.layout, m.title AS movie_title, h.name AS hall_name, \
      coalesce(s.film_ms, json_extract(m.details, '$.duration_min') * 60000) AS film_ms \
@@ -25,7 +25,7 @@ const SELECT_TIMES: &str = "SELECT s.id, s.revision, s.movie_id, s.hall_id, s.st
      coalesce(s.film_ms, json_extract(m.details, '$.duration_min') * 60000) AS film_ms \
      FROM screenings s JOIN movies m ON m.id = s.movie_id";
 
-/// The fields of a screening that decide whether a change moves it.
+/// The fields of a screening that decide whether a change moves it to another time, hall or film.
 pub(super) struct ScreeningTimes {
     pub(super) revision: u64,
     pub(super) movie_id: MovieId,
@@ -51,7 +51,7 @@ pub(super) fn find_screening(tx: &Transaction<'_>, id: ScreeningId) -> Result<Op
     find(tx, &format!("{SELECT} WHERE s.id = ?1"), [id.bytes()], read_screening)
 }
 
-/// In order of start, then id.
+/// The screenings that match the filter, sorted by start and id.
 pub(super) fn list_screenings(
     tx: &Transaction<'_>,
     filter: &ScreeningFilter,
@@ -62,7 +62,7 @@ pub(super) fn list_screenings(
     Ok(Page::cut(items, page.limit, |(s, _): &(Screening, u64)| Cursor { at: ms(s.start_time), id: s.id.uuid() }))
 }
 
-/// The same page as [`list_screenings`], ids only.
+/// The ids of the screenings that [`list_screenings`] returns.
 pub(super) fn list_screening_ids(
     tx: &Transaction<'_>,
     filter: &ScreeningFilter,
@@ -80,7 +80,7 @@ pub(super) fn find_screenings(tx: &Transaction<'_>, ids: &[ScreeningId]) -> Resu
     list(tx, &sql, [id_list(ids)?], read_screening)
 }
 
-/// `select` with the filter's conditions, limited to one row more than the page.
+/// The statement `select` with the filter's conditions, limited to one row more than the page.
 fn list_statement(select: &str, filter: &ScreeningFilter, page: PageRequest) -> Result<(String, Vec<Value>), Fault> {
     let (after_at, after_id) = after(page);
     let mut sql = format!("{select} WHERE (s.start_time, s.id) > (?, ?)");
@@ -109,7 +109,7 @@ fn list_statement(select: &str, filter: &ScreeningFilter, page: PageRequest) -> 
     Ok((sql, values))
 }
 
-/// The slots of screenings in these halls that start after `after_ms` and before `before_ms` and are not cancelled.
+/// The slots of the screenings in these halls that start after `after_ms` and before `before_ms` and are not cancelled.
 pub(super) fn list_slots(
     tx: &Transaction<'_>,
     halls: &[HallId],
@@ -129,7 +129,7 @@ pub(super) fn list_slots_to_come(tx: &Transaction<'_>, movie: [u8; 16], now_ms: 
     list(tx, &sql, (movie, now_ms), read_slot)
 }
 
-/// Updates the booking to the current film, hall and start of its screening, if the screening still exists.
+/// Updates the booking's film, hall and start to those of its screening, if the screening still exists.
 pub(super) fn with_show_of_now(tx: &Transaction<'_>, booking: Booking) -> Result<Booking, Fault> {
     let sql = "SELECT s.movie_id, m.title, h.name, s.start_time \
          FROM screenings s JOIN movies m ON m.id = s.movie_id JOIN halls h ON h.id = s.hall_id WHERE s.id = ?1";

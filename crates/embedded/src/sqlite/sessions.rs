@@ -1,4 +1,4 @@
-//! Sessions by the hash of their token, and sign-ins in progress.
+//! Sessions, stored by the hash of their token, and sign-in attempts in progress.
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -14,9 +14,9 @@ use super::{
     rows::{Columns, Fault, StoredId, find, list, ms, run},
 };
 
-/// How long an ended session is listed for other servers, which poll every second.
+/// How long an ended session is listed for other servers, which poll the list every second.
 const ENDING_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
-/// Most expired sessions, and most records of ended sessions, that one purge deletes.
+/// The most expired sessions, and the most records of ended sessions, that one purge deletes.
 const PURGED_AT_ONCE_MAX: u32 = 1_000;
 
 #[async_trait]

@@ -1,5 +1,6 @@
-//! Stored events that cannot be read: damaged, or written by another version of the program. Each is moved unchanged to a
-//! quarantine table and reported by one event, so that it blocks neither the relay nor a consumer nor a list.
+//! Stored events that cannot be read, because they are damaged or were written by another version of the program. Each
+//! is moved unchanged to a quarantine table and reported by one event, so that it blocks neither the relay nor a
+//! consumer nor a list.
 
 use rusqlite::Transaction;
 use seatkeeper_core::{event::Event, ports::Backend};
@@ -9,7 +10,7 @@ use super::{
     rows::{Columns, Fault, find, run},
 };
 
-/// A table that holds events.
+/// A table that stores events.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Origin {
     Outbox,
@@ -53,7 +54,8 @@ impl Origin {
     }
 }
 
-/// Turns the fault of an unreadable row at `position` into a value. Other faults, as of a failing store, stay errors.
+/// Turns the error of a row that cannot be parsed into a value that names the row at `position`. Other errors, such as
+/// those of a failing disk, stay errors.
 pub(super) fn read_or_find_unreadable<T>(
     position: i64,
     read: Result<T, Fault>,
@@ -94,7 +96,7 @@ impl SqliteStore {
             let mut put_aside = Vec::new();
             for row in rows {
                 let sql = origin.put_aside();
-                // A concurrent read may have moved the row already.
+                // A concurrent read may have moved the row to the quarantine table already.
                 let Some(at) = find(tx, sql, (row.position, &row.error), |row| row.time("put_aside_at"))? else {
                     continue;
                 };

@@ -1,7 +1,8 @@
-//! Group commit: one writer thread batches the waiting writes into one transaction, so that they share one sync.
+//! Group commit: one writer thread batches the waiting writes into one transaction, so that they share one sync to
+//! disk.
 //!
-//! Each write runs in a savepoint, so that a failed write rolls back only its own changes. Callers are answered after the
-//! commit.
+//! Each write runs in a savepoint, so that a failed write rolls back only its own changes. Callers are answered after
+//! the commit.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -23,15 +24,16 @@ use super::{
     rows::{Fault, PART},
 };
 
-/// Most writes per commit: a larger batch would delay its first write for little gain. A sale is four writes, so 256
-/// concurrent buyers need one sync per 64 sales.
+/// The most writes per commit. A larger batch would delay its first write for little gain. A sale is four writes, so
+/// with 256 concurrent buyers 64 sales share one sync.
 pub const BATCH_WRITES_MAX: usize = 256;
-/// Batches of at least this size make the writer wait briefly for the next batch: their callers usually write again at once.
+/// After a batch of at least this size the writer waits briefly before the next batch, because the callers usually
+/// write again at once.
 const CROWD_WRITES_MIN: usize = 16;
-/// How long the writer waits for those callers, in microseconds: short compared with a sync. Without the wait the callers
-/// would split into two halves that alternate, each with half a batch.
+/// How long the writer waits for those callers, in microseconds: short compared with a sync. Without the wait, the
+/// callers would split into two groups whose half-full batches alternate.
 const CROWD_WAIT_US_MAX: u64 = 300;
-/// Most waiting writes; further writes fail with a retryable error.
+/// The most writes that wait for the writer; further writes fail with a retryable error.
 pub const WRITES_WAITING_MAX: usize = 4_096;
 
 /// The numbers of writes and commits.
@@ -43,10 +45,11 @@ pub struct WriteCounts {
     pub commits: u64,
 }
 
-/// Runs inside the transaction. Returns whether to keep its changes, and a function that answers the caller after the commit.
+/// Runs a write inside the transaction. Returns whether to keep its changes, and a function that answers the caller
+/// after the commit.
 type Job = Box<dyn FnOnce(&Transaction<'_>) -> Done + Send>;
 
-/// Answers the caller; the argument is the reason why the commit failed, if it did.
+/// Answers the caller of a write; the argument is the reason why the commit failed, if it did.
 type Answer = Box<dyn FnOnce(Option<&str>)>;
 
 struct Done {
@@ -54,7 +57,7 @@ struct Done {
     answer: Answer,
 }
 
-/// The writing thread and its queue.
+/// The writer thread and its queue.
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: Option<SyncSender<Job>>,
@@ -114,7 +117,7 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Commits the waiting writes.
+    /// Commits the waiting writes, then ends the writer thread.
     fn drop(&mut self) {
         drop(self.queue.take());
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
@@ -141,7 +144,8 @@ fn write_all(connection: &mut Connection, jobs: &Receiver<Job>, counts: &Counts)
     }
 }
 
-/// The waiting writes, and after a large batch also the next writes of its callers; `None` when the queue is closed.
+/// Takes the waiting writes from the queue, and after a large batch also the next writes of its callers; `None` when
+/// the queue is closed.
 fn gather(jobs: &Receiver<Job>, answered: usize) -> Option<Vec<Job>> {
     let mut batch = Vec::with_capacity(BATCH_WRITES_MAX);
     batch.push(jobs.recv().ok()?);
@@ -160,7 +164,8 @@ fn gather(jobs: &Receiver<Job>, answered: usize) -> Option<Vec<Job>> {
     Some(batch)
 }
 
-/// Runs and commits a batch. On an error the jobs that did not run are dropped, so that their callers get a retryable error.
+/// Runs a batch of writes and commits it. On an error the jobs that did not run are dropped, so that their callers get
+/// a retryable error.
 fn commit_batch(connection: &mut Connection, batch: Vec<Job>, done: &mut Vec<Done>) -> Result<(), rusqlite::Error> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for job in batch {

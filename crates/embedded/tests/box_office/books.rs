@@ -1,4 +1,5 @@
-//! Invariants of money, bookings, events, mails and maps: those that always hold, and those after all work is finished.
+//! Invariants over payments, bookings, events, mails and seat maps: those that always hold, and those that hold once
+//! all work is finished.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,9 +18,9 @@ use uuid::Uuid;
 use crate::{office::TestOffice, reconciler::resume_unfinished};
 
 pub(crate) const RELAY: Uuid = Uuid::from_u128(7);
-/// Rounds of the workers after which all work must be finished.
+/// The most rounds of the workers until all work must be finished.
 const ROUNDS: u32 = 20;
-/// Events per batch of a consumer.
+/// The most events that a consumer reads at once.
 const EVENTS_MAX: u32 = 200;
 
 /// Lets a consumer handle its next events, and returns their number.
@@ -34,7 +35,7 @@ pub(crate) async fn consume(office: &BoxOffice, consumer: Consumer) -> Backend<u
 }
 
 impl TestOffice {
-    /// Runs one round of all workers.
+    /// Runs one round of all background workers.
     pub(crate) async fn work(&self) {
         let office = &self.office;
         office.locks.sweep().await.expect("the locks work");
@@ -50,7 +51,7 @@ impl TestOffice {
         consume(&self.office, consumer).await.expect("the events can be handled");
     }
 
-    /// Runs the workers while all locks and payments expire, until all work is finished.
+    /// Lets all locks and payments expire and runs the workers until all work is finished.
     pub(crate) async fn come_to_rest(&self) {
         for _ in 0..ROUNDS {
             self.work().await;
@@ -94,7 +95,7 @@ impl TestOffice {
         }
     }
 
-    /// Always true: no seat is in two confirmed bookings.
+    /// Checks an invariant that always holds: no seat is in two confirmed bookings.
     pub(crate) async fn check_no_seat_is_sold_twice(&self) {
         let mut sold = BTreeSet::new();
         for booking in self.bookings().await.iter().filter(|booking| booking.status == BookingStatus::Confirmed) {
@@ -104,7 +105,7 @@ impl TestOffice {
         }
     }
 
-    /// Loads the map, and checks that it shows exactly the sold seats as sold.
+    /// Loads the seat map, and checks that it shows exactly the sold seats as sold.
     pub(crate) async fn check_map_after_load(&self, screening: ScreeningId) {
         mend_screening(&self.office, screening).await.expect("the map loads");
         let shown = self.shown_as_sold(screening).await.expect("the map is loaded");
@@ -115,14 +116,14 @@ impl TestOffice {
         self.office.stores.ledger.seat_truth(screening, self.office.now()).await.expect("the store works").sold
     }
 
-    /// `None` while the map is not loaded.
+    /// The seats that the seat map shows as sold; `None` while it is not loaded.
     async fn shown_as_sold(&self, screening: ScreeningId) -> Option<Vec<SeatId>> {
         let map = self.office.locks.snapshot(screening).await.expect("the locks work").ok()?;
         let sold = map.seats.iter().filter(|seat| seat.status == SeatStatus::Booked);
         Some(sold.map(|seat| seat.id).collect())
     }
 
-    /// After all work is finished: money, bookings, events, mails and maps agree.
+    /// Checks, after all work is finished, that payments, bookings, events, mails and seat maps agree.
     pub(crate) async fn check_books(&self, screenings: &[ScreeningId], payments: &[PaymentId]) {
         self.check_no_seat_is_sold_twice().await;
         let bookings = self.bookings().await;
@@ -192,7 +193,7 @@ impl TestOffice {
         }
     }
 
-    /// Checks that no lock is left and that the map agrees with the store, before and after it is loaded again.
+    /// Checks that no lock is left and that the seat map agrees with the ledger, before and after it is loaded again.
     async fn check_map_at_rest(&self, screening: ScreeningId) {
         let truth = self.office.stores.ledger.seat_truth(screening, self.office.now()).await.expect("the store works");
         assert_eq!(truth.claimed, [], "no claim is left");

@@ -1,4 +1,4 @@
-//! Locking, starting, cancelling.
+//! Locking seats, starting payments, cancelling them.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ async fn concurrent_locks_of_overlapping_seats_are_all_or_nothing() {
     let names: Vec<String> = (1..=11).map(|number| format!("A{number}")).collect();
     let mut buyers = Vec::new();
     for first in 0..names.len() {
-        // Each selection overlaps with four others; every second one is in reverse order.
+        // Each request overlaps with four others; every second one names its seats in reverse order.
         let mut wanted: Vec<&str> = (0..3).map(|next| names[(first + next) % names.len()].as_str()).collect();
         if first % 2 == 1 {
             wanted.reverse();
@@ -157,7 +157,7 @@ async fn seats_of_a_declined_payment_stay_locked_until_their_own_expiry() {
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
     let payment = ann.paying(&cinema, "A1 A2").await;
     cinema.pass(PAYMENT_TTL - SignedDuration::from_secs(5));
-    // So late that the confirmation extends the locks.
+    // Confirmed so late that the confirmation extends the locks.
     let declined = ann.confirm(payment.id, ConfirmOutcome::Decline).await;
     assert!(matches!(declined, ConfirmAnswer::Declined(_)), "{declined:?}");
     let again = ann.confirm(payment.id, ConfirmOutcome::Decline).await;
@@ -217,7 +217,7 @@ async fn expired_payment_frees_its_seats_and_cannot_be_confirmed() {
     cinema.pass(PAYMENT_TTL - SignedDuration::from_millis(1));
     assert!(matches!(bob.lock("A1").await, LockOutcome::SeatsTaken(_)));
     cinema.pass(SignedDuration::from_millis(1));
-    // The next person gets the expired lock without a sweep, and may pay.
+    // Another person locks the seat whose lock has expired, without a sweep before, and may pay.
     let his = bob.paying(&cinema, "A1").await;
     let late = ann.confirm(payment.id, ConfirmOutcome::Success).await;
     assert!(matches!(late, ConfirmAnswer::Expired(_)), "{late:?}");

@@ -1,4 +1,4 @@
-//! The consistency check: a map that differs from the ledger is reloaded, a correct map is not changed.
+//! The consistency check: a seat map that differs from the ledger is reloaded, a correct seat map is not changed.
 
 use jiff::SignedDuration;
 use seatkeeper_core::{
@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl TestOffice {
-    /// Runs a whole round, and returns the maps that were reloaded.
+    /// Runs a whole round of the consistency check, and returns the screenings whose seat maps were reloaded.
     async fn compare(&self) -> Vec<ScreeningId> {
         let (mut mended, mut after) = (Vec::new(), None::<Cursor>);
         loop {
@@ -34,7 +34,7 @@ impl TestOffice {
         }
     }
 
-    /// The seat map as `A1 booked, A2 locked`, and its sequence.
+    /// The seat map as `A1 booked, A2 locked`, and its sequence number.
     async fn map(&self, screening: &SharedScreening) -> (String, u64) {
         let map = self.office.locks.snapshot(screening.screening.id).await.expect("the locks work").expect("a map");
         let word = |status| match status {
@@ -49,7 +49,7 @@ impl TestOffice {
 }
 
 #[tokio::test]
-async fn map_that_agrees_with_the_ledger_is_not_changed() {
+async fn consistency_check_does_not_change_a_map_that_agrees_with_the_ledger() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sssss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -63,12 +63,12 @@ async fn map_that_agrees_with_the_ledger_is_not_changed() {
 }
 
 #[tokio::test]
-async fn sale_marked_after_its_refund_is_removed_from_the_map() {
+async fn consistency_check_removes_a_sale_that_was_marked_after_its_refund() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
     let booking = ann.bought(&cinema, "A1 A2").await;
-    // The provider refunds the money, and a delayed update marks the seats as sold afterwards.
+    // The provider refunds the money. A delayed update of the sale then marks the seats as sold.
     cinema.office.provider.give_back(booking.payment_id).await.expect("the provider works");
     ann.report(booking.payment_id).await;
     cinema.come_to_rest().await;
@@ -85,7 +85,7 @@ async fn sale_marked_after_its_refund_is_removed_from_the_map() {
 }
 
 #[tokio::test]
-async fn missing_sales_and_claims_are_added_to_the_map() {
+async fn consistency_check_adds_missing_sales_and_claims_to_the_map() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
@@ -103,7 +103,7 @@ async fn missing_sales_and_claims_are_added_to_the_map() {
 }
 
 #[tokio::test]
-async fn check_covers_all_pages_but_no_unloaded_maps_and_no_past_screenings() {
+async fn consistency_check_covers_all_pages_but_no_unloaded_maps_and_no_past_screenings() {
     let cinema = TestOffice::new();
     let movie = movie_of(MovieId::from_uuid(cinema.entropy.next_uuid()), "Often Shown");
     let hall = hall_of(HallId::from_uuid(cinema.entropy.next_uuid()), "Hall", "ss");

@@ -1,4 +1,5 @@
-//! A server dies before every single call of a port. The work is either finished by others or has no effect.
+//! Simulated crashes: a request or server is stopped before each of its calls of a port. Afterwards the work is either
+//! finished by other servers or has no effect.
 
 use std::sync::Arc;
 
@@ -21,25 +22,26 @@ use crate::{
     visit::Visit,
 };
 
-/// The work during which the server dies.
+/// The work during which the crash happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deed {
     Lock,
     Release,
     Start,
     Confirm(ConfirmOutcome),
-    /// Confirmed in the last second, so that the locks are extended.
+    /// Confirms the payment in the last second before its expiry, so that the locks are extended.
     ConfirmLate,
     Cancel,
     /// The reconciler expires an overdue payment.
     Expire,
     /// The reconciler gives up a payment whose outcome is unknown.
     GiveUp,
-    /// The provider has authorised an expired payment.
+    /// The provider reports that it has authorised an expired payment, whose seats are free.
     SellLate,
-    /// The same, and another person has locked one of its seats.
+    /// The provider reports that it has authorised an expired payment, while another person has locked one of its
+    /// seats.
     RefundLate,
-    /// The provider has refunded a sale by itself.
+    /// The provider reports that it has refunded a sale by itself.
     ProviderRefund,
     PublishReleases,
     Relay,
@@ -62,32 +64,32 @@ const DEEDS: [Deed; 14] = [
     Deed::Relay,
 ];
 
-/// The part that dies.
+/// What crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Death {
-    /// Only the request; the server runs on.
+    /// Only the request is stopped; the server goes on.
     Request,
-    /// The server, which is restarted on its files.
+    /// The server is stopped and restarted on its files.
     Server,
-    /// The server, and the content of the lock store is lost.
+    /// The server is stopped and restarted, and the lock store has lost its content.
     ServerAndLocks,
 }
 
-/// Most port calls of one work; more is an endless loop.
+/// The most port calls of one work; more would be an endless loop.
 const CALLS_MAX: usize = 60;
 
 #[tokio::test]
-async fn request_that_dies_before_any_port_call_leaves_no_partial_work() {
+async fn request_that_crashes_before_any_of_its_port_calls_leaves_no_partial_work() {
     die_everywhere(Death::Request).await;
 }
 
 #[tokio::test]
-async fn server_that_dies_before_any_port_call_recovers() {
+async fn server_that_crashes_before_any_port_call_of_a_request_recovers() {
     die_everywhere(Death::Server).await;
 }
 
 #[tokio::test]
-async fn server_that_dies_before_any_port_call_and_loses_its_locks_recovers() {
+async fn server_that_crashes_before_any_port_call_and_loses_its_locks_recovers() {
     die_everywhere(Death::ServerAndLocks).await;
 }
 
@@ -102,7 +104,8 @@ async fn die_everywhere(death: Death) {
     }
 }
 
-/// Runs the work, kills it before its call number `calls`, and checks the recovery. True when the work ended before that call.
+/// Runs the work, stops it before its call number `calls` of a port, and checks the recovery. True when the work ended
+/// before that call.
 async fn dies_at(deed: Deed, death: Death, calls: usize) -> bool {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
@@ -176,7 +179,7 @@ async fn prepare(deed: Deed, cinema: &TestOffice, ann: &Visit, bob: &Visit) -> P
     payment
 }
 
-/// A payment that is not in the store yet, with its id already chosen.
+/// A payment that is not in the store, but whose id was already chosen.
 fn unwritten(cinema: &TestOffice, ann: &Visit) -> Payment {
     Payment {
         id: cinema.payment_id(),
@@ -242,14 +245,15 @@ async fn act(
     }
 }
 
-/// After the crash: the caller retries, the provider repeats its callback, another person buys the free seats, and all books
-/// must agree.
+/// Checks the recovery after a crash: the caller retries, the provider repeats its callback, another person buys the
+/// free seats, and all invariants must hold.
 async fn go_on_after(deed: Deed, death: Death, cinema: &TestOffice, (ann, bob): (Visit, Visit), payment: &Payment) {
     let id = payment.id;
     let mut payments = vec![id];
     match deed {
         Deed::Start => {
-            // A retry with the same id finds the first attempt. When the locks are lost, there is nothing to pay for.
+            // A retry with the same id finds the payment of the first attempt. If the locks are lost, there is nothing
+            // to pay for.
             let again = ann.start(id).await;
             if let seatkeeper_core::box_office::StartPaymentOutcome::Started(started) = again {
                 assert_eq!(started.id, id);
@@ -270,7 +274,7 @@ async fn go_on_after(deed: Deed, death: Death, cinema: &TestOffice, (ann, bob): 
         Deed::Confirm(ConfirmOutcome::Success) | Deed::ConfirmLate | Deed::Relay => {
             assert_eq!(sold.len(), 1, "{deed:?} ends with a sale");
         }
-        // The other person's lock is lost, so the late payment may be sold.
+        // The lock of the other person is lost, so the late payment may be sold.
         Deed::RefundLate if death == Death::ServerAndLocks => {}
         Deed::Confirm(ConfirmOutcome::Decline) | Deed::Cancel | Deed::Expire | Deed::GiveUp | Deed::RefundLate => {
             assert_eq!(sold, [], "{deed:?} ends without a sale");
@@ -278,7 +282,7 @@ async fn go_on_after(deed: Deed, death: Death, cinema: &TestOffice, (ann, bob): 
         Deed::ProviderRefund => assert_eq!(sold, [], "the sale is refunded"),
         Deed::Lock | Deed::Release | Deed::Start | Deed::SellLate | Deed::PublishReleases => {}
     }
-    // Unpublished releases are lost with the lock store.
+    // Releases that are not in the outbox yet are lost with the lock store.
     if deed == Deed::PublishReleases && death != Death::ServerAndLocks {
         let events = cinema.events().await;
         let released = events.iter().filter(|event| event.kind.type_name() == "SEAT_RELEASED").count();

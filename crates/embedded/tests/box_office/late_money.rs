@@ -1,4 +1,4 @@
-//! The provider reports money late or without a request.
+//! Late payments: the provider reports money after the payment has ended, or without a confirmation.
 
 use jiff::SignedDuration;
 use seatkeeper_core::{
@@ -158,7 +158,7 @@ async fn late_payment_is_refunded_after_sales_have_closed_and_frees_its_seats() 
         cinema.work().await;
         late.push(payment);
     }
-    // The last moment at which a late payment is sold, and the first at which it is refunded.
+    // The last moment at which a late payment is sold; one moment later it is refunded.
     let until_start = screening.sales_close_at.duration_since(cinema.office.now());
     cinema.pass(until_start - SignedDuration::from_millis(1));
     ann.report(late[0].id).await;
@@ -227,7 +227,7 @@ async fn refund_by_the_provider_refunds_the_booking_and_frees_the_seats() {
     let id = booking.payment_id;
     let refunded = cinema.office.provider.give_back(id).await.expect("the provider works");
     assert_eq!(refunded, ProviderAnswer::Refunded);
-    // The lock store is unreachable at first: the refund is stored, and the reconciler updates the map later.
+    // While the lock store is unavailable, the refund is stored; the reconciler updates the seat map later.
     cinema.weather.set(true, false, 0);
     let reported = seatkeeper_core::box_office::provider_reported(&cinema.office, id).await;
     assert!(reported.expect("the store works"), "the payment is known");

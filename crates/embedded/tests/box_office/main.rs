@@ -1,5 +1,5 @@
-//! The use cases with the real embedded adapters: named scenarios, a crash at every call of a port, and random histories of
-//! many people at once.
+//! The use cases with the real embedded adapters: named scenarios, a simulated crash before every call of a port, and
+//! random histories of many people at once.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 

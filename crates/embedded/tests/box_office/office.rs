@@ -1,4 +1,4 @@
-//! A box office with the real adapters and a manual clock.
+//! A [`BoxOffice`] with the real embedded adapters and a manual clock.
 
 use std::{path::Path, sync::Arc};
 
@@ -23,15 +23,15 @@ use tempfile::TempDir;
 
 use crate::{steps::Stepped, weather::Weather};
 
-/// The default of the settings.
+/// How long a seat lock lasts, as by default.
 pub(crate) const LOCK_TTL: SignedDuration = SignedDuration::from_mins(5);
-/// Differs from [`LOCK_TTL`], so that tests can tell which of the two applies.
+/// How long a payment lasts. Differs from [`LOCK_TTL`], so that tests can tell which of the two applies.
 pub(crate) const PAYMENT_TTL: SignedDuration = SignedDuration::from_mins(6);
 /// Time from the beginning of a test to the start of its screenings.
 const STARTS_IN: SignedDuration = SignedDuration::from_hours(24);
 const SEATS_PER_PERSON: usize = 6;
 
-/// A whole server. Dropping it and opening it on the same files is a restart.
+/// A whole server. Dropping it and opening it again on the same files simulates a restart.
 pub(crate) struct TestOffice {
     pub(crate) office: Arc<BoxOffice>,
     pub(crate) clock: Arc<ManualClock>,
@@ -48,7 +48,7 @@ impl TestOffice {
         Self::with_sink(1, None)
     }
 
-    /// All randomness comes from `seed`; the provider's callbacks go to `sink`.
+    /// Opens a server. All randomness comes from `seed`; the provider's callbacks go to `sink`.
     pub(crate) fn with_sink(seed: u64, sink: Option<Arc<dyn CallbackSink>>) -> Self {
         Self::open(Arc::new(new_folder()), Arc::default(), seed, sink)
     }
@@ -63,7 +63,7 @@ impl TestOffice {
         let provider = MockProvider::new(Arc::clone(&book), Arc::clone(&clock) as _, dice, Arc::clone(&faults), sink);
         let locks: Arc<dyn LockStore> = open_locks(folder.path(), &clock);
         let locks = Stepped::new(&weather, locks);
-        // These tests have no viewers.
+        // Live changes come from this lock store, in which no seat is ever locked: it publishes only payment statuses.
         let unwatched = Arc::new(MemoryLocks::unlogged(Arc::clone(&clock) as _));
         let provider = Stepped::new(&weather, Arc::new(provider) as Arc<dyn PaymentProvider>);
         let whole = office_over(&store, &unwatched, provider, Arc::clone(&clock) as _, Arc::clone(&entropy) as _);
@@ -86,7 +86,8 @@ impl TestOffice {
         Self { office: Arc::new(office), clock, faults, weather, entropy, book, locks, folder }
     }
 
-    /// Kills the server and starts it on the same files. The caller must have dropped all of its running work.
+    /// Simulates a kill and a restart of the server on the same files. The caller must have dropped all of its running
+    /// work.
     pub(crate) fn restart(self) -> Self {
         let Self { folder, clock, entropy, .. } = &self;
         let (folder, clock, seed) = (Arc::clone(folder), Arc::clone(clock), entropy.next_u64());
@@ -94,7 +95,7 @@ impl TestOffice {
         Self::open(folder, clock, seed, None)
     }
 
-    /// Restarts only the lock store, which restores its locks.
+    /// Restarts only the lock store, which restores its locks from the log.
     pub(crate) fn restart_locks(&self) {
         self.locks.replace(|| open_locks(self.folder.path(), &self.clock));
     }
@@ -107,7 +108,7 @@ impl TestOffice {
         });
     }
 
-    /// Creates a screening of tomorrow with its own film and hall.
+    /// Creates a screening for tomorrow with its own film and hall.
     pub(crate) async fn screening(&self, picture: &str) -> SharedScreening {
         let movie = movie_of(MovieId::from_uuid(self.entropy.next_uuid()), "The Long Way Home");
         let hall = hall_of(HallId::from_uuid(self.entropy.next_uuid()), "Hall", picture);
@@ -143,7 +144,7 @@ impl TestOffice {
     }
 }
 
-/// A folder in a memory file system where available; otherwise each step would wait for a disk sync.
+/// A folder in a memory file system where available, because otherwise each step would wait for a sync to disk.
 fn new_folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
@@ -158,7 +159,7 @@ fn open_locks(folder: &Path, clock: &Arc<ManualClock>) -> Arc<dyn LockStore> {
     Arc::new(MemoryLocks::open(&locks_file(folder), Arc::clone(clock) as _).expect("the lock log opens"))
 }
 
-/// The seats named in `"A1 A2"`.
+/// Parses seats from their names: `"A1 A2"`.
 pub(crate) fn seats(names: &str) -> Vec<SeatId> {
     names.split_whitespace().map(|name| SeatId::parse(name).expect("a seat")).collect()
 }

@@ -1,4 +1,5 @@
-//! Payment locks without payments, claims without locks, payments without a running request.
+//! State that a crash leaves behind: payment locks without payments, claims without locks, payments without a running
+//! request.
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ async fn payment_lock_without_a_payment_is_removed_by_a_call_after_ten_seconds()
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
     ann.locked("A1").await;
-    // A server dies after the call to the lock store and before the call to the store.
+    // The server crashes after it has set the payment lock and before it writes the payment.
     let orphan = cinema.payment_id();
     let ttl_ms = PAYMENT_TTL.as_millis() as i64;
     let started = ann.office.locks.start_payment(screening.screening.id, ann.person, orphan, ttl_ms).await;
@@ -125,7 +126,7 @@ async fn payment_for_a_claimed_seat_is_refused_by_the_store_and_corrects_the_map
     let screening = cinema.screening("sss").await;
     let (ann, bob) = (Visit::of(&cinema, "Ann", &screening).await, Visit::of(&cinema, "Bob", &screening).await);
     let payment = ann.paying(&cinema, "A1").await;
-    // The lock store loses one person's locks.
+    // The lock store loses the locks of one person.
     let (locks, id) = (&cinema.office.locks, screening.screening.id);
     locks.end_payment(id, ann.person, payment.id).await.expect("the locks work");
     locks.release(id, ann.person, None).await.expect("the locks work");
@@ -148,12 +149,12 @@ async fn confirmation_in_the_last_moment_keeps_its_locks_when_the_reconciler_rac
     let (office, person) = (Arc::clone(&cinema.office), ann.person);
     let mut confirm =
         Stepper::new(async move { confirm_payment(&office, person, payment.id, ConfirmOutcome::Success).await });
-    // Stopped before the write to the store: the payment has not expired yet.
+    // The confirmation stops before it writes to the store: the payment has not expired yet.
     assert!(confirm.arrive().await.is_none() && confirm.go_on().await.is_none());
     cinema.pass(SignedDuration::from_millis(1));
     let office = Arc::clone(&cinema.office);
     let mut resume = Stepper::new(async move { resume_unfinished(&office).await });
-    // The reconciler has read the payment as overdue.
+    // The reconciler has read the payment as overdue, and stops.
     assert!(resume.arrive().await.is_none() && resume.go_on().await.is_none());
     assert!(confirm.go_on().await.is_none());
     assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Confirming);
@@ -189,7 +190,7 @@ async fn locks_survive_a_restart_of_the_lock_store() {
 }
 
 #[tokio::test]
-async fn screening_with_locks_cannot_be_deleted_after_a_restart_of_the_lock_store() {
+async fn screening_with_seat_locks_cannot_be_deleted_after_a_restart_of_the_lock_store() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -210,7 +211,7 @@ async fn stuck_payments_do_not_keep_the_reconciler_from_others() {
     let stuck = UNFINISHED_PAYMENTS_MAX as usize + 5;
     let screening = cinema.screening(&vec!["s".repeat(100); 3].join("/")).await;
     let mut payments = Vec::new();
-    // The provider refuses captures, so each of these sales keeps a money task.
+    // The provider refuses captures, so that each of these sales keeps an open money task.
     cinema.faults.set(MockFaults { refuse_capture_first_n: u32::MAX, ..MockFaults::default() });
     let ann = Visit::of(&cinema, "Ann", &screening).await;
     for number in 0..stuck {
@@ -223,7 +224,7 @@ async fn stuck_payments_do_not_keep_the_reconciler_from_others() {
     let carl = Visit::of(&cinema, "Carl", &screening).await;
     let doubtful = carl.paying(&cinema, "C98").await.id;
     let (office, person) = (Arc::clone(&cinema.office), carl.person);
-    // A server dies in the middle of a confirmation.
+    // The server crashes in the middle of a confirmation.
     let confirm = async move { confirm_payment(&office, person, doubtful, ConfirmOutcome::Success).await };
     let mut confirm = Stepper::new(confirm);
     let mut is_over = confirm.arrive().await.is_some();

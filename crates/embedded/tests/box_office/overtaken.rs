@@ -1,4 +1,4 @@
-//! Races between a read and the write that depends on it.
+//! Races in which another call changes the state between a read and the write that depends on it.
 
 use jiff::SignedDuration;
 use seatkeeper_core::{
@@ -20,7 +20,7 @@ use crate::{
 
 const CROWD: usize = 300;
 
-/// As after a restart: the map is not loaded, and many people lock seats at once.
+/// As after a restart, the seat map is not loaded, and many people lock seats at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_locks_succeed_when_the_map_is_not_loaded() {
     let cinema = TestOffice::new();
@@ -39,7 +39,7 @@ async fn concurrent_locks_succeed_when_the_map_is_not_loaded() {
 }
 
 impl Visit {
-    /// A CONFIRMING payment without a running confirmation, which the provider will decline.
+    /// A CONFIRMING payment whose confirmation was stopped, and which the provider will decline.
     async fn confirming(&self, cinema: &TestOffice, names: &str) -> Payment {
         let payment = self.paying(cinema, names).await;
         let begun =
@@ -50,7 +50,7 @@ impl Visit {
         }
     }
 
-    /// Asserts that the payment is declined and its seat stays locked until the payment's expiry, without a payment lock.
+    /// Asserts that the payment is declined, has no payment lock, and its seat stays locked until the payment's expiry.
     async fn holds_until_the_end_of(&self, payment: &Payment) {
         assert_eq!(self.find(payment.id).await.status, PaymentStatus::Declined);
         let hold = self.office.locks.find_hold(payment.screening_id, self.person).await.expect("the locks work");
@@ -61,7 +61,7 @@ impl Visit {
 }
 
 #[tokio::test]
-async fn payment_declined_during_a_load_does_not_come_back_to_the_map() {
+async fn payment_lock_of_a_payment_declined_during_a_load_is_not_restored() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -77,7 +77,7 @@ async fn payment_declined_during_a_load_does_not_come_back_to_the_map() {
 }
 
 #[tokio::test]
-async fn payment_declined_while_its_locks_are_extended_does_not_come_back_to_the_map() {
+async fn payment_lock_of_a_payment_declined_during_an_extension_is_not_restored() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -92,7 +92,7 @@ async fn payment_declined_while_its_locks_are_extended_does_not_come_back_to_the
     ann.holds_until_the_end_of(&payment).await;
 }
 
-/// A consumer that follows the event log must not see a sold seat as free in the end.
+/// A consumer that follows the event log must not end with a sold seat shown as released.
 #[tokio::test]
 async fn release_is_published_before_a_later_sale_of_the_seat() {
     let cinema = TestOffice::new();
@@ -116,7 +116,7 @@ async fn release_is_published_before_a_later_sale_of_the_seat() {
     assert_eq!(told, ["released A1 A2", "sold A2", "released A3"]);
 }
 
-/// A race: the seats were locked while the screening moved to a smaller hall.
+/// A race: the seats were locked while the screening was moved to a smaller hall.
 #[tokio::test]
 async fn other_held_seats_can_be_paid_after_one_is_missing_in_the_new_hall() {
     let cinema = TestOffice::new();

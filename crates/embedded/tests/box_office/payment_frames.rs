@@ -1,4 +1,4 @@
-//! Each new status of a payment is published to the watchers of its screening after its commit, best effort.
+//! Each new status of a payment is published to the subscribers of its screening after its commit, best effort.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
     visit::Visit,
 };
 
-/// The payment changes that were published since the last call.
+/// The payment statuses that were published since the last call.
 fn published(feed: &mut LiveFeed) -> Vec<(PersonId, PaymentId, PaymentStatus)> {
     let mut told = Vec::new();
     while let Ok(event) = feed.try_recv() {
@@ -64,7 +64,7 @@ async fn each_status_of_a_payment_is_published_once_in_order() {
     find_payment_of(&cinema.office, ann.person, expired).await.expect("the store works");
     assert_eq!(published(&mut feed), of(expired, &[PaymentStatus::Pending, PaymentStatus::Expired]));
 
-    // Paid by phone, without a confirmation by the page.
+    // The payer pays by phone, without a confirmation by the page.
     let by_phone = ann.paying(&cinema, "A3").await;
     ann.pay_by_phone(&by_phone).await;
     ann.report(by_phone.id).await;
@@ -87,14 +87,14 @@ async fn payment_expired_by_another_buyers_start_is_published_with_its_event() {
     relay_events(&cinema.office, Uuid::from_u128(1)).await.expect("the log works");
     assert_eq!(published(&mut feed), [(ann.person, late.id, PaymentStatus::Expired)]);
 
-    // The money arrives late and is refunded; the last published status is that of the refund.
+    // The provider reports success late and the payment is refunded, so the last published status is REFUNDED.
     bob.paid(theirs.id).await;
     ann.pay_by_phone(&late).await;
     ann.report(late.id).await;
     assert_eq!(published(&mut feed).last(), Some(&(ann.person, late.id, PaymentStatus::Refunded)));
 }
 
-/// Live changes that always fail.
+/// A port for live changes whose calls always fail.
 struct Away;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Changes of the programme with a failing store, and long after a screening.
+//! Changes of the programme while the store fails, and long after a screening.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use seatkeeper_testing::movie_of;
 
 use crate::office::TestOffice;
 
-/// A store that fails at the query of the revision after a change.
+/// A store that fails when the programme's revision is read after a change.
 struct GoneAfterwards(Arc<dyn Programme>);
 
 #[async_trait]
@@ -63,7 +63,7 @@ fn editor(person: PersonId) -> Editor<'static> {
 }
 
 #[tokio::test]
-async fn committed_change_is_answered_as_done_when_the_following_query_fails() {
+async fn committed_programme_change_succeeds_when_the_following_query_fails() {
     let mut cinema = TestOffice::new();
     let boss = cinema.person("Boss").await;
     let movie = movie_of(MovieId::from_uuid(cinema.entropy.next_uuid()), "Done");
@@ -96,7 +96,7 @@ async fn prices_of_a_past_screening_can_change_after_film_and_hall_are_deleted()
     assert_eq!((&changed.movie_title, &changed.hall_name), (&old.movie_title, &old.hall_name));
     assert_eq!((&changed.layout, changed.end_time), (&old.layout, old.end_time));
 
-    // A new start time requires a film and a hall that are not deleted.
+    // A new start time is refused if the film or the hall is deleted.
     let again = |details: ScreeningDetails| ScreeningDetails {
         start_time: details.start_time + SignedDuration::from_hours(24 * 7),
         ..details

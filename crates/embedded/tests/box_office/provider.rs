@@ -23,7 +23,7 @@ use crate::{
     visit::Visit,
 };
 
-/// All answers of the provider are lost.
+/// Injected faults by which all answers of the provider are lost.
 const NO_ANSWERS: MockFaults = MockFaults {
     answer_delay: std::time::Duration::ZERO,
     lose_answer: 1.0,
@@ -43,7 +43,7 @@ async fn callback_before_the_answer_leads_to_one_sale() {
     let mut confirm =
         Stepper::new(async move { confirm_payment(&office, person, payment.id, ConfirmOutcome::Success).await });
     let mut answer = confirm.arrive().await;
-    // Until the provider has made the authorisation and its answer has not been handled yet.
+    // Waits until the provider has authorised the payment. The server has not handled the answer yet.
     while cinema.book.find_entry(payment.id).await.expect("the books open").is_none() {
         assert!(answer.is_none(), "the provider has not been asked yet");
         answer = confirm.go_on().await;
@@ -62,7 +62,7 @@ async fn callback_before_the_answer_leads_to_one_sale() {
     cinema.check_books(&[screening.screening.id], &[payment.id]).await;
 }
 
-/// Delivers callbacks to the use case, without HTTP.
+/// Passes callbacks directly to the use case, without HTTP.
 #[derive(Default)]
 struct Door {
     office: Mutex<Weak<BoxOffice>>,
@@ -83,7 +83,7 @@ impl CallbackSink for Door {
 }
 
 #[tokio::test]
-async fn duplicated_callbacks_beside_the_answers_lead_to_one_sale() {
+async fn duplicated_callbacks_in_addition_to_the_answers_lead_to_one_sale() {
     let door = Arc::new(Door::default());
     let cinema = TestOffice::with_sink(5, Some(Arc::clone(&door) as _));
     *door.office.lock() = Arc::downgrade(&cinema.office);
@@ -91,7 +91,7 @@ async fn duplicated_callbacks_beside_the_answers_lead_to_one_sale() {
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
     let booking = ann.bought(&cinema, "A1 A2").await;
-    // Two callbacks each for the authorisation and the capture.
+    // The authorisation and the capture send two callbacks each.
     while door.delivered.load(Ordering::SeqCst) < 4 {
         door.came.notified().await;
     }
@@ -100,7 +100,7 @@ async fn duplicated_callbacks_beside_the_answers_lead_to_one_sale() {
 }
 
 #[tokio::test]
-async fn callbacks_without_news_change_nothing_in_any_state() {
+async fn callback_that_repeats_a_known_state_changes_nothing() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("ssssss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -152,7 +152,7 @@ async fn payment_whose_authorisation_timed_out_after_taking_effect_is_sold() {
     let unknown = ann.confirm(payment.id, ConfirmOutcome::Success).await;
     assert!(matches!(unknown, ConfirmAnswer::Unknown(_)), "a timeout is unknown, not failed: {unknown:?}");
     assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Confirming);
-    // While the outcome is unknown, claim and lock do not expire, and the payment cannot be cancelled.
+    // While the outcome is unknown, claim and locks do not expire, and the payment cannot be cancelled.
     for _ in 0..16 {
         cinema.pass(SignedDuration::from_secs(29));
         cinema.work().await;
@@ -170,7 +170,7 @@ async fn payment_whose_authorisation_timed_out_after_taking_effect_is_sold() {
 }
 
 #[tokio::test]
-async fn payment_is_sold_and_captured_when_the_provider_works_again() {
+async fn unfinished_payment_is_sold_and_captured_when_the_provider_works_again() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;
@@ -231,7 +231,7 @@ async fn expired_payment_with_a_void_task_is_not_sold_by_a_late_callback() {
     cinema.faults.set(MockFaults { refuse_give_back_first_n: 1, ..MockFaults::default() });
     cinema.work().await;
     assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Expired);
-    // The task to give the money back exists, and a callback must not turn it into a sale.
+    // The open money task returns the money, so a callback must not sell the seats.
     ann.report(payment.id).await;
     assert_eq!(ann.find(payment.id).await.status, PaymentStatus::Refunded);
     cinema.come_to_rest().await;
@@ -246,7 +246,7 @@ async fn captured_money_of_an_expired_payment_is_refunded_and_reported() {
     let payment = ann.paying(&cinema, "A1").await;
     cinema.faults.set(NO_ANSWERS);
     ann.confirm(payment.id, ConfirmOutcome::Success).await;
-    // A provider that captures at once instead of authorising.
+    // A provider that captures the money at once instead of authorising it.
     let (aside, taken) = (Some(ProviderAnswer::Authorised), ProviderAnswer::Captured);
     let stands = cinema.book.put_entry(payment.id, aside, taken).await.expect("the books open");
     assert_eq!(stands, Some(taken));
@@ -260,9 +260,9 @@ async fn captured_money_of_an_expired_payment_is_refunded_and_reported() {
     cinema.check_books(&[screening.screening.id], &[payment.id]).await;
 }
 
-/// A race: a request knows of the authorisation and is about to sell, while the reconciler gives the payment up.
+/// A race: a request has got the authorisation and is about to sell, while the reconciler gives up the payment.
 #[tokio::test]
-async fn no_sale_without_money_when_giving_up_races_with_the_sale() {
+async fn payment_given_up_during_its_sale_is_not_sold_without_money() {
     for calls_first in 0..8 {
         let cinema = TestOffice::new();
         let screening = cinema.screening("sss").await;

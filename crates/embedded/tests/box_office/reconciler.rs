@@ -1,4 +1,5 @@
-//! One round of the reconciler, sequential, so that a [`Stepper`](crate::steps::Stepper) can stop at each call.
+//! One round of the reconciler. It runs sequentially, so that a [`Stepper`](crate::steps::Stepper) can stop it at each
+//! call of a port.
 
 use seatkeeper_core::{
     box_office::{BoxOffice, list_unfinished, resume_payment},

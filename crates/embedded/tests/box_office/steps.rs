@@ -1,5 +1,5 @@
-//! Ports with breakpoints: work inside a [`Stepper`] stops before each call of a port until the test lets it go on, so that the
-//! test can kill it there or run other work first. Calls outside of a stepper are not stopped.
+//! Ports with breakpoints: work inside a [`Stepper`] stops before each call of a port until the test lets it go on. The
+//! test can drop the work there (a crash) or run other work first. Calls outside of a stepper do not stop.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -32,7 +32,7 @@ struct Gate {
     arrived: Notify,
 }
 
-/// Waits for a permit, inside of a [`Stepper`].
+/// Inside a [`Stepper`], waits until the test permits the next call of a port.
 async fn step() {
     if let Ok(gate) = GATE.try_with(Arc::clone) {
         gate.arrived.notify_one();
@@ -42,7 +42,7 @@ async fn step() {
     }
 }
 
-/// Work that runs one port call at a time. Dropping it simulates a crash.
+/// Work that runs one call of a port at a time. Dropping it simulates a crash.
 pub(crate) struct Stepper<T> {
     gate: Arc<Gate>,
     work: Pin<Box<dyn Future<Output = T> + Send>>,
@@ -54,13 +54,13 @@ impl<T> Stepper<T> {
         Self { work: Box::pin(GATE.scope(Arc::clone(&gate), work)), gate }
     }
 
-    /// Runs to the next call of a port and stops before it; `Some` when the work ends instead.
+    /// Runs to the next call of a port and stops before it. `Some` when the work ends without a further call.
     pub(crate) async fn go_on(&mut self) -> Option<T> {
         self.gate.passes.add_permits(1);
         self.arrive().await
     }
 
-    /// Starts the work and stops before the first call of a port; `Some` when the work ends instead.
+    /// Starts the work and stops before its first call of a port. `Some` when the work ends without a call.
     pub(crate) async fn arrive(&mut self) -> Option<T> {
         tokio::select! {
             biased;
@@ -70,7 +70,7 @@ impl<T> Stepper<T> {
     }
 }
 
-/// A port whose calls stop for a [`Stepper`] and fail as [`Weather`] says.
+/// A port whose calls stop inside a [`Stepper`] and fail as the injected faults ([`Weather`]) say.
 pub(crate) struct Stepped<P: ?Sized> {
     weather: Arc<Weather>,
     port: RwLock<Option<Arc<P>>>,
@@ -169,7 +169,7 @@ stepped! { EventLog for dyn EventLog, store_away:
     fn lag(consumer: Consumer) -> u64;
 }
 
-/// Without [`Weather`], because the mock provider injects its own faults.
+/// This wrapper injects no [`Weather`] faults, because the mock payment provider injects its own.
 #[async_trait]
 impl PaymentProvider for Stepped<dyn PaymentProvider> {
     fn name(&self) -> &'static str {

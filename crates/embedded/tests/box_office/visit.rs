@@ -71,7 +71,7 @@ impl Visit {
         }
     }
 
-    /// Locks and starts to pay.
+    /// Locks seats and starts a payment for them.
     pub(crate) async fn paying(&self, cinema: &TestOffice, names: &str) -> Payment {
         self.locked(names).await;
         self.started(cinema.payment_id()).await
@@ -101,7 +101,7 @@ impl Visit {
         self.office.stores.ledger.find_payment(id).await.expect("the store works").expect("a payment")
     }
 
-    /// Pays a QR code by phone: the provider authorises the payment, and the server is not told.
+    /// Pays a QR code by phone: the provider authorises the payment without notifying the server.
     pub(crate) async fn pay_by_phone(&self, payment: &Payment) {
         let charge = Charge {
             payment_id: payment.id,

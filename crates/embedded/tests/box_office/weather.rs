@@ -1,4 +1,4 @@
-//! Injected faults of the store and the lock store: outages and lost answers.
+//! Faults injected into the store and the lock store: outages and lost answers.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -12,7 +12,7 @@ tokio::task_local! {
 pub(crate) struct Weather {
     locks_away: AtomicBool,
     store_away: AtomicBool,
-    /// Per mille of calls that take effect and whose answer is lost.
+    /// Share of calls, in per mille, that take effect and whose answer is lost.
     lost_per_mille: AtomicU64,
     dice: SeededEntropy,
 }
@@ -33,7 +33,7 @@ impl Weather {
         self.lost_per_mille.store(lost_per_mille, Ordering::SeqCst);
     }
 
-    /// Runs `work` without faults.
+    /// Runs `work` while no faults are injected.
     pub(crate) async fn fair<T>(&self, work: impl Future<Output = T>) -> T {
         UNDER_A_ROOF.scope((), work).await
     }

@@ -1,4 +1,4 @@
-//! Many people concurrently.
+//! Contention: many people use one lock store concurrently.
 
 use std::collections::BTreeMap;
 
@@ -20,10 +20,10 @@ const CROSSERS: usize = 200;
 /// The number of people who lock, pay and release concurrently.
 const STORMERS: usize = 64;
 
-/// The number of rounds of each of them.
+/// The number of times that each of these people locks, pays and releases.
 const TURNS: usize = 20;
 
-/// A thousand people request the same seat: one holds it, the others are refused.
+/// Of a thousand concurrent requests for one seat, one succeeds and the others are refused.
 pub async fn one_of_a_thousand_concurrent_requests_gets_the_seat(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let asks: Vec<_> = (0..ASKERS)
@@ -48,8 +48,9 @@ pub async fn one_of_a_thousand_concurrent_requests_gets_the_seat(fixture: &dyn L
     assert_eq!(hall.map().await, "A1 locked");
 }
 
-/// Overlapping sets of seats in any order: each is locked whole or not at all, no seat twice, no deadlock.
-pub async fn overlapping_concurrent_locks_are_all_or_none(fixture: &dyn LocksFixture) {
+/// Concurrent requests for overlapping sets of seats in any order: each set is locked whole or not at all, no seat is
+/// locked twice, and there is no deadlock.
+pub async fn concurrent_locks_of_overlapping_seats_take_all_or_none(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let asks: Vec<_> = (0..CROSSERS)
         .map(|index| {
@@ -81,7 +82,8 @@ pub async fn overlapping_concurrent_locks_are_all_or_none(fixture: &dyn LocksFix
     assert_eq!(hall.snapshot().await.seats.len(), owners.len());
 }
 
-/// People lock, pay, give up, buy and release: at the end every taken seat has one owner, and the seat map agrees.
+/// People lock, pay, cancel, buy and release concurrently. At the end every taken seat has one owner, and the seat map
+/// agrees.
 pub async fn concurrent_locks_and_sales_leave_one_owner_per_seat(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let people: Vec<_> = (0..STORMERS).map(|person| tokio::spawn(storm(hall.clone(), person))).collect();

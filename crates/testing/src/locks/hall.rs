@@ -1,4 +1,4 @@
-//! Short helpers for the calls of a lock store, on one new screening.
+//! Helpers to call a lock store, on one new screening.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,10 +18,10 @@ use seatkeeper_core::{
 /// The limit of seats per person in these tests.
 pub(super) const SEATS_MAX: usize = 4;
 
-/// How long a test waits for an event.
+/// How long a test waits for a live change.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 
-/// More releases than a test makes.
+/// A limit above the number of releases in any test.
 const RELEASES_MAX: usize = 100_000;
 
 pub(super) fn sure<T>(answer: Backend<T>) -> T {
@@ -43,7 +43,7 @@ pub(super) fn some_payment() -> PaymentId {
     PaymentId::from_uuid(Uuid::new_v4())
 }
 
-/// A new screening, loaded or not.
+/// A new screening whose seat map is loaded or not.
 #[derive(Clone)]
 pub(super) struct Hall {
     pub(super) locks: Arc<dyn LockStore>,
@@ -85,7 +85,7 @@ impl Hall {
         sure(self.locks.lock(&call).await)
     }
 
-    /// Locks seats that must be free.
+    /// Locks seats, which must succeed.
     pub(super) async fn take(&self, who: PersonId, names: &str) -> Hold {
         match self.lock(who, names).await {
             LockReply::Held(hold) => hold,
@@ -150,7 +150,7 @@ impl Hall {
         sure(self.locks.find_hold(self.screening, who).await)
     }
 
-    /// A person's hold with sequence 0, for comparison while others change the seat map.
+    /// A person's hold with sequence number 0, so that it can be compared while other people change the seat map.
     pub(super) async fn held_by(&self, who: PersonId) -> Hold {
         Hold { seq: 0, ..self.hold_of(who).await }
     }
@@ -162,7 +162,7 @@ impl Hall {
         }
     }
 
-    /// The map without times: `"A1 locked, A2 booked"`.
+    /// The seat map without times: `"A1 locked, A2 booked"`.
     pub(super) async fn map(&self) -> String {
         draw(&self.snapshot().await.seats)
     }
@@ -175,7 +175,7 @@ impl Hall {
         sure(self.live.watch(self.screening).await)
     }
 
-    /// Releases of this screening that are not in the outbox yet.
+    /// The releases of this screening that are not in the outbox yet.
     pub(super) async fn releases(&self) -> Vec<Release> {
         let all = sure(self.locks.list_releases(Some(self.screening), RELEASES_MAX).await);
         all.into_iter().filter(|release| release.screening == self.screening).collect()
@@ -200,7 +200,7 @@ pub(super) async fn next_event(feed: &mut LiveFeed) -> Arc<LiveEvent> {
     }
 }
 
-/// The next event, which must be a change of seats or holds.
+/// The next live change, which must be a change of seats or holds.
 pub(super) async fn next_seats(feed: &mut LiveFeed) -> LiveChange {
     match &*next_event(feed).await {
         LiveEvent::Seats(change) => change.clone(),

@@ -1,4 +1,4 @@
-//! Changes of holds and payments, as published to a person's own devices.
+//! Live changes of holds and payments, which servers send to a person's own devices.
 
 use super::{
     LocksFixture,
@@ -10,7 +10,7 @@ use seatkeeper_core::{
     payment::PaymentStatus,
 };
 
-/// The hold of `who` in a change; `None` if their hold did not change.
+/// The hold of `who` in a live change; `None` if the change does not contain it.
 fn hold_in(change: &LiveChange, who: PersonId) -> Option<Hold> {
     let mut holds = change.holds.iter().flatten().filter(|one| one.holder == who);
     let hold = holds.next().map(|one| one.hold.clone());
@@ -19,8 +19,8 @@ fn hold_in(change: &LiveChange, who: PersonId) -> Option<Hold> {
     hold
 }
 
-/// Each call that changes a hold publishes that whole hold, and no other person's.
-pub async fn watchers_get_each_changed_hold_with_its_holder(fixture: &dyn LocksFixture) {
+/// Each call that changes a hold publishes that whole hold, and the hold of no other person.
+pub async fn subscribers_receive_each_changed_hold_with_its_holder(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let mut feed = hall.watch().await;
     let (ann, bob, payment) = (someone(), someone(), some_payment());
@@ -57,8 +57,8 @@ pub async fn watchers_get_each_changed_hold_with_its_holder(fixture: &dyn LocksF
     assert_eq!(hold_in(&change, bob), Some(empty), "the lock expired");
 }
 
-/// Every reply with a hold carries the current sequence of the seat map.
-pub async fn hold_carries_the_sequence_of_its_seat_map(fixture: &dyn LocksFixture) {
+/// Every reply with a hold carries the current sequence number of the seat map.
+pub async fn hold_carries_the_sequence_number_of_its_seat_map(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
     let first = hall.take(ann, "A1").await;
@@ -74,8 +74,8 @@ pub async fn hold_carries_the_sequence_of_its_seat_map(fixture: &dyn LocksFixtur
     assert_eq!((left.seq, left.seats.len()), (hall.seq().await, 0));
 }
 
-/// A payment lock changes a hold even if no seat changes: at the start of a second payment, and at the end of one.
-pub async fn payment_lock_alone_takes_a_sequence(fixture: &dyn LocksFixture) {
+/// A payment lock changes a hold even if no seat changes: at the start of a second payment, and at its end.
+pub async fn change_of_a_payment_lock_alone_gets_a_sequence_number(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, first, second) = (someone(), some_payment(), some_payment());
     hall.take(ann, "A1").await;
@@ -99,8 +99,8 @@ pub async fn payment_lock_alone_takes_a_sequence(fixture: &dyn LocksFixture) {
     assert_eq!(hall.seq().await, next.seq, "a call without effect takes no number");
 }
 
-/// A payment's status takes no sequence number.
-pub async fn payment_status_reaches_the_watchers_of_its_screening(fixture: &dyn LocksFixture) {
+/// A published payment status has no sequence number.
+pub async fn payment_status_reaches_the_subscribers_of_its_screening(fixture: &dyn LocksFixture) {
     let (here, there) = (Hall::loaded(fixture).await, Hall::loaded(fixture).await);
     let (ann, payment) = (someone(), some_payment());
     let mut feed = here.watch().await;

@@ -1,4 +1,4 @@
-//! Live changes, as published to viewers.
+//! Live changes of seats, which servers send to viewers.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use seatkeeper_core::{
 /// The number of people who change seats concurrently.
 const PEOPLE: usize = 8;
 
-/// A seat map that is updated by live changes alone.
+/// A seat map that is built from a snapshot and the live changes after it.
 struct Viewer {
     seq: u64,
     shows: BTreeMap<SeatId, SeatStatus>,
@@ -27,7 +27,7 @@ impl Viewer {
         Self { seq: snapshot.seq, shows }
     }
 
-    /// Applies changes up to `seq`. Changes from before the snapshot are skipped.
+    /// Applies live changes up to `seq`. Changes before the snapshot are skipped.
     async fn follow(&mut self, feed: &mut LiveFeed, seq: u64) {
         while self.seq < seq {
             let change = next_seats(feed).await;
@@ -47,8 +47,9 @@ impl Viewer {
     }
 }
 
-/// Once `watch` has returned, every change arrives, in order and without a gap, and the changes give the map.
-pub async fn a_watcher_sees_every_change_in_order(fixture: &dyn LocksFixture) {
+/// Once `watch` has returned, every change arrives in order and without a gap, and the changes lead to the current seat
+/// map.
+pub async fn subscriber_receives_every_change_in_order(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     hall.take(someone(), "Z1").await;
     let mut early = hall.watch().await;
@@ -82,8 +83,8 @@ async fn change_seats(hall: Hall, person: usize) {
     }
 }
 
-/// Changes of a screening are sent to its watchers only.
-pub async fn watcher_receives_changes_of_its_own_screening_only(fixture: &dyn LocksFixture) {
+/// The changes of a screening are sent only to the subscribers of that screening.
+pub async fn subscriber_receives_changes_of_its_own_screening_only(fixture: &dyn LocksFixture) {
     let (here, there) = (Hall::loaded(fixture).await, Hall::loaded(fixture).await);
     let mut feed = here.watch().await;
     let ann = someone();
@@ -96,8 +97,8 @@ pub async fn watcher_receives_changes_of_its_own_screening_only(fixture: &dyn Lo
     assert_eq!(change.seq, here.seq().await);
 }
 
-/// The expiry of a lock is published once, however many servers sweep.
-pub async fn expiry_is_published_to_watchers_once(fixture: &dyn LocksFixture) {
+/// The expiry of a lock is published once, even if several servers sweep.
+pub async fn expiry_of_a_lock_is_published_to_subscribers_once(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let mut feed = hall.watch().await;
     hall.take(someone(), "A1 A2").await;
@@ -112,7 +113,7 @@ pub async fn expiry_is_published_to_watchers_once(fixture: &dyn LocksFixture) {
     for sweep in sweeps {
         assert!(sweep.await.is_ok());
     }
-    // The change after the sweeps shows that nothing else was published in between.
+    // The next change directly follows the expiry, so nothing else was published in between.
     hall.take(someone(), "A3").await;
     let mut told = Vec::new();
     while told.last().is_none_or(|last: &String| last != "A3 locked") {
@@ -122,7 +123,7 @@ pub async fn expiry_is_published_to_watchers_once(fixture: &dyn LocksFixture) {
     assert_eq!(told, ["A1 available", "A2 available", "A3 locked"]);
 }
 
-/// A snapshot shows no expired lock, and the next change continues its sequence.
+/// A snapshot shows no expired lock, and the next live change continues from the snapshot's sequence number.
 pub async fn snapshot_has_no_expired_locks_and_the_next_change_follows_it(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     hall.take(someone(), "A1").await;

@@ -1,7 +1,7 @@
 //! The contract suite of [`LockStore`] and [`LiveChanges`], for every lock store.
 //!
-//! The tests of an adapter are one line, [`seatkeeper_core::seat_locks_contract`]. Each case has screenings of its own, so that cases
-//! may run concurrently and on a shared lock store.
+//! Each adapter runs the suite with one line, [`seatkeeper_core::seat_locks_contract`]. Each case has its own
+//! screenings, so that cases may run concurrently and on a shared lock store.
 
 mod contest;
 mod hall;
@@ -31,45 +31,45 @@ use seatkeeper_core::{
     ports::{LiveChanges, LockStore},
 };
 
-/// An adapter under test.
+/// A lock store under test.
 #[async_trait]
 pub trait LocksFixture: Send + Sync {
-    /// The locks; in a cluster, through one server.
+    /// The lock store; in a cluster, as one server sees it.
     fn locks(&self) -> Arc<dyn LockStore>;
-    /// The live changes; in a cluster, through another server.
+    /// The live changes; in a cluster, as another server receives them.
     fn live(&self) -> Arc<dyn LiveChanges>;
-    /// The time by the lock store's clock, in milliseconds since 1970.
+    /// The current time by the lock store's clock, in milliseconds since 1970.
     fn now_ms(&self) -> Millis;
-    /// How long a lock lasts, in milliseconds: long with a manual clock, short where time must really pass.
+    /// How long a lock lasts, in milliseconds. Long with a manual clock, short where the test has to wait for it.
     fn ttl_ms(&self) -> Millis {
         300_000
     }
-    /// Advances the lock store's time.
+    /// Advances the lock store's clock, or waits.
     async fn advance(&self, by: Duration);
 }
 
-/// One test for each case of the contract, over a new `$fixture` each.
+/// Makes one test for each case of the suite, each with a new `$fixture`.
 #[macro_export]
 macro_rules! seat_locks_contract {
     ($fixture:expr) => {
         $crate::seat_locks_contract!(
             $fixture,
             lock_is_refused_before_the_map_is_loaded,
-            load_is_refused_when_the_sequence_has_moved,
-            reload_corrects_differences_from_the_store,
+            load_of_a_seat_map_is_refused_when_its_sequence_has_moved,
+            reload_of_a_seat_map_corrects_differences_from_the_ledger,
             load_turns_a_claim_into_a_lock_with_a_payment_lock,
-            states_are_listed_in_the_requested_order,
-            a_lock_takes_all_or_none,
+            states_of_seat_maps_are_listed_in_the_requested_order,
+            lock_of_several_seats_takes_all_or_none,
             relocking_held_seats_keeps_their_expiry,
             lock_is_refused_above_the_limit_per_person,
-            refusals_have_a_fixed_order_of_precedence,
+            refusals_of_a_lock_have_a_fixed_order_of_precedence,
             expired_lock_is_free_without_a_sweep,
             release_ignores_seats_of_other_people,
             hold_has_all_locks_of_one_person_at_one_screening,
             payment_restarts_the_expiry_of_a_lock_once,
             lock_and_release_are_refused_while_the_holder_pays,
             payment_lock_is_ended_only_by_its_own_payment_id,
-            a_payment_without_seats_does_not_start,
+            payment_without_held_seats_is_not_started,
             payment_lock_expires_with_its_seats,
             extended_locks_return_to_their_own_expiry_when_the_payment_ends,
             extension_never_shortens_a_lock_that_expires_later,
@@ -78,19 +78,19 @@ macro_rules! seat_locks_contract {
             releases_are_listed_oldest_first_until_removed,
             takeover_of_an_expired_lock_writes_its_release_first,
             concurrent_sweeps_release_each_lock_once,
-            watchers_get_each_changed_hold_with_its_holder,
-            hold_carries_the_sequence_of_its_seat_map,
-            payment_lock_alone_takes_a_sequence,
-            payment_status_reaches_the_watchers_of_its_screening,
+            subscribers_receive_each_changed_hold_with_its_holder,
+            hold_carries_the_sequence_number_of_its_seat_map,
+            change_of_a_payment_lock_alone_gets_a_sequence_number,
+            payment_status_reaches_the_subscribers_of_its_screening,
             withdrawn_seats_are_published_and_refused_like_sold_ones,
             withdrawing_changes_nothing_when_one_seat_is_held_or_sold,
             withdrawn_seats_are_set_by_a_load_and_restored_to_sale,
-            a_watcher_sees_every_change_in_order,
-            watcher_receives_changes_of_its_own_screening_only,
-            expiry_is_published_to_watchers_once,
+            subscriber_receives_every_change_in_order,
+            subscriber_receives_changes_of_its_own_screening_only,
+            expiry_of_a_lock_is_published_to_subscribers_once,
             snapshot_has_no_expired_locks_and_the_next_change_follows_it,
             one_of_a_thousand_concurrent_requests_gets_the_seat,
-            overlapping_concurrent_locks_are_all_or_none,
+            concurrent_locks_of_overlapping_seats_take_all_or_none,
             concurrent_locks_and_sales_leave_one_owner_per_seat,
         );
     };

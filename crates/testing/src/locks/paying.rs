@@ -1,4 +1,4 @@
-//! Payment locks, sales and refunds.
+//! Payment locks, recorded sales and refunds.
 
 use super::{
     LocksFixture,
@@ -13,7 +13,8 @@ fn started(reply: StartReply) -> Hold {
     }
 }
 
-/// A payment restarts the expiry of each lock, once in the lock's life. Starting the same payment again changes nothing.
+/// The first payment of a lock restarts the expiry of that lock, later ones do not. Starting the same payment again
+/// changes nothing.
 pub async fn payment_restarts_the_expiry_of_a_lock_once(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
@@ -35,7 +36,7 @@ pub async fn payment_restarts_the_expiry_of_a_lock_once(fixture: &dyn LocksFixtu
     assert_eq!(second.payment, Some(two));
 }
 
-/// While the payment lock stands, its holder cannot change seats; other people can.
+/// While a person has a payment lock, that person cannot lock or release seats; other people can.
 pub async fn lock_and_release_are_refused_while_the_holder_pays(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
@@ -52,7 +53,7 @@ pub async fn lock_and_release_are_refused_while_the_holder_pays(fixture: &dyn Lo
     assert_eq!(hall.hold_of(ann).await.payment, Some(payment));
 }
 
-/// Ending with another payment's id or another person does nothing. After the end the seats stay locked.
+/// A payment lock can be ended only by its own payment and person. Afterwards the seats stay locked.
 pub async fn payment_lock_is_ended_only_by_its_own_payment_id(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
@@ -69,8 +70,8 @@ pub async fn payment_lock_is_ended_only_by_its_own_payment_id(fixture: &dyn Lock
     assert_eq!((left.seq, left.seats.len(), left.payment), (hall.seq().await, 0, None));
 }
 
-/// A payment does not start if nothing is held or all locks have expired.
-pub async fn a_payment_without_seats_does_not_start(fixture: &dyn LocksFixture) {
+/// A payment does not start if the person holds no seats or all of their locks have expired.
+pub async fn payment_without_held_seats_is_not_started(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
     assert_eq!(hall.start(ann, some_payment()).await, StartReply::NothingHeld);
@@ -80,7 +81,7 @@ pub async fn a_payment_without_seats_does_not_start(fixture: &dyn LocksFixture) 
     assert_eq!(hall.held_by(ann).await, Hold::default());
 }
 
-/// A payment lock expires with the first of its seats.
+/// A payment lock expires with the first of the person's seats.
 pub async fn payment_lock_expires_with_its_seats(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
@@ -92,8 +93,8 @@ pub async fn payment_lock_expires_with_its_seats(fixture: &dyn LocksFixture) {
     started(hall.start(ann, some_payment()).await);
 }
 
-/// During the confirmation the locks are extended; when the payment ends they return to their own expiry. Seats that others
-/// hold or have bought are not taken, and another payment's lock is not touched.
+/// During the confirmation the locks are extended; when the payment ends they return to their own expiry. An extension
+/// does not change seats that other people hold or have bought, nor the lock of another payment.
 pub async fn extended_locks_return_to_their_own_expiry_when_the_payment_ends(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
@@ -130,7 +131,7 @@ pub async fn extended_locks_return_to_their_own_expiry_when_the_payment_ends(fix
     assert_eq!(hall.map().await, "A1 locked, A2 booked");
 }
 
-/// If an extension ends before a lock's own expiry, that lock keeps its own expiry, also when the payment ends.
+/// A lock that expires later than the extension keeps its own expiry, also when the payment ends.
 pub async fn extension_never_shortens_a_lock_that_expires_later(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
@@ -138,7 +139,7 @@ pub async fn extension_never_shortens_a_lock_that_expires_later(fixture: &dyn Lo
     hall.take(ann, "A1").await;
     started(hall.start(ann, one).await);
     hall.end(ann, one).await;
-    // A payment lasts two lock times: A1 has half a lock time left, and A2 will have two.
+    // A payment lasts twice as long as a lock. A1 has half a lock time left, and A2 will have two.
     fixture.advance(hall.lock_time() * 3 / 2).await;
     hall.take(ann, "A2").await;
     let hold = started(hall.start(ann, two).await);
@@ -170,7 +171,7 @@ pub async fn recorded_sale_marks_seats_sold_even_if_another_person_has_locked_th
     assert!(hall.releases().await.is_empty(), "a sale is no release");
 }
 
-/// Only sold seats are freed; locks are not touched.
+/// A refund makes only sold seats available; locks do not change.
 pub async fn refund_frees_only_sold_seats(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());

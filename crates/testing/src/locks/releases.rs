@@ -1,4 +1,4 @@
-//! Releases: locks that ended without a sale, as the lock store records them.
+//! Releases (locks that ended without a sale), as the lock store records them for the outbox.
 
 use super::{
     LocksFixture,
@@ -6,7 +6,7 @@ use super::{
 };
 use seatkeeper_core::locks::{Release, ReleaseReason};
 
-/// The number of concurrent sweeps.
+/// The number of servers that sweep concurrently.
 const SERVERS: usize = 8;
 
 fn told(release: &Release) -> (String, ReleaseReason) {
@@ -14,7 +14,7 @@ fn told(release: &Release) -> (String, ReleaseReason) {
     (names.join(" "), release.reason)
 }
 
-/// Releases are listed oldest first until they are removed; removing one leaves the others.
+/// Releases are listed oldest first until they are removed. Removing one does not remove others.
 pub async fn releases_are_listed_oldest_first_until_removed(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
@@ -43,7 +43,8 @@ pub async fn releases_are_listed_oldest_first_until_removed(fixture: &dyn LocksF
     assert_eq!(hall.releases().await, []);
 }
 
-/// A call that takes over an expired lock writes its release first; the sweep does not write it again.
+/// A call that locks a seat with an expired lock records the release of that lock first; the sweep does not record it
+/// again.
 pub async fn takeover_of_an_expired_lock_writes_its_release_first(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
@@ -58,7 +59,7 @@ pub async fn takeover_of_an_expired_lock_writes_its_release_first(fixture: &dyn 
     assert_eq!(hall.hold_of(bob).await.seats.len(), 1);
 }
 
-/// A lock is released once, however many servers sweep.
+/// Each expired lock is released once, even if several servers sweep concurrently.
 pub async fn concurrent_sweeps_release_each_lock_once(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());

@@ -1,4 +1,4 @@
-//! Locking, releasing and expiry.
+//! Locking seats, releasing them, and expiry.
 
 use super::{
     LocksFixture,
@@ -10,8 +10,8 @@ fn names(hold: &Hold) -> String {
     hold.seats.iter().map(|seat| seat.id.to_string()).collect::<Vec<_>>().join(" ")
 }
 
-/// All seats or none; a refusal names all taken seats and changes nothing.
-pub async fn a_lock_takes_all_or_none(fixture: &dyn LocksFixture) {
+/// A request locks all of its seats or none. A refusal names all taken seats and changes nothing.
+pub async fn lock_of_several_seats_takes_all_or_none(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     assert_eq!(names(&hall.take(ann, "A2 A1").await), "A1 A2");
@@ -24,7 +24,7 @@ pub async fn a_lock_takes_all_or_none(fixture: &dyn LocksFixture) {
     assert!(hall.hold_of(bob).await.seats.is_empty());
 }
 
-/// Seats that are held already keep their expiry; duplicates count once.
+/// Locking seats again that the person holds keeps their expiry; duplicates in a request count once.
 pub async fn relocking_held_seats_keeps_their_expiry(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let ann = someone();
@@ -55,7 +55,7 @@ pub async fn lock_is_refused_above_the_limit_per_person(fixture: &dyn LocksFixtu
 }
 
 /// `Paying` takes precedence over `TooMany`, and that over `Taken`.
-pub async fn refusals_have_a_fixed_order_of_precedence(fixture: &dyn LocksFixture) {
+pub async fn refusals_of_a_lock_have_a_fixed_order_of_precedence(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(bob, "A1").await;
@@ -65,7 +65,7 @@ pub async fn refusals_have_a_fixed_order_of_precedence(fixture: &dyn LocksFixtur
     assert!(matches!(hall.lock(ann, "A1").await, LockReply::Paying(_)));
 }
 
-/// Expiry is computed from time and needs no sweep.
+/// Expiry is computed from the time and needs no sweep.
 pub async fn expired_lock_is_free_without_a_sweep(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
@@ -77,7 +77,7 @@ pub async fn expired_lock_is_free_without_a_sweep(fixture: &dyn LocksFixture) {
     assert_eq!(hall.map().await, "A1 locked", "A2 is shown as available, too");
 }
 
-/// Seats of other people are ignored; without a list the whole hold is released.
+/// A release ignores seats of other people. Without a list of seats the whole hold is released.
 pub async fn release_ignores_seats_of_other_people(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
@@ -95,7 +95,7 @@ pub async fn release_ignores_seats_of_other_people(fixture: &dyn LocksFixture) {
     assert_eq!(hall.map().await, "A4 locked");
 }
 
-/// A hold contains the locks of one person at this screening only.
+/// A hold contains only the locks of one person at one screening.
 pub async fn hold_has_all_locks_of_one_person_at_one_screening(fixture: &dyn LocksFixture) {
     let (here, there) = (Hall::loaded(fixture).await, Hall::loaded(fixture).await);
     let ann = someone();

@@ -26,8 +26,8 @@ pub async fn lock_is_refused_before_the_map_is_loaded(fixture: &dyn LocksFixture
     hall.take(ann, "A1").await;
 }
 
-/// A load is refused if the map changed after the store was read.
-pub async fn load_is_refused_when_the_sequence_has_moved(fixture: &dyn LocksFixture) {
+/// A load is refused if the seat map has changed after the ledger was read.
+pub async fn load_of_a_seat_map_is_refused_when_its_sequence_has_moved(fixture: &dyn LocksFixture) {
     for has_moved_by_sale in [true, false] {
         let hall = Hall::unloaded(fixture);
         let read_at = hall.seq().await;
@@ -48,8 +48,9 @@ pub async fn load_is_refused_when_the_sequence_has_moved(fixture: &dyn LocksFixt
     assert_eq!(hall.map().await, "A1 locked");
 }
 
-/// A reload repairs a map: sold seats become those of the ledger, and locks that do not contradict it stay.
-pub async fn reload_corrects_differences_from_the_store(fixture: &dyn LocksFixture) {
+/// A reload repairs a seat map: sold seats become those of the ledger, and locks that do not contradict the ledger
+/// stay.
+pub async fn reload_of_a_seat_map_corrects_differences_from_the_ledger(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
     hall.take(ann, "A1").await;
@@ -67,7 +68,7 @@ pub async fn reload_corrects_differences_from_the_store(fixture: &dyn LocksFixtu
     assert_eq!(hall.seq().await, before, "nothing differed, nothing is published");
 }
 
-/// Claims become locks with the claims' expiry and a payment lock. They replace another person's lock.
+/// A load turns claims into locks with the claims' expiry, and a payment lock. They replace another person's lock.
 pub async fn load_turns_a_claim_into_a_lock_with_a_payment_lock(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let (ann, bob) = (someone(), someone());
@@ -89,8 +90,8 @@ pub async fn load_turns_a_claim_into_a_lock_with_a_payment_lock(fixture: &dyn Lo
     hall.take(bob, "A1 A2").await;
 }
 
-/// The states of many screenings in one call: in the requested order, `None` for one that is not loaded.
-pub async fn states_are_listed_in_the_requested_order(fixture: &dyn LocksFixture) {
+/// The states of many screenings are returned by one call in the requested order; `None` for a map that is not loaded.
+pub async fn states_of_seat_maps_are_listed_in_the_requested_order(fixture: &dyn LocksFixture) {
     let (one, two, three) = (Hall::loaded(fixture).await, Hall::unloaded(fixture), Hall::loaded(fixture).await);
     one.take(someone(), "A1 A2").await;
     one.sell(some_payment(), "A3").await;

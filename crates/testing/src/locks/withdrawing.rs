@@ -6,7 +6,7 @@ use super::{
 };
 use seatkeeper_core::locks::{LoadReply, LockReply, SeatTruth, WithdrawReply};
 
-/// Viewers see a withdrawn seat at once, and nobody can lock it.
+/// Subscribers get a withdrawn seat at once, and nobody can lock it.
 pub async fn withdrawn_seats_are_published_and_refused_like_sold_ones(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     let mut feed = hall.watch().await;
@@ -23,7 +23,7 @@ pub async fn withdrawn_seats_are_published_and_refused_like_sold_ones(fixture: &
     assert_eq!(states.ok(), Some(vec![Some((change.seq, 2))]), "withdrawn seats count as taken");
 }
 
-/// All or none: a held or sold seat refuses the whole call.
+/// Seats are withdrawn all or none: a held or sold seat refuses the whole call.
 pub async fn withdrawing_changes_nothing_when_one_seat_is_held_or_sold(fixture: &dyn LocksFixture) {
     let hall = Hall::unloaded(fixture);
     assert_eq!(hall.withdraw("A1").await, WithdrawReply::NotLoaded { seq: 0 });
@@ -38,7 +38,8 @@ pub async fn withdrawing_changes_nothing_when_one_seat_is_held_or_sold(fixture: 
     assert_eq!(hall.releases().await.len(), 1, "and is released");
 }
 
-/// A load sets the withdrawn seats of the store. A sale overrides the withdrawal; other seats can be restored to sale.
+/// A load sets the withdrawn seats as in the ledger. A recorded sale overrides a withdrawal; other withdrawn seats can
+/// be restored to sale.
 pub async fn withdrawn_seats_are_set_by_a_load_and_restored_to_sale(fixture: &dyn LocksFixture) {
     let hall = Hall::loaded(fixture).await;
     hall.withdraw("A1").await;

@@ -11,7 +11,7 @@ use crate::{
 /// Adds a film.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn create_movie(
     office: &BoxOffice,
     editor: Editor<'_>,
@@ -26,11 +26,11 @@ pub async fn create_movie(
     Ok(answer(office.change(editor, "movie_created", id.to_string(), change, movie).await?))
 }
 
-/// Changes a film; `edit` makes the new details from the old. A new length also changes the end of its upcoming screenings
-/// and is refused if two of them would then overlap.
+/// Changes a film; `edit` makes the new fields from the old ones. A new length also moves the ends of the film's
+/// upcoming screenings, and is refused if two screenings would then overlap.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn update_movie(
     office: &BoxOffice,
     editor: Editor<'_>,
@@ -57,7 +57,7 @@ pub async fn update_movie(
 /// Deletes a film without upcoming screenings.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn delete_movie(office: &BoxOffice, editor: Editor<'_>, id: MovieId) -> Backend<ChangeOutcome<()>> {
     let change = ProgrammeChange::DeleteMovie(id);
     Ok(answer(office.change(editor, "movie_deleted", id.to_string(), change, ()).await?))

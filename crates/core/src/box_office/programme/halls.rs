@@ -12,7 +12,7 @@ use crate::{
 /// Adds a hall.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn create_hall(
     office: &BoxOffice,
     editor: Editor<'_>,
@@ -31,7 +31,7 @@ pub async fn create_hall(
 /// Changes a hall. Existing screenings keep the layout with which they were created.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn update_hall(
     office: &BoxOffice,
     editor: Editor<'_>,
@@ -58,7 +58,7 @@ pub async fn update_hall(
 /// Deletes a hall without upcoming screenings.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn delete_hall(office: &BoxOffice, editor: Editor<'_>, id: HallId) -> Backend<ChangeOutcome<()>> {
     let change = ProgrammeChange::DeleteHall(id);
     Ok(answer(office.change(editor, "hall_deleted", id.to_string(), change, ()).await?))

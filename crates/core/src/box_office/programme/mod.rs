@@ -1,4 +1,4 @@
-//! Changes of the programme. Each one writes an event for the audit log.
+//! Changes of the programme (films, halls, screenings). Each one writes an event for the audit log.
 
 mod films;
 mod halls;
@@ -17,25 +17,25 @@ use crate::{
     ports::{Backend, ProgrammeChange, ProgrammeOutcome},
 };
 
-/// The most attempts of a change that conflicts with concurrent changes of the same record.
+/// The most attempts of a change that conflicts with concurrent changes of the same record (optimistic locking).
 const CHANGE_TRIES_MAX: usize = 5;
 
-/// The result of a change.
+/// The result of a change of the programme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeOutcome<T> {
     /// The change is made. Carries the new state.
     Done(T),
     /// There is no such film, hall or screening.
     NotFound,
-    /// These fields break a rule.
+    /// These fields have invalid values.
     Invalid(Invalid),
     /// The screening's film does not exist.
     MovieMissing,
     /// The screening's hall does not exist.
     HallMissing,
-    /// These categories have no price.
+    /// These price categories of the hall have no price.
     PriceMissing(Vec<String>),
-    /// The start is in the past.
+    /// The start of the screening is in the past.
     StartsInPast,
     /// These screenings need the hall at the same time.
     HallBusy(Vec<ScreeningId>),
@@ -43,18 +43,18 @@ pub enum ChangeOutcome<T> {
     Cancelled,
     /// The film or hall has upcoming screenings.
     HasScreenings,
-    /// Seats are locked, claimed or sold.
+    /// Seats of the screening are locked, claimed or sold.
     HasBookings,
     /// All attempts conflicted with concurrent changes of the same record.
     Busy,
 }
 
-/// Who makes a change and in which request, for the audit log.
+/// Who makes a change and in which request. Written to the audit log.
 #[derive(Clone, Copy, Debug)]
 pub struct Editor<'a> {
     /// The administrator.
     pub person: PersonId,
-    /// The request.
+    /// The id of the HTTP request.
     pub request_id: Option<&'a str>,
 }
 
@@ -72,7 +72,8 @@ impl BoxOffice {
         if outcome != ProgrammeOutcome::Done {
             return Ok(Err(outcome));
         }
-        // The change is committed, so a failure here is ignored: the follower polls every second and logs its failures.
+        // The change is committed, so a failure to refresh the cache is ignored: a worker polls the programme's
+        // revision every second and logs its own failures.
         best_effort(self.follow_programme().await, "the follower polls every second");
         Ok(Ok(done))
     }

@@ -13,7 +13,7 @@ use crate::{
     seating::CATEGORY_CHARS_MAX,
 };
 
-/// How far ahead a screening may start. A later start is taken for a typing error in the year.
+/// How far ahead a screening may start. A later start is refused as a probable typing error in the year.
 pub const START_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
 
 /// The fields of a screening that an administrator sets.
@@ -29,10 +29,10 @@ pub struct ScreeningDetails {
     pub prices: Prices,
 }
 
-/// Adds a screening, with its own copy of the hall's layout. Returns it with its revision.
+/// Adds a screening with its own copy of the hall's layout, and returns it with its revision.
 ///
 /// # Errors
-/// The store failed.
+/// A call to the store failed.
 pub async fn create_screening(
     office: &BoxOffice,
     editor: Editor<'_>,
@@ -46,7 +46,7 @@ pub async fn create_screening(
         };
         let change = ProgrammeChange::PutScreening(screening.clone(), 0);
         match office.change(editor, "screening_created", id.to_string(), change, (screening, 1)).await? {
-            // The film's length changed between the read and the write.
+            // The film's length changed between the read and the write: try again.
             Err(ProgrammeOutcome::Changed) => {}
             changed => return Ok(answer(changed)),
         }
@@ -54,11 +54,11 @@ pub async fn create_screening(
     Ok(ChangeOutcome::Busy)
 }
 
-/// Changes a screening and returns it with its revision. A move (time, hall, film) is refused once seats are locked, claimed
-/// or sold. A change without effect is not written and leaves the revision as it is.
+/// Changes a screening and returns it with its revision. A move to another time, hall or film is refused once seats are
+/// locked, claimed or sold. A change without effect is not written and leaves the revision as it is.
 ///
 /// # Errors
-/// The store or the lock store failed.
+/// A call to the store or to the lock store failed.
 pub async fn update_screening(
     office: &BoxOffice,
     editor: Editor<'_>,
@@ -100,10 +100,10 @@ pub async fn update_screening(
     Ok(ChangeOutcome::Busy)
 }
 
-/// Deletes a screening on which no seat is locked, claimed or sold.
+/// Deletes a screening if no seat is locked, claimed or sold.
 ///
 /// # Errors
-/// The store or the lock store failed.
+/// A call to the store or to the lock store failed.
 pub async fn delete_screening(office: &BoxOffice, editor: Editor<'_>, id: ScreeningId) -> Backend<ChangeOutcome<()>> {
     match office.stores.programme.find_screening(id).await? {
         None => return Ok(ChangeOutcome::NotFound),
@@ -119,7 +119,7 @@ pub async fn delete_screening(office: &BoxOffice, editor: Editor<'_>, id: Screen
 
 async fn has_locks(office: &BoxOffice, id: ScreeningId) -> Backend<bool> {
     office.locks.sweep().await?;
-    // A seat map that is not loaded, as after a restart, may have locks but counts none.
+    // Loads the seat map first: while it is not loaded, as after a restart, the number of its locks is unknown.
     mend_screening(office, id).await?;
     let taken = office.locks.list_states(&[id]).await?.first().copied().flatten().map_or(0, |(_, taken)| taken);
     Ok(taken > 0)
@@ -135,13 +135,13 @@ async fn build_screening(
     if let Err(invalid) = check_prices(&prices) {
         return Ok(Err(ChangeOutcome::Invalid(invalid)));
     }
-    // Stores have a precision of one millisecond.
+    // Stores truncate times to milliseconds, so compare the truncated time.
     let start_time = Timestamp::from_millisecond(start_time.as_millisecond()).unwrap_or(start_time);
     if start_time.duration_since(office.now()) > START_AHEAD_MAX {
         let days = START_AHEAD_MAX.as_hours() / 24;
         return Ok(Err(ChangeOutcome::Invalid(Invalid::one("start_time", &format!("at most {days} days ahead")))));
     }
-    // An unchanged film or hall is not looked up: a past screening's film and hall may have been deleted.
+    // The film and hall of an unchanged past screening are not looked up, because they may have been deleted.
     let same_start = old.is_some_and(|old| old.start_time == start_time);
     let same_show = old.filter(|old| same_start && old.movie_id == movie_id);
     let (movie_title, end_time, hall_free_at) = match same_show {

@@ -18,7 +18,7 @@ fn new_board() -> SeatBoard {
 }
 
 #[test]
-fn unloaded_map_reports_not_loaded_and_grants_nothing() {
+fn unloaded_seat_map_refuses_locks_as_not_loaded() {
     let mut board = new_board();
     let (reply, effects) = board.lock(1_000, person('a'), &seats_of("A1"), &[], TTL, SEATS_MAX);
     assert_eq!(reply, LockReply::NotLoaded { seq: 0 });
@@ -31,9 +31,10 @@ fn unloaded_map_reports_not_loaded_and_grants_nothing() {
     assert_eq!(board.count_taken(), Some(0));
 }
 
-/// A viewer of a seat map that was lost must not take its load for the next change: locks may have been lost, too.
+/// Locks may have been lost with the map, so a viewer of the map before the loss must request a new snapshot. The gap
+/// in the sequence numbers makes it do so.
 #[test]
-fn first_load_is_a_sequence_gap_for_every_viewer() {
+fn first_load_of_a_seat_map_leaves_a_gap_in_the_sequence_numbers() {
     let mut board = new_board();
     let sold = SeatTruth { sold: seats_of("A1"), ..SeatTruth::default() };
     let (_, effects) = board.load(1_000, 0, &sold);
@@ -42,7 +43,7 @@ fn first_load_is_a_sequence_gap_for_every_viewer() {
 }
 
 #[test]
-fn load_is_refused_when_the_sequence_has_moved() {
+fn load_of_a_seat_map_is_refused_when_its_sequence_has_moved() {
     check(
         "A: a..",
         |s| s.load(999, "A1", &[]),
@@ -59,7 +60,7 @@ fn load_is_refused_when_the_sequence_has_moved() {
 }
 
 #[test]
-fn reload_corrects_differences_and_leaves_the_rest() {
+fn reload_of_a_seat_map_corrects_differences_and_keeps_other_locks() {
     check(
         "A: a#b#.",
         |s| s.load(1_001, "A2 A3 A5", &[]),
@@ -160,7 +161,7 @@ fn reload_leaves_the_payment_lock_of_the_same_payment_as_it_is() {
             A: AA.
             loaded, at 1100"#]],
     );
-    // The claim of another payment replaces the payment lock.
+    // A claim of another payment of the person replaces the payment lock.
     check(
         "A: AA.",
         |s| {
@@ -188,7 +189,7 @@ fn loaded_claim_of_a_confirming_payment_returns_to_its_own_expiry() {
 }
 
 #[test]
-fn restore_never_moves_the_sequence_back() {
+fn restoring_locks_never_decreases_the_sequence_number() {
     let mut board = new_board();
     board.restore(7_000, []);
     board.restore(6_000, []);
@@ -238,7 +239,7 @@ fn sweep_releases_expired_restored_locks_before_the_map_is_loaded() {
 }
 
 #[test]
-fn next_expiry_and_has_locks_follow_locks_and_payment_locks() {
+fn next_expiry_and_has_locks_cover_locks_and_payment_locks() {
     let mut board = new_board();
     assert_eq!((board.next_expiry(), board.has_locks()), (None, false));
     board.load(1_000, 0, &SeatTruth { sold: seats_of("C1"), ..SeatTruth::default() });
@@ -248,7 +249,7 @@ fn next_expiry_and_has_locks_follow_locks_and_payment_locks() {
     assert_eq!((board.next_expiry(), board.has_locks()), (Some(1_300), true));
     board.start_payment(1_100, person('a'), payment(1), TTL);
     assert_eq!(board.next_expiry(), Some(1_400));
-    // A payment lock alone has an expiry, too.
+    // A payment lock without any lock has an expiry, too.
     board.mark_sold(1_100, payment(2), &seats_of("A1 A2"));
     assert_eq!((board.next_expiry(), board.has_locks()), (Some(1_400), true));
     board.sweep(1_400);

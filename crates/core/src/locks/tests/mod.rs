@@ -1,4 +1,4 @@
-//! Tests of the lock rules: on drawn seat maps, and over random histories.
+//! Tests of the lock rules: on seat maps drawn as text, and over random histories.
 
 mod loading;
 mod paying;

@@ -1,4 +1,4 @@
-//! Payment locks, sales and refunds.
+//! Payment locks, recorded sales and refunds.
 
 use expect_test::expect;
 
@@ -15,7 +15,7 @@ fn payment_restarts_the_expiry_of_a_lock_once() {
             viewers 1001 -> 1100: A1 locked until 1600 A2 locked until 1600
             to a: A1@1600 A2@1600 paying 1"#]],
     );
-    // A second payment does not restart these locks again; it restarts the lock of a new seat.
+    // A second payment does not restart the locks that the first has restarted; it restarts the lock of a new seat.
     check(
         "A: AA.",
         |s| {
@@ -44,7 +44,7 @@ fn payment_restarts_the_expiry_of_a_lock_once() {
 }
 
 #[test]
-fn the_same_payment_again_changes_nothing_and_another_is_refused() {
+fn repeated_start_of_a_payment_changes_nothing_and_another_payment_is_refused() {
     check(
         "A: AA.",
         |s| s.at(1_200).start('a', 1),
@@ -209,7 +209,7 @@ fn extended_locks_return_to_their_own_expiry_when_the_payment_ends() {
             viewers 1100 -> 1200: A1 locked until 1500 A2 locked until 1500
             to a: A1@1500 A2@1500"#]],
     );
-    // Their own expiry has passed meanwhile, so the seats are free at once.
+    // The locks' own expiry has passed during the confirmation, so the seats are available at once.
     check(
         "A: AA.",
         |s| {
@@ -223,7 +223,7 @@ fn extended_locks_return_to_their_own_expiry_when_the_payment_ends() {
             viewers 1100 -> 1700: A1 free A2 free
             to a: nothing"#]],
     );
-    // A further extension may lengthen the locks, but not shorten them.
+    // A further extension may lengthen the extended locks, but does not shorten them.
     check(
         "A: AA.",
         |s| {
@@ -237,7 +237,7 @@ fn extended_locks_return_to_their_own_expiry_when_the_payment_ends() {
     );
 }
 
-/// While a provider does not answer for minutes, viewers receive a frame now and then, not one each second.
+/// While a provider does not answer for minutes, viewers receive a live change now and then, not one each second.
 #[test]
 fn locks_with_half_of_the_extension_left_are_not_extended() {
     check(
@@ -264,7 +264,7 @@ fn locks_with_half_of_the_extension_left_are_not_extended() {
     );
 }
 
-/// An extension may come after another call has ended the payment lock; the locks' own expiry must not get lost.
+/// The payment lock may have ended before the extension; the locks' own expiry must then still be stored.
 #[test]
 fn extension_without_a_payment_lock_returns_to_the_locks_own_expiry() {
     check(
@@ -296,7 +296,7 @@ fn repeated_extensions_return_to_the_expiry_before_the_first() {
             viewers 1200 -> 1300: A1 locked until 1500 A2 locked until 1500
             to a: A1@1500 A2@1500"#]],
     );
-    // The expiry is exact to the millisecond.
+    // The locks' own expiry is restored to the millisecond.
     check(
         "A: AA.",
         |s| {
@@ -337,7 +337,7 @@ fn repeated_extensions_return_to_the_expiry_before_the_first() {
 }
 
 #[test]
-fn locks_that_were_not_extended_stay_when_the_payment_ends() {
+fn locks_that_were_not_extended_keep_their_expiry_when_the_payment_ends() {
     check(
         "A: AA.",
         |s| {
@@ -353,7 +353,7 @@ fn locks_that_were_not_extended_stay_when_the_payment_ends() {
 }
 
 #[test]
-fn extension_leaves_seats_of_others_alone() {
+fn extension_of_locks_does_not_change_seats_of_other_people() {
     check(
         "A: b#.",
         |s| s.keep('a', 1, "A1 A2 A3", 9_000),
@@ -443,7 +443,7 @@ fn recorded_sale_marks_seats_sold_even_if_another_person_has_locked_them() {
 }
 
 #[test]
-fn a_refund_frees_sold_seats_and_no_others() {
+fn refund_frees_only_sold_seats_on_the_seat_map() {
     check(
         "A: #a.",
         |s| s.at(1_100).free("A1 A2 A3"),

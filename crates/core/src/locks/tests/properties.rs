@@ -19,7 +19,7 @@ use crate::{
 const PEOPLE: [char; 3] = ['a', 'b', 'c'];
 const SEATS: u8 = 6;
 const SEATS_MAX: usize = 3;
-/// Payment numbers are drawn from 1 to this, so that people also use each other's.
+/// Payment numbers are drawn from 1 to this. There are few, so that people also use each other's payments.
 const PAYMENTS: u128 = 4;
 
 #[derive(Clone, Debug)]
@@ -64,13 +64,13 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// Calls, each with the milliseconds since the one before. Sometimes the clock steps back.
+/// Random calls, each with the milliseconds since the one before. Sometimes the clock steps back.
 fn history() -> impl Strategy<Value = Vec<(Millis, Call)>> {
     let step = prop_oneof![6 => 0..60i64, 2 => 200..400i64, 1 => 400..900i64, 1 => -50..0i64];
     proptest::collection::vec((step, call()), 1..80)
 }
 
-/// Makes a call and checks its reply.
+/// Makes a call on the seat map and checks its reply.
 fn act(board: &mut SeatBoard, now: Millis, call: &Call) -> Effects {
     let was_paying = |who: char| board.payment_of(now, person(who));
     match call {
@@ -179,7 +179,7 @@ fn act(board: &mut SeatBoard, now: Millis, call: &Call) -> Effects {
     }
 }
 
-/// Compares the changes of seats with the releases that were written.
+/// Compares the changes of seats with the releases that the call recorded.
 fn check_releases(before: &SeatBoard, after: &SeatBoard, now: Millis, call: &Call, effects: &Effects) {
     let mut owed: BTreeMap<(PersonId, SeatId), usize> = BTreeMap::new();
     for (id, seat) in &before.seats {
@@ -187,9 +187,9 @@ fn check_releases(before: &SeatBoard, after: &SeatBoard, now: Millis, call: &Cal
         let is_over = was.until <= now;
         let owes = match after.seats.get(id) {
             Some(Seat::Locked(lock)) if lock.holder == was.holder => is_over && lock != was,
-            // A sale, or a loaded claim of another person, removes a live lock without a release.
+            // A sale, or a loaded claim of another person, removes a valid lock without a release.
             Some(Seat::Sold) => is_over,
-            // Withdrawn by the store: a live lock is released.
+            // A withdrawal by the ledger releases a valid lock.
             Some(Seat::Withdrawn) => true,
             Some(Seat::Locked(_)) if matches!(call, Call::Load { .. }) => is_over,
             Some(Seat::Locked(_)) | None => true,
@@ -223,7 +223,7 @@ fn seats_in(board: &SeatBoard, state: Seat) -> Vec<SeatId> {
     board.seats.iter().filter(|(_, seat)| **seat == state).map(|(id, _)| *id).collect()
 }
 
-/// The hold that each person's own devices show, from published holds alone.
+/// The hold that each person's own devices show when they receive only published holds.
 #[derive(Clone, Default)]
 struct Devices(BTreeMap<PersonId, Hold>);
 
@@ -236,7 +236,8 @@ impl Devices {
         }
     }
 
-    /// Checks that the published holds equal those of the map. Sweeps first, because expiry is published by a sweep.
+    /// Checks that the published holds equal those of the seat map. Sweeps first, because an expiry is published by a
+    /// sweep.
     fn check(&self, board: &SeatBoard, now: Millis) {
         let (mut board, mut devices) = (board.clone(), self.clone());
         devices.take(&board.sweep(now));
@@ -252,7 +253,7 @@ impl Devices {
     }
 }
 
-/// The map that a viewer shows, from live changes alone.
+/// The seat map that a viewer shows who receives only live changes.
 #[derive(Default)]
 struct Viewer {
     seq: u64,

@@ -1,5 +1,5 @@
-//! Draws seat maps. `.` available, `a` `b` `c` held by that person, `A` the same while paying, `#` sold, `x` withdrawn,
-//! `~` locked by an expired lock that is not swept yet.
+//! Draws seat maps as text: `.` available, `a` `b` `c` held by that person, `A` held by that person while paying, `#`
+//! sold, `x` withdrawn, `~` locked with an expired lock that was not swept yet.
 
 use std::fmt::Write;
 
@@ -35,14 +35,15 @@ pub(super) fn seats_of(names: &str) -> Vec<SeatId> {
     names.split_whitespace().map(|name| SeatId::parse(name).expect(name)).collect()
 }
 
-/// A seat map and the current time. Its methods return, as text, the reply and what was published to viewers and outbox.
+/// A seat map and the current time. Each method makes a call and returns its reply, live change and releases as text.
 pub(super) struct Scene {
     pub(super) board: SeatBoard,
     pub(super) now: Millis,
     row_len: u8,
 }
 
-/// Sets up the picture `before`, acts, and compares the picture afterwards and the text that `act` returned.
+/// Draws the seat map `before`, runs `act`, and compares the map afterwards and the text that `act` returned with
+/// `after`.
 pub(super) fn check(before: &str, act: impl FnOnce(&mut Scene) -> String, after: Expect) {
     let mut scene = Scene::draw(before);
     assert_eq!(scene.picture(), before, "the picture before");
@@ -51,7 +52,8 @@ pub(super) fn check(before: &str, act: impl FnOnce(&mut Scene) -> String, after:
 }
 
 impl Scene {
-    /// Sets up a picture of one row: locks are fresh, payments have the number of their person's letter (a = 1).
+    /// Builds a seat map of one row from its text: locks are fresh, and each payment has the number of its person's
+    /// letter (a = 1).
     fn draw(picture: &str) -> Self {
         let row = picture.strip_prefix("A: ").expect("a picture of row A");
         let mut board = SeatBoard::new(ScreeningId::from_uuid(Uuid::from_u128(1)));
@@ -152,7 +154,8 @@ impl Scene {
         said("swept".to_owned(), &self.board.sweep(self.now))
     }
 
-    /// Loads a state of the ledger: sold seats, and claims such as `"A1 A2"` of `who` for payment `number` until 2000.
+    /// Loads a state of the ledger: sold seats, and claims such as `"A1 A2"` of `who` for payment `number`, which
+    /// expire at 2000.
     pub(super) fn load(&mut self, expected_seq: u64, sold: &str, claims: &[(char, u128, &str)]) -> String {
         let claim = |(who, number, seats): &(char, u128, &str)| {
             let (holder, payment) = (person(*who), payment(*number));

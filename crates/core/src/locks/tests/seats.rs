@@ -5,7 +5,7 @@ use expect_test::expect;
 use super::check;
 
 #[test]
-fn a_lock_takes_all_or_none() {
+fn lock_of_several_seats_takes_all_or_none() {
     check(
         "A: ..b#.",
         |s| s.lock('a', "A1 A2"),
@@ -134,7 +134,7 @@ fn lock_is_refused_above_the_limit_and_sold_seats_do_not_count() {
 }
 
 #[test]
-fn hold_above_the_limit_stays_but_cannot_grow() {
+fn hold_above_the_limit_of_seats_stays_but_cannot_grow() {
     let hold_five = |s: &mut super::scene::Scene| {
         s.at(1_500).load(1, "", &[('a', 1, "A1 A2 A3 A4 A5")]);
         s.end('a', 1);
@@ -302,7 +302,7 @@ fn sweep_releases_expired_locks_once() {
 }
 
 #[test]
-fn sequence_is_the_time_or_the_last_number_plus_one() {
+fn sequence_number_of_a_change_is_the_time_or_the_last_number_plus_one() {
     check(
         "A: a..",
         |s| s.lock('b', "A2"),

@@ -6,7 +6,7 @@ use super::scene::{Scene, check, payment, seats_of};
 use crate::locks::{ClaimedSeat, LoadReply, SeatTruth};
 
 #[test]
-fn withdraw_marks_all_seats_and_lock_refuses_them_like_sold_ones() {
+fn withdrawn_seats_are_refused_by_a_lock_like_sold_ones() {
     check(
         "A: .a..",
         |s: &mut Scene| s.withdraw("A3 A4"),
@@ -28,7 +28,7 @@ fn withdraw_marks_all_seats_and_lock_refuses_them_like_sold_ones() {
 }
 
 #[test]
-fn withdraw_changes_nothing_when_one_seat_is_held_or_sold() {
+fn withdrawing_seats_changes_nothing_when_one_is_held_or_sold() {
     check(
         "A: a#..",
         |s| s.withdraw("A4 A2 A1"),
@@ -39,7 +39,7 @@ fn withdraw_changes_nothing_when_one_seat_is_held_or_sold() {
 }
 
 #[test]
-fn withdraw_releases_a_lock_that_had_run_out() {
+fn withdrawing_a_seat_releases_its_expired_lock() {
     check(
         "A: a.",
         |s| s.at(5_000).withdraw("A1"),
@@ -53,7 +53,7 @@ fn withdraw_releases_a_lock_that_had_run_out() {
 }
 
 #[test]
-fn withdraw_again_changes_nothing_and_restore_frees_only_withdrawn_seats() {
+fn repeated_withdrawal_changes_nothing_and_restore_frees_only_withdrawn_seats() {
     check(
         "A: a#..",
         |s| {
@@ -73,7 +73,7 @@ fn withdraw_again_changes_nothing_and_restore_frees_only_withdrawn_seats() {
 }
 
 #[test]
-fn sale_of_a_withdrawn_seat_wins_because_the_store_decides() {
+fn recorded_sale_marks_a_withdrawn_seat_sold() {
     check(
         "A: ..",
         |s| {
@@ -88,7 +88,7 @@ fn sale_of_a_withdrawn_seat_wins_because_the_store_decides() {
 }
 
 #[test]
-fn load_sets_withdrawn_seats_as_the_store_has_them() {
+fn load_of_a_seat_map_sets_withdrawn_seats_as_in_the_ledger() {
     check(
         "A: a.#.",
         |s| {

@@ -1,4 +1,4 @@
-//! The contract suite of lock stores, with and without a log.
+//! Runs the contract suite for lock stores on the lock store in memory, with and without a log.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,5 @@
-//! A log that cannot be written: calls fail without changes and without live changes, and recover when the disk does.
+//! A full disk: calls whose change cannot be logged fail without changing or publishing anything, and succeed again
+//! when the disk has space.
 
 use std::{
     io,
@@ -24,7 +25,7 @@ use super::{
 struct FullDisk {
     file: Box<dyn LogFile>,
     left: Arc<AtomicUsize>,
-    /// Whether truncating fails too.
+    /// Whether truncating the file fails, too.
     is_dead: bool,
 }
 
@@ -109,7 +110,7 @@ async fn call_whose_change_cannot_be_logged_fails_without_any_effect() {
 }
 
 #[tokio::test]
-async fn expiry_is_published_once_when_the_log_can_be_written_again() {
+async fn expiry_of_a_lock_is_published_once_when_the_log_can_be_written_again() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::default());
     let locks = open(&dir.path().join("locks.log"), &clock);
@@ -131,7 +132,7 @@ async fn expiry_is_published_once_when_the_log_can_be_written_again() {
 }
 
 #[tokio::test]
-async fn calls_that_change_nothing_logged_succeed_with_a_full_disk() {
+async fn calls_that_write_no_log_record_succeed_with_a_full_disk() {
     let dir = tempfile::tempdir().unwrap();
     let locks = open(&dir.path().join("locks.log"), &Arc::new(ManualClock::default()));
     load(&locks, "").await;

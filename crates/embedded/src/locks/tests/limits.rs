@@ -1,4 +1,4 @@
-//! The limits that keep memory bounded.
+//! The limits that bound the memory of the lock store.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ fn locks() -> (MemoryLocks, Arc<ManualClock>) {
 }
 
 #[tokio::test]
-async fn idle_board_without_locks_and_watchers_is_dropped() {
+async fn idle_seat_board_without_locks_and_subscribers_is_dropped() {
     let (locks, clock) = locks();
     load(&locks, "C1").await;
     take(&locks, ANN, "A1").await;
@@ -44,7 +44,7 @@ async fn idle_board_without_locks_and_watchers_is_dropped() {
 }
 
 #[tokio::test]
-async fn board_with_locks_is_not_dropped() {
+async fn idle_seat_board_with_locks_is_not_dropped() {
     let (locks, clock) = locks();
     load(&locks, "").await;
     take(&locks, ANN, "A1").await;
@@ -57,7 +57,7 @@ async fn board_with_locks_is_not_dropped() {
 }
 
 #[tokio::test]
-async fn queries_of_an_unknown_screening_create_no_board() {
+async fn queries_of_an_unknown_screening_create_no_seat_board() {
     let (locks, _) = locks();
     for number in 0..100 {
         let screening = ScreeningId::from_uuid(Uuid::from_u128(number));
@@ -71,7 +71,7 @@ async fn queries_of_an_unknown_screening_create_no_board() {
 }
 
 #[tokio::test]
-async fn slow_watcher_loses_its_feed_and_does_not_delay_the_others() {
+async fn slow_subscriber_loses_its_feed_and_does_not_delay_the_others() {
     let (locks, _) = locks();
     load(&locks, "").await;
     let mut slow = locks.watch(HERE).await.unwrap();
@@ -90,7 +90,7 @@ async fn slow_watcher_loses_its_feed_and_does_not_delay_the_others() {
 }
 
 #[tokio::test]
-async fn watchers_are_limited_and_closed_feeds_do_not_count() {
+async fn number_of_subscribers_is_limited_and_closed_feeds_do_not_count() {
     let (locks, _) = locks();
     let mut feeds = Vec::new();
     for _ in 0..WATCHERS_MAX {
@@ -103,7 +103,7 @@ async fn watchers_are_limited_and_closed_feeds_do_not_count() {
 }
 
 #[test]
-fn oldest_release_is_dropped_when_too_many_wait() {
+fn oldest_release_is_dropped_when_too_many_wait_for_the_outbox() {
     let mut pending = Pending::default();
     let release = |seq| Release {
         screening: HERE,

@@ -1,4 +1,4 @@
-//! A log that is torn or corrupt at any byte: the records before it are restored, and no others.
+//! A lock log that is torn or corrupt at any byte: exactly the records before that byte are restored.
 
 use std::{path::Path, sync::Arc};
 
@@ -11,19 +11,19 @@ use seatkeeper_testing::ManualClock;
 
 use super::{super::log::read_records, ANN, BOB, HERE, PAYMENT, TTL_MS, held_by, load, open, seats, take};
 
-/// The visible state after opening a log: the holds of both people and the number of releases.
+/// What callers see after a log was opened: the holds of both people and the number of waiting releases.
 async fn state(path: &Path, clock: &Arc<ManualClock>) -> (Hold, Hold, usize) {
     let locks = open(path, clock);
     let (ann, bob) = (held_by(&locks, ANN).await, held_by(&locks, BOB).await);
     let releases = locks.list_releases(None, 100).await.unwrap().len();
-    // The log works, whatever was discarded.
+    // The opened log accepts new records, whatever part of it was discarded.
     load(&locks, "").await;
     take(&locks, BOB, "Z1").await;
     locks.ping().await.unwrap();
     (ann, bob, releases)
 }
 
-/// Writes a log with every kind of record; returns its length and the visible state after each.
+/// Writes a log with every kind of record. Returns, for each record, the log's length and the visible state after it.
 async fn sample(path: &Path, clock: &Arc<ManualClock>) -> Vec<(usize, (Hold, Hold, usize))> {
     let mut states = Vec::new();
     let locks = open(path, clock);
@@ -49,7 +49,7 @@ async fn sample(path: &Path, clock: &Arc<ManualClock>) -> Vec<(usize, (Hold, Hol
 }
 
 #[tokio::test]
-async fn log_torn_at_any_byte_restores_the_last_intact_state() {
+async fn lock_log_torn_at_any_byte_restores_the_state_before_the_torn_record() {
     let dir = tempfile::tempdir().unwrap();
     let (path, torn) = (dir.path().join("locks.log"), dir.path().join("torn.log"));
     let clock = Arc::new(ManualClock::default());
@@ -65,7 +65,7 @@ async fn log_torn_at_any_byte_restores_the_last_intact_state() {
 }
 
 #[tokio::test]
-async fn log_with_a_corrupt_byte_restores_the_state_before_it() {
+async fn lock_log_with_a_corrupt_byte_restores_the_state_before_the_corrupt_record() {
     let dir = tempfile::tempdir().unwrap();
     let (path, corrupt) = (dir.path().join("locks.log"), dir.path().join("corrupt.log"));
     let clock = Arc::new(ManualClock::default());
@@ -83,7 +83,7 @@ async fn log_with_a_corrupt_byte_restores_the_state_before_it() {
 
 /// After a power failure a file may have its new length, but zeros or old disk content at its end.
 #[tokio::test]
-async fn zeros_and_garbage_after_the_records_are_discarded() {
+async fn zeros_and_garbage_at_the_end_of_the_lock_log_are_discarded() {
     let dir = tempfile::tempdir().unwrap();
     let (path, longer) = (dir.path().join("locks.log"), dir.path().join("longer.log"));
     let clock = Arc::new(ManualClock::default());
@@ -99,14 +99,14 @@ async fn zeros_and_garbage_after_the_records_are_discarded() {
 }
 
 #[test]
-fn random_bytes_are_read_without_a_panic() {
+fn lock_log_of_random_bytes_is_read_without_a_panic() {
     let random = seatkeeper_testing::SeededEntropy::new(7);
     for round in 0..20_000u32 {
         let mut bytes = b"SKLOCKS1".to_vec();
         for _ in 0..round % 60 {
             bytes.extend(&random.next_u64().to_le_bytes()[..1]);
         }
-        // A valid checksum over a random payload, so that the payload is parsed.
+        // Puts a valid checksum over a random payload, so that the payload is parsed.
         if bytes.len() > 16 {
             let payload = bytes.split_off(16);
             bytes[8..12].copy_from_slice(&u32::try_from(payload.len()).unwrap().to_le_bytes());

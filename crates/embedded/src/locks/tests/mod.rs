@@ -56,7 +56,7 @@ async fn lock(locks: &MemoryLocks, who: PersonId, names: &str) -> Backend<LockRe
     locks.lock(&call).await
 }
 
-/// A person's hold without the sequence of the board, which loading increases without a record in the log.
+/// A person's hold without its sequence number, which a load increases without a record in the log.
 async fn held_by(locks: &MemoryLocks, who: PersonId) -> Hold {
     Hold { seq: 0, ..locks.find_hold(HERE, who).await.unwrap() }
 }

@@ -17,13 +17,13 @@ fn place() -> (tempfile::TempDir, PathBuf, Arc<ManualClock>) {
     (dir, path, Arc::new(ManualClock::default()))
 }
 
-/// Simulates a kill: nothing is closed or flushed.
+/// Simulates a kill -9: nothing is closed or flushed.
 fn kill<T>(killed: T) {
     std::mem::forget(killed);
 }
 
 #[tokio::test]
-async fn locks_and_payments_survive_a_kill() {
+async fn seat_locks_and_payment_locks_survive_a_kill_of_the_server() {
     let (_dir, path, clock) = place();
     let locks = open(&path, &clock);
     load(&locks, "").await;
@@ -49,14 +49,14 @@ async fn locks_and_payments_survive_a_kill() {
         locks.start_payment(HERE, ANN, PAYMENT, TTL_MS).await.unwrap(),
         StartReply::Started(hold) if hold == Hold { seq: hold.seq, ..ann.clone() }
     ));
-    // The original expiry, from before the extension, has survived too.
+    // The expiry of the lock before its extension has been restored, too.
     locks.end_payment(HERE, ANN, PAYMENT).await.unwrap();
     let given_back = locks.find_hold(HERE, ANN).await.unwrap();
     assert!(given_back.expires_at() < ann.expires_at());
 }
 
 #[tokio::test]
-async fn lock_that_expired_while_down_is_released_once_without_loading_the_map() {
+async fn lock_that_expired_while_the_server_was_down_is_released_once_without_loading_the_map() {
     let (_dir, path, clock) = place();
     let locks = open(&path, &clock);
     load(&locks, "").await;
@@ -79,7 +79,7 @@ async fn lock_that_expired_while_down_is_released_once_without_loading_the_map()
 }
 
 #[tokio::test]
-async fn lock_that_expired_while_down_is_released_by_a_snapshot() {
+async fn lock_that_expired_while_the_server_was_down_is_released_by_a_snapshot() {
     let (_dir, path, clock) = place();
     let locks = open(&path, &clock);
     load(&locks, "").await;
@@ -92,7 +92,7 @@ async fn lock_that_expired_while_down_is_released_by_a_snapshot() {
 }
 
 #[tokio::test]
-async fn releases_survive_restarts_until_they_are_forgotten() {
+async fn releases_survive_restarts_until_they_are_copied_to_the_outbox() {
     let (_dir, path, clock) = place();
     let locks = open(&path, &clock);
     load(&locks, "").await;
@@ -108,13 +108,13 @@ async fn releases_survive_restarts_until_they_are_forgotten() {
     assert_eq!(locks.list_releases(None, 10).await.unwrap(), all[1..]);
     locks.forget_releases(&all).await.unwrap();
     kill(locks);
-    // Opened twice, so that the log that the first start has rewritten is read too.
+    // The second start also reads the log that the first start has rewritten.
     kill(open(&path, &clock));
     assert_eq!(open(&path, &clock).list_releases(None, 10).await.unwrap(), []);
 }
 
 #[tokio::test]
-async fn restart_rewrites_the_log_without_obsolete_records() {
+async fn restart_rewrites_the_lock_log_without_obsolete_records() {
     let (_dir, path, clock) = place();
     let locks = open(&path, &clock);
     load(&locks, "").await;
@@ -132,7 +132,7 @@ async fn restart_rewrites_the_log_without_obsolete_records() {
 }
 
 #[tokio::test]
-async fn sweep_compacts_a_long_log_without_losing_locks_or_releases() {
+async fn sweep_compacts_a_long_lock_log_without_losing_locks_or_releases() {
     let (_dir, path, clock) = place();
     let locks = open(&path, &clock);
     load(&locks, "").await;

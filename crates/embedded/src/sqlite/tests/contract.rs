@@ -1,4 +1,4 @@
-//! Runs the contract suites of stores.
+//! Runs the contract suites for stores on SQLite.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::sqlite::SqliteStore;
 
-/// Opens stores in a temporary folder.
+/// Opens a new store in a temporary folder for each test of a suite.
 struct Files(TempDir, std::sync::atomic::AtomicU32);
 
 impl Files {

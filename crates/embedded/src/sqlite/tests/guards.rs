@@ -1,5 +1,6 @@
-//! The ledger's last line of defence, without the checks before it. The calls of the port check before they write, so no use
-//! case reaches these guards; the tests call the writes directly, as after a faulty check, while another person has the seat.
+//! The ledger's last guards against double sales. The ledger checks every call before it writes, so no use case reaches
+//! these guards. The tests call the writing functions directly, as after a faulty check, while another person has the
+//! seat.
 
 use jiff::SignedDuration;
 use rusqlite::Transaction;
@@ -15,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::sqlite::{SqliteStore, bookings, claims, payments, rows::Fault};
 
-/// Two people with payments for the same seat, which the first has claimed.
+/// Two people, each with a payment for the same seat; the first person's payment has already claimed the seat.
 struct Scene {
     store: SqliteStore,
     first: Payment,
@@ -85,7 +86,7 @@ impl Scene {
         self.store.write(work).await.map_err(|error| error.to_string())
     }
 
-    /// The row of the seat as text.
+    /// The row of `seat_claims` for the seat, as text.
     async fn row(&self) -> String {
         let (payment, seat) = (self.first.clone(), self.first.seats[0].id);
         let read = move |tx: &Transaction<'_>| {

@@ -1,4 +1,4 @@
-//! Leases of a server that has died.
+//! Leases that a crashed server has left.
 
 use jiff::SignedDuration;
 use seatkeeper_core::{

@@ -1,4 +1,4 @@
-//! The contract suites, and tests of this store's own guarantees.
+//! The contract suites on SQLite, and tests of guarantees that only this store gives.
 
 mod contract;
 mod guards;

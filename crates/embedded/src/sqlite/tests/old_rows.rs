@@ -1,4 +1,5 @@
-//! A file of the version that did not store the ends of films: they are computed from the lengths of the films.
+//! A file of a previous version of the program, which did not store the ends of films: they are computed from the
+//! films' lengths.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
@@ -20,7 +21,8 @@ fn at(minutes: i64) -> Timestamp {
     sample_now() + SignedDuration::from_mins(minutes)
 }
 
-/// Writes a screening like the previous version: `end_time` includes 15 minutes of cleaning, and `film_ms` is missing.
+/// Writes a screening as the previous version did: `end_time` includes 15 minutes of cleaning, and `film_ms` is
+/// missing.
 fn write_old(file: &Connection, screening: &Screening) {
     let prices = serde_json::to_string(&screening.prices).unwrap();
     let layout = serde_json::to_string(&screening.layout).unwrap();
@@ -40,7 +42,8 @@ async fn screenings_of_the_previous_version_end_with_the_length_of_their_film() 
     let hall = hall_of(HallId::from_uuid(Uuid::from_u128(2)), "Hall", "s");
     let showing =
         |number, minutes| screening_of(ScreeningId::from_uuid(Uuid::from_u128(number)), &movie, &hall, at(minutes));
-    // One past and two future screenings; the hall's end of the last was not changed when the film became longer.
+    // One past and two future screenings. The stored `end_time` of the last one was not updated when the film became
+    // longer.
     let (past, next, mut stale) = (showing(3, -300), showing(4, 60), showing(5, 400));
     stale.hall_free_at = at(400 + 90);
     {
@@ -72,7 +75,7 @@ async fn screenings_of_the_previous_version_end_with_the_length_of_their_film() 
     let change = async |change| store.change_programme(&change, &event_of(&ids, sample_now(), "x"), sample_now()).await;
     let refused = change(ProgrammeChange::PutScreening(early, 0)).await.unwrap();
     assert_eq!(refused, ProgrammeOutcome::HallBusy(vec![stale.id]));
-    // Prices may be changed although the stored end of the hall is wrong.
+    // Prices may be changed although the stored `end_time` is wrong.
     let priced = Screening { prices: stale.prices.clone(), ..stored };
     assert_eq!(change(ProgrammeChange::PutScreening(priced, 3)).await.unwrap(), ProgrammeOutcome::Done);
 

@@ -1,4 +1,4 @@
-//! The hot statements use indexes and never scan a growing table.
+//! Query plans: the frequently used statements use indexes and never scan a growing table.
 
 use rusqlite::{Params, Transaction, params_from_iter};
 use seatkeeper_core::{
@@ -19,7 +19,7 @@ fn plan(tx: &Transaction<'_>, sql: &str, params: impl Params) -> Result<String, 
     Ok(steps.join("\n"))
 }
 
-/// Asserts that a plan uses these indexes. A scan is allowed over an index, a list of arguments, or a subquery.
+/// Asserts that a query plan uses these indexes. A scan is allowed over an index, a list of arguments, or a subquery.
 fn check(plan: &str, indexes: &[&str]) {
     for index in indexes {
         assert!(plan.contains(index), "{index} is not used:\n{plan}");
@@ -32,7 +32,7 @@ fn check(plan: &str, indexes: &[&str]) {
 }
 
 #[tokio::test]
-async fn hot_statements_use_their_indexes() {
+async fn frequent_statements_use_their_indexes() {
     let folder = TempDir::new().unwrap();
     let store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
     let checked = store.read(|tx| {
@@ -92,7 +92,7 @@ async fn list_of_screening_ids_does_not_parse_layouts() {
     ] {
         store.change_programme(&change, &event, sample_now()).await.unwrap();
     }
-    // Parsing these values would fail.
+    // The values are replaced by text that cannot be parsed, so that parsing them would fail.
     store.write(|tx| rows::run(tx, "UPDATE screenings SET layout = 'no', prices = 'no'", [])).await.unwrap();
     let all = ScreeningFilter::default();
     assert_eq!(store.list_screening_ids(&all, PageRequest::FIRST).await.unwrap().items, [id]);

@@ -1,4 +1,5 @@
-//! An unreadable row blocks neither the relay nor a consumer: it is quarantined, reported once, and stays stored.
+//! An unreadable event blocks neither the relay nor a consumer: it is moved to the quarantine table, reported once, and
+//! stays stored.
 
 use std::path::PathBuf;
 
@@ -33,12 +34,12 @@ impl Stage {
         Self { store, path, _folder: folder }
     }
 
-    /// Changes the database directly.
+    /// Changes the database with SQL that bypasses the store.
     fn by_hand(&self, sql: &str) {
         assert!(Connection::open(&self.path).unwrap().execute(sql, []).unwrap() > 0, "{sql}");
     }
 
-    /// The quarantined rows, as `origin position event`.
+    /// The rows of the quarantine table, as `origin position event`.
     fn put_aside(&self) -> Vec<String> {
         let connection = Connection::open(&self.path).unwrap();
         let sql = "SELECT origin || ' ' || position, CAST(event AS BLOB) FROM unreadable_events ORDER BY 1";
@@ -71,7 +72,7 @@ fn name_of(event: &Event) -> String {
 }
 
 #[tokio::test]
-async fn unreadable_row_of_the_outbox_is_quarantined_and_reported_once() {
+async fn unreadable_event_of_the_outbox_is_quarantined_and_reported_once() {
     let stage = Stage::open().await;
     let told = events(&["a", "b", "c", "d", "e"]);
     stage.store.append_events(&told).await.unwrap();
@@ -91,16 +92,16 @@ async fn unreadable_row_of_the_outbox_is_quarantined_and_reported_once() {
     assert_eq!(kept.len(), 3);
     assert_eq!(kept[0], "outbox 1 {half", "the row is unchanged");
 
-    // The same event may be appended again.
+    // An event with the same id may be appended again.
     stage.store.append_events(&told[..1]).await.unwrap();
     assert_eq!(stage.unsent().await, ["a"]);
 }
 
 #[tokio::test]
-async fn unreadable_row_of_the_log_blocks_no_consumer() {
+async fn unreadable_event_of_the_event_log_blocks_no_consumer() {
     let stage = Stage::open().await;
     stage.store.publish(&events(&["a", "b", "c", "d", "e"])).await.unwrap();
-    // More unreadable events in a row than a consumer's batch, and one that is not valid UTF-8.
+    // More unreadable events in succession than a consumer reads at once, and one that is not valid UTF-8.
     stage.by_hand("UPDATE events SET event = 'no' WHERE position <= 3");
     stage.by_hand("UPDATE events SET event = CAST(x'ff' AS TEXT) WHERE position = 5");
     for consumer in [Consumer::Mail, Consumer::Audit] {
@@ -114,7 +115,7 @@ async fn unreadable_row_of_the_log_blocks_no_consumer() {
 }
 
 #[tokio::test]
-async fn page_of_the_log_omits_unreadable_rows() {
+async fn page_of_the_event_log_omits_unreadable_events() {
     let stage = Stage::open().await;
     stage.store.publish(&events(&["a", "b", "c"])).await.unwrap();
     stage.by_hand("UPDATE events SET event = '[]' WHERE position = 2");

@@ -1,4 +1,4 @@
-//! The writer: group commit, isolated failures, durability after a kill.
+//! The writer: group commit, isolation of failed writes, durability after a kill.
 
 use std::{
     future::Future,
@@ -33,7 +33,7 @@ async fn counters(store: &SqliteStore) -> u64 {
     store.read(|tx| count(tx, "SELECT count(*) FROM counters", [])).await.unwrap()
 }
 
-/// Blocks the writer until a message is sent, so that later writes wait and share a batch.
+/// Blocks the writer until a message is sent, so that writes started meanwhile wait and share a batch.
 async fn hold(store: &Arc<SqliteStore>) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Backend<()>>) {
     let (go, gone) = mpsc::channel();
     let (began, begun) = tokio::sync::oneshot::channel();
@@ -49,7 +49,7 @@ async fn hold(store: &Arc<SqliteStore>) -> (mpsc::Sender<()>, tokio::task::JoinH
     (go, held)
 }
 
-/// Starts a write, which is in the queue when this function returns, so that writes run in the order of the calls.
+/// Queues a write and returns at once, so that writes run in the order of the calls of this function.
 fn queue<T: Send + 'static>(
     store: &Arc<SqliteStore>,
     work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
@@ -158,7 +158,7 @@ async fn reader_cannot_write_and_survives_a_panic() {
 }
 
 #[tokio::test]
-async fn second_server_is_refused_until_the_first_has_closed_the_store() {
+async fn second_server_cannot_open_the_store_until_the_first_has_closed_it() {
     let (folder, store) = opened();
     let path = folder.path().join("store.sqlite");
     let refused = SqliteStore::open(&path).unwrap_err();
@@ -168,7 +168,7 @@ async fn second_server_is_refused_until_the_first_has_closed_the_store() {
     SqliteStore::open(&path).unwrap();
 }
 
-/// Copies the files while the store is open: a kill -9 leaves the same files, because no connection has been closed.
+/// Copies the files while the store is open. A kill -9 would leave the same files, because no connection was closed.
 #[tokio::test]
 async fn acknowledged_writes_survive_a_kill() {
     let (folder, store) = opened();
@@ -238,7 +238,8 @@ async fn commits_are_synced_and_foreign_keys_are_checked() {
     assert_eq!(store.write(settings).await.unwrap(), ("wal".to_owned(), 2, 1), "2 is FULL");
 }
 
-/// SQLite does not report how it syncs, so this checks the flag of its build. `examples/commit_rate.rs` counts the calls.
+/// SQLite does not report how it syncs, so this checks its compile-time option. `examples/commit_rate.rs` counts the
+/// system calls.
 #[test]
 fn sqlite_is_built_to_use_fdatasync() {
     let flags = option_env!("LIBSQLITE3_FLAGS").unwrap_or_default();

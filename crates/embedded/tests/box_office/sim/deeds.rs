@@ -1,4 +1,4 @@
-//! The calls of people and workers, and their outcomes as text.
+//! The calls that people and workers make in the simulation, and their outcomes as text.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::{books::consume, reconciler::resume_unfinished};
 
-/// Two servers, each with its relay.
+/// The ids of the relays of two servers.
 const RELAYS: [Uuid; 2] = [Uuid::from_u128(1), Uuid::from_u128(2)];
 
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub(super) enum Deed {
     Lock(Vec<String>),
     Release(Vec<String>),
     Hold,
-    /// `id`: of an earlier payment (`same`), or `None` until an id is chosen.
+    /// `id` is `None` until an id is chosen. `same`: the call repeats the start of an earlier payment.
     Start {
         id: Option<PaymentId>,
         same: bool,
@@ -45,7 +45,7 @@ pub(super) enum Deed {
     ChangePrice(i64),
 }
 
-/// The server, the person and the screening of a call.
+/// The server, the person and the screening of one call.
 pub(super) struct Actor {
     pub(super) office: Arc<BoxOffice>,
     pub(super) person: PersonId,

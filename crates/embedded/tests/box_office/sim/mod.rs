@@ -1,19 +1,19 @@
-//! Simulation: random histories of many people, determined by a seed. Several works run concurrently, one port call at a time
-//! in random order. Each may be killed, the clock jumps, adapters fail, answers are lost.
+//! Simulation of many people: random histories that a seed determines. Several calls run concurrently, one port call at
+//! a time in random order. Each call may crash, the clock jumps, adapters fail, answers are lost.
 //!
-//! `SEATKEEPER_SIM_SEEDS=1000` runs more seeds, `SEATKEEPER_SIM_SEED=17` one of them with its history printed.
+//! `SEATKEEPER_SIM_SEEDS=1000` runs more seeds. `SEATKEEPER_SIM_SEED=17` runs one seed and prints its history.
 
 mod deeds;
 mod world;
 
 use world::World;
 
-/// Number of seeds of an ordinary run.
+/// Number of seeds that are run by default.
 const SEEDS: u64 = 10;
-/// Moves of one history, before all work is finished.
+/// Number of random actions in one history, before all work is finished.
 const MOVES: usize = 1_500;
 
-/// Runs the history of a seed; returns its log, line by line.
+/// Runs the history of a seed, and returns its log lines.
 async fn live(seed: u64) -> Vec<String> {
     let mut world = World::of(seed).await;
     for _ in 0..MOVES {
@@ -29,7 +29,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 #[tokio::test]
-async fn books_agree_after_random_histories_of_many_people() {
+async fn payments_bookings_and_seat_maps_agree_after_random_histories() {
     if let Some(seed) = number("SEATKEEPER_SIM_SEED") {
         println!("{}", live(seed).await.join("\n"));
         return;
@@ -44,7 +44,7 @@ async fn books_agree_after_random_histories_of_many_people() {
 }
 
 #[tokio::test]
-async fn same_seed_gives_the_same_history() {
+async fn simulation_of_the_same_seed_gives_the_same_history() {
     let (one, two) = (live(3).await, live(3).await);
     for (number, (one, two)) in one.iter().zip(&two).enumerate() {
         assert_eq!(one, two, "line {number}");

@@ -1,4 +1,4 @@
-//! The state of a simulation: a cinema, its people, and the running works.
+//! The state of a simulation: a cinema, its people, and the running calls.
 
 use std::collections::BTreeSet;
 
@@ -19,24 +19,24 @@ use crate::{
     steps::Stepper,
 };
 
-/// Most concurrent works.
+/// The most calls that run concurrently.
 const UNDER_WAY_MAX: usize = 5;
 /// Halls of 6 to 12 seats.
 const PICTURES: [&str; 4] = ["ssssss", "sss/sss_p", "wcss/ss/xs", "ssssss/pp_pp/ss"];
 
-/// Most port calls until all running works have ended; more is an endless loop.
+/// The most port calls until all running calls have ended; more would be an endless loop.
 const CALLS_MAX: usize = 2_000;
 
-/// Attempts to draw a payment that is in the store.
+/// The most attempts to draw a payment that is in the store.
 const LOOKS_MAX: usize = 4;
 
-/// A running work.
+/// A running call.
 struct UnderWay {
     number: usize,
     stepper: Stepper<String>,
 }
 
-/// A payment whose id has been chosen.
+/// A payment whose id was chosen; it may not be in the store yet.
 #[derive(Clone, Copy)]
 pub(super) struct Chosen {
     pub(super) id: PaymentId,
@@ -50,7 +50,7 @@ pub(super) struct World {
     dice: SeededEntropy,
     people: Vec<PersonId>,
     screenings: Vec<SharedScreening>,
-    /// The number of latest screenings that people go to.
+    /// People use only this many of the latest screenings.
     open: usize,
     payments: Vec<Chosen>,
     under_way: Vec<UnderWay>,
@@ -104,7 +104,7 @@ impl World {
         self.tell(format!("screening {} of {picture}", self.screenings.len() - 1));
     }
 
-    /// Draws one of the screenings that people go to now.
+    /// Draws one of the screenings that people use now.
     fn draw_a_screening(&self) -> usize {
         self.screenings.len() - 1 - self.draw(self.open)
     }
@@ -145,7 +145,7 @@ impl World {
             }
             609..612 => self.restart().await,
             612..630 => self.provider_takes_back().await,
-            // New screenings, because halls sell out.
+            // New screenings are opened, because halls sell out.
             630..638 => self.open_a_screening().await,
             _ if self.under_way.len() < UNDER_WAY_MAX => self.begin().await,
             _ => {
@@ -167,14 +167,14 @@ impl World {
         let chosen = self.choose_a_payment().await;
         let mut deed = Deed::draw(&self.dice, &self.screenings[screening], chosen.map(|chosen| chosen.id));
         if matches!(deed, Deed::Start { id: None, .. }) {
-            // Usually a person who holds seats.
+            // Usually a person who holds seats is chosen.
             (person, screening) = self.find_a_holder(person, screening).await;
             let id = self.cinema().payment_id();
             self.payments.push(Chosen { id, person, screening });
             deed = Deed::Start { id: Some(id), same: false };
         }
-        // Calls about a payment are usually made by its payer. A repeated start always is, because the server finds the id by
-        // the payer's own idempotency key.
+        // A call about a payment is usually made by its payer. A repeated start always is, because the server finds the
+        // payment's id by the payer's own idempotency key.
         let is_own = |world: &Self| matches!(deed, Deed::Start { .. }) || world.draw(20) > 0;
         let owner = chosen.filter(|_| deed.is_about_a_chosen_payment() && is_own(self));
         let (person, screening) = owner.map_or((person, screening), |chosen| (chosen.person, chosen.screening));
@@ -195,7 +195,7 @@ impl World {
         }
     }
 
-    /// Draws a payment, usually a recent one, and nearly always one that is in the store.
+    /// Draws a payment: usually a recent one, and nearly always one that is in the store.
     async fn choose_a_payment(&self) -> Option<Chosen> {
         let mut chosen = None;
         for _ in 0..LOOKS_MAX {
@@ -224,7 +224,7 @@ impl World {
         if anybody { (person, screening) } else { holders[self.draw(holders.len())] }
     }
 
-    /// Reads a hold without injected faults.
+    /// Reads a person's hold while no faults are injected.
     async fn hold_of(&self, person: usize, screening: usize) -> Hold {
         let (person, screening) = (self.people[person], self.screenings[screening].screening.id);
         let hold = self.cinema().weather.fair(self.cinema().office.locks.find_hold(screening, person)).await;
@@ -248,11 +248,11 @@ impl World {
         let Some(last) = self.payments.last() else { return 1 };
         let now = self.cinema().clock.now_ms();
         let end = self.find(last.id).await.map_or(now, |payment| payment.expires_at.as_millisecond());
-        // One millisecond before the expiry, at the expiry, or one after.
+        // One millisecond before the payment's expiry, at its expiry, or one after.
         (end - now - 1 + self.draw(3) as i64).max(0)
     }
 
-    /// Reads a payment without injected faults.
+    /// Reads a payment while no faults are injected.
     async fn find(&self, id: PaymentId) -> Option<Payment> {
         let weather = &self.cinema().weather;
         let found = weather.fair(self.cinema().office.stores.ledger.find_payment(id)).await;
@@ -287,7 +287,7 @@ impl World {
         self.cinema().faults.set(MockFaults::default());
     }
 
-    /// Restarts the server, which kills all running works.
+    /// Restarts the server, which stops all running calls.
     async fn restart(&mut self) {
         self.under_way.clear();
         let ids: Vec<_> = self.screenings.drain(..).map(|screening| screening.screening.id).collect();
@@ -301,7 +301,7 @@ impl World {
         self.check_maps().await;
     }
 
-    /// The provider refunds a sale by itself, and reports it later.
+    /// The provider refunds a sale by itself, and sends the callback later.
     async fn provider_takes_back(&mut self) {
         if self.payments.is_empty() || self.draw(3) > 0 {
             return;
@@ -314,7 +314,7 @@ impl World {
         }
     }
 
-    /// Checks the invariants that must hold after every move.
+    /// Checks the invariants that must hold after every action.
     pub(super) async fn check(&self) {
         self.cinema().check_no_seat_is_sold_twice().await;
         for screening in 0..self.screenings.len() {
@@ -336,7 +336,7 @@ impl World {
         }
     }
 
-    /// Removes all faults, finishes all works, repeats all callbacks, and checks that the books agree.
+    /// Ends all faults, finishes all running calls, repeats all callbacks, and checks that all invariants hold.
     pub(super) async fn end(mut self) -> Vec<String> {
         self.clear_up();
         let mut calls = 0;
