@@ -178,7 +178,7 @@ impl Values {
     }
 }
 
-/// The program's own variables, decoded.
+/// The environment variables with the program's prefix, decoded as UTF-8.
 fn own_variables(all: Vec<(OsString, OsString)>) -> Result<BTreeMap<String, String>, SettingsError> {
     let mut own = BTreeMap::new();
     for (name, value) in all {

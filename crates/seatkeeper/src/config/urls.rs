@@ -17,7 +17,7 @@ const SERVERS_MAX: usize = 64;
 pub enum Adapters {
     /// SQLite, memory, files, SMTP.
     Embedded,
-    /// Those of [`Self::Embedded`], and MongoDB, Redis and Kafka.
+    /// Those of [`Adapters::Embedded`], and MongoDB, Redis and Kafka.
     All,
 }
 
