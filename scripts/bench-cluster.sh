@@ -8,7 +8,7 @@ set -euo pipefail
 
 FOLDER="${1:-target/release}"
 SECONDS_EACH="${2:-10}"
-# Below Linux' range of ephemeral ports.
+# Redis gets a port of this range, which is below Linux's ephemeral ports: the system assigns those to other processes.
 REDIS_PORTS=20000-29999
 : "${SEATKEEPER_TEST_MONGODB_URL:?run this by seatkeeper-testbed, as make bench-cluster does}"
 : "${SEATKEEPER_TEST_KAFKA_URL:?run this by seatkeeper-testbed, as make bench-cluster does}"
@@ -16,7 +16,7 @@ name="bench$$"
 folder="$(mktemp -d)"
 started=()
 
-# Stops in reverse order, so that the servers can still use Redis during their shutdown.
+# Stops the processes in reverse order, so that the servers can still use Redis during their shutdown.
 stop() {
   local index
   for ((index = ${#started[@]} - 1; index >= 0; index--)); do
@@ -44,7 +44,7 @@ start_redis() {
   done
 }
 
-# start_server NAME: sets `server` and `url`.
+# start_server NAME: starts a server, and sets `server` to its process id and `url` to its URL.
 start_server() {
   local said="$folder/$1.said" log="$folder/$1.log" mongodb="${SEATKEEPER_TEST_MONGODB_URL%%\?*}" line
   local options="${SEATKEEPER_TEST_MONGODB_URL#"$mongodb"}"
@@ -59,7 +59,7 @@ start_server() {
   url="${line##* }"
 }
 
-# measure lock|watch FLAGS…
+# measure lock|watch FLAGS…: runs one load of seatkeeper-bench, and prints the CPU times of all processes.
 measure() {
   "$FOLDER/seatkeeper-bench" "$@" --seconds="$SECONDS_EACH" "${processes[@]}"
 }
@@ -69,7 +69,7 @@ start_redis
 start_server first; first_url="$url" first="$server"
 start_server second; second_url="$url" second="$server"
 processes=(--pid="$first" --part="second=$second" --part="redis=$redis")
-# Servers that were not started by seatkeeper-testbed have no process id here.
+# MongoDB and Kafka are measured only if seatkeeper-testbed has started them, because otherwise their process ids are unknown.
 processes+=(${SEATKEEPER_TEST_MONGODB_PID:+--part="mongodb=$SEATKEEPER_TEST_MONGODB_PID"})
 processes+=(${SEATKEEPER_TEST_KAFKA_PID:+--part="kafka=$SEATKEEPER_TEST_KAFKA_PID"})
 

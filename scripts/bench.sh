@@ -17,7 +17,7 @@ stop() {
 }
 trap stop EXIT
 
-# measure lock|watch FLAGS…
+# measure lock|watch FLAGS…: starts a server, and runs one load of seatkeeper-bench.
 measure() {
   mkdir -p "$folder" && mkfifo "$folder/said"
   "$FOLDER/seatkeeper" serve --demo --listen=127.0.0.1:0 --data-dir="$folder/data" --rate-limit=off \

@@ -13,7 +13,8 @@ SCHEMATHESIS="${XDG_CACHE_HOME:-$HOME/.cache}/seatkeeper/bin/schemathesis"
 EXAMPLES="${SEATKEEPER_FUZZ_EXAMPLES:-5}"
 SEED="${SEATKEEPER_FUZZ_SEED:-1}"
 START_WAIT_S_MAX=30
-# Not `positive_data_acceptance`: the contract tests check rules that the schema cannot express.
+# The check `positive_data_acceptance` is not used: it would expect that every request valid by the schema is accepted, but the
+# server also checks rules that the schema cannot express.
 CHECKS=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance
 CHECKS+=,response_schema_conformance,negative_data_rejection,unsupported_method,allow_header_conformance
 CHECKS+=,use_after_free,ensure_resource_availability,ignored_auth
@@ -60,7 +61,7 @@ send_requests() {
   say "as $who: $EXAMPLES requests per call, seed $SEED"
   local seed=()
   [ "$SEED" = random ] || seed=(--seed "$SEED")
-  # Runs in the temporary folder, because schemathesis writes files into the current one.
+  # schemathesis runs in the temporary folder, because it writes files into the current one.
   (cd "$folder" && "$SCHEMATHESIS" run "$site/api/openapi.json" --checks "$CHECKS" --max-examples "$EXAMPLES" "${seed[@]}" \
     --generation-with-security-parameters false --generation-database none --continue-on-failure --request-timeout 25 \
     --warnings off --no-color "$@") >"$folder/report" 2>&1 || { cat "$folder/report" "$folder/log" >&2; stop "as $who: failed"; }
@@ -70,7 +71,7 @@ send_requests() {
 start_server
 send_requests nobody
 sign_in
-# Signing out would end the administrator's session.
+# The call `sign_out` is excluded, because it would end the administrator's session.
 send_requests "an administrator" --header "Cookie: seatkeeper_session=$session" --exclude-operation-id sign_out
 kill -0 "$server" 2>/dev/null || stop "the server died: $(cat "$folder/log")"
 if grep -E ' (ERROR|panicked)' "$folder/log" >&2; then stop "the server logged an error"; fi

@@ -13,7 +13,7 @@ set -euo pipefail
 BIN="${1:-target/release}"
 REQUESTS="${2:-4000}"
 KEEP="${3:-}"
-# The function of hyper that serves a connection.
+# The name, in callgrind's profile, of the function of hyper that serves a connection.
 CONNECTION='Dispatcher<D,Bs,I,T>::poll_catch'
 folder="$(mktemp -d)"
 server=
@@ -24,7 +24,8 @@ stop() {
 }
 trap stop EXIT
 
-# Sets `whole` and `connection` to the instructions of a server that served so many requests; prints the load's report.
+# count N: starts a server, sends N requests to it and prints the report of seatkeeper-bench. Sets `whole` and `connection` to
+# the instructions that the server has executed: in all, and for its connection.
 count() {
   local requests="$1" run="$folder/$1"
   mkdir "$run" && mkfifo "$run/said"

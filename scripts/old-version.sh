@@ -8,7 +8,7 @@
 # target/debug/seatkeeper is the previous version until Cargo's next build. Without it a separate folder is used.
 set -euo pipefail
 
-# The last commit before every change of a hold had a `seq` and its person in Redis.
+# The commit of the previous version: the last one before changes of a hold in Redis contained `seq` and the person.
 OLD_COMMIT=2f91166d9d68b4d16406e35ec9ed8b647d55f08e
 
 ROOT="$(cd "$(dirname "$0")/.." && pwd)"
@@ -29,7 +29,7 @@ build() {
   rm -rf "$source"
   mkdir -p "$source"
   git -C "$ROOT" archive "$OLD_COMMIT" | tar -x -C "$source"
-  # The same crates and features as in the Makefile, because other features would rebuild the dependencies.
+  # Builds with the crates and features of the Makefile, because other features would rebuild the dependencies.
   (cd "$source" && cargo build --quiet --workspace --locked --features seatkeeper/cluster --bins --target-dir "$target") >&2
   cp "$target/debug/seatkeeper" "$PROGRAM.new"
   mv "$PROGRAM.new" "$PROGRAM"
@@ -37,7 +37,7 @@ build() {
 }
 
 mkdir -p "$FOLDER"
-# Concurrent callers wait for the lock while one builds.
+# A file lock: while one caller builds, concurrent callers wait for it.
 exec 9>"$FOLDER/lock"
 flock 9
 [ -x "$PROGRAM" ] || build "${1:-}"

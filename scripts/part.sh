@@ -8,7 +8,7 @@ set -euo pipefail
 
 COUNTS="$(cd "$(dirname "$0")/.." && pwd)/target/test-parts"
 
-# Passed tests in the output of cargo, Vitest and Playwright.
+# Counts the passed tests in the output of cargo, Vitest and Playwright.
 count_passed() {
   sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
     /^test result: / { for (i = 2; i <= NF; i++) if ($i == "passed;") sum += $(i - 1) }

@@ -6,7 +6,7 @@ set -euo pipefail
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/seatkeeper"
 CARGO_DENY_VERSION=0.20.2
 SCHEMATHESIS_VERSION=4.32.5
-# 4.4.0 was published incompletely.
+# Not Kafka 4.4.0, which was published incompletely.
 KAFKA_VERSION=4.3.1
 SCRIPTS="$(cd "$(dirname "$0")" && pwd)"
 KAFKA_FILES="$SCRIPTS/kafka"
@@ -25,7 +25,7 @@ need_toolchain() {
     rustup component add rustfmt clippy
 }
 
-# Chromium for the end-to-end tests, Thai fonts for it, a C and C++ compiler, venv, Redis, and libfaketime.
+# Installs Chromium and Thai fonts for the end-to-end tests, a C and C++ compiler, Python's venv, Redis, and libfaketime.
 install_packages() {
   local missing=()
   has chromium || missing+=(chromium)
@@ -57,12 +57,12 @@ INSTALL_WITHOUT_STARTING='
   apt-get install -y -qq --no-install-recommends "$@"
 '
 
-# The version is part of the folder's name, so a new version is installed into a new folder.
+# Each tool's version is part of its folder's name, so a new version is installed into a new folder.
 install_cargo_deny() {
   local folder="$CACHE/cargo-deny-$CARGO_DENY_VERSION"
   [ -x "$folder/bin/cargo-deny" ] && return
   say "building cargo-deny $CARGO_DENY_VERSION (some minutes, once)"
-  # It runs for a second only; building it with full optimisation takes twice as long.
+  # Built without full optimisation, which takes twice as long; cargo-deny runs for a second only.
   CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
     cargo install --quiet --locked --root "$folder" "cargo-deny@$CARGO_DENY_VERSION"
 }
@@ -76,7 +76,7 @@ install_schemathesis() {
   touch "$folder/.ready"
 }
 
-# The jars, a formatted log folder, and a class data archive, with which a broker starts in a third of the time.
+# Installs Kafka's jars, a formatted log folder, and a class data archive, with which a broker starts in a third of the time.
 install_kafka() {
   local folder="$CACHE/kafka-$KAFKA_VERSION"
   [ -e "$folder/.ready" ] && return
@@ -123,7 +123,8 @@ held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 print(*(one.getsockname()[1] for one in held))'
 }
 
-# No package registry has mongod. SecantusDB speaks its protocol, with transactions, as a separate process (GPL-2.0).
+# No package registry has mongod. SecantusDB, which speaks its protocol and has transactions, replaces it in tests. It runs as a
+# separate process, because of its licence (GPL-2.0).
 install_secantus() {
   local folder="$CACHE/secantus-$SECANTUS_VERSION"
   [ -e "$folder/.ready" ] && return
@@ -133,7 +134,7 @@ install_secantus() {
   touch "$folder/.ready"
 }
 
-# Links without a version, for the tests and the Makefile.
+# Creates links whose names have no version, which the tests and the Makefile use.
 link_tools() {
   mkdir -p "$CACHE/bin"
   ln -sfn "$CACHE/cargo-deny-$CARGO_DENY_VERSION/bin/cargo-deny" "$CACHE/bin/cargo-deny"
@@ -142,7 +143,8 @@ link_tools() {
   write_mongo_stand_in
 }
 
-# A program for the Python that has SecantusDB installed. Replaced atomically, because a test may be starting it.
+# Writes the program that starts the stand-in, for the Python that has SecantusDB installed. It is replaced atomically, because a
+# test may be starting it.
 write_mongo_stand_in() {
   local new
   new="$(mktemp "$CACHE/bin/.mongo-stand-in.XXXXXX")"

@@ -59,11 +59,11 @@ def crates():
     flags = ["--locked", "--features", "seatkeeper/cluster"]
     metadata = json.loads(output_of("cargo", "metadata", "--format-version", "1", "--filter-platform", TARGET, *flags))
     known = {(crate["name"], crate["version"]): crate for crate in metadata["packages"]}
-    # Procedural macros and build scripts run during the build only.
+    # Procedural macros and build scripts are not part of the program: they run during the build only.
     linked = ["-p", "seatkeeper", "--target", TARGET, "-e", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"]
     for name, version in {tuple(line.split()[:2]) for line in output_of("cargo", "tree", *linked, *flags).splitlines()}:
         crate = known[name, version.removeprefix("v")]
-        # A crate without a source is one of this workspace.
+        # A crate of this workspace has no source.
         if crate["source"] is not None:
             folder = Path(crate["manifest_path"]).parent
             authors = ", ".join(crate["authors"])

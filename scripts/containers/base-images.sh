@@ -22,21 +22,21 @@ say() { printf 'base-images: %s\n' "$*" >&2; }
 
 version_of() { used "$1" | cut -d: -f2; }
 
-# The pin of scripts/setup.sh, so that both use one version.
+# pin NAME: prints a version that scripts/setup.sh pins, so that both scripts use the same one.
 pin() { sed -n "s/^$1=//p" "$SCRIPTS/setup.sh"; }
 
-# used REPOSITORY: the image of this repository that deploy/ uses, with its tag: `redis:7.4-alpine` for `redis`.
+# used REPOSITORY: prints the image of a repository, with its tag, that deploy/ uses: `redis:7.4-alpine` for `redis`.
 used() { sed -nE "s#^ *(image:|FROM) ($1:[^ ]+).*#\\2#p" "$DEPLOY/Dockerfile" "$DEPLOY/compose.cluster.yaml" | head -1; }
 
-# The full name of such an image.
+# full REPOSITORY: prints the name of that image with its registry.
 full() {
   local name
   name="$(used "$1")"
   case "$name" in */*) echo "docker.io/$name" ;; *) echo "docker.io/library/${name:?no file of deploy/ uses $1}" ;; esac
 }
 
-# image REPOSITORY FOLDER BASE VERSION [CONTEXT=PATH…]: builds images/FOLDER on the image BASE, unless the image has been made
-# from the same files, base and version.
+# image REPOSITORY FOLDER BASE VERSION [CONTEXT=PATH…]: builds the image of images/FOLDER on the image BASE, unless it has been
+# built from the same files, base and version before.
 image() {
   local name folder="$HERE/images/$2" base="$3" version="$4" inputs contexts=() context started=$SECONDS
   name="$(full "$1")"
@@ -71,7 +71,7 @@ make_debian() {
   rm -rf "$root"
   debootstrap --variant=minbase bookworm "$root" "$mirror" >"$CACHE/debootstrap.log"
   rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
-  # The package ca-certificates would replace the authorities of this machine.
+  # The image gets this machine's certificate authorities as a file: the package ca-certificates would replace them.
   install -D -m 644 "$CERTIFICATES" "$root$CERTIFICATES"
   tar -C "$root" -c . | podman import --quiet --change 'CMD ["bash"]' - "$name" >/dev/null
   rm -rf "$root"
@@ -88,7 +88,7 @@ copy_node() {
 
 install_maildev() { npm install --silent --no-audit --no-fund --prefix "$1" "maildev@$(version_of maildev/maildev)"; }
 
-# The Python of the image is Debian's.
+# Downloads SecantusDB for the Python of the image, which is Debian's.
 download_secantus() {
   python3 -m pip download --quiet --disable-pip-version-check --only-binary :all: --python-version 3.11 --pre \
     --dest "$1" "SecantusDB==$(pin SECANTUS_VERSION)"

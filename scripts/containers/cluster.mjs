@@ -22,7 +22,7 @@ const REQUESTS_AROUND_KILL = 100
 
 /** The message of a booking, as Kafdrop shows it. */
 async function messageOf(booking) {
-  // Kafdrop calls the number of messages `lastOffset`.
+  // In Kafdrop's response, `lastOffset` is the number of messages.
   for (const { partition, firstOffset, lastOffset: count } of await getJson(`${KAFDROP}/topic/${TOPIC}/messages`)) {
     if (count === 0) continue
     const range = `partition=${partition}&offset=${firstOffset}&count=${count}`

@@ -4,7 +4,7 @@
 PODMAN_COMPOSE_VERSION=1.6.0
 PROBE_IMAGE=docker.io/library/debian:bookworm-slim
 PROBE_S_MAX=60
-# dnsname resolves the names of containers.
+# The plugin dnsname lets containers resolve each other's names.
 PODMAN_PACKAGES=(podman buildah runc debootstrap golang-github-containernetworking-plugin-dnsname dnsmasq-base)
 # shellcheck source=storage.sh
 . "$HERE/storage.sh"

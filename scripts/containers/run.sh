@@ -6,7 +6,7 @@ set -euo pipefail
 
 HERE="$(cd "$(dirname "$0")" && pwd)"
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/seatkeeper/containers"
-# Not the projects of the compose files, whose data a person may want to keep.
+# The names of the test's own compose projects. The default projects of the compose files may have data that a person needs.
 EMBEDDED=seatkeeper-check
 CLUSTER=seatkeeper-cluster-check
 cd "$HERE/../.."
@@ -80,7 +80,7 @@ first_server() {
     --filter label=com.docker.compose.service=seatkeeper-1
 }
 
-# Removes what is left of a project. The volumes without a name belong to the Dockerfile's `VOLUME`.
+# Removes the containers, networks and volumes of a project. The volumes without a name come from the Dockerfile's `VOLUME`.
 remove() {
   compose "$1" down --volumes
   [ "$IMAGES" = official ] || podman volume prune --force >/dev/null

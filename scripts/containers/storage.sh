@@ -10,7 +10,8 @@ driver = "overlay"
 graphroot = "$CACHE/storage"
 runroot = "/run/seatkeeper-containers"
 END
-  # crun refuses a machine that mounts both versions of cgroups. Limits above the hard ones of this machine are refused.
+  # The runtime is runc, because crun refuses a machine that mounts both versions of cgroups. A container cannot have limits
+  # above the hard limits of this machine.
   cat >"$settings/containers.conf" <<END
 [containers]
 default_ulimits = ["nofile=$(files_max):$(files_max)", "nproc=$PROCESSES_MAX:$PROCESSES_MAX"]
@@ -23,15 +24,15 @@ network_backend = "cni"
 network_config_dir = "$CACHE/networks"
 END
   export CONTAINERS_STORAGE_CONF="$settings/storage.conf" CONTAINERS_CONF="$settings/containers.conf"
-  # Without docker's format an image has no health check. Cache mounts of a build are stored in TMPDIR.
+  # Only images in Docker's format have a health check. buildah stores the cache mounts of a build in TMPDIR.
   export BUILDAH_ISOLATION=chroot BUILDAH_FORMAT=docker TMPDIR="$CACHE/tmp"
-  # There may be no systemd to run the health checks.
+  # Podman must not leave health checks to systemd, which may be missing.
   export DISABLE_HC_SYSTEMD=true
 }
 
 PROCESSES_MAX=4000
 
-# The open files that a container may have here: those of the compose files, or the hard limit of this machine.
+# Prints the limit of open files of a container: that of the compose files, or the hard limit of this machine if it is lower.
 files_max() {
   local hard
   hard="$(ulimit -Hn)"

@@ -1,11 +1,11 @@
-//! Measures the CPU time of seat locks in the client and in Redis, compared with a bare function that does only the
+//! Measures the CPU time of seat locks in the client and in Redis, compared with a bare function that runs only the
 //! unavoidable commands of a lock.
 //!
 //! ```text
 //! cargo run --release -p seatkeeper-cluster --example redis_lock_cost -- 100000 50
 //! ```
-//! The numbers are the number of calls and the number of concurrent calls. Needs `redis-server`. Compare only results of one
-//! run, because other load distorts them.
+//! The arguments are the number of calls and the number of concurrent calls. Needs `redis-server`. Compare only results
+//! of the same run, because other load on the machine distorts them.
 
 #![expect(
     clippy::unwrap_used,
@@ -28,10 +28,11 @@ use seatkeeper_testbed::RedisServer;
 use uuid::Uuid;
 
 const TTL_MS: i64 = 300_000;
-/// Seats per screening; the next screening is used when all are locked.
+/// Number of seats per screening. When all seats of a screening are locked, the next screening is used.
 const SEATS: usize = 200;
 
-/// Set, sorted set, sequence, publish: the minimum for a lock that all viewers see.
+/// A function that sets a key, adds to a sorted set, increments the sequence and publishes: the minimum for a lock that
+/// all viewers see.
 const BARE: &str = "#!lua name=bare
 redis.register_function('bare_lock', function(keys, args)
   if not redis.call('SET', keys[1], args[1], 'NX', 'PX', args[2]) then
@@ -56,13 +57,13 @@ fn seat(call: usize) -> SeatId {
     SeatId::new(row, u8::try_from(call % SEATS / 4 + 1).unwrap()).unwrap()
 }
 
-/// CPU time in microseconds of this process and of Redis.
+/// The CPU time that this process and Redis have used so far, in microseconds.
 async fn spent(redis: &RedisServer) -> (f64, f64) {
     let ticks = |pid: &str| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
         let fields: Vec<f64> =
             stat.rsplit(')').next().unwrap().split_whitespace().map(|f| f.parse().unwrap_or(0.0)).collect();
-        // User and system time, in hundredths of a second.
+        // The fields with user and system time, in hundredths of a second.
         (fields[11] + fields[12]) * 10_000.0
     };
     let cpu = redis.cli(&["INFO", "cpu"]).await;

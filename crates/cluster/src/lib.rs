@@ -1,4 +1,5 @@
-//! Adapters of the cluster mode (several servers on shared stores). Only a technology's own folder uses its driver.
+//! Adapters of the cluster mode, in which several servers share Redis, MongoDB and Kafka. Only the module of a
+//! technology uses its driver.
 
 pub mod kafka;
 pub mod mongo;

@@ -17,8 +17,9 @@ impl Steady {
         i64::try_from(at.saturating_duration_since(self.started).as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// Updates the estimated offset of another clock, in milliseconds: `known` is the old estimate, and that clock showed
-    /// `said_ms` at some moment between `sent` and `heard`. The estimate moves only as far as this contradicts it.
+    /// Updates the estimated offset of another clock, in milliseconds. `known` is the old estimate; the other clock
+    /// showed `said_ms` at some moment between `sent` and `heard`. The estimate is changed only as far as this reply
+    /// contradicts it.
     pub(crate) fn learnt(&self, known: i64, sent: Instant, heard: Instant, said_ms: i64) -> i64 {
         // One millisecond of tolerance each way, because all three times are truncated to milliseconds.
         let least = said_ms - self.ms(heard) - 1;

@@ -41,7 +41,7 @@ pub struct SettingFlags {
 }
 
 impl SettingFlags {
-    /// The values from all sources; flags take precedence.
+    /// Collects the values of all settings from all sources. Flags take precedence.
     ///
     /// # Errors
     /// A key or variable is unknown, or a file cannot be read.
@@ -49,16 +49,16 @@ impl SettingFlags {
         Values::gather(Outside { config_file: self.config_file, flags: self.given, environment })
     }
 
-    /// The parsed and checked settings.
+    /// Collects, parses and checks all settings.
     ///
     /// # Errors
-    /// The first problem, as a sentence.
+    /// The first invalid setting, described in a sentence.
     pub fn load(self, environment: Vec<(OsString, OsString)>, adapters: Adapters) -> Result<Config, SettingsError> {
         Config::from_values(&self.gather(environment)?, adapters)
     }
 }
 
-/// Every value and its source as a table, one setting per line.
+/// A table of all settings with their values and sources, one setting per line.
 #[must_use]
 pub fn describe_values(values: &Values) -> String {
     let name_width = ALL.iter().map(|setting| setting.key.len()).max().unwrap_or(0);

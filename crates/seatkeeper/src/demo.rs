@@ -21,11 +21,12 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 const CINEMA: &str = include_str!("../demo/cinema.toml");
-/// Lease of the filling: when the server that fills the store dies, another may start after this time.
+/// Lease of the server that fills the store. If that server dies, another one may start to fill the store after this
+/// time.
 const FILLED_WITHIN: SignedDuration = SignedDuration::from_mins(2);
-/// Polling interval of the servers that wait for the one that fills the store.
+/// Polling interval of the servers that wait while another one fills the store.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// The demo has the screenings that start within this many days.
+/// The demo cinema has the screenings that start within this many days.
 const DAYS: i64 = 7;
 
 #[derive(Deserialize)]
@@ -56,7 +57,7 @@ pub enum DemoError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] seatkeeper_core::ports::BackendError),
-    /// The demo's own data is wrong.
+    /// The demo cinema's own data are invalid.
     #[error("demo cinema: {0}")]
     Data(String),
 }
@@ -65,11 +66,12 @@ fn data(error: impl ToString) -> DemoError {
     DemoError::Data(error.to_string())
 }
 
-/// Fills the store if it has neither films nor halls; returns the number of screenings added, `None` when it had data. When
-/// several servers find it empty at the same time, one of them holds a lease and fills it; the others poll until it is done.
+/// Fills the store if it has neither films nor halls. Returns the number of screenings added, or `None` when the store
+/// had data. When several servers find the store empty at the same time, one of them takes a lease and fills it; the
+/// others poll until it is done.
 ///
 /// # Errors
-/// The store failed, or the demo's data is wrong.
+/// The store failed, or the demo cinema's data are invalid.
 pub async fn fill_empty_store(office: &BoxOffice) -> Result<Option<usize>, DemoError> {
     if !is_empty(office).await? {
         return Ok(None);
@@ -101,7 +103,8 @@ async fn fill(office: &BoxOffice) -> Result<usize, DemoError> {
     let cinema: Cinema = toml::from_str(CINEMA).map_err(data)?;
     let changes = changes_of(&cinema, office)?;
     let made = changes.iter().filter(|change| matches!(change, ProgrammeChange::PutScreening(..))).count();
-    // Every change writes an event. All of them write the same one, so that the audit log gets one line, not hundreds.
+    // Each change must have an event. All changes of the filling have the same event, so that the audit log gets one
+    // entry and not hundreds.
     let details = json!({ "films": cinema.films.len(), "halls": cinema.halls.len(), "screenings": made });
     let event = office.event(EventKind::AuditLog { action: "demo_filled".into(), subject: None, details });
     for change in changes {
@@ -113,7 +116,7 @@ async fn fill(office: &BoxOffice) -> Result<usize, DemoError> {
     Ok(made)
 }
 
-/// The changes that create the demo cinema, with screenings from now on; films and halls come before their screenings.
+/// The changes that create the demo cinema with screenings from `now` on. Films and halls come before their screenings.
 fn changes_of(cinema: &Cinema, office: &BoxOffice) -> Result<Vec<ProgrammeChange>, DemoError> {
     let now = office.now();
     let (mut changes, mut films) = (Vec::new(), HashMap::new());
@@ -161,7 +164,8 @@ struct Showing<'a> {
     prices: &'a str,
 }
 
-/// Each weekday's list once: the rest of today's, and a week later the part of it before the current time.
+/// The screenings of a hall from `now` until the same time a week later. Each weekday's list is used once; today's list
+/// is split: its later part is used today, its earlier part in a week.
 fn showings<'a>(hall: &'a DemoHall, now: Timestamp, office: &BoxOffice) -> Result<Vec<Showing<'a>>, DemoError> {
     let zone = &office.settings.time_zone;
     let today = now.to_zoned_datetime(zone.clone()).date();

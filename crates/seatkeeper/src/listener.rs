@@ -1,4 +1,4 @@
-//! Accepts connections within limits, and drains them at shutdown.
+//! Accepts connections within limits, and lets requests in flight finish at shutdown.
 
 mod open_files;
 mod permits;
@@ -17,22 +17,25 @@ use tower::ServiceExt;
 use self::{permits::ConnectionPermits, write_wait::WriteWait};
 use crate::unread_body::share_body;
 
-/// Longest wait for a request's head; then the connection is closed.
+/// How long a connection may take to send a request's head before it is closed.
 const HEAD_WAIT_MAX: Duration = Duration::from_secs(15);
-/// Limit of a request's head, and so of the read buffer, in bytes.
+/// Limit of the size of a request's head, and thereby of the read buffer, in bytes.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// Pause after a failed accept (such as too many open files), so that the loop does not spin.
+/// Pause after a failed `accept` (for example, too many open files), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Which connections count towards the limit by address.
+/// Which connections count towards the connection limit per client address.
 pub struct Admission {
-    /// Whether the limit by address applies; load tests use a single address.
+    /// Whether the limit per client address applies. Load tests turn it off, because all their connections come from
+    /// one address.
     pub limits_addresses: bool,
-    /// Reverse proxies: all visitors share their addresses, so their connections are not counted by address.
+    /// Reverse proxies. All visitors have the address of the proxy, so connections from it do not count towards the
+    /// limit per address.
     pub trusted_proxies: Vec<IpNet>,
 }
 
-/// Serves until `stop`, then drains requests in flight for at most `grace`. Returns false when some did not finish.
+/// Accepts and serves connections until `stop` is cancelled, then waits for requests in flight for at most `grace`.
+/// Returns false when some of them did not finish.
 pub async fn serve_connections(
     listener: TcpListener,
     router: Router,
@@ -58,7 +61,7 @@ pub async fn serve_connections(
                 continue;
             }
         };
-        // Beyond the limit the connection is closed without a response: the cheapest refusal.
+        // Beyond a limit the connection is closed without a response, which is the cheapest refusal.
         let Some(permit) = permits.take(peer.ip()) else { continue };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set; answers may be delayed");

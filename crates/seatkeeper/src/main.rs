@@ -14,7 +14,8 @@ use seatkeeper::telemetry::start_log;
 use seatkeeper::wiring::{WiringError, check_addresses};
 use url::Url;
 
-/// Returns the memory of large responses to the system soon after they were sent; the default allocator retains most of it.
+/// The allocator. It returns the memory of large responses to the system soon after they were sent; the default
+/// allocator retains most of it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -39,12 +40,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Settings are checked first, so that a bad one fails the start before any file or service is opened.
+/// Runs the command `serve`. The settings are checked first, so that an invalid one is reported before any file or
+/// service is opened.
 fn start(flags: SettingFlags) -> Result<(), Failure> {
     let config = flags.load(std::env::vars_os().collect(), Adapters::BUILT_IN)?;
     check_addresses(&config)?;
     start_log(config.log_level, config.log_format);
-    // The program's files contain names, addresses and sessions; the umask protects them even in a folder that others can read.
+    // The program's files contain names, addresses and sessions. The umask protects them even in a folder that others
+    // can read.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     in_runtime(serve(config))
 }
@@ -55,7 +58,8 @@ fn print_openapi() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Without a site, checks the server of this environment's settings, as a container's health check does.
+/// Runs the command `health`. Without `site` it checks the server with the settings of this environment, for the health
+/// check of a container.
 fn check_health(site: Option<Url>) -> Result<(), Failure> {
     let site = match site {
         Some(site) => site,
@@ -73,22 +77,23 @@ fn in_runtime(work: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>
     Ok(runtime.block_on(work)?)
 }
 
-/// Prints the settings before it validates them, because a table with the wrong value helps to find it.
+/// Runs the command `check`. The settings are printed before they are validated, because the table helps to find an
+/// invalid value.
 fn check(flags: SettingFlags) -> Result<(), Failure> {
     let values = flags.gather(std::env::vars_os().collect())?;
-    // A closed standard output (such as a pipe to `head`) does not skip the validation.
+    // The settings are validated even if standard output is closed (as by a pipe to `head`).
     let shown = io::stdout().write_all(describe_values(&values).as_bytes());
     check_addresses(&Config::from_values(&values, Adapters::BUILT_IN)?)?;
     Ok(shown?)
 }
 
-/// A reader such as `head` that closes the pipe early is not an error.
+/// Whether the reader of standard output has closed the pipe, as `head` does. This is not a failure of the command.
 fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn fail(error: &dyn Error, code: u8) -> ExitCode {
-    // A closed standard error leaves nowhere to report the failure.
+    // When standard error is closed, the failure cannot be reported anywhere.
     let _ = writeln!(io::stderr(), "seatkeeper: {error}");
     ExitCode::from(code)
 }

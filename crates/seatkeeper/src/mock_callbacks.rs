@@ -1,4 +1,4 @@
-//! Delivers the mock provider's callbacks to this server as a real provider would: signed, over HTTP.
+//! Sends the mock payment provider's callbacks to this server as a real provider would: signed, over HTTP.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::config::local_address;
 /// Timeout of one callback.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// Sends the mock provider's callbacks to this server.
+/// Sends callbacks to this server.
 pub struct MockCallbacks {
     client: Client,
     url: String,
@@ -22,7 +22,7 @@ pub struct MockCallbacks {
 }
 
 impl MockCallbacks {
-    /// Sends to the server that listens on `bound`, with `host` as its Host header.
+    /// Sends the callbacks to the server that listens on `bound`, with `host` as the Host header.
     ///
     /// # Errors
     /// The HTTP client cannot be created.

@@ -1,4 +1,5 @@
-//! Timeout for payment providers. A timed-out call has not failed: its outcome is unknown, and the reconciler asks again.
+//! A timeout for calls of payment providers. A call that timed out has not necessarily failed: its outcome is unknown,
+//! and the reconciler asks the provider for it later.
 
 use std::time::Duration;
 
@@ -8,14 +9,14 @@ use seatkeeper_core::{
     ports::{Charge, PaymentProvider, ProviderAnswer, ProviderError},
 };
 
-/// Timeout of one call.
+/// Timeout of one call of a payment provider.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// A provider whose calls time out after [`ANSWER_WAIT_MAX`].
+/// A payment provider whose calls time out after [`ANSWER_WAIT_MAX`].
 pub struct PatientProvider<P>(P);
 
 impl<P: PaymentProvider> PatientProvider<P> {
-    /// Wraps `provider`.
+    /// Adds the timeout to `provider`.
     pub const fn new(provider: P) -> Self {
         Self(provider)
     }
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn call_to_a_silent_provider_times_out() {
+    async fn call_times_out_when_the_provider_does_not_answer() {
         let id = PaymentId::from_uuid(uuid::Uuid::nil());
         let provider = PatientProvider::new(Silent);
         assert_eq!(provider.find(id).await.unwrap_err().to_string(), "payment provider: no answer in time");

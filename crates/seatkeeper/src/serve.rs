@@ -1,4 +1,5 @@
-//! Life cycle of the server: open the parts, fill the demo, listen, run the workers, shut down in order.
+//! The life cycle of the server: opens the parts, creates the demo cinema, listens, runs the workers, and shuts down in
+//! order.
 
 use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -21,11 +22,11 @@ use crate::{
     workers::Workers,
 };
 
-/// Shutdown, first step: requests in flight are drained for at most this time.
+/// Time limit of the first step of the shutdown, in which requests in flight are finished.
 const REQUESTS_GRACE: Duration = Duration::from_secs(5);
-/// Second step: workers and background tasks stop, all at the same time, within this time.
+/// Time limit of the second step of the shutdown, in which all workers and background tasks stop concurrently.
 const WORKERS_GRACE: Duration = Duration::from_secs(3);
-// The last step closes the parts within `CLOSING_GRACE`. Together they take less than 10 s.
+// The third step of the shutdown closes the parts within `CLOSING_GRACE`. All steps together take less than 10 s.
 
 /// Pause before the API's background tasks are restarted after a panic.
 const BESIDE_PAUSE: Duration = Duration::from_secs(1);
@@ -35,7 +36,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// A part cannot be opened, or the address is in use.
+/// A part cannot be opened, or the listen address cannot be bound.
 pub async fn serve(config: Config) -> Result<(), Failure> {
     ignore_signals()?;
     let stop = stop_signal()?;
@@ -88,7 +89,8 @@ async fn serve_parts(
     }
     office.follow_programme().await?;
     for screening in restored {
-        // Until its map is loaded, locked seats of the screening would be reported as free. Requests for the map also load it.
+        // Until its map is loaded, locked seats of the screening would be reported as available. Requests for the map
+        // also load it.
         if let Err(error) = mend_screening(&office, screening).await {
             tracing::warn!(%screening, %error, "loading a seat map failed; the next request for it loads it");
         }
@@ -110,7 +112,8 @@ async fn serve_parts(
         limits_addresses: config.rate_limit == RateLimit::On,
         trusted_proxies: config.trusted_proxies.clone(),
     };
-    // Viewers are told to reconnect as soon as the shutdown begins, in parallel with the draining; `join` waits for both.
+    // Viewers are told to reconnect as soon as the shutdown begins, while requests in flight are finished; `join` waits
+    // for both.
     let tell_viewers = {
         let (rooms, stop) = (app.rooms.clone(), stop.clone());
         async move {
@@ -130,8 +133,8 @@ async fn serve_parts(
     Ok(())
 }
 
-/// Runs the API's background tasks until `over`, restarting them after a panic: without them, sessions that ended on other
-/// servers would stay valid here.
+/// Runs the API's background tasks until `over` is cancelled, and restarts them after a panic. Without them, sessions
+/// that ended on other servers would remain valid on this one.
 async fn run_beside(app: &App, over: &CancellationToken) {
     while AssertUnwindSafe(app.run_beside(over.clone())).catch_unwind().await.is_err() {
         tracing::error!("the API's background tasks panicked; restarting them after a pause");
@@ -139,15 +142,16 @@ async fn run_beside(app: &App, over: &CancellationToken) {
     }
 }
 
-/// Prints the site's address as the first line of standard output. A failed write is not a reason to stop.
+/// Prints the site's address as the first line of standard output. If that fails the server runs nevertheless.
 fn announce(site: &Origin) {
     if !telemetry::print_line(&format!("Seatkeeper is open: {}", site.as_str())) {
         tracing::warn!(site = site.as_str(), "open, but standard output cannot be written");
     }
 }
 
-/// Ignores signals whose default action ends the process: SIGHUP (a closed terminal), SIGUSR1 and SIGUSR2 (log rotation),
-/// SIGXFSZ (file size limit). One registration is enough: tokio never restores the default action.
+/// Ignores the signals that would end the process by default: SIGHUP (closed terminal), SIGUSR1 and SIGUSR2 (log
+/// rotation), SIGXFSZ (file size limit). One registration is sufficient, because tokio never restores the default
+/// action.
 fn ignore_signals() -> std::io::Result<()> {
     let file_size = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
     for kind in [SignalKind::hangup(), SignalKind::user_defined1(), SignalKind::user_defined2(), file_size] {
@@ -170,7 +174,8 @@ fn stop_signal() -> Result<CancellationToken, Failure> {
     Ok(stop)
 }
 
-/// Key for the provider's signatures; without the setting a random key per start, enough for the built-in mock.
+/// The key of the signatures of the payment provider's callbacks. Without the setting it is random at each start, which
+/// is sufficient for the built-in mock provider.
 fn callback_secret(config: &Config) -> Vec<u8> {
     config.payment_callback_secret.as_ref().map_or_else(
         || {

@@ -15,7 +15,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A cryptographic generator, seeded by the system.
+/// A cryptographically secure random generator, seeded by the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemEntropy;
 

@@ -1,5 +1,6 @@
-//! Drains what a handler left unread of a request's body. Closing a connection with unread data resets it, and the client may
-//! lose the response that says why it was refused; so the rest is read and discarded, within limits.
+//! Drains the part of a request's body that its handler did not read. Closing a connection with unread data resets it,
+//! and the client may lose the response that says why the request was refused. So the rest is read and discarded,
+//! within limits.
 
 use std::{
     future::poll_fn,
@@ -16,20 +17,21 @@ use hyper::{
     header::EXPECT,
 };
 
-/// Limit of discarded bytes, slightly more than the largest body that any call accepts.
+/// Limit of the bytes that are discarded: slightly more than the largest body that any call accepts.
 const DISCARDED_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// Timeout of the draining.
+/// Time limit of discarding a body.
 const DISCARD_MAX: Duration = Duration::from_secs(2);
 
-/// The handler's handle of the body.
+/// The body as the handler reads it.
 struct Shared(Arc<Mutex<Incoming>>);
 
-/// The connection's handle of the body.
+/// The same body, to be discarded after the handler has responded.
 pub(crate) struct Unread(Arc<Mutex<Incoming>>);
 
-/// Passes the body to the handler, and returns a second handle for draining it, if there is a body.
+/// Replaces a request's body with one that is shared: the handler reads the body, and the returned handle discards the
+/// rest. Returns no handle when the body is empty.
 pub(crate) fn share_body(request: Request<Incoming>) -> (Request<Body>, Option<Unread>) {
-    // A client that sent `Expect: 100-continue` does not send a refused body, so there is nothing to drain.
+    // A client that sent `Expect: 100-continue` does not send a refused body, so there is nothing to discard.
     if request.body().is_end_stream() || request.headers().contains_key(EXPECT) {
         return (request.map(Body::new), None);
     }
@@ -60,12 +62,12 @@ impl HttpBody for Shared {
 }
 
 impl Unread {
-    /// Reads and discards the rest, within the limits.
+    /// Reads and discards the rest of the body, within the limits.
     pub(crate) async fn discard(self) {
         if lock(&self.0).is_end_stream() || lock(&self.0).size_hint().lower() > DISCARDED_BYTES_MAX {
             return;
         }
-        // The connection is closed after the answer, whether the rest was read in time or not.
+        // The connection is closed after the response, whether or not all of the rest was read in time.
         drop(tokio::time::timeout(DISCARD_MAX, self.read_to_end()).await);
     }
 

@@ -1,4 +1,5 @@
-//! Turns settings into ports; the only file that knows which technologies are in use.
+//! Opens the parts that the settings name (store, locks, events, payments, mail) and connects them to the ports of the
+//! core. Only this file knows which technologies are in use.
 
 use std::{fs::DirBuilder, net::SocketAddr, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
 
@@ -33,12 +34,12 @@ use crate::{
     workers::Mailer,
 };
 
-/// Name of the lock log in the data folder.
+/// File name of the lock log in the data folder.
 const LOCK_LOG: &str = "locks.log";
 /// Mode of created folders: everything for the owner, nothing for others.
 const DATA_DIR_MODE: u32 = 0o700;
 
-/// Errors of opening the parts.
+/// Why a part could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum WiringError {
     /// The store cannot be opened.
@@ -47,12 +48,12 @@ pub enum WiringError {
     /// The lock log cannot be opened.
     #[error(transparent)]
     Locks(#[from] BackendError),
-    /// The service in a setting cannot be reached, or is not in the required state.
+    /// The service that a setting names cannot be reached or is unsuitable.
     #[error("{setting} = {url}: {why}")]
     Service {
         /// The setting.
         setting: &'static str,
-        /// The setting's value, without password and options.
+        /// The setting's value, without its password and query options.
         url: String,
         /// The problem.
         why: Box<dyn std::error::Error + Send + Sync>,
@@ -71,39 +72,40 @@ pub enum WiringError {
     /// The mail URL is invalid.
     #[error("mail_url: {0}")]
     Mail(#[from] TransportUrlError),
-    /// The program was built without the adapter.
+    /// The program was built without the adapter for a setting's URL.
     #[error("{0} needs a program built with the cluster feature")]
     NoAdapter(&'static str),
 }
 
 /// The addresses of this server.
 pub struct Address<'a> {
-    /// As visitors type it.
+    /// The origin of the site, as visitors type it.
     pub site: &'a Origin,
-    /// As bound by the listener.
+    /// The address that the listener is bound to.
     pub bound: SocketAddr,
     /// Key of the signatures of the payment provider's callbacks.
     pub callback_secret: &'a [u8],
 }
 
-/// The opened parts.
+/// The opened parts of the program.
 pub struct Parts {
-    /// The use cases over their ports.
+    /// The use cases, with all ports connected.
     pub office: Arc<BoxOffice>,
     /// The parts that have a health check.
     pub health: Vec<Arc<dyn Health>>,
     /// Sends mails.
     pub mailer: Mailer,
-    /// Screenings with locks that were restored from the lock log.
+    /// The screenings whose locks were restored from the lock log.
     pub restored: Vec<ScreeningId>,
     /// What to close at shutdown.
     pub closing: Closing,
 }
 
-/// Parses each service URL with its driver's parser, so that a malformed one is reported before anything is opened.
+/// Parses the URL of each service with the parser of its driver, so that a malformed URL is reported before anything is
+/// opened.
 ///
 /// # Errors
-/// The first URL that its driver does not accept.
+/// The first URL that its driver refuses.
 pub fn check_addresses(config: &Config) -> Result<(), WiringError> {
     transport(&config.mail)?;
     #[cfg(feature = "cluster")]
@@ -165,7 +167,7 @@ async fn open_others(config: &Config, address: &Address<'_>, stored: Stored) -> 
         public_url: site.as_str().trim_end_matches('/').to_owned(),
         host: host_name(site.host()).to_owned(),
     };
-    // The event log has no health check: without it the server still sells, and events are relayed later.
+    // The event log has no health check: while it is unavailable the server still sells, and events are relayed later.
     let health = vec![stored.health, locked.health];
     let (restored, closing) = (locked.restored, stored.closing);
     Ok(Parts { office: Arc::new(office), health, mailer, restored, closing })
@@ -176,12 +178,12 @@ struct Stored {
     stores: Stores,
     mock_book: Arc<dyn MockBook>,
     health: Arc<dyn Health>,
-    /// The clock of the ports: the store's, where several servers share one.
+    /// The clock that the program uses: that of the store if several servers share the store.
     clock: Arc<dyn Clock>,
     closing: Closing,
 }
 
-/// Time limit of closing the parts, all at the same time.
+/// Time limit of closing the parts, which are all closed concurrently.
 pub const CLOSING_GRACE: Duration = Duration::from_millis(1_500);
 
 /// The parts to close at shutdown, after the last read or write.
@@ -194,8 +196,8 @@ pub struct Closing {
 }
 
 impl Closing {
-    /// Leaves the consumer groups, so that other servers take over immediately, and ends the sessions of the store. Returns
-    /// false when either took longer than `within`.
+    /// Leaves the consumer groups of Kafka, so that other servers take over immediately, and ends the sessions of the
+    /// store. Returns false when either took longer than `within`.
     #[cfg(feature = "cluster")]
     pub async fn close(self, within: Duration) -> bool {
         let log_closed = OptionFuture::from(self.log.as_ref().map(|log| log.close(within)));
@@ -204,7 +206,7 @@ impl Closing {
         log_closed.unwrap_or(true) && store_closed.unwrap_or(true)
     }
 
-    /// The embedded parts need no closing.
+    /// Does nothing, because the embedded parts need not be closed.
     #[cfg(not(feature = "cluster"))]
     pub async fn close(self, _within: Duration) -> bool {
         true
@@ -247,7 +249,7 @@ async fn open_store(config: &Config) -> Result<Stored, WiringError> {
 
 #[cfg(feature = "cluster")]
 impl Stored {
-    /// The same store with the event log in Kafka.
+    /// Replaces the store's own event log with the one in Kafka.
     fn with_log(mut self, log: &Arc<KafkaLog>) -> Self {
         self.stores.events = Arc::clone(log) as _;
         self.stores.dead_letters = Arc::new(PublishedDeadLetters::new(self.stores.dead_letters, Arc::clone(log)));
@@ -256,7 +258,7 @@ impl Stored {
     }
 }
 
-/// The lock store.
+/// The lock store and what belongs to it.
 struct Locked {
     locks: Arc<dyn LockStore>,
     live: Arc<dyn LiveChanges>,
@@ -293,7 +295,7 @@ fn refused(
     url: &impl ToString,
     why: impl std::error::Error + Send + Sync + 'static,
 ) -> WiringError {
-    // Query options may contain secrets too.
+    // Query options are removed too, because they may contain secrets.
     let url = url.to_string().split('?').next().unwrap_or_default().to_owned();
     WiringError::Service { setting, url, why: why.into() }
 }
@@ -333,11 +335,11 @@ fn transport(mail: &MailUrl) -> Result<MailTransport, TransportUrlError> {
 
 fn make_folder(path: &Path) -> Result<(), WiringError> {
     let refused = |source| WiringError::DataDir { path: path.display().to_string(), source };
-    // The files contain names, addresses and sessions.
+    // The files of this folder contain names, addresses and sessions.
     DirBuilder::new().recursive(true).mode(DATA_DIR_MODE).create(path).map_err(refused)
 }
 
-/// The host without its port; Message-IDs and senders have none.
+/// The host without its port, for Message-IDs and sender addresses.
 fn host_name(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,

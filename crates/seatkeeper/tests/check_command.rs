@@ -41,7 +41,7 @@ fn check_exits_with_2_and_prints_all_settings_when_a_value_is_invalid() {
 }
 
 #[test]
-fn check_exits_with_2_for_test_payments_of_real_customers_unless_allowed() {
+fn check_exits_with_2_for_mock_payments_of_real_customers_unless_allowed() {
     let google = [("SEATKEEPER_GOOGLE_CLIENT_ID", "a"), ("SEATKEEPER_GOOGLE_CLIENT_SECRET", "b")];
     for (args, env) in [
         (&[][..], &google[..]),
@@ -57,14 +57,14 @@ fn check_exits_with_2_for_test_payments_of_real_customers_unless_allowed() {
 }
 
 #[test]
-fn check_exits_with_2_for_bad_usage() {
+fn check_exits_with_2_for_an_invalid_command_line() {
     for args in [&["--no-such-flag"][..], &["--lock-ttl"], &["extra"]] {
         assert_eq!(check(args, &[]).status.code(), Some(2), "{args:?}");
     }
 }
 
 #[test]
-fn check_exits_with_2_without_output_when_a_variable_is_unknown() {
+fn check_exits_with_2_and_prints_nothing_when_a_variable_is_unknown() {
     let output = check(&[], &[("SEATKEEPER_COLOUR", "red")]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(stderr(&output), "seatkeeper: SEATKEEPER_COLOUR: there is no such setting\n");

@@ -64,7 +64,7 @@ fn showing(text: &str) -> Showing<'_> {
     Showing { start_min: hour * 60 + minute, slug, price_list }
 }
 
-/// Number of units in a hall by the letter of their kind.
+/// The number of units (a pair is one unit) in a hall, by the letter of their kind.
 fn units(hall: &Hall) -> BTreeMap<char, usize> {
     let mut units = BTreeMap::new();
     for row in &hall.rows {
@@ -139,7 +139,7 @@ fn halls_have_the_documented_shapes() {
 }
 
 #[test]
-fn screenings_of_a_hall_never_overlap_even_over_midnight() {
+fn screenings_in_a_hall_never_overlap_not_even_over_midnight() {
     let cinema = cinema();
     let minutes: BTreeMap<&str, u32> =
         cinema.films.iter().map(|film| (film.slug.as_str(), film.duration_min + cinema.cleaning_min)).collect();
@@ -158,7 +158,8 @@ fn screenings_of_a_hall_never_overlap_even_over_midnight() {
                 count += 1;
             }
         }
-        // The first screening again, a week later: the last one on Sunday must not overlap the first one on Monday.
+        // The first screening of the week is repeated a week later, to check that Sunday's last screening does not
+        // overlap Monday's first one.
         let (start, end, text) = week[0];
         week.push((start + 7 * MINUTES_A_DAY, end + 7 * MINUTES_A_DAY, text));
         for pair in week.windows(2) {

@@ -1,4 +1,4 @@
-//! Checks the files of `deploy/` against the program: settings, ports, services and versions.
+//! Checks that the files in `deploy/` agree with the program: settings, ports, services and versions.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should say where it stopped")]
 
@@ -25,12 +25,14 @@ fn compose(file: &str) -> Value {
     document
 }
 
-/// The settings of a service, parsed by the program; secrets are read from their files in the repository.
+/// The settings that a compose file gives to a service, as the program parses them. Secrets are read from their files
+/// in the repository.
 fn settings_of(compose: &Value, service: &str) -> Config {
     read_settings(compose, service, "").unwrap()
 }
 
-/// As `settings_of`, without one variable; an error when the program refuses the rest.
+/// Reads the settings like `settings_of`, without the variable `left_out`. Returns an error when the program refuses
+/// them.
 fn read_settings(compose: &Value, service: &str, left_out: &str) -> Result<Config, String> {
     let variables = compose["services"][service]["environment"].as_mapping().unwrap();
     let in_image = ("SEATKEEPER_DATA_DIR".into(), "/data".into());
@@ -62,7 +64,7 @@ fn names(list: &Value) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// The published ports of a service.
+/// The ports of a service that its compose file publishes.
 fn published(compose: &Value, service: &str) -> Vec<String> {
     names(&compose["services"][service]["ports"])
 }
@@ -107,7 +109,7 @@ fn compose_file_of_the_cluster_has_two_servers_on_real_services() {
 }
 
 #[test]
-fn compose_files_set_the_switches_that_a_reachable_server_needs() {
+fn compose_files_set_the_switches_that_the_program_requires_on_a_reachable_server() {
     for (file, service) in [("compose.yaml", "seatkeeper"), ("compose.cluster.yaml", "seatkeeper-1")] {
         for (variable, flag) in [
             ("SEATKEEPER_ALLOW_TEST_PAYMENTS", "--allow-test-payments"),
@@ -119,9 +121,9 @@ fn compose_files_set_the_switches_that_a_reachable_server_needs() {
     }
 }
 
-/// The first settings file in docs/operating.md, with its secret from the environment.
+/// Checks the first settings file in docs/operating.md; its secret comes from the environment.
 #[test]
-fn settings_in_the_manual_are_accepted_by_the_program() {
+fn settings_file_in_the_operating_manual_is_accepted_by_the_program() {
     let manual = text("../docs/operating.md");
     let example = manual.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -155,7 +157,7 @@ fn compose_file_of_the_cluster_publishes_the_documented_ports() {
     );
 }
 
-/// A service starts after the services that it depends on are healthy, so each of those must have a health check.
+/// A service starts only when the services that it depends on are healthy, so each of those must have a health check.
 #[test]
 fn services_start_after_their_dependencies_are_healthy() {
     let compose = compose("compose.cluster.yaml");

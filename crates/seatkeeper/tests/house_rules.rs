@@ -1,18 +1,18 @@
-//! House rules that no compiler checks. A failure lists every violation.
+//! Rules of this repository that no compiler checks. A failed test lists every violation.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where it stopped")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Limit of lines in a Rust file; a longer file does too much.
+/// Limit of the lines of a Rust file. A longer file does too much.
 const RUST_LINES_MAX: usize = 500;
-/// Limit of lines in a component; a longer one should be split, or move logic into a composable.
+/// Limit of the lines of a Vue component. A longer component should be split, or move logic into a composable.
 const VUE_LINES_MAX: usize = 250;
-/// Limit of lines in a decision record: one page.
+/// Limit of the lines of a decision record: one page.
 const DECISION_LINES_MAX: usize = 60;
 
-/// Allowed dependencies between the crates of the workspace.
+/// The allowed dependencies between the crates of the workspace.
 const ARROWS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("embedded", &["core"]),
@@ -24,11 +24,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("seatkeeper", &["core", "embedded", "cluster", "api"]),
 ];
 
-/// Dependencies that the core must not have: it does no I/O and knows no technology.
+/// Dependencies that the core crate must not have, because it does no I/O and does not depend on a technology.
 const NOT_IN_CORE: &[&str] =
     &["axum", "clap", "hyper", "lettre", "mongodb", "rdkafka", "redis", "reqwest", "rusqlite", "tower", "tower-http"];
 
-/// Forbidden imports between the folders of the page.
+/// The forbidden imports between the folders of the web page.
 const PAGE_ARROWS: &[(&str, &[&str])] = &[
     ("ui", &["features", "api", "live"]),
     ("lib", &["features", "api", "live", "ui"]),
@@ -40,7 +40,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// All files below a folder with one of these endings, with their texts; generated folders are skipped.
+/// All files below a folder whose names end with one of `endings`, with their texts. Generated folders are skipped.
 fn files(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
     let (root, mut found) = (root(), Vec::new());
     let mut folders = vec![root.join(folder)];
@@ -72,7 +72,7 @@ fn assert_none(broken: &[String], rule: &str) {
     assert!(broken.is_empty(), "{rule}:\n  {}", broken.join("\n  "));
 }
 
-/// Lines that violate a rule, as `file:line`.
+/// The lines that violate a rule, as `file:line`.
 fn lines_where(files: &[(String, String)], breaks: impl Fn(&str) -> bool) -> Vec<String> {
     let all = files.iter().flat_map(|(path, text)| text.lines().enumerate().map(move |line| (path, line)));
     all.filter(|(_, (_, line))| breaks(line)).map(|(path, (index, line))| at(path, index, line)).collect()
@@ -103,7 +103,7 @@ fn crates_have_only_the_allowed_dependencies() {
             broken.push(format!("{path}: this test does not list the allowed dependencies of this crate"));
             continue;
         };
-        // Tests may use a real adapter instead of a mock; shipped code may not.
+        // Tests may use a real adapter instead of a mock; the shipped code may not.
         let shipped = dependencies(&text, &["dependencies", "build-dependencies"]);
         let strangers = shipped
             .iter()
@@ -122,7 +122,7 @@ fn dependencies(manifest: &str, sections: &[&str]) -> Vec<String> {
     tables.flat_map(|table| table.keys().cloned()).collect()
 }
 
-/// The paths in one row of ARCHITECTURE.md's table: "`crates/api/src`: `page`, `asset`; `web/e2e`" names
+/// The paths that one row of the table in ARCHITECTURE.md names: "`crates/api/src`: `page`, `asset`; `web/e2e`" names
 /// `crates/api/src/page`, `crates/api/src/asset` and `web/e2e`.
 fn paths_of_row(row: &str) -> Vec<String> {
     let mut paths = Vec::new();
@@ -136,7 +136,7 @@ fn paths_of_row(row: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_source_file_belongs_to_one_row_of_the_architecture() {
+fn every_source_file_belongs_to_exactly_one_row_of_the_table_in_architecture_md() {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let (_, table) = text.split_once("## Every folder").expect("the table");
     let table = table.split("\n## ").next().unwrap_or_default();
@@ -149,7 +149,7 @@ fn every_source_file_belongs_to_one_row_of_the_architecture() {
     sources.extend(files("web/src", &[".ts", ".vue", ".css"]));
     sources.extend(files("web/e2e", &[".js"]));
     sources.extend(files("scripts", &[""]));
-    // A crate's root only lists its modules.
+    // The root file of a crate only lists its modules, so it belongs to no row.
     sources
         .retain(|(path, _)| (path.contains("/src/") || !path.starts_with("crates")) && !path.ends_with("src/lib.rs"));
     let mut broken = Vec::new();
@@ -163,7 +163,7 @@ fn every_source_file_belongs_to_one_row_of_the_architecture() {
 }
 
 #[test]
-fn core_uses_no_files_network_environment_or_processes() {
+fn core_crate_uses_no_files_network_environment_or_processes() {
     let outside = ["std::fs", "std::net", "std::env", "std::process", "tokio::net", "tokio::fs"];
     let broken = lines_where(&files("crates/core/src", &[".rs"]), |line| {
         let code = line.split("//").next().unwrap_or(line);
@@ -212,14 +212,15 @@ fn serialized_times_use_the_format_of_the_contract() {
     );
 }
 
-/// Fields with a `Timestamp` in types that derive `Serialize`, without `with` or `serialize_with` in the lines above them.
+/// The fields of type `Timestamp` in types that derive `Serialize`, if they have no `with` or `serialize_with` in the
+/// lines above.
 fn bare_times(path: &str, text: &str) -> Vec<String> {
     let (mut broken, mut is_serialized, mut is_marked, mut end) = (Vec::new(), false, false, String::new());
     for (index, line) in text.lines().enumerate() {
         let code = line.trim_start();
         if code.starts_with("#[derive(") {
             is_serialized = code.contains("Serialize");
-            // The type ends with a brace in the column of its derive attribute.
+            // The type ends at a brace in the column of its derive attribute.
             end = format!("{}}}", &line[..line.len() - code.len()]);
         } else if code.starts_with("#[serde(") {
             is_marked |= code.contains("with = \"");
@@ -237,7 +238,7 @@ fn bare_times(path: &str, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn unmarked_serialized_time_is_found() {
+fn serialized_time_without_the_contract_format_is_found() {
     let text = |mark: &str, derive: &str| {
         format!("#[derive({derive})]\npub struct A {{\n    /// When.\n    {mark}\n    pub at: Option<Timestamp>,\n}}\n")
     };
@@ -253,7 +254,7 @@ fn unmarked_serialized_time_is_found() {
 }
 
 #[test]
-fn folders_of_the_page_have_only_the_allowed_imports() {
+fn folders_of_the_web_page_have_only_the_allowed_imports() {
     let mut broken = Vec::new();
     for (path, text) in files("web/src", &[".ts", ".vue"]) {
         let Some((_, not_allowed)) =
@@ -271,7 +272,7 @@ fn folders_of_the_page_have_only_the_allowed_imports() {
     assert_none(&broken, "features → ui, api, live, lib, and never back");
 }
 
-/// The module that a line imports: the quoted text after `from` or `import`.
+/// The module that a line imports: the text in quotes after `from` or `import`.
 fn imported(line: &str) -> Option<&str> {
     let after =
         line.split_once(" from ").or_else(|| line.split_once("import(")).or_else(|| line.split_once("import "))?.1;
@@ -279,7 +280,7 @@ fn imported(line: &str) -> Option<&str> {
     after.split(quote).nth(1)
 }
 
-/// The folder of `web/src` that contains a module: `ui` for `@/ui/Button.vue` and `../ui/Button.vue`.
+/// The folder of `web/src` in which a module is: `ui` for `@/ui/Button.vue` and for `../ui/Button.vue`.
 fn page_folder(importer: &str, module: &str) -> Option<String> {
     if let Some(path) = module.strip_prefix("@/") {
         return path.split('/').next().map(str::to_owned);
@@ -300,7 +301,7 @@ fn page_folder(importer: &str, module: &str) -> Option<String> {
 }
 
 #[test]
-fn imported_folder_is_resolved_from_aliases_and_relative_paths() {
+fn folder_of_an_import_is_resolved_from_aliases_and_relative_paths() {
     let folder = |line: &str| imported(line).and_then(|module| page_folder("web/src/ui/seats/Seat.vue", module));
     assert_eq!(folder("import { useSeats } from '@/features/seats/useSeats'").as_deref(), Some("features"));
     assert_eq!(folder("const Page = () => import(\"../../api/client\")").as_deref(), Some("api"));
@@ -369,7 +370,7 @@ fn make_commands_in_the_documents_exist() {
     assert_none(&broken, "a documented make command is a target of the Makefile");
 }
 
-/// The targets in `` `make test` `` and in code block lines that begin with `make`.
+/// The targets in text such as `` `make test` ``, and in lines of code blocks that begin with `make`.
 fn make_commands(line: &str) -> Vec<&str> {
     let quoted = line.split('`').filter(|part| part.starts_with("make "));
     let own_line = line.trim_start().trim_start_matches("$ ");
@@ -396,14 +397,15 @@ fn paths_in_the_documents_exist() {
     assert_none(&broken, "a documented path exists");
 }
 
-/// A path from the root of the repository. Other folders, such as `web/dist`, may be generated and missing in a fresh clone.
+/// Whether a quoted text is a path from the root of the repository. Other folders, such as `web/dist`, may be generated
+/// and missing in a fresh clone.
 fn is_path(quoted: &str) -> bool {
     let folders = ["crates/", "web/src/", "web/e2e/", "docs/", "scripts/", "deploy/"];
     folders.iter().any(|folder| quoted.starts_with(folder)) && !quoted.contains([' ', '*', '<', ':', '{'])
 }
 
 #[test]
-fn lock_file_of_the_page_names_no_registry() {
+fn lock_file_of_the_web_page_contains_no_registry_url() {
     let broken = lines_where(&files("web", &["package-lock.json"]), |line| line.contains("\"resolved\": \"http"));
     assert_none(&broken, "the lock file must not pin a registry: each machine uses its configured one");
 }

@@ -1,6 +1,6 @@
-//! Import circles: no file of a crate may import, directly or through others, a file that imports it. A re-export counts as an
-//! import of the file that defines the item, made by whoever uses it. Paths in macro arguments and through `pub use x::*` are not
-//! seen.
+//! Finds import circles: no file of a crate may import, directly or through others, a file that imports it. An import
+//! of a re-exported item counts as an import of the file that defines the item. Paths in macro arguments and through
+//! `pub use x::*` are not detected.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where it stopped")]
 
@@ -15,10 +15,10 @@ use syn::{
     visit::{self, Visit},
 };
 
-/// The path of a module in its crate: `["live", "room"]`; the crate's root is empty.
+/// The path of a module in its crate, such as `["live", "room"]`. The path of the crate's root is empty.
 type Module = Vec<String>;
 
-/// One `use`, or one path in code, as written and relative to the module that has it.
+/// One `use`, or one path in code, as written. It is relative to the module in which it is.
 struct Import {
     module: Module,
     path: Vec<String>,
@@ -96,14 +96,14 @@ impl<'a> Visit<'a> for Imports {
         visit::visit_path(self, path);
     }
 
-    /// `pub(in crate::…)` imports nothing.
+    /// A visibility such as `pub(in crate::…)` contains a path and imports nothing.
     fn visit_visibility(&mut self, _: &'a syn::Visibility) {}
 }
 
-/// The files of one crate and their imports.
+/// The files of one crate, and their imports.
 struct Files {
     imports: BTreeMap<Module, Vec<Import>>,
-    /// What a module re-exports, by name: where it is defined.
+    /// Where the items that a module re-exports are defined, by module and name.
     re_exports: BTreeMap<(Module, String), Vec<String>>,
 }
 
@@ -133,7 +133,7 @@ impl Files {
         files
     }
 
-    /// The path from the crate's root; `None` for other crates.
+    /// The path of an import from the crate's root; `None` when it leads to another crate.
     fn absolute(&self, import: &Import) -> Option<Vec<String>> {
         let mut base = import.module.clone();
         let mut path = import.path.as_slice();
@@ -160,10 +160,10 @@ impl Files {
         Some(base)
     }
 
-    /// The file that defines what this path names.
+    /// The file that defines what this path names, after following re-exports.
     fn defining(&self, path: &[String]) -> Option<Module> {
         let mut path = path.to_vec();
-        // A chain of re-exports is short; a longer one is a circle of its own.
+        // Re-exports of re-exports are followed eight times at most; a longer chain is a circle.
         for _ in 0..8 {
             let known = (0..=path.len()).rev().find(|&length| self.imports.contains_key(&path[..length]))?;
             let Some(name) = path.get(known) else { return Some(path) };
@@ -175,23 +175,23 @@ impl Files {
         None
     }
 
-    /// The files that this one imports.
+    /// The files that `file` imports.
     fn imported_by(&self, file: &Module) -> BTreeSet<Module> {
         let imports = &self.imports[file];
         let local: BTreeMap<&str, Vec<String>> =
             imports.iter().filter_map(|import| Some((import.name.as_deref()?, self.absolute(import)?))).collect();
         let target = |import: &Import| {
-            // A path in code may begin with an imported name.
+            // A path in code may begin with a name that a `use` has imported.
             let by_name = local.get(import.path[0].as_str()).filter(|_| import.name.is_none());
             let by_name = by_name.map(|target| [target.as_slice(), &import.path[1..]].concat());
-            // One name alone that was not imported is a variable, or an item of this file.
+            // A single name that was not imported is a variable, or an item of the same file.
             by_name.or_else(|| self.absolute(import).filter(|_| import.name.is_some() || import.path.len() > 1))
         };
         let used = imports.iter().filter(|import| !import.is_re_export);
         used.filter_map(|import| self.defining(&target(import)?)).filter(|target| target != file).collect()
     }
 
-    /// Files that reach themselves by imports, each with the imports that do it.
+    /// The files that reach themselves through imports, each with the imports that cause it.
     fn circles(&self) -> Vec<String> {
         let arrows: BTreeMap<&Module, BTreeSet<Module>> =
             self.imports.keys().map(|file| (file, self.imported_by(file))).collect();
@@ -219,7 +219,7 @@ impl Files {
 fn module_of(src: &Path, file: &Path) -> Module {
     let path = file.strip_prefix(src).unwrap().with_extension("");
     let mut module: Module = path.iter().map(|step| step.to_string_lossy().into_owned()).collect();
-    // A program beside a library is a crate of its own, which nobody imports.
+    // A binary beside a library is a crate of its own, which no file imports.
     let is_root = |last: &String| match last.as_str() {
         "mod" | "lib" => true,
         "main" => !src.join("lib.rs").exists(),

@@ -1,4 +1,4 @@
-//! A single-node Kafka broker, from the jars that `scripts/setup.sh` installs in the cache.
+//! A Kafka broker for tests: a single node, started from the jars that `scripts/setup.sh` installs in the cache folder.
 
 use std::{
     fs,
@@ -16,19 +16,20 @@ use tokio::{
 
 use crate::process::{Process, free_port, wait_until};
 
-/// Properties of every broker, without its ports and folder.
+/// The properties of every broker, without its ports and its folder.
 const SERVER_PROPERTIES: &str = include_str!("../../../scripts/kafka/server.properties");
 const LOG_PROPERTIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/kafka/log4j2.properties");
-/// Prefix of a broker's folder; the process id of the test follows.
+/// Prefix of the name of a broker's folder. The process id of the test follows.
 const FOLDER_PREFIX: &str = "seatkeeper-kafka-";
-/// Timeout of one ApiVersions request.
+/// Timeout of the ApiVersions request that checks whether the broker answers.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 static SHARED: OnceCell<KafkaServer> = OnceCell::const_new();
-/// A broker takes 300 MiB, and one core while it starts, so only one runs beside the shared one.
+/// A permit for a private broker. A broker takes 300 MiB of memory, and one core while it starts, so only one runs
+/// besides the shared one.
 static TURN: Semaphore = Semaphore::const_new(1);
 
-/// A running Kafka.
+/// A running broker.
 #[derive(Debug)]
 pub struct KafkaServer {
     process: Process,
@@ -38,10 +39,12 @@ pub struct KafkaServer {
 }
 
 impl KafkaServer {
-    /// Environment variable with the address of a running broker, which tests then use instead of starting a shared one.
+    /// The environment variable with the address of a running broker, which tests then use instead of starting a shared
+    /// one.
     pub const URL_VARIABLE: &str = "SEATKEEPER_TEST_KAFKA_URL";
 
-    /// The brokers that all tests of this process share; each test uses its own names of topics and groups.
+    /// The addresses of the broker that all tests of this process share. Each test uses its own names of topics and
+    /// groups.
     pub async fn shared() -> String {
         if let Ok(url) = std::env::var(Self::URL_VARIABLE) {
             return url.strip_prefix("kafka://").unwrap_or(&url).to_owned();
@@ -54,7 +57,7 @@ impl KafkaServer {
         Self::start_special(free_port(), Special::default()).await
     }
 
-    /// Starts a private broker with a given port and special properties.
+    /// Starts a private broker on this port, with special properties.
     pub async fn start_special(port: u16, special: Special) -> Self {
         let turn = TURN.acquire().await.unwrap();
         Self::launch(port, special, Some(turn)).await
@@ -76,19 +79,19 @@ impl KafkaServer {
         server
     }
 
-    /// `host:port`, for clients.
+    /// The address of the broker for clients, `host:port`.
     #[must_use]
     pub fn brokers(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Its process id.
+    /// The process id of the broker.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// SIGKILL.
+    /// Kills the broker with SIGKILL.
     pub async fn kill(&mut self) {
         self.process.kill().await;
     }
@@ -99,12 +102,12 @@ impl KafkaServer {
         self.wait_until_it_answers().await;
     }
 
-    /// SIGSTOP: its connections stay open and get no answers.
+    /// Suspends the broker with SIGSTOP. Its connections stay open, and nothing answers on them.
     pub async fn freeze(&self) {
         self.process.freeze().await;
     }
 
-    /// SIGCONT: the broker resumes.
+    /// Resumes the broker with SIGCONT.
     pub async fn thaw(&self) {
         self.process.thaw().await;
     }
@@ -117,19 +120,19 @@ impl KafkaServer {
     }
 }
 
-/// Special properties of one broker.
+/// Properties of a private broker that other brokers do not have.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Special {
-    /// A second listener, for clients that come through a proxy.
+    /// A second listener, for clients that connect through a proxy.
     pub proxied: Option<Proxied>,
-    /// Supports only the group protocol from before Kafka 4.0.
+    /// Whether the broker supports only the group protocol from before Kafka 4.0.
     pub has_only_classic_groups: bool,
 }
 
-/// A listener that advertises the address of a proxy, so that clients never bypass it.
+/// A listener that advertises the address of a proxy to clients, so that they never bypass the proxy.
 #[derive(Clone, Copy, Debug)]
 pub struct Proxied {
-    /// Port of the listener, the target of the proxy.
+    /// Port of the listener, to which the proxy forwards.
     pub listener_port: u16,
     /// Port of the proxy.
     pub proxy_port: u16,
@@ -153,7 +156,7 @@ fn properties_of(port: u16, controller: u16, special: Special, data: &Path) -> S
 fn command(properties: &Path) -> Vec<String> {
     let installation = installation();
     let jars = fs::read_dir(installation.join("jars")).expect("Kafka is not installed: run scripts/setup.sh");
-    // The class data archive is valid only for exactly this class path, in this order.
+    // The class data archive of the JVM is valid only for exactly this class path, in this order.
     let mut jars: Vec<String> = jars.map(|jar| jar.unwrap().path().display().to_string()).collect();
     jars.sort();
     let archive = format!("-XX:SharedArchiveFile={}", installation.join("kafka.jsa").display());
@@ -165,16 +168,16 @@ fn command(properties: &Path) -> Vec<String> {
     words.into_iter().chain(rest).map(str::to_owned).collect()
 }
 
-/// The folder of the jars. Its link name has no version; `scripts/setup.sh` pins the version.
+/// The folder of the jars. The name of the link to it has no version; `scripts/setup.sh` pins the version.
 fn installation() -> PathBuf {
     let cache = std::env::var("XDG_CACHE_HOME")
         .map_or_else(|_| PathBuf::from(std::env::var("HOME").expect("HOME is not set")).join(".cache"), PathBuf::from);
-    // Resolved, because the class data archive contains the jars' paths with the version.
+    // The link is resolved, because the class data archive contains the paths of the jars with the version.
     fs::canonicalize(cache.join("seatkeeper/kafka")).expect("Kafka is not installed: run scripts/setup.sh")
 }
 
-/// A folder that is removed with its broker. The shared broker lives in a static, which is never dropped, so each test process
-/// first removes the folders of processes that no longer exist.
+/// Creates a folder that is removed with its broker. The shared broker is in a static, which is never dropped, so each
+/// test process first removes the folders of processes that do not exist any more.
 fn own_folder() -> TempDir {
     for entry in fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -187,7 +190,7 @@ fn own_folder() -> TempDir {
     tempfile::Builder::new().prefix(&prefix).tempdir().unwrap()
 }
 
-/// Sends an ApiVersions request, the first request of every client.
+/// Sends an ApiVersions request, which is the first request of every client.
 async fn ask_versions(port: u16) -> std::io::Result<()> {
     const API_VERSIONS: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff];
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;

@@ -1,7 +1,9 @@
-//! Real servers for tests: started on a free port with their own folder, and ended with the test.
+//! Real servers (Redis, MongoDB, Kafka, a mail server) for tests. Each is started on a free port with its own folder,
+//! and ends with the test.
 //!
-//! The variables `SEATKEEPER_TEST_REDIS_URL`, `SEATKEEPER_TEST_MONGODB_URL` and `SEATKEEPER_TEST_KAFKA_URL` replace the shared
-//! servers by running ones; tests that kill or freeze a server always start a private one.
+//! When one of the variables `SEATKEEPER_TEST_REDIS_URL`, `SEATKEEPER_TEST_MONGODB_URL` and `SEATKEEPER_TEST_KAFKA_URL`
+//! is set, tests use the running server that it names instead of starting a shared one. Tests that kill or freeze a
+//! server always start a private one.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where it stopped")]
 

@@ -1,5 +1,5 @@
-//! A minimal mail server that records accepted mails. Tests can start it late, hold back its replies, make it refuse addresses
-//! or let it misbehave.
+//! A minimal SMTP server that records the mails that it accepts. Tests can start it late, delay its replies, make it
+//! refuse addresses or let it misbehave.
 
 use std::{
     collections::HashSet,
@@ -14,10 +14,10 @@ use tokio::{
     task::JoinSet,
 };
 
-/// Length of the accept queue.
+/// Length of the queue of connections that are not accepted yet.
 const BACKLOG: u32 = 64;
 
-/// How the server behaves.
+/// How the mail server behaves.
 #[derive(Debug, Clone, Copy)]
 pub enum Manner {
     /// Accepts every mail.
@@ -36,7 +36,7 @@ pub enum Manner {
     HangsUp,
 }
 
-/// A bound port without a listener: connections are refused, and no other program can take the port.
+/// A port that is bound and has no listener: connections are refused, and no other program can use the port.
 #[derive(Debug)]
 pub struct ClosedMailServer {
     socket: TcpSocket,
@@ -54,13 +54,13 @@ impl ClosedMailServer {
         Self { socket, address }
     }
 
-    /// The flag `--mail-url` with its address.
+    /// The flag `--mail-url` with the address of this mail server.
     #[must_use]
     pub fn flag(&self) -> String {
         format!("--mail-url=smtp://{}", self.address)
     }
 
-    /// Starts to accept mails.
+    /// Starts the mail server on this port.
     #[must_use]
     pub fn open(self) -> MailServer {
         self.open_with(Manner::Accepts)
@@ -81,75 +81,75 @@ impl ClosedMailServer {
     }
 }
 
-/// A mail server that accepts mails unless told otherwise.
+/// A mail server. It accepts mails unless its [`Manner`] says otherwise.
 #[derive(Debug)]
 pub struct MailServer {
     desk: Arc<Desk>,
     address: SocketAddr,
-    /// Aborted when the server is dropped.
+    /// The task that accepts connections. It is aborted when the server is dropped.
     _task: JoinSet<()>,
 }
 
-/// State shared by the connections and the test.
+/// The state that the connections and the test share.
 #[derive(Debug)]
 struct Desk {
     manner: Manner,
     taken: Mutex<Vec<String>>,
     refused: Mutex<HashSet<String>>,
-    /// If set, only replies for mails to this address are held back.
+    /// If set, replies are delayed only for mails to this address.
     held: Mutex<Option<String>>,
-    /// While false, replies after a mail's data are held back.
+    /// While this is false, the replies after a mail's data are delayed.
     is_open: watch::Sender<bool>,
 }
 
 impl MailServer {
-    /// Starts one that behaves in this manner.
+    /// Starts a mail server that behaves in this manner.
     #[must_use]
     pub fn start(manner: Manner) -> Self {
         ClosedMailServer::new().open_with(manner)
     }
 
-    /// Its URL; `account` is `user:password`, percent-encoded.
+    /// The URL of the mail server. `account` is `user:password`, percent-encoded.
     #[must_use]
     pub fn url(&self, account: Option<&str>) -> String {
         let account = account.map(|account| format!("{account}@")).unwrap_or_default();
         format!("smtp://{account}{}", self.address)
     }
 
-    /// The mails that were accepted.
+    /// The mails that the server has accepted.
     #[must_use]
     pub fn taken(&self) -> Vec<String> {
         self.desk.taken.lock().unwrap().clone()
     }
 
-    /// Holds back the replies to all mails until [`Self::go_on`].
+    /// Delays the replies to all mails until [`Self::go_on`] is called.
     pub fn hold_answers(&self) {
         self.desk.is_open.send_replace(false);
     }
 
-    /// Holds back the replies to mails to this address until [`Self::go_on`].
+    /// Delays the replies to mails to this address until [`Self::go_on`] is called.
     pub fn hold_answers_to(&self, address: &str) {
         *self.desk.held.lock().unwrap() = Some(address.to_owned());
         self.desk.is_open.send_replace(false);
     }
 
-    /// Number of connections whose reply is held back.
+    /// Number of connections whose reply is being delayed.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.desk.is_open.receiver_count()
     }
 
-    /// Sends the replies that were held back.
+    /// Sends the delayed replies.
     pub fn go_on(&self) {
         self.desk.is_open.send_replace(true);
     }
 
-    /// Refuses the address with 550 from now on.
+    /// From now on, refuses mails to this address with 550.
     pub fn refuse(&self, address: &str) {
         self.desk.refused.lock().unwrap().insert(address.to_owned());
     }
 
-    /// Accepts the address again.
+    /// Accepts mails to this address again.
     pub fn welcome(&self, address: &str) {
         self.desk.refused.lock().unwrap().remove(address);
     }
@@ -160,7 +160,7 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>) {
     while let Ok((socket, _)) = listener.accept().await {
         let desk = Arc::clone(&desk);
         connections.spawn(async move {
-            // A client that closes the connection early has sent no mail.
+            // An error of the connection is ignored: a client that closes it early has sent no mail.
             drop(talk(BufReader::new(socket), &desk).await);
         });
     }
@@ -197,7 +197,7 @@ async fn talk(mut socket: BufReader<TcpStream>, desk: &Desk) -> std::io::Result<
                     continue;
                 }
                 if is_held {
-                    // The sender is in `desk`, so it is never closed.
+                    // The wait cannot fail, because the sender of the channel is in `desk` and so never closed.
                     drop(desk.is_open.subscribe().wait_for(|is_open| *is_open).await);
                 }
                 desk.taken.lock().unwrap().push(mail);
@@ -213,7 +213,7 @@ async fn say(socket: &mut BufReader<TcpStream>, answer: &str) -> std::io::Result
     socket.write_all(format!("{answer}\r\n").as_bytes()).await
 }
 
-/// Reads a mail up to its final dot; `None` when the connection ends before.
+/// Reads the data of a mail up to its final dot. Returns `None` when the connection ends before.
 async fn read_mail(socket: &mut BufReader<TcpStream>) -> std::io::Result<Option<String>> {
     let mut mail = String::new();
     loop {
@@ -228,7 +228,7 @@ async fn read_mail(socket: &mut BufReader<TcpStream>) -> std::io::Result<Option<
     }
 }
 
-/// Reads without replying until the client closes the connection.
+/// Reads without replying, until the client closes the connection.
 async fn hang(socket: &mut BufReader<TcpStream>) -> std::io::Result<()> {
     let mut line = String::new();
     while socket.read_line(&mut line).await? > 0 {

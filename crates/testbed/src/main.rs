@@ -1,7 +1,9 @@
-//! `seatkeeper-testbed COMMAND…` runs a command with a private MongoDB and Kafka, for tests that are not written in Rust.
-//! Variables tell the command their addresses; both end with it. A server that a variable names already is not started.
+//! `seatkeeper-testbed COMMAND…` runs a command together with a private MongoDB and Kafka, for tests that are not
+//! written in Rust. Environment variables give their addresses to the command, and both servers end with it. A server
+//! whose variable is already set is not started.
 //!
-//! Redis is not included: background jobs sweep all of its data, so it cannot be shared. Each user starts its own.
+//! Redis is not included: the background jobs of a program sweep all data of a Redis, so programs cannot share one.
+//! Each user starts a Redis of its own.
 
 #![expect(clippy::expect_used, reason = "a failure should name the missing server")]
 
@@ -13,7 +15,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-/// Process ids of the started servers, for a command that measures them.
+/// The environment variable with the process id of the started MongoDB, for a command that measures it.
 const MONGODB_PID_VARIABLE: &str = "SEATKEEPER_TEST_MONGODB_PID";
 const KAFKA_PID_VARIABLE: &str = "SEATKEEPER_TEST_KAFKA_PID";
 
@@ -39,7 +41,7 @@ async fn main() -> ExitCode {
     }
 
     let code = run(command.spawn().expect("the command cannot be started")).await;
-    // A server's folder can be removed only after the server has stopped writing into it.
+    // The folder of a server can only be removed after the server has stopped writing to it.
     if let Some(server) = &mut mongo {
         server.process().kill().await;
     }
@@ -49,7 +51,7 @@ async fn main() -> ExitCode {
     code
 }
 
-/// Waits for the command, and forwards SIGTERM to it.
+/// Waits for the end of the command, and forwards SIGTERM to it.
 async fn run(mut child: Child) -> ExitCode {
     let mut interrupted = signal(SignalKind::interrupt()).expect("signals");
     let mut terminated = signal(SignalKind::terminate()).expect("signals");
@@ -59,7 +61,7 @@ async fn run(mut child: Child) -> ExitCode {
                 let code = status.expect("the command was started").code().and_then(|code| u8::try_from(code).ok());
                 return code.map_or(ExitCode::FAILURE, ExitCode::from);
             }
-            // On Ctrl-C the terminal has sent SIGINT to the command too.
+            // At Ctrl-C the terminal has sent SIGINT to the command as well, so there is nothing to forward.
             _ = interrupted.recv() => {}
             _ = terminated.recv() => {
                 let pid = child.id().map(|pid| pid.to_string()).unwrap_or_default();

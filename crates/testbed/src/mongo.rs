@@ -1,4 +1,5 @@
-//! A stand-in server that speaks MongoDB's protocol, or the real one that `SEATKEEPER_TEST_MONGODB_URL` names.
+//! A MongoDB for tests: a stand-in server that speaks MongoDB's protocol, or the real server that
+//! `SEATKEEPER_TEST_MONGODB_URL` names.
 
 use std::path::PathBuf;
 
@@ -11,10 +12,10 @@ use tokio::{
 
 use crate::{Process, free_port, wait_until};
 
-/// Path of the program below the cache folder; `scripts/setup.sh` installs it and pins its version.
+/// Path of the stand-in's program in the cache folder. `scripts/setup.sh` installs it and pins its version.
 const PROGRAM: &str = "seatkeeper/bin/mongo-stand-in";
 
-/// A server with its own folder. Its data survives a kill and restart.
+/// A server with its own folder. Its data survive a kill and restart.
 #[derive(Debug)]
 pub struct MongoServer {
     process: Process,
@@ -23,11 +24,11 @@ pub struct MongoServer {
 }
 
 impl MongoServer {
-    /// Environment variable with the URL of a running server, without a database, which tests then use instead of a shared one:
-    /// `mongodb://host:27017/?replicaSet=rs0`.
+    /// The environment variable with the URL of a running server, which tests then use instead of starting a shared
+    /// one. The URL has no database: `mongodb://host:27017/?replicaSet=rs0`.
     pub const URL_VARIABLE: &str = "SEATKEEPER_TEST_MONGODB_URL";
 
-    /// Starts a private server, for tests that kill or freeze it, or inject failures.
+    /// Starts a private server, for tests that kill or freeze it or make its commands fail.
     pub async fn start() -> Self {
         let (folder, port) = (TempDir::new().unwrap(), free_port());
         let data = folder.path().join("data");
@@ -40,7 +41,7 @@ impl MongoServer {
             "--storage-path".to_owned(),
             data.to_string_lossy().into_owned(),
             "--enable-test-commands".to_owned(),
-            // Without it a commit with `j: true` is acknowledged before it is durable.
+            // Without this flag, a commit with `j: true` would be acknowledged before it is durable.
             "--sync-on-commit".to_owned(),
         ];
         let process = Process::start("mongo", folder.path(), &words).await;
@@ -49,13 +50,13 @@ impl MongoServer {
         server
     }
 
-    /// The URL of a database.
+    /// The URL of a database on this server.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!("mongodb://127.0.0.1:{}/{database}?directConnection=true", self.port)
     }
 
-    /// `127.0.0.1:27017`.
+    /// The address of the server, such as `127.0.0.1:27017`.
     #[must_use]
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
@@ -67,7 +68,7 @@ impl MongoServer {
         self.wait_until_ready().await;
     }
 
-    /// The process, for tests that kill or freeze it.
+    /// The process, which tests kill or freeze.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
@@ -78,7 +79,7 @@ impl MongoServer {
     }
 }
 
-/// Sends a `hello` command and waits for the beginning of the reply.
+/// Sends a `hello` command, and waits for the beginning of the reply.
 async fn says_hello(port: u16) -> std::io::Result<()> {
     let mut server = TcpStream::connect(("127.0.0.1", port)).await?;
     server.write_all(&hello()).await?;
@@ -86,7 +87,7 @@ async fn says_hello(port: u16) -> std::io::Result<()> {
     Ok(())
 }
 
-/// `{hello: 1, $db: "admin"}` as an `OP_MSG`: header, no flags, one body.
+/// The command `{hello: 1, $db: "admin"}` as an `OP_MSG` message: header, no flags, one body.
 fn hello() -> Vec<u8> {
     const MESSAGE: i32 = 2013;
     let document = b"\x1f\0\0\0\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0\0";

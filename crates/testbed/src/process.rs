@@ -1,4 +1,4 @@
-//! A server as a child process that never outlives its test.
+//! Runs a server for tests as a child process, which never outlives the test process.
 
 use std::{
     fs::File,
@@ -13,17 +13,17 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// Polling interval of conditions.
+/// Interval at which conditions are polled.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// Time limit of conditions; a server that takes longer has failed.
+/// Time limit of waiting for a condition. A server that takes longer has failed.
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// Shell script that starts the command, writes its pid, and kills it when standard input is closed: by [`Process::kill`], or
-/// by the end of the test process, even a crash.
+/// A shell script that starts a command, writes the command's process id to a file, and kills the command when standard
+/// input is closed. [`Process::kill`] closes it, and so does the end of the test process, even by a crash.
 const KEEPER: &str = r#"exec 3<&0; "$@" 3<&- </dev/null & pid=$!; echo $pid > "$PID_FILE"
 { cat <&3 >/dev/null; kill -KILL $pid; } 2>/dev/null & exec 3<&-; wait $pid"#;
 
-/// A running server.
+/// A running server process.
 #[derive(Debug)]
 pub struct Process {
     keeper: Option<Child>,
@@ -33,7 +33,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command`; its output goes to `NAME.log` in `folder`.
+    /// Starts `command`. Its output goes to the file `NAME.log` in `folder`.
     pub async fn start(name: &str, folder: &Path, command: &[String]) -> Self {
         let mut process =
             Self { keeper: None, command: command.to_vec(), folder: folder.to_owned(), name: name.to_owned() };
@@ -70,14 +70,14 @@ impl Process {
         std::fs::read_to_string(self.pid_file()).unwrap().trim().parse().unwrap()
     }
 
-    /// SIGKILL, and waits for the end of the process.
+    /// Kills the process with SIGKILL, and waits for its end.
     pub async fn kill(&mut self) {
         let mut keeper = self.keeper.take().expect("the process is not running");
         drop(keeper.stdin.take());
         keeper.wait().await.unwrap();
     }
 
-    /// SIGTERM, and waits for the end of the process.
+    /// Stops the process with SIGTERM, and waits for its end.
     pub async fn stop(&mut self) {
         self.signal("-TERM").await;
         let pid = self.pid();
@@ -85,12 +85,12 @@ impl Process {
         self.kill().await;
     }
 
-    /// SIGSTOP: its sockets stay open and get no answers.
+    /// Suspends the process with SIGSTOP. Its sockets stay open, and nothing answers on them.
     pub async fn freeze(&self) {
         self.signal("-STOP").await;
     }
 
-    /// SIGCONT.
+    /// Resumes the process with SIGCONT.
     pub async fn thaw(&self) {
         self.signal("-CONT").await;
     }
@@ -100,7 +100,7 @@ impl Process {
         assert!(sent.success(), "{} is not running", self.name);
     }
 
-    /// The output of the process.
+    /// The output of the process so far.
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log_file()).unwrap_or_default()
@@ -119,13 +119,13 @@ async fn is_alive(pid: u32) -> bool {
     Command::new("kill").args(["-0", &pid.to_string()]).stderr(Stdio::null()).status().await.unwrap().success()
 }
 
-/// A port that is free now and that the system does not assign again soon.
+/// A port that is not in use and that the system does not assign again soon.
 #[must_use]
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Polls until the condition holds; panics after [`WAIT_MAX`].
+/// Polls until the condition holds. Panics with `what` after [`WAIT_MAX`].
 pub async fn wait_until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let started = Instant::now();
     while !holds().await {

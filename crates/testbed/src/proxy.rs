@@ -1,4 +1,4 @@
-//! A TCP proxy that injects network faults. The same seed gives the same faults.
+//! A TCP proxy that injects faults of the network. The same seed gives the same faults.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -13,10 +13,10 @@ use tokio::{
     time::sleep,
 };
 
-/// Limit of bytes that are forwarded at once.
+/// Limit of the bytes that are read and forwarded at once.
 const PIECE_BYTES_MAX: usize = 16 * 1024;
 
-/// Direction of the traffic.
+/// A direction of the traffic through the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the client to the server.
@@ -25,36 +25,36 @@ pub enum Direction {
     ToClient,
 }
 
-/// State of the network.
+/// A state of the network between client and server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weather {
     /// Forwards everything.
     Fair,
-    /// Closes every connection, and each new one immediately.
+    /// Closes all open connections, and each new one immediately.
     Cut,
-    /// Keeps connections open and forwards nothing; data sent meanwhile arrives afterwards.
+    /// Keeps connections open and forwards nothing. Data that are sent meanwhile are forwarded afterwards.
     BlackHole,
-    /// Delays each piece by a random time up to this limit.
+    /// Delays each piece of data by a random time up to a limit.
     Delay {
         /// The longest delay.
         up_to: Duration,
     },
-    /// Limits the throughput, per connection and direction.
+    /// Limits the throughput of each connection in each direction.
     Throttle {
         /// The throughput.
         bytes_per_second: u32,
     },
-    /// Forwards a random number of further bytes per connection and drops the rest. A connection with dropped bytes is closed
-    /// when the state changes, because TCP never delivers a stream with a gap.
+    /// Forwards a random number of further bytes in each connection, and drops the rest. A connection with dropped
+    /// bytes is closed when the state of the network changes, because TCP never delivers a stream with a gap.
     LoseRest {
         /// The direction that loses data.
         direction: Direction,
-        /// Limit of bytes that still pass.
+        /// Limit of the bytes that are still forwarded.
         after_bytes_max: u32,
     },
 }
 
-/// A port that forwards to a server.
+/// A TCP port whose connections are forwarded to a server.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -78,7 +78,7 @@ impl Proxy {
         self.port
     }
 
-    /// Changes the state of the network, also for open connections.
+    /// Changes the state of the network, also for connections that are already open.
     pub fn set(&self, weather: Weather) {
         self.weather.send_replace(weather);
     }
@@ -112,14 +112,14 @@ async fn connect(
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     let there = Pump { from: from_client, to: to_server, direction: Direction::ToServer, chance: there };
     let back = Pump { from: from_server, to: to_client, direction: Direction::ToClient, chance: back };
-    // When one direction ends, both halves are dropped and the connection closes.
+    // When one direction ends, both are dropped, which closes the connection.
     tokio::select! {
         () = there.run(weather.clone()) => {}
         () = back.run(weather) => {}
     }
 }
 
-/// One direction of one connection.
+/// Forwards the data of one direction of one connection.
 struct Pump {
     from: OwnedReadHalf,
     to: OwnedWriteHalf,
@@ -159,7 +159,7 @@ impl Pump {
         }
     }
 
-    /// Delays a piece as the state demands; `None` when the connection must be closed.
+    /// Delays a piece of data as the state of the network requires. Returns `None` when the connection must be closed.
     async fn hold(&mut self, weather: &mut watch::Receiver<Weather>, length: usize) -> Option<()> {
         let now = *weather.borrow();
         let pause = match now {
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(ask(&mut client(&proxy).await, b"two").await.unwrap(), b"two");
     }
 
-    /// How many of a hundred bytes came back before the rest was dropped.
+    /// The number of bytes, of a hundred, that arrived before the rest was dropped.
     async fn bytes_before_the_loss(seed: u64) -> usize {
         let proxy = Proxy::start(echo().await, seed).await;
         proxy.set(Weather::LoseRest { direction: Direction::ToClient, after_bytes_max: 90 });
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn same_seed_drops_the_same_bytes() {
+    async fn same_seed_of_the_proxy_drops_the_same_bytes_of_a_connection() {
         let first = bytes_before_the_loss(3).await;
         assert!(first <= 90);
         assert_eq!(bytes_before_the_loss(3).await, first);

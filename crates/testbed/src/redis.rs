@@ -1,17 +1,18 @@
-//! Redis for tests: a single server, with a replica, or a cluster of three nodes. Needs `redis-server` and `redis-cli`.
+//! Redis servers for tests: a single server, a replica, or a cluster of three nodes. Needs `redis-server` and
+//! `redis-cli`.
 
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::{Process, free_port, wait_until};
 
-/// The hash slots of each of the three nodes.
+/// The ranges of hash slots of the three nodes of a cluster.
 const SLOTS: [(u16, u16); 3] = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)];
 
-/// A single Redis, empty, with its own folder.
+/// A single Redis with its own folder. It is empty at the start.
 #[derive(Debug)]
 pub struct RedisServer {
-    /// The process, for tests that kill or freeze it.
+    /// The process, which tests kill or freeze.
     pub process: Process,
     port: u16,
     _folder: TempDir,
@@ -23,7 +24,7 @@ impl RedisServer {
         Self::start_with(&[]).await
     }
 
-    /// Starts a server with additional settings: `["--maxmemory", "10mb"]`.
+    /// Starts a server with additional settings, such as `["--maxmemory", "10mb"]`.
     pub async fn start_with(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
@@ -46,7 +47,7 @@ impl RedisServer {
         server
     }
 
-    /// Starts a replica of this server, and waits until it is in sync.
+    /// Starts a replica of this server, and waits until it is synchronised.
     pub async fn start_replica(&self) -> Self {
         let replica = Self::start_with(&["--replicaof", "127.0.0.1", &self.port.to_string()]).await;
         let is_up = || async { replica.cli(&["INFO", "replication"]).await.contains("master_link_status:up") };
@@ -60,13 +61,13 @@ impl RedisServer {
         self.answers().await;
     }
 
-    /// `redis://127.0.0.1:port`.
+    /// The URL of the server, `redis://127.0.0.1:port`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://{}", self.address())
     }
 
-    /// `127.0.0.1:port`.
+    /// The address of the server, `127.0.0.1:port`.
     #[must_use]
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
@@ -119,7 +120,7 @@ impl RedisCluster {
         Self { nodes }
     }
 
-    /// Starts a replica of the first node, which takes over when that one dies. It is not in [`Self::nodes`].
+    /// Starts a replica of the first node, which is promoted when that node dies. It is not in [`Self::nodes`].
     pub async fn start_replica_of_first(&self, settings: &[&str]) -> RedisServer {
         let (first, bus_port) = (&self.nodes[0], free_port().to_string());
         let of_cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus_port];
@@ -137,7 +138,7 @@ impl RedisCluster {
         replica
     }
 
-    /// `redis+cluster://127.0.0.1:port,…`.
+    /// The URL of the cluster, `redis+cluster://127.0.0.1:port,…`.
     #[must_use]
     pub fn url(&self) -> String {
         let addresses: Vec<String> = self.nodes.iter().map(RedisServer::address).collect();

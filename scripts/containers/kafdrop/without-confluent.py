@@ -7,7 +7,7 @@ import re
 import sys
 
 CONFLUENT_ARTIFACTS = 3
-# Kafdrop uses it and gets it through Confluent's artifacts.
+# Kafdrop needs these annotations, which it gets through Confluent's artifacts otherwise.
 ANNOTATIONS = """<dependency>
   <groupId>org.jetbrains</groupId>
   <artifactId>annotations</artifactId>
@@ -22,7 +22,7 @@ if removed != CONFLUENT_ARTIFACTS:
     sys.exit(f"{path}: {removed} artifacts of Confluent instead of {CONFLUENT_ARTIFACTS}")
 pom = re.sub(r"<repository>\s*<id>confluent</id>.*?</repository>", "", pom, flags=re.DOTALL)
 pom = pom.replace("<dependencies>", f"<dependencies>{ANNOTATIONS}", 1)
-# The parent's property for the version of kafka-clients.
+# This property of the parent POM is the version of kafka-clients.
 pom = pom.replace("<properties>", f"<properties><kafka.version>{kafka_version}</kafka.version>", 1)
 with open(path, "w", encoding="utf-8") as file:
     file.write(pom)

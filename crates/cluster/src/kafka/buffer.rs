@@ -1,4 +1,4 @@
-//! The messages that a consumer has received and not acknowledged. Plain data: no clock, no broker.
+//! The messages that a consumer has received and not acknowledged yet. Plain data structure: no clock, no broker.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,19 +8,19 @@ use std::{
 use parking_lot::Mutex;
 use seatkeeper_core::{event::Event, ports::LoggedEvent};
 
-/// Most messages in the buffer; the rest stays at the broker.
+/// Limit of the messages in the buffer. Further messages stay at the broker.
 const BUFFERED_MESSAGES_MAX: usize = 1024;
-/// Most bytes in the buffer.
+/// Limit of the bytes in the buffer.
 const BUFFERED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 pub(super) type SharedBuffer = Arc<Mutex<Buffer>>;
 
-/// A message with its position in the topic.
+/// A message that was received, with its position in the topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Arrival {
     pub(super) partition: i32,
     pub(super) offset: i64,
-    /// Length of key and payload.
+    /// Length of the key and the payload together.
     pub(super) bytes: usize,
     pub(super) content: Content,
 }
@@ -28,11 +28,11 @@ pub(super) struct Arrival {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     Event(Event),
-    /// Not an event; goes to the dead letters.
+    /// The message is not an event, and will be moved to the dead letters.
     Poison(Poison),
 }
 
-/// A message that is not an event.
+/// A message that is not an event ("poison message").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Poison {
     pub(super) key: Option<Vec<u8>>,
@@ -40,19 +40,19 @@ pub(super) struct Poison {
     pub(super) reason: String,
 }
 
-/// The messages in order of arrival.
+/// The received messages, in order of arrival.
 ///
-/// A place is the number of an arrival: it increases, is never reused, and is valid in this process only. Messages of a
-/// partition that is revoked and assigned again get new numbers, so that a late acknowledgement covers only messages that its
-/// caller has received.
+/// A `place` is the number of a message in order of arrival. Numbers increase, are never reused, and are valid in this
+/// process only. When a partition is revoked and assigned again, its messages get new numbers, so that a late
+/// acknowledgement covers only messages that its caller has received.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     waiting: VecDeque<(i64, Arrival)>,
     bytes: usize,
     last_place: i64,
-    /// The next offset to handle in each assigned partition.
+    /// For each assigned partition, the next offset to handle.
     done: BTreeMap<i32, i64>,
-    /// The entries of `done` that are not yet stored in the client.
+    /// The entries of `done` that are not yet stored in the client for its next commit.
     unstored: BTreeMap<i32, i64>,
 }
 
@@ -67,12 +67,13 @@ impl Buffer {
         self.waiting.len() >= BUFFERED_MESSAGES_MAX || self.bytes >= BUFFERED_BYTES_MAX
     }
 
-    /// At most half full. Resuming earlier would pause again at once (hysteresis).
+    /// Whether the buffer is at most half full, so that reading resumes. Resuming earlier would soon pause it again
+    /// (hysteresis).
     pub(super) fn is_low(&self) -> bool {
         self.waiting.len() <= BUFFERED_MESSAGES_MAX / 2 && self.bytes <= BUFFERED_BYTES_MAX / 2
     }
 
-    /// The events up to the next poison.
+    /// The events before the first message that is not an event.
     pub(super) fn events(&self, limit: u32) -> Vec<LoggedEvent> {
         let events = self.waiting.iter().map_while(|(position, arrival)| match &arrival.content {
             Content::Event(event) => Some(LoggedEvent { position: *position, event: event.clone() }),
@@ -81,12 +82,12 @@ impl Buffer {
         events.take(limit as usize).collect()
     }
 
-    /// The next message, if it is not an event.
+    /// The first message in the buffer, if it is not an event.
     pub(super) fn poison(&self) -> Option<(i64, Arrival)> {
         self.waiting.front().filter(|(_, arrival)| matches!(arrival.content, Content::Poison(_))).cloned()
     }
 
-    /// Removes all messages up to this place as handled.
+    /// Removes all messages up to and including this place, because they have been handled.
     pub(super) fn acknowledge(&mut self, place: i64) {
         while self.waiting.front().is_some_and(|(waiting, _)| *waiting <= place) {
             let Some((_, arrival)) = self.waiting.pop_front() else { return };
@@ -96,17 +97,17 @@ impl Buffer {
         }
     }
 
-    /// Takes the offsets to store in the client: the next offset to handle in each partition.
+    /// Takes the offsets that are to be stored in the client: for each partition, the next offset to handle.
     pub(super) fn take_unstored(&mut self) -> BTreeMap<i32, i64> {
         std::mem::take(&mut self.unstored)
     }
 
-    /// The next offset to handle in a partition, committed or not.
+    /// The next offset to handle in a partition, whether it is committed or not.
     pub(super) fn done_to(&self, partition: i32) -> Option<i64> {
         self.done.get(&partition).copied()
     }
 
-    /// Removes a revoked partition. Its next owner receives the messages that are not committed.
+    /// Removes the messages of a revoked partition. The partition's next owner receives those that are not committed.
     pub(super) fn forget(&mut self, partition: i32) {
         self.waiting.retain(|(_, arrival)| arrival.partition != partition);
         self.bytes = self.waiting.iter().map(|(_, arrival)| arrival.bytes).sum();
@@ -114,7 +115,7 @@ impl Buffer {
         self.unstored.remove(&partition);
     }
 
-    /// Removes all partitions; numbers are not reused.
+    /// Removes the messages of all partitions. Their place numbers are not reused.
     pub(super) fn forget_all(&mut self) {
         *self = Self { last_place: self.last_place, ..Self::default() };
     }
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn acknowledgement_covers_all_partitions_up_to_its_place() {
+    fn acknowledgement_covers_the_messages_of_all_partitions_up_to_its_place() {
         let mut buffer = buffer_of([event(7, 40), event(2, 5), event(7, 41), event(2, 6)]);
         assert_eq!(places(&buffer), [1, 2, 3, 4]);
         buffer.acknowledge(3);
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn poison_blocks_only_the_messages_behind_it() {
+    fn message_that_is_not_an_event_blocks_only_later_messages() {
         let mut buffer = buffer_of([event(1, 10), poison(1, 11), event(1, 12)]);
         assert_eq!((places(&buffer), buffer.poison()), (vec![1], None));
         buffer.acknowledge(1);
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn full_buffer_is_resumed_when_it_is_half_empty() {
+    fn full_buffer_resumes_reading_when_it_is_half_empty() {
         let mut buffer = buffer_of((0..1023).map(|offset| event(0, offset)));
         assert!(!buffer.is_full());
         buffer.push(event(0, 1023));

@@ -1,4 +1,4 @@
-//! Dead letters of the store, published to Kafka as well.
+//! Publishes the store's dead letters to Kafka.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use seatkeeper_core::{
 
 use super::KafkaLog;
 
-/// The store's dead letters. Each new one is also published, at least once, to the topic that other programs read.
+/// The store's dead letters. Each new one is also published, at least once, to a Kafka topic for other programs.
 pub struct PublishedDeadLetters {
     stored: Arc<dyn DeadLetters>,
     log: Arc<KafkaLog>,
 }
 
 impl PublishedDeadLetters {
-    /// Stores dead letters in `stored` and publishes them to `log`.
+    /// Creates dead letters that are stored in `stored` and published to `log`.
     #[must_use]
     pub fn new(stored: Arc<dyn DeadLetters>, log: Arc<KafkaLog>) -> Self {
         Self { stored, log }

@@ -1,4 +1,4 @@
-//! Handles rebalances, and stores offsets for librdkafka to commit.
+//! Handles rebalances of a consumer group, and stores offsets in the client, which commits them.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,8 @@ use rdkafka::{
 
 use super::{buffer::SharedBuffer, quiet::Quiet};
 
-/// Removes messages of revoked partitions from the buffer. librdkafka calls it on the reader's thread, inside `poll`.
+/// Removes the messages of revoked partitions from the buffer. librdkafka calls it on the reader's thread, inside of
+/// `poll`.
 pub(super) struct Membership {
     buffer: SharedBuffer,
     topic: String,
@@ -26,16 +27,17 @@ impl Membership {
         Self { buffer, topic, has_moved: AtomicBool::new(false) }
     }
 
-    /// Whether a rebalance has happened since the last call.
+    /// Returns whether a rebalance has happened since the last call.
     pub(super) fn take_moved(&self) -> bool {
         self.has_moved.swap(false, Ordering::Relaxed)
     }
 
-    /// Stores the acknowledged offsets in the client, which commits them every [`settings::COMMIT_EVERY_MS`], again until the
-    /// broker accepts them, and once more at a rebalance: if that commit is refused, the next owner handles the events again.
+    /// Stores the acknowledged offsets in the client. The client commits them every [`settings::COMMIT_EVERY_MS`],
+    /// retries until the broker accepts them, and commits once more at a rebalance. If that last commit is refused, the
+    /// partition's next owner handles the events again.
     ///
-    /// An explicit asynchronous commit would be lost when the broker refuses it, as it does for a moment after an outage:
-    /// librdkafka reports its result to a callback that `rdkafka` does not set.
+    /// An explicit asynchronous commit would be lost when the broker refuses it, as brokers do for a moment after an
+    /// outage: librdkafka reports the refusal to a callback that `rdkafka` does not set.
     ///
     /// [`settings::COMMIT_EVERY_MS`]: super::settings::COMMIT_EVERY_MS
     pub(super) fn store(&self, consumer: &BaseConsumer<Self>) {
@@ -45,7 +47,7 @@ impl Membership {
         }
         let stored = list_of(&self.topic, &done).and_then(|list| consumer.store_offsets(&list));
         if let Err(error) = stored {
-            // The partition has been revoked: its next owner handles these messages again.
+            // The partition has been revoked. Its next owner handles these messages again.
             tracing::debug!(%error, "offsets not stored");
         }
     }
@@ -76,7 +78,8 @@ impl ConsumerContext for Membership {
             Rebalance::Assign(partitions) => tracing::debug!(count = partitions.count(), "partitions assigned"),
             Rebalance::Revoke(partitions) => {
                 tracing::debug!(count = partitions.count(), "partitions revoked");
-                // The client commits stored offsets before it gives the partitions up, so that the next owner starts there.
+                // The client commits stored offsets before it gives the partitions up, so that their next owner starts
+                // there.
                 self.store(consumer);
                 let mut buffer = self.buffer.lock();
                 partitions.elements().iter().for_each(|element| buffer.forget(element.partition()));

@@ -1,4 +1,4 @@
-//! An index of the event log in the store.
+//! The index of the event log, which is stored in MongoDB.
 
 use std::collections::HashSet;
 
@@ -11,17 +11,18 @@ use seatkeeper_core::{
 
 use crate::mongo::MongoStore;
 
-/// An index of the log in the store, for the queries that Kafka does not have: administrators list events of one type in pages,
-/// and the relay asks which events have been published.
+/// An index of the event log in the store, for the queries that Kafka does not support: administrators list events by
+/// type in pages, and the relay asks which events have already been published.
 #[async_trait]
 pub trait EventIndex: Send + Sync {
-    /// Returns which of these events are in the index.
+    /// Returns those of these event ids that are in the index.
     async fn find_logged(&self, ids: &[EventId]) -> Backend<HashSet<EventId>>;
-    /// Adds events in order; events that exist already are skipped.
+    /// Adds events in this order. Events that are in the index already are skipped.
     async fn publish(&self, events: &[Event]) -> Backend<()>;
-    /// Stores a message that is not an event, found at `place`, and reports it by an event. Idempotent by `place`.
+    /// Stores a Kafka message that is not an event, and reports it by an event. Idempotent: `place`, where the message
+    /// was found, identifies it.
     async fn store_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()>;
-    /// A page of events after a position, of one type if given.
+    /// A page of the events after a position; if `type_name` is given, only events of that type.
     async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>>;
 }
 
@@ -32,7 +33,8 @@ impl EventIndex for MongoStore {
     }
 
     async fn publish(&self, events: &[Event]) -> Backend<()> {
-        // No consumer reads the index (Kafka stores unread events), so old events may be deleted without regard to offsets.
+        // No consumer reads events from the index (Kafka stores those that are not handled yet), so no consumer's
+        // position prevents the deletion of old events.
         self.log_events(events, &[]).await
     }
 

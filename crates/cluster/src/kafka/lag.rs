@@ -1,7 +1,7 @@
-//! The lag of a consumer group.
+//! The lag of a consumer group: the number of messages that it has not handled yet.
 //!
-//! A broker answers the requests of a connection in order, and on a reader's connection a fetch usually blocks for half a
-//! second. So lags are queried by separate clients, which fetch no messages and do not join the group.
+//! A broker answers the requests of one connection in order, and on a reader's connection a fetch usually blocks for
+//! half a second. So lags are queried by separate clients, which neither fetch messages nor join the group.
 
 use std::{
     collections::HashMap,
@@ -26,14 +26,14 @@ use super::{
     settings::{ANSWER_WITHIN, GroupProtocol, KafkaSettings, retryable},
 };
 
-/// How long a lag is cached. It is only shown to people and in metrics.
+/// How long a lag is cached. It is only displayed and exported as a metric.
 const FRESH_FOR: Duration = Duration::from_secs(1);
-/// The pause between retries.
+/// Pause between retries of a query.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 
 type Client = BaseConsumer<Quiet>;
 
-/// The lags of all groups.
+/// Queries and caches the lags of all consumer groups.
 pub(super) struct Lags {
     settings: KafkaSettings,
     clients: Mutex<HashMap<Consumer, Arc<Client>>>,
@@ -45,7 +45,8 @@ impl Lags {
         Self { settings, clients: Mutex::default(), known: Mutex::default() }
     }
 
-    /// The group's lag. Messages that are acknowledged in `buffer` do not count, even when they are not committed yet.
+    /// The lag of the consumer's group. Messages that are acknowledged in `buffer` do not count, even if their offsets
+    /// are not committed yet.
     pub(super) async fn find(&self, consumer: Consumer, buffer: Option<SharedBuffer>) -> Backend<u64> {
         let known = self.known.lock().get(&consumer).copied();
         if let Some((asked_at, lag)) = known
@@ -60,7 +61,7 @@ impl Lags {
         Ok(lag)
     }
 
-    /// Invalidates the cache, after a publication or an acknowledgement.
+    /// Invalidates the cached lags, after a publication or an acknowledgement.
     pub(super) fn forget(&self) {
         self.known.lock().clear();
     }
@@ -78,12 +79,12 @@ impl Lags {
     }
 }
 
-/// Queries the brokers; retries while partitions have no leader, as with a new topic or after a broker was lost. Blocks for
-/// about [`ANSWER_WITHIN`] at most.
+/// Queries the brokers for a lag. Retries while a partition has no leader, as of a new topic or after a broker was
+/// lost. Blocks for about [`ANSWER_WITHIN`] at most.
 fn ask(client: &Client, topic: &str, buffer: Option<&SharedBuffer>) -> KafkaResult<u64> {
     let asked_at = Instant::now();
     loop {
-        // Drains the client's queue of errors, which would grow without a limit.
+        // Drains the client's queue of errors, which would otherwise grow without a limit.
         while client.poll(Duration::ZERO).is_some() {}
         let answer = ask_once(client, topic, buffer, asked_at);
         if answer.is_ok() || asked_at.elapsed() >= ANSWER_WITHIN {
@@ -93,7 +94,8 @@ fn ask(client: &Client, topic: &str, buffer: Option<&SharedBuffer>) -> KafkaResu
     }
 }
 
-/// Sums the lag of all partitions, also of those that other servers read: the end offset minus the group's committed offset.
+/// Sums the lag of all partitions, also of those that other servers read. The lag of a partition is its end offset
+/// minus the group's committed offset.
 fn ask_once(client: &Client, topic: &str, buffer: Option<&SharedBuffer>, asked_at: Instant) -> KafkaResult<u64> {
     let within = || ANSWER_WITHIN.saturating_sub(asked_at.elapsed());
     let metadata = client.fetch_metadata(Some(topic), within())?;

@@ -15,7 +15,8 @@ use super::{
     settings::{DEAD_LETTER_BYTES_MAX, KafkaSettings, PART},
 };
 
-/// The event as JSON, with the key that assigns its partition: events with the same key stay in order.
+/// The message of an event: its JSON text, with a key that assigns its partition. Events with the same key stay in
+/// order.
 pub(super) fn event_message(settings: &KafkaSettings, event: &Event) -> Backend<Outgoing> {
     Ok(Outgoing {
         name: event.id.to_string(),
@@ -26,7 +27,7 @@ pub(super) fn event_message(settings: &KafkaSettings, event: &Event) -> Backend<
     })
 }
 
-/// A copy, for Kafka, of a dead letter in the store.
+/// The message that publishes a dead letter of the store to Kafka.
 pub(super) fn letter_message(settings: &KafkaSettings, letter: &DeadLetter) -> Backend<Outgoing> {
     let DeadLetter { consumer, event, error, tries, .. } = letter;
     let headers = [
@@ -44,8 +45,9 @@ pub(super) fn letter_message(settings: &KafkaSettings, letter: &DeadLetter) -> B
     })
 }
 
-/// A message that is not an event, unchanged, with the place where it was found. A payload above [`DEAD_LETTER_BYTES_MAX`] is
-/// truncated, because the broker would refuse it and the consumer could not go on.
+/// The dead letter of a Kafka message that is not an event: the unchanged message, and the place where it was found. A
+/// payload above [`DEAD_LETTER_BYTES_MAX`] is truncated, because the broker would refuse it and the consumer could not
+/// continue.
 pub(super) fn poison_message(settings: &KafkaSettings, consumer: Consumer, at: &Arrival, poison: &Poison) -> Outgoing {
     let headers = [
         ("reason", poison.reason.clone()),

@@ -1,10 +1,11 @@
-//! The event log in Kafka: one topic, with a consumer group for each consumer, and a topic of dead letters.
+//! The event log in Kafka: one topic of events, with one consumer group for each consumer, and one topic of dead
+//! letters.
 //!
-//! Delivery is at least once: consumers store the event's id with their effect to deduplicate. Events of one screening share a
-//! partition and stay in the order in which they were published.
+//! Delivery is at least once: to deduplicate, consumers store an event's id together with the event's effect. Events of
+//! one screening share a partition and stay in the order in which they were published.
 //!
-//! Kafka may be unreachable at any time, also at startup. Calls then fail within seconds with a retryable error; the callers
-//! are background workers that retry for ever. No call blocks a thread of the runtime.
+//! Kafka may be unreachable at any time, also at startup. Calls then fail within seconds with a retryable error, and
+//! their callers, which are background workers, retry for ever. No call blocks a thread of the async runtime.
 
 mod buffer;
 mod dead_letters;
@@ -52,16 +53,16 @@ pub struct KafkaLog {
     readers: Mutex<HashMap<Consumer, Arc<Reader>>>,
     lags: Lags,
     stop: CancellationToken,
-    /// Until when readers that were told to stop retry their last commit; set by [`Self::close`].
+    /// Until when readers retry their last commit after they were stopped. Set by [`Self::close`].
     commit_until: Arc<OnceLock<Instant>>,
 }
 
 impl KafkaLog {
-    /// Opens the log at these brokers, each `host:port`; the names of topics and groups begin with `prefix`. Connects at the
-    /// first call, so that a server can start while Kafka is unreachable.
+    /// Opens the log at these brokers, each given as `host:port`. The names of topics and groups begin with `prefix`.
+    /// Connects at the first call, so that a server can start while Kafka is unreachable.
     ///
     /// # Errors
-    /// When the client refuses the addresses.
+    /// The Kafka client refuses the addresses of the brokers.
     pub fn open(brokers: &[String], prefix: &str, index: Arc<dyn EventIndex>) -> Backend<Self> {
         let settings = KafkaSettings { brokers: brokers.to_vec(), prefix: prefix.to_owned() };
         Ok(Self {
@@ -76,10 +77,10 @@ impl KafkaLog {
         })
     }
 
-    /// Stops reading: commits offsets and leaves the groups, so that other servers take over at once and not after the session
-    /// timeout. Returns false on a timeout of `within`.
+    /// Stops reading, commits offsets and leaves the groups, so that other servers take over the partitions immediately
+    /// and not only after the session timeout. Returns false when this takes longer than `within`.
     pub async fn close(&self, within: Duration) -> bool {
-        // The rest of the time is for leaving the groups.
+        // The last third of the time remains for leaving the groups.
         self.commit_until.get_or_init(|| Instant::now() + within * 2 / 3);
         self.stop.cancel();
         let readers: Vec<Arc<Reader>> = self.readers.lock().values().cloned().collect();
@@ -91,10 +92,11 @@ impl KafkaLog {
         tokio::time::timeout(within, all_ended).await.is_ok()
     }
 
-    /// The reader of a consumer. It joins the group at the first use, so that a server without that consumer is assigned no
-    /// partitions.
+    /// The reader of a consumer. It is started, and joins the group, at the first use: a server that does not run this
+    /// consumer is assigned no partitions.
     async fn reader(&self, consumer: Consumer) -> Backend<Arc<Reader>> {
-        // A reader whose thread has panicked is replaced; otherwise its consumer would stop until a restart.
+        // A reader whose thread has panicked is replaced; otherwise its consumer would receive no events until the
+        // server is restarted.
         let works = |reader: &&Arc<Reader>| !reader.has_ended() || self.stop.is_cancelled();
         let started = self.readers.lock().get(&consumer).filter(works).cloned();
         if let Some(reader) = started {
@@ -129,7 +131,8 @@ impl KafkaLog {
         self.sender.send(&[message::letter_message(&self.settings, letter)?]).await
     }
 
-    /// Moves unreadable messages at the front of the buffer to the dead letters.
+    /// Moves messages that are not events from the front of the buffer to the dead letters, so that they do not block
+    /// later events.
     async fn set_poison_aside(&self, consumer: Consumer, reader: &Reader) -> Backend<()> {
         loop {
             let next = reader.buffer.lock().poison();
@@ -172,7 +175,7 @@ impl EventLog for KafkaLog {
         }
         self.produce(&missing).await?;
         self.lags.forget();
-        // After a crash before the next line the relay publishes these events again, with the same ids.
+        // If the process crashes before the next line, the relay publishes these events again with the same ids.
         self.index.publish(events).await
     }
 

@@ -7,8 +7,8 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-/// Lowers most log lines to debug level. While a broker is unreachable librdkafka logs it several times a second from every
-/// thread; the worker whose calls fail logs the outage once.
+/// Lowers most of librdkafka's log lines to debug level. While a broker is unreachable, every thread of librdkafka logs
+/// that several times a second; the worker whose calls fail logs the outage once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Quiet;
 

@@ -1,5 +1,5 @@
-//! This process's member of a consumer group: one thread owns the librdkafka consumer and fills a buffer that the rest of the
-//! program reads.
+//! Reads events for one consumer as this process's member of the consumer group. One thread owns the librdkafka
+//! consumer and fills a buffer, which the rest of the program reads.
 
 use std::{
     io,
@@ -24,19 +24,20 @@ use super::{
     settings::{GroupProtocol, KafkaSettings},
 };
 
-/// How long one poll waits for a message before the thread does its other work.
+/// How long one poll waits for a message before the thread continues with its other work.
 const MESSAGE_WITHIN: Duration = Duration::from_millis(50);
-/// Pause before a failed consumer is replaced.
+/// Pause before a consumer that failed is replaced by a new one.
 const RENEW_AFTER: Duration = Duration::from_secs(1);
 
-/// The handle to the thread.
+/// The handle of a reader's thread.
 pub(super) struct Reader {
     pub(super) buffer: SharedBuffer,
     ended: CancellationToken,
 }
 
 impl Reader {
-    /// Starts the thread, which joins the group once a broker is reachable, and leaves it on `stop`.
+    /// Starts the thread. It joins the consumer group once a broker is reachable, and leaves it when `stop` is
+    /// cancelled.
     pub(super) fn start(
         settings: &KafkaSettings,
         consumer: Consumer,
@@ -64,7 +65,7 @@ impl Reader {
     }
 }
 
-/// The state of the thread.
+/// What the thread owns.
 struct Work {
     settings: KafkaSettings,
     consumer: Consumer,
@@ -91,7 +92,7 @@ impl Work {
         }
     }
 
-    /// Reads with one consumer, until `stop` is cancelled or the consumer fails.
+    /// Reads with one librdkafka consumer, until `stop` is cancelled or the consumer fails.
     fn read(&self, protocol: GroupProtocol) -> Result<(), KafkaError> {
         let config = self.settings.consumer(self.consumer, protocol);
         let topic = self.settings.events_topic();
@@ -109,7 +110,7 @@ impl Work {
                     self.buffer.lock().push(arrival);
                 }
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
-                // librdkafka reconnects and continues by itself.
+                // librdkafka reconnects and resumes by itself.
                 Some(Err(error)) => tracing::debug!(consumer = self.consumer.as_str(), %error, "reading failed"),
             }
         }
@@ -118,9 +119,9 @@ impl Work {
         Ok(())
     }
 
-    /// Commits the acknowledged offsets and retries until `commit_until`: librdkafka's own commit on leaving the group is not
-    /// retried. While the group's coordinator is unreachable one commit may block for longer; whoever closes the log does not
-    /// wait for it.
+    /// Commits the acknowledged offsets and retries until `commit_until`, because librdkafka does not retry its own
+    /// commit on leaving the group. While the group's coordinator is unreachable, one commit may block beyond
+    /// `commit_until`; [`super::KafkaLog::close`] does not wait for it.
     fn commit_last(&self, consumer: &BaseConsumer<Membership>) {
         consumer.context().store(consumer);
         while let Err(error) = consumer.commit_consumer_state(CommitMode::Sync) {
@@ -131,13 +132,14 @@ impl Work {
                 tracing::warn!(consumer = self.consumer.as_str(), %error, "offsets not committed; events are handled again");
                 return;
             }
-            // Polling answers rebalances. A message is dropped and not committed, so the next owner of its partition gets it.
+            // Polling handles rebalances. A message that it returns is dropped and not committed, so the next owner of
+            // its partition receives it.
             drop(consumer.poll(MESSAGE_WITHIN));
         }
     }
 
-    /// Pauses the partitions while the buffer is full (backpressure). The thread goes on polling, because the group expels a
-    /// member that does not poll.
+    /// Pauses the partitions while the buffer is full (backpressure). The thread continues to poll, because the group
+    /// removes a member that does not poll.
     fn hold_back(&self, consumer: &BaseConsumer<Membership>, is_paused: &mut bool) -> Result<(), KafkaError> {
         let (is_full, is_low) = {
             let buffer = self.buffer.lock();

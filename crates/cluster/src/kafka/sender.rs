@@ -19,9 +19,9 @@ use super::{
 
 type Producer = FutureProducer<Quiet>;
 
-/// A message to send.
+/// A message to be sent to Kafka.
 pub(super) struct Outgoing {
-    /// Identifies the message: while one with this name is in flight, it is not sent again.
+    /// Identifies the message. While a message with this name is in flight, [`Sender::send`] does not send it again.
     pub(super) name: String,
     pub(super) topic: String,
     pub(super) key: Vec<u8>,
@@ -29,8 +29,8 @@ pub(super) struct Outgoing {
     pub(super) headers: OwnedHeaders,
 }
 
-/// Sends messages, and remembers those in flight after a timeout: a retry with the same messages waits for them and sends none
-/// twice. So an outage of any length needs memory for one batch only, and messages stay in order.
+/// Sends messages, and keeps those that are still in flight after a timeout: a retry with the same messages waits for
+/// them and sends none twice. So an outage of any length needs memory for one batch only, and messages stay in order.
 pub(super) struct Sender {
     settings: KafkaSettings,
     producer: Mutex<Producer>,
@@ -38,13 +38,14 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// Does not connect yet.
+    /// Creates the client without connecting; it connects in the background.
     pub(super) fn new(settings: KafkaSettings) -> Backend<Self> {
         let producer = Mutex::new(producer(&settings).map_err(retryable)?);
         Ok(Self { settings, producer, under_way: sync::Mutex::default() })
     }
 
-    /// Sends the messages that are not in flight yet, in order, and waits until all in-sync replicas have acknowledged all.
+    /// Sends those messages that are not in flight yet, in order, and waits until all in-sync replicas have
+    /// acknowledged all of `messages`.
     pub(super) async fn send(&self, messages: &[Outgoing]) -> Backend<()> {
         match timeout(DELIVERY_WITHIN, self.deliver(messages)).await {
             Ok(Ok(())) => Ok(()),
@@ -65,7 +66,7 @@ impl Sender {
             match enqueue(&producer, message) {
                 Ok(delivery) => under_way.push_back((message.name.clone(), delivery)),
                 Err(error) => {
-                    // Later messages must not overtake this one.
+                    // No later message may be sent before this one.
                     failure = Some(error);
                     break;
                 }
@@ -83,8 +84,8 @@ impl Sender {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Replaces the idempotent producer after a fatal error, when it no longer knows which messages the broker has. The relay
-    /// retries unacknowledged messages with the same event ids.
+    /// Replaces the idempotent producer after a fatal error, when it does not know any more which messages the broker
+    /// has. The relay publishes unacknowledged events again, with the same event ids.
     fn replace_if_broken(&self) {
         let mut current = self.producer.lock();
         let Some((code, reason)) = current.client().fatal_error() else { return };
@@ -92,14 +93,14 @@ impl Sender {
         match producer(&self.settings) {
             Ok(fresh) => {
                 let broken = std::mem::replace(&mut *current, fresh);
-                // Dropping a producer blocks until its thread has ended.
+                // Dropping a producer blocks until its thread has ended, so it is dropped on a blocking thread.
                 task::spawn_blocking(move || drop(broken));
             }
             Err(error) => tracing::error!(%error, "no new producer could be created; the next failed send tries again"),
         }
     }
 
-    /// Fetches the metadata of a topic from a broker.
+    /// Fetches the metadata of a topic from a broker, as a health check.
     pub(super) async fn ping(&self, topic: String) -> Backend<()> {
         let producer = self.producer.lock().clone();
         let asked = task::spawn_blocking(move || producer.client().fetch_metadata(Some(&topic), ANSWER_WITHIN));

@@ -1,4 +1,4 @@
-//! Names, limits, and the configuration of the librdkafka clients.
+//! Names of topics and groups, limits, and the configuration of the librdkafka clients.
 
 use std::time::Duration;
 
@@ -8,37 +8,38 @@ use seatkeeper_core::ports::{BackendError, Consumer};
 /// This adapter's name in errors and health checks.
 pub(super) const PART: &str = "events";
 
-/// Timeout of one query to the brokers: metadata, offsets, creation of topics.
+/// Timeout of one query of the brokers: metadata, offsets or creation of topics.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(3);
-/// How long a call waits for acknowledgements; after this timeout the messages stay in flight. With [`ANSWER_WITHIN`] it is
-/// less than the 10 s of the relay's lease.
+/// How long a call waits for acknowledgements of its messages, which stay in flight after this timeout. Together with
+/// [`ANSWER_WITHIN`] it must be less than the relay's lease of 10 s.
 pub(super) const DELIVERY_WITHIN: Duration = Duration::from_secs(4);
-/// Longest payload of a dead letter. Messages of the other topic have at most 1 MiB, unless an operator allows more.
+/// Limit of the payload of a dead letter, in bytes. Event messages have at most 1 MiB, unless an operator has raised
+/// the broker's limit.
 pub(super) const DEAD_LETTER_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Upper bound of the bytes that Kafka adds to a message, headers included.
+/// Upper bound of the bytes that Kafka adds to a payload, including headers.
 const ENVELOPE_BYTES_MAX: usize = 64 * 1024;
-/// Longest message that is sent.
+/// Limit of a whole message that is sent, in bytes.
 pub(super) const MESSAGE_BYTES_MAX: usize = DEAD_LETTER_BYTES_MAX + ENVELOPE_BYTES_MAX;
-/// Most messages in flight; further messages are refused.
+/// Limit of the messages in flight. The client refuses further messages.
 const UNDER_WAY_MESSAGES_MAX: u32 = 4096;
-/// Timeout of one request to a broker, after which librdkafka retries it.
+/// Timeout of one request to a broker, after which librdkafka retries the request.
 const REQUEST_MS_MAX: u32 = 10_000;
 /// Longest backoff before librdkafka reconnects to a broker.
 const RECONNECT_MS_MAX: u32 = 2_000;
-/// Session timeout of a member of a classic group. With the newer protocol the broker decides.
+/// Session timeout of a group member with the classic group protocol. With the newer protocol the broker sets it.
 const SESSION_MS_MAX: u32 = 10_000;
-/// Interval of commits, in milliseconds. After a crash the events acknowledged in between are read again, and consumers
-/// deduplicate them.
+/// Interval between commits of offsets, in milliseconds. After a crash the events that were acknowledged since the last
+/// commit are read again, and consumers deduplicate them.
 pub(super) const COMMIT_EVERY_MS: u32 = 100;
-/// Most KiB that a consumer prefetches in addition to the buffer.
+/// Limit of the KiB that a librdkafka consumer prefetches in addition to the buffer.
 const FETCHED_AHEAD_KIB_MAX: u32 = 4096;
 
-/// The addresses of the brokers, and the names of topics and groups.
+/// The addresses of the brokers, and the prefix of the names of topics and groups.
 #[derive(Clone, Debug)]
 pub(super) struct KafkaSettings {
     /// `host:port` of each bootstrap broker.
     pub(super) brokers: Vec<String>,
-    /// Prefix of the names of topics and groups: empty, unless several cinemas share a Kafka.
+    /// Prefix of the names of topics and groups. Empty, unless several cinemas share a Kafka.
     pub(super) prefix: String,
 }
 
@@ -53,7 +54,7 @@ impl KafkaSettings {
         format!("{}booking_events.dlq", self.prefix)
     }
 
-    /// The group of one consumer, with a member in each server.
+    /// The consumer group of one consumer. Each server has one member in it.
     fn group(&self, consumer: Consumer) -> String {
         format!("{}{}", self.prefix, consumer.as_str())
     }
@@ -71,8 +72,9 @@ impl KafkaSettings {
         config
     }
 
-    /// An idempotent producer: retries neither duplicate nor reorder messages. Messages have no timeout of their own, because a
-    /// message that expired could be overtaken by the next one; only the caller stops waiting.
+    /// The configuration of an idempotent producer, whose retries neither duplicate nor reorder messages. Messages
+    /// never expire in the client, because the message after an expired one would overtake it; only the caller stops
+    /// waiting.
     pub(super) fn producer(&self) -> ClientConfig {
         let mut config = self.client();
         config
@@ -88,7 +90,8 @@ impl KafkaSettings {
         config
     }
 
-    /// A new group starts at the earliest offset. Only stored offsets are committed, and they are stored after the effect.
+    /// The configuration of a consumer. A new group starts at the earliest offset. Only stored offsets are committed,
+    /// and an offset is stored only after the event's effect.
     pub(super) fn consumer(&self, consumer: Consumer, protocol: GroupProtocol) -> ClientConfig {
         let mut config = self.client();
         config
@@ -107,16 +110,17 @@ impl KafkaSettings {
     }
 }
 
-/// How partitions are assigned. Both protocols rebalance incrementally: partitions that do not move are read on.
+/// How the partitions of a group are assigned to its members. Both protocols rebalance incrementally: partitions that
+/// keep their owner are read without a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GroupProtocol {
     /// The broker assigns partitions: Kafka 4.0 and later.
     Consumer,
-    /// The members assign partitions among themselves.
+    /// The members assign partitions among themselves: brokers before Kafka 4.0.
     Classic,
 }
 
-/// An error of an unreachable or slow Kafka, which is always retryable.
+/// Makes a retryable error from an error of an unreachable or slow Kafka.
 pub(super) fn retryable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> BackendError {
     BackendError::retryable(PART, source)
 }

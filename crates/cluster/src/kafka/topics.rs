@@ -15,16 +15,16 @@ use super::{
     settings::{ANSWER_WITHIN, KafkaSettings, MESSAGE_BYTES_MAX, retryable},
 };
 
-/// The number of partitions limits how many servers can read in parallel.
+/// Number of partitions of the topic of events. It limits how many servers can read events in parallel.
 const EVENTS_PARTITIONS: i32 = 12;
-/// Dead letters are rare.
+/// Number of partitions of the topic of dead letters, which are rare.
 const DEAD_LETTER_PARTITIONS: i32 = 1;
-/// Retention of both topics: 30 days, longer than any expected outage of the consumers.
+/// Retention of both topics in milliseconds: 30 days, longer than any expected outage of the consumers.
 const KEPT_MS: &str = "2592000000";
-/// The replication factor that the brokers have configured for new topics.
+/// New topics get the default replication factor of the brokers.
 const BROKERS_CHOICE: TopicReplication<'static> = TopicReplication::Fixed(-1);
 
-/// Both topics, created before their first use, so that the program starts without a broker.
+/// Creates both topics before their first use; not at startup, so that the program starts without a broker.
 pub(super) struct Topics {
     settings: KafkaSettings,
     are_there: AtomicBool,
@@ -36,7 +36,7 @@ impl Topics {
         Self { settings, are_there: AtomicBool::new(false), making: Mutex::new(()) }
     }
 
-    /// Creates missing topics; existing ones are not changed.
+    /// Creates the missing topics. Existing topics are not changed.
     pub(super) async fn make(&self) -> Backend<()> {
         if self.are_there.load(Ordering::Acquire) {
             return Ok(());
@@ -47,7 +47,7 @@ impl Topics {
         }
         let admin = AdminClient::from_config_and_context(&self.settings.client(), Quiet).map_err(retryable)?;
         let made = self.make_with(&admin).await;
-        // Dropping a client blocks until its thread has ended.
+        // Dropping a client blocks until its thread has ended, so it is dropped on a blocking thread.
         tokio::task::spawn_blocking(move || drop(admin));
         self.are_there.store(made.is_ok(), Ordering::Release);
         made
@@ -71,7 +71,7 @@ impl Topics {
         }
     }
 
-    /// Makes the next call check the topics again, because a topic may have been deleted.
+    /// Makes the next call of [`Self::make`] check the topics again, because one may have been deleted.
     pub(super) fn look_again(&self) {
         self.are_there.store(false, Ordering::Release);
     }

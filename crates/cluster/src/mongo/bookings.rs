@@ -1,4 +1,4 @@
-//! Bookings as documents.
+//! Conversions of bookings to and from documents.
 
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
 use mongodb::bson::doc;
@@ -33,17 +33,17 @@ struct Fields {
     created_at: Timestamp,
 }
 
-/// A booking as read.
+/// A booking as it is read from its document.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(super) struct Stored(#[serde(with = "Fields")] pub(super) Booking);
 
-/// A booking as first written.
+/// A booking as it is first written.
 #[derive(Serialize)]
 struct New<'a> {
     #[serde(flatten, with = "Fields")]
     booking: &'a Booking,
-    /// For aggregations.
+    /// Stored for reports, which sum it in aggregations.
     seat_count: i64,
 }
 
@@ -51,9 +51,10 @@ pub(super) async fn find_booking(conn: &mut Conn, id: BookingId) -> Result<Optio
     Ok(conn.find::<Stored>(BOOKINGS, by_id(id)).await?.map(|stored| stored.0))
 }
 
-/// Inserts a new booking; false when another booking has its code.
+/// Inserts a new booking. Returns false when another booking already has its code.
 pub(super) async fn insert(conn: &mut Conn, booking: &Booking) -> Result<bool, Fault> {
-    // A duplicate key would abort the transaction, so the code is looked up first; after a race the transaction is retried.
+    // A duplicate key would abort the transaction, so the code is looked up first. When another writer inserts the same
+    // code after the lookup, the transaction is retried.
     if conn.exists(BOOKINGS, doc! { "code": &booking.code }).await? {
         return Ok(false);
     }

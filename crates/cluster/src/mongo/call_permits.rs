@@ -1,5 +1,6 @@
-//! Limits concurrent calls to the database: a bounded number runs, a bounded number waits for a bounded time. An overloaded
-//! database answers every call late; refusing the excess early (load shedding) keeps the other calls fast.
+//! Limits the concurrent calls of the database: a bounded number of calls runs, and a bounded number waits for a
+//! bounded time. An overloaded database would answer every call late; refusing the excess early (load shedding) keeps
+//! the other calls fast.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,9 +11,9 @@ use tokio::{
 
 use super::fault::Fault;
 
-/// Most concurrent calls and transactions of one server. Each uses one connection.
+/// Limit of the concurrent calls and transactions of one server. Each uses one connection.
 pub const CALLS_AT_ONCE_MAX: usize = 32;
-/// Most calls that wait for a permit; further calls are refused at once.
+/// Limit of the calls that wait for a permit. Further calls are refused immediately.
 pub const CALLS_WAITING_MAX: usize = 512;
 /// How long a call waits for a permit before it is refused.
 pub const PERMIT_WITHIN: Duration = Duration::from_secs(2);
@@ -53,7 +54,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn call_is_refused_at_once_with_a_full_queue_and_later_after_a_timeout() {
+    async fn call_is_refused_at_once_when_the_queue_is_full_and_otherwise_after_a_timeout() {
         let permits = CallPermits::default();
         let mut under_way = join_all((0..CALLS_AT_ONCE_MAX).map(|_| permits.take())).await;
         let mut waiting: Vec<_> = (0..CALLS_WAITING_MAX).map(|_| Box::pin(permits.take())).collect();

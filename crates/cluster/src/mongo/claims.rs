@@ -1,4 +1,5 @@
-//! Claims on seats. The unique key of this collection prevents a seat from being sold twice.
+//! Claims on seats: each seat of a screening is claimed or sold at most once. The unique key of this collection
+//! prevents a seat from being sold twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{conn::Conn, documents::ms, fault::Fault, outbox, payments, schema::SEATS};
 
-/// One seat of one screening. Its fields must always be written in this order: MongoDB compares embedded documents in `_id`
-/// including their field order.
+/// Identifies one seat of one screening. The fields must always be written in this order: MongoDB compares embedded
+/// documents in `_id` including the order of fields.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct SeatKey {
     pub(super) screening_id: ScreeningId,
@@ -28,7 +29,7 @@ pub(super) enum SeatState {
     Sold,
 }
 
-/// A claim on a seat, or its sale. Times are in milliseconds since 1970.
+/// A payment's claim on a seat, or the sale of the seat. Times are in milliseconds since 1970.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Claim {
     #[serde(rename = "_id")]
@@ -36,11 +37,12 @@ pub(super) struct Claim {
     pub(super) payment_id: PaymentId,
     pub(super) person_id: PersonId,
     pub(super) state: SeatState,
-    /// Expiry of a PENDING payment's claim; null for a CONFIRMING payment and for a sold seat, which do not expire.
+    /// When the claim of a PENDING payment expires. `None` for a CONFIRMING payment and for a sold seat, which never
+    /// expire.
     pub(super) until: Option<i64>,
-    /// Since when its payment is CONFIRMING.
+    /// Since when the payment has been CONFIRMING.
     pub(super) confirming_since: Option<i64>,
-    /// The expiry that the claim had before its payment became CONFIRMING.
+    /// When the claim would have expired before its payment became CONFIRMING.
     pub(super) kept_from: Option<i64>,
 }
 
@@ -66,12 +68,13 @@ impl Claim {
     }
 }
 
-/// Matches sold seats and claims that have not expired.
+/// A filter for sold seats and for claims that have not expired.
 pub(super) fn standing_at(now: Timestamp) -> Document {
     doc! { "$or": [{ "until": Bson::Null }, { "until": { "$gt": ms(now) } }] }
 }
 
-/// The claims on these seats. Expires overdue payments of others whose claims it finds.
+/// The claims on these seats. When it finds claims of overdue payments other than the caller's, it expires those
+/// payments first.
 pub(super) async fn standing_claims(
     conn: &mut Conn,
     screening: ScreeningId,
@@ -86,14 +89,14 @@ pub(super) async fn standing_claims(
     Ok(standing.into_iter().map(|claim| (claim.key.seat_id, claim)).collect())
 }
 
-/// Expires every overdue payment of a screening with its claims.
+/// Expires every overdue payment of a screening, and deletes its claims.
 pub(super) async fn expire_overdue_at(conn: &mut Conn, screening: ScreeningId, now: Timestamp) -> Result<(), Fault> {
     let overdue = doc! { "_id.screening_id": screening.to_string(), "until": { "$lte": ms(now) } };
     let over = conn.list_all::<Claim>(SEATS, overdue).await?;
     expire_all(conn, over, now).await
 }
 
-/// Expires the payments of these claims.
+/// Expires the payments to which these claims belong.
 async fn expire_all(conn: &mut Conn, claims: Vec<Claim>, now: Timestamp) -> Result<(), Fault> {
     let over: BTreeSet<PaymentId> = claims.into_iter().map(|claim| claim.payment_id).collect();
     for id in over {
@@ -107,7 +110,7 @@ async fn expire_all(conn: &mut Conn, claims: Vec<Claim>, now: Timestamp) -> Resu
     Ok(())
 }
 
-/// PENDING → EXPIRED: deletes the claims and writes the event.
+/// Changes a payment from PENDING to EXPIRED, deletes its claims and writes the event.
 pub(super) async fn expire(conn: &mut Conn, payment: &mut Payment, now: Timestamp) -> Result<(), Fault> {
     payment.status = PaymentStatus::Expired;
     payments::write_state(conn, payment).await?;
@@ -115,8 +118,8 @@ pub(super) async fn expire(conn: &mut Conn, payment: &mut Payment, now: Timestam
     outbox::put_events(conn, &[Event::timeout_of(payment, now)]).await
 }
 
-/// Claims all seats of a payment until its expiry, in order of seat. The unique key refuses a second claim on a seat, also
-/// when the caller's lookup missed it.
+/// Claims all seats of a payment until its expiry, in order of seat. The unique key refuses a second claim on a seat,
+/// even when the caller's lookup has missed the first.
 pub(super) async fn claim(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
     let until = Some(ms(payment.expires_at));
     let claims: Vec<_> =
@@ -124,7 +127,7 @@ pub(super) async fn claim(conn: &mut Conn, payment: &Payment) -> Result<(), Faul
     conn.insert_all(SEATS, &claims).await
 }
 
-/// Removes the expiry of the payment's claims.
+/// Removes the expiry of the payment's claims, because the payment becomes CONFIRMING.
 pub(super) async fn keep(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
     let kept = doc! {
         "until": Bson::Null,
@@ -135,7 +138,8 @@ pub(super) async fn keep(conn: &mut Conn, payment: &Payment) -> Result<(), Fault
     Ok(())
 }
 
-/// Sells the payment's seats: those that it has claimed and those of `unclaimed`. Fails when another payment has one of them.
+/// Marks the payment's seats as sold: those that it has claimed, and those of `unclaimed`, on which it has no claim any
+/// more. Fails when another payment has claimed or bought one of them.
 pub(super) async fn sell(conn: &mut Conn, payment: &Payment, unclaimed: &[SeatId]) -> Result<(), Fault> {
     let sold = doc! { "state": "SOLD", "until": Bson::Null, "confirming_since": Bson::Null, "kept_from": Bson::Null };
     let claimed = conn.update_all(SEATS, claims_of(payment), doc! { "$set": sold }).await?;
@@ -147,7 +151,7 @@ pub(super) async fn sell(conn: &mut Conn, payment: &Payment, unclaimed: &[SeatId
     }
 }
 
-/// Deletes the claims or sold seats of the payment.
+/// Deletes the claims of the payment, or the seats that it has bought.
 pub(super) async fn free(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
     conn.delete(SEATS, claims_of(payment)).await?;
     Ok(())

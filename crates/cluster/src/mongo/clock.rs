@@ -1,5 +1,5 @@
-//! Estimates the database's clock from its replies and the local monotonic clock; the local wall clock is never used. All
-//! servers use this clock, so a claim expires at the same moment on each of them.
+//! Estimates the database's clock from its replies and the local monotonic clock; the local wall clock is never used.
+//! All servers use the database's clock, so a claim expires at the same moment on each of them.
 
 use std::{
     sync::{
@@ -18,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 use super::{fault::Fault, open::CALL_FOR_MAX};
 use crate::steady::Steady;
 
-/// How often the clock is polled.
+/// Interval at which the database's clock is polled.
 const ASK_EVERY: Duration = Duration::from_secs(1);
-/// Timeout of a poll; a slower reply would not improve the estimate.
+/// Timeout of one poll. A slower reply would not improve the estimate.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 /// The offset of the database's clock from the monotonic clock of this process.
@@ -43,7 +43,7 @@ impl StoreClock {
 
     async fn listen(&self, database: &Database) {
         loop {
-            // After a failed poll the old estimate stays in use.
+            // The old estimate stays in use after a failed poll.
             if let Ok(Ok((sent, heard, said_ms))) = timeout(ANSWER_WITHIN, ask(database)).await {
                 self.learn(sent, heard, said_ms);
             }
@@ -51,7 +51,8 @@ impl StoreClock {
         }
     }
 
-    /// Updates the estimate from a reply: sent for at `sent`, received at `heard`, made in between.
+    /// Updates the estimate from a reply: the request was sent at `sent`, the reply was received at `heard`, and the
+    /// database's clock showed `said_ms` in between.
     fn learn(&self, sent: Instant, heard: Instant, said_ms: i64) {
         let known = self.ahead_ms.load(Ordering::Relaxed);
         self.ahead_ms.store(self.steady.learnt(known, sent, heard, said_ms), Ordering::Relaxed);
@@ -69,7 +70,8 @@ impl Clock for StoreClock {
     }
 }
 
-/// Polls the clock: the time of sending, the time of receiving, and the database's time in milliseconds.
+/// Polls the database's clock. Returns when the request was sent, when the reply was received, and the database's time
+/// in milliseconds.
 async fn ask(database: &Database) -> Result<(Instant, Instant, i64), Fault> {
     let sent = Instant::now();
     let hello = database.run_command(doc! { "hello": 1 }).await?;
@@ -83,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clock_estimate_moves_only_as_far_as_a_reply_contradicts_it() {
+    fn clock_estimate_changes_only_as_far_as_a_reply_contradicts_it() {
         let clock = StoreClock { steady: Steady::new(), ahead_ms: AtomicI64::new(0) };
         let at = |ms| clock.steady.after_ms(ms);
         let then = || clock.at(at(200)).as_millisecond();

@@ -1,4 +1,4 @@
-//! Database calls, within a transaction or without. The other files use the driver only through this type.
+//! Calls of the database, within a transaction or without one. The other files use the driver only through [`Conn`].
 
 use futures_util::TryStreamExt;
 use mongodb::{
@@ -13,10 +13,10 @@ use super::{
     open::CALL_FOR_MAX,
 };
 
-/// Documents per batch of a cursor: all seats of the largest hall fit into the first batch.
+/// Number of documents per batch of a cursor. All seats of the largest hall fit into the first batch.
 const BATCH_DOCUMENTS: u32 = 6_000;
 
-/// Makes calls, within a transaction if there is a session.
+/// Makes calls of the database; within a transaction if it has a session.
 #[derive(Debug)]
 pub(super) struct Conn {
     database: Database,
@@ -24,7 +24,7 @@ pub(super) struct Conn {
     events_told: i64,
 }
 
-/// Runs an action of the driver with the session, if there is one.
+/// Runs an action of the driver, with the connection's session if it has one.
 macro_rules! send {
     ($conn:expr, $name:expr, |$collection:ident| $action:expr) => {{
         let $collection = $conn.database.collection::<Document>($name);
@@ -36,7 +36,7 @@ macro_rules! send {
     }};
 }
 
-/// Runs an action that returns a cursor, and collects its documents.
+/// Runs a query that returns a cursor, and collects all documents of the cursor.
 macro_rules! collect {
     ($conn:expr, $name:expr, |$collection:ident| $action:expr) => {{
         let $collection = $conn.database.collection::<Document>($name);
@@ -104,14 +104,15 @@ impl Conn {
         collect!(self, name, |all| all.aggregate(pipeline).max_time(CALL_FOR_MAX))
     }
 
-    /// Inserts a document. [`Fault::Duplicate`] when a unique key exists already.
+    /// Inserts a document. Fails with [`Fault::Duplicate`] when a document with the same unique key exists.
     pub(super) async fn insert<T: Serialize>(&mut self, name: &str, value: &T) -> Result<(), Fault> {
         let document = serialize_to_document(value)?;
         send!(self, name, |all| all.insert_one(document));
         Ok(())
     }
 
-    /// Inserts documents in this order. Only within a transaction is it all or none.
+    /// Inserts documents in this order. After an error the documents before it stay inserted, except within a
+    /// transaction.
     pub(super) async fn insert_all<T: Serialize>(&mut self, name: &str, values: &[T]) -> Result<(), Fault> {
         if values.is_empty() {
             return Ok(());
@@ -121,8 +122,8 @@ impl Conn {
         Ok(())
     }
 
-    /// Inserts a document unless a unique key exists already, and returns whether it was inserted. Not within a transaction,
-    /// because MongoDB aborts a transaction at a duplicate key.
+    /// Inserts a document unless one with the same unique key exists, and returns whether it was inserted. Must not be
+    /// used within a transaction, because MongoDB aborts a transaction at a duplicate key.
     pub(super) async fn insert_new<T: Serialize>(&mut self, name: &str, value: &T) -> Result<bool, Fault> {
         debug_assert!(self.session.is_none(), "a second key ends a transaction");
         match self.insert(name, value).await {
@@ -132,14 +133,14 @@ impl Conn {
         }
     }
 
-    /// Inserts those documents whose keys do not exist yet. Not within a transaction.
+    /// Inserts those documents whose unique keys do not exist yet. Must not be used within a transaction.
     pub(super) async fn insert_new_ones<T: Serialize>(&mut self, name: &str, values: &[T]) -> Result<(), Fault> {
         debug_assert!(self.session.is_none(), "a second key ends a transaction");
         if values.is_empty() {
             return Ok(());
         }
         let documents = values.iter().map(serialize_to_document).collect::<Result<Vec<_>, _>>()?;
-        // Unordered, so that a duplicate does not stop the others.
+        // Unordered, so that a duplicate key does not prevent the insertion of the documents after it.
         match self.database.collection::<Document>(name).insert_many(documents).ordered(false).await {
             Ok(_) => Ok(()),
             Err(error) if is_only_duplicates(&error) => Ok(()),
@@ -162,7 +163,7 @@ impl Conn {
         Ok(())
     }
 
-    /// Updates the first matching document and returns the new version.
+    /// Updates the first matching document and returns the document after the update.
     pub(super) async fn change<T: DeserializeOwned>(
         &mut self,
         name: &str,
@@ -176,7 +177,7 @@ impl Conn {
             .transpose()
     }
 
-    /// Deletes a matching document and returns it.
+    /// Deletes one matching document and returns it.
     pub(super) async fn take<T: DeserializeOwned>(&mut self, name: &str, filter: Document) -> Result<Option<T>, Fault> {
         send!(self, name, |all| all.find_one_and_delete(filter)).map(read).transpose()
     }
@@ -195,7 +196,7 @@ impl Conn {
         time.map_err(|_| Fault::Broken("the cluster time is missing"))
     }
 
-    /// The sort key of the next event of this transaction: see [`super::outbox`].
+    /// The sort key of the next event that this transaction writes: see [`super::outbox`].
     pub(super) fn next_place(&mut self) -> Result<(Timestamp, i64), Fault> {
         let time = self.cluster_time()?;
         self.events_told += 1;

@@ -1,4 +1,4 @@
-//! Dead letters: events that a consumer could not handle.
+//! Dead letters: events that a consumer failed to handle repeatedly.
 
 use async_trait::async_trait;
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond};

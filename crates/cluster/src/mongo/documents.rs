@@ -1,4 +1,4 @@
-//! Conversions of ids, times and hashes to and from documents.
+//! Conversions of ids, times and hashes to and from their form in documents.
 
 use mongodb::bson::{Binary, Document, doc, spec::BinarySubtype};
 use serde::Deserialize;
@@ -23,7 +23,7 @@ pub(super) fn by_id(id: impl ToString) -> Document {
     doc! { "_id": id.to_string() }
 }
 
-/// A document of which only the id is read.
+/// The id of a document, when a query reads nothing else.
 #[derive(Debug, Deserialize)]
 pub(super) struct OnlyId<T> {
     #[serde(rename = "_id")]

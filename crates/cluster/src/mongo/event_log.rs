@@ -1,4 +1,5 @@
-//! The event log as a collection. When Kafka delivers the events, administrators still list them from here.
+//! The event log as a MongoDB collection. When Kafka delivers events to the consumers, this collection is still the
+//! source of the administrators' list.
 
 use std::collections::HashSet;
 
@@ -21,10 +22,11 @@ use super::{
     schema::{CONSUMERS, COUNTERS, EVENTS},
 };
 
-/// Most old events that one call of `publish` deletes: more than the relay publishes in one call, so that the log shrinks.
+/// Limit of the old events that one call of `publish` deletes. It exceeds the number of events that the relay publishes
+/// in one call, so that the log can shrink.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 512;
 
-/// An event with its position.
+/// An event and its position in the log.
 #[derive(Serialize)]
 struct Logged {
     #[serde(rename = "_id")]
@@ -36,7 +38,7 @@ struct Logged {
     event: String,
 }
 
-/// The fields that are read back.
+/// The part of a logged event that a lookup by id reads.
 #[derive(Deserialize)]
 struct LoggedId {
     position: i64,
@@ -61,10 +63,10 @@ struct Offset {
 }
 
 impl MongoStore {
-    /// Returns which of these events are in the log.
+    /// Returns those of these event ids that are in the log.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// The store does not answer.
     pub async fn find_logged(&self, ids: &[EventId]) -> Backend<HashSet<EventId>> {
         let mut conn = self.conn();
         self.call(find_logged(&mut conn, ids.iter())).await
@@ -74,9 +76,9 @@ impl MongoStore {
         self.list_readable(EVENTS, (filter, doc! { "position": 1 }), limit, read_logged).await
     }
 
-    /// Adds events to the log, and deletes old events that all of these consumers have acknowledged.
+    /// Adds events to the log, and deletes old events that all of `consumers` have acknowledged.
     pub(crate) async fn log_events(&self, events: &[Event], consumers: &[Consumer]) -> Backend<()> {
-        // The time of the newest event is precise enough to compute ages.
+        // The time of the newest event is used as the current time: it is precise enough to compute the ages of events.
         let Some(now) = events.iter().map(|event| event.at).max() else { return Ok(()) };
         self.transact(events, |conn, events| publish(conn, events).boxed()).await?;
         let mut conn = self.conn();
@@ -117,8 +119,9 @@ impl EventLog for MongoStore {
     }
 }
 
-/// Positions come from a counter that is incremented in the same transaction. Concurrent publications conflict there, so
-/// positions become visible in order, and a reader that has seen a position has seen all smaller ones.
+/// Appends events to the log. Their positions come from a counter that is incremented in the same transaction.
+/// Concurrent publications conflict on it, so positions become visible in ascending order: a reader that has seen a
+/// position has seen all lower ones.
 async fn publish(conn: &mut Conn, events: &[Event]) -> Result<(), Fault> {
     let mut known = find_logged(conn, events.iter().map(|event| &event.id)).await?;
     let new: Vec<&Event> = events.iter().filter(|event| known.insert(event.id)).collect();
@@ -138,7 +141,7 @@ async fn publish(conn: &mut Conn, events: &[Event]) -> Result<(), Fault> {
     conn.insert_all(EVENTS, &logged).await
 }
 
-/// Deletes events that are old and acknowledged by all of these consumers.
+/// Deletes events that are old and that all of `consumers` have acknowledged.
 async fn forget_done(conn: &mut Conn, consumers: &[Consumer], now: Timestamp) -> Result<(), Fault> {
     let oldest = ms(now.saturating_sub(LOGGED_AGE_MAX).unwrap_or(Timestamp::UNIX_EPOCH));
     let is_old = doc! { "at": { "$lt": oldest } };

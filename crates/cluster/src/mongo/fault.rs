@@ -1,4 +1,4 @@
-//! Errors of the store, and which of them are retryable.
+//! Errors of the MongoDB store, and which of them a retry may resolve.
 
 use mongodb::error::{
     Error, ErrorKind, IndexedWriteError, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR,
@@ -9,10 +9,10 @@ use seatkeeper_core::ports::BackendError;
 /// This adapter's name in errors and health checks.
 pub(super) const PART: &str = "store";
 
-/// MongoDB's error code for a violated unique index.
+/// MongoDB's error code for a duplicate value in a unique index.
 const DUPLICATE_KEY: i32 = 11_000;
-/// Error codes of a server that is overloaded, stepping down, shutting down or too slow: a retry may reach another server or
-/// succeed on this one.
+/// MongoDB's error codes of a server that is overloaded, stepping down, shutting down or too slow. A retry may reach
+/// another server or succeed on the same one.
 const PASSING_CODES: [i32; 20] = [
     6,      // HostUnreachable
     7,      // HostNotFound
@@ -39,7 +39,8 @@ const PASSING_CODES: [i32; 20] = [
 /// Why a call or a transaction failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
-    /// A unique key exists already. It aborts a transaction; there it means a race with another writer since the lookup.
+    /// A document with the same unique key exists. Within a transaction, which this error aborts, it means that another
+    /// writer has inserted the document since this transaction looked for it.
     #[error("a key exists already: {0}")]
     Duplicate(Error),
     #[error(transparent)]
@@ -63,17 +64,17 @@ impl From<Error> for Fault {
 }
 
 impl Fault {
-    /// The transaction was aborted, and an immediate retry may succeed.
+    /// Whether the transaction was aborted by an error after which an immediate retry may succeed.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            // Server selection has waited for seconds already, so an immediate retry would not succeed.
+            // No server was available for the seconds of the server selection, so an immediate retry would not succeed.
             Self::Driver(error) => error.contains_label(TRANSIENT_TRANSACTION_ERROR) && !is_nobody_there(error),
             Self::Duplicate(_) | Self::Unreadable(_) | Self::Json(_) | Self::Broken(_) => false,
             Self::Late | Self::Busy => false,
         }
     }
 
-    /// Whether the commit was made is unknown; only committing again gives the result.
+    /// Whether it is unknown if the transaction was committed. Only repeating the commit reveals it.
     pub(super) fn is_commit_unknown(&self) -> bool {
         matches!(self, Self::Driver(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT))
     }
@@ -96,7 +97,7 @@ impl From<Fault> for BackendError {
 fn is_duplicate_key(error: &Error) -> bool {
     match &*error.kind {
         ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == DUPLICATE_KEY,
-        // A write concern error takes precedence: it is retryable.
+        // If the error also has a write concern error, that one is reported, because it is retryable.
         ErrorKind::InsertMany(error) => {
             let mut refused = error.write_errors.iter().flatten();
             error.write_concern_error.is_none() && refused.any(|error| error.code == DUPLICATE_KEY)
@@ -106,7 +107,7 @@ fn is_duplicate_key(error: &Error) -> bool {
     }
 }
 
-/// Whether every document that was not inserted failed with a duplicate key.
+/// Whether each document that was not inserted failed with a duplicate key.
 pub(super) fn is_only_duplicates(error: &Error) -> bool {
     let ErrorKind::InsertMany(error) = &*error.kind else { return false };
     let are_duplicates = |errors: &Vec<IndexedWriteError>| errors.iter().all(|error| error.code == DUPLICATE_KEY);

@@ -1,10 +1,11 @@
-//! Guard documents, which make a claim conflict with a concurrent move of its screening.
+//! Guard documents make a claim on seats conflict with a concurrent move of its screening.
 //!
-//! A claim reads that the screening exists; a move or deletion reads that there are no claims. With snapshot isolation alone
-//! both could commit (write skew). So a claim writes to one guard of its screening and a move to all of them, and of two
-//! transactions that write to the same document one fails with a write conflict. There are several guards, chosen at random
-//! at each attempt, so that buyers rarely conflict with each other. When a server dies in the middle of a transaction, its
-//! guard stays locked for a while, and a retry most likely chooses another guard.
+//! The transaction of a claim reads that the screening exists; that of a move or deletion reads that there are no
+//! claims. With snapshot isolation alone both could commit (write skew). So a claim writes to one guard of its
+//! screening and a move writes to all of them: of two transactions that write to the same document, MongoDB fails one
+//! with a write conflict. A screening has several guards, and each attempt of a claim chooses a random one, so that
+//! buyers rarely conflict with each other. When a server dies in the middle of a transaction, the guard stays locked
+//! for a while; a retry most likely chooses another guard.
 
 use mongodb::bson::{Document, doc};
 use rand::Rng;
@@ -19,7 +20,7 @@ const GUARDS_PER_SCREENING: u8 = 64;
 struct Guard {
     #[serde(rename = "_id")]
     id: GuardKey,
-    /// Number of claims and moves. The value is never read; incrementing it makes the write conflict.
+    /// Number of writes to this guard. The value is never read; incrementing it causes the write conflict.
     writes: i64,
 }
 
@@ -38,7 +39,7 @@ pub(super) async fn make(conn: &mut Conn, screening: ScreeningId) -> Result<(), 
     conn.insert_all(GUARDS, &guards.collect::<Vec<_>>()).await
 }
 
-/// Writes to one random guard, before seats of the screening are claimed or sold.
+/// Writes to one random guard of the screening, before seats of it are claimed or sold.
 pub(super) async fn hold(conn: &mut Conn, screening: ScreeningId) -> Result<(), Fault> {
     let number = i32::from(rand::rng().random_range(0..GUARDS_PER_SCREENING));
     let guard = doc! { "_id": { "screening_id": screening.to_string(), "number": number } };
@@ -48,13 +49,13 @@ pub(super) async fn hold(conn: &mut Conn, screening: ScreeningId) -> Result<(), 
     }
 }
 
-/// Writes to all guards, before a screening without claims is moved, or any screening is cancelled.
+/// Writes to all guards of the screening, before it is moved (which requires that it has no claims) or cancelled.
 pub(super) async fn hold_all(conn: &mut Conn, screening: ScreeningId) -> Result<(), Fault> {
     conn.update_all(GUARDS, of(screening), written()).await?;
     Ok(())
 }
 
-/// Deletes all guards, before a screening without claims is deleted.
+/// Deletes all guards of a screening without claims, before the screening is deleted.
 pub(super) async fn remove(conn: &mut Conn, screening: ScreeningId) -> Result<(), Fault> {
     conn.delete(GUARDS, of(screening)).await?;
     Ok(())

@@ -28,8 +28,8 @@ use super::{
     schema::{PAYMENTS, SEATS},
 };
 
-/// Shortest remaining time that is reported for a claim of a CONFIRMING payment. Such a claim has no expiry, and a lock made
-/// from it must not expire while the claim exists.
+/// Least remaining time that is reported for the claim of a CONFIRMING payment. Such a claim never expires, so the seat
+/// lock that is restored from it must not expire while the claim exists.
 const CONFIRMING_LEFT_MIN: SignedDuration = SignedDuration::from_mins(1);
 
 #[async_trait]
@@ -134,7 +134,7 @@ fn confirming_until_ms(since_ms: Option<i64>, now: Timestamp) -> i64 {
     ms(planned.max(at_least))
 }
 
-/// The number of taken seats of one screening.
+/// The number of sold or claimed seats of one screening.
 #[derive(Deserialize)]
 struct Taken {
     #[serde(rename = "_id")]

@@ -1,4 +1,4 @@
-//! The end of a payment, with or without a sale.
+//! Ends payments, with or without a sale.
 
 use jiff::{SignedDuration, Timestamp};
 use seatkeeper_core::{
@@ -11,7 +11,7 @@ use seatkeeper_core::{
 
 use super::{bookings, claims, conn::Conn, documents::whole_ms, fault::Fault, guards, outbox, payments, screenings};
 
-/// Sells the payment's seats: writes claims, payment, booking and events in one transaction.
+/// Commits the sale of the payment's seats: writes claims, payment, booking and events in one transaction.
 pub(super) async fn commit_booking(
     conn: &mut Conn,
     commit: &CommitBooking,
@@ -56,16 +56,16 @@ pub(super) async fn commit_booking(
     Ok(CommitOutcome::Committed(booking))
 }
 
-/// Fails when the booking's person, seats or total differ from the payment's, which is a bug.
+/// Fails when person, screening, seats or total of the booking differ from those of the payment, which would be a bug.
 fn check_booking(booking: &Booking, payment: &Payment) -> Result<(), Fault> {
     let same_what = booking.screening_id == payment.screening_id && booking.seats == payment.seats;
     let same_who = booking.person_id == payment.person_id && booking.total == payment.amount;
     if same_what && same_who { Ok(()) } else { Err(Fault::Broken("a booking differs from its payment")) }
 }
 
-/// Whether sales are closed by the screening's times in the store. A late payment has no claims, so its sale writes to a guard
-/// of the screening, and a concurrent change of the times conflicts with it. False for a deleted screening: its seats are
-/// reported as lost instead.
+/// Whether the screening's start in the store closes its sales. A late payment has no claims, so its sale also writes
+/// to a guard of the screening and thereby conflicts with a concurrent change of the start. False for a deleted
+/// screening: its seats are reported as lost instead.
 async fn are_sales_closed(
     conn: &mut Conn,
     payment: &Payment,
@@ -76,11 +76,11 @@ async fn are_sales_closed(
     Ok(screening.is_some_and(|(one, revision)| OpenScreening::new(one, revision, sales_close).sales_closed(now)))
 }
 
-/// The seats of the payment on which it has no claim.
+/// The seats of a payment on which it has no claim.
 enum Unclaimed {
-    /// Not available: taken by others, or no longer for sale.
+    /// These seats are not available: others have claimed or bought them, or they are not for sale any more.
     Lost(Vec<SeatId>),
-    /// All of them are available.
+    /// All seats of the payment without a claim are available; these are they.
     Free(Vec<SeatId>),
 }
 
@@ -96,7 +96,8 @@ async fn find_unclaimed(conn: &mut Conn, payment: &Payment, now: Timestamp) -> R
         }
     }
     if !unclaimed.is_empty() {
-        // Without claims an administrator could change, cancel or delete the screening meanwhile.
+        // Nothing has protected the screening while the payment had no claims: an administrator may have changed,
+        // cancelled or deleted it.
         let screening = screenings::find_screening(conn, payment.screening_id).await?;
         // No seat of a cancelled screening may be sold.
         let screening = screening.filter(|(screening, _)| !screening.is_cancelled);
@@ -111,14 +112,14 @@ async fn find_unclaimed(conn: &mut Conn, payment: &Payment, now: Timestamp) -> R
     Ok(if lost.is_empty() { Unclaimed::Free(unclaimed) } else { Unclaimed::Lost(lost) })
 }
 
-/// Ends a payment without a sale, or refunds a sale.
+/// Ends a payment without a sale, or refunds a sold one.
 pub(super) async fn close_payment(
     conn: &mut Conn,
     close: &ClosePayment,
     now: Timestamp,
 ) -> Result<CloseOutcome, Fault> {
     let Some(mut payment) = payments::find_payment(conn, close.id).await? else { return Ok(CloseOutcome::NotFound) };
-    // An overdue payment is expired here, because the reconciler may not have done it yet.
+    // An overdue payment is expired first, in case the reconciler has not done it yet.
     if payment.is_overdue(now) && !matches!(close.to, PaymentStatus::Expired | PaymentStatus::Refunded) {
         claims::expire(conn, &mut payment, now).await?;
         return Ok(CloseOutcome::NotNow(payment));

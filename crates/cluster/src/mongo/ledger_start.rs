@@ -1,4 +1,4 @@
-//! Starting a payment: claims all of its seats or none.
+//! Starts payments. A payment claims all of its seats or none.
 
 use jiff::Timestamp;
 use seatkeeper_core::{
@@ -10,7 +10,7 @@ use seatkeeper_core::{
 
 use super::{claims, conn::Conn, fault::Fault, guards, outbox, payments, screenings};
 
-/// Creates a PENDING payment with a claim on each seat, or returns the first reason for a refusal.
+/// Creates a PENDING payment with a claim on each seat, or returns the first reason to refuse it.
 pub(super) async fn start_payment(conn: &mut Conn, start: &NewPayment, now: Timestamp) -> Result<StartOutcome, Fault> {
     if let Some(stored) = payments::find_payment(conn, start.id).await? {
         let same = stored.person_id == start.person_id && stored.screening_id == start.screening_id;
@@ -43,7 +43,7 @@ pub(super) async fn start_payment(conn: &mut Conn, start: &NewPayment, now: Time
     Ok(StartOutcome::Started(payment))
 }
 
-/// The obstacles of the payment: seats taken by others, or another payment of the same person.
+/// Why a payment cannot be started: others have taken seats, or the same person has another payment in progress.
 struct Others {
     taken: Vec<SeatId>,
     paying: Option<PaymentId>,

@@ -1,4 +1,4 @@
-//! Confirmation mails: one per event, leased to one sender at a time.
+//! Confirmation mails: one per sale event. A mail is leased to one sender at a time.
 
 use async_trait::async_trait;
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
@@ -19,7 +19,8 @@ use super::{
     schema::MAILS,
 };
 
-/// Most old sent mails that `file_mail` deletes: more than it adds, so that their number shrinks.
+/// Limit of the old sent mails that one call of `file_mail` deletes. It exceeds the number that the call adds, so that
+/// the collection can shrink.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 8;
 
 #[derive(Serialize, Deserialize)]
@@ -44,10 +45,10 @@ struct Stored {
     status: MailStatus,
     attempts: u32,
     last_error: Option<String>,
-    /// When the next attempt is due; while a sender has the mail, the end of its lease.
+    /// When the next attempt to send is due. While a sender holds the mail's lease, this is the end of the lease.
     #[serde(with = "millisecond::required")]
     due_at: Timestamp,
-    /// Whether a sender has the mail.
+    /// Whether a sender holds the mail's lease.
     #[serde(default)]
     is_taken: bool,
 }
@@ -122,7 +123,7 @@ async fn forget_sent(conn: &mut Conn, now: Timestamp) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Takes one mail after another with an atomic update, so that no two senders get the same mail.
+/// Leases due mails one by one, each with an atomic update, so that no two senders get the same mail.
 async fn take_due_mails(
     conn: &mut Conn,
     now: Timestamp,
@@ -142,7 +143,8 @@ async fn take_due_mails(
     Ok(taken)
 }
 
-/// The filter and the update of an attempt. A success always applies; a failure changes only a PENDING mail.
+/// The filter and the update that record an attempt. A success is always recorded; a failure only when the mail is
+/// still PENDING.
 fn recorded(id: MailId, attempt: &MailAttempt) -> (Document, Document) {
     let any = by_id(id);
     let pending = doc! { "_id": id.to_string(), "status": "PENDING" };

@@ -1,4 +1,4 @@
-//! The records of the mock payment provider.
+//! The mock payment provider's own records of its payments.
 
 use async_trait::async_trait;
 use mongodb::bson::{Document, doc, serialize_to_bson};
@@ -33,7 +33,7 @@ impl MockBook for MongoStore {
     }
 }
 
-/// Compare-and-set in one write.
+/// Writes an entry if the stored one equals the expected one (compare-and-set), with a single conditional write.
 async fn put_entry(
     conn: &mut Conn,
     id: PaymentId,

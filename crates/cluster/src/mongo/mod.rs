@@ -1,4 +1,5 @@
-//! The store in MongoDB (a replica set, written for 8.0). A write is acknowledged once a majority has it in its journal.
+//! The store in MongoDB (a replica set; developed for 8.0). A write is acknowledged once a majority has it in its
+//! journal.
 //!
 //! The data format, for readers of the database:
 //! - Ids are the same text as in URLs, logs and events; times are milliseconds since 1970; money is `{amount, currency}`.
@@ -6,11 +7,11 @@
 //! - An event is stored as its JSON text, with the fields that queries need beside it: event data is free-form, and BSON
 //!   cannot represent every key and number of JSON.
 //!
-//! Writes that belong together are one transaction ([`transaction`]), retried after a write conflict. Snapshot isolation
-//! allows write skew, so a transaction that relies on a document staying unchanged also writes to it: see [`guards`], the
-//! halls and films in [`programme_change`], and the first administrator in [`people`].
+//! Writes that belong together are one transaction ([`transaction`]), which is retried after a write conflict. Snapshot
+//! isolation allows write skew, so a transaction that depends on a document staying unchanged also writes to it: see
+//! [`guards`], the halls and films in [`programme_change`], and the first administrator in [`people`].
 //!
-//! One file for each port; all of them use the database through [`conn`].
+//! One file implements each port, and all of them use the database through [`conn`].
 
 mod audit;
 mod bookings;
@@ -64,24 +65,25 @@ use call_permits::CallPermits;
 use clock::StoreClock;
 use fault::PART;
 
-/// All ports of the store, and the event log that administrators list, in one database.
+/// All ports of the store in one database, and the event log, which administrators list also when Kafka delivers the
+/// events.
 #[derive(Clone, Debug)]
 pub struct MongoStore {
     database: Database,
     permits: CallPermits,
     clock: Arc<StoreClock>,
-    /// Stops the background task of the clock.
+    /// Cancels the background task that polls the database's clock.
     stop: CancellationToken,
     _stop_with_the_last_clone: Arc<DropGuard>,
 }
 
 impl MongoStore {
-    /// Connects to the database of `url` (`mongodb://host[,host]/database?replicaSet=…`) and creates missing collections and
-    /// indexes. Options of the URL about write concern, read concern and read preference are overridden.
+    /// Connects to the database of `url` (`mongodb://host[,host]/database?replicaSet=…`) and creates missing
+    /// collections and indexes. Overrides write concern, read concern and read preference of the URL.
     ///
     /// # Errors
-    /// When the URL names no database, the server is unreachable or has no transactions, or a newer program has changed the
-    /// schema incompatibly.
+    /// The URL names no database, the server is unreachable or has no transactions, or a newer version of the program
+    /// has changed the schema incompatibly.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let database = open::connect(open::options_of(url).await?).await?;
         schema::set_up(&database).await?;
@@ -96,9 +98,11 @@ impl MongoStore {
         Ok(Self { database, permits, clock, stop, _stop_with_the_last_clone: stop_with_the_last_clone })
     }
 
-    /// Closes the driver's sessions and connections; later calls fail. Returns false on a timeout of `within`.
+    /// Closes the driver's sessions and connections; later calls fail. Returns false when this takes longer than
+    /// `within`.
     ///
-    /// Without this call the driver shuts down when the last clone is dropped, and panics if the runtime stops meanwhile.
+    /// Without this call the driver shuts down when the last clone of the store is dropped, and panics if the runtime
+    /// stops meanwhile.
     pub async fn close(&self, within: Duration) -> bool {
         self.stop.cancel();
         timeout(within, self.database.client().clone().shutdown().immediate(true)).await.is_ok()
@@ -117,7 +121,7 @@ impl Health for MongoStore {
         PART
     }
 
-    /// Makes a small write, acknowledged by a majority.
+    /// Makes a small write that a majority must acknowledge, as a health check.
     async fn ping(&self) -> Backend<()> {
         let ping = doc! { "$inc": { "value": 1i64 } };
         self.call_at_once(self.conn().upsert(schema::COUNTERS, doc! { "_id": "pings" }, ping)).await

@@ -1,4 +1,4 @@
-//! Connecting to MongoDB: write concern, read concern, read preference and timeouts.
+//! Connects to MongoDB and overrides write concern, read concern, read preference and timeouts.
 
 use std::time::Duration;
 
@@ -14,15 +14,18 @@ use mongodb::{
 
 use super::fault::Fault;
 
-/// Server selection timeout. An election takes a few seconds; a call that waits longer fails with a retryable error.
+/// Server selection timeout of the driver. Electing a new primary takes a few seconds; a call that would wait longer
+/// fails with a retryable error.
 pub const SELECTION_FOR_MAX: Duration = Duration::from_secs(3);
-/// Heartbeat interval of the driver: a primary that was wrongly marked as unavailable is found again after this time.
+/// Heartbeat interval of the driver. A primary that the driver has wrongly marked as unavailable is used again after
+/// this time.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Timeout for opening a connection.
 pub const CONNECT_FOR_MAX: Duration = Duration::from_secs(2);
-/// Timeout of one call, and of a majority's acknowledgement of a write.
+/// Timeout of one call, and of waiting until a majority has acknowledged a write.
 pub const CALL_FOR_MAX: Duration = Duration::from_secs(5);
-/// Most connections to one server, unless the URL sets `maxPoolSize`: each transaction uses one exclusively.
+/// Limit of connections to one MongoDB server, unless the URL sets `maxPoolSize`. Each transaction uses one connection
+/// exclusively.
 pub const CONNECTIONS_MAX: u32 = 64;
 
 /// Why the store could not be opened.
@@ -31,13 +34,13 @@ pub enum OpenError {
     /// The URL names no database.
     #[error("the store's URL names no database: mongodb://host/DATABASE?replicaSet=…")]
     NoDatabase,
-    /// The server is standalone, and MongoDB has transactions in replica sets and sharded clusters only.
+    /// The server is standalone: MongoDB has transactions in replica sets and sharded clusters only.
     #[error("the store's server is not a member of a replica set, and without one there are no transactions")]
     NoReplicaSet,
-    /// A newer program has changed the schema incompatibly.
+    /// A newer version of the program has changed the schema incompatibly.
     #[error("the store needs a program of version {needed} or newer of its schema (this one knows {known})")]
     TooNew {
-        /// The oldest schema version whose programs understand the store.
+        /// The schema version of the oldest program that can use the database.
         needed: i64,
         /// The schema version of this program.
         known: i64,
@@ -69,7 +72,7 @@ pub fn check_url(url: &str) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// The options of the URL, with defaults, and with durability and timeouts overridden.
+/// The options of the URL with defaults added. Durability and timeouts are overridden.
 pub(super) async fn options_of(url: &str) -> Result<ClientOptions, OpenError> {
     let mut options = ClientOptions::parse(url).await?;
     options.app_name.get_or_insert_with(|| "seatkeeper".to_owned());
@@ -92,7 +95,7 @@ pub(super) async fn connect(options: ClientOptions) -> Result<Database, OpenErro
     if is_set { Ok(database) } else { Err(OpenError::NoReplicaSet) }
 }
 
-/// Acknowledged by the journals of a majority, so that a failover cannot roll the write back.
+/// A write is acknowledged once a majority has it in its journal, so that a failover cannot roll it back.
 fn durable() -> WriteConcern {
     WriteConcern::builder().w(Acknowledgment::Majority).journal(true).w_timeout(CALL_FOR_MAX).build()
 }
@@ -101,7 +104,7 @@ fn primary() -> SelectionCriteria {
     SelectionCriteria::ReadPreference(ReadPreference::Primary)
 }
 
-/// Transactions read a majority-committed snapshot, also across shards.
+/// Transactions read a snapshot of data that a majority has committed, also across shards.
 pub(super) fn transaction_options() -> TransactionOptions {
     TransactionOptions::builder()
         .read_concern(ReadConcern::snapshot())

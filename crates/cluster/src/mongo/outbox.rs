@@ -1,9 +1,10 @@
-//! The outbox: events are written in the transaction of their change and wait for the relay to publish them to the event log.
+//! The outbox: events are written in the same transaction as the change that they report, and wait for the relay to
+//! publish them to the event log.
 //!
-//! Events are ordered by the cluster time read in their transaction. A transaction that depends on another (same booking, same
-//! seat) reads a later time, independent of the servers and their clocks; the order of independent transactions is arbitrary.
-//! A counter would not work: inside the transaction all transactions would conflict on it, and outside of it the order would
-//! differ from the order of commits.
+//! Events are ordered by the cluster time that their transaction read. A transaction that depends on another (same
+//! booking, same seat) reads a later time, whatever the servers and their clocks; the order of independent transactions
+//! is arbitrary. A counter could not order the events: incremented inside the transactions, all of them would conflict
+//! on it, and incremented outside, its order would differ from the order of commits.
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -25,10 +26,10 @@ use super::{
     schema::{LEASES, OUTBOX},
 };
 
-/// How long a sent event is stored, to deduplicate events that are appended again. Later duplicates are still refused by the
-/// event log's unique id.
+/// How long a sent event stays in the outbox, so that the same event is not appended again. The unique id in the event
+/// log refuses duplicates that arrive even later.
 const SENT_AGE_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// Most sent events that one renewal of the lease deletes.
+/// Limit of the sent events that one renewal of the relay's lease deletes.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 200;
 /// The key of the relay's lease.
 const RELAY: &str = "relay";
@@ -38,7 +39,8 @@ const RELAY: &str = "relay";
 struct Waiting {
     #[serde(rename = "_id")]
     id: EventId,
-    /// The cluster time of the write and the number within its transaction: the order of publishing.
+    /// The cluster time of the transaction. Together with `nth`, the event's number in the transaction, it is the order
+    /// of publishing.
     written: ClusterTime,
     nth: i64,
     at: i64,
@@ -75,7 +77,8 @@ impl Outbox for MongoStore {
         let taken = doc! { "$set": { "holder": relay, "until": ms(until) } };
         let mut conn = self.conn();
         let take = async {
-            // While another relay holds the lease the filter matches nothing, and the insert fails with a duplicate key.
+            // While another relay holds the lease, the filter matches nothing, so the upsert tries to insert and fails
+            // with a duplicate key.
             match conn.upsert(LEASES, free, taken).await {
                 Ok(()) => forget_sent(&mut conn, now).await.map(|()| true),
                 Err(Fault::Duplicate(_)) => Ok(false),
@@ -115,7 +118,7 @@ impl Outbox for MongoStore {
     }
 }
 
-/// Adds events within the caller's transaction; events that exist already are skipped.
+/// Adds events within the caller's transaction. Events whose ids are in the outbox already are skipped.
 pub(super) async fn put_events(conn: &mut Conn, events: &[Event]) -> Result<(), Fault> {
     if events.is_empty() {
         return Ok(());
@@ -142,12 +145,14 @@ fn waiting(conn: &mut Conn, event: &Event) -> Result<Waiting, Fault> {
 fn read_unsent(document: Document) -> Result<Event, Fault> {
     let Stored { id, event } = deserialize_from_document(document)?;
     let event: Event = serde_json::from_str(&event)?;
-    // `mark_sent` goes by the event's id: with a different document id the event would be published again for ever.
+    // `mark_sent` finds documents by the event's id, so an event in a document with another id would be published for
+    // ever.
     if id == event.id { Ok(event) } else { Err(Fault::Broken("the event has another id than its document")) }
 }
 
-/// Does nothing when this relay has lost its lease: the new holder publishes these events again, and the log deduplicates
-/// them. The write to the lease conflicts with a relay that takes it over concurrently.
+/// Marks events as sent, if this relay still holds its lease. Otherwise it does nothing: the new holder publishes the
+/// events again, and the event log deduplicates them. The write to the lease makes this transaction conflict with a
+/// concurrent takeover.
 async fn mark_sent(conn: &mut Conn, relay: Uuid, ids: &[EventId]) -> Result<(), Fault> {
     if conn.update(LEASES, held_by(relay), doc! { "$inc": { "marks": 1i64 } }).await? {
         let these = doc! { "_id": { "$in": texts(ids) } };

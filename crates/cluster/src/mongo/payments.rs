@@ -1,4 +1,4 @@
-//! Payments as documents.
+//! Conversions of payments to and from documents.
 
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
 use mongodb::bson::{Bson, doc};
@@ -38,12 +38,12 @@ struct Fields {
     booking_id: Option<BookingId>,
 }
 
-/// A payment as read.
+/// A payment as it is read from its document.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(super) struct Stored(#[serde(with = "Fields")] pub(super) Payment);
 
-/// A payment as first written.
+/// A payment as it is first written.
 #[derive(Serialize)]
 struct New<'a> {
     #[serde(flatten, with = "Fields")]
@@ -59,7 +59,7 @@ pub(super) async fn insert(conn: &mut Conn, payment: &Payment) -> Result<(), Fau
     conn.insert(PAYMENTS, &New { payment, is_unfinished: is_unfinished(payment) }).await
 }
 
-/// Writes all mutable fields of a payment.
+/// Writes all fields of a payment that can change.
 pub(super) async fn write_state(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
     let state = doc! {
         "status": payment.status.as_str(),
@@ -73,7 +73,8 @@ pub(super) async fn write_state(conn: &mut Conn, payment: &Payment) -> Result<()
     Ok(())
 }
 
-/// Removes a finished money task. The task was all that was left of the payment, so the payment is finished too.
+/// Removes a completed money task (capture or refund) from its payment. The payment ended before and had no other open
+/// work, so it is also marked as finished.
 pub(super) async fn finish_task(conn: &mut Conn, id: PaymentId, task: MoneyTask) -> Result<(), Fault> {
     let with_task = doc! { "_id": id.to_string(), "money_task": task.as_str() };
     let done = doc! { "$set": { "money_task": Bson::Null, "is_unfinished": false } };
@@ -81,7 +82,8 @@ pub(super) async fn finish_task(conn: &mut Conn, id: PaymentId, task: MoneyTask)
     Ok(())
 }
 
-/// Whether the payment may need further work. A partial index contains only these.
+/// Whether the payment may need further work. Only unfinished payments are in the partial index that the reconciler
+/// queries.
 fn is_unfinished(payment: &Payment) -> bool {
     payment.status.holds_claims() || payment.money_task.is_some()
 }

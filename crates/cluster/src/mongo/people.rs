@@ -1,4 +1,5 @@
-//! People. The first person who signs in becomes ADMIN; a document with a fixed key ensures that only one can be the first.
+//! People. The first person who signs in becomes ADMIN; the unique key of one document ensures that only one sign-in is
+//! the first.
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -19,7 +20,7 @@ use super::{
     schema::{LEASES, PEOPLE},
 };
 
-/// The key that only one sign-in can write.
+/// The unique key of the document of the first administrator, which only one sign-in can insert.
 const FIRST_ADMIN: &str = "first_admin";
 
 #[derive(Serialize, Deserialize)]
@@ -39,7 +40,7 @@ struct Fields {
 #[serde(transparent)]
 struct Stored(#[serde(with = "Fields")] Person);
 
-/// A person as first written.
+/// A person as first written, at the first sign-in.
 #[derive(Serialize)]
 struct New<'a> {
     #[serde(flatten, with = "Fields")]
@@ -55,7 +56,8 @@ struct First {
     #[serde(rename = "_id")]
     id: String,
     holder: PersonId,
-    /// An administrator of the demo provider, who loses that role to the first person of a real identity provider.
+    /// Whether the first administrator signed in with the demo provider. Such a person loses the role to the first
+    /// person who signs in with a real identity provider.
     #[serde(default)]
     is_demo: bool,
 }
@@ -77,7 +79,8 @@ impl People for MongoStore {
     }
 }
 
-/// Concurrent first sign-ins, of one person or of two, insert the same key, so one transaction fails and is retried.
+/// Creates or updates the person who signs in. Concurrent first sign-ins, of one person or of two, insert the same
+/// unique key, so one of their transactions fails and is retried.
 async fn sign_in(conn: &mut Conn, identity: &Identity, new_id: PersonId, now: Timestamp) -> Result<Person, Fault> {
     let search = search_text(&identity.name, &identity.email);
     let (issuer, subject) = (identity.issuer.as_str(), identity.subject.as_str());
@@ -105,7 +108,8 @@ async fn sign_in(conn: &mut Conn, identity: &Identity, new_id: PersonId, now: Ti
     Ok(person)
 }
 
-/// ADMIN for the first person. When that was a demo account, the first person of another issuer takes the role over.
+/// The role of a new person: ADMIN for the first person. If the first person used a demo account, the first person of a
+/// real identity provider takes the role over.
 async fn first_role(conn: &mut Conn, identity: &Identity, new_id: PersonId) -> Result<Role, Fault> {
     let is_demo = identity.is_demo();
     let Some(first) = conn.find::<First>(LEASES, doc! { "_id": FIRST_ADMIN }).await? else {
@@ -122,7 +126,7 @@ async fn first_role(conn: &mut Conn, identity: &Identity, new_id: PersonId) -> R
     Ok(Role::Admin)
 }
 
-/// The text that searches of customers match: name and e-mail address in lower case, of all alphabets.
+/// The text in which searches for customers look: name and e-mail address in lower case, for all alphabets.
 fn search_text(name: &str, email: &str) -> String {
     format!("{}\n{}", without_case(name), without_case(email))
 }

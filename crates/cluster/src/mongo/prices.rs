@@ -1,4 +1,4 @@
-//! Prices as a list: a category may have any name, but the name of a document's field may not.
+//! Stores prices as a list of documents: a price category may have any name, but a field of a document may not.
 
 use seatkeeper_core::{catalogue::Prices, money::Money};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

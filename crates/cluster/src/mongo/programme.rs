@@ -1,4 +1,4 @@
-//! Queries of films, halls, screenings and posters; [`super::programme_change`] writes them.
+//! Queries of films, halls, screenings and posters. [`super::programme_change`] has the changes.
 
 use async_trait::async_trait;
 use bytes::Bytes;

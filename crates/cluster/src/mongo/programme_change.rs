@@ -1,7 +1,8 @@
-//! Changes of the programme. A film or hall is marked as deleted and stays stored, because past screenings refer to it.
+//! Changes of the programme. A deleted film or hall is only marked as deleted, because past screenings refer to it.
 //!
-//! A change that depends on a document it read also writes to that document, so that two incompatible changes conflict: a
-//! change of a screening writes to its hall and its film, a move to the guards of its screening.
+//! A transaction that depends on a document that it has read also writes to that document, so that two incompatible
+//! changes conflict: the change of a screening writes to its hall and its film, and the move of a screening writes to
+//! its guards.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,10 +27,11 @@ use super::{
     screenings::{self, ScreeningTimes},
 };
 
-/// The key of the counter that every change of the programme increments.
+/// The key of the document with the counter that every change of the programme increments. Servers poll it to detect
+/// changes.
 pub(super) const REVISION: &str = "programme_revision";
 
-/// Makes one change and writes its event, or returns the reason for a refusal.
+/// Makes one change and writes its event. Returns the reason when the change is refused.
 pub(super) async fn change(
     conn: &mut Conn,
     change: &ProgrammeChange,
@@ -51,7 +53,8 @@ pub(super) async fn change(
     Ok(outcome)
 }
 
-/// Optimistic locking: the refusal when revision `given`, which the caller read, is not the `stored` one (`None`: missing).
+/// Optimistic locking: returns the refusal when the revision that the caller read, `given`, differs from the `stored`
+/// revision (`None`: the document does not exist).
 fn check_revision(stored: Option<u64>, given: u64) -> Option<ProgrammeOutcome> {
     match stored {
         None if given == 0 => None,
@@ -66,7 +69,7 @@ struct Revision {
     revision: u64,
 }
 
-/// The revision of a film or hall that is not deleted.
+/// The revision of a film or hall; `None` when it does not exist or is deleted.
 async fn revision_of(conn: &mut Conn, name: &str, id: impl ToString) -> Result<Option<u64>, Fault> {
     let found: Option<Revision> = conn.find(name, still_there(by_id(id))).await?;
     Ok(found.map(|found| found.revision))
@@ -82,7 +85,7 @@ struct LengthDetails {
     duration_min: i64,
 }
 
-/// The length of a film that is not deleted, in milliseconds.
+/// The length of a film in milliseconds; `None` when it does not exist or is deleted.
 async fn film_ms(conn: &mut Conn, id: MovieId) -> Result<Option<i64>, Fault> {
     let found: Option<Length> = conn.find(MOVIES, still_there(by_id(id))).await?;
     Ok(found.map(|found| found.details.duration_min * 60_000))
@@ -103,8 +106,8 @@ async fn put_movie(conn: &mut Conn, movie: &Movie, revision: u64, now: Timestamp
     Ok(ProgrammeOutcome::Done)
 }
 
-/// Changes the ends of the film's future screenings. Past screenings keep their end: documents without a film length get the
-/// old length first.
+/// Updates the ends of a film's future screenings after its length has changed. Past screenings keep their ends: those
+/// without a stored film length get the old length first.
 async fn change_length(
     conn: &mut Conn,
     movie: &Movie,
@@ -128,7 +131,7 @@ async fn change_length(
     let unmeasured = doc! { "movie_id": &movie_id, "film_length.movie_id": { "$ne": &movie_id } };
     let length = |ms: i64| doc! { "film_length": { "movie_id": &movie_id, "ms": ms } };
     conn.update_all(SCREENINGS, unmeasured, doc! { "$set": length(old_ms) }).await?;
-    // Usually all ends shift by the same time, so that one update changes all screenings.
+    // The ends usually all change by the same time, so that one update changes all screenings.
     let mut by_shift: BTreeMap<i64, Vec<String>> = BTreeMap::new();
     for (place, slot) in to_come.iter().zip(&changed) {
         by_shift.entry(slot.free_ms - place.end_time).or_default().push(slot.screening_id.to_string());
@@ -143,7 +146,7 @@ async fn change_length(
     Ok(None)
 }
 
-/// A screening that started before the returned time no longer occupies its hall at `ms`.
+/// The earliest start of a screening that may still occupy its hall at `ms`.
 fn taken_since(ms: i64) -> i64 {
     ms.saturating_sub(i64::try_from(HALL_TAKEN_FOR_MAX.as_millis()).unwrap_or(i64::MAX))
 }
@@ -206,7 +209,8 @@ async fn put_screening(
     let same_hall = old.is_some_and(|old| old.hall_id == slot.hall_id);
     let same_start = old.is_some_and(|old| old.start_ms == slot.start_ms);
     let same_end = old.is_some_and(|old| old.end_ms == slot.end_ms);
-    // A screening whose film or hall was deleted may still be changed, for example in its prices.
+    // The film or the hall of a screening may have been deleted; its other data, such as its prices, can still be
+    // changed.
     let movie_missing = !same_movie && revision_of(conn, MOVIES, screening.movie_id).await?.is_none();
     let hall_missing = !same_hall && revision_of(conn, HALLS, screening.hall_id).await?.is_none();
     if movie_missing || hall_missing {
@@ -240,7 +244,8 @@ async fn put_screening(
     Ok(ProgrammeOutcome::Done)
 }
 
-/// Writes to a film or hall, to conflict with its concurrent deletion and with concurrent changes of its other screenings.
+/// Increments a counter in a film or hall, so that this transaction conflicts with a concurrent deletion of it and with
+/// concurrent changes of its other screenings.
 async fn bump(conn: &mut Conn, name: &str, id: impl ToString) -> Result<(), Fault> {
     conn.update(name, by_id(id), doc! { "$inc": { "screening_changes": 1i64 } }).await?;
     Ok(())
@@ -260,14 +265,14 @@ async fn delete_screening(conn: &mut Conn, id: ScreeningId, now: Timestamp) -> R
     Ok(ProgrammeOutcome::Done)
 }
 
-/// Whether a screening has claims or bookings. Expires overdue claims first.
+/// Whether a screening has claims or bookings. Overdue payments, with their claims, are expired first.
 async fn has_bookings(conn: &mut Conn, id: ScreeningId, now: Timestamp) -> Result<bool, Fault> {
     claims::expire_overdue_at(conn, id, now).await?;
     let claimed = conn.exists(SEATS, doc! { "_id.screening_id": id.to_string() }).await?;
     Ok(claimed || conn.exists(BOOKINGS, doc! { "screening_id": id.to_string() }).await?)
 }
 
-/// Excludes films and halls that are marked as deleted. They stay stored because past screenings refer to them.
+/// Excludes films and halls that are marked as deleted from a filter.
 pub(super) fn still_there(mut filter: Document) -> Document {
     filter.insert("deleted_at", Bson::Null);
     filter

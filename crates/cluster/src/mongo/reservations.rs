@@ -1,4 +1,4 @@
-//! Idempotency keys. Each step is one write to one document.
+//! Idempotency keys of calls. Each step writes one document.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,12 +19,12 @@ use super::{
     schema::RESERVATIONS,
 };
 
-/// How long a key is stored.
+/// An idempotency key is deleted after this time.
 const KEY_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
-/// Most old keys that one call deletes, so that no call deletes a whole day's keys.
+/// Limit of the old keys that one call deletes, so that no call has to delete the keys of a whole day.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 32;
 
-/// A key as stored. Times are in milliseconds.
+/// An idempotency key as stored. Times are in milliseconds since 1970.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     #[serde(rename = "_id")]
@@ -36,7 +36,8 @@ struct Kept {
     answer: Option<Answer>,
 }
 
-/// Its fields must always be written in this order: MongoDB compares embedded documents in `_id` including their field order.
+/// The fields must always be written in this order: MongoDB compares embedded documents in `_id` including the order of
+/// fields.
 #[derive(Clone, Serialize, Deserialize)]
 struct Key {
     person_id: PersonId,
@@ -96,7 +97,7 @@ async fn reserve(conn: &mut Conn, key: &IdempotencyKey, new: Kept, body_hash: [u
         return Ok(Reservation::Run { subject: new.subject });
     }
     let Some(kept) = conn.find::<Kept>(RESERVATIONS, of_key(key)).await? else {
-        // The key was deleted for its age between the insert and the lookup.
+        // Another call has deleted the key for its age between the insert and the lookup here.
         return Ok(Reservation::Running);
     };
     if hash_of(&kept.body_hash)? != body_hash {
@@ -109,7 +110,7 @@ async fn reserve(conn: &mut Conn, key: &IdempotencyKey, new: Kept, body_hash: [u
     if kept.lease_until.is_some_and(|until| until > new.created_at) {
         return Ok(Reservation::Running);
     }
-    // When several requests find the lease expired, the first whose conditional update matches gets it.
+    // When several requests find the lease expired, the first one whose conditional update matches takes it over.
     let mut as_found = of_key(key);
     as_found.insert("lease_until", kept.lease_until);
     as_found.insert("answer", Bson::Null);

@@ -59,7 +59,7 @@ fn cursor_of(booking: &Booking) -> Cursor {
     Cursor { at: ms(booking.created_at), id: booking.id.as_uuid() }
 }
 
-/// A booking with its customer, who may never have signed in.
+/// A booking joined with its customer's data, which is missing for a customer who has never signed in.
 #[derive(Deserialize)]
 struct Joined {
     #[serde(flatten)]
@@ -86,7 +86,8 @@ async fn list_bookings(
     Ok(Page::cut(items.collect(), page.limit, |item: &CustomerBooking| cursor_of(&item.booking)))
 }
 
-/// Scans in the order of an index and stops after the page. A text filter is applied during the scan.
+/// The pipeline of a list of bookings: scans an index in its order and stops at the end of the page. A text filter is
+/// applied during the scan.
 fn list_pipeline(filter: &BookingFilter, page: PageRequest) -> Vec<Document> {
     let narrowed = pages::newest_first(match_of(filter), "created_at", page);
     let mut pipeline = vec![doc! { "$match": narrowed }, doc! { "$sort": pages::falling("created_at") }];
@@ -117,7 +118,7 @@ async fn sum_bookings(conn: &mut Conn, filter: &BookingFilter) -> Result<SalesTo
     Ok(summed.into_iter().next().map(SalesTotals::from).unwrap_or_default())
 }
 
-/// The filter without its text.
+/// The index conditions of a filter, without its text.
 fn match_of(filter: &BookingFilter) -> Document {
     let mut found = Document::new();
     if let Some(movie) = filter.movie_id {
@@ -144,8 +145,8 @@ fn with_customer() -> [Document; 2] {
     [doc! { "$lookup": join }, doc! { "$set": { "customer": { "$first": "$customer" } } }]
 }
 
-/// Matches a substring of the customer's name or e-mail address, or of the code. `$indexOfCP` has no wildcards, and
-/// `$literal` prevents a `$` in the text from being read as an expression.
+/// Matches bookings by a substring of the customer's name or e-mail address, or of the code. `$indexOfCP` has no
+/// wildcards, and `$literal` prevents a `$` in the text from being evaluated as an expression.
 fn has_text(text: &str) -> Document {
     let text = without_case(text);
     let is_in = |place: Document| doc! { "$gte": [{ "$indexOfCP": [place, { "$literal": &text }] }, 0] };

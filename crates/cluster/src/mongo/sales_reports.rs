@@ -1,4 +1,5 @@
-//! Sales over time and by film. The database aggregates; the result has one row per slice or film.
+//! Reports of sales over time and by film. The database aggregates; a report has one row per quarter of an hour or per
+//! film.
 
 use std::{
     cmp::Reverse,
@@ -21,7 +22,7 @@ use super::{
     schema::{BOOKINGS, MOVIES, SCREENINGS, SEATS},
 };
 
-/// Length of a slice: a quarter of an hour.
+/// Length of a time slice of a report: a quarter of an hour.
 const SLICE_MS: i64 = 900_000;
 
 #[derive(Deserialize)]
@@ -94,7 +95,7 @@ async fn list_sold(conn: &mut Conn, from: Timestamp, to: Timestamp) -> Result<Ve
     conn.aggregate(BOOKINGS, vec![sold_in(from, to), doc! { "$group": totals_by("$movie_id") }]).await
 }
 
-/// Seats offered and sold at a film's screenings that start in the reported time.
+/// The number of seats offered and sold at those of a film's screenings that start in the reported time.
 #[derive(Deserialize)]
 struct Shown {
     #[serde(rename = "_id")]
@@ -122,7 +123,7 @@ async fn list_shown(conn: &mut Conn, from: Timestamp, to: Timestamp) -> Result<V
         doc! { "$match": { "start_time": { "$gte": ms(from), "$lt": ms(to) }, "is_cancelled": { "$ne": true } } },
         doc! { "$project": { "movie_id": 1, "seats_for_sale": 1 } },
         doc! { "$lookup": join },
-        // The list has at most one element, and none for a screening without sales.
+        // `$unwind` keeps a screening without sales, whose list of sums is empty; other lists have one element.
         doc! { "$unwind": { "path": "$sold", "preserveNullAndEmptyArrays": true } },
         doc! { "$group": sums },
     ];
@@ -147,7 +148,8 @@ struct Ticket {
     movie_title: String,
 }
 
-/// The current titles of these films; for a deleted film, the title in its newest booking, else the one it last had.
+/// The current titles of these films. A deleted film has the title of its newest booking, or without bookings the last
+/// title it had.
 async fn list_titles(conn: &mut Conn, films: Vec<MovieId>) -> Result<HashMap<MovieId, String>, Fault> {
     let known: Vec<Film> = conn.list_all(MOVIES, doc! { "_id": { "$in": texts(&films) } }).await?;
     let (there, gone): (Vec<_>, Vec<_>) = known.into_iter().partition(|film| film.deleted_at.is_none());
@@ -162,7 +164,7 @@ async fn list_titles(conn: &mut Conn, films: Vec<MovieId>) -> Result<HashMap<Mov
     Ok(titles)
 }
 
-/// Sums of bookings.
+/// The sums over a group of bookings.
 #[derive(Deserialize)]
 pub(super) struct Totals {
     bookings: u64,

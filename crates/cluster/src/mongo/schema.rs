@@ -1,5 +1,5 @@
-//! Collections and indexes, created at startup so that no transaction creates them implicitly, and the schema version, by
-//! which an older program refuses an incompatible store.
+//! The collections and indexes, created at startup so that no transaction creates them implicitly, and the schema
+//! version, because of which an older program refuses an incompatible database.
 
 use mongodb::{
     Database, IndexModel,
@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{conn::Conn, open::OpenError};
 
-/// The schema version of the documents that this program writes.
+/// The version of the schema of the documents that this program writes.
 pub const SCHEMA_VERSION: i64 = 1;
-/// The oldest schema version whose programs understand these documents. An added field does not raise it: programs ignore
-/// unknown fields and update single fields, so two versions may run side by side. A changed meaning raises it.
+/// The schema version of the oldest program that can use these documents. A new field does not raise it: programs
+/// ignore unknown fields and update single fields, so servers of two versions may run side by side. A changed meaning
+/// of a field raises it.
 pub const SCHEMA_OLDEST_PROGRAM: i64 = 1;
 
 pub(super) const AUDIT: &str = "audit";
@@ -69,10 +70,10 @@ const COLLECTIONS: [&str; 24] = [
     UNREADABLE_EVENTS,
 ];
 
-/// MongoDB's error code for a collection that exists already.
+/// MongoDB's error code for creating a collection that already exists.
 const NAMESPACE_EXISTS: i32 = 48;
 
-/// An index of a collection. Query plans show its name, which must never be reused for another index.
+/// An index of a collection. Query plans show the index by its name, so a name must never be reused for another index.
 struct Index {
     collection: &'static str,
     name: &'static str,
@@ -90,7 +91,7 @@ impl Index {
         Self { is_unique: true, ..Self::of(collection, name, keys) }
     }
 
-    /// A partial index of the few documents that match `only`.
+    /// A partial index, which contains only the few documents that match `only`.
     fn only(collection: &'static str, name: &'static str, keys: Document, only: Document) -> Self {
         Self { only: Some(only), ..Self::of(collection, name, keys) }
     }
@@ -113,7 +114,7 @@ fn indexes() -> Vec<Index> {
         Index::of(SESSIONS, "by_created", doc! { "created_at": 1 }),
         Index::of(ENDED_SESSIONS, "by_time", doc! { "ended_at": 1, "_id": 1 }),
         Index::of(SIGN_INS, "by_time", doc! { "created_at": 1 }),
-        // Both keys are immutable, so a scan of a screening's seats returns each seat once.
+        // Both fields are immutable, so a scan of a screening's seats returns each seat once.
         Index::of(SEATS, "by_screening", doc! { "_id.screening_id": 1, "_id.seat_id": 1 }),
         Index::of(GUARDS, "by_screening", doc! { "_id.screening_id": 1 }),
         Index::only(PAYMENTS, "unfinished", doc! { "created_at": 1, "_id": 1 }, doc! { "is_unfinished": true }),
@@ -143,7 +144,7 @@ fn indexes() -> Vec<Index> {
     ]
 }
 
-/// Creates missing collections and indexes. Idempotent; several servers may do this concurrently.
+/// Creates missing collections and indexes. Idempotent, and safe when several servers do it concurrently.
 pub(super) async fn set_up(database: &Database) -> Result<(), OpenError> {
     check_version(database).await?;
     let there = database.list_collection_names().await?;

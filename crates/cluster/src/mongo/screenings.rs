@@ -1,9 +1,10 @@
 //! Screenings as documents, joined with the names of their film and hall.
 //!
-//! `end_time` is when the hall is free again, cleaning included, as in every version. The length of the film is stored as
-//! `film_length: {movie_id, ms}`, so that a past screening keeps its end when the film's length changes later. A document of an
-//! older server has no `film_length`, or that of the previous film if the older server changed the screening's film: then the
-//! film's current length is used. A missing `is_cancelled` (older servers) means `false`.
+//! `end_time` is when the hall is free again, cleaning included, in all versions of the program. The length of the film
+//! is stored as `film_length: {movie_id, ms}`, so that a past screening keeps its end when the film's length changes
+//! later. In a document that an older server wrote, `film_length` is missing, or is that of the previous film if the
+//! older server has changed the screening's film: the film's current length is used then. A missing `is_cancelled`
+//! (older servers) means `false`.
 
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
 use mongodb::bson::{Document, doc};
@@ -25,7 +26,7 @@ use super::{
     schema::{HALLS, MOVIES, SCREENINGS},
 };
 
-/// The small fields of a screening that decide whether a change moves it.
+/// The fields of a screening that decide whether a change moves it to another time or hall.
 #[derive(Debug, Deserialize)]
 pub(super) struct ScreeningTimes {
     #[serde(rename = "_id")]
@@ -49,7 +50,7 @@ impl ScreeningTimes {
     }
 }
 
-/// The length of a screening's film.
+/// The length of a film, as stored with a screening.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct FilmLength {
     /// The film whose length this is.
@@ -57,7 +58,8 @@ pub(super) struct FilmLength {
     pub(super) ms: i64,
 }
 
-/// The length stored with the screening, if it is of this film; else the film's current length. In milliseconds.
+/// The length stored with the screening if it belongs to this film, otherwise the film's current length. In
+/// milliseconds.
 fn film_ms(movie_id: MovieId, stored: Option<&FilmLength>, movie: Option<&NamedMovie>) -> i64 {
     let stored = stored.filter(|length| length.movie_id == movie_id).map(|length| length.ms);
     stored.unwrap_or_else(|| movie.map_or(0, |movie| movie.details.duration_min * 60_000))
@@ -72,7 +74,8 @@ struct Started {
     start_time: i64,
 }
 
-/// The written fields of a screening. The film's title and the hall's name are joined when it is read.
+/// The fields of a screening that are written. The film's title and the hall's name are joined when the screening is
+/// read.
 #[derive(Serialize)]
 struct Written<'a> {
     movie_id: MovieId,
@@ -81,7 +84,7 @@ struct Written<'a> {
     end_time: i64,
     film_length: FilmLength,
     is_cancelled: bool,
-    /// For occupancy reports.
+    /// Stored for occupancy reports.
     seats_for_sale: i64,
     #[serde(with = "prices")]
     prices: &'a Prices,
@@ -126,7 +129,7 @@ struct NamedHall {
 }
 
 impl Joined {
-    /// With its revision.
+    /// The screening and its revision.
     fn screening(self) -> Result<(Screening, u64), Fault> {
         let film_ms = film_ms(self.movie_id, self.film_length.as_ref(), self.movie.as_ref());
         let slot = HallSlot::of_stored(self.id, self.hall_id, ms(self.start_time), film_ms, self.end_time);
@@ -155,7 +158,7 @@ pub(super) async fn find_times(conn: &mut Conn, id: ScreeningId) -> Result<Optio
     Ok(list_places(conn, by_id(id)).await?.pop())
 }
 
-/// The matching screenings, without prices and layout, which are large.
+/// The times and halls of the matching screenings, without prices and layout, which are large.
 async fn list_places(conn: &mut Conn, filter: Document) -> Result<Vec<ScreeningTimes>, Fault> {
     let small = doc! {
         "revision": 1, "movie_id": 1, "hall_id": 1, "start_time": 1, "end_time": 1, "film_length": 1, "is_cancelled": 1,
@@ -165,7 +168,7 @@ async fn list_places(conn: &mut Conn, filter: Document) -> Result<Vec<ScreeningT
     conn.aggregate(SCREENINGS, pipeline).await
 }
 
-/// The screenings of these halls that start after `after_ms` and before `before_ms` and are not cancelled.
+/// The screenings in these halls that start between `after_ms` and `before_ms` and are not cancelled.
 pub(super) async fn list_slots(
     conn: &mut Conn,
     halls: &[HallId],
@@ -192,7 +195,8 @@ pub(super) async fn list_places_to_come(
     list_places(conn, filter).await
 }
 
-/// Updates the booking to the current film, hall and start of its screening, if the screening still exists.
+/// Updates film, hall and start in the booking to those that its screening has now. A booking of a deleted screening
+/// stays unchanged.
 pub(super) async fn with_show_of_now(conn: &mut Conn, booking: Booking) -> Result<Booking, Fault> {
     #[derive(Deserialize)]
     struct Show {
@@ -212,7 +216,7 @@ pub(super) async fn with_show_of_now(conn: &mut Conn, booking: Booking) -> Resul
     Ok(Booking { movie_id, start_time, movie_title: movie.details.title, hall_name: hall.name, ..booking })
 }
 
-/// A screening with its revision.
+/// A screening and its revision.
 pub(super) async fn find_screening(conn: &mut Conn, id: ScreeningId) -> Result<Option<(Screening, u64)>, Fault> {
     let mut pipeline = vec![doc! { "$match": by_id(id) }];
     pipeline.extend(with_names());
@@ -220,7 +224,7 @@ pub(super) async fn find_screening(conn: &mut Conn, id: ScreeningId) -> Result<O
     found.into_iter().next().map(Joined::screening).transpose()
 }
 
-/// In order of start, then id.
+/// A page of screenings in order of their start, then their id.
 pub(super) async fn list_screenings(
     conn: &mut Conn,
     filter: &ScreeningFilter,
@@ -233,7 +237,7 @@ pub(super) async fn list_screenings(
     Ok(Page::cut(items, page.limit, |(s, _): &(Screening, u64)| Cursor { at: ms(s.start_time), id: s.id.as_uuid() }))
 }
 
-/// The same page as [`list_screenings`], ids only.
+/// The ids of the page of [`list_screenings`].
 pub(super) async fn list_screening_ids(
     conn: &mut Conn,
     filter: &ScreeningFilter,
@@ -246,7 +250,7 @@ pub(super) async fn list_screening_ids(
     Ok(started.map(|started| started.id))
 }
 
-/// The screenings with these ids that exist.
+/// Those of the screenings with these ids that exist.
 pub(super) async fn find_screenings(conn: &mut Conn, ids: &[ScreeningId]) -> Result<Vec<(Screening, u64)>, Fault> {
     let mut pipeline = vec![doc! { "$match": { "_id": { "$in": texts(ids) } } }];
     pipeline.extend(with_names());
@@ -254,7 +258,7 @@ pub(super) async fn find_screenings(conn: &mut Conn, ids: &[ScreeningId]) -> Res
     found.into_iter().map(Joined::screening).collect()
 }
 
-/// The matching screenings in order, one more than the page.
+/// The pipeline stages that list the matching screenings in order, one more than the page has.
 fn list_of(filter: &ScreeningFilter, page: PageRequest) -> [Document; 3] {
     [
         doc! { "$match": match_of(filter, page) },
@@ -283,7 +287,7 @@ fn match_of(filter: &ScreeningFilter, page: PageRequest) -> Document {
     pages::earliest_first(found, "start_time", page.after)
 }
 
-/// Joins the names of film and hall, also of deleted ones, for past screenings.
+/// Joins the names of film and hall. Deleted films and halls are included, because past screenings refer to them.
 fn with_names() -> [Document; 3] {
     let join = |from: &str, id: &str, fields: Document, into: &str| {
         let only_those = vec![doc! { "$project": fields }];

@@ -1,4 +1,4 @@
-//! Sessions by the hash of their token, and sign-ins in progress.
+//! Sessions, identified by the hash of their token, and sign-ins in progress.
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -21,9 +21,10 @@ use super::{
     schema::{ENDED_SESSIONS, SESSIONS, SIGN_INS},
 };
 
-/// How long an ended session is listed for other servers, which poll every second.
+/// How long an ended session is listed, so that other servers, which poll the list every second, remove it from their
+/// caches.
 const ENDING_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
-/// Most expired sessions, and most records of ended sessions, that one purge deletes.
+/// Limit of the expired sessions, and of the records of ended sessions, that one purge deletes.
 const PURGED_AT_ONCE_MAX: u32 = 1_000;
 
 #[derive(Serialize, Deserialize)]
@@ -135,7 +136,8 @@ async fn end_session(conn: &mut Conn, hash: &SessionHash, now: Timestamp, event:
     outbox::put_events(conn, std::slice::from_ref(event)).await
 }
 
-/// Deletes some of the documents that match `over`. A session that was used between the query and the deletion stays.
+/// Deletes a batch of the documents that match `over`. A session that is used between the query and the deletion no
+/// longer matches and is not deleted.
 async fn purge(conn: &mut Conn, name: &str, over: Document) -> Result<u64, Fault> {
     let some: Vec<OnlyId<Binary>> = conn.list(name, over.clone(), Document::new(), PURGED_AT_ONCE_MAX).await?;
     if some.is_empty() {

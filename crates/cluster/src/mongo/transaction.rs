@@ -1,5 +1,5 @@
-//! Transactions with the retries of the driver specification: the whole transaction after a transient error such as a write
-//! conflict, only the commit when its result is unknown.
+//! Runs transactions with the retries of the driver specification: the whole transaction is retried after a transient
+//! error such as a write conflict, and only the commit when its result is unknown.
 
 use std::time::Duration;
 
@@ -15,44 +15,45 @@ use super::{
     open::{CALL_FOR_MAX, transaction_options},
 };
 
-/// Time limit of a transaction, including its retries.
+/// Time limit of a transaction, including its retries and the waits between them.
 pub const TRANSACTION_FOR_MAX: Duration = Duration::from_secs(8);
-/// First backoff before a retry, in microseconds. It grows by half each time, with random jitter over the whole length, so
-/// that conflicting transactions do not collide again.
+/// First backoff before a retry, in microseconds. The backoff grows by half each time, with random jitter over its
+/// whole length, so that conflicting transactions do not collide again.
 const PAUSE_US_FIRST: u64 = 5_000;
 /// Longest backoff, in microseconds.
 const PAUSE_US_MAX: u64 = 500_000;
-/// Retries of a transaction after a duplicate key that another writer inserted since the lookup. The retry sees that key, so
-/// more than a few retries are a bug.
+/// Limit of the retries of a transaction after a duplicate key that another writer inserted since the lookup. The first
+/// retry sees that key, so more than a few retries mean a bug.
 const LOOKS_AGAIN_MAX: u32 = 8;
 
-/// The body of a transaction.
+/// The body of a transaction: a function of a connection and an input.
 pub(super) trait Work<I, T>: for<'a> Fn(&'a mut Conn, &'a I) -> BoxFuture<'a, Result<T, Fault>> + Sync {}
 
 impl<I, T, F: for<'a> Fn(&'a mut Conn, &'a I) -> BoxFuture<'a, Result<T, Fault>> + Sync> Work<I, T> for F {}
 
 impl MongoStore {
-    /// For calls outside of a transaction.
+    /// A connection for calls outside of a transaction.
     pub(super) fn conn(&self) -> Conn {
         Conn::new(self.database.clone(), None)
     }
 
-    /// Waits for a permit, then runs `work` with a timeout of [`CALL_FOR_MAX`].
+    /// Waits for a permit, which limits the concurrent calls, then runs `work` with a timeout of [`CALL_FOR_MAX`].
     pub(super) async fn call<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Backend<T> {
         let _permit = self.permits.take().await?;
         self.call_at_once(work).await
     }
 
-    /// Runs `work` without a permit: for small calls that must also work on an overloaded store.
+    /// Runs `work` without a permit: for small calls that must succeed even on an overloaded store.
     pub(super) async fn call_at_once<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Backend<T> {
         let answer = timeout(CALL_FOR_MAX, work).await.unwrap_or(Err(Fault::Late));
         Ok(answer?)
     }
 
-    /// Runs `work` on its input in a transaction and commits it, within [`TRANSACTION_FOR_MAX`]. Each attempt needs a permit.
-    /// `work` may run more than once, so it must change nothing but the database; each run borrows the input.
+    /// Runs `work` with its input in a transaction and commits it, within [`TRANSACTION_FOR_MAX`]. Each attempt needs a
+    /// permit. A retry runs `work` again with the same borrowed input, so `work` must have no side effects outside of
+    /// the database.
     pub(super) async fn transact<I: Sync, T>(&self, input: I, work: impl Work<I, T>) -> Backend<T> {
-        // At a timeout the session is dropped, and the driver aborts its transaction in the background.
+        // At the timeout the session is dropped, and the driver aborts the session's transaction in the background.
         let done = self.try_until_done(&input, work);
         let answer = timeout(TRANSACTION_FOR_MAX, done).await.unwrap_or(Err(Fault::Late));
         Ok(answer?)
@@ -68,7 +69,7 @@ impl MongoStore {
             let done = match work(&mut conn, input).await {
                 Ok(value) => commit(&mut conn).await.map(|()| value),
                 Err(fault) => {
-                    // Report the first error. If the abort fails, the server aborts the transaction after its own timeout.
+                    // The first error is reported. If the abort fails too, MongoDB aborts the transaction later.
                     drop(conn.abort().await);
                     Err(fault)
                 }
@@ -78,7 +79,7 @@ impl MongoStore {
                 Err(Fault::Duplicate(_)) if looks_again < LOOKS_AGAIN_MAX => looks_again += 1,
                 done => return done,
             }
-            // Return the permit before the backoff, so that other calls can use it.
+            // The permit is returned before the backoff, so that other calls can use it.
             drop(permit);
             pauses.pause().await;
         }

@@ -1,5 +1,6 @@
-//! Stored events that cannot be read: damaged, or written by another version of the program. Each is moved unchanged to a
-//! quarantine collection and reported by one event, so that it blocks neither the relay nor a consumer nor a list.
+//! Stored events that cannot be deserialized because they are damaged or come from another version of the program. Each
+//! is moved unchanged to a quarantine collection and reported by one event, so that it blocks neither the relay nor a
+//! consumer nor a list.
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
@@ -17,7 +18,8 @@ struct Unreadable {
 }
 
 impl MongoStore {
-    /// Lists events of a collection. Moves unreadable ones to the quarantine collection and lists again.
+    /// Lists the events of a collection. Moves events that cannot be deserialized to the quarantine collection, and
+    /// then lists again.
     pub(super) async fn list_readable<T>(
         &self,
         name: &'static str,
@@ -52,7 +54,8 @@ impl MongoStore {
 }
 
 impl MongoStore {
-    /// Stores an unreadable message of another log, found at `place`, and reports it by an event. Idempotent by `place`.
+    /// Stores a message of another log (Kafka) that could not be deserialized, and reports it by an event. Idempotent:
+    /// `place`, where the message was found, identifies it.
     pub(crate) async fn store_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()> {
         let kept = doc! { "origin": place, "document": { "event": binary(message) }, "error": error };
         self.transact((place, kept), |conn, (place, kept)| keep(conn, place, kept.clone()).boxed()).await
@@ -71,7 +74,7 @@ async fn keep(conn: &mut Conn, place: &str, mut kept: Document) -> Result<(), Fa
 }
 
 async fn put_aside(conn: &mut Conn, name: &str, document: &Unreadable, place: &str) -> Result<(), Fault> {
-    // Another server may have moved the document already.
+    // Another server may have moved the document to the quarantine collection already.
     let Some(found) = conn.take::<Document>(name, doc! { "_id": document.id.clone() }).await? else { return Ok(()) };
     let at = time_of(conn)?;
     let kept = doc! { "origin": name, "document": found, "error": &document.error, "put_aside_at": ms(at) };
@@ -79,7 +82,7 @@ async fn put_aside(conn: &mut Conn, name: &str, document: &Unreadable, place: &s
     outbox::put_events(conn, &[Event::of_unreadable(place, at)]).await
 }
 
-/// The cluster time, truncated to seconds.
+/// The cluster time of the transaction, truncated to seconds.
 fn time_of(conn: &Conn) -> Result<Timestamp, Fault> {
     Ok(Timestamp::from_second(conn.cluster_time()?.time.into()).unwrap_or_default())
 }

@@ -17,7 +17,8 @@ use super::{
 };
 
 impl RedisLocks {
-    /// Makes one call. `make` gets the deadline by Redis's clock, after which the function must do nothing.
+    /// Makes one call of a Lua function. `make` gets a deadline by Redis's clock; a function that Redis runs after it
+    /// does nothing.
     pub(super) async fn call(&self, tag: Tag, make: impl Fn(Millis) -> Cmd) -> Backend<(Code, Reply)> {
         let begun = Instant::now();
         let ask = || async {
@@ -29,7 +30,7 @@ impl RedisLocks {
         self.within_time(ask).await
     }
 
-    /// Makes one call per tag in one round trip; replies are in the same order.
+    /// Makes one call per tag, all in one round trip. The replies are in the order of the calls.
     pub(super) async fn call_each(&self, tags: &[Tag], calls: &[Cmd]) -> Backend<Vec<(Code, Reply)>> {
         let ask = || async {
             let sent = Instant::now();
@@ -40,7 +41,7 @@ impl RedisLocks {
         self.within_time(ask).await
     }
 
-    /// Sends plain commands in one round trip; replies are in the same order.
+    /// Sends plain commands, all in one round trip. The replies are in the order of the commands.
     pub(super) async fn ask_each(&self, calls: &[Cmd]) -> Backend<Vec<Value>> {
         let ask = || async {
             let answers = self.link.ask_each(calls).await;
@@ -58,7 +59,8 @@ impl RedisLocks {
         }
     }
 
-    /// Runs `ask`, and retries it once when that may help; both within [`CALL_WITHIN`].
+    /// Runs `ask`, and retries it once if the failure allows it. Both attempts together must end within
+    /// [`CALL_WITHIN`].
     pub(super) async fn within_time<T, F>(&self, ask: impl Fn() -> F) -> Backend<T>
     where
         F: Future<Output = Result<T, Failure>>,
@@ -75,18 +77,20 @@ impl RedisLocks {
         }
     }
 
-    /// Repairs the cause of a failure where possible, and returns whether a retry may succeed now.
+    /// Repairs the cause of a failed call where possible, and returns whether a retry may succeed now.
     async fn can_mend(&self, failure: &Failure) -> bool {
         match failure {
             Failure::Redis(error) if is_function_missing(error) => self.load_library().await.is_ok(),
             Failure::Redis(error) => is_lost(error),
-            // The late reply has updated the estimate of Redis's clock, so the deadline of the retry is right.
+            // The late reply contained Redis's time and so corrected the estimate of its clock; the retry gets a
+            // correct deadline.
             Failure::Late => true,
             Failure::Senseless(_) => false,
         }
     }
 
-    /// Loads the functions on every master. Replacing is safe: one version of the library has exactly one text.
+    /// Loads the function library on every master. Overwriting it is safe: all servers of one version have the same
+    /// text.
     pub(super) async fn load_library(&self) -> Result<(), RedisError> {
         let mut load = redis::cmd("FUNCTION");
         load.arg("LOAD").arg("REPLACE").arg(LIBRARY);

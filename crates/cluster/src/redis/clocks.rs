@@ -13,13 +13,13 @@ use seatkeeper_core::locks::Millis;
 use super::keys::{TAGS, Tag};
 use crate::steady::Steady;
 
-/// No reply of this tag has arrived yet.
+/// Marks a tag of which no reply has arrived yet.
 const UNKNOWN: i64 = i64::MIN;
 
-/// The offset of each tag's clock from the monotonic clock of this process.
+/// For each tag, the offset of the clock of its Redis node from the monotonic clock of this process.
 pub(super) struct Clocks {
     steady: Steady,
-    /// Milliseconds.
+    /// In milliseconds; [`UNKNOWN`] before the first reply.
     ahead: [AtomicI64; TAGS as usize],
 }
 
@@ -28,7 +28,8 @@ impl Clocks {
         Self { steady: Steady::new(), ahead: [const { AtomicI64::new(UNKNOWN) }; TAGS as usize] }
     }
 
-    /// Updates the estimate from a reply: sent for at `sent`, received at `heard`, made at `said` by Redis's clock.
+    /// Updates the estimate from a reply: the request was sent at `sent`, the reply was received at `heard`, and
+    /// Redis's clock showed `said` when Redis made it.
     pub(super) fn learn(&self, tag: Tag, sent: Instant, heard: Instant, said: Millis) {
         let ahead = &self.ahead[tag.index()];
         let known = ahead.load(Ordering::Relaxed);
@@ -38,7 +39,8 @@ impl Clocks {
         }
     }
 
-    /// The deadline `sent + within` by the clock of this tag's Redis; no deadline when that clock is still unknown.
+    /// The deadline `sent + within`, by the clock of this tag's Redis node; the largest time (no deadline) while that
+    /// clock is unknown.
     pub(super) fn not_after(&self, tag: Tag, sent: Instant, within: Duration) -> Millis {
         match self.ahead[tag.index()].load(Ordering::Relaxed) {
             UNKNOWN => Millis::MAX,
@@ -54,7 +56,7 @@ mod tests {
     const WITHIN: Duration = Duration::from_millis(500);
 
     #[test]
-    fn clock_estimate_stays_between_sending_and_receiving() {
+    fn clock_estimate_stays_between_the_times_of_sending_and_receiving() {
         let clocks = Clocks::new();
         let tag = Tag::all().next().unwrap();
         let at = |ms| clocks.steady.after_ms(ms);
@@ -67,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn clock_that_jumps_is_followed_after_one_reply() {
+    fn estimate_follows_a_jump_of_the_redis_clock_after_one_reply() {
         let clocks = Clocks::new();
         let tag = Tag::all().next().unwrap();
         let at = |ms| clocks.steady.after_ms(ms);

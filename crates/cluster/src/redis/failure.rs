@@ -7,14 +7,15 @@ use seatkeeper_core::ports::BackendError;
 
 use super::PART;
 
-/// Time limit of a call to Redis, including connecting and the retry. A function that Redis runs later does nothing.
+/// Time limit of a call to Redis, including connecting and the retry. It is also the deadline of the called function,
+/// which does nothing when Redis runs it later.
 pub const CALL_WITHIN: Duration = Duration::from_millis(800);
 
 /// Why a call failed.
 pub(super) enum Failure {
     /// Redis or the connection to it returned an error.
     Redis(RedisError),
-    /// The function ran after its deadline and did nothing.
+    /// Redis ran the function after its deadline, so the function did nothing.
     Late,
     /// The reply is malformed.
     Senseless(BackendError),
@@ -43,13 +44,14 @@ impl From<Failure> for BackendError {
     }
 }
 
-/// The function library is missing: Redis is empty, or a replica without it was promoted.
+/// Whether the function library is missing, because Redis has lost its data or a replica without the library was
+/// promoted.
 pub(super) fn is_function_missing(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError)
         && error.detail().is_some_and(|detail| detail.contains("Function not found"))
 }
 
-/// The connection was lost, or could not be opened. A retry is safe because all calls are idempotent.
+/// Whether the connection was lost or could not be opened. A retry is safe because all calls are idempotent.
 pub(super) fn is_lost(error: &RedisError) -> bool {
     error.is_io_error() && !error.is_timeout()
 }

@@ -1,19 +1,19 @@
-//! The library of functions that runs inside Redis.
+//! The library of Lua functions that Redis runs for the lock store.
 
 use redis::Cmd;
 use seatkeeper_core::ids::ScreeningId;
 
 use super::keys::{Tag, board_key};
 
-/// The Lua text. A changed text needs a new version in its names: during an upgrade servers of two versions share one Redis,
-/// and each calls its own library.
+/// The Lua text of the library. A changed text needs a new version number in its names, because servers of two versions
+/// share one Redis during an upgrade, and each calls its own library.
 pub(super) const LIBRARY: &str = concat!(
     include_str!("function/board.lua"),
     include_str!("function/calls.lua"),
     include_str!("function/library.lua")
 );
 
-/// A function of the library; each variant is one method of the port.
+/// A function of the library; each variant implements one method of the ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Function {
     Lock,
@@ -27,16 +27,16 @@ pub(super) enum Function {
     MarkFreed,
     Withdraw,
     RestoreToSale,
-    /// Replaces sold, withdrawn and claimed seats with those of the store.
+    /// Replaces the sold, withdrawn and claimed seats of the seat map with those of the store.
     Load,
-    /// Removes expired locks and payment locks of one tag.
+    /// Removes the expired seat locks and payment locks of all screenings of one tag.
     Sweep,
     Snapshot,
     FindHold,
     ListStates,
-    /// Deletes published releases from the stream.
+    /// Deletes releases from the stream of releases after they were published.
     ForgetReleases,
-    /// Writes a key, for health checks.
+    /// Writes a key, as a health check.
     Ping,
 }
 
@@ -62,14 +62,14 @@ impl Function {
         }
     }
 
-    /// A call with these keys, which must share one hash tag; the caller appends the arguments.
+    /// A call of this function with these keys, which must share one hash tag. The caller appends the arguments.
     pub(super) fn on_keys(self, keys: &[&str]) -> Cmd {
         let mut call = Cmd::new();
         call.arg("FCALL").arg(self.name()).arg(keys.len()).arg(keys);
         call
     }
 
-    /// A call on a screening's seat map; the caller appends the arguments.
+    /// A call of this function on a screening's seat map. The caller appends the arguments.
     pub(super) fn on_board(self, screening: ScreeningId) -> Cmd {
         let tag = Tag::of(screening).keys();
         self.on_keys(&[&board_key(screening), &tag.due, &tag.releases])

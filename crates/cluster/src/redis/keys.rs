@@ -1,32 +1,32 @@
-//! Names of keys and channels. All keys of one screening, and the sweeper's keys for it, share one hash tag, so that a Redis
-//! Cluster places them on one node and one function can use them together.
+//! Names of Redis keys and channels. All keys of one screening, and the sweeper's keys for it, share one hash tag, so
+//! that a Redis Cluster stores them on one node and one function can use all of them.
 
 use std::sync::LazyLock;
 
 use seatkeeper_core::ids::ScreeningId;
 use uuid::fmt::Hyphenated;
 
-/// Prefix of all keys; the number is the version of the data format.
+/// Prefix of all keys. The number in it is the version of the data format.
 const PREFIX: &str = "seatkeeper1";
 
-/// Number of hash tags: enough to spread over many nodes, few enough to sweep all of them in one pipeline.
+/// Number of hash tags: enough to spread the screenings over many nodes, few enough to sweep all tags in one pipeline.
 pub(super) const TAGS: u8 = 64;
 
-/// One of the hash tags.
+/// One of the [`TAGS`] hash tags, over which the screenings are distributed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Tag(u8);
 
 static TAG_KEYS: LazyLock<Vec<TagKeys>> = LazyLock::new(|| Tag::all().map(TagKeys::new).collect());
 
-/// The names of keys that all screenings of a tag share.
+/// The names of the keys that all screenings of one tag share.
 pub(super) struct TagKeys {
-    /// Prefix of the names of its screenings' hashes.
+    /// Prefix of the keys of the tag's seat maps; a screening's id follows.
     board_prefix: String,
-    /// Sorted set of locks and payment locks by their expiry.
+    /// A sorted set of seat locks and payment locks, ordered by their expiry.
     pub(super) due: String,
-    /// Stream of releases not yet published.
+    /// A stream of lock releases that are not published yet.
     pub(super) releases: String,
-    /// Written by health checks.
+    /// The key that health checks write.
     pub(super) ping: String,
 }
 
@@ -42,7 +42,7 @@ impl Tag {
         (0..TAGS).map(Self)
     }
 
-    /// The screening's tag: an FNV-1a hash of its id, which must be the same on every server and in every version.
+    /// The screening's tag: an FNV-1a hash of its id. All servers of all versions must compute the same tag.
     pub(super) fn of(screening: ScreeningId) -> Self {
         let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         let hash = screening.as_uuid().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, mix);
@@ -58,7 +58,8 @@ impl Tag {
     }
 }
 
-/// The key of a screening's hash, which is also the name of its version 1 channel.
+/// The key of the hash with a screening's seat map. It is also the name of the screening's channel for messages of
+/// version 1.
 pub(super) fn board_key(screening: ScreeningId) -> String {
     let prefix = &Tag::of(screening).keys().board_prefix;
     let mut key = String::with_capacity(prefix.len() + Hyphenated::LENGTH);
@@ -67,19 +68,20 @@ pub(super) fn board_key(screening: ScreeningId) -> String {
     key
 }
 
-/// Suffix of the channel for messages of version 2. Servers of the previous version use the channel without it.
+/// Suffix of a screening's channel for messages of version 2. Servers of the previous version use the channel without
+/// the suffix.
 const CHANNEL_SUFFIX: &str = ":v2";
 
-/// A screening's channels, in the order in which to subscribe: first that of the previous version, then this version's. When
-/// the first channel has more subscribers than the second, the functions assume servers of the previous version; a server
-/// that subscribes in the other order would hide one of those for a moment.
+/// A screening's two channels, in the order in which to subscribe: first the previous version's, then this version's.
+/// When the first channel has more subscribers than the second, the functions assume that servers of the previous
+/// version are running. A server that subscribed in the other order would for a moment hide one of those servers.
 pub(super) fn channels_of(screening: ScreeningId) -> [String; 2] {
     let old = board_key(screening);
     let new = format!("{old}{CHANNEL_SUFFIX}");
     [old, new]
 }
 
-/// The screening of a channel of either version.
+/// The screening to which a channel of either version belongs.
 pub(super) fn screening_of(channel: &[u8]) -> Option<ScreeningId> {
     let board = channel.strip_suffix(CHANNEL_SUFFIX.as_bytes()).unwrap_or(channel);
     let id = board.get(board.len().checked_sub(Hyphenated::LENGTH)?..)?;

@@ -18,12 +18,13 @@ use super::{
     url::{RedisUrl, tcp_settings},
 };
 
-/// Time limit of one attempt to connect. Shorter than [`CALL_WITHIN`], so that the call fails with the cause.
+/// Time limit of one attempt to connect. It is shorter than [`CALL_WITHIN`], so that a call reports the connection
+/// error and not a timeout.
 const CONNECT_WITHIN: Duration = Duration::from_millis(500);
 
-/// Retries of one call by the cluster's client during a failover or a resharding.
+/// How often the client of a Redis Cluster retries one call during a failover or a resharding.
 const CLUSTER_RETRIES_MAX: u32 = 4;
-/// Shortest and longest backoff between those retries, in milliseconds.
+/// Shortest and longest backoff between the retries of a Redis Cluster's client, in milliseconds.
 const CLUSTER_PAUSE_MS: (u64, u64) = (10, 100);
 
 pub(super) enum Link {
@@ -31,7 +32,7 @@ pub(super) enum Link {
     Cluster(ClusterConnection),
 }
 
-/// A single Redis. The connection manager reconnects automatically.
+/// A single Redis, whose connection is reopened automatically.
 pub(super) struct One {
     client: Client,
     config: ConnectionManagerConfig,
@@ -44,8 +45,8 @@ impl One {
         self.manager.read().clone()
     }
 
-    /// Drops the connection to a Redis that has become a read-only replica: after a failover its name may resolve to the new
-    /// master.
+    /// Drops the connection when the reply shows that this Redis has become a read-only replica. After a failover the
+    /// host name may resolve to the new master.
     fn leave_if_read_only<T>(&self, answer: &RedisResult<T>) {
         let is_read_only = |error: &RedisError| error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
         if answer.as_ref().is_err_and(is_read_only)
@@ -64,12 +65,13 @@ impl One {
 }
 
 impl Link {
-    /// Does not connect yet; the first call does.
+    /// Prepares the connection without opening it; the first call connects.
     pub(super) fn new(url: RedisUrl, feeds: &Arc<Feeds>) -> RedisResult<Self> {
         match url {
             RedisUrl::One(info) => {
                 let client = Client::open(*info)?;
-                // No retries here: a failed attempt to connect fails the waiting calls, and the next call tries again.
+                // The connection manager must not retry: a failed attempt to connect fails the waiting calls, and the
+                // next call connects again.
                 let config = ConnectionManagerConfig::new()
                     .set_number_of_retries(0)
                     .set_connection_timeout(Some(CONNECT_WITHIN))
@@ -94,7 +96,7 @@ impl Link {
         }
     }
 
-    /// Makes one call, routed to the node of its keys.
+    /// Makes one call; in a cluster, on the node that has its keys.
     pub(super) async fn ask(&self, call: &Cmd) -> RedisResult<Value> {
         match self {
             Self::One(one) => one.ask(call).await,
@@ -102,8 +104,8 @@ impl Link {
         }
     }
 
-    /// Makes many calls in one round trip; replies are in the same order. In a cluster the calls to one node share a write,
-    /// because its multiplexed connection batches concurrent calls.
+    /// Makes many calls in one round trip. The replies are in the order of the calls. In a cluster the calls to one
+    /// node share a write, because the client multiplexes concurrent calls over one connection.
     pub(super) async fn ask_each(&self, calls: &[Cmd]) -> Vec<RedisResult<Value>> {
         match self {
             Self::One(one) => {
@@ -123,7 +125,7 @@ impl Link {
         }
     }
 
-    /// Makes the same call on every master.
+    /// Makes one call on every master.
     pub(super) async fn ask_masters(&self, call: Cmd) -> RedisResult<Vec<Value>> {
         match self {
             Self::One(one) => Ok(vec![one.ask(&call).await?]),
@@ -138,7 +140,7 @@ impl Link {
         }
     }
 
-    /// Subscribes to a channel and waits for the confirmation. Subscribing again to a channel changes nothing.
+    /// Subscribes to a channel and waits for the confirmation. Subscribing to a channel again has no effect.
     pub(super) async fn subscribe(&self, channel: &str) -> RedisResult<()> {
         match self {
             Self::One(one) => one.ask(redis::cmd("SSUBSCRIBE").arg(channel)).await.map(drop),

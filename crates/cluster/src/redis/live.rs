@@ -1,7 +1,7 @@
-//! Live changes: forwards the push messages of Redis to the feeds of the live rooms.
+//! Live changes: forwards the push messages of Redis to the feeds that the live rooms read.
 //!
-//! The task that reads the connection calls this code, so nothing here may block. A feed that may have missed a message is
-//! closed, and its room starts over with a snapshot.
+//! The task that reads the connection runs this code, so nothing here may block. A feed that may have missed a message
+//! is closed; its live room then subscribes again and starts from a new snapshot.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,26 +15,28 @@ use tokio::sync::mpsc;
 
 use super::{keys::screening_of, message::read_message};
 
-/// Most changes queued for one watcher; a watcher that falls further behind loses its feed and subscribes again.
+/// Limit of the changes that are queued for one feed. A feed whose reader falls further behind is closed, and the
+/// reader subscribes again.
 pub const LIVE_BACKLOG_CHANGES_MAX: usize = 1_024;
 
-/// Most watchers of one screening in this process: a live room needs one for all of its sockets.
+/// Limit of the feeds of one screening in this process. A live room needs only one for all of its sockets.
 pub const WATCHERS_MAX: usize = 1_024;
 
-/// The watchers of one screening.
+/// The feeds of one screening that are open in this process.
 #[derive(Default)]
 struct Watched {
-    /// The sequence of the last message; `None` before the first.
+    /// The sequence number of the last message; `None` before the first.
     seq: Option<u64>,
     watchers: Vec<mpsc::Sender<Arc<LiveEvent>>>,
 }
 
-/// How a message relates to the previous one.
+/// How a message relates to the previous message of the screening.
 enum Fit {
     Next,
-    /// A duplicate from the other channel: while a server of the previous version watches, the functions publish to both.
+    /// A duplicate that arrived on the other channel: while a server of the previous version is subscribed, the
+    /// functions publish each change on both channels.
     Repeated,
-    /// A message was lost.
+    /// At least one message between them was lost.
     Gap,
 }
 
@@ -57,18 +59,20 @@ impl Watched {
     }
 }
 
-/// All feeds of this process.
+/// The open feeds of this process, by screening.
 #[derive(Default)]
 pub(super) struct Feeds(Mutex<HashMap<ScreeningId, Watched>>);
 
 impl Feeds {
-    /// Opens a feed of the messages that arrive from now on; `None` when the screening has [`WATCHERS_MAX`] already.
+    /// Opens a feed of the messages that arrive from now on; `None` when the screening already has [`WATCHERS_MAX`]
+    /// feeds.
     pub(super) fn open(&self, screening: ScreeningId) -> Option<LiveFeed> {
         let mut all = self.0.lock();
         let watched = all.entry(screening).or_default();
         watched.watchers.retain(|watcher| !watcher.is_closed());
         if watched.watchers.is_empty() {
-            // Messages may have been missed while nobody watched, so the next one is accepted with any `prev`.
+            // Messages may have been missed while the screening had no feed, so the next message is accepted whatever
+            // its `prev`.
             watched.seq = None;
         }
         if watched.watchers.len() >= WATCHERS_MAX {
@@ -79,7 +83,7 @@ impl Feeds {
         Some(feed)
     }
 
-    /// Removes and returns the screenings without watchers.
+    /// Removes the screenings that have no open feed any more, and returns them.
     pub(super) fn take_unwatched(&self) -> Vec<ScreeningId> {
         let mut unwatched = Vec::new();
         self.0.lock().retain(|screening, watched| {
@@ -92,8 +96,9 @@ impl Feeds {
         unwatched
     }
 
-    /// Closes every feed after a connection was lost, because messages may have been missed. The screenings stay until
-    /// [`Self::take_unwatched`], because a cluster's client subscribes to their channels again automatically.
+    /// Closes every feed after a connection was lost, because messages may have been missed. The screenings stay in the
+    /// map until [`Self::take_unwatched`] removes them, because the client of a Redis Cluster subscribes to their
+    /// channels again by itself.
     pub(super) fn close_all(&self) {
         for watched in self.0.lock().values_mut() {
             *watched = Watched::default();
@@ -114,7 +119,8 @@ impl Feeds {
         match event.map(|event| (watched.fit(&event), event)) {
             Some((Fit::Next, event)) => watched.send(event),
             Some((Fit::Repeated, _)) => {}
-            // A message was lost, is damaged, or has a version that this server does not understand.
+            // A message was lost, is damaged, or has a version that this server does not understand: all feeds are
+            // closed.
             Some((Fit::Gap, _)) | None => *watched = Watched::default(),
         }
     }
@@ -161,7 +167,7 @@ mod tests {
         push(feeds, PushKind::SMessage, &format!("1 {prev} {seq} A1 B"));
     }
 
-    /// The sequence of the next change, and whether the change names the changed holds.
+    /// The sequence number of the feed's next change, and whether that change names the changed holds.
     fn next(feed: &mut LiveFeed) -> Result<(u64, bool), TryRecvError> {
         feed.try_recv().map(|event| match &*event {
             LiveEvent::Seats(change) => (change.seq, change.holds.is_some()),
@@ -170,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn every_watcher_receives_every_change_in_order() {
+    fn every_feed_of_a_screening_receives_every_change_in_order() {
         let feeds = Feeds::default();
         let mut both = [feeds.open(HERE).unwrap(), feeds.open(HERE).unwrap()];
         tell(&feeds, 3, 5);
@@ -183,12 +189,12 @@ mod tests {
     }
 
     #[test]
-    fn change_published_in_both_versions_arrives_once() {
+    fn change_that_is_published_in_both_versions_arrives_once() {
         let feeds = Feeds::default();
         let mut feed = feeds.open(HERE).unwrap();
         tell(&feeds, 3, 5);
         tell_in_version_1(&feeds, 3, 5);
-        // A server of the previous version publishes in version 1 only.
+        // A server of the previous version publishes messages of version 1 only.
         tell_in_version_1(&feeds, 5, 6);
         tell(&feeds, 6, 8);
         tell_in_version_1(&feeds, 6, 8);
@@ -197,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn payment_does_not_break_the_sequence() {
+    fn payment_message_does_not_break_the_sequence_of_changes() {
         let feeds = Feeds::default();
         let mut feed = feeds.open(HERE).unwrap();
         tell(&feeds, 3, 5);
@@ -210,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn feed_that_may_have_missed_a_message_closes() {
+    fn feed_is_closed_when_it_may_have_missed_a_message() {
         let lost: [fn(&Feeds); 6] = [
             |feeds| tell(feeds, 6, 7),
             |feeds| tell_in_version_1(feeds, 6, 7),
@@ -232,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn subscription_ends_when_the_last_watcher_leaves() {
+    fn screening_is_unsubscribed_when_its_last_feed_is_dropped() {
         let feeds = Feeds::default();
         let (one, two) = (feeds.open(HERE).unwrap(), feeds.open(HERE).unwrap());
         drop(one);
@@ -245,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn watchers_of_one_screening_are_limited() {
+    fn number_of_feeds_of_one_screening_is_limited() {
         let feeds = Feeds::default();
         let all: Vec<_> = (0..WATCHERS_MAX).map_while(|_| feeds.open(HERE)).collect();
         assert_eq!(all.len(), WATCHERS_MAX);

@@ -1,4 +1,4 @@
-//! Implementation of the ports with the Lua functions. The rules of locks are in `function/calls.lua`.
+//! Implements the lock ports with calls of the Lua functions. The rules of locks are in `function/calls.lua`.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -27,14 +27,15 @@ use super::{
 /// Longest lifetime of a lock, in milliseconds: about three years, so that expiry times stay exact in Lua's doubles.
 const TTL_MS_MAX: Millis = 100_000_000_000;
 
-/// Most expired locks of one tag that one call of `sweep` removes. All tags are swept in one pipeline, which blocks other
-/// calls for about 20 ms with this limit.
+/// Limit of the expired locks of one tag that one call of `sweep` removes. All tags are swept in one pipeline, which
+/// blocks other calls for about 20 ms with this limit.
 const SWEEP_LOCKS_MAX: u64 = 32;
 
-/// Most rounds of one sweep over tags with more expired locks; the next sweep removes the rest.
+/// Limit of the rounds in which one sweep removes the expired locks of tags that have more than one call may remove.
+/// The next sweep removes the rest.
 const SWEEP_ROUNDS_MAX: u32 = 200;
 
-/// Time limit for publishing a payment's status: publishing is best effort and must not delay a sale.
+/// Time limit for publishing a payment's status. Publishing is best effort and must not delay a sale.
 const PUBLISH_WITHIN: Duration = Duration::from_millis(100);
 
 /// Appends an id without an allocation.
@@ -53,7 +54,8 @@ fn ttl(ttl_ms: Millis) -> Millis {
 }
 
 impl RedisLocks {
-    /// A call that changes a seat map, and does nothing after its deadline.
+    /// Calls a function that changes a seat map. The function does nothing when Redis runs it after the call's
+    /// deadline.
     async fn change(
         &self,
         function: Function,
@@ -69,7 +71,7 @@ impl RedisLocks {
         self.call(Tag::of(screening), make).await
     }
 
-    /// A change whose reply has no data.
+    /// Calls a function that changes a seat map and whose reply has no data.
     async fn do_change(&self, function: Function, screening: ScreeningId, add_words: impl Fn(&mut Cmd)) -> Backend<()> {
         match self.change(function, screening, add_words).await? {
             (Code::Done, _) => Ok(()),
@@ -77,8 +79,8 @@ impl RedisLocks {
         }
     }
 
-    /// Logs when the stream of a tag becomes full, so that Redis drops the oldest releases, and when it no longer is.
-    /// `with_more` are the tags with more releases than were just read.
+    /// Logs when the stream of releases of a tag becomes full, from when on Redis drops the oldest releases, and when
+    /// no stream is full any more. `with_more` are the tags that have more releases than were just read.
     async fn watch_for_drops(&self, with_more: &[Tag]) -> Backend<()> {
         let mut waiting_most = 0;
         if !with_more.is_empty() {
@@ -322,7 +324,8 @@ impl Releases for RedisLocks {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        // A stream holds the releases of all screenings of its tag, so those of one screening require reading all of it.
+        // A stream holds the releases of all screenings of its tag, so the whole stream is read to find those of one
+        // screening.
         let (tags, limit_each): (Vec<Tag>, usize) = match of {
             Some(screening) => (vec![Tag::of(screening)], RELEASES_WAITING_MAX),
             None => (Tag::all().collect(), limit),
@@ -340,7 +343,7 @@ impl Releases for RedisLocks {
             self.watch_for_drops(&with_more).await?;
         }
         releases.retain(|release| of.is_none_or(|screening| release.screening == screening));
-        // The sort is stable, which preserves the order of each stream.
+        // The sort is stable, so releases of one stream with the same time stay in their order.
         releases.sort_by_key(|release| release.at);
         releases.truncate(limit);
         Ok(releases)
@@ -366,7 +369,7 @@ impl Releases for RedisLocks {
 
 #[async_trait]
 impl LiveChanges for RedisLocks {
-    /// The subscription ends with the first [`SeatLocks::sweep`] after the last feed of the screening was dropped.
+    /// The subscription ends at the first [`SeatLocks::sweep`] after the last feed of the screening was dropped.
     async fn watch(&self, screening: ScreeningId) -> Backend<LiveFeed> {
         let feed = self.feeds.open(screening);
         let feed = feed.ok_or_else(|| BackendError::retryable(PART, "too many watchers of one screening"))?;
@@ -393,7 +396,7 @@ impl Health for RedisLocks {
         PART
     }
 
-    /// Writes a key of every tag, and so to every node: one that is read-only, or out of memory or disk space, fails.
+    /// Writes a key of every tag, and so to every node. Fails when a node is read-only, or out of memory or disk space.
     async fn ping(&self) -> Backend<()> {
         let tags: Vec<Tag> = Tag::all().collect();
         let calls: Vec<Cmd> = tags.iter().map(|tag| Function::Ping.on_keys(&[&tag.keys().ping])).collect();

@@ -1,8 +1,9 @@
-//! Messages of a screening's channels: live changes published by the functions, and payment statuses.
+//! Messages on a screening's channels: live changes, which the functions publish, and payment statuses, which servers
+//! publish.
 //!
-//! Version 2: `2 seats 41 57 A1 1732600000000 B2 B C3 A @<holder> <payment or -> A1 1732600000000`: `prev` and `seq`, seats
-//! with their status, then each changed hold. `2 payment <holder> <payment> SUCCEEDED`: a payment's status.
-//! Version 1, from servers of the previous version: `1 41 57 A1 1732600000000`, which does not name the changed holds.
+//! Version 2: `2 seats 41 57 A1 1732600000000 B2 B C3 A @<holder> <payment or -> A1 1732600000000` has `prev` and
+//! `seq`, seats with their status, then each changed hold. `2 payment <holder> <payment> SUCCEEDED` has a payment's
+//! status. Version 1, from servers of the previous version: `1 41 57 A1 1732600000000` does not name the changed holds.
 
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
@@ -10,7 +11,8 @@ use seatkeeper_core::{
     payment::PaymentStatus,
 };
 
-/// Parses a message. `None` when it is damaged or has an unknown version, so that a change has been missed.
+/// Parses a message. Returns `None` when it is damaged or has an unknown version: the receiver has then missed a
+/// change.
 pub(super) fn read_message(screening: ScreeningId, payload: &[u8]) -> Option<LiveEvent> {
     let mut words = std::str::from_utf8(payload).ok()?.split(' ');
     match words.next()? {
@@ -24,12 +26,12 @@ pub(super) fn read_message(screening: ScreeningId, payload: &[u8]) -> Option<Liv
     }
 }
 
-/// Parses pairs of a seat and its status.
+/// Parses seats, each followed by its status.
 pub(super) fn read_seats(text: &str) -> Option<Vec<SeatChange>> {
     if text.is_empty() { Some(Vec::new()) } else { read_statuses(text.split(' ')) }
 }
 
-/// The message of a payment's status.
+/// The message that publishes a payment's status.
 pub(super) fn write_payment(change: &PaymentChange) -> String {
     format!("2 payment {} {} {}", change.holder, change.payment, change.status.as_str())
 }
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn message_of_a_payment_lock_alone_has_no_seats() {
+    fn message_of_a_change_of_a_payment_lock_only_has_no_seats() {
         let change = read_seat_change(&format!("2 seats 41 57 @{ANN} -"));
         assert_eq!((change.changes.len(), change.holds.map(|holds| holds.len())), (0, Some(1)));
     }
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn payment_message_reads_back_as_written() {
+    fn payment_message_is_parsed_to_what_was_written() {
         for status in PaymentStatus::ALL {
             let change = PaymentChange { screening: HERE, holder: ANN, payment: PAYMENT, status };
             assert_eq!(read_message(HERE, write_payment(&change).as_bytes()), Some(LiveEvent::Payment(change)));
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn message_that_is_not_understood_is_refused() {
+    fn damaged_message_or_one_of_an_unknown_version_is_refused() {
         let bad = [
             "".to_owned(),
             "1".to_owned(),
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_seat_map_is_read_as_no_seats() {
+    fn empty_seat_map_is_parsed_as_no_seats() {
         assert_eq!(read_seats(""), Some(Vec::new()));
         assert_eq!(read_seats("A1 B").map(|seats| seats.len()), Some(1));
         assert_eq!(read_seats("A1"), None);

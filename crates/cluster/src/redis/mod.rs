@@ -1,11 +1,12 @@
-//! Lock store and live changes in Redis (7.0 or later, or Valkey), a single Redis or a Redis Cluster.
+//! The lock store and the live changes in Redis (7.0 or later, or Valkey): a single Redis or a Redis Cluster.
 //!
-//! The rules of [`seatkeeper_core::locks`] run inside Redis, as a library of Lua functions (`function/*.lua`): each call is
-//! one function and one round trip, uses Redis's own clock, and publishes its changes. After a restart, a restored backup or
-//! a failover the functions answer *not loaded* for a screening, and the server loads its seat map from the store. Live
-//! changes use sharded publish/subscribe: a server subscribes to the screenings that it has live rooms for.
+//! The rules of [`seatkeeper_core::locks`] run inside Redis, as a library of Lua functions (`function/*.lua`). Each
+//! call is one function and one round trip; the function uses Redis's own clock and publishes its changes. After a
+//! restart, a restored backup or a failover the functions answer *not loaded* for a screening, and the server that made
+//! the call loads the seat map from the store. Live changes use sharded publish/subscribe: a server subscribes to the
+//! screenings for which it has live rooms.
 //!
-//! An account of Redis with limited rights needs `@scripting`, `@read`, `@write`, `spublish`, `ssubscribe`, `sunsubscribe`,
+//! A Redis account with limited rights needs `@scripting`, `@read`, `@write`, `spublish`, `ssubscribe`, `sunsubscribe`,
 //! `info` and `time` on keys and channels that begin with `seatkeeper1:`.
 
 mod calls;

@@ -1,4 +1,4 @@
-//! Opening the lock store: the settings of Redis are checked before any seat is locked there.
+//! Opens the lock store, after it has checked that the settings of Redis are suitable.
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -13,7 +13,8 @@ use super::{PART, clocks::Clocks, failure::Failure, link::Link, live::Feeds, rep
 /// Time limit for connecting to Redis, checking it and loading the functions at startup.
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
 
-/// The required `maxmemory-policy`: writes fail when memory is full. Any other policy could evict locks that people hold.
+/// The required `maxmemory-policy`, with which writes fail when memory is full. With any other policy Redis could evict
+/// seat locks.
 const MEMORY_POLICY: &str = "noeviction";
 
 /// The lock store and the live changes in Redis.
@@ -21,15 +22,17 @@ pub struct RedisLocks {
     pub(super) link: Link,
     pub(super) clocks: Clocks,
     pub(super) feeds: Arc<Feeds>,
-    /// Whether the stream of releases was full at the last check, so that Redis drops the oldest.
+    /// Whether the stream of releases of some tag was full at the last check. Redis drops the oldest releases of a full
+    /// stream.
     pub(super) drops_releases: AtomicBool,
 }
 
 impl RedisLocks {
-    /// Connects, loads the functions, and learns the clock of each node. Lost connections are reopened automatically later.
+    /// Connects, loads the functions, and estimates the clock of each node. Connections that are lost later are
+    /// reopened automatically.
     ///
     /// # Errors
-    /// When Redis is unreachable, refuses the account, is older than 7.0, evicts keys when its memory is full, or is a node
+    /// Redis is unreachable, refuses the account, is older than 7.0, evicts keys when its memory is full, or is a node
     /// of a cluster although the URL names a single Redis.
     pub async fn open(url: RedisUrl) -> Backend<Self> {
         let feeds = Arc::new(Feeds::default());

@@ -1,4 +1,4 @@
-//! The stream of releases that the functions write, read as text.
+//! Commands and parsers for the stream of lock releases that the functions write.
 
 use redis::{Cmd, Value};
 use seatkeeper_core::{
@@ -9,24 +9,25 @@ use seatkeeper_core::{
 
 use super::{keys::Tag, reply::bad_reply};
 
-/// By how much the id of a stream entry may be older than its release, in milliseconds: Redis takes the time of the entry
-/// before the function reads the clock.
+/// How many milliseconds the time in a stream entry's id may lie before the time of its release: Redis determines the
+/// id's time before the function reads the clock.
 const ENTRY_OLDER_MS_MAX: Millis = 1_000;
 
-/// Most unpublished releases of one tag: the functions trim the stream to this length.
+/// Limit of the unpublished releases of one tag: the functions trim the stream to this length.
 pub(super) const RELEASES_WAITING_MAX: usize = 10_000;
 
-/// The field of the entries that this version understands. Entries with other fields are left to servers of their version.
+/// The field of the stream entries that this version understands. Entries with other fields are skipped: a server of
+/// the version that wrote them publishes them.
 const FIELD: &[u8] = b"v1";
 
-/// The command that lists the oldest entries of a tag.
+/// The command that lists the oldest entries of a tag's stream.
 pub(super) fn list_entries(tag: Tag, limit: usize) -> Cmd {
     let mut call = redis::cmd("XRANGE");
     call.arg(&tag.keys().releases).arg("-").arg("+").arg("COUNT").arg(limit);
     call
 }
 
-/// The command that counts the entries of a tag.
+/// The command that counts the entries of a tag's stream.
 pub(super) fn count_entries(tag: Tag) -> Cmd {
     let mut call = redis::cmd("XLEN");
     call.arg(&tag.keys().releases);
@@ -73,8 +74,8 @@ fn read_entry(text: &str) -> Option<Release> {
     Some(Release { screening, seq, holder, seats, reason, at })
 }
 
-/// Appends the arguments of [`super::function::Function::ForgetReleases`]: an entry id before all of these, and the name of
-/// each release.
+/// Appends the arguments of [`super::function::Function::ForgetReleases`]: a stream position before all of these
+/// releases, at which the search begins, and the name of each release.
 pub(super) fn add_names(call: &mut Cmd, told: &[&Release]) {
     let first = told.iter().map(|release| release.at).min().unwrap_or(0);
     call.arg((first - ENTRY_OLDER_MS_MAX).max(0));
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn stream_entry_is_a_lock_release_and_one_of_an_unknown_version_is_skipped() {
+    fn entry_is_parsed_as_a_release_and_an_entry_of_an_unknown_version_is_skipped() {
         let releases = read_entries(Value::Array(vec![entry("v1", TEXT), entry("v2", "?")])).unwrap();
         assert_eq!(releases.len(), 1);
         let release = &releases[0];
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_entry_is_an_error() {
+    fn damaged_stream_entry_is_an_error() {
         for bad in ["", "x", &TEXT.replace("expired", "lost"), &TEXT.replace("A2", "A0")] {
             assert!(read_entries(Value::Array(vec![entry("v1", bad)])).is_err(), "{bad}");
         }

@@ -1,4 +1,5 @@
-//! Replies of the functions: a list that begins with Redis's time and a code (see `function/calls.lua`).
+//! Parses the replies of the functions. A reply is a list that begins with Redis's time and a code (see
+//! `function/calls.lua`).
 
 use redis::Value;
 use seatkeeper_core::{
@@ -9,7 +10,7 @@ use seatkeeper_core::{
 
 use super::PART;
 
-/// A malformed reply: Redis has a different library under the same name.
+/// A malformed reply. Redis has a different library under the same name.
 #[derive(Debug, thiserror::Error)]
 #[error("the function in Redis answered {0}")]
 struct BadReply(String);
@@ -18,28 +19,28 @@ pub(super) fn bad_reply(what: impl std::fmt::Debug) -> BackendError {
     BackendError::lasting(PART, BadReply(format!("{what:?}")))
 }
 
-/// The kinds of replies, with the data that follows the code.
+/// The code of a reply. Each variant says which data follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
-    /// The call ran after its deadline and did nothing.
+    /// The function ran after its deadline and did nothing.
     Late,
-    /// A hold.
+    /// A hold follows.
     Held,
-    /// A payment lock.
+    /// A payment lock follows.
     Paying,
     /// The person would hold more seats than allowed.
     TooMany,
-    /// The seats that are taken.
+    /// The seats that are already taken follow.
     Taken,
-    /// The sequence of the seat map.
+    /// The seat map is not loaded; its sequence number follows.
     NotLoaded,
     NothingHeld,
     Done,
     /// The seat map now agrees with the store.
     Loaded,
-    /// The sequence of the seat map, which has changed since the store was read.
+    /// The seat map has changed since the store was read, so it was not loaded; its sequence number follows.
     Moved,
-    /// The sequence and the seat map.
+    /// The sequence number and the seat map follow.
     Map,
 }
 
@@ -102,7 +103,7 @@ impl Reply {
         }
     }
 
-    /// A payment's id; `None` when the word is empty.
+    /// Reads a payment's id; `None` when the word is empty.
     fn payment(&mut self) -> Backend<Option<PaymentId>> {
         let text = self.text()?;
         if text.is_empty() {
@@ -111,7 +112,7 @@ impl Reply {
         PaymentId::parse(&text).map(Some).ok_or_else(|| bad_reply(text))
     }
 
-    /// The next seat; `None` at the end.
+    /// Reads the next seat; `None` at the end of the reply.
     fn next_seat(&mut self) -> Backend<Option<SeatId>> {
         if self.words.len() == 0 {
             return Ok(None);
@@ -128,7 +129,7 @@ impl Reply {
         Ok(seats)
     }
 
-    /// The remaining seats, sorted: the functions return them in any order.
+    /// Reads the remaining seats and sorts them, because the functions return seats in any order.
     pub(super) fn sorted_seats(&mut self) -> Backend<SeatList> {
         let mut seats: SeatList = self.seats()?;
         seats.sort_unstable();
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_reply_is_an_error_that_is_not_retryable() {
+    fn malformed_reply_is_a_non_retryable_error() {
         assert!(Reply::read(Value::Nil).is_err());
         assert!(Reply::read(Value::Array(vec![text("x")])).is_err());
         let words = vec![Value::Int(5), Value::Int(99), text("A0")];
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn hold_is_read_from_sequence_payment_and_pairs_of_seat_and_expiry() {
+    fn hold_is_parsed_from_sequence_payment_and_pairs_of_seat_and_expiry() {
         let words = vec![Value::Int(5), Value::Int(1), Value::Int(7), text(""), text("A1"), Value::Int(9)];
         let mut reply = Reply::read(Value::Array(words)).unwrap();
         assert_eq!(reply.code().unwrap(), Code::Held);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use redis::{ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion, io::tcp::TcpSettings};
 
-/// `TCP_USER_TIMEOUT`: a connection with data unacknowledged for this long is closed, because the other host is gone.
+/// `TCP_USER_TIMEOUT`: a connection whose data are not acknowledged for this long is closed, because the peer must be
+/// gone.
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(5);
 
@@ -13,7 +14,7 @@ const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(5);
 pub enum RedisUrl {
     /// A single Redis.
     One(Box<ConnectionInfo>),
-    /// A Redis Cluster, by some of its nodes.
+    /// A Redis Cluster, named by some of its nodes.
     Cluster(Vec<ConnectionInfo>),
 }
 
@@ -41,7 +42,8 @@ impl RedisUrl {
         address(text).map(|info| Self::One(Box::new(info)))
     }
 
-    /// A cluster, given the URLs of some nodes. A node without user and password takes those of the first.
+    /// Creates a cluster's URL from the URLs of some nodes. A node without user and password gets those of the first
+    /// node.
     fn cluster(nodes: &[impl AsRef<str>]) -> Result<Self, BadRedisUrl> {
         let mut nodes = nodes.iter().map(|node| address(node.as_ref())).collect::<Result<Vec<_>, _>>()?;
         let first = nodes.first().ok_or_else(|| BadRedisUrl("no node is named".to_owned()))?;
@@ -62,7 +64,7 @@ fn address(url: &str) -> Result<ConnectionInfo, BadRedisUrl> {
         return Err(BadRedisUrl("no host is named".to_owned()));
     }
     let info = url.into_connection_info().map_err(|error| BadRedisUrl(error.to_string()))?;
-    // Live changes arrive as push messages, which RESP2 does not have.
+    // RESP3 is required because live changes arrive as push messages, which RESP2 does not have.
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     Ok(info.set_redis_settings(settings).set_tcp_settings(tcp_settings()))
 }
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn scheme_distinguishes_a_single_redis_from_a_cluster() {
+    fn url_scheme_distinguishes_a_single_redis_from_a_cluster() {
         assert_eq!(addresses("redis://10.0.0.1"), ["None None 10.0.0.1:6379"]);
         assert_eq!(addresses("rediss://:pw@host:7000"), [r#"None Some("pw") host:7000"#]);
         assert_eq!(addresses("redis+cluster://a:7001, b:7002"), ["None None a:7001", "None None b:7002"]);

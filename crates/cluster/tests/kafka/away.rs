@@ -13,14 +13,15 @@ use tokio::time::timeout;
 
 use crate::scene::{Scene, assert_in_order, events_of, ids_of};
 
-/// Every call must return within this time. It is far above the calls' own timeouts, so that only a hang fails.
+/// Time within which every call must return. It is far above the timeouts of the calls, so that only a call that hangs
+/// exceeds it.
 const HANGS_AFTER: Duration = Duration::from_secs(40);
 
 async fn comes_back<T>(call: impl Future<Output = T>) -> T {
     timeout(HANGS_AFTER, call).await.expect("the call hangs")
 }
 
-/// Fault 29.
+/// Kafka is down while events are published.
 #[tokio::test(flavor = "multi_thread")]
 async fn events_published_during_an_outage_arrive_afterwards_in_order() {
     let mut kafka = KafkaServer::start().await;
@@ -64,7 +65,7 @@ async fn events_published_during_an_outage_arrive_afterwards_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_to_a_frozen_broker_fail_in_time() {
+async fn calls_to_a_frozen_broker_fail_within_their_timeout() {
     let kafka = KafkaServer::start().await;
     let scene = Scene::at(kafka.brokers());
     let server = scene.server();
@@ -104,7 +105,7 @@ async fn server_starts_without_a_broker() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_event_is_lost_when_the_network_loses_and_delays_answers() {
+async fn no_event_is_lost_when_the_network_loses_and_delays_responses() {
     let listener_port = free_port();
     let proxy = Proxy::start(([127, 0, 0, 1], listener_port).into(), 7).await;
     let proxied = Some(Proxied { listener_port, proxy_port: proxy.port() });
@@ -123,7 +124,7 @@ async fn no_event_is_lost_when_the_network_loses_and_delays_answers() {
     ];
     for (batch, storm) in events[40..].chunks(40).zip(storms) {
         proxy.set(storm);
-        // The fault may fail this call or not; the same events are published again below.
+        // The network fault may or may not fail this call. The same events are published again below.
         drop(comes_back(server.publish(batch)).await);
         comes_back(scene.handle_some(&server)).await.into_iter().for_each(|event| came.push(event));
         proxy.set(Weather::Fair);

@@ -13,7 +13,7 @@ use seatkeeper_testbed::wait_until;
 
 use crate::scene::{Scene, assert_in_order, events_of, ids_of};
 
-/// Most messages that a server buffers.
+/// Limit of the messages that a server buffers.
 const BUFFERED_MESSAGES_MAX: usize = 1024;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,7 +24,7 @@ async fn log_of_events() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn message_is_the_event_as_json_with_its_screening_as_key() {
+async fn message_of_an_event_is_its_json_with_its_screening_as_key() {
     let scene = Scene::shared().await;
     let events = events_of(5, 20, 1);
     scene.publish(&scene.server(), &events).await;
@@ -70,7 +70,7 @@ async fn more_events_than_the_buffer_holds_arrive_completely() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ping_succeeds_and_close_returns_in_time_without_readers() {
+async fn ping_succeeds_and_close_returns_in_time_when_there_are_no_readers() {
     let scene = Scene::shared().await;
     let server = scene.server();
     scene.publish(&server, &events_of(1, 1, 3)).await;

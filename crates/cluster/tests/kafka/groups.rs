@@ -13,9 +13,9 @@ async fn has_something(server: &Arc<KafkaLog>) -> bool {
     server.list_next(Consumer::Audit, 1).await.is_ok_and(|next| !next.is_empty())
 }
 
-/// Fault 30.
+/// A second server joins the consumer group while the first one handles a batch.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_event_is_lost_when_a_rebalance_happens_in_the_middle_of_a_batch() {
+async fn no_event_is_lost_when_partitions_are_reassigned_in_the_middle_of_a_batch() {
     let scene = Scene::shared().await;
     let (first, second) = (scene.server(), scene.server());
     let events = events_of(40, 400, 1);
@@ -47,7 +47,7 @@ async fn no_event_is_lost_when_a_rebalance_happens_in_the_middle_of_a_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn next_server_reads_the_unacknowledged_events_of_a_server_that_stopped() {
+async fn unacknowledged_events_of_a_stopped_server_are_read_by_the_next_server() {
     let scene = Scene::shared().await;
     let first = scene.server();
     let events = events_of(10, 100, 2);
@@ -70,7 +70,7 @@ async fn next_server_reads_the_unacknowledged_events_of_a_server_that_stopped() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn broker_older_than_4_0_is_read_with_classic_groups() {
+async fn broker_older_than_4_0_is_read_with_the_classic_group_protocol() {
     let special = Special { has_only_classic_groups: true, ..Special::default() };
     let kafka = KafkaServer::start_special(free_port(), special).await;
     let scene = Scene::at(kafka.brokers());

@@ -1,4 +1,5 @@
-//! Messages that are not events and events that cannot be handled go to the topic of dead letters and block no others.
+//! Messages that are not events, and events that cannot be handled, go to the topic of dead letters and do not block
+//! others.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +16,7 @@ use seatkeeper_testing::{SeededEntropy, sample_now};
 
 use crate::scene::{Scene, assert_in_order, events_of, headers_of};
 
-/// Writes a message as another program would.
+/// Writes a message to the topic of events as another program would.
 async fn write(scene: &Scene, key: &str, payload: &str) {
     let producer: FutureProducer = ClientConfig::new()
         .set("bootstrap.servers", &scene.brokers)
@@ -27,16 +28,17 @@ async fn write(scene: &Scene, key: &str, payload: &str) {
     producer.send(record, Duration::from_secs(30)).await.unwrap();
 }
 
-/// Fault 31.
+/// Another program has written messages that are not events into the topic of events.
 #[tokio::test(flavor = "multi_thread")]
-async fn poison_message_goes_to_the_dead_letters_and_the_consumer_continues() {
+async fn message_that_is_not_an_event_becomes_a_dead_letter_and_the_consumer_continues() {
     let scene = Scene::shared().await;
     let server = scene.server();
     let events = events_of(30, 60, 1);
     scene.publish(&server, &events[..30]).await;
     write(&scene, "who", "{\"id\": 5}").await;
     write(&scene, "", "").await;
-    // As long as the broker accepts in the events topic; as a dead letter, with headers, it is longer.
+    // The longest message that the broker accepts in the topic of events. As a dead letter it is longer, because of the
+    // headers.
     let long = "x".repeat(1_048_500);
     write(&scene, "", &long).await;
     scene.publish(&server, &events[30..]).await;
@@ -66,7 +68,7 @@ async fn poison_message_goes_to_the_dead_letters_and_the_consumer_continues() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letter_is_also_published_to_the_topic_of_dead_letters() {
+async fn dead_letter_of_the_store_is_also_published_to_the_topic_of_dead_letters() {
     let scene = Scene::shared().await;
     let server = scene.server();
     let letter = DeadLetter {

@@ -1,4 +1,4 @@
-//! Events that are published twice.
+//! Events that are published to Kafka twice.
 
 use std::sync::atomic::Ordering;
 
@@ -7,9 +7,10 @@ use seatkeeper_core::{event::Event, ports::EventLog};
 
 use crate::scene::{Scene, assert_in_order, events_of, ids_of};
 
-/// Fault 16.
+/// A server dies after it has published events and before it has recorded that in the index; another server publishes
+/// them again.
 #[tokio::test(flavor = "multi_thread")]
-async fn events_are_repeated_with_their_ids_after_a_crash_before_they_are_marked() {
+async fn events_are_published_again_with_the_same_ids_after_a_crash_before_they_are_recorded() {
     let scene = Scene::shared().await;
     let events = events_of(3, 12, 1);
     {

@@ -1,4 +1,4 @@
-//! Servers that share an event log, their store, and helpers to inspect both.
+//! Servers that share an event log and its index, and helpers to inspect both.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -27,10 +27,11 @@ use seatkeeper_testing::{SeededEntropy, sample_now};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-/// Events per batch of a worker.
+/// Number of events per batch of a worker.
 const TAKEN_AT_ONCE: u32 = 64;
 
-/// A store, and a private prefix of names on a broker. Every [`Self::server`] is another server of the same cinema.
+/// An index of the event log, and a prefix on a broker that no other test uses. Each call of [`Self::server`] makes
+/// another server of the same cinema.
 pub(crate) struct Scene {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) index: Arc<StoreIndex>,
@@ -62,12 +63,12 @@ impl Scene {
         Arc::new(KafkaLog::open(&brokers, &self.prefix, Arc::clone(&self.index) as _).unwrap())
     }
 
-    /// A topic's name with this scene's prefix.
+    /// The full name of a topic, with this scene's prefix.
     pub(crate) fn topic(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
-    /// Publishes with retries, like the relay. Returns the number of failures.
+    /// Publishes events, with retries like the relay. Returns the number of failed attempts.
     pub(crate) async fn publish(&self, server: &KafkaLog, events: &[Event]) -> usize {
         let failures = Mutex::new(0);
         wait_until("the events are published", || async {
@@ -79,8 +80,8 @@ impl Scene {
         failures.into_inner()
     }
 
-    /// Handles events like a worker, the effect before the acknowledgement, until all of these have arrived. Returns the
-    /// events that arrived, including duplicates.
+    /// Handles events as a worker does (the effect before the acknowledgement) until all of `events` have arrived.
+    /// Returns the events that arrived, including duplicates.
     pub(crate) async fn consume(&self, server: &KafkaLog, events: &[Event]) -> Vec<Event> {
         let handled = Mutex::new(Vec::new());
         wait_until("all events have arrived", || async {
@@ -94,7 +95,7 @@ impl Scene {
         handled.into_inner()
     }
 
-    /// Handles one batch like a worker.
+    /// Handles one batch as a worker does.
     pub(crate) async fn handle_some(&self, server: &KafkaLog) -> Vec<Event> {
         let next = server.list_next(Consumer::Audit, TAKEN_AT_ONCE).await.unwrap_or_default();
         self.handle(server, &next).await
@@ -109,7 +110,7 @@ impl Scene {
         events
     }
 
-    /// The ids of the events in the audit log. Fails when an effect happened twice.
+    /// The ids of the events in the audit log. Fails the test when an event had its effect twice.
     pub(crate) async fn audit(&self) -> HashSet<EventId> {
         let (mut ids, mut page) = (HashSet::new(), PageRequest::FIRST);
         loop {
@@ -124,7 +125,7 @@ impl Scene {
         }
     }
 
-    /// The first messages of a topic, read with an independent consumer.
+    /// The first messages of a topic, read by a consumer that is independent of the program.
     pub(crate) async fn messages(&self, topic: &str, count: usize) -> Vec<OwnedMessage> {
         let reader: StreamConsumer = ClientConfig::new()
             .set("bootstrap.servers", &self.brokers)
@@ -148,7 +149,7 @@ pub(crate) fn headers_of(message: &OwnedMessage) -> BTreeMap<String, String> {
     headers.map(|header| (header.key.to_owned(), String::from_utf8_lossy(header.value.unwrap()).into_owned())).collect()
 }
 
-/// Events of several screenings, round robin.
+/// Events of several screenings, one of each screening in turn.
 pub(crate) fn events_of(screenings: usize, count: usize, seed: u64) -> Vec<Event> {
     let ids = SeededEntropy::new(seed);
     let screenings: Vec<_> = (0..screenings).map(|_| ScreeningId::from_uuid(ids.next_uuid())).collect();
@@ -160,7 +161,8 @@ pub(crate) fn events_of(screenings: usize, count: usize, seed: u64) -> Vec<Event
     (0..count).map(event).collect()
 }
 
-/// Each screening's events arrived in the order in which they were published, without regard to later duplicates.
+/// Asserts that each screening's events arrived in the order in which they were published. Duplicates are not
+/// considered.
 #[track_caller]
 pub(crate) fn assert_in_order(published: &[Event], came: &[Event]) {
     let order = |events: &[Event]| {
@@ -177,12 +179,12 @@ pub(crate) fn ids_of(events: &[Event]) -> HashSet<EventId> {
     events.iter().map(|event| event.id).collect()
 }
 
-/// An index in the embedded store. Lookups read the whole table, which is acceptable in a test.
+/// An index of the event log in the embedded store. Lookups read the whole table, which is acceptable in a test.
 pub(crate) struct StoreIndex {
     store: Arc<SqliteStore>,
-    /// Makes `publish` fail, as if the process had ended just before it.
+    /// Makes `publish` fail, as if the process had died just before it.
     pub(crate) dies_before_the_mark: AtomicBool,
-    /// Messages that are not events, by place, with the error.
+    /// The stored messages that are not events: the payload and the error, by place.
     pub(crate) unreadable: Mutex<BTreeMap<String, (Vec<u8>, String)>>,
 }
 

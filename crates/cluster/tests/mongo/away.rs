@@ -1,5 +1,5 @@
-//! Faults 25 and 26: MongoDB is unreachable, frozen or slow. Calls fail in time with retryable errors, acknowledged writes
-//! are durable, and recovery is automatic.
+//! MongoDB is unreachable, frozen or slow. Calls fail in time with retryable errors, acknowledged writes are durable,
+//! and calls work again once MongoDB does.
 
 use std::{
     sync::{Arc, Mutex},
@@ -19,10 +19,10 @@ use crate::{
     stores::OwnServer,
 };
 
-/// A call that takes longer hangs: this is far above all timeouts of the store.
+/// A call that takes longer than this hangs: it is far above all timeouts of the store.
 const HANGS_AFTER: Duration = TRANSACTION_FOR_MAX.saturating_mul(4);
 
-/// Asserts that the call ends with a retryable error.
+/// Asserts that the call ends in time with a retryable error.
 async fn ends_retryable<T: std::fmt::Debug>(what: &str, call: impl Future<Output = Backend<T>>) {
     let ended = tokio::time::timeout(HANGS_AFTER, call).await;
     let error = ended.unwrap_or_else(|_| panic!("{what} hangs")).expect_err(what);
@@ -46,7 +46,7 @@ async fn is_back(store: &MongoStore) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f25_acknowledged_sales_are_in_the_store_after_mongodb_was_killed() {
+async fn acknowledged_sales_are_in_the_store_after_mongodb_was_killed() {
     let mut own = OwnServer::start().await;
     let store = own.open().await;
     let cinema = Arc::new(Cinema::open(&store).await);
@@ -71,7 +71,7 @@ async fn f25_acknowledged_sales_are_in_the_store_after_mongodb_was_killed() {
     assert_eq!(told(&store).await.len(), truth.sold.len(), "one event for each sale");
 }
 
-/// Sells ten seats one by one, until the store fails.
+/// Sells ten seats one after the other, until the store fails.
 async fn sell_until_away(store: Arc<MongoStore>, cinema: Arc<Cinema>, row: u8, acknowledged: Arc<Mutex<Vec<SeatId>>>) {
     for number in 1..=10 {
         let (label, number) = (if row < 2 { 'A' } else { 'B' }, number + 10 * (row % 2));
@@ -84,7 +84,7 @@ async fn sell_until_away(store: Arc<MongoStore>, cinema: Arc<Cinema>, row: u8, a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f26_calls_to_a_frozen_mongodb_fail_in_time_and_work_after_it_resumes() {
+async fn calls_to_a_frozen_mongodb_fail_in_time_and_succeed_after_it_is_resumed() {
     let mut own = OwnServer::start().await;
     let store = own.open().await;
     let cinema = Cinema::open(&store).await;
@@ -98,7 +98,7 @@ async fn f26_calls_to_a_frozen_mongodb_fail_in_time_and_work_after_it_resumes() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f26_calls_to_a_slow_mongodb_fail_in_time() {
+async fn calls_to_a_slow_mongodb_fail_in_time() {
     let own = OwnServer::start().await;
     let store = own.open().await;
     let cinema = Cinema::open(&store).await;

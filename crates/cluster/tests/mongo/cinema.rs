@@ -1,4 +1,4 @@
-//! A small programme, and helpers to sell seats of it.
+//! A small programme for tests, and helpers that sell its seats.
 
 use jiff::{SignedDuration, Timestamp};
 use seatkeeper_cluster::mongo::MongoStore;
@@ -16,10 +16,10 @@ use seatkeeper_core::{
 use seatkeeper_testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now, screening_of};
 use uuid::Uuid;
 
-/// The relay that reads the outbox.
+/// The id of the relay that reads the outbox in these tests.
 const RELAY: Uuid = Uuid::from_u128(1);
 
-/// A film, a hall of 40 seats in rows A and B, and a screening in an hour.
+/// A film, a hall of 40 seats in the rows A and B, and a screening that starts in an hour.
 pub(crate) struct Cinema {
     pub(crate) ids: SeededEntropy,
     pub(crate) movie: Movie,
@@ -52,13 +52,13 @@ impl Cinema {
         store.change_programme(&change, &self.event("changed"), sample_now()).await
     }
 
-    /// A screening of the same film in the same hall, `minutes` later.
+    /// A screening of the same film in the same hall, `minutes` after the first one.
     pub(crate) fn another(&self, minutes: i64) -> Screening {
         let id = ScreeningId::from_uuid(self.ids.next_uuid());
         screening_of(id, &self.movie, &self.hall, in_minutes(60 + minutes))
     }
 
-    /// A payment of a new person.
+    /// The start of a payment by a new person.
     pub(crate) fn new_payment(&self, seats: &str) -> NewPayment {
         NewPayment {
             id: PaymentId::from_uuid(self.ids.next_uuid()),
@@ -73,7 +73,7 @@ impl Cinema {
         }
     }
 
-    /// Starts a payment and makes it CONFIRMING.
+    /// Starts a payment and changes it to CONFIRMING.
     pub(crate) async fn confirming(&self, store: &MongoStore, seats: &str) -> Backend<Payment> {
         let started = store.start_payment(&self.new_payment(seats), sample_now()).await?;
         let StartOutcome::Started(payment) = started else { unreachable!("{started:?}") };
@@ -83,7 +83,7 @@ impl Cinema {
         }
     }
 
-    /// The sale of a payment, with its event.
+    /// The call that sells the seats of a payment, with its event.
     pub(crate) fn sale_of(&self, payment: &Payment) -> CommitBooking {
         let booking = Booking {
             id: BookingId::from_uuid(self.ids.next_uuid()),
@@ -110,13 +110,13 @@ pub(crate) fn in_minutes(minutes: i64) -> Timestamp {
     sample_now() + SignedDuration::from_mins(minutes)
 }
 
-/// The unsent events of the outbox in order.
+/// The unsent events of the outbox, in order.
 pub(crate) async fn unsent(store: &MongoStore) -> Vec<Event> {
     assert!(store.take_relay_lease(RELAY, sample_now(), in_minutes(1)).await.unwrap());
     store.list_unsent(RELAY, 10_000).await.unwrap()
 }
 
-/// The actions of the unsent audit events, without changes of the programme.
+/// The actions of the unsent audit events, except those about changes of the programme.
 pub(crate) async fn told(store: &MongoStore) -> Vec<String> {
     let actions = unsent(store).await.into_iter().filter_map(|event| match event.kind {
         EventKind::AuditLog { action, .. } if action != "changed" => Some(action),
@@ -125,7 +125,7 @@ pub(crate) async fn told(store: &MongoStore) -> Vec<String> {
     actions.collect()
 }
 
-/// Number of events in the log.
+/// The number of events in the event log.
 pub(crate) async fn logged(store: &MongoStore) -> usize {
     store.list_events(-1, None, 10_000).await.unwrap().len()
 }

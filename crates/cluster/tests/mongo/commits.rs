@@ -1,4 +1,5 @@
-//! Fault 24: the primary steps down, and the result of a commit is unknown. In every case there is one booking and one event.
+//! The primary steps down, or the result of a commit is unknown. In every case the sale is stored once: one booking and
+//! one event.
 
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ impl Scene {
         self.store.commit_booking(sale, sample_now()).await
     }
 
-    /// Asserts one booking, one event and the sold seats.
+    /// Asserts that there is one booking and one event, and that the seats are sold.
     async fn check_sold_once(&self, sale: &CommitBooking) {
         let filter = BookingFilter::default();
         let page = self.store.list_bookings(&filter, PageRequest::FIRST).await.unwrap();
@@ -53,10 +54,11 @@ fn times(times: i32) -> Document {
 }
 
 #[tokio::test]
-async fn f24_sale_is_committed_once_when_the_answer_to_the_commit_is_lost() {
+async fn sale_is_committed_once_when_the_response_to_the_commit_is_lost() {
     let scene = Scene::open().await;
     let sale = scene.sale("A1 A2").await;
-    // The commit is made, but not acknowledged by a majority: the primary shuts down (91), or the wait times out (64).
+    // The primary has committed, but a majority has not acknowledged it: the primary shuts down (91), or the wait for
+    // the majority times out (64).
     for code in [91, 64] {
         let error = doc! { "code": code, "errmsg": "who knows", "codeName": "Unknown" };
         let data = doc! { "failCommands": ["commitTransaction"], "writeConcernError": error };
@@ -69,7 +71,7 @@ async fn f24_sale_is_committed_once_when_the_answer_to_the_commit_is_lost() {
 }
 
 #[tokio::test]
-async fn f24_sale_is_committed_once_when_the_commit_never_arrives() {
+async fn sale_is_committed_once_when_the_commit_command_never_arrives() {
     let scene = Scene::open().await;
     let sale = scene.sale("A1 A2").await;
     let data = doc! { "failCommands": ["commitTransaction"], "closeConnection": true };
@@ -79,7 +81,7 @@ async fn f24_sale_is_committed_once_when_the_commit_never_arrives() {
 }
 
 #[tokio::test]
-async fn f24_sale_is_committed_once_when_the_primary_steps_down_in_the_transaction() {
+async fn sale_is_committed_once_when_the_primary_steps_down_during_the_transaction() {
     let scene = Scene::open().await;
     let sale = scene.sale("A1 A2").await;
     for (command, code) in [("find", 10_107), ("update", 189), ("insert", 11_602), ("commitTransaction", 10_107)] {
@@ -98,7 +100,7 @@ async fn f24_sale_is_committed_once_when_the_primary_steps_down_in_the_transacti
 }
 
 #[tokio::test]
-async fn f24_unknown_commit_is_a_retryable_error_and_the_sale_can_be_repeated() {
+async fn unknown_result_of_a_commit_is_a_retryable_error_and_the_sale_can_be_repeated() {
     let scene = Scene::open().await;
     let sale = scene.sale("A1 A2").await;
     let error = doc! { "code": 64, "errmsg": "no majority", "codeName": "WriteConcernFailed" };

@@ -1,4 +1,5 @@
-//! The store in MongoDB: the contract suites of stores, fault tests, and tests of its own guarantees.
+//! The store in MongoDB: the contract suites of stores, tests with faults of MongoDB, and tests of what only this store
+//! guarantees.
 
 #![expect(
     clippy::unwrap_used,

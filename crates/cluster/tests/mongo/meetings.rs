@@ -1,5 +1,5 @@
-//! Concurrent transactions that exclude each other. Commits are delayed, so that both transactions have read and written
-//! before either commits: without a document that both write to, both would succeed (write skew).
+//! Concurrent transactions of which only one may succeed. Commits are delayed, so that both transactions have read and
+//! written before either commits: without a document that both write to, both would succeed (write skew).
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,9 +18,9 @@ use crate::{
     stores::OwnServer,
 };
 
-/// Delay of a commit: longer than the reads and writes of another transaction.
+/// Delay of each commit. It is longer than the reads and writes of another transaction.
 const COMMIT_TAKES: Duration = Duration::from_millis(150);
-/// Repetitions of each pair.
+/// Number of rounds in which each pair of transactions is run.
 const ROUNDS: u8 = 6;
 
 struct Scene {
@@ -43,7 +43,8 @@ impl Scene {
         assert_eq!(self.cinema.change(&self.store, put).await.unwrap(), ProgrammeOutcome::Done);
     }
 
-    /// Claims a seat of the screening and changes the screening concurrently; returns whether each succeeded.
+    /// Concurrently claims a seat of the screening and changes the screening. Returns whether each of the two
+    /// succeeded.
     async fn claim_and_change(&self, screening: &Screening, seat: &str, change: ProgrammeChange) -> (bool, bool) {
         let mut start = self.cinema.new_payment(seat);
         start.screening_id = screening.id;
@@ -73,7 +74,7 @@ async fn either_a_claim_or_the_move_of_its_screening_succeeds() {
     for round in 1..=ROUNDS {
         let screening = scene.cinema.another(i64::from(round) * 200);
         scene.put(&screening).await;
-        // The screening is moved to a time whose sales have closed, so that a later claim is refused.
+        // The screening is moved to a time at which its sales have closed, so that a claim after the move is refused.
         let moved =
             screening_of(screening.id, &scene.cinema.movie, &scene.cinema.hall, in_minutes(-200 * i64::from(round)));
         let change = ProgrammeChange::PutScreening(moved, 1);
@@ -131,7 +132,7 @@ async fn one_of_fifty_concurrent_first_sign_ins_becomes_administrator() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn either_a_longer_film_or_a_screening_right_after_it_succeeds() {
+async fn either_a_longer_duration_of_a_film_or_a_screening_right_after_it_succeeds() {
     let scene = Scene::open().await;
     for round in 1..=i64::from(ROUNDS) {
         let id = seatkeeper_core::ids::MovieId::from_uuid(scene.cinema.ids.next_uuid());

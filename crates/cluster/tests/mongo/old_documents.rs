@@ -1,4 +1,5 @@
-//! Documents written by servers of the previous version, before or during an upgrade: no `film_length`, no `is_cancelled`.
+//! Documents that servers of the previous version wrote before or during an upgrade. They have no `film_length` and no
+//! `is_cancelled`.
 
 use jiff::SignedDuration;
 use mongodb::{
@@ -34,7 +35,7 @@ impl Scene {
         scene
     }
 
-    /// Writes to the cinema's screening as another server would.
+    /// Changes the document of the cinema's screening, as a server of the previous version would.
     async fn update(&self, change: Document) {
         let one = doc! { "_id": self.cinema.screening.id.to_string() };
         assert_eq!(self.screenings.update_one(one, change).await.unwrap().matched_count, 1);
@@ -50,7 +51,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn screening_of_the_previous_version_ends_with_the_current_length_of_its_film() {
+async fn screening_of_the_previous_version_ends_by_the_current_length_of_its_film() {
     let scene = Scene::open().await;
     let screening = scene.cinema.screening.clone();
     assert_eq!(scene.stored().await, (screening.clone(), 1), "the hall is free 15 minutes after the film");
@@ -69,14 +70,14 @@ async fn screening_of_the_previous_version_ends_with_the_current_length_of_its_f
 }
 
 #[tokio::test]
-async fn screening_whose_film_an_older_server_changed_ends_with_the_new_film() {
+async fn screening_whose_film_an_older_server_changed_ends_by_the_length_of_the_new_film() {
     let scene = Scene::open().await;
     let screening = scene.cinema.screening.clone();
-    // This version stores the film's length, ...
+    // First this version stores the film's length with the screening.
     let mut dearer = screening.clone();
     dearer.prices.clear();
     assert_eq!(scene.change(ProgrammeChange::PutScreening(dearer, 1)).await, ProgrammeOutcome::Done);
-    // ... then an older server changes the film without updating the stored length.
+    // Then an older server changes the screening's film without updating the stored length.
     let mut short = movie_of(MovieId::from_uuid(scene.cinema.ids.next_uuid()), "Short");
     short.details.duration_min = 40;
     assert_eq!(scene.change(ProgrammeChange::PutMovie(short.clone(), 0)).await, ProgrammeOutcome::Done);
@@ -89,7 +90,7 @@ async fn screening_whose_film_an_older_server_changed_ends_with_the_new_film() {
 }
 
 #[tokio::test]
-async fn past_screening_keeps_its_end_when_its_film_becomes_longer() {
+async fn past_screening_keeps_its_end_when_its_film_gets_a_longer_duration() {
     let scene = Scene::open().await;
     let mut past = scene.cinema.screening.clone();
     let back = SignedDuration::from_hours(5);

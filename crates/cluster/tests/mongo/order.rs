@@ -1,4 +1,5 @@
-//! Several servers on one store: events of one payment stay in order, and only the relay with the lease marks events as sent.
+//! Several servers on one store: the events of one payment stay in order, and only the relay that holds the lease marks
+//! events as sent.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -55,7 +56,7 @@ async fn events_of_one_payment_are_in_order_when_two_servers_write_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn relay_that_lost_its_lease_marks_nothing_and_no_event_is_lost() {
+async fn relay_that_has_lost_its_lease_marks_no_events_as_sent_and_no_event_is_lost() {
     let servers = two_servers().await;
     let cinema = Cinema::open(&servers[0]).await;
     let (slow, next) = (Uuid::from_u128(11), Uuid::from_u128(12));
@@ -64,7 +65,7 @@ async fn relay_that_lost_its_lease_marks_nothing_and_no_event_is_lost() {
     servers[0].publish(&batch).await.unwrap();
     let ids: Vec<_> = batch.iter().map(|event| event.id).collect();
 
-    // The first relay stalls until its lease expires; another takes the lease, and both continue concurrently.
+    // The first relay stalls until its lease expires; the second one takes the lease; then both continue concurrently.
     assert!(servers[1].take_relay_lease(next, in_minutes(1), in_minutes(2)).await.unwrap());
     let late = cinema.event("late");
     servers[1].append_events(std::slice::from_ref(&late)).await.unwrap();

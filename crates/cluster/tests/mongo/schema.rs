@@ -1,4 +1,4 @@
-//! The schema version, and programs of other versions on the same store.
+//! The schema version of the database, and programs of different versions on the same database.
 
 use mongodb::{
     Client,
@@ -20,7 +20,7 @@ async fn set_version(url: &str, name: &str, version: i64, oldest_program: i64) {
 }
 
 #[tokio::test]
-async fn store_of_a_newer_schema_is_refused_unless_it_is_marked_as_compatible() {
+async fn database_of_a_newer_schema_is_refused_unless_it_is_marked_as_compatible() {
     let name = fresh_name();
     let url = shared_mongo_url(&name).await;
     drop(MongoStore::open(&url).await.unwrap());
@@ -49,7 +49,7 @@ async fn several_servers_can_start_concurrently_on_an_empty_database() {
 }
 
 #[tokio::test]
-async fn unknown_fields_of_a_newer_program_are_ignored_and_preserved() {
+async fn unknown_fields_of_documents_of_a_newer_program_are_ignored_and_preserved() {
     let name = fresh_name();
     let url = shared_mongo_url(&name).await;
     let store = MongoStore::open(&url).await.unwrap();

@@ -17,7 +17,7 @@ pub(crate) fn fresh_name() -> String {
     format!("test_{}", Uuid::new_v4().simple())
 }
 
-/// Opens stores on the shared server.
+/// Opens stores on the server that all tests share.
 pub(crate) struct Databases;
 
 #[async_trait]
@@ -29,7 +29,7 @@ impl StoreFixture for Databases {
     }
 }
 
-/// A private server, whose commands can be made to fail.
+/// A private MongoDB server whose commands can be made to fail.
 pub(crate) struct OwnServer {
     pub(crate) server: MongoServer,
     url: String,
@@ -42,24 +42,24 @@ impl OwnServer {
         Self { server, url }
     }
 
-    /// Opens the same database as another program would.
+    /// Opens another store on the same database, as another server would.
     pub(crate) async fn open(&self) -> Arc<MongoStore> {
         Arc::new(MongoStore::open(&self.url).await.unwrap())
     }
 
-    /// Makes commands fail as configured by `data`, as often as `mode` allows.
+    /// Makes the server fail those commands that `data` names, as often as `mode` says.
     pub(crate) async fn fail(&self, mode: Document, data: Document) {
         self.set_fail_point(doc! { "configureFailPoint": "failCommand", "mode": mode, "data": data }).await;
     }
 
-    /// Delays commands of these names by `by`.
+    /// Makes the server delay the commands of these names by `by`.
     pub(crate) async fn slow_down(&self, commands: &[&str], by: Duration) {
         let by_ms = i32::try_from(by.as_millis()).unwrap();
         let data = doc! { "failCommands": commands, "blockConnection": true, "blockTimeMS": by_ms };
         self.set_fail_point(doc! { "configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data }).await;
     }
 
-    /// Removes the failures and delays.
+    /// Ends the failures and delays.
     pub(crate) async fn mend(&self) {
         self.set_fail_point(doc! { "configureFailPoint": "failCommand", "mode": "off" }).await;
     }

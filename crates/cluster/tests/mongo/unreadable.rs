@@ -1,4 +1,5 @@
-//! An unreadable document blocks neither the relay nor a consumer: it is quarantined, reported once, and stays stored.
+//! A document that cannot be deserialized blocks neither the relay nor a consumer: it is moved to a quarantine
+//! collection, where it stays, and is reported once.
 
 use jiff::SignedDuration;
 use mongodb::{
@@ -34,14 +35,14 @@ impl Stage {
         Self { store, database }
     }
 
-    /// Changes an event in the database directly.
+    /// Overwrites the text of an event directly in the database.
     async fn by_hand(&self, collection: &str, id: EventId, event: &str) {
         let these = self.database.collection::<Document>(collection);
         let change = doc! { "$set": { "event": event } };
         assert_eq!(these.update_one(doc! { "_id": id.to_string() }, change).await.unwrap().modified_count, 1);
     }
 
-    /// The quarantined document of this event.
+    /// The document of this event in the quarantine collection.
     async fn put_aside(&self, id: EventId) -> Document {
         let kept = self.database.collection::<Document>("unreadable_events");
         kept.find_one(doc! { "document._id": id.to_string() }).await.unwrap().unwrap()
@@ -85,7 +86,7 @@ async fn unreadable_document_of_the_outbox_is_quarantined_and_reported_once() {
     let sent: Vec<EventId> = stage.store.list_unsent(RELAY, 100).await.unwrap().iter().map(|event| event.id).collect();
     stage.store.mark_sent(RELAY, &sent).await.unwrap();
     assert_eq!(stage.store.count_unsent().await.unwrap(), 0, "no event waits for ever");
-    // The same event may be appended again.
+    // The same event may be appended again after its document was moved.
     stage.store.append_events(&told[..1]).await.unwrap();
     assert_eq!(stage.unsent().await, ["a"]);
 }
@@ -110,7 +111,7 @@ async fn unreadable_document_of_the_log_blocks_no_consumer() {
     let stage = Stage::open().await;
     let told = events(&["a", "b", "c", "d", "e"]);
     stage.store.publish(&told).await.unwrap();
-    // More unreadable events in a row than a consumer's batch.
+    // There are more unreadable events in a row than a consumer reads in one batch.
     for index in [0, 1, 2, 4] {
         stage.by_hand("events", told[index].id, "no").await;
     }

@@ -1,4 +1,5 @@
-//! Redis is unreachable, frozen or out of memory: calls fail in time with retryable errors, and recovery is automatic.
+//! Redis is unreachable, frozen or out of memory: calls fail in time with retryable errors, and work again once Redis
+//! does.
 
 use futures_util::future::join_all;
 use seatkeeper_cluster::redis::CALL_WITHIN;
@@ -16,16 +17,16 @@ use crate::{
 /// A request may wait for Redis for less than a second.
 const _: () = assert!(CALL_WITHIN.as_millis() < 1_000);
 
-/// Number of function calls that Redis has run.
+/// The number of function calls that Redis has run so far.
 async fn count_calls(redis: &RedisServer) -> u32 {
     let stats = redis.cli(&["INFO", "commandstats"]).await;
     let calls = stats.lines().find_map(|line| line.strip_prefix("cmdstat_fcall:calls=")?.split(',').next());
     calls.expect("calls of functions").parse().unwrap()
 }
 
-/// Fault 23: Redis is frozen with calls in its sockets. After it is resumed they are past their deadline.
+/// Redis is frozen while calls wait in its socket buffers. When it is resumed, their deadline has passed.
 #[tokio::test]
-async fn calls_to_a_frozen_redis_fail_in_time_and_do_nothing_when_it_resumes() {
+async fn calls_to_a_frozen_redis_fail_in_time_and_have_no_effect_when_it_is_resumed() {
     let redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     let (ann, bob) = (someone(), someone());
@@ -70,9 +71,9 @@ async fn calls_fail_while_redis_is_down_and_work_again_after_its_restart() {
     assert!(feed.recv().await.is_some());
 }
 
-/// Fault 22: Redis is out of memory.
+/// Redis is out of memory: new locks fail, and seats can still be released.
 #[tokio::test]
-async fn full_redis_refuses_locks_without_partial_writes_and_still_releases() {
+async fn redis_without_memory_refuses_locks_without_partial_writes_and_accepts_releases() {
     let redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     let (ann, bob) = (someone(), someone());
@@ -92,7 +93,7 @@ async fn full_redis_refuses_locks_without_partial_writes_and_still_releases() {
     assert!(scene.locks.ping().await.is_ok());
 }
 
-/// A demoted master refuses writes; its host name may resolve to the new master.
+/// After a failover the old master refuses writes, and its host name may resolve to the new master.
 #[tokio::test]
 async fn connection_to_a_redis_that_became_a_replica_is_dropped() {
     let (redis, other) = (RedisServer::start().await, RedisServer::start().await);

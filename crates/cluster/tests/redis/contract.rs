@@ -1,5 +1,5 @@
-//! The contract suite of lock stores, on a single Redis and on a cluster, with two servers: one makes changes, the other
-//! receives the live changes.
+//! The contract suite of lock stores, run on a single Redis and on a cluster. There are two servers: one makes changes,
+//! and the other receives the live changes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,8 @@ use seatkeeper_testing::locks::LocksFixture;
 
 use crate::server::{RedisClock, open, shared_cluster, shared_redis};
 
-/// Short, because the tests wait for real time to pass, and long enough for a test's calls on a slow computer.
+/// Lifetime of locks. Short, because the tests wait until locks expire, and long enough for the calls of a test on a
+/// slow machine.
 const TTL_MS: Millis = 1_500;
 
 struct Fixture {

@@ -1,4 +1,4 @@
-//! The Redis commands of each call.
+//! Counts the Redis commands that each call of the lock store costs.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{
     server::open,
 };
 
-/// The commands since the last call, as `"fcall 1, hmget 1"`.
+/// The commands that Redis has run since the last call of this function, as `"fcall 1, hmget 1"`.
 async fn commands(redis: &RedisServer) -> String {
     let stats = redis.cli(&["INFO", "commandstats"]).await;
     redis.cli(&["CONFIG", "RESETSTAT"]).await;
@@ -23,9 +23,10 @@ async fn commands(redis: &RedisServer) -> String {
     calls.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
 }
 
-/// One function in one round trip, with only the unavoidable commands inside.
+/// A lock call costs one round trip, and its function runs only the unavoidable commands. The other calls are counted
+/// too.
 #[tokio::test]
-async fn lock_is_one_function_call_with_the_fewest_commands() {
+async fn each_lock_store_call_runs_only_the_expected_redis_commands() {
     let redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     let (ann, bob) = (someone(), someone());

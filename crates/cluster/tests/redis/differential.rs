@@ -1,8 +1,9 @@
-//! Differential test: random histories run on the functions in Redis and on the rules in Rust ([`SeatBoard`]).
+//! Differential test: the same random histories of calls run on the functions in Redis and on the rules in Rust
+//! ([`SeatBoard`]).
 //!
-//! Only Redis knows the millisecond at which it ran a call. So the test tries every millisecond between sending and receiving
-//! on the board, and one of them must give the same reply, sequence, live change and releases. After each call the whole
-//! visible state is compared, so that a difference is found at the call that caused it.
+//! Only Redis knows the millisecond in which it ran a call. So the test tries every millisecond between sending and
+//! receiving on the Rust board; for one of them reply, sequence, live change and releases must equal those of Redis.
+//! After each call the whole visible state is compared, so that a difference is found at the call that causes it.
 
 mod history;
 
@@ -23,11 +24,11 @@ use uuid::Uuid;
 
 use crate::server::{RedisClock, open};
 
-/// Histories of one run, each with its own seed.
+/// Number of histories in one run, each with its own seed.
 const SEEDS: u64 = 48;
-/// Calls of one history.
+/// Number of calls in one history.
 const CALLS: usize = 60;
-/// Most seats of one person.
+/// Limit of the seats that one person may hold.
 const SEATS_MAX: usize = 3;
 
 #[derive(Debug, PartialEq)]
@@ -41,7 +42,8 @@ enum Answer {
     Done,
 }
 
-/// The same screening in Redis and in the rules. Several boards while several moments are consistent with the observations.
+/// The same screening in Redis and in Rust. There are several Rust boards while several milliseconds explain what was
+/// observed.
 struct Twins {
     screening: ScreeningId,
     boards: Vec<SeatBoard>,
@@ -53,7 +55,7 @@ struct Twins {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_functions_behave_like_the_rules_in_random_histories() {
+async fn redis_functions_behave_like_the_rust_rules_in_random_histories() {
     let runs: Vec<_> =
         (0..4).map(|run| tokio::spawn(run_seeds((0..SEEDS).filter(move |seed| seed % 4 == run)))).collect();
     for run in runs {
@@ -83,7 +85,8 @@ impl Twins {
 
     async fn step(&mut self, op: &Op, what: &str) {
         if self.boards.iter().any(|board| board.snapshot().is_none()) {
-            // Loading leaves a gap in the sequence, so the feed would close at the next change.
+            // Loading the seat map leaves a gap in the sequence, because of which the feed would be closed at the next
+            // change.
             self.feed.close();
             self.feed = self.watcher.watch(self.screening).await.unwrap();
         }
@@ -167,7 +170,7 @@ impl Twins {
     async fn seq_in_redis(&self) -> u64 {
         match self.locks.list_states(&[self.screening]).await.unwrap()[0] {
             Some((seq, _)) => seq,
-            // A lock call without seats changes nothing.
+            // A lock call without seats changes nothing and returns the sequence.
             None => match self.ask_for(&[]).await {
                 LockReply::NotLoaded { seq } => seq,
                 other => panic!("{other:?}"),
@@ -201,7 +204,7 @@ impl Twins {
         all.into_iter().filter(|release| release.screening == self.screening).collect()
     }
 
-    /// Compares holds, payment locks and the number of taken seats, with calls that change nothing.
+    /// Compares holds, payment locks and the number of taken seats, by calls that change nothing.
     async fn look_at_everything(&mut self, what: &str) {
         for who in PEOPLE {
             let before = self.clock.now_ms();

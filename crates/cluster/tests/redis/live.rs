@@ -1,4 +1,4 @@
-//! Live changes with lost messages and lost connections.
+//! Live changes when messages or connections are lost.
 
 use seatkeeper_core::{
     locks::{LiveChange, LiveEvent},
@@ -18,7 +18,7 @@ async fn next_seats(feed: &mut LiveFeed) -> LiveChange {
     }
 }
 
-/// Fault 35: a live message is lost; the next one has another `prev` than expected.
+/// A live message is lost, so the next message has another `prev` than the feed expects.
 #[tokio::test]
 async fn feed_closes_when_a_message_is_lost_or_has_an_unknown_version() {
     let redis = RedisServer::start().await;
@@ -53,9 +53,9 @@ async fn lost_connection_closes_every_feed() {
     assert!(feed.recv().await.is_some());
 }
 
-/// Each server has one subscription per screening and channel, whatever the number of its feeds.
+/// A server has one subscription per screening and channel, whatever the number of the screening's feeds.
 #[tokio::test]
-async fn feeds_of_a_screening_share_one_subscription_which_ends_with_the_last() {
+async fn feeds_of_a_screening_share_one_subscription_which_ends_with_the_last_feed() {
     let redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     let key = scene.key(&redis.cli(&["KEYS", "*"]).await);

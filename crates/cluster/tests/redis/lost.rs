@@ -1,4 +1,4 @@
-//! Data loss in Redis: no seat that the store has sold is locked again, and no sequence is used twice.
+//! Redis loses data: no seat that is sold in the store is locked again, and no sequence number is used twice.
 
 use seatkeeper_core::{
     locks::{ClaimedSeat, LockReply, SeatTruth},
@@ -16,9 +16,9 @@ async fn assert_not_loaded(scene: &Scene, names: &str) {
     assert!(matches!(reply, LockReply::NotLoaded { .. }), "{reply:?}");
 }
 
-/// Fault 18: the master dies with a lock and a sale that its replica has not received; the replica is promoted.
+/// The master dies with a lock and a sale that its replica has not received, and the replica is promoted.
 #[tokio::test]
-async fn seat_map_on_a_promoted_replica_is_loaded_again() {
+async fn seat_map_is_loaded_again_when_a_replica_is_promoted() {
     let mut master = RedisServer::start().await;
     let scene = Scene::loaded(&open(&master.url()).await).await;
     let (ann, bob) = (someone(), someone());
@@ -39,7 +39,7 @@ async fn seat_map_on_a_promoted_replica_is_loaded_again() {
     scene.take(bob, "A2").await;
 }
 
-/// Fault 18 in a cluster: the client finds the promoted replica by itself.
+/// A node of a cluster dies; the client finds the promoted replica by itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn seat_maps_of_a_dead_node_are_loaded_again_after_a_cluster_failover() {
     let impatient = ["--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0"];
@@ -47,7 +47,7 @@ async fn seat_maps_of_a_dead_node_are_loaded_again_after_a_cluster_failover() {
     let replica = cluster.start_replica_of_first(&impatient).await;
     let locks = open(&cluster.url()).await;
     let mut scenes = Vec::new();
-    // Enough screenings that each node has some.
+    // So many screenings that each node has some of them.
     for _ in 0..40 {
         let scene = Scene::loaded(&locks).await;
         scene.take(someone(), "A1").await;
@@ -73,9 +73,9 @@ async fn seat_maps_of_a_dead_node_are_loaded_again_after_a_cluster_failover() {
     wait_until("sweeping works again", || async { locks.sweep().await.is_ok() }).await;
 }
 
-/// Fault 19: Redis restarts from an older dump, with older counters.
+/// Redis restarts from an older dump, which has lower sequence numbers.
 #[tokio::test]
-async fn no_sequence_is_used_twice_when_redis_restarts_from_an_older_dump() {
+async fn no_sequence_number_is_used_twice_when_redis_restarts_from_an_older_dump() {
     let mut redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     let mut feed = scene.locks.watch(scene.screening).await.unwrap();
@@ -97,9 +97,9 @@ async fn no_sequence_is_used_twice_when_redis_restarts_from_an_older_dump() {
     }
 }
 
-/// Fault 20: Redis loses all data in the middle of a sale.
+/// Redis loses all data in the middle of a sale.
 #[tokio::test]
-async fn seat_map_is_loaded_from_the_store_when_redis_is_empty() {
+async fn seat_map_is_loaded_from_the_store_when_redis_has_lost_all_data() {
     let redis = RedisServer::start().await;
     let (scene, clock) = (Scene::loaded(&open(&redis.url()).await).await, RedisClock::of(&redis.url()));
     let (ann, bob, payment) = (someone(), someone(), some_payment());
@@ -124,7 +124,7 @@ async fn seat_map_is_loaded_from_the_store_when_redis_is_empty() {
     }
 }
 
-/// Fault 21: the functions are missing, here on a single Redis, below on a node of a cluster.
+/// The function library is missing: in this test on a single Redis, in the next test on a node of a cluster.
 #[tokio::test]
 async fn missing_functions_are_loaded_and_the_call_is_retried() {
     let redis = RedisServer::start().await;
@@ -151,9 +151,10 @@ async fn missing_functions_are_loaded_on_a_cluster_node() {
     }
 }
 
-/// In Redis a lock is a key with its holder as the value, and with a time to live.
+/// Besides its fields in the seat map, a lock has a key in Redis with the holder as value. Redis itself expires the
+/// key.
 #[tokio::test]
-async fn lock_expires_without_any_server() {
+async fn lock_expires_in_redis_while_no_server_runs() {
     let redis = RedisServer::start().await;
     let scene = Scene::loaded(&open(&redis.url()).await).await;
     let ann = someone();

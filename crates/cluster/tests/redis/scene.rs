@@ -1,4 +1,4 @@
-//! Helpers for actions of people at one screening.
+//! Helpers that act as people who lock and pay for seats of one screening.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use seatkeeper_core::{
 };
 use uuid::Uuid;
 
-/// Lifetime of a lock that does not expire during a test.
+/// Lifetime of a lock that must not expire during a test, in milliseconds.
 pub(crate) const TTL_MS: Millis = 300_000;
 
 pub(crate) fn seats(names: &str) -> Vec<SeatId> {
@@ -29,7 +29,7 @@ pub(crate) fn sold(names: &str) -> SeatTruth {
     SeatTruth { sold: seats(names), ..SeatTruth::default() }
 }
 
-/// The sequence of a change of seats.
+/// The sequence number of a change of seats.
 pub(crate) fn seq_of(event: &LiveEvent) -> u64 {
     match event {
         LiveEvent::Seats(change) => change.seq,
@@ -37,7 +37,7 @@ pub(crate) fn seq_of(event: &LiveEvent) -> u64 {
     }
 }
 
-/// A screening as one server sees it.
+/// A screening, as one server uses it.
 #[derive(Clone)]
 pub(crate) struct Scene {
     pub(crate) locks: Arc<RedisLocks>,
@@ -49,7 +49,7 @@ impl Scene {
         Self { locks: Arc::clone(locks), screening: ScreeningId::from_uuid(Uuid::new_v4()) }
     }
 
-    /// The same screening as seen by another server.
+    /// The same screening, as another server uses it.
     pub(crate) fn by(&self, locks: &Arc<RedisLocks>) -> Self {
         Self { locks: Arc::clone(locks), ..*self }
     }
@@ -76,7 +76,7 @@ impl Scene {
         self.locks.lock(&call).await
     }
 
-    /// Locks seats; fails the test when one is not free.
+    /// Locks seats. Fails the test when one of them is not available.
     pub(crate) async fn take(&self, who: PersonId, names: &str) -> Hold {
         match self.lock(who, names).await {
             Ok(LockReply::Held(hold)) => hold,
@@ -92,7 +92,7 @@ impl Scene {
         self.locks.snapshot(self.screening).await.unwrap().expect("the seat map is loaded")
     }
 
-    /// The seat map without times: `"A1 locked, A2 booked"`.
+    /// The seat map without times, as `"A1 locked, A2 booked"`.
     pub(crate) async fn map(&self) -> String {
         let name = |status| match status {
             SeatStatus::Available => "available",
@@ -104,7 +104,7 @@ impl Scene {
         map.seats.iter().map(|seat| format!("{} {}", seat.id, name(seat.status))).collect::<Vec<_>>().join(", ")
     }
 
-    /// The key of the screening's hash in Redis.
+    /// The key of the screening's hash in Redis, found in this list of all keys.
     pub(crate) fn key(&self, redis_keys: &str) -> String {
         let id = self.screening.to_string();
         let key = redis_keys.lines().find(|key| key.ends_with(&id));

@@ -7,10 +7,11 @@ use seatkeeper_core::locks::Millis;
 use seatkeeper_testbed::{RedisCluster, RedisServer};
 use tokio::sync::OnceCell;
 
-/// The environment variable with the URL of a Redis or cluster to use instead of the shared one.
+/// The environment variable with the URL of a running Redis or cluster, which tests use instead of starting a shared
+/// one.
 const URL_VARIABLE: &str = "SEATKEEPER_TEST_REDIS_URL";
 
-/// A Redis shared by all tests that do not break it. It ends with the process.
+/// A Redis shared by all tests that do not break it. It is stopped at the end of the test process.
 pub(crate) async fn shared_redis() -> String {
     static SHARED: OnceCell<RedisServer> = OnceCell::const_new();
     match std::env::var(URL_VARIABLE) {
@@ -25,7 +26,7 @@ pub(crate) async fn shared_cluster() -> String {
     SHARED.get_or_init(|| RedisCluster::start_with(&[])).await.url()
 }
 
-/// The lock store of one server.
+/// Opens a lock store, as one server does.
 pub(crate) async fn open(url: &str) -> Arc<RedisLocks> {
     let url = RedisUrl::parse(url).expect("an address");
     Arc::new(RedisLocks::open(url).await.expect("Redis is usable"))
@@ -49,7 +50,7 @@ impl RedisClock {
         seconds * 1_000 + micros / 1_000
     }
 
-    /// Waits until this time has passed by Redis's clock.
+    /// Waits until Redis's clock has advanced by this duration.
     pub(crate) async fn pass(&self, by: Duration) {
         let then = self.now_ms() + Millis::try_from(by.as_millis()).expect("a short time");
         while self.now_ms() < then {

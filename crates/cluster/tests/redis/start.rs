@@ -1,4 +1,4 @@
-//! Opening: unsuitable Redis servers are refused, and servers of two versions work together.
+//! Opening the lock store: unsuitable Redis servers are refused, and servers of two versions share one Redis.
 
 use seatkeeper_cluster::redis::{RedisLocks, RedisUrl};
 use seatkeeper_core::{
@@ -29,7 +29,7 @@ async fn redis_that_evicts_keys_is_refused() {
 }
 
 #[tokio::test]
-async fn url_of_a_single_redis_is_refused_for_a_cluster_node_and_vice_versa() {
+async fn url_of_a_single_redis_is_refused_for_a_cluster_node_and_a_cluster_url_for_a_single_redis() {
     let url = shared_cluster().await;
     let node = url.trim_start_matches("redis+cluster://").split(',').next().unwrap();
     let error = refusal(&format!("redis://{node}")).await;
@@ -39,13 +39,13 @@ async fn url_of_a_single_redis_is_refused_for_a_cluster_node_and_vice_versa() {
 }
 
 #[tokio::test]
-async fn unreachable_redis_is_a_retryable_error() {
+async fn open_fails_with_a_retryable_error_when_redis_is_unreachable() {
     let error = refusal(&format!("redis://127.0.0.1:{}", free_port())).await;
     assert!(error.retryable, "{error}");
 }
 
 #[tokio::test]
-async fn password_is_taken_from_the_url_and_not_shown_in_errors() {
+async fn password_in_the_url_is_used_and_not_shown_in_errors() {
     let redis = RedisServer::start().await;
     redis.cli(&["CONFIG", "SET", "requirepass", "s3cret"]).await;
     for wrong in [redis.url(), format!("redis://:wrong@{}", redis.address())] {
@@ -58,7 +58,7 @@ async fn password_is_taken_from_the_url_and_not_shown_in_errors() {
 
 /// An account with exactly the rights that docs/operating.md lists.
 #[tokio::test]
-async fn account_needs_no_more_rights_than_the_documented_ones() {
+async fn account_with_only_the_documented_rights_is_sufficient() {
     let redis = RedisServer::start().await;
     let docs = include_str!("../../../../docs/operating.md").split_whitespace().collect::<Vec<_>>().join(" ");
     let named =
@@ -77,7 +77,8 @@ async fn account_needs_no_more_rights_than_the_documented_ones() {
     locks.sweep().await.expect("the account may unsubscribe");
     assert_eq!(redis.cli(&["PUBSUB", "SHARDCHANNELS"]).await.trim(), "", "the subscription has ended");
     scene.sell("A1").await;
-    // An account set up for the previous version may not count subscribers: then every change is also published in version 1.
+    // An account that was set up for the previous version may lack the right to count subscribers. Then every change is
+    // also published in version 1.
     assert_eq!(redis.cli(&["ACL", "SETUSER", "cinema", "-pubsub|shardnumsub"]).await.trim(), "OK");
     scene.take(ann, "A2").await;
     assert!(locks.ping().await.is_ok());
@@ -90,7 +91,8 @@ async fn tls_url_is_refused_for_a_redis_without_tls() {
     refusal(&format!("rediss://{}", redis.address())).await;
 }
 
-/// Servers of two versions share the seat maps, each with its own functions; those of version 1 are the shipped text.
+/// Servers of two versions share the seat maps, and each version calls its own functions. The functions of version 1
+/// are the text that was shipped.
 #[tokio::test]
 async fn functions_of_two_versions_work_on_the_same_seat_map() {
     let redis = RedisServer::start().await;
@@ -119,14 +121,14 @@ async fn functions_of_two_versions_work_on_the_same_seat_map() {
     assert_eq!(scene.lock(someone(), "A2").await.unwrap(), LockReply::Taken(seats("A2").into()));
     assert_eq!(scene.take(bob, "A3").await.seats.len(), 2);
 
-    // Version 1 treats withdrawn seats as sold and does not change them.
+    // The functions of version 1 treat withdrawn seats as sold and do not change them.
     scene.locks.withdraw(scene.screening, &seats("A4")).await.unwrap();
     assert!(by_old("A4").await.ends_with("\n4\nA4"), "taken");
     assert_eq!(scene.map().await, "A1 locked, A2 locked, A3 locked, A4 unavailable");
 }
 
-/// A server of the previous version gets every change as a message of version 1, and servers of this version get each change
-/// once, whichever version made it.
+/// A server of the previous version receives every change as a message of version 1. Servers of this version receive
+/// each change once, whichever version made it.
 #[tokio::test]
 async fn servers_of_both_versions_receive_every_change_of_a_screening() {
     let redis = RedisServer::start().await;
@@ -162,7 +164,7 @@ async fn servers_of_both_versions_receive_every_change_of_a_screening() {
     let change = expect(&mut feed, false).await;
     assert!(old.next().await.starts_with(&format!("1 {} {} A1 ", change.prev, change.seq)));
 
-    // Only a payment lock has changed: version 1 has no empty message, so an unchanged seat is published.
+    // Only a payment lock has changed. A message of version 1 cannot be empty, so it contains an unchanged seat.
     scene.locks.end_payment(scene.screening, ann, payment).await.unwrap();
     let change = expect(&mut feed, false).await;
     assert_eq!(change.changes, []);
@@ -172,7 +174,7 @@ async fn servers_of_both_versions_receive_every_change_of_a_screening() {
     let change = expect(&mut feed, false).await;
     assert_eq!(old.next().await, format!("1 {} {} C1 B", change.prev, change.seq), "withdrawn is sold to version 1");
 
-    // Without old subscribers nothing is published in version 1.
+    // Without subscribers of the previous version, nothing is published in version 1.
     drop(old);
     wait_until("the old watcher is gone", || async {
         redis.cli(&["PUBSUB", "SHARDNUMSUB", &key]).await.lines().last() == Some("1")

@@ -1,4 +1,4 @@
-//! Sweeping of many locks that expire at once.
+//! Removes many locks that expire at the same time.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -19,10 +19,10 @@ const SCREENINGS: usize = 200;
 const PEOPLE_EACH: usize = 5;
 const SEATS_EACH: usize = 10;
 const TTL_MS: Millis = 4_000;
-/// Concurrent calls while the seats are locked.
+/// Number of concurrent calls that lock the seats.
 const AT_ONCE: usize = 64;
 
-/// Ten thousand locks of two hundred screenings expire, and two servers sweep concurrently.
+/// Ten thousand locks of two hundred screenings expire, and two servers sweep them concurrently.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_of_ten_thousand_expired_locks_is_released_once_when_two_servers_sweep() {
     let redis = RedisServer::start().await;

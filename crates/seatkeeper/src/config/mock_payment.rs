@@ -1,24 +1,24 @@
-//! Configurable faults of the mock payment provider: late or lost answers and callbacks.
+//! Faults that the mock payment provider can be configured to have: late or lost answers and callbacks.
 
 use std::time::Duration;
 
 use super::parse::parse_duration;
 
-/// Limit of a configured delay; a provider that is down for longer is `callback=never`.
+/// Limit of a configured delay. A provider that is down for longer is simulated by `callback=never`.
 const DELAY_MAX: Duration = Duration::from_secs(10 * 60);
 
-/// Faults of the mock provider.
+/// The configured faults of the mock payment provider.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct MockPaymentFaults {
     /// Delay of every answer.
     pub answer_delay: Duration,
-    /// Share of answers that are lost after the work was done, 0 to 1.
+    /// Probability, from 0 to 1, that the provider does the work and its answer is lost.
     pub lose_answer: f64,
-    /// Delivery of the provider's callbacks.
+    /// How the provider's callbacks arrive.
     pub callback: MockCallback,
 }
 
-/// Delivery of the provider's callbacks.
+/// How the mock payment provider's callbacks arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MockCallback {
     /// Each callback arrives once, immediately.
@@ -36,7 +36,7 @@ pub enum MockCallback {
 }
 
 impl MockPaymentFaults {
-    /// Parses a list such as `answer_delay=3s,lose_answer=0.1,callback=late:2s`; an empty text means no faults.
+    /// Parses a list such as `answer_delay=3s,lose_answer=0.1,callback=late:2s`. An empty text means no faults.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut faults = Self::default();
         for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_or_invalid_fault_is_refused_by_name() {
+    fn error_for_an_unknown_or_invalid_fault_names_it() {
         for (text, why) in [
             ("slow", "'slow' is none of answer_delay=3s, lose_answer=0.1 and callback=late:2s|twice|never"),
             ("lose_answer=1.5", "'1.5' is not a share from 0 to 1"),

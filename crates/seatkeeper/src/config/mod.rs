@@ -1,5 +1,5 @@
-//! Settings: flags, environment, settings file and compiled defaults become one [`Config`], whose types cannot hold an invalid
-//! value. No other module reads environment variables.
+//! Settings. Flags, environment variables, settings file and compiled defaults become one [`Config`], whose types
+//! cannot hold an invalid value. No other module reads environment variables.
 
 mod mock_payment;
 mod origin;
@@ -27,13 +27,14 @@ pub use settings::{ALL, Flag, Secrecy, Setting};
 pub use sources::{CONFIG_ENV, MANUAL, Outside, Source, Value, Values};
 pub use urls::{Adapters, EventsUrl, LocksUrl, MailUrl, StoreUrl};
 
-/// A shorter time would not suffice to pay; a longer one would keep seats locked for people who left.
+/// Allowed values of `lock_ttl` and `payment_ttl`. A shorter time would not suffice to pay; a longer one would keep
+/// seats locked for people who have left.
 const TTL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60 * 60);
-/// Sales close at most a day before the start.
+/// Allowed values of `sales_close`: sales close at most a day before the start.
 const SALES_CLOSE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(24 * 60 * 60);
-/// A hundred seats is a large party; a larger number is a mistake.
+/// Allowed values of `seats_per_person`. A hundred seats is a large party, so a larger number is most likely a mistake.
 const SEATS_PER_PERSON: RangeInclusive<u32> = 1..=100;
-/// The hall rules (`hall_slots`) allow no longer cleaning time.
+/// Allowed values of `cleaning`, in minutes. The rules for halls (`hall_slots`) allow no longer cleaning time.
 const CLEANING_MINUTES: RangeInclusive<u32> = 0..=seatkeeper_core::hall_slots::CLEANING_MIN_MAX;
 
 /// All settings.
@@ -41,7 +42,7 @@ const CLEANING_MINUTES: RangeInclusive<u32> = 0..=seatkeeper_core::hall_slots::C
 pub struct Config {
     /// Address and port to listen on.
     pub listen: SocketAddr,
-    /// The site's address, as visitors type it.
+    /// The origin of the site, as visitors type it.
     pub public_url: PublicUrl,
     /// Other origins whose pages may send requests that change data.
     pub allowed_origins: Vec<Origin>,
@@ -63,23 +64,24 @@ pub struct Config {
     pub events: EventsUrl,
     /// How mail is sent.
     pub mail: MailUrl,
-    /// How long a seat stays locked.
+    /// How long a seat stays locked for a person.
     pub lock_ttl: Duration,
-    /// How long a payment may take.
+    /// How long a payment may take before it expires.
     pub payment_ttl: Duration,
-    /// Seats that one person may hold at one screening.
+    /// Limit of the seats that one person may hold at one screening.
     pub seats_per_person: u32,
-    /// How long before the start sales close.
+    /// How long before the start of a screening its sales close.
     pub sales_close: Duration,
-    /// Time between the end of a film and the next one in the same hall.
+    /// Time for cleaning between the end of a film and the start of the next one in the same hall.
     pub cleaning: Duration,
-    /// Limits on requests.
+    /// Whether requests are rate limited.
     pub rate_limit: RateLimit,
     /// How people sign in.
     pub sign_in: SignIn,
     /// The PromptPay account that receives payments.
     pub promptpay_id: Option<PromptPayId>,
-    /// Key for the signatures of the payment provider's callbacks; without it each start generates a new one.
+    /// The key of the signatures of the payment provider's callbacks. Without it a random key is generated at each
+    /// start.
     pub payment_callback_secret: Option<Secret>,
     /// Faults of the mock payment provider.
     pub mock_payment: MockPaymentFaults,
@@ -101,15 +103,15 @@ pub enum SignIn {
         /// The OAuth client secret.
         client_secret: Secret,
     },
-    /// With the built-in demo provider, as anybody.
+    /// With the built-in demo provider, which lets a visitor sign in as any person.
     Demo,
 }
 
 impl Config {
-    /// Parses every value and checks that they fit together.
+    /// Parses every value and checks the combination of the values.
     ///
     /// # Errors
-    /// The first value that is invalid, or the first two that conflict.
+    /// The first value that is invalid, or the first pair of values that conflict.
     pub fn from_values(values: &Values, adapters: Adapters) -> Result<Self, SettingsError> {
         use settings as s;
         let read = Reader(values);
@@ -150,16 +152,17 @@ impl Config {
         Ok(config)
     }
 
-    /// Parses only the listen address, for commands that call a running server: they work when other settings are invalid.
+    /// Parses only the listen address. For commands that call a running server and must work when other settings are
+    /// invalid.
     ///
     /// # Errors
-    /// The value is not an address.
+    /// The value is not an address with a port.
     pub fn listen_of(values: &Values) -> Result<SocketAddr, SettingsError> {
         Reader(values).parse(&settings::LISTEN, parse::parse_listen)
     }
 }
 
-/// Parses one value at a time; an error names the source of the value.
+/// Parses the values one by one. An error names the source of the value.
 struct Reader<'a>(&'a Values);
 
 impl Reader<'_> {
@@ -190,7 +193,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Locks and events must be in services that all servers of the store share, or two servers could sell the same seat.
+    /// Checks that servers which share a store also share their lock store and event log; otherwise two servers could
+    /// sell the same seat.
     fn check_parts(&self, config: &Config) -> Result<(), SettingsError> {
         let refuse = |setting: &Setting, why: &str| Err(self.0.get(setting)?.refuse(why));
         match (&config.store, &config.locks, &config.events) {
@@ -211,7 +215,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The setting that makes this server reachable from other machines, if one does.
+    /// The setting that makes this server reachable from other machines, or `None`.
     fn reach(&self, config: &Config) -> Result<Option<&Setting>, SettingsError> {
         let is_local_address = match &config.public_url {
             PublicUrl::Given(origin) => origin.is_loopback(),
@@ -231,7 +235,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Refuses demo sign-in on a server that other machines can reach: anybody could sign in as anybody.
+    /// Refuses demo sign-in on a server that other machines can reach, because anybody could sign in there as anybody.
     fn check_demo_sign_in(&self, config: &Config, reach: Option<&Setting>) -> Result<(), SettingsError> {
         let is_allowed = self.parse(&settings::ALLOW_DEMO_SIGN_IN, parse::parse_switch)?;
         match (reach, &config.sign_in) {
@@ -247,8 +251,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Test payments take no money: they are refused where real customers could use them, and without the demo no code may name
-    /// a payee who could really be paid.
+    /// Checks the mock payment provider, which takes no money. It is refused where real customers could use it; and
+    /// without the demo a PromptPay payee is refused, because customers could really pay to that account.
     fn check_test_payments(&self, config: &Config, reach: Option<&Setting>) -> Result<(), SettingsError> {
         let is_allowed = self.parse(&settings::ALLOW_TEST_PAYMENTS, parse::parse_switch)?;
         let real_customers = match (&config.sign_in, reach) {

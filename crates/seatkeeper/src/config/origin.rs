@@ -1,17 +1,17 @@
-//! Origins of sites: scheme, host and port.
+//! Origins of web sites: scheme, host and port.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use url::{Host, Url};
 
-/// An origin as browsers send it in `Origin`, such as `https://cinema.example`: host in lower case, the scheme's default port
-/// omitted.
+/// An origin as browsers send it in the header `Origin`, such as `https://cinema.example`: the host is in lower case,
+/// and the scheme's default port is omitted.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Origin(Url);
 
 impl Origin {
-    /// Parses an address without path, query or login.
+    /// Parses a URL that consists of an origin only, without path, query, user name or password.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("'{text}' is not an address such as https://cinema.example");
         let url = Url::parse(text).map_err(|_| wrong())?;
@@ -30,19 +30,19 @@ impl Origin {
         Ok(Self(url))
     }
 
-    /// As in the `Origin` header, without a trailing slash.
+    /// The origin as in the `Origin` header, without a trailing slash.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
     }
 
-    /// As in the `Host` header: `cinema.example` or `127.0.0.1:8080`.
+    /// The host, and the port unless it is the default, as in the `Host` header: `cinema.example` or `127.0.0.1:8080`.
     #[must_use]
     pub fn host(&self) -> &str {
         self.as_str().split_once("://").map_or("", |(_, host)| host)
     }
 
-    /// Whether the site uses TLS, so that cookies are `Secure`.
+    /// Whether the site uses TLS. Cookies are `Secure` then.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.0.scheme() == "https"
@@ -72,12 +72,13 @@ impl fmt::Debug for Origin {
     }
 }
 
-/// Whether an address is loopback, `::ffff:127.0.0.1` included.
+/// Whether an address is loopback. IPv4 addresses mapped to IPv6, such as `::ffff:127.0.0.1`, are included.
 pub(super) fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
-/// The address by which this machine reaches a server that listens on `listen`: an unspecified address is no destination.
+/// The address at which this machine reaches a server that listens on `listen`. An unspecified address such as
+/// `0.0.0.0` cannot be connected to, so it is replaced by loopback.
 #[must_use]
 pub fn local_address(mut listen: SocketAddr) -> SocketAddr {
     if listen.ip().to_canonical().is_unspecified() {
@@ -86,12 +87,12 @@ pub fn local_address(mut listen: SocketAddr) -> SocketAddr {
     listen
 }
 
-/// The site's address, as visitors type it.
+/// The origin of the site, as visitors type it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublicUrl {
-    /// From the setting.
+    /// Given by the setting `public_url`.
     Given(Origin),
-    /// From the listen address; with port 0 it is known only after binding.
+    /// Derived from the listen address. With port 0 it is known only after the listener is bound.
     FromListen,
 }
 
@@ -99,7 +100,7 @@ impl PublicUrl {
     /// The site's origin, given the address that was bound.
     ///
     /// # Errors
-    /// A sentence, when `bound` is an unspecified address.
+    /// `bound` is an unspecified address such as `0.0.0.0`. The error is a sentence for the operator.
     pub fn resolve(&self, bound: SocketAddr) -> Result<Origin, String> {
         match self {
             Self::Given(origin) => Ok(origin.clone()),
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn address_with_more_than_an_origin_is_refused() {
+    fn url_with_more_than_an_origin_is_refused() {
         for text in [
             "cinema.example",
             "ftp://a",
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn local_address_of_an_unspecified_address_is_loopback_with_the_same_port() {
+    fn local_address_of_an_unspecified_listen_address_is_loopback_with_the_same_port() {
         for (listen, local) in [
             ("0.0.0.0:80", "127.0.0.1:80"),
             ("[::]:81", "[::1]:81"),
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn public_url_from_listen_uses_the_bound_port() {
+    fn public_url_that_is_derived_from_the_listen_address_has_the_bound_port() {
         let bound = "127.0.0.1:40123".parse().unwrap();
         assert_eq!(PublicUrl::FromListen.resolve(bound).unwrap().as_str(), "http://127.0.0.1:40123");
         let everywhere = "0.0.0.0:80".parse().unwrap();

@@ -1,4 +1,5 @@
-//! Parsers from text to types. Each error is the second half of a sentence: "SEATKEEPER_LOCK_TTL: …".
+//! Parsers of the settings' texts. Each error is the second half of a sentence that begins with the source:
+//! "SEATKEEPER_LOCK_TTL: …".
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -13,11 +14,11 @@ use url::Url;
 use super::origin::Origin;
 use super::secret::Secret;
 
-/// Limit of entries in one list.
+/// Limit of the entries in one list.
 const LIST_ITEMS_MAX: usize = 100;
-/// Limit of characters in the cinema's name, which is in the header of every page and mail.
+/// Limit of the cinema's name in characters. The name is in the header of every page and mail.
 const SITE_NAME_CHARS_MAX: usize = 100;
-/// A shorter secret could be guessed by brute force.
+/// Least number of characters in a secret. A shorter secret could be guessed by brute force.
 const SECRET_CHARS_MIN: usize = 16;
 
 /// The PromptPay account that receives payments; digits only.
@@ -31,7 +32,8 @@ pub enum PromptPayId {
     Wallet(String),
 }
 
-/// Issuer of the ID tokens, byte for byte: the `iss` claim must equal it, and a trailing slash makes it another issuer.
+/// The issuer of the ID tokens. It is compared with the `iss` claim byte for byte, so a trailing slash makes it another
+/// issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issuer(String);
 
@@ -46,14 +48,14 @@ impl fmt::Display for Issuer {
 pub enum RateLimit {
     /// Requests are limited.
     On,
-    /// Requests are unlimited: for load tests.
+    /// Requests are unlimited, for load tests.
     Off,
 }
 
 /// The most detailed level that is logged; each level includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
-    /// Failures.
+    /// Failures of the program.
     Error,
     /// Possible failures.
     Warn,
@@ -154,7 +156,8 @@ pub(super) fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
     })
 }
 
-/// Plain http is accepted for loopback addresses only: elsewhere an attacker on the network could forge ID tokens.
+/// Parses the URL of an issuer. Plain http is accepted only for loopback addresses: elsewhere an attacker on the
+/// network could forge ID tokens.
 pub(super) fn parse_issuer(text: &str) -> Result<Issuer, String> {
     let refuse = || format!("'{text}' is not an address such as https://accounts.google.com");
     let url = Url::parse(text).map_err(|_| refuse())?;

@@ -1,8 +1,9 @@
-//! Errors in the settings.
+//! The error that an invalid setting causes.
 
 use std::fmt;
 
-/// An error in the settings, as a sentence that names the source (flag, variable, or file and key). It never contains a secret.
+/// An error in the settings, as a sentence that names the source of the value (flag, variable, or file and key). It
+/// never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsError {
     place: String,

@@ -1,8 +1,8 @@
-//! Values that must not be printed.
+//! Settings whose values must not be printed.
 
 use std::fmt;
 
-/// Text that replaces a hidden value.
+/// The text that is shown instead of a secret.
 pub(super) const HIDDEN: &str = "***";
 
 /// A secret. `Debug` shows `***`.
@@ -27,7 +27,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The URL of a service, perhaps with a password. `Debug` and `Display` hide the password.
+/// The URL of a service, which may contain a password. `Debug` and `Display` hide the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServiceUrl(String);
 
@@ -55,8 +55,8 @@ impl fmt::Display for ServiceUrl {
     }
 }
 
-/// Replaces `scheme://user:password@host` by `scheme://user:***@host`. Errors also show malformed URLs, so it must work on any
-/// text; it splits at the last `@` and so hides rather too much than too little.
+/// Replaces `scheme://user:password@host` by `scheme://user:***@host`. Errors also show malformed URLs, so this must
+/// work on any text; it splits at the last `@`, so that it hides too much rather than too little.
 pub(super) fn hide_password(url: &str) -> String {
     let Some((before, host)) = url.rsplit_once('@') else {
         return url.to_owned();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn printed_address_hides_only_the_password() {
+    fn displayed_service_url_hides_only_the_password() {
         for (url, shown) in [
             ("redis://10.0.0.1:6379", "redis://10.0.0.1:6379"),
             ("smtp://ann:pw@mail.example:25", "smtp://ann:***@mail.example:25"),

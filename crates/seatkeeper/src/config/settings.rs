@@ -1,35 +1,37 @@
-//! The list of settings. Flags, environment variables, keys of the file and the help text are generated from it; a test
-//! compares it with `config.default.toml`.
+//! The list of settings. Flags, environment variables, keys of the settings file and the help text are generated from
+//! it. A test compares it with `config.default.toml`.
 
-/// Prefix of the program's environment variables.
+/// The prefix of the program's environment variables.
 pub(super) const ENV_PREFIX: &str = "SEATKEEPER_";
 
-/// Prefix of variables for the test suites, such as the address of a real database; the program ignores them.
+/// The prefix of the environment variables of the test suites, such as the address of a real database. The program
+/// ignores them.
 pub(super) const ENV_PREFIX_OF_TESTS: &str = "SEATKEEPER_TEST_";
 
-/// Which part of a value may be shown.
+/// How much of a setting's value may be displayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secrecy {
-    /// All of it.
+    /// The whole value.
     Public,
-    /// An address, without its password.
+    /// The value is a URL and is displayed without its password.
     Address,
     /// Nothing.
     Secret,
 }
 
-/// The form of the flag.
+/// The form of a setting's flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flag {
     /// `--key VALUE`.
     Value,
     /// `--key`, and `--key=off` to override the settings file.
     Switch,
-    /// No flag: the process list would show a secret on the command line to every user.
+    /// The setting has no flag, because its value is a secret and the command line is visible to every user in the list
+    /// of processes.
     Missing,
 }
 
-/// One setting; all its names are derived from `key`.
+/// One setting. All of its names are derived from `key`.
 #[derive(Debug)]
 pub struct Setting {
     /// Key in the settings file, `snake_case`.
@@ -40,9 +42,9 @@ pub struct Setting {
     pub help: &'static str,
     /// The form of the flag.
     pub flag: Flag,
-    /// Which part of the value may be shown.
+    /// How much of the value may be displayed.
     pub secrecy: Secrecy,
-    /// Whether `SEATKEEPER_…_FILE` may name a file with the value.
+    /// Whether the environment variable `SEATKEEPER_…_FILE` may name a file with the value.
     pub from_file: bool,
 }
 
@@ -88,7 +90,7 @@ impl Setting {
         format!("{ENV_PREFIX}{}", self.key.to_uppercase())
     }
 
-    /// The variable that names a file with the value, if the setting allows it.
+    /// The environment variable with the path of a file with the value, if the setting allows such a file.
     #[must_use]
     pub fn env_file_name(&self) -> Option<String> {
         self.from_file.then(|| format!("{}_FILE", self.env_name()))

@@ -1,4 +1,5 @@
-//! Sources of values, by precedence: flag, environment, settings file, compiled default.
+//! Where the values of settings come from, from the highest precedence to the lowest: flag, environment variable,
+//! settings file, compiled default.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,16 +10,16 @@ use super::problem::SettingsError;
 use super::secret::{HIDDEN, hide_password};
 use super::settings::{ALL, ENV_PREFIX, ENV_PREFIX_OF_TESTS, Secrecy, Setting};
 
-/// The compiled defaults; their comments are the manual.
+/// The compiled defaults. The comments in this file are the manual of the settings.
 pub const MANUAL: &str = include_str!("../../config.default.toml");
 
-/// Variable that names the settings file.
+/// The environment variable with the path of the settings file.
 pub const CONFIG_ENV: &str = "SEATKEEPER_CONFIG";
 
-/// Limit of a settings file or secret file, in bytes (64 KiB).
+/// Limit of the size of a settings file or secret file, in bytes (64 KiB).
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// The source of a value.
+/// Where the value of a setting comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// The command line, by this flag.
@@ -31,7 +32,7 @@ pub enum Source {
     Default,
 }
 
-/// A value as text, before parsing.
+/// The value of a setting as text, before it is parsed.
 #[derive(Clone)]
 pub struct Value {
     /// The setting.
@@ -42,7 +43,7 @@ pub struct Value {
 }
 
 impl Value {
-    /// The value as it may be shown, without secrets.
+    /// The value as it may be displayed, without secrets.
     #[must_use]
     pub fn shown(&self) -> String {
         match self.setting.secrecy {
@@ -53,7 +54,8 @@ impl Value {
         }
     }
 
-    /// The source and name, for an error.
+    /// The name of the setting at the source of its value, for an error: the flag, the variable, or the file and the
+    /// key.
     #[must_use]
     pub fn place(&self) -> String {
         match &self.source {
@@ -70,25 +72,25 @@ impl Value {
     }
 }
 
-/// One value for every setting.
+/// The values of all settings.
 pub struct Values(BTreeMap<&'static str, Value>);
 
-/// The external input of `main` that can hold settings.
+/// What `main` passes in from outside: the command line and the environment.
 #[derive(Debug, Default)]
 pub struct Outside {
     /// The file of `--config`.
     pub config_file: Option<PathBuf>,
-    /// The flags that were given: setting and text.
+    /// The flags that were given: each setting and its text.
     pub flags: Vec<(&'static Setting, String)>,
-    /// The whole environment; names without the prefix `SEATKEEPER_` are ignored.
+    /// All environment variables. Those without the prefix `SEATKEEPER_` are ignored.
     pub environment: Vec<(OsString, OsString)>,
 }
 
 impl Values {
-    /// Reads every source from the lowest precedence to the highest; later values overwrite earlier ones.
+    /// Reads the sources from the lowest precedence to the highest, so that later values overwrite earlier ones.
     ///
     /// # Errors
-    /// A key or variable is unknown, or a file cannot be read.
+    /// A key or an environment variable is unknown, or a file cannot be read.
     pub fn gather(outside: Outside) -> Result<Self, SettingsError> {
         let mut environment = own_variables(outside.environment)?;
         let mut values = Self(BTreeMap::new());
@@ -130,7 +132,8 @@ impl Values {
             Source::File(path) => path.display().to_string(),
             _ => "config.default.toml".to_owned(),
         };
-        // The parser's full error quotes the text, which may contain a secret, so only its message and line are used.
+        // The parser's full error quotes the text, which may contain a secret, so only its message and line number are
+        // used.
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
             SettingsError::new(&place, format!("line {line}: {}", error.message()))
@@ -175,7 +178,7 @@ impl Values {
     }
 }
 
-/// The program's own variables, decoded.
+/// The environment variables with the program's prefix, decoded as UTF-8.
 fn own_variables(all: Vec<(OsString, OsString)>) -> Result<BTreeMap<String, String>, SettingsError> {
     let mut own = BTreeMap::new();
     for (name, value) in all {
@@ -225,7 +228,7 @@ fn kind(value: &toml::Value) -> &'static str {
     }
 }
 
-/// Returns ", did you mean 'lock_ttl'?" when the unknown key resembles a known one.
+/// A hint for an unknown key that resembles a known one, such as ", did you mean 'lock_ttl'?"; otherwise an empty text.
 fn nearest(key: &str) -> String {
     let plain = key.replace('-', "_").to_lowercase();
     let likely =

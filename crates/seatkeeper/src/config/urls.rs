@@ -1,22 +1,23 @@
-//! Backends, chosen by URL. Each URL becomes an enum that carries what its adapter needs.
+//! Parses the URLs that choose the store, the lock store, the event log and the mail transport. Each kind of URL
+//! becomes an enum that contains what its adapter needs.
 
 use std::path::{Path, PathBuf};
 
 use super::secret::{ServiceUrl, hide_password};
 
-/// File name of the embedded store, in the data folder.
+/// File name of the embedded store's database in the data folder.
 const STORE_FILE: &str = "seatkeeper.db";
-/// Folder of mails that are written to files instead of sent, in the data folder.
+/// Folder in the data folder for mails that are written to files instead of being sent.
 const MAIL_FOLDER: &str = "mail";
-/// Limit of servers in one list of addresses; a client needs only one of them to discover the cluster.
+/// Limit of the servers in one list of addresses. A client needs only one of them to discover all servers of a cluster.
 const SERVERS_MAX: usize = 64;
 
-/// The adapters compiled into the program.
+/// Which adapters are compiled into the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Adapters {
     /// SQLite, memory, files, SMTP.
     Embedded,
-    /// All of them: also MongoDB, Redis and Kafka.
+    /// Those of [`Adapters::Embedded`], and MongoDB, Redis and Kafka.
     All,
 }
 
@@ -35,7 +36,7 @@ impl Adapters {
     }
 }
 
-/// The store: programme, people and bookings.
+/// The store of programme, people and bookings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreUrl {
     /// One file on this machine.
@@ -87,7 +88,8 @@ impl LocksUrl {
         let schemes = ["redis://", "rediss://", "redis+cluster://", "rediss+cluster://"];
         match schemes.iter().find_map(|scheme| Some((scheme, text.strip_prefix(scheme)?))) {
             Some((scheme, nodes)) if !nodes.is_empty() => {
-                // A comma in the URL of a single Redis can only belong to its password.
+                // The URL of a single Redis contains a comma only in its password, so only a cluster's URL is split
+                // into servers.
                 if scheme.contains("+cluster") {
                     servers(nodes).map_err(|why| format!("'{}' {why}", hide_password(text)))?;
                 }
@@ -113,7 +115,7 @@ pub enum EventsUrl {
     },
 }
 
-/// Limit of the name prefix in Kafka, in characters.
+/// Limit of the prefix of names in Kafka, in characters.
 const PREFIX_CHARS_MAX: usize = 100;
 
 impl EventsUrl {
@@ -141,7 +143,7 @@ impl EventsUrl {
     }
 }
 
-/// How confirmations are sent.
+/// How confirmation mails are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailUrl {
     /// Written as `.eml` files.
@@ -174,12 +176,12 @@ fn not_an_address(text: &str, such_as: &str) -> String {
     format!("'{}' is none of {such_as}", hide_password(text))
 }
 
-/// The given path, or the default name in the data folder when it is empty.
+/// The given path; if it is empty, the default name in the data folder.
 fn path_or(path: &str, data_dir: &Path, usual: &str) -> PathBuf {
     if path.is_empty() { data_dir.join(usual) } else { PathBuf::from(path) }
 }
 
-/// Parses a list of `host:port` without empty entries.
+/// Parses a list of `host:port`. Empty entries are refused.
 fn servers(list: &str) -> Result<Vec<String>, String> {
     let servers: Vec<String> = list.trim_end_matches('/').split(',').map(|server| server.trim().to_owned()).collect();
     if servers.iter().any(String::is_empty) {

@@ -1,14 +1,15 @@
-//! The process's limit of open files.
+//! Raises the limit of open files of the process.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::permits::CONNECTIONS_MAX;
 
-/// Files besides connections of clients: connections to the store, its files, the lock log, mails; with room to spare.
+/// Number of files that the server needs besides its client connections (store, data files, lock log, mails), with room
+/// to spare.
 const OWN_FILES: u64 = 512;
 
-/// Raises the soft limit as far as needed and allowed. The usual default of 1,024 is below the connection limit; when viewers
-/// use it up, the store cannot open its own files.
+/// Raises the soft limit to what the server needs, as far as the system allows. The usual default of 1,024 is below the
+/// connection limit: if viewers used all of it, the store could not open its own files.
 pub(super) fn raise_limit() {
     let needed = CONNECTIONS_MAX as u64 + OWN_FILES;
     let limit = getrlimit(Resource::Nofile);

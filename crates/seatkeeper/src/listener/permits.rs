@@ -1,5 +1,5 @@
-//! Connection limits of the server and of each client address. An idle connection costs memory and a file descriptor, so a
-//! client that opens many idle connections must not keep others out.
+//! Limits the connections of the server and of each client address. An idle connection costs memory and a file
+//! descriptor, so a client that opens many idle connections must not keep others out.
 
 use std::{
     collections::HashMap,
@@ -10,18 +10,19 @@ use std::{
 use ipnet::IpNet;
 use seatkeeper_api::counting_key;
 
-/// Limit of connections per server; each costs some kilobytes and a file descriptor.
+/// Limit of the connections of the server. Each costs some kilobytes and a file descriptor.
 pub(super) const CONNECTIONS_MAX: usize = 20_000;
-/// Limit of connections per address (per /64 in IPv6). Many customers of one mobile network share an address, and each has two
-/// or three connections.
+/// Limit of the connections of one client address (of a /64 network in IPv6). Many customers of one mobile network
+/// share an address, and each of them has two or three connections.
 pub(super) const CONNECTIONS_PER_ADDRESS_MAX: u32 = 2_000;
 
 /// Counts connections and admits them up to the limits.
 pub(super) struct ConnectionPermits {
     connections_max: usize,
-    /// `None`: addresses are not counted.
+    /// Limit per client address; `None` when there is no such limit.
     per_address_max: Option<u32>,
-    /// All visitors share the addresses of these proxies, so their connections are not counted by address.
+    /// Reverse proxies. All visitors have the address of the proxy, so connections from it do not count towards the
+    /// limit per address.
     trusted_proxies: Vec<IpNet>,
     taken: Mutex<Taken>,
 }
@@ -32,21 +33,22 @@ struct Taken {
     by_address: HashMap<u128, u32>,
 }
 
-/// One admitted connection, uncounted on drop.
+/// An admitted connection. It is no longer counted after the drop of this value.
 pub(super) struct ConnectionPermit {
     permits: Arc<ConnectionPermits>,
     counted_as: Option<u128>,
 }
 
 impl ConnectionPermits {
-    /// `limits_addresses` is the setting `rate_limit`: load tests use a single address and turn it off.
+    /// `limits_addresses` comes from the setting `rate_limit`, which load tests turn off because they use a single
+    /// client address.
     #[must_use]
     pub(super) fn new(limits_addresses: bool, trusted_proxies: Vec<IpNet>) -> Arc<Self> {
         let per_address_max = limits_addresses.then_some(CONNECTIONS_PER_ADDRESS_MAX);
         Arc::new(Self { connections_max: CONNECTIONS_MAX, per_address_max, trusted_proxies, taken: Mutex::default() })
     }
 
-    /// Admits a connection; `None` when the server or the address has reached its limit.
+    /// Admits a connection, or returns `None` when the server or the client address has reached its limit.
     pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<ConnectionPermit> {
         let peer = peer.to_canonical();
         let is_proxy = self.trusted_proxies.iter().any(|network| network.contains(&peer));

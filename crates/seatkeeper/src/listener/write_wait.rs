@@ -1,4 +1,5 @@
-//! Write timeout: a client that does not read its response would otherwise keep the connection and its buffers for ever.
+//! A write timeout: without it, a client that does not read its response would keep the connection and its buffers for
+//! ever.
 
 use std::{
     io,
@@ -12,14 +13,15 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// How long one write may wait for the peer to read, then the connection is closed. Frames of viewers have the same timeout; a
-/// viewer that reads them never comes near it.
+/// How long a write may wait for the peer to read before the connection is closed. This also applies to frames that are
+/// sent to viewers; a viewer that keeps reading never reaches it.
 pub(super) const WRITE_WAIT_MAX: Duration = Duration::from_secs(20);
 
-/// A stream on which no write waits longer than [`WRITE_WAIT_MAX`].
+/// A stream whose writes fail when they wait longer than [`WRITE_WAIT_MAX`].
 pub(super) struct WriteWait<S> {
     stream: S,
-    /// Created at the first write that has to wait, which most connections never have.
+    /// The timer of the current wait. It is created at the first write that has to wait, which most connections never
+    /// have.
     patience: Option<Pin<Box<Sleep>>>,
     is_waiting: bool,
 }
@@ -29,7 +31,7 @@ impl<S> WriteWait<S> {
         Self { stream, patience: None, is_waiting: false }
     }
 
-    /// Passes a finished write through; a pending one fails with `TimedOut` after [`WRITE_WAIT_MAX`].
+    /// Passes the result of a write on. A write that is still pending after [`WRITE_WAIT_MAX`] fails with `TimedOut`.
     fn in_time<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.is_waiting = false;
@@ -102,7 +104,7 @@ mod tests {
         let reading = async {
             let (mut piece, mut read) = ([0; 64], 0);
             while read < 640 {
-                // The clock is paused, so nothing waits in real time.
+                // The clock is paused, so advancing it takes no real time.
                 tokio::time::advance(WRITE_WAIT_MAX - Duration::from_secs(1)).await;
                 read += slow.read(&mut piece).await.unwrap();
             }

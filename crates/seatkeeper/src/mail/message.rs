@@ -1,4 +1,5 @@
-//! A mail as a MIME message: headers, then HTML and text as `multipart/alternative`. The same mail always has the same bytes.
+//! A mail as a MIME message: headers, then HTML and plain text as `multipart/alternative`. The same mail always results
+//! in the same bytes.
 
 use std::net::IpAddr;
 use std::time::SystemTime;
@@ -11,22 +12,22 @@ use sha2::{Digest, Sha256};
 
 use super::render::one_line;
 
-/// Local part of the cinema's own address.
+/// Local part of the cinema's sender address.
 const SENDER_LOCAL_PART: &str = "tickets";
 
-/// Limit of a Message-ID's local part, in bytes: it also names a file.
+/// Limit of the local part of a Message-ID, in bytes: the local part is also used as a file name.
 const MESSAGE_ID_LOCAL_BYTES_MAX: usize = 128;
 
-/// Hex digits of the MIME boundary.
+/// Number of hex digits in the MIME boundary.
 const BOUNDARY_DIGITS: usize = 32;
 
 /// Why a mail was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// A retry may succeed: the server is down, slow or replies 4xx, or the disk is full.
+    /// The mail may be sent by a retry: the mail server is down, slow or replied 4xx, or the disk is full.
     #[error("{0}")]
     Temporary(String),
-    /// No retry can succeed: the server replies 5xx, or the address is malformed.
+    /// No retry can send the mail: the mail server replied 5xx, or the address is malformed.
     #[error("{0}")]
     Permanent(String),
 }
@@ -34,7 +35,7 @@ pub enum SendError {
 /// The sender of mails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {
-    /// Display name: the cinema's.
+    /// The displayed name: that of the cinema.
     pub name: String,
     /// E-mail address.
     pub address: String,
@@ -64,19 +65,20 @@ pub struct OutgoingMail {
     pub html: String,
     /// The plain text part.
     pub text: String,
-    /// `<booking.ID@host>`, see [`booking_message_id`]; the same at every retry.
+    /// The Message-ID, `<booking.ID@host>`, see [`booking_message_id`]. It is the same at every retry.
     pub message_id: String,
-    /// When the mail was written; the same at every retry.
+    /// When the mail was written. It is the same at every retry.
     pub date: jiff::Timestamp,
 }
 
-/// The Message-ID of a booking's confirmation, which is stable: mail programs deduplicate a mail that was sent twice.
+/// The Message-ID of the confirmation of a booking. It is the same at every retry, so that mail programs deduplicate a
+/// mail that was sent twice.
 #[must_use]
 pub fn booking_message_id(booking_id: &str, host: &str) -> String {
     format!("<booking.{booking_id}@{}>", domain_of(host))
 }
 
-/// A validated message.
+/// A message that has passed all checks.
 pub(super) struct Built {
     pub(super) message: Message,
     /// The part of the Message-ID before the `@`: letters, digits, `.`, `_`, `-`, safe as a file name.
@@ -86,11 +88,12 @@ pub(super) struct Built {
 /// Builds the message.
 ///
 /// # Errors
-/// [`SendError::Permanent`]: an address or the Message-ID is malformed; no retry could succeed.
+/// [`SendError::Permanent`] when an address or the Message-ID is malformed.
 pub(super) fn build(mail: &OutgoingMail) -> Result<Built, SendError> {
     let id_local_part = local_part_of(&mail.message_id)?;
     let date = SystemTime::try_from(mail.date).map_err(|error| SendError::Permanent(format!("mail date: {error}")))?;
-    // The library's boundary would be random. This one is stable, and no name can contain it in advance, because it is a hash.
+    // The mail library's boundary would be random. This one is a hash of the mail: the same for the same mail, and no
+    // name in a mail can contain it in advance.
     let boundary = boundary_of(mail);
     let body = MultiPart::builder()
         .kind(MultiPartKind::Alternative)
@@ -111,7 +114,7 @@ pub(super) fn build(mail: &OutgoingMail) -> Result<Built, SendError> {
 
 fn mailbox(name: &str, address: &str, whose: &str) -> Result<Mailbox, SendError> {
     let address: Address = address.parse().map_err(|error: AddressError| {
-        // The address itself stays out of the error, which is logged.
+        // The address itself is personal data and must not appear in the error, which is logged.
         SendError::Permanent(format!("the {whose}'s address is not an e-mail address: {error}"))
     })?;
     let name = Some(one_line(name)).filter(|name| !name.is_empty());
@@ -144,12 +147,13 @@ fn boundary_of(mail: &OutgoingMail) -> String {
     digits
 }
 
-/// Not every mail program accepts an IP address literal; a cinema on a bare address is a local trial anyway.
+/// The domain of a Message-ID or address: `localhost` instead of an IP address, because not every mail program accepts
+/// an address literal. A cinema without a host name is only a local trial.
 fn domain_of(host: &str) -> &str {
     if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() { "localhost" } else { host }
 }
 
-/// Asks automatic responders such as out-of-office replies not to answer (RFC 3834).
+/// The header that asks automatic responders, such as out-of-office replies, not to answer (RFC 3834).
 #[derive(Debug, Clone, Copy)]
 struct AutoSubmitted;
 

@@ -1,8 +1,8 @@
 //! Confirmation mails: rendering ([`render_confirmation`]) and sending ([`MailTransport`]).
 //!
-//! Rendering is pure, so that the stored mail has its final text and a retry sends the same bytes. Sending knows nothing about
-//! bookings. The caller owns retries, backoff and the deadline; this module only reports whether a retry makes sense
-//! ([`SendError`]).
+//! Rendering is pure, so that the text of a stored mail is final and a retry sends the same bytes. Sending knows
+//! nothing about bookings. The callers are responsible for retries, backoff and deadlines; this module only reports
+//! whether a retry can succeed ([`SendError`]).
 
 mod message;
 mod render;

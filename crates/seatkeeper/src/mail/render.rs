@@ -1,4 +1,5 @@
-//! Renders the confirmation mail as HTML and plain text. Pure: the same booking gives the same bytes.
+//! Renders the confirmation mail as HTML and as plain text. Rendering is pure: the same booking results in the same
+//! bytes.
 
 use jiff::tz::TimeZone;
 use minijinja::value::Serde;
@@ -12,10 +13,11 @@ use super::words::{baht, long_date_time, seat_kind, words};
 const HTML_TEMPLATE: &str = "confirmation.mjml.j2";
 const TEXT_TEMPLATE: &str = "confirmation.txt.j2";
 
-/// Limit of a text from a booking, in characters; longer ones end with an ellipsis. A title may have 200.
+/// Limit of a text from the booking, in characters. A longer text ends with an ellipsis. The title of a film may have
+/// 200 characters.
 const FIELD_CHARS_MAX: usize = 300;
 
-/// The data of a confirmation. `movie_title` is already in the language of the mail.
+/// The data of a confirmation mail. `movie_title` is already in the language of the mail.
 #[derive(Debug, Clone)]
 pub struct ConfirmationMail {
     /// The booking code, which is shown at the door of the hall.
@@ -40,7 +42,7 @@ pub struct ConfirmationMail {
     pub booking_url: String,
 }
 
-/// A rendered mail.
+/// A confirmation mail after rendering.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderedMail {
     /// One line without control characters.
@@ -51,18 +53,18 @@ pub struct RenderedMail {
     pub text: String,
 }
 
-/// Errors of the program's own templates; no booking can cause them.
+/// An error in the program's own templates. No booking can cause it.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// A template does not compile or uses an undefined value.
     #[error("mail template: {0}")]
     Template(#[from] minijinja::Error),
-    /// The result of the template is not MJML.
+    /// The output of the template is not valid MJML.
     #[error("mail layout: {0}")]
     Layout(String),
 }
 
-/// The values of the templates, sanitised and formatted in the mail's language.
+/// The values that the templates use, sanitised and formatted in the mail's language.
 #[derive(Debug, Serialize)]
 struct View<'a> {
     code: String,
@@ -83,7 +85,7 @@ struct SeatView<'a> {
     kind: std::borrow::Cow<'a, str>,
 }
 
-/// Renders the confirmation of a booking.
+/// Renders the confirmation mail of a booking.
 ///
 /// # Errors
 /// [`RenderError`] when a template of this program is invalid.
@@ -135,8 +137,8 @@ impl<'a> View<'a> {
     }
 }
 
-/// Sanitises a text to one visible line. Names come from people and identity providers: a line break could end a header or
-/// forge a line of the plain text, and a direction mark could disguise the text.
+/// Turns a text into one visible line of limited length. Names come from people and identity providers: a line break
+/// could end a mail header or fake a line of the plain text, and a direction mark could disguise the text.
 pub(super) fn one_line(text: &str) -> String {
     let visible = text.chars().map(|c| if c.is_control() || is_direction_mark(c) { ' ' } else { c });
     let mut line: String = visible.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
@@ -162,7 +164,7 @@ fn greeting(name: &str, language: Language) -> String {
 
 fn templates() -> Result<Environment<'static>, minijinja::Error> {
     let mut templates = Environment::new();
-    // An undefined value must fail the rendering, not leave a gap in the mail.
+    // An undefined value must make the rendering fail instead of leaving a gap in the mail.
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
     templates.set_auto_escape_callback(|name| if name == TEXT_TEMPLATE { AutoEscape::None } else { AutoEscape::Html });
     templates.add_template(HTML_TEMPLATE, include_str!("../../templates/mail/confirmation.mjml.j2"))?;
@@ -171,7 +173,7 @@ fn templates() -> Result<Environment<'static>, minijinja::Error> {
 }
 
 fn html_of(mjml: &str) -> Result<String, RenderError> {
-    // Without this the renderer would link web fonts from another site.
+    // With its default options the renderer would link web fonts from another site.
     let options = RenderOptions { disable_comments: true, fonts: Default::default(), ..Default::default() };
     let parsed = mrml::parse(mjml).map_err(|error| RenderError::Layout(error.to_string()))?;
     parsed.element.render(&options).map_err(|error| RenderError::Layout(error.to_string()))

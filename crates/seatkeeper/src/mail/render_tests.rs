@@ -1,4 +1,5 @@
-//! Snapshots of the mails, and injection by hostile names. `UPDATE_EXPECT=1 cargo test` updates the snapshots.
+//! Compares the mails with stored snapshots, and tests that names cannot inject markup or headers. `UPDATE_EXPECT=1
+//! cargo test` updates the snapshots.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,8 @@ use jiff::tz::TimeZone;
 use super::words::{baht, long_date_time};
 use super::*;
 
-/// Absolute, because `expect_file` resolves relative paths wrongly when the checkout lies in another workspace.
+/// The path of a stored snapshot. It is absolute, because `expect_file` resolves relative paths wrongly when the
+/// checkout lies in another Cargo workspace.
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mail/golden").join(name)
 }
@@ -44,7 +46,7 @@ fn thai_booking() -> ConfirmationMail {
 }
 
 #[test]
-fn english_confirmation_matches_its_snapshot() {
+fn english_confirmation_mail_matches_its_snapshot() {
     let mail = render_confirmation(&booking(), Language::En).unwrap();
     expect!["Your tickets: The Last Ferry to Koh Noi, Saturday, 28 November 2026, 19:30 (K7QM-4TXD)"]
         .assert_eq(&mail.subject);
@@ -53,7 +55,7 @@ fn english_confirmation_matches_its_snapshot() {
 }
 
 #[test]
-fn thai_confirmation_matches_its_snapshot() {
+fn thai_confirmation_mail_matches_its_snapshot() {
     let mail = render_confirmation(&thai_booking(), Language::Th).unwrap();
     expect!["ตั๋วของคุณ: เรือเที่ยวสุดท้าย วันเสาร์ที่ 28 พฤศจิกายน 2569 เวลา 19:30 น. (รหัส K7QM-4TXD)"].assert_eq(&mail.subject);
     expect_file![golden("confirmation.th.txt")].assert_eq(&mail.text);
@@ -61,7 +63,7 @@ fn thai_confirmation_matches_its_snapshot() {
 }
 
 #[test]
-fn rendering_twice_gives_the_same_bytes() {
+fn rendering_the_same_booking_twice_gives_the_same_bytes() {
     let first = render_confirmation(&thai_booking(), Language::Th).unwrap();
     assert_eq!(first, render_confirmation(&thai_booking(), Language::Th).unwrap());
 }
@@ -75,7 +77,7 @@ fn mail_loads_no_external_resources() {
 }
 
 #[test]
-fn markup_in_any_field_is_escaped() {
+fn markup_in_any_field_is_escaped_in_the_html_part() {
     let hostile = "</td></tr><script>alert(1)</script><mj-raw><img src=x onerror=\"a\">&amp;{{ mail }}{% raw %}";
     let mail = ConfirmationMail {
         code: hostile.into(),
@@ -100,7 +102,7 @@ fn markup_in_any_field_is_escaped() {
 }
 
 #[test]
-fn line_breaks_in_a_name_forge_neither_headers_nor_lines() {
+fn line_break_in_a_name_adds_no_header_and_no_line() {
     let mail = ConfirmationMail {
         movie_title: "Film\r\nBcc: all@example.test\r\n\r\nBody".into(),
         customer_name: "Ann\r\nBooking code: FAKE-0000\u{2028}\u{202e}Total paid: nothing".into(),
@@ -116,7 +118,7 @@ fn line_breaks_in_a_name_forge_neither_headers_nor_lines() {
 }
 
 #[test]
-fn overlong_name_is_truncated() {
+fn overlong_name_is_truncated_with_an_ellipsis() {
     let mail = ConfirmationMail { customer_name: "ก".repeat(100_000), ..booking() };
     let rendered = render_confirmation(&mail, Language::Th).unwrap();
     assert!(rendered.text.len() < 4_000, "{} bytes", rendered.text.len());
@@ -124,7 +126,7 @@ fn overlong_name_is_truncated() {
 }
 
 #[test]
-fn greeting_works_without_a_name() {
+fn greeting_is_valid_when_the_customer_has_no_name() {
     let mail = ConfirmationMail { customer_name: " \t".into(), ..booking() };
     assert!(render_confirmation(&mail, Language::En).unwrap().text.contains("\nHello,\n"));
     assert!(render_confirmation(&mail, Language::Th).unwrap().text.contains("\nสวัสดี\n"));
@@ -167,7 +169,7 @@ fn every_weekday_and_month_has_a_name() {
 }
 
 #[test]
-fn satang_are_formatted_as_baht() {
+fn amounts_in_satang_are_formatted_as_baht() {
     for (satang, text) in [
         (0, "฿0"),
         (5, "฿0.05"),

@@ -12,20 +12,20 @@ use tokio::io::AsyncWriteExt;
 
 use super::message::{Built, OutgoingMail, SendError, build};
 
-/// Timeout of connecting to the server.
+/// Timeout of connecting to the mail server.
 const SMTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Timeout of one mail. A server that accepts the connection and then hangs must not hold up the other mails.
+/// Timeout of sending one mail. A mail server that accepts the connection and then hangs must not delay other mails.
 const SMTP_SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// 5xx replies about the cinema's own account (RFC 4954), not about this mail. They count as temporary: an operator can correct
-/// the password, and the mails are retried until then.
+/// Replies 5xx with which a mail server refuses the cinema's own account (RFC 4954) and not this mail. They are
+/// temporary errors: the mails are retried until an operator has corrected the password.
 const ACCOUNT_REFUSALS: [u16; 4] = [530, 534, 535, 538];
 
-/// Limit of a server's reply that is stored as the reason, in characters.
+/// Limit of the text of a mail server's reply that is stored as the reason of a failure, in characters.
 const REASON_CHARS_MAX: usize = 300;
 
-/// A mail transport, chosen by `--mail-url`.
+/// How mails are sent, chosen by `--mail-url`.
 #[derive(Debug)]
 pub enum MailTransport {
     /// Each mail becomes `DIR/<local part of its Message-ID>.eml`; sending the same mail again replaces the file.
@@ -37,7 +37,7 @@ pub enum MailTransport {
     Smtp(SmtpServer),
 }
 
-/// An SMTP server with its account. Its `Debug` shows neither name nor password.
+/// An SMTP server and the account to use there. Its `Debug` shows neither user name nor password.
 pub struct SmtpServer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     send_timeout: Duration,
@@ -49,13 +49,13 @@ impl fmt::Debug for SmtpServer {
     }
 }
 
-/// The mail URL is invalid. The error never contains the URL, which may hold a password.
+/// The mail URL is invalid. The error never contains the URL, which may include a password.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportUrlError {
-    /// Not `file:`, `smtp://` or `smtps://`.
+    /// The URL does not begin with `file:`, `smtp://` or `smtps://`.
     #[error("a mail URL begins with file:, smtp:// or smtps://")]
     UnknownScheme,
-    /// The rest of an SMTP URL is malformed.
+    /// The part after the scheme of an SMTP URL is malformed.
     #[error("not an SMTP URL such as smtp://user:password@host:port: {0}")]
     BadSmtp(String),
 }
@@ -65,7 +65,7 @@ impl MailTransport {
     /// `?tls=required` for STARTTLS on 587) or `smtps://…` (port 465). User and password are percent-encoded.
     ///
     /// # Errors
-    /// [`TransportUrlError`] for anything else.
+    /// [`TransportUrlError`] when the URL has none of these forms.
     pub fn from_url(url: &str, default_dir: &Path) -> Result<Self, TransportUrlError> {
         if let Some(dir) = url.strip_prefix("file:") {
             let dir = dir.strip_prefix("//").unwrap_or(dir);
@@ -88,8 +88,9 @@ impl MailTransport {
     /// Sends one mail, in 30 s at most.
     ///
     /// # Errors
-    /// [`SendError`], which says whether a retry makes sense. After a temporary error the mail may still have arrived, when
-    /// only the server's reply was lost; the Message-ID lets the reader's program deduplicate the second one.
+    /// [`SendError`], which says whether a retry can succeed. After a temporary error the mail may have arrived anyway,
+    /// when only the mail server's reply was lost. The reader's mail program deduplicates the second mail by its
+    /// Message-ID.
     pub async fn send(&self, mail: &OutgoingMail) -> Result<(), SendError> {
         let built = build(mail)?;
         match self {
@@ -103,7 +104,7 @@ impl MailTransport {
 
 impl SmtpServer {
     async fn send(&self, built: &Built) -> Result<(), SendError> {
-        // Boxed: the driver's future is large, and would enlarge the future of every caller.
+        // Boxed, because the driver's large future would enlarge the futures of all callers.
         let sending = Box::pin(self.transport.send(built.message.clone()));
         match tokio::time::timeout(self.send_timeout, sending).await {
             Ok(Ok(_accepted)) => Ok(()),
@@ -128,7 +129,8 @@ fn reason(error: &smtp::Error) -> String {
     error.to_string().chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect()
 }
 
-/// Writes atomically (temporary file, sync, rename): neither a reader of the folder nor a power cut leaves half a mail.
+/// Writes a mail to its file atomically (temporary file, sync, rename), so that neither a reader of the folder nor a
+/// power cut finds half a mail.
 async fn write_eml(dir: &Path, built: &Built) -> io::Result<()> {
     static WRITES: AtomicU64 = AtomicU64::new(0);
     tokio::fs::create_dir_all(dir).await?;
@@ -141,11 +143,11 @@ async fn write_eml(dir: &Path, built: &Built) -> io::Result<()> {
         Err(error) => Err(error),
     };
     if renamed.is_err() {
-        // Best effort: the caller gets the first error.
+        // Removing the file is best effort: the caller gets the error of writing it.
         let _ = tokio::fs::remove_file(&temporary).await;
     }
     renamed?;
-    // The rename is durable only after the folder was synced.
+    // The rename is durable only after the folder was synced, too.
     tokio::fs::File::open(dir).await?.sync_all().await
 }
 

@@ -1,4 +1,4 @@
-//! Sending to files, and to servers that accept, refuse, hang or are down.
+//! Sends mails to files, and to mail servers that accept, refuse, hang or are down.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use seatkeeper_testbed::{MailServer, Manner};
 
 use super::*;
 
-/// Short, because these tests wait for the timeout.
+/// Timeout of sending a mail. Short, because some of these tests wait for it.
 const SEND_TIMEOUT: Duration = Duration::from_millis(300);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -51,7 +51,7 @@ async fn accepting_server_receives_the_whole_mail() {
 }
 
 #[tokio::test]
-async fn smtp_account_is_used_and_hidden_from_debug_output() {
+async fn smtp_user_and_password_are_used_and_hidden_from_debug_output() {
     let server = MailServer::start(Manner::Accepts);
     let url = server.url(Some("ann:s%40cret"));
     let transport = MailTransport::from_url(&url, Path::new("unused")).unwrap();
@@ -70,7 +70,7 @@ async fn reply_4xx_is_a_temporary_error() {
 }
 
 #[tokio::test]
-async fn reply_5xx_is_a_permanent_error() {
+async fn reply_5xx_to_recipient_or_data_is_a_permanent_error() {
     for manner in [Manner::AnswersRecipient("550 nobody here"), Manner::AnswersData("554 no")] {
         let server = MailServer::start(manner);
         let refused = send_to(&server).await.unwrap_err();
@@ -87,7 +87,7 @@ async fn wrong_smtp_password_is_a_temporary_error() {
 }
 
 #[tokio::test]
-async fn hanging_server_times_out_with_a_temporary_error() {
+async fn send_times_out_with_a_temporary_error_when_the_server_hangs() {
     for manner in [Manner::HangsAtOnce, Manner::HangsAtRecipient] {
         let server = MailServer::start(manner);
         let refused = send_to(&server).await.unwrap_err();
@@ -107,7 +107,7 @@ async fn closed_or_refused_connection_is_a_temporary_error() {
 }
 
 #[tokio::test]
-async fn sending_the_same_mail_again_replaces_its_file() {
+async fn mail_that_is_sent_again_replaces_its_file() {
     let dir = Folder::new("replaces");
     let transport = MailTransport::from_url("file:", &dir.path).unwrap();
     transport.send(&mail()).await.unwrap();

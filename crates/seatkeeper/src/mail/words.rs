@@ -1,14 +1,14 @@
-//! Texts of the mails in each language, and the formats of dates, money and seat kinds.
+//! Texts of the mails in each language, and formatting of dates, money and kinds of seats.
 
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use seatkeeper_core::person::Language;
 use serde::Serialize;
 
-/// Offset of Thailand's Buddhist calendar from the common era, in years.
+/// By how many years Thailand's Buddhist calendar is ahead of the common era.
 const BUDDHIST_YEARS_AHEAD: i32 = 543;
 
-/// Satang in a baht.
+/// Number of satang in a baht.
 const SATANG_PER_BAHT: u64 = 100;
 
 /// Fixed texts, passed to the templates as `words`.
@@ -92,7 +92,7 @@ pub(super) fn words(language: Language) -> &'static Words {
     }
 }
 
-/// Date and time in the cinema's time zone, 24-hour clock.
+/// Formats a date and time in the cinema's time zone, with a 24-hour clock.
 pub(super) fn long_date_time(at: jiff::Timestamp, zone: &TimeZone, language: Language) -> String {
     let local = at.to_zoned_datetime(zone.clone());
     let month = usize::from(local.month().unsigned_abs()).saturating_sub(1);
@@ -113,7 +113,7 @@ pub(super) fn long_date_time(at: jiff::Timestamp, zone: &TimeZone, language: Lan
     }
 }
 
-/// Formats minor units (satang) as baht: `฿1,060`, and `฿1,060.50` only when there are satang.
+/// Formats an amount in satang as baht: `฿1,060`. Satang are shown only when they are not 0: `฿1,060.50`.
 pub(super) fn baht(total_minor: i64) -> String {
     let sign = if total_minor < 0 { "-" } else { "" };
     let (whole, satang) = (total_minor.unsigned_abs() / SATANG_PER_BAHT, total_minor.unsigned_abs() % SATANG_PER_BAHT);
@@ -126,7 +126,7 @@ pub(super) fn baht(total_minor: i64) -> String {
     if satang == 0 { format!("{sign}฿{digits}") } else { format!("{sign}฿{digits}.{satang:02}") }
 }
 
-/// The name of a seat kind. An unknown kind is shown unchanged, which is better than a mail that is not sent.
+/// The name of a kind of seat. An unknown kind is shown unchanged, which is better than a mail that is never sent.
 pub(super) fn seat_kind(kind: &str, language: Language) -> &str {
     match (language, kind) {
         (Language::En, "seat") => "Seat",

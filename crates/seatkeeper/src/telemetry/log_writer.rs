@@ -1,5 +1,5 @@
-//! The log's output, which is best effort: writing a line never fails, panics or blocks for long. A full disk, a closed pipe or
-//! a reader that has stopped costs log lines, which are counted, but no other work.
+//! The output of the log. It is best effort: writing a line never fails, panics or blocks for long. While the disk is
+//! full, the pipe is closed or nobody reads it, lines are dropped and counted, and all other work continues.
 
 use std::{
     io::{self, Write},
@@ -12,21 +12,21 @@ use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How long one line waits for a full pipe, which blocks a thread of the runtime. After a line that timed out, the next ones do
-/// not wait.
+/// How long one line waits for a full pipe; the wait blocks a thread of the async runtime. After a line has timed out,
+/// the next lines do not wait.
 const STALL_WAIT_MAX: Duration = Duration::from_millis(20);
-/// Limit of bytes per write: a pipe that polls as writable accepts this many without blocking (`PIPE_BUF`).
+/// Limit of the bytes per write. A pipe that polls as writable accepts this many bytes without blocking (`PIPE_BUF`).
 const PIECE_BYTES_MAX: usize = 4096;
 
-/// Creates a writer per line.
+/// Makes a writer for each log line, as `tracing_subscriber` requires.
 pub(super) struct LogWriter<W>(Arc<Mutex<Output<W>>>);
 
-/// The shared output.
+/// The output that all writers share.
 struct Output<W> {
     sink: W,
-    /// The last line was cut off, so the next one starts with a line feed.
+    /// Whether the last line was cut off, so that the next one must start with a line feed.
     is_mid_line: bool,
-    /// The last line could not be written.
+    /// Whether the last line could not be written, so that the next one must not wait.
     is_stalled: bool,
 }
 
@@ -49,7 +49,7 @@ impl<W: Write + AsFd> MakeWriter<'_> for LogWriter<W> {
     }
 }
 
-/// Writes one line.
+/// Writes one line to the shared output.
 pub(super) struct LineWriter<W>(Arc<Mutex<Output<W>>>);
 
 impl<W: Write + AsFd> Write for LineWriter<W> {
@@ -94,7 +94,7 @@ impl<W: Write + AsFd> Output<W> {
     }
 }
 
-/// Whether a write would not block. A closed pipe is also ready: the write then returns the error.
+/// Whether a write would not block. A closed pipe also counts as ready: a write to it returns the error immediately.
 fn is_ready(sink: &impl AsFd, wait: Duration) -> bool {
     let wait = Timespec { tv_sec: 0, tv_nsec: i64::from(wait.min(STALL_WAIT_MAX).subsec_nanos()) };
     poll(&mut [PollFd::new(sink, PollFlags::OUT)], Some(&wait)).map_or(true, |ready| ready > 0)

@@ -1,5 +1,5 @@
-//! Deduplicates warnings and errors: one line per cause and second. A full disk fails every request, and a log line for each
-//! failure would fill it further.
+//! Limits repeated warnings and errors to one log line per cause and second. A full disk makes every request fail, and
+//! a line for each failure would fill it further.
 
 use std::{
     collections::HashMap,
@@ -15,14 +15,16 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, layer::Context};
 
-/// A repeated cause is logged again after this time.
+/// A cause that occurs again is logged again after this time.
 const REPEATED_AFTER: Duration = Duration::from_secs(1);
-/// Limit of tracked causes, far above the number of log calls. Beyond it all are forgotten, which only logs too much.
+/// Limit of the causes that are remembered, far above the number of log statements. When it is reached, all are
+/// forgotten; then at most too many lines are logged.
 const CAUSES_MAX: usize = 1_024;
-/// Fields that identify a cause, together with the call site. Other fields are ids, which differ in every line.
+/// The fields that identify a cause, together with the log statement. Other fields contain ids, which differ in every
+/// line.
 const CAUSE_FIELDS: [&str; 7] = ["message", "error", "part", "job", "consumer", "worker", "panic"];
 
-/// Layer that drops repeated lines.
+/// A layer of `tracing` that drops repeated lines.
 #[derive(Default)]
 pub(super) struct RepeatLimit(Mutex<HashMap<u64, Instant>>);
 
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_cause_is_logged_once_a_second() {
+    fn repeated_cause_is_logged_once_per_second() {
         let (limit, begin) = (RepeatLimit::default(), Instant::now());
         let at = |ms| begin + Duration::from_millis(ms);
         assert!(limit.admits(1, at(0)) && limit.admits(2, at(0)));
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_warnings_are_dropped_by_cause_but_lower_levels_are_not() {
+    fn repeated_warnings_of_one_cause_are_dropped_and_lines_below_warning_level_are_not() {
         let lines = Lines::default();
         let fmt = tracing_subscriber::fmt::layer().with_writer(lines.clone()).with_ansi(false);
         let subscriber = tracing_subscriber::registry().with(RepeatLimit::default()).with(fmt);
@@ -129,7 +131,7 @@ mod tests {
         });
         let text = String::from_utf8(lines.0.lock().clone()).unwrap();
         let count = |what: &str| text.lines().filter(|line| line.contains(what)).count();
-        // Up to two second boundaries may pass during the loop on a slow machine.
+        // On a slow machine the loop may run across two boundaries between seconds.
         assert!((2..=6).contains(&count("did not answer")), "{text}");
         assert!((1..=3).contains(&count("another place")), "{text}");
         assert_eq!(count("not limited"), 50);

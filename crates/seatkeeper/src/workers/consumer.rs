@@ -1,5 +1,6 @@
-//! Reads the event log for one consumer. An event that fails eight times becomes a dead letter, which an administrator can
-//! replay, and does not block later events. While the store is unavailable the consumer retries without counting failures.
+//! Reads the event log for one consumer. An event whose handling fails eight times becomes a dead letter, which an
+//! administrator can replay, and does not block later events. While the store is unavailable, the consumer retries
+//! without counting the failures.
 
 use std::{panic::AssertUnwindSafe, slice, sync::Arc, time::Duration};
 
@@ -14,16 +15,17 @@ use seatkeeper_core::{
 
 use super::job::{Job, Next};
 
-/// Limit of events per round.
+/// Limit of the events that one round handles.
 const CONSUMER_EVENTS_MAX: u32 = 64;
-/// Failures after which an event becomes a dead letter.
+/// Number of failures after which an event becomes a dead letter.
 const HANDLING_TRIES_MAX: u32 = 8;
 const CONSUMER_PERIOD: Duration = Duration::from_millis(100);
 
 pub(super) struct EventConsumer {
     office: Arc<BoxOffice>,
     consumer: Consumer,
-    /// Position of the event that keeps failing, and its number of failures. Not persisted: a restart counts from zero.
+    /// The position of the event whose handling keeps failing, and its number of failures. Not persisted: after a
+    /// restart the count starts at zero.
     stuck: Option<(i64, u32)>,
 }
 
@@ -32,7 +34,7 @@ impl EventConsumer {
         Self { office, consumer, stuck: None }
     }
 
-    /// Handles all events at once; false when one of them cannot be handled.
+    /// Handles all events together. Returns false when one of them cannot be handled.
     async fn handle_all(&self, next: &[LoggedEvent]) -> Backend<bool> {
         let events: Vec<Event> = next.iter().map(|logged| logged.event.clone()).collect();
         match self.handle_unless_panic(&events).await {
@@ -41,15 +43,15 @@ impl EventConsumer {
         }
     }
 
-    /// A panic counts as a lasting failure, so that an event that makes the program panic becomes a dead letter instead of
-    /// blocking this consumer on every server for ever.
+    /// Treats a panic as a permanent failure, so that an event that makes the program panic becomes a dead letter.
+    /// Otherwise it would block this consumer on every server for ever.
     async fn handle_unless_panic(&self, events: &[Event]) -> Backend<()> {
         let handled = AssertUnwindSafe(handle_events(&self.office, self.consumer, events)).catch_unwind().await;
         handled
             .unwrap_or_else(|_panic| Err(BackendError::lasting(self.consumer.as_str(), "handling the event panicked")))
     }
 
-    /// Handles one event; false when it must be retried.
+    /// Handles one event. Returns false when it must be retried.
     async fn handle(&mut self, logged: &LoggedEvent) -> Backend<bool> {
         let error = match self.handle_unless_panic(slice::from_ref(&logged.event)).await {
             Ok(()) => return Ok(true),
@@ -93,11 +95,12 @@ impl Job for EventConsumer {
             return Ok(Next::AfterPause);
         }
         let (mut done_to, mut outcome) = (None, Ok(true));
-        // Only the audit consumer writes many events at once. Mails are queued one by one: a failing batch could be half done.
+        // Only the audit consumer writes many events together. Mails are queued one by one, because a batch that fails
+        // could be half done.
         if self.consumer == Consumer::Audit && self.handle_all(&next).await? {
             done_to = next.last().map(|logged| logged.position);
         } else {
-            // One by one, to find the events that fail.
+            // Handles the events one by one, to find those that fail.
             for logged in &next {
                 outcome = self.handle(logged).await;
                 if !matches!(outcome, Ok(true)) {
@@ -106,7 +109,8 @@ impl Job for EventConsumer {
                 done_to = Some(logged.position);
             }
         }
-        // At-least-once delivery: the effect is stored before the position is acknowledged, and a repeated event has no effect.
+        // Delivery is at least once: the effect is stored before the position is acknowledged, and an event that is
+        // delivered again has no further effect.
         if let Some(position) = done_to {
             self.office.stores.events.acknowledge(self.consumer, position).await?;
         }

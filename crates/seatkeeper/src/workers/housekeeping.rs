@@ -1,4 +1,5 @@
-//! Follows the programme that other servers change, runs the consistency check of the seat maps, and purges ended sessions.
+//! Follows changes of the programme by other servers, compares the seat maps with the ledger, and deletes expired
+//! sessions.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,13 +11,13 @@ use seatkeeper_core::{
 
 use super::job::{Job, Next};
 
-/// A change of the programme reaches every server within 2 s.
+/// Polling interval of the programme, with which a change reaches every server within 2 s.
 const PROGRAMME_PERIOD: Duration = Duration::from_secs(1);
 const PURGE_PERIOD: Duration = Duration::from_secs(600);
-/// The longest time that a seat map may differ from the ledger.
+/// Interval of comparing each seat map with the ledger; the longest time that they may differ.
 const COMPARE_PERIOD: Duration = Duration::from_secs(60);
 
-/// There may be thousands of maps, and each costs a read of the store.
+/// Time limit of a round that compares the seat maps: there may be thousands, and each costs a read of the store.
 const LONG_ROUND_MAX: Duration = Duration::from_secs(600);
 
 pub(super) struct ProgrammeFollower(pub(super) Arc<BoxOffice>);
@@ -68,7 +69,7 @@ impl Job for MapComparer {
                         tracing::warn!(%screening, "the seat map differed from the store and was reloaded");
                         metrics::counter!("seatkeeper_maps_mended_total").increment(1);
                     }
-                    // A map that cannot be reloaded must not keep the others from being checked.
+                    // A map that cannot be reloaded must not prevent the comparison of the others.
                     Err(error) => failure = Some(error),
                 }
             }
@@ -95,7 +96,7 @@ impl Job for SessionPurge {
     async fn run(&mut self) -> Backend<Next> {
         let purged = self.0.stores.sessions.purge_sessions(self.0.now()).await?;
         tracing::debug!(purged, "sessions purged");
-        // A purge is limited to a batch; there may be more.
+        // A call deletes a limited batch, so there may be more to delete.
         Ok(if purged > 0 { Next::AtOnce } else { Next::AfterPause })
     }
 }

@@ -1,4 +1,4 @@
-//! Runs a job periodically, with backoff after failures and a restart after a panic.
+//! Runs a job periodically, with backoff after failures, and restarts it after a panic.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -19,18 +19,20 @@ const FAILURE_PAUSE: Duration = Duration::from_millis(200);
 /// … up to this limit, unless the job sets a lower one.
 const FAILURE_PAUSE_MAX: Duration = Duration::from_secs(15);
 
-/// A worker that ran this long before it panicked is restarted with the shortest pause again.
+/// When a worker ran for this long before it panicked, the backoff of its restarts begins again with the shortest
+/// pause.
 const RESTARTS_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
-/// Default time limit of a round: it makes some dozens of calls to the store, and each succeeds or fails within seconds. A
-/// longer round counts as stuck.
+/// Default time limit of a round. A round makes some dozens of calls of the store, each of which succeeds or fails
+/// within seconds, so a longer round counts as stuck.
 const ROUND_MAX: Duration = Duration::from_secs(120);
-/// How late a round may begin before the worker counts as stuck: a loaded machine or a suspended process is no failure.
+/// How late a round may begin before the worker counts as stuck. It allows for a loaded machine and a suspended
+/// process.
 const LATE_BY_MAX: Duration = Duration::from_secs(60);
 
-/// When the next round begins.
+/// When the next round of a job begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Immediately: there is more to do.
+    /// Immediately, because there is more to do.
     AtOnce,
     /// After the job's period.
     AfterPause,
@@ -38,29 +40,29 @@ pub(super) enum Next {
     After(Duration),
 }
 
-/// A periodic task. The process may die at any point of a round, so rounds must be idempotent.
+/// A periodic task. The process may die at any point of a round, so a round must be idempotent.
 #[async_trait]
 pub(super) trait Job: Send + 'static {
-    /// Name in logs and events.
+    /// The name of the job in logs and events.
     fn name(&self) -> &'static str;
-    /// Pause between rounds.
+    /// The pause between two rounds.
     fn period(&self) -> Duration;
-    /// Limit of the backoff: how late a round may be after a failed part has recovered.
+    /// The longest backoff: how late a round may be after the service that it failed for has recovered.
     fn failure_pause_max(&self) -> Duration {
         FAILURE_PAUSE_MAX
     }
-    /// Time limit of a round; a longer one counts as stuck.
+    /// The time limit of a round. A round that takes longer counts as stuck.
     fn round_max(&self) -> Duration {
         ROUND_MAX
     }
     /// Runs one round.
     async fn run(&mut self) -> Backend<Next>;
-    /// Called after the last round; waits for tasks that rounds have left running.
+    /// Called after the last round. Waits for tasks that rounds have started and that are still running.
     async fn finish(&mut self) {}
 }
 
-/// Runs a job until it is cancelled, and restarts it when it panics: a panic must not leave mails and payments unfinished until
-/// the server restarts.
+/// Runs a job until it is cancelled, and restarts it when it panics. Without the restart, mails and payments would stay
+/// unfinished until the server is restarted.
 pub(super) async fn supervise(mut job: impl Job, office: Arc<BoxOffice>, pulse: Arc<Pulse>, cancel: CancellationToken) {
     let mut restarts = 0u32;
     while !cancel.is_cancelled() {
@@ -79,7 +81,7 @@ pub(super) async fn supervise(mut job: impl Job, office: Arc<BoxOffice>, pulse: 
     pulse.end();
 }
 
-/// The pause after this many consecutive failures.
+/// The pause after this many consecutive failures: exponential backoff up to `longest`.
 fn pause_after(failures: u32, longest: Duration) -> Duration {
     FAILURE_PAUSE.saturating_mul(1 << failures.min(10)).min(longest)
 }
@@ -88,7 +90,8 @@ async fn work(job: &mut impl Job, office: &BoxOffice, pulse: &Pulse, cancel: &Ca
     let mut failures = 0u32;
     while !cancel.is_cancelled() {
         pulse.begin(job.round_max());
-        // A panic ends only this round, not the worker, or nothing would be mailed, relayed or swept until a restart.
+        // A panic ends only this round and not the worker. Otherwise nothing would be mailed, relayed or swept until a
+        // restart.
         let ran = AssertUnwindSafe(job.run()).catch_unwind().await;
         match &ran {
             Ok(_) => pulse.complete_round(),
@@ -130,7 +133,8 @@ async fn work(job: &mut impl Job, office: &BoxOffice, pulse: &Pulse, cancel: &Ca
     job.finish().await;
 }
 
-/// Stores a system event. Best effort: when the store itself is unavailable, the log line of the caller is the only trace.
+/// Stores an event about a worker. This is best effort: when the store is unavailable, only the caller's log line
+/// reports it.
 async fn tell(office: &BoxOffice, code: &str, job: &str, count: u32) {
     let kind = EventKind::SystemError { code: code.into(), place: job.into(), count: u64::from(count) };
     if let Err(error) = office.stores.outbox.append_events(&[office.event(kind)]).await {

@@ -7,14 +7,14 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// Where the job fails.
+/// How the job fails.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     /// A round panics.
     InRound,
-    /// The code between rounds panics, outside of the round's `catch_unwind`.
+    /// The code between the rounds panics, where `catch_unwind` does not catch it.
     BetweenRounds,
-    /// A round returns an error, as when the store is unavailable.
+    /// A round returns an error, as it does when the store is unavailable.
     Fails,
     /// A round never ends.
     Hangs,
@@ -22,7 +22,7 @@ enum Fault {
 
 struct Breaking {
     fault: Fault,
-    /// Number of failures to come; each failure decrements it.
+    /// Number of rounds that will still fail; each failure decrements it.
     broken: Arc<AtomicU32>,
     good_rounds: Arc<AtomicU32>,
 }
@@ -93,14 +93,15 @@ fn start(fault: Fault, broken: u32) -> Scene {
 }
 
 impl Scene {
-    /// Waits until the condition holds for the health check's message (empty when healthy), and returns the message.
+    /// Waits until `holds` is true for the message of the worker's health check (empty when healthy). Returns the
+    /// message.
     async fn until(&self, holds: impl Fn(&Self, &str) -> bool) -> String {
         loop {
             let why = self.pulse.ping().await.err().map_or_else(String::new, |error| error.source.to_string());
             if holds(self, &why) {
                 return why;
             }
-            // Poll: the clock is paused, so this advances it.
+            // Poll: the clock is paused, and sleeping advances it.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -113,7 +114,7 @@ impl Scene {
 }
 
 #[tokio::test(start_paused = true)]
-async fn worker_that_panics_is_unhealthy_and_restarted_until_it_recovers() {
+async fn worker_that_panics_is_unhealthy_and_is_restarted_until_it_recovers() {
     for fault in [Fault::InRound, Fault::BetweenRounds] {
         let scene = start(fault, 3);
         let why = scene.until(|_, why| !why.is_empty()).await;

@@ -1,4 +1,5 @@
-//! Exports the number of unsent outbox events and the lag of each consumer as metrics.
+//! Exports metrics: the number of unsent events in the outbox, and the number of events that each consumer has not
+//! handled.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +11,7 @@ use seatkeeper_core::{
 
 use super::job::{Job, Next};
 
-/// A usual scrape interval of metrics.
+/// Interval of updating the metrics; metrics are often scraped at this interval.
 const LAG_PERIOD: Duration = Duration::from_secs(10);
 
 pub(super) struct LagMeter(pub(super) Arc<BoxOffice>);

@@ -1,5 +1,5 @@
-//! Sends queued mails. The text is rendered from the booking at sending time. Mails are sent concurrently: a slow one occupies
-//! one of several permits and does not hold up those behind it.
+//! Sends queued mails. A mail is rendered from its booking when it is sent. Mails are sent concurrently within a limit,
+//! so that a slow one does not delay the mails after it.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -19,35 +19,36 @@ use crate::mail::{
     ConfirmationMail, MailTransport, OutgoingMail, SendError, Sender, booking_message_id, render_confirmation,
 };
 
-/// Limit of concurrent mails.
+/// Limit of the mails that are sent concurrently.
 const MAILS_AT_ONCE_MAX: usize = 8;
-/// Lease of a mail: when its sender dies, another takes the mail after this time. Longer than a mail server may take.
+/// Lease of a mail: if the server that is sending it dies, another one may send it after this time. Longer than sending
+/// may take.
 const MAIL_LEASE: SignedDuration = SignedDuration::from_mins(2);
-/// Polling interval for new mails.
+/// Polling interval of the queue.
 const MAIL_PERIOD: Duration = Duration::from_millis(250);
 
-/// The reason in the list of mails for a confirmation that is FAILED without an attempt.
+/// Why a confirmation is FAILED without an attempt to send it, as administrators see it in the list of mails.
 const BOOKING_REFUNDED: &str = "the booking was refunded before this mail was sent";
 
-/// The transport of mails, and what they say about the cinema.
+/// How mails are sent, and what they say about the cinema.
 pub struct Mailer {
     /// The transport.
     pub transport: MailTransport,
     /// The cinema's name.
     pub cinema_name: String,
-    /// The site's address without a path, `https://example.test`.
+    /// The origin of the site without a path, such as `https://example.test`.
     pub public_url: String,
-    /// The host of that address.
+    /// The host of that origin.
     pub host: String,
 }
 
 pub(super) struct MailSender {
     desk: Arc<Desk>,
-    /// At most [`MAILS_AT_ONCE_MAX`].
+    /// The tasks that are sending mails: at most [`MAILS_AT_ONCE_MAX`].
     on_the_way: JoinSet<Backend<()>>,
 }
 
-/// What each sending task needs.
+/// What each task that sends a mail needs.
 struct Desk {
     office: Arc<BoxOffice>,
     mailer: Mailer,
@@ -58,7 +59,7 @@ impl MailSender {
         Self { desk: Arc::new(Desk { office, mailer }), on_the_way: JoinSet::new() }
     }
 
-    /// Starts as many mails as there are free permits.
+    /// Takes mails from the queue and starts to send them, as many as [`MAILS_AT_ONCE_MAX`] still allows.
     async fn send_off(&mut self) -> Backend<()> {
         let places = u32::try_from(MAILS_AT_ONCE_MAX.saturating_sub(self.on_the_way.len())).unwrap_or(0);
         if places == 0 {
@@ -74,7 +75,8 @@ impl MailSender {
     }
 }
 
-/// A task that panicked or was aborted has recorded no outcome: its mail is taken again after the lease.
+/// The result of a task. A task that panicked or was aborted has recorded no result, so its mail is leased again after
+/// the lease has expired.
 fn outcome_of(sent: Result<Backend<()>, JoinError>) -> Backend<()> {
     sent.unwrap_or_else(|error| {
         tracing::error!(%error, "a mail task ended early; the mail is retried after its lease");
@@ -83,7 +85,8 @@ fn outcome_of(sent: Result<Backend<()>, JoinError>) -> Backend<()> {
 }
 
 impl Desk {
-    /// A mail that fails because of the program itself is marked FAILED, where an administrator sees it; the others are sent.
+    /// Sends a mail. If it fails because of an error in this program, it is marked as FAILED, so that an administrator
+    /// sees it and the other mails are sent.
     async fn send_or_fail(&self, mail: &Mail) -> Backend<()> {
         match AssertUnwindSafe(self.send(mail)).catch_unwind().await {
             Ok(Ok(())) => return Ok(()),
@@ -100,7 +103,8 @@ impl Desk {
             let error = "the booking is missing".to_owned();
             return self.office.stores.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await;
         };
-        // Checked as late as possible: a refunded booking gets no confirmation, even when an administrator requests a retry.
+        // This is checked as late as possible: a refunded booking gets no confirmation, even when an administrator
+        // requests a retry.
         if booking.status == BookingStatus::Refunded {
             tracing::info!(mail = %mail.mail.id, "not sent: its booking was refunded");
             let error = BOOKING_REFUNDED.to_owned();
@@ -125,7 +129,7 @@ impl Desk {
         self.office.stores.mails.record_attempt(mail.mail.id, &attempt).await
     }
 
-    /// The title as sold; in Thai, the film's current Thai title if it has one.
+    /// The film's title. In English, that of the booking; in Thai, the film's current Thai title if it has one.
     async fn title_of(&self, booking: &Booking, language: Language) -> Backend<String> {
         let movie = match language {
             Language::Th => self.office.stores.programme.find_movie(booking.movie_id).await?,
@@ -174,7 +178,7 @@ impl Job for MailSender {
 
     async fn run(&mut self) -> Backend<Next> {
         self.send_off().await?;
-        // Waits for the first mail only: its permit is free again, and new mails need not wait for the slow ones.
+        // Waits until one of the mails was sent: the next mail can be started then, without waiting for slow ones.
         let Ok(arrived) = tokio::time::timeout(MAIL_PERIOD, self.on_the_way.join_next()).await else {
             return Ok(Next::AtOnce);
         };

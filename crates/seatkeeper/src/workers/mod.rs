@@ -1,8 +1,9 @@
-//! Background workers: relay, consumers and their lag, mail sender, sweeper, reconciler, housekeeping.
+//! Background workers: relay, consumers of the event log and the metric of their lag, mail sender, sweeper of expired
+//! locks, reconciler of payments, housekeeping.
 //!
-//! Each is a [`Job`] with an owner ([`Workers`]) that stops it. A failing job is retried for ever with backoff; it logs once
-//! when it begins to fail and once when it recovers. A job that panics is restarted, and `GET /readyz` reports it until it has
-//! recovered.
+//! Each worker runs a [`Job`]; [`Workers`] starts and stops them. A job that fails is retried for ever with backoff,
+//! and is logged once when it begins to fail and once when it recovers. A job that panics is restarted, and `GET
+//! /readyz` reports it until it has recovered.
 
 mod consumer;
 mod housekeeping;
@@ -62,12 +63,12 @@ impl Workers {
         self.tracker.spawn(supervise(job, Arc::clone(office), pulse, self.cancel.clone()));
     }
 
-    /// Health checks for `GET /readyz`, which names a worker that panicked or is stuck.
+    /// Health checks for `GET /readyz`, which names each worker that has panicked or is stuck.
     pub fn health(&self) -> impl Iterator<Item = Arc<dyn Health>> {
         self.pulses.iter().map(|pulse| Arc::clone(pulse) as Arc<dyn Health>)
     }
 
-    /// Lets each worker finish its round. Returns false when one did not within `limit`.
+    /// Stops the workers after their current round. Returns false when one did not finish within `limit`.
     pub async fn stop(self, limit: Duration) -> bool {
         self.cancel.cancel();
         tokio::time::timeout(limit, self.tracker.wait()).await.is_ok()

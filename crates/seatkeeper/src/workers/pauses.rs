@@ -1,4 +1,5 @@
-//! Backoff per unfinished payment: a provider in trouble must not get one request per second from every payment.
+//! Backoff for each unfinished payment, so that a payment provider in trouble does not get a request per payment and
+//! second.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -8,16 +9,16 @@ use seatkeeper_core::{
 };
 use tokio::time::Instant;
 
-/// Pause after the first attempt; each further attempt doubles it …
+/// Pause after the first attempt for a payment; each further attempt doubles it …
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// … up to this limit while the outcome is unknown and the payer waits for it …
+/// … up to this limit while the outcome is unknown, because the payer waits for it …
 const DOUBT_PAUSE_MAX: Duration = Duration::from_secs(8);
-/// … and up to this limit when only the money remains to be moved, for which nobody waits.
+/// … and up to this limit when only the capture or refund of the money is missing, for which nobody waits.
 const MONEY_PAUSE_MAX: Duration = Duration::from_secs(300);
-/// Limit of tracked payments, some 100 bytes each. Payments beyond it are tried in every round.
+/// Limit of the payments whose pauses are remembered, some 100 bytes each. Payments beyond it are tried in every round.
 const PAYMENTS_REMEMBERED_MAX: usize = 10_000;
 
-/// When each payment is due for its next attempt. In memory: after a restart all are due.
+/// When the next attempt for each payment is due. Kept in memory only: after a restart all payments are due.
 #[derive(Debug, Default)]
 pub(super) struct Pauses {
     tried: HashMap<PaymentId, Tried>,
@@ -26,7 +27,7 @@ pub(super) struct Pauses {
 
 #[derive(Debug)]
 struct Tried {
-    /// A payment that reached another stage asks the provider for something else, and is due immediately.
+    /// What the last attempt was for. A payment at another stage needs another request, so it is due immediately.
     stage: (PaymentStatus, Option<MoneyTask>),
     pause: Duration,
     due: Instant,
@@ -34,18 +35,18 @@ struct Tried {
 }
 
 impl Pauses {
-    /// Begins a round over all unfinished payments and forgets the pauses of payments that the previous round did not see,
-    /// because those are finished.
+    /// Begins a round over all unfinished payments. Forgets the pauses of payments that were not in the previous round,
+    /// because those payments are finished.
     pub(super) fn begin_round(&mut self) {
         let last = self.round;
         self.tried.retain(|_, tried| tried.seen_in == last);
         self.round += 1;
     }
 
-    /// Whether the payment is due. If so, its next pause begins.
+    /// Whether an attempt for the payment is due. If so, the pause until its next attempt begins.
     pub(super) fn take_turn(&mut self, payment: &Payment, now: Instant) -> bool {
         let stage = (payment.status, payment.money_task);
-        // An expired payment is ended in the store alone, without the provider.
+        // An expired payment is ended in the store, without a call of the provider, so it is always due.
         if payment.status == PaymentStatus::Pending {
             return true;
         }
@@ -67,7 +68,7 @@ impl Pauses {
         true
     }
 
-    /// Resets the backoff after a failure that was not the provider's, so that the next round retries.
+    /// Resets the backoff of a payment after a failure that the provider did not cause, so that the next round retries.
     pub(super) fn forget(&mut self, payment: PaymentId) {
         self.tried.remove(&payment);
     }
@@ -103,7 +104,7 @@ mod tests {
         }
     }
 
-    /// The seconds at which an unchanging payment would be tried, with one round per second.
+    /// The seconds at which attempts for a payment in this state are due, with one round per second.
     fn tries(pauses: &mut Pauses, payment: &Payment, began: Instant, seconds: u64) -> Vec<u64> {
         let is_tried = |second: &u64| {
             pauses.begin_round();
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn backoff_doubles_up_to_its_limit() {
+    fn backoff_of_a_payment_doubles_up_to_its_limit() {
         let (mut pauses, began) = (Pauses::default(), Instant::now());
         let doubtful = payment(1, PaymentStatus::Confirming, None);
         assert_eq!(tries(&mut pauses, &doubtful, began, 40), [0, 1, 3, 7, 15, 23, 31, 39]);
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn expired_payment_is_always_due_and_a_new_stage_is_due_immediately() {
+    fn expired_payment_is_always_due_and_a_payment_at_a_new_stage_is_due_immediately() {
         let (mut pauses, now) = (Pauses::default(), Instant::now());
         let overdue = payment(1, PaymentStatus::Pending, None);
         assert_eq!(tries(&mut pauses, &overdue, now, 4), [0, 1, 2, 3]);
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn backoff_is_reset_when_a_payment_is_finished_or_forgotten() {
+    fn backoff_of_a_payment_is_reset_when_it_is_finished_or_forgotten() {
         let (mut pauses, now) = (Pauses::default(), Instant::now());
         let owed = payment(1, PaymentStatus::Succeeded, Some(MoneyTask::Capture));
         pauses.begin_round();
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn payments_beyond_the_limit_are_tried_in_every_round() {
+    fn payments_beyond_the_limit_are_due_in_every_round() {
         let (mut pauses, now) = (Pauses::default(), Instant::now());
         for number in 0..PAYMENTS_REMEMBERED_MAX as u128 {
             assert!(pauses.take_turn(&payment(number, PaymentStatus::Confirming, None), now));

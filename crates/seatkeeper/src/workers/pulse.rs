@@ -1,4 +1,4 @@
-//! Health of a worker, for `GET /readyz`.
+//! The health of a worker, which `GET /readyz` reports.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use seatkeeper_core::ports::{Backend, BackendError, Health};
 use tokio::time::Instant;
 
-/// Heartbeat of a worker.
+/// Records when a worker makes progress.
 #[derive(Debug)]
 pub(super) struct Pulse {
     worker: &'static str,
@@ -16,9 +16,9 @@ pub(super) struct Pulse {
 
 #[derive(Debug, Default)]
 struct State {
-    /// A panic ended the last round or the worker.
+    /// Whether the last round, or the worker itself, ended with a panic.
     has_panicked: bool,
-    /// The time from which a missing heartbeat is late. None before the start and after the end.
+    /// When the current step of the worker counts as late. `None` before the start and after the end of the worker.
     late_from: Option<Instant>,
 }
 
@@ -31,12 +31,12 @@ impl Pulse {
         self.worker
     }
 
-    /// Starts a step that takes at most this time.
+    /// Starts a step, which counts as late after `takes_max`.
     pub(super) fn begin(&self, takes_max: Duration) {
         self.state.lock().late_from = Some(Instant::now() + takes_max);
     }
 
-    /// Ends a round, whether it succeeded or failed.
+    /// Ends a round without a panic, whether it succeeded or failed.
     pub(super) fn complete_round(&self) {
         self.state.lock().has_panicked = false;
     }
@@ -45,7 +45,7 @@ impl Pulse {
         self.state.lock().has_panicked = true;
     }
 
-    /// Ends the worker: it was stopped, and is not late any more.
+    /// Ends the worker after it was stopped: it is no longer late.
     pub(super) fn end(&self) {
         *self.state.lock() = State::default();
     }

@@ -1,4 +1,4 @@
-//! Finishes payments that were interrupted, such as by a server that died.
+//! Finishes payments whose processing was interrupted, for example because a server died.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,12 +17,15 @@ use super::{
     pauses::Pauses,
 };
 
-/// How often unfinished payments are read, and the locks of undecided ones extended. [`Pauses`] limits calls to the provider.
+/// Interval at which unfinished payments are read and the locks of payments with unknown outcome are extended.
+/// [`Pauses`] limits the calls of the payment provider.
 const RECONCILE_PERIOD: Duration = Duration::from_secs(1);
-/// Limit of concurrently resumed payments: each may wait for the provider, and those behind it must not run out of time.
+/// Limit of the payments that are processed concurrently. Each may wait for the provider, and the payments after it
+/// must not have to wait too long.
 const PAYMENTS_AT_ONCE_MAX: usize = 64;
 
-/// Each payment may wait for a silent provider, and an outage may leave many of them.
+/// Time limit of a round. Each payment may wait for a provider that does not answer, and an outage may leave many
+/// payments.
 const LONG_ROUND_MAX: Duration = Duration::from_secs(600);
 
 pub(super) struct Reconciler {
@@ -61,7 +64,7 @@ impl Job for Reconciler {
             let resumed =
                 stream::iter(due).map(|payment| async { (payment.id, resume_payment(office, payment).await) });
             let mut resumed = resumed.buffer_unordered(PAYMENTS_AT_ONCE_MAX);
-            // One failing payment must not hold up the others.
+            // One payment that fails must not delay the others.
             while let Some((id, result)) = resumed.next().await {
                 if let Err(error) = result {
                     pauses.forget(id);

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A provider that fails until it is switched on, and counts its calls.
+/// A payment provider that fails until `speaks` is set, and counts its calls.
 #[derive(Default)]
 struct Desk {
     speaks: AtomicBool,
@@ -57,7 +57,7 @@ fn open(folder: &TempDir, desk: &Arc<Desk>) -> Arc<BoxOffice> {
     Arc::new(office_over(&store, &locks, desk.clone(), clock, Arc::new(SeededEntropy::new(1))))
 }
 
-/// An undecided payment, as left by a server that died while it called the provider.
+/// A payment with unknown outcome, as a server leaves it that died while it called the provider.
 async fn doubtful_payment(office: &BoxOffice) -> PaymentId {
     let (ids, now) = (SeededEntropy::new(2), office.now());
     let movie = movie_of(MovieId::from_uuid(ids.next_uuid()), "The Long Way Home");
@@ -93,7 +93,7 @@ async fn doubtful_payment(office: &BoxOffice) -> PaymentId {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silent_provider_is_asked_with_backoff_until_it_answers() {
+async fn provider_that_does_not_answer_is_asked_with_backoff_until_it_does() {
     let (folder, desk) = (TempDir::new().unwrap(), Arc::new(Desk::default()));
     let office = open(&folder, &desk);
     let id = doubtful_payment(&office).await;

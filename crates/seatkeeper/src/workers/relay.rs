@@ -1,5 +1,5 @@
-//! Moves lock releases from the lock store to the outbox, and all events from the outbox to the event log. One of the servers
-//! does it, with a lease in the store; the others poll for the end of the lease.
+//! Moves releases from the lock store to the outbox, and all events from the outbox to the event log. Only the server
+//! that holds a lease in the store does this; the others poll until the lease expires.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,10 +14,10 @@ use super::job::{Job, Next};
 
 const RELAY_PERIOD: Duration = Duration::from_millis(100);
 const RELEASES_PERIOD: Duration = Duration::from_millis(200);
-/// Polling interval of a server without the lease; each attempt to take it is a write.
+/// Polling interval of the servers without the lease. Each attempt to take the lease is a write to the store.
 const LEASE_LOOK_PERIOD: Duration = Duration::from_secs(1);
 
-/// A random owner id for the relay's lease.
+/// A random id of this server, as the owner of the lease.
 pub(super) fn new_relay(office: &BoxOffice) -> Uuid {
     let mut random = [0; 16];
     office.entropy.fill(&mut random);
@@ -53,10 +53,10 @@ impl Job for Relay {
     }
 }
 
-/// Moves releases of locks from the lock store to the outbox.
+/// Moves releases of seat locks from the lock store to the outbox.
 pub(super) struct ReleaseTeller {
     pub(super) office: Arc<BoxOffice>,
-    /// Owner id of the relay's lease.
+    /// This server's id as the owner of the relay's lease.
     pub(super) relay: Uuid,
 }
 

@@ -1,4 +1,4 @@
-//! Removes expired locks, so that viewers see the seats as free within a second.
+//! Removes expired seat locks, so that viewers see the seats as available within a second.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,10 +7,10 @@ use seatkeeper_core::{box_office::BoxOffice, ports::Backend};
 
 use super::job::{Job, Next};
 
-/// Viewers must get the change within a second; this interval leaves most of it for the delivery.
+/// Interval of the removal. Viewers must see the change within a second; most of that time remains for the delivery.
 const SWEEP_PERIOD: Duration = Duration::from_millis(250);
 
-/// Short, so that viewers get the change within a second also after an outage of the lock store.
+/// Longest backoff. Short, so that viewers see expired locks within a second also after an outage of the lock store.
 const FAILURE_PAUSE_MAX: Duration = Duration::from_millis(500);
 
 pub(super) struct Sweeper(pub(super) Arc<BoxOffice>);

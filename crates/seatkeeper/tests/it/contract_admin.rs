@@ -1,4 +1,4 @@
-//! `/api/admin`: bookings, their CSV table, reports.
+//! `/api/admin`: the administrators' list of bookings, its CSV table, and reports.
 
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn thb(amount: i64) -> Value {
     json!({"amount": amount, "currency": "THB"})
 }
 
-/// The cinema's calendar day of an instant.
+/// The calendar day of a time in the cinema's time zone.
 pub(crate) fn day_of(time: &Value) -> Date {
     let time: Timestamp = time.as_str().unwrap().parse().unwrap();
     time.to_zoned_datetime(TimeZone::get("Asia/Bangkok").unwrap()).date()
@@ -26,7 +26,7 @@ fn codes(page: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn admin_bookings_are_filtered_by_query_and_summed() {
+async fn admin_bookings_are_filtered_by_query_and_summed_up() {
     begin_within_one_day().await;
     let app = TestApp::start().await;
     let admin = app.admin();
@@ -146,7 +146,8 @@ async fn reports_list_every_day_and_every_film() {
             "seats": seats, "revenue": thb(seats * 20_000), "occupancy": occupancy,
         })
     };
-    // Sold today for a later day: occupancy is sold seats of four; the blocked seat does not count.
+    // The seats were sold today for a later day. The occupancy is the number of sold seats divided by four; the blocked
+    // seat does not count.
     let both = movies(sale, show).await;
     assert_eq!(both, json!([row(&dear, 3, true, json!(0.75)), row(&cheap, 1, true, json!(0.25))]));
     if show > sale {

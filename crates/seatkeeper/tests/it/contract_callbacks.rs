@@ -1,4 +1,4 @@
-//! Callbacks of the payment provider: signed, late, repeated, forged.
+//! Callbacks of the payment provider: correctly signed, late, repeated, and forged.
 
 use jiff::SignedDuration;
 use seatkeeper_embedded::mock_provider::sign;
@@ -39,7 +39,7 @@ async fn callback_is_refused_without_a_recent_valid_signature() {
     for signature in ["", "t=1,v1=00", "nonsense"] {
         app.report_raw("mock", signature, &body).await.refused(401, "bad_signature");
     }
-    // A valid signature of another body.
+    // A signature that is valid for another body.
     let signature = sign(SECRET.as_bytes(), now(), b"{}");
     app.report_raw("mock", &signature, &body).await.refused(401, "bad_signature");
     // Neither a session cookie nor the site's own origin replaces the signature.
@@ -64,7 +64,7 @@ async fn callback_is_refused_without_a_recent_valid_signature() {
     }
     ann.confirm(&payment, "success").await.expect(200);
     ann.confirm(&payment, "decline").await.refused(409, "payment_not_pending");
-    // The provider reports no money for this one, so the callback changes nothing.
+    // The provider reports that it has received no money for this payment, so the callback changes nothing.
     let unpaid = pending(&ann, &screening, &["A2"]).await;
     assert_eq!(app.report(&unpaid).await.status, 204);
     assert_eq!(status(&ann, &unpaid).await, "PENDING");
@@ -75,7 +75,7 @@ async fn callback_is_refused_without_a_recent_valid_signature() {
 }
 
 #[tokio::test]
-async fn late_payment_buys_its_seats_if_they_are_free_or_is_refunded() {
+async fn late_payment_buys_its_seats_if_they_are_available_and_is_refunded_otherwise() {
     let app = TestApp::with(&[SECRET_FLAG, "--payment-ttl=1s", "--mock-payment=callback=never"]).await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssssssss").await;
@@ -121,7 +121,7 @@ async fn late_payment_buys_its_seats_if_they_are_free_or_is_refunded() {
     expected.sort_by_key(ToString::to_string);
     assert_eq!(refunded, expected.iter().collect::<Vec<_>>(), "one event for each refund");
 
-    // After a cancelled or declined payment the payer still holds the seats, so late money buys them.
+    // After a payment was cancelled or declined, the payer still holds the seats, so a late success of it buys them.
     let cancelled = eventually("a payment is cancelled in time", || async {
         let payment = pending(&ann, &screening, &["A1"]).await;
         ann.cancel(&payment).await.expect_unless(200, "payment_not_pending").map(|_| payment)
@@ -169,7 +169,7 @@ async fn late_payment_is_refunded_without_a_mail_when_sales_are_closed() {
 }
 
 #[tokio::test]
-async fn refund_by_the_provider_refunds_the_booking_and_frees_its_seats() {
+async fn refund_by_the_provider_refunds_the_booking_and_makes_its_seats_available() {
     let app = TestApp::with(&[SECRET_FLAG]).await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ss").await;

@@ -1,4 +1,4 @@
-//! The public programme: films, screenings, seats.
+//! The public programme: films, screenings and seat maps.
 
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ fn ids(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn film_lists_its_screenings_with_prices_and_free_seats() {
+async fn film_lists_its_screenings_with_prices_and_numbers_of_available_seats() {
     let app = TestApp::start().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let movie = json!({
@@ -20,7 +20,7 @@ async fn film_lists_its_screenings_with_prices_and_free_seats() {
         "duration_min": 95, "rating": "13+", "poster_url": "/posters/orbit-of-two.svg",
     });
     let movie_id = admin.post("/api/admin/movies", movie.clone()).await.expect(201)["id"].clone();
-    // The cheapest category has only a blocked seat, so it does not count for `price_from`.
+    // The cheapest category has only a blocked seat, so `price_from` is the price of another category.
     let mut rows = layout("ss_w/cp/x")["rows"].clone();
     rows[1]["category"] = json!("sofa");
     rows[2]["category"] = json!("broken");
@@ -62,7 +62,7 @@ async fn film_lists_its_screenings_with_prices_and_free_seats() {
     expected["sales_close_at"] = json!(start.to_string());
     assert_eq!(detail, expected);
 
-    // One seat is sold and one locked; the number of free seats follows within two seconds.
+    // One seat is sold and one locked. The number of available seats shows that within two seconds.
     let screening = TestScreening {
         id: id.clone(),
         movie_id: movie_id.as_str().unwrap().into(),
@@ -112,7 +112,7 @@ async fn seat_map_lists_every_seat_and_has_an_etag() {
     assert!(changed["seq"].as_i64().unwrap() > map["seq"].as_i64().unwrap());
     let seats = &changed["seats"];
     assert_eq!(seats[0], seat("A1", "A", 1, "seat", "BOOKED"));
-    // `until` is rounded up, by less than a second.
+    // `until` is rounded up to a second, by less than a second.
     let until: Timestamp = seats[1]["until"].as_str().unwrap().parse().unwrap();
     let truth: Timestamp = hold["expires_at"].as_str().unwrap().parse().unwrap();
     let later = until.duration_since(truth);
@@ -127,7 +127,7 @@ async fn screenings_are_listed_by_film_start_and_day_until_they_start() {
     let app = TestApp::start().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let (soon, ()) = app.screening_soon("ss", async |_| Some(())).await;
-    // 01:30 in Bangkok is still the previous day in UTC.
+    // In UTC, 01:30 in Bangkok is still on the previous day.
     let bangkok = TimeZone::get("Asia/Bangkok").unwrap();
     let day = now().to_zoned_datetime(bangkok.clone()).date().checked_add(3.days()).unwrap();
     let night = day.at(1, 30, 0, 0).to_zoned_datetime(bangkok).unwrap();
@@ -159,7 +159,7 @@ async fn screenings_are_listed_by_film_start_and_day_until_they_start() {
     let expected = [soon.id.as_str(), tomorrow.id.as_str(), late.id.as_str()];
     assert_eq!(all, expected[3 - all.len()..], "ordered by start time");
 
-    // A screening that has started is not listed any more; it remains readable and sells no seats.
+    // A screening that has started is not listed any more. It can still be read, and its seats cannot be locked.
     eventually("the screening has started", || async {
         let list = app.get("/api/screenings").await.expect(200);
         (!ids(&list).contains(&soon.id.as_str())).then_some(())
@@ -172,7 +172,7 @@ async fn screenings_are_listed_by_film_start_and_day_until_they_start() {
     assert!(ids(&app.get("/api/movies").await.expect(200)).contains(&soon.movie_id.as_str()));
     ann.lock(&soon, &["A1"]).await.refused(409, "sales_closed");
     ann.start_payment(&soon).await.refused(409, "sales_closed");
-    // A film and a hall without future screenings may be deleted; past screenings remain readable.
+    // A film and a hall without future screenings may be deleted. Their past screenings can still be read.
     assert_eq!(admin.delete(&format!("/api/admin/movies/{}", soon.movie_id)).await.status, 204);
     assert_eq!(admin.delete(&format!("/api/admin/halls/{}", soon.hall_id)).await.status, 204);
     let past = app.get(&format!("/api/screenings/{}", soon.id)).await.expect(200);

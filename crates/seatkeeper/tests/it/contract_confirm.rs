@@ -48,7 +48,7 @@ async fn confirm_is_idempotent_for_the_same_outcome_and_refuses_another() {
     assert_eq!(screening.taken(&ann).await, ["A1:BOOKED"]);
     assert_eq!(ann.hold(&screening).await["seat_ids"], json!([]));
 
-    // Declined: the payment ends, its seats stay locked until the locks expire.
+    // A declined payment ends, and its seats stay locked until the locks expire.
     let payment = pending(&ann, &screening, "A2").await;
     for _ in 0..3 {
         let declined = ann.confirm(id(&payment), "decline").await.refused(402, "payment_declined");
@@ -66,7 +66,7 @@ async fn confirm_is_idempotent_for_the_same_outcome_and_refuses_another() {
         assert_eq!(invalid_field(answer), field);
     }
 
-    // Concurrent identical calls: one booking, one response.
+    // Concurrent identical confirmations: one booking is made, and all responses are equal.
     let payment = pending(&ann, &screening, "A3").await;
     let answers = join_all((0..12).map(|_| ann.confirm(id(&payment), "success"))).await;
     let texts: Vec<&str> = answers.iter().map(|answer| answer.text.as_str()).collect();
@@ -74,7 +74,8 @@ async fn confirm_is_idempotent_for_the_same_outcome_and_refuses_another() {
         answers.iter().all(|answer| answer.status == 200) && texts.iter().all(|text| *text == texts[0]),
         "{texts:?}"
     );
-    // Concurrent opposite outcomes: one of them wins, and every response agrees with it.
+    // Success and decline are confirmed for one payment at the same time: one of them wins, and every response reports
+    // that one.
     let payment = pending(&ann, &screening, "A4").await;
     let outcomes = ["success", "decline"].repeat(6);
     let answers = join_all(outcomes.iter().map(|outcome| ann.confirm(id(&payment), outcome))).await;
@@ -91,7 +92,7 @@ async fn confirm_is_idempotent_for_the_same_outcome_and_refuses_another() {
 }
 
 #[tokio::test]
-async fn repeated_idempotency_key_returns_the_same_bytes() {
+async fn repeated_idempotency_key_returns_the_same_response_bytes() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssssss").await;
@@ -113,19 +114,20 @@ async fn repeated_idempotency_key_returns_the_same_bytes() {
     let refused = begin("k2").await.refused(409, "payment_in_progress");
     assert_eq!(refused["payment_id"], first.body["id"]);
 
-    // Keys are scoped to person, method and path.
+    // The scope of a key is one person, method and path.
     let confirm = path(&first.body);
     let sold = call(&ann, "k1", confirm.clone(), YES.into()).await;
     assert_eq!(sold.status, 200, "{}", sold.text);
     assert_eq!(call(&ann, "k1", confirm.clone(), YES.into()).await.text, sold.text);
     call(&ann, "k1", confirm.clone(), NO.into()).await.refused(422, "idempotency_key_reused");
     call(&bob, "k1", confirm.clone(), YES.into()).await.refused(404, "payment_not_found");
-    // A 409 is stored too, with its whole body, although the payment in progress has ended by now.
+    // A 409 response is stored too, including its body, although the payment that it reports as in progress has ended
+    // by now.
     let kept = begin("k2").await;
     assert_eq!((kept.status, &kept.body["payment_id"]), (409, &first.body["id"]));
     assert!(kept.header("content-type").starts_with("application/problem+json"));
     begin("k3").await.refused(409, "nothing_locked");
-    // 402 and 422 are stored; 404 and 401 are not.
+    // Responses 402 and 422 are stored; 404 and 401 are not.
     let payment = pending(&ann, &screening, "A2").await;
     let declined = call(&ann, "k4", path(&payment), NO.into()).await;
     assert_eq!(declined.status, 402);
@@ -137,7 +139,7 @@ async fn repeated_idempotency_key_returns_the_same_bytes() {
     call(&ann, "k5", "/api/payments".into(), start.clone()).await.refused(422, "idempotency_key_reused");
     call(&app.stranger(), "k6", "/api/payments".into(), start.clone()).await.refused(401, "sign_in_required");
 
-    // Invalid keys: empty, too long, not printable, two of them.
+    // Invalid keys: an empty one, one that is too long, one that is not printable, and two keys in one request.
     let long = "k".repeat(256);
     for bad in ["", long.as_str(), "k\t1"] {
         let answer = ann.post_with(("idempotency-key", bad), "/api/payments", &start).await;
@@ -164,7 +166,7 @@ async fn concurrent_calls_with_one_key_start_one_payment() {
     let confirm = path(&started[0].body);
     let confirmed = join_all((0..8).map(|_| ann.post_with(("idempotency-key", "one"), &confirm, YES))).await;
     assert!(confirmed.iter().all(|answer| answer.status == 200 && answer.text == confirmed[0].text), "{confirmed:?}");
-    // Two bodies with one key at the same time: one of them is served.
+    // Two requests with the same key and different bodies at the same time: one of them is served.
     let payment = pending(&ann, &screening, "A3").await;
     let confirm = path(&payment);
     let (yes, no) = tokio::join!(
@@ -186,7 +188,7 @@ async fn payment_stays_confirming_while_its_outcome_is_unknown() {
     let screening = app.screening("ssss").await;
     let payment = pending(&ann, &screening, "A1").await;
     let confirm = path(&payment);
-    // The response comes after five seconds; the payment continues.
+    // The first response comes after five seconds without the outcome, and the payment continues.
     let (first, ()) = tokio::join!(ann.post_with(("idempotency-key", "slow"), &confirm, YES), async {
         eventually("the first call runs", || async {
             let now = ann.get(&format!("/api/payments/{}", id(&payment))).await.expect(200);
@@ -202,7 +204,7 @@ async fn payment_stays_confirming_while_its_outcome_is_unknown() {
     });
     assert_eq!(first.status, 202, "{}", first.text);
     assert_eq!((&first.body["payment"]["status"], &first.body["booking"]), (&json!("CONFIRMING"), &Value::Null));
-    // The payment's time was 5 s: a confirming payment does not expire.
+    // The payment's lifetime of 5 s is over, but a CONFIRMING payment does not expire.
     bob.lock(&screening, &["A1"]).await.refused(409, "seat_taken");
     let booked = eventually("the outcome is known", || async {
         let now = ann.get(&format!("/api/payments/{}", id(&payment))).await.expect(200);
@@ -230,13 +232,13 @@ async fn confirm_does_not_wait_for_a_slow_capture() {
 }
 
 #[tokio::test]
-async fn call_is_refused_while_another_with_its_key_is_in_progress() {
+async fn call_is_refused_while_another_one_with_its_idempotency_key_is_in_progress() {
     let app = TestApp::embedded().await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ssss").await;
     let payment = pending(&ann, &screening, "A1").await;
     let confirm = path(&payment);
-    // As if another, slow server ran the first call.
+    // Simulates that the first call is still running on another server.
     let id = |text: &str| Uuid::parse_str(text).unwrap().as_bytes().to_vec();
     let sql = "INSERT INTO reservations (person_id, call, key, body_hash, subject, created_at, lease_until) \
          VALUES (?1, ?2, 'slow', ?3, ?4, ?5, ?5 + 60000)";
@@ -250,7 +252,7 @@ async fn call_is_refused_while_another_with_its_key_is_in_progress() {
     });
     second.refused(409, "in_progress");
     assert_eq!(other_key.status, 200, "{}", other_key.text);
-    // The 409 is not stored: when the first call's lease has expired, the same call is served.
+    // The 409 is not stored: once the lease of the first call has expired, the same request is served.
     app.store().execute("UPDATE reservations SET lease_until = 0 WHERE key = 'slow'", []).unwrap();
     let served = ann.post_with(("idempotency-key", "slow"), &confirm, YES).await;
     assert_eq!((served.status, &served.text), (200, &other_key.text));

@@ -1,4 +1,4 @@
-//! Conventions of all calls: lists, errors, the order of checks, allowed origins.
+//! Conventions that all calls follow: lists, errors, the order of checks, allowed origins, rate limits.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 const EVIL: (&str, &str) = ("origin", "http://evil.example");
 
 #[tokio::test]
-async fn every_list_is_paged_with_cursor_and_limit() {
+async fn every_list_is_paged_by_cursor_and_limit() {
     let app = TestApp::start().await;
     let admin = app.admin();
     for _ in 0..3 {
@@ -60,7 +60,7 @@ async fn every_list_is_paged_with_cursor_and_limit() {
                 None => break,
             }
         }
-        // New events may have been added meanwhile; the others appear in the same order, once each.
+        // New entries may have been added meanwhile. All others appear once each, in the same order.
         paged.retain(|id| whole.contains(id));
         assert_eq!(paged, whole, "{list}");
     }
@@ -116,7 +116,7 @@ async fn errors_are_problem_documents_and_responses_have_request_id_and_date() {
 }
 
 #[tokio::test]
-async fn checks_are_applied_in_the_documented_order() {
+async fn checks_of_a_request_are_applied_in_the_documented_order() {
     let app = TestApp::start().await;
     let (admin, user, stranger) = (app.admin(), app.sign_in("user").await, app.stranger());
     let text = ("content-type", "text/plain");
@@ -170,7 +170,7 @@ async fn checks_are_applied_in_the_documented_order() {
 }
 
 #[tokio::test]
-async fn changes_are_refused_from_foreign_origins() {
+async fn requests_that_change_data_are_refused_from_foreign_origins() {
     let app = TestApp::with(&["--allowed-origins=https://partner.example"]).await;
     let admin = app.admin();
     let change = |headers: Vec<(&'static str, String)>| async move {
@@ -193,12 +193,12 @@ async fn changes_are_refused_from_foreign_origins() {
     for from in ["cross-site", "same-site"] {
         change(vec![("sec-fetch-site", from.into())]).await.refused(403, "bad_origin");
     }
-    // Reading is allowed from any origin; signing out is a change.
+    // Reading is allowed from any origin. Signing out changes data.
     admin.raw("GET", "/api/auth/me", &[EVIL], "").await.expect(200);
     admin.raw("POST", "/api/auth/logout", &[EVIL], "").await.refused(403, "bad_origin");
     admin.get("/api/auth/me").await.expect(200);
 
-    // On loopback, a foreign host name that resolves to this address is refused (DNS rebinding).
+    // On loopback, a host name of someone else that resolves to this address is refused (DNS rebinding).
     for host in ["evil.example", "127.0.0.1:1", "localhost:1"] {
         let stranger = app.stranger();
         stranger.raw("GET", "/api/site", &[("host", host)], "").await.refused(421, "misdirected");
@@ -229,13 +229,14 @@ async fn requests_over_the_rate_limit_are_refused_with_retry_after() {
     answers.into_iter().find(|answer| answer.status == 429).unwrap().refused(429, "rate_limited");
     bob.get("/api/auth/me").await.expect(200);
 
-    // 404 and 405 are checked before the rate limit, 401 and 403 after it.
+    // 404 and 405 come before the check of the rate limit, 401 and 403 after it.
     assert_eq!(count(&flood("GET", "/api/nothing", vec![]).await, 404), 200);
     assert_eq!(count(&flood("PUT", "/api/lock", vec![]).await, 405), 200);
     let refused = flood("POST", "/api/lock", vec![EVIL]).await;
     assert!(count(&refused, 429) > 0 && count(&refused, 429) + count(&refused, 403) == 200);
 
-    // Sign-ins are limited by address; `X-Forwarded-For` of a trusted proxy determines the address.
+    // Sign-ins are limited by client address, which is that in `X-Forwarded-For` when a trusted proxy sends the
+    // request.
     let login = |address: String| {
         let stranger = app.stranger();
         async move { stranger.raw("GET", "/api/auth/google/login", &[("x-forwarded-for", &address)], "").await }

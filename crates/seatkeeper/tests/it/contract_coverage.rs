@@ -1,10 +1,10 @@
-//! Every path and every error code of openapi.json is mentioned in a test.
+//! Checks that every path and every error code of openapi.json occurs in a test.
 
 use std::{fs, path::Path};
 
 use serde_json::Value;
 
-/// Codes that no request can cause; the layers that return them have their own tests.
+/// Error codes that no request can cause. The layers that return them have their own tests.
 const NOT_FROM_OUTSIDE: [&str; 3] = ["internal", "not_ready", "try_again"];
 
 fn texts_of_these_tests() -> String {
@@ -38,7 +38,7 @@ fn every_path_and_every_error_code_has_a_test() {
 
     let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
     assert!(paths.len() > 30, "{paths:?}");
-    // `/api/movies/{id}` is called as `/api/movies/` and something.
+    // A path with a parameter, such as `/api/movies/{id}`, is searched for as `/api/movies/`.
     let parts = |path: &str| path.split('{').next().unwrap().trim_end_matches('/').to_owned();
     let last = |path: &str| path.rsplit('}').next().unwrap().to_owned();
     let unasked: Vec<&&String> =

@@ -1,4 +1,4 @@
-//! `/api/admin`: the audit log, events, mail, dead letters.
+//! `/api/admin`: the audit log, events, mails and dead letters.
 
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ async fn audit_log_and_event_log_list_events_with_filters() {
     })
     .await;
     let times: Vec<&str> = whole.iter().map(|entry| entry["at"].as_str().unwrap()).collect();
-    // Times are stored in milliseconds.
+    // Times are stored with a precision of milliseconds.
     let millis = |time: &&str| time.parse::<Timestamp>().unwrap().as_millisecond();
     assert!(times.windows(2).all(|pair| millis(&pair[0]) >= millis(&pair[1])), "newest first: {times:?}");
     let find = |action: &str| whole.iter().find(|entry| entry["data"]["action"] == action).unwrap();
@@ -63,7 +63,7 @@ async fn audit_log_and_event_log_list_events_with_filters() {
         assert_eq!(invalid_field(admin.get(&format!("/api/admin/audit?{query}")).await), field, "{query}");
     }
 
-    // The event log: in the order of publishing, after a position.
+    // The event log lists events in the order of publishing, after a position.
     let events = |query: String| async move {
         admin.get(&format!("/api/admin/events?limit=200&{query}")).await.expect(200)["items"]
             .as_array()
@@ -98,7 +98,7 @@ async fn mails_are_listed_and_can_be_retried() {
     let app = TestApp::start().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let screening = app.screening("ssss").await;
-    // A file in place of the folder, so that no mail can be written.
+    // A file with the name of the mail folder, so that no mail can be written there.
     let folder = app.data_dir().join("mail");
     std::fs::write(&folder, "in the way").unwrap();
     let booking = ann.buy(&screening, &["A1"]).await;
@@ -144,7 +144,7 @@ async fn event_that_cannot_be_handled_becomes_a_dead_letter() {
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let screening = app.screening("ss").await;
     assert_eq!(admin.get("/api/admin/dead-letters").await.expect(200), json!({"items": [], "next_cursor": null}));
-    // An event of a sale that does not exist.
+    // An event about a sale that does not exist.
     let id = Uuid::new_v4();
     let data = json!({"booking_id": NOBODY, "code": "NOTHING1", "payment_id": NOBODY, "seat_ids": ["A1"], "total": {"amount": 1, "currency": "THB"}});
     let event = json!({

@@ -1,4 +1,4 @@
-//! `/api/ws` with a session: frames about the person's own hold and payments, on every device.
+//! `/api/ws` with a session: frames about the person's own hold and payments, on each of the person's devices.
 
 use serde_json::{Value, json};
 
@@ -27,10 +27,11 @@ async fn hold_frames_reach_every_device_of_the_person_and_nobody_else() {
     ];
     for device in &mut devices {
         for answer in &answers {
-            // The response of the call and the frame have the same content and the same `seq`.
+            // The response of a call and the `hold` frame that it causes have the same content and the same `seq`.
             device.until_hold(answer).await;
             let seq = answer["seq"].as_u64().unwrap();
-            // The map does not run ahead: no seat of the hold appears as locked by another person before its hold frame.
+            // The seat map must not be ahead of the hold: otherwise it would show seats of the hold as locked by
+            // another person until the `hold` frame arrives.
             assert!(device.seq <= seq, "the map was at {} before the hold frame of {seq} arrived", device.seq);
         }
     }
@@ -73,7 +74,7 @@ async fn payment_frames_with_every_status_reach_the_payer_only() {
         told.push(format!("{ending} {id}"));
         for device in [&mut phone, &mut desktop] {
             device.until_payment(ending, &id).await;
-            // Releasing the payment lock changes the hold, although it may change no seat.
+            // The end of the payment lock changes the hold, even if it changes no seat.
             while device.hold.as_ref().unwrap()["payment_id"] != Value::Null {
                 device.next().await;
             }
@@ -81,7 +82,7 @@ async fn payment_frames_with_every_status_reach_the_payer_only() {
     }
     for device in [&mut phone, &mut desktop] {
         device.until("A1", "BOOKED").await;
-        // The provider's callback and the confirmation may both publish the sale.
+        // The provider's callback and the confirmation may both publish the sale, so one status may arrive twice.
         device.payments.dedup();
         assert_eq!(device.payments, told, "in order");
         assert_eq!(device.hold.as_ref().unwrap()["seat_ids"], json!([]), "bought seats are not in the hold");
@@ -107,7 +108,7 @@ async fn payment_frame_is_sent_when_the_payment_expires() {
 }
 
 #[tokio::test]
-async fn socket_gets_no_hold_frames_after_sign_out_but_stays_open() {
+async fn socket_gets_no_hold_frames_after_its_session_has_ended_but_stays_open() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssss").await;
@@ -116,7 +117,7 @@ async fn socket_gets_no_hold_frames_after_sign_out_but_stays_open() {
     while phone.holds < 2 {
         phone.next().await;
     }
-    // The same person's session on another device stays signed in.
+    // The session of the same person on another device is still valid.
     let elsewhere = app.sign_in("ann").await;
     let mut desktop = Viewer::join_as(&elsewhere, &screening).await;
     ann.post("/api/auth/logout", json!({})).await;
@@ -129,7 +130,7 @@ async fn socket_gets_no_hold_frames_after_sign_out_but_stays_open() {
 }
 
 #[tokio::test]
-async fn hold_response_has_the_seq_of_its_live_change() {
+async fn hold_response_has_the_seq_of_the_live_change_that_it_reports() {
     let app = TestApp::start().await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ssss").await;
@@ -148,7 +149,7 @@ async fn hold_response_has_the_seq_of_its_live_change() {
     ann.cancel(payment["id"].as_str().unwrap()).await.expect(200);
     let after = ann.hold(&screening).await["seq"].as_u64().unwrap();
     assert!(after > before, "releasing a payment lock takes a number: {before} {after}");
-    // The chain of frames includes it: the viewer checks that none is missing.
+    // The viewer receives all frames up to that `seq`, and checks that none is missing.
     while viewer.seq < after {
         viewer.next().await;
     }

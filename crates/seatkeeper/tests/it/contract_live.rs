@@ -1,4 +1,4 @@
-//! `/api/ws`: watching a screening live.
+//! `/api/ws`: the seat map of a screening, live.
 
 use futures_util::{SinkExt, StreamExt};
 use jiff::Timestamp;
@@ -32,13 +32,13 @@ async fn viewer_gets_a_snapshot_and_then_every_change() {
     assert_eq!(locked["type"], "changes");
     assert_eq!((&locked["changes"][0]["id"], &locked["changes"][0]["status"]), (&json!("A3"), &json!("LOCKED")));
     let first = until(&locked, "A3");
-    // Starting a payment extends the locks: a new `until` is a live change.
+    // Starting a payment extends the locks. The new `until` is a live change.
     let payment = ann.start_payment(&screening).await.expect(201);
     let restarted = viewer.next().await;
     let ends: Timestamp = payment["expires_at"].as_str().unwrap().parse().unwrap();
     let second = until(&restarted, "A3");
     assert!(second > first && second >= ends && second.as_second() - ends.as_second() <= 1, "{restarted} {ends}");
-    // The seat map of `GET` has the same numbering.
+    // The seat map of the HTTP API has the same `seq` as the frames.
     let seats = app.get(&format!("/api/screenings/{}/seats", screening.id)).await.expect(200);
     assert_eq!(seats["seq"].as_u64(), Some(viewer.seq));
     ann.confirm(payment["id"].as_str().unwrap(), "success").await.expect(200);
@@ -53,7 +53,7 @@ async fn viewer_gets_a_snapshot_and_then_every_change() {
     }
     let last = frames.last().unwrap();
     assert_eq!(last["changes"], json!([{"id": "A2", "status": "AVAILABLE"}]));
-    // `seq` grows, and each frame's `prev` connects to the frame before.
+    // `seq` increases, and the `prev` of each frame is the `seq` of the frame before.
     for pair in frames.windows(2) {
         assert!(
             pair[1]["prev"].as_i64() <= pair[0]["seq"].as_i64() && pair[0]["seq"].as_i64() < pair[1]["seq"].as_i64()
@@ -63,10 +63,10 @@ async fn viewer_gets_a_snapshot_and_then_every_change() {
     for person in [&ann, &bob] {
         assert!(!told.contains(&person.id) && !told.contains(&person.email), "frames do not say who holds a seat");
     }
-    // A second viewer gets the same state from its snapshot.
+    // A viewer that joins later gets the same state as a snapshot.
     let late = Viewer::join(&app, &screening).await;
     assert_eq!((late.seq, &late.seats), (viewer.seq, &viewer.seats));
-    // Without changes the server sends an `alive` frame with the last `seq`.
+    // While nothing changes, the server sends an `alive` frame with the last `seq`.
     let alive = viewer.next().await;
     assert_eq!((&alive["type"], alive["seq"].as_u64()), (&json!("alive"), Some(viewer.seq)));
     app.finish().await;

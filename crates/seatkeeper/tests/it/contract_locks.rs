@@ -1,4 +1,4 @@
-//! `/api/lock`: locking seats, releasing them, reading the person's hold.
+//! `/api/lock`: locking seats, releasing them, and reading the person's hold.
 
 use jiff::{SignedDuration, Timestamp};
 use seatkeeper_core::ports::whole_ms;
@@ -21,7 +21,7 @@ fn date(answer: &crate::support::Answer) -> Timestamp {
     jiff::fmt::rfc2822::parse(answer.header("date")).unwrap().timestamp()
 }
 
-/// Removes `seq`, which must be present, from a hold.
+/// Removes `seq`, which must exist, from a hold.
 pub(crate) fn without_seq(mut hold: Value) -> Value {
     let seq = hold.as_object_mut().unwrap().remove("seq");
     assert!(seq.is_some_and(|seq| seq.is_i64()), "{hold}");
@@ -29,7 +29,7 @@ pub(crate) fn without_seq(mut hold: Value) -> Value {
 }
 
 #[tokio::test]
-async fn seats_are_locked_all_or_none_and_not_extended_by_a_repeat() {
+async fn all_seats_of_a_call_are_locked_or_none_and_repeating_the_call_does_not_extend_locks() {
     let app = TestApp::start().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssssssss/ssssssss").await;
@@ -48,14 +48,15 @@ async fn seats_are_locked_all_or_none_and_not_extended_by_a_repeat() {
         "seats": [{"id": "A1", "expires_at": until}, {"id": "A2", "expires_at": until}],
     });
     assert_eq!(without_seq(hold.clone()), expected);
-    // The lock store's clock is this machine's: the lock began between the request and the response, and lasts five minutes.
+    // The lock store uses the clock of this machine. The lock began between the request and the response, and lasts
+    // five minutes.
     let locked_at = time(until) - SignedDuration::from_mins(5);
     assert!(before <= locked_at && locked_at <= after, "{before} {locked_at} {after}");
-    // `Date` is rounded down to the second, and lies between the request and the response as well.
+    // `Date` is rounded down to the second. It also lies between the request and the response.
     let told_until = told_at + SignedDuration::from_secs(1);
     assert!(before < told_until && told_at <= after, "{before} {told_at} {after}");
 
-    // Locking seats again that the person already holds does not extend their time.
+    // Locking seats that the person already holds does not extend their locks.
     let more = eventually("the clock has moved", || async {
         ann.unlock(&screening, &["A3"]).await.expect(200);
         let more = ann.lock(&screening, &["A1", "A3"]).await.expect(200);
@@ -67,13 +68,13 @@ async fn seats_are_locked_all_or_none_and_not_extended_by_a_repeat() {
     assert_eq!((&more["seats"][0], &more["seats"][1]), (&hold["seats"][0], &hold["seats"][1]));
     assert_eq!(ann.hold(&screening).await, more);
 
-    // One seat that another person holds refuses the whole set.
+    // When another person holds one of the seats, none of them is locked.
     let refusal = bob.lock(&screening, &["B1", "A3", "A1"]).await.refused(409, "seat_taken");
     assert_eq!(refusal["seat_ids"], json!(["A1", "A3"]));
     assert_eq!(bob.hold(&screening).await["seat_ids"], json!([]));
     bob.lock(&screening, &["B1"]).await.expect(200);
 
-    // Only the person's own locks are released; other seats and unknown seats are ignored.
+    // A release applies only to the person's own locks. Other seats and unknown seats are ignored.
     let left = ann.unlock(&screening, &["A1", "B1", "Z9", "nonsense"]).await.expect(200);
     assert_eq!(left["seat_ids"], json!(["A2", "A3"]));
     assert_eq!(screening.taken(&ann).await, ["A2:LOCKED", "A3:LOCKED", "B1:LOCKED"]);
@@ -92,7 +93,7 @@ async fn seats_are_locked_all_or_none_and_not_extended_by_a_repeat() {
 }
 
 #[tokio::test]
-async fn lock_call_selects_the_screening_by_id_or_by_film_and_start() {
+async fn lock_call_selects_the_screening_by_id_or_by_film_and_start_time() {
     let app = TestApp::start().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let screening = app.screening("ss").await;
@@ -107,7 +108,8 @@ async fn lock_call_selects_the_screening_by_id_or_by_film_and_start() {
     assert_eq!(ann.get(&format!("/api/lock?{show}")).await.expect(200)["seat_ids"], json!(["A1"]));
     assert_eq!(ann.delete(&format!("/api/lock?{show}&seat_ids=A1")).await.expect(200)["seat_ids"], json!([]));
 
-    // The same film at the same time in another hall makes the selector ambiguous.
+    // With a second screening of the film at the same time in another hall, the selector by film and start is
+    // ambiguous.
     let hall = admin.get(&format!("/api/admin/halls/{}", screening.hall_id)).await.expect(200);
     let twin = admin.post("/api/admin/halls", json!({"name": "Twin", "layout": hall["layout"]})).await.expect(201);
     let second = json!({
@@ -144,7 +146,7 @@ async fn checks_of_a_lock_call_are_applied_in_the_documented_order() {
         async move { post(&person, body).await }
     };
     let id = &screening.id;
-    // 422 `invalid` comes before 404.
+    // 422 `invalid` is checked before 404.
     for (body, field) in [
         (json!({"screening_id": id}), "seat_ids"),
         (json!({"screening_id": id, "seat_ids": []}), "seat_ids"),
@@ -165,7 +167,7 @@ async fn checks_of_a_lock_call_are_applied_in_the_documented_order() {
     }
     assert_eq!(invalid_field(ann.get("/api/lock").await), "screening_id");
     assert_eq!(invalid_field(ann.delete("/api/lock").await), "screening_id");
-    // With a body the query is not used, but an invalid query is still refused.
+    // The query is not used when there is a body, but an invalid query is still refused.
     let both = ann.request(reqwest::Method::DELETE, "/api/lock?start_time=noon");
     let both = both.json(&json!({"screening_id": screening.id, "seat_ids": ["A1"]}));
     assert_eq!(invalid_field(ann.send(both).await), "start_time");
@@ -173,7 +175,8 @@ async fn checks_of_a_lock_call_are_applied_in_the_documented_order() {
     ann.lock(&screening, &["A1"]).await.expect(200);
     ann.buy(&screening, &["A1"]).await;
     bob.lock(&screening, &["A2"]).await.expect(200);
-    // `unknown_seat` before `too_many_seats` before `seat_taken`; sold, locked and blocked seats are all taken.
+    // `unknown_seat` is checked before `too_many_seats`, and that before `seat_taken`. Sold, locked and blocked seats
+    // are all taken.
     let unknown = ann.lock(&screening, &["A3", "A4", "A5", "Z9", "a3", "A03"]).await.refused(422, "unknown_seat");
     assert_eq!(unknown["seat_ids"], json!(["Z9", "a3", "A03"]));
     ann.lock(&screening, &["A1", "A2", "B3"]).await.refused(422, "too_many_seats");
@@ -181,16 +184,17 @@ async fn checks_of_a_lock_call_are_applied_in_the_documented_order() {
     assert_eq!(taken["seat_ids"], json!(["A1", "B3"]));
     let taken = ann.lock(&screening, &["A2", "A3"]).await.refused(409, "seat_taken");
     assert_eq!(taken["seat_ids"], json!(["A2"]));
-    // Bought seats do not count towards the limit; held seats do, also when the call repeats them.
+    // Bought seats do not count towards the limit of seats. Held seats do, also when the call repeats them.
     ann.lock(&screening, &["A3"]).await.expect(200);
     ann.lock(&screening, &["A3", "A4"]).await.expect(200);
     ann.lock(&screening, &["A5"]).await.refused(422, "too_many_seats");
     ann.lock(&screening, &["A3", "A4"]).await.expect(200);
-    // The limit is per screening.
+    // The limit applies to each screening separately.
     let other = app.screening("ss").await;
     ann.lock(&other, &["A1", "A2"]).await.expect(200);
 
-    // During a payment: `unknown_seat` is still first, `payment_in_progress` before `too_many_seats` and `seat_taken`.
+    // During a payment `unknown_seat` is still checked first; `payment_in_progress` comes before `too_many_seats` and
+    // `seat_taken`.
     let payment = ann.start_payment(&screening).await.expect(201);
     ann.lock(&screening, &["Z9"]).await.refused(422, "unknown_seat");
     for answer in [
@@ -231,7 +235,7 @@ async fn lock_and_payment_are_refused_after_the_configured_close_of_sales() {
 }
 
 #[tokio::test]
-async fn expired_lock_frees_its_seats_for_everybody_and_is_published_once() {
+async fn expired_lock_makes_its_seats_available_to_everybody_and_is_published_once() {
     let app = TestApp::with(&["--lock-ttl=1s"]).await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("sss").await;
@@ -244,7 +248,7 @@ async fn expired_lock_frees_its_seats_for_everybody_and_is_published_once() {
     assert_eq!(screening.taken(&bob).await, Vec::<String>::new());
     ann.start_payment(&screening).await.refused(409, "nothing_locked");
     bob.lock(&screening, &["A1"]).await.expect(200);
-    // The expiry is published once for each seat, with its reason.
+    // The expiry is published once per seat, with its reason.
     let path = "/api/admin/events?type=SEAT_RELEASED&limit=200";
     eventually("the expiry of the locks is an event", || async {
         let events = app.admin().get(path).await.expect(200)["items"].as_array().unwrap().clone();

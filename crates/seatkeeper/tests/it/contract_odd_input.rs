@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, TestApp, layout};
 
-/// Asserts a status below 500, and a well-formed problem document for a refusal.
+/// Asserts that the status is below 500, and that a refusal is a well-formed problem document.
 #[track_caller]
 fn no_surprise(answer: Answer, what: &str) {
     assert!(answer.status < 500, "{what}: {}", answer.text);
@@ -32,7 +32,7 @@ async fn malformed_queries_are_answered_without_a_server_error() {
             .extend(admin.get(&format!("{list}?limit=1")).await.expect(200)["next_cursor"].as_str().map(str::to_owned));
     }
     assert!(cursors.len() >= 5 + 4, "{cursors:?}");
-    // Cursors of one list are also passed to the others.
+    // The cursors of each list are also passed to the other lists.
     for list in &lists {
         for cursor in &cursors {
             let path = format!("{list}?cursor={cursor}");
@@ -163,7 +163,7 @@ async fn malformed_bodies_are_answered_without_a_server_error() {
             assert_eq!(again.expect(200), made.body);
         }
         if let Some(id) = made.body["id"].as_str().map(str::to_owned) {
-            // Every screening that was accepted can be read and sold.
+            // Every screening that was created can be read and sold.
             for path in [
                 format!("/api/screenings/{id}"),
                 format!("/api/screenings/{id}/seats"),
@@ -180,7 +180,8 @@ async fn malformed_bodies_are_answered_without_a_server_error() {
             no_surprise(made, start);
         }
     }
-    // A refusal before the body was sent must still arrive: the server drains the rest instead of resetting the connection.
+    // A refusal that the server sends before it has received the whole body must still arrive: the server reads the
+    // rest of the body instead of resetting the connection.
     let user = app.sign_in("user").await;
     let big = vec![b'x'; 4 * 1024 * 1024];
     let kind = [("content-type", "image/png")];

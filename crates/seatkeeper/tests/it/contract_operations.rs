@@ -1,4 +1,4 @@
-//! Operations: probes, documents, the page, starting and stopping.
+//! Operation of the server: health checks, metrics, the OpenAPI document, the web page, starting and stopping.
 
 use std::{path::Path, process::Stdio};
 
@@ -20,7 +20,7 @@ async fn serve(flags: &[&str]) -> (Option<i32>, String) {
 }
 
 #[tokio::test]
-async fn probes_metrics_documents_and_page_are_served() {
+async fn health_checks_metrics_openapi_document_and_web_page_are_served() {
     let app = TestApp::start().await;
     let screening = app.screening("ss").await;
     app.admin().lock(&screening, &["A1"]).await.expect(200);
@@ -30,7 +30,7 @@ async fn probes_metrics_documents_and_page_are_served() {
     assert!(metrics.header("content-type").starts_with("text/plain"), "{}", metrics.header("content-type"));
     assert!(metrics.text.contains("seatkeeper_") && metrics.text.contains("# TYPE"), "{}", metrics.text);
 
-    // The served document equals the committed one and lists the error codes.
+    // The served OpenAPI document equals the committed one and lists the error codes.
     let document = app.get("/api/openapi.json").await;
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../openapi.json");
     let committed: Value = serde_json::from_str(&std::fs::read_to_string(committed).unwrap()).unwrap();
@@ -56,7 +56,7 @@ async fn probes_metrics_documents_and_page_are_served() {
     }
     app.get("/docs/nothing.js").await.refused(404, "not_found");
 
-    // Every path outside the API returns the page.
+    // Every path outside of the API returns the web page.
     let home = app.get("/").await;
     assert_eq!(home.status, 200);
     assert!(home.header("content-type").starts_with("text/html"));
@@ -75,7 +75,7 @@ async fn probes_metrics_documents_and_page_are_served() {
 }
 
 #[tokio::test]
-async fn shutdown_drains_requests_and_closes_viewers_with_1012() {
+async fn shutdown_finishes_requests_and_closes_viewers_with_1012() {
     let mut app = TestApp::with(&["--mock-payment=answer_delay=2s,callback=never"]).await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ss").await;
@@ -109,7 +109,7 @@ async fn shutdown_drains_requests_and_closes_viewers_with_1012() {
 }
 
 #[tokio::test]
-async fn locks_sessions_and_payments_survive_a_restart_and_a_kill() {
+async fn locks_sessions_payments_and_idempotency_keys_survive_a_restart_and_a_kill_of_the_server() {
     let mut app = TestApp::start().await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssss").await;
@@ -123,7 +123,7 @@ async fn locks_sessions_and_payments_survive_a_restart_and_a_kill() {
             assert_eq!(app.stop().await, 0);
             app.restart().await;
         }
-        // Before anybody has read the map: three of four seats are locked.
+        // Nobody has read the seat map since the start, and the three locked ones of the four seats are known already.
         let movies = app.get("/api/movies").await.expect(200);
         let available = &movies["items"][0]["screenings"][0]["seats_available"];
         assert_eq!(available, 1, "{movies}");
@@ -134,7 +134,7 @@ async fn locks_sessions_and_payments_survive_a_restart_and_a_kill() {
         assert_eq!(screening.taken(&ann).await, ["A1:LOCKED", "A2:LOCKED", "A3:LOCKED"]);
         bob.lock(&screening, &["A1"]).await.refused(409, "payment_in_progress");
     }
-    // An idempotency key from before a restart returns the same bytes after it.
+    // After a kill, an idempotency key returns the same response bytes as before.
     let confirm = format!("/api/payments/{}/confirm", payment["id"].as_str().unwrap());
     let confirmed = bob.post_with(("idempotency-key", "k"), &confirm, r#"{"outcome":"success"}"#).await;
     assert_eq!(confirmed.status, 200, "{}", confirmed.text);

@@ -1,4 +1,4 @@
-//! `/api/payments`: starting, reading, cancelling, expiry.
+//! `/api/payments`: starting, reading and cancelling payments, and their expiry.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ async fn payment_covers_the_whole_hold_and_extends_the_locks_once() {
     ] {
         assert_eq!(invalid_field(ann.post("/api/payments", body).await), field);
     }
-    // The order: 404, `unknown_method`, `nothing_locked`, `payment_in_progress`.
+    // The order of the checks: 404, `unknown_method`, `nothing_locked`, `payment_in_progress`.
     for unknown in [NOBODY, "nonsense"] {
         let body = json!({"screening_id": unknown, "method": "cash"});
         ann.post("/api/payments", body).await.refused(404, "screening_not_found");
@@ -64,7 +64,8 @@ async fn payment_covers_the_whole_hold_and_extends_the_locks_once() {
     assert_eq!(other["payment_id"], payment["id"]);
     bob.lock(&screening, &["A1"]).await.refused(409, "seat_taken");
 
-    // A later payment of the same seats does not extend them again; a new seat is extended, and the earliest expiry counts.
+    // A later payment for the same seats does not extend their locks again. The lock of a new seat is extended; the
+    // payment expires with the earliest of its locks.
     ann.cancel(id(&payment)).await.expect(200);
     let second = pay(&ann, &screening, "mock_card").await.expect(201);
     assert_eq!(second["expires_at"], payment["expires_at"]);
@@ -77,7 +78,7 @@ async fn payment_covers_the_whole_hold_and_extends_the_locks_once() {
     assert_eq!(time(&seats[0]["expires_at"]), until);
     assert!(time(&seats[2]["expires_at"]) > until, "{seats}");
 
-    // Nobody else can read or change the payment.
+    // Nobody but the payer can read or change the payment.
     let path = format!("/api/payments/{}", id(&third));
     bob.get(&path).await.refused(404, "payment_not_found");
     bob.confirm(id(&third), "success").await.refused(404, "payment_not_found");
@@ -111,7 +112,7 @@ async fn cancelled_payment_stays_cancelled_and_leaves_the_seats_locked() {
         let refused = ann.confirm(id(&payment), outcome).await.refused(409, "payment_not_pending");
         assert_eq!(refused["payment"]["status"], "CANCELLED");
     }
-    // Neither a sold nor a declined payment can be cancelled.
+    // A payment that was sold or declined cannot be cancelled.
     let sold = ann.start_payment(&screening).await.expect(201);
     ann.confirm(id(&sold), "success").await.expect(200);
     let refused = ann.cancel(id(&sold)).await.refused(409, "payment_not_pending");
@@ -124,7 +125,7 @@ async fn cancelled_payment_stays_cancelled_and_leaves_the_seats_locked() {
 }
 
 #[tokio::test]
-async fn expired_payment_frees_the_seats_without_calling_the_provider() {
+async fn expired_payment_makes_its_seats_available_without_a_call_of_the_provider() {
     let app = TestApp::with(&["--payment-ttl=1s"]).await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let screening = app.screening("ssss").await;
@@ -140,7 +141,7 @@ async fn expired_payment_frees_the_seats_without_calling_the_provider() {
     ann.confirm(id(&payment), "decline").await.refused(409, "payment_expired");
     let refused = ann.cancel(id(&payment)).await.refused(409, "payment_not_pending");
     assert_eq!(refused["payment"]["id"], payment["id"]);
-    // The locks were extended to the payment's expiry and expire with it.
+    // The locks were extended until the payment's expiry, and expire with it.
     eventually("the seats are free", || async { screening.taken(&bob).await.is_empty().then_some(()) }).await;
     let events = "/api/admin/events?type=BOOKING_TIMEOUT";
     let told = eventually("the timeout is an event", || async {
@@ -185,7 +186,7 @@ async fn payment_is_refused_when_the_store_has_another_claim_on_the_seat() {
     ann.lock(&screening, &["A1", "A3"]).await.expect(200);
     bob.lock(&screening, &["A2"]).await.expect(200);
     let other = bob.start_payment(&screening).await.expect(201);
-    // The lock store is wrong: it says that ann holds A1, while the store has bob's claim on it.
+    // The lock store is wrong: it says that ann holds A1, while bob has the claim on it in the store.
     app.store().execute("UPDATE seat_claims SET seat_id = 'A1'", []).unwrap();
     let refused = ann.start_payment(&screening).await.refused(409, "seat_taken");
     assert_eq!(refused["seat_ids"], json!(["A1"]));
@@ -196,7 +197,7 @@ async fn payment_is_refused_when_the_store_has_another_claim_on_the_seat() {
 }
 
 #[tokio::test]
-async fn promptpay_code_names_the_configured_payee_or_none() {
+async fn promptpay_code_contains_the_configured_payee_or_zeros() {
     let app = TestApp::start().await;
     let ann = app.sign_in("ann").await;
     let screening = app.screening("ss").await;
@@ -205,7 +206,8 @@ async fn promptpay_code_names_the_configured_payee_or_none() {
     let action = &payment["action"];
     assert_eq!(action["type"], "promptpay_qr");
     let (payload, svg) = (action["payload"].as_str().unwrap(), action["svg"].as_str().unwrap());
-    // EMVCo fields: version, dynamic code, PromptPay's application id, a payee of zeros, baht, the amount, Thailand.
+    // The fields of the EMVCo code: version, dynamic code, PromptPay's application id, a payee of zeros, baht, the
+    // amount, Thailand.
     for part in ["000201", "010212", "0016A000000677010111", "02130000000000000", "5303764", "5406200.00", "5802TH"] {
         assert!(payload.contains(part), "{part} in {payload}");
     }

@@ -1,4 +1,4 @@
-//! `/api/admin`: films, halls, screenings.
+//! `/api/admin`: changing films, halls and screenings.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn thb(amount: i64) -> Value {
     json!({"amount": amount, "currency": "THB"})
 }
 
-/// The time in so many minutes, in whole seconds.
+/// The time `minutes` from now, in whole seconds.
 fn in_minutes(minutes: i64) -> Timestamp {
     let then = now().checked_add(SignedDuration::from_mins(minutes)).unwrap();
     Timestamp::from_second(then.as_second()).unwrap()
@@ -76,7 +76,7 @@ async fn films_are_created_changed_and_deleted() {
     }
     assert_eq!(invalid_field(admin.post("/api/admin/movies", json!({"title": "T"})).await), "duration_min");
     assert_eq!(admin.get(&path("movies", &film)).await.expect(200), film, "refused calls change nothing");
-    // PATCH accepts any subset of the fields; null clears an optional one.
+    // PATCH accepts any subset of the fields. Null removes an optional value.
     let change = json!({"title": "New", "synopsis": null, "rating": "G", "unknown": 1});
     let changed = admin.patch(&path("movies", &film), change).await.expect(200);
     let mut expected = film.clone();
@@ -143,7 +143,7 @@ async fn halls_are_created_within_the_layout_limits() {
     assert_eq!((&renamed["name"], &renamed["layout"]), (&json!("Renamed"), &hall["layout"]));
     nothing_of(admin, "halls", "hall_not_found").await;
 
-    // A screening has its own copy of the layout; its hall cannot be deleted.
+    // A screening has its own copy of the layout of its hall. A hall with future screenings cannot be deleted.
     let screening = app.screening("ss").await;
     let place = json!({"id": screening.hall_id});
     admin.patch(&path("halls", &place), json!({"layout": layout("ssss/ssss")})).await.expect(200);
@@ -189,7 +189,7 @@ async fn screening_is_refused_when_it_overlaps_or_lacks_a_price() {
         post(with("movie_id", json!(unknown))).await.refused(404, "movie_not_found");
         post(with("hall_id", json!(unknown))).await.refused(404, "hall_not_found");
     }
-    // The body is validated before the film and the hall are looked up.
+    // The body is validated before film and hall are looked up.
     let mut both = with("movie_id", json!(NOBODY));
     both["prices"]["sofa"] = thb(-1);
     assert_eq!(invalid_field(post(both).await), "prices.sofa");
@@ -208,7 +208,7 @@ async fn screening_is_refused_when_it_overlaps_or_lacks_a_price() {
     }
     let next = post(body(120)).await.expect(201);
     let before = post(body(-120)).await.expect(201);
-    // Another hall is free at the same time.
+    // The same time is accepted in another hall.
     let twin = admin.post("/api/admin/halls", json!({"name": "Twin", "layout": {"rows": rows}})).await.expect(201);
     post(with("hall_id", twin["id"].clone())).await.expect(201);
 
@@ -250,7 +250,7 @@ async fn screening_with_locks_or_bookings_cannot_be_moved_or_deleted() {
         for change in
             [json!({"start_time": later}), json!({"hall_id": other.hall_id}), json!({"movie_id": other.movie_id})]
         {
-            // The other hall is busy at that time, but `has_bookings` is the documented error.
+            // The hall that is asked for is also occupied at that time, but `has_bookings` is checked first.
             let answer = admin.patch(&path, change.clone()).await;
             assert_eq!((answer.status, answer.code()), (409, "has_bookings"), "{change}");
         }
@@ -258,7 +258,7 @@ async fn screening_with_locks_or_bookings_cannot_be_moved_or_deleted() {
         let dearer = json!({"prices": {"standard": thb(25_000)}});
         admin.patch(&path, dearer).await.expect(200);
     }
-    // A payment uses the store's current price.
+    // A payment charges the screening's current price.
     let payment = ann.start_payment(&locked).await.expect(201);
     assert_eq!(payment["amount"], thb(25_000));
     ann.cancel(payment["id"].as_str().unwrap()).await.expect(200);

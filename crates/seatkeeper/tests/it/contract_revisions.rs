@@ -1,4 +1,4 @@
-//! Revisions of screenings: calls with outdated data are refused, and viewers get frames about changes.
+//! Revisions of screenings: calls with an outdated revision are refused, and viewers get frames about changes.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -31,8 +31,8 @@ async fn pay(person: &TestPerson, screening: &TestScreening, more: Value) -> Ans
     person.post("/api/payments", body).await
 }
 
-/// Marks a screening as cancelled directly in the database of an embedded server, because the API cannot do it yet, and waits
-/// until the server has read the change.
+/// Marks a screening as cancelled directly in the database of an embedded server, because the API has no call for it,
+/// and waits until the server has read the change.
 async fn cancel(app: &TestApp, screening: &TestScreening) {
     let id = uuid::Uuid::parse_str(&screening.id).unwrap();
     let sql = "UPDATE screenings SET is_cancelled = 1, revision = revision + 1 WHERE id = ?1";
@@ -46,7 +46,7 @@ async fn cancel(app: &TestApp, screening: &TestScreening) {
 }
 
 #[tokio::test]
-async fn revision_grows_with_prices_and_times_and_is_in_every_answer() {
+async fn revision_increases_with_prices_and_times_and_is_in_every_response() {
     let app = TestApp::start().await;
     let admin = app.admin();
     let screening = app.screening("ss").await;
@@ -90,7 +90,7 @@ async fn lock_is_refused_when_its_revision_is_outdated() {
     let detail = app.get(&format!("/api/screenings/{}", screening.id)).await.expect(200);
     assert_eq!(refused["screening"], detail, "the same as GET returns");
     assert_eq!(screening.taken(&ann).await, ["A1:LOCKED"]);
-    // `screening_changed` comes before `unknown_seat`.
+    // `screening_changed` is checked before `unknown_seat`.
     lock(&ann, &screening, "Z9", json!(1)).await.refused(409, "screening_changed");
     lock(&ann, &screening, "Z9", json!(2)).await.refused(422, "unknown_seat");
     lock(&ann, &screening, "A2", json!(2)).await.expect(200);
@@ -126,7 +126,7 @@ async fn payment_is_refused_without_extending_locks_when_its_total_is_outdated()
     app.finish().await;
 }
 
-/// Each call also has every problem that is checked later.
+/// Each call also has every problem that is checked later than the one that is expected.
 #[tokio::test]
 async fn checks_of_a_payment_are_applied_in_the_documented_order() {
     let app = TestApp::embedded().await;
@@ -149,7 +149,7 @@ async fn checks_of_a_payment_are_applied_in_the_documented_order() {
     let started = paying(&ann, json!({})).await.expect(201);
     let refused = paying(&ann, wrong.clone()).await.refused(409, "payment_in_progress");
     assert_eq!(refused["payment_id"], started["id"]);
-    // The lock store is wrong: it says that bob holds A2, while the store has ann's claim on it.
+    // The lock store is wrong: it says that bob holds A2, while ann has the claim on it in the store.
     app.store().execute("UPDATE seat_claims SET seat_id = 'A2'", []).unwrap();
     let refused = paying(&bob, wrong.clone()).await.refused(409, "seat_taken");
     assert_eq!(refused["seat_ids"], json!(["A2"]));
@@ -176,7 +176,7 @@ async fn checks_of_a_payment_are_applied_in_the_documented_order() {
 }
 
 #[tokio::test]
-async fn cancelled_screening_is_readable_but_cannot_be_sold_or_changed() {
+async fn cancelled_screening_can_be_read_but_not_sold_or_changed() {
     let app = TestApp::embedded().await;
     let (admin, ann) = (app.admin(), app.sign_in("ann").await);
     let screening = app.screening("ss").await;
@@ -206,7 +206,7 @@ async fn cancelled_screening_is_readable_but_cannot_be_sold_or_changed() {
 }
 
 #[tokio::test]
-async fn changed_film_duration_moves_the_ends_of_its_screenings() {
+async fn changed_film_duration_changes_the_ends_of_its_screenings() {
     let app = TestApp::start().await;
     let admin = app.admin();
     let screening = app.screening("ss").await;
@@ -271,7 +271,7 @@ async fn viewers_are_disconnected_when_the_screening_is_deleted() {
     app.finish().await;
 }
 
-/// The second server learns of the change from the store.
+/// The server of the viewer learns of the change, which another server made, from the store.
 #[cfg(feature = "cluster")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn viewers_on_another_server_get_the_screening_frame() {
@@ -282,7 +282,8 @@ async fn viewers_on_another_server_get_the_screening_frame() {
     let screening = one.screening("ss").await;
     let (mut here, mut there) = (Viewer::join(&one, &screening).await, Viewer::join(&two, &screening).await);
     let changed = set_price(&one, &screening, 25_000).await;
-    // Without delay: the page has the new revision from the first server and calls the second, which must reload.
+    // Immediately after the change: a page has got the new revision from the first server and calls the second one,
+    // which must read the screening again.
     let ann = two.sign_in("ann").await;
     lock(&ann, &screening, "A1", changed["revision"].clone()).await.expect(200);
     let total = json!({"revision": changed["revision"], "total": thb(25_000)});

@@ -1,4 +1,4 @@
-//! `/api/auth` and `/api/site`: signing in and out, and public settings.
+//! `/api/auth` and `/api/site`: signing in and out, and the public settings.
 
 use futures_util::future::join_all;
 use reqwest::{Client, redirect::Policy};
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{Answer, TestApp, TestPerson, invalid_field};
 
-/// Follows the redirects of a sign-in up to the callback's address, without requesting it.
+/// Follows the redirects of a sign-in up to the URL of the callback, which it returns without requesting it.
 async fn walk_to_callback(person: &TestPerson, query: &str) -> String {
     let login = person.get(&format!("/api/auth/google/login?{query}")).await;
     assert_eq!(login.status, 302, "{}", login.text);
@@ -16,7 +16,7 @@ async fn walk_to_callback(person: &TestPerson, query: &str) -> String {
     local(person, back.header("location"))
 }
 
-/// The path of an address of the server.
+/// The path and query of a URL of the server.
 fn local(person: &TestPerson, address: &str) -> String {
     address.strip_prefix(&person.url).unwrap_or(address).to_owned()
 }
@@ -51,7 +51,7 @@ async fn sign_in_is_a_code_flow_with_pkce_state_and_nonce() {
     let callback = local(&ann, back.header("location"));
     assert!(callback.starts_with("/api/auth/google/callback?") && callback.contains("code="), "{callback}");
 
-    // Another browser, another state, and a second use are all refused.
+    // The callback is refused in another browser, with another state, and when it is used twice.
     app.stranger().get(&callback).await.refused(400, "bad_state");
     let callback = walk_to_callback(&ann, "return_to=/screenings/1%3Fseats%3DA1&login_hint=ann@example.test").await;
     let state = callback.split("state=").nth(1).unwrap().split('&').next().unwrap();
@@ -68,7 +68,8 @@ async fn sign_in_is_a_code_flow_with_pkce_state_and_nonce() {
     assert!(!cookie.contains("Secure"), "{cookie}");
     ann.get(&callback).await.refused(400, "bad_state");
 
-    // The first person is an administrator, the next is not; the same account is the same person again.
+    // The first person is an administrator and the next one is not. Signing in again with the same account is the same
+    // person.
     let me = ann.get("/api/auth/me").await.expect(200);
     assert_eq!((&me["role"], &me["email"]), (&json!("ADMIN"), &json!("ann@example.test")));
     assert!(me["name"].is_string() && me.get("picture_url").is_some(), "{me}");
@@ -89,7 +90,7 @@ async fn sign_in_is_a_code_flow_with_pkce_state_and_nonce() {
 }
 
 #[tokio::test]
-async fn return_to_must_be_a_local_path_and_provider_errors_lead_to_the_page() {
+async fn return_to_must_be_a_local_path_and_errors_of_the_provider_lead_to_the_web_page() {
     let app = TestApp::start().await;
     let stranger = app.stranger();
     for bad in [
@@ -109,7 +110,7 @@ async fn return_to_must_be_a_local_path_and_provider_errors_lead_to_the_page() {
         let answer = stranger.get(&format!("/api/auth/google/login?return_to={bad}")).await;
         answer.refused(400, "bad_return_to");
     }
-    // A path begins with a single `/`; without one the sign-in leads to the home page.
+    // A valid path begins with a single `/`. Without `return_to` the sign-in leads to the home page.
     for (good, home) in [("/", "/"), ("/films/1", "/films/1"), ("/a//b", "/a//b"), ("/%3Fq%3D//x", "/?q=//x")] {
         let callback = walk_to_callback(&stranger, &format!("return_to={good}&login_hint=eve@example.test")).await;
         assert_eq!(stranger.get(&callback).await.header("location"), home);
@@ -117,7 +118,8 @@ async fn return_to_must_be_a_local_path_and_provider_errors_lead_to_the_page() {
     let callback = walk_to_callback(&stranger, "login_hint=eve@example.test").await;
     assert_eq!(stranger.get(&callback).await.header("location"), "/");
 
-    // Without a hint the provider shows its own page; its refusal leads to the page's sign-in view with an error.
+    // Without a login hint the provider shows its own page. When the visitor refuses there, the sign-in view of the web
+    // page shows an error.
     let login = stranger.get("/api/auth/google/login?return_to=/films/1").await;
     let choose = stranger.get(&local(&stranger, login.header("location"))).await;
     assert_eq!(choose.status, 200);
@@ -136,7 +138,7 @@ async fn return_to_must_be_a_local_path_and_provider_errors_lead_to_the_page() {
         stranger.get(&format!("/api/auth/google/callback{nothing}")).await.refused(400, "bad_state");
     }
 
-    // `curl -L -c jar` can sign in.
+    // A command-line client such as `curl -L -c jar` can sign in.
     let curl = Client::builder().cookie_store(true).redirect(Policy::limited(5)).no_proxy().build().unwrap();
     let login = format!("{}/api/auth/google/login?return_to=/&login_hint=carl@example.test", app.url());
     let home = curl.get(login).send().await.unwrap();
@@ -161,7 +163,7 @@ async fn session_ends_on_the_server_at_sign_out_and_at_a_new_sign_in() {
     assert!(cleared.starts_with("seatkeeper_session=;") && cleared.contains("Max-Age=0"), "{cleared}");
     thief.raw("GET", "/api/auth/me", &with_cookie, "").await.refused(401, "sign_in_required");
     ann.get("/api/auth/me").await.refused(401, "sign_in_required");
-    // Signing out without a session is 204 too.
+    // Signing out without a session is also answered with 204.
     assert_eq!(ann.raw("POST", "/api/auth/logout", &[], "").await.status, 204);
     assert_eq!(thief.raw("POST", "/api/auth/logout", &with_cookie, "").await.status, 204);
     // Signing in again in the same browser starts a new session and ends the previous one.
@@ -200,7 +202,7 @@ async fn cookies_are_secure_when_the_site_uses_https() {
 }
 
 #[tokio::test]
-async fn exactly_one_of_fifty_concurrent_first_sign_ins_is_administrator() {
+async fn exactly_one_of_fifty_people_who_sign_in_first_at_the_same_time_is_administrator() {
     let mut app = TestApp::without_people(&[]).await;
     let names: Vec<String> = (0..50).map(|number| format!("person{number}")).collect();
     let people = join_all(names.iter().map(|name| app.sign_in(name))).await;
@@ -218,7 +220,7 @@ async fn exactly_one_of_fifty_concurrent_first_sign_ins_is_administrator() {
 }
 
 #[tokio::test]
-async fn site_endpoint_returns_the_settings_that_the_page_needs() {
+async fn site_endpoint_returns_the_settings_that_the_web_page_needs() {
     let app = TestApp::with(&["--lock-ttl=90s", "--payment-ttl=2m", "--seats-per-person=6"]).await;
     let expected = json!({
         "name": "Seatkeeper Cinema", "time_zone": "Asia/Bangkok", "currency": "THB", "languages": ["th", "en"],
@@ -228,7 +230,7 @@ async fn site_endpoint_returns_the_settings_that_the_page_needs() {
     assert_eq!(app.get("/api/site").await.expect(200), expected);
     app.finish().await;
 
-    // With a client id people sign in at the external provider, and the demo provider is disabled.
+    // With a client id people sign in with the external provider, and the demo provider is off.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("seatkeeper.toml");
     let settings =

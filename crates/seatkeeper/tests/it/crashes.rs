@@ -1,4 +1,5 @@
-//! kill -9 at random moments: acknowledged calls are durable, no seat is sold twice, no mail is lost.
+//! Kills the server at random moments (kill -9): acknowledged calls are durable, no seat is sold twice, and no mail is
+//! lost.
 
 use std::{
     collections::BTreeMap,
@@ -17,15 +18,16 @@ use crate::{
 };
 
 const KILLS: u32 = 20;
-/// Fewer, because MongoDB keeps the dead server's open transactions for a minute after each kill.
+/// Number of kills when real services are used. Fewer than in embedded mode, because MongoDB keeps the open
+/// transactions of the dead server for a minute after each kill.
 const KILLS_ON_REAL_PARTS: u32 = 4;
 const BUYERS: usize = 24;
-/// Seats per row, of twenty rows.
+/// Number of seats in each of the twenty rows.
 const SEATS_IN_ROW: usize = 100;
-/// Number of sales between two kills; the state of the other buyers at that moment is random.
+/// Number of sales before the next kill. What the other buyers are doing at that moment is random.
 const SOLD_BETWEEN_KILLS: std::ops::Range<usize> = 1..20;
 
-/// A call to a server that may be dead: `None` when there is no response.
+/// Makes one call to a server that may be dead. Returns `None` when there is no response.
 async fn try_call(person: &TestPerson, path: &str, body: Value, key: Option<&str>) -> Option<(u16, Value)> {
     let mut request = person.request(Method::POST, path).json(&body);
     if let Some(key) = key {
@@ -36,7 +38,8 @@ async fn try_call(person: &TestPerson, path: &str, body: Value, key: Option<&str
     Some((status, response.json().await.ok()?))
 }
 
-/// Repeats a call until the response is final: not while the server is down, the call in progress or the outcome unknown.
+/// Repeats a call until the response is final, that is, while the server is down, the call is still in progress, or the
+/// outcome is unknown.
 async fn call(person: &TestPerson, path: &str, body: &Value, key: Option<&str>) -> (u16, Value) {
     let last = Mutex::new(String::new());
     let answered = eventually_or(
@@ -53,7 +56,8 @@ async fn call(person: &TestPerson, path: &str, body: &Value, key: Option<&str>) 
 
 type Acknowledged = Arc<Mutex<BTreeMap<String, Value>>>;
 
-/// Buys one seat after the other until stopped. Calls without a response are repeated with the same idempotency key.
+/// Buys one seat after the other until it is stopped. A call without a response is repeated with the same idempotency
+/// key.
 async fn buy_on(
     person: TestPerson,
     screening: TestScreening,
@@ -90,7 +94,8 @@ async fn buy_on(
 async fn acknowledged_bookings_and_locks_survive_twenty_kills_in_a_storm() {
     let _turn = crowd_turn().await;
     let mut app = TestApp::start().await;
-    // Far more seats than are sold between the kills on a fast machine: a sold-out screening would end the storm.
+    // The hall has far more seats than can be sold between the kills on a fast machine, because a sold-out screening
+    // would end the storm.
     let screening = app.screening(&vec!["s".repeat(SEATS_IN_ROW); 20].join("/")).await;
     let buyers = sign_in_many(&app, "buyer", BUYERS).await;
     let keeper = app.sign_in("keeper").await;
@@ -139,7 +144,7 @@ async fn acknowledged_bookings_and_locks_survive_twenty_kills_in_a_storm() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn payment_and_its_locks_survive_kills_before_and_after_the_sale() {
+async fn payment_and_its_locks_survive_kills_of_the_server_before_and_after_the_sale() {
     let mut app = TestApp::start().await;
     let screening = app.screening("ssss").await;
     let ann = app.sign_in("ann").await;
@@ -164,7 +169,7 @@ async fn payment_and_its_locks_survive_kills_before_and_after_the_sale() {
     app.finish().await;
 }
 
-/// A truncated lock log may lose locks, but never a sale, and does not prevent the start.
+/// With a truncated lock log, locks may be lost but no sale, and the server starts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn server_starts_with_a_truncated_lock_log() {
     let mut app = TestApp::embedded().await;

@@ -1,17 +1,18 @@
-//! The demo cinema is filled in once, with a single audit event.
+//! The demo cinema is created once, and its creation is one event in the audit log.
 
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, eventually};
 
 #[tokio::test]
-async fn filling_the_demo_writes_one_entry_to_the_audit_log() {
+async fn creating_the_demo_cinema_writes_one_entry_to_the_audit_log() {
     let mut app = TestApp::without_people(&["--demo"]).await;
     let admin = app.sign_in("ann").await;
     let films = admin.list_all("/api/admin/movies").await;
     let screenings = admin.list_all("/api/admin/screenings").await;
     assert!(films.len() == 12 && screenings.len() > 60, "{} {}", films.len(), screenings.len());
-    // The sign-in's event comes after the events of the filling, so once it is logged, they are too.
+    // The events of the creation come before the event of the sign-in: once the latter is in the event log, the former
+    // are too.
     let logged = eventually("the sign-in is in the event log", || async {
         let events = admin.get("/api/admin/events?type=AUDIT_LOG").await.expect(200)["items"].clone();
         let events: Vec<Value> = events.as_array().unwrap().clone();

@@ -1,4 +1,4 @@
-//! Health checks and pages of a server on loopback behind a proxy, with another public host name.
+//! Health checks and the web page of a server on loopback that has another public host name, behind a proxy.
 
 use std::process::Stdio;
 
@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use crate::support::{TestApp, program};
 
-/// Runs `seatkeeper health` as a container does; returns its exit code and standard error.
+/// Runs `seatkeeper health` as a container does. Returns the exit code and standard error.
 async fn health(arguments: &[&str], listen: Option<&str>) -> (Option<i32>, String) {
     let mut command = Command::new(program());
     command.arg("health").args(arguments).stdin(Stdio::null()).kill_on_drop(true);
@@ -26,7 +26,7 @@ async fn health_check_succeeds_whatever_the_public_url_is() {
     let port = address.rsplit(':').next().unwrap();
     for (arguments, listen) in [
         (vec![app.url()], None),
-        // Without an argument it calls the listen address of the settings.
+        // Without an argument the command asks the server at the listen address of the settings.
         (vec![], Some(address.clone())),
         (vec![], Some(format!("0.0.0.0:{port}"))),
     ] {
@@ -41,7 +41,7 @@ async fn health_check_succeeds_whatever_the_public_url_is() {
     assert_eq!(code, Some(1), "{said}");
 }
 
-/// nginx with `proxy_set_header Host $host` passes the name without the port.
+/// nginx with `proxy_set_header Host $host` passes the host name on without the port.
 #[tokio::test]
 async fn page_behind_a_proxy_that_drops_the_port_is_served_and_not_redirected() {
     let app =

@@ -1,5 +1,5 @@
-//! Standard error and standard output that cannot be written: a full disk, a closed pipe, an unread pipe. Sales, payments and
-//! mails are not affected.
+//! Standard error and standard output cannot be written: the disk is full, or the pipe is closed or not read. Sales,
+//! payments and mails are not affected.
 
 use std::{
     fs::File,
@@ -18,12 +18,12 @@ use tokio::{
 
 use crate::support::{ClosedMailServer, TestPerson, TestScreening, eventually, now, program};
 
-/// Capacity of a pipe; beyond it a writer blocks.
+/// Capacity of a pipe. A writer blocks when the pipe is full.
 const PIPE_BYTES: usize = 64 * 1024;
-/// The program's documented limit of its shutdown.
+/// The documented time limit of the program's shutdown.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
-/// An output that cannot be written.
+/// Why an output of the program cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Broken {
     DiskFull,
@@ -32,7 +32,7 @@ enum Broken {
 }
 
 impl Broken {
-    /// Returns the reader too, so that the pipe stays open and unread.
+    /// Opens such an output. Also returns the reader of the pipe, which must stay open and unread.
     fn open(self) -> (Stdio, Option<PipeReader>) {
         if self == Self::DiskFull {
             return (File::options().write(true).open("/dev/full").unwrap().into(), None);
@@ -55,7 +55,7 @@ struct Server {
 
 async fn start(stderr: Broken, stdout: Broken, flags: &[&str]) -> Server {
     let folder = tempfile::tempdir().unwrap();
-    // The system does not assign a freed port again so soon.
+    // Reserves a port for the server: the system does not assign a freed port again so soon.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}");
     let ((stderr, unread_err), (stdout, unread_out)) = (stderr.open(), stdout.open());
@@ -111,10 +111,11 @@ async fn mails_are_sent_and_payments_finish_when_the_log_pipe_is_unread() {
     sell_and_mail(Broken::UnreadPipe).await;
 }
 
-/// Standard error and standard output are broken from the start; log rotation signals arrive in between.
+/// Sells seats and sends mails while standard error and standard output cannot be written. Signals for log rotation
+/// arrive meanwhile.
 async fn sell_and_mail(broken: Broken) {
     let mail = ClosedMailServer::new();
-    // Some of the provider's answers are lost, so the reconciler has to finish those payments.
+    // Some of the payment provider's answers are lost, so that the reconciler has to finish those payments.
     let server = start(broken, broken, &[&mail.flag(), "--mock-payment=lose_answer=0.3,callback=never"]).await;
     server.until_ready().await;
     let admin = TestPerson::sign_in(&server.url, "boss").await;
@@ -122,7 +123,7 @@ async fn sell_and_mail(broken: Broken) {
     let start_time = Timestamp::from_second(start_time.as_second()).unwrap();
     let screening = TestScreening::create(&admin, "s_s_s_s", start_time).await;
     join_all(SEATS.map(|seat| buy(&server, &screening, seat))).await;
-    // Each failed attempt writes a log line.
+    // Each failed attempt to send a mail writes a log line.
     eventually("every mail has failed once", || async {
         let mails = admin.list_all("/api/admin/mail").await;
         let is_tried = |mail: &serde_json::Value| mail["attempts"].as_u64() > Some(0);
@@ -142,7 +143,7 @@ async fn sell_and_mail(broken: Broken) {
 
 const SEATS: [&str; 4] = ["A1", "A2", "A3", "A4"];
 
-/// Buys a seat, whether the provider's answers arrive or not.
+/// Buys a seat. The payment succeeds whether the provider's answers arrive or not.
 async fn buy(server: &Server, screening: &TestScreening, seat: &str) {
     let buyer = TestPerson::sign_in(&server.url, &format!("buyer{seat}")).await;
     buyer.lock(screening, &[seat]).await.expect(200);
@@ -157,7 +158,7 @@ async fn buy(server: &Server, screening: &TestScreening, seat: &str) {
     .await;
 }
 
-/// Runs a command whose standard output cannot be written; returns its exit code and standard error.
+/// Runs a command whose standard output cannot be written. Returns the exit code and standard error.
 async fn run(arguments: &[&str], stdout: Broken) -> (Option<i32>, String) {
     let mut command = Command::new(program());
     command.args(arguments).stdin(Stdio::null()).stdout(stdout.open().0).stderr(Stdio::piped());
@@ -165,7 +166,7 @@ async fn run(arguments: &[&str], stdout: Broken) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// `seatkeeper openapi | head -1`
+/// Like `seatkeeper openapi | head -1`.
 #[tokio::test]
 async fn command_succeeds_when_the_reader_closes_the_pipe_early() {
     for arguments in [&["openapi"][..], &["check"]] {

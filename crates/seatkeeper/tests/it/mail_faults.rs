@@ -1,10 +1,10 @@
-//! The mail server is down, slow or refuses a mail: the booking is not affected, and its mail is sent later, once.
+//! The mail server is down, slow or refuses a mail. The booking is not affected, and its mail is sent once, later.
 
 use serde_json::{Value, json};
 
 use crate::support::{ClosedMailServer, MailServer, SECRET_FLAG, TestApp, eventually};
 
-/// Waits for mails with this status and returns the only one.
+/// Waits until there are mails with this status, of which there must be only one, and returns it.
 async fn only_mail(app: &TestApp, status: &str) -> Value {
     let mails = eventually(&format!("a mail is {status}"), || async {
         let mails = app.admin().list_all(&format!("/api/admin/mail?status={status}")).await;
@@ -15,7 +15,7 @@ async fn only_mail(app: &TestApp, status: &str) -> Value {
     mails[0].clone()
 }
 
-/// Asserts that the mail server accepted exactly one mail for each of these bookings.
+/// Asserts that the mail server has accepted exactly one mail for each of these bookings.
 #[track_caller]
 fn each_was_sent_once(server: &MailServer, bookings: &[&Value]) {
     let taken = server.taken();
@@ -27,7 +27,7 @@ fn each_was_sent_once(server: &MailServer, bookings: &[&Value]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mail_is_sent_once_when_the_mail_server_is_back() {
+async fn mail_is_sent_once_when_the_mail_server_works_again() {
     let closed = ClosedMailServer::new();
     let app = TestApp::with(&[&closed.flag()]).await;
     let screening = app.screening("ssss").await;
@@ -64,7 +64,7 @@ async fn bookings_do_not_wait_for_a_slow_mail_server() {
 
     let first = ann.buy(&screening, &["A1"]).await;
     eventually("a mail waits for its answer", || async { (server.waiting() == 1).then_some(()) }).await;
-    // Bookings do not wait for mails.
+    // A second booking succeeds while the first booking's mail is still being sent.
     let second = bob.buy(&screening, &["A3"]).await;
     assert!(server.taken().is_empty());
     let waiting = eventually("both mails are queued", || async {
@@ -101,7 +101,7 @@ async fn slow_mail_to_one_address_does_not_delay_the_others() {
     let first = bob.buy(&screening, &["A5"]).await;
     let second = bob.buy(&screening, &["A7"]).await;
 
-    // The mails behind the slow and the refused one are sent while the slow one still waits.
+    // The mails after the slow and the refused one are sent while the slow one is still waiting.
     eventually("the others are sent", || async {
         let sent = app.admin().list_all("/api/admin/mail?status=SENT").await;
         (sent.len() == 2).then_some(())
@@ -123,7 +123,7 @@ async fn slow_mail_to_one_address_does_not_delay_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn refused_mail_fails_without_retry_until_an_administrator_asks() {
+async fn refused_mail_is_not_retried_until_an_administrator_requests_it() {
     let closed = ClosedMailServer::new();
     let app = TestApp::with(&[&closed.flag()]).await;
     let server = closed.open();
@@ -138,7 +138,7 @@ async fn refused_mail_fails_without_retry_until_an_administrator_asks() {
     assert_eq!(failed["attempts"], 1, "a permanent error is not retried: {failed}");
     assert!(failed["last_error"].as_str().is_some_and(|why| why.contains("nobody of that name")), "{failed}");
 
-    // Mails to other people are sent.
+    // Mails to other people are sent nevertheless.
     let taken = bob.buy(&screening, &["A3"]).await;
     assert_eq!(only_mail(&app, "SENT").await["booking_code"], taken["code"]);
     each_was_sent_once(&server, &[&taken]);
@@ -183,7 +183,7 @@ async fn mail_of_a_refunded_booking_is_not_sent() {
     let failed = only_mail(&app, "FAILED").await;
     assert_eq!(failed["booking_code"], refunded["code"]);
     assert_eq!(failed["last_error"], "the booking was refunded before this mail was sent");
-    // A retry by an administrator changes nothing.
+    // An administrator's request to retry changes nothing.
     let retry = format!("/api/admin/mail/{}/retry", failed["id"].as_str().unwrap());
     app.admin().post(&retry, json!({})).await.expect(202);
     let again = eventually("the mail was processed again", || async {
@@ -193,7 +193,7 @@ async fn mail_of_a_refunded_booking_is_not_sent() {
     .await;
     assert_eq!(again["last_error"], failed["last_error"]);
 
-    // Later mails are still sent.
+    // Mails of later bookings are sent nevertheless.
     let good = bob.buy(&screening, &["A1"]).await;
     assert_eq!(only_mail(&app, "SENT").await["booking_code"], good["code"]);
     each_was_sent_once(&server, &[&good]);

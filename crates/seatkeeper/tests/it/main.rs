@@ -1,4 +1,4 @@
-//! The whole program, started as a process and used over HTTP, as people and other programs use it.
+//! Tests of the whole program, which is started as a process and used over HTTP, as people and other programs use it.
 
 #![expect(
     clippy::unwrap_used,

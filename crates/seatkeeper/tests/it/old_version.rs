@@ -1,4 +1,5 @@
-//! Upgrade: this version opens a data folder of the previous version that has work of every kind pending.
+//! Upgrade in embedded mode: this version opens a data folder of the previous version in which work of every kind is
+//! unfinished.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// Refunds a payment from the provider's side.
+/// Refunds a payment at the provider, which reports it to the server.
 async fn refund(app: &TestApp, payment: &str) {
     eventually("the money is captured", || async {
         (app.stands_at_provider(payment).await.as_deref() == Some("captured")).then_some(())
@@ -30,7 +31,7 @@ async fn status(person: &TestPerson, payment: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn data_folder_of_the_previous_version_opens_sells_and_refunds() {
+async fn this_version_sells_and_refunds_with_a_data_folder_of_the_previous_version() {
     let closed = ClosedMailServer::new();
     let flags = [&closed.flag(), SECRET_FLAG, "--mock-payment=callback=never"];
     let mut app = TestApp::of_old_version(Arc::new(Parts::Embedded), &flags).await.with_admin().await;
@@ -42,7 +43,8 @@ async fn data_folder_of_the_previous_version_opens_sells_and_refunds() {
     }
     let [ann, bob, cat, dan, eve, fay] = people.as_slice() else { panic!("six people") };
 
-    // One of each: sold, refunded, payment pending, paid without a callback, cancelled, held; no mail could be sent yet.
+    // One seat in each state: sold, refunded, payment pending, paid without a callback, payment cancelled, locked. No
+    // mail could be sent yet.
     let sold = started(ann, &screening, "A1").await;
     let ticket = ann.confirm(&sold, "success").await.expect(200)["booking"].clone();
     let refunded = started(bob, &screening, "A3").await;
@@ -62,7 +64,7 @@ async fn data_folder_of_the_previous_version_opens_sells_and_refunds() {
     assert_eq!(app.stop().await, 0, "{}", app.log());
     app.upgrade().await;
 
-    // Nothing is lost, and everybody can continue.
+    // After the upgrade nothing is lost, and everybody can continue.
     let mine = ann.get("/api/bookings").await.expect(200)["items"].clone();
     for field in ["id", "code", "status", "seats", "total", "start_time", "screening_id"] {
         assert_eq!(mine[0][field], ticket[field], "{field}");
@@ -77,7 +79,7 @@ async fn data_folder_of_the_previous_version_opens_sells_and_refunds() {
     fay.buy(&screening, &["A11", "A12"]).await;
     bob.buy(&screening, &["A3"]).await;
     bob.lock(&screening, &["A1"]).await.refused(409, "seat_taken");
-    // This version refunds what the previous one sold.
+    // This version refunds a sale of the previous version.
     refund(&app, &sold).await;
     assert_eq!(status(ann, &sold).await, "REFUNDED");
     assert_eq!(screening.taken(ann).await, ["A3:BOOKED", "A5:BOOKED", "A7:BOOKED", "A11:BOOKED", "A12:BOOKED"]);

@@ -1,4 +1,4 @@
-//! The cost of a lock: one call to Redis, and none to MongoDB or Kafka.
+//! The cost of a lock on real services: one call of Redis, and none of MongoDB or Kafka.
 
 use std::{collections::BTreeMap, process::Stdio, slice, sync::Arc, time::Instant};
 use tokio::{
@@ -16,14 +16,14 @@ const LOCKS: usize = 30;
 const SCREENINGS: usize = 200;
 const ROWS: usize = 2;
 const SEATS_IN_ROW: usize = 60;
-/// 10,000 locks in all.
+/// Number of locks in each screening; 10,000 in all.
 const LOCKED_EACH: usize = 50;
-/// Number of hash tags over which screenings are distributed.
+/// Number of Redis hash tags over which screenings are distributed.
 const TAGS: usize = 64;
-/// How often each map is read after the first time.
+/// Number of times that each seat map is read after the first time.
 const LOOKS: usize = 3;
 
-/// Records the commands that clients send to Redis, without those inside of its functions.
+/// Records the commands that clients send to Redis. Commands that its functions run are not recorded.
 struct Listener {
     _process: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -44,9 +44,9 @@ impl Listener {
         Self { _process: process, lines }
     }
 
-    /// How often each function or command was called for these screenings until now.
+    /// How often each function or command has been called for these screenings so far.
     async fn asked_of(&mut self, cluster: &Cluster, screenings: &[TestScreening]) -> BTreeMap<String, usize> {
-        // A marker after the last recorded command.
+        // A command with a random text marks the end of what is recorded so far.
         let mark = uuid::Uuid::new_v4().to_string();
         cluster.redis.lock().await.cli(&["ECHO", &mark]).await;
         let mut asked = BTreeMap::new();
@@ -66,14 +66,14 @@ impl Listener {
     }
 }
 
-/// MongoDB is frozen and Kafka is down, and the calls succeed.
+/// MongoDB is frozen and Kafka is down, and nevertheless the calls succeed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lock_makes_one_call_to_redis_and_none_to_mongodb_or_kafka() {
     let cluster = Cluster::start().await.without_kafka().with_own_mongodb().await;
     let app = TestApp::on(Arc::new(Parts::of(cluster)), &[]).await.with_admin().await;
     let screening = app.screening("ssss").await;
     let ann = app.sign_in("ann").await;
-    // Now the session, the screening and its map are cached in the server and loaded in Redis.
+    // Session, screening and seat map are now in the server's cache, and the seat map is loaded in Redis.
     ann.lock(&screening, &["A1"]).await.expect(200);
     ann.unlock(&screening, &["A1"]).await.expect(200);
 
@@ -87,14 +87,14 @@ async fn lock_makes_one_call_to_redis_and_none_to_mongodb_or_kafka() {
     app.cluster().own_mongodb().lock().await.process().thaw().await;
     let of = |what: &str| asked.iter().filter(|(name, _)| name.ends_with(what)).map(|(_, count)| count).sum::<usize>();
     assert_eq!((of("_lock"), of("_release")), (LOCKS, LOCKS), "{asked:?}");
-    // A background job deletes releases that are in the outbox already.
+    // Besides, a background job deletes releases that have been moved to the outbox.
     let others: Vec<_> = asked.keys().filter(|name| !name.ends_with("_lock") && !name.ends_with("_release")).collect();
     assert!(others.iter().all(|name| name.ends_with("_forget_releases")), "{asked:?}");
     app.finish_with_wrong_books().await;
 }
 
-/// Maps with 10,000 locks in total are read again and again, by page and by viewer: after the first read they come from the
-/// server's rooms, without calls to Redis.
+/// Seat maps with 10,000 locks in total are read repeatedly, over HTTP and by viewers. After the first read they come
+/// from the server's live rooms, without calls of Redis.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn maps_with_ten_thousand_locks_are_read_from_redis_only_once() {
     let _turn = crowd_turn().await;
@@ -124,7 +124,8 @@ async fn maps_with_ten_thousand_locks_are_read_from_redis_only_once() {
         assert_eq!(viewer.seats.len(), LOCKED_EACH);
     }
     let mut asked = listener.asked_of(app.cluster(), &screenings).await;
-    // All rooms are compared with Redis once a second, with one call per hash tag, and with the store once a minute.
+    // Besides, all live rooms are compared with Redis once a second, by one call per hash tag, and with the store once
+    // a minute.
     let seconds = usize::try_from(listened.elapsed().as_secs()).unwrap() + 1;
     assert!(asked.remove("seatkeeper_v2_list_states").is_none_or(|calls| calls <= TAGS * (seconds + 1)), "{seconds} s");
     let minutes = seconds / 60 + 1;

@@ -1,5 +1,5 @@
-//! The network between servers and services is slow, cut or lossy; a server is suspended, or its clock is wrong. The faults are
-//! reproducible: the same seed gives the same sequence.
+//! The network between servers and services is slow, cut or lossy, a server is suspended, or its clock is wrong. The
+//! faults of the network are reproducible: the same seed gives the same sequence.
 
 use std::{
     sync::Arc,
@@ -16,13 +16,13 @@ use crate::{
     support::{Cluster, Parts, TestApp, TestPerson, TestScreening, Viewer, eventually, now},
 };
 
-/// Number of changes of the network's state, and clicks in each state.
+/// How often the state of the network changes; also the number of locks and releases in each state.
 const WEATHERS: usize = 12;
 const CLICKS: usize = 15;
-/// Largest delay of each piece of traffic to and from MongoDB.
+/// Longest delay of each piece of traffic to and from MongoDB.
 const SLOW_BY: Duration = Duration::from_millis(700);
 
-/// Two servers on the same services; the second reaches Redis through a proxy.
+/// Starts two servers on the same services. The second one reaches Redis through a proxy.
 async fn one_beside_and_one_behind_a_wire(seed: u64) -> (TestApp, TestApp, Proxy) {
     let parts = Arc::new(Parts::of(Cluster::start().await));
     let redis = parts.cluster().redis.lock().await.address();
@@ -33,8 +33,8 @@ async fn one_beside_and_one_behind_a_wire(seed: u64) -> (TestApp, TestApp, Proxy
     (one, two, wire)
 }
 
-/// Fault 35 and all other network states: seats are locked and released on one server. The other server misses or delays its
-/// messages; its viewers have the correct map again when the network has recovered.
+/// Seats are locked and released on one server. The network between Redis and the other server loses or delays the
+/// messages about it; the viewers of the other server have the correct seat map again when the network has recovered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn viewers_recover_when_the_network_to_redis_recovers() {
     const SEED: u64 = 35;
@@ -57,7 +57,7 @@ async fn viewers_recover_when_the_network_to_redis_recovers() {
             assert_eq!(answer.status, 200, "the first server does not use the proxy: {}", answer.text);
             ann.unlock(&screening, &[&seat]).await.expect(200);
         }
-        // The last change; a viewer that has it has caught up.
+        // One more change at the end: a viewer that has received it has received all others.
         let mark = if viewer.seats.contains_key("A8") { "AVAILABLE" } else { "LOCKED" };
         match mark {
             "LOCKED" => ann.lock(&screening, &["A8"]).await.expect(200),
@@ -75,7 +75,7 @@ async fn viewers_recover_when_the_network_to_redis_recovers() {
     two.finish().await;
 }
 
-/// The server with the relay's lease has lost Redis; the other server publishes the releases.
+/// The server that holds the relay's lease cannot reach Redis any more, so the other server publishes the releases.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn releases_are_published_when_the_relaying_server_has_lost_redis() {
     let (one, two, wire) = one_beside_and_one_behind_a_wire(1).await;
@@ -86,7 +86,7 @@ async fn releases_are_published_when_the_relaying_server_has_lost_redis() {
         let events = boss.list_all(&format!("/api/admin/audit?type={kind}&actor={actor}")).await;
         (!events.is_empty()).then_some(())
     };
-    // While the first server is suspended the second takes the lease.
+    // While the first server is suspended, the second one takes the lease.
     one.freeze().await;
     let bob = two.sign_in("bob").await;
     eventually("the second server relays events", || is_logged("AUDIT_LOG", &bob.id)).await;
@@ -101,7 +101,7 @@ async fn releases_are_published_when_the_relaying_server_has_lost_redis() {
     one.finish().await;
 }
 
-/// Fault 26: MongoDB does not answer, and later answers slowly. Locks work; payments are delayed, but succeed.
+/// MongoDB does not answer, and later it answers slowly. Locks work; payments take longer but succeed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_mongodb_delays_payments_but_not_locks() {
     let cluster = Cluster::start().await.with_own_mongodb().await;
@@ -133,7 +133,7 @@ async fn slow_mongodb_delays_payments_but_not_locks() {
     app.finish().await;
 }
 
-/// Starts a payment, repeating the call with one idempotency key. Returns its id.
+/// Starts a payment, and repeats the call with the same idempotency key until it succeeds. Returns the payment's id.
 async fn with_patience(person: &TestPerson, path: &str, screening: &TestScreening) -> String {
     let body = json!({"screening_id": screening.id, "method": "mock_card"}).to_string();
     let started = eventually("the payment is started", || async {
@@ -145,9 +145,10 @@ async fn with_patience(person: &TestPerson, path: &str, screening: &TestScreenin
     started["id"].as_str().unwrap().to_owned()
 }
 
-/// Fault 27: a server is suspended in the middle of a confirmation, another one finishes it, and then the first one resumes.
+/// A server is suspended in the middle of a confirmation, another server finishes the payment, and then the first
+/// server is resumed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn server_that_resumes_after_another_finished_its_payment_sells_once() {
+async fn payment_sells_once_when_its_suspended_server_resumes_after_another_server_finished_it() {
     let parts = Arc::new(Parts::of(Cluster::start().await));
     let slow = ["--mock-payment=answer_delay=2s,callback=never"];
     let one = TestApp::on(Arc::clone(&parts), &slow).await.with_admin().await;
@@ -175,11 +176,11 @@ async fn server_that_resumes_after_another_finished_its_payment_sells_once() {
     two.finish().await;
 }
 
-/// Fault 28: one server's clock is an hour ahead. Locks expire by Redis's clock and claims by MongoDB's.
+/// The clock of one server is an hour ahead. Locks expire by the clock of Redis, and claims by that of MongoDB.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wrong_clock_of_one_server_expires_no_locks_and_payments() {
+async fn wrong_clock_of_one_server_makes_no_lock_or_payment_expire() {
     let parts = Arc::new(Parts::of(Cluster::start().await));
-    // Kafka's client would block for an hour with a clock faked in this way.
+    // Without Kafka, because its client would block for an hour when the clock is faked in this way.
     let events = ["--events-url=embedded:"];
     let one = TestApp::on(Arc::clone(&parts), &events).await.with_admin().await;
     let two = TestApp::on_with_clock(parts, &events, Some("+3600s")).await;
@@ -197,7 +198,7 @@ async fn wrong_clock_of_one_server_expires_no_locks_and_payments() {
     let ends: jiff::Timestamp = held["expires_at"].as_str().unwrap().parse().unwrap();
     let left = ends.duration_since(now());
     assert!(left.as_mins() < 6, "the lock lasts five minutes: {left}");
-    // When this sale is in the log, the workers of the server with the wrong clock have completed a round.
+    // When this sale is in the event log, the workers of the server with the wrong clock have completed a round.
     bob.at(&two).buy(&screening, &["A3"]).await;
     let sold = elsewhere.confirm(id, "success").await.expect(200);
     let created: jiff::Timestamp = sold["booking"]["created_at"].as_str().unwrap().parse().unwrap();

@@ -1,4 +1,4 @@
-//! Several servers on the same services: no request is sticky, and any server may die.
+//! Several servers on the same services: a person's requests may go to any server, and any server may die.
 
 use std::{
     collections::BTreeMap,
@@ -22,20 +22,21 @@ use crate::{
 };
 
 const PEOPLE: usize = 200;
-/// Limit of concurrent payments: the stand-in for MongoDB syncs some hundred times a second, and a payment is ten writes.
+/// Limit of the concurrent payments. The tests' stand-in for MongoDB syncs to disk some hundred times a second, and a
+/// payment is ten writes.
 const PAYING_AT_ONCE: usize = 16;
-/// The longest pause before a person's next click.
+/// Longest pause before a person's next click.
 const THOUGHT_MAX: Duration = Duration::from_secs(2);
-/// A person who holds this many seats and gets no permit to pay releases them all.
+/// A person who holds this many seats and gets no permit to pay releases all of them.
 const HELD_MAX: u32 = 4;
-/// Time limit of every call. By default MongoDB keeps the open transactions of a dead server for a minute, and servers that
-/// want to write the same documents answer 503.
+/// Time limit of every call. By default MongoDB keeps the open transactions of a dead server for a minute, and servers
+/// that write to the same documents meanwhile answer 503.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
-/// Duration of the storm; one server is killed in its middle.
+/// Duration of the storm of calls, in the middle of which one server is killed.
 const STORM: Duration = Duration::from_secs(30);
 const SEATS: &str = "ssssssssssssssssssssssssssssss";
 
-/// Starts servers on the same services; the first has the administrator.
+/// Starts several servers on the same services. The administrator has signed in at the first one.
 async fn servers(count: usize, flags: &[&str]) -> Vec<TestApp> {
     let parts = Arc::new(Parts::of(Cluster::start().await));
     let mut servers = vec![TestApp::on(Arc::clone(&parts), flags).await.with_admin().await];
@@ -59,7 +60,7 @@ impl TestPerson {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sign_in_lock_and_payment_work_at_three_different_servers() {
+async fn sign_in_lock_and_payment_of_one_person_work_at_three_different_servers() {
     let servers = servers(3, &[]).await;
     let [one, two, three] = [&servers[0], &servers[1], &servers[2]];
     let screening = one.screening("ssss").await;
@@ -88,7 +89,7 @@ async fn sign_in_lock_and_payment_work_at_three_different_servers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_servers_that_start_together_fill_one_demo_cinema() {
+async fn two_servers_that_start_at_the_same_time_create_one_demo_cinema() {
     let parts = Arc::new(Parts::of(Cluster::start().await));
     let start = || TestApp::on(Arc::clone(&parts), &["--demo"]);
     let (one, two) = tokio::join!(start(), start());
@@ -104,7 +105,7 @@ async fn signing_out_at_one_server_ends_the_session_at_all_servers() {
     let ann = servers[0].sign_in("ann").await;
     ann.at(&servers[1]).get("/api/auth/me").await.expect(200);
     ann.post("/api/auth/logout", json!({})).await;
-    // A copy of the cookie does not learn of the sign-out by itself.
+    // A client with a copy of the session cookie, which the sign-out does not remove.
     let thief = servers[1].stranger();
     eventually("the session is over at the other server", || async {
         let asked = thief.request(Method::GET, "/api/auth/me").header("cookie", &ann.session);
@@ -146,7 +147,7 @@ async fn hold_frames_reach_devices_at_two_servers_until_the_session_ends() {
             device.next().await;
         }
     }
-    // Signing out at one server removes the person from its sockets at the other server, too.
+    // Signing out at one server also removes the person from the sockets at the other server.
     let elsewhere = one.sign_in("ann").await;
     let mut last = Viewer::join_as(&elsewhere, &screening).await;
     ann.post("/api/auth/logout", json!({})).await;
@@ -169,7 +170,7 @@ async fn hold_frames_reach_devices_at_two_servers_until_the_session_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn concurrent_calls_with_one_key_at_two_servers_start_one_payment() {
+async fn concurrent_calls_with_one_idempotency_key_at_two_servers_start_one_payment() {
     let servers = servers(2, &[]).await;
     let screening = servers[0].screening("ssss").await;
     let ann = servers[0].sign_in("ann").await;
@@ -184,7 +185,7 @@ async fn concurrent_calls_with_one_key_at_two_servers_start_one_payment() {
     finish(servers).await;
 }
 
-/// The confirming server is killed while it waits for the provider; the other one finishes the payment.
+/// The server that confirms the payment is killed while it waits for the provider. Another server finishes the payment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn payment_of_a_killed_server_is_finished_by_another_server() {
     let mut servers = servers(2, &["--mock-payment=answer_delay=2s,callback=never"]).await;
@@ -222,7 +223,7 @@ async fn payment_of_a_killed_server_is_finished_by_another_server() {
     finish(servers).await;
 }
 
-/// A person whose browser tries another server when one does not answer.
+/// A person whose browser tries another server when a server does not answer.
 struct Wanderer {
     person: TestPerson,
     urls: Arc<Vec<String>>,
@@ -231,7 +232,8 @@ struct Wanderer {
 }
 
 impl Wanderer {
-    /// Repeats a call until the response is final: not while the server is down, the call in progress or the outcome unknown.
+    /// Repeats a call until the response is final, that is, while the server is down, the call is still in progress, or
+    /// the outcome is unknown.
     async fn ask(&mut self, method: Method, path: &str, body: &Value, key: Option<&str>) -> (u16, Value) {
         let (asked, mut answers) = (Instant::now(), Vec::new());
         loop {
@@ -258,7 +260,7 @@ impl Wanderer {
         }
     }
 
-    /// Locks, releases, pays, declines, cancels; each call goes to a random server.
+    /// Clicks at random until stopped: locks, releases, pays, declines, cancels. Each call goes to a random server.
     async fn wander(mut self, screening: TestScreening, told: Told, stop: watch::Receiver<bool>, seed: u64) {
         let mut dice = StdRng::seed_from_u64(seed);
         let mut held = 0;
@@ -287,7 +289,7 @@ impl Wanderer {
         self.let_go(&screening).await;
     }
 
-    /// Pays for the whole hold; one in eight cancels, and one in eight is declined.
+    /// Pays for all held seats. One payment in eight is cancelled, and one in eight is declined.
     async fn pay(&mut self, screening: &TestScreening, told: &Told, number: u32, whim: u8) {
         let pay = json!({"screening_id": screening.id, "method": "mock_card"});
         let (status, payment) = self.ask(Method::POST, "/api/payments", &pay, Some(&format!("pay-{number}"))).await;
@@ -329,7 +331,7 @@ fn retry_after(answer: &Response) -> Duration {
     Duration::from_secs(seconds.unwrap_or(0))
 }
 
-/// Bookings whose confirmation was answered.
+/// The bookings whose confirmations were answered with success.
 type Told = Arc<Mutex<BTreeMap<String, Value>>>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -368,7 +370,7 @@ async fn three_servers_lose_no_booking_when_one_is_killed_in_a_storm() {
     let told = Arc::try_unwrap(told).unwrap().into_inner().unwrap();
     eprintln!("three servers, one killed: {} bookings in {STORM:?}", told.len());
     assert!(told_before > 0 && told.len() > told_before, "sales before and after: {told_before} of {}", told.len());
-    // Work of the dead server is taken over: in the end only sales remain.
+    // Other servers take over the work of the dead server: in the end there are no locks, only sales.
     all_is_quiet(&servers[0], std::slice::from_ref(&screening)).await;
     let booked = servers[0].admin().list_all("/api/admin/bookings").await;
     for id in told.keys() {

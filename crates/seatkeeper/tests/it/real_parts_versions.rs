@@ -1,4 +1,4 @@
-//! Two versions side by side on the same Redis, MongoDB and Kafka, as during a rolling upgrade.
+//! Servers of two versions run on the same Redis, MongoDB and Kafka, as during a rolling upgrade.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Cluster, Parts, SECRET_FLAG, TestApp, TestPerson, TestScreening, Viewer, eventually, served};
 
-/// Row A is for the single steps, row B for the crowd.
+/// Row A is for single calls. In row B many people buy at the same time.
 const SEATS: &str = "ssssssssss/ssssssssss";
 const CROWD: usize = 10;
 
@@ -18,7 +18,7 @@ fn text(value: &Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn new_server_joins_an_old_one_and_both_sell() {
+async fn server_of_this_version_joins_one_of_the_previous_version_and_both_sell() {
     let parts = Arc::new(Parts::of(Cluster::start().await));
     let old = TestApp::of_old_version(Arc::clone(&parts), FLAGS).await;
     let new = TestApp::on(parts, FLAGS).await;
@@ -26,7 +26,7 @@ async fn new_server_joins_an_old_one_and_both_sell() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn old_server_joins_a_new_one_and_both_sell() {
+async fn server_of_the_previous_version_joins_one_of_this_version_and_both_sell() {
     let parts = Arc::new(Parts::of(Cluster::start().await));
     let new = TestApp::on(Arc::clone(&parts), FLAGS).await;
     let old = TestApp::of_old_version(parts, FLAGS).await;
@@ -39,7 +39,7 @@ async fn sell_at_both(mut old: TestApp, new: TestApp) {
     let mut viewers = [Viewer::join(&old, &screening).await, Viewer::join(&new, &screening).await];
     let (ann, bob) = (new.sign_in("ann").await, old.sign_in("bob").await);
 
-    // A hold, a payment and a sale move from one version to the other and back.
+    // A person holds, pays and buys alternately at the servers of both versions.
     for (person, seat, one, other) in [(&ann, "A1", &old, &new), (&bob, "A3", &new, &old)] {
         let held = person.at(one).lock(&screening, &[seat]).await.expect(200);
         assert_eq!(person.at(other).hold(&screening).await["seat_ids"], held["seat_ids"]);
@@ -60,7 +60,7 @@ async fn sell_at_both(mut old: TestApp, new: TestApp) {
         let again = person.at(other).confirm(&payment, "success").await.expect(200);
         assert_eq!(again["booking"]["id"], sold["booking"]["id"]);
 
-        // A refund by one version frees the seat at both.
+        // A refund at one server makes the seat available at both.
         eventually("the money is captured", || async {
             (one.stands_at_provider(&payment).await.as_deref() == Some("captured")).then_some(())
         })
@@ -86,7 +86,7 @@ async fn sell_at_both(mut old: TestApp, new: TestApp) {
         assert_eq!(seats.map(|seat| text(&seat["id"])).collect::<Vec<_>>(), booked_in_order());
     }
 
-    // The upgrade continues: the new server finishes what the old one began.
+    // The upgrade continues: the new server finishes a payment that the old server began.
     let payment = {
         let there = ann.at(&old);
         served(|| there.lock(&screening, &["A5"])).await.expect(200);
@@ -109,7 +109,8 @@ fn booked_in_order() -> Vec<String> {
     (1..=CROWD).map(|number| format!("B{number}")).collect()
 }
 
-/// As many people as seats, half of them at each server, all try the seats of row B at the same time and buy one each.
+/// As many people as there are seats in row B, half of them at each server, try to buy at the same time. Each buys one
+/// seat.
 async fn rush(old: &TestApp, new: &TestApp, screening: &TestScreening) {
     let mut crowd = Vec::new();
     for index in 0..CROWD {
@@ -124,7 +125,7 @@ async fn rush(old: &TestApp, new: &TestApp, screening: &TestScreening) {
     assert!(of_all.iter().all(|bookings| bookings.len() == 1));
 }
 
-/// Buys the first seat of row B that nobody else has.
+/// Buys the first seat of row B that is still available.
 async fn buy_any(person: &TestPerson, screening: &TestScreening) -> Value {
     eventually("a seat is free", || async {
         for number in 1..=CROWD {

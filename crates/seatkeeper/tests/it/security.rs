@@ -1,4 +1,4 @@
-//! Hostile input, partly as raw bytes below the level of HTTP clients.
+//! Hostile requests, partly as raw bytes that no HTTP client would send.
 
 use std::{os::unix::fs::PermissionsExt, time::Duration};
 
@@ -13,13 +13,13 @@ use tokio::{
 
 use crate::support::{Answer, TestApp};
 
-/// Longer than the server's timeouts of a request's head and body.
+/// Time within which the server closes a connection: longer than its timeouts of a request's head and body.
 const CLOSED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Sends bytes and returns everything that the server sends until it closes the connection.
 async fn say(app: &TestApp, bytes: &[u8]) -> String {
     let mut stream = connect(app).await;
-    // A failed write is ignored: the server may close the connection before it has read everything.
+    // A failed write is ignored, because the server may close the connection before it has read everything.
     drop(stream.write_all(bytes).await);
     read_to_end(&mut stream).await
 }
@@ -35,20 +35,20 @@ fn host(app: &TestApp) -> String {
 async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
     let read = timeout(CLOSED_WITHIN, stream.read_to_end(&mut all)).await.expect("the server did not close");
-    // A read that fails is ignored: a reset ends the connection, too, and what came before it is returned.
+    // A failed read is ignored: a reset also ends the connection, and what was received before it is returned.
     drop(read);
     String::from_utf8_lossy(&all).into_owned()
 }
 
-/// Pipelines requests without reading the responses until the server closes. When the send buffers are full the server reads no
-/// more requests, and the last write fails at its write timeout.
+/// Sends requests without reading the responses, until the server closes the connection. When the send buffers are
+/// full, the server reads no more requests, and its last write reaches the write timeout.
 async fn ask_and_never_read(mut stream: TcpStream, host: &str) {
     let question = format!("GET /api/openapi.json HTTP/1.1\r\nHost: {host}\r\n\r\n");
     let asking = async { while stream.write_all(question.as_bytes()).await.is_ok() {} };
     timeout(CLOSED_WITHIN, asking).await.expect("the server did not time out a client that reads nothing");
 }
 
-/// This test needs more than the usual default of 1,024 open files.
+/// Raises the limit of open files, because a test needs more than the usual default of 1,024.
 fn raise_limit_of_open_files() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
@@ -92,7 +92,7 @@ async fn malformed_http_requests_are_refused() {
 }
 
 #[tokio::test]
-async fn idle_and_slow_connections_are_closed_and_delay_nobody() {
+async fn idle_and_slow_connections_are_closed_and_delay_no_other_client() {
     let app = TestApp::start().await;
     let mut silent = connect(&app).await;
     let mut slow_head = connect(&app).await;
@@ -135,14 +135,14 @@ async fn connections_of_one_address_are_limited() {
         crowd.push(connect(&app).await);
     }
     let refused = timeout(CLOSED_WITHIN, async {
-        // Connections that were idle for too long are closed meanwhile; new ones take their places.
+        // Connections that were idle for too long are closed meanwhile, so further ones can be opened.
         while !say(&app, ask.as_bytes()).await.is_empty() {
             crowd.push(connect(&app).await);
         }
     });
     refused.await.expect("no connection was refused");
     drop(crowd);
-    // When the crowd has gone, connections are accepted again.
+    // When those connections are closed, connections are accepted again.
     while app.stranger().request(Method::GET, "/api/site").send().await.is_err() {
         tokio::task::yield_now().await;
     }
@@ -160,7 +160,8 @@ async fn compressed_and_deeply_nested_bodies_are_refused() {
         let answer = admin.raw("POST", "/api/lock", &[json], body).await;
         assert!(matches!(answer.status, 400 | 422), "{} {}", answer.status, answer.text);
     }
-    // A megabyte of blanks compressed to a kilobyte: the body is not decompressed, and the compressed bytes are not JSON.
+    // A megabyte of blanks, compressed to a kilobyte. The server does not decompress bodies, and the compressed bytes
+    // are not JSON.
     let bomb = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xec\xc1\x01\x0d\x00\x00\x00\xc2\xa0".to_vec();
     for coding in ["gzip", "br", "zstd", "deflate"] {
         let answer = admin.raw("POST", "/api/lock", &[json, ("content-encoding", coding)], bomb.clone()).await;
@@ -218,7 +219,7 @@ async fn path_traversal_and_open_redirects_are_refused() {
             say(&app, format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()).await;
         assert!(matches!(status(&answer), 200 | 400 | 404), "{path}: {answer}");
         assert!(!answer.contains("root:") && !answer.contains("[workspace]"), "{path}");
-        // An unknown path returns the page, never a redirect.
+        // An unknown path returns the web page, never a redirect.
         assert!(!answer.to_lowercase().contains("\r\nlocation:"), "{path}: {answer}");
     }
     let stranger = app.stranger();
@@ -233,7 +234,7 @@ async fn path_traversal_and_open_redirects_are_refused() {
         let login = stranger.get(&format!("/api/auth/google/login?return_to={elsewhere}")).await;
         login.refused(400, "bad_return_to");
     }
-    // A page request with a foreign host is redirected to this site only, whatever its path looks like.
+    // A request for the page with a foreign host is redirected only to this site, whatever its path looks like.
     for path in ["//evil.example", "/\\evil.example", "/@evil.example", "/.evil.example"] {
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\nAccept: text/html\r\nConnection: close\r\n\r\n");
@@ -246,7 +247,7 @@ async fn path_traversal_and_open_redirects_are_refused() {
 }
 
 #[tokio::test]
-async fn svg_posters_are_sandboxed_and_html_is_no_poster() {
+async fn svg_poster_is_sandboxed_and_html_is_refused_as_a_poster() {
     let app = TestApp::start().await;
     let admin = app.admin();
     let svg = "<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'><script>alert(2)</script></svg>";
@@ -287,7 +288,7 @@ async fn data_folder_and_its_files_are_private() {
     let app = TestApp::start().await;
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&app.data_dir()), 0o700);
-    // Files are private even if the folder existed before and others may read it.
+    // The files are private even if the folder existed before and other users may read it.
     for file in std::fs::read_dir(app.data_dir()).unwrap() {
         let path = file.unwrap().path();
         assert_eq!(mode(&path) & 0o077, 0, "{path:?}");

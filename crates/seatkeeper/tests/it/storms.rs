@@ -1,4 +1,5 @@
-//! Load of many people over HTTP: afterwards seats, bookings, money, events and mails agree.
+//! Storms: many people use the server over HTTP at the same time. Afterwards seats, bookings, money, events and mails
+//! must agree.
 
 use std::{
     sync::Arc,
@@ -16,12 +17,13 @@ use tokio::{
 
 use crate::support::{TestApp, TestPerson, TestScreening, Viewer, eventually, is_cluster, served, thought_max};
 
-/// Limit of concurrent sign-ins; more would only wait in the server's accept queue.
+/// Limit of the concurrent sign-ins. More would only wait in the server's accept queue.
 const SIGN_INS_AT_ONCE: usize = 32;
-/// Default duration of the storm; `SEATKEEPER_TEST_STORM_SECONDS` overrides it.
+/// Default duration of a storm. `SEATKEEPER_TEST_STORM_SECONDS` overrides it.
 const STORM_SECONDS: u64 = 30;
 
-/// Tests with crowds run one at a time: two at once would only measure the stand-in for MongoDB.
+/// A permit for a test with many people. Only one such test runs at a time, because two at once would only measure the
+/// stand-in for MongoDB.
 pub(crate) async fn crowd_turn() -> SemaphorePermit<'static> {
     static TURN: Semaphore = Semaphore::const_new(1);
     TURN.acquire().await.unwrap()
@@ -41,7 +43,7 @@ pub(crate) async fn sign_in_many(app: &TestApp, name: &str, count: usize) -> Vec
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_of_a_thousand_people_gets_the_seat() {
+async fn one_of_a_thousand_people_who_lock_the_same_seat_gets_it() {
     let _turn = crowd_turn().await;
     let app = TestApp::start().await;
     let screening = app.screening("ssss").await;
@@ -61,7 +63,7 @@ async fn one_of_a_thousand_people_gets_the_seat() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn overlapping_sets_of_seats_are_locked_all_or_none() {
+async fn overlapping_sets_of_seats_are_each_locked_completely_or_not_at_all() {
     let _turn = crowd_turn().await;
     let app = TestApp::start().await;
     let screening = app.screening("ssssssss").await;
@@ -100,14 +102,14 @@ async fn overlapping_sets_of_seats_are_locked_all_or_none() {
     app.finish().await;
 }
 
-/// What one person of the storm achieved.
+/// The results of one person's clicks in a storm.
 #[derive(Default)]
 struct Deeds {
     bookings: Vec<Value>,
     refused: usize,
 }
 
-/// One person's clicks: locks, releases, pays, declines, cancels, lets locks expire.
+/// The clicks of one person until `end`: locks, releases, pays, declines, cancels, lets locks expire.
 async fn live_through(person: TestPerson, screenings: Arc<Vec<TestScreening>>, end: Instant, seed: u64) -> Deeds {
     let mut dice = StdRng::seed_from_u64(seed);
     let mut deeds = Deeds::default();
@@ -135,7 +137,8 @@ async fn live_through(person: TestPerson, screenings: Arc<Vec<TestScreening>>, e
         }
         let started = served(|| person.start_payment(screening)).await;
         if started.status != 201 {
-            // With slow services a lock may expire before its claim; then the claim decides.
+            // With slow services a lock may expire before the payment claims its seat. Then another person's claim may
+            // refuse the payment.
             let refusals: &[&str] = if is_cluster() { &["nothing_locked", "seat_taken"] } else { &["nothing_locked"] };
             assert!(refusals.contains(&started.code()), "{}", started.text);
             continue;
@@ -162,7 +165,7 @@ async fn live_through(person: TestPerson, screenings: Arc<Vec<TestScreening>>, e
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn books_and_viewers_agree_after_a_storm_of_two_hundred_people() {
+async fn books_and_seat_maps_of_viewers_agree_after_a_storm_of_two_hundred_people() {
     let _turn = crowd_turn().await;
     let seconds = std::env::var("SEATKEEPER_TEST_STORM_SECONDS").ok().and_then(|text| text.parse().ok());
     let app = TestApp::with(&["--lock-ttl=2s", "--payment-ttl=3s"]).await;
@@ -209,7 +212,7 @@ async fn books_and_viewers_agree_after_a_storm_of_two_hundred_people() {
     app.finish().await;
 }
 
-/// Waits until nothing is locked and every taken seat is sold.
+/// Waits until no seat is locked and every taken seat is sold.
 pub(crate) async fn all_is_quiet(app: &TestApp, screenings: &[TestScreening]) {
     for screening in screenings {
         eventually("every lock has expired", || async {
@@ -220,7 +223,7 @@ pub(crate) async fn all_is_quiet(app: &TestApp, screenings: &[TestScreening]) {
     }
 }
 
-/// Asserts that there is one `.eml` file per booking.
+/// Asserts that there is one `.eml` file for each booking.
 pub(crate) async fn every_mail_is_written(app: &TestApp, bookings: usize) {
     let folder = app.data_dir().join("mail");
     let count = || {
@@ -234,14 +237,14 @@ pub(crate) async fn every_mail_is_written(app: &TestApp, bookings: usize) {
     assert_eq!(count(), bookings, "mails and bookings");
 }
 
-/// A viewer that reads in its own task.
+/// A viewer whose frames are read by a task of its own.
 struct Watching {
     stop: tokio::sync::oneshot::Sender<()>,
     task: tokio::task::JoinHandle<Vec<String>>,
 }
 
 impl Watching {
-    /// The map that the viewer sees after everything that was sent before this call.
+    /// Stops reading. Returns the seat map that the viewer has after all frames that were sent before this call.
     async fn stop(self) -> Vec<String> {
         self.stop.send(()).unwrap();
         self.task.await.unwrap()
@@ -257,7 +260,7 @@ fn watch_for_good(mut viewer: Viewer) -> Watching {
                 _ = &mut stopped => break,
             }
         }
-        // The next `alive` frame comes after everything sent before it.
+        // The next `alive` frame comes after all frames that were sent before it.
         while viewer.next().await["type"] != "alive" {}
         let mut seen: Vec<String> = viewer.seats.iter().map(|(seat, status)| format!("{seat}:{status}")).collect();
         seen.sort_unstable();

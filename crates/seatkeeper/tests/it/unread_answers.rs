@@ -1,4 +1,4 @@
-//! Clients that request much and read nothing: the server's memory stays bounded, and other clients are served.
+//! Clients that request much and read nothing: the memory of the server stays bounded, and other clients are served.
 
 use std::net::SocketAddr;
 
@@ -13,18 +13,18 @@ use std::sync::Arc;
 
 use crate::support::{Parts, TestApp, eventually};
 
-/// Size of an uploaded poster.
+/// Size of a poster that is uploaded.
 const POSTER_BYTES: usize = 4_700_000;
-/// Number of connections that read nothing.
+/// Number of connections whose clients read nothing.
 const DEAF: usize = 64;
-/// Client addresses; loopback has many.
+/// Loopback addresses of two clients: the one that reads nothing, and another one.
 const GREEDY: [u8; 4] = [127, 0, 0, 3];
 const OTHER: [u8; 4] = [127, 0, 0, 4];
-/// A small receive window, because otherwise the kernel buffers most of a response.
+/// Size of the receive window. Small, because otherwise the kernel would buffer most of a response.
 const WINDOW_BYTES: u32 = 4 * 1024;
 const MIB: usize = 1024 * 1024;
 
-/// A cinema with rate limits, filled by `fill` before they apply.
+/// A cinema with rate limits. They do not apply yet while `fill` adds data.
 async fn cinema(fill: impl AsyncFnOnce(&TestApp)) -> TestApp {
     let mut app = TestApp::on(Arc::new(Parts::Embedded), &[]).await.with_admin().await;
     fill(&app).await;
@@ -34,7 +34,7 @@ async fn cinema(fill: impl AsyncFnOnce(&TestApp)) -> TestApp {
     app
 }
 
-/// Sends a request from `address` and reads only the status.
+/// Sends a request from `address`, and reads only the status of the response.
 async fn ask(app: &TestApp, address: [u8; 4], path: &str, headers: &str) -> (u16, TcpStream) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(WINDOW_BYTES).unwrap();
@@ -49,7 +49,7 @@ async fn ask(app: &TestApp, address: [u8; 4], path: &str, headers: &str) -> (u16
     (status, stream)
 }
 
-/// Reads the rest of a response in small pieces and returns its body.
+/// Reads the rest of a response in small pieces. Returns the body.
 async fn read_slowly(mut stream: TcpStream) -> Vec<u8> {
     let (mut all, mut piece) = (Vec::new(), [0; 2048]);
     loop {
@@ -62,14 +62,14 @@ async fn read_slowly(mut stream: TcpStream) -> Vec<u8> {
     all.split_off(body)
 }
 
-/// Current memory of the server (VmRSS), in bytes.
+/// The memory that the server uses now (VmRSS), in bytes.
 fn resident(app: &TestApp) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", app.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
 }
 
-/// Peak memory of the server (VmHWM), in bytes.
+/// The most memory that the server has used (VmHWM), in bytes.
 fn peak(app: &TestApp) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", app.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -83,7 +83,7 @@ fn poster() -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn unread_posters_share_their_bytes_and_slow_readers_get_all_of_them() {
+async fn unread_responses_of_one_poster_share_its_bytes_and_slow_readers_receive_it_completely() {
     let place = std::sync::OnceLock::new();
     let app = cinema(async |app| {
         let kind = [("content-type", "image/png")];
@@ -109,7 +109,7 @@ async fn unread_posters_share_their_bytes_and_slow_readers_get_all_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn unread_lists_are_refused_beyond_the_budget_of_their_network() {
+async fn lists_are_refused_when_unread_responses_exhaust_the_budget_of_their_network() {
     let app = cinema(async |app| {
         let text = "ก".repeat(4_000);
         let film = json!({"title": "Long", "duration_min": 90, "synopsis": text, "synopsis_th": text});
@@ -134,7 +134,8 @@ async fn unread_lists_are_refused_beyond_the_budget_of_their_network() {
         if coding.is_empty() {
             assert!(count(503) > DEAF / 2, "{} of {DEAF} were refused", count(503));
             assert!(app.get("/metrics").await.text.contains("seatkeeper_unsent_refused_total"));
-            // Small responses are still served to the network with the exhausted budget, and all responses to others.
+            // Small responses are still sent to the network whose budget is exhausted, and all responses to other
+            // networks.
             assert_eq!(ask(&app, GREEDY, "/api/site", "").await.0, 200);
             assert_eq!(ask(&app, OTHER, LIST, "").await.0, 200);
         }

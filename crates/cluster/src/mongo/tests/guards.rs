@@ -1,5 +1,6 @@
-//! The ledger's last line of defence, without the checks before it. The calls of the port check before they write, so no use
-//! case reaches these guards; the tests call the writes directly, as after a faulty check, while another person has the seat.
+//! The database's own protection against selling a seat twice. The methods of the store check before they write, so no
+//! use case reaches it; these tests call the writes directly while another person has the seat, as a faulty check
+//! would.
 
 use jiff::SignedDuration;
 use mongodb::bson::doc;
@@ -21,7 +22,7 @@ use crate::mongo::{
     schema::SEATS,
 };
 
-/// Two people with payments for the same seat, which the first has claimed.
+/// Two people, each with a payment for the same seat. The first person's payment has claimed the seat.
 struct Scene {
     store: MongoStore,
     first: Payment,
@@ -76,7 +77,7 @@ impl Scene {
         scene
     }
 
-    /// All documents of seats as text.
+    /// All documents of the collection of seats, as text.
     async fn documents(&self) -> String {
         format!("{:?}", self.store.conn().list_all::<Claim>(SEATS, doc! {}).await.unwrap())
     }
@@ -103,7 +104,8 @@ async fn sale_is_refused_when_another_has_claimed_or_bought_the_seat() {
     let scene = Scene::open().await;
     for _ in ["claimed", "sold"] {
         let before = scene.documents().await;
-        // As if the check had wrongly found an own claim, then as if it had wrongly found the seat free.
+        // The first call simulates a check that wrongly found a claim of the same payment, the second one that wrongly
+        // found the seat free.
         let own = claims::sell(&mut scene.store.conn(), &scene.second, &[]).await;
         assert!(matches!(own, Err(Fault::Broken(_))), "{own:?}");
         assert_eq!(scene.documents().await, before);

@@ -1,4 +1,4 @@
-//! Tests that need private access: the plans of the queries that are sent, and the ledger's last line of defence.
+//! Tests that need private access: the plans of the store's queries, and the protection by unique keys.
 
 mod guards;
 mod plans;

@@ -1,4 +1,4 @@
-//! Every list and report uses an index and never scans a growing collection.
+//! Checks that every list and report uses an index and never scans a whole collection that grows.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -22,16 +22,17 @@ use uuid::Uuid;
 use crate::mongo::{MongoStore, open, schema};
 
 const FIRST: PageRequest = PageRequest::FIRST;
-/// The plan stage of a full collection scan.
+/// The stage of a query plan that scans the whole collection.
 const READS_ALL: &str = "COLLSCAN";
 
-/// A store whose queries are recorded.
+/// A store that records the queries that it sends.
 struct Heard {
     store: MongoStore,
     sent: Arc<Mutex<Vec<Document>>>,
-    /// Whether the server is the test stand-in, whose planner does not use indexes for `$or`, `$and` and pipelines.
+    /// Whether the server is the tests' stand-in for MongoDB, whose planner uses no index for `$or`, `$and` and
+    /// pipelines.
     is_stand_in: bool,
-    /// Number of plans that used an expected index.
+    /// Number of the query plans that used an expected index.
     seen: u32,
 }
 
@@ -53,7 +54,7 @@ impl Heard {
         Self { store: MongoStore::over(database).await.unwrap(), sent, is_stand_in, seen: 0 }
     }
 
-    /// Asserts that each query of a call uses one of these indexes or the primary key.
+    /// Asserts that each query that `call` sends uses one of these indexes or the primary key.
     async fn listen<T>(&mut self, what: &str, indexes: &[&str], call: impl AsyncFn(&MongoStore) -> T) {
         self.sent.lock().clear();
         call(&self.store).await;
@@ -87,7 +88,7 @@ impl Heard {
     }
 }
 
-/// Collects the indexes of the winning plan, and [`READS_ALL`] for a full scan.
+/// Collects the names of the indexes that a winning plan uses, and [`READS_ALL`] if it scans a whole collection.
 fn read_plan(part: &Bson, plan: &mut BTreeSet<String>) {
     match part {
         Bson::Document(fields) => {

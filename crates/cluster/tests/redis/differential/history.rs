@@ -1,4 +1,4 @@
-//! Random histories of calls by a few people on a few seats, determined by a seed.
+//! Random histories: sequences of calls by a few people on a few seats, determined by a seed.
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use seatkeeper_core::{
@@ -7,13 +7,13 @@ use seatkeeper_core::{
 };
 use uuid::Uuid;
 
-/// Few people, so that they conflict often.
+/// Only a few people, so that their calls often conflict.
 pub(super) const PEOPLE: [PersonId; 3] = [person(1), person(2), person(3)];
-/// Fewer payments than people, so that people also use each other's.
+/// Fewer payments than people, so that people also use payments of others.
 const PAYMENTS: u128 = 2;
-/// Names whose seat order differs from their alphabetical order.
+/// Seats whose order by row and number differs from the alphabetical order of their names.
 const SEATS: [&str; 6] = ["A2", "A10", "AA1", "B1", "a1", "B11"];
-/// Short, so that many locks expire; in milliseconds.
+/// Lifetime of locks in milliseconds. Short, so that many locks expire.
 const TTL_MS: Millis = 60;
 
 const fn person(number: u128) -> PersonId {
@@ -37,7 +37,7 @@ pub(super) enum Op {
 }
 
 impl Op {
-    /// The same call with the store's times shifted to `now`, because histories start at time 0.
+    /// The same call with the store's times shifted by `now`, because histories begin at time 0.
     pub(super) fn at(&self, now: Millis) -> Self {
         let mut op = self.clone();
         if let Self::Load { truth, .. } = &mut op {
@@ -50,13 +50,13 @@ impl Op {
     }
 }
 
-/// Calls, each with the milliseconds that pass before it.
+/// The calls of a history, each with the milliseconds that pass before it.
 pub(super) fn history(seed: u64, calls: usize) -> Vec<(u64, Op)> {
     let mut random = StdRng::seed_from_u64(seed);
     let random = &mut random;
     let load = Op::Load { is_stale: false, truth: truth(random) };
     let later = (0..calls).map(|_| (if random.random_bool(0.2) { random.random_range(0..90) } else { 0 }, op(random)));
-    // Every fourth history starts with a seat map that is not loaded.
+    // Every fourth history begins with a seat map that is not loaded.
     (!seed.is_multiple_of(4)).then_some((0, load)).into_iter().chain(later).collect()
 }
 
@@ -91,7 +91,7 @@ fn truth(random: &mut StdRng) -> SeatTruth {
     SeatTruth { sold, claimed, withdrawn }
 }
 
-/// Up to `max` seats, possibly with duplicates.
+/// At most `max` random seats, possibly with duplicates.
 fn seats(random: &mut StdRng, max: usize) -> Vec<SeatId> {
     let count = random.random_range(0..=max);
     (0..count).filter_map(|_| SEATS.choose(random).and_then(|name| SeatId::parse(name))).collect()

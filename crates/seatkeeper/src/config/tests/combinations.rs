@@ -1,4 +1,4 @@
-//! Values that are valid alone and conflict with each other.
+//! Settings whose values are valid alone and conflict with each other.
 
 use super::*;
 
@@ -57,9 +57,10 @@ fn demo_sign_in_is_refused_on_a_reachable_server_unless_allowed() {
     from_env(&[("SEATKEEPER_LISTEN", "[::1]:0"), ("SEATKEEPER_PUBLIC_URL", "http://localhost:5173")]).unwrap();
 }
 
-/// Every combination in which real customers could use the mock provider, with the setting that the error names.
+/// All combinations of settings in which real customers could use the mock payment provider, and the setting that the
+/// error names.
 #[test]
-fn test_payments_are_refused_for_real_customers_unless_allowed() {
+fn mock_payments_are_refused_unless_allowed_when_real_customers_could_use_them() {
     const DEMO_SIGN_IN: (&str, &str) = ("SEATKEEPER_ALLOW_DEMO_SIGN_IN", "on");
     const PUBLIC: (&str, &str) = ("SEATKEEPER_PUBLIC_URL", "https://a.example");
     const LISTEN: (&str, &str) = ("SEATKEEPER_LISTEN", "10.0.0.5:80");
@@ -92,7 +93,7 @@ fn test_payments_are_refused_for_real_customers_unless_allowed() {
 }
 
 #[test]
-fn promptpay_payee_is_refused_without_the_demo() {
+fn promptpay_payee_is_refused_when_the_demo_is_off() {
     const PAYEE: (&str, &str) = ("SEATKEEPER_PROMPTPAY_ID", "0812223333");
     const DEMO: (&str, &str) = ("SEATKEEPER_DEMO", "on");
     let refusal = "SEATKEEPER_PROMPTPAY_ID: the mock payment provider does not check who has paid, \
@@ -105,7 +106,7 @@ fn promptpay_payee_is_refused_without_the_demo() {
 }
 
 #[test]
-fn cluster_url_is_refused_by_a_program_without_the_adapter() {
+fn cluster_url_is_refused_when_the_program_was_built_without_the_adapter() {
     for (variable, url, instead) in [
         ("SEATKEEPER_STORE_URL", "mongodb://host/cinema?replicaSet=rs0", "sqlite:"),
         ("SEATKEEPER_LOCKS_URL", "redis://host:6379", "memory:"),
@@ -118,7 +119,7 @@ fn cluster_url_is_refused_by_a_program_without_the_adapter() {
 }
 
 #[test]
-fn mongodb_needs_redis_and_redis_and_kafka_need_mongodb() {
+fn mongodb_requires_redis_and_redis_and_kafka_require_mongodb() {
     const STORE: (&str, &str) = ("SEATKEEPER_STORE_URL", "mongodb://host/cinema?replicaSet=rs0");
     const LOCKS: (&str, &str) = ("SEATKEEPER_LOCKS_URL", "redis://host:6379");
     const NODES: (&str, &str) = ("SEATKEEPER_LOCKS_URL", "redis+cluster://a,b");
@@ -141,7 +142,7 @@ fn mongodb_needs_redis_and_redis_and_kafka_need_mongodb() {
 }
 
 #[test]
-fn kafka_url_accepts_a_prefix_for_names() {
+fn kafka_url_accepts_a_prefix_for_topics_and_groups() {
     let events = |url| {
         let parts = [
             ("SEATKEEPER_STORE_URL", "mongodb://a/b?replicaSet=c"),

@@ -1,8 +1,9 @@
-//! The list of settings, `config.default.toml` and the contract agree.
+//! The list of settings in the code, `config.default.toml` and the contract must agree.
 
 use super::*;
 
-/// Flag, variable and default of every setting in the contract. "" is no default, or no flag.
+/// Flag, environment variable and default of every setting in the contract. "" means that there is no default or no
+/// flag.
 const CONTRACT: &[(&str, &str, &str)] = &[
     ("--listen", "SEATKEEPER_LISTEN", "127.0.0.1:8080"),
     ("--public-url", "SEATKEEPER_PUBLIC_URL", ""),
@@ -35,7 +36,7 @@ const CONTRACT: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn list_manual_and_contract_have_the_same_settings() {
+fn list_of_settings_manual_and_contract_have_the_same_settings() {
     let values = gather(&Given::default()).unwrap();
     let list: Vec<(String, String, String)> = values
         .iter()
@@ -52,7 +53,7 @@ fn list_manual_and_contract_have_the_same_settings() {
 }
 
 #[test]
-fn manual_explains_every_setting_in_the_words_and_order_of_the_list() {
+fn manual_explains_every_setting_with_the_help_text_and_in_the_order_of_the_list() {
     let mut keys = Vec::new();
     let mut comment = String::new();
     for line in MANUAL.lines() {

@@ -9,7 +9,7 @@ mod manual;
 mod refusals;
 mod sources;
 
-/// A temporary settings file of one test, removed on drop.
+/// A temporary settings file of one test. It is removed on drop.
 struct TestFile(PathBuf);
 
 impl TestFile {

@@ -1,4 +1,4 @@
-//! Every error names the problem and its source.
+//! Invalid settings: every error names the problem and the source of the value.
 
 use super::*;
 

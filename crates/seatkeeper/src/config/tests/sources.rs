@@ -1,9 +1,9 @@
-//! Values from every source, and their precedence.
+//! Values of settings from each source, and the precedence of the sources.
 
 use super::*;
 
 #[test]
-fn defaults_are_an_embedded_cinema_on_loopback() {
+fn default_settings_are_an_embedded_cinema_on_loopback() {
     let config = from_env(&[]).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.public_url, PublicUrl::FromListen);
@@ -23,7 +23,7 @@ fn defaults_are_an_embedded_cinema_on_loopback() {
 }
 
 #[test]
-fn precedence_is_flag_then_environment_then_file_then_default() {
+fn value_is_taken_from_flag_then_environment_then_file_then_default() {
     let file = TestFile::new("precedence", "seats_per_person = 2\nlock_ttl = \"2s\"\nsite_name = \"File\"\n");
     let given = Given {
         flags: &[("seats_per_person", "4")],
@@ -80,7 +80,7 @@ fn secret_is_read_from_a_file_without_its_trailing_newline() {
 }
 
 #[test]
-fn every_setting_can_be_set_in_every_way() {
+fn every_setting_can_be_set_by_each_of_its_sources() {
     let file = TestFile::new("every", MANUAL);
     for setting in ALL {
         let default = gather(&Given::default()).unwrap().get(setting).unwrap().text.clone();
@@ -94,7 +94,7 @@ fn every_setting_can_be_set_in_every_way() {
 }
 
 #[test]
-fn list_is_an_array_in_the_file_and_comma_separated_elsewhere() {
+fn list_setting_is_an_array_in_the_file_and_comma_separated_elsewhere() {
     let (config, _) = from_file("trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\ndemo = true", "lists");
     let config = config.unwrap();
     assert!(config.demo);
@@ -106,7 +106,7 @@ fn list_is_an_array_in_the_file_and_comma_separated_elsewhere() {
 }
 
 #[test]
-fn empty_variable_means_none_and_test_variables_are_ignored() {
+fn empty_variable_means_no_value_and_variables_of_tests_are_ignored() {
     let config = from_env(&[
         ("SEATKEEPER_PROMPTPAY_ID", ""),
         ("SEATKEEPER_CONFIG", ""),
@@ -117,7 +117,7 @@ fn empty_variable_means_none_and_test_variables_are_ignored() {
 }
 
 #[test]
-fn urls_choose_the_adapters_and_carry_their_data() {
+fn service_urls_choose_the_adapters_and_carry_their_data() {
     let config = from_env_with_cluster(&[
         ("SEATKEEPER_STORE_URL", "mongodb://ann:pw@a,b/cinema?replicaSet=rs0"),
         ("SEATKEEPER_LOCKS_URL", "redis+cluster://a:7001,b:7002"),

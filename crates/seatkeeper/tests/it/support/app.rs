@@ -22,11 +22,12 @@ use tokio::{
 use super::Cluster;
 use super::{Answer, Parts, TestPerson, times};
 
-/// The program's documented limit of its shutdown.
+/// The documented time limit of the program's shutdown.
 const STOP_MAX: Duration = Duration::from_secs(10);
-/// Shorter than the server's idle timeout, as in browsers.
+/// How long a client keeps an idle connection. Shorter than the server's idle timeout, as in browsers.
 const IDLE_MAX: Duration = Duration::from_secs(8);
-/// On real services, filling the demo cinema takes some hundred transactions of a slow stand-in.
+/// Time limit of a start. On real services, creating the demo cinema takes some hundred transactions of a slow stand-in
+/// for MongoDB.
 const START_MAX: Duration = Duration::from_secs(180);
 
 /// A running server. End it with [`TestApp::finish`], which checks the books.
@@ -44,17 +45,17 @@ pub(crate) struct TestApp {
 }
 
 impl TestApp {
-    /// An empty cinema without rate limits, with an administrator.
+    /// Starts an empty cinema without rate limits, with an administrator.
     pub(crate) async fn start() -> Self {
         Self::with(&[]).await
     }
 
-    /// As `start`, with more flags, such as `["--lock-ttl=2s"]`.
+    /// Like `start`, with more flags, such as `["--lock-ttl=2s"]`.
     pub(crate) async fn with(flags: &[&str]) -> Self {
         Self::without_people(flags).await.with_admin().await
     }
 
-    /// A server in embedded mode in every run: for behaviour of that mode, or tests that write into its database.
+    /// Starts a server that is always in embedded mode: for tests of that mode, or tests that write into its database.
     pub(crate) async fn embedded() -> Self {
         Self::on(Arc::new(Parts::Embedded), &[]).await.with_admin().await
     }
@@ -65,27 +66,27 @@ impl TestApp {
         self
     }
 
-    /// As `with`, without any sign-in.
+    /// Like `with`, without any person signed in.
     pub(crate) async fn without_people(flags: &[&str]) -> Self {
         Self::on(Arc::new(Parts::of_this_run().await), flags).await
     }
 
-    /// A server on these parts, alone or with others. `flags` override the flags of the parts.
+    /// Starts a server on these services, which other servers may share. `flags` override the flags of the services.
     pub(crate) async fn on(parts: Arc<Parts>, flags: &[&str]) -> Self {
         Self::on_with_clock(parts, flags, None).await
     }
 
-    /// As `on`, with a wrong clock such as `"+3600s"`.
+    /// Like `on`, with a wrong clock such as `"+3600s"`.
     pub(crate) async fn on_with_clock(parts: Arc<Parts>, flags: &[&str], clock: Option<&'static str>) -> Self {
         Self::of_program(program(), parts, flags, clock).await
     }
 
-    /// A server of the previous version: see `scripts/old-version.sh`.
+    /// Starts a server of the previous version: see `scripts/old-version.sh`.
     pub(crate) async fn of_old_version(parts: Arc<Parts>, flags: &[&str]) -> Self {
         Self::of_program(old_program().await, parts, flags, None).await
     }
 
-    /// After [`Self::stop`] or [`Self::kill`]: starts this version on the previous version's data.
+    /// Starts this version on the data of the previous version, after [`Self::stop`] or [`Self::kill`].
     pub(crate) async fn upgrade(&mut self) {
         times::expect_from(&self.url);
         self.program = program();
@@ -109,9 +110,9 @@ impl TestApp {
         app
     }
 
-    /// A server without any sign-in, whose public address differs from its listen address.
+    /// Starts a server whose public URL differs from its listen address, without any person signed in.
     pub(crate) async fn with_public_url(site: &str, flags: &[&str]) -> Self {
-        // The system does not assign a freed port again so soon.
+        // Reserves a port: the system does not assign a freed port again so soon.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (public, listen) = (format!("--public-url={site}"), format!("--listen=127.0.0.1:{port}"));
         let mut app = Self::without_people(&[flags, &[&public, &listen]].concat()).await;
@@ -154,7 +155,7 @@ impl TestApp {
         self.parts.cluster()
     }
 
-    /// `http://127.0.0.1:12345`.
+    /// The URL of the server, such as `http://127.0.0.1:12345`.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -186,7 +187,7 @@ impl TestApp {
         TestPerson::stranger(&self.url)
     }
 
-    /// A GET without a session.
+    /// Sends a GET request without a session.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.stranger().get(path).await
     }
@@ -201,7 +202,7 @@ impl TestApp {
         self.flags = flags.iter().map(|&flag| flag.to_owned()).collect();
     }
 
-    /// SIGKILL, then a new process on the same port and folder.
+    /// Kills the server with SIGKILL, and starts a new process on the same port and data folder.
     pub(crate) async fn kill_and_restart(&mut self) {
         self.kill().await;
         let listen = self.url.trim_start_matches("http://").to_owned();
@@ -213,12 +214,12 @@ impl TestApp {
         child.kill().await.unwrap();
     }
 
-    /// SIGSTOP: the process is suspended, its connections stay open.
+    /// Suspends the process with SIGSTOP. Its connections stay open.
     pub(crate) async fn freeze(&self) {
         self.signal("-STOP").await;
     }
 
-    /// SIGCONT: the process resumes.
+    /// Resumes the process with SIGCONT.
     pub(crate) async fn thaw(&self) {
         self.signal("-CONT").await;
     }
@@ -228,7 +229,7 @@ impl TestApp {
         assert!(Command::new("kill").args([name, &pid]).status().await.unwrap().success());
     }
 
-    /// SIGTERM; returns the exit code.
+    /// Stops the server with SIGTERM. Returns the exit code.
     pub(crate) async fn stop(&mut self) -> i32 {
         self.signal("-TERM").await;
         let mut child = self.child.take().unwrap();
@@ -236,13 +237,13 @@ impl TestApp {
         status.code().unwrap_or(-1)
     }
 
-    /// Starts again after [`Self::stop`] or [`Self::kill`].
+    /// Starts the server again after [`Self::stop`] or [`Self::kill`].
     pub(crate) async fn restart(&mut self) {
         let listen = self.url.trim_start_matches("http://").to_owned();
         self.launch(&listen).await;
     }
 
-    /// Checks the books and shuts the server down.
+    /// Checks that the server's data are consistent (see `books`), and shuts the server down.
     pub(crate) async fn finish(self) {
         if let Some(admin) = self.admin.as_ref().filter(|_| self.child.is_some()) {
             super::books::check(admin).await;
@@ -250,7 +251,7 @@ impl TestApp {
         self.finish_with_wrong_books().await;
     }
 
-    /// As `finish`, without the check: for tests that write wrong data themselves.
+    /// Like `finish`, without the check: for tests that write wrong data themselves.
     pub(crate) async fn finish_with_wrong_books(mut self) {
         if self.child.is_some() {
             assert_eq!(self.stop().await, 0, "{}", self.log());
@@ -266,7 +267,8 @@ impl TestApp {
             .cookie_store(true)
             .redirect(Policy::none())
             .timeout(Duration::from_secs(60))
-            // A request must not be sent on a connection that the server is just closing as idle.
+            // Idle connections are closed early, so that no request is sent on a connection that the server is just
+            // closing.
             .pool_idle_timeout(IDLE_MAX)
             .no_proxy()
             .build()
@@ -287,24 +289,24 @@ impl Drop for TestApp {
     }
 }
 
-/// `--listen` of `--listen=127.0.0.1:0`.
+/// The name of a flag: `--listen` of `--listen=127.0.0.1:0`.
 fn name_of(flag: &str) -> &str {
     flag.split_once('=').map_or(flag, |(name, _)| name)
 }
 
-/// The library that fakes the clock, in Debian's folder for the processor architecture.
+/// The path of libfaketime, which fakes the clock, in Debian's folder for the processor architecture.
 fn false_clock() -> PathBuf {
     let folders = std::fs::read_dir("/usr/lib").unwrap().map(|folder| folder.unwrap().path());
     let mut libraries = folders.map(|folder| folder.join("faketime/libfaketime.so.1"));
     libraries.find(|library| library.exists()).expect("libfaketime, which scripts/setup.sh installs")
 }
 
-/// The program under test, as built by Cargo.
+/// The path of the program under test, as Cargo has built it.
 pub(crate) fn program() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_seatkeeper")).to_owned()
 }
 
-/// The program of the previous version, built at first use.
+/// The path of the previous version of the program, which is built at the first use.
 async fn old_program() -> PathBuf {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/old-version.sh");
     let output = Command::new(script).stderr(Stdio::inherit()).output().await.unwrap();

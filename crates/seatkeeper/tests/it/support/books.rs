@@ -1,4 +1,4 @@
-//! Consistency check after every test: seats, bookings, money, events and mails agree.
+//! The check at the end of every test: seats, bookings, money, events and mails must be consistent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{TestPerson, eventually};
 
-/// Waits until every event is relayed and every mail queued, then compares.
+/// Waits until every event is relayed and every mail queued, and then checks the consistency.
 pub(crate) async fn check(admin: &TestPerson) {
     let bookings = admin.list_all("/api/admin/bookings").await;
     let mut sold = BTreeSet::new();
@@ -33,7 +33,7 @@ pub(crate) async fn check(admin: &TestPerson) {
     check_mails(admin, &bookings).await;
 }
 
-/// Each seat map shows exactly the booked seats as BOOKED.
+/// Each seat map must show exactly the booked seats as BOOKED.
 async fn check_maps(admin: &TestPerson, sold: &BTreeSet<(String, String)>) {
     let mut by_screening: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (screening, seat) in sold {
@@ -52,7 +52,7 @@ async fn check_maps(admin: &TestPerson, sold: &BTreeSet<(String, String)>) {
     }
 }
 
-/// One BOOKING_SUCCESS per booking, and no duplicate event.
+/// There must be one BOOKING_SUCCESS event per booking, and no event may occur twice.
 async fn check_events(admin: &TestPerson, bookings: &[Value]) {
     let expected: BTreeSet<String> = bookings.iter().map(|booking| text(&booking["id"])).collect();
     eventually("every booking is in the event log", || async {
@@ -80,7 +80,7 @@ async fn list_events(admin: &TestPerson, kind: &str) -> Vec<Value> {
     }
 }
 
-/// One mail per booking.
+/// There must be one mail per booking.
 async fn check_mails(admin: &TestPerson, bookings: &[Value]) {
     let expected: BTreeSet<String> = bookings.iter().map(|booking| text(&booking["code"])).collect();
     let mails = eventually("every booking has its mail", || async {

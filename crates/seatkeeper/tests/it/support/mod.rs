@@ -1,4 +1,4 @@
-//! Test harness: runs the program, acts as its users, and checks its books.
+//! Test harness: runs the program, acts as its users, and checks the consistency of its data.
 
 mod answer;
 mod app;

@@ -1,5 +1,5 @@
-//! The services that the program uses: none besides its own folder (embedded), or real ones. `SEATKEEPER_TEST_MODE=cluster`
-//! runs the whole suite on real services.
+//! The services that the program uses: none besides its own folder (embedded mode), or real ones (cluster mode).
+//! `SEATKEEPER_TEST_MODE=cluster` runs the whole suite on real services.
 
 use std::time::{Duration, Instant};
 
@@ -11,18 +11,19 @@ use tokio::time::sleep;
 
 use super::Answer;
 
-/// Selects the mode: `embedded` or `cluster`.
+/// The environment variable that selects the mode: `embedded` or `cluster`.
 const MODE_VARIABLE: &str = "SEATKEEPER_TEST_MODE";
 /// Time limit of a call, including its retries after 503.
 const SERVED_WITHIN: Duration = Duration::from_secs(120);
 
-/// Longest pause before a click in a storm. Against the stand-in for MongoDB, which is a hundred times slower than SQLite,
-/// clicks without pauses would only queue up.
+/// Longest pause before a click in a storm. The tests' stand-in for MongoDB is a hundred times slower than SQLite;
+/// clicks without pauses would only queue up in front of it.
 pub(crate) fn thought_max() -> Duration {
     if is_cluster() { Duration::from_secs(2) } else { Duration::ZERO }
 }
 
-/// Retries a call while it is answered 503, after `Retry-After`. In embedded mode 503 is returned to the caller.
+/// Repeats a call while it is answered 503, each time after `Retry-After`. In embedded mode a 503 is returned to the
+/// caller.
 pub(crate) async fn served<F: Future<Output = Answer>>(mut ask: impl FnMut() -> F) -> Answer {
     let asked = Instant::now();
     loop {
@@ -34,7 +35,8 @@ pub(crate) async fn served<F: Future<Output = Answer>>(mut ask: impl FnMut() -> 
     }
 }
 
-/// Waits for `Retry-After` of a 503. Panics in embedded mode, which must not answer 503, and after [`SERVED_WITHIN`].
+/// Waits as long as `Retry-After` of a 503 says. Panics in embedded mode, which must not answer 503, and after
+/// [`SERVED_WITHIN`].
 pub(crate) async fn come_back(asked: Instant, answer: &Answer) {
     assert!(answer.status == 503 && is_cluster() && asked.elapsed() < SERVED_WITHIN, "{answer:?}");
     sleep(Duration::from_secs(answer.header("retry-after").parse().unwrap())).await;
@@ -45,17 +47,17 @@ pub(crate) fn is_cluster() -> bool {
     std::env::var(MODE_VARIABLE).is_ok_and(|mode| mode == "cluster")
 }
 
-/// The services of one cinema, shared by all of its servers.
+/// The services of one cinema, which all of its servers share.
 pub(crate) enum Parts {
-    /// SQLite, locks in memory and the event table, in the server's folder.
+    /// Embedded mode: SQLite, locks in memory and the event log in SQLite, in the server's folder.
     Embedded,
     /// Redis, MongoDB and Kafka.
     #[cfg(feature = "cluster")]
     Cluster(Box<Cluster>),
 }
 
-/// A private Redis, and a private database and topics on the MongoDB and Kafka that all tests share, or private servers, which
-/// the test may kill and freeze.
+/// A private Redis; and either a private database and topics on the MongoDB and Kafka that all tests share, or private
+/// servers of both, which the test may kill and freeze.
 #[cfg(feature = "cluster")]
 pub(crate) struct Cluster {
     pub(crate) redis: Mutex<RedisServer>,
@@ -92,7 +94,7 @@ impl Cluster {
         Self { kafka: format!("kafka://{}", server.brokers()), own_kafka: Some(Mutex::new(server)), ..self }
     }
 
-    /// Uses an address for Kafka where nothing listens.
+    /// Configures an address for Kafka at which nothing listens.
     pub(crate) fn without_kafka(self) -> Self {
         Self { kafka: format!("kafka://127.0.0.1:{}", free_port()), ..self }
     }
@@ -107,7 +109,7 @@ impl Cluster {
 }
 
 impl Parts {
-    /// The services of this run of the suite.
+    /// The services for the mode in which the suite runs.
     pub(crate) async fn of_this_run() -> Self {
         match std::env::var(MODE_VARIABLE).as_deref() {
             Err(_) | Ok("embedded") => Self::Embedded,
@@ -130,7 +132,7 @@ impl Parts {
         }
     }
 
-    /// The flags that configure a server.
+    /// The flags of a server that uses these services.
     pub(crate) fn flags(&self) -> Vec<String> {
         match self {
             Self::Embedded => Vec::new(),

@@ -1,4 +1,4 @@
-//! A person with a browser's cookies.
+//! A person whose client has cookies like a browser.
 
 use std::time::Instant;
 
@@ -43,7 +43,7 @@ impl TestPerson {
         let mut person = Self::stranger(url);
         person.email = format!("{name}@example.test");
         let mut next = format!("{url}/api/auth/google/login?return_to=/&login_hint={}", person.email);
-        // Three redirects: the login call, the provider, the callback.
+        // Follows three redirects: of the login call, the provider and the callback.
         for _ in 0..3 {
             let answer = person.client.get(&next).send().await.unwrap();
             if !answer.status().is_redirection() {
@@ -110,7 +110,7 @@ impl TestPerson {
         self.post(&format!("/api/payments/{payment}/cancel"), json!({})).await
     }
 
-    /// Locks, pays and confirms; returns the booking.
+    /// Locks seats, pays for them and confirms the payment. Returns the booking.
     pub(crate) async fn buy(&self, screening: &TestScreening, seats: &[&str]) -> Value {
         self.lock(screening, seats).await.expect(200);
         let payment = self.start_payment(screening).await.expect(201);
@@ -118,7 +118,7 @@ impl TestPerson {
         confirmed["booking"].clone()
     }
 
-    /// As `buy`, with retries when the short time of the payment has expired on a busy machine.
+    /// Like `buy`. Starts again when the short lifetime of the payment is over too early on a busy machine.
     pub(crate) async fn buy_in_time(&self, screening: &TestScreening, seats: &[&str]) -> Value {
         eventually("the booking is paid in time", || async {
             self.lock(screening, seats).await.expect(200);
@@ -129,7 +129,7 @@ impl TestPerson {
         .await
     }
 
-    /// All items of a list, read page by page.
+    /// All items of a list, which is read page by page.
     pub(crate) async fn list_all(&self, path: &str) -> Vec<Value> {
         let mut items = Vec::new();
         let mut cursor = String::new();

@@ -1,4 +1,4 @@
-//! Acts as the payment provider: sends callbacks and moves money.
+//! Acts as the mock payment provider: sends callbacks, and changes the state of payments at the provider.
 
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ use super::{Answer, TestApp, screening::now};
 #[cfg(feature = "cluster")]
 use super::{Cluster, Parts};
 
-/// Busy timeout of the test's own connection to the database.
+/// Busy timeout of the connection with which a test itself opens the database.
 const STORE_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// Key of the callbacks' signatures in tests.
+/// The key with which tests sign callbacks.
 pub(crate) const SECRET: &str = "a secret of sixteen and more";
 /// The server's flag for [`SECRET`].
 pub(crate) const SECRET_FLAG: &str = "--payment-callback-secret=a secret of sixteen and more";
 
 impl TestApp {
-    /// Sends a callback signed that long ago, without cookie or `Origin`, as the provider does.
+    /// Sends a callback that was signed `ago`, without cookie or `Origin`, as the provider does.
     pub(crate) async fn report_signed(&self, payment: &str, secret: &str, ago: SignedDuration) -> Answer {
         let body = json!({"payment_id": payment}).to_string();
         let at: Timestamp = now().checked_sub(ago).unwrap();
@@ -31,7 +31,7 @@ impl TestApp {
         self.report_raw("mock", &signature, &body).await
     }
 
-    /// Sends a valid callback about a payment.
+    /// Sends a correctly signed callback about a payment.
     pub(crate) async fn report(&self, payment: &str) -> Answer {
         self.report_signed(payment, SECRET, SignedDuration::ZERO).await
     }
@@ -42,7 +42,7 @@ impl TestApp {
         self.stranger().raw("POST", &path, &headers, body.to_owned()).await
     }
 
-    /// Changes a payment's state at the provider without a callback, as when the payer's bank is slow.
+    /// Changes the state of a payment at the provider without a callback, as when the payer's bank is slow.
     pub(crate) async fn move_at_provider(&self, payment: &str, answer: &str) {
         let id = Uuid::parse_str(payment).unwrap();
         #[cfg(feature = "cluster")]
@@ -58,7 +58,7 @@ impl TestApp {
         self.store().execute(sql, (id.as_bytes().as_slice(), format!("\"{answer}\""))).unwrap();
     }
 
-    /// The payment's state in the provider's own records.
+    /// The state of the payment in the provider's own records.
     pub(crate) async fn stands_at_provider(&self, payment: &str) -> Option<String> {
         let id = Uuid::parse_str(payment).unwrap();
         #[cfg(feature = "cluster")]

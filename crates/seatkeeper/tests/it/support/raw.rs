@@ -1,11 +1,11 @@
-//! Raw requests that a well-behaved client would not send.
+//! Requests that a well-behaved client would not send.
 
 use reqwest::{Body, Method};
 
 use super::{Answer, TestPerson};
 
 impl TestPerson {
-    /// Sends only these headers and this body, without headers that a client adds by default.
+    /// Sends a request with only these headers and this body, without the headers that the client adds by default.
     pub(crate) async fn raw(
         &self,
         method: &str,
@@ -20,12 +20,12 @@ impl TestPerson {
         self.send(request.body(body)).await
     }
 
-    /// Sends a JSON POST with one more header.
+    /// Sends a JSON POST with one additional header.
     pub(crate) async fn post_with(&self, header: (&str, &str), path: &str, body: &str) -> Answer {
         self.raw("POST", path, &[("content-type", "application/json"), header], body.to_owned()).await
     }
 
-    /// Sends a WebSocket handshake as a plain request, to read the response.
+    /// Sends a WebSocket handshake as an ordinary request, so that the response can be read.
     pub(crate) async fn knock(&self, query: &str, headers: &[(&str, &str)]) -> Answer {
         let upgrade = [
             ("connection", "Upgrade"),
@@ -38,7 +38,7 @@ impl TestPerson {
     }
 }
 
-/// The field named by a 422 `invalid`.
+/// The name of the field that a response 422 `invalid` reports.
 #[track_caller]
 pub(crate) fn invalid_field(answer: Answer) -> String {
     let body = answer.refused(422, "invalid");

@@ -1,16 +1,17 @@
-//! Test screenings, created through the administrators' API.
+//! Screenings for tests, created through the administrators' API.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{TestApp, TestPerson};
 
-/// First delay until the start of a near screening, enough on a quiet machine; it doubles at each retry …
+/// The first delay, in seconds, until the start of a screening that starts soon. It suffices on a machine that is not
+/// busy, and doubles at each retry …
 const SOON_S: i64 = 4;
-/// … up to this limit, for the busiest machine.
+/// … up to this limit, which suffices on the busiest machine.
 const SOON_S_MAX: i64 = 128;
 
-/// A screening; it starts in 24 hours unless stated otherwise.
+/// A screening. It starts in 24 hours unless stated otherwise.
 #[derive(Clone, Debug)]
 pub(crate) struct TestScreening {
     pub(crate) id: String,
@@ -19,7 +20,8 @@ pub(crate) struct TestScreening {
     pub(crate) start_time: String,
 }
 
-/// Parses a drawing of a hall, one letter a seat: `"ss_ss/pp"` is row A with an aisle and row B with two seats for pairs.
+/// Parses a drawing of a hall, with one letter per seat: `"ss_ss/pp"` is row A with an aisle, and row B with two seats
+/// for pairs.
 pub(crate) fn layout(picture: &str) -> Value {
     let kind = |c| match c {
         's' => json!("seat"),
@@ -37,22 +39,24 @@ pub(crate) fn layout(picture: &str) -> Value {
 }
 
 impl TestApp {
-    /// Creates a film, a hall of this shape and a screening in 24 hours, at 200 baht per seat.
+    /// Creates a film, a hall of this layout and a screening that starts in 24 hours, at 200 baht per seat.
     pub(crate) async fn screening(&self, picture: &str) -> TestScreening {
         self.screening_in(picture, SignedDuration::from_hours(24)).await
     }
 
-    /// As `screening`, with this time until the start.
+    /// Like `screening`, with this time until the start.
     pub(crate) async fn screening_in(&self, picture: &str, from_now: SignedDuration) -> TestScreening {
         let (movie, hall) = TestScreening::create_film_and_hall(self.admin(), picture).await;
-        // The start is counted from here, because creating film and hall may take longer than the time until a near start.
+        // The start is counted from here, because the creation of film and hall may take longer than the time until a
+        // start that is soon.
         let start = now().checked_add(from_now).unwrap();
         let start = Timestamp::from_second(start.as_second()).unwrap();
         TestScreening::schedule(self.admin(), &movie, &hall, start).await
     }
 
-    /// A screening that starts soon, and the result of `prepare`. `prepare` returns `None` when the screening started before it
-    /// was done, as on a busy machine; it is then retried with a screening that starts twice as late.
+    /// Creates a screening that starts soon, and returns it with the result of `prepare`. `prepare` returns `None` when
+    /// the screening has started before it was done, as on a busy machine; then it is retried with a screening whose
+    /// start is twice as far away.
     pub(crate) async fn screening_soon<T>(
         &self,
         picture: &str,
@@ -104,7 +108,7 @@ impl TestScreening {
         }
     }
 
-    /// The seats that are not AVAILABLE, as `id:STATUS`.
+    /// The seats that are not AVAILABLE, each as `id:STATUS`.
     pub(crate) async fn taken(&self, person: &TestPerson) -> Vec<String> {
         let map = person.get(&format!("/api/screenings/{}/seats", self.id)).await.expect(200);
         let seats = map["seats"].as_array().unwrap().iter();

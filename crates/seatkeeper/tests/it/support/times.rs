@@ -1,19 +1,19 @@
-//! Checks that the times in every response and frame that a test receives have the contract's format.
+//! Checks that all times in responses and frames that tests receive have the format of the contract.
 
 use std::{collections::BTreeSet, sync::Mutex};
 
-/// Shape of a time up to the seconds; `d` is a digit.
+/// The format of a time up to the seconds. `d` stands for a digit.
 const SHAPE: &[u8] = b"dddd-dd-ddTdd:dd:dd";
 
-/// Servers of the previous version, `127.0.0.1:12345`, which write times in two formats.
+/// The addresses of servers of the previous version, which write times in two formats, as `127.0.0.1:12345`.
 static OLD_SERVERS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Excludes a server from the check.
+/// Excludes the server at `url` from the check.
 pub(super) fn do_not_expect_from(url: &str) {
     OLD_SERVERS.lock().unwrap().insert(host_of(url).to_owned());
 }
 
-/// Includes a server in the check again.
+/// Includes the server at `url` in the check again.
 pub(super) fn expect_from(url: &str) {
     OLD_SERVERS.lock().unwrap().remove(host_of(url));
 }
@@ -22,8 +22,8 @@ fn host_of(url: &str) -> &str {
     url.split('/').nth(2).unwrap_or_default()
 }
 
-/// Asserts that every time in a text from this server is RFC 3339 in UTC, with exactly three fractional digits, or none when
-/// they are 0.
+/// Asserts that every time in a text from the server at `url` is RFC 3339 in UTC, with exactly three fractional digits,
+/// or with none if they are 0.
 #[track_caller]
 pub(crate) fn check(url: &str, text: &str) {
     if OLD_SERVERS.lock().unwrap().contains(host_of(url)) {
@@ -34,7 +34,7 @@ pub(crate) fn check(url: &str, text: &str) {
     }
 }
 
-/// The first time in another format.
+/// The first time in the text that has another format.
 fn odd_time(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     let starts = bytes.windows(SHAPE.len()).enumerate().filter(|(_, window)| is_time(window));
@@ -57,7 +57,7 @@ fn is_time(bytes: &[u8]) -> bool {
 }
 
 #[test]
-fn time_in_another_format_is_found() {
+fn time_in_a_format_other_than_the_contract_format_is_found() {
     let good = r#"{"at":"2026-11-30T01:02:03Z","data":{"at":"2026-11-30T01:02:03.240Z"}} 2026-11-30T01:02"#;
     assert_eq!(odd_time(good), None);
     for bad in [

@@ -1,4 +1,4 @@
-//! A person who watches a screening.
+//! A viewer: a WebSocket client that watches a screening.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,28 +14,28 @@ use super::{TestApp, TestPerson, TestScreening};
 
 const FRAME_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// A viewer with the seat map as built from its frames.
+/// A viewer, with the seat map that results from the frames it has received.
 pub(crate) struct Viewer {
     url: String,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub(crate) seq: u64,
     pub(crate) seats: BTreeMap<String, String>,
-    /// Number of `changes` frames received.
+    /// Number of `changes` frames that were received.
     pub(crate) frames: usize,
-    /// Content of the last `hold` frame of a signed-in viewer, and the number of `hold` frames.
+    /// The content of the last `hold` frame. Only a signed-in viewer gets these frames; `holds` is their number.
     pub(crate) hold: Option<Value>,
     pub(crate) holds: usize,
-    /// The content of `payment` frames, as `STATUS id`.
+    /// The content of the `payment` frames, each as `STATUS id`.
     pub(crate) payments: Vec<String>,
 }
 
 impl Viewer {
-    /// Connects and reads the first snapshot.
+    /// Connects without a session, and reads the first snapshot.
     pub(crate) async fn join(app: &TestApp, screening: &TestScreening) -> Self {
         Self::connect(app.url(), screening, "").await
     }
 
-    /// As `join`, with a person's session; also reads the first `hold` frame.
+    /// Like `join`, with a person's session. Also reads the first `hold` frame.
     pub(crate) async fn join_as(person: &TestPerson, screening: &TestScreening) -> Self {
         let mut viewer = Self::connect(&person.url, screening, &person.session).await;
         while viewer.hold.is_none() {
@@ -57,7 +57,7 @@ impl Viewer {
         viewer
     }
 
-    /// Reads the next frame and applies it as the contract demands.
+    /// Reads the next frame and applies it as the contract requires.
     pub(crate) async fn next(&mut self) -> Value {
         let frame = loop {
             let message = timeout(FRAME_WAIT_MAX, self.socket.next()).await.expect("no frame in time");
@@ -108,7 +108,7 @@ impl Viewer {
         frame
     }
 
-    /// Reads frames until the viewer's hold equals this one.
+    /// Reads frames until the hold of the viewer equals this one.
     pub(crate) async fn until_hold(&mut self, hold: &Value) {
         while self.hold.as_ref() != Some(hold) {
             self.next().await;

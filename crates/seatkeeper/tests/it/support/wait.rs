@@ -1,4 +1,4 @@
-//! Waits for conditions instead of fixed times.
+//! Waits until conditions hold, instead of for fixed times.
 
 use std::{future::Future, time::Duration};
 
@@ -9,15 +9,15 @@ use super::now;
 
 /// The default time zone of the cinema.
 const ZONE: &str = "Asia/Bangkok";
-/// Upper limit of the duration of a test that must run within one day.
+/// Limit of the duration of a test that must run within one day of the cinema.
 const WITHIN_ONE_DAY: SignedDuration = SignedDuration::from_mins(2);
 
-/// Longer than any operation on a slow machine, even when MongoDB keeps a killed server's open transactions for a minute; only
-/// reached when the condition never holds.
+/// How long a condition is waited for. It is longer than any operation on a slow machine takes, even when MongoDB keeps
+/// the open transactions of a killed server for a minute, so it is only reached when the condition never holds.
 const WAIT_MAX: Duration = Duration::from_secs(180);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// Waits for midnight if the cinema's day is about to end: for a test whose sales must all be on one day.
+/// Waits for midnight if the cinema's day is about to end, so that all sales of a test are on one day.
 pub(crate) async fn begin_within_one_day() {
     let zone = TimeZone::get(ZONE).unwrap();
     eventually("the next day has begun", || async {
@@ -28,12 +28,12 @@ pub(crate) async fn begin_within_one_day() {
     .await;
 }
 
-/// Polls until the result is `Some`; panics with `what` after [`WAIT_MAX`].
+/// Polls until `ask` returns `Some`. Panics with `what` after [`WAIT_MAX`].
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, ask: impl FnMut() -> F) -> T {
     eventually_or(|| what.to_owned(), ask).await
 }
 
-/// As `eventually`, with a message that is built only at the failure.
+/// Like `eventually`, with a message that is built only when the wait fails.
 pub(crate) async fn eventually_or<T, F: Future<Output = Option<T>>>(
     what: impl Fn() -> String,
     mut ask: impl FnMut() -> F,
