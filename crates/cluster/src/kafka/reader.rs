@@ -46,7 +46,7 @@ impl Reader {
         let (buffer, ended) = (SharedBuffer::default(), CancellationToken::new());
         let work = Work { settings: settings.clone(), consumer, buffer: Arc::clone(&buffer), stop, commit_until };
         let end_guard = ended.clone().drop_guard();
-        thread::Builder::new().name(consumer.as_str().to_owned()).spawn(move || {
+        thread::Builder::new().name(consumer.as_ref().to_owned()).spawn(move || {
             let _end_guard = end_guard;
             work.run();
         })?;
@@ -80,12 +80,12 @@ impl Work {
             self.buffer.lock().forget_all();
             if is_unknown_protocol(&error) && protocol == GroupProtocol::Consumer {
                 tracing::info!(
-                    consumer = self.consumer.as_str(),
+                    consumer = self.consumer.as_ref(),
                     "the broker is older than Kafka 4.0: using the classic group protocol"
                 );
                 protocol = GroupProtocol::Classic;
             } else {
-                tracing::error!(consumer = self.consumer.as_str(), %error, "the consumer failed and is replaced");
+                tracing::error!(consumer = self.consumer.as_ref(), %error, "the consumer failed and is replaced");
                 thread::sleep(RENEW_AFTER);
             }
         }
@@ -110,7 +110,7 @@ impl Work {
                 }
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
                 // librdkafka reconnects and continues by itself.
-                Some(Err(error)) => tracing::debug!(consumer = self.consumer.as_str(), %error, "reading failed"),
+                Some(Err(error)) => tracing::debug!(consumer = self.consumer.as_ref(), %error, "reading failed"),
             }
         }
         self.commit_last(&consumer);
@@ -128,7 +128,7 @@ impl Work {
                 return;
             }
             if self.commit_until.get().is_none_or(|until| Instant::now() >= *until) {
-                tracing::warn!(consumer = self.consumer.as_str(), %error, "offsets not committed; events are handled again");
+                tracing::warn!(consumer = self.consumer.as_ref(), %error, "offsets not committed; events are handled again");
                 return;
             }
             // Polling answers rebalances. A message is dropped and not committed, so the next owner of its partition gets it.

@@ -55,7 +55,7 @@ impl KafkaSettings {
 
     /// The group of one consumer, with a member in each server.
     fn group(&self, consumer: Consumer) -> String {
-        format!("{}{}", self.prefix, consumer.as_str())
+        format!("{}{}", self.prefix, consumer.as_ref())
     }
 
     /// The configuration that all clients share.

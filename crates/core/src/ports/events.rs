@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use strum::{AsRefStr, EnumString, IntoStaticStr, VariantArray, VariantNames};
 
 use super::{Backend, Page, PageRequest};
 use crate::{
@@ -34,27 +35,20 @@ pub trait Outbox: Send + Sync {
     async fn count_unsent(&self) -> Backend<u64>;
 }
 
-/// A reader of the event log, with an offset of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A reader of the event log, with an offset of its own. Its name is that of its consumer group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, AsRefStr, EnumString, IntoStaticStr, VariantArray)]
 pub enum Consumer {
     /// Files confirmation mails.
+    #[strum(serialize = "seatkeeper-mail")]
     Mail,
     /// Writes the audit log.
+    #[strum(serialize = "seatkeeper-audit")]
     Audit,
 }
 
 impl Consumer {
     /// All values.
-    pub const ALL: [Self; 2] = [Self::Mail, Self::Audit];
-
-    /// The name of its consumer group.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Mail => "seatkeeper-mail",
-            Self::Audit => "seatkeeper-audit",
-        }
-    }
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 }
 
 /// An event and its position in the log.
@@ -86,8 +80,11 @@ pub trait EventLog: Send + Sync {
 }
 
 /// The state of a mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, AsRefStr, EnumString, VariantNames,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum MailStatus {
     /// To be sent or retried.
     Pending,
@@ -95,27 +92,6 @@ pub enum MailStatus {
     Sent,
     /// Given up; retried only when an administrator asks for it.
     Failed,
-}
-
-impl MailStatus {
-    /// All values.
-    pub const ALL: [Self; 3] = [Self::Pending, Self::Sent, Self::Failed];
-
-    /// Its name on the wire and in the store.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Sent => "SENT",
-            Self::Failed => "FAILED",
-        }
-    }
-
-    /// The status of this name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text)
-    }
 }
 
 /// A mail to be filed. Its text is rendered from the booking when it is sent.
