@@ -1,9 +1,10 @@
 //! Cache of uploaded film posters. All connections that send a poster share its bytes: a copy of 5 MiB for each of a
 //! thousand connections would take 5 GiB.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use hashlink::LruCache;
 use parking_lot::Mutex;
 use seatkeeper_core::{
     ids::PosterId,
@@ -25,17 +26,15 @@ pub(crate) struct PosterCache {
     reads: [tokio::sync::Mutex<()>; READS_AT_ONCE_MAX],
 }
 
-#[derive(Default)]
 struct Kept {
-    by_id: HashMap<PosterId, Entry>,
+    by_id: LruCache<PosterId, Arc<Poster>>,
     bytes: usize,
-    /// Logical clock: number of uses of all pictures so far, to find the least recently used.
-    uses: u64,
 }
 
-struct Entry {
-    poster: Arc<Poster>,
-    used_at: u64,
+impl Default for Kept {
+    fn default() -> Self {
+        Self { by_id: LruCache::new(CACHE_POSTERS_MAX), bytes: 0 }
+    }
 }
 
 /// A picture to send.
@@ -87,26 +86,23 @@ impl PosterCache {
 
 impl Kept {
     fn get(&mut self, id: PosterId) -> Option<Arc<Poster>> {
-        self.uses += 1;
-        let entry = self.by_id.get_mut(&id)?;
-        entry.used_at = self.uses;
-        Some(Arc::clone(&entry.poster))
+        self.by_id.get(&id).cloned()
     }
 
     fn keep(&mut self, poster: Poster) -> Found {
         while self.bytes + poster.bytes.len() > CACHE_BYTES_MAX || self.by_id.len() >= CACHE_POSTERS_MAX {
             // Evict only idle pictures: one that is being sent would stay in memory without being counted.
-            let idle = self.by_id.iter().filter(|(_, entry)| Arc::strong_count(&entry.poster) == 1);
-            let Some(oldest) = idle.min_by_key(|(_, entry)| entry.used_at).map(|(id, _)| *id) else {
+            let mut oldest_first = self.by_id.iter();
+            let Some((oldest, _)) = oldest_first.find(|(_, poster)| Arc::strong_count(poster) == 1) else {
                 return Found::Own(poster);
             };
-            if let Some(entry) = self.by_id.remove(&oldest) {
-                self.bytes -= entry.poster.bytes.len();
+            if let Some(evicted) = self.by_id.remove(&oldest.clone()) {
+                self.bytes -= evicted.bytes.len();
             }
         }
         self.bytes += poster.bytes.len();
         let poster = Arc::new(poster);
-        self.by_id.insert(poster.id, Entry { poster: Arc::clone(&poster), used_at: self.uses });
+        self.by_id.insert(poster.id, Arc::clone(&poster));
         Found::Shared(poster)
     }
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{AsRefStr, EnumString, VariantNames};
 
 use crate::{
     environment::Entropy,
@@ -16,8 +17,9 @@ const CODE_ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 pub const BOOKING_CODE_CHARS: usize = 8;
 
 /// The state of a booking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr, EnumString, VariantNames)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum BookingStatus {
     /// The tickets are valid.
     Confirmed,
@@ -25,28 +27,7 @@ pub enum BookingStatus {
     Refunded,
 }
 
-impl BookingStatus {
-    /// All states.
-    pub const ALL: [Self; 2] = [Self::Confirmed, Self::Refunded];
-
-    /// Its name on the wire and in the store.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Confirmed => "CONFIRMED",
-            Self::Refunded => "REFUNDED",
-        }
-    }
-
-    /// The status of this name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text)
-    }
-}
-
-/// A sale of seats. It has copies of the names at that time, so that later changes of the programme do not change
-/// tickets.
+/// A sale, with copies of the names at that time: later changes of the programme do not change tickets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Booking {
     /// Id of the booking.

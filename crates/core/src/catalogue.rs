@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use crate::{
     hall_slots::{DURATION_MIN_MAX, HallSlot},
@@ -177,7 +178,9 @@ impl Screening {
 }
 
 /// Whether seats of a screening can be bought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantNames)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum ScreeningState {
     /// Seats can be bought.
     OnSale,
@@ -185,18 +188,6 @@ pub enum ScreeningState {
     Closed,
     /// The screening is cancelled. This state is stored.
     Cancelled,
-}
-
-impl ScreeningState {
-    /// The state's name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OnSale => "ON_SALE",
-            Self::Closed => "CLOSED",
-            Self::Cancelled => "CANCELLED",
-        }
-    }
 }
 
 /// A screening as servers cache it, with its seat plan.

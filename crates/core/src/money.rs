@@ -1,26 +1,18 @@
 //! Money as whole minor units (satang) with a currency.
 
 use serde::{Deserialize, Serialize};
+use strum::{AsRefStr, VariantNames};
 
 /// The highest price of one seat, in satang.
 pub const PRICE_SATANG_MAX: i64 = 10_000_000;
 
 /// A currency by its ISO 4217 code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, AsRefStr, VariantNames)]
+#[serde(rename_all = "UPPERCASE")]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum Currency {
     /// Thai baht, 100 satang.
-    #[serde(rename = "THB")]
     Thb,
-}
-
-impl Currency {
-    /// The ISO 4217 code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Thb => "THB",
-        }
-    }
 }
 
 /// An amount of money: `{"amount": 20000, "currency": "THB"}` is 200 baht.

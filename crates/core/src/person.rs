@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use strum::{AsRefStr, EnumString, VariantArray, VariantNames};
 
 use crate::ids::PersonId;
 
@@ -13,8 +14,9 @@ pub const SESSION_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub const SIGN_IN_FOR_MAX: SignedDuration = SignedDuration::from_mins(10);
 
 /// The role of a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, AsRefStr, EnumString, VariantNames)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Role {
     /// May do everything.
     Admin,
@@ -22,20 +24,12 @@ pub enum Role {
     User,
 }
 
-impl Role {
-    /// Its name on the wire and in the store.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Admin => "ADMIN",
-            Self::User => "USER",
-        }
-    }
-}
-
 /// A language of the page and of mails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, AsRefStr, EnumString, VariantArray, VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Language {
     /// Thai.
     Th,
@@ -45,22 +39,7 @@ pub enum Language {
 
 impl Language {
     /// All values.
-    pub const ALL: [Self; 2] = [Self::Th, Self::En];
-
-    /// Its tag.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Th => "th",
-            Self::En => "en",
-        }
-    }
-
-    /// The language of this tag.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|language| language.as_str() == text)
-    }
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 }
 
 /// The issuer of everybody who signed in with the built-in demo, at any address. A demo sign-in proves nothing.

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp, ToSpan, civil::Time, civil::Weekday};
+use jiff::{SignedDuration, Timestamp, ToSpan, civil::Time};
 use seatkeeper_core::{
     box_office::BoxOffice,
     catalogue::{Hall, Movie, MovieDetails, Screening},
@@ -172,7 +172,8 @@ fn showings<'a>(hall: &'a DemoHall, now: Timestamp, office: &BoxOffice) -> Resul
     let end = now.saturating_add(SignedDuration::from_hours(24 * DAYS)).map_err(data)?;
     let mut found = Vec::new();
     for date in today.series(1.day()).take(usize::try_from(DAYS + 1).unwrap_or(8)) {
-        let list = hall.week.get(weekday_key(date.weekday())).map_or(&[][..], Vec::as_slice);
+        let weekday = date.strftime("%a").to_string().to_lowercase();
+        let list = hall.week.get(&weekday).map_or(&[][..], Vec::as_slice);
         for line in list {
             let mut words = line.split_whitespace();
             let (Some(time), Some(slug)) = (words.next(), words.next()) else { return Err(data(format!("'{line}'"))) };
@@ -185,18 +186,6 @@ fn showings<'a>(hall: &'a DemoHall, now: Timestamp, office: &BoxOffice) -> Resul
         }
     }
     Ok(found)
-}
-
-const fn weekday_key(weekday: Weekday) -> &'static str {
-    match weekday {
-        Weekday::Monday => "mon",
-        Weekday::Tuesday => "tue",
-        Weekday::Wednesday => "wed",
-        Weekday::Thursday => "thu",
-        Weekday::Friday => "fri",
-        Weekday::Saturday => "sat",
-        Weekday::Sunday => "sun",
-    }
 }
 
 fn parse_layout(rows: &[String]) -> Result<Layout, DemoError> {

@@ -60,7 +60,7 @@ async fn next(log: &impl EventLog, consumer: Consumer, limit: u32, count: usize)
         // Poll, because the log does not notify of new events.
         tokio::time::sleep(ASK_EVERY).await;
     }
-    unreachable!("{count} events for {} did not arrive", consumer.as_str())
+    unreachable!("{count} events for {} did not arrive", consumer.as_ref())
 }
 
 async fn an_event_is_published_once(log: &impl EventLog, events: &[Event]) {

@@ -67,7 +67,7 @@ async fn event_half_a_second_younger_than_30_days_stays<F: StoreFixture<Store: E
     let (log, began) = (&*store, sample_now());
     publish(log, &ids, began - SECOND, &["a"]).await;
     publish(log, &ids, began + SignedDuration::from_millis(500), &["b"]).await;
-    for consumer in Consumer::ALL {
+    for &consumer in Consumer::ALL {
         let last = logged(log).await.last().map_or(0, |(_, place)| *place);
         must(log.acknowledge(consumer, last).await);
     }

@@ -1501,7 +1501,7 @@ export interface components {
          * @description How somebody pays.
          * @enum {string}
          */
-        PaymentMethod: "mock_card" | "promptpay";
+        PaymentMethod: "promptpay" | "mock_card";
         /** @description What to pay for and how: everything that I hold at the screening. */
         PaymentRequest: {
             /** @description How. */

@@ -14,9 +14,8 @@ pub(super) fn preferred(headers: &HeaderMap) -> Language {
         let (tag, weight) = part.split_once(';').unwrap_or((part, ""));
         let weight = weight_of(weight);
         let primary = tag.trim().split('-').next().unwrap_or_default().to_ascii_lowercase();
-        let language = Language::parse(&primary);
-        // Of languages with equal weight, the first is preferred.
-        if let Some(language) = language.filter(|_| weight > best.0) {
+        // Among equal weights the first wins.
+        if let Some(language) = primary.parse().ok().filter(|_| weight > best.0) {
             best = (weight, language);
         }
     }

@@ -5,7 +5,6 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    hash::BuildHasherDefault,
     sync::Arc,
 };
 
@@ -13,7 +12,6 @@ use parking_lot::Mutex;
 use seatkeeper_core::person::SessionHash;
 use tokio_util::sync::CancellationToken;
 
-use super::session_cache::HashOfHash;
 use crate::live::LIVE_SOCKETS_MAX;
 
 /// Maximum number of sessions with open sockets: the number of sockets of a server. A socket beyond the limit is
@@ -23,7 +21,7 @@ const OPEN_SESSIONS_MAX: usize = LIVE_SOCKETS_MAX;
 /// The sessions of open sockets. An entry lasts until its last tie is dropped or its session ends.
 #[derive(Debug, Default)]
 pub(crate) struct OpenSessions {
-    by_hash: Mutex<HashMap<SessionHash, Open, BuildHasherDefault<HashOfHash>>>,
+    by_hash: Mutex<HashMap<SessionHash, Open>>,
 }
 
 #[derive(Debug)]

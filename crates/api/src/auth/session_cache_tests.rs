@@ -1,4 +1,7 @@
-use seatkeeper_core::person::{Language, Role};
+use seatkeeper_core::{
+    ids::PersonId,
+    person::{Language, Role},
+};
 use uuid::Uuid;
 
 use super::*;

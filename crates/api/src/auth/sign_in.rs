@@ -126,7 +126,7 @@ impl Auth {
         let (secret, now) = (secrets::new_secret(&*ports.entropy), ports.clock.now());
         let session = Session { hash: secrets::hash(&secret), person_id: person.id, created_at: now, seen_at: now };
         let event =
-            self.audit("sign_in", Some(person.id), None, json!({ "issuer": issuer, "role": person.role.as_str() }));
+            self.audit("sign_in", Some(person.id), None, json!({ "issuer": issuer, "role": person.role.as_ref() }));
         ports.sessions.create_session(&session, &event).await?;
         Ok(secret)
     }

@@ -77,7 +77,7 @@ pub(super) fn screening_frame(open: &OpenScreening, state: ScreeningState) -> St
         end_time: Timestamp,
         hall_name: &'a str,
         prices: &'a Prices,
-        state: &'static str,
+        state: ScreeningState,
     }
     let screening = &open.screening;
     let frame = ScreeningFrame {
@@ -87,7 +87,7 @@ pub(super) fn screening_frame(open: &OpenScreening, state: ScreeningState) -> St
         end_time: screening.end_time,
         hall_name: &screening.hall_name,
         prices: &screening.prices,
-        state: state.as_str(),
+        state,
     };
     // Serializing text, times and numbers into memory does not fail.
     serde_json::to_string(&frame).unwrap_or_default()
@@ -113,7 +113,7 @@ pub(super) fn hold_frame(screening: ScreeningId, hold: &locks::Hold) -> String {
 
 /// `payment` frame: a payment's status, sent only to the payer's sockets.
 pub(super) fn payment_frame(change: &PaymentChange) -> String {
-    format!(r#"{{"type":"payment","id":"{}","status":"{}"}}"#, change.payment, change.status.as_str())
+    format!(r#"{{"type":"payment","id":"{}","status":"{}"}}"#, change.payment, change.status.as_ref())
 }
 
 fn push_seats(text: &mut String, seats: impl Iterator<Item = SeatChange>) {

@@ -14,7 +14,7 @@ use seatkeeper_core::{
     ids::SeatId,
     locks::{SeatSnapshot, SeatStatus},
     money::Money,
-    seating::PlannedSeat,
+    seating::{PlannedSeat, SeatKind},
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -57,7 +57,7 @@ pub(super) struct SeatOnMap<'a> {
     number: u8,
     /// What it is.
     #[schema(value_type = SeatKindShape)]
-    kind: &'static str,
+    kind: SeatKind,
     /// Its price category.
     #[schema(example = "standard")]
     category: &'a str,
@@ -126,7 +126,7 @@ impl SeatMapBody {
 
 fn etag_of(body: &[u8]) -> HeaderValue {
     let hash = Sha256::digest(body);
-    let hex: String = hash.iter().take(ETAG_HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex::encode(&hash[..ETAG_HASH_BYTES]);
     HeaderValue::try_from(format!("\"{hex}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
@@ -157,7 +157,7 @@ impl<'a> SeatOnMap<'a> {
             id: seat.id,
             row: seat.id.row(),
             number: seat.id.number(),
-            kind: seat.kind.as_str(),
+            kind: seat.kind,
             category: open.plan.category_of(seat),
             price: open.price_of(seat),
             status: if for_sale { status_name(status) } else { "UNAVAILABLE" },

@@ -220,7 +220,7 @@ pub(super) fn push_booking(table: &mut String, found: &CustomerBooking) {
         table,
         [
             booking.code.as_str(),
-            booking.status.as_str(),
+            booking.status.as_ref(),
             &booking.movie_title,
             &booking.hall_name,
             TimeText::of(booking.start_time).as_str(),
@@ -228,7 +228,7 @@ pub(super) fn push_booking(table: &mut String, found: &CustomerBooking) {
             &found.customer_email,
             &seats.join(" "),
             &booking.total.to_decimal(),
-            booking.total.currency.code(),
+            booking.total.currency.as_ref(),
             TimeText::of(booking.created_at).as_str(),
         ],
     );

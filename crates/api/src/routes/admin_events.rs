@@ -75,7 +75,7 @@ pub(super) fn data_of(kind: &EventKind) -> serde_json::Value {
 
 /// Finds the event type with this name; `invalid` for unknown ones.
 pub(super) fn event_type(name: &str) -> ApiResult<&'static str> {
-    let known = EventKind::TYPES.into_iter().find(|known| *known == name);
+    let known = EventKind::TYPES.iter().copied().find(|known| *known == name);
     known.ok_or_else(|| ApiError::invalid("type", &format!("one of {}", EventKind::TYPES.join(", "))))
 }
 

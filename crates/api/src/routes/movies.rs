@@ -4,7 +4,7 @@ use axum::{Extension, Json, extract::State};
 use jiff::Timestamp;
 use seatkeeper_core::{
     box_office::{self, MovieOnShow},
-    catalogue::{MovieDetails, SharedScreening},
+    catalogue::{MovieDetails, ScreeningState, SharedScreening},
     ids::{MovieId, ScreeningId},
     money::Money,
 };
@@ -73,7 +73,7 @@ pub(crate) struct MovieScreening {
     pub revision: u64,
     /// Whether tickets can be bought.
     #[schema(value_type = ScreeningStateShape)]
-    pub state: &'static str,
+    pub state: ScreeningState,
 }
 
 impl Movie {
@@ -88,7 +88,7 @@ impl Movie {
             seats_total: open.plan.seats_for_sale(),
             seats_available: seats_available.next().unwrap_or_default(),
             revision: open.revision,
-            state: open.state(now).as_str(),
+            state: open.state(now),
         });
         let screenings = screenings.collect();
         let id = movie.movie.id;

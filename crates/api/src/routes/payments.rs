@@ -87,7 +87,7 @@ pub(crate) async fn start_payment(
 async fn start(app: &App, person: PersonId, wanted: &PaymentRequest, id: PaymentId) -> ApiResult<Response> {
     let (screening_id, movie_id) = (wanted.screening_id.as_deref(), wanted.movie_id.as_deref());
     let open = ScreeningSelector { screening_id, movie_id, start_time: wanted.start_time }.find(app).await?;
-    let method = PaymentMethod::parse(&wanted.method).ok_or(ErrorCode::UnknownMethod)?;
+    let method: PaymentMethod = wanted.method.parse().map_err(|_| ErrorCode::UnknownMethod)?;
     let in_progress = |id| ApiError::new(ErrorCode::PaymentInProgress).payment_id(id);
     let shown = ShownToPayer { revision: wanted.revision, total: wanted.total };
     match box_office::start_payment(&app.office, person, &open, id, method, shown).await? {

@@ -25,7 +25,7 @@ pub(crate) struct Site {
     pub currency: Currency,
     /// Languages of the page.
     #[schema(value_type = Vec<LanguageShape>)]
-    pub languages: [Language; 2],
+    pub languages: &'static [Language],
     /// With whom people sign in.
     pub sign_in: SignInKind,
     /// Seats that one person may hold at once at one screening.
@@ -39,7 +39,7 @@ pub(crate) struct Site {
     pub payment_ttl_s: i64,
     /// Ways to pay, in the order in which they are offered.
     #[schema(value_type = Vec<PaymentMethodShape>)]
-    pub payment_methods: [PaymentMethod; 2],
+    pub payment_methods: &'static [PaymentMethod],
 }
 
 /// Name, settings and limits of the site

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use seatkeeper_core::{
     booking::{self, BookingStatus},
-    catalogue::OpenScreening,
+    catalogue::{OpenScreening, ScreeningState},
     event::Event,
     ids::{BookingId, DeadLetterId, HallId, MovieId, PaymentId, PersonId, ScreeningId, SeatId},
     locks::{Release, ReleaseReason},
@@ -98,7 +98,7 @@ fn all_shapes(at: Timestamp) -> Vec<String> {
         seats_total: 0,
         seats_available: 0,
         revision: 1,
-        state: "ON_SALE",
+        state: ScreeningState::OnSale,
     };
     let mut table = String::new();
     let customer =

@@ -46,13 +46,62 @@ pub use shapes::*;
 
 /// OpenAPI schemas of core types, which do not depend on `utoipa`.
 mod shapes {
-    use std::collections::BTreeMap;
+    use std::{borrow::Cow, collections::BTreeMap};
 
-    use serde::Serialize;
-    use utoipa::ToSchema;
+    use seatkeeper_core::{
+        booking::BookingStatus,
+        catalogue::ScreeningState,
+        event::EventKind,
+        money::Currency,
+        payment::{ConfirmOutcome, PaymentMethod, PaymentStatus},
+        person::{Language, Role},
+        ports::MailStatus,
+        seating::SeatKind,
+    };
+    use strum::VariantNames;
+    use utoipa::{
+        PartialSchema, ToSchema,
+        openapi::{ObjectBuilder, RefOr, Schema, Type},
+    };
+
+    /// Schemas of core enums: the shape's type, the schema's name, the enum and a description.
+    macro_rules! enum_shapes {
+        ($($shape:ident $name:literal $names:ty: $description:literal;)*) => {$(
+            #[doc = $description]
+            pub struct $shape;
+
+            impl PartialSchema for $shape {
+                fn schema() -> RefOr<Schema> {
+                    let schema = ObjectBuilder::new().schema_type(Type::String).description(Some($description));
+                    schema.enum_values(Some(<$names as VariantNames>::VARIANTS.iter().copied())).into()
+                }
+            }
+
+            impl ToSchema for $shape {
+                fn name() -> Cow<'static, str> {
+                    $name.into()
+                }
+            }
+        )*};
+    }
+
+    enum_shapes! {
+        CurrencyShape "Currency" Currency: "A currency.";
+        SeatKindShape "SeatKind" SeatKind:
+            "What stands in a place of the hall. A pair is one seat for two people, sold, counted and priced as one.";
+        ScreeningStateShape "ScreeningState" ScreeningState: "Whether tickets for a screening can be bought.";
+        PaymentMethodShape "PaymentMethod" PaymentMethod: "How somebody pays.";
+        PaymentStatusShape "PaymentStatus" PaymentStatus: "Where a payment stands.";
+        ConfirmOutcomeShape "ConfirmOutcome" ConfirmOutcome: "What the payer's confirmation asks of the mock provider.";
+        BookingStatusShape "BookingStatus" BookingStatus: "Whether the tickets are valid.";
+        MailStatusShape "MailStatus" MailStatus: "Where a mail stands.";
+        EventTypeShape "EventType" EventKind: "The type of an event.";
+        LanguageShape "Language" Language: "A language of the page and of mails.";
+        RoleShape "Role" Role: "What somebody may do.";
+    }
 
     /// Money in whole minor units: 20000 is 200 baht.
-    #[derive(Serialize, ToSchema)]
+    #[derive(ToSchema)]
     #[schema(as = Money)]
     pub struct MoneyShape {
         /// Satang.
@@ -62,34 +111,8 @@ mod shapes {
         pub currency: CurrencyShape,
     }
 
-    /// A currency.
-    #[derive(Serialize, ToSchema)]
-    #[schema(as = Currency)]
-    pub enum CurrencyShape {
-        /// Thai baht.
-        #[serde(rename = "THB")]
-        Thb,
-    }
-
-    /// What stands in a place of the hall. A pair is one seat for two people, sold, counted and priced as one.
-    #[derive(Serialize, ToSchema)]
-    #[schema(as = SeatKind)]
-    #[serde(rename_all = "snake_case")]
-    pub enum SeatKindShape {
-        /// An ordinary seat.
-        Seat,
-        /// A sofa for two.
-        Pair,
-        /// A place for a wheelchair.
-        Wheelchair,
-        /// The seat beside it.
-        Companion,
-        /// Not for sale.
-        Blocked,
-    }
-
     /// A drawing of a hall: at most 60 rows of 100 cells, at least one seat.
-    #[derive(Serialize, ToSchema)]
+    #[derive(ToSchema)]
     #[schema(as = Layout)]
     pub struct LayoutShape {
         /// From the screen to the back.
@@ -97,7 +120,7 @@ mod shapes {
     }
 
     /// A row of a hall. Its seats are numbered from 1, gaps not counted; a seat's id is label and number: `A1`.
-    #[derive(Serialize, ToSchema)]
+    #[derive(ToSchema)]
     #[schema(as = LayoutRow)]
     pub struct LayoutRowShape {
         /// 1–3 letters, unique in the hall.
@@ -111,128 +134,41 @@ mod shapes {
     }
 
     /// A price for each category of the hall.
-    #[derive(Serialize, ToSchema)]
+    #[derive(ToSchema)]
     #[schema(as = Prices)]
     pub struct PricesShape(pub BTreeMap<String, MoneyShape>);
+}
 
-    /// Whether tickets for a screening can be bought.
-    #[derive(Serialize, ToSchema)]
-    #[schema(as = ScreeningState)]
-    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-    pub enum ScreeningStateShape {
-        /// They can.
-        OnSale,
-        /// Sales are over.
-        Closed,
-        /// It will not be shown.
-        Cancelled,
+#[cfg(test)]
+mod tests {
+    use seatkeeper_core::{
+        booking::BookingStatus,
+        money::Currency,
+        payment::{ConfirmOutcome, PaymentMethod, PaymentStatus},
+        person::{Language, Role},
+        ports::MailStatus,
+        seating::SeatKind,
+    };
+    use serde::de::DeserializeOwned;
+    use strum::VariantNames;
+
+    use super::*;
+
+    fn names_in_json<T: VariantNames + Serialize + DeserializeOwned>() -> Vec<String> {
+        let read = |name: &&str| serde_json::from_value::<T>((*name).into()).unwrap();
+        T::VARIANTS.iter().map(read).map(|value| serde_json::from_value(serde_json::json!(value)).unwrap()).collect()
     }
 
-    /// How somebody pays.
-    #[derive(Serialize, ToSchema)]
-    #[schema(as = PaymentMethod)]
-    #[serde(rename_all = "snake_case")]
-    pub enum PaymentMethodShape {
-        /// A card at the mock provider.
-        MockCard,
-        /// A PromptPay QR code.
-        Promptpay,
-    }
-
-    /// Where a payment stands.
-    #[derive(Serialize, ToSchema)]
-    #[schema(as = PaymentStatus)]
-    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-    pub enum PaymentStatusShape {
-        /// Waiting for the payer.
-        Pending,
-        /// The provider is being asked.
-        Confirming,
-        /// Sold.
-        Succeeded,
-        /// The provider declined it.
-        Declined,
-        /// The payer changed their mind.
-        Cancelled,
-        /// It expired.
-        Expired,
-        /// Money was taken and given back.
-        Refunded,
-    }
-
-    /// What the payer's confirmation asks of the mock provider.
-    #[derive(Serialize, ToSchema)]
-    #[schema(as = ConfirmOutcome)]
-    #[serde(rename_all = "snake_case")]
-    pub enum ConfirmOutcomeShape {
-        /// Pay.
-        Success,
-        /// Let the provider say no.
-        Decline,
-    }
-
-    /// Whether the tickets are valid.
-    #[derive(Serialize, ToSchema)]
-    #[schema(as = BookingStatus)]
-    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-    pub enum BookingStatusShape {
-        /// They are.
-        Confirmed,
-        /// The money went back.
-        Refunded,
-    }
-
-    /// Where a mail stands.
-    #[derive(Serialize, ToSchema)]
-    #[schema(as = MailStatus)]
-    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-    pub enum MailStatusShape {
-        /// To be sent, or sent again.
-        Pending,
-        /// The mail server took it.
-        Sent,
-        /// Not tried again unless somebody asks.
-        Failed,
-    }
-
-    /// The type of an event.
-    #[derive(Serialize, ToSchema)]
-    #[schema(as = EventType)]
-    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-    pub enum EventTypeShape {
-        /// Seats were sold: `{booking_id, code, payment_id, seat_ids, total}`.
-        BookingSuccess,
-        /// A payment ran out of time: `{payment_id, seat_ids}`.
-        BookingTimeout,
-        /// Locks ended without a sale: `{seat_ids, reason}`.
-        SeatReleased,
-        /// Money went back: `{payment_id, booking_id, amount, reason}`.
-        PaymentRefunded,
-        /// Something went wrong inside: `{code, place, count}`.
-        SystemError,
-        /// An administrator's change, a sign-in, a refused attempt: `{action, subject, details}`.
-        AuditLog,
-    }
-
-    /// A language of the page and of mails.
-    #[derive(Serialize, ToSchema)]
-    #[schema(as = Language)]
-    #[serde(rename_all = "snake_case")]
-    pub enum LanguageShape {
-        /// Thai.
-        Th,
-        /// English.
-        En,
-    }
-
-    /// What somebody may do.
-    #[derive(Serialize, ToSchema)]
-    #[schema(as = Role)]
-    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-    pub enum RoleShape {
-        /// Everything.
-        Admin,
-        /// Buy tickets.
-        User,
+    #[test]
+    fn enums_have_the_same_names_in_openapi_and_in_json() {
+        assert_eq!(names_in_json::<Currency>(), Currency::VARIANTS);
+        assert_eq!(names_in_json::<SeatKind>(), SeatKind::VARIANTS);
+        assert_eq!(names_in_json::<PaymentMethod>(), <PaymentMethod as VariantNames>::VARIANTS);
+        assert_eq!(names_in_json::<PaymentStatus>(), <PaymentStatus as VariantNames>::VARIANTS);
+        assert_eq!(names_in_json::<ConfirmOutcome>(), ConfirmOutcome::VARIANTS);
+        assert_eq!(names_in_json::<BookingStatus>(), BookingStatus::VARIANTS);
+        assert_eq!(names_in_json::<MailStatus>(), MailStatus::VARIANTS);
+        assert_eq!(names_in_json::<Language>(), <Language as VariantNames>::VARIANTS);
+        assert_eq!(names_in_json::<Role>(), Role::VARIANTS);
     }
 }

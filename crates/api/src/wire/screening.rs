@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use seatkeeper_core::{
-    catalogue::{OpenScreening, Prices},
+    catalogue::{OpenScreening, Prices, ScreeningState},
     ids::{MovieId, ScreeningId},
     money::Money,
     seating::Layout,
@@ -38,7 +38,7 @@ pub(crate) struct Screening {
     pub revision: u64,
     /// Whether tickets can be bought.
     #[schema(value_type = ScreeningStateShape)]
-    pub state: &'static str,
+    pub state: ScreeningState,
 }
 
 impl Screening {
@@ -53,7 +53,7 @@ impl Screening {
             end_time: screening.end_time,
             price_from: open.price_from(),
             revision: open.revision,
-            state: open.state(now).as_str(),
+            state: open.state(now),
         }
     }
 }

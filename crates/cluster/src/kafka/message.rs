@@ -33,11 +33,11 @@ pub(super) fn letter_message(settings: &KafkaSettings, letter: &DeadLetter) -> B
     let headers = [
         ("reason", error.clone()),
         ("topic", settings.events_topic()),
-        ("consumer", consumer.as_str().to_owned()),
+        ("consumer", consumer.as_ref().to_owned()),
         ("tries", tries.to_string()),
     ];
     Ok(Outgoing {
-        name: format!("letter/{}/{}", consumer.as_str(), event.id),
+        name: format!("letter/{}/{}", consumer.as_ref(), event.id),
         topic: settings.dead_letter_topic(),
         key: event.key().into_bytes(),
         payload: json_of(event)?,
@@ -54,13 +54,13 @@ pub(super) fn poison_message(settings: &KafkaSettings, consumer: Consumer, at: &
         ("topic", settings.events_topic()),
         ("partition", at.partition.to_string()),
         ("offset", at.offset.to_string()),
-        ("consumer", consumer.as_str().to_owned()),
+        ("consumer", consumer.as_ref().to_owned()),
         ("bytes", poison.payload.as_ref().map_or(0, Vec::len).to_string()),
     ];
     let mut payload = poison.payload.clone().unwrap_or_default();
     payload.truncate(DEAD_LETTER_BYTES_MAX);
     Outgoing {
-        name: format!("poison/{}/{}/{}", consumer.as_str(), at.partition, at.offset),
+        name: format!("poison/{}/{}/{}", consumer.as_ref(), at.partition, at.offset),
         topic: settings.dead_letter_topic(),
         key: poison.key.clone().unwrap_or_default(),
         payload,

@@ -144,7 +144,7 @@ impl KafkaLog {
             self.index.store_unreadable(&found_at, &outgoing.payload, reason).await?;
             self.sender.send(&[outgoing]).await?;
             tracing::error!(
-                consumer = consumer.as_str(),
+                consumer = consumer.as_ref(),
                 partition,
                 offset,
                 reason,

@@ -47,7 +47,7 @@ impl Reader {
         let (buffer, ended) = (SharedBuffer::default(), CancellationToken::new());
         let work = Work { settings: settings.clone(), consumer, buffer: Arc::clone(&buffer), stop, commit_until };
         let end_guard = ended.clone().drop_guard();
-        thread::Builder::new().name(consumer.as_str().to_owned()).spawn(move || {
+        thread::Builder::new().name(consumer.as_ref().to_owned()).spawn(move || {
             let _end_guard = end_guard;
             work.run();
         })?;
@@ -81,12 +81,12 @@ impl Work {
             self.buffer.lock().forget_all();
             if is_unknown_protocol(&error) && protocol == GroupProtocol::Consumer {
                 tracing::info!(
-                    consumer = self.consumer.as_str(),
+                    consumer = self.consumer.as_ref(),
                     "the broker is older than Kafka 4.0: using the classic group protocol"
                 );
                 protocol = GroupProtocol::Classic;
             } else {
-                tracing::error!(consumer = self.consumer.as_str(), %error, "the consumer failed and is replaced");
+                tracing::error!(consumer = self.consumer.as_ref(), %error, "the consumer failed and is replaced");
                 thread::sleep(RENEW_AFTER);
             }
         }
@@ -110,8 +110,8 @@ impl Work {
                     self.buffer.lock().push(arrival);
                 }
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
-                // librdkafka reconnects and resumes by itself.
-                Some(Err(error)) => tracing::debug!(consumer = self.consumer.as_str(), %error, "reading failed"),
+                // librdkafka reconnects and continues by itself.
+                Some(Err(error)) => tracing::debug!(consumer = self.consumer.as_ref(), %error, "reading failed"),
             }
         }
         self.commit_last(&consumer);
@@ -129,7 +129,7 @@ impl Work {
                 return;
             }
             if self.commit_until.get().is_none_or(|until| Instant::now() >= *until) {
-                tracing::warn!(consumer = self.consumer.as_str(), %error, "offsets not committed; events are handled again");
+                tracing::warn!(consumer = self.consumer.as_ref(), %error, "offsets not committed; events are handled again");
                 return;
             }
             // Polling handles rebalances. A message that it returns is dropped and not committed, so the next owner of

@@ -56,7 +56,7 @@ impl KafkaSettings {
 
     /// The consumer group of one consumer. Each server has one member in it.
     fn group(&self, consumer: Consumer) -> String {
-        format!("{}{}", self.prefix, consumer.as_str())
+        format!("{}{}", self.prefix, consumer.as_ref())
     }
 
     /// The configuration that all clients share.

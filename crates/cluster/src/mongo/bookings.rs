@@ -65,7 +65,7 @@ pub(super) async fn insert(conn: &mut Conn, booking: &Booking) -> Result<bool, F
 
 /// Marks a booking as refunded.
 pub(super) async fn set_refunded(conn: &mut Conn, id: BookingId) -> Result<(), Fault> {
-    let refunded = doc! { "$set": { "status": BookingStatus::Refunded.as_str() } };
+    let refunded = doc! { "$set": { "status": BookingStatus::Refunded.as_ref() } };
     conn.update(BOOKINGS, by_id(id), refunded).await?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
 use mongodb::bson::Document;
 use seatkeeper_core::{
     ids::{DeadLetterId, EventId},
-    ports::{Backend, Consumer, Cursor, DeadLetter, DeadLetters, Page, PageRequest},
+    ports::{Backend, Cursor, DeadLetter, DeadLetters, Page, PageRequest},
 };
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +63,7 @@ impl DeadLetters for MongoStore {
 fn stored(letter: &DeadLetter) -> Result<Stored, Fault> {
     Ok(Stored {
         id: letter.id,
-        consumer: letter.consumer.as_str().to_owned(),
+        consumer: letter.consumer.as_ref().to_owned(),
         event_id: letter.event.id,
         event: serde_json::to_string(&letter.event)?,
         error: letter.error.clone(),
@@ -73,10 +73,9 @@ fn stored(letter: &DeadLetter) -> Result<Stored, Fault> {
 }
 
 fn read_letter(stored: Stored) -> Result<DeadLetter, Fault> {
-    let consumer = [Consumer::Mail, Consumer::Audit].into_iter().find(|one| one.as_str() == stored.consumer);
     Ok(DeadLetter {
         id: stored.id,
-        consumer: consumer.ok_or(Fault::Broken("a dead letter has an unknown consumer"))?,
+        consumer: stored.consumer.parse().map_err(|_| Fault::Broken("a dead letter has an unknown consumer"))?,
         event: serde_json::from_str(&stored.event)?,
         error: stored.error,
         tries: stored.tries,

@@ -92,7 +92,7 @@ impl MongoStore {
 #[async_trait]
 impl EventLog for MongoStore {
     async fn publish(&self, events: &[Event]) -> Backend<()> {
-        self.log_events(events, &Consumer::ALL).await
+        self.log_events(events, Consumer::ALL).await
     }
 
     async fn list_next(&self, consumer: Consumer, limit: u32) -> Backend<Vec<LoggedEvent>> {
@@ -102,7 +102,7 @@ impl EventLog for MongoStore {
 
     async fn acknowledge(&self, consumer: Consumer, position: i64) -> Backend<()> {
         let forward = doc! { "$max": { "position": position } };
-        self.call(self.conn().upsert(CONSUMERS, doc! { "_id": consumer.as_str() }, forward)).await
+        self.call(self.conn().upsert(CONSUMERS, doc! { "_id": consumer.as_ref() }, forward)).await
     }
 
     async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>> {
@@ -166,7 +166,7 @@ async fn find_logged(conn: &mut Conn, ids: impl Iterator<Item = &EventId>) -> Re
 }
 
 async fn find_offset(conn: &mut Conn, consumer: Consumer) -> Result<i64, Fault> {
-    let offset: Option<Offset> = conn.find(CONSUMERS, doc! { "_id": consumer.as_str() }).await?;
+    let offset: Option<Offset> = conn.find(CONSUMERS, doc! { "_id": consumer.as_ref() }).await?;
     Ok(offset.map_or(0, |offset| offset.position))
 }
 

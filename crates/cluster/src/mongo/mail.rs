@@ -90,7 +90,7 @@ impl MailQueue for MongoStore {
     async fn list_mails(&self, status: Option<MailStatus>, page: PageRequest) -> Backend<Page<Mail>> {
         let mut filter = Document::new();
         if let Some(status) = status {
-            filter.insert("status", status.as_str());
+            filter.insert("status", status.as_ref());
         }
         let filter = pages::newest_first(filter, "created_at", page);
         let mut conn = self.conn();

@@ -62,10 +62,10 @@ pub(super) async fn insert(conn: &mut Conn, payment: &Payment) -> Result<(), Fau
 /// Writes all fields of a payment that can change.
 pub(super) async fn write_state(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
     let state = doc! {
-        "status": payment.status.as_str(),
+        "status": payment.status.as_ref(),
         "confirming_since": payment.confirming_since.map(ms),
-        "outcome": payment.outcome.map(ConfirmOutcome::as_str),
-        "money_task": payment.money_task.map(MoneyTask::as_str),
+        "outcome": payment.outcome.as_ref().map(AsRef::as_ref),
+        "money_task": payment.money_task.as_ref().map(AsRef::as_ref),
         "booking_id": payment.booking_id.map(|id| id.to_string()),
         "is_unfinished": is_unfinished(payment),
     };
@@ -76,7 +76,7 @@ pub(super) async fn write_state(conn: &mut Conn, payment: &Payment) -> Result<()
 /// Removes a completed money task (capture or refund) from its payment. The payment ended before and had no other open
 /// work, so it is also marked as finished.
 pub(super) async fn finish_task(conn: &mut Conn, id: PaymentId, task: MoneyTask) -> Result<(), Fault> {
-    let with_task = doc! { "_id": id.to_string(), "money_task": task.as_str() };
+    let with_task = doc! { "_id": id.to_string(), "money_task": task.as_ref() };
     let done = doc! { "$set": { "money_task": Bson::Null, "is_unfinished": false } };
     conn.update(PAYMENTS, with_task, done).await?;
     Ok(())

@@ -73,7 +73,7 @@ impl People for MongoStore {
     }
 
     async fn set_language(&self, id: PersonId, language: Language) -> Backend<Option<Person>> {
-        let change = doc! { "$set": { "language": language.as_str() } };
+        let change = doc! { "$set": { "language": language.as_ref() } };
         let changed: Option<Stored> = self.call(self.conn().change(PEOPLE, by_id(id), Document::new(), change)).await?;
         Ok(changed.map(|stored| stored.0))
     }
@@ -121,7 +121,7 @@ async fn first_role(conn: &mut Conn, identity: &Identity, new_id: PersonId) -> R
     }
     let takes_over = doc! { "$set": { "holder": new_id.to_string(), "is_demo": false } };
     let _former: Option<First> = conn.change(LEASES, doc! { "_id": FIRST_ADMIN }, Document::new(), takes_over).await?;
-    let steps_back = doc! { "$set": { "role": Role::User.as_str() } };
+    let steps_back = doc! { "$set": { "role": Role::User.as_ref() } };
     let _guest: Option<Stored> = conn.change(PEOPLE, by_id(first.holder), Document::new(), steps_back).await?;
     Ok(Role::Admin)
 }

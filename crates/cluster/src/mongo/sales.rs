@@ -134,7 +134,7 @@ fn match_of(filter: &BookingFilter) -> Document {
         pages::add(&mut found, doc! { "start_time": { "$gte": ms(from), "$lt": ms(end) } });
     }
     if let Some(status) = filter.status {
-        pages::add(&mut found, doc! { "status": status.as_str() });
+        pages::add(&mut found, doc! { "status": status.as_ref() });
     }
     found
 }

@@ -115,7 +115,7 @@ async fn unreadable_document_of_the_log_blocks_no_consumer() {
     for index in [0, 1, 2, 4] {
         stage.by_hand("events", told[index].id, "no").await;
     }
-    for consumer in Consumer::ALL {
+    for &consumer in Consumer::ALL {
         let next = stage.store.list_next(consumer, 2).await.unwrap();
         assert_eq!(next.iter().map(|logged| name_of(&logged.event)).collect::<Vec<_>>(), ["d"]);
         stage.store.acknowledge(consumer, next[0].position).await.unwrap();

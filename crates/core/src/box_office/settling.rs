@@ -255,7 +255,7 @@ async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_t
     let answer = match asked {
         Ok(answer) => answer,
         Err(error) => {
-            log_failed_call(task.as_str(), payment, &error);
+            log_failed_call(task.as_ref(), payment, &error);
             return Ok(());
         }
     };

@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 use uuid::Uuid;
 
 use crate::{
@@ -30,9 +31,10 @@ pub enum ReleasedBecause {
     Expired,
 }
 
-/// What an event reports, with its data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What happened, with its data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "type", content = "data", rename_all = "SCREAMING_SNAKE_CASE")]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum EventKind {
     /// Seats were sold.
     BookingSuccess {
@@ -94,20 +96,12 @@ pub enum EventKind {
 
 impl EventKind {
     /// The names of all types.
-    pub const TYPES: [&'static str; 6] =
-        ["BOOKING_SUCCESS", "BOOKING_TIMEOUT", "SEAT_RELEASED", "PAYMENT_REFUNDED", "SYSTEM_ERROR", "AUDIT_LOG"];
+    pub const TYPES: &'static [&'static str] = <Self as VariantNames>::VARIANTS;
 
     /// The type's name.
     #[must_use]
-    pub const fn type_name(&self) -> &'static str {
-        match self {
-            Self::BookingSuccess { .. } => "BOOKING_SUCCESS",
-            Self::BookingTimeout { .. } => "BOOKING_TIMEOUT",
-            Self::SeatReleased { .. } => "SEAT_RELEASED",
-            Self::PaymentRefunded { .. } => "PAYMENT_REFUNDED",
-            Self::SystemError { .. } => "SYSTEM_ERROR",
-            Self::AuditLog { .. } => "AUDIT_LOG",
-        }
+    pub fn type_name(&self) -> &'static str {
+        self.into()
     }
 }
 
@@ -252,5 +246,12 @@ mod tests {
         .assert_eq(&json.replace(&event.id.to_string(), "00000000-0000-0000-0000-000000000000"));
         assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
         assert!(EventKind::TYPES.contains(&event.kind.type_name()));
+    }
+
+    #[test]
+    fn types_are_exactly_the_names_that_serde_reads() {
+        let error = serde_json::from_str::<EventKind>(r#"{"type":"X","data":{}}"#).unwrap_err().to_string();
+        let names = format!("expected one of `{}`", EventKind::TYPES.join("`, `"));
+        assert!(error.contains(&format!("{names} at line")), "{error}");
     }
 }

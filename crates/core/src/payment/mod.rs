@@ -12,6 +12,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use strum::{AsRefStr, EnumString, VariantArray, VariantNames};
 
 use crate::{
     ids::{BookingId, PaymentId, PersonId, ScreeningId, SeatId},
@@ -21,39 +22,30 @@ use crate::{
 /// How long the provider is polled for an outcome before the payment is voided or refunded.
 pub const CONFIRMING_FOR_MAX: SignedDuration = SignedDuration::from_mins(10);
 
-/// A method of payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// A method of payment, in the order in which the page offers them.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr, EnumString, VariantArray, VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum PaymentMethod {
-    /// A card at the mock provider.
-    MockCard,
     /// A PromptPay QR code.
     Promptpay,
+    /// A card at the mock provider.
+    MockCard,
 }
 
 impl PaymentMethod {
-    /// All of them, in the order in which the page offers them.
-    pub const ALL: [Self; 2] = [Self::Promptpay, Self::MockCard];
-
-    /// Its name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::MockCard => "mock_card",
-            Self::Promptpay => "promptpay",
-        }
-    }
-
-    /// The method of this name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.as_str() == text)
-    }
+    /// All values.
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 }
 
 /// The state of a payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr, EnumString, VariantArray, VariantNames,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum PaymentStatus {
     /// The payer has not confirmed yet. The payment's claims expire with the payment.
     Pending,
@@ -73,35 +65,7 @@ pub enum PaymentStatus {
 
 impl PaymentStatus {
     /// All values.
-    pub const ALL: [Self; 7] = [
-        Self::Pending,
-        Self::Confirming,
-        Self::Succeeded,
-        Self::Declined,
-        Self::Cancelled,
-        Self::Expired,
-        Self::Refunded,
-    ];
-
-    /// Its name on the wire and in the store.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Confirming => "CONFIRMING",
-            Self::Succeeded => "SUCCEEDED",
-            Self::Declined => "DECLINED",
-            Self::Cancelled => "CANCELLED",
-            Self::Expired => "EXPIRED",
-            Self::Refunded => "REFUNDED",
-        }
-    }
-
-    /// The status of this name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text)
-    }
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
     /// Whether a payment in this state has claims, so that nobody else may claim or buy its seats.
     #[must_use]
@@ -131,8 +95,9 @@ impl PaymentStatus {
 }
 
 /// The outcome that the payer's confirmation asks for. It decides the mock provider's answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, AsRefStr, EnumString, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum ConfirmOutcome {
     /// Pay.
     Success,
@@ -140,48 +105,15 @@ pub enum ConfirmOutcome {
     Decline,
 }
 
-impl ConfirmOutcome {
-    /// Its name on the wire and in the store.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Decline => "decline",
-        }
-    }
-
-    /// The outcome of this name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Success, Self::Decline].into_iter().find(|outcome| outcome.as_str() == text)
-    }
-}
-
-/// The call to the provider that remains after the payment's outcome is decided. It is repeated until it succeeds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The call of the provider that is left after the payment's outcome is decided. Repeated until it succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, AsRefStr, EnumString)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum MoneyTask {
     /// Capture the authorised money.
     Capture,
     /// Return the money: void an authorisation, refund a capture.
     GiveBack,
-}
-
-impl MoneyTask {
-    /// Its name in the store.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Capture => "capture",
-            Self::GiveBack => "give_back",
-        }
-    }
-
-    /// The task of this name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Capture, Self::GiveBack].into_iter().find(|task| task.as_str() == text)
-    }
 }
 
 /// A seat and its price when the payment started.
@@ -271,9 +203,8 @@ mod tests {
     fn payment_status_allows_exactly_the_documented_transitions() {
         let mut table = String::new();
         for from in PaymentStatus::ALL {
-            let to: Vec<_> =
-                PaymentStatus::ALL.into_iter().filter(|to| from.may_become(*to)).map(|s| s.as_str()).collect();
-            table += &format!("{:<10} -> {}\n", from.as_str(), to.join(" "));
+            let to: Vec<_> = PaymentStatus::ALL.iter().filter(|to| from.may_become(**to)).map(|s| s.as_ref()).collect();
+            table += &format!("{:<10} -> {}\n", from.as_ref(), to.join(" "));
         }
         expect![[r#"
             PENDING    -> CONFIRMING SUCCEEDED CANCELLED EXPIRED
@@ -289,13 +220,13 @@ mod tests {
 
     #[test]
     fn status_and_method_round_trip_through_their_names() {
-        for status in PaymentStatus::ALL {
-            assert_eq!(PaymentStatus::parse(status.as_str()), Some(status));
-            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+        for &status in PaymentStatus::ALL {
+            assert_eq!(status.as_ref().parse(), Ok(status));
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_ref());
         }
-        for method in PaymentMethod::ALL {
-            assert_eq!(PaymentMethod::parse(method.as_str()), Some(method));
-            assert_eq!(serde_json::to_value(method).unwrap(), method.as_str());
+        for &method in PaymentMethod::ALL {
+            assert_eq!(method.as_ref().parse(), Ok(method));
+            assert_eq!(serde_json::to_value(method).unwrap(), method.as_ref());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
+use strum::{AsRefStr, EnumString, IntoStaticStr, VariantArray};
 
 use super::Backend;
 use crate::event::Event;
@@ -10,27 +11,20 @@ use crate::event::Event;
 /// longer.
 pub const LOGGED_AGE_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// A consumer of the event log, with its own offset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A consumer of the event log, with its own offset. Its name is that of its consumer group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, AsRefStr, EnumString, IntoStaticStr, VariantArray)]
 pub enum Consumer {
     /// Stores a confirmation mail for each sale.
+    #[strum(serialize = "seatkeeper-mail")]
     Mail,
     /// Copies events to the audit log.
+    #[strum(serialize = "seatkeeper-audit")]
     Audit,
 }
 
 impl Consumer {
     /// All values.
-    pub const ALL: [Self; 2] = [Self::Mail, Self::Audit];
-
-    /// The name of the consumer group, which identifies the consumer in the log.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Mail => "seatkeeper-mail",
-            Self::Audit => "seatkeeper-audit",
-        }
-    }
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 }
 
 /// An event and its position in the log.

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use strum::{AsRefStr, EnumString, VariantNames};
 
 use super::{Backend, Page, PageRequest};
 use crate::{
@@ -13,8 +14,11 @@ use crate::{
 pub const SENT_MAIL_AGE_MAX: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// The state of a mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, AsRefStr, EnumString, VariantNames,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum MailStatus {
     /// The mail waits for its first attempt or for a retry.
     Pending,
@@ -22,27 +26,6 @@ pub enum MailStatus {
     Sent,
     /// No more attempts are made, unless an administrator asks for a retry.
     Failed,
-}
-
-impl MailStatus {
-    /// All values.
-    pub const ALL: [Self; 3] = [Self::Pending, Self::Sent, Self::Failed];
-
-    /// Its name on the wire and in the store.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Sent => "SENT",
-            Self::Failed => "FAILED",
-        }
-    }
-
-    /// The status of this name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text)
-    }
 }
 
 /// A confirmation mail to be stored. Its text is rendered from the booking when it is sent.

@@ -3,6 +3,7 @@
 mod plan;
 
 use serde::{Deserialize, Serialize};
+use strum::{AsRefStr, VariantNames};
 
 pub use plan::{PlannedSeat, SeatPlan};
 
@@ -16,8 +17,9 @@ pub const CELLS_PER_ROW_MAX: usize = 100;
 pub const CATEGORY_CHARS_MAX: usize = 40;
 
 /// The kind of a seat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, AsRefStr, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum SeatKind {
     /// An ordinary seat.
     Seat,
@@ -36,18 +38,6 @@ impl SeatKind {
     #[must_use]
     pub const fn is_for_sale(self) -> bool {
         !matches!(self, Self::Blocked)
-    }
-
-    /// Its name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Seat => "seat",
-            Self::Pair => "pair",
-            Self::Wheelchair => "wheelchair",
-            Self::Companion => "companion",
-            Self::Blocked => "blocked",
-        }
     }
 }
 

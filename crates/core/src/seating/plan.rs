@@ -82,7 +82,7 @@ mod tests {
         let draft: LayoutDraft = serde_json::from_str(json).unwrap();
         let plan = SeatPlan::of(&Layout::parse(draft).unwrap());
         let shown: Vec<String> =
-            plan.seats().iter().map(|s| format!("{} {} {}", s.id, s.kind.as_str(), plan.category_of(s))).collect();
+            plan.seats().iter().map(|s| format!("{} {} {}", s.id, s.kind.as_ref(), plan.category_of(s))).collect();
         assert_eq!(shown, ["A1 seat standard", "A2 wheelchair standard", "A3 blocked standard", "B1 pair sofa"]);
         assert_eq!(plan.seats_for_sale(), 3);
         assert_eq!(plan.find(SeatId::parse("B1").unwrap()).unwrap().kind, SeatKind::Pair);

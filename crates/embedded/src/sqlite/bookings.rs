@@ -20,7 +20,7 @@ pub(super) fn insert(tx: &Transaction<'_>, booking: &Booking) -> Result<bool, Fa
     let values = params![
         booking.id.bytes(),
         booking.code,
-        booking.status.as_str(),
+        booking.status.as_ref(),
         booking.person_id.bytes(),
         booking.payment_id.bytes(),
         booking.screening_id.bytes(),
@@ -39,7 +39,7 @@ pub(super) fn insert(tx: &Transaction<'_>, booking: &Booking) -> Result<bool, Fa
 /// Marks a booking as refunded.
 pub(super) fn set_refunded(tx: &Transaction<'_>, id: BookingId) -> Result<(), Fault> {
     let sql = "UPDATE bookings SET status = ?2 WHERE id = ?1";
-    run(tx, sql, (id.bytes(), BookingStatus::Refunded.as_str()))?;
+    run(tx, sql, (id.bytes(), BookingStatus::Refunded.as_ref()))?;
     Ok(())
 }
 
@@ -47,7 +47,7 @@ pub(super) fn read_booking(row: &Row<'_>) -> Result<Booking, Fault> {
     Ok(Booking {
         id: row.id("id")?,
         code: row.get("code")?,
-        status: row.word("status", BookingStatus::parse)?,
+        status: row.word("status")?,
         person_id: row.id("person_id")?,
         payment_id: row.id("payment_id")?,
         screening_id: row.id("screening_id")?,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Row, params};
 use seatkeeper_core::{
     ids::DeadLetterId,
-    ports::{Backend, Consumer, Cursor, DeadLetter, DeadLetters, Page, PageRequest},
+    ports::{Backend, Cursor, DeadLetter, DeadLetters, Page, PageRequest},
 };
 
 use super::{
@@ -21,7 +21,7 @@ impl DeadLetters for SqliteStore {
         self.write(move |tx| {
             let DeadLetter { id, consumer, event, error, tries, at } = &letter;
             let (id, event_id) = (id.bytes(), event.id.bytes());
-            let values = params![id, consumer.as_str(), event_id, json_of(event)?, error, tries, ms(*at)];
+            let values = params![id, consumer.as_ref(), event_id, json_of(event)?, error, tries, ms(*at)];
             run(tx, sql, values).map(|_| ())
         })
         .await
@@ -48,10 +48,9 @@ impl DeadLetters for SqliteStore {
 }
 
 fn read_letter(row: &Row<'_>) -> Result<DeadLetter, Fault> {
-    let consumer_of = |text: &str| Consumer::ALL.into_iter().find(|one| one.as_str() == text);
     Ok(DeadLetter {
         id: row.id("id")?,
-        consumer: row.word("consumer", consumer_of)?,
+        consumer: row.word("consumer")?,
         event: row.json("event")?,
         error: row.get("error")?,
         tries: row.number("tries")?,

@@ -35,14 +35,14 @@ impl EventLog for SqliteStore {
     }
 
     async fn list_next(&self, consumer: Consumer, limit: u32) -> Backend<Vec<LoggedEvent>> {
-        let read = move |tx: &Transaction<'_>| list(tx, NEXT, (consumer.as_str(), limit), read_logged);
+        let read = move |tx: &Transaction<'_>| list(tx, NEXT, (consumer.as_ref(), limit), read_logged);
         self.read_events(Origin::Log, read).await
     }
 
     async fn acknowledge(&self, consumer: Consumer, position: i64) -> Backend<()> {
         let sql = "INSERT INTO consumers (name, position) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE \
              SET position = excluded.position WHERE position < excluded.position";
-        self.write(move |tx| run(tx, sql, (consumer.as_str(), position)).map(|_| ())).await
+        self.write(move |tx| run(tx, sql, (consumer.as_ref(), position)).map(|_| ())).await
     }
 
     async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>> {
@@ -59,7 +59,7 @@ impl EventLog for SqliteStore {
     async fn lag(&self, consumer: Consumer) -> Backend<u64> {
         let sql = "SELECT count(*) FROM events \
              WHERE position > coalesce((SELECT position FROM consumers WHERE name = ?1), 0)";
-        self.read(move |tx| count(tx, sql, [consumer.as_str()])).await
+        self.read(move |tx| count(tx, sql, [consumer.as_ref()])).await
     }
 }
 
@@ -86,9 +86,9 @@ fn forget_done(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
         return Ok(());
     }
     let mut done_to = i64::MAX;
-    for consumer in Consumer::ALL {
+    for &consumer in Consumer::ALL {
         let sql = "SELECT position FROM consumers WHERE name = ?1";
-        let done: Option<i64> = find(tx, sql, [consumer.as_str()], |row| Ok(row.get("position")?))?;
+        let done: Option<i64> = find(tx, sql, [consumer.as_ref()], |row| Ok(row.get("position")?))?;
         done_to = done_to.min(done.unwrap_or(0));
     }
     let sql = format!(

@@ -51,7 +51,7 @@ impl Ledger for SqliteStore {
 
     async fn finish_money_task(&self, id: PaymentId, task: MoneyTask) -> Backend<()> {
         let sql = "UPDATE payments SET money_task = NULL WHERE id = ?1 AND money_task = ?2";
-        self.write(move |tx| run(tx, sql, (id.bytes(), task.as_str())).map(|_| ())).await
+        self.write(move |tx| run(tx, sql, (id.bytes(), task.as_ref())).map(|_| ())).await
     }
 
     async fn list_unfinished(&self, now: Timestamp, after: Option<Cursor>, limit: u32) -> Backend<Vec<Payment>> {

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use rusqlite::{Row, Transaction, params};
 use seatkeeper_core::{
     ids::MailId,
-    person::Language,
     ports::{Backend, Cursor, Mail, MailAttempt, MailQueue, MailStatus, NewMail, Page, PageRequest, SENT_MAIL_AGE_MAX},
 };
 
@@ -59,7 +58,7 @@ impl MailQueue for SqliteStore {
         self.read(move |tx| {
             let (at, id) = before(page);
             let items = match status {
-                Some(status) => list(tx, of_status, (at, id, limit(page), status.as_str()), read_mail)?,
+                Some(status) => list(tx, of_status, (at, id, limit(page), status.as_ref()), read_mail)?,
                 None => list(tx, all, (at, id, limit(page)), read_mail)?,
             };
             let key = |mail: &Mail| Cursor { at: ms(mail.mail.created_at), id: mail.mail.id.uuid() };
@@ -86,7 +85,7 @@ fn file_mail(tx: &Transaction<'_>, mail: &NewMail) -> Result<(), Fault> {
         mail.booking_code,
         mail.to,
         mail.name,
-        mail.language.as_str(),
+        mail.language.as_ref(),
         ms(mail.created_at)
     ];
     run(tx, sql, values)?;
@@ -129,12 +128,12 @@ fn read_mail(row: &Row<'_>) -> Result<Mail, Fault> {
         booking_code: row.get("booking_code")?,
         to: row.get("address")?,
         name: row.get("name")?,
-        language: row.word("language", Language::parse)?,
+        language: row.word("language")?,
         created_at: row.time("created_at")?,
     };
     Ok(Mail {
         mail,
-        status: row.word("status", MailStatus::parse)?,
+        status: row.word("status")?,
         attempts: row.number("attempts")?,
         last_error: row.get("last_error")?,
         due_at: row.time("due_at")?,

@@ -1,10 +1,7 @@
 //! Reading and writing rows of payments.
 
 use rusqlite::{Row, Transaction, params};
-use seatkeeper_core::{
-    ids::PaymentId,
-    payment::{ConfirmOutcome, MoneyTask, Payment, PaymentMethod, PaymentStatus},
-};
+use seatkeeper_core::{ids::PaymentId, payment::Payment};
 
 use super::rows::{Columns, Fault, StoredId, find, json_of, ms, run};
 
@@ -20,8 +17,8 @@ pub(super) fn insert(tx: &Transaction<'_>, payment: &Payment) -> Result<(), Faul
         payment.id.bytes(),
         payment.screening_id.bytes(),
         payment.person_id.bytes(),
-        payment.method.as_str(),
-        payment.status.as_str(),
+        payment.method.as_ref(),
+        payment.status.as_ref(),
         json_of(&payment.seats)?,
         payment.amount.amount,
         ms(payment.created_at),
@@ -37,10 +34,10 @@ pub(super) fn write_state(tx: &Transaction<'_>, payment: &Payment) -> Result<(),
          WHERE id = ?1";
     let values = params![
         payment.id.bytes(),
-        payment.status.as_str(),
+        payment.status.as_ref(),
         payment.confirming_since.map(ms),
-        payment.outcome.map(ConfirmOutcome::as_str),
-        payment.money_task.map(MoneyTask::as_str),
+        payment.outcome.as_ref().map(AsRef::as_ref),
+        payment.money_task.as_ref().map(AsRef::as_ref),
         payment.booking_id.map(|id| id.bytes())
     ];
     run(tx, sql, values)?;
@@ -52,15 +49,15 @@ pub(super) fn read_payment(row: &Row<'_>) -> Result<Payment, Fault> {
         id: row.id("id")?,
         screening_id: row.id("screening_id")?,
         person_id: row.id("person_id")?,
-        method: row.word("method", PaymentMethod::parse)?,
-        status: row.word("status", PaymentStatus::parse)?,
+        method: row.word("method")?,
+        status: row.word("status")?,
         seats: row.json("seats")?,
         amount: row.money("amount")?,
         created_at: row.time("created_at")?,
         expires_at: row.time("expires_at")?,
         confirming_since: row.maybe_time("confirming_since")?,
-        outcome: row.maybe_word("outcome", ConfirmOutcome::parse)?,
-        money_task: row.maybe_word("money_task", MoneyTask::parse)?,
+        outcome: row.maybe_word("outcome")?,
+        money_task: row.maybe_word("money_task")?,
         booking_id: row.maybe_id("booking_id")?,
     })
 }

@@ -29,7 +29,7 @@ impl People for SqliteStore {
     async fn set_language(&self, id: PersonId, language: Language) -> Backend<Option<Person>> {
         self.write(move |tx| {
             let sql = "UPDATE people SET language = ?2 WHERE id = ?1";
-            run(tx, sql, (id.bytes(), language.as_str()))?;
+            run(tx, sql, (id.bytes(), language.as_ref()))?;
             find_person(tx, id)
         })
         .await
@@ -39,8 +39,8 @@ impl People for SqliteStore {
 fn sign_in(tx: &Transaction<'_>, identity: &Identity, new_id: PersonId, now: Timestamp) -> Result<Person, Fault> {
     let role = if is_first(tx, identity)? { Role::Admin } else { Role::User };
     if role == Role::Admin {
-        // If there is an administrator already, it is a demo account, which loses the role.
-        run(tx, "UPDATE people SET role = ?1 WHERE role = ?2", (Role::User.as_str(), Role::Admin.as_str()))?;
+        // An existing administrator can only be a demo account, which loses the role.
+        run(tx, "UPDATE people SET role = ?1 WHERE role = ?2", (Role::User.as_ref(), Role::Admin.as_ref()))?;
     }
     let sql = "INSERT INTO people \
          (id, issuer, subject, name, email, picture_url, role, language, search, created_at) \
@@ -53,8 +53,8 @@ fn sign_in(tx: &Transaction<'_>, identity: &Identity, new_id: PersonId, now: Tim
         identity.name,
         identity.email,
         identity.picture_url,
-        role.as_str(),
-        identity.language.as_str(),
+        role.as_ref(),
+        identity.language.as_ref(),
         search_text(&identity.name, &identity.email),
         ms(now)
     ];
@@ -88,14 +88,13 @@ fn find_person(tx: &Transaction<'_>, id: PersonId) -> Result<Option<Person>, Fau
 }
 
 pub(super) fn read_person(row: &Row<'_>) -> Result<Person, Fault> {
-    let role_of = |text: &str| [Role::Admin, Role::User].into_iter().find(|role| role.as_str() == text);
     Ok(Person {
         id: row.id("id")?,
         issuer: row.get("issuer")?,
         name: row.get("name")?,
         email: row.get("email")?,
         picture_url: row.get("picture_url")?,
-        role: row.word("role", role_of)?,
-        language: row.word("language", Language::parse)?,
+        role: row.word("role")?,
+        language: row.word("language")?,
     })
 }

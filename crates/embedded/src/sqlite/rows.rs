@@ -1,6 +1,8 @@
 //! Conversions between rows and types: ids as 16 bytes, times as milliseconds since 1970, money as satang, enum names
 //! and JSON as text.
 
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use rusqlite::{Params, Row, Transaction};
 use seatkeeper_core::{
@@ -98,13 +100,11 @@ pub(super) trait Columns {
     fn time(&self, column: &str) -> Result<Timestamp, Fault>;
     fn maybe_time(&self, column: &str) -> Result<Option<Timestamp>, Fault>;
     fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, Fault>;
-    fn word<T>(&self, column: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, Fault>;
-    fn maybe_word<T>(&self, column: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Fault>;
+    fn word<T: FromStr>(&self, column: &str) -> Result<T, Fault>;
+    fn maybe_word<T: FromStr>(&self, column: &str) -> Result<Option<T>, Fault>;
     fn number<T: TryFrom<i64>>(&self, column: &str) -> Result<T, Fault>;
+    fn seat(&self, column: &str) -> Result<SeatId, Fault>;
 
-    fn seat(&self, column: &str) -> Result<SeatId, Fault> {
-        self.word(column, SeatId::parse)
-    }
     fn money(&self, column: &str) -> Result<Money, Fault> {
         Ok(Money::satang(self.number(column)?))
     }
@@ -135,19 +135,24 @@ impl Columns for Row<'_> {
         Ok(serde_json::from_str(text)?)
     }
 
-    fn word<T>(&self, column: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, Fault> {
-        self.maybe_word(column, parse)?.ok_or_else(|| Fault::Unreadable(column.to_owned()))
+    fn word<T: FromStr>(&self, column: &str) -> Result<T, Fault> {
+        self.maybe_word(column)?.ok_or_else(|| Fault::Unreadable(column.to_owned()))
     }
 
-    fn maybe_word<T>(&self, column: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Fault> {
+    fn maybe_word<T: FromStr>(&self, column: &str) -> Result<Option<T>, Fault> {
         let unreadable = || Fault::Unreadable(column.to_owned());
         let text = self.get_ref(column)?.as_str_or_null().map_err(|_| unreadable())?;
-        text.map(|text| parse(text).ok_or_else(unreadable)).transpose()
+        text.map(|text| text.parse().map_err(|_| unreadable())).transpose()
     }
 
     fn number<T: TryFrom<i64>>(&self, column: &str) -> Result<T, Fault> {
         let number: i64 = self.get(column)?;
         T::try_from(number).map_err(|_| Fault::Unreadable(column.to_owned()))
+    }
+
+    fn seat(&self, column: &str) -> Result<SeatId, Fault> {
+        let text = self.get_ref(column)?.as_str().ok();
+        text.and_then(SeatId::parse).ok_or_else(|| Fault::Unreadable(column.to_owned()))
     }
 }
 

@@ -118,7 +118,7 @@ fn narrow(filter: &BookingFilter, values: &mut Vec<Value>) -> String {
         add(" AND b.start_time >= ? AND b.start_time < ?", vec![Value::Integer(ms(from)), Value::Integer(ms(end))]);
     }
     if let Some(status) = filter.status {
-        add(" AND b.status = ?", vec![Value::Text(status.as_str().to_owned())]);
+        add(" AND b.status = ?", vec![Value::Text(status.as_ref().to_owned())]);
     }
     if let Some(text) = &filter.text {
         // `instr` has no wildcards. Booking codes are ASCII, for which `lower()` is enough.

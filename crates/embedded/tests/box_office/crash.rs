@@ -269,7 +269,7 @@ async fn go_on_after(deed: Deed, death: Death, cinema: &TestOffice, (ann, bob): 
     }
     cinema.come_to_rest().await;
     let sold: Vec<_> =
-        cinema.bookings().await.into_iter().filter(|booking| booking.status.as_str() == "CONFIRMED").collect();
+        cinema.bookings().await.into_iter().filter(|booking| booking.status.as_ref() == "CONFIRMED").collect();
     match deed {
         Deed::Confirm(ConfirmOutcome::Success) | Deed::ConfirmLate | Deed::Relay => {
             assert_eq!(sold.len(), 1, "{deed:?} ends with a sale");

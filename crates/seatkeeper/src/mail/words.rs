@@ -55,21 +55,6 @@ static THAI: Words = Words {
     automatic: "อีเมลฉบับนี้ส่งโดยอัตโนมัติเนื่องจากคุณได้จองที่นั่งกับเรา กรุณาอย่าตอบกลับ",
 };
 
-const ENGLISH_MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-
 const THAI_MONTHS: [&str; 12] = [
     "มกราคม",
     "กุมภาพันธ์",
@@ -95,19 +80,14 @@ pub(super) fn words(language: Language) -> &'static Words {
 /// Formats a date and time in the cinema's time zone, with a 24-hour clock.
 pub(super) fn long_date_time(at: jiff::Timestamp, zone: &TimeZone, language: Language) -> String {
     let local = at.to_zoned_datetime(zone.clone());
-    let month = usize::from(local.month().unsigned_abs()).saturating_sub(1);
-    let year = i32::from(local.year());
-    let (day, hour, minute) = (local.day(), local.hour(), local.minute());
     match language {
-        Language::En => {
-            let weekday = english_weekday(local.weekday());
-            let name = ENGLISH_MONTHS.get(month).copied().unwrap_or_default();
-            format!("{weekday}, {day} {name} {year}, {hour:02}:{minute:02}")
-        }
+        Language::En => local.strftime("%A, %-d %B %Y, %H:%M").to_string(),
         Language::Th => {
-            let weekday = thai_weekday(local.weekday());
+            let (weekday, day) = (thai_weekday(local.weekday()), local.day());
+            let month = usize::from(local.month().unsigned_abs()).saturating_sub(1);
             let name = THAI_MONTHS.get(month).copied().unwrap_or_default();
-            let year = year + BUDDHIST_YEARS_AHEAD;
+            let year = i32::from(local.year()) + BUDDHIST_YEARS_AHEAD;
+            let (hour, minute) = (local.hour(), local.minute());
             format!("วัน{weekday}ที่ {day} {name} {year} เวลา {hour:02}:{minute:02} น.")
         }
     }
@@ -138,18 +118,6 @@ pub(super) fn seat_kind(kind: &str, language: Language) -> &str {
         (Language::Th, "wheelchair") => "ที่สำหรับรถเข็น",
         (Language::Th, "companion") => "ที่นั่งผู้ดูแล",
         (_, other) => other,
-    }
-}
-
-fn english_weekday(weekday: Weekday) -> &'static str {
-    match weekday {
-        Weekday::Monday => "Monday",
-        Weekday::Tuesday => "Tuesday",
-        Weekday::Wednesday => "Wednesday",
-        Weekday::Thursday => "Thursday",
-        Weekday::Friday => "Friday",
-        Weekday::Saturday => "Saturday",
-        Weekday::Sunday => "Sunday",
     }
 }
 

@@ -47,8 +47,7 @@ impl EventConsumer {
     /// Otherwise it would block this consumer on every server for ever.
     async fn handle_unless_panic(&self, events: &[Event]) -> Backend<()> {
         let handled = AssertUnwindSafe(handle_events(&self.office, self.consumer, events)).catch_unwind().await;
-        handled
-            .unwrap_or_else(|_panic| Err(BackendError::lasting(self.consumer.as_str(), "handling the event panicked")))
+        handled.unwrap_or_else(|_panic| Err(BackendError::lasting(self.name(), "handling the event panicked")))
     }
 
     /// Handles one event. Returns false when it must be retried.
@@ -64,7 +63,7 @@ impl EventConsumer {
             return Ok(false);
         }
         let event = &logged.event;
-        tracing::error!(consumer = self.consumer.as_str(), event = %event.id, %error, "event moved to the dead letters");
+        tracing::error!(consumer = self.name(), event = %event.id, %error, "event moved to the dead letters");
         let now = self.office.now();
         let letter = DeadLetter {
             id: DeadLetterId::generate(now, &*self.office.entropy),
@@ -82,7 +81,7 @@ impl EventConsumer {
 #[async_trait]
 impl Job for EventConsumer {
     fn name(&self) -> &'static str {
-        self.consumer.as_str()
+        self.consumer.into()
     }
 
     fn period(&self) -> Duration {

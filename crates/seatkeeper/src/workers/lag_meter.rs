@@ -29,9 +29,9 @@ impl Job for LagMeter {
     async fn run(&mut self) -> Backend<Next> {
         let unsent = self.0.stores.outbox.count_unsent().await?;
         metrics::gauge!("seatkeeper_outbox_waiting").set(unsent as f64);
-        for consumer in [Consumer::Mail, Consumer::Audit] {
+        for &consumer in Consumer::ALL {
             let lag = self.0.stores.events.lag(consumer).await?;
-            metrics::gauge!("seatkeeper_events_behind", "consumer" => consumer.as_str()).set(lag as f64);
+            metrics::gauge!("seatkeeper_events_behind", "consumer" => <&str>::from(consumer)).set(lag as f64);
         }
         Ok(Next::AfterPause)
     }

@@ -146,7 +146,7 @@ impl Desk {
             hall_name: booking.hall_name.clone(),
             start_time: booking.start_time,
             time_zone: self.office.settings.time_zone.clone(),
-            seats: booking.seats.iter().map(|seat| (seat.id.to_string(), seat.kind.as_str().to_owned())).collect(),
+            seats: booking.seats.iter().map(|seat| (seat.id.to_string(), seat.kind.as_ref().to_owned())).collect(),
             total_minor: booking.total.amount,
             customer_name: mail.mail.name.clone(),
             cinema_name: self.mailer.cinema_name.clone(),

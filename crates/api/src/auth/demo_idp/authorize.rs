@@ -104,5 +104,5 @@ fn find_error(query: &AuthorizeQuery) -> Option<&'static str> {
 
 fn shown_language(query: &AuthorizeQuery, browser: Language) -> Language {
     let wanted = query.ui_locales.as_deref().unwrap_or_default();
-    wanted.split(' ').find_map(|tag| Language::parse(tag.split('-').next().unwrap_or(tag))).unwrap_or(browser)
+    wanted.split(' ').find_map(|tag| tag.split('-').next()?.parse().ok()).unwrap_or(browser)
 }

@@ -81,7 +81,7 @@ pub(super) fn render(choice: &Choice<'_>) -> String {
         Language::Th => THAI,
     };
     let Words { title, note, first, other, email, wrong_email, name, go_on, cancel } = words;
-    let (lang, carried) = (choice.language.as_str(), carried_fields(choice.query));
+    let (lang, carried) = (choice.language.as_ref(), carried_fields(choice.query));
     let accounts: String = ACCOUNTS.iter().map(|(name, email)| account_button(name, email)).collect();
     let typed = choice.query.login_hint.as_deref();
     let (value, name_value) =

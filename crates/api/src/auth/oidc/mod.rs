@@ -112,7 +112,7 @@ impl RelyingParty {
             .authorize_url(flow, move || state, move || nonce)
             .add_scope(Scope::new("email".to_owned()))
             .add_scope(Scope::new("profile".to_owned()))
-            .add_ui_locale(LanguageTag::new(language.as_str().to_owned()))
+            .add_ui_locale(LanguageTag::new(language.as_ref().to_owned()))
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
         if let Some(hint) = login_hint {
             request = request.set_login_hint(LoginHint::new(hint.to_owned()));

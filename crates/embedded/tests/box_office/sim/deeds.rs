@@ -138,7 +138,7 @@ impl Deed {
             }
             Self::Cancel(id) => match cancel_payment(office, person, id).await? {
                 CancelOutcome::Cancelled(_) => "cancelled".to_owned(),
-                CancelOutcome::NotPending(payment) => format!("is {}", payment.status.as_str()),
+                CancelOutcome::NotPending(payment) => format!("is {}", payment.status.as_ref()),
                 CancelOutcome::NotFound => "not found".to_owned(),
             },
             Self::Find(id) => {
@@ -187,7 +187,7 @@ fn describe_lock(outcome: LockOutcome) -> String {
 
 fn describe_start(outcome: StartPaymentOutcome) -> String {
     match outcome {
-        StartPaymentOutcome::Started(payment) => format!("{} {:?}", payment.status.as_str(), payment.seat_ids()),
+        StartPaymentOutcome::Started(payment) => format!("{} {:?}", payment.status.as_ref(), payment.seat_ids()),
         StartPaymentOutcome::NothingLocked => "nothing locked".to_owned(),
         StartPaymentOutcome::PaymentInProgress(_) => "is paying".to_owned(),
         StartPaymentOutcome::SeatsTaken(seats) => format!("taken {seats:?}"),

@@ -359,7 +359,8 @@ impl World {
         let screenings: Vec<_> = self.screenings.iter().map(|screening| screening.screening.id).collect();
         self.cinema().check_books(&screenings, &ids).await;
         for (number, id) in ids.iter().enumerate() {
-            let status = self.find(*id).await.map(|payment| payment.status.as_str());
+            let payment = self.find(*id).await;
+            let status = payment.as_ref().map(|payment| payment.status.as_ref());
             self.tell(format!("P{number} {}", status.unwrap_or("never was")));
         }
         std::mem::take(&mut self.history)
