@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("embedded", &["core"]),
     ("cluster", &["core"]),
     ("testbed", &[]),
-    ("bench", &[]),
+    ("bench", &["testbed"]),
     ("api", &["core"]),
     ("seatkeeper", &["core", "embedded", "cluster", "api"]),
 ];
