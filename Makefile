@@ -28,6 +28,10 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.json web/*.t
 WEB_PACKAGES := web/node_modules/.package-lock.json
 WEB_PAGE := web/dist/index.html
 
+# Prints one table. The page's scripts are measured where there is a browser.
+BENCH = target/release/seatkeeper-bench table --program now=target/release/seatkeeper \
+	$(if $(wildcard /usr/bin/chromium),--page-script=web/e2e/support/script-size.js)
+
 PART := scripts/part.sh
 # Tests that need the program of an earlier version, which takes minutes to build once.
 OLD_VERSION_TESTS := old_version:: real_parts_versions::
@@ -55,14 +59,15 @@ dist: build ## dist/: the stripped program, its systemd unit and all licence tex
 containers: ## deploy/: builds the image, brings up both compose files and books through them (docs/operating.md)
 	scripts/containers/run.sh
 
-bench: build ## cost of locks and deliveries on this machine (docs/benchmarks.md)
+bench: build ## cost of locks, purchases, reads and deliveries on this machine, beside its floors (docs/benchmarks.md)
 	cargo build --release --locked -p seatkeeper-bench
-	scripts/bench.sh target/release
+	$(BENCH)
 
-bench-cluster: setup build ## the same for two servers on Redis, MongoDB and Kafka, with the CPU time of each
+bench-cluster: setup build ## the same, and two servers on Redis, MongoDB and Kafka
 	cargo build $(EVERYTHING) --bins
 	cargo build --release --locked -p seatkeeper-bench
-	$(TESTBED) scripts/bench-cluster.sh target/release
+	cargo build --release --locked -p seatkeeper-cluster --example redis_lock_cost
+	$(TESTBED) $(BENCH) --cluster --redis-floor=target/release/examples/redis_lock_cost
 
 test: ## tests of both modes, on a fresh machine too: embedded, and on real Redis, MongoDB and Kafka, with the browser
 	$(PART) --begin

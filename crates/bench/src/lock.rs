@@ -11,13 +11,16 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::task::JoinSet;
 
 use crate::{
-    histogram::Histogram,
-    meter::CpuMeter,
+    floor::answers::{self, Exchange},
+    meter::{Costs, Meter},
     outcome::Outcome,
     relay::RelayMeter,
+    report::{Report, Unit},
     server::Server,
     target::Target,
-    visitor::{Stage, Visitor},
+    times::Times,
+    visitor::{Call, Stage, Visitor},
+    watch::audience,
 };
 
 /// Limit of concurrent people, each with one connection.
@@ -29,16 +32,17 @@ const REQUESTS_MAX: u64 = 100_000_000;
 #[derive(Debug, Args)]
 pub(crate) struct LockBench {
     #[command(flatten)]
-    target: Target,
+    pub(crate) target: Target,
     /// How many people, each with a connection of their own.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=PEOPLE_MAX))]
-    people: u64,
+    pub(crate) people: u64,
     /// Each person stops after this many requests, whatever time they take: for a profiler that counts instructions.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=REQUESTS_MAX))]
-    requests: Option<u64>,
-    /// Another server of the same cinema. Any one of them may be the server that relays the events.
+    pub(crate) requests: Option<u64>,
+    /// Another server of the same cinema, which shows another screening to one viewer. Any one of the servers may be the one
+    /// that relays the events.
     #[arg(long = "relay-url", value_name = "URL", value_parser = Server::parse)]
-    relay_urls: Vec<Server>,
+    pub(crate) relay_urls: Vec<Server>,
 }
 
 impl LockBench {
@@ -71,9 +75,8 @@ impl Until {
 }
 
 /// Counts of answers, and the latencies.
-#[derive(Default)]
 struct Tally {
-    times: Histogram,
+    times: Times,
     locked: u64,
     unlocked: u64,
     taken: u64,
@@ -81,63 +84,115 @@ struct Tally {
 }
 
 impl Tally {
-    fn merge(&mut self, other: &Self) {
-        self.times.merge(&other.times);
+    fn new() -> Outcome<Self> {
+        Ok(Self { times: Times::new()?, locked: 0, unlocked: 0, taken: 0, told_to_wait: 0 })
+    }
+
+    fn merge(&mut self, other: &Self) -> Outcome<()> {
         self.locked += other.locked;
         self.unlocked += other.unlocked;
         self.taken += other.taken;
         self.told_to_wait += other.told_to_wait;
+        self.times.merge(&other.times)
     }
 }
 
-pub(super) async fn run(bench: LockBench) -> Outcome<Vec<String>> {
+pub(super) async fn run(bench: LockBench) -> Outcome<Report> {
+    let server = &bench.target.url;
     let mut people = Vec::new();
     for index in 0..bench.people {
-        people.push(Visitor::sign_in(&bench.target.url, &format!("bench-{index}@example.test")).await?);
+        people.push(Visitor::sign_in(server, &format!("bench-{index}@example.test")).await?);
     }
     let first = people.first_mut().ok_or("there are no people")?;
     let stage = first.find_stage().await?;
-    let mut meter = bench.target.meter()?;
-    // Without --pid there is no rest measurement: its wait would count in a profiler.
-    let rest = if meter.knows_server() { Some(meter.learn_rest().await?) } else { None };
+    let exchanges = record(first, &stage).await?;
+    let spare = first.connect_again(server).await?;
+    let mut viewers = JoinSet::new();
+    for other in &bench.relay_urls {
+        viewers.spawn(audience::look(audience::join(other, &stage.other_screening_id).await?));
+    }
+    // Without --pid there is no measurement at rest: its wait would count in a profiler.
+    let mut meter = Meter::start(&bench.target).await?;
     for person in &mut people {
-        person.reconnect(&bench.target.url).await?;
+        person.reconnect(server).await?;
     }
     let relay = RelayMeter::start(bench.relays()).await?;
-    meter.restart()?;
+    if let Some(meter) = &mut meter {
+        meter.restart().await?;
+    }
     let started = Instant::now();
     let until = bench.requests.map_or_else(|| Until::Time(started + bench.target.duration()), Until::Requests);
     let mut busy = JoinSet::new();
     for (seed, person) in (0..).zip(people) {
         busy.spawn(lock_and_unlock(person, stage.clone(), until, seed));
     }
-    let mut tally = Tally::default();
+    let mut tally = Tally::new()?;
     while let Some(done) = busy.join_next().await {
-        tally.merge(&done??);
+        tally.merge(&done??)?;
     }
     let took = started.elapsed();
-    let mut lines = report(&bench, &stage, &tally, took);
-    lines.extend(meter.lines(tally.times.total(), "request")?);
-    if let Some(rest) = rest {
-        lines.push(rest);
-        lines.extend(measure_afterwards(meter, relay, tally.times.total()).await?);
+    let mut report = describe(&bench, &stage, &tally, took);
+    if let Some(mut meter) = meter {
+        meter.load_ended().await?;
+        // Events of released seats are stored, relayed and audited after the answer.
+        let costs = meter.finish(tally.times.total(), "request", Some(relay)).await?;
+        let floor = answers::measure(&spare, bench.people, &exchanges, bench.target.duration()).await?;
+        add_figures(&mut report, &bench, &tally, &costs, floor.each_us / exchanges.len() as f64);
+        report.lines.extend(costs.lines);
     }
-    Ok(lines)
+    Ok(report)
 }
 
-/// Events of released seats are stored, relayed and audited after the answer, so their CPU time is measured separately.
-async fn measure_afterwards(mut meter: CpuMeter, relay: RelayMeter, requests: u64) -> Outcome<Vec<String>> {
-    meter.restart()?;
-    let relayed = relay.wait_until_still().await?;
-    let end = if meter.wait_until_quiet().await? { "until it was quiet" } else { "and it was not quiet yet" };
-    let mut lines = vec![relayed, format!("afterwards    beyond rest, for what no request waits for, {end}")];
-    lines.extend(meter.lines_beyond_rest(requests, "request")?);
-    Ok(lines)
+/// A lock and its release, for the floor.
+async fn record(person: &mut Visitor, stage: &Stage) -> Outcome<Vec<Exchange>> {
+    let body = stage.lock_body(stage.seats.first().ok_or("no free seat")?);
+    let mut exchanges = Vec::new();
+    for method in [Method::POST, Method::DELETE] {
+        let call = Call::new(method, "/api/lock", body.clone());
+        let answer = person.send(&call).await?;
+        exchanges.push((call, answer));
+    }
+    Ok(exchanges)
+}
+
+fn add_figures(report: &mut Report, bench: &LockBench, tally: &Tally, costs: &Costs, floor_us: f64) {
+    let what = format!("a lock or unlock, {} people", bench.people);
+    if bench.target.parts.is_empty() {
+        report.add_server_cpu("P1", what, costs, floor_us);
+        return;
+    }
+    report.add_server_cpu("P2", format!("{what}, cluster: the server"), costs, floor_us);
+    for (part, name) in [("second", "a server that shows another screening"), ("redis", "Redis")] {
+        if let Some(each) = costs.each(part) {
+            report.add_figure("P2", format!("{what}, cluster: {name}"), Unit::CPU, each * 1e6, None);
+        }
+    }
+    if let Some(each) = costs.each("mongodb writes") {
+        // `each` is for one request, of which about half are releases.
+        let writes = each * tally.times.total() as f64 / tally.unlocked.max(1) as f64;
+        report.add_figure(
+            "P3",
+            "MongoDB's writes for a lock and its release".to_owned(),
+            Unit::Cost("writes"),
+            writes,
+            None,
+        );
+    }
+    if let Some(rest) = costs.rest_per_s("redis commands") {
+        let servers = bench.relays().len() as f64;
+        report.add_figure(
+            "P9",
+            "an idle Redis, for each server".to_owned(),
+            Unit::Cost("commands/s"),
+            rest / servers,
+            None,
+        );
+    }
 }
 
 async fn lock_and_unlock(mut person: Visitor, stage: Stage, until: Until, seed: u64) -> Outcome<Tally> {
     let mut dice = StdRng::seed_from_u64(seed);
-    let mut tally = Tally::default();
+    let mut tally = Tally::new()?;
     // The end is checked only between pairs of requests, so that every locked seat is released.
     while !until.is_reached(tally.times.total()) {
         let body = stage.lock_body(&stage.seats[dice.random_range(0..stage.seats.len())]);
@@ -162,25 +217,25 @@ async fn lock_and_unlock(mut person: Visitor, stage: Stage, until: Until, seed: 
     Ok(tally)
 }
 
-async fn timed(person: &mut Visitor, method: Method, body: Bytes, times: &mut Histogram) -> Outcome<StatusCode> {
+async fn timed(person: &mut Visitor, method: Method, body: Bytes, times: &mut Times) -> Outcome<StatusCode> {
     let asked = Instant::now();
     let status = person.call(method, "/api/lock", body).await?.status;
     times.add(asked.elapsed());
     Ok(status)
 }
 
-fn report(bench: &LockBench, stage: &Stage, tally: &Tally, took: Duration) -> Vec<String> {
+fn describe(bench: &LockBench, stage: &Stage, tally: &Tally, took: Duration) -> Report {
     let requests = tally.times.total();
-    let (p50, p99) = (tally.times.percentile_ms(50), tally.times.percentile_ms(99));
     let rate = requests as f64 / took.as_secs_f64();
     let (people, seats, seconds) = (bench.people, stage.seats.len(), took.as_secs_f64());
     let Tally { locked, unlocked, taken, told_to_wait, .. } = tally;
-    vec![
+    let lines = vec![
         format!("load          {people} people, {seats} seats, {seconds:.1} s"),
         format!("requests      {requests}, {rate:.0} a second"),
-        format!("latency       p50 {p50:.2} ms, p99 {p99:.2} ms"),
+        tally.times.line(),
         format!("answers       {locked} locked, {unlocked} let go, {taken} seat_taken, {told_to_wait} told to wait"),
-    ]
+    ];
+    Report { lines, ..Report::default() }
 }
 
 #[cfg(test)]

@@ -1,13 +1,22 @@
 //! `seatkeeper-bench`: load tests against a running server on the same machine, with its throughput, latency and CPU
 //! cost. Bounded in people, connections and time.
 
-mod histogram;
+mod buy;
+mod counter;
+mod floor;
+mod load;
 mod lock;
 mod meter;
 mod outcome;
+mod premiere;
+mod read;
 mod relay;
+mod report;
 mod server;
+mod started;
+mod table;
 mod target;
+mod times;
 mod visitor;
 mod watch;
 
@@ -18,7 +27,7 @@ use std::{
 
 use clap::Parser;
 
-use self::outcome::Outcome;
+use self::{outcome::Outcome, report::Report};
 
 /// Puts a running server on this machine under load and prints throughput, latency and CPU cost.
 #[derive(Debug, Parser)]
@@ -28,6 +37,15 @@ enum Bench {
     Lock(lock::LockBench),
     /// Viewers watch a screening while somebody locks and unlocks its seats.
     Watch(watch::WatchBench),
+    /// People buy a seat each, again and again: lock, pay, confirm. Needs a server to which nobody has signed in yet.
+    Buy(buy::BuyBench),
+    /// People read the front page, the lists, a screening and its seats.
+    Read(read::ReadBench),
+    /// The least that such work costs on this machine.
+    #[command(subcommand)]
+    Floor(floor::Floor),
+    /// Starts the servers itself, runs every load, and prints one table.
+    Table(table::TableBench),
 }
 
 #[tokio::main]
@@ -47,12 +65,22 @@ async fn main() -> ExitCode {
 async fn run(bench: Bench) -> Outcome<()> {
     let command: Vec<String> = std::env::args().skip(1).collect();
     say(&format!("$ seatkeeper-bench {}", command.join(" ")))?;
-    let lines = match bench {
-        Bench::Lock(bench) => lock::run(bench).await?,
-        Bench::Watch(bench) => watch::run(bench).await?,
+    let report = match bench {
+        Bench::Lock(bench) => Box::pin(lock::run(bench)).await?,
+        Bench::Watch(bench) => Box::pin(watch::run(bench)).await?,
+        Bench::Buy(bench) => Box::pin(buy::run(bench)).await?,
+        Bench::Read(bench) => Box::pin(read::run(bench)).await?,
+        Bench::Floor(floor) => Box::pin(floor::run(floor)).await?,
+        Bench::Table(bench) => Box::pin(table::run(bench)).await?,
     };
-    lines.iter().try_for_each(|line| say(line))?;
+    say_report(&report)?;
     Ok(())
+}
+
+/// Prints what a load showed.
+fn say_report(report: &Report) -> io::Result<()> {
+    report.lines.iter().try_for_each(|line| say(line))?;
+    report.figures.iter().try_for_each(|figure| say(&figure.line()))
 }
 
 fn say(line: &str) -> io::Result<()> {

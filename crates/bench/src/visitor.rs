@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
-    Method, Request, StatusCode,
+    HeaderMap, Method, Request, StatusCode,
     body::Bytes,
     client::conn::http1::{SendRequest, handshake},
-    header,
+    header::{self, HeaderName},
 };
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -32,11 +32,33 @@ pub(super) struct Visitor {
     _driver: JoinSet<()>,
 }
 
+/// An HTTP request.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    pub(super) path: String,
+    /// One more header than those that every request needs.
+    pub(super) header: Option<(HeaderName, String)>,
+    pub(super) body: Bytes,
+}
+
+impl Call {
+    pub(super) fn new(method: Method, path: &str, body: impl Into<Bytes>) -> Self {
+        Self { method, path: path.to_owned(), header: None, body: body.into() }
+    }
+
+    pub(super) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        self.header = Some((name, value.to_owned()));
+        self
+    }
+}
+
 /// An HTTP response.
+#[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
-    location: Option<String>,
 }
 
 /// The screening under load.
@@ -45,6 +67,8 @@ pub(super) struct Stage {
     pub(super) screening_id: String,
     /// Free seats.
     pub(super) seats: Vec<String>,
+    /// Another screening; the same when there is only one.
+    pub(super) other_screening_id: String,
 }
 
 impl Visitor {
@@ -67,8 +91,9 @@ impl Visitor {
         let mut path = format!("/api/auth/google/login?return_to=/&login_hint={email}");
         for _ in 0..SIGN_IN_REDIRECTS {
             let answer = visitor.call(Method::GET, &path, Bytes::new()).await?;
-            let next = answer.location.ok_or_else(|| format!("no sign-in at {path}: {}", answer.status))?;
-            path = next.strip_prefix(&own).unwrap_or(&next).to_owned();
+            let next = answer.headers.get(header::LOCATION);
+            let next = next.ok_or_else(|| format!("no sign-in at {path}: {}", answer.status))?.to_str()?;
+            path = next.strip_prefix(&own).unwrap_or(next).to_owned();
         }
         match visitor.call(Method::GET, "/api/auth/me", Bytes::new()).await?.status {
             StatusCode::OK => Ok(visitor),
@@ -78,14 +103,27 @@ impl Visitor {
 
     /// Opens a new connection with the same cookies: the server may have closed this one as idle while the others signed in.
     pub(super) async fn reconnect(&mut self, server: &Server) -> Outcome<()> {
-        let cookies = std::mem::take(&mut self.cookies);
-        *self = Self { cookies, ..Self::connect(server).await? };
+        *self = self.connect_again(server).await?;
         Ok(())
+    }
+
+    /// Another connection with the same cookies, perhaps to another server.
+    pub(super) async fn connect_again(&self, server: &Server) -> Outcome<Self> {
+        Ok(Self { cookies: self.cookies.clone(), ..Self::connect(server).await? })
     }
 
     /// Sends one request and returns its response, whatever the status.
     pub(super) async fn call(&mut self, method: Method, path: &str, body: Bytes) -> Outcome<Answer> {
-        let mut request = Request::builder().method(method).uri(path).header(header::HOST, &self.host);
+        self.send(&Call::new(method, path, body)).await
+    }
+
+    /// As `call`.
+    pub(super) async fn send(&mut self, call: &Call) -> Outcome<Answer> {
+        let body = call.body.clone();
+        let mut request = Request::builder().method(&call.method).uri(&call.path).header(header::HOST, &self.host);
+        if let Some((name, value)) = &call.header {
+            request = request.header(name, value);
+        }
         if !self.cookies.is_empty() {
             let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(header::COOKIE, pairs.join("; "));
@@ -100,8 +138,7 @@ impl Visitor {
             self.keep_cookie(line.to_str()?);
         }
         let body = timeout(ANSWER_WAIT_MAX, Limited::new(body, ANSWER_BYTES_MAX).collect()).await??.to_bytes();
-        let location = head.headers.get(header::LOCATION).map(|place| place.to_str()).transpose()?.map(str::to_owned);
-        Ok(Answer { status: head.status, body, location })
+        Ok(Answer { status: head.status, headers: head.headers, body })
     }
 
     fn keep_cookie(&mut self, line: &str) {
@@ -112,9 +149,15 @@ impl Visitor {
     }
 
     async fn read(&mut self, path: &str) -> Outcome<Value> {
-        let answer = self.call(Method::GET, path, Bytes::new()).await?;
-        if answer.status != StatusCode::OK {
-            return Err(format!("{path}: {}", answer.status).into());
+        self.ask_json(Method::GET, path, Bytes::new()).await
+    }
+
+    /// Sends a request that must succeed, and parses its answer.
+    pub(super) async fn ask_json(&mut self, method: Method, path: &str, body: Bytes) -> Outcome<Value> {
+        let answer = self.call(method, path, body).await?;
+        if !answer.status.is_success() {
+            let why = String::from_utf8_lossy(&answer.body);
+            return Err(format!("{path} was answered {}: {why}", answer.status).into());
         }
         Ok(serde_json::from_slice(&answer.body)?)
     }
@@ -122,13 +165,17 @@ impl Visitor {
     /// The screening with the most free seats.
     pub(super) async fn find_stage(&mut self) -> Outcome<Stage> {
         let movies: Movies = serde_json::from_value(self.read("/api/movies").await?)?;
-        let all = movies.items.into_iter().flat_map(|movie| movie.screenings);
-        let largest = all.max_by_key(|screening| screening.seats_available);
-        let screening_id = largest.ok_or("no screening to come: start the server with --demo")?.id;
+        let mut all: Vec<Screening> = movies.items.into_iter().flat_map(|movie| movie.screenings).collect();
+        all.sort_by_key(|screening| screening.seats_available);
+        let other_screening_id = all.first().map(|screening| screening.id.clone()).unwrap_or_default();
+        let screening_id = all.pop().ok_or("no screening to come: start the server with --demo")?.id;
         let map: Map = serde_json::from_value(self.read(&format!("/api/screenings/{screening_id}/seats")).await?)?;
         let seats: Vec<String> =
             map.seats.into_iter().filter(|seat| seat.status == "AVAILABLE").map(|seat| seat.id).collect();
-        if seats.is_empty() { Err("no free seat".into()) } else { Ok(Stage { screening_id, seats }) }
+        if seats.is_empty() {
+            return Err("no free seat".into());
+        }
+        Ok(Stage { screening_id, seats, other_screening_id })
     }
 }
 

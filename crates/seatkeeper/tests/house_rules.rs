@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cluster", &["core"]),
     ("testing", &["core"]),
     ("testbed", &[]),
-    ("bench", &[]),
+    ("bench", &["testbed"]),
     ("api", &["core"]),
     ("seatkeeper", &["core", "embedded", "cluster", "api"]),
 ];

@@ -18,14 +18,14 @@ use tokio_tungstenite::{
     tungstenite::{Message, protocol::WebSocketConfig},
 };
 
-use crate::{histogram::Histogram, outcome::Outcome, server::Server, visitor::Stage};
+use crate::{outcome::Outcome, server::Server, times::Times, visitor::Stage};
 
 /// Viewers that parse frames to measure delays. Parsing takes CPU from the server, and this sample is large enough.
 const TIMED_VIEWERS_MAX: u64 = 20;
 /// Frames are small; the default buffer is 128 KiB per viewer.
 const READ_BUFFER_BYTES: usize = 4_096;
 
-pub(super) type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Socket = WebSocketStream<TcpStream>;
 
 /// Totals of all viewers.
 pub(super) struct Audience {
@@ -36,7 +36,7 @@ pub(super) struct Audience {
     frames: AtomicU64,
     bytes: AtomicU64,
     snapshots: AtomicU64,
-    delays: Mutex<Histogram>,
+    delays: Mutex<Times>,
 }
 
 /// Counts of received frames.
@@ -61,7 +61,7 @@ impl Seen {
 }
 
 /// Opens a WebSocket and reads the first snapshot.
-pub(super) async fn join(server: &Server, screening_id: &str) -> Outcome<Socket> {
+pub(crate) async fn join(server: &Server, screening_id: &str) -> Outcome<Socket> {
     let stream = TcpStream::connect(server.address).await?;
     stream.set_nodelay(true)?;
     let url = format!("ws://{}/api/ws?screening_id={screening_id}", server.host);
@@ -71,17 +71,22 @@ pub(super) async fn join(server: &Server, screening_id: &str) -> Outcome<Socket>
     Ok(socket)
 }
 
+/// Reads what a socket receives, and nothing else.
+pub(crate) async fn look(mut socket: Socket) {
+    while let Some(Ok(_)) = socket.next().await {}
+}
+
 impl Audience {
-    pub(super) fn new(stage: &Stage) -> Self {
-        Self {
+    pub(super) fn new(stage: &Stage) -> Outcome<Self> {
+        Ok(Self {
             started: Instant::now(),
             seats: stage.seats.iter().cloned().zip(0..).collect(),
             clicked_us: stage.seats.iter().map(|_| Default::default()).collect(),
             frames: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             snapshots: AtomicU64::new(0),
-            delays: Mutex::default(),
-        }
+            delays: Mutex::new(Times::new()?),
+        })
     }
 
     /// Records the time just before a seat is locked or unlocked.
@@ -98,7 +103,7 @@ impl Audience {
     }
 
     /// Delays from a click to each frame that shows it.
-    pub(super) fn delays(&self) -> Histogram {
+    pub(super) fn delays(&self) -> Times {
         self.delays.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -164,8 +169,9 @@ mod tests {
 
     #[test]
     fn delay_of_a_change_is_measured_from_the_last_click_of_its_kind() {
-        let stage = Stage { screening_id: "s".to_owned(), seats: vec!["A1".to_owned(), "A2".to_owned()] };
-        let audience = Audience::new(&stage);
+        let seats = vec!["A1".to_owned(), "A2".to_owned()];
+        let stage = Stage { screening_id: "s".to_owned(), seats, other_screening_id: "t".to_owned() };
+        let audience = Audience::new(&stage).unwrap();
         let frame = r#"{"type":"changes","prev":1,"seq":2,"changes":[{"id":"A2","status":"LOCKED","until":"x"}]}"#;
         audience.take_frame(r#"{"type":"alive","seq":1}"#, true);
         audience.take_frame(r#"{"type":"snapshot","seq":1,"seats":[]}"#, true);

@@ -1,0 +1,219 @@
+//! Load: people buy seats. A purchase is a lock, a payment and its confirmation; each has an idempotency key, as in the page.
+
+use std::{
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use hyper::{Method, StatusCode, header::HeaderName};
+use serde_json::{Value, json};
+use tokio::{process::Command, task::JoinSet, time::sleep};
+
+use crate::{
+    floor::answers::{self, Exchange},
+    floor::sync,
+    meter::{Costs, Meter},
+    outcome::Outcome,
+    premiere::{self, ForSale},
+    relay::RelayMeter,
+    report::{Report, Unit},
+    target::Target,
+    times::Times,
+    visitor::{Call, Visitor},
+};
+
+/// Limit of concurrent buyers, each with one connection.
+const PEOPLE_MAX: u64 = 4_096;
+/// More than any server sells in a second on one machine: so many seats are put on sale for each second of the load.
+const SEATS_PER_SECOND: u64 = 3_000;
+const SEATS_MAX: u64 = 1_000_000;
+/// The page's other method draws a QR code for each payment.
+const METHOD: &str = "mock_card";
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Wait before a request is sent again that was answered "later" or "not decided yet".
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
+/// Then the server is broken: 30 seconds.
+const ASK_AGAIN_MAX: u32 = 600;
+
+/// People buy seats.
+#[derive(Debug, Args)]
+pub(crate) struct BuyBench {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// How many people, each with a connection of their own.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=PEOPLE_MAX))]
+    pub(crate) people: u64,
+    /// Seats to put on sale; the load ends when all are sold. By default more than can be sold in the time.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=SEATS_MAX))]
+    pub(crate) seats: Option<u64>,
+    /// Count the server's calls of `fdatasync` with `perf`, which must be allowed to trace it.
+    #[arg(long, requires = "pid")]
+    pub(crate) fdatasync: bool,
+}
+
+/// The seats, sold in order, so that no two people want the same one.
+struct Sale {
+    seats: Vec<ForSale>,
+    next: AtomicUsize,
+    end: Instant,
+}
+
+/// What one person bought.
+struct Tally {
+    times: Times,
+    told_to_wait: u64,
+}
+
+pub(super) async fn run(bench: BuyBench) -> Outcome<Report> {
+    let server = &bench.target.url;
+    let mut people = Vec::new();
+    for index in 0..bench.people {
+        people.push(Visitor::sign_in(server, &format!("bench-{index}@example.test")).await?);
+    }
+    let first = people.first_mut().ok_or("there are no people")?;
+    let seats = bench.seats.unwrap_or(SEATS_PER_SECOND * bench.target.seconds);
+    let mut seats = premiere::open(first, seats).await?;
+    let (exchanges, _) = buy(first, &seats.pop().ok_or("no seats")?, seats.len()).await?;
+    let spare = first.connect_again(server).await?;
+    let mut meter = Meter::start(&bench.target).await?;
+    for person in &mut people {
+        person.reconnect(server).await?;
+    }
+    let relay = RelayMeter::start(vec![server.clone()]).await?;
+    if let Some(meter) = &mut meter {
+        meter.restart().await?;
+    }
+    let fsyncs = bench.fdatasync.then(|| tokio::spawn(count_fdatasync(bench.target.pid, bench.target.seconds)));
+    let started = Instant::now();
+    let sale = Arc::new(Sale { seats, next: AtomicUsize::new(0), end: started + bench.target.duration() });
+    let mut busy = JoinSet::new();
+    for person in people {
+        busy.spawn(buy_again_and_again(person, Arc::clone(&sale)));
+    }
+    let mut tally = Tally { times: Times::new()?, told_to_wait: 0 };
+    while let Some(done) = busy.join_next().await {
+        let one = done??;
+        tally.times.merge(&one.times)?;
+        tally.told_to_wait += one.told_to_wait;
+    }
+    let took = started.elapsed();
+    let mut report = describe(&bench, &tally, took)?;
+    if let Some(fsyncs) = fsyncs {
+        let each = tally.times.total() as f64 / fsyncs.await?? as f64;
+        let what = format!("a whole purchase, {} people: in one `fdatasync`", bench.people);
+        report.add_figure("P10", what, Unit::Rate("purchases"), each, None);
+    }
+    if let Some(mut meter) = meter {
+        meter.load_ended().await?;
+        // The events and mails of bookings are stored, sent and audited after the answer.
+        let costs = meter.finish(tally.times.total(), "purchase", Some(relay)).await?;
+        let floor = answers::measure(&spare, bench.people, &exchanges, bench.target.duration()).await?;
+        add_figures(&mut report, &bench, &costs, floor, tally.times.total() as f64 / took.as_secs_f64());
+        report.lines.extend(costs.lines);
+    }
+    Ok(report)
+}
+
+fn describe(bench: &BuyBench, tally: &Tally, took: Duration) -> Outcome<Report> {
+    let (people, bought, seconds) = (bench.people, tally.times.total(), took.as_secs_f64());
+    let lines = vec![
+        format!("load          {people} people, {seconds:.1} s"),
+        format!(
+            "purchases     {bought}, {:.0} a second, {} times told to wait",
+            bought as f64 / seconds,
+            tally.told_to_wait
+        ),
+        tally.times.line(),
+    ];
+    let mut report = Report { lines, ..Report::default() };
+    let p50_ms = tally.times.percentile_ms(50.0);
+    if !bench.target.parts.is_empty() {
+        let what = format!("a whole purchase, {people} people, cluster: p50");
+        report.add_figure("P4b", what, Unit::Cost("ms"), p50_ms, None);
+    } else if people == 1 {
+        let what = "a whole purchase, 1 person: p50, floor one `fdatasync`".to_owned();
+        report.add_figure("P4", what, Unit::Cost("ms"), p50_ms, Some(sync::median_ms()?));
+    }
+    Ok(report)
+}
+
+fn add_figures(report: &mut Report, bench: &BuyBench, costs: &Costs, floor: answers::Cost, per_second: f64) {
+    let what = format!("a whole purchase, {} people", bench.people);
+    if bench.target.parts.is_empty() {
+        report.add_server_cpu("P4", what.clone(), costs, floor.each_us);
+        report.add_figure("P4", what, Unit::Rate("purchases/s"), per_second, Some(floor.per_second));
+        return;
+    }
+    report.add_server_cpu("P4b", format!("{what}, cluster: the server"), costs, floor.each_us);
+    if let Some(each) = costs.each("mongodb operations") {
+        let what = format!("{what}, cluster: MongoDB");
+        report.add_figure("P4b", what, Unit::Cost("operations"), each, None);
+    }
+}
+
+async fn buy_again_and_again(mut person: Visitor, sale: Arc<Sale>) -> Outcome<Tally> {
+    let mut tally = Tally { times: Times::new()?, told_to_wait: 0 };
+    while Instant::now() < sale.end {
+        let index = sale.next.fetch_add(1, Relaxed);
+        let Some(seat) = sale.seats.get(index) else { break };
+        let started = Instant::now();
+        let (_, told_to_wait) = buy(&mut person, seat, index).await?;
+        tally.times.add(started.elapsed());
+        tally.told_to_wait += told_to_wait;
+    }
+    Ok(tally)
+}
+
+/// Buys a seat. Returns the three requests with their answers, and how often it was told to wait.
+async fn buy(person: &mut Visitor, seat: &ForSale, index: usize) -> Outcome<(Vec<Exchange>, u64)> {
+    let ForSale { screening_id, seat_id } = seat;
+    let post = |path: &str, body: Value| Call::new(Method::POST, path, body.to_string());
+    let mut told_to_wait = 0;
+    let lock = post("/api/lock", json!({ "screening_id": screening_id, "seat_ids": [seat_id] }));
+    let locked = insist(person, lock, StatusCode::OK, &mut told_to_wait).await?;
+    let pay = post("/api/payments", json!({ "screening_id": screening_id, "method": METHOD }));
+    let pay = pay.with_header(IDEMPOTENCY_KEY, &format!("pay-{index}"));
+    let paying = insist(person, pay, StatusCode::CREATED, &mut told_to_wait).await?;
+    let payment: Value = serde_json::from_slice(&paying.1.body)?;
+    let id = payment["id"].as_str().ok_or("a payment without an id")?;
+    let confirm = post(&format!("/api/payments/{id}/confirm"), json!({ "outcome": "success" }));
+    let confirm = confirm.with_header(IDEMPOTENCY_KEY, &format!("confirm-{index}"));
+    let confirmed = insist(person, confirm, StatusCode::OK, &mut told_to_wait).await?;
+    Ok((vec![locked, paying, confirmed], told_to_wait))
+}
+
+/// Sends a request until it is answered with this status. Overload and an outcome that is not known yet are asked again.
+async fn insist(person: &mut Visitor, call: Call, wanted: StatusCode, told_to_wait: &mut u64) -> Outcome<Exchange> {
+    for _ in 0..ASK_AGAIN_MAX {
+        let answer = person.send(&call).await?;
+        match answer.status {
+            status if status == wanted => return Ok((call, answer)),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::ACCEPTED => {
+                *told_to_wait += 1
+            }
+            status => {
+                let why = String::from_utf8_lossy(&answer.body);
+                return Err(format!("{} was answered {status}: {why}", call.path).into());
+            }
+        }
+        sleep(ASK_AGAIN_AFTER).await;
+    }
+    Err(format!("{} was told to wait too often", call.path).into())
+}
+
+/// Calls of `fdatasync` by all threads of a process in so many seconds.
+async fn count_fdatasync(pid: Option<u32>, seconds: u64) -> Outcome<u64> {
+    let (pid, timeout_ms) = (pid.ok_or("no process")?.to_string(), (seconds * 1_000).to_string());
+    let event = "syscalls:sys_enter_fdatasync";
+    let words = ["stat", "-x", ",", "-e", event, "-p", &pid, "--timeout", &timeout_ms];
+    let output = Command::new("perf").args(words).stdin(Stdio::null()).output().await?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let line = said.lines().find(|line| line.contains(event)).ok_or_else(|| format!("perf: {said}"))?;
+    let count = line.split(',').next().unwrap_or_default();
+    Ok(count.parse().map_err(|_| format!("perf: {line}"))?)
+}
