@@ -129,7 +129,7 @@ fn seat_truth(tx: &Transaction<'_>, screening: ScreeningId, now: Timestamp) -> R
             holder: row.id("person_id")?,
             payment: row.id("payment_id")?,
             until: until.unwrap_or_else(|| confirming_until_ms(confirming, now)),
-            extended_from: row.get("kept_from")?,
+            extended_from: row.get("extended_from")?,
         };
         truth.claimed.push(claim);
         Ok(())
