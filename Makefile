@@ -12,12 +12,14 @@ export PATH := $(TOOLS):$(PATH)
 
 # The same selection of crates and features for every test build, so that each dependency is built once.
 EVERYTHING := --workspace --locked --features seatkeeper/cluster
-# Everything that has tests. Examples are programs for measurements: only `make lint` and `make test-all` build them.
+# Everything that has tests. Builds of the programs for tests name it too: without the tests, Cargo would leave out the features
+# that only tests need, and compile most dependencies a second time. Examples are programs for measurements, built by `make lint`
+# and `make test-all`.
 TESTED := $(EVERYTHING) --lib --bins --tests
 
 # Builds for tests compile the workspace with clippy in the place of rustc, so that lints need no second pass over the dependencies.
-check unit cluster versions fuzz e2e e2e-cluster e2e-cluster-all openapi: export RUSTC_WORKSPACE_WRAPPER := clippy-driver
-check unit cluster versions fuzz e2e e2e-cluster e2e-cluster-all openapi: export CLIPPY_ARGS := -Dwarnings__CLIPPY_HACKERY__
+check unit cluster versions fuzz e2e e2e-looks e2e-cluster e2e-cluster-all openapi: export RUSTC_WORKSPACE_WRAPPER := clippy-driver
+check unit cluster versions fuzz e2e e2e-looks e2e-cluster e2e-cluster-all openapi: export CLIPPY_ARGS := -Dwarnings__CLIPPY_HACKERY__
 
 # The end-to-end tests run this program, which earlier tests have already built.
 export SEATKEEPER_TEST_PROGRAM := $(CURDIR)/target/debug/seatkeeper
@@ -37,9 +39,12 @@ PART := scripts/part.sh
 OLD_VERSION_TESTS := old_version:: real_parts_versions::
 # Browser tests that `make test` runs on Redis, MongoDB and Kafka as well: buying, several devices, live changes.
 E2E_CLUSTER := e2e/booking.e2e.js e2e/devices.e2e.js e2e/live.e2e.js
+# Browser tests of every page's looks and accessibility. They take half of the time of all browser tests, so `make test-all` runs them.
+E2E_LOOKS := e2e/access-desktop.e2e.js e2e/access-phone.e2e.js
+E2E_ALL := $(patsubst web/%,%,$(wildcard web/e2e/*.e2e.js))
 
 .PHONY: help run run-build build dist containers test test-all check bench bench-cluster openapi advisories clean setup \
-	lint lint-embedded unit cluster web-test e2e e2e-cluster e2e-cluster-all versions fuzz fuzz-api
+	lint lint-embedded unit cluster web-test e2e e2e-looks e2e-cluster e2e-cluster-all versions fuzz fuzz-api
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 24
@@ -64,7 +69,7 @@ bench: build ## cost of locks, purchases, reads and deliveries on this machine, 
 	$(BENCH)
 
 bench-cluster: setup build ## the same, and two servers on Redis, MongoDB and Kafka
-	cargo build $(EVERYTHING) --bins
+	cargo build $(TESTED)
 	cargo build --release --locked -p seatkeeper-bench
 	cargo build --release --locked -p seatkeeper-cluster --example redis_lock_cost
 	$(TESTBED) $(BENCH) --cluster --redis-floor=target/release/examples/redis_lock_cost
@@ -75,7 +80,7 @@ test: ## tests of both modes, on a fresh machine too: embedded, and on real Redi
 	$(PART) --total
 
 test-all: test ## these and all longer ones: two versions side by side, generated requests, every browser test in both modes
-	@$(MAKE) lint-embedded versions fuzz e2e-cluster-all
+	@$(MAKE) lint-embedded versions fuzz e2e-looks e2e-cluster-all
 	$(PART) --total
 
 lint: lint-embedded ## clippy alone, which `make check` and `make test-all` contain
@@ -94,7 +99,7 @@ check: $(WEB_PAGE) ## formats, lints, licences, types and house rules; builds al
 	cargo test --quiet $(EVERYTHING) --test house_rules --test import_circles
 
 unit: $(WEB_PAGE) ## tests of the crates, on real servers too, and of the whole program, embedded
-	$(PART) unit cargo test $(TESTED) -- --skip real_parts_ --skip old_version::
+	$(PART) unit cargo test $(TESTED) --no-fail-fast -- --skip real_parts_ --skip old_version::
 
 cluster: export SEATKEEPER_TEST_MODE := cluster
 cluster: setup $(WEB_PAGE) ## tests of the whole program on Redis, MongoDB and Kafka, with several servers and faults
@@ -110,7 +115,7 @@ web-test: $(WEB_PACKAGES) ## the page's unit tests
 	cd web && ../$(PART) web-test npm test
 
 fuzz: $(WEB_PAGE) ## generated requests to every call, for half a minute
-	cargo build $(EVERYTHING) --bins
+	cargo build $(TESTED)
 	scripts/fuzz-api.sh
 
 fuzz-api: export SEATKEEPER_FUZZ_EXAMPLES ?= 500
@@ -118,22 +123,25 @@ fuzz-api: export SEATKEEPER_FUZZ_SEED ?= random
 fuzz-api: fuzz ## the same for a quarter of an hour: 50,000 requests
 
 e2e: $(WEB_PAGE) ## the whole path in a real browser
-	cargo build $(EVERYTHING) --bins
-	cd web && ../$(PART) e2e npm run --silent e2e
+	cargo build $(TESTED)
+	cd web && ../$(PART) e2e npm run --silent e2e -- $(filter-out $(E2E_LOOKS),$(E2E_ALL))
+
+e2e-looks: $(WEB_PAGE) ## every page in a browser, in both languages and all sizes: accessibility and layout
+	cargo build $(TESTED)
+	cd web && ../$(PART) e2e-looks npm run --silent e2e -- $(E2E_LOOKS)
 
 e2e-cluster: export SEATKEEPER_TEST_MODE := cluster
 e2e-cluster: setup $(WEB_PAGE) ## the main paths in a browser, with the program on Redis, MongoDB and Kafka
-	cargo build $(EVERYTHING) --bins
+	cargo build $(TESTED)
 	cd web && ../$(PART) e2e-cluster $(TESTBED) npm run --silent e2e -- $(E2E_CLUSTER)
 
 e2e-cluster-all: export SEATKEEPER_TEST_MODE := cluster
 e2e-cluster-all: setup $(WEB_PAGE) ## the other paths in a browser, with the program on Redis, MongoDB and Kafka
-	cargo build $(EVERYTHING) --bins
-	cd web && ../$(PART) e2e-cluster-all $(TESTBED) npm run --silent e2e -- \
-		$(filter-out $(E2E_CLUSTER),$(patsubst web/%,%,$(wildcard web/e2e/*.e2e.js)))
+	cargo build $(TESTED)
+	cd web && ../$(PART) e2e-cluster-all $(TESTBED) npm run --silent e2e -- $(filter-out $(E2E_CLUSTER),$(E2E_ALL))
 
 openapi: $(WEB_PACKAGES) ## make openapi.json and the page's types from the code
-	cargo build $(EVERYTHING) --bins
+	cargo build $(TESTED)
 	target/debug/seatkeeper openapi > openapi.json.new
 	mv openapi.json.new openapi.json
 	cd web && npm run --silent api
