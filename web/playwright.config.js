@@ -19,6 +19,7 @@ export default defineConfig({
     launchOptions: { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: [...FLAGS.split(' '), ...PAGE_FLAGS] },
     actionTimeout: ACTION_MS_MAX,
     navigationTimeout: ACTION_MS_MAX,
-    trace: 'retain-on-failure',
+    // Recording every step makes the tests take about twice as long, so traces are opt-in.
+    trace: process.env.SEATKEEPER_TEST_TRACE ? 'retain-on-failure' : 'off',
   },
 })
