@@ -8,6 +8,7 @@ mod load;
 mod lock;
 mod meter;
 mod outcome;
+mod part;
 mod premiere;
 mod read;
 mod relay;
@@ -27,7 +28,10 @@ use std::{
 
 use clap::Parser;
 
-use self::{outcome::Outcome, report::Report};
+use self::{
+    outcome::Outcome,
+    report::{say, say_report},
+};
 
 /// Puts a running server on this machine under load and prints throughput, latency and CPU cost.
 #[derive(Debug, Parser)]
@@ -75,14 +79,4 @@ async fn run(bench: Bench) -> Outcome<()> {
     };
     say_report(&report)?;
     Ok(())
-}
-
-/// Prints what a load showed.
-fn say_report(report: &Report) -> io::Result<()> {
-    report.lines.iter().try_for_each(|line| say(line))?;
-    report.figures.iter().try_for_each(|figure| say(&figure.line()))
-}
-
-fn say(line: &str) -> io::Result<()> {
-    writeln!(io::stdout(), "{line}")
 }

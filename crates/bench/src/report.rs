@@ -1,5 +1,7 @@
 //! What a load showed: lines for its reader, and figures for the table.
 
+use std::io::{self, Write};
+
 use crate::meter::Costs;
 
 /// The results of one load.
@@ -79,4 +81,15 @@ impl Report {
             self.add_figure(goal, what, Unit::CPU, each * 1e6, Some(floor_us));
         }
     }
+}
+
+/// Prints what a load showed.
+pub(crate) fn say_report(report: &Report) -> io::Result<()> {
+    report.lines.iter().try_for_each(|line| say(line))?;
+    report.figures.iter().try_for_each(|figure| say(&figure.line()))
+}
+
+/// Prints a line.
+pub(crate) fn say(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
 }

@@ -17,16 +17,14 @@ use crate::{
     lock::{self, LockBench},
     outcome::Outcome,
     read::{self, Coding, ReadBench},
-    report::{Report, Unit},
-    say, say_report,
+    report::{Report, Unit, say, say_report},
     server::Server,
     started::Started,
     target::Target,
     watch::{self, WatchBench},
 };
-use rows::Rows;
+use rows::{PEOPLE, Rows};
 
-const PEOPLE: u64 = 32;
 /// Buyers whose sales can share commits.
 const CROWD: u64 = 256;
 const VIEWERS: u64 = 1_000;

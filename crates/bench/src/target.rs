@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::{meter::Part, server::Server};
+use crate::{part::Part, server::Server};
 
 /// Limit of the duration, in seconds.
 const SECONDS_MAX: u64 = 600;

@@ -17,7 +17,7 @@ use crate::{
     counter::cpu_seconds,
     load::repeat,
     outcome::Outcome,
-    say,
+    report::say,
     started::{OPEN, Started},
     visitor::{Answer, Call, Visitor},
 };

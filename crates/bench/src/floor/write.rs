@@ -13,7 +13,7 @@ use tokio::{
 use crate::{
     counter::{cpu_seconds, resident_kib},
     outcome::Outcome,
-    say,
+    report::say,
     started::{OPEN, Started},
 };
 

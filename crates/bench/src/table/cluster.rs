@@ -10,12 +10,12 @@ use std::{
 use seatkeeper_testbed::{KafkaServer, MongoServer, RedisServer};
 use tokio::process::Command;
 
-use super::PEOPLE;
+use super::rows::PEOPLE;
 use crate::{
     buy::{self, BuyBench},
     lock::{self, LockBench},
-    meter::Part,
     outcome::Outcome,
+    part::Part,
     report::Report,
     started::Started,
     target::Target,

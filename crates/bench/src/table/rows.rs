@@ -2,6 +2,9 @@
 
 use crate::report::Figure;
 
+/// How many people load the server, unless a row says otherwise.
+pub(super) const PEOPLE: u64 = 32;
+
 /// Digits of a printed number, so that small and large ones are equally exact.
 const DIGITS: usize = 3;
 
