@@ -13,13 +13,9 @@ export PATH := $(TOOLS):$(PATH)
 # The same selection of crates and features for every test build, so that each dependency is built once.
 EVERYTHING := --workspace --locked --features seatkeeper/cluster
 # Everything that has tests. Builds of the programs for tests name it too: without the tests, Cargo would leave out the features
-# that only tests need, and compile most dependencies a second time. Examples are programs for measurements, built by `make lint`
-# and `make test-all`.
+# that only tests need, and compile most dependencies a second time. Examples are programs for measurements, which
+# `make check` lints.
 TESTED := $(EVERYTHING) --lib --bins --tests
-
-# Builds for tests compile the workspace with clippy in the place of rustc, so that lints need no second pass over the dependencies.
-check unit cluster versions fuzz e2e e2e-looks e2e-cluster e2e-cluster-all openapi: export RUSTC_WORKSPACE_WRAPPER := clippy-driver
-check unit cluster versions fuzz e2e e2e-looks e2e-cluster e2e-cluster-all openapi: export CLIPPY_ARGS := -Dwarnings__CLIPPY_HACKERY__
 
 # The end-to-end tests run this program, which earlier tests have already built.
 export SEATKEEPER_TEST_PROGRAM := $(CURDIR)/target/debug/seatkeeper
@@ -86,13 +82,13 @@ test-all: test ## these and all longer ones: two versions side by side, generate
 lint: lint-embedded ## clippy alone, which `make check` and `make test-all` contain
 	cargo clippy $(EVERYTHING) --all-targets -- -D warnings
 
-# The program without the adapters of the cluster, and the examples, which the tests do not build.
+# The program without the adapters of the cluster.
 lint-embedded: $(WEB_PAGE)
-	cargo clippy --workspace --exclude seatkeeper-cluster --locked --lib --bins --examples -- -D warnings
+	cargo clippy --workspace --exclude seatkeeper-cluster --locked -- -D warnings
 
-check: $(WEB_PAGE) ## formats, lints, licences, types and house rules; builds all tests
+check: $(WEB_PAGE) ## formats, lints, licences, types and house rules
 	cargo fmt --all --check
-	cargo test --quiet $(TESTED) --no-run
+	cargo clippy $(EVERYTHING) --all-targets -- -D warnings
 	cargo deny --log-level error check licenses bans sources
 	cd web && npm run --silent lint
 	cd web && npm run --silent typecheck
