@@ -39,9 +39,9 @@ pub(super) async fn open(admin: &mut Visitor, seats: u64) -> Outcome<Vec<ForSale
     Ok(for_sale)
 }
 
-/// One screening an hour from the year 2099 on: no two overlap, and none has begun. Every month has 28 days.
+/// One screening an hour from the year 2035 on: no two overlap, and none has begun. Every month has 28 days.
 fn start_time(index: u32) -> String {
-    let (hour, day, month, year) = (index % 24, index / 24 % 28 + 1, index / 672 % 12 + 1, 2099 + index / 8_064);
+    let (hour, day, month, year) = (index % 24, index / 24 % 28 + 1, index / 672 % 12 + 1, 2035 + index / 8_064);
     format!("{year}-{month:02}-{day:02}T{hour:02}:00:00Z")
 }
 
@@ -61,7 +61,7 @@ mod tests {
     fn start_times_differ_and_are_valid() {
         let times: HashSet<String> = (0..10_000).map(start_time).collect();
         assert_eq!(times.len(), 10_000);
-        assert_eq!(start_time(0), "2099-01-01T00:00:00Z");
-        assert_eq!(start_time(8_063), "2099-12-28T23:00:00Z");
+        assert_eq!(start_time(0), "2035-01-01T00:00:00Z");
+        assert_eq!(start_time(8_063), "2035-12-28T23:00:00Z");
     }
 }

@@ -8,6 +8,8 @@ use crate::outcome::Outcome;
 
 /// Recorded times are exact to this many digits, in microseconds.
 const SIGNIFICANT_DIGITS: u8 = 2;
+/// Longest time that is told apart from longer ones, in microseconds: 10 minutes.
+const TIME_US_MAX: u64 = 600_000_000;
 
 /// Histogram of times; its size does not grow with their number.
 #[derive(Clone, Debug)]
@@ -15,7 +17,7 @@ pub(super) struct Times(Histogram<u64>);
 
 impl Times {
     pub(super) fn new() -> Outcome<Self> {
-        Ok(Self(Histogram::new(SIGNIFICANT_DIGITS)?))
+        Ok(Self(Histogram::new_with_max(TIME_US_MAX, SIGNIFICANT_DIGITS)?))
     }
 
     pub(super) fn add(&mut self, time: Duration) {
