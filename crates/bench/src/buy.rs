@@ -19,16 +19,14 @@ use crate::{
     floor::sync,
     meter::{Costs, Meter},
     outcome::Outcome,
-    premiere::{self, ForSale},
+    programme::{self, ForSale},
     relay::RelayMeter,
     report::{Report, Unit},
-    target::Target,
+    target::{PEOPLE_MAX, Target},
     times::Times,
     visitor::{Call, Visitor},
 };
 
-/// Limit of concurrent buyers, each with one connection.
-const PEOPLE_MAX: u64 = 4_096;
 /// More than any server sells in a second on one machine: so many seats are put on sale for each second of the load.
 const SEATS_PER_SECOND: u64 = 3_000;
 const SEATS_MAX: u64 = 1_000_000;
@@ -66,18 +64,15 @@ struct Sale {
 /// What one person bought.
 struct Tally {
     times: Times,
-    told_to_wait: u64,
+    throttled: u64,
 }
 
 pub(super) async fn run(bench: BuyBench) -> Outcome<Report> {
     let server = &bench.target.url;
-    let mut people = Vec::new();
-    for index in 0..bench.people {
-        people.push(Visitor::sign_in(server, &format!("bench-{index}@example.test")).await?);
-    }
+    let mut people = Visitor::sign_in_people(server, bench.people).await?;
     let first = people.first_mut().ok_or("there are no people")?;
     let seats = bench.seats.unwrap_or(SEATS_PER_SECOND * bench.target.seconds);
-    let mut seats = premiere::open(first, seats).await?;
+    let mut seats = programme::open(first, seats).await?;
     let (exchanges, _) = buy(first, &seats.pop().ok_or("no seats")?, seats.len()).await?;
     let spare = first.connect_again(server).await?;
     let mut meter = Meter::start(&bench.target).await?;
@@ -93,13 +88,13 @@ pub(super) async fn run(bench: BuyBench) -> Outcome<Report> {
     let sale = Arc::new(Sale { seats, next: AtomicUsize::new(0), end: started + bench.target.duration() });
     let mut busy = JoinSet::new();
     for person in people {
-        busy.spawn(buy_again_and_again(person, Arc::clone(&sale)));
+        busy.spawn(buy_until_end(person, Arc::clone(&sale)));
     }
-    let mut tally = Tally { times: Times::new()?, told_to_wait: 0 };
+    let mut tally = Tally { times: Times::new()?, throttled: 0 };
     while let Some(done) = busy.join_next().await {
         let one = done??;
         tally.times.merge(&one.times)?;
-        tally.told_to_wait += one.told_to_wait;
+        tally.throttled += one.throttled;
     }
     let took = started.elapsed();
     let mut report = describe(&bench, &tally, took)?;
@@ -124,9 +119,9 @@ fn describe(bench: &BuyBench, tally: &Tally, took: Duration) -> Outcome<Report> 
     let lines = vec![
         format!("load          {people} people, {seconds:.1} s"),
         format!(
-            "purchases     {bought}, {:.0} a second, {} times told to wait",
+            "purchases     {bought}, {:.0} a second, {} throttled answers",
             bought as f64 / seconds,
-            tally.told_to_wait
+            tally.throttled
         ),
         tally.times.line(),
     ];
@@ -156,46 +151,44 @@ fn add_figures(report: &mut Report, bench: &BuyBench, costs: &Costs, floor: answ
     }
 }
 
-async fn buy_again_and_again(mut person: Visitor, sale: Arc<Sale>) -> Outcome<Tally> {
-    let mut tally = Tally { times: Times::new()?, told_to_wait: 0 };
+async fn buy_until_end(mut person: Visitor, sale: Arc<Sale>) -> Outcome<Tally> {
+    let mut tally = Tally { times: Times::new()?, throttled: 0 };
     while Instant::now() < sale.end {
         let index = sale.next.fetch_add(1, Relaxed);
         let Some(seat) = sale.seats.get(index) else { break };
         let started = Instant::now();
-        let (_, told_to_wait) = buy(&mut person, seat, index).await?;
+        let (_, throttled) = buy(&mut person, seat, index).await?;
         tally.times.add(started.elapsed());
-        tally.told_to_wait += told_to_wait;
+        tally.throttled += throttled;
     }
     Ok(tally)
 }
 
-/// Buys a seat. Returns the three requests with their answers, and how often it was told to wait.
+/// Buys a seat. Returns the three requests with their answers, and how often it was throttled.
 async fn buy(person: &mut Visitor, seat: &ForSale, index: usize) -> Outcome<(Vec<Exchange>, u64)> {
     let ForSale { screening_id, seat_id } = seat;
     let post = |path: &str, body: Value| Call::new(Method::POST, path, body.to_string());
-    let mut told_to_wait = 0;
+    let mut throttled = 0;
     let lock = post("/api/lock", json!({ "screening_id": screening_id, "seat_ids": [seat_id] }));
-    let locked = insist(person, lock, StatusCode::OK, &mut told_to_wait).await?;
+    let locked = send_until(person, lock, StatusCode::OK, &mut throttled).await?;
     let pay = post("/api/payments", json!({ "screening_id": screening_id, "method": METHOD }));
     let pay = pay.with_header(IDEMPOTENCY_KEY, &format!("pay-{index}"));
-    let paying = insist(person, pay, StatusCode::CREATED, &mut told_to_wait).await?;
+    let paying = send_until(person, pay, StatusCode::CREATED, &mut throttled).await?;
     let payment: Value = serde_json::from_slice(&paying.1.body)?;
     let id = payment["id"].as_str().ok_or("a payment without an id")?;
     let confirm = post(&format!("/api/payments/{id}/confirm"), json!({ "outcome": "success" }));
     let confirm = confirm.with_header(IDEMPOTENCY_KEY, &format!("confirm-{index}"));
-    let confirmed = insist(person, confirm, StatusCode::OK, &mut told_to_wait).await?;
-    Ok((vec![locked, paying, confirmed], told_to_wait))
+    let confirmed = send_until(person, confirm, StatusCode::OK, &mut throttled).await?;
+    Ok((vec![locked, paying, confirmed], throttled))
 }
 
 /// Sends a request until it is answered with this status. Overload and an outcome that is not known yet are asked again.
-async fn insist(person: &mut Visitor, call: Call, wanted: StatusCode, told_to_wait: &mut u64) -> Outcome<Exchange> {
+async fn send_until(person: &mut Visitor, call: Call, wanted: StatusCode, throttled: &mut u64) -> Outcome<Exchange> {
     for _ in 0..ASK_AGAIN_MAX {
         let answer = person.send(&call).await?;
         match answer.status {
             status if status == wanted => return Ok((call, answer)),
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::ACCEPTED => {
-                *told_to_wait += 1
-            }
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::ACCEPTED => *throttled += 1,
             status => {
                 let why = String::from_utf8_lossy(&answer.body);
                 return Err(format!("{} was answered {status}: {why}", call.path).into());
@@ -203,7 +196,7 @@ async fn insist(person: &mut Visitor, call: Call, wanted: StatusCode, told_to_wa
         }
         sleep(ASK_AGAIN_AFTER).await;
     }
-    Err(format!("{} was told to wait too often", call.path).into())
+    Err(format!("{} was throttled too often", call.path).into())
 }
 
 /// Calls of `fdatasync` by all threads of a process in so many seconds.

@@ -17,14 +17,12 @@ use crate::{
     relay::RelayMeter,
     report::{Report, Unit},
     server::Server,
-    target::Target,
+    target::{PEOPLE_MAX, Target},
     times::Times,
     visitor::{Call, Stage, Visitor},
     watch::audience,
 };
 
-/// Limit of concurrent people, each with one connection.
-const PEOPLE_MAX: u64 = 4_096;
 /// Limit of requests per person.
 const REQUESTS_MAX: u64 = 100_000_000;
 
@@ -80,29 +78,26 @@ struct Tally {
     locked: u64,
     unlocked: u64,
     taken: u64,
-    told_to_wait: u64,
+    throttled: u64,
 }
 
 impl Tally {
     fn new() -> Outcome<Self> {
-        Ok(Self { times: Times::new()?, locked: 0, unlocked: 0, taken: 0, told_to_wait: 0 })
+        Ok(Self { times: Times::new()?, locked: 0, unlocked: 0, taken: 0, throttled: 0 })
     }
 
     fn merge(&mut self, other: &Self) -> Outcome<()> {
         self.locked += other.locked;
         self.unlocked += other.unlocked;
         self.taken += other.taken;
-        self.told_to_wait += other.told_to_wait;
+        self.throttled += other.throttled;
         self.times.merge(&other.times)
     }
 }
 
 pub(super) async fn run(bench: LockBench) -> Outcome<Report> {
     let server = &bench.target.url;
-    let mut people = Vec::new();
-    for index in 0..bench.people {
-        people.push(Visitor::sign_in(server, &format!("bench-{index}@example.test")).await?);
-    }
+    let mut people = Visitor::sign_in_people(server, bench.people).await?;
     let first = people.first_mut().ok_or("there are no people")?;
     let stage = first.find_stage().await?;
     let exchanges = record(first, &stage).await?;
@@ -191,11 +186,11 @@ fn add_figures(report: &mut Report, bench: &LockBench, tally: &Tally, costs: &Co
 }
 
 async fn lock_and_unlock(mut person: Visitor, stage: Stage, until: Until, seed: u64) -> Outcome<Tally> {
-    let mut dice = StdRng::seed_from_u64(seed);
+    let mut random = StdRng::seed_from_u64(seed);
     let mut tally = Tally::new()?;
     // The end is checked only between pairs of requests, so that every locked seat is released.
     while !until.is_reached(tally.times.total()) {
-        let body = stage.lock_body(&stage.seats[dice.random_range(0..stage.seats.len())]);
+        let body = stage.lock_body(&stage.seats[random.random_range(0..stage.seats.len())]);
         match timed(&mut person, Method::POST, body.clone(), &mut tally.times).await? {
             StatusCode::OK => tally.locked += 1,
             StatusCode::CONFLICT => {
@@ -203,14 +198,14 @@ async fn lock_and_unlock(mut person: Visitor, stage: Stage, until: Until, seed: 
                 continue;
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                tally.told_to_wait += 1;
+                tally.throttled += 1;
                 continue;
             }
             other => return Err(format!("locking a seat was answered {other}").into()),
         }
         match timed(&mut person, Method::DELETE, body, &mut tally.times).await? {
             StatusCode::OK => tally.unlocked += 1,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => tally.told_to_wait += 1,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => tally.throttled += 1,
             other => return Err(format!("unlocking a seat was answered {other}").into()),
         }
     }
@@ -228,12 +223,12 @@ fn describe(bench: &LockBench, stage: &Stage, tally: &Tally, took: Duration) -> 
     let requests = tally.times.total();
     let rate = requests as f64 / took.as_secs_f64();
     let (people, seats, seconds) = (bench.people, stage.seats.len(), took.as_secs_f64());
-    let Tally { locked, unlocked, taken, told_to_wait, .. } = tally;
+    let Tally { locked, unlocked, taken, throttled, .. } = tally;
     let lines = vec![
         format!("load          {people} people, {seats} seats, {seconds:.1} s"),
         format!("requests      {requests}, {rate:.0} a second"),
         tally.times.line(),
-        format!("answers       {locked} locked, {unlocked} let go, {taken} seat_taken, {told_to_wait} told to wait"),
+        format!("answers       {locked} locked, {unlocked} released, {taken} seat_taken, {throttled} throttled"),
     ];
     Report { lines, ..Report::default() }
 }

@@ -9,7 +9,7 @@ mod lock;
 mod meter;
 mod outcome;
 mod part;
-mod premiere;
+mod programme;
 mod read;
 mod relay;
 mod report;
@@ -30,7 +30,7 @@ use clap::Parser;
 
 use self::{
     outcome::Outcome,
-    report::{say, say_report},
+    report::{print_line, print_report},
 };
 
 /// Puts a running server on this machine under load and prints throughput, latency and CPU cost.
@@ -68,7 +68,7 @@ async fn main() -> ExitCode {
 /// or answers with an unexpected status.
 async fn run(bench: Bench) -> Outcome<()> {
     let command: Vec<String> = std::env::args().skip(1).collect();
-    say(&format!("$ seatkeeper-bench {}", command.join(" ")))?;
+    print_line(&format!("$ seatkeeper-bench {}", command.join(" ")))?;
     let report = match bench {
         Bench::Lock(bench) => Box::pin(lock::run(bench)).await?,
         Bench::Watch(bench) => Box::pin(watch::run(bench)).await?,
@@ -77,6 +77,6 @@ async fn run(bench: Bench) -> Outcome<()> {
         Bench::Floor(floor) => Box::pin(floor::run(floor)).await?,
         Bench::Table(bench) => Box::pin(table::run(bench)).await?,
     };
-    say_report(&report)?;
+    print_report(&report)?;
     Ok(())
 }

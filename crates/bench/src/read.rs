@@ -12,15 +12,13 @@ use crate::{
     meter::Meter,
     outcome::Outcome,
     report::Report,
-    target::Target,
+    target::{PEOPLE_MAX, Target},
     visitor::{Call, Visitor},
 };
 
-/// Limit of concurrent readers, each with one connection.
-const PEOPLE_MAX: u64 = 4_096;
 /// The films with their screenings, which the front page shows.
 const FRONT_PAGE: &str = "/api/movies";
-/// What everybody reads; `{screening}` stands for the screening with the most free seats.
+/// What everybody reads.
 pub(super) const PATHS: [&str; 4] =
     [FRONT_PAGE, "/api/screenings", "/api/screenings/{screening}", "/api/screenings/{screening}/seats"];
 /// Stands for the screening with the most free seats.

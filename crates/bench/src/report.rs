@@ -84,12 +84,12 @@ impl Report {
 }
 
 /// Prints what a load showed.
-pub(crate) fn say_report(report: &Report) -> io::Result<()> {
-    report.lines.iter().try_for_each(|line| say(line))?;
-    report.figures.iter().try_for_each(|figure| say(&figure.line()))
+pub(crate) fn print_report(report: &Report) -> io::Result<()> {
+    report.lines.iter().try_for_each(|line| print_line(line))?;
+    report.figures.iter().try_for_each(|figure| print_line(&figure.line()))
 }
 
 /// Prints a line.
-pub(crate) fn say(line: &str) -> io::Result<()> {
+pub(crate) fn print_line(line: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{line}")
 }

@@ -17,10 +17,10 @@ use crate::{
     lock::{self, LockBench},
     outcome::Outcome,
     read::{self, Coding, ReadBench},
-    report::{Report, Unit, say, say_report},
+    report::{Report, Unit, print_line, print_report},
     server::Server,
     started::Started,
-    target::Target,
+    target::{SECONDS_MAX, Target},
     watch::{self, WatchBench},
 };
 use rows::{PEOPLE, Rows};
@@ -29,10 +29,9 @@ use rows::{PEOPLE, Rows};
 const CROWD: u64 = 256;
 const VIEWERS: u64 = 1_000;
 const CLICKS_PER_SECOND: u64 = 20;
-/// Reads are many, and each is quick: they share the time of two other loads or so.
+/// Each pair of path and coding is read for so long: there are many pairs, and each request is short.
 const READ_SECONDS: u64 = 1;
 const ROUNDS_MAX: u64 = 100;
-const SECONDS_MAX: u64 = 600;
 
 /// Measures programs in turn, round after round, and keeps the best value of each figure: other load on the machine only makes
 /// it worse.
@@ -94,15 +93,15 @@ pub(super) async fn run(bench: TableBench) -> Outcome<Report> {
         for (column, (name, program)) in bench.programs.iter().enumerate() {
             let mut report = sync::report()?;
             for load in &bench.loads {
-                say(&format!("— {load:?}, {name}, round {round} of {}", bench.rounds))?;
+                print_line(&format!("— {load:?}, {name}, round {round} of {}", bench.rounds))?;
                 let measured = Box::pin(embedded(&bench, program, *load)).await?;
-                say_report(&measured)?;
+                print_report(&measured)?;
                 report.append(measured);
             }
             if bench.cluster {
-                say(&format!("— Cluster, {name}, round {round} of {}", bench.rounds))?;
+                print_line(&format!("— Cluster, {name}, round {round} of {}", bench.rounds))?;
                 let measured = Box::pin(cluster::measure(program, bare_us)).await?;
-                say_report(&measured)?;
+                print_report(&measured)?;
                 report.append(measured);
             }
             report.figures.drain(..).for_each(|figure| rows.add(column, figure));

@@ -7,7 +7,9 @@ use clap::Args;
 use crate::{part::Part, server::Server};
 
 /// Limit of the duration, in seconds.
-const SECONDS_MAX: u64 = 600;
+pub(crate) const SECONDS_MAX: u64 = 600;
+/// Limit of concurrent people, each with one connection.
+pub(crate) const PEOPLE_MAX: u64 = 4_096;
 
 /// The server to put under load.
 #[derive(Clone, Debug, Args)]

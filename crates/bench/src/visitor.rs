@@ -101,6 +101,15 @@ impl Visitor {
         }
     }
 
+    /// Signs in `count` people, each with a connection.
+    pub(super) async fn sign_in_people(server: &Server, count: u64) -> Outcome<Vec<Self>> {
+        let mut people = Vec::new();
+        for index in 0..count {
+            people.push(Self::sign_in(server, &format!("bench-{index}@example.test")).await?);
+        }
+        Ok(people)
+    }
+
     /// Opens a new connection with the same cookies: the server may have closed this one as idle while the others signed in.
     pub(super) async fn reconnect(&mut self, server: &Server) -> Outcome<()> {
         *self = self.connect_again(server).await?;
@@ -117,7 +126,7 @@ impl Visitor {
         self.send(&Call::new(method, path, body)).await
     }
 
-    /// As `call`.
+    /// Sends one request with its own header and returns its response, whatever the status.
     pub(super) async fn send(&mut self, call: &Call) -> Outcome<Answer> {
         let body = call.body.clone();
         let mut request = Request::builder().method(&call.method).uri(&call.path).header(header::HOST, &self.host);
@@ -135,13 +144,13 @@ impl Visitor {
         let sent = self.connection.send_request(request.body(Full::new(body))?);
         let (head, body) = timeout(ANSWER_WAIT_MAX, sent).await??.into_parts();
         for line in head.headers.get_all(header::SET_COOKIE) {
-            self.keep_cookie(line.to_str()?);
+            self.store_cookie(line.to_str()?);
         }
         let body = timeout(ANSWER_WAIT_MAX, Limited::new(body, ANSWER_BYTES_MAX).collect()).await??.to_bytes();
         Ok(Answer { status: head.status, headers: head.headers, body })
     }
 
-    fn keep_cookie(&mut self, line: &str) {
+    fn store_cookie(&mut self, line: &str) {
         let pair = line.split(';').next().and_then(|pair| pair.split_once('='));
         let Some((name, value)) = pair else { return };
         self.cookies.retain(|(known, _)| known != name);

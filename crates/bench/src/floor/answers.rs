@@ -17,7 +17,7 @@ use crate::{
     counter::cpu_seconds,
     load::repeat,
     outcome::Outcome,
-    report::say,
+    report::print_line,
     started::{OPEN, Started},
     visitor::{Answer, Call, Visitor},
 };
@@ -117,7 +117,7 @@ pub(super) async fn serve(file: &Path) -> Outcome<()> {
     let recorded: Vec<Recorded> = serde_json::from_reader(File::open(file)?)?;
     let ready = recorded.into_iter().map(Ready::new).collect::<Outcome<Vec<_>>>()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    say(&format!("The floor{OPEN}http://{}", listener.local_addr()?))?;
+    print_line(&format!("The floor{OPEN}http://{}", listener.local_addr()?))?;
     let listener = listener.tap_io(|stream| {
         // Best effort: without it answers are only slower.
         drop(stream.set_nodelay(true));

@@ -13,7 +13,7 @@ use tokio::{
 use crate::{
     counter::{cpu_seconds, resident_kib},
     outcome::Outcome,
-    report::say,
+    report::print_line,
     started::{OPEN, Started},
 };
 
@@ -80,7 +80,7 @@ pub(crate) async fn measure(writes: Writes) -> Outcome<Cost> {
 /// Accepts all connections, waits for a byte of the first, and writes.
 pub(super) async fn serve(writes: &Writes) -> Outcome<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    say(&format!("The floor{OPEN}http://{}", listener.local_addr()?))?;
+    print_line(&format!("The floor{OPEN}http://{}", listener.local_addr()?))?;
     let mut sockets = Vec::with_capacity(writes.viewers);
     for _ in 0..writes.viewers {
         let (mut socket, _) = listener.accept().await?;
