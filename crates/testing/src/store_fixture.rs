@@ -243,7 +243,7 @@ impl<S: Store> Stage<S> {
     }
 
     /// The number of unsent events in the outbox by action or type: `"sign_in:1"`.
-    pub(super) async fn told(&self) -> String {
+    pub(super) async fn count_unsent_by_type(&self) -> String {
         let mut counts = BTreeMap::<String, u32>::new();
         for event in self.unsent().await {
             let name = match &event.kind {

@@ -81,7 +81,7 @@ async fn starting_a_payment_writes_earlier_releases_before_its_claims(fixture: &
     assert!(matches!(stage.start(&refused).await, StartOutcome::SeatsTaken(_)));
     // The worker that copies releases to the outbox appends the event of the same release again.
     must(stage.store.append_events(&[stage.event("later"), released]).await);
-    assert_eq!(stage.told().await, "later:1 released:1");
+    assert_eq!(stage.count_unsent_by_type().await, "later:1 released:1");
     let first = stage.unsent().await.into_iter().next().map(|event| event.kind);
     assert!(matches!(first, Some(EventKind::AuditLog { action, .. }) if action == "released"));
 }
@@ -160,9 +160,9 @@ async fn starting_a_payment_expires_an_overdue_payment_that_claims_its_seats(fix
     let next = stage.started("A3 A4").await;
     assert_eq!(stage.payment(first.id).await, Payment { status: Expired, ..first.clone() });
     assert_eq!(stage.map().await, " | A3 A4");
-    assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1");
+    assert_eq!(stage.count_unsent_by_type().await, "BOOKING_TIMEOUT:1");
     stage.started("A1 A2").await;
-    assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1", "written once");
+    assert_eq!(stage.count_unsent_by_type().await, "BOOKING_TIMEOUT:1", "written once");
 
     stage.pass_s(PAYMENT_S);
     let own = stage.new_payment(next.person_id, "A4");
@@ -210,7 +210,7 @@ async fn overdue_payment_cannot_be_confirmed(fixture: &impl StoreFixture) {
         let answer = must(stage.store.begin_confirming(payment.id, ConfirmOutcome::Success, stage.now()).await);
         assert_eq!(answer, ConfirmStart::Over(expired.clone()));
     }
-    assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1");
+    assert_eq!(stage.count_unsent_by_type().await, "BOOKING_TIMEOUT:1");
     let (sold, _) = stage.sold("A1 A2 A3").await;
     let answer = must(stage.store.begin_confirming(sold.id, ConfirmOutcome::Success, stage.now()).await);
     assert_eq!(answer, ConfirmStart::Over(sold));
@@ -233,7 +233,7 @@ async fn sale_writes_booking_payment_seats_and_event(fixture: &impl StoreFixture
     stage.pass_s(9);
     let again = stage.commit(&payment, CONFIRMING).await;
     assert_eq!(again, CommitOutcome::Committed(commit.booking.clone()), "the booking of the first call");
-    assert_eq!(stage.told().await, "sold:1");
+    assert_eq!(stage.count_unsent_by_type().await, "sold:1");
 }
 
 async fn sale_is_refused_whole_when_payment_or_booking_do_not_match(fixture: &impl StoreFixture) {
@@ -241,7 +241,7 @@ async fn sale_is_refused_whole_when_payment_or_booking_do_not_match(fixture: &im
     let payment = stage.started("A1").await;
     assert_eq!(stage.commit(&payment, CONFIRMING).await, CommitOutcome::NotNow(payment.clone()));
     assert_eq!(stage.map().await, " | A1");
-    assert_eq!(stage.told().await, "", "nothing was written");
+    assert_eq!(stage.count_unsent_by_type().await, "", "nothing was written");
     let nobody = Payment { id: PaymentId::from_uuid(stage.ids.next_uuid()), ..payment.clone() };
     assert_eq!(stage.commit(&nobody, CONFIRMING).await, CommitOutcome::NotFound);
 
@@ -277,7 +277,7 @@ async fn late_payment_is_sold_if_its_seats_are_free(fixture: &impl StoreFixture)
     assert!(matches!(sold, CommitOutcome::Committed(_)), "the other payment is overdue, too: {sold:?}");
     assert_eq!(stage.payment(overdue.id).await.status, Expired);
     assert_eq!(stage.map().await, "A1 A2 | ");
-    assert_eq!(stage.told().await, "BOOKING_TIMEOUT:2 sold:1");
+    assert_eq!(stage.count_unsent_by_type().await, "BOOKING_TIMEOUT:2 sold:1");
 
     let cancelled = stage.started("A4").await;
     stage.close(cancelled.id, &[Pending], Cancelled).await;
@@ -291,12 +291,12 @@ async fn late_payment_is_not_sold_when_a_seat_is_taken(fixture: &impl StoreFixtu
     let late = stage.started("A1 A2 A3").await;
     stage.pass_s(PAYMENT_S);
     let (claiming, _) = (stage.started("A2").await, stage.sold("A3").await);
-    let told = stage.told().await;
+    let counts = stage.count_unsent_by_type().await;
     let lost = stage.commit(&late, LATE).await;
     assert_eq!(lost, CommitOutcome::SeatsLost(seats_of("A2 A3")));
     assert_eq!(stage.payment(late.id).await.status, Expired, "nothing was written");
     assert_eq!(stage.map().await, "A3 | A2");
-    assert_eq!(stage.told().await, told);
+    assert_eq!(stage.count_unsent_by_type().await, counts);
     assert_eq!(stage.payment(claiming.id).await.status, Pending);
 }
 
@@ -310,7 +310,7 @@ async fn late_payment_is_not_sold_after_sales_have_closed(fixture: &impl StoreFi
     let expired = stage.started("A1").await;
     stage.pass_s(PAYMENT_S);
     stage.close(expired.id, &[Pending], Expired).await;
-    let told = stage.told().await;
+    let counts = stage.count_unsent_by_type().await;
 
     let early = CommitBooking { sales_close: SignedDuration::from_mins(59), ..stage.commit_of(&expired, LATE) };
     let closed = must(stage.store.commit_booking(&early, stage.now()).await);
@@ -321,7 +321,7 @@ async fn late_payment_is_not_sold_after_sales_have_closed(fixture: &impl StoreFi
         assert_eq!(stage.payment(late.id).await.status, status, "nothing was written");
     }
     assert_eq!(stage.map().await, " | ");
-    assert_eq!(stage.told().await, told);
+    assert_eq!(stage.count_unsent_by_type().await, counts);
 
     // The stored start decides: after the screening has moved to a later time, sales are open again.
     let mut later = stage.screening.clone();
@@ -360,7 +360,7 @@ async fn closing_a_payment_frees_its_seats(fixture: &impl StoreFixture) {
     assert_eq!(stage.close(payment.id, &[Pending], Cancelled).await, CloseOutcome::Closed(cancelled.clone()));
     assert_eq!(stage.close(payment.id, &[Pending], Cancelled).await, CloseOutcome::NotNow(cancelled));
     assert_eq!(stage.map().await, " | ");
-    assert_eq!(stage.told().await, "closed:1", "its events are written only if it is closed");
+    assert_eq!(stage.count_unsent_by_type().await, "closed:1", "its events are written only if it is closed");
 
     let declined = stage.confirming("A1").await;
     let mut close = stage.close_of(declined.id, CONFIRMING, Declined);
@@ -387,13 +387,13 @@ async fn overdue_payment_cannot_be_cancelled(fixture: &impl StoreFixture) {
     let expired = Payment { status: Expired, ..payment.clone() };
     let answer = stage.close(payment.id, &[Pending], Cancelled).await;
     assert_eq!(answer, CloseOutcome::NotNow(expired), "it expired before");
-    assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1");
+    assert_eq!(stage.count_unsent_by_type().await, "BOOKING_TIMEOUT:1");
 
     let swept = stage.started("A2").await;
     stage.pass_s(PAYMENT_S);
     let answer = stage.close(swept.id, &[Pending], Expired).await;
     assert_eq!(answer, CloseOutcome::Closed(Payment { status: Expired, ..swept }));
-    assert_eq!(stage.told().await, "BOOKING_TIMEOUT:1 closed:1", "the caller's own events");
+    assert_eq!(stage.count_unsent_by_type().await, "BOOKING_TIMEOUT:1 closed:1", "the caller's own events");
 }
 
 async fn refund_ends_the_booking_and_frees_its_seats(fixture: &impl StoreFixture) {

@@ -72,12 +72,12 @@ async fn a_film_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
     assert_eq!(try_change(&stage, PutMovie(movie.clone(), 1)).await, NotFound);
     assert_eq!(try_change(&stage, DeleteMovie(movie.id)).await, NotFound);
     assert_eq!(must(stage.store.revision().await), before, "a refused change changes nothing");
-    assert_eq!(stage.told().await, "");
+    assert_eq!(stage.count_unsent_by_type().await, "");
 
     assert_eq!(try_change(&stage, PutMovie(movie.clone(), 0)).await, Done);
     assert_eq!(must(stage.store.find_movie(movie.id).await), Some((movie.clone(), 1)));
     assert!(must(stage.store.revision().await) > before);
-    assert_eq!(stage.told().await, "tried:1");
+    assert_eq!(stage.count_unsent_by_type().await, "tried:1");
     movie.details.genres.clear();
     assert_eq!(try_change(&stage, PutMovie(movie.clone(), 0)).await, Changed, "it exists already");
     assert_eq!(try_change(&stage, PutMovie(movie.clone(), 1)).await, Done);
@@ -88,7 +88,7 @@ async fn a_film_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
     assert_eq!(try_change(&stage, DeleteMovie(movie.id)).await, NotFound);
     assert_eq!(try_change(&stage, PutMovie(movie.clone(), 2)).await, NotFound);
     assert_eq!(must(stage.store.revision().await), before + 3);
-    assert_eq!(stage.told().await, "tried:3");
+    assert_eq!(stage.count_unsent_by_type().await, "tried:3");
 }
 
 async fn several_changes_may_share_one_event(fixture: &impl StoreFixture) {
@@ -99,7 +99,7 @@ async fn several_changes_may_share_one_event(fixture: &impl StoreFixture) {
         assert_eq!(must(stage.store.change_programme(&change, &event, stage.now()).await), Done);
     }
     assert_eq!(must(stage.store.list_movies(PageRequest::FIRST).await).items.len(), 4, "with the stage's own");
-    assert_eq!(stage.told().await, "filled:1");
+    assert_eq!(stage.count_unsent_by_type().await, "filled:1");
 }
 
 async fn a_hall_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {

@@ -52,7 +52,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mongodb::{Database, bson::doc};
-use seatkeeper_core::ports::{Backend, Clock, Health};
+use seatkeeper_core::ports::{Backend, Clock, Health, Store};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -114,6 +114,8 @@ impl MongoStore {
         Arc::clone(&self.clock) as _
     }
 }
+
+impl Store for MongoStore {}
 
 #[async_trait]
 impl Health for MongoStore {

@@ -26,24 +26,6 @@ pub trait Store:
 {
 }
 
-impl<T> Store for T where
-    T: Programme
-        + Posters
-        + Ledger
-        + Reservations
-        + People
-        + Sessions
-        + Sales
-        + Outbox
-        + MailQueue
-        + AuditLog
-        + DeadLetters
-        + MockBook
-        + Health
-        + 'static
-{
-}
-
 /// The store as the use cases see it: one port for each kind of data, and the event log. A test or an adapter can
 /// replace a single port.
 #[derive(Clone)]

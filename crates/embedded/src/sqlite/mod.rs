@@ -37,7 +37,7 @@ use std::{fs::File, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use rusqlite::Transaction;
-use seatkeeper_core::ports::{Backend, Health};
+use seatkeeper_core::ports::{Backend, Health, Store};
 
 pub use open::OpenError;
 pub use readers::{READERS, READS_WAITING_MAX};
@@ -94,6 +94,8 @@ impl SqliteStore {
         self.readers.run(work).await
     }
 }
+
+impl Store for SqliteStore {}
 
 #[async_trait]
 impl Health for SqliteStore {

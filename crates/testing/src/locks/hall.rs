@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
 use super::LocksFixture;
+use crate::store_fixture::at_once;
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
     locks::{
@@ -169,6 +170,12 @@ impl Hall {
 
     pub(super) async fn sweep(&self) {
         sure(self.locks.sweep().await);
+    }
+
+    /// Sweeps as several servers do at the same time.
+    pub(super) async fn sweep_concurrently(&self, servers: usize) {
+        let sweep = |hall: Self| async move { hall.sweep().await };
+        at_once((0..servers).map(|_| sweep(self.clone()))).await;
     }
 
     pub(super) async fn watch(&self) -> LiveFeed {

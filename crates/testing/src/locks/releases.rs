@@ -9,7 +9,7 @@ use seatkeeper_core::locks::{Release, ReleaseReason};
 /// The number of servers that sweep concurrently.
 const SERVERS: usize = 8;
 
-fn told(release: &Release) -> (String, ReleaseReason) {
+fn summary(release: &Release) -> (String, ReleaseReason) {
     let names: Vec<String> = release.seats.iter().map(ToString::to_string).collect();
     (names.join(" "), release.reason)
 }
@@ -28,7 +28,7 @@ pub async fn releases_are_listed_oldest_first_until_removed(fixture: &dyn LocksF
     let releases = hall.releases().await;
     let (let_go, run_out) = (ReleaseReason::UserUnlocked, ReleaseReason::Expired);
     let all = [("A1 A2".to_owned(), let_go), ("B1".to_owned(), let_go), ("A3".to_owned(), run_out)];
-    assert_eq!(releases.iter().map(told).collect::<Vec<_>>(), all);
+    assert_eq!(releases.iter().map(summary).collect::<Vec<_>>(), all);
     assert_eq!(releases.iter().map(|release| release.holder).collect::<Vec<_>>(), [ann, bob, ann]);
     assert!(releases.is_sorted_by_key(|release| release.seq));
     assert!(releases.is_sorted_by_key(|release| release.at));
@@ -52,7 +52,7 @@ pub async fn takeover_of_an_expired_lock_writes_its_release_first(fixture: &dyn 
     fixture.advance(hall.lock_time()).await;
     hall.take(bob, "A1").await;
     let releases = hall.releases().await;
-    assert_eq!(releases.iter().map(told).collect::<Vec<_>>(), [("A1".to_owned(), ReleaseReason::Expired)]);
+    assert_eq!(releases.iter().map(summary).collect::<Vec<_>>(), [("A1".to_owned(), ReleaseReason::Expired)]);
     assert_eq!(releases[0].holder, ann);
     hall.sweep().await;
     assert_eq!(hall.releases().await, releases);
@@ -66,15 +66,7 @@ pub async fn concurrent_sweeps_release_each_lock_once(fixture: &dyn LocksFixture
     hall.take(ann, "A1 A2").await;
     hall.take(bob, "A3").await;
     fixture.advance(hall.lock_time()).await;
-    let sweeps: Vec<_> = (0..SERVERS)
-        .map(|_| {
-            let hall = hall.clone();
-            tokio::spawn(async move { hall.sweep().await })
-        })
-        .collect();
-    for sweep in sweeps {
-        assert!(sweep.await.is_ok());
-    }
+    hall.sweep_concurrently(SERVERS).await;
     let mut released: Vec<_> = hall.releases().await.iter().flat_map(|release| release.seats.to_vec()).collect();
     released.sort_unstable();
     assert_eq!(released, seats("A1 A2 A3"));
