@@ -22,16 +22,16 @@ const READS_AT_ONCE_MAX: usize = 8;
 /// The picture cache. When full, it evicts the least recently used picture that is not being sent.
 #[derive(Default)]
 pub(crate) struct PosterCache {
-    kept: Mutex<Kept>,
+    cached: Mutex<Cached>,
     reads: [tokio::sync::Mutex<()>; READS_AT_ONCE_MAX],
 }
 
-struct Kept {
+struct Cached {
     by_id: LruCache<PosterId, Arc<Poster>>,
     bytes: usize,
 }
 
-impl Default for Kept {
+impl Default for Cached {
     fn default() -> Self {
         Self { by_id: LruCache::new(CACHE_POSTERS_MAX), bytes: 0 }
     }
@@ -71,32 +71,31 @@ pub(crate) fn pin(poster: Arc<Poster>) -> Bytes {
 impl PosterCache {
     /// Finds a picture in the cache or in the store.
     pub(crate) async fn find(&self, posters: &dyn Posters, id: PosterId) -> Backend<Option<Found>> {
-        if let Some(poster) = self.kept.lock().get(id) {
+        if let Some(poster) = self.cached.lock().get(id) {
             return Ok(Some(Found::Shared(poster)));
         }
-        let turn = (id.as_uuid().as_u128() % READS_AT_ONCE_MAX as u128) as usize;
-        let _guard = self.reads[turn].lock().await;
-        if let Some(poster) = self.kept.lock().get(id) {
+        let slot = (id.as_uuid().as_u128() % READS_AT_ONCE_MAX as u128) as usize;
+        let _guard = self.reads[slot].lock().await;
+        if let Some(poster) = self.cached.lock().get(id) {
             return Ok(Some(Found::Shared(poster)));
         }
         let poster = posters.find_poster(id).await?;
-        Ok(poster.map(|poster| self.kept.lock().keep(poster)))
+        Ok(poster.map(|poster| self.cached.lock().insert(poster)))
     }
 }
 
-impl Kept {
+impl Cached {
     fn get(&mut self, id: PosterId) -> Option<Arc<Poster>> {
         self.by_id.get(&id).cloned()
     }
 
-    fn keep(&mut self, poster: Poster) -> Found {
+    fn insert(&mut self, poster: Poster) -> Found {
         while self.bytes + poster.bytes.len() > CACHE_BYTES_MAX || self.by_id.len() >= CACHE_POSTERS_MAX {
             // Evict only idle pictures: one that is being sent would stay in memory without being counted.
             let mut oldest_first = self.by_id.iter();
-            let Some((oldest, _)) = oldest_first.find(|(_, poster)| Arc::strong_count(poster) == 1) else {
-                return Found::Own(poster);
-            };
-            if let Some(evicted) = self.by_id.remove(&oldest.clone()) {
+            let idle = oldest_first.find(|(_, poster)| Arc::strong_count(poster) == 1);
+            let Some(oldest) = idle.map(|(id, _)| *id) else { return Found::Own(poster) };
+            if let Some(evicted) = self.by_id.remove(&oldest) {
                 self.bytes -= evicted.bytes.len();
             }
         }
@@ -167,8 +166,8 @@ mod tests {
         }
         shared(&cache, &store, 0).await;
         shared(&cache, &store, fitting).await;
-        assert_eq!(cache.kept.lock().bytes, CACHE_BYTES_MAX);
-        assert!(cache.kept.lock().get(poster(0)).is_some() && cache.kept.lock().get(poster(1)).is_none());
+        assert_eq!(cache.cached.lock().bytes, CACHE_BYTES_MAX);
+        assert!(cache.cached.lock().get(poster(0)).is_some() && cache.cached.lock().get(poster(1)).is_none());
     }
 
     #[tokio::test]
@@ -183,6 +182,6 @@ mod tests {
         assert!(matches!(more, Found::Own(_)), "charged to the client's network");
         drop(sending.pop());
         shared(&cache, &store, fitting).await;
-        assert_eq!(cache.kept.lock().bytes, CACHE_BYTES_MAX);
+        assert_eq!(cache.cached.lock().bytes, CACHE_BYTES_MAX);
     }
 }

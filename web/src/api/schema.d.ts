@@ -927,12 +927,12 @@ export interface components {
             total: components["schemas"]["Money"];
         };
         /**
-         * @description Whether the tickets are valid.
+         * @description Status of a booking: whether its tickets are valid.
          * @enum {string}
          */
         BookingStatus: "CONFIRMED" | "REFUNDED";
         /**
-         * @description What the payer's confirmation asks of the mock provider.
+         * @description The outcome that a confirmation requests from the mock provider.
          * @enum {string}
          */
         ConfirmOutcome: "success" | "decline";
@@ -953,7 +953,7 @@ export interface components {
          */
         ConsumerName: "mail" | "audit";
         /**
-         * @description A currency.
+         * @description An ISO 4217 currency code.
          * @enum {string}
          */
         Currency: "THB";
@@ -1286,7 +1286,7 @@ export interface components {
             to: string;
         };
         /**
-         * @description Where a mail stands.
+         * @description Status of a mail.
          * @enum {string}
          */
         MailStatus: "PENDING" | "SENT" | "FAILED";
@@ -1498,7 +1498,7 @@ export interface components {
             type: components["schemas"]["ActionKind"];
         };
         /**
-         * @description How somebody pays.
+         * @description A payment method.
          * @enum {string}
          */
         PaymentMethod: "promptpay" | "mock_card";
@@ -1523,7 +1523,7 @@ export interface components {
             total?: components["schemas"]["Money"] | null;
         };
         /**
-         * @description Where a payment stands.
+         * @description Status of a payment.
          * @enum {string}
          */
         PaymentStatus: "PENDING" | "CONFIRMING" | "SUCCEEDED" | "DECLINED" | "CANCELLED" | "EXPIRED" | "REFUNDED";
@@ -1588,7 +1588,7 @@ export interface components {
             handled: boolean;
         };
         /**
-         * @description What somebody may do.
+         * @description Role of a person, which decides what the person may do.
          * @enum {string}
          */
         Role: "ADMIN" | "USER";
@@ -1667,7 +1667,7 @@ export interface components {
          */
         ScreeningState: "ON_SALE" | "CLOSED" | "CANCELLED";
         /**
-         * @description What stands in a place of the hall. A pair is one seat for two people, sold, counted and priced as one.
+         * @description Kind of a seat. A pair is one seat for two people, sold, counted and priced as one.
          * @enum {string}
          */
         SeatKind: "seat" | "pair" | "wheelchair" | "companion" | "blocked";

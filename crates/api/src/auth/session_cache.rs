@@ -26,7 +26,7 @@ pub(super) struct CachedSession {
 /// Version of the cache before a read from the store. The result of the read is cached only if nothing was removed or
 /// changed meanwhile.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(super) struct CacheVersion {
     changes: u64,
 }
 
@@ -72,15 +72,15 @@ impl SessionCache {
     }
 
     /// Returns the current version of the cache; to be called before a read from the store.
-    pub(super) fn before_asking(&self) -> Asked {
-        Asked { changes: self.0.lock().changes }
+    pub(super) fn version(&self) -> CacheVersion {
+        CacheVersion { changes: self.0.lock().changes }
     }
 
-    /// Caches a session that was read from the store, unless a session was removed since `asked`, because it may have
+    /// Caches a session that was read from the store, unless a session was removed since `version`, because it may have
     /// been this one.
-    pub(super) fn keep(&self, session: &Session, person: &Arc<Person>, asked: Asked, now: Timestamp) {
+    pub(super) fn insert(&self, session: &Session, person: &Arc<Person>, version: CacheVersion, now: Timestamp) {
         let mut cached = self.0.lock();
-        if cached.changes != asked.changes {
+        if cached.changes != version.changes {
             return;
         }
         let entry = Entry {
@@ -93,7 +93,7 @@ impl SessionCache {
     }
 
     /// Removes sessions that have ended.
-    pub(super) fn forget<'h>(&self, hashes: impl IntoIterator<Item = &'h SessionHash>) {
+    pub(super) fn remove<'h>(&self, hashes: impl IntoIterator<Item = &'h SessionHash>) {
         let mut cached = self.0.lock();
         for hash in hashes {
             if cached.by_hash.remove(hash).is_some() {
@@ -104,7 +104,7 @@ impl SessionCache {
 
     /// Removes a session that is being ended, and prevents concurrent reads from the store from caching it again, even
     /// if it is not cached now.
-    pub(super) fn forget_surely(&self, hash: &SessionHash) {
+    pub(super) fn invalidate(&self, hash: &SessionHash) {
         let mut cached = self.0.lock();
         cached.by_hash.remove(hash);
         cached.changes += 1;

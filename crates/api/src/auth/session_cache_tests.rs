@@ -35,7 +35,7 @@ fn session(number: u64, began: Timestamp) -> Session {
 fn with(numbers: impl IntoIterator<Item = u64>, max: usize) -> SessionCache {
     let cache = SessionCache::new(max);
     for number in numbers {
-        cache.keep(&session(number, at(0)), &person(number.into()), cache.before_asking(), at(0));
+        cache.insert(&session(number, at(0)), &person(number.into()), cache.version(), at(0));
     }
     cache
 }
@@ -74,18 +74,18 @@ fn refresh_of_a_cached_session_is_due_for_one_caller_a_minute() {
 #[test]
 fn session_that_ended_during_a_read_is_not_cached() {
     let cache = with([], 10);
-    let asked = cache.before_asking();
-    cache.forget_surely(&hash(1));
-    cache.keep(&session(1, at(0)), &person(1), asked, at(0));
+    let version = cache.version();
+    cache.invalidate(&hash(1));
+    cache.insert(&session(1, at(0)), &person(1), version, at(0));
     assert_eq!(cache.find(&hash(1), at(0)), None);
-    cache.keep(&session(1, at(0)), &person(1), cache.before_asking(), at(0));
+    cache.insert(&session(1, at(0)), &person(1), cache.version(), at(0));
     assert!(cache.find(&hash(1), at(0)).is_some());
 }
 
 #[test]
 fn ended_sessions_are_removed_from_the_cache_and_others_are_kept() {
     let cache = with(0..100, 1_000);
-    cache.forget(&[hash(3), hash(50), hash(777)]);
+    cache.remove(&[hash(3), hash(50), hash(777)]);
     let left: Vec<u64> = (0..100).filter(|number| cache.find(&hash(*number), at(0)).is_none()).collect();
     assert_eq!(left, [3, 50]);
     cache.clear();
@@ -96,7 +96,7 @@ fn ended_sessions_are_removed_from_the_cache_and_others_are_kept() {
 fn session_cache_at_its_limit_keeps_sessions_in_use() {
     let cache = with([0], 100);
     for number in 1..10_000 {
-        cache.keep(&session(number, at(0)), &person(number.into()), cache.before_asking(), at(0));
+        cache.insert(&session(number, at(0)), &person(number.into()), cache.version(), at(0));
         assert!(cache.find(&hash(0), at(0)).is_some(), "in use at {number}");
         assert!(cache.count() <= 101);
     }
@@ -107,14 +107,14 @@ fn changed_person_is_updated_in_all_cached_sessions() {
     let cache = SessionCache::new(10);
     for number in [1, 2] {
         let session = Session { person_id: person(7).id, ..session(number, at(0)) };
-        cache.keep(&session, &person(7), cache.before_asking(), at(0));
+        cache.insert(&session, &person(7), cache.version(), at(0));
     }
-    cache.keep(&session(3, at(0)), &person(3), cache.before_asking(), at(0));
-    let asked = cache.before_asking();
+    cache.insert(&session(3, at(0)), &person(3), cache.version(), at(0));
+    let version = cache.version();
     let changed = Arc::new(Person { language: Language::En, ..(*person(7)).clone() });
     cache.update_person(&changed);
     let language = |number| cache.find(&hash(number), at(0)).unwrap().person.language;
     assert_eq!([1, 2, 3].map(language), [Language::En, Language::En, Language::Th]);
-    cache.keep(&session(9, at(0)), &person(7), asked, at(0));
+    cache.insert(&session(9, at(0)), &person(7), version, at(0));
     assert_eq!(cache.find(&hash(9), at(0)), None, "read before the change");
 }

@@ -140,7 +140,7 @@ impl Auth {
         let is_all = ended.len() < ENDINGS_MAX as usize;
         let was_silent = heard_at.is_some_and(|at| now.duration_since(at) > SILENCE_MAX);
         if is_all && !was_silent {
-            inner.cache.forget(&ended);
+            inner.cache.remove(&ended);
         } else {
             inner.cache.clear();
             inner.open.mark_all_unread();
@@ -155,17 +155,17 @@ impl Auth {
     /// Google is configured.
     async fn read_session(&self, hash: &SessionHash) -> Backend<Option<Arc<Person>>> {
         let Self(inner) = self;
-        let asked = inner.cache.before_asking();
+        let version = inner.cache.version();
         let found = inner.ports.sessions.find_session(hash).await?;
         let now = inner.ports.clock.now();
         let counts = |session: &Session, person: &Person| !session.is_over(now) && inner.party.vouches_for(person);
         let Some((session, person)) = found.filter(|(session, person)| counts(session, person)) else {
-            inner.cache.forget([hash]);
+            inner.cache.remove([hash]);
             inner.open.end([hash]);
             return Ok(None);
         };
         let person = Arc::new(person);
-        inner.cache.keep(&session, &person, asked, now);
+        inner.cache.insert(&session, &person, version, now);
         if now.duration_since(session.seen_at) >= REFRESH_AFTER {
             self.touch_aside(*hash);
         }

@@ -138,7 +138,7 @@ impl Auth {
         let Some((_, person)) = inner.ports.sessions.find_session(&hash).await? else { return Ok(()) };
         let event = self.audit("sign_out", Some(person.id), None, details);
         inner.ports.sessions.end_session(&hash, inner.ports.clock.now(), &event).await?;
-        inner.cache.forget_surely(&hash);
+        inner.cache.invalidate(&hash);
         inner.open.end([&hash]);
         Ok(())
     }

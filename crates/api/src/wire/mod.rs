@@ -86,18 +86,18 @@ mod shapes {
     }
 
     enum_shapes! {
-        CurrencyShape "Currency" Currency: "A currency.";
+        CurrencyShape "Currency" Currency: "An ISO 4217 currency code.";
         SeatKindShape "SeatKind" SeatKind:
-            "What stands in a place of the hall. A pair is one seat for two people, sold, counted and priced as one.";
+            "Kind of a seat. A pair is one seat for two people, sold, counted and priced as one.";
         ScreeningStateShape "ScreeningState" ScreeningState: "Whether tickets for a screening can be bought.";
-        PaymentMethodShape "PaymentMethod" PaymentMethod: "How somebody pays.";
-        PaymentStatusShape "PaymentStatus" PaymentStatus: "Where a payment stands.";
-        ConfirmOutcomeShape "ConfirmOutcome" ConfirmOutcome: "What the payer's confirmation asks of the mock provider.";
-        BookingStatusShape "BookingStatus" BookingStatus: "Whether the tickets are valid.";
-        MailStatusShape "MailStatus" MailStatus: "Where a mail stands.";
+        PaymentMethodShape "PaymentMethod" PaymentMethod: "A payment method.";
+        PaymentStatusShape "PaymentStatus" PaymentStatus: "Status of a payment.";
+        ConfirmOutcomeShape "ConfirmOutcome" ConfirmOutcome: "The outcome that a confirmation requests from the mock provider.";
+        BookingStatusShape "BookingStatus" BookingStatus: "Status of a booking: whether its tickets are valid.";
+        MailStatusShape "MailStatus" MailStatus: "Status of a mail.";
         EventTypeShape "EventType" EventKind: "The type of an event.";
         LanguageShape "Language" Language: "A language of the page and of mails.";
-        RoleShape "Role" Role: "What somebody may do.";
+        RoleShape "Role" Role: "Role of a person, which decides what the person may do.";
     }
 
     /// Money in whole minor units: 20000 is 200 baht.
