@@ -33,6 +33,14 @@ BENCH = target/release/seatkeeper-bench table --program now=target/release/seatk
 PART := scripts/part.sh
 # Tests that need the program of an earlier version, which takes minutes to build once.
 OLD_VERSION_TESTS := old_version:: real_parts_versions::
+# Tests that take half a minute or more on real Redis, MongoDB and Kafka: crowds, storms, and many documents. In embedded mode
+# `make test` runs them, apart from the last three, which need several servers or Redis.
+LONG_ON_CLUSTER := storms:: unread_answers:: demo_filling:: acknowledged_bookings_and_locks_survive_twenty_kills_in_a_storm \
+	maps_with_ten_thousand_locks three_servers_lose_no_booking two_servers_that_start_at_the_same_time_create_one_demo_cinema
+# Tests wait for servers most of the time, so more of them run at once than there are cores. Crowds and storms keep the servers
+# busy, so fewer of them do.
+AT_ONCE := $(shell echo $$(($$(nproc) + 2)))
+STORMS_AT_ONCE := 2
 # Browser tests that `make test` runs on Redis, MongoDB and Kafka as well: buying, several devices, live changes.
 E2E_CLUSTER := e2e/booking.e2e.js e2e/devices.e2e.js e2e/live.e2e.js
 # Browser tests of every page's looks and accessibility. They take half of the time of all browser tests, so `make test-all` runs them.
@@ -40,7 +48,7 @@ E2E_LOOKS := e2e/access-desktop.e2e.js e2e/access-phone.e2e.js
 E2E_ALL := $(patsubst web/%,%,$(wildcard web/e2e/*.e2e.js))
 
 .PHONY: help run run-build build dist containers test test-all check bench bench-cluster openapi advisories clean setup \
-	lint lint-embedded unit cluster web-test e2e e2e-looks e2e-cluster e2e-cluster-all versions fuzz fuzz-api
+	lint lint-embedded unit cluster cluster-long web-test e2e e2e-looks e2e-cluster e2e-cluster-all versions fuzz fuzz-api
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 24
@@ -72,35 +80,46 @@ bench-cluster: setup build ## the same, and two servers on Redis, MongoDB and Ka
 
 test: ## tests of both modes, on a fresh machine too: embedded, and on real Redis, MongoDB and Kafka, with the browser
 	$(PART) --begin
-	@$(MAKE) setup check unit cluster web-test e2e e2e-cluster
+	@$(MAKE) unit cluster web-test e2e e2e-cluster
 	$(PART) --total
 
-test-all: test ## these and all longer ones: two versions side by side, generated requests, every browser test in both modes
-	@$(MAKE) lint-embedded versions fuzz e2e-looks e2e-cluster-all
+test-all: ## these, all longer ones and `make check`: storms on real parts, two versions, generated requests, every browser test
+	$(PART) --begin
+	@$(MAKE) unit check cluster web-test e2e e2e-cluster
+	@$(MAKE) lint-embedded cluster-long versions fuzz e2e-looks e2e-cluster-all
 	$(PART) --total
 
-lint: lint-embedded ## clippy alone, which `make check` and `make test-all` contain
+lint: lint-embedded ## clippy alone, with all adapters and without; `make test-all` contains both
 	cargo clippy $(EVERYTHING) --all-targets -- -D warnings
 
 # The program without the adapters of the cluster.
 lint-embedded: $(WEB_PAGE)
+	@echo '== lint-embedded'
 	cargo clippy --workspace --exclude seatkeeper-cluster --locked -- -D warnings
 
 check: $(WEB_PAGE) ## formats, lints, licences, types and house rules
+	@echo '== check'
 	cargo fmt --all --check
 	cargo clippy $(EVERYTHING) --all-targets -- -D warnings
+	scripts/setup.sh cargo-deny
 	cargo deny --log-level error check licenses bans sources
 	cd web && npm run --silent lint
 	cd web && npm run --silent typecheck
 	cargo test --quiet $(EVERYTHING) --test house_rules --test import_circles
 
-unit: $(WEB_PAGE) ## tests of the crates, on real servers too, and of the whole program, embedded
-	$(PART) unit cargo test $(TESTED) --no-fail-fast -- --skip real_parts_ --skip old_version::
+unit: setup $(WEB_PAGE) ## tests of the crates, on real servers too, and of the whole program, embedded
+	$(PART) unit cargo test $(TESTED) --no-fail-fast -- --test-threads=$(AT_ONCE) --skip real_parts_ --skip old_version::
 
 cluster: export SEATKEEPER_TEST_MODE := cluster
 cluster: setup $(WEB_PAGE) ## tests of the whole program on Redis, MongoDB and Kafka, with several servers and faults
-	# Tests wait for servers most of the time, so three at once halve the time on two cores.
-	$(PART) cluster cargo test $(EVERYTHING) --test it -- --test-threads=3 $(OLD_VERSION_TESTS:%=--skip %)
+	cargo build $(TESTED)
+	$(PART) cluster cargo test $(EVERYTHING) --test it -- --test-threads=$(AT_ONCE) \
+		$(OLD_VERSION_TESTS:%=--skip %) $(LONG_ON_CLUSTER:%=--skip %)
+
+cluster-long: export SEATKEEPER_TEST_MODE := cluster
+cluster-long: setup $(WEB_PAGE) ## the longest of these tests: crowds, storms, and many documents
+	cargo build $(TESTED)
+	$(PART) cluster-long cargo test $(EVERYTHING) --test it -- --test-threads=$(STORMS_AT_ONCE) $(LONG_ON_CLUSTER)
 
 versions: setup $(WEB_PAGE) ## tests with the program of an earlier version beside this one, and with its data
 	scripts/old-version.sh $(CURDIR)/target >/dev/null
@@ -111,6 +130,8 @@ web-test: $(WEB_PACKAGES) ## the page's unit tests
 	cd web && ../$(PART) web-test npm test
 
 fuzz: $(WEB_PAGE) ## generated requests to every call, for half a minute
+	@echo '== fuzz'
+	scripts/setup.sh schemathesis
 	cargo build $(TESTED)
 	scripts/fuzz-api.sh
 
@@ -118,11 +139,11 @@ fuzz-api: export SEATKEEPER_FUZZ_EXAMPLES ?= 500
 fuzz-api: export SEATKEEPER_FUZZ_SEED ?= random
 fuzz-api: fuzz ## the same for a quarter of an hour: 50,000 requests
 
-e2e: $(WEB_PAGE) ## the whole path in a real browser
+e2e: setup $(WEB_PAGE) ## the whole path in a real browser
 	cargo build $(TESTED)
 	cd web && ../$(PART) e2e npm run --silent e2e -- $(filter-out $(E2E_LOOKS),$(E2E_ALL))
 
-e2e-looks: $(WEB_PAGE) ## every page in a browser, in both languages and all sizes: accessibility and layout
+e2e-looks: setup $(WEB_PAGE) ## every page in a browser, in both languages and all sizes: accessibility and layout
 	cargo build $(TESTED)
 	cd web && ../$(PART) e2e-looks npm run --silent e2e -- $(E2E_LOOKS)
 

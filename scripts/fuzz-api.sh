@@ -23,7 +23,7 @@ say() { printf 'fuzz-api: %s\n' "$*" >&2; }
 stop() { say "$*"; exit 1; }
 
 [ -x "$PROGRAM" ] || stop "$PROGRAM is missing: cargo build -p seatkeeper"
-[ -x "$SCHEMATHESIS" ] || stop "schemathesis is missing: make setup"
+[ -x "$SCHEMATHESIS" ] || stop "schemathesis is missing: scripts/setup.sh schemathesis"
 
 folder=$(mktemp -d)
 server=

@@ -1,5 +1,9 @@
 #!/usr/bin/env bash
-# Installs what the tests need and is missing. Idempotent.
+# Installs what the tests need and is missing, or only the named tools. Idempotent.
+#
+#   scripts/setup.sh                          what `make test` needs
+#   scripts/setup.sh cargo-deny|schemathesis  a tool of `make check` or `make fuzz`
+#
 # Needs: Rust (rustup), Node 20, Python 3.11, Java 17 with Maven; on Debian or Ubuntu the rest comes from apt.
 set -euo pipefail
 
@@ -136,9 +140,6 @@ install_secantus() {
 
 # Creates links whose names have no version, which the tests and the Makefile use.
 link_tools() {
-  mkdir -p "$CACHE/bin"
-  ln -sfn "$CACHE/cargo-deny-$CARGO_DENY_VERSION/bin/cargo-deny" "$CACHE/bin/cargo-deny"
-  ln -sfn "$CACHE/schemathesis-$SCHEMATHESIS_VERSION/bin/schemathesis" "$CACHE/bin/schemathesis"
   ln -sfn "$CACHE/kafka-$KAFKA_VERSION" "$CACHE/kafka"
   write_mongo_stand_in
 }
@@ -153,12 +154,24 @@ write_mongo_stand_in() {
   mv "$new" "$CACHE/bin/mongo-stand-in"
 }
 
-need_toolchain
-install_packages
-mkdir -p "$CACHE"
-install_cargo_deny
-install_schemathesis
-install_kafka
-install_secantus
-link_tools
-say "ready"
+mkdir -p "$CACHE/bin"
+case "${1:-}" in
+"")
+  need_toolchain
+  install_packages
+  install_kafka
+  install_secantus
+  link_tools
+  say "ready"
+  ;;
+cargo-deny)
+  install_cargo_deny
+  ln -sfn "$CACHE/cargo-deny-$CARGO_DENY_VERSION/bin/cargo-deny" "$CACHE/bin/cargo-deny"
+  ;;
+schemathesis)
+  install_packages
+  install_schemathesis
+  ln -sfn "$CACHE/schemathesis-$SCHEMATHESIS_VERSION/bin/schemathesis" "$CACHE/bin/schemathesis"
+  ;;
+*) stop "unknown tool: $1" ;;
+esac

@@ -2,7 +2,10 @@
 //! must agree.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -21,6 +24,8 @@ use crate::support::{TestApp, TestPerson, TestScreening, Viewer, eventually, is_
 const SIGN_INS_AT_ONCE: usize = 32;
 /// Default duration of a storm. `SEATKEEPER_TEST_STORM_SECONDS` overrides it.
 const STORM_SECONDS: u64 = 30;
+/// Limit of the time by which a storm on real services is extended when it has sold nothing yet.
+const EXTENSION_MAX: Duration = Duration::from_secs(180);
 
 /// A permit for a test with many people. Only one such test runs at a time, because two at once would only measure the
 /// stand-in for MongoDB.
@@ -109,11 +114,24 @@ struct Deeds {
     refused: usize,
 }
 
-/// The clicks of one person until `end`: locks, releases, pays, declines, cancels, lets locks expire.
-async fn live_through(person: TestPerson, screenings: Arc<Vec<TestScreening>>, end: Instant, seed: u64) -> Deeds {
+/// A storm ends at its time, or on slow services with its first sale if that is later.
+struct Storm {
+    end: Instant,
+    has_sold: AtomicBool,
+}
+
+impl Storm {
+    fn is_over(&self) -> bool {
+        let is_extended = is_cluster() && !self.has_sold.load(Relaxed);
+        Instant::now() >= if is_extended { self.end + EXTENSION_MAX } else { self.end }
+    }
+}
+
+/// The clicks of one person in a storm: locks, releases, pays, declines, cancels, lets locks expire.
+async fn live_through(storm: Arc<Storm>, person: TestPerson, screenings: Arc<Vec<TestScreening>>, seed: u64) -> Deeds {
     let mut dice = StdRng::seed_from_u64(seed);
     let mut deeds = Deeds::default();
-    while Instant::now() < end {
+    while !storm.is_over() {
         let screening = &screenings[dice.random_range(0..screenings.len())];
         let row = char::from(b'A' + dice.random_range(0..6u8));
         let first = dice.random_range(1..=9u8);
@@ -154,7 +172,10 @@ async fn live_through(person: TestPerson, screenings: Arc<Vec<TestScreening>>, e
             _ => {
                 let confirmed = served(|| person.confirm(&payment, "success")).await;
                 match confirmed.status {
-                    200 => deeds.bookings.push(confirmed.body["booking"].clone()),
+                    200 => {
+                        storm.has_sold.store(true, Relaxed);
+                        deeds.bookings.push(confirmed.body["booking"].clone());
+                    }
                     202 => {}
                     _ => assert_eq!(confirmed.code(), "payment_expired", "{}", confirmed.text),
                 }
@@ -181,13 +202,14 @@ async fn books_and_seat_maps_of_viewers_agree_after_a_storm_of_two_hundred_peopl
         viewers.push(watch_for_good(Viewer::join(&app, screening).await));
     }
     let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(STORM_SECONDS));
-    let mut storm = JoinSet::new();
+    let storm = Arc::new(Storm { end, has_sold: AtomicBool::new(false) });
+    let mut crowd = JoinSet::new();
     for (index, person) in people.into_iter().enumerate() {
-        storm.spawn(live_through(person, Arc::clone(&screenings), end, index as u64));
+        crowd.spawn(live_through(Arc::clone(&storm), person, Arc::clone(&screenings), index as u64));
     }
     let mut acknowledged = Vec::new();
     let mut refused = 0;
-    while let Some(deeds) = storm.join_next().await {
+    while let Some(deeds) = crowd.join_next().await {
         let deeds = deeds.unwrap();
         acknowledged.extend(deeds.bookings);
         refused += deeds.refused;
