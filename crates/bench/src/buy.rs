@@ -12,7 +12,11 @@ use std::{
 use clap::Args;
 use hyper::{Method, StatusCode, header::HeaderName};
 use serde_json::{Value, json};
-use tokio::{process::Command, task::JoinSet, time::sleep};
+use tokio::{
+    process::{Child, Command},
+    task::JoinSet,
+    time::sleep,
+};
 
 use crate::{
     floor::answers::{self, Exchange},
@@ -30,6 +34,7 @@ use crate::{
 /// More than any server sells in a second on one machine: so many seats are put on sale for each second of the load.
 const SEATS_PER_SECOND: u64 = 3_000;
 const SEATS_MAX: u64 = 1_000_000;
+const RELEASES_MAX: u64 = 1_000_000;
 /// The page's other method draws a QR code for each payment.
 const METHOD: &str = "mock_card";
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -52,6 +57,10 @@ pub(crate) struct BuyBench {
     /// Count the server's calls of `fdatasync` with `perf`, which must be allowed to trace it.
     #[arg(long, requires = "pid")]
     pub(crate) fdatasync: bool,
+    /// Before they buy, the people lock and release seats so often: the events of these releases are still being stored while
+    /// they buy.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=RELEASES_MAX))]
+    pub(crate) after_releases: u64,
 }
 
 /// The seats, sold in order, so that no two people want the same one.
@@ -80,10 +89,11 @@ pub(super) async fn run(bench: BuyBench) -> Outcome<Report> {
         person.reconnect(server).await?;
     }
     let relay = RelayMeter::start(vec![server.clone()]).await?;
+    people = lock_and_release(people, &seats, bench.after_releases / bench.people).await?;
     if let Some(meter) = &mut meter {
         meter.restart().await?;
     }
-    let fsyncs = bench.fdatasync.then(|| tokio::spawn(count_fdatasync(bench.target.pid, bench.target.seconds)));
+    let fsyncs = if bench.fdatasync { Some(FsyncCount::start(bench.target.pid)) } else { None };
     let started = Instant::now();
     let sale = Arc::new(Sale { seats, next: AtomicUsize::new(0), end: started + bench.target.duration() });
     let mut busy = JoinSet::new();
@@ -99,9 +109,14 @@ pub(super) async fn run(bench: BuyBench) -> Outcome<Report> {
     let took = started.elapsed();
     let mut report = describe(&bench, &tally, took)?;
     if let Some(fsyncs) = fsyncs {
-        let each = tally.times.total() as f64 / fsyncs.await?? as f64;
         let what = format!("a whole purchase, {} people: in one `fdatasync`", bench.people);
-        report.add_figure("P10", what, Unit::Rate("purchases"), each, None);
+        match async { fsyncs?.finish().await }.await {
+            Ok(count) => {
+                let each = tally.times.total() as f64 / count as f64;
+                report.add_figure("P10", what, Unit::Rate("purchases"), each, None);
+            }
+            Err(error) => report.lines.push(format!("not measured  {what}: {error}")),
+        }
     }
     if let Some(mut meter) = meter {
         meter.load_ended().await?;
@@ -128,7 +143,7 @@ fn describe(bench: &BuyBench, tally: &Tally, took: Duration) -> Outcome<Report> 
     let mut report = Report { lines, ..Report::default() };
     let p50_ms = tally.times.percentile_ms(50.0);
     if !bench.target.parts.is_empty() {
-        let what = format!("a whole purchase, {people} people, cluster: p50");
+        let what = format!("{}: p50", bench.what());
         report.add_figure("P4b", what, Unit::Cost("ms"), p50_ms, None);
     } else if people == 1 {
         let what = "a whole purchase, 1 person: p50, floor one `fdatasync`".to_owned();
@@ -138,17 +153,44 @@ fn describe(bench: &BuyBench, tally: &Tally, took: Duration) -> Outcome<Report> 
 }
 
 fn add_figures(report: &mut Report, bench: &BuyBench, costs: &Costs, floor: answers::Cost, per_second: f64) {
-    let what = format!("a whole purchase, {} people", bench.people);
+    let what = bench.what();
     if bench.target.parts.is_empty() {
         report.add_server_cpu("P4", what.clone(), costs, floor.each_us);
         report.add_figure("P4", what, Unit::Rate("purchases/s"), per_second, Some(floor.per_second));
         return;
     }
-    report.add_server_cpu("P4b", format!("{what}, cluster: the server"), costs, floor.each_us);
+    report.add_server_cpu("P4b", format!("{what}: the server"), costs, floor.each_us);
     if let Some(each) = costs.each("mongodb operations") {
-        let what = format!("{what}, cluster: MongoDB");
+        let what = format!("{what}: MongoDB");
         report.add_figure("P4b", what, Unit::Cost("operations"), each, None);
     }
+}
+
+impl BuyBench {
+    fn what(&self) -> String {
+        let mode = if self.target.parts.is_empty() { "" } else { ", cluster" };
+        let after =
+            if self.after_releases > 0 { format!(", after {} releases", self.after_releases) } else { String::new() };
+        format!("a whole purchase, {} people{mode}{after}", self.people)
+    }
+}
+
+/// Each person locks and releases a seat so many times, all at once.
+async fn lock_and_release(people: Vec<Visitor>, seats: &[ForSale], times: u64) -> Outcome<Vec<Visitor>> {
+    let mut busy = JoinSet::new();
+    for (mut person, seat) in people.into_iter().zip(seats.iter().cycle().cloned()) {
+        busy.spawn(async move {
+            let body = json!({ "screening_id": seat.screening_id, "seat_ids": [seat.seat_id] });
+            for _ in 0..times {
+                for method in [Method::POST, Method::DELETE] {
+                    let call = Call::new(method, "/api/lock", body.to_string());
+                    send_until(&mut person, call, StatusCode::OK, &mut 0).await?;
+                }
+            }
+            Outcome::Ok(person)
+        });
+    }
+    busy.join_all().await.into_iter().collect()
 }
 
 async fn buy_until_end(mut person: Visitor, sale: Arc<Sale>) -> Outcome<Tally> {
@@ -199,14 +241,26 @@ async fn send_until(person: &mut Visitor, call: Call, wanted: StatusCode, thrott
     Err(format!("{} was throttled too often", call.path).into())
 }
 
-/// Calls of `fdatasync` by all threads of a process in so many seconds.
-async fn count_fdatasync(pid: Option<u32>, seconds: u64) -> Outcome<u64> {
-    let (pid, timeout_ms) = (pid.ok_or("no process")?.to_string(), (seconds * 1_000).to_string());
-    let event = "syscalls:sys_enter_fdatasync";
-    let words = ["stat", "-x", ",", "-e", event, "-p", &pid, "--timeout", &timeout_ms];
-    let output = Command::new("perf").args(words).stdin(Stdio::null()).output().await?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let line = said.lines().find(|line| line.contains(event)).ok_or_else(|| format!("perf: {said}"))?;
-    let count = line.split(',').next().unwrap_or_default();
-    Ok(count.parse().map_err(|_| format!("perf: {line}"))?)
+/// Counts the calls of `fdatasync` by all threads of a process, from its start until `finish`.
+struct FsyncCount(Child);
+
+impl FsyncCount {
+    const EVENT: &str = "syscalls:sys_enter_fdatasync";
+
+    fn start(pid: Option<u32>) -> Outcome<Self> {
+        let pid = pid.ok_or("no process")?.to_string();
+        // `perf` counts until its command ends, and `cat` ends when its input is closed.
+        let words = ["stat", "-x", ",", "-e", Self::EVENT, "-p", &pid, "cat"];
+        let perf = Command::new("perf").args(words).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Ok(Self(perf.map_err(|error| format!("perf: {error}"))?))
+    }
+
+    async fn finish(mut self) -> Outcome<u64> {
+        drop(self.0.stdin.take());
+        let output = self.0.wait_with_output().await?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let line = said.lines().find(|line| line.contains(Self::EVENT)).ok_or_else(|| format!("perf: {said}"))?;
+        let count = line.split(',').next().unwrap_or_default();
+        Ok(count.parse().map_err(|_| format!("perf: {line}"))?)
+    }
 }

@@ -8,6 +8,11 @@ use crate::{counter::Counter, outcome::Outcome, part::Part, relay::RelayMeter, t
 
 /// How long the cost at rest is measured. A server without visitors still polls its databases.
 const REST_FOR: Duration = Duration::from_secs(3);
+/// Before that, the preparation's work must have ended: the CPU time of all processes in one interval is no longer lower than in
+/// the intervals before, by more than the resolution of a process's CPU time.
+const STEADY_INTERVAL: Duration = Duration::from_secs(1);
+const STEADY_LOOKS: u32 = 3;
+const STEADY_NOISE_S: f64 = 0.02;
 /// A process is quiet when it used at most this share of a core beyond its share at rest, of which half again is noise, in each
 /// of `QUIET_LOOKS` consecutive intervals: in a single interval it may only have waited for a slow disk.
 const QUIET_SHARE: f64 = 0.06;
@@ -48,6 +53,8 @@ impl Meter {
             }
         }
         let mut meter = Self { since: Instant::now(), costs };
+        meter.wait_until_steady().await?;
+        meter.restart().await?;
         sleep(REST_FOR).await;
         meter.take(|cost, used, took_s| cost.rest_per_s = used / took_s).await?;
         Ok(Some(meter))
@@ -87,7 +94,7 @@ impl Meter {
         let took_s = self.since.elapsed().as_secs_f64();
         for cost in &mut self.costs {
             let now = cost.counter.read().await?;
-            let used = (now - cost.read - cost.rest_per_s * took_s).max(0.0);
+            let used = now - cost.read - cost.rest_per_s * took_s;
             cost.read = now;
             tell(cost, used, took_s);
         }
@@ -98,24 +105,41 @@ impl Meter {
     /// Waits until all processes are idle; false when they were not within `QUIET_WITHIN`.
     async fn wait_until_quiet(&self) -> Outcome<bool> {
         let (end, mut quiet_looks) = (Instant::now() + QUIET_WITHIN, 0);
-        let mut before = self.read_all().await?;
+        let mut before = self.cpu_seconds().await?;
         while quiet_looks < QUIET_LOOKS && Instant::now() < end {
             sleep(LOOK_AGAIN).await;
-            let now = self.read_all().await?;
+            let now = self.cpu_seconds().await?;
             let is_quiet = |(cost, (before, now)): (&Cost, (&f64, &f64))| {
-                let most_per_s = cost.rest_per_s * REST_NOISE + QUIET_SHARE;
-                !matches!(cost.counter, Counter::Cpu(_)) || now - before < most_per_s * LOOK_AGAIN.as_secs_f64()
+                now - before < (cost.rest_per_s * REST_NOISE + QUIET_SHARE) * LOOK_AGAIN.as_secs_f64()
             };
-            let all_quiet = self.costs.iter().zip(before.iter().zip(&now)).all(is_quiet);
+            let all_quiet = self.processes().zip(before.iter().zip(&now)).all(is_quiet);
             quiet_looks = if all_quiet { quiet_looks + 1 } else { 0 };
             before = now;
         }
         Ok(quiet_looks >= QUIET_LOOKS)
     }
 
-    async fn read_all(&self) -> Outcome<Vec<f64>> {
+    /// Waits until the work of the preparation has ended, at most `QUIET_WITHIN`.
+    async fn wait_until_steady(&self) -> Outcome<()> {
+        let (end, mut lowest_s, mut steady_looks) = (Instant::now() + QUIET_WITHIN, f64::INFINITY, 0);
+        while steady_looks < STEADY_LOOKS && Instant::now() < end {
+            let before: f64 = self.cpu_seconds().await?.iter().sum();
+            sleep(STEADY_INTERVAL).await;
+            let used_s = self.cpu_seconds().await?.iter().sum::<f64>() - before;
+            steady_looks = if used_s < lowest_s - STEADY_NOISE_S { 0 } else { steady_looks + 1 };
+            lowest_s = lowest_s.min(used_s);
+        }
+        Ok(())
+    }
+
+    fn processes(&self) -> impl Iterator<Item = &Cost> {
+        self.costs.iter().filter(|cost| matches!(cost.counter, Counter::Cpu(_)))
+    }
+
+    /// CPU time of each process so far. Databases are not asked for their counts, because that is an operation too.
+    async fn cpu_seconds(&self) -> Outcome<Vec<f64>> {
         let mut all = Vec::new();
-        for cost in &self.costs {
+        for cost in self.processes() {
             all.push(cost.counter.read().await?);
         }
         Ok(all)

@@ -134,14 +134,23 @@ async fn embedded(bench: &TableBench, program: &Path, load: Load) -> Outcome<Rep
     let measured = target(&server, Some(server.pid));
     match load {
         Load::Lock => {
-            lock::run(LockBench { target: measured, people: PEOPLE, requests: None, relay_urls: vec![] }).await
+            lock::run(LockBench {
+                target: measured,
+                people: PEOPLE,
+                requests: None,
+                relay_urls: vec![],
+                redis_floor_us: None,
+            })
+            .await
         }
         Load::Watch => {
             let (viewers, clicks) = (VIEWERS, CLICKS_PER_SECOND);
             watch::run(WatchBench { target: measured, viewers, clicks, clicks_url: None }).await
         }
         Load::Buy => {
-            let buy = |target, people, fdatasync| buy::run(BuyBench { target, people, seats: None, fdatasync });
+            let buy = |target, people, fdatasync| {
+                buy::run(BuyBench { target, people, seats: None, fdatasync, after_releases: 0 })
+            };
             let mut report = Box::pin(buy(measured, PEOPLE, false)).await?;
             for (people, fdatasync) in [(1, false), (CROWD, true)] {
                 let server = Started::seatkeeper(program, &[]).await?;

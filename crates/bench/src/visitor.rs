@@ -37,7 +37,7 @@ pub(super) struct Visitor {
 pub(super) struct Call {
     pub(super) method: Method,
     pub(super) path: String,
-    /// One more header than those that every request needs.
+    /// A header besides those that every request has.
     pub(super) header: Option<(HeaderName, String)>,
     pub(super) body: Bytes,
 }

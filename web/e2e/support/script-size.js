@@ -6,7 +6,8 @@ import { chromium } from '@playwright/test'
 
 const [site] = process.argv.slice(2)
 const { items } = await (await fetch(`${site}/api/movies`)).json()
-const [screening] = items.flatMap(({ screenings }) => screenings)
+// The largest hall has single seats, which are marked as available one by one.
+const [screening] = items.flatMap(({ screenings }) => screenings).sort((one, other) => other.seats_total - one.seats_total)
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] })
 try {

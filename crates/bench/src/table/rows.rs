@@ -49,7 +49,7 @@ impl Rows {
         rows.sort_by_key(number);
         let heads: String = self.columns.iter().map(|name| format!(" {name} | × floor |")).collect();
         let mut lines = vec![
-            format!("| goal | what | unit | floor |{heads}"),
+            format!("| row | what | unit | floor |{heads}"),
             format!("|{}", "---|".repeat(4 + 2 * self.columns.len())),
         ];
         for Row { figure: Figure { goal, what, unit, floor, .. }, measured } in rows {
@@ -93,7 +93,7 @@ mod tests {
         rows.add(1, figure("P1", cost, 25.0, Some(18.0)));
         rows.add(1, figure("P9", Unit::Cost("commands"), 570.4, None));
         let expected = [
-            "| goal | what | unit | floor | before | × floor | after | × floor |",
+            "| row | what | unit | floor | before | × floor | after | × floor |",
             "|---|---|---|---|---|---|---|---|",
             "| P1 | work | µs | 16.0 | 52.0 | 3.25 | 24.0 | 1.50 |",
             "| P9 | work | commands | – | – | – | 570 | – |",
