@@ -9,7 +9,7 @@ use seatkeeper_api::{ApiConfig, App, AppParts, Secret, SignInConfig, SiteUrl, ro
 use seatkeeper_core::box_office::mend_screening;
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -39,12 +39,12 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// A part cannot be opened, or the listen address cannot be bound.
 pub async fn serve(config: Config) -> Result<(), Failure> {
     ignore_signals()?;
-    let stop = stop_signal()?;
+    let signals = StopSignals::listen()?;
     let metrics = telemetry::collect_metrics()?;
     let entrance = Entrance::open(&config).await?;
     let parts = wiring::open_parts(&config, &entrance.address()).await?;
     let closing = parts.closing.clone();
-    let served = serve_parts(&config, entrance, parts, metrics, stop).await;
+    let served = serve_parts(&config, entrance, parts, metrics, signals).await;
     let closed = closing.close(CLOSING_GRACE).await;
     tracing::info!(closed, "stopped");
     served
@@ -78,7 +78,7 @@ async fn serve_parts(
     entrance: Entrance,
     parts: Parts,
     metrics: RenderMetrics,
-    stop: CancellationToken,
+    signals: StopSignals,
 ) -> Result<(), Failure> {
     let Entrance { listener, bound, site, callback_secret } = entrance;
     let Parts { office, health, mailer, restored, closing: _ } = parts;
@@ -112,17 +112,19 @@ async fn serve_parts(
         limits_addresses: config.rate_limit == RateLimit::On,
         trusted_proxies: config.trusted_proxies.clone(),
     };
+    let stop = CancellationToken::new();
     // Viewers are told to reconnect as soon as the shutdown begins, while requests in flight are finished; `join` waits
     // for both.
-    let tell_viewers = {
+    let shutting_down = {
         let (rooms, stop) = (app.rooms.clone(), stop.clone());
         async move {
-            stop.cancelled().await;
+            signals.received().await;
+            stop.cancel();
             rooms.shut_down().await;
         }
     };
     let serving = serve_connections(listener, router(app), admission, stop, REQUESTS_GRACE);
-    let (in_time, ()) = tokio::join!(serving, tell_viewers);
+    let (in_time, ()) = tokio::join!(serving, shutting_down);
     tracing::info!(in_time, "requests drained");
     requests_over.cancel();
     beside.close();
@@ -160,18 +162,25 @@ fn ignore_signals() -> std::io::Result<()> {
     Ok(())
 }
 
-fn stop_signal() -> Result<CancellationToken, Failure> {
-    let stop = CancellationToken::new();
-    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let told = stop.clone();
-    tokio::spawn(async move {
+/// The signals that stop the server: SIGTERM and SIGINT. A signal counts from [`Self::listen`] on, also while the parts
+/// are still being opened.
+struct StopSignals {
+    term: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the first signal.
+    async fn received(mut self) {
         tokio::select! {
-            _ = term.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.term.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-        told.cancel();
-    });
-    Ok(stop)
+    }
 }
 
 /// The key of the signatures of the payment provider's callbacks. Without the setting it is random at each start, which

@@ -135,7 +135,10 @@ impl Auth {
                 tracing::debug!(%error, "polling for ended sessions failed; retrying every second");
                 return None;
             }
-            Err(_) => return None,
+            Err(_) => {
+                tracing::debug!("polling for ended sessions timed out; retrying every second");
+                return None;
+            }
         };
         let is_all = ended.len() < ENDINGS_MAX as usize;
         let was_silent = heard_at.is_some_and(|at| now.duration_since(at) > SILENCE_MAX);

@@ -50,7 +50,10 @@ impl TakenCounts {
 /// store does not answer, the counts come from the store, which does not know locked seats. So the programme can be
 /// listed during an outage.
 async fn ask(sources: &Sources, ids: &[ScreeningId]) -> Backend<Vec<(ScreeningId, u32)>> {
-    let states = sources.maps.list_states(ids).await.unwrap_or_else(|_| vec![None; ids.len()]);
+    let states = sources.maps.list_states(ids).await.unwrap_or_else(|error| {
+        tracing::warn!(part = error.part, error = %error.source, "seats are counted without the locked ones");
+        vec![None; ids.len()]
+    });
     let (mut counts, mut unknown) = (Vec::with_capacity(ids.len()), Vec::new());
     for (id, state) in ids.iter().zip(states) {
         match state {

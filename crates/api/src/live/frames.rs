@@ -50,6 +50,7 @@ pub(super) const fn status_name(status: SeatStatus) -> &'static str {
 /// `snapshot` frame: the whole seat map at `seq`, of a screening at `revision`.
 pub(super) fn snapshot_frame(seq: u64, revision: u64, seats: impl ExactSizeIterator<Item = SeatChange>) -> String {
     let mut text = String::with_capacity(FRAME_BYTES + seats.len() * CHANGE_BYTES);
+    // Writing into a `String` does not fail.
     let _ = write!(text, r#"{{"type":"snapshot","seq":{},"revision":{revision},"seats":["#, wire_seq(seq));
     push_seats(&mut text, seats);
     text.push_str("]}");
@@ -59,6 +60,7 @@ pub(super) fn snapshot_frame(seq: u64, revision: u64, seats: impl ExactSizeItera
 /// `changes` frame: the seats that changed after `prev`, up to `seq`.
 pub(super) fn changes_frame(prev: u64, seq: u64, changes: impl ExactSizeIterator<Item = SeatChange>) -> String {
     let mut text = String::with_capacity(FRAME_BYTES + changes.len() * CHANGE_BYTES);
+    // Writing into a `String` does not fail.
     let _ = write!(text, r#"{{"type":"changes","prev":{},"seq":{},"changes":["#, wire_seq(prev), wire_seq(seq));
     push_seats(&mut text, changes);
     text.push_str("]}");

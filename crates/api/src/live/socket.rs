@@ -71,6 +71,7 @@ pub(super) async fn serve_viewer(
             while let Some(Ok(_)) = socket.recv().await {}
         }
     };
+    // The socket is dropped whether or not the client has read the close frame in time.
     let _ = timeout(GOODBYE_MAX, goodbye).await;
     drop(permit);
 }
@@ -160,7 +161,8 @@ async fn is_there(socket: &mut WebSocket, said: Option<Result<Message, axum::Err
     match said {
         None => Ok(false),
         Some(Ok(Message::Close(_))) => {
-            // The WebSocket library answers the client's close frame during the next read.
+            // The WebSocket library answers the client's close frame during the next read. The client has left, so a
+            // failure changes nothing.
             let _ = timeout(GOODBYE_MAX, socket.recv()).await;
             Ok(false)
         }

@@ -90,7 +90,7 @@ pub(super) async fn watch_screening(State(app): State<App>, request: Request) ->
 pub(super) async fn find_viewer(app: &App, parts: &Parts) -> Option<SignedInViewer> {
     let found = app.auth.find_viewer(parts).await;
     found.unwrap_or_else(|error| {
-        tracing::debug!(%error, "session lookup failed; the socket stays anonymous");
+        tracing::warn!(%error, "session lookup failed; the socket stays anonymous");
         None
     })
 }

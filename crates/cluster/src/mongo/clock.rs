@@ -13,9 +13,12 @@ use jiff::Timestamp;
 use mongodb::{Database, bson::doc};
 use seatkeeper_core::ports::Clock;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{fault::Fault, open::CALL_FOR_MAX};
+use super::{
+    fault::{Fault, PART},
+    open::CALL_FOR_MAX,
+};
 use crate::steady::Steady;
 
 /// Interval at which the database's clock is polled.
@@ -31,21 +34,35 @@ pub(super) struct StoreClock {
 }
 
 impl StoreClock {
-    /// Reads the database's clock once, and starts a task that polls it until `stop`.
-    pub(super) async fn follow(database: Database, stop: CancellationToken) -> Result<Arc<Self>, Fault> {
+    /// Reads the database's clock once, and starts a task in `tasks` that polls it until `stop`.
+    pub(super) async fn follow(
+        database: Database,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+    ) -> Result<Arc<Self>, Fault> {
         let clock = Arc::new(Self { steady: Steady::new(), ahead_ms: AtomicI64::new(0) });
         let (sent, heard, said_ms) = timeout(CALL_FOR_MAX, ask(&database)).await.unwrap_or(Err(Fault::Late))?;
         clock.learn(sent, heard, said_ms);
         let heard = Arc::clone(&clock);
-        tokio::spawn(stop.run_until_cancelled_owned(async move { heard.listen(&database).await }));
+        tasks.spawn(stop.run_until_cancelled_owned(async move { heard.listen(&database).await }));
         Ok(clock)
     }
 
     async fn listen(&self, database: &Database) {
+        let mut answered = true;
         loop {
-            // The old estimate stays in use after a failed poll.
-            if let Ok(Ok((sent, heard, said_ms))) = timeout(ANSWER_WITHIN, ask(database)).await {
-                self.learn(sent, heard, said_ms);
+            match timeout(ANSWER_WITHIN, ask(database)).await.unwrap_or(Err(Fault::Late)) {
+                Ok((sent, heard, said_ms)) => {
+                    self.learn(sent, heard, said_ms);
+                    answered = true;
+                }
+                Err(error) => {
+                    // One line for each outage and not one for each poll.
+                    if answered {
+                        tracing::warn!(part = PART, %error, "polling the clock failed; its last estimate is used");
+                    }
+                    answered = false;
+                }
             }
             sleep(ASK_EVERY).await;
         }

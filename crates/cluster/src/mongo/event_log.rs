@@ -83,7 +83,7 @@ impl MongoStore {
         self.transact(events, |conn, events| publish(conn, events).boxed()).await?;
         let mut conn = self.conn();
         if let Err(error) = self.call(forget_done(&mut conn, consumers, now)).await {
-            tracing::debug!(%error, "old events could not be deleted; the next publication tries again");
+            tracing::warn!(%error, "old events could not be deleted; the next publication tries again");
         }
         Ok(())
     }

@@ -54,7 +54,10 @@ use async_trait::async_trait;
 use mongodb::{Database, bson::doc};
 use seatkeeper_core::ports::{Backend, Clock, Health, Store};
 use tokio::time::timeout;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
 pub use call_permits::{CALLS_AT_ONCE_MAX, CALLS_WAITING_MAX, PERMIT_WITHIN};
 pub use open::{CALL_FOR_MAX, CONNECT_FOR_MAX, CONNECTIONS_MAX, LOOK_EVERY, OpenError, SELECTION_FOR_MAX, check_url};
@@ -72,7 +75,9 @@ pub struct MongoStore {
     database: Database,
     permits: CallPermits,
     clock: Arc<StoreClock>,
-    /// Cancels the background task that polls the database's clock.
+    /// The background task that polls the database's clock.
+    tasks: TaskTracker,
+    /// Cancels that task.
     stop: CancellationToken,
     _stop_with_the_last_clone: Arc<DropGuard>,
 }
@@ -91,21 +96,26 @@ impl MongoStore {
     }
 
     async fn over(database: Database) -> Result<Self, OpenError> {
-        let stop = CancellationToken::new();
-        let clock = StoreClock::follow(database.clone(), stop.clone()).await?;
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let clock = StoreClock::follow(database.clone(), &tasks, stop.clone()).await?;
         let stop_with_the_last_clone = Arc::new(stop.clone().drop_guard());
         let permits = CallPermits::default();
-        Ok(Self { database, permits, clock, stop, _stop_with_the_last_clone: stop_with_the_last_clone })
+        Ok(Self { database, permits, clock, tasks, stop, _stop_with_the_last_clone: stop_with_the_last_clone })
     }
 
-    /// Closes the driver's sessions and connections; later calls fail. Returns false when this takes longer than
-    /// `within`.
+    /// Ends the background task, and closes the driver's sessions and connections; later calls fail. Returns false when
+    /// this takes longer than `within`.
     ///
     /// Without this call the driver shuts down when the last clone of the store is dropped, and panics if the runtime
     /// stops meanwhile.
     pub async fn close(&self, within: Duration) -> bool {
         self.stop.cancel();
-        timeout(within, self.database.client().clone().shutdown().immediate(true)).await.is_ok()
+        self.tasks.close();
+        let closed = async {
+            self.tasks.wait().await;
+            self.database.client().clone().shutdown().immediate(true).await;
+        };
+        timeout(within, closed).await.is_ok()
     }
 
     /// The database's clock, which all servers use.

@@ -80,7 +80,13 @@ impl RedisLocks {
     /// Repairs the cause of a failed call where possible, and returns whether a retry may succeed now.
     async fn can_mend(&self, failure: &Failure) -> bool {
         match failure {
-            Failure::Redis(error) if is_function_missing(error) => self.load_library().await.is_ok(),
+            Failure::Redis(error) if is_function_missing(error) => {
+                let loaded = self.load_library().await;
+                if let Err(error) = &loaded {
+                    tracing::warn!(part = PART, %error, "loading the functions into Redis failed");
+                }
+                loaded.is_ok()
+            }
             Failure::Redis(error) => is_lost(error),
             // The late reply contained Redis's time and so corrected the estimate of its clock; the retry gets a
             // correct deadline.

@@ -2,9 +2,14 @@
 
 use crate::ports::Backend;
 
-/// Logs the failure of a best-effort call; `because` names what repeats or repairs its effect.
-pub(super) fn best_effort<T>(result: Backend<T>, because: &'static str) {
-    if let Err(error) = result {
-        tracing::debug!(part = error.part, error = %error.source, because, "a best-effort call failed");
+/// Logs the failure of a best-effort call; `because` names what repeats or repairs its effect. Returns whether the call
+/// succeeded.
+pub(super) fn best_effort<T>(result: Backend<T>, because: &'static str) -> bool {
+    match result {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::warn!(part = error.part, error = %error.source, because, "a best-effort call failed");
+            false
+        }
     }
 }

@@ -22,24 +22,29 @@ use crate::{
 pub async fn provider_reported(office: &BoxOffice, id: PaymentId) -> Backend<bool> {
     let Some(payment) = office.stores.ledger.find_payment(id).await? else { return Ok(false) };
     let answer = office.provider.find(id).await.map_err(|error| BackendError::retryable("provider", error))?;
-    match (answer, payment.status) {
-        (ProviderAnswer::Authorised | ProviderAnswer::Captured, PaymentStatus::Pending) => {
-            paid_without_confirm(office, payment, ConfirmOutcome::Success).await?;
-        }
-        (ProviderAnswer::Declined, PaymentStatus::Pending) => {
-            paid_without_confirm(office, payment, ConfirmOutcome::Decline).await?;
-        }
-        (
-            ProviderAnswer::Authorised | ProviderAnswer::Captured,
-            PaymentStatus::Expired | PaymentStatus::Cancelled | PaymentStatus::Declined,
-        ) => sell_late(office, payment).await?,
-        (ProviderAnswer::Refunded, PaymentStatus::Succeeded) => {
+    match payment.status {
+        PaymentStatus::Pending => match answer {
+            ProviderAnswer::Authorised | ProviderAnswer::Captured => {
+                paid_without_confirm(office, payment, ConfirmOutcome::Success).await?;
+            }
+            ProviderAnswer::Declined => paid_without_confirm(office, payment, ConfirmOutcome::Decline).await?,
+            ProviderAnswer::Voided | ProviderAnswer::Refunded | ProviderAnswer::Unknown => {
+                run_money_task(office, &payment).await?;
+            }
+        },
+        PaymentStatus::Confirming => drop(settle_payment(office, payment).await?),
+        PaymentStatus::Expired | PaymentStatus::Cancelled | PaymentStatus::Declined => match answer {
+            ProviderAnswer::Authorised | ProviderAnswer::Captured => sell_late(office, payment).await?,
+            ProviderAnswer::Declined | ProviderAnswer::Voided | ProviderAnswer::Refunded | ProviderAnswer::Unknown => {
+                run_money_task(office, &payment).await?;
+            }
+        },
+        PaymentStatus::Succeeded if answer == ProviderAnswer::Refunded => {
             // The provider has refunded the sale by itself. The money task stays open until the seat map is updated.
             let refunded = close(office, &payment, PaymentStatus::Refunded, Some(MoneyTask::GiveBack)).await?;
             run_money_task(office, &refunded).await?;
         }
-        (_, PaymentStatus::Confirming) => drop(settle_payment(office, payment).await?),
-        _ => run_money_task(office, &payment).await?,
+        PaymentStatus::Succeeded | PaymentStatus::Refunded => run_money_task(office, &payment).await?,
     }
     Ok(true)
 }

@@ -15,7 +15,7 @@ use crate::{
 /// and the adapter limits how long the call takes.
 pub(super) async fn publish_payment(office: &BoxOffice, payment: &Payment) {
     if let Err(error) = try_publish(office, payment).await {
-        tracing::debug!(
+        tracing::warn!(
             payment = %payment.id, screening = %payment.screening_id, %error,
             "a payment's status was not published; clients query it"
         );
@@ -36,7 +36,7 @@ pub(super) async fn publish_timeouts(office: &BoxOffice, events: &[Event]) {
             Err(error) => Err(error),
         };
         if let Err(error) = published {
-            tracing::debug!(payment = %payment_id, %error, "a payment's expiry was not published; clients query it");
+            tracing::warn!(payment = %payment_id, %error, "a payment's expiry was not published; clients query it");
             return;
         }
     }

@@ -115,6 +115,8 @@ pub async fn start_payment(
         let ended = office.locks.end_payment(screening_id, person, id).await;
         if started.is_ok() {
             ended?;
+        } else {
+            best_effort(ended, "the next call that meets the payment lock ends it");
         }
     }
     Ok(match started? {

@@ -207,7 +207,8 @@ async fn finish_sale(office: &BoxOffice, payment: &Payment, booking: Booking) ->
     // Publish the status before the seats leave the hold. Otherwise the payer's page would report the seats as lost.
     publish_payment(office, &sold).await;
     let told = office.locks.mark_sold(payment.screening_id, payment.id, &payment.seat_ids()).await;
-    let captured = move_money(office, &sold, MoneyTask::Capture, told.is_ok()).await;
+    let is_told = best_effort(told, "the money task reloads the seat map");
+    let captured = move_money(office, &sold, MoneyTask::Capture, is_told).await;
     best_effort(captured, "the reconciler retries the capture");
     Ok(ConfirmAnswer::Succeeded(Box::new((sold, booking))))
 }
@@ -281,12 +282,17 @@ async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_t
         // The provider had captured the money although the payment expired, and has refunded it now.
         return close(office, payment, PaymentStatus::Refunded, None).await.map(drop);
     }
-    // The server that sold or refunded the seats may have crashed before it updated the seat map.
-    let is_told = is_told || payment.booking_id.is_none();
-    if is_done && (is_told || mend_screening(office, payment.screening_id).await.is_ok()) {
-        office.stores.ledger.finish_money_task(payment.id, task).await?;
+    if !is_done {
+        return Ok(());
     }
-    Ok(())
+    if !is_told && payment.booking_id.is_some() {
+        // The server that sold or refunded the seats may have crashed before it updated the seat map.
+        let mended = mend_screening(office, payment.screening_id).await;
+        if !best_effort(mended, "the money task stays open, and the reconciler repeats it") {
+            return Ok(());
+        }
+    }
+    office.stores.ledger.finish_money_task(payment.id, task).await
 }
 
 async fn is_sold_still(office: &BoxOffice, id: PaymentId) -> Backend<bool> {

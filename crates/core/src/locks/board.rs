@@ -358,7 +358,7 @@ impl SeatBoard {
     pub fn next_expiry(&self) -> Option<Millis> {
         let locks = self.holds.values().flatten().filter_map(|seat| match self.seats.get(seat) {
             Some(Seat::Locked(lock)) => Some(lock.until),
-            _ => None,
+            Some(Seat::Sold | Seat::Withdrawn) | None => None,
         });
         locks.chain(self.payments.values().map(|lock| lock.until)).min()
     }

@@ -92,10 +92,12 @@ impl SeatBoard {
         let was = effects.undo.as_ref().map_or(&[][..], |undo| undo.was.as_slice());
         let first = |(index, one): &(usize, &Was)| !was[..*index].iter().any(|earlier| earlier.is_about_the_same(one));
         was.iter().enumerate().filter(first).filter_map(|(_, was)| match *was {
-            Was::Seat(seat, was) => match (was, self.seats.get(&seat)) {
-                (_, Some(Seat::Locked(lock))) => Some(LockEntry::of_lock(seat, lock)),
-                (Some(Seat::Locked(_)), _) => Some(LockEntry::NoLock { seat }),
-                _ => None,
+            Was::Seat(seat, was) => match self.seats.get(&seat) {
+                Some(Seat::Locked(lock)) => Some(LockEntry::of_lock(seat, lock)),
+                Some(Seat::Sold | Seat::Withdrawn) | None => match was {
+                    Some(Seat::Locked(_)) => Some(LockEntry::NoLock { seat }),
+                    Some(Seat::Sold | Seat::Withdrawn) | None => None,
+                },
             },
             Was::Payment(holder, _) => {
                 let lock = self.payments.get(&holder);
@@ -112,7 +114,7 @@ impl SeatBoard {
         };
         let holder_of = |state: Option<Seat>| match state {
             Some(Seat::Locked(Lock { holder, .. })) => Some(holder),
-            _ => None,
+            Some(Seat::Sold | Seat::Withdrawn) | None => None,
         };
         let (old, new) = (holder_of(was), holder_of(next));
         if old == new {

@@ -32,7 +32,7 @@ impl Was {
         match (self, other) {
             (Self::Seat(one, _), Self::Seat(two, _)) => one == two,
             (Self::Payment(one, _), Self::Payment(two, _)) => one == two,
-            _ => false,
+            (Self::Seat(..), Self::Payment(..)) | (Self::Payment(..), Self::Seat(..)) => false,
         }
     }
 }

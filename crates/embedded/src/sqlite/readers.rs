@@ -66,6 +66,7 @@ impl Readers {
             }
             let read = AssertUnwindSafe(|| work(&connection.transaction()?));
             let result = catch_unwind(read).unwrap_or(Err(Fault::Panicked));
+            // The caller may have been cancelled meanwhile, so nobody needs the result.
             drop(answer.send(result.map_err(BackendError::from)));
         });
         match self.queue.as_ref().map(|queue| queue.try_send(job)) {

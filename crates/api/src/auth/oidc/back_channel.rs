@@ -57,13 +57,15 @@ impl<'c> AsyncHttpClient<'c> for BackChannel {
 }
 
 fn made(client: &OnceLock<reqwest::Client>) -> Result<&reqwest::Client, BackChannelError> {
-    if client.get().is_none() {
-        // A redirect from a provider's back channel is an attack or a mistake, so redirects are not followed.
-        let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        let made = builder.connect_timeout(CONNECT_FOR_MAX).timeout(ANSWER_FOR_MAX).build();
-        let _ = client.set(made.map_err(BackChannelError::NoAnswer)?);
+    if let Some(made) = client.get() {
+        return Ok(made);
     }
-    Ok(client.get_or_init(reqwest::Client::new))
+    // A redirect from a provider's back channel is an attack or a mistake, so redirects are not followed.
+    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let built = builder.connect_timeout(CONNECT_FOR_MAX).timeout(ANSWER_FOR_MAX).build();
+    let built = built.map_err(BackChannelError::NoAnswer)?;
+    // Another first call may have stored its client meanwhile; then that one is used.
+    Ok(client.get_or_init(|| built))
 }
 
 async fn ask_over_https(client: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, BackChannelError> {

@@ -72,8 +72,8 @@ impl BoxOffice {
         if outcome != ProgrammeOutcome::Done {
             return Ok(Err(outcome));
         }
-        // The change is committed, so a failure to refresh the cache is ignored: a worker polls the programme's
-        // revision every second and logs its own failures.
+        // The change is committed, so a failure to refresh the cache is only logged: a worker polls the programme's
+        // revision every second.
         best_effort(self.follow_programme().await, "the follower polls every second");
         Ok(Ok(done))
     }
