@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGET = "x86_64-unknown-linux-gnu"
 TEXT_FILE = re.compile(r"(un)?licen[cs]es?|copying|copyright|notice|third.?party", re.IGNORECASE)
 CODE_ENDINGS = {".rs", ".py", ".html", ".json", ".toml", ".yml", ".yaml", ".sh", ".js", ".ts", ".c", ".h"}
 # Development tools whose code or CSS is part of the built page.
@@ -56,11 +55,13 @@ def output_of(*command, folder=ROOT):
 
 
 def crates():
+    # The program is built for the host.
+    target = re.search(r"^host: (\S+)$", output_of("rustc", "-vV"), re.MULTILINE)[1]
     flags = ["--locked", "--features", "seatkeeper/cluster"]
-    metadata = json.loads(output_of("cargo", "metadata", "--format-version", "1", "--filter-platform", TARGET, *flags))
+    metadata = json.loads(output_of("cargo", "metadata", "--format-version", "1", "--filter-platform", target, *flags))
     known = {(crate["name"], crate["version"]): crate for crate in metadata["packages"]}
     # Procedural macros and build scripts are not part of the program: they run during the build only.
-    linked = ["-p", "seatkeeper", "--target", TARGET, "-e", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"]
+    linked = ["-p", "seatkeeper", "--target", target, "-e", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"]
     for name, version in {tuple(line.split()[:2]) for line in output_of("cargo", "tree", *linked, *flags).splitlines()}:
         crate = known[name, version.removeprefix("v")]
         # A crate of this workspace has no source.

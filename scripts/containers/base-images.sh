@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes the images that deploy/ uses, under their names, on a Debian machine that reaches package registries only. They are
 # for tests: official images differ in versions, and MongoDB is replaced by a stand-in. An image is made again when its
-# inputs have changed.
+# files in images/, its version or its base image have changed; Debian when this machine's certificates or make_debian have.
+# What an image contains besides, such as Kafdrop, is downloaded or built once for each version.
 #
 #   scripts/containers/base-images.sh build    the images that deploy/Dockerfile needs
 #   scripts/containers/base-images.sh run      the images that deploy/compose.cluster.yaml needs
@@ -64,16 +65,18 @@ once() {
 }
 
 make_debian() {
-  local name root="$CACHE/debian" mirror started=$SECONDS
+  local name inputs root="$CACHE/debian" mirror started=$SECONDS
   name="$(full debian)"
-  podman image exists "$name" && return
+  inputs="$( (declare -f make_debian; cat "$CERTIFICATES") | sha256sum | cut -c1-16)"
+  [ "$(label_of "$name")" = "$inputs" ] && return
   mirror="$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | sort -u | head -1)"
   rm -rf "$root"
   debootstrap --variant=minbase bookworm "$root" "$mirror" >"$CACHE/debootstrap.log"
   rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
   # The image gets this machine's certificate authorities as a file: the package ca-certificates would replace them.
   install -D -m 644 "$CERTIFICATES" "$root$CERTIFICATES"
-  tar -C "$root" -c . | podman import --quiet --change 'CMD ["bash"]' - "$name" >/dev/null
+  tar -C "$root" -c . |
+    podman import --quiet --change 'CMD ["bash"]' --change "LABEL seatkeeper.inputs=$inputs" - "$name" >/dev/null
   rm -rf "$root"
   say "$name: $(size_of "$name"), $((SECONDS - started)) s"
 }

@@ -29,10 +29,18 @@ choose_engine() {
 pulls() { timeout "$PROBE_S_MAX" "$1" pull --quiet "$PROBE_IMAGE" >/dev/null 2>&1; }
 
 install_podman() {
-  command -v podman buildah runc debootstrap dnsmasq >/dev/null && [ -e /usr/lib/cni/dnsname ] && return
+  has_podman_packages && return
   [ "$(id -u)" -eq 0 ] || stop "install ${PODMAN_PACKAGES[*]}, or run this as root"
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${PODMAN_PACKAGES[@]}" >/dev/null
+}
+
+has_podman_packages() {
+  local program
+  for program in podman buildah runc debootstrap dnsmasq; do
+    command -v "$program" >/dev/null || return 1
+  done
+  [ -e /usr/lib/cni/dnsname ]
 }
 
 install_podman_compose() {
