@@ -61,7 +61,7 @@ for (const [index, look] of LOOKS.entries()) {
     await startPayment(visitor)
     await chooseMethod(visitor, 'mock_card')
     assert.match(await visitor.byId('summary-total').innerText(), /250/)
-    // A pending payment keeps its amount.
+    // A pending payment keeps its amount when the price changes.
     await change(manager, showing, { prices: { standard: thb(30_000) } })
     assert.match(await visitor.byId('confirm-pay').innerText(), /250/)
     await payNow(visitor)

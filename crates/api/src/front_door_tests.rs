@@ -1,4 +1,4 @@
-//! Tests of the middleware `front_door`, through the whole router with a SQLite store.
+//! Tests of the middleware `front_door` (rate limits, compression, security headers, body limits), through the whole router with a SQLite store.
 
 use axum::{
     body::Body,
@@ -324,7 +324,7 @@ async fn files_are_compressed_and_revalidated_by_etag() {
 }
 
 #[tokio::test]
-async fn long_answers_are_compressed_except_locks() {
+async fn long_answers_are_compressed_but_not_the_list_of_locks() {
     let world = World::new();
     let browser = world.server(|_| ()).browser();
     browser.sign_in("ann@example.test").await;

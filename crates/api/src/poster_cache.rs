@@ -38,14 +38,14 @@ impl Default for Cached {
 }
 
 /// A picture to send.
-pub(crate) enum Found {
+pub(crate) enum PosterToSend {
     /// The picture is in the cache and its bytes are shared.
     Shared(Arc<Poster>),
     /// The picture is not cached, because the cache is full of pictures that are being sent.
     Own(Poster),
 }
 
-impl Found {
+impl PosterToSend {
     pub(crate) fn content_type(&self) -> &str {
         match self {
             Self::Shared(poster) => &poster.content_type,
@@ -70,14 +70,14 @@ pub(crate) fn pin(poster: Arc<Poster>) -> Bytes {
 
 impl PosterCache {
     /// Finds a picture in the cache or in the store.
-    pub(crate) async fn find(&self, posters: &dyn Posters, id: PosterId) -> Backend<Option<Found>> {
+    pub(crate) async fn find(&self, posters: &dyn Posters, id: PosterId) -> Backend<Option<PosterToSend>> {
         if let Some(poster) = self.cached.lock().get(id) {
-            return Ok(Some(Found::Shared(poster)));
+            return Ok(Some(PosterToSend::Shared(poster)));
         }
         let slot = (id.as_uuid().as_u128() % READS_AT_ONCE_MAX as u128) as usize;
         let _guard = self.reads[slot].lock().await;
         if let Some(poster) = self.cached.lock().get(id) {
-            return Ok(Some(Found::Shared(poster)));
+            return Ok(Some(PosterToSend::Shared(poster)));
         }
         let poster = posters.find_poster(id).await?;
         Ok(poster.map(|poster| self.cached.lock().insert(poster)))
@@ -89,12 +89,12 @@ impl Cached {
         self.by_id.get(&id).cloned()
     }
 
-    fn insert(&mut self, poster: Poster) -> Found {
+    fn insert(&mut self, poster: Poster) -> PosterToSend {
         while self.bytes + poster.bytes.len() > CACHE_BYTES_MAX || self.by_id.len() >= CACHE_POSTERS_MAX {
             // Evict only idle pictures: one that is being sent would stay in memory without being counted.
             let mut oldest_first = self.by_id.iter();
             let idle = oldest_first.find(|(_, poster)| Arc::strong_count(poster) == 1);
-            let Some(oldest) = idle.map(|(id, _)| *id) else { return Found::Own(poster) };
+            let Some(oldest) = idle.map(|(id, _)| *id) else { return PosterToSend::Own(poster) };
             if let Some(evicted) = self.by_id.remove(&oldest) {
                 self.bytes -= evicted.bytes.len();
             }
@@ -102,7 +102,7 @@ impl Cached {
         self.bytes += poster.bytes.len();
         let poster = Arc::new(poster);
         self.by_id.insert(poster.id, Arc::clone(&poster));
-        Found::Shared(poster)
+        PosterToSend::Shared(poster)
     }
 }
 
@@ -143,8 +143,8 @@ mod tests {
 
     async fn shared(cache: &PosterCache, store: &Store, number: u128) -> Arc<Poster> {
         match cache.find(store, poster(number)).await.unwrap().unwrap() {
-            Found::Shared(poster) => poster,
-            Found::Own(_) => panic!("the cache has room"),
+            PosterToSend::Shared(poster) => poster,
+            PosterToSend::Own(_) => panic!("the cache has room"),
         }
     }
 
@@ -179,7 +179,7 @@ mod tests {
             sending.push(pin(shared(&cache, &store, number).await));
         }
         let more = cache.find(&store, poster(fitting)).await.unwrap().unwrap();
-        assert!(matches!(more, Found::Own(_)), "charged to the client's network");
+        assert!(matches!(more, PosterToSend::Own(_)), "charged to the client's network");
         drop(sending.pop());
         shared(&cache, &store, fitting).await;
         assert_eq!(cache.cached.lock().bytes, CACHE_BYTES_MAX);

@@ -102,7 +102,7 @@ impl Hall {
     /// Checks a hall's name.
     ///
     /// # Errors
-    /// The field `name`.
+    /// The name breaks a rule of names; the error names the field `name`.
     pub fn check_name(name: &str) -> Result<(), Invalid> {
         let mut invalid = Invalid::default();
         check_text(&mut invalid, "name", Some(&name.to_owned()), TITLE_CHARS_MAX);

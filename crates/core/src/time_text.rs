@@ -87,7 +87,7 @@ pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok
 /// Reads a field of type [`Timestamp`], for `#[serde(with = …)]`: any RFC 3339 text.
 ///
 /// # Errors
-/// The field is no such text.
+/// The field is not an RFC 3339 time.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     Timestamp::deserialize(deserializer)
 }

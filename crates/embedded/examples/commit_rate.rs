@@ -1,12 +1,13 @@
 //! Measures how many sales per second the SQLite store commits, and how many sales share one sync to disk.
 //!
-//! `cargo run --release -p seatkeeper-embedded --example commit_rate [people] [seconds]`; under
+//! `cargo run --release -p seatkeeper-embedded --example commit_rate [concurrent buyers] [seconds]`; under
 //! `strace -f -c -e trace=fsync,fdatasync` the number of sync system calls can be compared with the store's commits.
 //!
-//! The store is filled with data first: subtract the printed number of its commits from the number of system calls.
+//! The store is filled with data first. The number of commits that this takes is printed: subtract it from the number of
+//! system calls.
 //!
-//! A sale makes the same writes as the use cases: start the payment with its claims, begin its confirmation, commit the
-//! booking with its event, finish the money task.
+//! A sale makes the same writes as the use cases: start the payment, which claims its seats, begin its
+//! confirmation, commit the booking with its event, mark the payment's capture as done.
 
 #![expect(clippy::print_stdout, reason = "a measurement is printed")]
 

@@ -8,7 +8,7 @@ export const PAGE_FLAGS = PAGE ? ['--disable-features=LocalNetworkAccessChecks']
 /** Paths that the server must answer, not the folder of the page. Uploaded posters have no file extension. */
 const OF_THE_PROGRAM = /^\/(api|demo-idp|docs|healthz|readyz|metrics)(\/|$)|^\/posters\/[^./]+$/
 
-/** Answers requests for the page's files from `SEATKEEPER_TEST_PAGE`; all other requests still go to the server. */
+/** Answers requests for the page's files from the folder `SEATKEEPER_TEST_PAGE`; all other requests go to the server. */
 export async function servePageFromDisk(context, url) {
   if (!PAGE) return
   const headers = await pageHeaders(url)

@@ -1785,7 +1785,7 @@ export interface components {
              */
             seats: number;
         };
-        /** @description Which seats to let go. */
+        /** @description Which seats to unlock. */
         UnlockRequest: {
             /** @description Or its film … */
             movie_id?: string | null;

@@ -1,32 +1,32 @@
 import { defineStore } from 'pinia'
 import { shallowReactive } from 'vue'
 import type { MapFrame, SeatChange } from './frames'
-import { EMPTY_MAP, applyFrame, applyLoaded, type LiveMap, type Step } from './room'
+import { EMPTY_MAP, applyFrame, applyLoaded, type LiveMap, type Step } from './liveMap'
 import type { ConnectionState } from './watch'
 
 /** The seat map and connection state of each subscribed screening. Pages read them through computed values and never copy them. */
 export const useSeatStore = defineStore('seats', () => {
-  const rooms = shallowReactive(new Map<string, LiveMap>())
+  const maps = shallowReactive(new Map<string, LiveMap>())
   const connections = shallowReactive(new Map<string, ConnectionState>())
 
-  const roomOf = (screeningId: string): LiveMap => rooms.get(screeningId) ?? EMPTY_MAP
+  const mapOf = (screeningId: string): LiveMap => maps.get(screeningId) ?? EMPTY_MAP
 
   function keep(screeningId: string, step: Step): Step {
-    if (step.verdict === 'applied') rooms.set(screeningId, step.room)
+    if (step.verdict === 'applied') maps.set(screeningId, step.map)
     return step
   }
 
   return {
-    roomOf,
+    mapOf,
     connectionOf: (screeningId: string): ConnectionState => connections.get(screeningId) ?? 'connecting',
     setConnection: (screeningId: string, state: ConnectionState) => void connections.set(screeningId, state),
     loaded: (screeningId: string, seq: number, seats: readonly SeatChange[]): Step =>
-      keep(screeningId, applyLoaded(roomOf(screeningId), seq, seats)),
+      keep(screeningId, applyLoaded(mapOf(screeningId), seq, seats)),
     heard: (screeningId: string, frame: MapFrame): Step =>
-      keep(screeningId, applyFrame(roomOf(screeningId), frame)),
+      keep(screeningId, applyFrame(mapOf(screeningId), frame)),
     /** Removes the seat map of a screening, so that the next visit does not start with an outdated one. */
     forget(screeningId: string): void {
-      rooms.delete(screeningId)
+      maps.delete(screeningId)
       connections.delete(screeningId)
     },
   }

@@ -3,13 +3,13 @@ import { computed, onScopeDispose, watch as observe } from 'vue'
 import { useSessionStore } from '@/api/session'
 import type { Hold } from '@/api/types'
 import type { Frame, MapFrame, ScreeningChange, SeatChange } from './frames'
-import type { SeatTurn, Verdict } from './room'
+import type { SeatTransition, Verdict } from './liveMap'
 import { useSeatStore } from './seatStore'
 import { watchScreening, type SocketLike } from './watch'
 
 export interface LiveEvents {
   /** Called after a frame was applied to the seat map; `changed` lists the seats that it has changed. */
-  onMap?: (frame: MapFrame, changed: SeatTurn[]) => void
+  onMap?: (frame: MapFrame, changed: SeatTransition[]) => void
   /** Called with all seats that this person holds at this screening, whichever device locked them. */
   onHold?: (hold: Hold) => void
   onPayment?: (payment: Extract<Frame, { type: 'payment' }>) => void
@@ -85,7 +85,7 @@ export function useLiveSeats(screeningId: string, events: LiveEvents = {}) {
   })
 
   return {
-    room: computed(() => store.roomOf(screeningId)),
+    map: computed(() => store.mapOf(screeningId)),
     connection: computed(() => store.connectionOf(screeningId)),
     loaded: (seq: number, seats: readonly SeatChange[]) => store.loaded(screeningId, seq, seats),
   }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Verdict } from './room'
+import type { Verdict } from './liveMap'
 import {
   CONNECT_MS_MAX,
   RECONNECT_MS_MAX,

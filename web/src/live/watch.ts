@@ -1,6 +1,6 @@
 import type { Frame } from './frames'
 import { parseFrame } from './frames'
-import type { Verdict } from './room'
+import type { Verdict } from './liveMap'
 
 /** The server sends a frame at least every 10 s; after a longer silence the connection counts as lost. */
 export const SILENCE_MS_MAX = 25_000

@@ -98,7 +98,7 @@ pub(crate) struct EventsQuery {
 
 impl EventsQuery {
     /// Returns the position in the event log after which to list, and the number of events to list.
-    fn place(&self) -> ApiResult<(i64, u32)> {
+    fn range(&self) -> ApiResult<(i64, u32)> {
         let limit = self.limit.unwrap_or(PAGE_ITEMS_DEFAULT);
         if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
             return Err(ApiError::invalid("limit", "1 to 200"));
@@ -122,7 +122,7 @@ pub(crate) async fn list_events(
     _: Admin,
     Query(query): Query<EventsQuery>,
 ) -> ApiResult<Json<List<EventItem>>> {
-    let (after, limit) = query.place()?;
+    let (after, limit) = query.range()?;
     let type_name = query.r#type.as_deref().map(event_type).transpose()?;
     // Read one more than the page, to know whether there is a next page.
     let mut found = app.office.stores.events.list_events(after, type_name, limit + 1).await?;
@@ -140,16 +140,16 @@ mod tests {
 
     #[test]
     fn cursor_of_the_event_log_is_a_log_position() {
-        let place = |cursor: Option<&str>, after| {
-            EventsQuery { cursor: cursor.map(str::to_owned), after, ..EventsQuery::default() }.place().ok()
+        let range = |cursor: Option<&str>, after| {
+            EventsQuery { cursor: cursor.map(str::to_owned), after, ..EventsQuery::default() }.range().ok()
         };
-        assert_eq!(place(None, None), Some((0, 50)));
-        assert_eq!(place(None, Some(7)), Some((7, 50)));
-        assert_eq!(place(Some("9"), Some(7)), Some((9, 50)), "the second page of the events after 7");
+        assert_eq!(range(None, None), Some((0, 50)));
+        assert_eq!(range(None, Some(7)), Some((7, 50)));
+        assert_eq!(range(Some("9"), Some(7)), Some((9, 50)), "the second page of the events after 7");
         for bad in ["", "x", "-1", "+1", "01"] {
-            assert_eq!(place(Some(bad), None), None, "{bad}");
+            assert_eq!(range(Some(bad), None), None, "{bad}");
         }
-        assert_eq!(place(None, Some(-1)), None);
+        assert_eq!(range(None, Some(-1)), None);
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub(crate) async fn lock_seats(
     }
 }
 
-/// Which seats to let go.
+/// Which seats to unlock.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct UnlockRequest {
     /// The screening.

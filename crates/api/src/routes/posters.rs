@@ -17,7 +17,7 @@ use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::{PathId, read_body_within},
     page,
-    poster_cache::{Found, pin},
+    poster_cache::{PosterToSend, pin},
     state::App,
     unsent::SharedBytes,
 };
@@ -118,8 +118,8 @@ pub(crate) async fn get_poster(State(app): State<App>, id: PathId, headers: Head
     ]
     .map(|(name, value)| (name, value.to_owned()));
     Ok(match poster {
-        Found::Shared(poster) => (Extension(SharedBytes), headers, pin(poster)).into_response(),
-        Found::Own(poster) => (headers, poster.bytes).into_response(),
+        PosterToSend::Shared(poster) => (Extension(SharedBytes), headers, pin(poster)).into_response(),
+        PosterToSend::Own(poster) => (headers, poster.bytes).into_response(),
     })
 }
 

@@ -15,7 +15,7 @@ const BUFFERED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 pub(super) type SharedBuffer = Arc<Mutex<Buffer>>;
 
-/// A message that was received, with its position in the topic.
+/// A message that was received, with its partition and offset in the topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Arrival {
     pub(super) partition: i32,
@@ -42,14 +42,14 @@ pub(super) struct Poison {
 
 /// The received messages, in order of arrival.
 ///
-/// A `place` is the number of a message in order of arrival. Numbers increase, are never reused, and are valid in this
-/// process only. When a partition is revoked and assigned again, its messages get new numbers, so that a late
+/// A `position` is the number of a message in order of arrival. Numbers increase, are never reused, and are valid in
+/// this process only. When a partition is revoked and assigned again, its messages get new numbers, so that a late
 /// acknowledgement covers only messages that its caller has received.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     waiting: VecDeque<(i64, Arrival)>,
     bytes: usize,
-    last_place: i64,
+    last_position: i64,
     /// For each assigned partition, the next offset to handle.
     done: BTreeMap<i32, i64>,
     /// The entries of `done` that are not yet stored in the client for its next commit.
@@ -58,9 +58,9 @@ pub(super) struct Buffer {
 
 impl Buffer {
     pub(super) fn push(&mut self, arrival: Arrival) {
-        self.last_place += 1;
+        self.last_position += 1;
         self.bytes += arrival.bytes;
-        self.waiting.push_back((self.last_place, arrival));
+        self.waiting.push_back((self.last_position, arrival));
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -87,9 +87,9 @@ impl Buffer {
         self.waiting.front().filter(|(_, arrival)| matches!(arrival.content, Content::Poison(_))).cloned()
     }
 
-    /// Removes all messages up to and including this place, because they have been handled.
-    pub(super) fn acknowledge(&mut self, place: i64) {
-        while self.waiting.front().is_some_and(|(waiting, _)| *waiting <= place) {
+    /// Removes all messages up to and including this position, because they have been handled.
+    pub(super) fn acknowledge(&mut self, position: i64) {
+        while self.waiting.front().is_some_and(|(waiting, _)| *waiting <= position) {
             let Some((_, arrival)) = self.waiting.pop_front() else { return };
             self.bytes -= arrival.bytes;
             self.done.insert(arrival.partition, arrival.offset + 1);
@@ -115,9 +115,9 @@ impl Buffer {
         self.unstored.remove(&partition);
     }
 
-    /// Removes the messages of all partitions. Their place numbers are not reused.
+    /// Removes the messages of all partitions. Their positions are not reused.
     pub(super) fn forget_all(&mut self) {
-        *self = Self { last_place: self.last_place, ..Self::default() };
+        *self = Self { last_position: self.last_position, ..Self::default() };
     }
 }
 
@@ -146,41 +146,41 @@ mod tests {
         buffer
     }
 
-    fn places(buffer: &Buffer) -> Vec<i64> {
+    fn positions(buffer: &Buffer) -> Vec<i64> {
         buffer.events(100).iter().map(|logged| logged.position).collect()
     }
 
     #[test]
-    fn acknowledgement_covers_the_messages_of_all_partitions_up_to_its_place() {
+    fn acknowledgement_covers_the_messages_of_all_partitions_up_to_its_position() {
         let mut buffer = buffer_of([event(7, 40), event(2, 5), event(7, 41), event(2, 6)]);
-        assert_eq!(places(&buffer), [1, 2, 3, 4]);
+        assert_eq!(positions(&buffer), [1, 2, 3, 4]);
         buffer.acknowledge(3);
-        assert_eq!(places(&buffer), [4]);
+        assert_eq!(positions(&buffer), [4]);
         assert_eq!(buffer.take_unstored(), BTreeMap::from([(2, 6), (7, 42)]));
         assert_eq!(buffer.take_unstored(), BTreeMap::new(), "each offset is taken once");
         buffer.acknowledge(1);
-        assert_eq!((places(&buffer), buffer.done_to(7)), (vec![4], Some(42)), "offsets never go back");
+        assert_eq!((positions(&buffer), buffer.done_to(7)), (vec![4], Some(42)), "offsets never go back");
     }
 
     #[test]
-    fn old_place_does_not_acknowledge_messages_of_a_reassigned_partition() {
+    fn old_position_does_not_acknowledge_messages_of_a_reassigned_partition() {
         let mut buffer = buffer_of([event(1, 10), event(2, 20), event(1, 11)]);
         buffer.forget(1);
         buffer.push(event(1, 10));
         buffer.acknowledge(3);
-        assert_eq!(places(&buffer), [4], "the message has arrived again with a new number");
+        assert_eq!(positions(&buffer), [4], "the message has arrived again with a new number");
         assert_eq!(buffer.take_unstored(), BTreeMap::from([(2, 21)]));
     }
 
     #[test]
     fn message_that_is_not_an_event_blocks_only_later_messages() {
         let mut buffer = buffer_of([event(1, 10), poison(1, 11), event(1, 12)]);
-        assert_eq!((places(&buffer), buffer.poison()), (vec![1], None));
+        assert_eq!((positions(&buffer), buffer.poison()), (vec![1], None));
         buffer.acknowledge(1);
-        let (place, arrival) = buffer.poison().unwrap();
-        assert_eq!((place, arrival.offset, places(&buffer)), (2, 11, vec![]));
-        buffer.acknowledge(place);
-        assert_eq!(places(&buffer), [3]);
+        let (position, arrival) = buffer.poison().unwrap();
+        assert_eq!((position, arrival.offset, positions(&buffer)), (2, 11, vec![]));
+        buffer.acknowledge(position);
+        assert_eq!(positions(&buffer), [3]);
     }
 
     #[test]
@@ -199,6 +199,6 @@ mod tests {
         buffer.forget_all();
         assert!(buffer.is_low());
         buffer.push(event(0, 1025));
-        assert_eq!(places(&buffer), [1026], "numbers are not reused");
+        assert_eq!(positions(&buffer), [1026], "numbers are not reused");
     }
 }

@@ -19,9 +19,9 @@ pub trait EventIndex: Send + Sync {
     async fn find_logged(&self, ids: &[EventId]) -> Backend<HashSet<EventId>>;
     /// Adds events in this order. Events that are in the index already are skipped.
     async fn publish(&self, events: &[Event]) -> Backend<()>;
-    /// Stores a Kafka message that is not an event, and reports it by an event. Idempotent: `place`, where the message
-    /// was found, identifies it.
-    async fn store_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()>;
+    /// Stores a Kafka message that is not an event, and reports it by an event. Idempotent: `origin`, the message's
+    /// topic, partition and offset, identifies it.
+    async fn store_unreadable(&self, origin: &str, message: &[u8], error: &str) -> Backend<()>;
     /// A page of the events after a position; if `type_name` is given, only events of that type.
     async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>>;
 }
@@ -38,8 +38,8 @@ impl EventIndex for MongoStore {
         self.log_events(events, &[]).await
     }
 
-    async fn store_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()> {
-        Self::store_unreadable(self, place, message, error).await
+    async fn store_unreadable(&self, origin: &str, message: &[u8], error: &str) -> Backend<()> {
+        Self::store_unreadable(self, origin, message, error).await
     }
 
     async fn list_events(&self, after: i64, type_name: Option<&str>, limit: u32) -> Backend<Vec<LoggedEvent>> {

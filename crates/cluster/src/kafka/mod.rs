@@ -136,12 +136,12 @@ impl KafkaLog {
     async fn set_poison_aside(&self, consumer: Consumer, reader: &Reader) -> Backend<()> {
         loop {
             let next = reader.buffer.lock().poison();
-            let Some((place, arrival)) = next else { return Ok(()) };
+            let Some((position, arrival)) = next else { return Ok(()) };
             let Content::Poison(poison) = &arrival.content else { return Ok(()) };
             let outgoing = message::poison_message(&self.settings, consumer, &arrival, poison);
             let (partition, offset, reason) = (arrival.partition, arrival.offset, poison.reason.as_str());
-            let found_at = format!("{} {partition}/{offset}", self.settings.events_topic());
-            self.index.store_unreadable(&found_at, &outgoing.payload, reason).await?;
+            let origin = format!("{} {partition}/{offset}", self.settings.events_topic());
+            self.index.store_unreadable(&origin, &outgoing.payload, reason).await?;
             self.sender.send(&[outgoing]).await?;
             tracing::error!(
                 consumer = consumer.as_ref(),
@@ -150,7 +150,7 @@ impl KafkaLog {
                 reason,
                 "message is not an event and was moved to the dead letters"
             );
-            reader.buffer.lock().acknowledge(place);
+            reader.buffer.lock().acknowledge(position);
         }
     }
 }

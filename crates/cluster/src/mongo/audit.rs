@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{MongoStore, documents::ms, fault::Fault, pages, schema::AUDIT};
 
 #[derive(Serialize, Deserialize)]
-struct Stored {
+struct AuditDocument {
     #[serde(rename = "_id")]
     id: EventId,
     at: i64,
@@ -29,7 +29,7 @@ impl AuditLog for MongoStore {
         let keep = async {
             let entries = events.iter().map(|event| {
                 let (type_name, text) = (event.kind.type_name().to_owned(), serde_json::to_string(event)?);
-                Ok(Stored { id: event.id, at: ms(event.at), type_name, actor: event.actor, event: text })
+                Ok(AuditDocument { id: event.id, at: ms(event.at), type_name, actor: event.actor, event: text })
             });
             conn.insert_new_ones(AUDIT, &entries.collect::<Result<Vec<_>, Fault>>()?).await
         };
@@ -40,8 +40,8 @@ impl AuditLog for MongoStore {
         let (filter, order) = (pages::newest_first(match_of(filter), "at", page), pages::falling("at"));
         let mut conn = self.conn();
         let list = async {
-            let stored: Vec<Stored> = conn.list(AUDIT, filter, order, pages::limit(page)).await?;
-            stored.iter().map(read_entry).collect::<Result<Vec<_>, _>>()
+            let found: Vec<AuditDocument> = conn.list(AUDIT, filter, order, pages::limit(page)).await?;
+            found.iter().map(read_entry).collect::<Result<Vec<_>, _>>()
         };
         let entries = self.call(list).await?;
         Ok(Page::cut(entries, page.limit, |event| Cursor { at: ms(event.at), id: event.id.as_uuid() }))
@@ -65,6 +65,6 @@ fn match_of(filter: &AuditFilter) -> Document {
     found
 }
 
-fn read_entry(stored: &Stored) -> Result<Event, Fault> {
-    Ok(serde_json::from_str(&stored.event)?)
+fn read_entry(document: &AuditDocument) -> Result<Event, Fault> {
+    Ok(serde_json::from_str(&document.event)?)
 }

@@ -36,7 +36,7 @@ struct Fields {
 /// A booking as it is read from its document.
 #[derive(Deserialize)]
 #[serde(transparent)]
-pub(super) struct Stored(#[serde(with = "Fields")] pub(super) Booking);
+pub(super) struct BookingDocument(#[serde(with = "Fields")] pub(super) Booking);
 
 /// A booking as it is first written.
 #[derive(Serialize)]
@@ -48,7 +48,7 @@ struct New<'a> {
 }
 
 pub(super) async fn find_booking(conn: &mut Conn, id: BookingId) -> Result<Option<Booking>, Fault> {
-    Ok(conn.find::<Stored>(BOOKINGS, by_id(id)).await?.map(|stored| stored.0))
+    Ok(conn.find::<BookingDocument>(BOOKINGS, by_id(id)).await?.map(|document| document.0))
 }
 
 /// Inserts a new booking. Returns false when another booking already has its code.

@@ -39,7 +39,7 @@ impl CallPermits {
         if let Ok(permit) = self.under_way.try_acquire() {
             return Ok(permit);
         }
-        let _place = self.waiting.try_acquire().map_err(|_| Fault::Busy)?;
+        let _waiting_permit = self.waiting.try_acquire().map_err(|_| Fault::Busy)?;
         match timeout(PERMIT_WITHIN, self.under_way.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(Fault::Busy),
@@ -66,7 +66,7 @@ mod tests {
 
         under_way.pop();
         let _next = waiting.remove(0).await.expect("the first in the queue gets the free permit");
-        assert!(join_all(waiting).await.into_iter().all(|turn| turn.is_err()), "the other waiting calls time out");
+        assert!(join_all(waiting).await.into_iter().all(|call| call.is_err()), "the other waiting calls time out");
         drop(under_way);
         assert!(permits.take().now_or_never().expect("a permit is free").is_ok());
     }

@@ -21,7 +21,7 @@ const BATCH_DOCUMENTS: u32 = 6_000;
 pub(super) struct Conn {
     database: Database,
     session: Option<ClientSession>,
-    events_told: i64,
+    events_written: i64,
 }
 
 /// Runs an action of the driver, with the connection's session if it has one.
@@ -54,7 +54,7 @@ macro_rules! collect {
 
 impl Conn {
     pub(super) fn new(database: Database, session: Option<ClientSession>) -> Self {
-        Self { database, session, events_told: 0 }
+        Self { database, session, events_written: 0 }
     }
 
     pub(super) async fn find<T: DeserializeOwned>(&mut self, name: &str, filter: Document) -> Result<Option<T>, Fault> {
@@ -197,10 +197,10 @@ impl Conn {
     }
 
     /// The sort key of the next event that this transaction writes: see [`super::outbox`].
-    pub(super) fn next_place(&mut self) -> Result<(Timestamp, i64), Fault> {
+    pub(super) fn next_sort_key(&mut self) -> Result<(Timestamp, i64), Fault> {
         let time = self.cluster_time()?;
-        self.events_told += 1;
-        Ok((time, self.events_told))
+        self.events_written += 1;
+        Ok((time, self.events_written))
     }
 
     pub(super) async fn commit(&mut self) -> Result<(), Fault> {

@@ -18,7 +18,7 @@ use super::{
 };
 
 #[derive(Serialize, Deserialize)]
-struct Stored {
+struct DeadLetterDocument {
     #[serde(rename = "_id")]
     id: DeadLetterId,
     consumer: String,
@@ -34,13 +34,14 @@ struct Stored {
 impl DeadLetters for MongoStore {
     async fn put_dead_letter(&self, letter: &DeadLetter) -> Backend<()> {
         let mut conn = self.conn();
-        let put = async { conn.insert_new(DEAD_LETTERS, &stored(letter)?).await };
+        let put = async { conn.insert_new(DEAD_LETTERS, &document_of(letter)?).await };
         self.call(put).await.map(|_| ())
     }
 
     async fn find_dead_letter(&self, id: DeadLetterId) -> Backend<Option<DeadLetter>> {
         let mut conn = self.conn();
-        let find = async { conn.find::<Stored>(DEAD_LETTERS, by_id(id)).await?.map(read_letter).transpose() };
+        let find =
+            async { conn.find::<DeadLetterDocument>(DEAD_LETTERS, by_id(id)).await?.map(read_letter).transpose() };
         self.call(find).await
     }
 
@@ -48,8 +49,8 @@ impl DeadLetters for MongoStore {
         let (filter, order) = (pages::newest_first(Document::new(), "at", page), pages::falling("at"));
         let mut conn = self.conn();
         let list = async {
-            let stored: Vec<Stored> = conn.list(DEAD_LETTERS, filter, order, pages::limit(page)).await?;
-            stored.into_iter().map(read_letter).collect::<Result<Vec<_>, _>>()
+            let found: Vec<DeadLetterDocument> = conn.list(DEAD_LETTERS, filter, order, pages::limit(page)).await?;
+            found.into_iter().map(read_letter).collect::<Result<Vec<_>, _>>()
         };
         let letters = self.call(list).await?;
         Ok(Page::cut(letters, page.limit, |letter| Cursor { at: ms(letter.at), id: letter.id.as_uuid() }))
@@ -60,8 +61,8 @@ impl DeadLetters for MongoStore {
     }
 }
 
-fn stored(letter: &DeadLetter) -> Result<Stored, Fault> {
-    Ok(Stored {
+fn document_of(letter: &DeadLetter) -> Result<DeadLetterDocument, Fault> {
+    Ok(DeadLetterDocument {
         id: letter.id,
         consumer: letter.consumer.as_ref().to_owned(),
         event_id: letter.event.id,
@@ -72,13 +73,13 @@ fn stored(letter: &DeadLetter) -> Result<Stored, Fault> {
     })
 }
 
-fn read_letter(stored: Stored) -> Result<DeadLetter, Fault> {
+fn read_letter(document: DeadLetterDocument) -> Result<DeadLetter, Fault> {
     Ok(DeadLetter {
-        id: stored.id,
-        consumer: stored.consumer.parse().map_err(|_| Fault::Broken("a dead letter has an unknown consumer"))?,
-        event: serde_json::from_str(&stored.event)?,
-        error: stored.error,
-        tries: stored.tries,
-        at: stored.at,
+        id: document.id,
+        consumer: document.consumer.parse().map_err(|_| Fault::Broken("a dead letter has an unknown consumer"))?,
+        event: serde_json::from_str(&document.event)?,
+        error: document.error,
+        tries: document.tries,
+        at: document.at,
     })
 }

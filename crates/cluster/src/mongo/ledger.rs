@@ -24,7 +24,7 @@ use super::{
     documents::{ms, texts, whole_ms},
     fault::Fault,
     ledger_commit, ledger_start, pages,
-    payments::{self, Stored},
+    payments::{self, PaymentDocument},
     schema::{PAYMENTS, SEATS},
 };
 
@@ -65,8 +65,8 @@ impl Ledger for MongoStore {
         pages::add(&mut filter, doc! { "$or": [overdue, { "status": "CONFIRMING" }, with_task] });
         let filter = pages::earliest_first(filter, "created_at", after);
         let order = pages::rising("created_at");
-        let found: Vec<Stored> = self.call(self.conn().list(PAYMENTS, filter, order, limit)).await?;
-        Ok(found.into_iter().map(|stored| stored.0).collect())
+        let found: Vec<PaymentDocument> = self.call(self.conn().list(PAYMENTS, filter, order, limit)).await?;
+        Ok(found.into_iter().map(|document| document.0).collect())
     }
 
     async fn seat_truth(&self, screening: ScreeningId, now: Timestamp) -> Backend<SeatTruth> {

@@ -39,7 +39,7 @@ struct Fields {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Stored {
+struct MailDocument {
     #[serde(flatten, with = "Fields")]
     mail: NewMail,
     status: MailStatus,
@@ -53,9 +53,9 @@ struct Stored {
     is_taken: bool,
 }
 
-impl From<Stored> for Mail {
-    fn from(stored: Stored) -> Self {
-        let Stored { mail, status, attempts, last_error, due_at, is_taken: _ } = stored;
+impl From<MailDocument> for Mail {
+    fn from(document: MailDocument) -> Self {
+        let MailDocument { mail, status, attempts, last_error, due_at, is_taken: _ } = document;
         Self { mail, status, attempts, last_error, due_at }
     }
 }
@@ -65,10 +65,10 @@ impl MailQueue for MongoStore {
     async fn file_mail(&self, mail: &NewMail) -> Backend<()> {
         let due_at = mail.created_at;
         let (mail, status, last_error) = (mail.clone(), MailStatus::Pending, None);
-        let stored = Stored { mail, status, attempts: 0, last_error, due_at, is_taken: false };
+        let document = MailDocument { mail, status, attempts: 0, last_error, due_at, is_taken: false };
         let mut conn = self.conn();
         let file = async {
-            conn.insert_new(MAILS, &stored).await?;
+            conn.insert_new(MAILS, &document).await?;
             forget_sent(&mut conn, due_at).await
         };
         self.call(file).await
@@ -84,7 +84,7 @@ impl MailQueue for MongoStore {
     }
 
     async fn find_mail(&self, id: MailId) -> Backend<Option<Mail>> {
-        Ok(self.call(self.conn().find::<Stored>(MAILS, by_id(id))).await?.map(Mail::from))
+        Ok(self.call(self.conn().find::<MailDocument>(MAILS, by_id(id))).await?.map(Mail::from))
     }
 
     async fn list_mails(&self, status: Option<MailStatus>, page: PageRequest) -> Backend<Page<Mail>> {
@@ -94,7 +94,7 @@ impl MailQueue for MongoStore {
         }
         let filter = pages::newest_first(filter, "created_at", page);
         let mut conn = self.conn();
-        let listed = conn.list::<Stored>(MAILS, filter, pages::falling("created_at"), pages::limit(page));
+        let listed = conn.list::<MailDocument>(MAILS, filter, pages::falling("created_at"), pages::limit(page));
         let mails = self.call(listed).await?.into_iter().map(Mail::from).collect();
         let key = |mail: &Mail| Cursor { at: ms(mail.mail.created_at), id: mail.mail.id.as_uuid() };
         Ok(Page::cut(mails, page.limit, key))
@@ -135,8 +135,8 @@ async fn take_due_mails(
     let mut taken = Vec::new();
     while taken.len() < limit as usize {
         let order = pages::rising("due_at");
-        match conn.change::<Stored>(MAILS, due.clone(), order, lease.clone()).await? {
-            Some(stored) => taken.push(stored.into()),
+        match conn.change::<MailDocument>(MAILS, due.clone(), order, lease.clone()).await? {
+            Some(document) => taken.push(document.into()),
             None => break,
         }
     }

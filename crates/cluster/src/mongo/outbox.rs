@@ -51,7 +51,7 @@ struct Waiting {
 }
 
 #[derive(Deserialize)]
-struct Stored {
+struct UnsentDocument {
     #[serde(rename = "_id")]
     id: EventId,
     event: String,
@@ -137,13 +137,13 @@ pub(super) async fn put_events(conn: &mut Conn, events: &[Event]) -> Result<(), 
 }
 
 fn waiting(conn: &mut Conn, event: &Event) -> Result<Waiting, Fault> {
-    let (written, nth) = conn.next_place()?;
+    let (written, nth) = conn.next_sort_key()?;
     let (type_name, text) = (event.kind.type_name(), serde_json::to_string(event)?);
     Ok(Waiting { id: event.id, written, nth, at: ms(event.at), type_name, is_sent: false, event: text })
 }
 
 fn read_unsent(document: Document) -> Result<Event, Fault> {
-    let Stored { id, event } = deserialize_from_document(document)?;
+    let UnsentDocument { id, event } = deserialize_from_document(document)?;
     let event: Event = serde_json::from_str(&event)?;
     // `mark_sent` finds documents by the event's id, so an event in a document with another id would be published for
     // ever.

@@ -41,7 +41,7 @@ struct Fields {
 /// A payment as it is read from its document.
 #[derive(Deserialize)]
 #[serde(transparent)]
-pub(super) struct Stored(#[serde(with = "Fields")] pub(super) Payment);
+pub(super) struct PaymentDocument(#[serde(with = "Fields")] pub(super) Payment);
 
 /// A payment as it is first written.
 #[derive(Serialize)]
@@ -52,7 +52,7 @@ struct New<'a> {
 }
 
 pub(super) async fn find_payment(conn: &mut Conn, id: PaymentId) -> Result<Option<Payment>, Fault> {
-    Ok(conn.find::<Stored>(PAYMENTS, by_id(id)).await?.map(|stored| stored.0))
+    Ok(conn.find::<PaymentDocument>(PAYMENTS, by_id(id)).await?.map(|document| document.0))
 }
 
 pub(super) async fn insert(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {

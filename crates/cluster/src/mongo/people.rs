@@ -38,7 +38,7 @@ struct Fields {
 
 #[derive(Deserialize)]
 #[serde(transparent)]
-struct Stored(#[serde(with = "Fields")] Person);
+struct PersonDocument(#[serde(with = "Fields")] Person);
 
 /// A person as first written, at the first sign-in.
 #[derive(Serialize)]
@@ -74,8 +74,9 @@ impl People for MongoStore {
 
     async fn set_language(&self, id: PersonId, language: Language) -> Backend<Option<Person>> {
         let change = doc! { "$set": { "language": language.as_ref() } };
-        let changed: Option<Stored> = self.call(self.conn().change(PEOPLE, by_id(id), Document::new(), change)).await?;
-        Ok(changed.map(|stored| stored.0))
+        let mut conn = self.conn();
+        let changed = conn.change::<PersonDocument>(PEOPLE, by_id(id), Document::new(), change);
+        Ok(self.call(changed).await?.map(|document| document.0))
     }
 }
 
@@ -91,7 +92,7 @@ async fn sign_in(conn: &mut Conn, identity: &Identity, new_id: PersonId, now: Ti
         "picture_url": identity.picture_url.as_deref(),
         "search": &search,
     };
-    if let Some(Stored(person)) = conn.change(PEOPLE, known, Document::new(), doc! { "$set": said }).await? {
+    if let Some(PersonDocument(person)) = conn.change(PEOPLE, known, Document::new(), doc! { "$set": said }).await? {
         return Ok(person);
     }
     let role = first_role(conn, identity, new_id).await?;
@@ -122,7 +123,7 @@ async fn first_role(conn: &mut Conn, identity: &Identity, new_id: PersonId) -> R
     let takes_over = doc! { "$set": { "holder": new_id.to_string(), "is_demo": false } };
     let _former: Option<First> = conn.change(LEASES, doc! { "_id": FIRST_ADMIN }, Document::new(), takes_over).await?;
     let steps_back = doc! { "$set": { "role": Role::User.as_ref() } };
-    let _guest: Option<Stored> = conn.change(PEOPLE, by_id(first.holder), Document::new(), steps_back).await?;
+    let _guest: Option<PersonDocument> = conn.change(PEOPLE, by_id(first.holder), Document::new(), steps_back).await?;
     Ok(Role::Admin)
 }
 
@@ -136,5 +137,5 @@ pub(super) fn without_case(text: &str) -> String {
 }
 
 pub(super) async fn find_person(conn: &mut Conn, id: PersonId) -> Result<Option<Person>, Fault> {
-    Ok(conn.find::<Stored>(PEOPLE, by_id(id)).await?.map(|stored| stored.0))
+    Ok(conn.find::<PersonDocument>(PEOPLE, by_id(id)).await?.map(|document| document.0))
 }

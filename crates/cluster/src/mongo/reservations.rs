@@ -26,7 +26,7 @@ const FORGOTTEN_AT_ONCE_MAX: u32 = 32;
 
 /// An idempotency key as stored. Times are in milliseconds since 1970.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct ReservationDocument {
     #[serde(rename = "_id")]
     key: Key,
     body_hash: Binary,
@@ -62,7 +62,7 @@ impl Reservations for MongoStore {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Backend<Reservation> {
-        let new = Kept {
+        let new = ReservationDocument {
             key: Key { person_id: key.person_id, call: key.call.clone(), key: key.key.clone() },
             body_hash: binary(&body_hash),
             subject,
@@ -76,12 +76,12 @@ impl Reservations for MongoStore {
     async fn store_answer(&self, key: &IdempotencyKey, answer: &StoredAnswer) -> Backend<()> {
         let mut unanswered = of_key(key);
         unanswered.insert("answer", Bson::Null);
-        let kept = doc! {
+        let answer = doc! {
             "status": i32::from(answer.status),
             "content_type": &answer.content_type,
             "body": binary(&answer.body),
         };
-        let change = doc! { "$set": { "lease_until": Bson::Null, "answer": kept } };
+        let change = doc! { "$set": { "lease_until": Bson::Null, "answer": answer } };
         self.call_at_once(self.conn().update(RESERVATIONS, unanswered, change)).await.map(|_| ())
     }
 
@@ -91,32 +91,37 @@ impl Reservations for MongoStore {
     }
 }
 
-async fn reserve(conn: &mut Conn, key: &IdempotencyKey, new: Kept, body_hash: [u8; 32]) -> Result<Reservation, Fault> {
+async fn reserve(
+    conn: &mut Conn,
+    key: &IdempotencyKey,
+    new: ReservationDocument,
+    body_hash: [u8; 32],
+) -> Result<Reservation, Fault> {
     forget_old(conn, key, new.created_at).await?;
     if conn.insert_new(RESERVATIONS, &new).await? {
         return Ok(Reservation::Run { subject: new.subject });
     }
-    let Some(kept) = conn.find::<Kept>(RESERVATIONS, of_key(key)).await? else {
+    let Some(old) = conn.find::<ReservationDocument>(RESERVATIONS, of_key(key)).await? else {
         // Another call has deleted the key for its age between the insert and the lookup here.
         return Ok(Reservation::Running);
     };
-    if hash_of(&kept.body_hash)? != body_hash {
+    if hash_of(&old.body_hash)? != body_hash {
         return Ok(Reservation::OtherBody);
     }
-    if let Some(answer) = kept.answer {
+    if let Some(answer) = old.answer {
         let Answer { status, content_type, body } = answer;
         return Ok(Reservation::Done(StoredAnswer { status, body: Bytes::from(body.bytes), content_type }));
     }
-    if kept.lease_until.is_some_and(|until| until > new.created_at) {
+    if old.lease_until.is_some_and(|until| until > new.created_at) {
         return Ok(Reservation::Running);
     }
     // When several requests find the lease expired, the first one whose conditional update matches takes it over.
     let mut as_found = of_key(key);
-    as_found.insert("lease_until", kept.lease_until);
+    as_found.insert("lease_until", old.lease_until);
     as_found.insert("answer", Bson::Null);
     let taken = doc! { "$set": { "lease_until": new.lease_until } };
     match conn.update(RESERVATIONS, as_found, taken).await? {
-        true => Ok(Reservation::Run { subject: kept.subject }),
+        true => Ok(Reservation::Run { subject: old.subject }),
         false => Ok(Reservation::Running),
     }
 }
@@ -130,8 +135,8 @@ async fn forget_old(conn: &mut Conn, key: &IdempotencyKey, now_ms: i64) -> Resul
     let is_old = doc! { "$lte": now_ms.saturating_sub(age_max) };
     let old = doc! { "created_at": is_old.clone() };
     let mut some: Vec<Bson> = Vec::new();
-    for kept in conn.list::<Document>(RESERVATIONS, old, doc! { "created_at": 1 }, FORGOTTEN_AT_ONCE_MAX).await? {
-        some.extend(kept.get("_id").cloned());
+    for found in conn.list::<Document>(RESERVATIONS, old, doc! { "created_at": 1 }, FORGOTTEN_AT_ONCE_MAX).await? {
+        some.extend(found.get("_id").cloned());
     }
     let mut own = of_key(key);
     own.insert("created_at", is_old.clone());

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::{
     MongoStore,
-    bookings::{Stored, find_booking},
+    bookings::{BookingDocument, find_booking},
     conn::Conn,
     documents::ms,
     fault::Fault,
@@ -33,8 +33,8 @@ impl Sales for MongoStore {
     async fn list_bookings_of(&self, person: PersonId, page: PageRequest) -> Backend<Page<Booking>> {
         let filter = pages::newest_first(doc! { "person_id": person.to_string() }, "created_at", page);
         let mut conn = self.conn();
-        let listed = conn.list::<Stored>(BOOKINGS, filter, pages::falling("created_at"), pages::limit(page));
-        let bookings = self.call(listed).await?.into_iter().map(|stored| stored.0).collect();
+        let listed = conn.list::<BookingDocument>(BOOKINGS, filter, pages::falling("created_at"), pages::limit(page));
+        let bookings = self.call(listed).await?.into_iter().map(|document| document.0).collect();
         Ok(Page::cut(bookings, page.limit, cursor_of))
     }
 
@@ -63,7 +63,7 @@ fn cursor_of(booking: &Booking) -> Cursor {
 #[derive(Deserialize)]
 struct Joined {
     #[serde(flatten)]
-    booking: Stored,
+    booking: BookingDocument,
     customer: Option<Customer>,
 }
 

@@ -55,30 +55,30 @@ impl MongoStore {
 
 impl MongoStore {
     /// Stores a message of another log (Kafka) that could not be deserialized, and reports it by an event. Idempotent:
-    /// `place`, where the message was found, identifies it.
-    pub(crate) async fn store_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()> {
-        let kept = doc! { "origin": place, "document": { "event": binary(message) }, "error": error };
-        self.transact((place, kept), |conn, (place, kept)| keep(conn, place, kept.clone()).boxed()).await
+    /// `origin`, the message's topic, partition and offset, identifies it.
+    pub(crate) async fn store_unreadable(&self, origin: &str, message: &[u8], error: &str) -> Backend<()> {
+        let fields = doc! { "origin": origin, "document": { "event": binary(message) }, "error": error };
+        self.transact((origin, fields), |conn, (origin, fields)| store_once(conn, origin, fields.clone()).boxed()).await
     }
 }
 
-async fn keep(conn: &mut Conn, place: &str, mut kept: Document) -> Result<(), Fault> {
-    let by_place = doc! { "_id": place };
-    if conn.exists(UNREADABLE_EVENTS, by_place.clone()).await? {
+async fn store_once(conn: &mut Conn, origin: &str, mut fields: Document) -> Result<(), Fault> {
+    let by_origin = doc! { "_id": origin };
+    if conn.exists(UNREADABLE_EVENTS, by_origin.clone()).await? {
         return Ok(());
     }
     let at = time_of(conn)?;
-    kept.insert("put_aside_at", ms(at));
-    conn.upsert(UNREADABLE_EVENTS, by_place, doc! { "$set": kept }).await?;
-    outbox::put_events(conn, &[Event::of_unreadable(place, at)]).await
+    fields.insert("put_aside_at", ms(at));
+    conn.upsert(UNREADABLE_EVENTS, by_origin, doc! { "$set": fields }).await?;
+    outbox::put_events(conn, &[Event::of_unreadable(origin, at)]).await
 }
 
 async fn put_aside(conn: &mut Conn, name: &str, document: &Unreadable, place: &str) -> Result<(), Fault> {
     // Another server may have moved the document to the quarantine collection already.
     let Some(found) = conn.take::<Document>(name, doc! { "_id": document.id.clone() }).await? else { return Ok(()) };
     let at = time_of(conn)?;
-    let kept = doc! { "origin": name, "document": found, "error": &document.error, "put_aside_at": ms(at) };
-    conn.insert(UNREADABLE_EVENTS, &kept).await?;
+    let moved = doc! { "origin": name, "document": found, "error": &document.error, "put_aside_at": ms(at) };
+    conn.insert(UNREADABLE_EVENTS, &moved).await?;
     outbox::put_events(conn, &[Event::of_unreadable(place, at)]).await
 }
 

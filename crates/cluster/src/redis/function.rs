@@ -5,7 +5,7 @@ use seatkeeper_core::ids::ScreeningId;
 
 use super::keys::{Tag, board_key};
 
-/// The Lua text of the library. A changed text needs a new version number in its names, because servers of two versions
+/// The Lua text of the library. Changed code needs a new version number in its names, because servers of two versions
 /// share one Redis during an upgrade, and each calls its own library.
 pub(super) const LIBRARY: &str = concat!(
     include_str!("function/board.lua"),
@@ -34,7 +34,7 @@ pub(super) enum Function {
     Snapshot,
     FindHold,
     ListStates,
-    /// Deletes releases from the stream of releases after they were published.
+    /// Deletes releases from the stream of releases after a server has copied them to the outbox.
     ForgetReleases,
     /// Writes a key, as a health check.
     Ping,
@@ -80,13 +80,25 @@ impl Function {
 mod tests {
     use super::*;
 
-    /// Servers of one version overwrite each other's library, so its text must not change within a version.
+    /// The lines of the library that contain code, without trailing whitespace. A comment after code counts as code.
+    fn code_lines() -> impl Iterator<Item = &'static str> {
+        let lines = LIBRARY.lines().map(str::trim_end);
+        lines.filter(|line| {
+            let text = line.trim_start();
+            !text.is_empty() && !text.starts_with("--")
+        })
+    }
+
+    /// Servers of one version overwrite each other's library, so its code must not change within a version. Lines that
+    /// are only a comment are not hashed: they do not affect what Redis runs, so they may be reworded without a new
+    /// version.
     #[test]
-    fn library_text_of_a_shipped_version_has_not_changed() {
+    fn library_code_of_a_shipped_version_has_not_changed() {
         let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        let hash = LIBRARY.bytes().fold(0xcbf2_9ce4_8422_2325, mix);
+        let bytes = code_lines().flat_map(|line| line.bytes().chain([b'\n']));
+        let hash = bytes.fold(0xcbf2_9ce4_8422_2325, mix);
         assert_eq!(
-            hash, 0x6ab2_0f43_74c6_5a5a,
+            hash, 0x088c_b909_e495_9a52,
             "once this version has shipped, changed functions need the next version number"
         );
     }

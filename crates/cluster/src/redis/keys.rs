@@ -24,7 +24,7 @@ pub(super) struct TagKeys {
     board_prefix: String,
     /// A sorted set of seat locks and payment locks, ordered by their expiry.
     pub(super) due: String,
-    /// A stream of lock releases that are not published yet.
+    /// A stream of lock releases that are not in the outbox yet.
     pub(super) releases: String,
     /// The key that health checks write.
     pub(super) ping: String,

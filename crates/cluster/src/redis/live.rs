@@ -159,11 +159,11 @@ mod tests {
         assert!(feeds.send(PushInfo { kind, data: vec![text(&board_key(HERE)), text(payload)] }).is_ok());
     }
 
-    fn tell(feeds: &Feeds, prev: u64, seq: u64) {
+    fn push_change(feeds: &Feeds, prev: u64, seq: u64) {
         push(feeds, PushKind::SMessage, &format!("2 seats {prev} {seq} A1 B"));
     }
 
-    fn tell_in_version_1(feeds: &Feeds, prev: u64, seq: u64) {
+    fn push_change_in_version_1(feeds: &Feeds, prev: u64, seq: u64) {
         push(feeds, PushKind::SMessage, &format!("1 {prev} {seq} A1 B"));
     }
 
@@ -179,8 +179,8 @@ mod tests {
     fn every_feed_of_a_screening_receives_every_change_in_order() {
         let feeds = Feeds::default();
         let mut both = [feeds.open(HERE).unwrap(), feeds.open(HERE).unwrap()];
-        tell(&feeds, 3, 5);
-        tell(&feeds, 5, 6);
+        push_change(&feeds, 3, 5);
+        push_change(&feeds, 5, 6);
         for feed in &mut both {
             assert_eq!(next(feed), Ok((5, true)));
             assert_eq!(next(feed), Ok((6, true)));
@@ -192,12 +192,12 @@ mod tests {
     fn change_that_is_published_in_both_versions_arrives_once() {
         let feeds = Feeds::default();
         let mut feed = feeds.open(HERE).unwrap();
-        tell(&feeds, 3, 5);
-        tell_in_version_1(&feeds, 3, 5);
+        push_change(&feeds, 3, 5);
+        push_change_in_version_1(&feeds, 3, 5);
         // A server of the previous version publishes messages of version 1 only.
-        tell_in_version_1(&feeds, 5, 6);
-        tell(&feeds, 6, 8);
-        tell_in_version_1(&feeds, 6, 8);
+        push_change_in_version_1(&feeds, 5, 6);
+        push_change(&feeds, 6, 8);
+        push_change_in_version_1(&feeds, 6, 8);
         assert_eq!([next(&mut feed), next(&mut feed), next(&mut feed)], [Ok((5, true)), Ok((6, false)), Ok((8, true))]);
         assert_eq!(next(&mut feed), Err(TryRecvError::Empty));
     }
@@ -206,10 +206,10 @@ mod tests {
     fn payment_message_does_not_break_the_sequence_of_changes() {
         let feeds = Feeds::default();
         let mut feed = feeds.open(HERE).unwrap();
-        tell(&feeds, 3, 5);
+        push_change(&feeds, 3, 5);
         let id = Uuid::nil();
         push(&feeds, PushKind::SMessage, &format!("2 payment {id} {id} SUCCEEDED"));
-        tell(&feeds, 5, 6);
+        push_change(&feeds, 5, 6);
         assert_eq!(next(&mut feed), Ok((5, true)));
         assert!(matches!(feed.try_recv().as_deref(), Ok(LiveEvent::Payment(_))));
         assert_eq!(next(&mut feed), Ok((6, true)));
@@ -218,17 +218,17 @@ mod tests {
     #[test]
     fn feed_is_closed_when_it_may_have_missed_a_message() {
         let lost: [fn(&Feeds); 6] = [
-            |feeds| tell(feeds, 6, 7),
-            |feeds| tell_in_version_1(feeds, 6, 7),
+            |feeds| push_change(feeds, 6, 7),
+            |feeds| push_change_in_version_1(feeds, 6, 7),
             |feeds| push(feeds, PushKind::SMessage, "3 5 6 A1 B"),
             |feeds| push(feeds, PushKind::SUnsubscribe, "0"),
             |feeds| push(feeds, PushKind::Disconnection, ""),
-            |feeds| (0..=LIVE_BACKLOG_CHANGES_MAX as u64).for_each(|seq| tell(feeds, seq + 5, seq + 6)),
+            |feeds| (0..=LIVE_BACKLOG_CHANGES_MAX as u64).for_each(|seq| push_change(feeds, seq + 5, seq + 6)),
         ];
         for lose in lost {
             let feeds = Feeds::default();
             let mut feed = feeds.open(HERE).unwrap();
-            tell(&feeds, 3, 5);
+            push_change(&feeds, 3, 5);
             assert!(feed.try_recv().is_ok());
             lose(&feeds);
             while feed.try_recv().is_ok() {}
@@ -246,7 +246,7 @@ mod tests {
         drop(two);
         assert_eq!(feeds.take_unwatched(), [HERE]);
         assert_eq!(feeds.take_unwatched(), []);
-        tell(&feeds, 1, 2);
+        push_change(&feeds, 1, 2);
         assert_eq!(feeds.take_unwatched(), [HERE], "a message without watchers ends the subscription");
     }
 

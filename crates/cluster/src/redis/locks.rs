@@ -349,14 +349,14 @@ impl Releases for RedisLocks {
         Ok(releases)
     }
 
-    async fn forget_releases(&self, told: &[Release]) -> Backend<()> {
-        let mut of_tags: Vec<(Tag, &Release)> = told.iter().map(|told| (Tag::of(told.screening), told)).collect();
+    async fn forget_releases(&self, copied: &[Release]) -> Backend<()> {
+        let mut of_tags: Vec<(Tag, &Release)> = copied.iter().map(|one| (Tag::of(one.screening), one)).collect();
         of_tags.sort_by_key(|(tag, _)| *tag);
-        let call = |told: &[(Tag, &Release)]| {
-            let tag = told[0].0;
-            let told: Vec<&Release> = told.iter().map(|(_, release)| *release).collect();
+        let call = |of_tag: &[(Tag, &Release)]| {
+            let tag = of_tag[0].0;
+            let copied: Vec<&Release> = of_tag.iter().map(|(_, release)| *release).collect();
             let mut call = Function::ForgetReleases.on_keys(&[&tag.keys().releases]);
-            add_names(&mut call, &told);
+            add_names(&mut call, &copied);
             (tag, call)
         };
         let (tags, calls): (Vec<Tag>, Vec<Cmd>) = of_tags.chunk_by(|one, two| one.0 == two.0).map(call).unzip();

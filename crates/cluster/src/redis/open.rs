@@ -65,7 +65,7 @@ impl RedisLocks {
             let policy = setting("maxmemory_policy");
             if policy != MEMORY_POLICY {
                 let why =
-                    format!("Redis would let go of held seats: maxmemory-policy is {policy}, not {MEMORY_POLICY}");
+                    format!("Redis could evict the locks of seats: maxmemory-policy is {policy}, not {MEMORY_POLICY}");
                 return Err(BackendError::lasting(PART, why));
             }
             if matches!(self.link, Link::One(_)) && setting("cluster_enabled") == "1" {

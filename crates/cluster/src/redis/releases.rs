@@ -76,10 +76,10 @@ fn read_entry(text: &str) -> Option<Release> {
 
 /// Appends the arguments of [`super::function::Function::ForgetReleases`]: a stream position before all of these
 /// releases, at which the search begins, and the name of each release.
-pub(super) fn add_names(call: &mut Cmd, told: &[&Release]) {
-    let first = told.iter().map(|release| release.at).min().unwrap_or(0);
+pub(super) fn add_names(call: &mut Cmd, copied: &[&Release]) {
+    let first = copied.iter().map(|release| release.at).min().unwrap_or(0);
     call.arg((first - ENTRY_OLDER_MS_MAX).max(0));
-    for release in told {
+    for release in copied {
         if let Some(seat) = release.seats.first() {
             call.arg(format!("{} {} {seat}", release.screening, release.seq));
         }

@@ -17,7 +17,7 @@ use crate::scene::{Scene, assert_in_order, events_of, ids_of};
 const BUFFERED_MESSAGES_MAX: usize = 1024;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn log_of_events() {
+async fn kafka_passes_the_suite_of_the_event_log() {
     let server = Scene::shared().await.server();
     wait_until("the topics exist", || async { server.lag(Consumer::Mail).await.is_ok() }).await;
     event_log::run_all(&*server).await;

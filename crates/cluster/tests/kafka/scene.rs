@@ -184,7 +184,7 @@ pub(crate) struct StoreIndex {
     store: Arc<SqliteStore>,
     /// Makes `publish` fail, as if the process had died just before it.
     pub(crate) dies_before_the_mark: AtomicBool,
-    /// The stored messages that are not events: the payload and the error, by place.
+    /// The stored messages that are not events: the payload and the error, by origin.
     pub(crate) unreadable: Mutex<BTreeMap<String, (Vec<u8>, String)>>,
 }
 
@@ -202,8 +202,8 @@ impl EventIndex for StoreIndex {
         EventLog::publish(&*self.store, events).await
     }
 
-    async fn store_unreadable(&self, place: &str, message: &[u8], error: &str) -> Backend<()> {
-        self.unreadable.lock().insert(place.to_owned(), (message.to_vec(), error.to_owned()));
+    async fn store_unreadable(&self, origin: &str, message: &[u8], error: &str) -> Backend<()> {
+        self.unreadable.lock().insert(origin.to_owned(), (message.to_vec(), error.to_owned()));
         Ok(())
     }
 

@@ -8,46 +8,46 @@ use seatkeeper_testing::{
 use crate::stores::Databases;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn programme() {
+async fn mongodb_passes_the_suite_of_the_programme() {
     store_programme::run_all(&Databases).await;
 }
 
 #[tokio::test]
-async fn ledger() {
+async fn mongodb_passes_the_suite_of_the_ledger() {
     store_ledger::run_all(&Databases).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn races() {
+async fn mongodb_passes_the_suite_of_concurrent_calls() {
     store_races::run_all(&Databases).await;
 }
 
 #[tokio::test]
-async fn people() {
+async fn mongodb_passes_the_suite_of_people_and_sessions() {
     store_people::run_all(&Databases).await;
 }
 
 #[tokio::test]
-async fn sales() {
+async fn mongodb_passes_the_suite_of_sales() {
     store_sales::run_all(&Databases).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reservations() {
+async fn mongodb_passes_the_suite_of_reservations_and_the_mock_book() {
     store_reservations::run_all(&Databases).await;
 }
 
 #[tokio::test]
-async fn events() {
+async fn mongodb_passes_the_suite_of_outbox_mails_audit_and_dead_letters() {
     store_events::run_all(&Databases).await;
 }
 
 #[tokio::test]
-async fn log_of_events() {
+async fn mongodb_passes_the_suite_of_the_event_log() {
     event_log::run_all(&*Databases.open_empty().await).await;
 }
 
 #[tokio::test]
-async fn retention() {
+async fn mongodb_passes_the_suite_of_retention() {
     store_retention::run_all(&Databases).await;
 }

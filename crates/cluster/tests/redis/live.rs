@@ -53,7 +53,7 @@ async fn lost_connection_closes_every_feed() {
     assert!(feed.recv().await.is_some());
 }
 
-/// A server has one subscription per screening and channel, whatever the number of the screening's feeds.
+/// A server subscribes once to each Redis channel of a screening, however many feeds of the screening are open.
 #[tokio::test]
 async fn feeds_of_a_screening_share_one_subscription_which_ends_with_the_last_feed() {
     let redis = RedisServer::start().await;

@@ -239,9 +239,9 @@ pub trait Ledger: Send + Sync {
     /// Payments for the reconciler: PENDING past their expiry, CONFIRMING, or with a money task. Sorted by start and
     /// id, beginning `after` the last payment of the previous page.
     async fn list_unfinished(&self, now: Timestamp, after: Option<Cursor>, limit: u32) -> Backend<Vec<Payment>>;
-    /// Sold, claimed and withdrawn seats of a screening, without the claims of expired payments. The claim of a
-    /// CONFIRMING payment lasts [`crate::payment::CONFIRMING_FOR_MAX`] from its confirmation, and longer while the
-    /// payment is unfinished.
+    /// Seats of a screening that are sold, claimed by a payment, or taken off sale. Claims of expired payments are left
+    /// out. A CONFIRMING payment keeps its claim for at least [`crate::payment::CONFIRMING_FOR_MAX`] after the start of its
+    /// confirmation, and then until its outcome is known.
     async fn seat_truth(&self, screening: ScreeningId, now: Timestamp) -> Backend<SeatTruth>;
     /// The number of sold or claimed seats of each of these screenings, in the order of the argument.
     async fn count_taken(&self, screenings: &[ScreeningId], now: Timestamp) -> Backend<Vec<u32>>;

@@ -19,10 +19,10 @@ use super::{
 const PLANS_MAX: usize = 128;
 
 #[derive(Debug, Default)]
-pub(super) struct Plans(Mutex<HashMap<ScreeningId, Known>>);
+pub(super) struct Plans(Mutex<HashMap<ScreeningId, CachedPlan>>);
 
 #[derive(Debug)]
-struct Known {
+struct CachedPlan {
     layout: String,
     prices: String,
     start_ms: i64,
@@ -50,11 +50,11 @@ impl Plans {
         let (is_cancelled, revision): (bool, u64) = (row.get(3)?, row.number("revision")?);
 
         let mut plans = self.0.lock();
-        if let Some(known) = plans.get(&id) {
-            let same_time = known.start_ms == start_ms && known.sales_close == sales_close;
-            let same = same_time && known.is_cancelled == is_cancelled && known.open.revision == revision;
-            if same && known.prices == prices && known.layout == layout {
-                return Ok(Some(Arc::clone(&known.open)));
+        if let Some(cached) = plans.get(&id) {
+            let same_time = cached.start_ms == start_ms && cached.sales_close == sales_close;
+            let same = same_time && cached.is_cancelled == is_cancelled && cached.open.revision == revision;
+            if same && cached.prices == prices && cached.layout == layout {
+                return Ok(Some(Arc::clone(&cached.open)));
             }
         }
         let Some((screening, revision)) = screenings::find_screening(tx, id)? else { return Ok(None) };
@@ -63,7 +63,8 @@ impl Plans {
             plans.clear();
         }
         let (layout, prices) = (layout.to_owned(), prices.to_owned());
-        plans.insert(id, Known { layout, prices, start_ms, is_cancelled, sales_close, open: Arc::clone(&open) });
+        let plan = CachedPlan { layout, prices, start_ms, is_cancelled, sales_close, open: Arc::clone(&open) };
+        plans.insert(id, plan);
         Ok(Some(open))
     }
 }

@@ -17,7 +17,7 @@ const KEY_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// The most old keys that one call deletes, so that no call has to delete the keys of a whole day.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 32;
 
-struct Kept {
+struct ReservationRow {
     body_hash: [u8; 32],
     subject: Uuid,
     lease_until: Option<Timestamp>,
@@ -90,7 +90,7 @@ fn forget_old(tx: &Transaction<'_>, key: &IdempotencyKey, now: Timestamp) -> Res
     Ok(())
 }
 
-fn find_row(tx: &Transaction<'_>, key: &IdempotencyKey) -> Result<Option<Kept>, Fault> {
+fn find_row(tx: &Transaction<'_>, key: &IdempotencyKey) -> Result<Option<ReservationRow>, Fault> {
     let sql = "SELECT body_hash, subject, lease_until, status, content_type, body FROM reservations \
          WHERE person_id = ?1 AND call = ?2 AND key = ?3";
     let read = |row: &Row<'_>| {
@@ -103,7 +103,7 @@ fn find_row(tx: &Transaction<'_>, key: &IdempotencyKey) -> Result<Option<Kept>, 
             None => None,
         };
         let (subject, lease_until) = (row.id("subject")?, row.maybe_time("lease_until")?);
-        Ok(Kept { body_hash: row.get("body_hash")?, subject, lease_until, answer })
+        Ok(ReservationRow { body_hash: row.get("body_hash")?, subject, lease_until, answer })
     };
     find(tx, sql, (key.person_id.bytes(), &key.call, &key.key), read)
 }

@@ -135,8 +135,8 @@ async fn write_eml(dir: &Path, built: &Built) -> io::Result<()> {
     static WRITES: AtomicU64 = AtomicU64::new(0);
     tokio::fs::create_dir_all(dir).await?;
     let name = &built.id_local_part;
-    let turn = WRITES.fetch_add(1, Ordering::Relaxed);
-    let temporary = dir.join(format!(".{name}.{}-{turn}.tmp", std::process::id()));
+    let write_number = WRITES.fetch_add(1, Ordering::Relaxed);
+    let temporary = dir.join(format!(".{name}.{}-{write_number}.tmp", std::process::id()));
     let written = write_synced(&temporary, &built.message.formatted()).await;
     let renamed = match written {
         Ok(()) => tokio::fs::rename(&temporary, dir.join(format!("{name}.eml"))).await,

@@ -43,7 +43,7 @@ impl Workers {
         let mut workers = Self { tracker: TaskTracker::new(), cancel: CancellationToken::new(), pulses: Vec::new() };
         workers.spawn(office, sweeper::Sweeper(Arc::clone(office)));
         let relay = relay::new_relay(office);
-        workers.spawn(office, relay::ReleaseTeller { office: Arc::clone(office), relay });
+        workers.spawn(office, relay::ReleasePublisher { office: Arc::clone(office), relay });
         workers.spawn(office, relay::Relay { office: Arc::clone(office), id: relay });
         workers.spawn(office, consumer::EventConsumer::new(Arc::clone(office), Consumer::Mail));
         workers.spawn(office, consumer::EventConsumer::new(Arc::clone(office), Consumer::Audit));

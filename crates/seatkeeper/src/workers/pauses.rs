@@ -43,8 +43,8 @@ impl Pauses {
         self.round += 1;
     }
 
-    /// Whether an attempt for the payment is due. If so, the pause until its next attempt begins.
-    pub(super) fn take_turn(&mut self, payment: &Payment, now: Instant) -> bool {
+    /// Starts an attempt for the payment if one is due: returns true, and the pause until the next attempt begins.
+    pub(super) fn start_if_due(&mut self, payment: &Payment, now: Instant) -> bool {
         let stage = (payment.status, payment.money_task);
         // An expired payment is ended in the store, without a call of the provider, so it is always due.
         if payment.status == PaymentStatus::Pending {
@@ -108,7 +108,7 @@ mod tests {
     fn tries(pauses: &mut Pauses, payment: &Payment, began: Instant, seconds: u64) -> Vec<u64> {
         let is_tried = |second: &u64| {
             pauses.begin_round();
-            pauses.take_turn(payment, began + Duration::from_secs(*second))
+            pauses.start_if_due(payment, began + Duration::from_secs(*second))
         };
         (0..seconds).filter(is_tried).collect()
     }
@@ -131,10 +131,10 @@ mod tests {
         let doubtful = payment(2, PaymentStatus::Confirming, None);
         assert_eq!(tries(&mut pauses, &doubtful, now, 5), [0, 1, 3]);
         let sold = payment(2, PaymentStatus::Succeeded, Some(MoneyTask::Capture));
-        assert!(pauses.take_turn(&sold, now));
-        assert!(!pauses.take_turn(&sold, now));
+        assert!(pauses.start_if_due(&sold, now));
+        assert!(!pauses.start_if_due(&sold, now));
         let refunded = payment(2, PaymentStatus::Refunded, Some(MoneyTask::GiveBack));
-        assert!(pauses.take_turn(&refunded, now));
+        assert!(pauses.start_if_due(&refunded, now));
     }
 
     #[test]
@@ -142,11 +142,11 @@ mod tests {
         let (mut pauses, now) = (Pauses::default(), Instant::now());
         let owed = payment(1, PaymentStatus::Succeeded, Some(MoneyTask::Capture));
         pauses.begin_round();
-        assert!(pauses.take_turn(&owed, now));
+        assert!(pauses.start_if_due(&owed, now));
         pauses.forget(owed.id);
-        assert!(pauses.take_turn(&owed, now));
+        assert!(pauses.start_if_due(&owed, now));
         pauses.begin_round();
-        assert!(!pauses.take_turn(&owed, now));
+        assert!(!pauses.start_if_due(&owed, now));
         pauses.begin_round();
         pauses.begin_round();
         assert!(pauses.tried.is_empty(), "a whole round passed without it");
@@ -156,11 +156,11 @@ mod tests {
     fn payments_beyond_the_limit_are_due_in_every_round() {
         let (mut pauses, now) = (Pauses::default(), Instant::now());
         for number in 0..PAYMENTS_REMEMBERED_MAX as u128 {
-            assert!(pauses.take_turn(&payment(number, PaymentStatus::Confirming, None), now));
+            assert!(pauses.start_if_due(&payment(number, PaymentStatus::Confirming, None), now));
         }
         let beyond = payment(u128::MAX, PaymentStatus::Confirming, None);
-        assert!(pauses.take_turn(&beyond, now) && pauses.take_turn(&beyond, now));
+        assert!(pauses.start_if_due(&beyond, now) && pauses.start_if_due(&beyond, now));
         assert_eq!(pauses.tried.len(), PAYMENTS_REMEMBERED_MAX);
-        assert!(!pauses.take_turn(&payment(7, PaymentStatus::Confirming, None), now));
+        assert!(!pauses.start_if_due(&payment(7, PaymentStatus::Confirming, None), now));
     }
 }

@@ -60,7 +60,8 @@ impl Job for Reconciler {
         loop {
             let page = list_unfinished(office, after).await?;
             let now = Instant::now();
-            let due: Vec<Payment> = page.items.into_iter().filter(|payment| pauses.take_turn(payment, now)).collect();
+            let start_if_due = |payment: &Payment| pauses.start_if_due(payment, now);
+            let due: Vec<Payment> = page.items.into_iter().filter(start_if_due).collect();
             let resumed =
                 stream::iter(due).map(|payment| async { (payment.id, resume_payment(office, payment).await) });
             let mut resumed = resumed.buffer_unordered(PAYMENTS_AT_ONCE_MAX);

@@ -48,20 +48,20 @@ impl Job for Relay {
 
     async fn finish(&mut self) {
         if let Err(error) = end_lease(&self.office, self.id).await {
-            tracing::debug!(%error, "the relay's lease could not be released; it expires by itself");
+            tracing::warn!(%error, "the relay's lease could not be released; it expires by itself");
         }
     }
 }
 
 /// Moves releases of seat locks from the lock store to the outbox.
-pub(super) struct ReleaseTeller {
+pub(super) struct ReleasePublisher {
     pub(super) office: Arc<BoxOffice>,
     /// This server's id as the owner of the relay's lease.
     pub(super) relay: Uuid,
 }
 
 #[async_trait]
-impl Job for ReleaseTeller {
+impl Job for ReleasePublisher {
     fn name(&self) -> &'static str {
         "releases"
     }
@@ -71,7 +71,7 @@ impl Job for ReleaseTeller {
     }
 
     async fn run(&mut self) -> Backend<Next> {
-        let told = publish_releases(&self.office, self.relay).await?;
-        Ok(if told > 0 { Next::AtOnce } else { Next::AfterPause })
+        let published = publish_releases(&self.office, self.relay).await?;
+        Ok(if published > 0 { Next::AtOnce } else { Next::AfterPause })
     }
 }

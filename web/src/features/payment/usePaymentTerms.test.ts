@@ -73,7 +73,7 @@ it('a change of terms after a successful payment needs no consent', () => {
   expect(terms.change.value).toBeNull()
 })
 
-it('payment frames are received from the start, on a single socket', async () => {
+it('payment frames of the WebSocket are received as soon as the page opens, on a single connection', async () => {
   open('PENDING')
   line.events?.onPayment?.({ type: 'payment', id: 'pay', status: 'SUCCEEDED' })
   await nextTick()

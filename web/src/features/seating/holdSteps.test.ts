@@ -39,7 +39,7 @@ function describeEffect(effect: HoldEffect): string {
   switch (effect.type) {
     case 'call':
       return `${effect.call.kind}(${effect.call.seatIds.join(' ')})`
-    case 'tell':
+    case 'announce':
       return `${effect.news} ${effect.seatIds.join(' ')}`
     case 'problem':
       return `problem ${(effect.error as ApiProblem).code}`

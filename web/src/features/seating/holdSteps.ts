@@ -64,7 +64,7 @@ export type HoldNews = 'guest' | 'mine' | 'released' | 'lost' | 'lapsed' | 'with
 
 export type HoldEffect =
   | { type: 'call'; call: Call }
-  | { type: 'tell'; news: HoldNews; seatIds: string[] }
+  | { type: 'announce'; news: HoldNews; seatIds: string[] }
   | { type: 'problem'; error: unknown }
   /** The screening or its price has changed since the person chose these seats. */
   | { type: 'changed'; error: ApiProblem; seatIds: string[] }
@@ -157,7 +157,7 @@ function then({ state, effects }: HoldStep, next: (state: HoldState) => HoldStep
   return { state: after.state, effects: [...effects, ...after.effects] }
 }
 
-const tell = (news: HoldNews, seatIds: readonly string[]): HoldEffect => ({ type: 'tell', news, seatIds: [...seatIds] })
+const announce = (news: HoldNews, seatIds: readonly string[]): HoldEffect => ({ type: 'announce', news, seatIds: [...seatIds] })
 
 /** Handles a sign-in or sign-out. A sign-out clears the hold, and responses to requests still in flight are then ignored. */
 function meet(state: HoldState, person: HoldState['person']): HoldStep {
@@ -168,7 +168,7 @@ function meet(state: HoldState, person: HoldState['person']): HoldStep {
 
 function askToLock(state: HoldState, seatIds: readonly string[]): HoldStep {
   if (seatIds.length === 0) return still(state)
-  if (state.person === 'guest') return { state, effects: [tell('guest', seatIds)] }
+  if (state.person === 'guest') return { state, effects: [announce('guest', seatIds)] }
   return enqueue(sure(state, seatIds), { kind: 'lock', seatIds })
 }
 
@@ -198,7 +198,7 @@ function answered(state: HoldState, hold: Hold, now: number): HoldStep {
   const call = state.queue[0]
   if (call === undefined || state.person === 'guest') return finish(state)
   const released = call.kind === 'release' ? call.seatIds : []
-  const news = call.kind === 'lock' ? [tell('mine', call.seatIds)] : call.kind === 'release' ? [tell('released', call.seatIds)] : []
+  const news = call.kind === 'lock' ? [announce('mine', call.seatIds)] : call.kind === 'release' ? [announce('released', call.seatIds)] : []
   const accepted = know(accept(state, hold, now, released), [...state.unsure])
   return then({ ...accepted, effects: [...accepted.effects, ...news] }, finish)
 }
@@ -224,7 +224,7 @@ function replace(state: HoldState, next: Hold, now: number, released: readonly s
   const became = (known?.payment_id ?? null) === null ? 'available' : 'unsettled'
   const kept = { ...state, hold: next, ahead: without(state.ahead, (id) => next.seat_ids.includes(id)) }
   const moved = goAhead(kept, gone.map(({ id }) => id), became, next.seq)
-  return { state: moved.state, effects: [...moved.effects, ...(lapsed.length > 0 ? [tell('lapsed', lapsed)] : [])] }
+  return { state: moved.state, effects: [...moved.effects, ...(lapsed.length > 0 ? [announce('lapsed', lapsed)] : [])] }
 }
 
 /** Overrides the seat map for these seats until the map reaches `seq` or the settle timeout ends. */
@@ -245,7 +245,7 @@ function refused(state: HoldState, error: unknown): HoldStep {
 }
 
 function signedOut(state: HoldState, call: Call): HoldStep {
-  const wanted = call.kind === 'lock' ? [tell('guest', call.seatIds)] : []
+  const wanted = call.kind === 'lock' ? [announce('guest', call.seatIds)] : []
   const { state: next, effects } = finish(state)
   // If another request has already reported the end of the session, only the wanted seats are reported, for after the sign-in.
   const ended: HoldEffect[] = state.person === 'guest' ? [] : [{ type: 'session_ended' }]
@@ -275,7 +275,7 @@ function notDone(state: HoldState, call: Call, error: unknown): HoldStep {
   const done = call.seatIds.filter((id) => isMine(state, id) === (call.kind === 'lock'))
   const open = call.seatIds.filter((id) => !done.includes(id))
   // The request failed or its response was lost, but a `hold` frame has already shown the wanted result.
-  if (open.length === 0) return then({ state, effects: [tell(call.kind === 'lock' ? 'mine' : 'released', done)] }, finish)
+  if (open.length === 0) return then({ state, effects: [announce(call.kind === 'lock' ? 'mine' : 'released', done)] }, finish)
   // The seats of the request are not as wanted: load the hold, and keep the seats pending until then.
   return then({ state, effects: [{ type: 'problem', error }] }, (next) => finish(next, [{ kind: 'fetch', seatIds: open }]))
 }
@@ -286,8 +286,8 @@ function lose(state: HoldState, seatIds: readonly string[], others: readonly str
   const lost = named.length > 0 ? named : [...seatIds]
   const rest = seatIds.filter((id) => !lost.includes(id))
   const marked = goAhead(state, lost, 'locked', UNNUMBERED)
-  const told = { ...marked, effects: [...marked.effects, tell('lost', lost)] }
-  return then(told, (next) => finish(next, rest.length > 0 ? [{ kind: 'lock', seatIds: rest }] : []))
+  const announced = { ...marked, effects: [...marked.effects, announce('lost', lost)] }
+  return then(announced, (next) => finish(next, rest.length > 0 ? [{ kind: 'lock', seatIds: rest }] : []))
 }
 
 function hearMap(state: HoldState, { seq, changes, isWhole }: Extract<HoldEvent, { type: 'map' }>): HoldStep {
@@ -298,10 +298,10 @@ function hearMap(state: HoldState, { seq, changes, isWhole }: Extract<HoldEvent,
   const next = { ...state, mapSeq: seq, ahead: without(state.ahead, isConfirmed) }
   const isOwn = ({ id }: SeatChange) => isMine(next, id) && !isPending(next, id)
   const withdrawn = changes.filter((change) => change.status === 'UNAVAILABLE' && isMine(next, change.id)).map(({ id }) => id)
-  const told = withdrawn.length > 0 ? { state: drop(next, withdrawn), effects: [tell('withdrawn', withdrawn)] } : still(next)
+  const announced = withdrawn.length > 0 ? { state: drop(next, withdrawn), effects: [announce('withdrawn', withdrawn)] } : still(next)
   // The server sends a `hold` frame before the map change of an own seat. A map change without it means that the frame was
   // missed, so the hold is loaded.
-  return isNews && changes.some(isOwn) ? then(told, refresh) : told
+  return isNews && changes.some(isOwn) ? then(announced, refresh) : announced
 }
 
 /** Removes expired seats from the hold without waiting for the server. Seats with a payment in progress end with the payment. */
@@ -312,7 +312,7 @@ function expire(state: HoldState, now: number, isNews: (id: string) => boolean =
   if (over.length === 0) return still(state)
   const { state: next, effects } = goAhead(drop(state, over), over, 'available', UNNUMBERED)
   const lapsed = over.filter(isNews)
-  return { state: next, effects: lapsed.length > 0 ? [...effects, tell('lapsed', lapsed)] : effects }
+  return { state: next, effects: lapsed.length > 0 ? [...effects, announce('lapsed', lapsed)] : effects }
 }
 
 function drop(state: HoldState, seatIds: readonly string[]): HoldState {

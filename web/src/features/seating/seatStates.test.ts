@@ -9,7 +9,7 @@ import { useSessionStore } from '@/api/session'
 import type { Hold, ScreeningDetail } from '@/api/types'
 import en from '@/i18n/en'
 import type { LiveStatus, MapFrame } from '@/live/frames'
-import { EMPTY_MAP, applyFrame, type LiveMap } from '@/live/room'
+import { EMPTY_MAP, applyFrame, type LiveMap } from '@/live/liveMap'
 import { RECONNECT_MS_MIN } from '@/live/watch'
 import { useHold } from './useHold'
 import { useSeatViews } from './useSeatViews'
@@ -55,13 +55,13 @@ let page: VueWrapper | undefined
 
 /** Mounts a seat page with a simulated live map; `looks` records every displayed state of seat A1. */
 async function open({ isReady = true, now = ref(START) } = {}) {
-  const room = shallowRef<LiveMap>(EMPTY_MAP)
+  const liveMap = shallowRef<LiveMap>(EMPTY_MAP)
   const looks: string[] = []
   const hears: ReturnType<typeof useHold>[] = []
   const Page = defineComponent(() => {
     const nothing = () => {}
     const holding = useHold({ screeningId: 's', now, revision: () => 1 }, { onNews: nothing, onProblem: nothing, onChanged: nothing })
-    const { seats } = useSeatViews({ screening: ref(screening), room, loaded: ref(null), standing: holding.standing })
+    const { seats } = useSeatViews({ screening: ref(screening), liveMap, loaded: ref(null), standing: holding.standing })
     hears.push(holding)
     const look = () => `${seats.value.get('A1')?.state}${seats.value.get('A1')?.pending ? ' pending' : ''}`
     watch(look, (next) => looks.push(next), { immediate: true })
@@ -70,17 +70,17 @@ async function open({ isReady = true, now = ref(START) } = {}) {
   page = mount(Page, { global: { plugins: [createI18n({ legacy: false, locale: 'en', messages: { en } })] } })
   const holding = hears[0]!
   async function live(status: LiveStatus, until?: string) {
-    const seq = room.value.kind === 'synced' ? room.value.seq : 0
+    const seq = liveMap.value.kind === 'synced' ? liveMap.value.seq : 0
     const frame: MapFrame = { type: 'changes', prev: seq, seq: seq + 1, changes: [{ id: 'A1', status, until }] }
-    const step = applyFrame(room.value, frame)
-    room.value = step.room
+    const step = applyFrame(liveMap.value, frame)
+    liveMap.value = step.map
     holding.hearMap(frame, step.changed)
     await flushPromises()
   }
   const frame = (heard: Hold) => (holding.hearHold(heard), flushPromises())
-  room.value = { kind: 'synced', seq: 0, seats: new Map() }
+  liveMap.value = { kind: 'synced', seq: 0, seats: new Map() }
   if (isReady) await holding.refresh()
-  return { holding, looks, live, frame, now, ask: () => (void holding.lock(['A1']), flushPromises()), letGo: () => (void holding.release(['A1']), flushPromises()) }
+  return { holding, looks, live, frame, now, ask: () => (void holding.lock(['A1']), flushPromises()), release: () => (void holding.release(['A1']), flushPromises()) }
 }
 
 /** Mounts a seat page whose person holds A1, with the lock already shown by the live map. */
@@ -189,9 +189,9 @@ describe('choosing a seat', () => {
 describe('releasing a seat', () => {
   it('a released seat goes from mine to available, whether the response or the live change arrives first', async () => {
     for (const isLiveFirst of [true, false]) {
-      const { looks, live, letGo } = await openHolding()
+      const { looks, live, release } = await openHolding()
       const answer = answerOf('unlockSeats')
-      await letGo()
+      await release()
       if (isLiveFirst) await live('AVAILABLE')
       await answer.give(hold(2))
       if (!isLiveFirst) await live('AVAILABLE')
@@ -201,11 +201,11 @@ describe('releasing a seat', () => {
   })
 
   it('a release is not undone by the late live change of the lock before it', async () => {
-    const { holding, looks, live, letGo } = await open()
+    const { holding, looks, live, release } = await open()
     server.lockSeats.mockResolvedValueOnce(hold(1, 'A1'))
     await holding.lock(['A1'])
     server.unlockSeats.mockResolvedValueOnce(hold(2))
-    await letGo()
+    await release()
     await live('LOCKED', MINE_UNTIL_LIVE)
     await live('AVAILABLE')
     expect(looks.at(-1)).toBe('available')
@@ -213,17 +213,17 @@ describe('releasing a seat', () => {
   })
 
   it('a released seat that another person locks is shown as locked at once', async () => {
-    const { looks, live, letGo } = await openHolding()
+    const { looks, live, release } = await openHolding()
     server.unlockSeats.mockResolvedValueOnce(hold(2))
-    await letGo()
+    await release()
     await live('LOCKED', OTHERS_UNTIL_LIVE)
     expect(looks.slice(-2)).toEqual(['available', 'locked'])
   })
 
   it('after the live change of a release, the next lock is another person\'s, even with the same expiry', async () => {
-    const { holding, looks, live, letGo } = await openHolding()
+    const { holding, looks, live, release } = await openHolding()
     server.unlockSeats.mockResolvedValueOnce(hold(2))
-    await letGo()
+    await release()
     expect(holding.isOwn('A1')).toBe(true)
     await live('AVAILABLE')
     expect(holding.isOwn('A1')).toBe(false)
@@ -232,9 +232,9 @@ describe('releasing a seat', () => {
   })
 
   it('a seat can be chosen again before the live change of its release has arrived', async () => {
-    const { looks, live, letGo, ask } = await openHolding()
+    const { looks, live, release, ask } = await openHolding()
     server.unlockSeats.mockResolvedValueOnce(hold(2))
-    await letGo()
+    await release()
     const answer = answerOf('lockSeats')
     await ask()
     await live('AVAILABLE')
@@ -245,9 +245,9 @@ describe('releasing a seat', () => {
   })
 
   it('a released seat follows the live map again when the map still shows the lock after the settle timeout', async () => {
-    const { looks, letGo } = await openHolding()
+    const { looks, release } = await openHolding()
     server.unlockSeats.mockResolvedValueOnce(hold(2))
-    await letGo()
+    await release()
     vi.advanceTimersByTime(SETTLED_MS)
     await flushPromises()
     expect(looks.slice(-2)).toEqual(['available', 'locked'])
@@ -279,14 +279,14 @@ describe('another device of the same person', () => {
   })
 
   it('a pending seat is settled by a hold frame that is faster than the response', async () => {
-    const { looks, live, frame, ask, letGo } = await open()
+    const { looks, live, frame, ask, release } = await open()
     const answer = answerOf('lockSeats')
     await ask()
     await frame(hold(1, 'A1'))
     await live('LOCKED', MINE_UNTIL_LIVE)
     await answer.give(hold(1, 'A1'))
     const gone = answerOf('unlockSeats')
-    await letGo()
+    await release()
     await frame(hold(2))
     await live('AVAILABLE')
     await gone.give(hold(2))

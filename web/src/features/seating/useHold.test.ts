@@ -34,20 +34,20 @@ function setUp(signedIn = true) {
   const me = { id: 'p', name: 'Ann', email: 'ann@example.test', picture_url: null, role: 'USER', language: 'en' } as const
   session.session = signedIn ? { kind: 'signed_in', me } : { kind: 'guest' }
   const now = ref(START)
-  const told: string[] = []
+  const announced: string[] = []
   const scope = effectScope()
   scopes.push(scope)
   const holding = scope.run(() =>
     useHold(
       { screeningId: 's', now, revision: () => 7 },
       {
-        onNews: (news, ids) => void told.push(`${news} ${ids.join(' ')}`),
-        onProblem: (error) => void told.push(`problem ${(error as ApiProblem).code}`),
-        onChanged: (error, ids) => void told.push(`changed ${error.code} ${ids.join(' ')}`),
+        onNews: (news, ids) => void announced.push(`${news} ${ids.join(' ')}`),
+        onProblem: (error) => void announced.push(`problem ${(error as ApiProblem).code}`),
+        onChanged: (error, ids) => void announced.push(`changed ${error.code} ${ids.join(' ')}`),
       },
     ),
   )!
-  return { holding, told, now, session }
+  return { holding, announced, now, session }
 }
 
 afterEach(() => scopes.splice(0).forEach((scope) => scope.stop()))
@@ -59,7 +59,7 @@ beforeEach(() => {
 
 describe('locking', () => {
   it('a chosen seat is pending, not mine, until the server has answered', async () => {
-    const { holding, told } = setUp()
+    const { holding, announced } = setUp()
     let answer: (value: Hold) => void = () => {}
     server.lockSeats.mockReturnValue(new Promise((resolve) => (answer = resolve)))
     void holding.lock(['A1'])
@@ -68,15 +68,15 @@ describe('locking', () => {
     answer(hold('A1'))
     await flushPromises()
     expect([holding.isPending('A1'), holding.isMine('A1')]).toEqual([false, true])
-    expect(told).toEqual(['mine A1'])
+    expect(announced).toEqual(['mine A1'])
   })
 
   it('the other chosen seats are locked when one of them is taken', async () => {
-    const { holding, told } = setUp()
+    const { holding, announced } = setUp()
     server.lockSeats.mockRejectedValueOnce(refusal('seat_taken', 409, ['A2'])).mockResolvedValueOnce(hold('A1', 'A3'))
     await holding.lock(['A1', 'A2', 'A3'])
     expect(server.lockSeats).toHaveBeenLastCalledWith('s', ['A1', 'A3'], 7)
-    expect(told).toEqual(['lost A2', 'mine A1 A3'])
+    expect(announced).toEqual(['lost A2', 'mine A1 A3'])
   })
 
   it('the lock request is not retried when all chosen seats are taken', async () => {
@@ -104,13 +104,13 @@ describe('locking', () => {
   it('a guest, or a person whose session has just ended, must sign in before locking', async () => {
     const guest = setUp(false)
     await guest.holding.lock(['A1'])
-    expect(guest.told).toEqual(['guest A1'])
+    expect(guest.announced).toEqual(['guest A1'])
     expect(server.lockSeats).not.toHaveBeenCalled()
 
     const ended = setUp()
     server.lockSeats.mockRejectedValue(refusal('sign_in_required', 401))
     await ended.holding.lock(['A1'])
-    expect(ended.told).toEqual(['guest A1'])
+    expect(ended.announced).toEqual(['guest A1'])
     expect(ended.session.session.kind).toBe('guest')
   })
 
@@ -125,20 +125,20 @@ describe('locking', () => {
   })
 
   it('a person is not treated as a guest when the session cannot be loaded', async () => {
-    const { holding, told, session } = setUp()
+    const { holding, announced, session } = setUp()
     vi.spyOn(session, 'ensure').mockResolvedValue({ kind: 'unknown', error: refusal('try_again', 503) })
     await holding.lock(['A1'])
-    expect(told).toEqual(['problem try_again'])
+    expect(announced).toEqual(['problem try_again'])
     expect([holding.isPending('A1'), server.lockSeats.mock.calls.length]).toEqual([false, 0])
   })
 
   it('the hold is loaded when the response to a request was lost', async () => {
-    const { holding, told } = setUp()
+    const { holding, announced } = setUp()
     server.lockSeats.mockRejectedValue(refusal('no_answer', 0))
     server.getHold.mockResolvedValue(hold('A1'))
     await holding.lock(['A1'])
     await flushPromises()
-    expect(told).toEqual(['problem no_answer'])
+    expect(announced).toEqual(['problem no_answer'])
     expect(holding.isMine('A1')).toBe(true)
   })
 })
@@ -176,34 +176,34 @@ describe('another device', () => {
 
 describe('time', () => {
   it('each seat is removed from the hold at its own expiry, and reported', async () => {
-    const { holding, told, now } = setUp()
+    const { holding, announced, now } = setUp()
     server.getHold.mockResolvedValue(hold('A1', 'A2'))
     await holding.refresh()
     expect(holding.remainingMs.value).toBe(LOCK_MS)
     now.value = START + LOCK_MS
     await flushPromises()
-    expect(told).toEqual(['lapsed A1'])
+    expect(announced).toEqual(['lapsed A1'])
     expect(holding.hold.value?.seat_ids).toEqual(['A2'])
     expect(holding.remainingMs.value).toBe(60_000)
   })
 
   it('seats with a payment in progress do not expire by the page’s clock', async () => {
-    const { holding, told, now } = setUp()
+    const { holding, announced, now } = setUp()
     server.getHold.mockResolvedValue({ ...hold('A1'), payment_id: 'pay' })
     await holding.refresh()
     now.value = START + LOCK_MS
     await flushPromises()
-    expect(told).toEqual([])
+    expect(announced).toEqual([])
     expect(holding.isMine('A1')).toBe(true)
   })
 
   it('a seat that vanishes from the hold counts as expired near its expiry, and as released earlier', async () => {
-    const { holding, told } = setUp()
+    const { holding, announced } = setUp()
     server.getHold.mockResolvedValue(hold('A1', 'A2'))
     await holding.refresh()
     server.unlockSeats.mockResolvedValue(hold('A2'))
     await holding.release(['A1'])
-    expect(told).toEqual(['released A1'])
+    expect(announced).toEqual(['released A1'])
     expect(['A1', 'A2'].some(holding.isPending)).toBe(false)
   })
 })

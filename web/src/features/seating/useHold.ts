@@ -5,7 +5,7 @@ import { getHold, lockSeats, unlockSeats } from '@/api/screenings'
 import { useSessionStore } from '@/api/session'
 import type { Hold } from '@/api/types'
 import type { MapFrame, SeatChange } from '@/live/frames'
-import type { SeatTurn } from '@/live/room'
+import type { SeatTransition } from '@/live/liveMap'
 import { reconnectDelayMs } from '@/live/watch'
 import { isMine, isOwn, isPending, NO_HOLD, standing, step, type Call, type HoldEffect, type HoldEvent, type HoldNews } from './holdSteps'
 
@@ -43,7 +43,7 @@ export function useHold({ screeningId, now, revision }: Sources, listener: HoldL
     switch (effect.type) {
       case 'call':
         return void call(effect.call)
-      case 'tell':
+      case 'announce':
         return listener.onNews(effect.news, effect.seatIds)
       case 'problem':
         return listener.onProblem(effect.error)
@@ -145,6 +145,6 @@ export function useHold({ screeningId, now, revision }: Sources, listener: HoldL
     lock,
     release,
     hearHold: (heard: Hold) => dispatch({ type: 'frame', hold: heard, now: now.value }),
-    hearMap: (frame: MapFrame, changes: readonly SeatTurn[]) => dispatch({ type: 'map', seq: frame.seq, changes, isWhole: frame.type === 'snapshot' }),
+    hearMap: (frame: MapFrame, changes: readonly SeatTransition[]) => dispatch({ type: 'map', seq: frame.seq, changes, isWhole: frame.type === 'snapshot' }),
   }
 }

@@ -1,5 +1,5 @@
 import { useIntervalFn } from '@vueuse/core'
-import type { SeatTurn } from '@/live/room'
+import type { SeatTransition } from '@/live/liveMap'
 
 /** The interval of announcements to screen readers: batches, so that a busy hall does not flood them. */
 const GATHER_MS = 15_000
@@ -14,8 +14,8 @@ export function useSeatNews(say: (counts: { taken: number; freed: number }) => v
     taken = freed = 0
   }, GATHER_MS)
   return {
-    heard(turns: readonly SeatTurn[]) {
-      for (const { before, status } of turns) {
+    heard(transitions: readonly SeatTransition[]) {
+      for (const { before, status } of transitions) {
         // Not counted: the seat was taken before and still is, by a lock with a new expiry or by a sale after the lock.
         if ((before === 'AVAILABLE') === (status === 'AVAILABLE')) continue
         if (status === 'AVAILABLE') freed += 1

@@ -5,7 +5,7 @@ import { useFormat } from '@/i18n/useFormat'
 import { formatAmount, type Money } from '@/lib/money'
 import { planLayout, type SeatState, type SeatView } from '@/lib/seating'
 import type { SeatChange } from '@/live/frames'
-import type { LiveMap } from '@/live/room'
+import type { LiveMap } from '@/live/liveMap'
 import type { Standing } from './holdSteps'
 import { priceOf } from './terms'
 
@@ -13,14 +13,14 @@ interface Sources {
   screening: Readonly<Ref<ScreeningDetail>>
   /** Prices of single seats, newer than those of the screening, from a later error response of the server. */
   prices?: Readonly<Ref<ReadonlyMap<string, Money>>>
-  room: Readonly<Ref<LiveMap>>
+  liveMap: Readonly<Ref<LiveMap>>
   /** The seat map as loaded by GET, used for the seats that are not for sale. */
   loaded: Readonly<Ref<SeatMap | null>>
   standing: (id: string, live: SeatChange | undefined) => Standing
 }
 
 /** Combines the hall, the live state and this person's hold into seat views and their labels. */
-export function useSeatViews({ screening, prices, room, loaded, standing }: Sources) {
+export function useSeatViews({ screening, prices, liveMap, loaded, standing }: Sources) {
   const { t, locale } = useI18n()
   const format = useFormat()
   const layout = computed(() => screening.value.layout)
@@ -30,7 +30,7 @@ export function useSeatViews({ screening, prices, room, loaded, standing }: Sour
   )
 
   const seats = computed(() => {
-    const live = room.value.kind === 'synced' ? room.value.seats : null
+    const live = liveMap.value.kind === 'synced' ? liveMap.value.seats : null
     const views = new Map<string, SeatView>()
     for (const seat of plan.value.byId.values()) {
       const change = live?.get(seat.id)

@@ -11,7 +11,7 @@ import { useSessionStore } from '@/api/session'
 import type { Hold, Payment, ScreeningDetail } from '@/api/types'
 import en from '@/i18n/en'
 import type { LiveStatus, MapFrame } from '@/live/frames'
-import { applyFrame, type LiveMap } from '@/live/room'
+import { applyFrame, type LiveMap } from '@/live/liveMap'
 import type { LiveEvents } from '@/live/useLiveSeats'
 import type { ConnectionState } from '@/live/watch'
 import { useSeating } from './useSeating'
@@ -23,12 +23,12 @@ const server = vi.mocked(calls)
 
 /** The listeners that the page has registered for live frames; tests call them in place of a WebSocket. */
 const line = vi.hoisted(() => ({ events: null as LiveEvents | null }))
-const room = shallowRef<LiveMap>({ kind: 'synced', seq: 0, seats: new Map() })
+const liveMap = shallowRef<LiveMap>({ kind: 'synced', seq: 0, seats: new Map() })
 const connection = shallowRef<ConnectionState>('live')
 vi.mock('@/live/useLiveSeats', () => ({
   useLiveSeats: (_: string, events: LiveEvents) => {
     line.events = events
-    return { room, connection, loaded: () => ({ verdict: 'ignored', changed: [] }) }
+    return { map: liveMap, connection, loaded: () => ({ verdict: 'ignored', changed: [] }) }
   },
 }))
 
@@ -61,10 +61,10 @@ function hold(ids: string[], { minutes = 5, payment_id = null as string | null }
 }
 
 async function live(id: string, status: LiveStatus, until?: string): Promise<void> {
-  const seq = room.value.kind === 'synced' ? room.value.seq : 0
+  const seq = liveMap.value.kind === 'synced' ? liveMap.value.seq : 0
   const frame: MapFrame = { type: 'changes', prev: seq, seq: seq + 1, changes: [{ id, status, until }] }
-  const step = applyFrame(room.value, frame)
-  room.value = step.room
+  const step = applyFrame(liveMap.value, frame)
+  liveMap.value = step.map
   line.events?.onMap?.(frame, step.changed)
   await flushPromises()
 }
@@ -90,7 +90,7 @@ beforeEach(() => {
   vi.resetAllMocks()
   server.getSeats.mockResolvedValue({ screening_id: 's', seq: 0, revision: 1, seats: [] })
   server.getHold.mockResolvedValue(hold([]))
-  room.value = { kind: 'synced', seq: 0, seats: new Map() }
+  liveMap.value = { kind: 'synced', seq: 0, seats: new Map() }
   connection.value = 'live'
   shown.value = screening
   setActivePinia(createPinia())

@@ -14,7 +14,7 @@ import { nearestEqual, parseSeatIds, type SeatView } from '@/lib/seating'
 import { useAnnouncer } from '@/lib/useAnnouncer'
 import { useServerNow } from '@/lib/useServerNow'
 import type { MapFrame } from '@/live/frames'
-import type { SeatTurn } from '@/live/room'
+import type { SeatTransition } from '@/live/liveMap'
 import { useLiveSeats } from '@/live/useLiveSeats'
 import type { ConnectionState } from '@/live/watch'
 import type { HoldNews } from './holdSteps'
@@ -74,7 +74,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
     { screeningId: id, now, revision: () => screening.value.revision },
     { onNews: hearNews, onProblem: (error) => void notify('error', problemText(error)), onChanged: (error, ids) => void askAgain(error, ids) },
   )
-  const views = useSeatViews({ screening, prices, room: live.room, loaded: loadedSeats, standing: holding.standing })
+  const views = useSeatViews({ screening, prices, liveMap: live.map, loaded: loadedSeats, standing: holding.standing })
 
   // Seat views depend on the terms, and the change of terms depends on the chosen seats. This watcher breaks the cycle.
   watch(
@@ -109,7 +109,7 @@ export function useSeating(loaded: () => ScreeningDetail, reload: () => void) {
     return seat ? t('seats.name_short', { row: seat.row, number: seat.number }) : seatId
   }
 
-  function hear(frame: MapFrame, changed: SeatTurn[]): void {
+  function hear(frame: MapFrame, changed: SeatTransition[]): void {
     news.heard(changed.filter((change) => !holding.isOwn(change.id)))
     holding.hearMap(frame, changed)
   }

@@ -118,7 +118,7 @@ async fn unknown_client_or_redirect_uri_is_refused_without_redirect() {
 }
 
 #[tokio::test]
-async fn unsafe_authorization_request_redirects_with_an_error() {
+async fn authorization_request_without_pkce_or_with_wrong_parameters_redirects_with_an_error() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let question = question(&browser).await;

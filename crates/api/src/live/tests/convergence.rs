@@ -44,7 +44,7 @@ enum Op {
         seat: u8,
         what: u8,
         is_lost: bool,
-        /// A server of the previous version makes the call, so the live change does not name the holders.
+        /// A server of the previous version locks or releases the seat; its live change contains no holders.
         is_old: bool,
     },
     /// Time passes, for the lock store and for the room.

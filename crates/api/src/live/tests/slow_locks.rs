@@ -35,7 +35,7 @@ impl SlowLocks {
         }
     }
 
-    /// Blocks the results of reads of holds until a test calls [`Semaphore::add_permits`].
+    /// Delays the answers to reads of a person's locked seats until a test calls [`Semaphore::add_permits`].
     pub(super) fn hold_answers(&self) {
         self.answers.forget_permits(Semaphore::MAX_PERMITS);
     }

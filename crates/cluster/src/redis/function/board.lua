@@ -1,24 +1,27 @@
 #!lua name=seatkeeper_v2
 
--- One screening's seats, as plain fields of one hash:
+-- The seat map of one screening (a "board") is one hash with these fields. Lists in a field are separated by spaces:
 --
---   #                      in which life of this Redis the store's truth was loaded (see `life`), the sequence of the last
---                          change, how many seats are locked or sold
---   A1                     'S' not for sale any more; else a lock: holder (36 characters), 1 if restarted else 0, when it
---                          ends
---   !                      those of the seats with 'S' that are withdrawn from sale, by blanks; the others are sold. The
---                          functions of version 1 do not know this field and take withdrawn seats for sold ones
---   @<holder>              the seats this person holds, in order, by blanks
---   $<holder>              this person's payment lock: payment, since, until, kept from (or -)
---   =<payment>             whose payment locks are of this payment, by blanks
---   ~                      see TABLE_MARK
+--   #                      the run id of the Redis process in which the ledger was loaded into this map (see `life`), the
+--                          sequence of the last change, and the number of locked, sold or withdrawn seats
+--   A1                     'S' for a seat that is sold or withdrawn; otherwise a lock: the holder's id (36 characters),
+--                          1 if a payment has restarted the lock's expiry, else 0, and the expiry
+--   !                      the withdrawn seats among those with 'S'; the other seats with 'S' are sold. The functions of
+--                          version 1 do not read this field and treat withdrawn seats as sold
+--   @<holder>              the seats that this person has locked, sorted
+--   $<holder>              this person's payment lock: payment, start, expiry, and the expiry that the locks had before
+--                          they were extended during the confirmation (or -)
+--   =<payment>             the people whose payment lock belongs to this payment
+--   ~                      a constant; see TABLE_MARK
 --
--- Beside it, with the same hash tag and so on the same node: a key for each locked seat, set with NX and PX; a sorted set
--- of everything that ends by itself (`due`); a stream of releases not yet told. Keys of seats cannot be declared, because
--- only the hash knows which they are; they carry the tag of the keys that are.
+-- Three other kinds of keys have the same hash tag and are therefore on the same node: one key per locked seat, set with
+-- NX and PX; a sorted set of all locks and payment locks by expiry (`due`); a stream of the releases that are not in the
+-- outbox yet. A call cannot declare the seat keys in KEYS, because only the hash says which seats are locked; Redis
+-- Cluster permits this, because they have the hash tag of the declared keys.
 --
--- A call reads what it needs, changes its own picture of the board, and writes everything at its end (`finish`). Only
--- keys of seats are written on the way. Times are milliseconds since 1970 by this Redis: 13 digits, which Lua keeps exactly.
+-- A call reads the fields that it needs, changes its copy in the `board` table, and writes all changed fields at the end
+-- (`finish`). Only seat keys are written earlier. Times are Unix milliseconds of this Redis's clock: 13 digits, which
+-- Lua's doubles represent exactly.
 
 local OFF_SALE = 'S'
 local WITHDRAWN = '!'
@@ -28,23 +31,25 @@ local SEQ_LENGTH = 13
 local NO_LIFE = ('-'):rep(LIFE_LENGTH)
 local PREFIX_LENGTH = #'seatkeeper1:{00}:'
 
--- A value of more than 64 bytes has Redis keep a hash as a table. As a list, which it would be below 512 fields, it is read
--- from its beginning for each field that is asked for.
+-- One value of more than 64 bytes makes Redis encode the hash as a hash table. With fewer than 512 fields and only
+-- short values, Redis would encode it as a listpack, in which each lookup of a field is a linear scan.
 local TABLE_MARK = ('-'):rep(65)
--- Messages go to the channel with this suffix. Servers of the version before subscribe to the channel without it and read
--- messages of version 1 there; they close their feed at a message with another number.
+-- Messages are published to the channel with this suffix. Servers of the previous version subscribe to the channel
+-- without the suffix and read messages of version 1 there. They close their feed when a message has another version.
 local CHANNEL_SUFFIX = ':v2'
 local MESSAGE_VERSION = '2'
 local OLD_MESSAGE_VERSION = '1'
--- The most releases of one tag that wait to be told; beyond it the oldest are dropped.
+-- Limit of the unpublished releases in the stream of one tag. When the stream is full, Redis drops the oldest releases.
 local RELEASES_WAITING_MAX = '10000'
--- A board that nobody sells on, pays on or loads for so long, in milliseconds, is dropped: the store knows the rest.
+-- Milliseconds until the hash of an idle seat map expires: after its last payment, sale, refund, withdrawal, load or
+-- removal of expired locks. It is loaded from the store again when it is needed.
 local BOARD_IDLE_MS = 7 * 24 * 3600 * 1000
--- The most words of one command: Lua's stack is finite.
+-- Limit of the arguments of one command, because `unpack` is limited by the size of Lua's stack.
 local WORDS_MAX = 1000
 
--- The mark *loaded* names the process, so that what a restart or a promoted replica brings back from an older time is not
--- taken for the truth. Asked once in a process.
+-- The run id of this Redis process. The field `#` stores it when the ledger is loaded. A restart or a promoted replica
+-- may restore an outdated hash; its run id differs, so the map counts as not loaded. The run id is read once per
+-- process.
 local run_id
 local function life()
   run_id = run_id or redis.call('INFO', 'server'):match('run_id:(%w+)')
@@ -56,7 +61,7 @@ local function clock()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Left to itself, Lua writes numbers as fractions, which costs as much as a command.
+-- Formats an integer. Lua's implicit conversion uses a floating-point format, which takes as long as a Redis command.
 local function text_of(number)
   return ('%d'):format(number)
 end
@@ -74,7 +79,7 @@ local function call_with(command, key, words)
   end
 end
 
--- Reads these fields in one command. What the call has changed already is not read over.
+-- Reads these fields with HMGET. Fields that the call has read or changed already are not overwritten.
 local function read(board, names)
   for first = 1, #names, WORDS_MAX do
     local last = math.min(first + WORDS_MAX - 1, #names)
@@ -92,7 +97,8 @@ local function read_all(board)
   for index = 1, #all, 2 do
     board.fields[all[index]] = all[index + 1]
   end
-  -- Known as absent, so that looking it up while going through all fields adds none.
+  -- Sets the field explicitly, so that `get` does not add a key to the table while a caller iterates over it with
+  -- `pairs`.
   board.fields[WITHDRAWN] = board.fields[WITHDRAWN] or false
   board.is_whole = true
 end
@@ -106,7 +112,7 @@ local function get(board, name)
   return value
 end
 
--- `false` takes the field away.
+-- Sets a field; the value `false` deletes it.
 local function put(board, name, value)
   board.fields[name] = value
   board.dirty[name] = true
@@ -125,7 +131,7 @@ local function join_head(loaded_in, seq_text, taken)
   return loaded_in .. ' ' .. seq_text .. ' ' .. text_of(taken)
 end
 
--- The board's `loaded_in`, `seq` and `taken`, which a call may change.
+-- Parses the field `#` into the board's `loaded_in`, `seq` and `taken` on first use. Callers may change these three.
 local function head(board)
   if not board.seq then
     board.loaded_in, board.seq, board.taken = split_head(get(board, '#'))
@@ -141,7 +147,7 @@ local function is_loaded(board)
   return head(board).loaded_in == life()
 end
 
--- The lock on a seat, over or not; nil when it is free or not for sale.
+-- The lock on a seat, expired or not; nil when the seat is available, sold or withdrawn.
 local function lock_on(board, seat)
   local lock = board.locks[seat]
   if lock then
@@ -165,7 +171,7 @@ local function live_lock(board, seat)
   return lock and lock.ends > board.now and lock or nil
 end
 
--- Sold or withdrawn: neither can be locked.
+-- Whether a seat is sold or withdrawn, so that nobody can lock it.
 local function is_off_sale(board, seat)
   return get(board, seat) == OFF_SALE
 end
@@ -193,7 +199,7 @@ local function is_before(one, two)
   return tonumber(one_number) < tonumber(two_number)
 end
 
--- The seats of the field `!` as a set, read once in a call. `finish` writes it when it was changed.
+-- The seats of the field `!` as a set, parsed once per call. `finish` writes the field if the set was changed.
 local function withdrawn_set(board)
   if not board.withdrawn then
     board.withdrawn = {}
@@ -217,7 +223,7 @@ local function is_sold(board, seat)
   return is_off_sale(board, seat) and not is_withdrawn(board, seat)
 end
 
--- Puts a word into a field of words, or takes it out.
+-- Adds a word to a field that contains a list of words, or removes it.
 local function put_word(board, name, word, is_in, comes_before)
   local text = get(board, name)
   if not text or text == word then
@@ -247,8 +253,9 @@ local function lock_text(holder, is_restarted, ends_text)
   return holder .. (is_restarted and '1' or '0') .. ends_text
 end
 
--- Sets the keys of seats that the board says are free: all, or none and answers the seat whose key is there. Such a key is
--- from another life of this Redis, no board tells of it, and it ends by itself.
+-- Sets the seat keys of seats that are available according to the hash: all of them, or none if one key exists already;
+-- then it returns that seat. Such a key was written by an earlier Redis process and its entry in the hash was lost. It
+-- ends when it expires.
 local function take_keys(key, seats, holder, ttl)
   for index, seat in ipairs(seats) do
     if not redis.call('SET', seat_key(key, seat), holder, 'NX', 'PX', ttl) then
@@ -260,8 +267,8 @@ local function take_keys(key, seats, holder, ttl)
   end
 end
 
--- The only way in which a call changes a seat: a lock, OFF_SALE, or false for a free one. `has_key` says that the seat's own
--- key is set already.
+-- Sets the state of a seat: a lock, OFF_SALE, or false for an available seat. All calls change seats through this
+-- function. `has_key` is true when the seat key is set already.
 local function put_seat(board, seat, state, has_key)
   local was, was_taken = lock_on(board, seat), get(board, seat) and 1 or 0
   local lock = state ~= OFF_SALE and state or nil
@@ -298,7 +305,7 @@ local function put_seat(board, seat, state, has_key)
   end
 end
 
--- A person's payment lock, over or not.
+-- A person's payment lock, expired or not.
 local function payment_of(board, holder)
   local text = get(board, '$' .. holder)
   if not text then
@@ -313,7 +320,7 @@ local function live_payment(board, holder)
   return lock and lock.ends > board.now and lock or nil
 end
 
--- The only way in which a call changes a payment lock; nil ends it.
+-- Sets a person's payment lock, or removes it when `lock` is nil. All calls change payment locks through this function.
 local function put_payment(board, holder, lock)
   local was = payment_of(board, holder)
   local text = lock and table.concat({ lock.payment, text_of(lock.since), text_of(lock.ends), lock.kept_from and text_of(lock.kept_from) or '-' }, ' ') or false
@@ -335,7 +342,7 @@ local function put_payment(board, holder, lock)
   end
 end
 
--- The seats that a person holds and whose time is not up, in order.
+-- The seats on which a person has locks that are not expired, sorted.
 local function held_by(board, holder)
   local text = get(board, '@' .. holder)
   if not text then
@@ -356,7 +363,8 @@ local function held_by(board, holder)
   return held
 end
 
--- Viewers are told: 'A' available, 'B' booked, 'U' withdrawn from sale, or when a lock ends.
+-- Adds a seat's new status to the live change that `finish` publishes to viewers: 'A' available, 'B' booked, 'U'
+-- withdrawn from sale, or the expiry of a lock. A second change of a seat in one call replaces the first.
 local function change(board, seat, status)
   if board.status[seat] then
     for index, earlier in ipairs(board.order) do
@@ -375,7 +383,8 @@ local function set_lock(board, seat, holder, ends, is_restarted, has_key)
   change(board, seat, text_of(ends))
 end
 
--- The outbox is told: a lock has ended without a sale.
+-- Records that a lock ended without a sale. `finish` appends the releases to the stream, from which a server copies
+-- them to the outbox. Seats with the same holder and reason form one release.
 local function release(board, holder, seat, reason)
   for _, told in ipairs(board.told) do
     if told.holder == holder and told.reason == reason then
@@ -386,7 +395,7 @@ local function release(board, holder, seat, reason)
   board.told[#board.told + 1] = { holder = holder, reason = reason, seats = { seat } }
 end
 
--- Ends a lock whose time is up.
+-- Removes the lock on a seat, if there is one, and records its release as expired.
 local function free(board, seat)
   local lock = lock_on(board, seat)
   if lock then
@@ -396,7 +405,7 @@ local function free(board, seat)
   end
 end
 
--- Marks a seat sold. A live lock goes with the sale; one that had run out is released first.
+-- Marks a seat sold. A valid lock on it is removed without a release; the release of an expired lock is recorded first.
 local function sell(board, seat)
   if is_sold(board, seat) then
     return
@@ -411,7 +420,7 @@ local function sell(board, seat)
   change(board, seat, 'B')
 end
 
--- Marks a seat withdrawn from sale. A lock on it is released first.
+-- Marks a seat withdrawn from sale. A lock on it, valid or expired, is released first.
 local function withdraw_seat(board, seat)
   if is_withdrawn(board, seat) then
     return
@@ -422,7 +431,7 @@ local function withdraw_seat(board, seat)
   change(board, seat, 'U')
 end
 
--- Frees a seat that was sold or withdrawn.
+-- Makes a sold or withdrawn seat available again.
 local function put_on_sale(board, seat)
   if is_withdrawn(board, seat) then
     set_withdrawn(board, seat, false)
@@ -467,14 +476,16 @@ local function write_ends(board)
   call_with('ZREM', board.due, gone)
 end
 
--- Whether a server of the version before watches this board: every server of this version subscribes to both channels, so
--- that more subscribers of the old one than of the new one are old servers. An account that may not ask counts as yes.
+-- Whether a server of the previous version watches this seat map. Every server of this version subscribes to both
+-- channels, so the old channel has more subscribers than the new one only if servers of the previous version are
+-- running. If the account has no permission for PUBSUB, the answer is yes.
 local function has_old_watchers(key, receivers)
   local counts = redis.pcall('PUBSUB', 'SHARDNUMSUB', key)
   return counts.err ~= nil or tonumber(counts[2]) > receivers
 end
 
--- The message of version 1. It cannot be empty: when only a payment lock changed, a seat of its holder is told as it is.
+-- Publishes the message of version 1. Its list of seats cannot be empty: when only a payment lock has changed, the
+-- message repeats the current status of one of the holder's seats.
 local function publish_to_old_watchers(board, prev_text, seq_text, holders)
   local words = { OLD_MESSAGE_VERSION, prev_text, seq_text }
   for _, seat in ipairs(board.order) do
@@ -489,7 +500,8 @@ local function publish_to_old_watchers(board, prev_text, seq_text, holders)
   redis.call('SPUBLISH', board.key, table.concat(words, ' '))
 end
 
--- Publishes seats with their status, then each changed hold: '@' and its holder, payment or '-', seats and when they end.
+-- Publishes the message of version 2: the changed seats with their status, then each changed hold: '@' and the holder,
+-- the payment or '-', and the held seats with the expiry of their locks.
 local function publish(board, prev_text, seq_text)
   local words = { MESSAGE_VERSION, 'seats', prev_text, seq_text }
   for _, seat in ipairs(board.order) do
@@ -516,7 +528,8 @@ local function publish(board, prev_text, seq_text)
   end
 end
 
--- Numbers what the call changed, writes it down and publishes it. `is_kept`: the board is in use and not idle.
+-- Assigns the next sequence to the changes of the call, writes the changed fields, and publishes the live change.
+-- `is_kept` is true for calls that postpone the expiry of the hash; see BOARD_IDLE_MS.
 local function finish(board, is_kept)
   local prev = head(board).seq
   if board.is_changed then

@@ -1,7 +1,8 @@
 
--- The calls: the rules of crates/core/src/locks/board.rs and board_load.rs, in the same order and with the same names.
--- KEYS are the board, what is due, and the releases. ARGV begins with the moment after which a call that may have been
--- stuck on its way must do nothing. A reply begins with the time and one of these:
+-- The operations on a seat map. They implement the same rules as crates/core/src/locks/board.rs and board_load.rs. KEYS
+-- are the hash of the seat map, the sorted set `due` and the stream of releases. The first of ARGV is the deadline of
+-- the call: a call that Redis runs later, because it was delayed on the network, changes nothing and replies LATE. A
+-- reply begins with the current time and one of these codes:
 
 local LATE, HELD, PAYING, TOO_MANY, TAKEN, NOT_LOADED = 0, 1, 2, 3, 4, 5
 local NOTHING_HELD, DONE, LOADED, MOVED, MAP = 6, 7, 8, 9, 10
@@ -28,7 +29,7 @@ local function reply_done(board)
   return { board.now, DONE }
 end
 
--- Appends arguments to a list.
+-- Appends a range of the arguments to a list.
 local function append_from(list, args, first, last)
   for index = first, last or #args do
     list[#list + 1] = args[index]
@@ -36,7 +37,8 @@ local function append_from(list, args, first, last)
   return list
 end
 
--- ARGV: not after, holder, time in ms, most seats of a person, how many wanted, the wanted ones, those never for sale.
+-- ARGV: deadline, holder, lifetime in ms, limit of seats per person, number of wanted seats, the wanted seats, those of
+-- them that the layout never sells.
 local function lock_on_board(board, args, last)
   local holder, ttl, seats_max = args[2], tonumber(args[3]), tonumber(args[4])
   if not is_loaded(board) then
@@ -84,8 +86,8 @@ local function lock_on_board(board, args, last)
   return reply_hold(board, holder)
 end
 
--- The usual case, one seat for somebody who holds none, without the board's bookkeeping, which would cost more than the
--- commands do. Nil when it is another case.
+-- A fast path for the most frequent case: one seat for a person who holds none. It does not build the `board` table,
+-- which would take longer than the commands. Returns nil in every other case.
 local function lock_one_seat(keys, args, now, hold_name, values)
   local text, held, paying, state = unpack(values, 1, 4)
   local loaded_in, seq, taken = split_head(text)
@@ -133,7 +135,7 @@ local function lock(keys, args)
   return lock_on_board(board, args, last)
 end
 
--- ARGV: not after, holder, 'all' or 'these', the seats.
+-- Releases locks of a person. ARGV: deadline, holder, 'all' or 'these', the seats.
 local function let_go(board, args)
   local holder = args[2]
   read(board, { '#', '@' .. holder, '$' .. holder })
@@ -156,7 +158,7 @@ local function let_go(board, args)
   return reply_hold(board, holder)
 end
 
--- ARGV: not after, holder, payment, time in ms.
+-- ARGV: deadline, holder, payment, lifetime in ms.
 local function start_payment(board, args)
   local holder, payment, ends = args[2], args[3], board.now + tonumber(args[4])
   read(board, { '#', '@' .. holder, '$' .. holder })
@@ -185,7 +187,8 @@ local function start_payment(board, args)
   return reply_hold(board, holder)
 end
 
--- Whether a seat needs no keeping: not theirs to keep, or theirs until `half` at least.
+-- Whether the lock on a seat needs no extension: the seat is sold or withdrawn, another person has a valid lock on it,
+-- or the holder's own lock does not expire before `half`.
 local function is_kept_until(board, seat, holder, half)
   if is_off_sale(board, seat) then
     return true
@@ -200,7 +203,8 @@ local function is_kept_until(board, seat, holder, half)
   return lock.ends > board.now
 end
 
--- ARGV: not after, holder, payment, time in ms, the seats.
+-- Extends the locks of a payment that is still being confirmed. ARGV: deadline, holder, payment, lifetime in ms, the
+-- seats.
 local function keep_payment(board, args)
   local holder, payment, ends = args[2], args[3], board.now + tonumber(args[4])
   local seats = append_from({}, args, 5)
@@ -236,7 +240,8 @@ local function keep_payment(board, args)
     holds_one = holds_one or (lock and lock.holder == holder)
   end
   if holds_one then
-    -- They fall back to their own time when the payment ends; locks that had run out are given back at once.
+    -- `kept_from` is the expiry to which the locks return when the payment ends. For locks that had expired already it
+    -- is the current time, so that they are released as soon as the payment ends.
     local since, kept_from = board.now, own_time or board.now
     if standing then
       since, kept_from = standing.since, standing.kept_from or standing.ends
@@ -248,7 +253,7 @@ local function keep_payment(board, args)
   return reply_done(board)
 end
 
--- ARGV: not after, holder, payment.
+-- ARGV: deadline, holder, payment.
 local function end_payment(board, args)
   local holder, payment = args[2], args[3]
   read(board, { '#', '@' .. holder, '$' .. holder })
@@ -261,7 +266,8 @@ local function end_payment(board, args)
   if ends then
     for _, seat in ipairs(held_by(board, holder)) do
       local lock = lock_on(board, seat)
-      -- What was kept ends no later than the payment lock; a seat that ends after it has that time of its own.
+      -- An extended lock expires no later than the payment lock. A lock that expires later was not extended by this
+      -- payment and retains its expiry.
       if lock.ends > ends and lock.ends <= ended.ends then
         if ends <= board.now then
           free(board, seat)
@@ -275,7 +281,7 @@ local function end_payment(board, args)
   return reply_done(board)
 end
 
--- ARGV: not after, payment, the seats.
+-- ARGV: deadline, payment, the seats.
 local function mark_sold(board, args)
   local payment, seats = args[2], append_from({}, args, 3)
   read(board, append_from({ '#', '=' .. payment }, seats, 1))
@@ -289,14 +295,15 @@ local function mark_sold(board, args)
   return reply_done(board)
 end
 
--- A server that is about to load may have read the store before this call: its load must be refused.
+-- Increments the sequence of a map that is not loaded: a server may have read the store before this call, and its load
+-- of that outdated state must be refused.
 local function invalidate_loads(board)
   if not is_loaded(board) then
     board.seq = next_seq(board)
   end
 end
 
--- ARGV: not after, the seats.
+-- ARGV: deadline, the seats.
 local function mark_freed(board, args)
   local seats = append_from({}, args, 2)
   read(board, append_from({ '#' }, seats, 1))
@@ -310,7 +317,7 @@ local function mark_freed(board, args)
   return reply_done(board)
 end
 
--- ARGV: not after, the seats.
+-- ARGV: deadline, the seats.
 local function withdraw(board, args)
   local seats, is_named, taken = append_from({}, args, 2), {}, {}
   read(board, append_from({ '#', WITHDRAWN }, seats, 1))
@@ -333,7 +340,7 @@ local function withdraw(board, args)
   return reply_done(board)
 end
 
--- ARGV: not after, the seats.
+-- ARGV: deadline, the seats.
 local function restore_to_sale(board, args)
   local seats = append_from({}, args, 2)
   read(board, append_from({ '#', WITHDRAWN }, seats, 1))
@@ -347,7 +354,8 @@ local function restore_to_sale(board, args)
   return reply_done(board)
 end
 
--- A claim is a lock with a payment lock. A live lock of another gives way to it: the store decides.
+-- Turns a claim of the ledger into a lock and a payment lock. They replace a valid lock of another person, because the
+-- store is authoritative.
 local function set_claim(board, claim)
   if is_off_sale(board, claim.seat) then
     return
@@ -380,8 +388,9 @@ local function set_of(args, first, last)
   return set
 end
 
--- ARGV: not after, the sequence at which the store was read, how many sold, how many withdrawn, the sold ones in order, the
--- withdrawn ones, then of each claim: seat, holder, payment, until, kept from.
+-- Sets sold, withdrawn and claimed seats as in the ledger. ARGV: deadline, the map's sequence before the ledger was
+-- read, the number of sold seats, the number of withdrawn seats, the sold seats (sorted), the withdrawn seats, then
+-- five arguments for each claim: seat, holder, payment, expiry, and the expiry before the lock was extended (or empty).
 local function load_truth(board, args)
   local last_sold = 4 + tonumber(args[3])
   local last = last_sold + tonumber(args[4])
@@ -390,7 +399,7 @@ local function load_truth(board, args)
     return { board.now, MOVED, board.seq }
   end
   if not is_loaded(board) then
-    -- A step that no message tells of: a viewer of an earlier life of this board sees a gap and starts over.
+    -- This sequence is not published: a viewer of the map before its loss notices the gap and requests a new snapshot.
     board.seq = next_seq(board)
     board.loaded_in = life()
     put(board, '~', TABLE_MARK)

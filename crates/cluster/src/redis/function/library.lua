@@ -1,7 +1,7 @@
 
--- What runs out, what is looked at, and the table of functions.
+-- Functions that remove expired locks, functions that read, and the registration of all functions.
 
--- Ends what is over on a board: these seats, in order, and the payment locks of these people.
+-- Removes the expired locks on these seats, in sorted order, and the expired payment locks of these people.
 local function end_over(board, seats, holders)
   table.sort(seats, is_before)
   for _, seat in ipairs(seats) do
@@ -37,7 +37,8 @@ local function sweep_board(board, seats, holders)
   end_over(board, seats_over, holders_over)
 end
 
--- KEYS: what is due of a tag, its releases. ARGV: how many at most. Replies how many there were.
+-- Removes the expired locks and payment locks of all screenings of one tag. KEYS: the tag's sorted set `due`, its
+-- stream of releases. ARGV: the limit. Replies with the number of entries of `due` that were expired.
 local function sweep(keys, args)
   local now = clock()
   local due = redis.call('ZRANGE', keys[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, args[1])
@@ -60,7 +61,8 @@ local function sweep(keys, args)
   return { now, DONE, #due }
 end
 
--- The map as everybody may see it, true of its sequence: what is over ends first.
+-- The seat map without holders, which every viewer may see, and its sequence. Expired locks are removed first, so that
+-- the snapshot is consistent with the sequence.
 local function snapshot(keys)
   local board = new_board(keys[1], keys[2], keys[3], clock())
   read_all(board)
@@ -95,14 +97,15 @@ local function snapshot(keys)
   return { board.now, MAP, board.seq, table.concat(words, ' ') }
 end
 
--- ARGV: the holder.
+-- Replies with one person's hold. ARGV: the holder.
 local function find_hold(keys, args)
   local board, holder = new_board(keys[1], keys[2], keys[3], clock()), args[1]
   read(board, { '#', '@' .. holder, '$' .. holder })
   return reply_hold(board, holder)
 end
 
--- KEYS: boards of one tag. Of each: its sequence, or -1 when it is not loaded, and how many seats are taken.
+-- KEYS: the hashes of seat maps of one tag. Replies with two numbers for each: its sequence, or -1 when it is not
+-- loaded, and the number of locked, sold or withdrawn seats.
 local function list_states(keys)
   local reply = { clock(), DONE }
   for _, key in ipairs(keys) do
@@ -113,7 +116,9 @@ local function list_states(keys)
   return reply
 end
 
--- KEYS: the releases of a tag. ARGV: an id before all of them, then of each release: screening, sequence, first seat.
+-- Deletes releases from the stream after a server has copied them to the outbox. KEYS: the tag's stream of releases.
+-- ARGV: a stream id before that of all these releases, then a name for each release: its screening, sequence and first
+-- seat.
 local function forget_releases(keys, args)
   local wanted, left, told, from = {}, 0, {}, args[1]
   for index = 2, #args do
@@ -139,14 +144,14 @@ local function forget_releases(keys, args)
   return { clock(), DONE }
 end
 
--- A small piece of real work.
+-- A health check that writes a key, so that it fails when Redis refuses writes.
 local function ping(keys)
   local now = clock()
   redis.call('SET', keys[1], now, 'PX', 1000)
   return { now, DONE }
 end
 
--- A call that may come too late, over one board.
+-- Wraps a function on one seat map: it replies LATE and changes nothing when the deadline in ARGV has passed.
 local function on_board(call)
   return function(keys, args)
     local now = clock()
@@ -161,7 +166,7 @@ local function register(name, callback, flags)
   redis.register_function({ function_name = 'seatkeeper_v2_' .. name, callback = callback, flags = flags or {} })
 end
 
--- What gives memory back is done by a Redis that has none left.
+-- Functions that free memory have the flag `allow-oom`, so that Redis runs them although its memory is full.
 register('lock', lock)
 register('release', on_board(let_go), { 'allow-oom' })
 register('start_payment', on_board(start_payment))

@@ -80,7 +80,7 @@ fn reload_of_a_seat_map_corrects_differences_and_keeps_other_locks() {
 }
 
 #[test]
-fn load_turns_a_claim_into_a_lock_with_a_payment_lock() {
+fn claimed_seats_are_locked_for_their_payment_when_the_map_is_loaded() {
     check(
         "A: ....",
         |s| s.at(1_500).load(1, "", &[('a', 1, "A1 A2")]),
@@ -147,7 +147,7 @@ fn load_turns_a_claim_into_a_lock_with_a_payment_lock() {
 
 /// A reload of a map with a CONFIRMING payment publishes nothing and leaves the payment lock as it is.
 #[test]
-fn reload_leaves_the_payment_lock_of_the_same_payment_as_it_is() {
+fn reload_with_the_claim_of_the_payment_that_has_the_lock_changes_nothing() {
     check(
         "A: AA.",
         |s| {

@@ -32,47 +32,47 @@ impl StoreFixture for Files {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn programme() {
+async fn sqlite_passes_the_suite_of_the_programme() {
     store_programme::run_all(&Files::new()).await;
 }
 
 #[tokio::test]
-async fn ledger() {
+async fn sqlite_passes_the_suite_of_the_ledger() {
     store_ledger::run_all(&Files::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn races() {
+async fn sqlite_passes_the_suite_of_concurrent_calls() {
     store_races::run_all(&Files::new()).await;
 }
 
 #[tokio::test]
-async fn people() {
+async fn sqlite_passes_the_suite_of_people_and_sessions() {
     store_people::run_all(&Files::new()).await;
 }
 
 #[tokio::test]
-async fn sales() {
+async fn sqlite_passes_the_suite_of_sales() {
     store_sales::run_all(&Files::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reservations() {
+async fn sqlite_passes_the_suite_of_reservations_and_the_mock_book() {
     store_reservations::run_all(&Files::new()).await;
 }
 
 #[tokio::test]
-async fn events() {
+async fn sqlite_passes_the_suite_of_outbox_mails_audit_and_dead_letters() {
     store_events::run_all(&Files::new()).await;
 }
 
 #[tokio::test]
-async fn log_of_events() {
+async fn sqlite_passes_the_suite_of_the_event_log() {
     let files = Files::new();
     event_log::run_all(&*files.open_empty().await).await;
 }
 
 #[tokio::test]
-async fn retention() {
+async fn sqlite_passes_the_suite_of_retention() {
     store_retention::run_all(&Files::new()).await;
 }

@@ -1,7 +1,20 @@
 import type { components } from '@/api/schema'
 
-export const EVENT_TYPES = ['BOOKING_SUCCESS', 'BOOKING_TIMEOUT', 'SEAT_RELEASED', 'PAYMENT_REFUNDED', 'SYSTEM_ERROR', 'AUDIT_LOG'] as const
-export type EventType = (typeof EVENT_TYPES)[number]
+export type EventType = components['schemas']['EventType']
+
+/** A record and not an array, so that the type check fails when an event type of the API is missing. */
+const LISTED: Record<EventType, true> = {
+  BOOKING_SUCCESS: true,
+  BOOKING_TIMEOUT: true,
+  SEAT_RELEASED: true,
+  PAYMENT_REFUNDED: true,
+  SYSTEM_ERROR: true,
+  AUDIT_LOG: true,
+}
+
+/** All event types of the API, in the order of the filter's options. */
+export const EVENT_TYPES = Object.keys(LISTED) as EventType[]
+
 export interface EventFilters {
   type?: EventType
   actor?: string

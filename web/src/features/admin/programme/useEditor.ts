@@ -1,7 +1,7 @@
 import { ref, shallowRef } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { isProblem } from '@/api/problem'
-import { useTellingAction } from '../useTellingAction'
+import { useActionWithToast } from '../useActionWithToast'
 import { useProgrammeChanged } from './programme'
 
 /** The state of the form on a page that manages films, halls or screenings. */
@@ -19,7 +19,7 @@ export function useEditor<T extends Item, Input>(calls: {
 }) {
   const { t } = useI18n()
   const changed = useProgrammeChanged()
-  const { run, running } = useTellingAction()
+  const { run, running } = useActionWithToast()
   const editing = shallowRef<Editing<T>>({ kind: 'closed' })
   const errors = ref<Record<string, string>>({})
   const doomed = shallowRef<T | null>(null)

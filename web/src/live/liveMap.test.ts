@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { MapFrame, LiveStatus, SeatChange } from './frames'
 import { parseFrame } from './frames'
-import { EMPTY_MAP, applyFrame, applyLoaded, type LiveMap } from './room'
+import { EMPTY_MAP, applyFrame, applyLoaded, type LiveMap } from './liveMap'
 
 const GLYPHS: Record<string, LiveStatus> = { '.': 'AVAILABLE', l: 'LOCKED', B: 'BOOKED' }
 
@@ -10,14 +10,14 @@ function picture(text: string): SeatChange[] {
   return [...text].map((glyph, index) => ({ id: `A${index + 1}`, status: GLYPHS[glyph]! }))
 }
 
-function draw(room: LiveMap, seats: number): string {
-  if (room.kind === 'empty') return 'empty'
+function draw(map: LiveMap, seats: number): string {
+  if (map.kind === 'empty') return 'empty'
   const glyphOf = (status: LiveStatus) => (status === 'BOOKED' ? 'B' : status === 'LOCKED' ? 'l' : '.')
-  const row = Array.from({ length: seats }, (_, index) => glyphOf(room.seats.get(`A${index + 1}`)?.status ?? 'AVAILABLE'))
-  return `${row.join('')} @${room.seq}`
+  const row = Array.from({ length: seats }, (_, index) => glyphOf(map.seats.get(`A${index + 1}`)?.status ?? 'AVAILABLE'))
+  return `${row.join('')} @${map.seq}`
 }
 
-const at = (text: string, seq: number): LiveMap => applyFrame(EMPTY_MAP, { type: 'snapshot', seq, seats: picture(text) }).room
+const at = (text: string, seq: number): LiveMap => applyFrame(EMPTY_MAP, { type: 'snapshot', seq, seats: picture(text) }).map
 const locked = (prev: number, seq: number, id = 'A1'): MapFrame => ({
   type: 'changes',
   prev,
@@ -27,7 +27,7 @@ const locked = (prev: number, seq: number, id = 'A1'): MapFrame => ({
 
 function check(before: LiveMap, frame: MapFrame, after: string) {
   const step = applyFrame(before, frame)
-  expect(`${draw(step.room, 4)} ${step.verdict}`).toBe(after)
+  expect(`${draw(step.map, 4)} ${step.verdict}`).toBe(after)
 }
 
 describe('a changes frame', () => {
@@ -69,11 +69,11 @@ describe('an alive frame', () => {
 
 describe('a GET answer', () => {
   it('a loaded seat map fills an empty map, and later frames apply to it', () => {
-    const loaded = applyLoaded(EMPTY_MAP, 10, picture('.B..')).room
+    const loaded = applyLoaded(EMPTY_MAP, 10, picture('.B..')).map
     check(loaded, locked(9, 11), 'lB.. @11 applied')
   })
   it('a loaded seat map never replaces a newer map', () => {
-    expect(draw(applyLoaded(at('l...', 12), 10, picture('....')).room, 4)).toBe('l... @12')
+    expect(draw(applyLoaded(at('l...', 12), 10, picture('....')).map, 4)).toBe('l... @12')
   })
 })
 
@@ -89,13 +89,13 @@ describe('random histories', () => {
         const id = `A${1 + Math.floor(random() * 4)}`
         const status = (['AVAILABLE', 'LOCKED', 'BOOKED'] as const)[Math.floor(random() * 3)]!
         const frame: MapFrame = { type: 'changes', prev: seq, seq: seq + 1 + Math.floor(random() * 5), changes: [{ id, status }] }
-        server = applyFrame(server, frame).room
+        server = applyFrame(server, frame).map
         if (random() < 0.2) continue
         let heard = applyFrame(client, frame)
         if (heard.verdict === 'reload' && server.kind === 'synced') {
           heard = applyFrame(client, { type: 'snapshot', seq: server.seq, seats: [...server.seats.values()] })
         }
-        client = heard.room
+        client = heard.map
         expect(draw(client, 4)).toBe(draw(server, 4))
         expect(applyFrame(client, frame).verdict).toBe('ignored')
       }

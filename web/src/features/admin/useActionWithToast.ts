@@ -3,7 +3,7 @@ import { notify } from '@/lib/notify'
 import { useProblemText } from '@/i18n/useProblemText'
 
 /** Runs one action at a time (further ones are ignored meanwhile) and shows a toast with its result. */
-export function useTellingAction() {
+export function useActionWithToast() {
   const problemText = useProblemText()
   const running = ref<string | null>(null)
 
