@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// More than any server sells in a second on one machine: so many seats are put on sale for each second of the load.
-const SEATS_PER_SECOND: u64 = 3_000;
+pub(super) const SEATS_PER_SECOND: u64 = 3_000;
 const SEATS_MAX: u64 = 1_000_000;
 const RELEASES_MAX: u64 = 1_000_000;
 /// The page's other method draws a QR code for each payment.
@@ -64,50 +64,37 @@ pub(crate) struct BuyBench {
 }
 
 /// The seats, sold in order, so that no two people want the same one.
-struct Sale {
+pub(super) struct Sale {
     seats: Vec<ForSale>,
     next: AtomicUsize,
-    end: Instant,
 }
 
-/// What one person bought.
-struct Tally {
-    times: Times,
+/// What people bought.
+pub(super) struct Tally {
+    pub(super) times: Times,
     throttled: u64,
+    took: Duration,
 }
 
 pub(super) async fn run(bench: BuyBench) -> Outcome<Report> {
     let server = &bench.target.url;
     let mut people = Visitor::sign_in_people(server, bench.people).await?;
     let first = people.first_mut().ok_or("there are no people")?;
-    let seats = bench.seats.unwrap_or(SEATS_PER_SECOND * bench.target.seconds);
-    let mut seats = programme::open(first, seats).await?;
-    let (exchanges, _) = buy(first, &seats.pop().ok_or("no seats")?, seats.len()).await?;
+    let sale = Sale::open(first, bench.seats.unwrap_or(SEATS_PER_SECOND * bench.target.seconds)).await?;
+    let (exchanges, _) = sale.buy_next(first).await?.ok_or("no seats")?;
     let spare = first.connect_again(server).await?;
     let mut meter = Meter::start(&bench.target).await?;
     for person in &mut people {
         person.reconnect(server).await?;
     }
     let relay = RelayMeter::start(vec![server.clone()]).await?;
-    people = lock_and_release(people, &seats, bench.after_releases / bench.people).await?;
+    people = lock_and_release(people, &sale.seats, bench.after_releases / bench.people).await?;
     if let Some(meter) = &mut meter {
         meter.restart().await?;
     }
     let fsyncs = if bench.fdatasync { Some(FsyncCount::start(bench.target.pid)) } else { None };
-    let started = Instant::now();
-    let sale = Arc::new(Sale { seats, next: AtomicUsize::new(0), end: started + bench.target.duration() });
-    let mut busy = JoinSet::new();
-    for person in people {
-        busy.spawn(buy_until_end(person, Arc::clone(&sale)));
-    }
-    let mut tally = Tally { times: Times::new()?, throttled: 0 };
-    while let Some(done) = busy.join_next().await {
-        let one = done??;
-        tally.times.merge(&one.times)?;
-        tally.throttled += one.throttled;
-    }
-    let took = started.elapsed();
-    let mut report = describe(&bench, &tally, took)?;
+    let (_, tally) = Arc::new(sale).sell(people, bench.target.duration()).await?;
+    let mut report = describe(&bench, &tally)?;
     if let Some(fsyncs) = fsyncs {
         let what = format!("a whole purchase, {} people: in one `fdatasync`", bench.people);
         match async { fsyncs?.finish().await }.await {
@@ -123,24 +110,15 @@ pub(super) async fn run(bench: BuyBench) -> Outcome<Report> {
         // The events and mails of bookings are stored, sent and audited after the answer.
         let costs = meter.finish(tally.times.total(), "purchase", Some(relay)).await?;
         let floor = answers::measure(&spare, bench.people, &exchanges, bench.target.duration()).await?;
-        add_figures(&mut report, &bench, &costs, floor, tally.times.total() as f64 / took.as_secs_f64());
+        add_figures(&mut report, &bench, &costs, floor, tally.per_second());
         report.lines.extend(costs.lines);
     }
     Ok(report)
 }
 
-fn describe(bench: &BuyBench, tally: &Tally, took: Duration) -> Outcome<Report> {
-    let (people, bought, seconds) = (bench.people, tally.times.total(), took.as_secs_f64());
-    let lines = vec![
-        format!("load          {people} people, {seconds:.1} s"),
-        format!(
-            "purchases     {bought}, {:.0} a second, {} throttled answers",
-            bought as f64 / seconds,
-            tally.throttled
-        ),
-        tally.times.line(),
-    ];
-    let mut report = Report { lines, ..Report::default() };
+fn describe(bench: &BuyBench, tally: &Tally) -> Outcome<Report> {
+    let people = bench.people;
+    let mut report = Report { lines: tally.lines(people).into(), ..Report::default() };
     let p50_ms = tally.times.percentile_ms(50.0);
     if !bench.target.parts.is_empty() {
         let what = format!("{}: p50", bench.what());
@@ -193,17 +171,66 @@ async fn lock_and_release(people: Vec<Visitor>, seats: &[ForSale], times: u64) -
     busy.join_all().await.into_iter().collect()
 }
 
-async fn buy_until_end(mut person: Visitor, sale: Arc<Sale>) -> Outcome<Tally> {
-    let mut tally = Tally { times: Times::new()?, throttled: 0 };
-    while Instant::now() < sale.end {
-        let index = sale.next.fetch_add(1, Relaxed);
-        let Some(seat) = sale.seats.get(index) else { break };
-        let started = Instant::now();
-        let (_, throttled) = buy(&mut person, seat, index).await?;
-        tally.times.add(started.elapsed());
-        tally.throttled += throttled;
+impl Sale {
+    /// Puts so many seats on sale. The person must be an administrator.
+    pub(super) async fn open(admin: &mut Visitor, seats: u64) -> Outcome<Self> {
+        Ok(Self { seats: programme::open(admin, seats).await?, next: AtomicUsize::new(0) })
     }
-    Ok(tally)
+
+    /// All people buy one seat after the other for this long. Returns them, and what they bought together.
+    pub(super) async fn sell(self: &Arc<Self>, people: Vec<Visitor>, time: Duration) -> Outcome<(Vec<Visitor>, Tally)> {
+        let started = Instant::now();
+        let mut busy = JoinSet::new();
+        for mut person in people {
+            let sale = Arc::clone(self);
+            busy.spawn(async move {
+                let tally = sale.sell_to(&mut person, started + time).await?;
+                Outcome::Ok((person, tally))
+            });
+        }
+        let (mut people, mut times, mut throttled) = (Vec::new(), Times::new()?, 0);
+        while let Some(done) = busy.join_next().await {
+            let (person, one) = done??;
+            people.push(person);
+            times.merge(&one.times)?;
+            throttled += one.throttled;
+        }
+        Ok((people, Tally { times, throttled, took: started.elapsed() }))
+    }
+
+    async fn sell_to(&self, person: &mut Visitor, end: Instant) -> Outcome<Tally> {
+        let (started, mut times, mut throttled) = (Instant::now(), Times::new()?, 0);
+        while Instant::now() < end {
+            let began = Instant::now();
+            let Some((_, throttles)) = self.buy_next(person).await? else { break };
+            times.add(began.elapsed());
+            throttled += throttles;
+        }
+        Ok(Tally { times, throttled, took: started.elapsed() })
+    }
+
+    /// Buys the next seat; `None` when all are sold. Returns the three requests with their answers, and how often it was throttled.
+    pub(super) async fn buy_next(&self, person: &mut Visitor) -> Outcome<Option<(Vec<Exchange>, u64)>> {
+        let index = self.next.fetch_add(1, Relaxed);
+        let Some(seat) = self.seats.get(index) else { return Ok(None) };
+        Ok(Some(buy(person, seat, index).await?))
+    }
+}
+
+impl Tally {
+    pub(super) fn per_second(&self) -> f64 {
+        self.times.total() as f64 / self.took.as_secs_f64()
+    }
+
+    /// Lines for the report.
+    pub(super) fn lines(&self, people: u64) -> [String; 3] {
+        let (bought, rate, throttled) = (self.times.total(), self.per_second(), self.throttled);
+        [
+            format!("load          {people} people, {:.1} s", self.took.as_secs_f64()),
+            format!("purchases     {bought}, {rate:.0} a second, {throttled} throttled answers"),
+            self.times.line(),
+        ]
+    }
 }
 
 /// Buys a seat. Returns the three requests with their answers, and how often it was throttled.

@@ -8,6 +8,7 @@ mod load;
 mod lock;
 mod meter;
 mod outcome;
+mod overload;
 mod part;
 mod programme;
 mod read;

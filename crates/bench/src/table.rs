@@ -16,6 +16,7 @@ use crate::{
     floor::sync,
     lock::{self, LockBench},
     outcome::Outcome,
+    overload,
     read::{self, Coding, ReadBench},
     report::{Report, Unit, print_line, print_report},
     server::Server,
@@ -65,7 +66,7 @@ pub(crate) struct TableBench {
 enum Load {
     /// Locks and releases.
     Lock,
-    /// Purchases by one person, by some and by a crowd.
+    /// Purchases by one person, by some and by a crowd, and by ten times as many people as needed.
     Buy,
     /// What everybody reads, plain and compressed.
     Read,
@@ -157,6 +158,8 @@ async fn embedded(bench: &TableBench, program: &Path, load: Load) -> Outcome<Rep
                 let target = target(&server, fdatasync.then_some(server.pid));
                 report.append(Box::pin(buy(target, people, fdatasync)).await?);
             }
+            let server = Started::seatkeeper(program, &[]).await?;
+            report.append(Box::pin(overload::run(&server.url, seconds)).await?);
             Ok(report)
         }
         Load::Read => {
