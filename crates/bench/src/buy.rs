@@ -156,7 +156,8 @@ impl BuyBench {
 /// Each person locks and releases a seat so many times, all at once.
 async fn lock_and_release(people: Vec<Visitor>, seats: &[ForSale], times: u64) -> Outcome<Vec<Visitor>> {
     let mut busy = JoinSet::new();
-    for (mut person, seat) in people.into_iter().zip(seats.iter().cycle().cloned()) {
+    // The last seats, because the first ones are sold already.
+    for (mut person, seat) in people.into_iter().zip(seats.iter().rev().cycle().cloned()) {
         busy.spawn(async move {
             let body = json!({ "screening_id": seat.screening_id, "seat_ids": [seat.seat_id] });
             for _ in 0..times {

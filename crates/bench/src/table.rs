@@ -91,7 +91,12 @@ pub(super) async fn run(bench: TableBench) -> Outcome<Report> {
         _ => None,
     };
     for round in 1..=bench.rounds {
-        for (column, (name, program)) in bench.programs.iter().enumerate() {
+        let mut programs: Vec<_> = bench.programs.iter().enumerate().collect();
+        // What runs first in a round is about a tenth cheaper, because the disk still writes what earlier loads have left.
+        if round % 2 == 0 {
+            programs.reverse();
+        }
+        for (column, (name, program)) in programs {
             let mut report = sync::report()?;
             for load in &bench.loads {
                 print_line(&format!("— {load:?}, {name}, round {round} of {}", bench.rounds))?;

@@ -17,7 +17,7 @@ try {
     if (request.resourceType() === 'script') sizes.push(request.sizes().then(({ responseBodySize }) => responseBodySize))
   })
   await page.goto(`${site}/screenings/${screening.id}`)
-  await page.locator('[data-testid^="seat-"][data-status="AVAILABLE"]').first().waitFor()
+  await page.locator('[data-testid^="seat-"][data-status="available"]').first().waitFor()
   const loaded = await Promise.all([...sizes])
   console.log(loaded.reduce((sum, bytes) => sum + bytes, 0), loaded.length)
 } finally {
