@@ -41,10 +41,11 @@ LONG_ON_CLUSTER := storms:: unread_answers:: demo_filling:: acknowledged_booking
 # busy, so fewer of them do.
 AT_ONCE := $(shell echo $$(($$(nproc) + 2)))
 STORMS_AT_ONCE := 2
-# Browser tests that `make test` runs on Redis, MongoDB and Kafka as well: buying, several devices, live changes.
-E2E_CLUSTER := e2e/booking.e2e.js e2e/devices.e2e.js e2e/live.e2e.js
-# Browser tests of every page's looks and accessibility. They take half of the time of all browser tests, so `make test-all` runs them.
-E2E_LOOKS := e2e/access-desktop.e2e.js e2e/access-phone.e2e.js
+# Browser tests that `make test` runs on Redis, MongoDB and Kafka as well: buying and live changes.
+E2E_CLUSTER := e2e/booking.e2e.js e2e/live.e2e.js
+# Browser tests of accessibility, text size and tap targets on every page or in every size. They take half of the time of all
+# browser tests, so `make test-all` runs them.
+E2E_LOOKS := $(patsubst %,e2e/%.e2e.js,access-desktop access-phone sight taps)
 E2E_ALL := $(patsubst web/%,%,$(wildcard web/e2e/*.e2e.js))
 
 .PHONY: help run run-build build dist containers test test-all check bench bench-cluster openapi advisories clean setup \
