@@ -154,7 +154,7 @@ pub struct Payment {
     pub outcome: Option<ConfirmOutcome>,
     /// The provider call that remains, if any.
     pub money_task: Option<MoneyTask>,
-    /// The booking of a payment that succeeded.
+    /// Id of the booking, once the payment has succeeded.
     pub booking_id: Option<BookingId>,
 }
 

@@ -37,7 +37,7 @@ pub struct CustomerBooking {
     pub customer_email: String,
 }
 
-/// Totals of a selection, without refunded bookings.
+/// Totals of the bookings that match a filter. Refunded bookings are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SalesTotals {
     /// The number of bookings.

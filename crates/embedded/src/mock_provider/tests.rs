@@ -117,7 +117,7 @@ async fn provider_calls_are_idempotent_and_money_states_only_move_forward() {
 }
 
 #[tokio::test]
-async fn payment_given_back_before_its_authorisation_is_refused_later() {
+async fn authorisation_after_the_money_was_returned_is_refused() {
     let World { provider, .. } = world(MockFaults::default());
     assert_eq!(provider.give_back(id(1)).await.unwrap(), Voided);
     assert_eq!(provider.authorise(&charge(1, ConfirmOutcome::Success)).await.unwrap(), Voided);

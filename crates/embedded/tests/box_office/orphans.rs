@@ -46,7 +46,7 @@ async fn payment_lock_without_a_payment_is_removed_by_a_call_after_ten_seconds()
 }
 
 #[tokio::test]
-async fn payment_lock_of_a_finished_payment_is_removed_by_the_next_call() {
+async fn payment_lock_of_a_finished_payment_is_removed_by_the_next_lock_call() {
     let cinema = TestOffice::new();
     let screening = cinema.screening("sss").await;
     let ann = Visit::of(&cinema, "Ann", &screening).await;

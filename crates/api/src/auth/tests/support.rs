@@ -73,7 +73,7 @@ pub(crate) struct Line {
     /// Number of session lookups in the store so far; their answers may still be blocked.
     looked_up: AtomicU64,
     touched: AtomicU64,
-    /// Permits to return the results of `find_session`; a test without permits delays them.
+    /// `find_session` needs a permit of this semaphore to return. A test removes the permits to delay it.
     pub(crate) answers: Semaphore,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct SlowLocks {
     pub(super) reads: AtomicUsize,
     /// Number of the next reads of holds that fail.
     pub(super) failing: AtomicUsize,
-    /// Permits to return the result of a read of a hold.
+    /// A read of a hold needs a permit of this semaphore to return.
     pub(super) answers: Semaphore,
 }
 

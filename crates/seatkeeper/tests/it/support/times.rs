@@ -57,7 +57,7 @@ fn is_time(bytes: &[u8]) -> bool {
 }
 
 #[test]
-fn time_in_a_format_other_than_the_contract_format_is_found() {
+fn times_in_other_formats_than_that_of_the_contract_are_reported() {
     let good = r#"{"at":"2026-11-30T01:02:03Z","data":{"at":"2026-11-30T01:02:03.240Z"}} 2026-11-30T01:02"#;
     assert_eq!(odd_time(good), None);
     for bad in [
