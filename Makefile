@@ -46,10 +46,11 @@ E2E_CLUSTER := e2e/booking.e2e.js e2e/live.e2e.js
 # Browser tests of accessibility, text size and tap targets on every page or in every size. They take half of the time of all
 # browser tests, so `make test-all` runs them.
 E2E_LOOKS := $(patsubst %,e2e/%.e2e.js,access-desktop access-phone sight taps)
+TEST_PARTS := unit cluster web-test e2e e2e-cluster
 E2E_ALL := $(patsubst web/%,%,$(wildcard web/e2e/*.e2e.js))
 
 .PHONY: help run run-build build dist containers test test-all check bench bench-cluster openapi advisories clean setup \
-	lint lint-embedded unit cluster cluster-long web-test e2e e2e-looks e2e-cluster e2e-cluster-all versions fuzz fuzz-api
+	lint lint-embedded programs unit cluster cluster-long web-test e2e e2e-looks e2e-cluster e2e-cluster-all versions fuzz fuzz-api
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 24
@@ -73,21 +74,20 @@ bench: build ## cost of locks, purchases, reads and deliveries on this machine, 
 	cargo build --release --locked -p seatkeeper-bench
 	$(BENCH)
 
-bench-cluster: setup build ## the same, and two servers on Redis, MongoDB and Kafka
-	cargo build $(TESTED)
+bench-cluster: setup build programs ## the same, and two servers on Redis, MongoDB and Kafka
 	cargo build --release --locked -p seatkeeper-bench
 	cargo build --release --locked -p seatkeeper-cluster --example redis_lock_cost
 	$(TESTBED) $(BENCH) --cluster --redis-floor=target/release/examples/redis_lock_cost
 
 test: ## tests of both modes, on a fresh machine too: embedded, and on real Redis, MongoDB and Kafka, with the browser
 	$(PART) --begin
-	@$(MAKE) unit cluster web-test e2e e2e-cluster
+	@$(MAKE) $(TEST_PARTS)
 	$(PART) --total
 
 test-all: ## these, all longer ones and `make check`: storms on real parts, two versions, generated requests, every browser test
 	$(PART) --begin
-	@$(MAKE) unit check cluster web-test e2e e2e-cluster
-	@$(MAKE) lint-embedded cluster-long versions fuzz e2e-looks e2e-cluster-all
+	@$(MAKE) $(TEST_PARTS)
+	@$(MAKE) check lint-embedded cluster-long versions fuzz e2e-looks e2e-cluster-all
 	$(PART) --total
 
 lint: lint-embedded ## clippy alone, with all adapters and without; `make test-all` contains both
@@ -108,18 +108,20 @@ check: $(WEB_PAGE) ## formats, lints, licences, types and house rules
 	cd web && npm run --silent typecheck
 	cargo test --quiet $(EVERYTHING) --test house_rules --test import_circles
 
+# The programs that tests start, and the tests.
+programs: $(WEB_PAGE)
+	cargo build $(TESTED)
+
 unit: setup $(WEB_PAGE) ## tests of the crates, on real servers too, and of the whole program, embedded
 	$(PART) unit cargo test $(TESTED) --no-fail-fast -- --test-threads=$(AT_ONCE) --skip real_parts_ --skip old_version::
 
 cluster: export SEATKEEPER_TEST_MODE := cluster
-cluster: setup $(WEB_PAGE) ## tests of the whole program on Redis, MongoDB and Kafka, with several servers and faults
-	cargo build $(TESTED)
+cluster: setup programs ## tests of the whole program on Redis, MongoDB and Kafka, with several servers and faults
 	$(PART) cluster cargo test $(EVERYTHING) --test it -- --test-threads=$(AT_ONCE) \
 		$(OLD_VERSION_TESTS:%=--skip %) $(LONG_ON_CLUSTER:%=--skip %)
 
 cluster-long: export SEATKEEPER_TEST_MODE := cluster
-cluster-long: setup $(WEB_PAGE) ## the longest of these tests: crowds, storms, and many documents
-	cargo build $(TESTED)
+cluster-long: setup programs ## the longest of these tests: crowds, storms, and many documents
 	$(PART) cluster-long cargo test $(EVERYTHING) --test it -- --test-threads=$(STORMS_AT_ONCE) $(LONG_ON_CLUSTER)
 
 versions: setup $(WEB_PAGE) ## tests with the program of an earlier version beside this one, and with its data
@@ -130,36 +132,30 @@ versions: setup $(WEB_PAGE) ## tests with the program of an earlier version besi
 web-test: $(WEB_PACKAGES) ## the page's unit tests
 	cd web && ../$(PART) web-test npm test
 
-fuzz: $(WEB_PAGE) ## generated requests to every call, for half a minute
+fuzz: programs ## generated requests to every call, for half a minute
 	@echo '== fuzz'
 	scripts/setup.sh schemathesis
-	cargo build $(TESTED)
 	scripts/fuzz-api.sh
 
 fuzz-api: export SEATKEEPER_FUZZ_EXAMPLES ?= 500
 fuzz-api: export SEATKEEPER_FUZZ_SEED ?= random
 fuzz-api: fuzz ## the same for a quarter of an hour: 50,000 requests
 
-e2e: setup $(WEB_PAGE) ## the whole path in a real browser
-	cargo build $(TESTED)
+e2e: setup programs ## the whole path in a real browser
 	cd web && ../$(PART) e2e npm run --silent e2e -- $(filter-out $(E2E_LOOKS),$(E2E_ALL))
 
-e2e-looks: setup $(WEB_PAGE) ## every page in a browser, in both languages and all sizes: accessibility and layout
-	cargo build $(TESTED)
+e2e-looks: setup programs ## every page in a browser, in both languages and all sizes: accessibility and layout
 	cd web && ../$(PART) e2e-looks npm run --silent e2e -- $(E2E_LOOKS)
 
 e2e-cluster: export SEATKEEPER_TEST_MODE := cluster
-e2e-cluster: setup $(WEB_PAGE) ## the main paths in a browser, with the program on Redis, MongoDB and Kafka
-	cargo build $(TESTED)
+e2e-cluster: setup programs ## the main paths in a browser, with the program on Redis, MongoDB and Kafka
 	cd web && ../$(PART) e2e-cluster $(TESTBED) npm run --silent e2e -- $(E2E_CLUSTER)
 
 e2e-cluster-all: export SEATKEEPER_TEST_MODE := cluster
-e2e-cluster-all: setup $(WEB_PAGE) ## the other paths in a browser, with the program on Redis, MongoDB and Kafka
-	cargo build $(TESTED)
+e2e-cluster-all: setup programs ## the other paths in a browser, with the program on Redis, MongoDB and Kafka
 	cd web && ../$(PART) e2e-cluster-all $(TESTBED) npm run --silent e2e -- $(filter-out $(E2E_CLUSTER),$(E2E_ALL))
 
-openapi: $(WEB_PACKAGES) ## make openapi.json and the page's types from the code
-	cargo build $(TESTED)
+openapi: programs $(WEB_PACKAGES) ## make openapi.json and the page's types from the code
 	target/debug/seatkeeper openapi > openapi.json.new
 	mv openapi.json.new openapi.json
 	cd web && npm run --silent api

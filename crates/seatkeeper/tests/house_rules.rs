@@ -162,6 +162,22 @@ fn every_source_file_belongs_to_exactly_one_row_of_the_table_in_architecture_md(
     assert_none(&broken, "each file belongs to exactly one row of the table in ARCHITECTURE.md");
 }
 
+/// Cargo ignores a `--skip` that matches no test, so a renamed test would move to another part unnoticed.
+#[test]
+fn tests_that_the_makefile_skips_by_name_exist() {
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap().replace("\\\n", " ");
+    let tests = files("crates/seatkeeper/tests/it", &[".rs"]);
+    let exists = |name: &str| match name.strip_suffix("::") {
+        Some(module) => tests.iter().any(|(path, _)| path.ends_with(&format!("/{module}.rs"))),
+        None => tests.iter().any(|(_, text)| text.contains(&format!("fn {name}"))),
+    };
+    for variable in ["OLD_VERSION_TESTS := ", "LONG_ON_CLUSTER := "] {
+        let names = makefile.lines().find_map(|line| line.strip_prefix(variable)).expect(variable);
+        let missing: Vec<String> = names.split_whitespace().filter(|name| !exists(name)).map(str::to_owned).collect();
+        assert_none(&missing, "each name is a file of crates/seatkeeper/tests/it or the beginning of a test's name");
+    }
+}
+
 #[test]
 fn core_crate_uses_no_files_network_environment_or_processes() {
     let outside = ["std::fs", "std::net", "std::env", "std::process", "tokio::net", "tokio::fs"];
