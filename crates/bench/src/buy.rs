@@ -71,7 +71,7 @@ pub(super) struct Sale {
 
 /// What people bought.
 pub(super) struct Tally {
-    pub(super) times: Times,
+    times: Times,
     throttled: u64,
     took: Duration,
 }
@@ -92,12 +92,16 @@ pub(super) async fn run(bench: BuyBench) -> Outcome<Report> {
     if let Some(meter) = &mut meter {
         meter.restart().await?;
     }
-    let fsyncs = if bench.fdatasync { Some(FsyncCount::start(bench.target.pid)) } else { None };
+    let fsyncs = bench.fdatasync.then(|| FsyncCount::start(bench.target.pid));
     let (_, tally) = Arc::new(sale).sell(people, bench.target.duration()).await?;
     let mut report = describe(&bench, &tally)?;
     if let Some(fsyncs) = fsyncs {
         let what = format!("a whole purchase, {} people: in one `fdatasync`", bench.people);
-        match async { fsyncs?.finish().await }.await {
+        let counted = match fsyncs {
+            Ok(count) => count.finish().await,
+            Err(error) => Err(error),
+        };
+        match counted {
             Ok(count) => {
                 let each = tally.times.total() as f64 / count as f64;
                 report.add_figure("P10", what, Unit::Rate("purchases"), each, None);
@@ -185,29 +189,29 @@ impl Sale {
         for mut person in people {
             let sale = Arc::clone(self);
             busy.spawn(async move {
-                let tally = sale.sell_to(&mut person, started + time).await?;
-                Outcome::Ok((person, tally))
+                let (times, throttled) = sale.sell_to(&mut person, started + time).await?;
+                Outcome::Ok((person, times, throttled))
             });
         }
         let (mut people, mut times, mut throttled) = (Vec::new(), Times::new()?, 0);
         while let Some(done) = busy.join_next().await {
-            let (person, one) = done??;
+            let (person, its_times, its_throttled) = done??;
             people.push(person);
-            times.merge(&one.times)?;
-            throttled += one.throttled;
+            times.merge(&its_times)?;
+            throttled += its_throttled;
         }
         Ok((people, Tally { times, throttled, took: started.elapsed() }))
     }
 
-    async fn sell_to(&self, person: &mut Visitor, end: Instant) -> Outcome<Tally> {
-        let (started, mut times, mut throttled) = (Instant::now(), Times::new()?, 0);
+    async fn sell_to(&self, person: &mut Visitor, end: Instant) -> Outcome<(Times, u64)> {
+        let (mut times, mut throttled) = (Times::new()?, 0);
         while Instant::now() < end {
             let began = Instant::now();
             let Some((_, throttles)) = self.buy_next(person).await? else { break };
             times.add(began.elapsed());
             throttled += throttles;
         }
-        Ok(Tally { times, throttled, took: started.elapsed() })
+        Ok((times, throttled))
     }
 
     /// Buys the next seat; `None` when all are sold. Returns the three requests with their answers, and how often it was throttled.

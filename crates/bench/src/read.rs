@@ -71,8 +71,8 @@ pub(super) async fn run(bench: ReadBench) -> Outcome<Report> {
             let call = Call::new(Method::GET, &path.replace(SCREENING, &screening_id), "");
             let call = call.with_header(ACCEPT_ENCODING, coding.name());
             let what = format!("`GET {path}` {}", coding.name());
-            let row = if path == FRONT_PAGE { "P5" } else { "P6" };
-            read_one(&bench, meter.clone(), call, (row, &what), &mut report).await?;
+            let id = if path == FRONT_PAGE { "P5" } else { "P6" };
+            read_one(&bench, meter.clone(), call, (id, &what), &mut report).await?;
         }
     }
     Ok(report)
@@ -82,7 +82,7 @@ async fn read_one(
     bench: &ReadBench,
     mut meter: Option<Meter>,
     call: Call,
-    (row, what): (&'static str, &str),
+    (id, what): (&'static str, &str),
     report: &mut Report,
 ) -> Outcome<()> {
     let server = &bench.target.url;
@@ -107,7 +107,7 @@ async fn read_one(
         meter.load_ended().await?;
         let costs = meter.finish(answered.times.total(), "request", None).await?;
         let floor = answers::measure(&first, bench.people, &[(call, answer)], bench.target.duration()).await?;
-        report.add_server_cpu(row, what.to_owned(), &costs, floor.each_us);
+        report.add_server_cpu(id, what.to_owned(), &costs, floor.each_us);
         report.lines.extend(costs.lines);
     }
     Ok(())

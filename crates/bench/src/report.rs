@@ -14,8 +14,8 @@ pub(super) struct Report {
 /// One row of the table, as measured once.
 #[derive(Clone, Debug)]
 pub(super) struct Figure {
-    /// The goal's number in the project's list, such as `P1`.
-    pub(super) goal: &'static str,
+    /// Which load and floor it is, such as `P1`: docs/benchmarks.md explains each id. Several figures share one.
+    pub(super) id: &'static str,
     pub(super) what: String,
     pub(super) unit: Unit,
     pub(super) measured: f64,
@@ -51,10 +51,10 @@ impl Unit {
 
 impl Figure {
     pub(super) fn line(&self) -> String {
-        let Self { goal, what, unit, measured, floor } = self;
+        let Self { id, what, unit, measured, floor } = self;
         let floor =
             floor.map_or(String::new(), |floor| format!(", {:.2} times the floor of {floor:.2}", measured / floor));
-        format!("{goal:<14}{what}: {measured:.2} {}{floor}", unit.name())
+        format!("{id:<14}{what}: {measured:.2} {}{floor}", unit.name())
     }
 }
 
@@ -64,21 +64,14 @@ impl Report {
         self.figures.extend(other.figures);
     }
 
-    pub(super) fn add_figure(
-        &mut self,
-        goal: &'static str,
-        what: String,
-        unit: Unit,
-        measured: f64,
-        floor: Option<f64>,
-    ) {
-        self.figures.push(Figure { goal, what, unit, measured, floor });
+    pub(super) fn add_figure(&mut self, id: &'static str, what: String, unit: Unit, measured: f64, floor: Option<f64>) {
+        self.figures.push(Figure { id, what, unit, measured, floor });
     }
 
     /// A figure with the CPU time of the server, when it was measured.
-    pub(super) fn add_server_cpu(&mut self, goal: &'static str, what: String, costs: &Costs, floor_us: f64) {
+    pub(super) fn add_server_cpu(&mut self, id: &'static str, what: String, costs: &Costs, floor_us: f64) {
         if let Some(each) = costs.each("server") {
-            self.add_figure(goal, what, Unit::CPU, each * 1e6, Some(floor_us));
+            self.add_figure(id, what, Unit::CPU, each * 1e6, Some(floor_us));
         }
     }
 }

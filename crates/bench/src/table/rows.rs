@@ -15,7 +15,7 @@ pub(super) struct Rows {
 }
 
 struct Row {
-    /// Its goal, text and unit; its floor is the best of all programs and rounds.
+    /// Its id, text and unit; its floor is the best of all programs and rounds.
     figure: Figure,
     measured: Vec<Option<f64>>,
 }
@@ -27,9 +27,8 @@ impl Rows {
 
     /// Adds a measurement of a program; the best one counts.
     pub(super) fn add(&mut self, column: usize, figure: Figure) {
-        let is_it = |row: &Row| {
-            (row.figure.goal, &row.figure.what, row.figure.unit) == (figure.goal, &figure.what, figure.unit)
-        };
+        let is_it =
+            |row: &Row| (row.figure.id, &row.figure.what, row.figure.unit) == (figure.id, &figure.what, figure.unit);
         let index = self.rows.iter().position(is_it).unwrap_or_else(|| {
             self.rows.push(Row { figure: figure.clone(), measured: vec![None; self.columns.len()] });
             self.rows.len() - 1
@@ -42,24 +41,24 @@ impl Rows {
         }
     }
 
-    /// The table in Markdown, in the order of the goals.
+    /// The table in Markdown, in the order of the ids.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut rows: Vec<&Row> = self.rows.iter().collect();
-        let number = |row: &&Row| row.figure.goal.trim_matches(char::is_alphabetic).parse().unwrap_or(u32::MAX);
+        let number = |row: &&Row| row.figure.id.trim_matches(char::is_alphabetic).parse().unwrap_or(u32::MAX);
         rows.sort_by_key(number);
         let heads: String = self.columns.iter().map(|name| format!(" {name} | × floor |")).collect();
         let mut lines = vec![
-            format!("| row | what | unit | floor |{heads}"),
+            format!("| id | what | unit | floor |{heads}"),
             format!("|{}", "---|".repeat(4 + 2 * self.columns.len())),
         ];
-        for Row { figure: Figure { goal, what, unit, floor, .. }, measured } in rows {
+        for Row { figure: Figure { id, what, unit, floor, .. }, measured } in rows {
             let shown = |value: Option<f64>| value.map_or("–".to_owned(), short);
             let cell = |value: &Option<f64>| {
                 let ratio = value.zip(*floor).map(|(value, floor)| value / floor);
                 format!(" {} | {} |", shown(*value), shown(ratio))
             };
             let cells: String = measured.iter().map(cell).collect();
-            lines.push(format!("| {goal} | {what} | {} | {} |{cells}", unit.name(), shown(*floor)));
+            lines.push(format!("| {id} | {what} | {} | {} |{cells}", unit.name(), shown(*floor)));
         }
         lines
     }
@@ -77,8 +76,8 @@ mod tests {
     use super::*;
     use crate::report::Unit;
 
-    fn figure(goal: &'static str, unit: Unit, measured: f64, floor: Option<f64>) -> Figure {
-        Figure { goal, what: "work".to_owned(), unit, measured, floor }
+    fn figure(id: &'static str, unit: Unit, measured: f64, floor: Option<f64>) -> Figure {
+        Figure { id, what: "work".to_owned(), unit, measured, floor }
     }
 
     #[test]
@@ -93,7 +92,7 @@ mod tests {
         rows.add(1, figure("P1", cost, 25.0, Some(18.0)));
         rows.add(1, figure("P9", Unit::Cost("commands"), 570.4, None));
         let expected = [
-            "| row | what | unit | floor | before | × floor | after | × floor |",
+            "| id | what | unit | floor | before | × floor | after | × floor |",
             "|---|---|---|---|---|---|---|---|",
             "| P1 | work | µs | 16.0 | 52.0 | 3.25 | 24.0 | 1.50 |",
             "| P9 | work | commands | – | – | – | 570 | – |",
