@@ -51,7 +51,7 @@ struct Waiting {
 }
 
 #[derive(Deserialize)]
-struct UnsentDocument {
+struct OutboxDocument {
     #[serde(rename = "_id")]
     id: EventId,
     event: String,
@@ -143,7 +143,7 @@ fn waiting(conn: &mut Conn, event: &Event) -> Result<Waiting, Fault> {
 }
 
 fn read_unsent(document: Document) -> Result<Event, Fault> {
-    let UnsentDocument { id, event } = deserialize_from_document(document)?;
+    let OutboxDocument { id, event } = deserialize_from_document(document)?;
     let event: Event = serde_json::from_str(&event)?;
     // `mark_sent` finds documents by the event's id, so an event in a document with another id would be published for
     // ever.

@@ -81,11 +81,8 @@ impl RedisLocks {
     async fn can_mend(&self, failure: &Failure) -> bool {
         match failure {
             Failure::Redis(error) if is_function_missing(error) => {
-                let loaded = self.load_library().await;
-                if let Err(error) = &loaded {
-                    tracing::warn!(part = PART, %error, "loading the functions into Redis failed");
-                }
-                loaded.is_ok()
+                let log = |error: &_| tracing::warn!(part = PART, %error, "loading the functions into Redis failed");
+                self.load_library().await.inspect_err(log).is_ok()
             }
             Failure::Redis(error) => is_lost(error),
             // The late reply contained Redis's time and so corrected the estimate of its clock; the retry gets a
