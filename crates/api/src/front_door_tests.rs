@@ -1,4 +1,5 @@
-//! Tests of the middleware `front_door` (rate limits, compression, security headers, body limits), through the whole router with a SQLite store.
+//! Tests of the middleware `front_door` (request id, limits, timeout, panics, common headers of the answers), through the
+//! whole router with a SQLite store.
 
 use axum::{
     body::Body,
@@ -324,7 +325,7 @@ async fn files_are_compressed_and_revalidated_by_etag() {
 }
 
 #[tokio::test]
-async fn long_answers_are_compressed_but_not_the_list_of_locks() {
+async fn long_answers_are_compressed_but_not_answers_about_a_persons_locks() {
     let world = World::new();
     let browser = world.server(|_| ()).browser();
     browser.sign_in("ann@example.test").await;
