@@ -30,7 +30,8 @@ pub(crate) struct RateLimited {
 }
 
 /// Maximum number of counters of one rate limit in one shard. When it is reached, counters with full buckets are
-/// dropped, and if that frees too little, all counters are: losing a counter only admits more requests.
+/// dropped, and if that frees too little, those whose buckets will be full soonest: losing a counter only admits more
+/// requests. So a flood of new clients does not reset the counters of the busy ones.
 const COUNTERS_PER_SHARD_MAX: usize = 8_192;
 /// Number of independently locked shards, to reduce lock contention between threads.
 const SHARDS: usize = 16;
@@ -69,8 +70,12 @@ impl RateLimits {
 
 fn make_room(counters: &mut HashMap<u128, u64>, now_us: u64) {
     counters.retain(|_, full_at_us| *full_at_us > now_us);
-    if counters.len() > COUNTERS_PER_SHARD_MAX / 2 {
-        counters.clear();
+    let left = counters.len();
+    if left > COUNTERS_PER_SHARD_MAX / 2 {
+        let mut full_at_us: Vec<u64> = counters.values().copied().collect();
+        let (_, latest_dropped, _) = full_at_us.select_nth_unstable(left / 2);
+        let latest_dropped = *latest_dropped;
+        counters.retain(|_, full_at_us| *full_at_us > latest_dropped);
     }
 }
 
@@ -115,6 +120,16 @@ mod tests {
         let refusal = limits.take(&SIGN_IN, 9, now_us).unwrap_err();
         now_us += u64::from(refusal.retry_after_s) * SECOND_US;
         assert!(limits.take(&SIGN_IN, 9, now_us).is_ok());
+    }
+
+    #[test]
+    fn flood_of_new_clients_does_not_reset_the_counter_of_a_busy_one() {
+        let (limits, busy) = (RateLimits::new(), 7);
+        while limits.take(&ADDRESS, busy, SECOND_US).is_ok() {}
+        for key in 1_000..1_000 + (COUNTERS_PER_SHARD_MAX * SHARDS * 2) as u128 {
+            assert!(limits.take(&ADDRESS, key, SECOND_US).is_ok());
+        }
+        assert!(limits.take(&ADDRESS, busy, SECOND_US).is_err());
     }
 
     #[test]

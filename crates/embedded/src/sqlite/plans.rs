@@ -3,8 +3,9 @@
 //! An entry is used only when the screening's row in the current transaction equals the row from which the entry was
 //! parsed. So an entry is never stale, even after a rollback.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
+use hashlink::LruCache;
 use jiff::SignedDuration;
 use parking_lot::Mutex;
 use rusqlite::Transaction;
@@ -15,11 +16,17 @@ use super::{
     screenings,
 };
 
-/// The most cached plans. A plan of the largest hall has some 100 KiB. A full cache is cleared.
+/// The most cached plans. A plan of the largest hall has some 100 KiB. The least recently used one is evicted.
 const PLANS_MAX: usize = 128;
 
-#[derive(Debug, Default)]
-pub(super) struct Plans(Mutex<HashMap<ScreeningId, CachedPlan>>);
+#[derive(Debug)]
+pub(super) struct Plans(Mutex<LruCache<ScreeningId, CachedPlan>>);
+
+impl Default for Plans {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::new(PLANS_MAX)))
+    }
+}
 
 #[derive(Debug)]
 struct CachedPlan {
@@ -59,9 +66,6 @@ impl Plans {
         }
         let Some((screening, revision)) = screenings::find_screening(tx, id)? else { return Ok(None) };
         let open = Arc::new(OpenScreening::new(screening, revision, sales_close));
-        if plans.len() >= PLANS_MAX {
-            plans.clear();
-        }
         let (layout, prices) = (layout.to_owned(), prices.to_owned());
         let plan = CachedPlan { layout, prices, start_ms, is_cancelled, sales_close, open: Arc::clone(&open) };
         plans.insert(id, plan);
