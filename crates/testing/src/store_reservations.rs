@@ -22,6 +22,7 @@ pub async fn run_all(fixture: &impl StoreFixture) {
     idempotency_key_is_refused_with_another_body(fixture).await;
     idempotency_key_is_scoped_to_person_and_call(fixture).await;
     call_runs_again_with_the_same_subject_after_the_lease_expired(fixture).await;
+    idempotency_key_of_a_refused_call_counts_as_unused(fixture).await;
     idempotency_key_is_deleted_after_24_hours(fixture).await;
     one_of_many_concurrent_reservations_of_a_key_runs(fixture).await;
     mock_book_entry_is_written_by_compare_and_set(fixture).await;
@@ -87,6 +88,21 @@ async fn call_runs_again_with_the_same_subject_after_the_lease_expired(fixture: 
     assert_eq!(reserve(&stage, &key, BODY, 2).await, Reservation::Running, "the new run has a lease");
     must(stage.store.let_go(&key).await);
     assert_eq!(reserve(&stage, &key, BODY, 3).await, run(1), "the subject stays");
+}
+
+async fn idempotency_key_of_a_refused_call_counts_as_unused(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let (key, other) = (key_of(&stage, "k"), key_of(&stage, "k"));
+    must(stage.store.forget_key(&key).await);
+    reserve(&stage, &key, BODY, 1).await;
+    reserve(&stage, &other, BODY, 2).await;
+    must(stage.store.forget_key(&key).await);
+    assert_eq!(reserve(&stage, &key, OTHER_BODY, 3).await, run(3), "with another body and subject");
+    assert_eq!(reserve(&stage, &other, BODY, 4).await, Reservation::Running, "another person's key stays");
+    let answer = answer_of(201, b"{}");
+    must(stage.store.store_answer(&key, &answer).await);
+    must(stage.store.forget_key(&key).await);
+    assert_eq!(reserve(&stage, &key, OTHER_BODY, 5).await, Reservation::Done(answer), "a response stays");
 }
 
 async fn idempotency_key_is_deleted_after_24_hours(fixture: &impl StoreFixture) {

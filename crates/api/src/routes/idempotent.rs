@@ -1,4 +1,5 @@
-//! Idempotent calls: with the same `Idempotency-Key` and body, a call returns the same answer for 24 hours.
+//! Idempotent calls: with the same `Idempotency-Key` and body, a call returns the same answer for 24 hours. Which
+//! answers are stored depends on the call.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -34,6 +35,26 @@ const LEASE: SignedDuration = SignedDuration::from_secs(30);
 /// Maximum size of a stored answer, in bytes; a payment with its QR code takes a tenth of it.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
+/// Which answers of a call are stored, so that a repeated call gets the same answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// Successes. A refused call has changed nothing and leaves no record; a repeated call runs again.
+    Successes,
+    /// Successes, and refusals that are an outcome, such as a declined payment.
+    Outcomes,
+}
+
+/// What becomes of the idempotency key when its call has run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeyAfter {
+    /// The key keeps the answer.
+    Answered,
+    /// The key is deleted.
+    Unused,
+    /// The key keeps the id of the object, so that a repeated call finds what this one may have done.
+    Free,
+}
+
 /// A call as received, identified by person, name and key.
 pub(super) struct Call {
     /// The caller.
@@ -44,6 +65,8 @@ pub(super) struct Call {
     pub(super) key: IdempotencyKeyHeader,
     /// The body.
     pub(super) body: Bytes,
+    /// Which of its answers are stored.
+    pub(super) stored: Stored,
 }
 
 /// Executes a call, or repeats its stored answer. `run` does the work and gets an id for the object that it creates.
@@ -68,11 +91,14 @@ where
         Reservation::Running => Err(ErrorCode::InProgress.into()),
         Reservation::Run { subject } => {
             let (work, office) = (run(subject), Arc::clone(&app.office));
-            let stored = async move {
+            // With another id an earlier run had the key, and may have created the object before its server crashed.
+            let is_first_run = subject == fresh;
+            let kept = async move {
                 let answered = work.await.unwrap_or_else(IntoResponse::into_response);
-                keep(&office, &key, answered).await
+                let after = key_after(call.stored, answered.status(), is_first_run);
+                keep(&office, &key, after, answered).await
             };
-            in_own_task(app, stored).await
+            in_own_task(app, kept).await
         }
     }
 }
@@ -99,20 +125,23 @@ async fn reserve(office: &BoxOffice, key: &IdempotencyKey, body: [u8; 32], subje
     }
 }
 
-async fn keep(office: &BoxOffice, key: &IdempotencyKey, answer: Response) -> ApiResult<Response> {
+async fn keep(office: &BoxOffice, key: &IdempotencyKey, after: KeyAfter, answer: Response) -> ApiResult<Response> {
     let (parts, body) = answer.into_parts();
     let body = axum::body::to_bytes(body, ANSWER_BYTES_MAX).await.map_err(|error| {
         tracing::error!(%error, "buffering an answer for its idempotency key failed; answering 500");
         ApiError::new(ErrorCode::Internal)
     })?;
-    if is_kept(parts.status) {
-        let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let content_type = content_type.unwrap_or("application/json").to_owned();
-        let stored = StoredAnswer { status: parts.status.as_u16(), body: body.clone(), content_type };
-        note(office.stores.reservations.store_answer(key, &stored).await);
-    } else {
-        note(office.stores.reservations.let_go(key).await);
-    }
+    let reservations = &office.stores.reservations;
+    note(match after {
+        KeyAfter::Answered => {
+            let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+            let content_type = content_type.unwrap_or("application/json").to_owned();
+            let stored = StoredAnswer { status: parts.status.as_u16(), body: body.clone(), content_type };
+            reservations.store_answer(key, &stored).await
+        }
+        KeyAfter::Unused => reservations.forget_key(key).await,
+        KeyAfter::Free => reservations.let_go(key).await,
+    });
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
@@ -124,10 +153,14 @@ fn note(stored: Backend<()>) {
     }
 }
 
-/// Whether an answer with this status is final, and stored to be repeated. 409 `in_progress` never gets here, because
-/// it is answered before the work begins.
-const fn is_kept(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 200 | 201 | 402 | 409 | 422)
+/// 409 `in_progress` never gets here, because it is answered before the work begins.
+fn key_after(stored: Stored, status: StatusCode, is_first_run: bool) -> KeyAfter {
+    match (status.as_u16(), stored) {
+        (200 | 201, _) | (402 | 409 | 422, Stored::Outcomes) => KeyAfter::Answered,
+        // A refusal of the first run: nothing was created. Otherwise a loop of refused calls would fill the store.
+        (400..=499, _) if is_first_run => KeyAfter::Unused,
+        _ => KeyAfter::Free,
+    }
 }
 
 fn repeat(stored: StoredAnswer) -> Response {
@@ -143,9 +176,23 @@ fn repeat(stored: StoredAnswer) -> Response {
 mod tests {
     use super::*;
 
+    fn statuses(stored: Stored, is_first_run: bool, wanted: KeyAfter) -> Vec<u16> {
+        let all = (100..600).filter_map(|status| StatusCode::from_u16(status).ok());
+        let those = all.filter(|status| key_after(stored, *status, is_first_run) == wanted);
+        those.map(|status| status.as_u16()).collect()
+    }
+
     #[test]
-    fn idempotent_call_stores_its_answer_only_with_a_final_status() {
-        let stored: Vec<u16> = (100..600).filter(|status| StatusCode::from_u16(*status).is_ok_and(is_kept)).collect();
-        assert_eq!(stored, [200, 201, 402, 409, 422]);
+    fn refused_first_run_leaves_no_idempotency_key_unless_the_refusal_is_an_outcome() {
+        assert_eq!(statuses(Stored::Outcomes, true, KeyAfter::Answered), [200, 201, 402, 409, 422]);
+        assert_eq!(statuses(Stored::Successes, true, KeyAfter::Answered), [200, 201]);
+        assert_eq!(statuses(Stored::Successes, true, KeyAfter::Unused), (400..500).collect::<Vec<_>>());
+        assert!(!statuses(Stored::Outcomes, true, KeyAfter::Unused).contains(&409));
+    }
+
+    #[test]
+    fn refused_repeated_run_keeps_the_id_of_the_object_that_the_first_run_may_have_created() {
+        assert_eq!(statuses(Stored::Successes, false, KeyAfter::Unused), Vec::<u16>::new());
+        assert!(statuses(Stored::Successes, false, KeyAfter::Free).contains(&409));
     }
 }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    idempotent::{self, Call},
+    idempotent::{self, Call, Stored},
     promptpay,
 };
 use crate::{
@@ -75,7 +75,8 @@ pub(crate) async fn start_payment(
     key: IdempotencyKeyHeader,
     RawJson(body): RawJson,
 ) -> ApiResult<Response> {
-    let call = Call { person: person.id, name: "POST /api/payments".to_owned(), key, body: body.clone() };
+    let (name, stored) = ("POST /api/payments".to_owned(), Stored::Successes);
+    let call = Call { person: person.id, name, key, body: body.clone(), stored };
     let (office, person) = (app.clone(), person.id);
     idempotent::answer(&app, call, |id| async move {
         let wanted: PaymentRequest = parse_json(&body)?;
@@ -157,7 +158,8 @@ pub(crate) async fn confirm_payment(
 ) -> ApiResult<Response> {
     // Use the canonical id in the idempotency key; the raw path segment is unbounded.
     let known = PaymentId::parse(&id.0).map_or_else(|| "-".to_owned(), |id| id.to_string());
-    let call = Call { person: person.id, name: format!("POST /api/payments/{known}/confirm"), key, body: body.clone() };
+    let (name, stored) = (format!("POST /api/payments/{known}/confirm"), Stored::Outcomes);
+    let call = Call { person: person.id, name, key, body: body.clone(), stored };
     let (office, person) = (app.clone(), person.id);
     idempotent::answer(&app, call, |_| async move {
         let ConfirmRequest { outcome } = parse_json(&body)?;

@@ -89,6 +89,12 @@ impl Reservations for MongoStore {
         let free = doc! { "$set": { "lease_until": Bson::Null } };
         self.call_at_once(self.conn().update(RESERVATIONS, of_key(key), free)).await.map(|_| ())
     }
+
+    async fn forget_key(&self, key: &IdempotencyKey) -> Backend<()> {
+        let mut unanswered = of_key(key);
+        unanswered.insert("answer", Bson::Null);
+        self.call_at_once(self.conn().delete(RESERVATIONS, unanswered)).await.map(|_| ())
+    }
 }
 
 async fn reserve(

@@ -303,6 +303,9 @@ pub trait Reservations: Send + Sync {
     async fn store_answer(&self, key: &IdempotencyKey, answer: &StoredAnswer) -> Backend<()>;
     /// Ends the lease without a response, so that the call can run again, with the same subject.
     async fn let_go(&self, key: &IdempotencyKey) -> Backend<()>;
+    /// Deletes a key without a response, after a run that was refused and changed nothing: the key counts as unused. A
+    /// stored response stays.
+    async fn forget_key(&self, key: &IdempotencyKey) -> Backend<()>;
 }
 
 impl Event {

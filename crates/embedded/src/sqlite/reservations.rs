@@ -78,6 +78,12 @@ impl Reservations for SqliteStore {
         let sql = "UPDATE reservations SET lease_until = NULL WHERE person_id = ?1 AND call = ?2 AND key = ?3";
         self.write(move |tx| run(tx, sql, (key.person_id.bytes(), &key.call, &key.key)).map(|_| ())).await
     }
+
+    async fn forget_key(&self, key: &IdempotencyKey) -> Backend<()> {
+        let key = key.clone();
+        let sql = "DELETE FROM reservations WHERE person_id = ?1 AND call = ?2 AND key = ?3 AND status IS NULL";
+        self.write(move |tx| run(tx, sql, (key.person_id.bytes(), &key.call, &key.key)).map(|_| ())).await
+    }
 }
 
 fn forget_old(tx: &Transaction<'_>, key: &IdempotencyKey, now: Timestamp) -> Result<(), Fault> {
