@@ -308,6 +308,8 @@ fn settings(config: &Config) -> Settings {
         sales_close: signed(config.sales_close),
         cleaning_minutes: u32::try_from(config.cleaning.as_secs() / 60).unwrap_or(u32::MAX),
         time_zone: config.time_zone.clone(),
+        keep_released: signed(config.keep_released),
+        keep_refused: signed(config.keep_refused),
     }
 }
 

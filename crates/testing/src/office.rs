@@ -33,6 +33,8 @@ pub fn office_over<S: Store + EventLog, L: LockStore + LiveChanges + 'static>(
             sales_close: SignedDuration::ZERO,
             cleaning_minutes: 15,
             time_zone: TimeZone::UTC,
+            keep_released: SignedDuration::from_hours(30 * 24),
+            keep_refused: SignedDuration::from_hours(90 * 24),
         },
         screenings: ScreeningCache::default(),
     }

@@ -13,8 +13,8 @@ use crate::{
     state::App,
 };
 
-/// Refused paths are truncated to this many characters in the audit log: clients choose the path, and the log is
-/// permanent.
+/// Refused paths are truncated to this many characters in the audit log: clients choose the path, and the log
+/// is kept for months.
 const REFUSED_PATH_CHARS_MAX: usize = 200;
 
 /// Extracts the signed-in person. Refuses with 401 `sign_in_required`, then 429, then 403 `bad_origin`. A cached

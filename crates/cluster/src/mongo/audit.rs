@@ -3,13 +3,26 @@
 use async_trait::async_trait;
 use mongodb::bson::{Document, doc};
 use seatkeeper_core::{
-    event::Event,
+    event::{Event, EventKind},
     ids::{EventId, PersonId},
-    ports::{AuditFilter, AuditLog, Backend, Cursor, Page, PageRequest},
+    ports::{AuditFilter, AuditKept, AuditLog, Backend, Cursor, PASSING_ACTIONS, Page, PageRequest},
 };
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use super::{MongoStore, documents::ms, fault::Fault, pages, schema::AUDIT};
+use super::{
+    MongoStore,
+    conn::Conn,
+    documents::{OnlyId, ms, texts},
+    fault::Fault,
+    pages,
+    schema::{AUDIT, COUNTERS},
+};
+
+/// Limit of the entries that one call deletes, and of the events about refused attempts and sign-ins that it reads.
+const FORGOTTEN_AT_ONCE_MAX: u32 = 50;
+/// The document that records up to which entry the log was searched for old events about refused attempts and sign-ins.
+const SWEEP: &str = "audit_sweep";
 
 #[derive(Serialize, Deserialize)]
 struct AuditDocument {
@@ -39,13 +52,62 @@ impl AuditLog for MongoStore {
     async fn list_audit(&self, filter: &AuditFilter, page: PageRequest) -> Backend<Page<Event>> {
         let (filter, order) = (pages::newest_first(match_of(filter), "at", page), pages::falling("at"));
         let mut conn = self.conn();
-        let list = async {
+        let list = async move {
             let found: Vec<AuditDocument> = conn.list(AUDIT, filter, order, pages::limit(page)).await?;
             found.iter().map(read_entry).collect::<Result<Vec<_>, _>>()
         };
-        let entries = self.call(list).await?;
+        let entries = self.admin_call(list).await?;
         Ok(Page::cut(entries, page.limit, |event| Cursor { at: ms(event.at), id: event.id.as_uuid() }))
     }
+
+    async fn forget_audit(&self, kept: &AuditKept) -> Backend<bool> {
+        self.call(forget_audit(&mut self.conn(), kept)).await
+    }
+}
+
+/// The place of an entry in the order of time.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Place {
+    at: i64,
+    id: Uuid,
+}
+
+/// Several servers may do this at once: they read the same entries and delete them once.
+async fn forget_audit(conn: &mut Conn, kept: &AuditKept) -> Result<bool, Fault> {
+    let (limit, order) = (FORGOTTEN_AT_ONCE_MAX, pages::rising("at"));
+    let released = doc! { "type": "SEAT_RELEASED", "at": { "$lt": ms(kept.released_from) } };
+    let released: Vec<OnlyId<EventId>> = conn.list(AUDIT, released, order.clone(), limit).await?;
+    let mut has_more = released.len() >= limit as usize;
+    let mut ids: Vec<EventId> = released.into_iter().map(|entry| entry.id).collect();
+
+    let read_to: Option<Place> = conn.find(COUNTERS, doc! { "_id": SWEEP }).await?;
+    let after = read_to.map(|place| Cursor { at: place.at, id: place.id });
+    let old = doc! { "type": "AUDIT_LOG", "$and": [{ "at": { "$lt": ms(kept.refused_from) } }] };
+    let old = pages::earliest_first(old, "at", after);
+    let old: Vec<AuditDocument> = conn.list(AUDIT, old, order, limit).await?;
+    has_more |= old.len() >= limit as usize;
+    ids.extend(old.iter().filter(|entry| is_passing(entry)).map(|entry| entry.id));
+    if !ids.is_empty() {
+        conn.delete(AUDIT, doc! { "_id": { "$in": texts(ids) } }).await?;
+    }
+    if let Some(last) = old.last() {
+        let place = doc! { "at": last.at, "id": last.id.to_string() };
+        conn.upsert(COUNTERS, doc! { "_id": SWEEP }, doc! { "$set": place }).await?;
+    }
+    Ok(has_more)
+}
+
+/// An entry that cannot be read stays.
+fn is_passing(entry: &AuditDocument) -> bool {
+    let event = read_entry(entry).ok();
+    event.is_some_and(|event| match event.kind {
+        EventKind::AuditLog { action, .. } => PASSING_ACTIONS.contains(&action.as_str()),
+        EventKind::BookingSuccess { .. }
+        | EventKind::BookingTimeout { .. }
+        | EventKind::SeatReleased { .. }
+        | EventKind::PaymentRefunded { .. }
+        | EventKind::SystemError { .. } => false,
+    })
 }
 
 fn match_of(filter: &AuditFilter) -> Document {

@@ -28,7 +28,7 @@ use super::{
 
 /// How long a sent event stays in the outbox, so that the same event is not appended again. The unique id in the event
 /// log refuses duplicates that arrive even later.
-const SENT_AGE_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
+const SENT_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// Limit of the sent events that one renewal of the relay's lease deletes.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 200;
 /// The key of the relay's lease.

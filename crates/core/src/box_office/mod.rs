@@ -21,6 +21,7 @@ mod programme;
 mod reconciling;
 mod relay;
 mod reports;
+mod retention;
 mod screening_cache;
 mod screenings;
 mod settling;
@@ -42,6 +43,7 @@ pub use programme::{
 pub use reconciling::{UNFINISHED_PAYMENTS_MAX, list_unfinished, resume_payment};
 pub use relay::{RELAY_EVENTS_MAX, end_lease, publish_releases, relay_events};
 pub use reports::{DailySales, REPORT_DAYS_MAX, day_span, find_booking_of, list_daily_sales, list_movie_sales};
+pub use retention::forget_audit;
 pub use screening_cache::{SCREENINGS_CACHED_MAX, ScreeningCache};
 pub use screenings::{NamedScreening, ScreeningCheck, ScreeningName};
 pub use settling::{ConfirmAnswer, confirm_payment, settle_payment};

@@ -26,6 +26,10 @@ pub struct Settings {
     pub cleaning_minutes: u32,
     /// The cinema's time zone, in which days begin and end.
     pub time_zone: TimeZone,
+    /// How long releases of seats stay in the audit log.
+    pub keep_released: SignedDuration,
+    /// How long refused attempts, sign-ins and sign-outs stay in the audit log.
+    pub keep_refused: SignedDuration,
 }
 
 /// The ports and settings that every use case works with.

@@ -19,6 +19,19 @@ pub struct AuditFilter {
     pub before: Option<Timestamp>,
 }
 
+/// The actions of audit events that change nothing and that anybody can repeat at will: refused attempts, and sign-ins
+/// and sign-outs. They are deleted after a time; all other actions are kept for good.
+pub const PASSING_ACTIONS: [&str; 3] = ["admin_refused", "sign_in", "sign_out"];
+
+/// Which of the entries that are not kept for good are still kept: those that happened at or after these times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditKept {
+    /// `SEAT_RELEASED` events.
+    pub released_from: Timestamp,
+    /// Audit events with one of [`PASSING_ACTIONS`].
+    pub refused_from: Timestamp,
+}
+
 /// The audit log.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
@@ -26,4 +39,7 @@ pub trait AuditLog: Send + Sync {
     async fn append_audit(&self, events: &[Event]) -> Backend<()>;
     /// Lists the events that `filter` selects, newest first.
     async fn list_audit(&self, filter: &AuditFilter, page: PageRequest) -> Backend<Page<Event>>;
+    /// Deletes a small batch of entries that are not kept any more, oldest first. Returns whether there may be more. A
+    /// batch is small enough that a sale which waits for it is not noticeably slower.
+    async fn forget_audit(&self, kept: &AuditKept) -> Backend<bool>;
 }

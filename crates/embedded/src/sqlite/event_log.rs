@@ -1,5 +1,5 @@
 //! The event log as a table, with an offset for each consumer. Old events that all consumers have acknowledged are
-//! deleted; the audit log stores every event permanently.
+//! deleted; the audit log keeps changes and money for good.
 
 use async_trait::async_trait;
 use jiff::Timestamp;

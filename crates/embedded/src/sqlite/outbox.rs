@@ -20,7 +20,7 @@ use super::{
 
 /// How long a sent event stays in the outbox, to deduplicate events that are appended again. Later duplicates are still
 /// refused by the event log's unique id.
-const SENT_AGE_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
+const SENT_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// The most sent events that one renewal of the relay's lease deletes.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 200;
 

@@ -16,7 +16,8 @@ use super::{
 
 /// How long an ended session is listed for other servers, which poll the list every second.
 const ENDING_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
-/// The most expired sessions, and the most records of ended sessions, that one purge deletes.
+/// The most expired sessions, and the most records of ended sessions, that one purge deletes; and the most expired
+/// sign-in attempts that a new one deletes, so that none has to delete the attempts of a whole attack.
 const PURGED_AT_ONCE_MAX: u32 = 1_000;
 
 #[async_trait]
@@ -27,7 +28,9 @@ impl Sessions for SqliteStore {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         self.write(move |tx| {
             let oldest = ms_before(attempt.created_at, SIGN_IN_FOR_MAX);
-            run(tx, "DELETE FROM sign_ins WHERE created_at <= ?1", [oldest])?;
+            let old = "DELETE FROM sign_ins WHERE state IN \
+                 (SELECT state FROM sign_ins WHERE created_at <= ?1 ORDER BY created_at LIMIT ?2)";
+            run(tx, old, (oldest, PURGED_AT_ONCE_MAX))?;
             let SignInAttempt { state, browser_hash, nonce, pkce_verifier, return_to, created_at } = &attempt;
             run(tx, sql, params![state, browser_hash, nonce, pkce_verifier, return_to, ms(*created_at)]).map(|_| ())
         })

@@ -15,6 +15,7 @@ mod payment_frames;
 mod programme;
 mod provider;
 mod reconciler;
+mod retention;
 mod sim;
 mod steps;
 mod visit;

@@ -37,6 +37,9 @@ const SEATS_PER_PERSON: RangeInclusive<u32> = 1..=100;
 /// Allowed values of `cleaning`, in minutes. The rules for halls (`hall_slots`) allow no longer cleaning time.
 const CLEANING_MINUTES: RangeInclusive<u32> = 0..=seatkeeper_core::hall_slots::CLEANING_MIN_MAX;
 
+/// Allowed values of `keep_released` and `keep_refused`, in days: ten years at most.
+const KEEP_DAYS: RangeInclusive<u32> = 1..=3_650;
+
 /// All settings.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -85,6 +88,10 @@ pub struct Config {
     pub payment_callback_secret: Option<Secret>,
     /// Faults of the mock payment provider.
     pub mock_payment: MockPaymentFaults,
+    /// How long releases of seats stay in the audit log.
+    pub keep_released: Duration,
+    /// How long refused attempts, sign-ins and sign-outs stay in the audit log.
+    pub keep_refused: Duration,
     /// The most detailed level that is logged.
     pub log_level: LogLevel,
     /// The log's format.
@@ -140,6 +147,8 @@ impl Config {
             promptpay_id: read.optional(&s::PROMPTPAY_ID, parse::parse_promptpay_id)?,
             payment_callback_secret: read.optional(&s::PAYMENT_CALLBACK_SECRET, parse::parse_secret)?,
             mock_payment: read.parse(&s::MOCK_PAYMENT, MockPaymentFaults::parse)?,
+            keep_released: read.parse(&s::KEEP_RELEASED, |text| parse::parse_days(text, KEEP_DAYS))?,
+            keep_refused: read.parse(&s::KEEP_REFUSED, |text| parse::parse_days(text, KEEP_DAYS))?,
             log_level: read.parse(&s::LOG_LEVEL, parse::parse_log_level)?,
             log_format: read.parse(&s::LOG_FORMAT, parse::parse_log_format)?,
             public_url,

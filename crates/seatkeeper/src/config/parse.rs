@@ -118,6 +118,10 @@ pub(super) fn parse_minutes(text: &str, allowed: RangeInclusive<u32>) -> Result<
     parse_number(text, allowed).map(|minutes| Duration::from_secs(u64::from(minutes) * 60))
 }
 
+pub(super) fn parse_days(text: &str, allowed: RangeInclusive<u32>) -> Result<Duration, String> {
+    parse_number(text, allowed).map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60))
+}
+
 pub(super) fn parse_time_zone(text: &str) -> Result<TimeZone, String> {
     let refuse = |_| format!("'{text}' is not a time zone such as Asia/Bangkok");
     TimeZone::get(text).map_err(refuse)

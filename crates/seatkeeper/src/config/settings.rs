@@ -132,6 +132,8 @@ settings! {
     PROMPTPAY_ID = Setting::new("promptpay_id", "ID", "Who is paid by PromptPay.");
     PAYMENT_CALLBACK_SECRET = Setting::new("payment_callback_secret", "SECRET", "What the payment provider signs its messages with.").secret();
     MOCK_PAYMENT = Setting::new("mock_payment", "FAULTS", "Faults of the mock payment provider.");
+    KEEP_RELEASED = Setting::new("keep_released", "DAYS", "How many days releases of seats stay in the audit log.");
+    KEEP_REFUSED = Setting::new("keep_refused", "DAYS", "How many days refused attempts and sign-ins stay in the audit log.");
     LOG_LEVEL = Setting::new("log_level", "LEVEL", "How much is logged.");
     LOG_FORMAT = Setting::new("log_format", "FORMAT", "How the log is written.");
 }

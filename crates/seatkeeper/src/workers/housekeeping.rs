@@ -1,11 +1,11 @@
 //! Follows changes of the programme by other servers, compares the seat maps with the ledger, and deletes expired
-//! sessions.
+//! sessions and old entries of the audit log.
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use seatkeeper_core::{
-    box_office::{BoxOffice, compare_map, list_loaded_maps},
+    box_office::{BoxOffice, compare_map, forget_audit, list_loaded_maps},
     ports::Backend,
 };
 
@@ -14,6 +14,9 @@ use super::job::{Job, Next};
 /// Polling interval of the programme, with which a change reaches every server within 2 s.
 const PROGRAMME_PERIOD: Duration = Duration::from_secs(1);
 const PURGE_PERIOD: Duration = Duration::from_secs(600);
+/// Pause between two batches of old entries of the audit log. With it the deletion keeps up with several accounts that
+/// hold and release seats as fast as they may, and the store has most of its time for sales.
+const BATCH_PAUSE: Duration = Duration::from_millis(100);
 /// Interval of comparing each seat map with the ledger; the longest time that they may differ.
 const COMPARE_PERIOD: Duration = Duration::from_secs(60);
 
@@ -98,5 +101,23 @@ impl Job for SessionPurge {
         tracing::debug!(purged, "sessions purged");
         // A call deletes a limited batch, so there may be more to delete.
         Ok(if purged > 0 { Next::AtOnce } else { Next::AfterPause })
+    }
+}
+
+pub(super) struct AuditPurge(pub(super) Arc<BoxOffice>);
+
+#[async_trait]
+impl Job for AuditPurge {
+    fn name(&self) -> &'static str {
+        "audit"
+    }
+
+    fn period(&self) -> Duration {
+        PURGE_PERIOD
+    }
+
+    async fn run(&mut self) -> Backend<Next> {
+        let has_more = forget_audit(&self.0).await?;
+        Ok(if has_more { Next::After(BATCH_PAUSE) } else { Next::AfterPause })
     }
 }

@@ -53,6 +53,7 @@ impl Workers {
         workers.spawn(office, housekeeping::ProgrammeFollower(Arc::clone(office)));
         workers.spawn(office, housekeeping::MapComparer(Arc::clone(office)));
         workers.spawn(office, housekeeping::SessionPurge(Arc::clone(office)));
+        workers.spawn(office, housekeeping::AuditPurge(Arc::clone(office)));
         workers.tracker.close();
         workers
     }

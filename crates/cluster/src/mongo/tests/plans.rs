@@ -11,8 +11,8 @@ use seatkeeper_core::{
     booking::BookingStatus,
     ids::{MovieId, PersonId, ScreeningId},
     ports::{
-        AuditFilter, AuditLog, BookingFilter, Consumer, Cursor, DeadLetters, EventLog, Ledger, MailQueue, MailStatus,
-        Outbox, PageRequest, Programme, Sales, ScreeningFilter, Sessions,
+        AuditFilter, AuditKept, AuditLog, BookingFilter, Consumer, Cursor, DeadLetters, EventLog, Ledger, MailQueue,
+        MailStatus, Outbox, PageRequest, Programme, Sales, ScreeningFilter, Sessions,
     },
 };
 use seatkeeper_testbed::shared_mongo_url;
@@ -167,6 +167,8 @@ async fn queries_of_seats_screenings_and_logs_use_indexes() {
     for (index, filter) in [("by_time", AuditFilter::default()), ("by_type", of_type), ("by_actor", of_actor)] {
         heard.listen("audit", &[index], async |store| store.list_audit(&filter, FIRST).await.unwrap()).await;
     }
+    let kept = AuditKept { released_from: now, refused_from: now };
+    heard.listen("old", &["by_type"], async |store| store.forget_audit(&kept).await.unwrap()).await;
     heard.listen("mails", &["by_time"], async |store| store.list_mails(None, FIRST).await.unwrap()).await;
     let failed = Some(MailStatus::Failed);
     heard.listen("failed", &["by_status"], async |store| store.list_mails(failed, FIRST).await.unwrap()).await;

@@ -1,18 +1,18 @@
-//! A file of a previous version of the program, which did not store the ends of films: they are computed from the
-//! films' lengths.
+//! Files of previous versions of the program: one did not store the ends of films, which are computed from the films'
+//! lengths; one stored events whole in the audit log.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use seatkeeper_core::{
     catalogue::Screening,
     ids::{HallId, MovieId, ScreeningId},
-    ports::{Programme, ProgrammeChange, ProgrammeOutcome},
+    ports::{AuditFilter, AuditLog, PageRequest, Programme, ProgrammeChange, ProgrammeOutcome},
 };
 use seatkeeper_testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now, screening_of};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::sqlite::{SqliteStore, open::MIGRATIONS};
+use crate::sqlite::{SqliteStore, open::MIGRATIONS, rows};
 
 /// Number of migrations of the previous version.
 const MIGRATIONS_BEFORE: usize = 6;
@@ -85,4 +85,19 @@ async fn screenings_of_the_previous_version_end_with_the_length_of_their_film() 
     let (stored, revision) = store.find_screening(next.id).await.unwrap().unwrap();
     assert_eq!((stored.end_time, stored.hall_free_at, revision), (at(180), at(195), 4));
     assert_eq!(store.find_screening(past.id).await.unwrap(), Some((past.clone(), 3)), "a past screening keeps its end");
+}
+
+#[tokio::test]
+async fn audit_entry_of_the_previous_version_is_read_like_a_new_one() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
+    let ids = SeededEntropy::new(4);
+    let old = event_of(&ids, sample_now(), "old").by(Some(seatkeeper_core::ids::PersonId::from_uuid(ids.next_uuid())));
+    let new = event_of(&ids, at(1), "new").in_request(Some("r1"));
+    let (id, whole) = (old.id.as_uuid().into_bytes(), serde_json::to_string(&old).unwrap());
+    let sql = "INSERT INTO audit (id, at, type, actor, event) VALUES (?1, ?2, 'AUDIT_LOG', NULL, ?3)";
+    store.write(move |tx| rows::run(tx, sql, (id, sample_now().as_millisecond(), whole))).await.unwrap();
+    store.append_audit(std::slice::from_ref(&new)).await.unwrap();
+    let listed = store.list_audit(&AuditFilter::default(), PageRequest::FIRST).await.unwrap();
+    assert_eq!(listed.items, [new, old]);
 }

@@ -31,6 +31,8 @@ const CONTRACT: &[(&str, &str, &str)] = &[
     ("--promptpay-id", "SEATKEEPER_PROMPTPAY_ID", ""),
     ("--payment-callback-secret", "SEATKEEPER_PAYMENT_CALLBACK_SECRET", ""),
     ("--mock-payment", "SEATKEEPER_MOCK_PAYMENT", ""),
+    ("--keep-released", "SEATKEEPER_KEEP_RELEASED", "30"),
+    ("--keep-refused", "SEATKEEPER_KEEP_REFUSED", "90"),
     ("--log-level", "SEATKEEPER_LOG_LEVEL", "info"),
     ("--log-format", "SEATKEEPER_LOG_FORMAT", "text"),
 ];

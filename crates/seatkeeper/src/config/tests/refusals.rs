@@ -27,6 +27,8 @@ fn error_for_a_bad_value_names_the_variable() {
         ("SEATS_PER_PERSON", "0", "'0' is not a whole number from 1 to 100"),
         ("SEATS_PER_PERSON", "ten", "'ten' is not a whole number from 1 to 100"),
         ("CLEANING_MINUTES", "15m", "'15m' is not a whole number from 0 to 240"),
+        ("KEEP_RELEASED", "30d", "'30d' is not a whole number from 1 to 3650"),
+        ("KEEP_REFUSED", "0", "'0' is not a whole number from 1 to 3650"),
         ("OIDC_ISSUER", "http://accounts.example", "'http://accounts.example' must be https"),
         ("OIDC_ISSUER", "google", "'google' is not an address such as https://accounts.google.com"),
         ("PROMPTPAY_ID", "12345", "'12345' is not a phone number of 10 digits, a tax number of 13 or a wallet of 15"),
