@@ -95,6 +95,7 @@ error_codes! {
     RateLimited 429 "rate_limited" "Too many requests";
     Internal 500 "internal" "Something went wrong here";
     TryAgain 503 "try_again" "Not possible just now";
+    TooSlow 503 "too_slow" "This takes too long: narrow the selection";
     NotReady 503 "not_ready" "A part of the server does not answer";
 }
 
@@ -349,7 +350,10 @@ impl From<BackendError> for ApiError {
     fn from(error: BackendError) -> Self {
         let request = request_id::current();
         let request_id = request.as_ref().map_or("", |id| id.as_str());
-        if error.retryable {
+        if error.took_too_long() {
+            tracing::warn!(request_id, part = error.part, "a query was ended at its time limit; answering 503");
+            Self::new(ErrorCode::TooSlow)
+        } else if error.retryable {
             tracing::warn!(request_id, part = error.part, error = %error.source, "a backend is unavailable; answering 503");
             Self::new(ErrorCode::TryAgain)
         } else {

@@ -40,7 +40,7 @@ describe('the messages', () => {
   })
 
   it('a message exists for every error code of the API', () => {
-    const codes = ['bad_request', 'sign_in_required', 'forbidden', 'bad_origin', 'not_found', 'method_not_allowed', 'too_large', 'unsupported_media_type', 'invalid', 'rate_limited', 'try_again', 'idempotency_key_reused', 'in_progress', 'bad_return_to', 'bad_state', 'movie_not_found', 'screening_not_found', 'ambiguous_screening', 'unknown_seat', 'sales_closed', 'payment_in_progress', 'too_many_seats', 'seat_taken', 'unknown_method', 'nothing_locked', 'payment_declined', 'payment_not_pending', 'payment_expired', 'seats_lost', 'payment_not_found', 'booking_not_found', 'bad_signature', 'price_missing', 'hall_busy', 'starts_in_past', 'has_screenings', 'has_bookings', 'already_sent', 'hall_not_found', 'mail_not_found', 'dead_letter_not_found', 'provider_not_found', 'misdirected']
+    const codes = ['bad_request', 'sign_in_required', 'forbidden', 'bad_origin', 'not_found', 'method_not_allowed', 'too_large', 'unsupported_media_type', 'invalid', 'rate_limited', 'try_again', 'too_slow', 'idempotency_key_reused', 'in_progress', 'bad_return_to', 'bad_state', 'movie_not_found', 'screening_not_found', 'ambiguous_screening', 'unknown_seat', 'sales_closed', 'payment_in_progress', 'too_many_seats', 'seat_taken', 'unknown_method', 'nothing_locked', 'payment_declined', 'payment_not_pending', 'payment_expired', 'seats_lost', 'payment_not_found', 'booking_not_found', 'bad_signature', 'price_missing', 'hall_busy', 'starts_in_past', 'has_screenings', 'has_bookings', 'already_sent', 'hall_not_found', 'mail_not_found', 'dead_letter_not_found', 'provider_not_found', 'misdirected']
     expect(codes.filter((name) => !english.has(`problem.${name}`))).toEqual([])
   })
 })

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Semaphore, SemaphorePermit},
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
     time::timeout,
 };
 
@@ -18,29 +18,57 @@ pub const CALLS_WAITING_MAX: usize = 512;
 /// How long a call waits for a permit before it is refused.
 pub const PERMIT_WITHIN: Duration = Duration::from_secs(2);
 
+/// Limit of the concurrent lists and reports of administrators of one server, which have permits of their own. Each may
+/// keep a processor of the database busy for as long as it runs.
+pub const ADMIN_CALLS_AT_ONCE_MAX: usize = 2;
+/// Limit of the lists and reports that wait for a permit.
+pub const ADMIN_CALLS_WAITING_MAX: usize = 64;
+/// How long a list or report waits for a permit: longer than a call, because nobody sells meanwhile.
+pub const ADMIN_PERMIT_WITHIN: Duration = Duration::from_secs(15);
+
 #[derive(Clone, Debug)]
 pub(super) struct CallPermits {
     under_way: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    within: Duration,
 }
 
 impl Default for CallPermits {
     fn default() -> Self {
-        Self {
-            under_way: Arc::new(Semaphore::new(CALLS_AT_ONCE_MAX)),
-            waiting: Arc::new(Semaphore::new(CALLS_WAITING_MAX)),
-        }
+        Self::new(CALLS_AT_ONCE_MAX, CALLS_WAITING_MAX, PERMIT_WITHIN)
     }
 }
 
 impl CallPermits {
+    fn new(at_once_max: usize, waiting_max: usize, within: Duration) -> Self {
+        let (under_way, waiting) = (Semaphore::new(at_once_max), Semaphore::new(waiting_max));
+        Self { under_way: Arc::new(under_way), waiting: Arc::new(waiting), within }
+    }
+
+    /// The permits of the lists and reports of administrators.
+    pub(super) fn for_administrators() -> Self {
+        Self::new(ADMIN_CALLS_AT_ONCE_MAX, ADMIN_CALLS_WAITING_MAX, ADMIN_PERMIT_WITHIN)
+    }
+
     /// Waits for a permit, first come first served. Dropping the permit returns it.
     pub(super) async fn take(&self) -> Result<SemaphorePermit<'_>, Fault> {
         if let Ok(permit) = self.under_way.try_acquire() {
             return Ok(permit);
         }
         let _waiting_permit = self.waiting.try_acquire().map_err(|_| Fault::Busy)?;
-        match timeout(PERMIT_WITHIN, self.under_way.acquire()).await {
+        match timeout(self.within, self.under_way.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(Fault::Busy),
+        }
+    }
+
+    /// Like [`Self::take`], for a task that may outlive its caller.
+    pub(super) async fn take_owned(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        if let Ok(permit) = Arc::clone(&self.under_way).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _waiting_permit = self.waiting.try_acquire().map_err(|_| Fault::Busy)?;
+        match timeout(self.within, Arc::clone(&self.under_way).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(Fault::Busy),
         }

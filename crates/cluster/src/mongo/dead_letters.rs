@@ -48,11 +48,11 @@ impl DeadLetters for MongoStore {
     async fn list_dead_letters(&self, page: PageRequest) -> Backend<Page<DeadLetter>> {
         let (filter, order) = (pages::newest_first(Document::new(), "at", page), pages::falling("at"));
         let mut conn = self.conn();
-        let list = async {
+        let list = async move {
             let found: Vec<DeadLetterDocument> = conn.list(DEAD_LETTERS, filter, order, pages::limit(page)).await?;
             found.into_iter().map(read_letter).collect::<Result<Vec<_>, _>>()
         };
-        let letters = self.call(list).await?;
+        let letters = self.admin_call(list).await?;
         Ok(Page::cut(letters, page.limit, |letter| Cursor { at: ms(letter.at), id: letter.id.as_uuid() }))
     }
 

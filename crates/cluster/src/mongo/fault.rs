@@ -4,21 +4,23 @@ use mongodb::error::{
     Error, ErrorKind, IndexedWriteError, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR,
     UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure,
 };
-use seatkeeper_core::ports::BackendError;
+use seatkeeper_core::ports::{BackendError, TookTooLong};
 
 /// This adapter's name in errors and health checks.
 pub(super) const PART: &str = "store";
 
 /// MongoDB's error code for a duplicate value in a unique index.
 const DUPLICATE_KEY: i32 = 11_000;
+/// MongoDB's error code for a query that has reached its time limit.
+const MAX_TIME_EXPIRED: i32 = 50;
 /// MongoDB's error codes of a server that is overloaded, stepping down, shutting down or too slow. A retry may reach
 /// another server or succeed on the same one.
 const PASSING_CODES: [i32; 20] = [
-    6,      // HostUnreachable
-    7,      // HostNotFound
-    24,     // LockTimeout
-    43,     // CursorNotFound
-    50,     // MaxTimeMSExpired
+    6,  // HostUnreachable
+    7,  // HostNotFound
+    24, // LockTimeout
+    43, // CursorNotFound
+    MAX_TIME_EXPIRED,
     64,     // WriteConcernFailed
     89,     // NetworkTimeout
     91,     // ShutdownInProgress
@@ -55,6 +57,8 @@ pub(super) enum Fault {
     Late,
     #[error("too many calls wait for the store; nothing was done")]
     Busy,
+    #[error(transparent)]
+    TooLong(#[from] TookTooLong),
 }
 
 impl From<Error> for Fault {
@@ -70,7 +74,7 @@ impl Fault {
             // No server was available for the seconds of the server selection, so an immediate retry would not succeed.
             Self::Driver(error) => error.contains_label(TRANSIENT_TRANSACTION_ERROR) && !is_nobody_there(error),
             Self::Duplicate(_) | Self::Unreadable(_) | Self::Json(_) | Self::Broken(_) => false,
-            Self::Late | Self::Busy => false,
+            Self::Late | Self::Busy | Self::TooLong(_) => false,
         }
     }
 
@@ -79,9 +83,22 @@ impl Fault {
         matches!(self, Self::Driver(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT))
     }
 
+    /// The error of a query for administrators: names the cause if its time limit was reached.
+    pub(super) fn of_query(self) -> Self {
+        let is_time_up = match &self {
+            Self::Late => true,
+            Self::Driver(error) => {
+                matches!(&*error.kind, ErrorKind::Command(error) if error.code == MAX_TIME_EXPIRED)
+            }
+            Self::Duplicate(_) | Self::Unreadable(_) | Self::Json(_) | Self::Broken(_) => false,
+            Self::Busy | Self::TooLong(_) => false,
+        };
+        if is_time_up { TookTooLong.into() } else { self }
+    }
+
     fn is_passing(&self) -> bool {
         match self {
-            Self::Late | Self::Busy => true,
+            Self::Late | Self::Busy | Self::TooLong(_) => true,
             Self::Driver(error) => is_passing(error),
             Self::Duplicate(_) | Self::Unreadable(_) | Self::Json(_) | Self::Broken(_) => false,
         }
@@ -90,6 +107,9 @@ impl Fault {
 
 impl From<Fault> for BackendError {
     fn from(fault: Fault) -> Self {
+        if let Fault::TooLong(cause) = fault {
+            return Self::retryable(PART, cause);
+        }
         if fault.is_passing() { Self::retryable(PART, fault) } else { Self::lasting(PART, fault) }
     }
 }

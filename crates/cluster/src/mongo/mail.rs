@@ -94,8 +94,9 @@ impl MailQueue for MongoStore {
         }
         let filter = pages::newest_first(filter, "created_at", page);
         let mut conn = self.conn();
-        let listed = conn.list::<MailDocument>(MAILS, filter, pages::falling("created_at"), pages::limit(page));
-        let mails = self.call(listed).await?.into_iter().map(Mail::from).collect();
+        let (order, limit) = (pages::falling("created_at"), pages::limit(page));
+        let listed = async move { conn.list::<MailDocument>(MAILS, filter, order, limit).await };
+        let mails = self.admin_call(listed).await?.into_iter().map(Mail::from).collect();
         let key = |mail: &Mail| Cursor { at: ms(mail.mail.created_at), id: mail.mail.id.as_uuid() };
         Ok(Page::cut(mails, page.limit, key))
     }

@@ -59,7 +59,10 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-pub use call_permits::{CALLS_AT_ONCE_MAX, CALLS_WAITING_MAX, PERMIT_WITHIN};
+pub use call_permits::{
+    ADMIN_CALLS_AT_ONCE_MAX, ADMIN_CALLS_WAITING_MAX, ADMIN_PERMIT_WITHIN, CALLS_AT_ONCE_MAX, CALLS_WAITING_MAX,
+    PERMIT_WITHIN,
+};
 pub use open::{CALL_FOR_MAX, CONNECT_FOR_MAX, CONNECTIONS_MAX, LOOK_EVERY, OpenError, SELECTION_FOR_MAX, check_url};
 pub use schema::{SCHEMA_OLDEST_PROGRAM, SCHEMA_VERSION};
 pub use transaction::TRANSACTION_FOR_MAX;
@@ -74,10 +77,11 @@ use fault::PART;
 pub struct MongoStore {
     database: Database,
     permits: CallPermits,
+    admin_permits: CallPermits,
     clock: Arc<StoreClock>,
-    /// The background task that polls the database's clock.
+    /// The background task that polls the database's clock, and the queries of administrators.
     tasks: TaskTracker,
-    /// Cancels that task.
+    /// Cancels these tasks.
     stop: CancellationToken,
     _stop_with_the_last_clone: Arc<DropGuard>,
 }
@@ -99,8 +103,16 @@ impl MongoStore {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let clock = StoreClock::follow(database.clone(), &tasks, stop.clone()).await?;
         let stop_with_the_last_clone = Arc::new(stop.clone().drop_guard());
-        let permits = CallPermits::default();
-        Ok(Self { database, permits, clock, tasks, stop, _stop_with_the_last_clone: stop_with_the_last_clone })
+        let (permits, admin_permits) = (CallPermits::default(), CallPermits::for_administrators());
+        Ok(Self {
+            database,
+            permits,
+            admin_permits,
+            clock,
+            tasks,
+            stop,
+            _stop_with_the_last_clone: stop_with_the_last_clone,
+        })
     }
 
     /// Ends the background task, and closes the driver's sessions and connections; later calls fail. Returns false when

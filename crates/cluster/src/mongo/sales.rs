@@ -39,19 +39,23 @@ impl Sales for MongoStore {
     }
 
     async fn list_bookings(&self, filter: &BookingFilter, page: PageRequest) -> Backend<Page<CustomerBooking>> {
-        self.call(list_bookings(&mut self.conn(), filter, page)).await
+        let (mut conn, filter) = (self.conn(), filter.clone());
+        self.admin_call(async move { list_bookings(&mut conn, &filter, page).await }).await
     }
 
     async fn sum_bookings(&self, filter: &BookingFilter) -> Backend<SalesTotals> {
-        self.call(sum_bookings(&mut self.conn(), filter)).await
+        let (mut conn, filter) = (self.conn(), filter.clone());
+        self.admin_call(async move { sum_bookings(&mut conn, &filter).await }).await
     }
 
     async fn list_sales(&self, from: Timestamp, to: Timestamp) -> Backend<Vec<SalesSlice>> {
-        self.call(sales_reports::list_sales(&mut self.conn(), from, to)).await
+        let mut conn = self.conn();
+        self.admin_call(async move { sales_reports::list_sales(&mut conn, from, to).await }).await
     }
 
     async fn list_movie_sales(&self, from: Timestamp, to: Timestamp) -> Backend<Vec<MovieSales>> {
-        self.call(sales_reports::list_movie_sales(&mut self.conn(), from, to)).await
+        let mut conn = self.conn();
+        self.admin_call(async move { sales_reports::list_movie_sales(&mut conn, from, to).await }).await
     }
 }
 

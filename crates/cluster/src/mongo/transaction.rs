@@ -43,6 +43,22 @@ impl MongoStore {
         self.call_at_once(work).await
     }
 
+    /// Runs a query for an administrator's list or report, with a permit of its own kind and a timeout of
+    /// [`CALL_FOR_MAX`]. MongoDB works on a query until the query's time limit, also when its caller has gone. So it
+    /// runs in a task that keeps the permit until then: no more queries than permits keep the database busy.
+    pub(super) async fn admin_call<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> Backend<T> {
+        let permit = self.admin_permits.take_owned().await?;
+        let query = self.stop.clone().run_until_cancelled_owned(async move {
+            let _permit = permit;
+            timeout(CALL_FOR_MAX, work).await.unwrap_or(Err(Fault::Late)).map_err(Fault::of_query)
+        });
+        let answer = self.tasks.spawn(query).await.ok().flatten();
+        Ok(answer.unwrap_or(Err(Fault::Broken("the query ended with the server")))?)
+    }
+
     /// Runs `work` without a permit: for small calls that must succeed even on an overloaded store.
     pub(super) async fn call_at_once<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Backend<T> {
         let answer = timeout(CALL_FOR_MAX, work).await.unwrap_or(Err(Fault::Late));

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use crate::environment::{Clock, Entropy};
-pub use audit::{AuditFilter, AuditLog};
+pub use audit::{AuditFilter, AuditKept, AuditLog, PASSING_ACTIONS};
 pub use dead_letters::{DeadLetter, DeadLetters};
 pub use event_log::{Consumer, EventLog, LOGGED_AGE_MAX, LoggedEvent};
 pub use ledger::{
@@ -76,7 +76,18 @@ impl BackendError {
     pub fn lasting(part: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { part, retryable: false, source: source.into() }
     }
+
+    /// Whether a query was ended at its time limit.
+    #[must_use]
+    pub fn took_too_long(&self) -> bool {
+        self.source.is::<TookTooLong>()
+    }
 }
+
+/// The cause of a [`BackendError`] when a query was ended at its time limit. A narrower query may succeed.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the query was ended, because it took longer than it may")]
+pub struct TookTooLong;
 
 /// The result of a call of a port.
 pub type Backend<T> = Result<T, BackendError>;

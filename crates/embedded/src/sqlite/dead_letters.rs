@@ -34,7 +34,7 @@ impl DeadLetters for SqliteStore {
 
     async fn list_dead_letters(&self, page: PageRequest) -> Backend<Page<DeadLetter>> {
         let sql = "SELECT * FROM dead_letters WHERE (at, id) < (?1, ?2) ORDER BY at DESC, id DESC LIMIT ?3";
-        self.read(move |tx| {
+        self.admin_read(move |tx| {
             let (at, id) = before(page);
             let items = list(tx, sql, (at, id, limit(page)), read_letter)?;
             Ok(Page::cut(items, page.limit, |letter| Cursor { at: ms(letter.at), id: letter.id.uuid() }))

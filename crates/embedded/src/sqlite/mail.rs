@@ -55,7 +55,7 @@ impl MailQueue for SqliteStore {
         let all = "SELECT * FROM mails WHERE (created_at, id) < (?1, ?2) ORDER BY created_at DESC, id DESC LIMIT ?3";
         let of_status = "SELECT * FROM mails WHERE status = ?4 AND (created_at, id) < (?1, ?2) \
              ORDER BY created_at DESC, id DESC LIMIT ?3";
-        self.read(move |tx| {
+        self.admin_read(move |tx| {
             let (at, id) = before(page);
             let items = match status {
                 Some(status) => list(tx, of_status, (at, id, limit(page), status.as_ref()), read_mail)?,

@@ -1,7 +1,7 @@
 //! The store in one SQLite file (WAL, `synchronous=FULL`). A write is synced to disk before it is acknowledged.
 //!
-//! One writer thread batches waiting writes into one commit ([`writer`]); reads run on a small thread pool
-//! ([`readers`]). Each port has a file of its own; all of them run SQL through [`rows`].
+//! One writer thread batches waiting writes into one commit ([`writer`]); reads run on two small thread pools, one of
+//! them for administrators' lists and reports ([`readers`]). Each port has a file of its own; all of them run SQL through [`rows`].
 
 mod audit;
 mod bookings;
@@ -40,7 +40,7 @@ use rusqlite::Transaction;
 use seatkeeper_core::ports::{Backend, Health, Store};
 
 pub use open::OpenError;
-pub use readers::{READERS, READS_WAITING_MAX};
+pub use readers::{ADMIN_READ_FOR_MAX, ADMIN_READERS, ADMIN_READS_WAITING_MAX, READERS, READS_WAITING_MAX};
 pub use writer::{BATCH_WRITES_MAX, WRITES_WAITING_MAX, WriteCounts};
 
 use plans::Plans;
@@ -54,6 +54,7 @@ pub struct SqliteStore {
     // Fields are dropped in this order, so that the file is unlocked after the writer thread has ended.
     writer: Writer,
     readers: Readers,
+    admin_readers: Readers,
     plans: Arc<Plans>,
     _lock: File,
 }
@@ -69,9 +70,10 @@ impl SqliteStore {
         let mut connection = open::connect_writer(path)?;
         open::migrate(&mut connection)?;
         open::end_leases(&connection)?;
-        let readers = Readers::start(path)?;
+        let readers = Readers::start(path, &readers::FOR_ALL)?;
+        let admin_readers = Readers::start(path, &readers::FOR_ADMINISTRATORS)?;
         let writer = Writer::start(connection)?;
-        Ok(Self { writer, readers, plans: Arc::default(), _lock: lock })
+        Ok(Self { writer, readers, admin_readers, plans: Arc::default(), _lock: lock })
     }
 
     /// The numbers of writes and commits since the store was opened.
@@ -92,6 +94,14 @@ impl SqliteStore {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Backend<T> {
         self.readers.run(work).await
+    }
+
+    /// A read for an administrator's list or report, which may be long.
+    async fn admin_read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Backend<T> {
+        self.admin_readers.run(work).await
     }
 }
 

@@ -10,7 +10,7 @@ use seatkeeper_core::{
         BookingId, DeadLetterId, EventId, HallId, MailId, MovieId, PaymentId, PersonId, PosterId, ScreeningId, SeatId,
     },
     money::Money,
-    ports::{BackendError, PageRequest},
+    ports::{BackendError, PageRequest, TookTooLong},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -33,6 +33,8 @@ pub(super) enum Fault {
     Broken(&'static str),
     #[error("the work panicked")]
     Panicked,
+    #[error(transparent)]
+    TooLong(#[from] TookTooLong),
 }
 
 impl From<Fault> for BackendError {
@@ -40,6 +42,7 @@ impl From<Fault> for BackendError {
         use rusqlite::ErrorCode as Code;
         let code = match &fault {
             Fault::Sqlite(error) => error.sqlite_error_code(),
+            Fault::TooLong(cause) => return Self::retryable(PART, *cause),
             Fault::Json(_) | Fault::Unreadable(_) | Fault::Broken(_) | Fault::Panicked => None,
         };
         let passes = matches!(

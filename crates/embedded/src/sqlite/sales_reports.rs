@@ -13,12 +13,14 @@ use super::rows::{Columns, Fault, StoredId, find, list, ms};
 
 /// Sales per quarter of an hour, in order of time.
 pub(super) fn list_sales(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec<SalesSlice>, Fault> {
-    let sql = "SELECT created_at / 900000 * 900000 AS starts_at, count(*) AS bookings, sum(seat_count) AS seats, \
-         sum(total) AS revenue FROM bookings WHERE created_at >= ?1 AND created_at < ?2 AND status = 'CONFIRMED' \
-         GROUP BY 1 ORDER BY 1";
-    let read = |row: &Row<'_>| Ok(SalesSlice { starts_at: row.time("starts_at")?, totals: read_totals(row)? });
-    list(tx, sql, (ms(from), ms(to)), read)
+    list(tx, SLICES, (ms(from), ms(to)), |row| {
+        Ok(SalesSlice { starts_at: row.time("starts_at")?, totals: read_totals(row)? })
+    })
 }
+
+pub(super) const SLICES: &str = "SELECT created_at / 900000 * 900000 AS starts_at, count(*) AS bookings, \
+     sum(seat_count) AS seats, sum(total) AS revenue FROM bookings \
+     WHERE created_at >= ?1 AND created_at < ?2 AND status = 'CONFIRMED' GROUP BY 1 ORDER BY 1";
 
 /// Sales by film, highest revenue first, then by title.
 pub(super) fn list_movie_sales(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec<MovieSales>, Fault> {
@@ -48,10 +50,11 @@ fn nothing_of(movie_id: MovieId) -> MovieSales {
     }
 }
 
+pub(super) const SOLD: &str = "SELECT movie_id, count(*) AS bookings, sum(seat_count) AS seats, sum(total) AS revenue \
+     FROM bookings WHERE created_at >= ?1 AND created_at < ?2 AND status = 'CONFIRMED' GROUP BY movie_id";
+
 fn list_sold(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Vec<(MovieId, SalesTotals)>, Fault> {
-    let sql = "SELECT movie_id, count(*) AS bookings, sum(seat_count) AS seats, sum(total) AS revenue FROM bookings \
-         WHERE created_at >= ?1 AND created_at < ?2 AND status = 'CONFIRMED' GROUP BY movie_id";
-    list(tx, sql, (ms(from), ms(to)), |row| Ok((row.id("movie_id")?, read_totals(row)?)))
+    list(tx, SOLD, (ms(from), ms(to)), |row| Ok((row.id("movie_id")?, read_totals(row)?)))
 }
 
 /// For each film: the number of seats offered and sold at its screenings that start in the reported time.

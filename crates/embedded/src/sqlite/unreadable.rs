@@ -65,7 +65,7 @@ pub(super) fn read_or_find_unreadable<T>(
         Err(fault @ (Fault::Json(_) | Fault::Unreadable(_) | Fault::Broken(_))) => {
             Ok(Err(Unreadable { position, error: fault.to_string() }))
         }
-        Err(fault @ (Fault::Sqlite(_) | Fault::Panicked)) => Err(fault),
+        Err(fault @ (Fault::Sqlite(_) | Fault::Panicked | Fault::TooLong(_))) => Err(fault),
     }
 }
 

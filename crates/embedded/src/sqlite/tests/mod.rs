@@ -5,5 +5,6 @@ mod guards;
 mod leases;
 mod old_rows;
 mod plans;
+mod readers;
 mod unreadable;
 mod writing;

@@ -9,9 +9,9 @@ use seatkeeper_testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now,
 use tempfile::TempDir;
 
 use crate::sqlite::{
-    SqliteStore, event_log, ledger, mail, outbox,
+    SqliteStore, audit, event_log, ledger, mail, outbox,
     rows::{self, Fault, list},
-    sales,
+    sales, sales_reports,
 };
 
 fn plan(tx: &Transaction<'_>, sql: &str, params: impl Params) -> Result<String, Fault> {
@@ -42,6 +42,8 @@ async fn frequent_statements_use_their_indexes() {
         check(&plan(tx, event_log::NEXT, ("x", 1))?, &["SEARCH events USING INTEGER PRIMARY KEY"]);
         check(&plan(tx, mail::DUE, (0, 1))?, &["mails_due"]);
         check(&plan(tx, mail::FORGET_SENT, (0, 1))?, &["mails_by_status"]);
+        check(&plan(tx, audit::RELEASED, (0, 1))?, &["audit_by_type"]);
+        check(&plan(tx, audit::ACTIONS, (0, id, 0, 1))?, &["audit_by_type"]);
         let unfinished = ["payments_pending", "payments_confirming", "payments_money_task"];
         check(&plan(tx, ledger::UNFINISHED, (0, 1, 0, id))?, &unfinished);
         check(&plan(tx, ledger::TRUTH, (id, 0))?, &["SEARCH c USING PRIMARY KEY (screening_id=?)"]);
@@ -73,6 +75,29 @@ async fn pages_of_bookings_are_read_in_index_order_without_a_sort() {
         });
         checked.await.unwrap();
     }
+}
+
+/// A booking's row is ten times as long as its entry in the index, and a customer's too.
+#[tokio::test]
+async fn totals_reports_and_searches_read_indexes_and_no_rows() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
+    let (bookings, people) = ("COVERING INDEX bookings_by_time_for_reports", "COVERING INDEX people_by_search");
+    let all = BookingFilter::default();
+    let with_text = BookingFilter { text: Some("ann".to_owned()), ..all.clone() };
+    let checked = store.read(move |tx| {
+        for (filter, indexes) in [(all, &[bookings][..]), (with_text.clone(), &[bookings, people])] {
+            let (sql, values) = sales::sum_statement(&filter);
+            check(&plan(tx, &sql, params_from_iter(values))?, indexes);
+        }
+        let (sql, values) = sales::list_statement(&with_text, PageRequest::FIRST);
+        check(&plan(tx, &sql, params_from_iter(values))?, &["bookings_by_time_for_reports", people]);
+        for sql in [sales_reports::SLICES, sales_reports::SOLD] {
+            check(&plan(tx, sql, (0, 1))?, &[bookings]);
+        }
+        Ok(())
+    });
+    checked.await.unwrap();
 }
 
 #[tokio::test]
