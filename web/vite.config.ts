@@ -36,5 +36,7 @@ export default defineConfig({
   test: {
     environment: 'happy-dom',
     include: ['src/**/*.test.ts'],
+    // Vitest replaces style sheets by empty files, except those whose colours are tested.
+    css: { include: /styles\/\w+\.css/ },
   },
 })

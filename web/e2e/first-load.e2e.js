@@ -32,19 +32,3 @@ test('the page uses the browser’s language, and a switched language survives a
   await visitor.page.reload()
   await visitor.page.locator('html[lang=en]').waitFor()
 })
-
-test('a switched theme survives a reload', async ({ come }) => {
-  const visitor = await come()
-  const shown = () => visitor.page.locator('html').getAttribute('data-theme')
-  // Removes the theme that the test support has stored, so that this is a first visit.
-  await visitor.go('/')
-  await visitor.page.evaluate(() => localStorage.removeItem('theme'))
-  await visitor.page.reload()
-  await visitor.sees('theme', { 'data-theme-choice': 'dark' })
-  assert.equal(await shown(), 'dark')
-  await visitor.byId('theme').click()
-  await visitor.page.locator('html[data-theme=light]').waitFor()
-  await visitor.page.reload()
-  await visitor.sees('theme', { 'data-theme-choice': 'light' })
-  assert.equal(await shown(), 'light')
-})
