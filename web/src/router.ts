@@ -12,7 +12,7 @@ export const router = createRouter({
   routes: [
     { path: '/', component: HomePage, meta: { title: 'movies.title' } },
     { path: '/movies/:id', component: () => import('./features/programme/MoviePage.vue'), props: true, meta: { title: 'movies.title' } },
-    { path: '/screenings/:id', component: () => import('./features/seating/ScreeningPage.vue'), props: true, meta: { title: 'seats.your_seats' } },
+    { path: '/screenings/:id', component: () => import('./features/seating/ScreeningPage.vue'), props: true, meta: { title: 'seats.tab' } },
     { path: '/pay/:id', component: () => import('./features/payment/PaymentPage.vue'), props: true, meta: { title: 'payment.title' } },
     { path: '/bookings', component: () => import('./features/bookings/BookingsPage.vue'), meta: { title: 'bookings.title' } },
     { path: '/bookings/:id', component: () => import('./features/bookings/BookingPage.vue'), props: true, meta: { title: 'bookings.title' } },
@@ -32,7 +32,7 @@ export const router = createRouter({
         { path: 'mail', component: () => import('./features/admin/logs/MailPage.vue') },
       ],
     },
-    { path: '/:rest(.*)*', component: () => import('./features/shell/NotFoundPage.vue'), meta: { title: 'not_found.title' } },
+    { path: '/:rest(.*)*', component: () => import('./features/shell/NotFoundPage.vue'), meta: { title: 'not_found.tab' } },
   ],
   scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? {} : { top: 0 }),
 })

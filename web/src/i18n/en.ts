@@ -11,13 +11,14 @@ export default {
   },
   movies: {
     title: 'What’s on', lead: 'Choose a film, then your very own seat.', days: 'Day', today: 'Today', tomorrow: 'Tomorrow', minutes: '{n} min', from: 'from {price}', left: '{n} left', few: 'only {n} left', full: 'sold out', showtimes: 'Showtimes',
-    none_title: 'Nothing is shown on this day', none_text: 'Choose another day above.', empty_title: 'The programme is being prepared', empty_text: 'Please come back a little later.', other_days: 'On other days', details: 'About the film', no_showings: 'No showings planned at the moment',
+    none_title: 'Nothing is shown on this day', none_text: 'Choose another day above.', empty_title: 'Nothing is on yet', empty_text: 'This cinema has not announced its programme. Please come back a little later.', empty_owner: 'Do you run this cinema? Sign in to set up its halls, films and showings.', empty_sign_in: 'Sign in to set it up', other_days: 'On other days', details: 'About the film', no_showings: 'No showings planned at the moment',
     showtime_label: '{time}, {hall}, from {price}, {left}', not_found: 'This film is not in the programme', all: 'All films',
   },
   genre: { drama: 'Drama', comedy: 'Comedy', thriller: 'Thriller', horror: 'Horror', romance: 'Romance', action: 'Action', adventure: 'Adventure', animation: 'Animation', documentary: 'Documentary', fantasy: 'Fantasy', mystery: 'Mystery', crime: 'Crime', family: 'Family', music: 'Music', musical: 'Musical', history: 'History', sport: 'Sport', war: 'War', western: 'Western', science_fiction: 'Science fiction', 'science-fiction': 'Science fiction', scifi: 'Science fiction', 'sci-fi': 'Science fiction' },
   rating: { G: 'G' },
   category: { standard: 'Standard', premium: 'Premium', sofa: 'Sofa' },
   seats: {
+    tab: 'Choose seats',
     screen: 'Screen', map_label: 'Seat map. Arrow keys move, space chooses.', zoom_in: 'Zoom in', zoom_out: 'Zoom out', zoom_fit: 'Show the whole hall', view: 'View', as_map: 'Map', as_list: 'List', legend: 'Legend', prices: 'Prices', for_two: 'for two', choose_hint: 'Choose a seat to begin.',
     row: 'Row {row}', seat: 'seat {number}', name: 'Row {row}, seat {number}, {kind}, {price} baht, {state}', name_short: 'Row {row}, seat {number}',
     kind: { seat: 'seat', pair: 'sofa', wheelchair: 'wheelchair place', companion: 'companion seat', blocked: 'not for sale' },
@@ -39,7 +40,7 @@ export default {
   bookings: {
     title: 'My tickets', empty_title: 'No tickets yet', empty_text: 'Your tickets will be kept here for good.', find: 'Find a film', confirmed: 'Enjoy the film', thanks: 'Your seats are booked.', code: 'Booking code', what_next: 'What to do next', step_1: 'Be there 15 minutes before the film begins.', step_2: 'Show this code at the entrance; a photo of it or the mail will do.', step_3: 'Wheelchair places have a companion seat beside them; our staff are happy to help.', mail: 'A confirmation is on its way to {email}.', hall: 'Hall', when: 'When', seats: 'Seats', total: 'Total', status_CONFIRMED: 'Confirmed', status_REFUNDED: 'Refunded', refunded_note: 'This booking was refunded; it is no longer valid.', all: 'All my tickets', not_found: 'There is no such ticket of yours', view: 'Ticket {code}', more: 'Show more', bought: 'Bought {when}',
   },
-  not_found: { title: 'This seat does not exist', text: 'The page you were looking for has left the cinema, or was never here.', home: 'See what’s on' },
+  not_found: { tab: 'Page not found', title: 'This seat does not exist', text: 'The page you were looking for has left the cinema, or was never here.', home: 'See what’s on' },
   problem: {
     internal: 'Something went wrong on our side. Please try again.', not_ready: 'The service is not ready yet. Please try again in a moment.', unknown: 'Something went wrong. Please try again.', no_answer: 'The server could not be reached. Please check your connection and try again.', bad_request: 'The server did not understand this request.', sign_in_required: 'Please sign in first.', forbidden: 'You are not allowed to do that.', bad_origin: 'This page is not allowed to do that from here.', misdirected: 'Please use the address the cinema gave you.', not_found: 'This does not exist.', method_not_allowed: 'This is not possible here.', too_large: 'This is too large.', unsupported_media_type: 'This kind of file is not accepted.', invalid: 'Please check what you entered.', rate_limited: 'That was too fast. Please wait a moment and try again.', try_again: 'The service is busy for a moment. Please try again.', too_slow: 'This takes too long. Please narrow the selection, for example to fewer days.',
     bad_return_to: 'The way back was not valid.', bad_state: 'This sign-in had expired. Please sign in again.', idempotency_key_reused: 'This request was already used for something else.', in_progress: 'Your request is still being worked on.',

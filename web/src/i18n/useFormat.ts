@@ -16,6 +16,7 @@ export function useFormat() {
     time: (instant: string) => time.formatTime(instant, zone(), locale.value),
     date: (instant: string) => time.formatDate(instant, zone(), locale.value),
     dateTime: (instant: string) => time.formatDateTime(instant, zone(), locale.value),
+    dayTime: (instant: string) => time.formatDayTime(instant, zone(), locale.value),
     day: (day: string, style?: Intl.DateTimeFormatOptions) => time.formatDay(day, locale.value, style),
     compare: (a: string, b: string) => new Intl.Collator(locale.value, { numeric: true }).compare(a, b),
     title: (film: { title: string; title_th?: string | null }) => inLanguage(locale.value, film.title, film.title_th),

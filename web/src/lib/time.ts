@@ -82,6 +82,12 @@ export function formatDateTime(instant: string, zone: string, language: string):
   }).format(Date.parse(instant))
 }
 
+/** Formats a start for a short title, such as `Fri 4 Dec, 19:30`. */
+export function formatDayTime(instant: string, zone: string, language: string): string {
+  const day = new Intl.DateTimeFormat(dateLocale(language), { timeZone: zone, weekday: 'short', day: 'numeric', month: 'short' }).format(Date.parse(instant))
+  return `${day}, ${formatTime(instant, zone, language)}`
+}
+
 /** Formats a calendar day without a time, such as a day of a report. */
 export function formatDay(day: string, language: string, style: Intl.DateTimeFormatOptions = { dateStyle: 'medium' }): string {
   return new Intl.DateTimeFormat(dateLocale(language), { timeZone: 'UTC', ...style }).format(Date.parse(`${day}T00:00:00Z`))
