@@ -23,7 +23,7 @@ export const test = base.extend({
     { scope: 'worker' },
   ],
 
-  /** The Seatkeeper server with the demo cinema, shared by all tests of a file. */
+  /** The Seatkeeper server with the demo cinema (unless `serverFlags` turn it off), shared by all tests of a file. */
   server: async ({ serverOfFile, serverFlags }, use, { titlePath: [file] }) => use(await serverOfFile(file, serverFlags)),
 
   /**

@@ -44,7 +44,8 @@ export class Server {
   }
 
   async start(listen) {
-    const settings = ['serve', '--demo', '--listen', listen, '--data-dir', this.#dataDir, ...this.#flags]
+    const demo = this.#flags.some((flag) => flag.startsWith('--demo=')) ? [] : ['--demo']
+    const settings = ['serve', ...demo, '--listen', listen, '--data-dir', this.#dataDir, ...this.#flags]
     // Settings from the environment of the tests must not reach the server.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SEATKEEPER_')))
     const child = startProcess(PROGRAM, settings, env)
