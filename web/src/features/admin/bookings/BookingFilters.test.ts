@@ -1,8 +1,10 @@
 import { PiniaColada } from '@pinia/colada'
 import { mount } from '@vue/test-utils'
-import { createPinia } from 'pinia'
+import { createPinia, setActivePinia } from 'pinia'
 import { expect, it, vi } from 'vitest'
 import { createI18n } from 'vue-i18n'
+import { useSiteStore } from '@/api/site'
+import type { Site } from '@/api/types'
 import adminEn from '@/i18n/admin.en'
 import en from '@/i18n/en'
 import BookingFilters from './BookingFilters.vue'
@@ -12,7 +14,10 @@ vi.mock('@/api/client')
 it('the search does not change the text being typed, and ignores surrounding blanks', async () => {
   vi.useFakeTimers()
   const i18n = createI18n({ legacy: false, locale: 'en', messages: { en: { ...en, ...adminEn } } })
-  const page = mount(BookingFilters, { props: { filters: {}, isFiltered: false }, global: { plugins: [createPinia(), PiniaColada, i18n] } })
+  const pinia = createPinia()
+  setActivePinia(pinia)
+  useSiteStore().state = { kind: 'ready', site: { time_zone: 'Asia/Bangkok' } as Site }
+  const page = mount(BookingFilters, { props: { filters: {}, isFiltered: false }, global: { plugins: [pinia, PiniaColada, i18n] } })
   const input = page.get<HTMLInputElement>('[data-testid="filter-q"]')
   await input.setValue('สมชาย ')
   await vi.runAllTimersAsync()
