@@ -1,8 +1,10 @@
 import { ref, shallowRef } from 'vue'
 import { useI18n } from 'vue-i18n'
+import { useRoute } from 'vue-router'
 import { isProblem } from '@/api/problem'
 import { useActionWithToast } from '../useActionWithToast'
 import { useProgrammeChanged } from './programme'
+import { useDraft } from './useDraft'
 
 /** The state of the form on a page that manages films, halls or screenings. */
 export type Editing<T> = { kind: 'closed' } | { kind: 'new' } | { kind: 'existing'; item: T }
@@ -24,12 +26,23 @@ export function useEditor<T extends Item, Input>(calls: {
   const errors = ref<Record<string, string>>({})
   const doomed = shallowRef<T | null>(null)
 
-  function edit(next: Editing<T>): void {
+  const { hasChanges, question, mayLeave } = useDraft()
+
+  /** Opens another form or closes the open one, after a question if that has unsaved changes. */
+  async function edit(next: Editing<T>): Promise<void> {
+    if (isSame(editing.value, next) || !(await mayLeave())) return
     errors.value = {}
     editing.value = next
   }
+  function close(): void {
+    hasChanges.value = false
+    editing.value = { kind: 'closed' }
+  }
+  // A link such as "create the first hall" opens the form at once.
+  if (useRoute().query.new !== undefined) editing.value = { kind: 'new' }
 
-  async function save(input: Input): Promise<void> {
+  /** Returns what was saved, as it was before, or null when saving failed. */
+  async function save(input: Input): Promise<Editing<T> | null> {
     errors.value = {}
     const current = editing.value
     const done = await run(
@@ -46,7 +59,9 @@ export function useEditor<T extends Item, Input>(calls: {
         return Object.keys(errors.value).length > 0
       },
     )
-    if (done) editing.value = { kind: 'closed' }
+    if (!done) return null
+    if (editing.value === current) close()
+    return current
   }
 
   async function remove(): Promise<void> {
@@ -54,10 +69,15 @@ export function useEditor<T extends Item, Input>(calls: {
     if (target === null) return
     await run('delete', t('admin.deleted'), async () => {
       await calls.remove(target.id)
+      if (editing.value.kind === 'existing' && editing.value.item.id === target.id) close()
       await changed()
     })
     doomed.value = null
   }
 
-  return { editing, edit, errors, save, doomed, remove, running }
+  return { editing, edit, errors, save, doomed, remove, running, question }
+}
+
+function isSame<T extends Item>(one: Editing<T>, other: Editing<T>): boolean {
+  return one.kind === other.kind && (one.kind !== 'existing' || other.kind !== 'existing' || one.item.id === other.item.id)
 }
