@@ -99,7 +99,7 @@ test('an administrator creates a film, a hall and a screening, and a ticket is s
   await owner.byId('field-title_th').fill('ตั๋วใบสุดท้าย')
   await owner.byId('save').click()
   await owner.gone('save')
-  await page.getByRole('cell', { name: 'The Last Ticket', exact: true }).waitFor()
+  await page.getByRole('cell', { name: 'The Last Ticket' }).first().waitFor()
 
   await owner.go('/admin/halls')
   await owner.byId('new').click()
@@ -122,7 +122,7 @@ test('an administrator creates a film, a hall and a screening, and a ticket is s
   await owner.byId('price-standard').fill('345')
   await owner.byId('save').click()
   await owner.gone('save')
-  await page.getByRole('cell', { name: 'Garden Hall', exact: true }).waitFor()
+  await page.getByRole('listitem').filter({ hasText: 'Garden Hall' }).waitFor()
 
   await owner.go('/')
   const card = page.locator('article', { hasText: 'The Last Ticket' })

@@ -1,9 +1,10 @@
 import { PiniaColada } from '@pinia/colada'
 import { flushPromises, mount } from '@vue/test-utils'
 import { createPinia, setActivePinia } from 'pinia'
-import { expect, it, vi } from 'vitest'
+import { beforeEach, expect, it, vi } from 'vitest'
 import { createI18n } from 'vue-i18n'
-import { ask } from '@/api/client'
+import { createMemoryHistory, createRouter } from 'vue-router'
+import { api, ask } from '@/api/client'
 import { useSiteStore } from '@/api/site'
 import type { Site } from '@/api/types'
 import adminEn from '@/i18n/admin.en'
@@ -12,17 +13,102 @@ import ScreeningsPage from './ScreeningsPage.vue'
 
 vi.mock('@/api/client')
 
-it('the screenings page lists future screenings, and past ones on request', async () => {
+const layout = (...cells: string[]) => ({ rows: [{ label: 'A', category: 'standard', cells }] })
+const at = (id: string, time: string) => ({ id, movie_id: 'film', hall_id: 'hall', start_time: time, end_time: time, prices: {}, layout: layout('seat'), movie_title: 'Film', hall_name: 'Hall' })
+const LISTS: Record<string, unknown[]> = {
+  '/api/admin/screenings': [at('to-come', '2999-01-01T12:00:00Z'), at('past', '2020-01-01T12:00:00Z')],
+  '/api/admin/movies': [{ id: 'film', title: 'Film', genres: [] }],
+  '/api/admin/halls': [{ id: 'hall', name: 'Hall', layout: layout('seat', 'seat') }],
+  '/api/movies': [{ id: 'film', screenings: [{ id: 'to-come', seats_total: 230, seats_available: 200 }] }],
+}
+
+beforeEach(() => {
+  vi.mocked(api.GET).mockImplementation(((path: string) => path) as never)
+  vi.mocked(ask).mockImplementation(((path: unknown) => Promise.resolve({ items: LISTS[path as string] })) as never)
+})
+
+async function open(query = '') {
   const pinia = createPinia()
   setActivePinia(pinia)
-  useSiteStore().state = { kind: 'ready', site: { time_zone: 'Asia/Bangkok' } as Site }
-  const at = (id: string, time: string) => ({ id, movie_id: id, hall_id: 'h', start_time: time, end_time: time, prices: {} })
-  vi.mocked(ask).mockResolvedValueOnce({ items: [at('to-come', '2999-01-01T12:00:00Z'), at('past', '2020-01-01T12:00:00Z')] }).mockResolvedValue({ items: [] })
+  useSiteStore().state = { kind: 'ready', site: { time_zone: 'Asia/Bangkok', currency: 'THB' } as Site }
   const i18n = createI18n({ legacy: false, locale: 'en', messages: { en: { ...en, ...adminEn } } })
-  const page = mount(ScreeningsPage, { global: { plugins: [pinia, PiniaColada, i18n] } })
+  const router = createRouter({ history: createMemoryHistory(), routes: [{ path: '/:path(.*)*', component: ScreeningsPage }] })
+  await router.push(`/admin/screenings${query}`)
+  const page = mount(ScreeningsPage, { attachTo: document.body, global: { plugins: [pinia, PiniaColada, i18n, router] } })
   await flushPromises()
-  const shown = () => page.findAll('tbody tr').map((row) => row.findAll('td')[1]!.text())
+  return { page, router, shown: () => page.findAll('li[data-testid^="screening-"]').map((row) => row.attributes('data-testid')?.slice('screening-'.length)) }
+}
+
+it('the screenings page lists future screenings, and past ones on request', async () => {
+  const { page, shown } = await open()
   expect(shown()).toEqual(['to-come'])
   await page.get('[data-testid="shows-past"]').setValue(true)
+  await flushPromises()
   expect(shown()).toEqual(['past', 'to-come'])
+  page.unmount()
+})
+
+it('each showing says how many of its seats are taken, and that its layout is older than the hall’s', async () => {
+  const { page } = await open()
+  const row = page.get('[data-testid="screening-to-come"]')
+  expect(row.get('[data-testid="taken"]').text()).toBe('30 of 230 sold or held')
+  expect(row.text()).toContain(adminEn.admin.screening.old_layout)
+  page.unmount()
+})
+
+it('the filters of the address apply', async () => {
+  const { page, shown } = await open('?day=2020-01-01')
+  expect(shown()).toEqual(['past'])
+  await page.get('[data-testid="filter-hall"]').setValue('hall')
+  await flushPromises()
+  expect(shown()).toEqual(['past'])
+  page.unmount()
+})
+
+it('a form with changes is left only after a question, by a link, another form and the end of the page', async () => {
+  const { page, router } = await open()
+  const dialog = () => document.querySelector<HTMLElement>('[data-testid="confirm-dialog"]')
+  const answer = async (leaves: boolean) => {
+    const button = leaves ? dialog() : dialog()?.parentElement?.querySelector<HTMLElement>('button:not([data-testid])')
+    button?.click()
+    await flushPromises()
+  }
+  const closing = () => {
+    const event = new Event('beforeunload', { cancelable: true })
+    window.dispatchEvent(event)
+    return event.defaultPrevented
+  }
+  await page.get('[data-testid="new"]').trigger('click')
+  await flushPromises()
+  await page.get('[data-testid="price-standard"]').setValue('321')
+  expect(closing()).toBe(true)
+
+  void router.push('/admin/halls')
+  await flushPromises()
+  await answer(false)
+  expect(router.currentRoute.value.path).toBe('/admin/screenings')
+
+  await page.get('[data-testid="edit"]').trigger('click')
+  await flushPromises()
+  await answer(false)
+  expect(page.get<HTMLInputElement>('[data-testid="price-standard"]').element.value).toBe('321')
+
+  await page.get('[data-testid="edit"]').trigger('click')
+  await flushPromises()
+  await answer(true)
+  expect(page.text()).toContain(adminEn.admin.screening.edit)
+  expect(closing()).toBe(false)
+  await router.push('/admin/halls')
+  expect(router.currentRoute.value.path).toBe('/admin/halls')
+  page.unmount()
+})
+
+it('without a film or a hall the page leads to the first one', async () => {
+  const halls = LISTS['/api/admin/halls']!
+  LISTS['/api/admin/halls'] = []
+  const { page } = await open()
+  expect(page.find('[data-testid="first-hall"]').attributes('href')).toBe('/admin/halls?new=1')
+  expect(page.find('[data-testid="new"]').exists()).toBe(false)
+  LISTS['/api/admin/halls'] = halls
+  page.unmount()
 })

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest'
+import type { AdminScreening, Layout, Movie } from '@/api/types'
+import { countSeats, groupByDay, type ScreeningFilters } from './screeningList'
+
+const ZONE = 'Asia/Bangkok'
+const NOW = Date.parse('2026-11-24T00:00:00Z')
+const showing = (id: string, start: string, movie_id = 'film', hall_id = 'hall') => ({ id, movie_id, hall_id, start_time: start, end_time: start }) as AdminScreening
+const ALL = [
+  showing('after midnight', '2026-11-24T17:10:00Z', 'other'),
+  showing('evening', '2026-11-24T12:00:00.000Z', 'film', 'loft'),
+  showing('noon', '2026-11-24T05:00:00Z'),
+  showing('yesterday', '2026-11-23T12:00:00Z'),
+]
+const shown = (filters: ScreeningFilters) => groupByDay(ALL, filters, ZONE, NOW).map(({ day, screenings }) => [day, ...screenings.map(({ id }) => id)])
+
+describe('the showings by day', () => {
+  it('showings to come are in order under the day of the cinema’s zone', () => expect(shown({})).toEqual([['2026-11-24', 'noon', 'evening'], ['2026-11-25', 'after midnight']]))
+  it('past showings come first when they are asked for', () => expect(shown({ past: '1' })[0]).toEqual(['2026-11-23', 'yesterday']))
+  it('film and hall filter together', () => {
+    expect(shown({ movie: 'film' })).toEqual([['2026-11-24', 'noon', 'evening']])
+    expect(shown({ movie: 'film', hall: 'loft' })).toEqual([['2026-11-24', 'evening']])
+    expect(shown({ movie: 'other', hall: 'loft' })).toEqual([])
+  })
+  it('a chosen day is shown whole, even when it is over', () => expect(shown({ day: '2026-11-23' })).toEqual([['2026-11-23', 'yesterday']]))
+})
+
+describe('the seats of a showing', () => {
+  const screening = { id: 'one', layout: { rows: [{ label: 'A', category: 'standard', cells: ['seat', 'pair', null, 'blocked', 'wheelchair'] }] } as Layout }
+  it('the programme tells how many are taken', () => {
+    const programme = [{ screenings: [{ id: 'one', seats_total: 3, seats_available: 1 }] }] as Movie[]
+    expect(countSeats(screening, programme)).toEqual({ total: 3, taken: 2 })
+  })
+  it('a showing that has begun is not in the programme: its layout tells the total', () => expect(countSeats(screening, [])).toEqual({ total: 3, taken: null }))
+})
