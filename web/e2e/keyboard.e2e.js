@@ -36,7 +36,7 @@ test('a booking can be made with the keyboard alone', async ({ server, come }) =
   await page.keyboard.press('Enter')
   // The previous page has the same showtime buttons, so wait for the heading of the film's page first.
   await page.getByRole('heading', { level: 1, name: showing.movie.title }).waitFor()
-  await atBeginning(page, 'What’s on')
+  await atBeginning(page, showing.movie.title)
   await tabTo(page, `[data-testid="showtime-${showing.id}"]`)
   await page.keyboard.press('Enter')
   await visitor.seat('A1').waitFor()
@@ -58,14 +58,14 @@ test('a booking can be made with the keyboard alone', async ({ server, come }) =
   await tabTo(page, '[data-testid="pay"]')
   await page.keyboard.press('Enter')
   await visitor.sees('confirm-pay')
-  await atBeginning(page, 'Payment')
+  await atBeginning(page, `Payment – ${showing.movie.title}`)
   await tabTo(page, '[name="method"]')
   await page.keyboard.press('ArrowDown')
   await page.locator('[data-testid="method-mock_card"]:checked:enabled:focus').waitFor()
   await tabTo(page, '[data-testid="confirm-pay"]')
   await page.keyboard.press('Enter')
   await visitor.sees('booking-code')
-  await atBeginning(page, 'My tickets')
+  await atBeginning(page, `Ticket ${(await visitor.byId('booking-code').innerText()).trim()}`)
 })
 
 test('the seat map is one tab stop with arrow keys, Home and End, and live changes do not move the focus', async ({ server, come }) => {
