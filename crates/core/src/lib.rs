@@ -9,6 +9,7 @@
 pub mod booking;
 pub mod box_office;
 pub mod catalogue;
+pub mod email;
 pub mod environment;
 pub mod event;
 pub mod hall_slots;

@@ -5,12 +5,15 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use seatkeeper_core::person::{Language, Person, Role};
+use seatkeeper_core::{
+    email::EMAIL_BYTES_MAX,
+    person::{Language, Person, Role},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{SignedIn, profile::EMAIL_CHARS_MAX, return_to::ReturnTo, sign_in::ComeBack};
+use super::{SignedIn, return_to::ReturnTo, sign_in::ComeBack};
 use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::{Json, Query},
@@ -57,7 +60,7 @@ async fn begin_sign_in(State(app): State<App>, Query(query): Query<SignInQuery>,
         None => ReturnTo::home(),
     };
     let hint = query.login_hint.as_deref().filter(|hint| !hint.is_empty());
-    if hint.is_some_and(|hint| hint.len() > EMAIL_CHARS_MAX || hint.chars().any(char::is_control)) {
+    if hint.is_some_and(|hint| hint.len() > EMAIL_BYTES_MAX || hint.chars().any(char::is_control)) {
         return Err(ApiError::invalid("login_hint", "at most 254 characters of an e-mail address"));
     }
     in_words(&parts.headers, app.auth.begin_sign_in(&parts.headers, return_to, hint).await)

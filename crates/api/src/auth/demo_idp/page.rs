@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use seatkeeper_core::person::Language;
+use seatkeeper_core::{email::EMAIL_BYTES_MAX, person::Language};
 
 use super::query::AuthorizeQuery;
-use crate::auth::profile::EMAIL_CHARS_MAX;
 
 /// The style sheet: the dark theme of the cinema.
 pub(super) const STYLE: &str = include_str!("style.css");
@@ -115,7 +114,7 @@ pub(super) fn render(choice: &Choice<'_>) -> String {
 <h2>{other}</h2>
 <form action="/demo-idp/authorize" method="get" novalidate>
 {carried}<label for="email">{email}</label>
-<input id="email" name="login_hint" type="email" autocomplete="email" maxlength="{EMAIL_CHARS_MAX}" value="{value}" required{described}>
+<input id="email" name="login_hint" type="email" autocomplete="email" maxlength="{EMAIL_BYTES_MAX}" value="{value}" required{described}>
 {mistake}<label for="name">{name}</label>
 <input id="name" name="name" autocomplete="name" maxlength="100" value="{name_value}">
 <button class="go-on" type="submit">{go_on}</button>
