@@ -31,6 +31,7 @@ pub async fn run_all(fixture: &impl StoreFixture) {
     a_due_mail_is_taken_by_one_sender(fixture).await;
     attempt_to_send_a_mail_is_recorded(fixture).await;
     unsent_mail_is_retried_on_request(fixture).await;
+    mail_has_the_address_of_its_last_attempt_or_retry(fixture).await;
     mails_are_listed_newest_first(fixture).await;
     audit_log_stores_an_event_once(fixture).await;
     audit_log_is_filtered_by_type_actor_and_time(fixture).await;
@@ -158,11 +159,11 @@ async fn attempt_to_send_a_mail_is_recorded(fixture: &impl StoreFixture) {
     let due_at = stage.after_s(120);
     let again = MailAttempt::Later { due_at, error: "451 busy".to_owned() };
     let never = MailAttempt::Failed { error: "550 no such user".to_owned() };
-    must(stage.store.record_attempt(sent.id, &again).await);
-    must(stage.store.record_attempt(sent.id, &MailAttempt::Sent).await);
-    must(stage.store.record_attempt(sent.id, &never).await);
-    must(stage.store.record_attempt(later.id, &again).await);
-    must(stage.store.record_attempt(failed.id, &never).await);
+    must(stage.store.record_attempt(sent.id, &sent.to, &again).await);
+    must(stage.store.record_attempt(sent.id, &sent.to, &MailAttempt::Sent).await);
+    must(stage.store.record_attempt(sent.id, &sent.to, &never).await);
+    must(stage.store.record_attempt(later.id, &later.to, &again).await);
+    must(stage.store.record_attempt(failed.id, &failed.to, &never).await);
 
     let shown = |mail: Mail| (mail.status, mail.attempts, mail.last_error);
     assert_eq!(shown(find(&stage, sent.id).await), (MailStatus::Sent, 2, None), "SENT is final");
@@ -181,20 +182,43 @@ async fn unsent_mail_is_retried_on_request(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (sent, failed, on_its_way) = (filed(&stage).await, filed(&stage).await, filed(&stage).await);
     take(&stage, 9).await;
-    must(stage.store.record_attempt(sent.id, &MailAttempt::Sent).await);
-    must(stage.store.record_attempt(failed.id, &MailAttempt::Failed { error: "no".to_owned() }).await);
+    must(stage.store.record_attempt(sent.id, &sent.to, &MailAttempt::Sent).await);
+    must(stage.store.record_attempt(failed.id, &failed.to, &MailAttempt::Failed { error: "no".to_owned() }).await);
     stage.pass_s(1);
-    assert!(!must(stage.store.retry_mail(sent.id, stage.now()).await));
-    assert!(!must(stage.store.retry_mail(MailId::from_uuid(stage.ids.next_uuid()), stage.now()).await));
-    assert!(must(stage.store.retry_mail(failed.id, stage.now()).await));
+    assert!(!must(stage.store.retry_mail(sent.id, &sent.to, stage.now()).await));
+    assert!(!must(
+        stage.store.retry_mail(MailId::from_uuid(stage.ids.next_uuid()), "x@example.test", stage.now()).await
+    ));
+    assert!(must(stage.store.retry_mail(failed.id, &failed.to, stage.now()).await));
     assert_eq!(find(&stage, failed.id).await.status, MailStatus::Pending);
     assert_eq!(take(&stage, 9).await, [failed.id]);
-    assert!(must(stage.store.retry_mail(on_its_way.id, stage.now()).await));
+    assert!(must(stage.store.retry_mail(on_its_way.id, &on_its_way.to, stage.now()).await));
     assert!(take(&stage, 9).await.is_empty(), "leased by its sender, so not sent twice");
     let later = MailAttempt::Later { due_at: stage.after_s(3_600), error: "busy".to_owned() };
-    must(stage.store.record_attempt(on_its_way.id, &later).await);
-    assert!(must(stage.store.retry_mail(on_its_way.id, stage.now()).await));
+    must(stage.store.record_attempt(on_its_way.id, &on_its_way.to, &later).await);
+    assert!(must(stage.store.retry_mail(on_its_way.id, &on_its_way.to, stage.now()).await));
     assert_eq!(take(&stage, 9).await, [on_its_way.id], "due now, without waiting for the backoff");
+}
+
+async fn mail_has_the_address_of_its_last_attempt_or_retry(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let (sent, failed, on_its_way) = (filed(&stage).await, filed(&stage).await, filed(&stage).await);
+    take(&stage, 9).await;
+    let address = async |mail: &NewMail| find(&stage, mail.id).await.mail.to;
+    must(stage.store.retry_mail(on_its_way.id, "retried@example.test", stage.now()).await);
+    assert_eq!(address(&on_its_way).await, "retried@example.test");
+    let later = MailAttempt::Later { due_at: stage.after_s(60), error: "busy".to_owned() };
+    must(stage.store.record_attempt(on_its_way.id, "later@example.test", &later).await);
+    assert_eq!(address(&on_its_way).await, "later@example.test");
+    let never = MailAttempt::Failed { error: "no".to_owned() };
+    must(stage.store.record_attempt(failed.id, "failed@example.test", &never).await);
+    assert_eq!(address(&failed).await, "failed@example.test");
+    assert!(must(stage.store.retry_mail(failed.id, "new@example.test", stage.now()).await));
+    assert_eq!(address(&failed).await, "new@example.test");
+    must(stage.store.record_attempt(sent.id, "sent@example.test", &MailAttempt::Sent).await);
+    must(stage.store.record_attempt(sent.id, "late@example.test", &never).await);
+    assert!(!must(stage.store.retry_mail(sent.id, "other@example.test", stage.now()).await));
+    assert_eq!(address(&sent).await, "sent@example.test", "SENT is final");
 }
 
 async fn mails_are_listed_newest_first(fixture: &impl StoreFixture) {
@@ -204,7 +228,7 @@ async fn mails_are_listed_newest_first(fixture: &impl StoreFixture) {
         mails.push(filed(&stage).await);
         stage.pass_s(i64::from(index != 2));
     }
-    must(stage.store.record_attempt(mails[4].id, &MailAttempt::Sent).await);
+    must(stage.store.record_attempt(mails[4].id, &mails[4].to, &MailAttempt::Sent).await);
     mails.sort_by_key(|mail| std::cmp::Reverse((mail.created_at, mail.id)));
     let ids: Vec<MailId> = mails.iter().map(|mail| mail.id).collect();
     let listed = walk!(stage, |page| list_mails(None, page)).into_iter().map(|mail| mail.mail.id).collect::<Vec<_>>();

@@ -89,8 +89,8 @@ async fn sent_mails_are_deleted_after_90_days_and_others_stay(fixture: &impl Sto
     let count = async || must(store.list_mails(None, PageRequest::FIRST).await).items.len();
     let sent = file(&*store, &ids, began).await;
     let (failed, waiting) = (file(&*store, &ids, began).await, file(&*store, &ids, began).await);
-    must(store.record_attempt(sent, &MailAttempt::Sent).await);
-    must(store.record_attempt(failed, &MailAttempt::Failed { error: "no".into() }).await);
+    must(store.record_attempt(sent, "a@example.test", &MailAttempt::Sent).await);
+    must(store.record_attempt(failed, "a@example.test", &MailAttempt::Failed { error: "no".into() }).await);
     file(&*store, &ids, began + 90 * DAY - SECOND).await;
     assert_eq!(count().await, 4);
     file(&*store, &ids, began + 90 * DAY).await;

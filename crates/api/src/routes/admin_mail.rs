@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use seatkeeper_core::{
+    box_office::{self, MailRetry},
     ids::MailId,
     ports::{Mail, MailStatus},
 };
@@ -24,14 +25,14 @@ pub(crate) struct MailItem {
     pub id: MailId,
     /// The booking that it confirms.
     pub booking_code: String,
-    /// The address.
+    /// The address of the last attempt, or of the first one if there was none.
     pub to: String,
     /// Its status.
     #[schema(value_type = MailStatusShape)]
     pub status: MailStatus,
     /// How often it was tried.
     pub attempts: u32,
-    /// What the mail server last said.
+    /// Why the last attempt failed, in words, with the mail server's reply.
     #[schema(required = true)]
     pub last_error: Option<String>,
 }
@@ -76,7 +77,7 @@ pub(crate) async fn list_mail(
     Ok(Json(List::of(found, MailItem::new)))
 }
 
-/// Sends a mail once more, as soon as possible
+/// Sends a mail once more, as soon as possible, to the customer's present address
 #[utoipa::path(post, path = "/api/admin/mail/{id}/retry", tag = "For administrators: events", security(("session" = [])),
     params(("id" = String, Path)),
     responses((status = 202, body = MailItem), (status = 404, description = "`mail_not_found`"),
@@ -87,7 +88,9 @@ pub(crate) async fn retry_mail(
     id: PathId,
 ) -> ApiResult<(StatusCode, Json<MailItem>)> {
     let id = id.parse(MailId::parse, ErrorCode::MailNotFound)?;
-    let is_due = app.office.stores.mails.retry_mail(id, app.office.now()).await?;
-    let mail = app.office.stores.mails.find_mail(id).await?.ok_or(ErrorCode::MailNotFound)?;
-    if is_due { Ok((StatusCode::ACCEPTED, Json(MailItem::new(mail)))) } else { Err(ErrorCode::AlreadySent.into()) }
+    match box_office::retry_mail(&app.office, id).await? {
+        MailRetry::Due(mail) => Ok((StatusCode::ACCEPTED, Json(MailItem::new(mail)))),
+        MailRetry::AlreadySent => Err(ErrorCode::AlreadySent.into()),
+        MailRetry::Missing => Err(ErrorCode::MailNotFound.into()),
+    }
 }

@@ -78,8 +78,8 @@ impl MailQueue for MongoStore {
         self.call(take_due_mails(&mut self.conn(), now, lease_until, limit)).await
     }
 
-    async fn record_attempt(&self, id: MailId, attempt: &MailAttempt) -> Backend<()> {
-        let (mail, change) = recorded(id, attempt);
+    async fn record_attempt(&self, id: MailId, to: &str, attempt: &MailAttempt) -> Backend<()> {
+        let (mail, change) = recorded(id, to, attempt);
         self.call(self.conn().update(MAILS, mail, change)).await.map(|_| ())
     }
 
@@ -101,14 +101,15 @@ impl MailQueue for MongoStore {
         Ok(Page::cut(mails, page.limit, key))
     }
 
-    async fn retry_mail(&self, id: MailId, now: Timestamp) -> Backend<bool> {
+    async fn retry_mail(&self, id: MailId, to: &str, now: Timestamp) -> Backend<bool> {
         let unsent = doc! { "_id": id.to_string(), "status": { "$ne": "SENT" } };
         let on_its_way = doc! { "is_taken": true, "due_at": { "$gt": ms(now) } };
         let mut idle = unsent.clone();
         idle.insert("$nor", vec![on_its_way]);
-        let due = doc! { "$set": { "status": "PENDING", "due_at": ms(now), "is_taken": false } };
+        let due = doc! { "$set": { "status": "PENDING", "to": to, "due_at": ms(now), "is_taken": false } };
+        let addressed = doc! { "$set": { "to": to } };
         let mut conn = self.conn();
-        let retry = async { Ok(conn.update(MAILS, idle, due).await? || conn.exists(MAILS, unsent).await?) };
+        let retry = async { Ok(conn.update(MAILS, idle, due).await? || conn.update(MAILS, unsent, addressed).await?) };
         self.call(retry).await
     }
 }
@@ -146,7 +147,7 @@ async fn take_due_mails(
 
 /// The filter and the update that record an attempt. A success is always recorded; a failure only when the mail is
 /// still PENDING.
-fn recorded(id: MailId, attempt: &MailAttempt) -> (Document, Document) {
+fn recorded(id: MailId, to: &str, attempt: &MailAttempt) -> (Document, Document) {
     let any = by_id(id);
     let pending = doc! { "_id": id.to_string(), "status": "PENDING" };
     let (mail, mut fields) = match attempt {
@@ -154,6 +155,6 @@ fn recorded(id: MailId, attempt: &MailAttempt) -> (Document, Document) {
         MailAttempt::Later { due_at, error } => (pending, doc! { "due_at": ms(*due_at), "last_error": error }),
         MailAttempt::Failed { error } => (pending, doc! { "status": "FAILED", "last_error": error }),
     };
-    fields.insert("is_taken", false);
+    fields.extend(doc! { "to": to, "is_taken": false });
     (mail, doc! { "$set": fields, "$inc": { "attempts": 1 } })
 }

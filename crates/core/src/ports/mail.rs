@@ -39,7 +39,7 @@ pub struct NewMail {
     pub booking_id: BookingId,
     /// The booking's code.
     pub booking_code: String,
-    /// The recipient's e-mail address.
+    /// The recipient's e-mail address: that of the last attempt, or of the next one as far as it is known.
     pub to: String,
     /// The customer's name.
     pub name: String,
@@ -91,13 +91,13 @@ pub trait MailQueue: Send + Sync {
     /// Leases mails that are due to one sender, oldest first: sets their due time to `lease_until`, so that no other
     /// sender gets them meanwhile.
     async fn take_due_mails(&self, now: Timestamp, lease_until: Timestamp, limit: u32) -> Backend<Vec<Mail>>;
-    /// Records an attempt to send a mail, and counts it. A SENT mail does not change any more.
-    async fn record_attempt(&self, id: MailId, attempt: &MailAttempt) -> Backend<()>;
+    /// Records an attempt to send a mail to the address `to`, and counts it. A SENT mail does not change any more.
+    async fn record_attempt(&self, id: MailId, to: &str, attempt: &MailAttempt) -> Backend<()>;
     /// Finds a mail.
     async fn find_mail(&self, id: MailId) -> Backend<Option<Mail>>;
     /// Lists mails, newest first, in one state if `status` is given.
     async fn list_mails(&self, status: Option<MailStatus>, page: PageRequest) -> Backend<Page<Mail>>;
-    /// Makes an unsent mail PENDING and due now. A mail that is leased to a sender stays leased, so that it is not sent
-    /// twice. False if the mail is SENT or missing.
-    async fn retry_mail(&self, id: MailId, now: Timestamp) -> Backend<bool>;
+    /// Makes an unsent mail PENDING and due now, to the address `to`. A mail that is leased to a sender stays leased, so
+    /// that it is not sent twice. False if the mail is SENT or missing.
+    async fn retry_mail(&self, id: MailId, to: &str, now: Timestamp) -> Backend<bool>;
 }

@@ -42,9 +42,9 @@ impl MailQueue for SqliteStore {
         .await
     }
 
-    async fn record_attempt(&self, id: MailId, attempt: &MailAttempt) -> Backend<()> {
-        let attempt = attempt.clone();
-        self.write(move |tx| record_attempt(tx, id, &attempt)).await
+    async fn record_attempt(&self, id: MailId, to: &str, attempt: &MailAttempt) -> Backend<()> {
+        let (to, attempt) = (to.to_owned(), attempt.clone());
+        self.write(move |tx| record_attempt(tx, id, &to, &attempt)).await
     }
 
     async fn find_mail(&self, id: MailId) -> Backend<Option<Mail>> {
@@ -67,11 +67,12 @@ impl MailQueue for SqliteStore {
         .await
     }
 
-    async fn retry_mail(&self, id: MailId, now: Timestamp) -> Backend<bool> {
-        let sql = "UPDATE mails SET status = 'PENDING', \
+    async fn retry_mail(&self, id: MailId, to: &str, now: Timestamp) -> Backend<bool> {
+        let to = to.to_owned();
+        let sql = "UPDATE mails SET status = 'PENDING', address = ?3, \
              due_at = CASE WHEN is_taken AND due_at > ?2 THEN due_at ELSE ?2 END, \
              is_taken = is_taken AND due_at > ?2 WHERE id = ?1 AND status <> 'SENT'";
-        self.write(move |tx| Ok(run(tx, sql, (id.bytes(), ms(now)))? == 1)).await
+        self.write(move |tx| Ok(run(tx, sql, (id.bytes(), ms(now), &to))? == 1)).await
     }
 }
 
@@ -99,22 +100,23 @@ fn forget_sent(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
 }
 
 /// Records an attempt to send a mail. A success always applies; a failure changes only a PENDING mail.
-fn record_attempt(tx: &Transaction<'_>, id: MailId, attempt: &MailAttempt) -> Result<(), Fault> {
+fn record_attempt(tx: &Transaction<'_>, id: MailId, to: &str, attempt: &MailAttempt) -> Result<(), Fault> {
     let id = id.bytes();
     match attempt {
         MailAttempt::Sent => {
-            let sql = "UPDATE mails SET status = 'SENT', attempts = attempts + 1, last_error = NULL, is_taken = 0 WHERE id = ?1";
-            run(tx, sql, [id])?
+            let sql = "UPDATE mails SET address = ?2, status = 'SENT', \
+                 attempts = attempts + 1, last_error = NULL, is_taken = 0 WHERE id = ?1";
+            run(tx, sql, (id, to))?
         }
         MailAttempt::Later { due_at, error } => {
-            let sql = "UPDATE mails SET due_at = ?2, last_error = ?3, attempts = attempts + 1, is_taken = 0 \
-                 WHERE id = ?1 AND status = 'PENDING'";
-            run(tx, sql, (id, ms(*due_at), error))?
+            let sql = "UPDATE mails SET address = ?2, due_at = ?3, last_error = ?4, attempts = attempts + 1, \
+                 is_taken = 0 WHERE id = ?1 AND status = 'PENDING'";
+            run(tx, sql, (id, to, ms(*due_at), error))?
         }
         MailAttempt::Failed { error } => {
-            let sql = "UPDATE mails SET status = 'FAILED', last_error = ?2, attempts = attempts + 1, is_taken = 0 \
-                 WHERE id = ?1 AND status = 'PENDING'";
-            run(tx, sql, (id, error))?
+            let sql = "UPDATE mails SET address = ?2, status = 'FAILED', last_error = ?3, attempts = attempts + 1, \
+                 is_taken = 0 WHERE id = ?1 AND status = 'PENDING'";
+            run(tx, sql, (id, to, error))?
         }
     };
     Ok(())

@@ -10,7 +10,7 @@ use seatkeeper_core::{
     booking::{Booking, BookingStatus},
     box_office::{BoxOffice, next_mail_attempt},
     person::Language,
-    ports::{Backend, Mail, MailAttempt},
+    ports::{Backend, Mail, MailAttempt, NewMail},
 };
 use tokio::task::{JoinError, JoinSet};
 
@@ -94,24 +94,28 @@ impl Desk {
             Ok(Err(error)) => tracing::error!(mail = %mail.mail.id, %error, "a mail has failed for good"),
             Err(_panic) => tracing::error!(mail = %mail.mail.id, "sending a mail panicked; it has failed for good"),
         }
-        let error = "the program stumbled over this mail".to_owned();
-        self.office.stores.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await
+        self.fail(mail, "the program stumbled over this mail").await
+    }
+
+    /// Marks a mail as FAILED without an attempt to send it.
+    async fn fail(&self, mail: &Mail, why: &str) -> Backend<()> {
+        let attempt = MailAttempt::Failed { error: why.to_owned() };
+        self.office.stores.mails.record_attempt(mail.mail.id, &mail.mail.to, &attempt).await
     }
 
     async fn send(&self, mail: &Mail) -> Backend<()> {
         let Some(booking) = self.office.stores.sales.find_booking(mail.mail.booking_id).await? else {
-            let error = "the booking is missing".to_owned();
-            return self.office.stores.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await;
+            return self.fail(mail, "the booking is missing").await;
         };
         // This is checked as late as possible: a refunded booking gets no confirmation, even when an administrator
         // requests a retry.
         if booking.status == BookingStatus::Refunded {
             tracing::info!(mail = %mail.mail.id, "not sent: its booking was refunded");
-            let error = BOOKING_REFUNDED.to_owned();
-            return self.office.stores.mails.record_attempt(mail.mail.id, &MailAttempt::Failed { error }).await;
+            return self.fail(mail, BOOKING_REFUNDED).await;
         }
-        let title = self.title_of(&booking, mail.mail.language).await?;
-        let sent = match self.render(mail, &booking, title) {
+        let recipient = self.addressed(mail, &booking).await?;
+        let title = self.title_of(&booking, recipient.language).await?;
+        let sent = match self.render(&recipient, &booking, title) {
             Ok(outgoing) => self.mailer.transport.send(&outgoing).await,
             Err(error) => Err(SendError::Permanent(error)),
         };
@@ -126,7 +130,17 @@ impl Desk {
         };
         let outcome = if attempt == MailAttempt::Sent { "sent" } else { "not_sent" };
         metrics::counter!("seatkeeper_mails_total", "outcome" => outcome).increment(1);
-        self.office.stores.mails.record_attempt(mail.mail.id, &attempt).await
+        self.office.stores.mails.record_attempt(mail.mail.id, &recipient.to, &attempt).await
+    }
+
+    /// The mail with the customer's present name and address: the stored address may be the reason why the attempts
+    /// before have failed.
+    async fn addressed(&self, mail: &Mail, booking: &Booking) -> Backend<NewMail> {
+        let mut addressed = mail.mail.clone();
+        if let Some(person) = self.office.stores.people.find_person(booking.person_id).await? {
+            (addressed.to, addressed.name) = (person.email, person.name);
+        }
+        Ok(addressed)
     }
 
     /// The film's title. In English, that of the booking; in Thai, the film's current Thai title if it has one.
@@ -139,7 +153,7 @@ impl Desk {
         Ok(thai.unwrap_or_else(|| booking.movie_title.clone()))
     }
 
-    fn render(&self, mail: &Mail, booking: &Booking, movie_title: String) -> Result<OutgoingMail, String> {
+    fn render(&self, mail: &NewMail, booking: &Booking, movie_title: String) -> Result<OutgoingMail, String> {
         let confirmation = ConfirmationMail {
             code: booking.code.clone(),
             movie_title,
@@ -148,20 +162,20 @@ impl Desk {
             time_zone: self.office.settings.time_zone.clone(),
             seats: booking.seats.iter().map(|seat| (seat.id.to_string(), seat.kind.as_ref().to_owned())).collect(),
             total_minor: booking.total.amount,
-            customer_name: mail.mail.name.clone(),
+            customer_name: mail.name.clone(),
             cinema_name: self.mailer.cinema_name.clone(),
             booking_url: format!("{}/bookings/{}", self.mailer.public_url, booking.id),
         };
-        let rendered = render_confirmation(&confirmation, mail.mail.language).map_err(|error| error.to_string())?;
+        let rendered = render_confirmation(&confirmation, mail.language).map_err(|error| error.to_string())?;
         Ok(OutgoingMail {
             sender: Sender::of_site(&self.mailer.cinema_name, &self.mailer.host),
-            to: mail.mail.to.clone(),
-            name: mail.mail.name.clone(),
+            to: mail.to.clone(),
+            name: mail.name.clone(),
             subject: rendered.subject,
             html: rendered.html,
             text: rendered.text,
             message_id: booking_message_id(&booking.id.to_string(), &self.mailer.host),
-            date: mail.mail.created_at,
+            date: mail.created_at,
         })
     }
 }
