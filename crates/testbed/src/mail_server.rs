@@ -22,6 +22,12 @@ const BACKLOG: u32 = 64;
 pub enum Manner {
     /// Accepts every mail.
     Accepts,
+    /// Accepts every mail, and offers SMTPUTF8.
+    OffersSmtpUtf8,
+    /// Greets each connection with this line.
+    Greets(&'static str),
+    /// Replies with this line to MAIL FROM.
+    AnswersSender(&'static str),
     /// Replies with this line to RCPT TO.
     AnswersRecipient(&'static str),
     /// Replies with this line after the mail's data.
@@ -34,6 +40,8 @@ pub enum Manner {
     HangsAtOnce,
     /// Closes the connection at RCPT TO.
     HangsUp,
+    /// Accepts every mail, and never replies to QUIT.
+    HangsAtQuit,
 }
 
 /// A port that is bound and has no listener: connections are refused, and no other program can use the port.
@@ -71,6 +79,7 @@ impl ClosedMailServer {
         let desk = Arc::new(Desk {
             manner,
             taken: Mutex::default(),
+            envelopes: Mutex::default(),
             refused: Mutex::default(),
             held: Mutex::default(),
             is_open: watch::Sender::new(true),
@@ -95,6 +104,7 @@ pub struct MailServer {
 struct Desk {
     manner: Manner,
     taken: Mutex<Vec<String>>,
+    envelopes: Mutex<Vec<String>>,
     refused: Mutex<HashSet<String>>,
     /// If set, replies are delayed only for mails to this address.
     held: Mutex<Option<String>>,
@@ -120,6 +130,12 @@ impl MailServer {
     #[must_use]
     pub fn taken(&self) -> Vec<String> {
         self.desk.taken.lock().unwrap().clone()
+    }
+
+    /// The commands MAIL and RCPT of all connections, each as one line.
+    #[must_use]
+    pub fn envelopes(&self) -> Vec<String> {
+        self.desk.envelopes.lock().unwrap().clone()
     }
 
     /// Delays the replies to all mails until [`Self::go_on`] is called.
@@ -170,6 +186,9 @@ async fn talk(mut socket: BufReader<TcpStream>, desk: &Desk) -> std::io::Result<
     if matches!(desk.manner, Manner::HangsAtOnce) {
         return hang(&mut socket).await;
     }
+    if let Manner::Greets(line) = desk.manner {
+        return say(&mut socket, line).await;
+    }
     say(&mut socket, "220 desk").await?;
     let (mut line, mut is_held) = (String::new(), true);
     loop {
@@ -177,10 +196,19 @@ async fn talk(mut socket: BufReader<TcpStream>, desk: &Desk) -> std::io::Result<
         if socket.read_line(&mut line).await? == 0 {
             return Ok(());
         }
-        match (line.get(..4).unwrap_or_default().to_ascii_uppercase().as_str(), desk.manner) {
+        let command = line.get(..4).unwrap_or_default().to_ascii_uppercase();
+        if matches!(command.as_str(), "MAIL" | "RCPT") {
+            desk.envelopes.lock().unwrap().push(line.trim_end().to_owned());
+        }
+        match (command.as_str(), desk.manner) {
+            ("EHLO", Manner::OffersSmtpUtf8) => {
+                say(&mut socket, "250-desk\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 AUTH PLAIN").await?;
+            }
             ("EHLO", _) => say(&mut socket, "250-desk\r\n250-8BITMIME\r\n250 AUTH PLAIN").await?,
             ("AUTH", Manner::AnswersLogin(answer)) => say(&mut socket, answer).await?,
             ("AUTH", _) => say(&mut socket, "235 welcome").await?,
+            ("MAIL", Manner::AnswersSender(answer)) => say(&mut socket, answer).await?,
+            ("QUIT", Manner::HangsAtQuit) => return hang(&mut socket).await,
             ("RCPT", Manner::AnswersRecipient(answer)) => say(&mut socket, answer).await?,
             ("RCPT", Manner::HangsAtRecipient) => return hang(&mut socket).await,
             ("RCPT", Manner::HangsUp) => return Ok(()),

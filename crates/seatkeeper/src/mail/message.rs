@@ -4,16 +4,21 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use lettre::address::AddressError;
+use lettre::address::{AddressError, Envelope};
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
 use lettre::{Address, Message};
+use seatkeeper_core::email::EmailAddress;
 use sha2::{Digest, Sha256};
 
+use super::header_text::{display_name, unstructured, with_last_word};
 use super::render::one_line;
 
 /// Local part of the cinema's sender address.
 const SENDER_LOCAL_PART: &str = "tickets";
+
+/// What the local part of each Message-ID begins with, and so the name of each file with a mail.
+pub(super) const MAIL_PREFIX: &str = "booking.";
 
 /// Limit of the local part of a Message-ID, in bytes: the local part is also used as a file name.
 const MESSAGE_ID_LOCAL_BYTES_MAX: usize = 128;
@@ -21,13 +26,18 @@ const MESSAGE_ID_LOCAL_BYTES_MAX: usize = 128;
 /// Number of hex digits in the MIME boundary.
 const BOUNDARY_DIGITS: usize = 32;
 
+const FROM: &str = "From";
+const TO: &str = "To";
+const SUBJECT: &str = "Subject";
+
 /// Why a mail was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// The mail may be sent by a retry: the mail server is down, slow or replied 4xx, or the disk is full.
+    /// The mail may be sent by a retry: the mail server is down, slow, replied 4xx or refuses this cinema, or the disk is
+    /// full.
     #[error("{0}")]
     Temporary(String),
-    /// No retry can send the mail: the mail server replied 5xx, or the address is malformed.
+    /// No retry can send the mail: the mail server refused the recipient or the mail with 5xx, or the address is malformed.
     #[error("{0}")]
     Permanent(String),
 }
@@ -75,12 +85,14 @@ pub struct OutgoingMail {
 /// mail that was sent twice.
 #[must_use]
 pub fn booking_message_id(booking_id: &str, host: &str) -> String {
-    format!("<booking.{booking_id}@{}>", domain_of(host))
+    format!("<{MAIL_PREFIX}{booking_id}@{}>", domain_of(host))
 }
 
 /// A message that has passed all checks.
 pub(super) struct Built {
     pub(super) message: Message,
+    /// Whether only a mail server with the extension SMTPUTF8 can deliver it.
+    pub(super) needs_smtputf8: bool,
     /// The part of the Message-ID before the `@`: letters, digits, `.`, `_`, `-`, safe as a file name.
     pub(super) id_local_part: String,
 }
@@ -100,25 +112,57 @@ pub(super) fn build(mail: &OutgoingMail) -> Result<Built, SendError> {
         .boundary(boundary)
         .singlepart(SinglePart::plain(mail.text.clone()))
         .singlepart(SinglePart::html(mail.html.clone()));
-    let message = Message::builder()
-        .from(mailbox(&mail.sender.name, &mail.sender.address, "sender")?)
-        .to(mailbox(&mail.name, &mail.to, "recipient")?)
-        .subject(one_line(&mail.subject))
+    let sender = sender_address(&mail.sender.address)?;
+    let recipient = EmailAddress::parse(&mail.to)
+        .ok_or_else(|| SendError::Permanent("the recipient's address is not an e-mail address".into()))?;
+    let to = smtp_address(&recipient);
+    let envelope = Envelope::new(Some(sender.clone()), vec![to.clone()])
+        .map_err(|error| SendError::Permanent(format!("mail cannot be built: {error}")))?;
+    let mut message = Message::builder()
+        .from(Mailbox::new(None, sender.clone()))
+        .to(Mailbox::new(None, to.clone()))
+        .subject("")
         .date(date)
+        // Otherwise the mail library would parse the addresses again.
+        .envelope(envelope)
         .message_id(Some(mail.message_id.clone()))
         .header(AutoSubmitted)
         .multipart(body)
         .map_err(|error| SendError::Permanent(format!("mail cannot be built: {error}")))?;
-    Ok(Built { message, id_local_part })
+    let headers = message.headers_mut();
+    headers.insert_raw(address_header(FROM, &mail.sender.name, &sender));
+    headers.insert_raw(address_header(TO, &mail.name, &to));
+    headers.insert_raw(subject_header(&mail.subject));
+    Ok(Built { message, needs_smtputf8: recipient.needs_smtputf8(), id_local_part })
 }
 
-fn mailbox(name: &str, address: &str, whose: &str) -> Result<Mailbox, SendError> {
-    let address: Address = address.parse().map_err(|error: AddressError| {
-        // The address itself is personal data and must not appear in the error, which is logged.
-        SendError::Permanent(format!("the {whose}'s address is not an e-mail address: {error}"))
-    })?;
-    let name = Some(one_line(name)).filter(|name| !name.is_empty());
-    Ok(Mailbox::new(name, address))
+fn sender_address(address: &str) -> Result<Address, SendError> {
+    address
+        .parse()
+        .map_err(|error: AddressError| SendError::Permanent(format!("the sender's address is invalid: {error}")))
+}
+
+/// The address as mail servers know it, with its domain in ASCII.
+fn smtp_address(recipient: &EmailAddress) -> Address {
+    // Not checked again: the mail library knows fewer characters than mail servers do, and refuses the tone marks of Thai.
+    Address::new_dangerous(recipient.local_part(), recipient.ascii_domain())
+}
+
+/// A header with one address. The name is that of a person or a cinema and may contain anything.
+fn address_header(header: &'static str, name: &str, address: &Address) -> HeaderValue {
+    let (name, address) = (one_line(name), address.to_string());
+    let value = if name.is_empty() {
+        address.clone()
+    } else {
+        with_last_word(header, display_name(header, &name), &format!("<{address}>"))
+    };
+    HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(header), address, value)
+}
+
+fn subject_header(subject: &str) -> HeaderValue {
+    let subject = one_line(subject);
+    let value = unstructured(SUBJECT, &subject);
+    HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(SUBJECT), subject, value)
 }
 
 fn local_part_of(message_id: &str) -> Result<String, SendError> {

@@ -3,7 +3,7 @@
 
 use jiff::tz::TimeZone;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 use mrml::prelude::render::RenderOptions;
 use seatkeeper_core::person::Language;
 use serde::Serialize;
@@ -150,7 +150,7 @@ pub(super) fn one_line(text: &str) -> String {
 }
 
 fn is_direction_mark(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn greeting(name: &str, language: Language) -> String {
@@ -167,14 +167,44 @@ fn templates() -> Result<Environment<'static>, minijinja::Error> {
     // An undefined value must make the rendering fail instead of leaving a gap in the mail.
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
     templates.set_auto_escape_callback(|name| if name == TEXT_TEMPLATE { AutoEscape::None } else { AutoEscape::Html });
+    templates.add_filter("in_attribute", in_attribute);
     templates.add_template(HTML_TEMPLATE, include_str!("../../templates/mail/confirmation.mjml.j2"))?;
     templates.add_template(TEXT_TEMPLATE, include_str!("../../templates/mail/confirmation.txt.j2"))?;
     Ok(templates)
+}
+
+/// The filter of every value that becomes an attribute in the HTML: printable ASCII, with a numeric reference for each other
+/// character. The MJML renderer formats attributes as Rust's `Debug` does, which would write a Thai vowel as `\u{e31}`, a
+/// backslash as two and a quote as `\"`.
+fn in_attribute(value: &str) -> Value {
+    let mut safe = String::with_capacity(value.len());
+    for c in value.chars() {
+        if c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '&' | '<' | '>' | '\\') || c == ' ' {
+            safe.push(c);
+        } else {
+            safe.push_str(&format!("&#{};", u32::from(c)));
+        }
+    }
+    Value::from_safe_string(safe)
 }
 
 fn html_of(mjml: &str) -> Result<String, RenderError> {
     // With its default options the renderer would link web fonts from another site.
     let options = RenderOptions { disable_comments: true, fonts: Default::default(), ..Default::default() };
     let parsed = mrml::parse(mjml).map_err(|error| RenderError::Layout(error.to_string()))?;
-    parsed.element.render(&options).map_err(|error| RenderError::Layout(error.to_string()))
+    let html = parsed.element.render(&options).map_err(|error| RenderError::Layout(error.to_string()))?;
+    with_landmark(&html)
+}
+
+/// Puts the mail into the landmark `main`, for which MJML has no element: a screen reader jumps there past the frame of a
+/// mail program's page.
+fn with_landmark(html: &str) -> Result<String, RenderError> {
+    // No text of a mail contains these: `<` is escaped.
+    let (article, end) = ("<div aria-label=", "</div></body>");
+    let found = |part: &str| html.matches(part).count();
+    if (found(article), found(end)) != (1, 1) {
+        return Err(RenderError::Layout("the MJML renderer's article is not where it was".to_owned()));
+    }
+    let opened = html.replacen(article, &format!("<div role=\"main\">{article}"), 1);
+    Ok(opened.replacen(end, &format!("</div>{end}"), 1))
 }

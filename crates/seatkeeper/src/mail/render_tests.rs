@@ -15,7 +15,7 @@ fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mail/golden").join(name)
 }
 
-fn booking() -> ConfirmationMail {
+pub(super) fn booking() -> ConfirmationMail {
     ConfirmationMail {
         code: "K7QM-4TXD".into(),
         movie_title: "The Last Ferry to Koh Noi".into(),
@@ -92,13 +92,86 @@ fn markup_in_any_field_is_escaped_in_the_html_part() {
     let clean = render_confirmation(&booking(), Language::En).unwrap();
     let rendered = render_confirmation(&mail, Language::En).unwrap();
     let tags = |html: &str| html.matches('<').count();
-    let rows = 3 * 2 * 3; // The clean mail has three more seats: <tr> and two <td>, each opened and closed.
+    let rows = 3 * 2 * 3; // The clean mail has three more seats: <tr>, <th> and <td>, each opened and closed.
     assert_eq!(tags(&rendered.html) + rows, tags(&clean.html), "{}", rendered.html);
     assert!(!rendered.html.contains("<script"), "{}", rendered.html);
     assert!(!rendered.html.contains("<mj-"), "{}", rendered.html);
     assert!(!rendered.html.contains("<img"), "{}", rendered.html);
     assert!(rendered.html.contains("&lt;script&gt;alert(1)&lt;"), "{}", rendered.html);
     assert!(rendered.text.contains("{{ mail }}{% raw %}"), "{}", rendered.text);
+}
+
+/// The value of an attribute as a browser reads it. The program writes numeric references only.
+fn attribute<'a>(html: &'a str, name: &str) -> (&'a str, String) {
+    let written = html.split(&format!(" {name}=\"")).nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let mut parts = written.split("&#");
+    let mut value = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (number, rest) = part.split_once(';').unwrap();
+        value.push(char::from_u32(number.parse().unwrap()).unwrap());
+        value.push_str(rest);
+    }
+    (written, value)
+}
+
+#[test]
+fn label_of_the_mail_is_its_subject_in_every_script() {
+    for title in ["เรือเที่ยวสุดท้าย", "C:\\temp\\u{e31}", "\"quoted\" & <b>'x'", "👩‍👩‍👧 cafe\u{301}", "นํ้า\u{ad}\u{a0}x"]
+    {
+        let mail = ConfirmationMail { movie_title: title.into(), ..thai_booking() };
+        for language in [Language::Th, Language::En] {
+            let rendered = render_confirmation(&mail, language).unwrap();
+            let (written, value) = attribute(&rendered.html, "aria-label");
+            assert_eq!(value, rendered.subject, "{written}");
+            assert!(written.is_ascii());
+        }
+    }
+}
+
+#[test]
+fn no_attribute_is_formatted_as_debug_output() {
+    let odd = "ตั้\\n\"'\u{200d}\u{ad}";
+    let mail = ConfirmationMail {
+        code: odd.into(),
+        movie_title: odd.into(),
+        hall_name: odd.into(),
+        seats: vec![(odd.into(), odd.into())],
+        customer_name: odd.into(),
+        cinema_name: odd.into(),
+        booking_url: format!("https://cinema.example/{odd}"),
+        ..booking()
+    };
+    for language in [Language::Th, Language::En] {
+        let html = render_confirmation(&mail, language).unwrap().html;
+        let tags = html.split('<').filter_map(|tag| tag.split('>').next());
+        for tag in tags.filter(|tag| tag.contains('=') && !tag.starts_with('!')) {
+            assert!(!tag.contains('\\'), "an attribute with a backslash: <{tag}>");
+            assert_eq!(tag.matches('"').count() % 2, 0, "a quote within an attribute: <{tag}>");
+        }
+        assert!(!html.contains("\\u{"), "{html}");
+        let (_, url) = attribute(&html, "href");
+        assert_eq!(url, mail.booking_url);
+    }
+}
+
+#[test]
+fn html_part_has_its_language_one_main_landmark_and_headings_in_order() {
+    for (language, lang) in [(Language::Th, "th"), (Language::En, "en")] {
+        let html = render_confirmation(&booking(), language).unwrap().html;
+        assert!(html.starts_with(&format!("<!doctype html><html lang=\"{lang}\" dir=\"ltr\" ")), "{html}");
+        assert!(html.contains(&format!("role=\"article\" lang=\"{lang}\" dir=\"ltr\"")), "{html}");
+        assert_eq!(html.matches("role=\"main\"").count(), 1);
+        let headings: Vec<&str> = html
+            .split("<h")
+            .skip(1)
+            .filter_map(|rest| rest.get(..1))
+            .filter(|level| "123456".contains(level))
+            .collect();
+        assert_eq!(headings, ["1", "2", "2"]);
+        let (before, within) = html.split_once("<div role=\"main\">").unwrap();
+        assert!(!before.contains("role=\"article\"") && within.contains("role=\"article\""));
+        assert_eq!(within.matches("<div").count() + 1, within.matches("</div>").count(), "closed");
+    }
 }
 
 #[test]

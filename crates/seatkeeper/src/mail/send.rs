@@ -1,16 +1,14 @@
 //! Sends mails: as files in a folder, or through an SMTP server.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use lettre::transport::smtp::{self, AsyncSmtpTransport};
-use lettre::{AsyncTransport, Tokio1Executor};
 use tokio::io::AsyncWriteExt;
 
-use super::message::{Built, OutgoingMail, SendError, build};
+use super::message::{Built, MAIL_PREFIX, OutgoingMail, SendError, build};
+use super::smtp::SmtpServer;
 
 /// Timeout of connecting to the mail server.
 const SMTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,12 +16,8 @@ const SMTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Timeout of sending one mail. A mail server that accepts the connection and then hangs must not delay other mails.
 const SMTP_SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Replies 5xx with which a mail server refuses the cinema's own account (RFC 4954) and not this mail. They are
-/// temporary errors: the mails are retried until an operator has corrected the password.
-const ACCOUNT_REFUSALS: [u16; 4] = [530, 534, 535, 538];
-
-/// Limit of the text of a mail server's reply that is stored as the reason of a failure, in characters.
-const REASON_CHARS_MAX: usize = 300;
+/// What the name of a mail ends with while it is being written.
+const UNFINISHED_SUFFIX: &str = ".tmp";
 
 /// How mails are sent, chosen by `--mail-url`.
 #[derive(Debug)]
@@ -35,18 +29,6 @@ pub enum MailTransport {
     },
     /// Through an SMTP server, with one connection per mail.
     Smtp(SmtpServer),
-}
-
-/// An SMTP server and the account to use there. Its `Debug` shows neither user name nor password.
-pub struct SmtpServer {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
-    send_timeout: Duration,
-}
-
-impl fmt::Debug for SmtpServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SmtpServer").field("send_timeout", &self.send_timeout).finish_non_exhaustive()
-    }
 }
 
 /// The mail URL is invalid. The error never contains the URL, which may include a password.
@@ -79,10 +61,21 @@ impl MailTransport {
     }
 
     pub(super) fn smtp(url: &str, connect: Duration, send_timeout: Duration) -> Result<Self, TransportUrlError> {
-        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-            .map_err(|error| TransportUrlError::BadSmtp(reason(&error)))?;
-        let transport = builder.timeout(Some(connect)).build();
-        Ok(Self::Smtp(SmtpServer { transport, send_timeout }))
+        SmtpServer::parse(url, connect, send_timeout).map(Self::Smtp).map_err(TransportUrlError::BadSmtp)
+    }
+
+    /// Removes what a killed process has left: files of mails that were being written, with names and addresses in
+    /// them. Their mails are written again. Call it before the first mail is sent; returns the number of files.
+    ///
+    /// If another server writes to the same folder, its mail that is being written at this moment is retried.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or a file cannot be removed.
+    pub async fn remove_unfinished(&self) -> io::Result<usize> {
+        match self {
+            Self::File { dir } => remove_unfinished(dir).await,
+            Self::Smtp(_) => Ok(0),
+        }
     }
 
     /// Sends one mail, in 30 s at most.
@@ -102,33 +95,6 @@ impl MailTransport {
     }
 }
 
-impl SmtpServer {
-    async fn send(&self, built: &Built) -> Result<(), SendError> {
-        // Boxed, because the driver's large future would enlarge the futures of all callers.
-        let sending = Box::pin(self.transport.send(built.message.clone()));
-        match tokio::time::timeout(self.send_timeout, sending).await {
-            Ok(Ok(_accepted)) => Ok(()),
-            Ok(Err(error)) => Err(refusal(&error)),
-            Err(_elapsed) => {
-                Err(SendError::Temporary(format!("the mail server did not answer within {:?}", self.send_timeout)))
-            }
-        }
-    }
-}
-
-fn refusal(error: &smtp::Error) -> SendError {
-    let about_the_account = error.status().is_some_and(|code| ACCOUNT_REFUSALS.contains(&u16::from(code)));
-    if error.is_permanent() && !about_the_account {
-        SendError::Permanent(reason(error))
-    } else {
-        SendError::Temporary(reason(error))
-    }
-}
-
-fn reason(error: &smtp::Error) -> String {
-    error.to_string().chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect()
-}
-
 /// Writes a mail to its file atomically (temporary file, sync, rename), so that neither a reader of the folder nor a
 /// power cut finds half a mail.
 async fn write_eml(dir: &Path, built: &Built) -> io::Result<()> {
@@ -136,7 +102,7 @@ async fn write_eml(dir: &Path, built: &Built) -> io::Result<()> {
     tokio::fs::create_dir_all(dir).await?;
     let name = &built.id_local_part;
     let write_number = WRITES.fetch_add(1, Ordering::Relaxed);
-    let temporary = dir.join(format!(".{name}.{}-{write_number}.tmp", std::process::id()));
+    let temporary = dir.join(format!(".{name}.{}-{write_number}{UNFINISHED_SUFFIX}", std::process::id()));
     let written = write_synced(&temporary, &built.message.formatted()).await;
     let renamed = match written {
         Ok(()) => tokio::fs::rename(&temporary, dir.join(format!("{name}.eml"))).await,
@@ -155,4 +121,35 @@ async fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = tokio::fs::File::create(path).await?;
     file.write_all(bytes).await?;
     file.sync_all().await
+}
+
+async fn remove_unfinished(dir: &Path) -> io::Result<usize> {
+    let mut entries = match tokio::fs::read_dir(dir).await {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let mut removed = 0;
+    while let Some(entry) = entries.next_entry().await? {
+        let is_ours = entry.file_name().to_str().is_some_and(is_unfinished);
+        if is_ours && entry.file_type().await?.is_file() {
+            tokio::fs::remove_file(entry.path()).await?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether `write_eml` gives this name to a mail that is being written: `.booking.ID.PROCESS-NUMBER.tmp`. The folder may
+/// be one that also contains files of others.
+fn is_unfinished(name: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(UNFINISHED_SUFFIX));
+    let Some((id, writer)) =
+        inner.and_then(|inner| inner.strip_prefix(MAIL_PREFIX)).and_then(|rest| rest.rsplit_once('.'))
+    else {
+        return false;
+    };
+    let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    is_id && writer.split_once('-').is_some_and(|(process, number)| is_number(process) && is_number(number))
 }

@@ -1,17 +1,10 @@
-//! Sends mails to files, and to mail servers that accept, refuse, hang or are down.
+//! Writes mails to files.
 
 use std::path::Path;
-use std::time::Duration;
-
-use seatkeeper_testbed::{MailServer, Manner};
 
 use super::*;
 
-/// Timeout of sending a mail. Short, because some of these tests wait for it.
-const SEND_TIMEOUT: Duration = Duration::from_millis(300);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-fn mail() -> OutgoingMail {
+pub(super) fn mail() -> OutgoingMail {
     OutgoingMail {
         sender: Sender::of_site("โรงหนังซีทคีปเปอร์", "cinema.example"),
         to: "ann@example.test".into(),
@@ -24,86 +17,8 @@ fn mail() -> OutgoingMail {
     }
 }
 
-async fn send_to(server: &MailServer) -> Result<(), SendError> {
-    send_by(&server.url(None), SEND_TIMEOUT).await
-}
-
-async fn send_by(url: &str, send_timeout: Duration) -> Result<(), SendError> {
-    MailTransport::smtp(url, CONNECT_TIMEOUT, send_timeout).unwrap().send(&mail()).await
-}
-
-fn headers_of(eml: &str) -> &str {
+pub(super) fn headers_of(eml: &str) -> &str {
     eml.split_once("\r\n\r\n").expect("headers end with an empty line").0
-}
-
-#[tokio::test]
-async fn accepting_server_receives_the_whole_mail() {
-    let server = MailServer::start(Manner::Accepts);
-    send_by(&server.url(None), CONNECT_TIMEOUT).await.unwrap();
-    let [eml] = &server.taken()[..] else { panic!("one mail") };
-    let headers = headers_of(eml);
-    assert!(headers.contains("Message-ID: <booking.0193-ab@cinema.example>"), "{headers}");
-    assert!(headers.contains("Auto-Submitted: auto-generated"), "{headers}");
-    assert!(headers.contains("Date: Sat, 28 Nov 2026 12:30:00 +0000"), "{headers}");
-    assert!(headers.contains("multipart/alternative"), "{headers}");
-    assert!(headers.contains("Subject: =?utf-8?b?"), "{headers}");
-    assert!(eml.contains("text/plain") && eml.contains("text/html"), "{eml}");
-}
-
-#[tokio::test]
-async fn smtp_user_and_password_are_used_and_hidden_from_debug_output() {
-    let server = MailServer::start(Manner::Accepts);
-    let url = server.url(Some("ann:s%40cret"));
-    let transport = MailTransport::from_url(&url, Path::new("unused")).unwrap();
-    assert!(!format!("{transport:?}").contains("cret"), "{transport:?}");
-    transport.send(&mail()).await.unwrap();
-    assert_eq!(server.taken().len(), 1);
-}
-
-#[tokio::test]
-async fn reply_4xx_is_a_temporary_error() {
-    for manner in [Manner::AnswersRecipient("451 later"), Manner::AnswersData("452 full")] {
-        let server = MailServer::start(manner);
-        let refused = send_to(&server).await.unwrap_err();
-        assert!(matches!(&refused, SendError::Temporary(why) if why.contains("45")), "{manner:?}: {refused:?}");
-    }
-}
-
-#[tokio::test]
-async fn reply_5xx_to_recipient_or_data_is_a_permanent_error() {
-    for manner in [Manner::AnswersRecipient("550 nobody here"), Manner::AnswersData("554 no")] {
-        let server = MailServer::start(manner);
-        let refused = send_to(&server).await.unwrap_err();
-        assert!(matches!(&refused, SendError::Permanent(why) if why.contains("55")), "{manner:?}: {refused:?}");
-    }
-}
-
-#[tokio::test]
-async fn wrong_smtp_password_is_a_temporary_error() {
-    let server = MailServer::start(Manner::AnswersLogin("535 wrong password"));
-    let refused = send_by(&server.url(Some("ann:wrong")), CONNECT_TIMEOUT).await.unwrap_err();
-    assert!(matches!(&refused, SendError::Temporary(why) if why.contains("535")), "{refused:?}");
-    assert!(server.taken().is_empty());
-}
-
-#[tokio::test]
-async fn send_times_out_with_a_temporary_error_when_the_server_hangs() {
-    for manner in [Manner::HangsAtOnce, Manner::HangsAtRecipient] {
-        let server = MailServer::start(manner);
-        let refused = send_to(&server).await.unwrap_err();
-        assert!(matches!(&refused, SendError::Temporary(why) if why.contains("300ms")), "{manner:?}: {refused:?}");
-    }
-}
-
-#[tokio::test]
-async fn closed_or_refused_connection_is_a_temporary_error() {
-    let server = MailServer::start(Manner::HangsUp);
-    let url = server.url(None);
-    assert!(matches!(send_by(&url, CONNECT_TIMEOUT).await, Err(SendError::Temporary(_))));
-    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("smtp://{}", unused.local_addr().unwrap());
-    drop(unused);
-    assert!(matches!(send_by(&url, CONNECT_TIMEOUT).await, Err(SendError::Temporary(_))));
 }
 
 #[tokio::test]
@@ -145,6 +60,42 @@ async fn uncreatable_folder_is_a_temporary_error() {
     std::fs::write(dir.path.join("file"), "").unwrap();
     let transport = MailTransport::File { dir: dir.path.join("file") };
     assert!(matches!(transport.send(&mail()).await, Err(SendError::Temporary(_))));
+}
+
+#[tokio::test]
+async fn files_of_mails_that_a_killed_process_was_writing_are_removed_and_no_others() {
+    let dir = Folder::new("unfinished");
+    let transport = MailTransport::File { dir: dir.path.clone() };
+    transport.send(&mail()).await.unwrap();
+    let id = "0193e0a4-1d2c-7f00-8000-00000000000a";
+    let unfinished = [format!(".booking.{id}.4711-0.tmp"), format!(".booking.{id}.1-18.tmp")];
+    let others = [
+        ".tmp".to_owned(),
+        ".booking..1-1.tmp".to_owned(),
+        format!(".booking.{id}.tmp"),
+        format!(".booking.{id}.x-1.tmp"),
+        format!(".booking.{id}.1-1.tmp~"),
+        format!("booking.{id}.1-1.tmp"),
+        format!(".letter.{id}.1-1.tmp"),
+    ];
+    for name in unfinished.iter().chain(&others) {
+        std::fs::write(dir.path.join(name), "To: ann@example.test").unwrap();
+    }
+    let folder = format!(".booking.{id}.5-5.tmp");
+    std::fs::create_dir(dir.path.join(&folder)).unwrap();
+
+    assert_eq!(transport.remove_unfinished().await.unwrap(), 2);
+    let mut kept: Vec<String> = others.into_iter().chain([folder, "booking.0193-ab.eml".to_owned()]).collect();
+    kept.sort();
+    assert_eq!(dir.names(), kept);
+    assert_eq!(transport.remove_unfinished().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn missing_folder_has_no_unfinished_mails() {
+    let dir = Folder::new("none");
+    let transport = MailTransport::File { dir: dir.path.join("missing") };
+    assert_eq!(transport.remove_unfinished().await.unwrap(), 0);
 }
 
 #[tokio::test]
