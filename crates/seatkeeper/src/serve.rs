@@ -19,7 +19,7 @@ use crate::{
     listener::{Admission, serve_connections},
     telemetry::{self, RenderMetrics},
     wiring::{self, Address, CLOSING_GRACE, Parts},
-    workers::Workers,
+    workers::{Mailer, Workers},
 };
 
 /// Time limit of the first step of the shutdown, in which requests in flight are finished.
@@ -73,6 +73,17 @@ impl Entrance {
     }
 }
 
+/// Removes the files with names and addresses that a killed process has left.
+async fn remove_unfinished_mails(mailer: &Mailer) {
+    match mailer.transport.remove_unfinished().await {
+        Ok(0) => {}
+        Ok(files) => tracing::info!(files, "unfinished files of mails removed; their mails are written again"),
+        Err(error) => {
+            tracing::warn!(%error, "unfinished files of mails could not be removed; the next start tries again")
+        }
+    }
+}
+
 async fn serve_parts(
     config: &Config,
     entrance: Entrance,
@@ -96,6 +107,7 @@ async fn serve_parts(
         }
     }
     let api = api_config(config, &site, bound, callback_secret);
+    remove_unfinished_mails(&mailer).await;
     let workers = Workers::start(&office, mailer);
     let health = health.into_iter().chain(workers.health()).collect();
     let app = App::new(AppParts { office: Arc::clone(&office), config: api, health, metrics });

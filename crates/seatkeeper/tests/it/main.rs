@@ -30,6 +30,7 @@ mod crashes;
 mod demo_filling;
 mod health_checks;
 mod log_faults;
+mod mail_addresses;
 mod mail_faults;
 mod old_version;
 #[cfg(feature = "cluster")]

@@ -177,7 +177,7 @@ impl TestApp {
         self.admin = Some(admin);
     }
 
-    /// Signs a person in through the demo provider, as `NAME@example.test`.
+    /// Signs a person in through the demo provider, as `NAME@example.test`, or as the address if it is one.
     pub(crate) async fn sign_in(&self, name: &str) -> TestPerson {
         TestPerson::sign_in(&self.url, name).await
     }

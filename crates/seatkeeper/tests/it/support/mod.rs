@@ -21,6 +21,6 @@ pub(crate) use person::TestPerson;
 pub(crate) use provider::{SECRET, SECRET_FLAG};
 pub(crate) use raw::invalid_field;
 pub(crate) use screening::{TestScreening, layout, now};
-pub(crate) use seatkeeper_testbed::{ClosedMailServer, MailServer};
+pub(crate) use seatkeeper_testbed::{ClosedMailServer, MailServer, Manner};
 pub(crate) use viewer::Viewer;
 pub(crate) use wait::{begin_within_one_day, eventually, eventually_or};

@@ -41,7 +41,7 @@ impl TestPerson {
 
     async fn try_sign_in(url: &str, name: &str) -> Result<Self, Answer> {
         let mut person = Self::stranger(url);
-        person.email = format!("{name}@example.test");
+        person.email = if name.contains('@') { name.to_owned() } else { format!("{name}@example.test") };
         let mut next = format!("{url}/api/auth/google/login?return_to=/&login_hint={}", person.email);
         // Follows three redirects: of the login call, the provider and the callback.
         for _ in 0..3 {
