@@ -4,7 +4,13 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use seatkeeper_core::{ids::SeatId, invalid::Invalid, money::Money, payment::PricedSeat, ports::BackendError};
+use seatkeeper_core::{
+    ids::SeatId,
+    invalid::{FieldError, Invalid, Rule},
+    money::Money,
+    payment::PricedSeat,
+    ports::BackendError,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -113,9 +119,24 @@ pub struct FieldProblem {
     /// Where, as a path: `layout.rows[2].label`.
     #[schema(example = "seat_ids")]
     pub field: String,
-    /// Why, as a sentence.
-    #[schema(example = "1 to 10 seats")]
+    /// The rule that the field broke, for programs.
+    #[schema(value_type = wire::RuleShape, example = "length")]
+    pub rule: String,
+    /// The rule's parameters, by name: the smallest and largest value, for example.
+    #[schema(value_type = Object, example = json!({"min": 1, "max": 200}))]
+    pub params: serde_json::Value,
+    /// The rule in words, in English.
+    #[schema(example = "1 to 200 characters")]
     pub why: String,
+}
+
+impl From<FieldError> for FieldProblem {
+    fn from(FieldError { field, rule }: FieldError) -> Self {
+        let why = rule.to_string();
+        let mut shape = serde_json::to_value(rule).unwrap_or_default();
+        let name = shape["rule"].as_str().unwrap_or_default().to_owned();
+        Self { field, rule: name, params: shape["params"].take(), why }
+    }
 }
 
 /// An error answer.
@@ -223,8 +244,8 @@ impl ApiError {
 
     /// 422 `invalid` for one field.
     #[must_use]
-    pub fn invalid(field: &str, why: &str) -> Self {
-        Invalid::one(field, why).into()
+    pub fn invalid(field: &str, rule: Rule) -> Self {
+        Invalid::one(field, rule).into()
     }
 
     /// Adds a detail for people. Must not contain messages of a backend, which may be confidential.
@@ -244,8 +265,7 @@ impl ApiError {
     /// Adds the invalid fields.
     #[must_use]
     pub fn errors(mut self, invalid: Invalid) -> Self {
-        let problems = invalid.errors.into_iter().map(|e| FieldProblem { field: e.field, why: e.why });
-        self.0.more.errors = problems.collect();
+        self.0.more.errors = invalid.errors.into_iter().map(FieldProblem::from).collect();
         self
     }
 
@@ -410,10 +430,10 @@ mod tests {
             409 application/problem+json None
             {"type":"/docs#seat_taken","title":"Seats are taken","status":409,"detail":"Seats are taken","code":"seat_taken","request_id":"","seat_ids":["A1","A2"]}"#]]
         .assert_eq(&shown(error).await);
-        let error = ApiError::invalid("limit", "1 to 200");
+        let error = ApiError::invalid("limit", Rule::Range { min: 1, max: 200 });
         expect![[r#"
             422 application/problem+json None
-            {"type":"/docs#invalid","title":"The request breaks a rule","status":422,"detail":"The request breaks a rule","code":"invalid","request_id":"","errors":[{"field":"limit","why":"1 to 200"}]}"#]]
+            {"type":"/docs#invalid","title":"The request breaks a rule","status":422,"detail":"The request breaks a rule","code":"invalid","request_id":"","errors":[{"field":"limit","rule":"range","params":{"min":1,"max":200},"why":"1 to 200"}]}"#]]
         .assert_eq(&shown(error).await);
     }
 

@@ -10,7 +10,10 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use seatkeeper_core::ports::{Cursor, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, PageRequest};
+use seatkeeper_core::{
+    invalid::Rule,
+    ports::{Cursor, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, PageRequest},
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 
@@ -132,7 +135,10 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     // Reject arrays: serde would read them as the fields of a struct in order.
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
-        return Err(is_json.map_or_else(|error| not_json(&error), |_| ApiError::invalid("body", "an object")));
+        return Err(is_json.map_or_else(
+            |error| not_json(&error),
+            |_| ApiError::invalid("body", Rule::Type { reason: "an object".to_owned() }),
+        ));
     }
     // Fast path; only invalid bodies are parsed again to find the field.
     if let Ok(value) = serde_json::from_slice(bytes) {
@@ -142,7 +148,7 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         // Malformed JSON is 400, well-formed JSON of another shape 422.
         match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
-            Ok(_) => ApiError::invalid(&field_name(error.path(), error.inner()), &plain_reason(error.inner())),
+            Ok(_) => ApiError::invalid(&field_name(error.path(), error.inner()), broken_rule(error.inner())),
             Err(syntax) => not_json(&syntax),
         }
     })?;
@@ -168,10 +174,13 @@ fn field_name(path: &serde_path_to_error::Path, error: &dyn std::fmt::Display) -
     }
 }
 
-/// Returns the parser's message without line and column, which the field's path replaces.
-fn plain_reason(error: &dyn std::fmt::Display) -> String {
+/// Returns the rule for a parser's message, without line and column, which the field's path replaces.
+fn broken_rule(error: &dyn std::fmt::Display) -> Rule {
     let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.clone(), |(reason, _)| reason.to_owned())
+    if text.starts_with("missing field `") {
+        return Rule::Required {};
+    }
+    Rule::Type { reason: text.rsplit_once(" at line ").map_or(text.clone(), |(reason, _)| reason.to_owned()) }
 }
 
 /// A parsed query string; values that do not match the type are refused with 422 `invalid`.
@@ -196,8 +205,8 @@ pub fn parse_query<T: DeserializeOwned>(query: &str) -> ApiResult<T> {
         let text = error.inner().to_string();
         let twice = text.strip_prefix("duplicate field `").and_then(|rest| rest.split('`').next());
         match twice {
-            Some(name) => ApiError::invalid(name, "given twice"),
-            None => ApiError::invalid(&field_name(error.path(), error.inner()), &text),
+            Some(name) => ApiError::invalid(name, Rule::Twice {}),
+            None => ApiError::invalid(&field_name(error.path(), error.inner()), broken_rule(error.inner())),
         }
     })
 }
@@ -244,15 +253,18 @@ impl PageParams {
     pub fn page(&self) -> ApiResult<PageRequest> {
         let limit = self.limit.unwrap_or(PAGE_ITEMS_DEFAULT);
         if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
-            return Err(ApiError::invalid("limit", "1 to 200"));
+            return Err(ApiError::invalid("limit", LIMIT_RULE));
         }
-        let cursor = self.cursor.as_deref().map(|text| {
-            Cursor::parse(text)
-                .ok_or_else(|| ApiError::invalid("cursor", "not one that a page of this list ended with"))
-        });
+        let cursor = self
+            .cursor
+            .as_deref()
+            .map(|text| Cursor::parse(text).ok_or_else(|| ApiError::invalid("cursor", Rule::Cursor {})));
         Ok(PageRequest { after: cursor.transpose()?, limit })
     }
 }
+
+/// The rule of a list's `limit`.
+pub const LIMIT_RULE: Rule = Rule::Range { min: 1, max: PAGE_ITEMS_MAX as i64 };
 
 /// A page from a query that has no other parameters.
 #[derive(Debug)]
@@ -274,7 +286,7 @@ pub struct IdempotencyKeyHeader(pub ApiResult<Option<String>>);
 
 impl IdempotencyKeyHeader {
     fn parse(headers: &HeaderMap) -> ApiResult<Option<String>> {
-        let refusal = || ApiError::invalid("Idempotency-Key", "1 to 255 printable characters, once");
+        let refusal = || ApiError::invalid("Idempotency-Key", Rule::IdempotencyKey { max: IDEMPOTENCY_KEY_CHARS_MAX });
         let mut values = headers.get_all("idempotency-key").iter();
         let (first, second) = (values.next(), values.next());
         let Some(value) = first else { return Ok(None) };

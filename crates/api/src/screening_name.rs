@@ -5,6 +5,7 @@ use seatkeeper_core::{
     box_office::{NamedScreening, ScreeningCheck, ScreeningName},
     catalogue::{OpenScreening, SharedScreening},
     ids::{MovieId, ScreeningId},
+    invalid::Rule,
 };
 
 use crate::{
@@ -61,9 +62,11 @@ impl ScreeningSelector<'_> {
             (None, Some(movie), Some(start)) => {
                 Ok(MovieId::parse(movie).map(|movie| ScreeningName::Show(movie, start)))
             }
-            (None, Some(_), None) => Err(ApiError::invalid("start_time", "needed together with movie_id")),
-            (None, None, Some(_)) => Err(ApiError::invalid("movie_id", "needed together with start_time")),
-            (None, None, None) => Err(ApiError::invalid("screening_id", "needed, or movie_id and start_time")),
+            (None, Some(_), None) => Err(ApiError::invalid("start_time", Rule::RequiredWith { other: "movie_id" })),
+            (None, None, Some(_)) => Err(ApiError::invalid("movie_id", Rule::RequiredWith { other: "start_time" })),
+            (None, None, None) => {
+                Err(ApiError::invalid("screening_id", Rule::RequiredOr { others: "movie_id and start_time" }))
+            }
         }
     }
 }

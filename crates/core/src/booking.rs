@@ -11,9 +11,14 @@ use crate::{
     payment::PricedSeat,
 };
 
-/// Letters and digits that are not confused when a code is read aloud.
-const CODE_ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-/// Length of a booking code: 32⁸ codes, about 10¹².
+/// Letters that are not confused with digits when a code is read aloud.
+const CODE_LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ";
+/// The first letter of a code. Not E, and a letter follows: otherwise a spreadsheet would read some codes as numbers (`2E345678`)
+/// or dates.
+const CODE_LETTERS_FIRST: &[u8] = b"ABCDFGHJKLMNPQRSTUVWXYZ";
+/// The characters of a code from the third on.
+const CODE_ALPHABET: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+/// Length of a booking code: 23 × 24 × 32⁶ codes, about 6 × 10¹¹.
 pub const BOOKING_CODE_CHARS: usize = 8;
 
 /// The state of a booking.
@@ -46,6 +51,8 @@ pub struct Booking {
     pub movie_id: MovieId,
     /// The film's title when the seats were sold.
     pub movie_title: String,
+    /// Its Thai title when the seats were sold. None: it had none, or an earlier version of the program sold the seats.
+    pub movie_title_th: Option<String>,
     /// The hall's name when the seats were sold.
     pub hall_name: String,
     /// The start of the screening.
@@ -63,5 +70,7 @@ pub struct Booking {
 pub fn draw_code(entropy: &dyn Entropy) -> String {
     let mut random = [0u8; BOOKING_CODE_CHARS];
     entropy.fill(&mut random);
-    random.iter().map(|byte| char::from(CODE_ALPHABET[usize::from(byte % 32)])).collect()
+    let alphabets = [CODE_LETTERS_FIRST, CODE_LETTERS].into_iter().chain(std::iter::repeat(CODE_ALPHABET));
+    let draw = |(byte, alphabet): (u8, &'static [u8])| char::from(alphabet[usize::from(byte) % alphabet.len()]);
+    random.into_iter().zip(alphabets).map(draw).collect()
 }

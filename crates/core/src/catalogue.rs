@@ -9,15 +9,20 @@ use strum::VariantNames;
 use crate::{
     hall_slots::{DURATION_MIN_MAX, HallSlot},
     ids::{HallId, MovieId, ScreeningId},
-    invalid::Invalid,
+    invalid::{Invalid, Rule},
     money::Money,
     seating::{Layout, PlannedSeat, SeatPlan},
+    text,
 };
 
 /// The longest title or name, in characters.
 pub const TITLE_CHARS_MAX: usize = 200;
 /// The longest synopsis, in characters.
 pub const SYNOPSIS_CHARS_MAX: usize = 4_000;
+/// The longest age rating, in characters.
+pub const RATING_CHARS_MAX: usize = 20;
+/// The longest genre, in characters.
+pub const GENRE_CHARS_MAX: usize = 40;
 /// The most genres of a film.
 pub const GENRES_MAX: usize = 10;
 
@@ -32,7 +37,7 @@ pub struct MovieDetails {
     pub synopsis: Option<String>,
     /// The summary in Thai.
     pub synopsis_th: Option<String>,
-    /// Genres, each at most 40 characters.
+    /// Genres, each at most [`GENRE_CHARS_MAX`] characters.
     pub genres: Vec<String>,
     /// The length in minutes.
     pub duration_min: u32,
@@ -49,34 +54,32 @@ impl MovieDetails {
     /// Every field that breaks a rule.
     pub fn check(&self) -> Result<(), Invalid> {
         let mut invalid = Invalid::default();
-        check_text(&mut invalid, "title", Some(&self.title), TITLE_CHARS_MAX);
-        check_text(&mut invalid, "title_th", self.title_th.as_ref(), TITLE_CHARS_MAX);
-        check_text(&mut invalid, "synopsis", self.synopsis.as_ref(), SYNOPSIS_CHARS_MAX);
-        check_text(&mut invalid, "synopsis_th", self.synopsis_th.as_ref(), SYNOPSIS_CHARS_MAX);
-        check_text(&mut invalid, "rating", self.rating.as_ref(), 20);
-        invalid.check(self.genres.len() <= GENRES_MAX, "genres", format!("at most {GENRES_MAX}"));
+        let mut check = |field: &str, text: Option<&str>, rule: TextRule, chars_max| {
+            if let Some(Err(broken)) = text.map(|text| rule(text, chars_max)) {
+                invalid.add(field, broken);
+            }
+        };
+        check("title", Some(&self.title), text::check_line, TITLE_CHARS_MAX);
+        check("title_th", self.title_th.as_deref(), text::check_line, TITLE_CHARS_MAX);
+        check("synopsis", self.synopsis.as_deref(), text::check_lines, SYNOPSIS_CHARS_MAX);
+        check("synopsis_th", self.synopsis_th.as_deref(), text::check_lines, SYNOPSIS_CHARS_MAX);
+        check("rating", self.rating.as_deref(), text::check_line, RATING_CHARS_MAX);
         for (index, genre) in self.genres.iter().enumerate().take(GENRES_MAX) {
-            check_text(&mut invalid, &format!("genres[{index}]"), Some(genre), 40);
+            check(&format!("genres[{index}]"), Some(genre), text::check_line, GENRE_CHARS_MAX);
         }
+        invalid.check(self.genres.len() <= GENRES_MAX, "genres", Rule::ItemsMax { max: GENRES_MAX });
         let runs = (1..=DURATION_MIN_MAX).contains(&self.duration_min);
-        invalid.check(runs, "duration_min", format!("1 to {DURATION_MIN_MAX} minutes"));
+        invalid.check(runs, "duration_min", Rule::Minutes { min: 1, max: DURATION_MIN_MAX });
         if let Some(url) = &self.poster_url {
             let is_path = url.starts_with('/') && !url.starts_with("//") && url.len() <= 500;
             let is_plain = url.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-            invalid.check(is_path && is_plain, "poster_url", "a path of this site, such as /posters/film.svg");
+            invalid.check(is_path && is_plain, "poster_url", Rule::SitePath {});
         }
         invalid.or(())
     }
 }
 
-fn check_text(invalid: &mut Invalid, field: &str, text: Option<&String>, chars_max: usize) {
-    if let Some(text) = text {
-        let fits = !text.trim().is_empty() && text.chars().count() <= chars_max;
-        invalid.check(fits, field, format!("1 to {chars_max} characters"));
-        let plain = !text.chars().any(|c| c.is_control() && c != '\n');
-        invalid.check(plain, field, "no control characters");
-    }
-}
+type TextRule = fn(&str, usize) -> Result<(), Rule>;
 
 /// A film.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,9 +107,7 @@ impl Hall {
     /// # Errors
     /// The name breaks a rule of names; the error names the field `name`.
     pub fn check_name(name: &str) -> Result<(), Invalid> {
-        let mut invalid = Invalid::default();
-        check_text(&mut invalid, "name", Some(&name.to_owned()), TITLE_CHARS_MAX);
-        invalid.or(())
+        text::check_line(name, TITLE_CHARS_MAX).map_err(|broken| Invalid::one("name", broken))
     }
 }
 
@@ -132,6 +133,8 @@ pub struct Screening {
     pub is_cancelled: bool,
     /// The film's title, which the store joins in.
     pub movie_title: String,
+    /// Its Thai title, if it has one, which the store joins in.
+    pub movie_title_th: Option<String>,
     /// The hall's name, which the store joins in.
     pub hall_name: String,
     /// The hall's layout when the screening was created.

@@ -21,4 +21,5 @@ pub mod payment;
 pub mod person;
 pub mod ports;
 pub mod seating;
+pub mod text;
 pub mod time_text;

@@ -143,6 +143,7 @@ fn changes_of(cinema: &Cinema, office: &BoxOffice) -> Result<Vec<ProgrammeChange
                 hall_free_at: Screening::hall_free_after(end_time, cinema.cleaning_min),
                 is_cancelled: false,
                 movie_title: movie.details.title.clone(),
+                movie_title_th: movie.details.title_th.clone(),
                 hall_name: hall.name.clone(),
                 layout: hall.layout.clone(),
                 prices: hall

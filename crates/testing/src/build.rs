@@ -165,6 +165,7 @@ pub fn screening_of(id: ScreeningId, movie: &Movie, hall: &Hall, start_time: Tim
         hall_free_at: Screening::hall_free_after(end_time, 15),
         is_cancelled: false,
         movie_title: movie.details.title.clone(),
+        movie_title_th: movie.details.title_th.clone(),
         hall_name: hall.name.clone(),
         prices: prices.collect(),
         layout: hall.layout.clone(),

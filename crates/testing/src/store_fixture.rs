@@ -201,6 +201,7 @@ impl<S: Store> Stage<S> {
             screening_id: payment.screening_id,
             movie_id: self.screening.movie_id,
             movie_title: self.screening.movie_title.clone(),
+            movie_title_th: self.screening.movie_title_th.clone(),
             hall_name: self.screening.hall_name.clone(),
             start_time: self.screening.start_time,
             seats: payment.seats.clone(),

@@ -1,8 +1,11 @@
 const BOM = '\ufeff'
 
-/** Quotes a cell. Text that a spreadsheet would run as a formula gets a leading apostrophe (CSV injection). */
+/** Spreadsheets skip white space at the start, and some also read full-width signs. */
+const FORMULA = /^(?:[\t\r\n]|\s*[=+\-@＝＋－＠])/
+
+/** Quotes a cell. Text that a spreadsheet would evaluate as a formula gets a leading apostrophe (CSV injection). */
 function cell(value: string | number): string {
-  const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value)
+  const text = typeof value === 'string' && FORMULA.test(value) ? `'${value}` : String(value)
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 

@@ -1,6 +1,6 @@
 //! Sanitizes the profile that a provider returns: a name that is safe to show, an address that is safe to send mail to.
 
-use seatkeeper_core::email::EmailAddress;
+use seatkeeper_core::{email::EmailAddress, text};
 
 /// Maximum length of a person's name, in characters; longer names are truncated.
 const NAME_CHARS_MAX: usize = 100;
@@ -31,15 +31,15 @@ pub(super) fn picture_url(text: &str) -> Option<String> {
     (url.as_str().len() <= PICTURE_URL_CHARS_MAX).then(|| url.into())
 }
 
-/// Sanitizes a name: removes control, zero-width and text-direction characters, and collapses white space.
+/// Sanitizes a name: replaces control characters by spaces, removes characters that override the direction of text, and
+/// collapses white space. Joiners (U+200C, U+200D) are letters' neighbours in many scripts and stay. A name without a visible
+/// character is empty.
 fn clean(name: &str) -> String {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let visible: String = name.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect();
-    let words: Vec<&str> = visible.split_whitespace().collect();
-    words.join(" ").chars().take(NAME_CHARS_MAX).collect()
+    let shown = name.chars().filter(|c| !text::overrides_direction(*c));
+    let spaced: String = shown.map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words: Vec<&str> = spaced.split_whitespace().collect();
+    let name: String = words.join(" ").chars().take(NAME_CHARS_MAX).collect();
+    if name.chars().all(text::is_invisible) { String::new() } else { name }
 }
 
 #[cfg(test)]
@@ -60,9 +60,11 @@ mod tests {
     fn names_are_sanitized_and_default_to_the_address() {
         let name = |name| Profile::new(name, "ann.lee@example.test").unwrap().name;
         assert_eq!(name(Some("  สมชาย \t ใจดี ")), "สมชาย ใจดี");
-        assert_eq!(name(Some("Ann\u{202e}eeL\r\nX")), "Ann eeL X");
+        assert_eq!(name(Some("Ann\u{202e}eeL\r\nX")), "AnneeL X");
         assert_eq!(name(None), "ann.lee");
         assert_eq!(name(Some(" \u{200b} ")), "ann.lee");
+        assert_eq!(name(Some("می\u{200c}نا")), "می\u{200c}نا");
+        assert_eq!(name(Some("\u{200c}\u{200d}")), "ann.lee");
         assert_eq!(name(Some(&"ก".repeat(500))).chars().count(), NAME_CHARS_MAX);
     }
 

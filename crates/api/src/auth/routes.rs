@@ -7,6 +7,7 @@ use axum::{
 };
 use seatkeeper_core::{
     email::EMAIL_BYTES_MAX,
+    invalid::Rule,
     person::{Language, Person, Role},
 };
 use serde::{Deserialize, Serialize};
@@ -61,7 +62,7 @@ async fn begin_sign_in(State(app): State<App>, Query(query): Query<SignInQuery>,
     };
     let hint = query.login_hint.as_deref().filter(|hint| !hint.is_empty());
     if hint.is_some_and(|hint| hint.len() > EMAIL_BYTES_MAX || hint.chars().any(char::is_control)) {
-        return Err(ApiError::invalid("login_hint", "at most 254 characters of an e-mail address"));
+        return Err(ApiError::invalid("login_hint", Rule::Length { min: 1, max: EMAIL_BYTES_MAX }));
     }
     in_words(&parts.headers, app.auth.begin_sign_in(&parts.headers, return_to, hint).await)
 }

@@ -7,8 +7,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{Timestamp, civil::Date};
 use seatkeeper_core::{
     box_office::{BoxOffice, day_span},
+    catalogue::Screening,
     event::{Event, EventKind},
-    ids::{EventId, PersonId},
+    ids::{EventId, PersonId, ScreeningId},
+    invalid::Rule,
     person::Person,
     ports::{AuditFilter, Page},
 };
@@ -51,9 +53,38 @@ pub(crate) struct AuditEntry {
     /// The request that did it, if one did.
     #[schema(required = true)]
     pub request_id: Option<String>,
+    /// The screening that it is about, as it is now; null when it is about none, or the screening was deleted.
+    #[schema(required = true)]
+    pub screening: Option<EntryScreening>,
     /// What happened, by type.
     #[schema(value_type = Object)]
     pub data: serde_json::Value,
+}
+
+/// The names of a screening, for people who read the log.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct EntryScreening {
+    /// The film's title.
+    pub movie_title: String,
+    /// The film's title in Thai, if it has one.
+    #[schema(required = true)]
+    pub movie_title_th: Option<String>,
+    /// The hall.
+    pub hall_name: String,
+    /// The start.
+    #[serde(with = "seatkeeper_core::time_text")]
+    pub start_time: Timestamp,
+}
+
+impl EntryScreening {
+    fn new(screening: &Screening) -> Self {
+        Self {
+            movie_title: screening.movie_title.clone(),
+            movie_title_th: screening.movie_title_th.clone(),
+            hall_name: screening.hall_name.clone(),
+            start_time: screening.start_time,
+        }
+    }
 }
 
 /// Which entries.
@@ -81,12 +112,12 @@ impl AuditQuery {
     fn filter(&self, office: &BoxOffice) -> ApiResult<Option<AuditFilter>> {
         let day = |field: &str, date: Option<Date>| {
             let span = date.map(|date| day_span(date, date, &office.settings.time_zone));
-            span.transpose().map_err(|_| ApiError::invalid(field, "not a day of the calendar"))
+            span.transpose().map_err(|_| ApiError::invalid(field, Rule::Day {}))
         };
         let type_name = self.r#type.as_deref().map(event_type).transpose()?.map(str::to_owned);
         let (from, before) = (day("from", self.from)?.map(|day| day.0), day("to", self.to)?.map(|day| day.1));
         if self.from.zip(self.to).is_some_and(|(from, to)| to < from) {
-            return Err(ApiError::invalid("to", "not before from"));
+            return Err(ApiError::invalid("to", Rule::NotBefore { other: "from" }));
         }
         let actor = self.actor.as_deref().map(PersonId::parse);
         if actor == Some(None) {
@@ -110,6 +141,7 @@ pub(crate) async fn list_audit(
         None => Page { items: Vec::new(), next: None },
     };
     let actors = find_actors(&app.office, &found.items).await?;
+    let screenings = find_screenings(&app.office, &found.items).await?;
     Ok(Json(List::of(found, |event| {
         let actor = event.actor.and_then(|actor| actors.get(&actor));
         AuditEntry {
@@ -120,6 +152,7 @@ pub(crate) async fn list_audit(
             actor_name: actor.map(|person| person.name.clone()),
             actor_email: actor.map(|person| person.email.clone()),
             request_id: event.request_id,
+            screening: event.screening_id.and_then(|id| screenings.get(&id).cloned()),
             data: data_of(&event.kind),
         }
     })))
@@ -131,6 +164,14 @@ async fn find_actors(office: &BoxOffice, events: &[Event]) -> ApiResult<HashMap<
     let asked = stream::iter(ids).map(|id| office.stores.people.find_person(id)).buffer_unordered(PEOPLE_ASKED_AT_ONCE);
     let found = asked.try_filter_map(|person| async { Ok(person.map(|person| (person.id, person))) });
     Ok(found.try_collect().await?)
+}
+
+/// Reads the names of the screenings that the events of a page are about.
+async fn find_screenings(office: &BoxOffice, events: &[Event]) -> ApiResult<HashMap<ScreeningId, EntryScreening>> {
+    let ids: HashSet<ScreeningId> = events.iter().filter_map(|event| event.screening_id).collect();
+    let ids: Vec<ScreeningId> = ids.into_iter().collect();
+    let found = office.find_screenings(&ids).await?;
+    Ok(found.iter().map(|open| (open.screening.id, EntryScreening::new(&open.screening))).collect())
 }
 
 #[cfg(test)]

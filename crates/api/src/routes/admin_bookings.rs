@@ -8,14 +8,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use seatkeeper_core::{
     booking::BookingStatus,
     box_office::{BoxOffice, day_span},
     ids::{MovieId, PersonId, ScreeningId},
+    invalid::Rule,
     money::Money,
     ports::{BackendError, BookingFilter, Cursor, CustomerBooking, PAGE_ITEMS_MAX, Page, PageRequest, SalesTotals},
-    time_text::TimeText,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -117,7 +117,7 @@ impl BookingsQuery {
     fn filter(&self, office: &BoxOffice) -> ApiResult<Option<BookingFilter>> {
         let day = |field: &str, date: Option<Date>| {
             let span = date.map(|date| day_span(date, date, &office.settings.time_zone));
-            span.transpose().map_err(|_| ApiError::invalid(field, "not a day of the calendar"))
+            span.transpose().map_err(|_| ApiError::invalid(field, Rule::Day {}))
         };
         let (sold, shown) = (day("date", self.date)?, day("show_date", self.show_date)?);
         let movie_id = self.movie_id.as_deref().map(MovieId::parse);
@@ -153,7 +153,7 @@ pub(crate) async fn list_all_bookings(
 }
 
 /// The columns of the CSV export.
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 14] = [
     "code",
     "status",
     "movie_title",
@@ -165,11 +165,15 @@ const COLUMNS: [&str; 11] = [
     "total",
     "currency",
     "created_at",
+    "payment_method",
+    "movie_title_th",
+    "refunded",
 ];
 
 /// The whole selection as a table
 ///
-/// UTF-8 with a byte order mark, CRLF. A cell that a spreadsheet would run gets a leading `'`.
+/// UTF-8 with a byte order mark, CRLF. Times are in the cinema's time zone: `2026-11-30 18:00`. A cell that a spreadsheet would
+/// evaluate as a formula gets a leading `'`.
 #[utoipa::path(get, path = "/api/admin/bookings.csv", tag = "For administrators: sales", security(("session" = [])),
     params(BookingsQuery), responses((status = 200, body = String, content_type = "text/csv")))]
 pub(crate) async fn export_bookings(
@@ -208,13 +212,18 @@ async fn add_page(
 ) -> Result<Option<Cursor>, BackendError> {
     let page = office.stores.sales.list_bookings(filter, PageRequest { after, limit: PAGE_ITEMS_MAX }).await?;
     for found in &page.items {
-        push_booking(table, found);
+        push_booking(table, found, &office.settings.time_zone);
     }
     Ok(page.next)
 }
 
-pub(super) fn push_booking(table: &mut String, found: &CustomerBooking) {
+fn push_booking(table: &mut String, found: &CustomerBooking, zone: &TimeZone) {
     let booking = &found.booking;
+    let local = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
+    let refunded = match booking.status {
+        BookingStatus::Confirmed => Money::satang(0),
+        BookingStatus::Refunded => booking.total,
+    };
     let seats: Vec<String> = booking.seats.iter().map(|seat| seat.id.to_string()).collect();
     push_row(
         table,
@@ -223,13 +232,16 @@ pub(super) fn push_booking(table: &mut String, found: &CustomerBooking) {
             booking.status.as_ref(),
             &booking.movie_title,
             &booking.hall_name,
-            TimeText::of(booking.start_time).as_str(),
+            &local(booking.start_time),
             &found.customer_name,
             &found.customer_email,
             &seats.join(" "),
             &booking.total.to_decimal(),
             booking.total.currency.as_ref(),
-            TimeText::of(booking.created_at).as_str(),
+            &local(booking.created_at),
+            found.payment_method.as_ref(),
+            booking.movie_title_th.as_deref().unwrap_or_default(),
+            &refunded.to_decimal(),
         ],
     );
 }

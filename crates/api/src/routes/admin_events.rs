@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use seatkeeper_core::{
     event::{Event, EventKind},
     ids::{EventId, PersonId, ScreeningId},
+    invalid::Rule,
     ports::{LoggedEvent, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX},
 };
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     auth::Admin,
     error::{ApiError, ApiResult},
-    extract::Query,
+    extract::{LIMIT_RULE, Query},
     state::App,
     wire::{EventTypeShape, List},
 };
@@ -76,7 +77,7 @@ pub(super) fn data_of(kind: &EventKind) -> serde_json::Value {
 /// Finds the event type with this name; `invalid` for unknown ones.
 pub(super) fn event_type(name: &str) -> ApiResult<&'static str> {
     let known = EventKind::TYPES.iter().copied().find(|known| *known == name);
-    known.ok_or_else(|| ApiError::invalid("type", &format!("one of {}", EventKind::TYPES.join(", "))))
+    known.ok_or_else(|| ApiError::invalid("type", Rule::OneOf { values: EventKind::TYPES.join(", ") }))
 }
 
 /// Which events.
@@ -101,14 +102,14 @@ impl EventsQuery {
     fn range(&self) -> ApiResult<(i64, u32)> {
         let limit = self.limit.unwrap_or(PAGE_ITEMS_DEFAULT);
         if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
-            return Err(ApiError::invalid("limit", "1 to 200"));
+            return Err(ApiError::invalid("limit", LIMIT_RULE));
         }
         let after = self.after.unwrap_or(0);
         if after < 0 {
-            return Err(ApiError::invalid("after", "a position, from 0"));
+            return Err(ApiError::invalid("after", Rule::AtLeast { min: 0 }));
         }
         let position = |text: &str| text.parse::<i64>().ok().filter(|at| *at >= 0 && at.to_string() == text);
-        let bad_cursor = || ApiError::invalid("cursor", "not one that a page of this list ended with");
+        let bad_cursor = || ApiError::invalid("cursor", Rule::Cursor {});
         let cursor = self.cursor.as_deref().map(|text| position(text).ok_or_else(bad_cursor)).transpose()?;
         Ok((cursor.unwrap_or(0).max(after), limit))
     }

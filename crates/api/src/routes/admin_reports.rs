@@ -66,6 +66,9 @@ pub(crate) struct MovieReport {
     pub movie_id: MovieId,
     /// Its title.
     pub movie_title: String,
+    /// Its title in Thai, if it has one.
+    #[schema(required = true)]
+    pub movie_title_th: Option<String>,
     /// Bookings.
     pub bookings: u64,
     /// Seats (a pair is one).
@@ -85,6 +88,7 @@ impl MovieReport {
         Self {
             movie_id: sales.movie_id,
             movie_title: sales.movie_title,
+            movie_title_th: sales.movie_title_th,
             bookings: sales.totals.bookings,
             seats: sales.totals.seats,
             revenue: Money::satang(sales.totals.revenue),

@@ -2,7 +2,7 @@
 
 use seatkeeper_core::{
     box_office::{ChangeOutcome, Editor},
-    invalid::Invalid,
+    invalid::{Invalid, Rule},
     person::Person,
 };
 use serde::{Deserialize, Deserializer};
@@ -29,7 +29,7 @@ pub(super) fn changed<T>(outcome: ChangeOutcome<T>, missing: ErrorCode) -> ApiRe
         ChangeOutcome::PriceMissing(categories) => {
             let mut invalid = Invalid::default();
             for category in categories {
-                invalid.add(format!("prices.{category}"), "a price for each category of the hall");
+                invalid.add(format!("prices.{category}"), Rule::PriceMissing {});
             }
             Err(ApiError::new(ErrorCode::PriceMissing).errors(invalid))
         }

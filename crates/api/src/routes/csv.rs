@@ -15,7 +15,7 @@ pub(super) fn push_row<'a>(table: &mut String, cells: impl IntoIterator<Item = &
 }
 
 fn push_cell(table: &mut String, cell: &str) {
-    let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    let guard = if is_formula(cell) { "'" } else { "" };
     if cell.contains(['"', ',', '\r', '\n']) {
         table.push('"');
         table.push_str(guard);
@@ -25,6 +25,12 @@ fn push_cell(table: &mut String, cell: &str) {
         table.push_str(guard);
         table.push_str(cell);
     }
+}
+
+/// Whether a spreadsheet may evaluate the cell. Spreadsheets skip white space at the start, and some also read full-width signs.
+fn is_formula(cell: &str) -> bool {
+    const SIGNS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+    cell.starts_with(['\t', '\r', '\n']) || cell.trim_start().starts_with(SIGNS)
 }
 
 #[cfg(test)]
@@ -49,10 +55,11 @@ mod tests {
 
     #[test]
     fn formulas_in_csv_cells_are_escaped() {
-        for start in ["=", "+", "-", "@", "\t"] {
+        for start in ["=", "+", "-", "@", "\t", "＝", "＋", "－", "＠", " =", "\u{a0}-", "\u{3000}＝"] {
             assert_eq!(row(&[&format!("{start}1")]), format!("'{start}1\r\n"));
         }
         assert_eq!(row(&["\rx"]), "\"'\rx\"\r\n");
+        assert_eq!(row(&["\nx", "\n\n=1"]), "\"'\nx\",\"'\n\n=1\"\r\n");
         assert_eq!(row(&["=HYPERLINK(\"x\",\"y\")"]), "\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\"\r\n");
         assert_eq!(row(&["a=1", "1-2"]), "a=1,1-2\r\n");
     }

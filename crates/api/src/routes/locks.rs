@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use seatkeeper_core::{
     box_office::{self, LockOutcome, ReleaseOutcome, SeatSelection},
     ids::SeatId,
+    invalid::Rule,
     locks::PaymentLock,
 };
 use serde::Deserialize;
@@ -53,7 +54,7 @@ pub(crate) async fn lock_seats(
     extract::Json(wanted): extract::Json<LockRequest>,
 ) -> ApiResult<Json<Hold>> {
     if wanted.seat_ids.is_empty() {
-        return Err(ApiError::invalid("seat_ids", "at least one seat"));
+        return Err(ApiError::invalid("seat_ids", Rule::ItemsMin { min: 1 }));
     }
     let name = said(&wanted.screening_id, &wanted.movie_id, wanted.start_time);
     let open = name.find_as_seen(&app, wanted.revision).await?;

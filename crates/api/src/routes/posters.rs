@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use seatkeeper_core::{ids::PosterId, ports::Poster};
+use seatkeeper_core::{ids::PosterId, invalid::Rule, ports::Poster};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -93,7 +93,7 @@ pub(crate) async fn upload_poster(
     })?;
     let bytes = read_body_within(POSTER_WAIT_MAX, &parts.headers, body, POSTER_BYTES_MAX).await?;
     if !is_what_it_says(content_type, &bytes) {
-        return Err(ApiError::invalid("body", &format!("not {content_type}")));
+        return Err(ApiError::invalid("body", Rule::PictureType { content_type: content_type.to_owned() }));
     }
     let office = &app.office;
     let id = PosterId::generate(office.now(), &*office.entropy);

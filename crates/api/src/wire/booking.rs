@@ -27,6 +27,9 @@ pub(crate) struct Booking {
     pub status: BookingStatus,
     /// The film.
     pub movie_title: String,
+    /// Its title in Thai then, if it had one; null for bookings of earlier versions.
+    #[schema(required = true)]
+    pub movie_title_th: Option<String>,
     /// Where.
     pub hall_name: String,
     /// The screening.
@@ -67,6 +70,7 @@ impl Booking {
             code: booking.code,
             status: booking.status,
             movie_title: booking.movie_title,
+            movie_title_th: booking.movie_title_th,
             hall_name: booking.hall_name,
             screening_id: booking.screening_id,
             start_time: booking.start_time,

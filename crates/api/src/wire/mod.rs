@@ -52,6 +52,7 @@ mod shapes {
         booking::BookingStatus,
         catalogue::ScreeningState,
         event::EventKind,
+        invalid::Rule,
         money::Currency,
         payment::{ConfirmOutcome, PaymentMethod, PaymentStatus},
         person::{Language, Role},
@@ -96,6 +97,7 @@ mod shapes {
         BookingStatusShape "BookingStatus" BookingStatus: "Status of a booking: whether its tickets are valid.";
         MailStatusShape "MailStatus" MailStatus: "Status of a mail.";
         EventTypeShape "EventType" EventKind: "The type of an event.";
+        RuleShape "Rule" Rule: "A rule that a field broke. Its parameters are in `params`.";
         LanguageShape "Language" Language: "A language of the page and of mails.";
         RoleShape "Role" Role: "Role of a person, which decides what the person may do.";
     }

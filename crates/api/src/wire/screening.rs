@@ -23,6 +23,9 @@ pub(crate) struct Screening {
     pub movie_id: MovieId,
     /// Its title.
     pub movie_title: String,
+    /// Its title in Thai, if it has one.
+    #[schema(required = true)]
+    pub movie_title_th: Option<String>,
     /// Where.
     pub hall_name: String,
     /// The start.
@@ -48,6 +51,7 @@ impl Screening {
             id: screening.id,
             movie_id: screening.movie_id,
             movie_title: screening.movie_title.clone(),
+            movie_title_th: screening.movie_title_th.clone(),
             hall_name: screening.hall_name.clone(),
             start_time: screening.start_time,
             end_time: screening.end_time,

@@ -24,6 +24,9 @@ struct Fields {
     screening_id: ScreeningId,
     movie_id: MovieId,
     movie_title: String,
+    /// Missing in bookings of earlier versions.
+    #[serde(default)]
+    movie_title_th: Option<String>,
     hall_name: String,
     #[serde(with = "millisecond::required")]
     start_time: Timestamp,

@@ -6,6 +6,7 @@ use mongodb::bson::{Document, doc};
 use seatkeeper_core::{
     booking::Booking,
     ids::{BookingId, PersonId},
+    payment::PaymentMethod,
     ports::{
         Backend, BookingFilter, Cursor, CustomerBooking, MovieSales, Page, PageRequest, Sales, SalesSlice, SalesTotals,
     },
@@ -21,7 +22,7 @@ use super::{
     pages,
     people::without_case,
     sales_reports::{self, Totals, totals_by},
-    schema::{BOOKINGS, PEOPLE},
+    schema::{BOOKINGS, PAYMENTS, PEOPLE},
 };
 
 #[async_trait]
@@ -69,6 +70,12 @@ struct Joined {
     #[serde(flatten)]
     booking: BookingDocument,
     customer: Option<Customer>,
+    payment: Paid,
+}
+
+#[derive(Deserialize)]
+struct Paid {
+    method: PaymentMethod,
 }
 
 #[derive(Default, Deserialize)]
@@ -85,7 +92,12 @@ async fn list_bookings(
     let found: Vec<Joined> = conn.aggregate(BOOKINGS, list_pipeline(filter, page)).await?;
     let items = found.into_iter().map(|joined| {
         let customer = joined.customer.unwrap_or_default();
-        CustomerBooking { booking: joined.booking.0, customer_name: customer.name, customer_email: customer.email }
+        CustomerBooking {
+            booking: joined.booking.0,
+            customer_name: customer.name,
+            customer_email: customer.email,
+            payment_method: joined.payment.method,
+        }
     });
     Ok(Page::cut(items.collect(), page.limit, |item: &CustomerBooking| cursor_of(&item.booking)))
 }
@@ -106,6 +118,7 @@ fn list_pipeline(filter: &BookingFilter, page: PageRequest) -> Vec<Document> {
             pipeline.extend(with_customer());
         }
     }
+    pipeline.extend(with_payment());
     pipeline
 }
 
@@ -147,6 +160,12 @@ fn match_of(filter: &BookingFilter) -> Document {
 fn with_customer() -> [Document; 2] {
     let join = doc! { "from": PEOPLE, "localField": "person_id", "foreignField": "_id", "as": "customer" };
     [doc! { "$lookup": join }, doc! { "$set": { "customer": { "$first": "$customer" } } }]
+}
+
+/// Joins the method of the booking's payment.
+fn with_payment() -> [Document; 2] {
+    let join = doc! { "from": PAYMENTS, "localField": "payment_id", "foreignField": "_id", "as": "payment" };
+    [doc! { "$lookup": join }, doc! { "$set": { "payment": { "$first": "$payment" } } }]
 }
 
 /// Matches bookings by a substring of the customer's name or e-mail address, or of the code. `$indexOfCP` has no

@@ -63,7 +63,7 @@ pub(super) async fn list_movie_sales(
     let mut titles = list_titles(conn, films.keys().copied().collect()).await?;
     let mut films: Vec<_> = films.into_values().collect();
     for film in &mut films {
-        film.movie_title = titles.remove(&film.movie_id).unwrap_or_default();
+        (film.movie_title, film.movie_title_th) = titles.remove(&film.movie_id).unwrap_or_default();
     }
     films.sort_by(|a, b| (Reverse(a.totals.revenue), &a.movie_title).cmp(&(Reverse(b.totals.revenue), &b.movie_title)));
     Ok(films)
@@ -73,6 +73,7 @@ fn nothing_of(movie_id: MovieId) -> MovieSales {
     MovieSales {
         movie_id,
         movie_title: String::new(),
+        movie_title_th: None,
         totals: SalesTotals::default(),
         shown_seats_sold: 0,
         shown_seats_offered: 0,
@@ -141,24 +142,30 @@ struct Film {
 #[derive(Deserialize)]
 struct Titled {
     title: String,
+    title_th: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Ticket {
     movie_title: String,
+    movie_title_th: Option<String>,
 }
+
+/// A film's title and its Thai title.
+type Titles = (String, Option<String>);
 
 /// The current titles of these films. A deleted film has the title of its newest booking, or without bookings the last
 /// title it had.
-async fn list_titles(conn: &mut Conn, films: Vec<MovieId>) -> Result<HashMap<MovieId, String>, Fault> {
+async fn list_titles(conn: &mut Conn, films: Vec<MovieId>) -> Result<HashMap<MovieId, Titles>, Fault> {
     let known: Vec<Film> = conn.list_all(MOVIES, doc! { "_id": { "$in": texts(&films) } }).await?;
     let (there, gone): (Vec<_>, Vec<_>) = known.into_iter().partition(|film| film.deleted_at.is_none());
-    let there: HashMap<_, _> = there.into_iter().map(|film| (film.id, film.details.title)).collect();
-    let mut titles: HashMap<_, _> = gone.into_iter().map(|film| (film.id, film.details.title)).collect();
+    let titled = |film: Film| (film.id, (film.details.title, film.details.title_th));
+    let there: HashMap<MovieId, Titles> = there.into_iter().map(titled).collect();
+    let mut titles: HashMap<MovieId, Titles> = gone.into_iter().map(titled).collect();
     for id in films.into_iter().filter(|id| !there.contains_key(id)) {
         let (of_film, newest) = (doc! { "movie_id": id.to_string() }, pages::falling("created_at"));
         let last: Vec<Ticket> = conn.list(BOOKINGS, of_film, newest, 1).await?;
-        titles.extend(last.into_iter().map(|ticket| (id, ticket.movie_title)));
+        titles.extend(last.into_iter().map(|ticket| (id, (ticket.movie_title, ticket.movie_title_th))));
     }
     titles.extend(there);
     Ok(titles)

@@ -120,6 +120,7 @@ struct NamedMovie {
 #[derive(Debug, Default, Deserialize)]
 struct NamedDetails {
     title: String,
+    title_th: Option<String>,
     duration_min: i64,
 }
 
@@ -133,6 +134,7 @@ impl Joined {
     fn screening(self) -> Result<(Screening, u64), Fault> {
         let film_ms = film_ms(self.movie_id, self.film_length.as_ref(), self.movie.as_ref());
         let slot = HallSlot::of_stored(self.id, self.hall_id, ms(self.start_time), film_ms, self.end_time);
+        let NamedDetails { title, title_th, .. } = self.movie.unwrap_or_default().details;
         let screening = Screening {
             id: self.id,
             movie_id: self.movie_id,
@@ -141,7 +143,8 @@ impl Joined {
             end_time: time_of(slot.end_ms)?,
             hall_free_at: time_of(slot.free_ms)?,
             is_cancelled: self.is_cancelled,
-            movie_title: self.movie.unwrap_or_default().details.title,
+            movie_title: title,
+            movie_title_th: title_th,
             hall_name: self.hall.unwrap_or_default().name,
             layout: self.layout,
             prices: self.prices,
@@ -213,7 +216,8 @@ pub(super) async fn with_show_of_now(conn: &mut Conn, booking: Booking) -> Resul
     let Some(Show { movie_id, start_time, movie: Some(movie), hall: Some(hall) }) = found.into_iter().next() else {
         return Ok(booking);
     };
-    Ok(Booking { movie_id, start_time, movie_title: movie.details.title, hall_name: hall.name, ..booking })
+    let NamedDetails { title, title_th, .. } = movie.details;
+    Ok(Booking { movie_id, start_time, movie_title: title, movie_title_th: title_th, hall_name: hall.name, ..booking })
 }
 
 /// A screening and its revision.

@@ -6,7 +6,7 @@ use super::BoxOffice;
 use crate::{
     booking::Booking,
     ids::{BookingId, PersonId},
-    invalid::Invalid,
+    invalid::{Invalid, Rule},
     ports::{Backend, MovieSales, SalesTotals},
 };
 
@@ -28,16 +28,16 @@ pub struct DailySales {
 /// The span is reversed, longer than [`REPORT_DAYS_MAX`], or outside of the calendar.
 pub fn day_span(from: Date, to: Date, zone: &TimeZone) -> Result<(Timestamp, Timestamp), Invalid> {
     if to < from {
-        return Err(Invalid::one("to", "not before from"));
+        return Err(Invalid::one("to", Rule::NotBefore { other: "from" }));
     }
     if (to - from).get_days() >= REPORT_DAYS_MAX {
-        return Err(Invalid::one("to", &format!("at most {REPORT_DAYS_MAX} days")));
+        return Err(Invalid::one("to", Rule::DaysMax { max: REPORT_DAYS_MAX.into() }));
     }
     let start_of = |date: Date| date.to_zoned_datetime(zone.clone()).map(|zoned| zoned.timestamp());
     let after = to.checked_add(1.day()).and_then(start_of);
     match (start_of(from), after) {
         (Ok(start), Ok(end)) => Ok((start, end)),
-        _ => Err(Invalid::one("from", "not a day of the calendar")),
+        _ => Err(Invalid::one("from", Rule::Day {})),
     }
 }
 

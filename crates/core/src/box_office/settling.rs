@@ -153,6 +153,7 @@ pub(super) async fn commit(
             screening_id: payment.screening_id,
             movie_id: open.screening.movie_id,
             movie_title: open.screening.movie_title.clone(),
+            movie_title_th: open.screening.movie_title_th.clone(),
             hall_name: open.screening.hall_name.clone(),
             start_time: open.screening.start_time,
             seats: payment.seats.clone(),

@@ -7,6 +7,7 @@ use super::{Backend, Page, PageRequest};
 use crate::{
     booking::{Booking, BookingStatus},
     ids::{BookingId, MovieId, PersonId, ScreeningId},
+    payment::PaymentMethod,
 };
 
 /// Selects bookings; all conditions must hold.
@@ -35,6 +36,8 @@ pub struct CustomerBooking {
     pub customer_name: String,
     /// The customer's e-mail now.
     pub customer_email: String,
+    /// How the booking was paid.
+    pub payment_method: PaymentMethod,
 }
 
 /// Totals of the bookings that match a filter. Refunded bookings are not counted.
@@ -64,6 +67,8 @@ pub struct MovieSales {
     pub movie_id: MovieId,
     /// Its current title, or that of the last sale if the film was deleted.
     pub movie_title: String,
+    /// The Thai title, of the same source; None when that has none.
+    pub movie_title_th: Option<String>,
     /// Sales in the requested time.
     pub totals: SalesTotals,
     /// Seats sold of its screenings *shown* in that time.

@@ -7,7 +7,11 @@ use strum::{AsRefStr, VariantNames};
 
 pub use plan::{PlannedSeat, SeatPlan};
 
-use crate::{ids::ROW_LABEL_LETTERS_MAX, invalid::Invalid};
+use crate::{
+    ids::ROW_LABEL_LETTERS_MAX,
+    invalid::{Invalid, Rule},
+    text,
+};
 
 /// The most rows of a hall.
 pub const ROWS_MAX: usize = 60;
@@ -44,7 +48,7 @@ impl SeatKind {
 /// One row: seats and gaps (`None`) from left to right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
-    /// 1–3 letters, unique in the hall.
+    /// 1–3 letters, unique in the hall whatever their case.
     pub label: String,
     /// The price category of the row's seats.
     #[serde(default = "standard")]
@@ -57,7 +61,7 @@ fn standard() -> String {
     "standard".to_owned()
 }
 
-/// A layout as received, not validated; [`Layout::parse`] is the only way to make a [`Layout`] of it.
+/// A layout as received or stored, not validated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayoutDraft {
     /// The rows, from the screen to the back.
@@ -74,36 +78,44 @@ pub struct Layout {
 impl TryFrom<LayoutDraft> for Layout {
     type Error = Invalid;
 
+    /// Reads a stored layout. Earlier versions accepted labels and categories that differ in case or white space only, and
+    /// their seats may be sold: such a layout is read as it is.
     fn try_from(draft: LayoutDraft) -> Result<Self, Invalid> {
-        Self::parse(draft)
+        let mut invalid = Invalid::default();
+        check_rows(&mut invalid, &draft.rows, |one, other| one == other);
+        invalid.or(Self { rows: draft.rows })
     }
 }
 
 impl Layout {
-    /// Validates a layout: 1–60 rows of at most 100 cells, unique labels, at least one seat.
+    /// Validates a layout of an administrator: 1–60 rows of at most 100 cells, unique labels, at least one seat. Trims labels
+    /// and categories. A category is written as in its first row: `vip` in a hall with `VIP` is `VIP`.
     ///
     /// # Errors
     /// Every field that breaks a rule.
     pub fn parse(draft: LayoutDraft) -> Result<Self, Invalid> {
-        let mut invalid = Invalid::default();
-        let rows = &draft.rows;
-        invalid.check(rows.len() <= ROWS_MAX, "layout.rows", format!("at most {ROWS_MAX} rows"));
-        for (index, row) in rows.iter().enumerate().take(ROWS_MAX) {
-            let at = |field: &str| format!("layout.rows[{index}].{field}");
-            let label_fits = (1..=ROW_LABEL_LETTERS_MAX).contains(&row.label.len());
-            let letters = row.label.bytes().all(|b| b.is_ascii_alphabetic());
-            invalid.check(label_fits && letters, at("label"), "1 to 3 letters A to Z");
-            let again = rows[..index].iter().any(|other| other.label == row.label);
-            invalid.check(!again, at("label"), "a label stands for one row only");
-            let category = row.category.trim().chars().count();
-            let category_fits = (1..=CATEGORY_CHARS_MAX).contains(&category);
-            invalid.check(category_fits, at("category"), format!("1 to {CATEGORY_CHARS_MAX} characters"));
-            let cells_fit = row.cells.len() <= CELLS_PER_ROW_MAX;
-            invalid.check(cells_fit, at("cells"), format!("at most {CELLS_PER_ROW_MAX} cells"));
+        let mut rows = draft.rows;
+        let mut spelled: Vec<(String, String)> = Vec::new();
+        for row in rows.iter_mut().take(ROWS_MAX) {
+            row.label = row.label.trim().to_owned();
+            let category = row.category.trim().to_owned();
+            let key = text::folded(&category);
+            row.category = match spelled.iter().find(|(known, _)| *known == key) {
+                Some((_, first)) => first.clone(),
+                None => {
+                    spelled.push((key, category.clone()));
+                    category
+                }
+            };
         }
-        let seats = rows.iter().flat_map(|row| &row.cells).flatten().count();
-        invalid.check(seats > 0, "layout.rows", "a hall has at least one seat");
-        invalid.or(Self { rows: draft.rows })
+        let mut invalid = Invalid::default();
+        check_rows(&mut invalid, &rows, str::eq_ignore_ascii_case);
+        for (index, row) in rows.iter().enumerate().take(ROWS_MAX) {
+            if let Err(broken) = text::check_line(&row.category, CATEGORY_CHARS_MAX) {
+                invalid.add(format!("layout.rows[{index}].category"), broken);
+            }
+        }
+        invalid.or(Self { rows })
     }
 
     /// The rows, from the screen to the back.
@@ -125,6 +137,22 @@ impl Layout {
     }
 }
 
+/// Checks what the seat plan relies on.
+fn check_rows(invalid: &mut Invalid, rows: &[Row], is_same_label: impl Fn(&str, &str) -> bool) {
+    invalid.check(rows.len() <= ROWS_MAX, "layout.rows", Rule::ItemsMax { max: ROWS_MAX });
+    for (index, row) in rows.iter().enumerate().take(ROWS_MAX) {
+        let at = |field: &str| format!("layout.rows[{index}].{field}");
+        let label_fits = (1..=ROW_LABEL_LETTERS_MAX).contains(&row.label.len());
+        let letters = row.label.bytes().all(|b| b.is_ascii_alphabetic());
+        invalid.check(label_fits && letters, at("label"), Rule::RowLabel { max: ROW_LABEL_LETTERS_MAX });
+        let again = rows[..index].iter().any(|other| is_same_label(&other.label, &row.label));
+        invalid.check(!again, at("label"), Rule::RowLabelUnique {});
+        invalid.check(row.cells.len() <= CELLS_PER_ROW_MAX, at("cells"), Rule::ItemsMax { max: CELLS_PER_ROW_MAX });
+    }
+    let seats = rows.iter().flat_map(|row| &row.cells).flatten().count();
+    invalid.check(seats > 0, "layout.rows", Rule::HasSeat {});
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +163,7 @@ mod tests {
 
     fn refused(rows: Vec<Row>) -> Vec<String> {
         let errors = Layout::parse(LayoutDraft { rows }).map(|_| ()).unwrap_err().errors;
-        errors.into_iter().map(|e| format!("{}: {}", e.field, e.why)).collect()
+        errors.into_iter().map(|e| format!("{}: {}", e.field, e.rule)).collect()
     }
 
     #[test]
@@ -146,11 +174,36 @@ mod tests {
             [
                 "layout.rows[1].label: a label stands for one row only",
                 "layout.rows[2].label: 1 to 3 letters A to Z",
-                "layout.rows[2].cells: at most 100 cells",
+                "layout.rows[2].cells: at most 100",
             ]
         );
         let many = (0..61).map(|i| row(&format!("{}{}", char::from(b'A' + i / 26), char::from(b'A' + i % 26)), 1));
-        assert_eq!(refused(many.collect()), ["layout.rows: at most 60 rows"]);
+        assert_eq!(refused(many.collect()), ["layout.rows: at most 60"]);
+    }
+
+    #[test]
+    fn labels_that_differ_in_case_are_refused_and_categories_are_written_as_first_given() {
+        assert_eq!(
+            refused(vec![row("A", 1), row(" a ", 1)]),
+            ["layout.rows[1].label: a label stands for one row only"]
+        );
+        let with = |label: &str, category: &str| Row { category: category.into(), ..row(label, 1) };
+        let rows = vec![with(" A", "VIP"), with("B ", " vip"), with("C", "Café"), with("D", "CAFE\u{301} ")];
+        let layout = Layout::parse(LayoutDraft { rows }).unwrap();
+        assert_eq!(layout.categories(), ["VIP", "Café"]);
+        assert_eq!(layout.rows().iter().map(|row| row.label.as_str()).collect::<String>(), "ABCD");
+        assert_eq!(
+            refused(vec![with("A", "V\nIP"), with("B", " ")]),
+            ["layout.rows[0].category: no control characters", "layout.rows[1].category: 1 to 40 characters"]
+        );
+    }
+
+    #[test]
+    fn stored_layout_of_an_earlier_version_is_read_unchanged() {
+        let stored = r#"{"rows":[{"label":"A","category":" VIP","cells":["seat"]},{"label":"a","category":"VIP","cells":["seat"]}]}"#;
+        let layout: Layout = serde_json::from_str(stored).unwrap();
+        assert_eq!(serde_json::to_string(&layout).unwrap(), stored);
+        assert_eq!(layout.categories(), [" VIP", "VIP"]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ const STATEMENTS_MAX: usize = 256;
 
 /// The migrations, each run once and in this order. `user_version` is the number of migrations that have run. A shipped
 /// migration never changes.
-pub(super) const MIGRATIONS: [(&str, &str); 8] = [
+pub(super) const MIGRATIONS: [(&str, &str); 9] = [
     ("001_programme", include_str!("../../migrations/001_programme.sql")),
     ("002_people", include_str!("../../migrations/002_people.sql")),
     ("003_ledger", include_str!("../../migrations/003_ledger.sql")),
@@ -32,6 +32,7 @@ pub(super) const MIGRATIONS: [(&str, &str); 8] = [
     ("006_unreadable_events", include_str!("../../migrations/006_unreadable_events.sql")),
     ("007_film_ends", include_str!("../../migrations/007_film_ends.sql")),
     ("009_reports_and_retention", include_str!("../../migrations/009_reports_and_retention.sql")),
+    ("012_thai_titles", include_str!("../../migrations/012_thai_titles.sql")),
 ];
 
 /// Why the store could not be opened.

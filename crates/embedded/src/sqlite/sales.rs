@@ -15,7 +15,7 @@ use super::{
     SqliteStore,
     bookings::{find_booking, read_booking},
     people::without_case,
-    rows::{Fault, StoredId, before, find, limit, list, ms},
+    rows::{Columns, Fault, StoredId, before, find, limit, list, ms},
     sales_reports::{self, read_totals},
 };
 
@@ -67,7 +67,8 @@ fn list_bookings(
     let (sql, values) = list_statement(filter, page);
     let read = |row: &Row<'_>| {
         let (customer_name, customer_email) = (row.get("customer_name")?, row.get("customer_email")?);
-        Ok(CustomerBooking { booking: read_booking(row)?, customer_name, customer_email })
+        let payment_method = row.word("payment_method")?;
+        Ok(CustomerBooking { booking: read_booking(row)?, customer_name, customer_email, payment_method })
     };
     let items = list(tx, &sql, params_from_iter(values), read)?;
     Ok(Page::cut(items, page.limit, |item| cursor_of(&item.booking)))
@@ -80,8 +81,9 @@ pub(super) fn list_statement(filter: &BookingFilter, page: PageRequest) -> (Stri
     let narrowed = narrow(filter, &mut values);
     values.push(Value::Integer(limit(page)));
     let sql = format!(
-        "SELECT b.*, coalesce(p.name, '') AS customer_name, coalesce(p.email, '') AS customer_email \
-         FROM bookings b LEFT JOIN people p ON p.id = b.person_id WHERE (b.created_at, b.id) < (?, ?){narrowed} \
+        "SELECT b.*, coalesce(p.name, '') AS customer_name, coalesce(p.email, '') AS customer_email, \
+         m.method AS payment_method FROM bookings b JOIN payments m ON m.id = b.payment_id \
+         LEFT JOIN people p ON p.id = b.person_id WHERE (b.created_at, b.id) < (?, ?){narrowed} \
          ORDER BY b.created_at DESC, b.id DESC LIMIT ?"
     );
     (sql, values)

@@ -34,7 +34,7 @@ pub(super) fn list_movie_sales(tx: &Transaction<'_>, from: Timestamp, to: Timest
     }
     let mut films: Vec<_> = films.into_values().collect();
     for film in &mut films {
-        film.movie_title = title_of(tx, film.movie_id)?;
+        (film.movie_title, film.movie_title_th) = titles_of(tx, film.movie_id)?;
     }
     films.sort_by(|a, b| (Reverse(a.totals.revenue), &a.movie_title).cmp(&(Reverse(b.totals.revenue), &b.movie_title)));
     Ok(films)
@@ -44,6 +44,7 @@ fn nothing_of(movie_id: MovieId) -> MovieSales {
     MovieSales {
         movie_id,
         movie_title: String::new(),
+        movie_title_th: None,
         totals: SalesTotals::default(),
         shown_seats_sold: 0,
         shown_seats_offered: 0,
@@ -66,13 +67,15 @@ fn list_shown(tx: &Transaction<'_>, from: Timestamp, to: Timestamp) -> Result<Ve
     list(tx, sql, (ms(from), ms(to)), read)
 }
 
-/// The current title of a film. For a deleted film, the title in its newest booking, or else the stored title.
-fn title_of(tx: &Transaction<'_>, movie: MovieId) -> Result<String, Fault> {
-    let sql = "SELECT coalesce( \
-         (SELECT title FROM movies WHERE id = ?1 AND deleted_at IS NULL), \
-         (SELECT movie_title FROM bookings WHERE movie_id = ?1 ORDER BY created_at DESC, id DESC LIMIT 1), \
-         (SELECT title FROM movies WHERE id = ?1), '') AS title";
-    Ok(find(tx, sql, [movie.bytes()], |row| Ok(row.get("title")?))?.unwrap_or_default())
+/// The current titles of a film. For a deleted film, those in its newest booking, or else the stored ones.
+fn titles_of(tx: &Transaction<'_>, movie: MovieId) -> Result<(String, Option<String>), Fault> {
+    let sql = "SELECT title, title_th FROM ( \
+         SELECT 1 AS choice, title, json_extract(details, '$.title_th') AS title_th FROM movies \
+             WHERE id = ?1 AND deleted_at IS NULL UNION ALL \
+         SELECT 2, movie_title, movie_title_th FROM (SELECT movie_title, movie_title_th FROM bookings \
+             WHERE movie_id = ?1 ORDER BY created_at DESC, id DESC LIMIT 1) UNION ALL \
+         SELECT 3, title, json_extract(details, '$.title_th') FROM movies WHERE id = ?1) ORDER BY choice LIMIT 1";
+    Ok(find(tx, sql, [movie.bytes()], |row| Ok((row.get("title")?, row.get("title_th")?)))?.unwrap_or_default())
 }
 
 pub(super) fn read_totals(row: &Row<'_>) -> Result<SalesTotals, Fault> {

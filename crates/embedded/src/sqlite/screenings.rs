@@ -17,7 +17,8 @@ use super::rows::{Columns, Fault, StoredId, after, find, id_list, limit, list, m
 
 /// Joins the names of film and hall. Deleted films and halls are included, because past screenings refer to them.
 const SELECT: &str = "SELECT s.id, s.revision, s.movie_id, s.hall_id, s.start_time, s.end_time, s.is_cancelled, \
-     s.prices, s.layout, m.title AS movie_title, h.name AS hall_name, \
+     s.prices, s.layout, m.title AS movie_title, json_extract(m.details, '$.title_th') AS movie_title_th, \
+     h.name AS hall_name, \
      coalesce(s.film_ms, json_extract(m.details, '$.duration_min') * 60000) AS film_ms \
      FROM screenings s JOIN movies m ON m.id = s.movie_id JOIN halls h ON h.id = s.hall_id";
 /// The times of screenings, without prices and layout, which are large.
@@ -131,13 +132,14 @@ pub(super) fn list_slots_to_come(tx: &Transaction<'_>, movie: [u8; 16], now_ms: 
 
 /// Updates the booking's film, hall and start to those of its screening, if the screening still exists.
 pub(super) fn with_show_of_now(tx: &Transaction<'_>, booking: Booking) -> Result<Booking, Fault> {
-    let sql = "SELECT s.movie_id, m.title, h.name, s.start_time \
+    let sql = "SELECT s.movie_id, m.title, json_extract(m.details, '$.title_th') AS title_th, h.name, s.start_time \
          FROM screenings s JOIN movies m ON m.id = s.movie_id JOIN halls h ON h.id = s.hall_id WHERE s.id = ?1";
     let old = booking.clone();
     let read = |row: &Row<'_>| {
         Ok(Booking {
             movie_id: row.id("movie_id")?,
             movie_title: row.get("title")?,
+            movie_title_th: row.get("title_th")?,
             hall_name: row.get("name")?,
             start_time: row.time("start_time")?,
             ..old.clone()
@@ -162,6 +164,7 @@ fn read_screening(row: &Row<'_>) -> Result<(Screening, u64), Fault> {
         hall_free_at: time_of(slot.free_ms)?,
         is_cancelled: row.get("is_cancelled")?,
         movie_title: row.get("movie_title")?,
+        movie_title_th: row.get("movie_title_th")?,
         hall_name: row.get("hall_name")?,
         layout: row.json("layout")?,
         prices: row.json("prices")?,

@@ -20,6 +20,8 @@ const LIST_ITEMS_MAX: usize = 100;
 const SITE_NAME_CHARS_MAX: usize = 100;
 /// Least number of characters in a secret. A shorter secret could be guessed by brute force.
 const SECRET_CHARS_MIN: usize = 16;
+/// The payee of codes that pay nobody. It has no check digit, and is accepted nevertheless.
+const PROMPTPAY_NOBODY: &str = "0000000000000";
 
 /// The PromptPay account that receives payments; digits only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,10 +183,25 @@ pub(super) fn parse_promptpay_id(text: &str) -> Result<PromptPayId, String> {
     let is_digits = id.bytes().all(|byte| byte.is_ascii_digit());
     match id.len() {
         10 if is_digits && id.starts_with('0') => Ok(PromptPayId::Phone(id)),
+        13 if is_digits && id.starts_with("0066") => {
+            Err(format!("'{text}' is not a tax number; write a phone number with 10 digits, such as 0812345678"))
+        }
+        13 if is_digits && id != PROMPTPAY_NOBODY && !has_check_digit(&id) => {
+            Err(format!("'{text}' is not a tax number: its last digit does not match the others"))
+        }
         13 if is_digits => Ok(PromptPayId::Tax(id)),
         15 if is_digits => Ok(PromptPayId::Wallet(id)),
         _ => Err(format!("'{text}' is not a phone number of 10 digits, a tax number of 13 or a wallet of 15")),
     }
+}
+
+/// Whether the last digit of a Thai tax or citizen number is its check digit: 11 less the weighted sum of the first twelve digits
+/// modulo 11, of which the last digit counts. Weights run from 13 down to 2.
+fn has_check_digit(number: &str) -> bool {
+    let digits: Vec<u32> = number.bytes().map(|byte| u32::from(byte - b'0')).collect();
+    let Some((check, first)) = digits.split_last() else { return false };
+    let sum: u32 = (2..=13).rev().zip(first).map(|(weight, digit)| weight * digit).sum();
+    (11 - sum % 11) % 10 == *check
 }
 
 pub(super) fn parse_secret(text: &str) -> Result<Secret, String> {

@@ -108,15 +108,20 @@ async fn csv_table_of_bookings_escapes_spreadsheet_formulas() {
     let raw =
         admin.request(reqwest::Method::GET, "/api/admin/bookings.csv").send().await.unwrap().bytes().await.unwrap();
     let text = |name: &str| booking[name].as_str().unwrap();
-    let header =
-        "code,status,movie_title,hall_name,start_time,customer_name,customer_email,seats,total,currency,created_at";
+    // The cinema's time zone has had the offset +7 since 1920.
+    let in_bangkok = |name: &str| {
+        let at: Timestamp = text(name).parse().unwrap();
+        (at + 7.hours()).to_string()[..16].replace('T', " ")
+    };
+    let header = "code,status,movie_title,hall_name,start_time,customer_name,customer_email,seats,total,currency,created_at,\
+         payment_method,movie_title_th,refunded";
     let name = admin.get("/api/admin/bookings").await.expect(200)["items"][0]["customer"]["name"].clone();
     assert_eq!(name, "=ann");
     let expected = format!(
-        "\u{feff}{header}\r\n{},CONFIRMED,\"'+A, \"\"B\"\" เรื่อง\",'@Hall,{},'=ann,'=ann@example.test,A1 A2,400.00,THB,{}\r\n",
+        "\u{feff}{header}\r\n{},CONFIRMED,\"'+A, \"\"B\"\" เรื่อง\",'@Hall,{},'=ann,'=ann@example.test,A1 A2,400.00,THB,{},mock_card,บททดสอบ,0.00\r\n",
         text("code"),
-        text("start_time"),
-        text("created_at"),
+        in_bangkok("start_time"),
+        in_bangkok("created_at"),
     );
     assert_eq!(String::from_utf8(raw.to_vec()).unwrap(), expected);
     app.finish().await;
@@ -142,7 +147,7 @@ async fn reports_list_every_day_and_every_film() {
     };
     let row = |screening: &TestScreening, seats: i64, sold: bool, occupancy: Value| {
         json!({
-            "movie_id": screening.movie_id, "movie_title": "A Test of Time", "bookings": i64::from(sold),
+            "movie_id": screening.movie_id, "movie_title": "A Test of Time", "movie_title_th": "บททดสอบ", "bookings": i64::from(sold),
             "seats": seats, "revenue": thb(seats * 20_000), "occupancy": occupancy,
         })
     };

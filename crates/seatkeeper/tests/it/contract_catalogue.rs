@@ -50,7 +50,8 @@ async fn film_lists_its_screenings_with_prices_and_numbers_of_available_seats() 
     let short = app.get("/api/screenings").await.expect(200)["items"][0].clone();
     let end = start.checked_add(95.minutes()).unwrap();
     let expected = json!({
-        "id": id, "movie_id": movie_id, "movie_title": "Orbit", "hall_name": "Hall 9",
+        "id": id, "movie_id": movie_id, "movie_title": "Orbit", "movie_title_th": "วงโคจร",
+        "hall_name": "Hall 9",
         "start_time": start.to_string(), "end_time": end.to_string(), "price_from": thb(20_000),
         "revision": 1, "state": "ON_SALE",
     });

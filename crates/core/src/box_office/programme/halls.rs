@@ -1,6 +1,6 @@
 //! Adding, changing and deleting halls.
 
-use super::{CHANGE_TRIES_MAX, ChangeOutcome, Editor, answer};
+use super::{CHANGE_TRIES_MAX, ChangeOutcome, Editor, answer, details::of_hall};
 use crate::{
     box_office::BoxOffice,
     catalogue::Hall,
@@ -24,8 +24,9 @@ pub async fn create_hall(
         return Ok(ChangeOutcome::Invalid(invalid));
     }
     let hall = Hall { id, name, layout };
+    let logged = of_hall(None, Some(&hall));
     let change = ProgrammeChange::PutHall(hall.clone(), 0);
-    Ok(answer(office.change(editor, "hall_created", id.to_string(), change, hall).await?))
+    Ok(answer(office.change(editor, "hall_created", id.to_string(), logged, change, hall).await?))
 }
 
 /// Changes a hall. Existing screenings keep the layout with which they were created.
@@ -39,15 +40,16 @@ pub async fn update_hall(
     edit: impl Fn(Hall) -> Hall + Send + Sync,
 ) -> Backend<ChangeOutcome<Hall>> {
     for _ in 0..CHANGE_TRIES_MAX {
-        let Some((hall, revision)) = office.stores.programme.find_hall(id).await? else {
+        let Some((old, revision)) = office.stores.programme.find_hall(id).await? else {
             return Ok(ChangeOutcome::NotFound);
         };
-        let hall = Hall { id, ..edit(hall) };
+        let hall = Hall { id, ..edit(old.clone()) };
         if let Err(invalid) = Hall::check_name(&hall.name) {
             return Ok(ChangeOutcome::Invalid(invalid));
         }
+        let logged = of_hall(Some(&old), Some(&hall));
         let change = ProgrammeChange::PutHall(hall.clone(), revision);
-        match office.change(editor, "hall_changed", id.to_string(), change, hall).await? {
+        match office.change(editor, "hall_changed", id.to_string(), logged, change, hall).await? {
             Err(ProgrammeOutcome::Changed) => {}
             changed => return Ok(answer(changed)),
         }
@@ -60,6 +62,10 @@ pub async fn update_hall(
 /// # Errors
 /// A call to the store failed.
 pub async fn delete_hall(office: &BoxOffice, editor: Editor<'_>, id: HallId) -> Backend<ChangeOutcome<()>> {
+    let Some((hall, _)) = office.stores.programme.find_hall(id).await? else {
+        return Ok(ChangeOutcome::NotFound);
+    };
+    let logged = of_hall(Some(&hall), None);
     let change = ProgrammeChange::DeleteHall(id);
-    Ok(answer(office.change(editor, "hall_deleted", id.to_string(), change, ()).await?))
+    Ok(answer(office.change(editor, "hall_deleted", id.to_string(), logged, change, ()).await?))
 }

@@ -1,5 +1,6 @@
 //! Changes of the programme (films, halls, screenings). Each one writes an event for the audit log.
 
+mod details;
 mod films;
 mod halls;
 mod screenings;
@@ -10,8 +11,11 @@ pub use screenings::{
     START_AHEAD_MAX, ScreeningDetails, check_prices, create_screening, delete_screening, update_screening,
 };
 
+use serde_json::Value;
+
 use super::{BoxOffice, best_effort::best_effort};
 use crate::{
+    event::EventKind,
     ids::{PersonId, ScreeningId},
     invalid::Invalid,
     ports::{Backend, ProgrammeChange, ProgrammeOutcome},
@@ -64,10 +68,12 @@ impl BoxOffice {
         editor: Editor<'_>,
         action: &str,
         subject: String,
+        details: Value,
         change: ProgrammeChange,
         done: T,
     ) -> Backend<Result<T, ProgrammeOutcome>> {
-        let event = self.audit_event(action, Some(subject), editor.person, editor.request_id);
+        let kind = EventKind::AuditLog { action: action.to_owned(), subject: Some(subject), details };
+        let event = self.event(kind).by(Some(editor.person)).in_request(editor.request_id);
         let outcome = self.stores.programme.change_programme(&change, &event, self.now()).await?;
         if outcome != ProgrammeOutcome::Done {
             return Ok(Err(outcome));

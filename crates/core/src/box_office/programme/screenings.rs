@@ -2,15 +2,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CHANGE_TRIES_MAX, ChangeOutcome, Editor, answer};
+use super::{CHANGE_TRIES_MAX, ChangeOutcome, Editor, answer, details::of_screening};
 use crate::{
     box_office::{BoxOffice, maps::mend_screening},
-    catalogue::{MovieDetails, Prices, Screening, TITLE_CHARS_MAX},
+    catalogue::{MovieDetails, Prices, Screening},
     ids::{HallId, MovieId, ScreeningId},
-    invalid::Invalid,
+    invalid::{Invalid, Rule},
     money::PRICE_SATANG_MAX,
     ports::{Backend, ProgrammeChange, ProgrammeOutcome},
-    seating::CATEGORY_CHARS_MAX,
+    seating::{CATEGORY_CHARS_MAX, Layout, ROWS_MAX},
+    text,
 };
 
 /// How far ahead a screening may start. A later start is refused as a probable typing error in the year.
@@ -44,8 +45,9 @@ pub async fn create_screening(
             Ok(screening) => screening,
             Err(refused) => return Ok(refused),
         };
+        let logged = of_screening(None, Some(&screening));
         let change = ProgrammeChange::PutScreening(screening.clone(), 0);
-        match office.change(editor, "screening_created", id.to_string(), change, (screening, 1)).await? {
+        match office.change(editor, "screening_created", id.to_string(), logged, change, (screening, 1)).await? {
             // The film's length changed between the read and the write: try again.
             Err(ProgrammeOutcome::Changed) => {}
             changed => return Ok(answer(changed)),
@@ -90,9 +92,10 @@ pub async fn update_screening(
         if moves && has_locks(office, id).await? {
             return Ok(ChangeOutcome::HasBookings);
         }
+        let logged = of_screening(Some(&old), Some(&screening));
         let change = ProgrammeChange::PutScreening(screening.clone(), revision);
         let changed = (screening, revision + 1);
-        match office.change(editor, "screening_changed", id.to_string(), change, changed).await? {
+        match office.change(editor, "screening_changed", id.to_string(), logged, change, changed).await? {
             Err(ProgrammeOutcome::Changed) => {}
             changed => return Ok(answer(changed)),
         }
@@ -105,16 +108,17 @@ pub async fn update_screening(
 /// # Errors
 /// A call to the store or to the lock store failed.
 pub async fn delete_screening(office: &BoxOffice, editor: Editor<'_>, id: ScreeningId) -> Backend<ChangeOutcome<()>> {
-    match office.stores.programme.find_screening(id).await? {
+    let old = match office.stores.programme.find_screening(id).await? {
         None => return Ok(ChangeOutcome::NotFound),
         Some((screening, _)) if screening.is_cancelled => return Ok(ChangeOutcome::Cancelled),
-        Some(_) => {}
-    }
+        Some((screening, _)) => screening,
+    };
     if has_locks(office, id).await? {
         return Ok(ChangeOutcome::HasBookings);
     }
+    let logged = of_screening(Some(&old), None);
     let change = ProgrammeChange::DeleteScreening(id);
-    Ok(answer(office.change(editor, "screening_deleted", id.to_string(), change, ()).await?))
+    Ok(answer(office.change(editor, "screening_deleted", id.to_string(), logged, change, ()).await?))
 }
 
 async fn has_locks(office: &BoxOffice, id: ScreeningId) -> Backend<bool> {
@@ -138,21 +142,21 @@ async fn build_screening(
     // Stores truncate times to milliseconds, so compare the truncated time.
     let start_time = Timestamp::from_millisecond(start_time.as_millisecond()).unwrap_or(start_time);
     if start_time.duration_since(office.now()) > START_AHEAD_MAX {
-        let days = START_AHEAD_MAX.as_hours() / 24;
-        return Ok(Err(ChangeOutcome::Invalid(Invalid::one("start_time", &format!("at most {days} days ahead")))));
+        let too_far = Rule::DaysAhead { max: START_AHEAD_MAX.as_hours() / 24 };
+        return Ok(Err(ChangeOutcome::Invalid(Invalid::one("start_time", too_far))));
     }
     // The film and hall of an unchanged past screening are not looked up, because they may have been deleted.
     let same_start = old.is_some_and(|old| old.start_time == start_time);
     let same_show = old.filter(|old| same_start && old.movie_id == movie_id);
-    let (movie_title, end_time, hall_free_at) = match same_show {
-        Some(old) => (old.movie_title.clone(), old.end_time, old.hall_free_at),
+    let ((movie_title, movie_title_th), end_time, hall_free_at) = match same_show {
+        Some(old) => ((old.movie_title.clone(), old.movie_title_th.clone()), old.end_time, old.hall_free_at),
         None => {
             let Some((movie, _)) = office.stores.programme.find_movie(movie_id).await? else {
                 return Ok(Err(ChangeOutcome::MovieMissing));
             };
-            let MovieDetails { title, duration_min, .. } = movie.details;
+            let MovieDetails { title, title_th, duration_min, .. } = movie.details;
             let end_time = Screening::end_of(start_time, duration_min);
-            (title, end_time, Screening::hall_free_after(end_time, office.settings.cleaning_minutes))
+            ((title, title_th), end_time, Screening::hall_free_after(end_time, office.settings.cleaning_minutes))
         }
     };
     let same_hall = old.filter(|old| old.hall_id == hall_id);
@@ -162,6 +166,10 @@ async fn build_screening(
             Some((hall, _)) => (hall.name, same_hall.map_or(hall.layout, |old| old.layout.clone())),
             None => return Ok(Err(ChangeOutcome::HallMissing)),
         },
+    };
+    let prices = match spell_categories(&layout, prices) {
+        Ok(prices) => prices,
+        Err(invalid) => return Ok(Err(ChangeOutcome::Invalid(invalid))),
     };
     let missing = Screening::missing_prices(&layout, &prices);
     if !missing.is_empty() {
@@ -179,10 +187,27 @@ async fn build_screening(
         hall_free_at,
         is_cancelled: false,
         movie_title,
+        movie_title_th,
         hall_name,
         layout,
         prices,
     }))
+}
+
+/// Writes the categories of prices as the layout does: `vip` for a hall with `VIP` is a price of `VIP`.
+fn spell_categories(layout: &Layout, given: Prices) -> Result<Prices, Invalid> {
+    let known = layout.categories();
+    let mut invalid = Invalid::default();
+    let mut prices = Prices::new();
+    for (category, price) in given {
+        // The exact name first: halls of earlier versions may have categories that differ in case only.
+        let same = |name: &&&str| text::folded(name) == text::folded(category.trim());
+        let exact = known.iter().find(|name| **name == category);
+        let spelled = exact.or_else(|| known.iter().find(same)).map_or(category.trim(), |name| name);
+        let again = prices.insert(spelled.to_owned(), price).is_some();
+        invalid.check(!again, format!("prices.{category}"), Rule::PriceUnique {});
+    }
+    invalid.or(prices)
 }
 
 /// Checks amounts and category names, independently of any hall.
@@ -191,11 +216,13 @@ async fn build_screening(
 /// Every category whose price or name breaks a rule.
 pub fn check_prices(prices: &Prices) -> Result<(), Invalid> {
     let mut invalid = Invalid::default();
-    invalid.check(prices.len() <= crate::seating::ROWS_MAX, "prices", "no more than a hall can have");
+    invalid.check(prices.len() <= ROWS_MAX, "prices", Rule::ItemsMax { max: ROWS_MAX });
     for (category, price) in prices {
         let field = format!("prices.{category}");
-        invalid.check(price.is_price(), &field, format!("0 to {PRICE_SATANG_MAX} satang"));
-        invalid.check(category.chars().count() <= CATEGORY_CHARS_MAX.min(TITLE_CHARS_MAX), &field, "a shorter name");
+        invalid.check(price.is_price(), &field, Rule::Price { max: PRICE_SATANG_MAX });
+        if let Err(broken) = text::check_line(category, CATEGORY_CHARS_MAX) {
+            invalid.add(&field, broken);
+        }
     }
     invalid.or(())
 }

@@ -55,6 +55,7 @@ fn booking_of(ids: &SeededEntropy, payment: &Payment) -> Booking {
         screening_id: payment.screening_id,
         movie_id: MovieId::from_uuid(ids.next_uuid()),
         movie_title: "Film".to_owned(),
+        movie_title_th: None,
         hall_name: "Hall".to_owned(),
         start_time: sample_now(),
         seats: payment.seats.clone(),

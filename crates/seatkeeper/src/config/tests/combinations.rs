@@ -106,6 +106,17 @@ fn promptpay_payee_is_refused_when_the_demo_is_off() {
 }
 
 #[test]
+fn promptpay_payee_may_be_a_phone_a_tax_number_with_its_check_digit_or_a_wallet() {
+    let payee = |id| from_env(&[("SEATKEEPER_DEMO", "on"), ("SEATKEEPER_PROMPTPAY_ID", id)]).unwrap().promptpay_id;
+    // A public company's number, the example with the right digit, and the payee of the demo.
+    for id in ["0107544000108", "1-2345-67890-12-1", "0000000000000"] {
+        assert_eq!(payee(id), Some(PromptPayId::Tax(id.replace('-', ""))), "{id}");
+    }
+    assert_eq!(payee("081-222-3333"), Some(PromptPayId::Phone("0812223333".into())));
+    assert_eq!(payee("004999012345678"), Some(PromptPayId::Wallet("004999012345678".into())));
+}
+
+#[test]
 fn cluster_url_is_refused_when_the_program_was_built_without_the_adapter() {
     for (variable, url, instead) in [
         ("SEATKEEPER_STORE_URL", "mongodb://host/cinema?replicaSet=rs0", "sqlite:"),

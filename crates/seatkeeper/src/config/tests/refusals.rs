@@ -32,6 +32,16 @@ fn error_for_a_bad_value_names_the_variable() {
         ("OIDC_ISSUER", "http://accounts.example", "'http://accounts.example' must be https"),
         ("OIDC_ISSUER", "google", "'google' is not an address such as https://accounts.google.com"),
         ("PROMPTPAY_ID", "12345", "'12345' is not a phone number of 10 digits, a tax number of 13 or a wallet of 15"),
+        (
+            "PROMPTPAY_ID",
+            "1234567890123",
+            "'1234567890123' is not a tax number: its last digit does not match the others",
+        ),
+        (
+            "PROMPTPAY_ID",
+            "0066-81-234-5678",
+            "'0066-81-234-5678' is not a tax number; write a phone number with 10 digits, such as 0812345678",
+        ),
         ("PAYMENT_CALLBACK_SECRET", "short", "the secret is shorter than 16 characters"),
         ("MOCK_PAYMENT", "callback=maybe", "callback 'maybe' is none of late:2s, twice and never"),
         (

@@ -1,0 +1,38 @@
+import type { components } from '@/api/schema'
+
+export default {
+  rule: {
+    type: 'ค่านี้ใช้ไม่ได้',
+    required: 'จำเป็นต้องกรอก',
+    required_with: 'จำเป็นต้องกรอกด้วย',
+    required_or: 'จำเป็นต้องกรอก',
+    twice: 'กรอกค่านี้ซ้ำ',
+    length: 'กรอก {min} ถึง {max} ตัวอักษร',
+    range: 'ตัวเลข {min} ถึง {max}',
+    at_least: 'ตั้งแต่ {min} ขึ้นไป',
+    minutes: '{min} ถึง {max} นาที',
+    price: 'จำนวนเงิน 0 ถึง {max} บาท',
+    items_max: 'ไม่เกิน {max}',
+    items_min: 'อย่างน้อย {min}',
+    one_of: 'เลือกค่าที่มีให้',
+    control_characters: 'ลบการขึ้นบรรทัดใหม่ แท็บ และอักขระควบคุมออก',
+    direction_characters: 'ลบอักขระที่เปลี่ยนทิศทางของข้อความออก',
+    visible: 'กรอกตัวอักษรที่มองเห็นได้อย่างน้อยหนึ่งตัว',
+    site_path: 'เส้นทางในเว็บไซต์นี้ เช่น /posters/film.svg',
+    row_label: 'ตัวอักษร A ถึง Z จำนวน 1 ถึง {max} ตัว',
+    row_label_unique: 'มีแถวอื่นใช้ตัวอักษรนี้แล้ว',
+    has_seat: 'โรงต้องมีอย่างน้อยหนึ่งที่นั่ง',
+    price_missing: 'ประเภทนี้ต้องมีราคา',
+    price_unique: 'กรอกประเภทนี้ซ้ำ',
+    day: 'ไม่มีวันนี้ในปฏิทิน',
+    not_before: 'วันสิ้นสุดต้องไม่อยู่ก่อนวันเริ่มต้น',
+    days_max: 'ไม่เกิน {max} วัน',
+    days_ahead: 'ล่วงหน้าได้ไม่เกิน {max} วัน ปีถูกต้องหรือไม่',
+    cursor: 'ไม่มีหน้านี้ในรายการ',
+    idempotency_key: 'อักขระที่พิมพ์ได้ 1 ถึง {max} ตัว',
+    picture_type: 'ไฟล์นี้ไม่ใช่รูปภาพชนิดที่ชื่อไฟล์ระบุ',
+  } satisfies Record<components['schemas']['Rule'], string>,
+  field: {
+    title: 'ชื่อเรื่อง', title_th: 'ชื่อเรื่องภาษาไทย', synopsis: 'เรื่องย่อ', synopsis_th: 'เรื่องย่อภาษาไทย', genres: 'แนวที่ {n}', duration_min: 'ความยาว', rating: 'เรต', poster_url: 'โปสเตอร์', name: 'ชื่อ', rows: 'แถว', label: 'แถวที่ {n} ตัวอักษร', category: 'แถวที่ {n} ประเภท', cells: 'แถวที่ {n} ที่นั่ง', prices: 'ราคา', price: 'ราคา {name}', movie_id: 'หนัง', hall_id: 'โรง', start_time: 'เวลาเริ่ม', movie: 'หนัง', hall: 'โรง', seats: 'ที่นั่ง', categories: 'ประเภท', genres_all: 'แนว', role: 'บทบาท', issuer: 'ลงชื่อเข้าใช้ด้วย', code: 'ปฏิเสธด้วย', body: 'ไฟล์',
+  },
+}
