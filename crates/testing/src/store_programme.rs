@@ -19,7 +19,7 @@ use seatkeeper_core::{
 };
 
 use ProgrammeChange::{DeleteHall, DeleteMovie, DeleteScreening, PutHall, PutMovie, PutScreening};
-use ProgrammeOutcome::{Changed, Done, HallBusy, HasBookings, HasScreenings, NotFound, PartMissing};
+use ProgrammeOutcome::{Changed, Done, HallBusy, HallMissing, HasBookings, HasScreenings, MovieMissing, NotFound};
 
 /// Runs the suite on a store.
 pub async fn run_all(fixture: &impl StoreFixture) {
@@ -128,9 +128,15 @@ async fn a_screening_is_made_replaced_and_deleted(fixture: &impl StoreFixture) {
     assert_eq!(must(stage.store.find_screening(wanted.id).await), Some((wanted.clone(), 2)));
 
     let nowhere = Screening { hall_id: HallId::from_uuid(stage.ids.next_uuid()), ..later(&stage, 500) };
-    assert_eq!(try_change(&stage, PutScreening(nowhere, 0)).await, PartMissing);
+    assert_eq!(try_change(&stage, PutScreening(nowhere.clone(), 0)).await, HallMissing);
     let nothing = Screening { movie_id: MovieId::from_uuid(stage.ids.next_uuid()), ..later(&stage, 500) };
-    assert_eq!(try_change(&stage, PutScreening(nothing, 0)).await, PartMissing);
+    assert_eq!(try_change(&stage, PutScreening(nothing.clone(), 0)).await, MovieMissing);
+    let neither = Screening { hall_id: nowhere.hall_id, ..nothing.clone() };
+    assert_eq!(try_change(&stage, PutScreening(neither, 0)).await, MovieMissing, "the film first");
+    let moved_nowhere = Screening { hall_id: nowhere.hall_id, ..wanted.clone() };
+    assert_eq!(try_change(&stage, PutScreening(moved_nowhere, 2)).await, HallMissing);
+    let of_nothing = Screening { movie_id: nothing.movie_id, ..wanted.clone() };
+    assert_eq!(try_change(&stage, PutScreening(of_nothing, 2)).await, MovieMissing);
     assert_eq!(try_change(&stage, PutScreening(later(&stage, 500), 1)).await, NotFound);
     assert_eq!(try_change(&stage, DeleteScreening(wanted.id)).await, Done);
     assert_eq!(try_change(&stage, DeleteScreening(wanted.id)).await, NotFound);
@@ -200,14 +206,17 @@ async fn screening_with_claims_or_bookings_is_neither_moved_nor_deleted(fixture:
 async fn past_screening_survives_the_deletion_of_its_film_and_hall(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     stage.pass_s(3_600);
-    assert_eq!(try_change(&stage, DeleteMovie(stage.screening.movie_id)).await, Done, "it has begun");
-    assert_eq!(try_change(&stage, DeleteHall(stage.screening.hall_id)).await, Done);
+    assert_eq!(try_change(&stage, DeleteHall(stage.screening.hall_id)).await, Done, "it has begun");
+    let again = moved(stage.screening.clone(), 500);
+    assert_eq!(try_change(&stage, PutScreening(again.clone(), 1)).await, HallMissing, "another start needs the hall");
+    assert_eq!(try_change(&stage, DeleteMovie(stage.screening.movie_id)).await, Done);
+    assert_eq!(try_change(&stage, PutScreening(again, 1)).await, MovieMissing, "and the film");
     let stored = must(stage.store.find_screening(stage.screening.id).await);
     assert_eq!(stored, Some((stage.screening.clone(), 1)), "with the names from before");
     assert_eq!(must(stage.store.find_movie(stage.screening.movie_id).await), None);
     assert!(must(stage.store.list_movies(PageRequest::FIRST).await).items.is_empty());
     assert!(must(stage.store.list_halls(PageRequest::FIRST).await).items.is_empty());
-    assert_eq!(try_change(&stage, PutScreening(later(&stage, 500), 0)).await, PartMissing);
+    assert_eq!(try_change(&stage, PutScreening(later(&stage, 500), 0)).await, MovieMissing);
 }
 
 async fn film_and_hall_with_upcoming_screenings_are_not_deleted(fixture: &impl StoreFixture) {

@@ -209,12 +209,13 @@ async fn put_screening(
     let same_hall = old.is_some_and(|old| old.hall_id == slot.hall_id);
     let same_start = old.is_some_and(|old| old.start_ms == slot.start_ms);
     let same_end = old.is_some_and(|old| old.end_ms == slot.end_ms);
-    // The film or the hall of a screening may have been deleted; its other data, such as its prices, can still be
+    // The film or the hall of a past screening may have been deleted; its other data, such as its prices, can still be
     // changed.
-    let movie_missing = !same_movie && revision_of(conn, MOVIES, screening.movie_id).await?.is_none();
-    let hall_missing = !same_hall && revision_of(conn, HALLS, screening.hall_id).await?.is_none();
-    if movie_missing || hall_missing {
-        return Ok(ProgrammeOutcome::PartMissing);
+    if !(same_movie && same_start) && revision_of(conn, MOVIES, screening.movie_id).await?.is_none() {
+        return Ok(ProgrammeOutcome::MovieMissing);
+    }
+    if !(same_hall && same_start) && revision_of(conn, HALLS, screening.hall_id).await?.is_none() {
+        return Ok(ProgrammeOutcome::HallMissing);
     }
     // The film's length may have changed since the caller read it.
     if !(same_movie && same_start && same_end)

@@ -65,8 +65,10 @@ pub enum ProgrammeOutcome {
     HallBusy(Vec<ScreeningId>),
     /// The screening is cancelled: it is neither changed nor deleted.
     Cancelled,
-    /// The film or hall of the screening does not exist.
-    PartMissing,
+    /// The film of the screening does not exist, and perhaps its hall does not either.
+    MovieMissing,
+    /// The hall of the screening does not exist.
+    HallMissing,
 }
 
 /// Films, halls and screenings. Every write increments the programme's revision and puts its event into the outbox, in

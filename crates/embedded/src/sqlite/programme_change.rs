@@ -171,12 +171,12 @@ fn put_screening(
     let same_hall = old.is_some_and(|old| old.hall_id == slot.hall_id);
     let same_start = old.is_some_and(|old| old.start_ms == slot.start_ms);
     let same_end = old.is_some_and(|old| old.end_ms == slot.end_ms);
-    // The film or hall of an existing screening may be deleted, and the screening can still be changed, for example its
-    // prices.
-    let movie_missing = !same_movie && movie_revision(tx, screening.movie_id)?.is_none();
-    let hall_missing = !same_hall && hall_revision(tx, screening.hall_id)?.is_none();
-    if movie_missing || hall_missing {
-        return Ok(ProgrammeOutcome::PartMissing);
+    // The film or hall of a past screening may be deleted, and the screening can still be changed, for example its prices.
+    if !(same_movie && same_start) && movie_revision(tx, screening.movie_id)?.is_none() {
+        return Ok(ProgrammeOutcome::MovieMissing);
+    }
+    if !(same_hall && same_start) && hall_revision(tx, screening.hall_id)?.is_none() {
+        return Ok(ProgrammeOutcome::HallMissing);
     }
     // The film's length may have changed since the caller computed the end of the screening.
     if !(same_movie && same_start && same_end) && is_of_another_length(tx, screening)? {

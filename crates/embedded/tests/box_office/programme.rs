@@ -8,45 +8,56 @@ use seatkeeper_core::{
     box_office::{self, ChangeOutcome, Editor, ScreeningDetails},
     catalogue::{Hall, Movie, Screening},
     event::Event,
-    ids::{HallId, MovieId, PersonId, ScreeningId},
+    ids::{EventId, HallId, MovieId, PersonId, ScreeningId},
     money::Money,
     ports::{Backend, BackendError, Page, PageRequest, Programme, ProgrammeChange, ProgrammeOutcome, ScreeningFilter},
 };
 use seatkeeper_testing::movie_of;
+use uuid::Uuid;
 
 use crate::office::TestOffice;
 
-/// A store that fails when the programme's revision is read after a change.
-struct GoneAfterwards(Arc<dyn Programme>);
+/// A store that another administrator changes just before each change, or that fails just after it.
+struct Troubled {
+    store: Arc<dyn Programme>,
+    /// What the other administrator does.
+    before: Option<ProgrammeChange>,
+    /// Whether reading the programme's revision fails.
+    is_gone_afterwards: bool,
+}
 
 #[async_trait]
-impl Programme for GoneAfterwards {
+impl Programme for Troubled {
     async fn revision(&self) -> Backend<u64> {
-        Err(BackendError::retryable("store", "away"))
+        if self.is_gone_afterwards {
+            Err(BackendError::retryable("store", "away"))
+        } else {
+            self.store.revision().await
+        }
     }
     async fn find_movie(&self, id: MovieId) -> Backend<Option<(Movie, u64)>> {
-        self.0.find_movie(id).await
+        self.store.find_movie(id).await
     }
     async fn list_movies(&self, page: PageRequest) -> Backend<Page<Movie>> {
-        self.0.list_movies(page).await
+        self.store.list_movies(page).await
     }
     async fn find_hall(&self, id: HallId) -> Backend<Option<(Hall, u64)>> {
-        self.0.find_hall(id).await
+        self.store.find_hall(id).await
     }
     async fn list_halls(&self, page: PageRequest) -> Backend<Page<Hall>> {
-        self.0.list_halls(page).await
+        self.store.list_halls(page).await
     }
     async fn find_screening(&self, id: ScreeningId) -> Backend<Option<(Screening, u64)>> {
-        self.0.find_screening(id).await
+        self.store.find_screening(id).await
     }
     async fn list_screenings(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<(Screening, u64)>> {
-        self.0.list_screenings(filter, page).await
+        self.store.list_screenings(filter, page).await
     }
     async fn list_screening_ids(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<ScreeningId>> {
-        self.0.list_screening_ids(filter, page).await
+        self.store.list_screening_ids(filter, page).await
     }
     async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<(Screening, u64)>> {
-        self.0.find_screenings(ids).await
+        self.store.find_screenings(ids).await
     }
     async fn change_programme(
         &self,
@@ -54,7 +65,12 @@ impl Programme for GoneAfterwards {
         event: &Event,
         now: Timestamp,
     ) -> Backend<ProgrammeOutcome> {
-        self.0.change_programme(change, event, now).await
+        if let Some(before) = &self.before {
+            let id = EventId::from_uuid(Uuid::from_u128(event.id.as_uuid().as_u128() ^ 1));
+            let other = Event { id, ..event.clone() };
+            assert_eq!(self.store.change_programme(before, &other, now).await?, ProgrammeOutcome::Done);
+        }
+        self.store.change_programme(change, event, now).await
     }
 }
 
@@ -68,9 +84,39 @@ async fn committed_programme_change_succeeds_when_the_following_query_fails() {
     let boss = cinema.person("Boss").await;
     let movie = movie_of(MovieId::from_uuid(cinema.entropy.next_uuid()), "Done");
     let office = Arc::get_mut(&mut cinema.office).expect("the office is not shared yet");
-    office.stores.programme = Arc::new(GoneAfterwards(Arc::clone(&office.stores.programme)));
+    let store = Arc::clone(&office.stores.programme);
+    office.stores.programme = Arc::new(Troubled { store, before: None, is_gone_afterwards: true });
     let created = box_office::create_movie(office, editor(boss), movie.id, movie.details.clone()).await;
     assert_eq!(created.expect("the change was committed"), ChangeOutcome::Done(movie));
+}
+
+/// What another administrator deletes while a screening is added or moved, and the refusal.
+#[tokio::test]
+async fn screening_whose_film_or_hall_is_deleted_meanwhile_is_refused_with_the_part_that_is_missing() {
+    for is_new in [true, false] {
+        for (deletes_film, refusal) in [(true, ChangeOutcome::MovieMissing), (false, ChangeOutcome::HallMissing)] {
+            let mut cinema = TestOffice::new();
+            let boss = cinema.person("Boss").await;
+            let old = cinema.screening("sss").await.screening.clone();
+            cinema.pass(SignedDuration::from_hours(48));
+            let later = old.start_time + SignedDuration::from_hours(24 * 7);
+            let office = Arc::get_mut(&mut cinema.office).expect("the office is not shared yet");
+            let store = Arc::clone(&office.stores.programme);
+            let (movie, hall) = (ProgrammeChange::DeleteMovie(old.movie_id), ProgrammeChange::DeleteHall(old.hall_id));
+            let deletion = if deletes_film { movie } else { hall };
+            office.stores.programme = Arc::new(Troubled { store, before: Some(deletion), is_gone_afterwards: false });
+            let moved = |details: ScreeningDetails| ScreeningDetails { start_time: later, ..details };
+            let changed = if is_new {
+                let (movie_id, hall_id) = (old.movie_id, old.hall_id);
+                let details = ScreeningDetails { movie_id, hall_id, start_time: later, prices: old.prices.clone() };
+                let id = ScreeningId::from_uuid(Uuid::from_u128(7));
+                box_office::create_screening(office, editor(boss), id, details).await
+            } else {
+                box_office::update_screening(office, editor(boss), old.id, moved).await
+            };
+            assert_eq!(changed.expect("the store works"), refusal, "new: {is_new}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -91,7 +91,8 @@ fn outcome_of<T>(refused: ProgrammeOutcome) -> ChangeOutcome<T> {
         ProgrammeOutcome::HasBookings => ChangeOutcome::HasBookings,
         ProgrammeOutcome::HallBusy(ids) => ChangeOutcome::HallBusy(ids),
         ProgrammeOutcome::Cancelled => ChangeOutcome::Cancelled,
-        ProgrammeOutcome::PartMissing => ChangeOutcome::HallMissing,
+        ProgrammeOutcome::MovieMissing => ChangeOutcome::MovieMissing,
+        ProgrammeOutcome::HallMissing => ChangeOutcome::HallMissing,
         ProgrammeOutcome::Changed | ProgrammeOutcome::Done => ChangeOutcome::Busy,
         ProgrammeOutcome::NotFound => ChangeOutcome::NotFound,
     }
