@@ -6,7 +6,7 @@ import { notify } from './lib/notify'
 
 const admin = () => import('./features/admin/AdminLayout.vue')
 
-/** All routes. Only the front page is in the first chunk; every other page is loaded on demand. */
+/** All routes; `PAGE_ROUTES` of the server lists the same paths, and answers others with 404. Only the front page is in the first chunk; every other page is loaded on demand. */
 export const router = createRouter({
   history: createWebHistory(),
   routes: [
@@ -50,5 +50,10 @@ router.onError(async (_, to, from) => {
 
 const THERE_MS_MAX = 10_000
 
-/** Returns true if the server answers. Checked before a reload, which would leave an empty window without a server. */
-const isThere = (path: string) => fetch(path, { method: 'HEAD', signal: AbortSignal.timeout(THERE_MS_MAX) }).then(({ ok }) => ok, () => false)
+const SERVER_ERROR = 500
+
+/**
+ * Returns true if the server answers with a page, which it also does for an unknown path (404). Checked before a reload, which
+ * would leave an empty window without a server.
+ */
+const isThere = (path: string) => fetch(path, { method: 'HEAD', signal: AbortSignal.timeout(THERE_MS_MAX) }).then(({ status }) => status < SERVER_ERROR, () => false)

@@ -260,8 +260,10 @@ async fn page_is_the_fallback_for_paths_outside_the_api() {
     assert!(header(&page, "content-security-policy").contains("default-src 'self'"));
     assert!(header(&page, "strict-transport-security").is_empty(), "not over plain HTTP");
     assert_eq!(browser.get("/assets/no-such-file.js").await.problem(), (404, "not_found".into()));
-    let posted = send(&browser, Method::POST, "/movies", &[], "").await;
-    assert_eq!((posted.problem().0, header(&posted, "allow")), (405, "GET, HEAD"));
+    for path in ["/movies/x", "/robots.txt"] {
+        let posted = send(&browser, Method::POST, path, &[], "").await;
+        assert_eq!((posted.problem().0, header(&posted, "allow")), (405, "GET, HEAD"), "{path}");
+    }
     assert_eq!(browser.get("/api").await.problem(), (404, "not_found".into()));
     let head = send(&browser, Method::HEAD, "/api/movies", &[], "").await;
     assert_eq!((head.status.as_u16(), head.body.as_str()), (200, ""));
@@ -334,3 +336,17 @@ async fn long_answers_are_compressed_but_not_answers_about_a_persons_locks() {
     let hold = send(&browser, Method::GET, "/api/lock?screening_id=x", &[("accept-encoding", "gzip")], "").await;
     assert!(header(&hold, "content-encoding").is_empty() && header(&hold, "vary").is_empty());
 }
+    for unknown in ["/no-such-page", "/movies", "/movies/x/y", "/admin/nothing", "/demo-idp/nothing", "/index.php"] {
+        let known = [("if-none-match", "*"), ("accept", "*/*")];
+        let answer = send(&browser, Method::GET, unknown, &known, "").await;
+        let seen = (answer.status.as_u16(), header(&answer, "content-type"), header(&answer, "etag"));
+        assert_eq!(seen, (404, "text/html; charset=utf-8", ""), "{unknown}");
+        assert_eq!(answer.body, page.body, "{unknown}");
+        assert!(header(&answer, "content-security-policy").contains("default-src 'self'"), "{unknown}");
+        let head = send(&browser, Method::HEAD, unknown, &[], "").await;
+        assert_eq!((head.status.as_u16(), head.body.as_str()), (404, ""), "{unknown}");
+        assert_eq!(send(&browser, Method::POST, unknown, &[], "").await.problem(), (404, "not_found".into()));
+    }
+    let robots = browser.get("/robots.txt").await;
+    assert_eq!((robots.status.as_u16(), header(&robots, "content-type")), (200, "text/plain; charset=utf-8"));
+    assert!(robots.body.contains("Disallow: /admin\n"), "{}", robots.body);

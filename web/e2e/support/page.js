@@ -6,7 +6,7 @@ const PAGE = process.env.SEATKEEPER_TEST_PAGE
 /** Chromium blocks a WebSocket to the local machine from a document that was not loaded from the network. */
 export const PAGE_FLAGS = PAGE ? ['--disable-features=LocalNetworkAccessChecks'] : []
 /** Paths that the server must answer, not the folder of the page. Uploaded posters have no file extension. */
-const OF_THE_PROGRAM = /^\/(api|demo-idp|docs|healthz|readyz|metrics)(\/|$)|^\/posters\/[^./]+$/
+const OF_THE_PROGRAM = /^\/(api|demo-idp|docs|healthz|readyz|metrics|robots\.txt)(\/|$)|^\/posters\/[^./]+$/
 
 /** Answers requests for the page's files from the folder `SEATKEEPER_TEST_PAGE`; all other requests go to the server. */
 export async function servePageFromDisk(context, url) {

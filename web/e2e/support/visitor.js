@@ -50,7 +50,7 @@ export class Visitor {
     })
     this.context.on('console', (message) => {
       if (message.type() !== 'error' && message.type() !== 'warning') return
-      const text = message.text()
+      const text = `${message.text()} ${message.location().url}`
       if (!ORDINARY.test(text) && !tolerate?.test(text)) this.complaints.push(`console: ${text}`)
     })
     this.context.on('weberror', (error) => this.complaints.push(`error: ${error.error()}`))

@@ -56,20 +56,31 @@ async fn health_checks_metrics_openapi_document_and_web_page_are_served() {
     }
     app.get("/docs/nothing.js").await.refused(404, "not_found");
 
-    // Every path outside of the API returns the web page.
+    // Every path outside of the API returns the web page, unknown ones with the status 404.
     let home = app.get("/").await;
     assert_eq!(home.status, 200);
     assert!(home.header("content-type").starts_with("text/html"));
-    for path in ["/films/1", "/admin/bookings", "/sign-in?error=x", "/apix"] {
+    for (path, status) in [
+        ("/movies/1", 200),
+        ("/admin/bookings", 200),
+        ("/sign-in?error=x", 200),
+        ("/films/1", 404),
+        ("/apix", 404),
+        ("/admin/nothing", 404),
+    ] {
         let page = app.get(path).await;
-        assert_eq!((page.status, &page.text), (200, &home.text), "{path}");
+        assert_eq!((page.status, &page.text), (status, &home.text), "{path}");
     }
+    let robots = app.get("/robots.txt").await;
+    assert_eq!((robots.status, robots.header("content-type")), (200, "text/plain; charset=utf-8"));
+    assert!(robots.text.contains("User-agent: *\n"), "{}", robots.text);
     let etag = home.header("etag").to_owned();
     let same = app.stranger().raw("GET", "/", &[("if-none-match", &etag)], "").await;
     assert_eq!((same.status, same.text.as_str()), (304, ""));
     let policy = home.header("content-security-policy");
     assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"), "{policy}");
-    app.stranger().raw("POST", "/films/1", &[], "").await.refused(405, "method_not_allowed");
+    app.stranger().raw("POST", "/movies/1", &[], "").await.refused(405, "method_not_allowed");
+    app.stranger().raw("POST", "/films/1", &[], "").await.refused(404, "not_found");
     app.get("/assets/nothing.js").await.refused(404, "not_found");
     app.finish().await;
 }

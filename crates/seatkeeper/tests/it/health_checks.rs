@@ -48,7 +48,7 @@ async fn page_behind_a_proxy_that_drops_the_port_is_served_and_not_redirected() 
         TestApp::with_public_url("https://tickets.example:8443", &["--allow-demo-sign-in", "--allow-test-payments"])
             .await;
     for host in ["tickets.example", "tickets.example:8443", "tickets.example:443", "tickets.example."] {
-        let page = app.stranger().raw("GET", "/films/1", &[("host", host), ("accept", "text/html")], "").await;
+        let page = app.stranger().raw("GET", "/movies/1", &[("host", host), ("accept", "text/html")], "").await;
         assert_eq!((page.status, page.header("location")), (200, ""), "{host}");
         app.stranger().raw("GET", "/api/site", &[("host", host)], "").await.expect(200);
     }
