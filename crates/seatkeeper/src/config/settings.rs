@@ -8,6 +8,14 @@ pub(super) const ENV_PREFIX: &str = "SEATKEEPER_";
 /// ignores them.
 pub(super) const ENV_PREFIX_OF_TESTS: &str = "SEATKEEPER_TEST_";
 
+/// Whether this is a variable that Kubernetes sets in the containers of every pod when a service is named `seatkeeper`,
+/// such as `SEATKEEPER_PORT=tcp://10.0.0.7:8080`. The program ignores them; no setting may have such a name.
+pub(super) fn is_set_by_kubernetes(variable: &str) -> bool {
+    variable
+        .strip_prefix(ENV_PREFIX)
+        .is_some_and(|name| name == "PORT" || name.starts_with("PORT_") || name.starts_with("SERVICE_"))
+}
+
 /// How much of a setting's value may be displayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secrecy {

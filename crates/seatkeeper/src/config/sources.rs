@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::problem::SettingsError;
 use super::secret::{HIDDEN, hide_password};
-use super::settings::{ALL, ENV_PREFIX, ENV_PREFIX_OF_TESTS, Secrecy, Setting};
+use super::settings::{ALL, ENV_PREFIX, ENV_PREFIX_OF_TESTS, Secrecy, Setting, is_set_by_kubernetes};
 
 /// The compiled defaults. The comments in this file are the manual of the settings.
 pub const MANUAL: &str = include_str!("../../config.default.toml");
@@ -185,7 +185,7 @@ fn own_variables(all: Vec<(OsString, OsString)>) -> Result<BTreeMap<String, Stri
         let Ok(name) = name.into_string() else {
             continue;
         };
-        if !name.starts_with(ENV_PREFIX) || name.starts_with(ENV_PREFIX_OF_TESTS) {
+        if !name.starts_with(ENV_PREFIX) || name.starts_with(ENV_PREFIX_OF_TESTS) || is_set_by_kubernetes(&name) {
             continue;
         }
         let Ok(value) = value.into_string() else {

@@ -117,6 +117,30 @@ fn empty_variable_means_no_value_and_variables_of_tests_are_ignored() {
 }
 
 #[test]
+/// The variables of a service `seatkeeper` with a named port, as Kubernetes sets them.
+#[test]
+fn variables_that_kubernetes_sets_for_a_service_are_ignored() {
+    let config = from_env(&[
+        ("SEATKEEPER_PORT", "tcp://10.96.0.7:8080"),
+        ("SEATKEEPER_PORT_8080_TCP", "tcp://10.96.0.7:8080"),
+        ("SEATKEEPER_PORT_8080_TCP_ADDR", "10.96.0.7"),
+        ("SEATKEEPER_PORT_8080_TCP_PORT", "8080"),
+        ("SEATKEEPER_PORT_8080_TCP_PROTO", "tcp"),
+        ("SEATKEEPER_SERVICE_HOST", "10.96.0.7"),
+        ("SEATKEEPER_SERVICE_PORT", "8080"),
+        ("SEATKEEPER_SERVICE_PORT_HTTP", "8080"),
+    ]);
+    assert_eq!(config.unwrap().listen.to_string(), "127.0.0.1:8080");
+    for other in ["SEATKEEPER_PORTS", "SEATKEEPER_SERVICE", "SEATKEEPER_LISTEN_PORT"] {
+        let refused = from_env(&[(other, "8080")]).unwrap_err();
+        assert!(refused.starts_with(&format!("{other}: there is no such setting")), "{refused}");
+    }
+    for setting in ALL {
+        let names = [Some(setting.env_name()), setting.env_file_name()];
+        assert!(names.iter().flatten().all(|name| !super::settings::is_set_by_kubernetes(name)), "{}", setting.key);
+    }
+}
+
 fn service_urls_choose_the_adapters_and_carry_their_data() {
     let config = from_env_with_cluster(&[
         ("SEATKEEPER_STORE_URL", "mongodb://ann:pw@a,b/cinema?replicaSet=rs0"),
