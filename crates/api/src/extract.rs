@@ -1,15 +1,14 @@
 //! Extractors for handlers. They check a request in the order of the API contract: content type (415), size (413), JSON
 //! syntax (400), fields (422).
 
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
 
 use axum::{
     body::Body,
     extract::{FromRequest, FromRequestParts, Path, Request},
     http::{HeaderMap, header, request::Parts},
 };
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
+use bytes::Bytes;
 use seatkeeper_core::{
     invalid::Rule,
     ports::{Cursor, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, PageRequest},
@@ -17,13 +16,11 @@ use seatkeeper_core::{
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 
-use crate::error::{ApiError, ApiResult, ErrorCode};
+use crate::{
+    error::{ApiError, ApiResult, ErrorCode},
+    request_body::{BODY_BYTES_MAX, read_body},
+};
 
-/// Maximum size of a request body, in bytes; uploaded pictures have their own limit.
-pub const BODY_BYTES_MAX: usize = 64 * 1024;
-/// Timeout of receiving a whole request body: enough for 64 KiB over a bad mobile connection. It is short because a
-/// request occupies one of a limited number of permits meanwhile, so slow senders would block others.
-pub const BODY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// The longest `Idempotency-Key`, in characters.
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 
@@ -36,7 +33,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
         let (parts, body) = request.into_parts();
-        let bytes = read_json(&parts.headers, body).await?;
+        let bytes = read_json(&parts, body).await?;
         parse_json(&bytes).map(Self)
     }
 }
@@ -51,16 +48,16 @@ impl<S: Send + Sync> FromRequest<S> for RawJson {
 
     async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
         let (parts, body) = request.into_parts();
-        read_json(&parts.headers, body).await.map(Self)
+        read_json(&parts, body).await.map(Self)
     }
 }
 
 /// Reads a body with a JSON content type.
-async fn read_json(headers: &HeaderMap, body: Body) -> ApiResult<Bytes> {
-    if !is_json(headers) {
+async fn read_json(request: &Parts, body: Body) -> ApiResult<Bytes> {
+    if !is_json(&request.headers) {
         return Err(ApiError::new(ErrorCode::UnsupportedMediaType).detail("send Content-Type: application/json"));
     }
-    read_body(headers, body, BODY_BYTES_MAX).await
+    read_body(request, body, BODY_BYTES_MAX).await
 }
 
 /// Whether the content type is JSON.
@@ -77,54 +74,6 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     let is_suffix =
         sub.len() > 5 && sub.is_char_boundary(sub.len() - 5) && sub[sub.len() - 5..].eq_ignore_ascii_case("+json");
     main.eq_ignore_ascii_case("application") && (sub.eq_ignore_ascii_case("json") || is_suffix)
-}
-
-/// Reads a body of at most `bytes_max`, within [`BODY_WAIT_MAX`].
-///
-/// # Errors
-/// `too_large` when the body exceeds `bytes_max`; `bad_request` when it is incomplete or takes too long.
-pub async fn read_body(headers: &HeaderMap, body: Body, bytes_max: usize) -> ApiResult<Bytes> {
-    read_body_within(BODY_WAIT_MAX, headers, body, bytes_max).await
-}
-
-/// Like [`read_body`], with another timeout.
-///
-/// # Errors
-/// `too_large` and `bad_request`, as for [`read_body`].
-pub async fn read_body_within(
-    wait_max: Duration,
-    headers: &HeaderMap,
-    body: Body,
-    bytes_max: usize,
-) -> ApiResult<Bytes> {
-    let too_slow = |_| ApiError::new(ErrorCode::BadRequest).detail("the body did not arrive in time");
-    tokio::time::timeout(wait_max, read_whole(headers, body, bytes_max)).await.map_err(too_slow)?
-}
-
-async fn read_whole(headers: &HeaderMap, body: Body, bytes_max: usize) -> ApiResult<Bytes> {
-    let too_large = || ApiError::new(ErrorCode::TooLarge).detail(format!("at most {bytes_max} bytes"));
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > bytes_max as u64) {
-        return Err(too_large());
-    }
-    let broke_off = |_| ApiError::new(ErrorCode::BadRequest).detail("the body broke off");
-    let mut body = body;
-    let mut whole = Bytes::new();
-    let mut parts = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(part) = frame.map_err(broke_off)?.into_data() else { continue };
-        if whole.len() + parts.len() + part.len() > bytes_max {
-            return Err(too_large());
-        }
-        // Fast path: nearly every body is one part, which is not copied.
-        if whole.is_empty() && parts.is_empty() {
-            whole = part;
-        } else {
-            parts.extend_from_slice(&std::mem::take(&mut whole));
-            parts.extend_from_slice(&part);
-        }
-    }
-    Ok(if parts.is_empty() { whole } else { parts.freeze() })
 }
 
 /// Parses JSON: 400 if it is malformed, 422 with the field if it does not match the type.
@@ -374,34 +323,6 @@ mod tests {
         for bad in ["text/json", "application/jsonp", "application/x-www-form-urlencoded", "json", ""] {
             assert!(!is(bad), "{bad}");
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn request_body_that_does_not_arrive_times_out() {
-        let begun = futures_util::stream::iter([Ok::<_, Infallible>("{")]);
-        let endless = Body::from_stream(futures_util::StreamExt::chain(begun, futures_util::stream::pending()));
-        let started = tokio::time::Instant::now();
-        let refusal = read_body(&HeaderMap::new(), endless, 10).await.unwrap_err();
-        assert_eq!(refusal.code(), ErrorCode::BadRequest);
-        assert_eq!(started.elapsed().as_secs(), BODY_WAIT_MAX.as_secs());
-    }
-
-    #[tokio::test]
-    async fn body_size_is_limited_with_and_without_content_length() {
-        let read = |headers: HeaderMap, body: Vec<u8>| async move {
-            read_body(&headers, Body::from(body), 10).await.map_err(|refusal| refusal.code())
-        };
-        let announced = [(header::CONTENT_LENGTH, "11".parse().unwrap())].into_iter().collect();
-        assert_eq!(read(announced, Vec::new()).await, Err(ErrorCode::TooLarge));
-        assert_eq!(read(HeaderMap::new(), vec![0; 11]).await, Err(ErrorCode::TooLarge));
-        assert_eq!(read(HeaderMap::new(), vec![0; 10]).await.map(|read| read.len()), Ok(10));
-        let pieces = |pieces: [&'static str; 4]| {
-            let pieces = pieces.map(Ok::<_, std::convert::Infallible>);
-            Body::from_stream(futures_util::stream::iter(pieces))
-        };
-        let read = async |body| read_body(&HeaderMap::new(), body, 10).await.map_err(|refusal| refusal.code());
-        assert_eq!(read(pieces(["ab", "", "cd", "efghij"])).await.as_deref(), Ok(b"abcdefghij".as_slice()));
-        assert_eq!(read(pieces(["ab", "", "cd", "efghijk"])).await, Err(ErrorCode::TooLarge));
     }
 
     #[test]

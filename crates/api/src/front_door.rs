@@ -12,21 +12,22 @@ use axum::{
 use futures_util::FutureExt;
 
 use crate::{
-    client_address::{counting_key, network_key, of_request},
+    auth,
+    client_address::{ClientKeys, of_request},
+    config::SignInConfig,
     date::date_header,
     error::{ApiError, ApiResult, ErrorCode},
     page::is_for_admins,
-    rate_limit::{ADDRESS, SIGN_IN},
+    permits::busy,
+    rate_limit::Counted,
     request_id::RequestId,
     state::App,
-    unsent::{Network, finish_compression},
+    unsent::finish_compression,
 };
 
 /// Timeout of a request. Confirming a payment is the slowest call: it waits up to 5 s for the payment provider and 5 s
 /// for the store.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
-/// `Retry-After` when too many requests are running, in seconds.
-const BUSY_RETRY_AFTER_S: u32 = 2;
 /// Path of the call that begins a sign-in, which has its own rate limit.
 const SIGN_IN_PATH: &str = "/api/auth/google/login";
 /// Paths that a server on loopback answers whatever the `Host` header.
@@ -91,19 +92,17 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
     }
     // The address is needed only for the limits, which load tests switch off because all their requests come from one
     // address.
-    let address = app.config.rate_limit.then(|| of_request(&parts, &app.config.trusted_proxies));
-    if let Some(address) = address.filter(|_| is_counted(door, &parts)) {
-        count(app, parts.uri.path(), counting_key(address))?;
+    let client = app.config.rate_limit.then(|| ClientKeys::of(of_request(&parts, &app.config.trusted_proxies)));
+    if let Some(client) = client.filter(|_| is_counted(door, &parts)) {
+        count(app, parts.uri.path(), client)?;
     }
-    let busy =
-        || ApiError::new(ErrorCode::TryAgain).retry_after(BUSY_RETRY_AFTER_S).detail("too many requests at once");
-    let (network, is_head) = (address.map(network_key), parts.method == Method::HEAD);
-    let _permit = app.permits.take(network).ok_or_else(busy)?;
-    parts.extensions.insert(Network(network));
+    let is_head = parts.method == Method::HEAD;
+    let permit = app.permits.take(client).ok_or_else(busy)?;
+    parts.extensions.insert(permit.handle());
     let answer = async {
         let response = next.run(Request::from_parts(parts, body)).await;
         // An answer to HEAD has no body to compress; its headers describe the body of the corresponding GET.
-        if is_head { Ok(response) } else { finish_compression(&app.unsent, network, response).await }
+        if is_head { Ok(response) } else { finish_compression(&app.unsent, client, response).await }
     };
     tokio::time::timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| {
         tracing::warn!(within = ?ANSWER_WITHIN, "a request timed out; answering 503");
@@ -169,11 +168,11 @@ fn is_counted(door: &Door, parts: &Parts) -> bool {
     }
 }
 
-fn count(app: &App, path: &str, address: u128) -> ApiResult<()> {
+fn count(app: &App, path: &str, client: ClientKeys) -> ApiResult<()> {
     let now_us = app.uptime_us();
-    app.limits.take(&ADDRESS, address, now_us)?;
+    app.limits.take_of(client, Counted::Request, now_us)?;
     if path == SIGN_IN_PATH {
-        app.limits.take(&SIGN_IN, address, now_us)?;
+        app.limits.take_of(client, Counted::SignIn, now_us)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@
 mod asset;
 pub mod auth;
 mod client_address;
+mod client_shares;
 pub mod config;
 mod date;
 pub mod error;
@@ -23,6 +24,7 @@ mod page;
 mod permits;
 mod poster_cache;
 mod rate_limit;
+mod request_body;
 pub mod request_id;
 mod router;
 mod routes;
@@ -32,7 +34,8 @@ mod system_errors;
 mod unsent;
 pub mod wire;
 
-pub use client_address::counting_key;
+pub use client_address::ClientKeys;
+pub use client_shares::{ClientShares, ShareLimits};
 pub use config::{ApiConfig, Secret, SignInConfig, SiteUrl};
 pub use router::{openapi_document, router};
 pub use state::{App, AppParts, AppState};

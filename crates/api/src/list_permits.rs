@@ -15,7 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// Maximum number of films in all concurrently built lists of one server: sixteen lists of maximum length.
 const LISTED_FILMS_MAX: u32 = 3_200;
-/// Maximum number of films in the concurrently built lists of one network: one list of maximum length. Further lists of
+/// Maximum number of films in the concurrently built lists of one network (an IPv4 address, an IPv6 /48): one list of
+/// maximum length. Further lists of
 /// the network wait without delaying other networks. Building a long list takes some 20 MiB, from the store's answer to
 /// the JSON text.
 const LISTED_FILMS_PER_NETWORK_MAX: u32 = 200;

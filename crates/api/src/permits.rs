@@ -1,94 +1,271 @@
-//! Limits the number of concurrent requests, for the server and for each client network. Each request may occupy 64 KiB
-//! for its body and wait for the store, so many slow requests of one network must not starve others.
+//! Limits the number of concurrent requests, for the server and for each client. Each request may occupy 64 KiB for its
+//! body and wait for the store, so many slow requests of one client must not starve others.
+//!
+//! A request holds no permit while it waits for its body. Otherwise a client that sends bodies slowly would use up the
+//! permits of everybody behind its address. Such a request costs what an idle connection costs, which the limits of
+//! connections cover, and the bytes that have arrived so far, which have their own budget here.
 
-use std::collections::HashMap;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use parking_lot::Mutex;
 
+use crate::{
+    client_address::ClientKeys,
+    client_shares::{ClientShares, ShareLimits},
+    error::{ApiError, ErrorCode},
+};
+
 /// Maximum number of concurrent requests of the server; further ones are refused with `try_again`.
 pub(crate) const REQUESTS_AT_ONCE_MAX: usize = 4_096;
-/// Maximum number of concurrent requests of one network (an IPv4 address, an IPv6 /48): a sixteenth of the server's
-/// limit. Many customers of one mobile network share an address, but an answer takes milliseconds, so this allows
-/// thousands of requests per second.
-pub(crate) const REQUESTS_AT_ONCE_PER_NETWORK_MAX: u32 = 256;
+/// Maximum number of concurrent requests of one address (for IPv6, of one /64): a sixteenth of the server's limit. Many
+/// customers of one mobile network share an address, but an answer takes milliseconds, so this allows thousands of
+/// requests per second.
+pub(crate) const REQUESTS_AT_ONCE_PER_ADDRESS_MAX: usize = 256;
+/// Maximum number of concurrent requests of one IPv6 /48: a quarter of the server's limit.
+const REQUESTS_AT_ONCE_PER_NETWORK_MAX: usize = 1_024;
+/// Bytes of partly received bodies up to which one body is not charged to the budget below, so that ordinary calls still
+/// work for a client whose budget is used up. Nearly every body is smaller. The limits of connections bound their memory.
+const UNCHARGED_BODY_BYTES_MAX: usize = 4 * 1024;
+/// Budget of the bytes of partly received bodies of one server.
+const AWAITED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Budget of the bytes of partly received bodies of one address (for IPv6, of one /64): three posters at once.
+const AWAITED_BYTES_PER_ADDRESS_MAX: usize = 16 * 1024 * 1024;
+/// Budget of the bytes of partly received bodies of one IPv6 /48.
+const AWAITED_BYTES_PER_NETWORK_MAX: usize = 32 * 1024 * 1024;
+/// `Retry-After` when too many requests are running, in seconds.
+const BUSY_RETRY_AFTER_S: u32 = 2;
 
-/// The pool of request permits.
-#[derive(Default)]
-pub(crate) struct Permits(Mutex<Given>);
+const REQUESTS: ShareLimits = ShareLimits {
+    per_address_max: REQUESTS_AT_ONCE_PER_ADDRESS_MAX,
+    per_network_max: REQUESTS_AT_ONCE_PER_NETWORK_MAX,
+};
+const AWAITED: ShareLimits =
+    ShareLimits { per_address_max: AWAITED_BYTES_PER_ADDRESS_MAX, per_network_max: AWAITED_BYTES_PER_NETWORK_MAX };
 
-#[derive(Default)]
-struct Given {
-    requests: usize,
-    by_network: HashMap<u128, u32>,
+/// The pool of request permits, and the budget of partly received bodies.
+pub(crate) struct Permits {
+    requests: Mutex<Given>,
+    awaited: Mutex<Given>,
 }
 
-/// Permit for one request, returned on drop.
-pub(crate) struct Permit<'a> {
-    permits: &'a Permits,
-    network: Option<u128>,
+/// What is given out, in total and to each client.
+#[derive(Default)]
+struct Given {
+    all: usize,
+    shares: ClientShares,
+}
+
+impl Given {
+    fn take(&mut self, client: Option<ClientKeys>, amount: usize, all_max: usize, limits: ShareLimits) -> bool {
+        if self.all.saturating_add(amount) > all_max {
+            return false;
+        }
+        if client.is_some_and(|client| !self.shares.take(client, amount, limits)) {
+            return false;
+        }
+        self.all += amount;
+        true
+    }
+
+    fn give_back(&mut self, client: Option<ClientKeys>, amount: usize) {
+        self.all -= amount;
+        if let Some(client) = client {
+            self.shares.give_back(client, amount);
+        }
+    }
+}
+
+/// Permit for one request. It is returned on drop, whoever still has a [`RequestPermit`] of it.
+pub(crate) struct Permit(RequestPermit);
+
+/// Gives up the permit of a request while the request's body is awaited.
+#[derive(Clone)]
+pub(crate) struct RequestPermit(Arc<Slot>);
+
+struct Slot {
+    permits: Arc<Permits>,
+    client: Option<ClientKeys>,
+    is_held: AtomicBool,
 }
 
 impl Permits {
-    /// Takes a permit; `None` when the limit of the server or of the network is reached. Without `network` only the
+    /// Creates a pool from which nothing is taken.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { requests: Mutex::default(), awaited: Mutex::default() })
+    }
+
+    /// Takes a permit; `None` when the limit of the server or of the client is reached. Without `client` only the
     /// server's limit applies.
-    pub(crate) fn take(&self, network: Option<u128>) -> Option<Permit<'_>> {
-        let mut given = self.0.lock();
-        if given.requests >= REQUESTS_AT_ONCE_MAX {
-            return None;
-        }
-        if let Some(network) = network {
-            let of_network = given.by_network.entry(network).or_insert(0);
-            if *of_network >= REQUESTS_AT_ONCE_PER_NETWORK_MAX {
-                return None;
-            }
-            *of_network += 1;
-        }
-        given.requests += 1;
-        Some(Permit { permits: self, network })
+    pub(crate) fn take(self: &Arc<Self>, client: Option<ClientKeys>) -> Option<Permit> {
+        let slot = Slot { permits: Arc::clone(self), client, is_held: AtomicBool::new(false) };
+        let permit = RequestPermit(Arc::new(slot));
+        permit.resume().then(|| Permit(permit))
+    }
+
+    /// The number of permits that are taken.
+    #[cfg(test)]
+    pub(crate) fn running(&self) -> usize {
+        self.requests.lock().all
     }
 }
 
-impl Drop for Permit<'_> {
+impl Permit {
+    /// The handle with which the request's body is read.
+    pub(crate) fn handle(&self) -> RequestPermit {
+        self.0.clone()
+    }
+}
+
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut given = self.permits.0.lock();
-        given.requests -= 1;
-        let Some(network) = self.network else { return };
-        if let Some(of_network) = given.by_network.get_mut(&network) {
-            *of_network -= 1;
-            if *of_network == 0 {
-                given.by_network.remove(&network);
-            }
+        self.0.pause();
+    }
+}
+
+impl RequestPermit {
+    /// The client of the request; `None` when the limits of clients are switched off.
+    pub(crate) fn client(&self) -> Option<ClientKeys> {
+        self.0.client
+    }
+
+    /// Returns the permit until [`Self::resume`].
+    pub(crate) fn pause(&self) {
+        if self.0.is_held.swap(false, Ordering::Relaxed) {
+            self.0.permits.requests.lock().give_back(self.0.client, 1);
         }
     }
+
+    /// Takes the permit again. Returns false when a limit is reached meanwhile.
+    pub(crate) fn resume(&self) -> bool {
+        let slot = &self.0;
+        if slot.is_held.load(Ordering::Relaxed) {
+            return true;
+        }
+        let is_held = slot.permits.requests.lock().take(slot.client, 1, REQUESTS_AT_ONCE_MAX, REQUESTS);
+        slot.is_held.store(is_held, Ordering::Relaxed);
+        is_held
+    }
+
+    /// A charge for the bytes of this request's body, which begins with none.
+    pub(crate) fn charge_body(&self) -> BodyCharge {
+        BodyCharge { permit: self.clone(), bytes: 0 }
+    }
+}
+
+/// The bytes of a partly received body that are charged to the budget, until this is dropped.
+pub(crate) struct BodyCharge {
+    permit: RequestPermit,
+    bytes: usize,
+}
+
+impl BodyCharge {
+    /// Charges a body of which `received` bytes have arrived. Returns false when the budget of the server or of the
+    /// client is used up.
+    pub(crate) fn cover(&mut self, received: usize) -> bool {
+        if received <= UNCHARGED_BODY_BYTES_MAX.max(self.bytes) {
+            return true;
+        }
+        let (slot, more) = (&self.permit.0, received - self.bytes);
+        let is_covered = slot.permits.awaited.lock().take(slot.client, more, AWAITED_BYTES_MAX, AWAITED);
+        if is_covered {
+            self.bytes = received;
+        }
+        is_covered
+    }
+}
+
+impl Drop for BodyCharge {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            let slot = &self.permit.0;
+            slot.permits.awaited.lock().give_back(slot.client, self.bytes);
+        }
+    }
+}
+
+/// The refusal when too many requests are running, or too many bodies are awaited.
+pub(crate) fn busy() -> ApiError {
+    ApiError::new(ErrorCode::TryAgain).retry_after(BUSY_RETRY_AFTER_S).detail("too many requests at once")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn take(permits: &Permits, network: Option<u128>, times: usize) -> Vec<Permit<'_>> {
-        (0..times).filter_map(|_| permits.take(network)).collect()
+    fn client(text: &str) -> Option<ClientKeys> {
+        Some(ClientKeys::of(text.parse().unwrap()))
+    }
+
+    fn take(permits: &Arc<Permits>, client: Option<ClientKeys>, times: usize) -> Vec<Permit> {
+        (0..times).filter_map(|_| permits.take(client)).collect()
+    }
+
+    fn is_untouched(permits: &Permits) -> bool {
+        [&permits.requests, &permits.awaited]
+            .iter()
+            .all(|given| given.lock().all == 0 && given.lock().shares.is_empty())
     }
 
     #[test]
-    fn one_network_cannot_take_all_request_permits() {
-        let permits = Permits::default();
-        let greedy = take(&permits, Some(1), 9_999);
-        assert_eq!(greedy.len(), REQUESTS_AT_ONCE_PER_NETWORK_MAX as usize);
-        let other = permits.take(Some(2));
-        assert!(other.is_some(), "other networks are not affected");
-        drop((greedy, other));
-        assert!(permits.0.lock().by_network.is_empty() && permits.0.lock().requests == 0, "no network is left");
-        assert!(permits.take(Some(1)).is_some(), "permits are given back");
+    fn one_client_cannot_take_all_request_permits() {
+        let permits = Permits::new();
+        let greedy = take(&permits, client("203.0.113.9"), 9_999);
+        assert_eq!(greedy.len(), REQUESTS_AT_ONCE_PER_ADDRESS_MAX);
+        let rotating: Vec<Permit> =
+            (0..9_999).filter_map(|n| permits.take(client(&format!("2001:db8:7:{n:x}::1")))).collect();
+        assert_eq!(rotating.len(), REQUESTS_AT_ONCE_PER_NETWORK_MAX, "another /64 for each request");
+        let other = permits.take(client("203.0.113.10"));
+        assert!(other.is_some(), "other clients are not affected");
+        drop((greedy, rotating, other));
+        assert!(is_untouched(&permits), "no client is left");
+        assert!(permits.take(client("203.0.113.9")).is_some(), "permits are given back");
     }
 
     #[test]
     fn number_of_concurrent_requests_is_limited() {
-        let permits = Permits::default();
+        let permits = Permits::new();
         let all = take(&permits, None, REQUESTS_AT_ONCE_MAX);
-        assert_eq!(all.len(), REQUESTS_AT_ONCE_MAX, "without a network only the server's limit counts");
-        assert!(permits.take(Some(1)).is_none() && permits.take(None).is_none());
+        assert_eq!(all.len(), REQUESTS_AT_ONCE_MAX, "without a client only the server's limit counts");
+        assert!(permits.take(client("203.0.113.9")).is_none() && permits.take(None).is_none());
         drop(all);
-        assert!(permits.0.lock().by_network.is_empty(), "refused requests leave no entry either");
+        assert!(is_untouched(&permits), "refused requests leave no entry either");
+    }
+
+    #[test]
+    fn paused_permit_is_free_for_others_and_is_taken_again_only_within_the_limit() {
+        let permits = Permits::new();
+        let mine = permits.take(client("203.0.113.9")).unwrap();
+        let handle = mine.handle();
+        handle.pause();
+        handle.pause();
+        assert!(is_untouched(&permits));
+        let others = take(&permits, client("203.0.113.9"), 9_999);
+        assert_eq!(others.len(), REQUESTS_AT_ONCE_PER_ADDRESS_MAX);
+        assert!(!handle.resume());
+        drop(others);
+        assert!(handle.resume() && handle.resume());
+        assert_eq!(permits.requests.lock().all, 1);
+        drop(mine);
+        assert!(is_untouched(&permits), "a handle that outlives its request holds nothing");
+    }
+
+    #[test]
+    fn bytes_of_awaited_bodies_are_limited_except_for_small_bodies() {
+        let permits = Permits::new();
+        let of = |text: &str| permits.take(client(text)).unwrap().handle().charge_body();
+        let (mut first, mut second) = (of("203.0.113.9"), of("203.0.113.9"));
+        assert!(first.cover(UNCHARGED_BODY_BYTES_MAX) && is_untouched(&permits));
+        assert!(first.cover(60_000) && first.cover(AWAITED_BYTES_PER_ADDRESS_MAX));
+        assert_eq!(permits.awaited.lock().all, AWAITED_BYTES_PER_ADDRESS_MAX);
+        assert!(second.cover(UNCHARGED_BODY_BYTES_MAX) && !second.cover(UNCHARGED_BODY_BYTES_MAX + 1));
+        assert!(of("203.0.113.10").cover(60_000), "other clients are not affected");
+        let mut rotating: Vec<_> = (0..9).map(|n| of(&format!("2001:db8:7:{n:x}::1"))).collect();
+        let covered = rotating.iter_mut().filter_map(|charge| charge.cover(8 * 1024 * 1024).then_some(())).count();
+        assert_eq!(covered, 4, "32 MiB for a /48");
+        drop((first, second, rotating));
+        assert!(is_untouched(&permits));
     }
 }

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
+use crate::client_address::ClientKeys;
+
 /// A rate limit as a token bucket, which has at most `burst` tokens and is refilled with `per_second` tokens a second.
 #[derive(Debug)]
 pub(crate) struct Limit {
@@ -18,9 +20,34 @@ pub(crate) struct Limit {
 /// Limit of the requests of a signed-in person.
 pub(crate) const PERSON: Limit = Limit { index: 0, per_second: 20, burst: 60 };
 /// Limit of the requests from a client address, which many people may share.
-pub(crate) const ADDRESS: Limit = Limit { index: 1, per_second: 200, burst: 2_000 };
+const ADDRESS: Limit = Limit { index: 1, per_second: 200, burst: 2_000 };
+/// Limit of the requests from an IPv6 /48, which some providers share among the customers of a town.
+const NETWORK: Limit = Limit { index: 2, per_second: 800, burst: 8_000 };
 /// Limit of the sign-ins from a client address: each costs a call to the identity provider and a row in the store.
-pub(crate) const SIGN_IN: Limit = Limit { index: 2, per_second: 10, burst: 20 };
+const SIGN_IN: Limit = Limit { index: 3, per_second: 10, burst: 20 };
+/// Limit of the sign-ins from an IPv6 /48.
+const SIGN_IN_NETWORK: Limit = Limit { index: 4, per_second: 40, burst: 80 };
+/// Number of the limits above.
+const LIMITS: usize = 5;
+
+/// What a client's request counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// Any request.
+    Request,
+    /// A sign-in, in addition to [`Self::Request`].
+    SignIn,
+}
+
+impl Counted {
+    /// The limit of an address, and that of an IPv6 /48.
+    const fn limits(self) -> (&'static Limit, &'static Limit) {
+        match self {
+            Self::Request => (&ADDRESS, &NETWORK),
+            Self::SignIn => (&SIGN_IN, &SIGN_IN_NETWORK),
+        }
+    }
+}
 
 /// Error: the token bucket is empty.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +67,7 @@ type Shard = Mutex<HashMap<u128, u64>>;
 
 /// All counters of this server.
 pub(crate) struct RateLimits {
-    shards: [[Shard; SHARDS]; 3],
+    shards: [[Shard; SHARDS]; LIMITS],
 }
 
 impl RateLimits {
@@ -48,6 +75,17 @@ impl RateLimits {
     #[must_use]
     pub(crate) fn new() -> Self {
         Self { shards: std::array::from_fn(|_| std::array::from_fn(|_| Shard::default())) }
+    }
+
+    /// Takes a token of the client's address and then, for IPv6, one of its /48, so that a client cannot get further
+    /// tokens by rotating the /64 in its /48. A /64 without tokens takes none of its neighbours'.
+    ///
+    /// # Errors
+    /// [`RateLimited`], with the time until the next token.
+    pub(crate) fn take_of(&self, client: ClientKeys, counted: Counted, now_us: u64) -> Result<(), RateLimited> {
+        let (of_address, of_network) = counted.limits();
+        self.take(of_address, client.address(), now_us)?;
+        client.network().map_or(Ok(()), |network| self.take(of_network, network, now_us))
     }
 
     /// Takes a token from the bucket of `key`; `now_us` is in microseconds by a monotonic clock.
@@ -130,6 +168,24 @@ mod tests {
             assert!(limits.take(&ADDRESS, key, SECOND_US).is_ok());
         }
         assert!(limits.take(&ADDRESS, busy, SECOND_US).is_err());
+    }
+
+    #[test]
+    fn client_that_rotates_the_64_of_a_48_is_limited_by_the_48() {
+        let client = |text: &str| ClientKeys::of(text.parse().unwrap());
+        for (counted, of_address, of_network) in [(Counted::Request, 2_000, 8_000), (Counted::SignIn, 20, 80)] {
+            let limits = RateLimits::new();
+            let take = |address: &str| limits.take_of(client(address), counted, SECOND_US).is_ok();
+            let one = (0..9_999).filter(|_| take("2001:db8:7::1")).count();
+            assert_eq!(one, of_address, "{counted:?} of one /64");
+            let rotating = (0..60_000).filter(|n| take(&format!("2001:db8:7:{n:x}::1"))).count();
+            assert_eq!(one + rotating, of_network, "{counted:?} of a /48: refused requests of one /64 do not count");
+            assert!(take("2001:db8:8::1") && take("203.0.113.9"), "{counted:?} of others");
+            let ipv4 = (0..9_999).filter(|_| take("203.0.113.10")).count();
+            assert_eq!(ipv4, of_address, "{counted:?} of an IPv4 address");
+            let as_6to4 = (0..100).filter(|n| take(&format!("2002:cb00:710a:{n:x}::1"))).count();
+            assert_eq!(as_6to4, 0, "{counted:?} of the same IPv4 address");
+        }
     }
 
     #[test]

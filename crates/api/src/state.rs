@@ -52,7 +52,7 @@ pub struct AppState {
     /// Renders `GET /metrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     pub(crate) limits: RateLimits,
-    pub(crate) permits: Permits,
+    pub(crate) permits: Arc<Permits>,
     pub(crate) posters: PosterCache,
     pub(crate) list_permits: ListPermits,
     pub(crate) unsent: Arc<Unsent>,
@@ -84,7 +84,7 @@ impl App {
             health: parts.health,
             metrics: parts.metrics,
             limits: RateLimits::new(),
-            permits: Permits::default(),
+            permits: Permits::new(),
             posters: PosterCache::default(),
             list_permits: ListPermits::default(),
             unsent: Arc::default(),

@@ -1,10 +1,10 @@
-//! Limits the bytes of answers that wait to be sent, for the server and for each client network. An answer stays in
+//! Limits the bytes of answers that wait to be sent, for the server and for each client. An answer stays in
 //! memory until its client has read it, so clients that send requests and read nothing could exhaust the memory. A
 //! request whose answer would exceed the budget gets 503 instead.
 //!
 //! An answer's bytes stay charged to the budgets until the connection has written the last of them or is closed.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     body::{Body, HttpBody},
@@ -18,15 +18,22 @@ use http_body_util::BodyExt;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use crate::error::{ApiError, ApiResult, ErrorCode};
+use crate::{
+    client_address::ClientKeys,
+    client_shares::{ClientShares, ShareLimits},
+    error::{ApiError, ApiResult, ErrorCode},
+    permits::RequestPermit,
+};
 
 /// Budget of unsent bytes of one server. Together with the cache of posters it bounds the memory for answers on a small
 /// server.
 pub(crate) const UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Budget of unsent bytes of one client network (an IPv4 address, an IPv6 /48). Many customers of one mobile network
-/// share an address, but an answer of some 100 KB is sent within milliseconds.
-pub(crate) const UNSENT_BYTES_PER_NETWORK_MAX: usize = 16 * 1024 * 1024;
-/// Answers up to this size are not charged, so that locks and payments still work in a network whose budget is used up.
+/// Budget of unsent bytes of one client address (for IPv6, of one /64). Many customers of one mobile network share an
+/// address, but an answer of some 100 KB is sent within milliseconds.
+pub(crate) const UNSENT_BYTES_PER_ADDRESS_MAX: usize = 16 * 1024 * 1024;
+/// Budget of unsent bytes of one IPv6 /48.
+const UNSENT_BYTES_PER_NETWORK_MAX: usize = 32 * 1024 * 1024;
+/// Answers up to this size are not charged, so that locks and payments still work for a client whose budget is used up.
 /// Uncharged memory is bounded too: a connection has one answer at a time, and the number of connections is limited.
 const UNCHARGED_BYTES_MAX: usize = 4 * 1024;
 /// Maximum memory of concurrent compression encoders, in KiB, which the budget of unsent bytes does not cover: enough
@@ -49,10 +56,6 @@ pub(crate) struct SharedBytes;
 #[derive(Clone, Copy)]
 struct Whole(u64);
 
-/// The client network of a request; `None` when the limits are switched off.
-#[derive(Clone, Copy)]
-pub(crate) struct Network(pub(crate) Option<u128>);
-
 /// The budgets of one server.
 pub(crate) struct Unsent {
     held: Mutex<Held>,
@@ -68,38 +71,37 @@ impl Default for Unsent {
 #[derive(Default)]
 struct Held {
     bytes: usize,
-    by_network: HashMap<u128, usize>,
+    shares: ClientShares,
 }
+
+const SHARES: ShareLimits =
+    ShareLimits { per_address_max: UNSENT_BYTES_PER_ADDRESS_MAX, per_network_max: UNSENT_BYTES_PER_NETWORK_MAX };
 
 /// Bytes charged to the budgets until this is dropped.
 struct Charge {
     unsent: Arc<Unsent>,
-    network: Option<u128>,
+    client: Option<ClientKeys>,
     bytes: usize,
 }
 
 impl Unsent {
-    fn take(self: &Arc<Self>, network: Option<u128>, bytes: usize) -> Option<Charge> {
+    fn take(self: &Arc<Self>, client: Option<ClientKeys>, bytes: usize) -> Option<Charge> {
         let mut held = self.held.lock();
         if held.bytes.saturating_add(bytes) > UNSENT_BYTES_MAX {
             return None;
         }
-        if let Some(network) = network {
-            let of_network = held.by_network.get(&network).copied().unwrap_or(0);
-            if of_network.saturating_add(bytes) > UNSENT_BYTES_PER_NETWORK_MAX {
-                return None;
-            }
-            held.by_network.insert(network, of_network + bytes);
+        if client.is_some_and(|client| !held.shares.take(client, bytes, SHARES)) {
+            return None;
         }
         held.bytes += bytes;
         show(held.bytes);
-        Some(Charge { unsent: Arc::clone(self), network, bytes })
+        Some(Charge { unsent: Arc::clone(self), client, bytes })
     }
 
-    /// Charges `bytes` to the budgets of the server and the network. The charge ends when the last slice of the result
+    /// Charges `bytes` to the budgets of the server and the client. The charge ends when the last slice of the result
     /// is dropped.
-    fn charge(self: &Arc<Self>, network: Option<u128>, bytes: Bytes) -> ApiResult<Bytes> {
-        let charge = self.take(network, bytes.len()).ok_or_else(|| {
+    fn charge(self: &Arc<Self>, client: Option<ClientKeys>, bytes: Bytes) -> ApiResult<Bytes> {
+        let charge = self.take(client, bytes.len()).ok_or_else(|| {
             metrics::counter!("seatkeeper_unsent_refused_total").increment(1);
             let why = "too many answers wait to be read";
             ApiError::new(ErrorCode::TryAgain).retry_after(RETRY_AFTER_S).detail(why)
@@ -113,12 +115,8 @@ impl Drop for Charge {
         let mut held = self.unsent.held.lock();
         held.bytes -= self.bytes;
         show(held.bytes);
-        let Some(network) = self.network else { return };
-        if let Some(of_network) = held.by_network.get_mut(&network) {
-            *of_network -= self.bytes;
-            if *of_network == 0 {
-                held.by_network.remove(&network);
-            }
+        if let Some(client) = self.client {
+            held.shares.give_back(client, self.bytes);
         }
     }
 }
@@ -146,7 +144,7 @@ pub(crate) async fn charge_answer(
     request: Request,
     next: Next,
 ) -> ApiResult<Response> {
-    let network = network_of(&request);
+    let client = client_of(&request);
     // A request that changes something is committed by now, so its answer must not be refused; such answers are small.
     let is_charged = is_charged(&request);
     let mut response = next.run(request).await;
@@ -159,7 +157,7 @@ pub(crate) async fn charge_answer(
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
-    let bytes = unsent.charge(network, gather(body).await?)?;
+    let bytes = unsent.charge(client, gather(body).await?)?;
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 
@@ -168,7 +166,7 @@ pub(crate) async fn charge_answer(
 /// read the last byte.
 pub(crate) async fn finish_compression(
     unsent: &Arc<Unsent>,
-    network: Option<u128>,
+    client: Option<ClientKeys>,
     response: Response,
 ) -> ApiResult<Response> {
     let whole = response.extensions().get::<Whole>().copied();
@@ -183,7 +181,7 @@ pub(crate) async fn finish_compression(
         let _permit = unsent.compressions.acquire_many(kib.min(COMPRESSING_KIB_MAX)).await;
         gather(body).await?
     };
-    let bytes = if bytes.len() <= UNCHARGED_BYTES_MAX { bytes } else { unsent.charge(network, bytes)? };
+    let bytes = if bytes.len() <= UNCHARGED_BYTES_MAX { bytes } else { unsent.charge(client, bytes)? };
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 
@@ -193,8 +191,8 @@ fn is_charged(request: &Request) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD) && !request.uri().path().starts_with("/api/payments")
 }
 
-fn network_of(request: &Request) -> Option<u128> {
-    request.extensions().get::<Network>().and_then(|network| network.0)
+fn client_of(request: &Request) -> Option<ClientKeys> {
+    request.extensions().get::<RequestPermit>().and_then(RequestPermit::client)
 }
 
 /// Collects a body. A body in one piece is not copied. Yields between pieces, because compression is CPU-bound.
@@ -227,23 +225,31 @@ mod tests {
 
     const MIB: usize = 1024 * 1024;
 
-    #[test]
-    fn one_network_cannot_exhaust_the_servers_budget() {
-        let unsent = Arc::new(Unsent::default());
-        let greedy: Vec<Bytes> = (0..99).filter_map(|_| unsent.charge(Some(1), piece(MIB)).ok()).collect();
-        assert_eq!(greedy.len() * MIB, UNSENT_BYTES_PER_NETWORK_MAX);
-        let other = unsent.charge(Some(2), piece(MIB)).unwrap();
-        drop(greedy);
-        assert_eq!(unsent.held.lock().bytes, MIB);
-        assert_eq!(unsent.held.lock().by_network.len(), 1);
-        drop(other);
-        assert!(unsent.held.lock().by_network.is_empty() && unsent.held.lock().bytes == 0, "no network is left");
+    fn client(text: &str) -> Option<ClientKeys> {
+        Some(ClientKeys::of(text.parse().unwrap()))
     }
 
     #[test]
-    fn exhausted_budget_of_the_server_refuses_all_networks() {
+    fn one_client_cannot_exhaust_the_servers_budget() {
         let unsent = Arc::new(Unsent::default());
-        let held: Vec<Bytes> = (0..999).filter_map(|network| unsent.charge(Some(network), piece(MIB)).ok()).collect();
+        let greedy: Vec<Bytes> =
+            (0..99).filter_map(|_| unsent.charge(client("203.0.113.9"), piece(MIB)).ok()).collect();
+        assert_eq!(greedy.len() * MIB, UNSENT_BYTES_PER_ADDRESS_MAX);
+        let rotating = |n| client(&format!("2001:db8:7:{n:x}::1"));
+        let rotating: Vec<Bytes> = (0..99).filter_map(|n| unsent.charge(rotating(n), piece(MIB)).ok()).collect();
+        assert_eq!(rotating.len() * MIB, UNSENT_BYTES_PER_NETWORK_MAX, "another /64 for each answer");
+        let other = unsent.charge(client("203.0.113.10"), piece(MIB)).unwrap();
+        drop((greedy, rotating));
+        assert_eq!(unsent.held.lock().bytes, MIB);
+        drop(other);
+        assert!(unsent.held.lock().shares.is_empty() && unsent.held.lock().bytes == 0, "no client is left");
+    }
+
+    #[test]
+    fn exhausted_budget_of_the_server_refuses_all_clients() {
+        let unsent = Arc::new(Unsent::default());
+        let of = |n: u32| client(&format!("10.0.{}.{}", n / 256, n % 256));
+        let held: Vec<Bytes> = (0..999).filter_map(|n| unsent.charge(of(n), piece(MIB)).ok()).collect();
         assert_eq!(held.len() * MIB, UNSENT_BYTES_MAX);
         let refused = unsent.charge(None, piece(1)).unwrap_err();
         assert_eq!((refused.code(), refused.retry_after_s()), (ErrorCode::TryAgain, Some(RETRY_AFTER_S)));

@@ -35,6 +35,7 @@ use super::{
     seat_map::SeatMapBody,
     sources::Sources,
 };
+use crate::client_address::ClientKeys;
 
 /// Cloneable handle of all rooms of a server: there is one room for each screening with viewers.
 #[derive(Clone)]
@@ -149,12 +150,11 @@ impl Rooms {
         }
     }
 
-    /// Takes a permit for one more socket of a client address, given as its counting key. Without `by_address`, as in
-    /// load tests, only the server's limit counts.
-    pub(super) fn admit(&self, address: u128, by_address: bool) -> Option<SocketPermit> {
-        let LiveLimits { sockets_max, sockets_per_address_max, .. } = self.hub.limits;
-        let per_address_max = if by_address { sockets_per_address_max } else { u32::MAX };
-        self.hub.admission.admit(address, sockets_max, per_address_max, self.hub.tasks.token())
+    /// Takes a permit for one more socket of a client. Without `client`, as in load tests, only the server's limit
+    /// counts.
+    pub(super) fn admit(&self, client: Option<ClientKeys>) -> Option<SocketPermit> {
+        let LiveLimits { sockets_max, sockets_per_client, .. } = self.hub.limits;
+        self.hub.admission.admit(client, sockets_max, sockets_per_client, self.hub.tasks.token())
     }
 
     /// Returns the room of a screening as soon as the room has a seat map. Opens the room if there is none.

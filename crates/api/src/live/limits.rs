@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use crate::client_shares::ShareLimits;
+
 /// Maximum number of open WebSockets of one server: enough for 15,000 viewers, with a reserve.
 pub const LIVE_SOCKETS_MAX: usize = 20_000;
 /// Maximum number of open WebSockets of one client address (for IPv6, of one /64). It is high because many customers of
 /// a mobile network share one address.
-pub const LIVE_SOCKETS_PER_ADDRESS_MAX: u32 = 1_000;
+pub const LIVE_SOCKETS_PER_ADDRESS_MAX: usize = 1_000;
+/// Maximum number of open WebSockets of one IPv6 /48: a fifth of the server's.
+pub const LIVE_SOCKETS_PER_NETWORK_MAX: usize = 4_000;
 /// Maximum number of open rooms of one server; each room serves one screening.
 pub const LIVE_ROOMS_MAX: usize = 4_096;
 /// Maximum number of the room's frames that a socket may lag behind. Beyond it the socket skips them and gets a new
@@ -89,8 +93,8 @@ pub(super) fn tick_of(viewers: usize) -> Duration {
 pub struct LiveLimits {
     /// Maximum number of open sockets of the whole server.
     pub sockets_max: usize,
-    /// Maximum number of open sockets of one client address.
-    pub sockets_per_address_max: u32,
+    /// Maximum number of open sockets of one client.
+    pub sockets_per_client: ShareLimits,
     /// Maximum number of open rooms.
     pub rooms_max: usize,
 }
@@ -99,7 +103,10 @@ impl Default for LiveLimits {
     fn default() -> Self {
         Self {
             sockets_max: LIVE_SOCKETS_MAX,
-            sockets_per_address_max: LIVE_SOCKETS_PER_ADDRESS_MAX,
+            sockets_per_client: ShareLimits {
+                per_address_max: LIVE_SOCKETS_PER_ADDRESS_MAX,
+                per_network_max: LIVE_SOCKETS_PER_NETWORK_MAX,
+            },
             rooms_max: LIVE_ROOMS_MAX,
         }
     }

@@ -35,7 +35,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub use hub::Rooms;
 pub use limits::{
     CLIENT_MESSAGE_BYTES_MAX, LIVE_QUEUE_FRAMES_MAX, LIVE_ROOMS_MAX, LIVE_SOCKETS_MAX, LIVE_SOCKETS_PER_ADDRESS_MAX,
-    LiveLimits,
+    LIVE_SOCKETS_PER_NETWORK_MAX, LiveLimits,
 };
 
 use crate::state::App;

@@ -15,10 +15,10 @@ use super::{
 };
 use crate::{
     auth::SignedInViewer,
-    client_address,
     error::{ApiError, ApiResult, ErrorCode},
     extract::parse_query,
     origin,
+    permits::RequestPermit,
     screening_name::ScreeningSelector,
     state::App,
 };
@@ -76,9 +76,8 @@ pub(super) async fn watch_screening(State(app): State<App>, request: Request) ->
     let screening = said.find(&app).await?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await;
     let upgrade = upgrade.map_err(|refusal| ApiError::new(ErrorCode::BadRequest).detail(refusal.body_text()))?;
-    let address = client_address::of_request(&parts, &app.config.trusted_proxies);
-    let permit = app.rooms.admit(client_address::counting_key(address), app.config.rate_limit);
-    let permit = permit.ok_or_else(|| refuse(NoRoom::Full))?;
+    let client = parts.extensions.get::<RequestPermit>().and_then(RequestPermit::client);
+    let permit = app.rooms.admit(client).ok_or_else(|| refuse(NoRoom::Full))?;
     let room = app.rooms.open(screening.screening.id).await.map_err(refuse)?;
     room.set_screening(&screening, app.office.now());
     let viewer = find_viewer(&app, &parts).await;

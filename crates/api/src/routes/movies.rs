@@ -12,10 +12,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    client_address::ClientKeys,
     error::{ApiResult, ErrorCode},
     extract::{PageParams, PageQuery, PathId},
+    permits::RequestPermit,
     state::App,
-    unsent::Network,
     wire::{List, MoneyShape, ScreeningStateShape},
 };
 
@@ -105,10 +106,10 @@ async fn with_seats(app: &App, movies: &[MovieOnShow]) -> ApiResult<impl Iterato
 #[utoipa::path(get, path = "/api/movies", tag = "What is on", params(PageParams), responses((status = 200, body = List<Movie>)))]
 pub(crate) async fn list_movies(
     State(app): State<App>,
-    network: Option<Extension<Network>>,
+    permit: Option<Extension<RequestPermit>>,
     PageQuery(page): PageQuery,
 ) -> ApiResult<Json<List<Movie>>> {
-    let network = network.and_then(|Extension(Network(network))| network);
+    let network = permit.and_then(|Extension(permit)| permit.client()).map(ClientKeys::widest);
     let _permit = app.list_permits.acquire(network, page.limit).await;
     let movies = box_office::list_movies_on_show(&app.office, page).await?;
     let is_whole = page.after.is_none() && movies.next.is_none();

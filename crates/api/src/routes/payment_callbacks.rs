@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 
 use crate::{
     error::{ApiError, ApiResult, ErrorCode},
-    extract::{BODY_BYTES_MAX, PathId, is_json, parse_json, read_body},
+    extract::{PathId, is_json, parse_json},
+    request_body::{BODY_BYTES_MAX, read_body},
     state::App,
 };
 
@@ -50,7 +51,7 @@ pub(crate) async fn receive_callback(
     let (parts, body) = request.into_parts();
     // Check the header before reading the body: without a recent timestamp the body is not worth waiting for.
     let signature = Signature::of(&parts.headers, app.office.now()).ok_or(ErrorCode::BadSignature)?;
-    let body = read_body(&parts.headers, body, BODY_BYTES_MAX).await?;
+    let body = read_body(&parts, body, BODY_BYTES_MAX).await?;
     if !signature.is_of(&body, app.config.callback_secret.expose()) {
         return Err(ErrorCode::BadSignature.into());
     }

@@ -15,9 +15,10 @@ use utoipa::ToSchema;
 use crate::{
     auth::Admin,
     error::{ApiError, ApiResult, ErrorCode},
-    extract::{PathId, read_body_within},
+    extract::PathId,
     page,
     poster_cache::{PosterToSend, pin},
+    request_body::read_body_within,
     state::App,
     unsent::SharedBytes,
 };
@@ -91,7 +92,7 @@ pub(crate) async fn upload_poster(
     let content_type = picture_type(&parts.headers).ok_or_else(|| {
         ApiError::new(ErrorCode::UnsupportedMediaType).detail("image/png, image/jpeg, image/webp or image/svg+xml")
     })?;
-    let bytes = read_body_within(POSTER_WAIT_MAX, &parts.headers, body, POSTER_BYTES_MAX).await?;
+    let bytes = read_body_within(POSTER_WAIT_MAX, &parts, body, POSTER_BYTES_MAX).await?;
     if !is_what_it_says(content_type, &bytes) {
         return Err(ApiError::invalid("body", Rule::PictureType { content_type: content_type.to_owned() }));
     }

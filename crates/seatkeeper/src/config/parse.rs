@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use url::Url;
@@ -158,8 +158,18 @@ pub(super) fn parse_origins(text: &str) -> Result<Vec<Origin>, String> {
 pub(super) fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
     parse_list(text, |item| {
         let alone = || item.parse::<IpAddr>().map(IpNet::from);
-        item.parse().or_else(|_| alone()).map_err(|_| format!("'{item}' is not a network such as 10.0.0.0/8"))
+        let network = item.parse().or_else(|_| alone());
+        network.map(with_ipv4_unmapped).map_err(|_| format!("'{item}' is not a network such as 10.0.0.0/8"))
     })
+}
+
+/// Turns a network of IPv4 addresses mapped to IPv6, such as `::ffff:10.0.0.0/104`, into the IPv4 network. The addresses of
+/// clients are compared with it in their IPv4 form.
+fn with_ipv4_unmapped(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else { return network };
+    let ipv4 = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(96));
+    let ipv4 = ipv4.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok());
+    ipv4.map_or(network, IpNet::V4)
 }
 
 /// Parses the URL of an issuer. Plain http is accepted only for loopback addresses: elsewhere an attacker on the

@@ -122,6 +122,34 @@ async fn idle_and_slow_connections_are_closed_and_delay_no_other_client() {
     app.finish().await;
 }
 
+/// Callbacks of the payment provider need no sign-in, and their signature can only be checked with the whole body.
+#[tokio::test]
+async fn slow_bodies_of_payment_callbacks_leave_their_address_served() {
+    raise_limit_of_open_files();
+    let mut app = TestApp::without_people(&["--rate-limit=on"]).await;
+    let boss = app.sign_in("boss").await;
+    app.set_admin(boss);
+    let now = jiff::Timestamp::now().as_second();
+    let head = format!(
+        "POST /api/payments/callback/mock HTTP/1.1\r\nHost: {}\r\nContent-Length: 60000\r\n\
+         X-Seatkeeper-Signature: t={now},v1={}\r\n\r\n{{",
+        host(&app),
+        "0".repeat(64)
+    );
+    let mut slow = join_all((0..300).map(|_| connect(&app))).await;
+    for stream in &mut slow {
+        stream.write_all(head.as_bytes()).await.unwrap();
+    }
+    // Each of these requests would be refused while the bodies are awaited, which is for five seconds.
+    for _ in 0..20 {
+        app.get("/api/site").await.expect(200);
+        app.admin().get("/api/auth/me").await.expect(200);
+    }
+    let first = read_to_end(&mut slow[0]).await;
+    assert_eq!(status(&first), 400, "the body did not arrive in time: {first}");
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn connections_of_one_address_are_limited() {
     raise_limit_of_open_files();

@@ -15,7 +15,8 @@ use super::{DemoIdp, authorize::AuthorizeAnswer, page, query::AuthorizeQuery};
 use crate::{
     auth::{found, language},
     error::{ApiError, ApiResult, ErrorCode},
-    extract::{parse_query, read_body},
+    extract::parse_query,
+    request_body::read_body,
     state::App,
 };
 
@@ -61,7 +62,7 @@ async fn get_style(State(app): State<App>) -> ApiResult<Response> {
 async fn back_channel(State(app): State<App>, request: Request) -> ApiResult<Response> {
     let idp = demo_idp(&app)?;
     let (parts, body) = request.into_parts();
-    let body: Bytes = read_body(&parts.headers, body, FORM_BYTES_MAX).await?;
+    let body: Bytes = read_body(&parts, body, FORM_BYTES_MAX).await?;
     let answer = idp.answer(&Request::from_parts(parts, body.to_vec()));
     let mut answer = answer.map(Body::from).into_response();
     if answer.status() == StatusCode::METHOD_NOT_ALLOWED {

@@ -59,7 +59,7 @@ async fn upgrade(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let room = rooms.open(id).await.unwrap();
-    let permit = rooms.admit(1, false).unwrap();
+    let permit = rooms.admit(None).unwrap();
     let viewer = who.person.map(|number| {
         let session = sessions.tie([number; 32]).unwrap();
         SignedInViewer { person: person(number.into()), session }

@@ -95,11 +95,12 @@ fn every_setting_can_be_set_by_each_of_its_sources() {
 
 #[test]
 fn list_setting_is_an_array_in_the_file_and_comma_separated_elsewhere() {
-    let (config, _) = from_file("trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\ndemo = true", "lists");
+    let (config, _) =
+        from_file("trusted_proxies = [\"10.0.0.0/8\", \"::1\", \"::ffff:10.9.0.0/112\"]\ndemo = true", "lists");
     let config = config.unwrap();
     assert!(config.demo);
     let shown: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
-    assert_eq!(shown, ["10.0.0.0/8", "::1/128"]);
+    assert_eq!(shown, ["10.0.0.0/8", "::1/128", "10.9.0.0/16"]);
     let origins = from_env(&[("SEATKEEPER_ALLOWED_ORIGINS", "https://a.example, http://b.example:81")]).unwrap();
     let shown: Vec<&str> = origins.allowed_origins.iter().map(Origin::as_str).collect();
     assert_eq!(shown, ["https://a.example", "http://b.example:81"]);
@@ -116,7 +117,6 @@ fn empty_variable_means_no_value_and_variables_of_tests_are_ignored() {
     assert_eq!(config.unwrap().promptpay_id, None);
 }
 
-#[test]
 /// The variables of a service `seatkeeper` with a named port, as Kubernetes sets them.
 #[test]
 fn variables_that_kubernetes_sets_for_a_service_are_ignored() {
@@ -141,6 +141,7 @@ fn variables_that_kubernetes_sets_for_a_service_are_ignored() {
     }
 }
 
+#[test]
 fn service_urls_choose_the_adapters_and_carry_their_data() {
     let config = from_env_with_cluster(&[
         ("SEATKEEPER_STORE_URL", "mongodb://ann:pw@a,b/cinema?replicaSet=rs0"),
