@@ -215,7 +215,7 @@ fn config(address: SocketAddr) -> ApiConfig {
         allowed_origins: vec![],
         trusted_proxies: vec![],
         listen_is_loopback: true,
-        sign_in: SignInConfig::Demo,
+        sign_in: SignInConfig::Demo { is_allowed_behind_proxies: false },
         promptpay_id: None,
         callback_secret: Secret::new("secret"),
         rate_limit: false,

@@ -33,7 +33,10 @@ pub struct ApiConfig {
 #[derive(Clone, Debug)]
 pub enum SignInConfig {
     /// The built-in OpenID provider, used through the same code as any other.
-    Demo,
+    Demo {
+        /// Whether people may sign in through a proxy, and thereby from other machines.
+        is_allowed_behind_proxies: bool,
+    },
     /// Google, or any other OpenID provider.
     Google {
         /// The provider's issuer URL, as in its ID tokens.
@@ -50,7 +53,7 @@ impl SignInConfig {
     #[must_use]
     pub const fn kind(&self) -> SignInKind {
         match self {
-            Self::Demo => SignInKind::Demo,
+            Self::Demo { .. } => SignInKind::Demo,
             Self::Google { .. } => SignInKind::Google,
         }
     }
@@ -195,7 +198,7 @@ pub(crate) mod tests {
             allowed_origins: vec![SiteUrl::new("https://partner.example")],
             trusted_proxies: Vec::new(),
             listen_is_loopback: true,
-            sign_in: SignInConfig::Demo,
+            sign_in: SignInConfig::Demo { is_allowed_behind_proxies: false },
             promptpay_id: None,
             callback_secret: Secret::new("secret"),
             rate_limit: true,

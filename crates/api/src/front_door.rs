@@ -30,6 +30,8 @@ use crate::{
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// Path of the call that begins a sign-in, which has its own rate limit.
 const SIGN_IN_PATH: &str = "/api/auth/google/login";
+/// Paths of the calls of which a sign-in consists, with the demo provider.
+const SIGN_IN_PATHS: [&str; 2] = ["/api/auth/google/", "/demo-idp/"];
 /// Paths that a server on loopback answers whatever the `Host` header.
 const HEALTH_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 /// Cookie set with a redirect to the public URL, to detect a redirect loop.
@@ -90,6 +92,10 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
     if let Some(elsewhere) = misdirected(app, &parts)? {
         return Ok(elsewhere);
     }
+    if is_proxied_demo_sign_in(app, &parts) {
+        let why = "demo sign-in must not stand behind a proxy, where it lets everybody in as anybody";
+        return auth::in_words(&parts.headers, Err(ApiError::new(ErrorCode::Misdirected).detail(why)));
+    }
     // The address is needed only for the limits, which load tests switch off because all their requests come from one
     // address.
     let client = app.config.rate_limit.then(|| ClientKeys::of(of_request(&parts, &app.config.trusted_proxies)));
@@ -139,6 +145,19 @@ fn misdirected(app: &App, parts: &Parts) -> ApiResult<Option<Response>> {
         return redirect_to_public_url(app, parts).map(Some);
     }
     Err(ErrorCode::Misdirected.into())
+}
+
+/// Whether a request is part of a demo sign-in and has passed a proxy, so that it may come from another machine although
+/// the server listens on loopback. A proxy that adds no header cannot be detected.
+fn is_proxied_demo_sign_in(app: &App, parts: &Parts) -> bool {
+    match app.config.sign_in {
+        SignInConfig::Demo { is_allowed_behind_proxies: false } => {}
+        SignInConfig::Demo { is_allowed_behind_proxies: true } | SignInConfig::Google { .. } => return false,
+    }
+    let is_of_proxy = |name: &HeaderName| {
+        *name == header::FORWARDED || *name == header::VIA || name.as_str().starts_with("x-forwarded-")
+    };
+    SIGN_IN_PATHS.iter().any(|path| parts.uri.path().starts_with(path)) && parts.headers.keys().any(is_of_proxy)
 }
 
 /// Redirects a browser to the public URL. A browser that sends the cookie of such a redirect is refused: it used the

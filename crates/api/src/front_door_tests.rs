@@ -11,8 +11,8 @@ use futures_util::FutureExt;
 use tokio::sync::Notify;
 
 use crate::{
-    auth::tests::support::{Answer, Browser, World},
-    config::SiteUrl,
+    auth::tests::support::{Answer, Browser, Server, World, with_provider},
+    config::{SignInConfig, SiteUrl},
 };
 
 fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
@@ -119,6 +119,38 @@ async fn two_host_or_origin_headers_are_refused() {
     }
 }
 
+#[tokio::test]
+async fn demo_sign_in_refuses_requests_of_a_proxy_unless_allowed() {
+    let world = World::new();
+    let server = world.server(|_| ());
+    let sign_in = ["/api/auth/google/login", "/api/auth/google/callback", "/demo-idp/authorize", "/demo-idp/style.css"];
+    for name in ["x-forwarded-for", "x-forwarded-proto", "X-Forwarded-Host", "x-forwarded-anything", "forwarded", "via"]
+    {
+        for path in sign_in {
+            let refused = send(&server.browser(), Method::GET, path, &[(name, "x")], "").await;
+            assert_eq!(refused.problem(), (421, "misdirected".into()), "{name} {path}");
+        }
+        let token = send(&server.browser(), Method::POST, "/demo-idp/token", &[(name, "x")], "").await;
+        assert_eq!(token.problem(), (421, "misdirected".into()), "{name}");
+        let site = send(&server.browser(), Method::GET, "/api/site", &[(name, "x")], "").await;
+        assert_eq!(site.status.as_u16(), 200, "{name}: only the sign-in is refused");
+    }
+    let in_browser = [("via", "1.1 proxy"), ("accept", "text/html")];
+    let page = send(&server.browser(), Method::GET, sign_in[0], &in_browser, "").await;
+    assert_eq!((page.status.as_u16(), header(&page, "refresh")), (421, "0; url=/sign-in?error=misdirected"));
+
+    let allowed = world.server(|config| config.sign_in = SignInConfig::Demo { is_allowed_behind_proxies: true });
+    let real = world.server(|config| config.sign_in = with_provider("https://id.example", "cinema", "secret"));
+    let behind_proxy = |server: &Server| {
+        let mut browser = server.browser();
+        browser.headers.insert("x-forwarded-for", "203.0.113.9".parse().unwrap());
+        browser
+    };
+    assert_eq!(behind_proxy(&allowed).sign_in("ann@example.test").await.location(), "/here");
+    let begun = behind_proxy(&real).get("/api/auth/google/login?return_to=//x").await;
+    assert_eq!(begun.problem(), (400, "bad_return_to".into()), "a real provider is used behind a proxy");
+}
+
 /// A request and the refusal expected for it: person, method, path, headers, body, status, code.
 type Case =
     (&'static str, Method, &'static str, &'static [(&'static str, &'static str)], &'static str, u16, &'static str);
@@ -209,6 +241,11 @@ async fn requests_to_admin_paths_count_for_the_rate_limit() {
     }
 }
 
+/// A body that never arrives.
+fn endless() -> Body {
+    Body::from_stream(futures_util::stream::pending::<Result<&str, Infallible>>())
+}
+
 #[tokio::test]
 async fn slow_bodies_leave_the_permits_of_their_address_to_other_requests() {
     let world = World::new();
@@ -289,11 +326,6 @@ async fn no_route_holds_a_permit_while_it_waits_for_a_body() {
 }
 
 #[tokio::test]
-/// A body that never arrives.
-fn endless() -> Body {
-    Body::from_stream(futures_util::stream::pending::<Result<&str, Infallible>>())
-}
-
 async fn sign_ins_from_an_address_are_rate_limited() {
     let world = World::new();
     let browser = world.server(|config| config.rate_limit = true).browser();
@@ -313,6 +345,20 @@ async fn page_is_the_fallback_for_paths_outside_the_api() {
     let browser = world.server(|_| ()).browser();
     let page = browser.get("/movies/some-film").await;
     assert_eq!((page.status.as_u16(), header(&page, "content-type")), (200, "text/html; charset=utf-8"));
+    for unknown in ["/no-such-page", "/movies", "/movies/x/y", "/admin/nothing", "/demo-idp/nothing", "/index.php"] {
+        let known = [("if-none-match", "*"), ("accept", "*/*")];
+        let answer = send(&browser, Method::GET, unknown, &known, "").await;
+        let seen = (answer.status.as_u16(), header(&answer, "content-type"), header(&answer, "etag"));
+        assert_eq!(seen, (404, "text/html; charset=utf-8", ""), "{unknown}");
+        assert_eq!(answer.body, page.body, "{unknown}");
+        assert!(header(&answer, "content-security-policy").contains("default-src 'self'"), "{unknown}");
+        let head = send(&browser, Method::HEAD, unknown, &[], "").await;
+        assert_eq!((head.status.as_u16(), head.body.as_str()), (404, ""), "{unknown}");
+        assert_eq!(send(&browser, Method::POST, unknown, &[], "").await.problem(), (404, "not_found".into()));
+    }
+    let robots = browser.get("/robots.txt").await;
+    assert_eq!((robots.status.as_u16(), header(&robots, "content-type")), (200, "text/plain; charset=utf-8"));
+    assert!(robots.body.contains("Disallow: /admin\n"), "{}", robots.body);
     assert!(header(&page, "content-security-policy").contains("default-src 'self'"));
     assert!(header(&page, "strict-transport-security").is_empty(), "not over plain HTTP");
     assert_eq!(browser.get("/assets/no-such-file.js").await.problem(), (404, "not_found".into()));
@@ -392,17 +438,3 @@ async fn long_answers_are_compressed_but_not_answers_about_a_persons_locks() {
     let hold = send(&browser, Method::GET, "/api/lock?screening_id=x", &[("accept-encoding", "gzip")], "").await;
     assert!(header(&hold, "content-encoding").is_empty() && header(&hold, "vary").is_empty());
 }
-    for unknown in ["/no-such-page", "/movies", "/movies/x/y", "/admin/nothing", "/demo-idp/nothing", "/index.php"] {
-        let known = [("if-none-match", "*"), ("accept", "*/*")];
-        let answer = send(&browser, Method::GET, unknown, &known, "").await;
-        let seen = (answer.status.as_u16(), header(&answer, "content-type"), header(&answer, "etag"));
-        assert_eq!(seen, (404, "text/html; charset=utf-8", ""), "{unknown}");
-        assert_eq!(answer.body, page.body, "{unknown}");
-        assert!(header(&answer, "content-security-policy").contains("default-src 'self'"), "{unknown}");
-        let head = send(&browser, Method::HEAD, unknown, &[], "").await;
-        assert_eq!((head.status.as_u16(), head.body.as_str()), (404, ""), "{unknown}");
-        assert_eq!(send(&browser, Method::POST, unknown, &[], "").await.problem(), (404, "not_found".into()));
-    }
-    let robots = browser.get("/robots.txt").await;
-    assert_eq!((robots.status.as_u16(), header(&robots, "content-type")), (200, "text/plain; charset=utf-8"));
-    assert!(robots.body.contains("Disallow: /admin\n"), "{}", robots.body);

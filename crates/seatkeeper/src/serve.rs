@@ -118,6 +118,9 @@ async fn serve_parts(
         let (app, over) = (app.clone(), requests_over.clone());
         async move { run_beside(&app, &over).await }
     });
+    if config.sign_in == SignIn::Demo {
+        tracing::warn!("demo sign-in lets everybody in as anybody; it must never stand behind a proxy");
+    }
     announce(&site);
 
     let admission = Admission {
@@ -217,7 +220,7 @@ fn api_config(config: &Config, site: &Origin, bound: SocketAddr, callback_secret
         trusted_proxies: config.trusted_proxies.clone(),
         listen_is_loopback: bound.ip().to_canonical().is_loopback(),
         sign_in: match &config.sign_in {
-            SignIn::Demo => SignInConfig::Demo,
+            SignIn::Demo => SignInConfig::Demo { is_allowed_behind_proxies: config.allow_demo_sign_in },
             SignIn::Google { issuer, client_id, client_secret } => SignInConfig::Google {
                 issuer: issuer.to_string(),
                 client_id: client_id.clone(),

@@ -7,7 +7,7 @@ export default {
     sign_in: 'Sign in', sign_out: 'Sign out', menu: 'Account of {name}', settings: 'Language and looks', language: 'Language', theme: 'Looks', theme_dark: 'Dark', theme_light: 'Light', theme_auto: 'As this device',
     title: 'Sign in', text: 'You keep your seats while you sign in: afterwards you are back exactly where you were.', google: 'Continue with Google', demo: 'Continue (demo)',
     demo_note: 'This is a demonstration: choose any account on the next page, no password is needed.', signed_in: 'You are signed in as {name}.', continue: 'Continue',
-    error: 'Signing in did not work', error_access_denied: 'You did not allow it, or the window was closed. Nothing has changed; try again whenever you like.', error_try_again: 'The cinema could not be reached just now. Please try again.', error_bad_state: 'This attempt to sign in was used already, or is too old. Please try again.', error_other: 'The sign-in service did not let you in. Please try again.',
+    error: 'Signing in did not work', error_access_denied: 'You did not allow it, or the window was closed. Nothing has changed; try again whenever you like.', error_try_again: 'The cinema could not be reached just now. Please try again.', error_bad_state: 'This attempt to sign in was used already, or is too old. Please try again.', error_misdirected: 'Demo sign-in works only on the computer that the cinema runs on, not through a proxy.', error_other: 'The sign-in service did not let you in. Please try again.',
   },
   movies: {
     title: 'What’s on', lead: 'Choose a film, then your very own seat.', days: 'Day', today: 'Today', tomorrow: 'Tomorrow', minutes: '{n} min', from: 'from {price}', left: '{n} left', few: 'only {n} left', full: 'sold out', showtimes: 'Showtimes',

@@ -49,7 +49,7 @@ pub use self::{
     extract::{Admin, Fresh, MaybeSignedIn, SignedIn},
     routes::routes,
 };
-pub(crate) use self::{open_sessions::OpenSessions, sessions::SignedInViewer};
+pub(crate) use self::{open_sessions::OpenSessions, routes::in_words, sessions::SignedInViewer};
 use crate::config::{ApiConfig, SignInConfig, SiteUrl};
 
 /// Maximum number of concurrent background writes, which no request waits for: session refreshes and audit events of
@@ -101,7 +101,7 @@ impl Auth {
 
     fn with_ports(ports: Ports, sign_in: &SignInConfig, public_url: &SiteUrl) -> Self {
         let demo = match sign_in {
-            SignInConfig::Demo => {
+            SignInConfig::Demo { .. } => {
                 DemoIdp::new(public_url, Arc::clone(&ports.clock), Arc::clone(&ports.entropy)).map(Arc::new)
             }
             SignInConfig::Google { .. } => None,
@@ -164,13 +164,13 @@ fn provider_of(sign_in: &SignInConfig, demo: Option<&Arc<DemoIdp>>) -> (Registra
             let registration = Registration { people_issuer: issuer.clone(), issuer, client_id, client_secret };
             (registration, BackChannel::https())
         }
-        (SignInConfig::Demo, Some(idp)) => {
+        (SignInConfig::Demo { .. }, Some(idp)) => {
             let (issuer, client_id, client_secret) = idp.registered_client();
             let registration = Registration { issuer, people_issuer: DEMO_ISSUER.to_owned(), client_id, client_secret };
             let idp = Arc::clone(idp);
             (registration, BackChannel::InProcess(Box::new(move |request| idp.answer(request))))
         }
-        (SignInConfig::Demo, None) => (Registration::default(), BackChannel::https()),
+        (SignInConfig::Demo { .. }, None) => (Registration::default(), BackChannel::https()),
     }
 }
 

@@ -70,7 +70,7 @@ async fn begin_sign_in(State(app): State<App>, Query(query): Query<SignInQuery>,
 /// Turns a refusal into HTML for browsers. Browsers navigate to the sign-in calls directly and would show the raw JSON
 /// of a refusal, so they get HTML that redirects to the sign-in page, which explains the error code. Status and other
 /// headers are the same as for programs.
-fn in_words(headers: &HeaderMap, answer: ApiResult<Response>) -> ApiResult<Response> {
+pub(crate) fn in_words(headers: &HeaderMap, answer: ApiResult<Response>) -> ApiResult<Response> {
     let error = match answer {
         Err(error) if negotiation::shows_page(headers) => error,
         answer => return answer,

@@ -61,6 +61,8 @@ pub struct Config {
     pub demo: bool,
     /// The store.
     pub store: StoreUrl,
+    /// Whether demo sign-in is allowed where other machines can reach the server, also through a proxy.
+    pub allow_demo_sign_in: bool,
     /// The lock store and the live changes.
     pub locks: LocksUrl,
     /// The event log.
@@ -135,6 +137,7 @@ impl Config {
             demo: read.parse(&s::DEMO, parse::parse_switch)?,
             store: read.parse(&s::STORE_URL, |text| StoreUrl::parse(text, &data_dir, adapters))?,
             locks: read.parse(&s::LOCKS_URL, |text| LocksUrl::parse(text, adapters))?,
+            allow_demo_sign_in: read.parse(&s::ALLOW_DEMO_SIGN_IN, parse::parse_switch)?,
             events: read.parse(&s::EVENTS_URL, |text| EventsUrl::parse(text, adapters))?,
             mail: read.parse(&s::MAIL_URL, |text| MailUrl::parse(text, &data_dir))?,
             lock_ttl: read.parse(&s::LOCK_TTL, ttl)?,
@@ -248,7 +251,7 @@ impl Reader<'_> {
     fn check_demo_sign_in(&self, config: &Config, reach: Option<&Setting>) -> Result<(), SettingsError> {
         let is_allowed = self.parse(&settings::ALLOW_DEMO_SIGN_IN, parse::parse_switch)?;
         match (reach, &config.sign_in) {
-            (Some(setting), SignIn::Demo) if !is_allowed => {
+            (Some(setting), SignIn::Demo) if !config.allow_demo_sign_in => {
                 let value = self.0.get(setting)?;
                 Err(value.refuse(format!(
                     "'{}' can be reached from other machines, where demo sign-in lets everybody in as anybody; \

@@ -213,7 +213,8 @@ async fn requests_that_change_data_are_refused_from_foreign_origins() {
 
 #[tokio::test]
 async fn requests_over_the_rate_limit_are_refused_with_retry_after() {
-    let app = TestApp::without_people(&["--rate-limit=on", "--trusted-proxies=127.0.0.0/8"]).await;
+    let app =
+        TestApp::without_people(&["--rate-limit=on", "--trusted-proxies=127.0.0.0/8", "--allow-demo-sign-in"]).await;
     let (ann, bob) = (app.sign_in("ann").await, app.sign_in("bob").await);
     let flood = |method: &'static str, path: &'static str, headers: Vec<(&'static str, &'static str)>| {
         let (ann, headers) = (ann.clone(), headers.clone());

@@ -41,6 +41,26 @@ async fn health_check_succeeds_whatever_the_public_url_is() {
     assert_eq!(code, Some(1), "{said}");
 }
 
+/// Demo sign-in refuses what a proxy sends, and its warnings are in the log.
+#[tokio::test]
+async fn demo_sign_in_behind_a_proxy_is_refused_and_warned_about() {
+    let app = TestApp::start().await;
+    for header in [("x-forwarded-for", "203.0.113.9"), ("forwarded", "for=203.0.113.9"), ("via", "1.1 proxy")] {
+        app.stranger().raw("GET", "/api/auth/google/login", &[header], "").await.refused(421, "misdirected");
+        app.stranger().raw("GET", "/demo-idp/authorize", &[header], "").await.refused(421, "misdirected");
+        app.stranger().raw("GET", "/api/site", &[header], "").await.expect(200);
+    }
+    assert!(app.log().contains("it must never stand behind a proxy"), "{}", app.log());
+    app.finish().await;
+    let public = ["--allow-demo-sign-in", "--allow-test-payments", "--trusted-proxies=127.0.0.1"];
+    let app = TestApp::with_public_url("https://tickets.example", &public).await;
+    let through = [("x-forwarded-for", "203.0.113.9"), ("host", "tickets.example")];
+    let login = app.stranger().raw("GET", "/api/auth/google/login", &through, "").await;
+    assert_eq!(login.status, 302, "{}", login.text);
+    assert!(app.log().contains("allow_demo_sign_in lets everybody who opens it"), "{}", app.log());
+    app.finish().await;
+}
+
 /// nginx with `proxy_set_header Host $host` passes the host name on without the port.
 #[tokio::test]
 async fn page_behind_a_proxy_that_drops_the_port_is_served_and_not_redirected() {
