@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand};
 use url::Url;
 
-use crate::config::{ALL, Adapters, CONFIG_ENV, Config, Flag, Outside, Setting, SettingsError, Value, Values};
+use crate::config::{ALL, CONFIG_ENV, Flag, Outside, Setting, SettingsError, Value, Values};
 
 /// Real-time cinema booking that never sells a seat twice.
 #[derive(Debug, Parser)]
@@ -22,7 +22,7 @@ pub struct Cli {
 pub enum Command {
     /// Serve the cinema until SIGTERM or SIGINT.
     Serve(SettingFlags),
-    /// Print every setting, its value and its source; exit 2 when one of them is wrong.
+    /// Print every setting, its value and its source, and warnings; exit 2 when one of them is wrong.
     Check(SettingFlags),
     /// Print the OpenAPI document of the HTTP calls.
     Openapi,
@@ -47,14 +47,6 @@ impl SettingFlags {
     /// A key or variable is unknown, or a file cannot be read.
     pub fn gather(self, environment: Vec<(OsString, OsString)>) -> Result<Values, SettingsError> {
         Values::gather(Outside { config_file: self.config_file, flags: self.given, environment })
-    }
-
-    /// Collects, parses and checks all settings.
-    ///
-    /// # Errors
-    /// The first invalid setting, described in a sentence.
-    pub fn load(self, environment: Vec<(OsString, OsString)>, adapters: Adapters) -> Result<Config, SettingsError> {
-        Config::from_values(&self.gather(environment)?, adapters)
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use rustix::fs::Mode;
 use seatkeeper::cli::{Cli, Command, SettingFlags, describe_values};
-use seatkeeper::config::{Adapters, Config, SettingsError, local_address};
+use seatkeeper::config::{Adapters, Config, SettingsError, list_warnings, local_address};
 use seatkeeper::health::ask_whether_ready;
 use seatkeeper::serve::serve;
 use seatkeeper::telemetry::start_log;
@@ -43,9 +43,13 @@ fn main() -> ExitCode {
 /// Runs the command `serve`. The settings are checked first, so that an invalid one is reported before any file or
 /// service is opened.
 fn start(flags: SettingFlags) -> Result<(), Failure> {
-    let config = flags.load(std::env::vars_os().collect(), Adapters::BUILT_IN)?;
+    let values = flags.gather(std::env::vars_os().collect())?;
+    let config = Config::from_values(&values, Adapters::BUILT_IN)?;
     check_addresses(&config)?;
     start_log(config.log_level, config.log_format);
+    for warning in list_warnings(&values, &config) {
+        tracing::warn!("{warning}");
+    }
     // The program's files contain names, addresses and sessions. The umask protects them even in a folder that others
     // can read.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
@@ -78,12 +82,17 @@ fn in_runtime(work: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>
 }
 
 /// Runs the command `check`. The settings are printed before they are validated, because the table helps to find an
-/// invalid value.
+/// invalid value. Warnings do not change the exit code.
 fn check(flags: SettingFlags) -> Result<(), Failure> {
     let values = flags.gather(std::env::vars_os().collect())?;
     // The settings are validated even if standard output is closed (as by a pipe to `head`).
     let shown = io::stdout().write_all(describe_values(&values).as_bytes());
-    check_addresses(&Config::from_values(&values, Adapters::BUILT_IN)?)?;
+    let config = Config::from_values(&values, Adapters::BUILT_IN)?;
+    check_addresses(&config)?;
+    for warning in list_warnings(&values, &config) {
+        // When standard error is closed, the warning cannot be reported anywhere.
+        let _ = writeln!(io::stderr(), "seatkeeper: warning: {warning}");
+    }
     Ok(shown?)
 }
 

@@ -45,7 +45,7 @@ fn check_exits_with_2_for_mock_payments_of_real_customers_unless_allowed() {
     let google = [("SEATKEEPER_GOOGLE_CLIENT_ID", "a"), ("SEATKEEPER_GOOGLE_CLIENT_SECRET", "b")];
     for (args, env) in [
         (&[][..], &google[..]),
-        (&["--allow-demo-sign-in", "--public-url=https://a.example"], &[]),
+        (&["--allow-demo-sign-in", "--public-url=http://a.example"], &[]),
         (&["--allow-demo-sign-in", "--listen=10.0.0.5:80"], &[]),
     ] {
         let refused = check(args, env);
@@ -53,6 +53,20 @@ fn check_exits_with_2_for_mock_payments_of_real_customers_unless_allowed() {
         assert!(stderr(&refused).contains("set --allow-test-payments"), "{}", stderr(&refused));
         let allowed = check(&[args, &["--allow-test-payments"]].concat(), env);
         assert_eq!((allowed.status.code(), stderr(&allowed)), (Some(0), String::new()), "{args:?}");
+    }
+}
+
+#[test]
+fn check_prints_warnings_and_exits_with_0_for_dangerous_settings() {
+    let args = ["--allow-demo-sign-in", "--allow-test-payments", "--trusted-proxies=127.0.0.1"];
+    let dangerous = ["--public-url=https://a.example", "--mail-url=smtp://ann:hunter2@mail.example"];
+    let output = check(&[&args[..], &dangerous].concat(), &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let warnings: Vec<String> = stderr(&output).lines().map(str::to_owned).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    let begins = ["--public-url: 'https://a.example' ", "--mail-url: 'smtp://ann:***@mail.example' "];
+    for (warning, begin) in warnings.iter().zip(begins) {
+        assert!(warning.starts_with(&format!("seatkeeper: warning: {begin}")), "{warning}");
     }
 }
 

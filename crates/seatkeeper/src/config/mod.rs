@@ -9,6 +9,7 @@ mod secret;
 mod settings;
 mod sources;
 mod urls;
+mod warnings;
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -26,6 +27,7 @@ pub use secret::{Secret, ServiceUrl};
 pub use settings::{ALL, Flag, Secrecy, Setting};
 pub use sources::{CONFIG_ENV, MANUAL, Outside, Source, Value, Values};
 pub use urls::{Adapters, EventsUrl, LocksUrl, MailUrl, StoreUrl};
+pub use warnings::list_warnings;
 
 /// Allowed values of `lock_ttl` and `payment_ttl`. A shorter time would not suffice to pay; a longer one would keep
 /// seats locked for people who have left.
@@ -59,10 +61,10 @@ pub struct Config {
     pub time_zone: TimeZone,
     /// Whether an empty store is filled with the demo cinema.
     pub demo: bool,
-    /// The store.
-    pub store: StoreUrl,
     /// Whether demo sign-in is allowed where other machines can reach the server, also through a proxy.
     pub allow_demo_sign_in: bool,
+    /// The store.
+    pub store: StoreUrl,
     /// The lock store and the live changes.
     pub locks: LocksUrl,
     /// The event log.
@@ -135,9 +137,9 @@ impl Config {
             site_name: read.parse(&s::SITE_NAME, parse::parse_site_name)?,
             time_zone: read.parse(&s::TIME_ZONE, parse::parse_time_zone)?,
             demo: read.parse(&s::DEMO, parse::parse_switch)?,
+            allow_demo_sign_in: read.parse(&s::ALLOW_DEMO_SIGN_IN, parse::parse_switch)?,
             store: read.parse(&s::STORE_URL, |text| StoreUrl::parse(text, &data_dir, adapters))?,
             locks: read.parse(&s::LOCKS_URL, |text| LocksUrl::parse(text, adapters))?,
-            allow_demo_sign_in: read.parse(&s::ALLOW_DEMO_SIGN_IN, parse::parse_switch)?,
             events: read.parse(&s::EVENTS_URL, |text| EventsUrl::parse(text, adapters))?,
             mail: read.parse(&s::MAIL_URL, |text| MailUrl::parse(text, &data_dir))?,
             lock_ttl: read.parse(&s::LOCK_TTL, ttl)?,
@@ -249,7 +251,6 @@ impl Reader<'_> {
 
     /// Refuses demo sign-in on a server that other machines can reach, because anybody could sign in there as anybody.
     fn check_demo_sign_in(&self, config: &Config, reach: Option<&Setting>) -> Result<(), SettingsError> {
-        let is_allowed = self.parse(&settings::ALLOW_DEMO_SIGN_IN, parse::parse_switch)?;
         match (reach, &config.sign_in) {
             (Some(setting), SignIn::Demo) if !config.allow_demo_sign_in => {
                 let value = self.0.get(setting)?;

@@ -8,6 +8,7 @@ mod combinations;
 mod manual;
 mod refusals;
 mod sources;
+mod warnings;
 
 /// A temporary settings file of one test. It is removed on drop.
 struct TestFile(PathBuf);
