@@ -102,12 +102,13 @@ async fn administrator_finds_bookings_by_every_filter(fixture: &impl StoreFixtur
     let items = walk!(stage, |page| list_bookings(&BookingFilter::default(), page));
     assert_eq!(items.iter().map(|item| item.booking.id).collect::<Vec<_>>(), [third.id, second.id, first.id]);
     assert_eq!((items[0].customer_name.as_str(), items[0].customer_email.as_str()), ("Ben", "ben@example.test"));
-    assert_eq!(items[0].booking, third);
+    assert_eq!((&items[0].booking, items[0].payment_method), (&third, PaymentMethod::MockCard));
 }
 
 /// A screening of another film in another hall, three hours later.
 async fn second_screening<S: Store>(stage: &Stage<S>) -> seatkeeper_core::catalogue::Screening {
-    let movie = movie_of(MovieId::from_uuid(stage.ids.next_uuid()), "Durian Nights");
+    let mut movie = movie_of(MovieId::from_uuid(stage.ids.next_uuid()), "Durian Nights");
+    movie.details.title_th = Some("คืนทุเรียน".to_owned());
     let hall = hall_of(HallId::from_uuid(stage.ids.next_uuid()), "Hall 2", "ssx_p");
     let start = stage.screening.start_time.saturating_add(SignedDuration::from_hours(3)).unwrap_or(Timestamp::MAX);
     let screening = screening_of(ScreeningId::from_uuid(stage.ids.next_uuid()), &movie, &hall, start);
@@ -197,6 +198,7 @@ async fn sales_by_film_are_sorted_by_revenue(fixture: &impl StoreFixture) {
     let of = |screening: &seatkeeper_core::catalogue::Screening, seats: u64, sold: u64, offered: u64| MovieSales {
         movie_id: screening.movie_id,
         movie_title: screening.movie_title.clone(),
+        movie_title_th: screening.movie_title_th.clone(),
         totals: SalesTotals {
             bookings: u64::from(seats > 0),
             seats,
@@ -219,4 +221,6 @@ async fn sales_by_film_are_sorted_by_revenue(fixture: &impl StoreFixture) {
     let films = must(stage.store.list_movie_sales(began, stage.now()).await);
     let titles: Vec<_> = films.iter().map(|film| film.movie_title.as_str()).collect();
     assert_eq!(titles, ["Durian Nights", "A new title"], "the title on the tickets if the film was deleted");
+    let thai: Vec<_> = films.iter().map(|film| film.movie_title_th.as_deref()).collect();
+    assert_eq!(thai, [Some("คืนทุเรียน"), None], "both titles come from the same source");
 }
