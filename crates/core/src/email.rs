@@ -56,10 +56,47 @@ impl EmailAddress {
         &self.ascii_domain
     }
 
+    /// The address in the form in which addresses are compared.
+    #[must_use]
+    pub fn key(&self) -> EmailKey {
+        EmailKey(format!("{}@{}", self.local_part().to_lowercase(), self.ascii_domain))
+    }
+
     /// Whether only a mail server with the extension SMTPUTF8 accepts the address. The domain never needs it.
     #[must_use]
     pub fn needs_smtputf8(&self) -> bool {
         !self.local_part().is_ascii()
+    }
+}
+
+/// An e-mail address in the form in which addresses are compared: in lower case, with the domain as in DNS (IDNA), so
+/// that `Ann@Exämple.test` and `ann@xn--exmple-cua.test` are equal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EmailKey(String);
+
+impl EmailKey {
+    /// Parses an address; `None` if [`EmailAddress::parse`] refuses it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        EmailAddress::parse(text).map(|address| address.key())
+    }
+
+    /// The address in the form in which addresses are compared.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The part before the `@`, in lower case.
+    #[must_use]
+    pub fn local_part(&self) -> &str {
+        self.0.split('@').next().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for EmailKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -187,5 +224,16 @@ mod tests {
     fn debug_output_hides_the_address() {
         let shown = format!("{:?}", EmailAddress::parse("ann@example.test").unwrap());
         assert!(!shown.contains("ann") && !shown.contains("example"), "{shown}");
+    }
+
+    #[test]
+    fn addresses_are_equal_without_case_and_with_the_domain_in_unicode_or_in_dns_form() {
+        let key = |text| EmailKey::parse(text).unwrap_or_else(|| panic!("{text}"));
+        assert_eq!(key(" Ann.Lee@Example.TEST "), key("ann.lee@example.test"));
+        assert_eq!(key("ann@EXÄMPLE.test"), key("ann@xn--exmple-cua.test"));
+        assert_eq!(key("ann@โรงหนัง.ไทย").as_str(), "ann@xn--72ca7cvb2byb4h.xn--o3cw4h");
+        assert_ne!(key("ann@example.test"), key("ann@example.test.evil.test"));
+        assert_ne!(key("ann+x@example.test"), key("ann@example.test"));
+        assert_eq!(key("Ann@example.test").local_part(), "ann");
     }
 }

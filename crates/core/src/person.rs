@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use strum::{AsRefStr, EnumString, VariantArray, VariantNames};
 
-use crate::ids::PersonId;
+use crate::{email::EmailKey, ids::PersonId};
 
 /// How long a session lasts without a request.
 pub const SESSION_IDLE_MAX: SignedDuration = SignedDuration::from_hours(12);
@@ -56,6 +56,8 @@ pub struct Identity {
     pub name: String,
     /// The e-mail address.
     pub email: String,
+    /// Whether the provider states that it has verified the address.
+    pub is_email_verified: bool,
     /// The address of a picture.
     pub picture_url: Option<String>,
     /// The browser's first language at sign-in; used when the person is new.
@@ -67,6 +69,36 @@ impl Identity {
     #[must_use]
     pub fn is_demo(&self) -> bool {
         self.issuer == DEMO_ISSUER
+    }
+
+    /// The e-mail address, if the provider has verified it.
+    #[must_use]
+    pub fn verified_email(&self) -> Option<EmailKey> {
+        EmailKey::parse(&self.email).filter(|_| self.is_email_verified)
+    }
+}
+
+/// Whether the person who signs in may become the first administrator. A person of the demo
+/// ([`DEMO_ISSUER`]) never does after a person of a real provider has signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstAdmin {
+    /// Without the setting `admin_email`: if this is the first person ever.
+    FirstPerson,
+    /// With the setting, for the verified owner of that address: if nobody is administrator.
+    NamedBySetting,
+    /// With the setting, for everybody else: no.
+    SomebodyElse,
+}
+
+impl FirstAdmin {
+    /// The rule for this identity; `admin_email` is the setting.
+    #[must_use]
+    pub fn of(admin_email: Option<&EmailKey>, identity: &Identity) -> Self {
+        match admin_email {
+            None => Self::FirstPerson,
+            Some(named) if identity.verified_email().as_ref() == Some(named) => Self::NamedBySetting,
+            Some(_) => Self::SomebodyElse,
+        }
     }
 }
 
@@ -81,6 +113,9 @@ pub struct Person {
     pub name: String,
     /// The e-mail address.
     pub email: String,
+    /// Whether the provider had verified the address at the last sign-in. False for people who have not signed in since
+    /// this is recorded.
+    pub is_email_verified: bool,
     /// The address of a picture.
     pub picture_url: Option<String>,
     /// The person's role.

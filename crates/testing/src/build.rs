@@ -9,10 +9,10 @@ use seatkeeper_core::{
     booking::draw_code,
     catalogue::{Hall, Movie, MovieDetails, Screening},
     event::{Event, EventKind},
-    ids::{BookingId, EventId, HallId, MailId, MovieId, ScreeningId},
+    ids::{BookingId, EventId, HallId, MailId, MovieId, PersonId, ScreeningId},
     money::Money,
-    person::{DEMO_ISSUER, Identity, Language},
-    ports::{Clock, Entropy, NewMail},
+    person::{DEMO_ISSUER, FirstAdmin, Identity, Language},
+    ports::{Clock, ConfirmedSignIn, Entropy, NewMail},
     seating::{Layout, LayoutDraft, Row, SeatKind},
 };
 
@@ -186,9 +186,18 @@ pub fn identity_of(name: &str) -> Identity {
         subject: format!("sub-{name}"),
         name: name.to_owned(),
         email: format!("{}@example.test", name.to_lowercase().replace(' ', ".")),
+        is_email_verified: true,
         picture_url: None,
         language: Language::Th,
     }
+}
+
+/// The confirmed sign-in of an identity, by the rule that the first person ever is ADMIN.
+#[must_use]
+pub fn sign_in_of(identity: Identity, new_id: PersonId) -> ConfirmedSignIn {
+    let seed = new_id.as_uuid().as_u64_pair().1;
+    let on_promotion = event_of(&SeededEntropy::new(seed), sample_now(), "admin_added");
+    ConfirmedSignIn { identity, new_id, first_admin: FirstAdmin::FirstPerson, on_promotion }
 }
 
 /// A unique audit event whose action is `action`.

@@ -8,6 +8,7 @@ mod build;
 pub mod event_log;
 pub mod locks;
 mod office;
+mod store_administrators;
 pub mod store_events;
 mod store_fixture;
 pub mod store_ledger;
@@ -21,7 +22,7 @@ mod store_showings;
 
 pub use build::{
     ManualClock, SAMPLE_NOW_MS, SeededEntropy, demo_identity_of, event_of, hall_of, identity_of, layout_of, mail_of,
-    movie_of, sample_now, screening_of,
+    movie_of, sample_now, screening_of, sign_in_of,
 };
 pub use office::office_over;
 pub use store_fixture::StoreFixture;

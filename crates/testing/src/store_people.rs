@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    demo_identity_of, identity_of,
+    demo_identity_of, identity_of, sign_in_of, store_administrators,
     store_fixture::{Stage, StoreFixture, must},
 };
 use seatkeeper_core::{
@@ -28,21 +28,23 @@ pub async fn run_all(fixture: &impl StoreFixture) {
     a_session_lives_until_it_is_ended(fixture).await;
     ended_sessions_are_listed_for_other_servers(fixture).await;
     purge_deletes_expired_sessions_and_old_records_of_ended_ones(fixture).await;
+    store_administrators::run_all(fixture).await;
 }
 
 async fn sign_in<S: Store>(stage: &Stage<S>, identity: &Identity) -> Person {
-    must(stage.store.sign_in(identity, stage.person(), stage.now()).await)
+    must(stage.store.sign_in(&sign_in_of(identity.clone(), stage.person()), stage.now()).await)
 }
 
 async fn first_person_becomes_admin_and_later_ones_do_not(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let id = stage.person();
-    let ann = must(stage.store.sign_in(&identity_of("Ann"), id, stage.now()).await);
+    let ann = must(stage.store.sign_in(&sign_in_of(identity_of("Ann"), id), stage.now()).await);
     let expected = Person {
         id,
         issuer: identity_of("Ann").issuer,
         name: "Ann".to_owned(),
         email: "ann@example.test".to_owned(),
+        is_email_verified: true,
         picture_url: None,
         role: Role::Admin,
         language: Language::Th,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    demo_identity_of, identity_of,
+    demo_identity_of, identity_of, sign_in_of,
     store_fixture::{CONFIRMING, LATE, PAYMENT_S, Stage, StoreFixture, at_once, must},
 };
 use seatkeeper_core::{
@@ -171,7 +171,7 @@ async fn concurrent_first_sign_ins_make_one_admin(fixture: &impl StoreFixture) {
     let stage = Arc::new(Stage::open(fixture, "s").await);
     let runs = (0..100).map(|index| {
         let (stage, id) = (Arc::clone(&stage), PersonId::from_uuid(stage.ids.next_uuid()));
-        async move { must(stage.store.sign_in(&identity_of(&format!("p{index}")), id, stage.now()).await) }
+        async move { must(stage.store.sign_in(&sign_in_of(identity_of(&format!("p{index}")), id), stage.now()).await) }
     });
     let people = at_once(runs).await;
     let admins: Vec<&Person> = people.iter().filter(|person| person.role == Role::Admin).collect();
@@ -187,7 +187,7 @@ async fn concurrent_sign_ins_at_demo_and_provider_make_one_real_admin(fixture: &
     let runs = (0..CROWD).map(|index| {
         let (stage, id) = (Arc::clone(&stage), PersonId::from_uuid(stage.ids.next_uuid()));
         let identity_of = if index % 2 == 0 { demo_identity_of } else { identity_of };
-        async move { must(stage.store.sign_in(&identity_of(&format!("p{index}")), id, stage.now()).await) }
+        async move { must(stage.store.sign_in(&sign_in_of(identity_of(&format!("p{index}")), id), stage.now()).await) }
     });
     let mut admins = Vec::new();
     for person in at_once(runs).await {
@@ -202,7 +202,7 @@ async fn concurrent_sign_ins_of_one_identity_make_one_person(fixture: &impl Stor
     let stage = Arc::new(Stage::open(fixture, "s").await);
     let runs = (0..CROWD).map(|_| {
         let (stage, id) = (Arc::clone(&stage), PersonId::from_uuid(stage.ids.next_uuid()));
-        async move { must(stage.store.sign_in(&identity_of("ann"), id, stage.now()).await) }
+        async move { must(stage.store.sign_in(&sign_in_of(identity_of("ann"), id), stage.now()).await) }
     });
     let mut people = BTreeMap::new();
     for person in at_once(runs).await {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    hall_of, identity_of, movie_of, screening_of,
+    hall_of, identity_of, movie_of, screening_of, sign_in_of,
     store_fixture::{CONFIRMING, Stage, StoreFixture, must, walk},
 };
 use seatkeeper_core::{
@@ -42,7 +42,7 @@ async fn refund<S: Store>(stage: &Stage<S>, booking: &Booking) {
 }
 
 async fn signed_in<S: Store>(stage: &Stage<S>, name: &str) -> PersonId {
-    must(stage.store.sign_in(&identity_of(name), stage.person(), stage.now()).await).id
+    must(stage.store.sign_in(&sign_in_of(identity_of(name), stage.person()), stage.now()).await).id
 }
 
 async fn found<S: Store>(stage: &Stage<S>, filter: &BookingFilter) -> Vec<BookingId> {

@@ -9,10 +9,11 @@
 //!
 //! Writes that belong together are one transaction ([`transaction`]), which is retried after a write conflict. Snapshot
 //! isolation allows write skew, so a transaction that depends on a document staying unchanged also writes to it: see
-//! [`guards`], the halls and films in [`programme_change`], and the first administrator in [`people`].
+//! [`guards`], the halls and films in [`programme_change`], and the first administrator in [`administrators`].
 //!
 //! One file implements each port, and all of them use the database through [`conn`].
 
+mod administrators;
 mod audit;
 mod bookings;
 mod call_permits;
@@ -34,6 +35,7 @@ mod outbox;
 mod pages;
 mod payments;
 mod people;
+mod person_documents;
 mod prices;
 mod programme;
 mod programme_change;

@@ -1,5 +1,4 @@
-//! People. The first person who signs in becomes ADMIN; the unique key of one document ensures that only one sign-in is
-//! the first.
+//! People.
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -7,65 +6,42 @@ use jiff::Timestamp;
 use mongodb::bson::{Document, doc};
 use seatkeeper_core::{
     ids::PersonId,
-    person::{Identity, Language, Person, Role},
-    ports::{Backend, People},
+    person::{FirstAdmin, Language, Person, Role},
+    ports::{AddAdmin, AddAdminOutcome, Backend, ConfirmedSignIn, People},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
-    MongoStore,
+    MongoStore, administrators,
     conn::Conn,
     documents::{by_id, ms},
     fault::Fault,
-    schema::{LEASES, PEOPLE},
+    person_documents::{PersonDocument, find_person, verified_email},
+    schema::PEOPLE,
 };
-
-/// The unique key of the document of the first administrator, which only one sign-in can insert.
-const FIRST_ADMIN: &str = "first_admin";
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Person")]
-struct Fields {
-    #[serde(rename = "_id")]
-    id: PersonId,
-    issuer: String,
-    name: String,
-    email: String,
-    picture_url: Option<String>,
-    role: Role,
-    language: Language,
-}
-
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct PersonDocument(#[serde(with = "Fields")] Person);
 
 /// A person as first written, at the first sign-in.
 #[derive(Serialize)]
 struct New<'a> {
-    #[serde(flatten, with = "Fields")]
-    person: &'a Person,
+    #[serde(flatten)]
+    person: PersonDocument,
     subject: &'a str,
     search: String,
     created_at: i64,
 }
 
-/// The first administrator.
-#[derive(Serialize, Deserialize)]
-struct First {
-    #[serde(rename = "_id")]
-    id: String,
-    holder: PersonId,
-    /// Whether the first administrator signed in with the demo provider. Such a person loses the role to the first
-    /// person who signs in with a real identity provider.
-    #[serde(default)]
-    is_demo: bool,
-}
-
 #[async_trait]
 impl People for MongoStore {
-    async fn sign_in(&self, identity: &Identity, new_id: PersonId, now: Timestamp) -> Backend<Person> {
-        self.transact(identity, move |conn, identity| sign_in(conn, identity, new_id, now).boxed()).await
+    async fn sign_in(&self, confirmed: &ConfirmedSignIn, now: Timestamp) -> Backend<Person> {
+        self.transact(confirmed, move |conn, confirmed| sign_in(conn, confirmed, now).boxed()).await
+    }
+
+    async fn add_admin(&self, request: &AddAdmin, now: Timestamp) -> Backend<AddAdminOutcome> {
+        self.transact(request, move |conn, request| administrators::add_admin(conn, request, now).boxed()).await
+    }
+
+    async fn list_role_changes_since(&self, since: Timestamp, limit: u32) -> Backend<Vec<PersonId>> {
+        self.call(administrators::list_role_changes(&mut self.conn(), since, limit)).await
     }
 
     async fn find_person(&self, id: PersonId) -> Backend<Option<Person>> {
@@ -76,55 +52,43 @@ impl People for MongoStore {
         let change = doc! { "$set": { "language": language.as_ref() } };
         let mut conn = self.conn();
         let changed = conn.change::<PersonDocument>(PEOPLE, by_id(id), Document::new(), change);
-        Ok(self.call(changed).await?.map(|document| document.0))
+        Ok(self.call(changed).await?.map(PersonDocument::person))
     }
 }
 
 /// Creates or updates the person who signs in. Concurrent first sign-ins, of one person or of two, insert the same
 /// unique key, so one of their transactions fails and is retried.
-async fn sign_in(conn: &mut Conn, identity: &Identity, new_id: PersonId, now: Timestamp) -> Result<Person, Fault> {
+async fn sign_in(conn: &mut Conn, sign_in: &ConfirmedSignIn, now: Timestamp) -> Result<Person, Fault> {
+    let ConfirmedSignIn { identity, new_id, first_admin, on_promotion } = sign_in;
     let search = search_text(&identity.name, &identity.email);
     let (issuer, subject) = (identity.issuer.as_str(), identity.subject.as_str());
     let known = doc! { "issuer": issuer, "subject": subject };
-    let said = doc! {
+    let said = doc! { "$set": {
         "name": &identity.name,
         "email": &identity.email,
+        "verified_email": verified_email(identity),
         "picture_url": identity.picture_url.as_deref(),
         "search": &search,
+    } };
+    let known: Option<PersonDocument> = conn.change(PEOPLE, known, Document::new(), said).await?;
+    let is_first = administrators::is_first(conn, identity, *first_admin, known.is_none()).await?;
+    let was_remembered = administrators::take_pending(conn, identity).await?;
+    let person = match known {
+        Some(known) => known.person(),
+        None => {
+            let document = || PersonDocument::of_new(identity, *new_id, Role::User);
+            conn.insert(PEOPLE, &New { person: document(), subject, search, created_at: ms(now) }).await?;
+            document().person()
+        }
     };
-    if let Some(PersonDocument(person)) = conn.change(PEOPLE, known, Document::new(), doc! { "$set": said }).await? {
+    if person.role == Role::Admin || !(is_first || was_remembered) {
         return Ok(person);
     }
-    let role = first_role(conn, identity, new_id).await?;
-    let person = Person {
-        id: new_id,
-        issuer: identity.issuer.clone(),
-        name: identity.name.clone(),
-        email: identity.email.clone(),
-        picture_url: identity.picture_url.clone(),
-        role,
-        language: identity.language,
-    };
-    conn.insert(PEOPLE, &New { person: &person, subject, search, created_at: ms(now) }).await?;
-    Ok(person)
-}
-
-/// The role of a new person: ADMIN for the first person. If the first person used a demo account, the first person of a
-/// real identity provider takes the role over.
-async fn first_role(conn: &mut Conn, identity: &Identity, new_id: PersonId) -> Result<Role, Fault> {
-    let is_demo = identity.is_demo();
-    let Some(first) = conn.find::<First>(LEASES, doc! { "_id": FIRST_ADMIN }).await? else {
-        conn.insert(LEASES, &First { id: FIRST_ADMIN.to_owned(), holder: new_id, is_demo }).await?;
-        return Ok(Role::Admin);
-    };
-    if is_demo || !first.is_demo {
-        return Ok(Role::User);
-    }
-    let takes_over = doc! { "$set": { "holder": new_id.to_string(), "is_demo": false } };
-    let _former: Option<First> = conn.change(LEASES, doc! { "_id": FIRST_ADMIN }, Document::new(), takes_over).await?;
-    let steps_back = doc! { "$set": { "role": Role::User.as_ref() } };
-    let _guest: Option<PersonDocument> = conn.change(PEOPLE, by_id(first.holder), Document::new(), steps_back).await?;
-    Ok(Role::Admin)
+    // The very first person becomes ADMIN by signing in, and the event of the sign-in shows the role.
+    let is_announced = was_remembered || *first_admin != FirstAdmin::FirstPerson;
+    let event = is_announced.then(|| on_promotion.clone().by(Some(person.id)));
+    let promoted = administrators::promote(conn, &person, event.as_ref(), now).await?;
+    promoted.ok_or(Fault::Broken("a person cannot be found after the sign-in"))
 }
 
 /// The text in which searches for customers look: name and e-mail address in lower case, for all alphabets.
@@ -134,8 +98,4 @@ fn search_text(name: &str, email: &str) -> String {
 
 pub(super) fn without_case(text: &str) -> String {
     text.to_lowercase()
-}
-
-pub(super) async fn find_person(conn: &mut Conn, id: PersonId) -> Result<Option<Person>, Fault> {
-    Ok(conn.find::<PersonDocument>(PEOPLE, by_id(id)).await?.map(|document| document.0))
 }

@@ -33,6 +33,7 @@ pub(super) const MOCK_BOOK: &str = "mock_book";
 pub(super) const MOVIES: &str = "movies";
 pub(super) const OUTBOX: &str = "outbox";
 pub(super) const PAYMENTS: &str = "payments";
+pub(super) const PENDING_ADMINS: &str = "pending_admins";
 pub(super) const PEOPLE: &str = "people";
 pub(super) const POSTERS: &str = "posters";
 pub(super) const RESERVATIONS: &str = "reservations";
@@ -43,7 +44,7 @@ pub(super) const SESSIONS: &str = "sessions";
 pub(super) const SIGN_INS: &str = "sign_ins";
 pub(super) const UNREADABLE_EVENTS: &str = "unreadable_events";
 
-const COLLECTIONS: [&str; 24] = [
+const COLLECTIONS: [&str; 25] = [
     AUDIT,
     BOOKINGS,
     CONSUMERS,
@@ -59,6 +60,7 @@ const COLLECTIONS: [&str; 24] = [
     MOVIES,
     OUTBOX,
     PAYMENTS,
+    PENDING_ADMINS,
     PEOPLE,
     POSTERS,
     RESERVATIONS,
@@ -110,6 +112,12 @@ fn indexes() -> Vec<Index> {
         Index::of(SCREENINGS, "by_movie", doc! { "movie_id": 1, "start_time": 1, "_id": 1 }),
         Index::of(SCREENINGS, "by_hall", doc! { "hall_id": 1, "start_time": 1 }),
         Index::unique(PEOPLE, "by_identity", doc! { "issuer": 1, "subject": 1 }),
+        Index::only(
+            PEOPLE,
+            "by_role_change",
+            doc! { "role_changed_at": 1, "_id": 1 },
+            doc! { "role_changed_at": { "$gt": 0i64 } },
+        ),
         Index::of(SESSIONS, "by_seen", doc! { "seen_at": 1 }),
         Index::of(SESSIONS, "by_created", doc! { "created_at": 1 }),
         Index::of(ENDED_SESSIONS, "by_time", doc! { "ended_at": 1, "_id": 1 }),

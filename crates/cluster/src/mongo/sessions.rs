@@ -17,7 +17,7 @@ use super::{
     conn::Conn,
     documents::{OnlyId, binary, hash_of, ms},
     fault::Fault,
-    outbox, people,
+    outbox, person_documents,
     schema::{ENDED_SESSIONS, SESSIONS, SIGN_INS},
 };
 
@@ -151,7 +151,7 @@ async fn purge(conn: &mut Conn, name: &str, over: Document) -> Result<u64, Fault
 async fn find_session(conn: &mut Conn, hash: &SessionHash) -> Result<Option<(Session, Person)>, Fault> {
     let Some(stored) = conn.find::<StoredSession>(SESSIONS, of_hash(hash)).await? else { return Ok(None) };
     let StoredSession { person_id, created_at, seen_at, .. } = stored;
-    let person = people::find_person(conn, person_id).await?;
+    let person = person_documents::find_person(conn, person_id).await?;
     Ok(person.map(|person| (Session { hash: *hash, person_id, created_at, seen_at }, person)))
 }
 

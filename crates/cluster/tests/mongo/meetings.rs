@@ -10,7 +10,7 @@ use seatkeeper_core::{
     person::Role,
     ports::{Ledger, People, Programme, ProgrammeChange, ProgrammeOutcome, StartOutcome},
 };
-use seatkeeper_testing::{hall_of, identity_of, sample_now, screening_of};
+use seatkeeper_testing::{hall_of, identity_of, sample_now, screening_of, sign_in_of};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -125,7 +125,9 @@ async fn one_of_fifty_concurrent_first_sign_ins_becomes_administrator() {
     for number in 1..=50u128 {
         let store = Arc::clone(&store);
         let id = PersonId::from_uuid(uuid::Uuid::from_u128(number));
-        crowd.spawn(async move { store.sign_in(&identity_of(&format!("p{number}")), id, sample_now()).await.unwrap() });
+        crowd.spawn(async move {
+            store.sign_in(&sign_in_of(identity_of(&format!("p{number}")), id), sample_now()).await.unwrap()
+        });
     }
     let people = crowd.join_all().await;
     assert_eq!(people.iter().filter(|person| person.role == Role::Admin).count(), 1);

@@ -152,6 +152,15 @@ impl Event {
         self
     }
 
+    /// Sets the object of an audit event.
+    #[must_use]
+    pub fn about(mut self, object: &dyn std::fmt::Display) -> Self {
+        if let EventKind::AuditLog { subject, .. } = &mut self.kind {
+            *subject = Some(object.to_string());
+        }
+        self
+    }
+
     /// Sets the id of the HTTP request that caused the event.
     #[must_use]
     pub fn in_request(mut self, request_id: Option<&str>) -> Self {

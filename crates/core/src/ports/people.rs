@@ -5,19 +5,70 @@ use jiff::Timestamp;
 
 use super::Backend;
 use crate::{
+    email::EmailKey,
     event::Event,
     ids::PersonId,
-    person::{Identity, Language, Person, Session, SessionHash, SignInAttempt},
+    person::{FirstAdmin, Identity, Language, Person, Session, SessionHash, SignInAttempt},
 };
+
+/// A sign-in that the identity provider has confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfirmedSignIn {
+    /// What the provider asserts.
+    pub identity: Identity,
+    /// The id of the person, if the person is new.
+    pub new_id: PersonId,
+    /// Whether the person may become the first administrator.
+    pub first_admin: FirstAdmin,
+    /// For the audit log, with the person as its actor: written if the person becomes ADMIN by the setting `admin_email`
+    /// or by [`People::add_admin`].
+    pub on_promotion: Event,
+}
+
+/// An operator's request to make a person ADMIN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddAdmin {
+    /// The issuer of the configured identity provider.
+    pub issuer: String,
+    /// The person's verified e-mail address.
+    pub email: EmailKey,
+    /// For the audit log: written if a person's role changes now.
+    pub event: Event,
+}
+
+/// The outcome of [`People::add_admin`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AddAdminOutcome {
+    /// This person is ADMIN now.
+    Added(Person),
+    /// This person was ADMIN before.
+    WasAdmin(Person),
+    /// Nobody with this address has signed in yet. Who does, with that issuer and the address verified, becomes ADMIN.
+    Remembered,
+    /// These people have the address, but not exactly one of them is of that issuer and has it verified.
+    NotOne(Vec<Person>),
+}
+
+/// The most people that [`AddAdminOutcome::NotOne`] lists.
+pub const NAMESAKES_MAX: usize = 100;
 
 /// Persons (user accounts).
 #[async_trait]
 pub trait People: Send + Sync {
-    /// Finds or creates the person of this identity; a new person gets `new_id`. The first person ever is ADMIN. If
-    /// that person's issuer is the demo ([`crate::person::DEMO_ISSUER`]), the first person of any other issuer becomes
-    /// ADMIN in their place. Exactly one person is ADMIN, also after concurrent sign-ins. Name, e-mail and picture are
-    /// updated; the language is not.
-    async fn sign_in(&self, identity: &Identity, new_id: PersonId, now: Timestamp) -> Backend<Person>;
+    /// Finds or creates the person of this identity; a new person gets `new_id`. Name, e-mail and picture are updated;
+    /// the language is not.
+    ///
+    /// The first administrator is chosen by the rule [`FirstAdmin`]: exactly one, also after concurrent sign-ins. If
+    /// that person's issuer is the demo ([`crate::person::DEMO_ISSUER`]), the first administrator of any other issuer
+    /// replaces all administrators of the demo. A person whose address [`Self::add_admin`] has remembered becomes ADMIN,
+    /// too.
+    async fn sign_in(&self, sign_in: &ConfirmedSignIn, now: Timestamp) -> Backend<Person>;
+    /// Makes the one person of this issuer with this verified address ADMIN, or remembers the address if nobody with it
+    /// has signed in. If the address is remembered at the very moment of its first sign-in, it may take effect at the
+    /// next one.
+    async fn add_admin(&self, request: &AddAdmin, now: Timestamp) -> Backend<AddAdminOutcome>;
+    /// People whose role changed at or after `since`, on any server or by a command.
+    async fn list_role_changes_since(&self, since: Timestamp, limit: u32) -> Backend<Vec<PersonId>>;
     /// Finds a person.
     async fn find_person(&self, id: PersonId) -> Backend<Option<Person>>;
     /// Changes a person's language; `None` when there is no such person.

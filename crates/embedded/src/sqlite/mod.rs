@@ -3,6 +3,7 @@
 //! One writer thread batches waiting writes into one commit ([`writer`]); reads run on two small thread pools, one of
 //! them for administrators' lists and reports ([`readers`]). Each port has a file of its own; all of them run SQL through [`rows`].
 
+mod administrators;
 mod audit;
 mod bookings;
 mod claims;
@@ -18,6 +19,7 @@ mod open;
 mod outbox;
 mod payments;
 mod people;
+mod person_rows;
 mod plans;
 mod programme;
 mod programme_change;
@@ -36,7 +38,7 @@ mod writer;
 use std::{fs::File, path::Path, sync::Arc};
 
 use async_trait::async_trait;
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 use seatkeeper_core::ports::{Backend, Health, Store};
 
 pub use open::OpenError;
@@ -56,7 +58,8 @@ pub struct SqliteStore {
     readers: Readers,
     admin_readers: Readers,
     plans: Arc<Plans>,
-    _lock: File,
+    /// `None` beside a running server, which holds the lock.
+    _lock: Option<File>,
 }
 
 impl SqliteStore {
@@ -70,6 +73,26 @@ impl SqliteStore {
         let mut connection = open::connect_writer(path)?;
         open::migrate(&mut connection)?;
         open::end_leases(&connection)?;
+        Self::start(path, connection, Some(lock))
+    }
+
+    /// Opens the file for an operator's command, whether or not a server has it open; SQLite serialises the writes of
+    /// both. The lock is taken only to create or migrate the file, and released at once.
+    ///
+    /// # Errors
+    /// As for [`Self::open`], or the file must be migrated while a server has it open.
+    pub fn open_beside(path: &Path) -> Result<Self, OpenError> {
+        let mut connection = open::connect_writer(path)?;
+        if !open::is_migrated(&connection)? {
+            let in_use = |error| if let OpenError::InUse(path) = error { OpenError::InUseByOlder(path) } else { error };
+            let lock = open::lock_file(path).map_err(in_use)?;
+            open::migrate(&mut connection)?;
+            drop(lock);
+        }
+        Self::start(path, connection, None)
+    }
+
+    fn start(path: &Path, connection: Connection, lock: Option<File>) -> Result<Self, OpenError> {
         let readers = Readers::start(path, &readers::FOR_ALL)?;
         let admin_readers = Readers::start(path, &readers::FOR_ADMINISTRATORS)?;
         let writer = Writer::start(connection)?;

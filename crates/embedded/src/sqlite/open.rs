@@ -23,7 +23,7 @@ const STATEMENTS_MAX: usize = 256;
 
 /// The migrations, each run once and in this order. `user_version` is the number of migrations that have run. A shipped
 /// migration never changes.
-pub(super) const MIGRATIONS: [(&str, &str); 9] = [
+pub(super) const MIGRATIONS: [(&str, &str); 10] = [
     ("001_programme", include_str!("../../migrations/001_programme.sql")),
     ("002_people", include_str!("../../migrations/002_people.sql")),
     ("003_ledger", include_str!("../../migrations/003_ledger.sql")),
@@ -31,6 +31,7 @@ pub(super) const MIGRATIONS: [(&str, &str); 9] = [
     ("005_demo_people", include_str!("../../migrations/005_demo_people.sql")),
     ("006_unreadable_events", include_str!("../../migrations/006_unreadable_events.sql")),
     ("007_film_ends", include_str!("../../migrations/007_film_ends.sql")),
+    ("008_administrators", include_str!("../../migrations/008_administrators.sql")),
     ("009_reports_and_retention", include_str!("../../migrations/009_reports_and_retention.sql")),
     ("012_thai_titles", include_str!("../../migrations/012_thai_titles.sql")),
 ];
@@ -41,6 +42,9 @@ pub enum OpenError {
     /// Another server has the file open. Only one server may use a file.
     #[error("the store {0:?} is in use by another server")]
     InUse(PathBuf),
+    /// A server of an older version has the file open, so the file cannot be migrated.
+    #[error("the store {0:?} is in use by a server of an older version; upgrade that server first")]
+    InUseByOlder(PathBuf),
     /// A newer program has migrated the file.
     #[error("the store was written by a newer program (version {found}, this one knows {known})")]
     TooNew {
@@ -117,13 +121,26 @@ fn set_up(connection: &Connection) -> Result<(), rusqlite::Error> {
     Ok(())
 }
 
-/// Runs the missing migrations, each in its own transaction.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+/// Whether all migrations have run.
+///
+/// # Errors
+/// A newer program has migrated the file.
+pub(super) fn is_migrated(connection: &Connection) -> Result<bool, OpenError> {
+    Ok(count_migrations(connection)? == MIGRATIONS.len())
+}
+
+fn count_migrations(connection: &Connection) -> Result<usize, OpenError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let found = usize::try_from(found).unwrap_or(usize::MAX);
     if found > MIGRATIONS.len() {
         return Err(OpenError::TooNew { found, known: MIGRATIONS.len() });
     }
+    Ok(found)
+}
+
+/// Runs the missing migrations, each in its own transaction.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    let found = count_migrations(connection)?;
     for (version, (name, sql)) in (1i64..).zip(MIGRATIONS).skip(found) {
         run_migration(connection, version, sql).map_err(|source| OpenError::Migration { name, source })?;
     }

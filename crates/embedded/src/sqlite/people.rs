@@ -1,25 +1,34 @@
-//! People. The first person who signs in becomes ADMIN. A demo account is ADMIN only until a person of another issuer
-//! signs in. The single writer thread serialises sign-ins, so exactly one person is the first.
+//! People. The single writer serialises sign-ins, so exactly one person is the first administrator.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Transaction, params};
 use seatkeeper_core::{
     ids::PersonId,
-    person::{DEMO_ISSUER, Identity, Language, Person, Role},
-    ports::{Backend, People},
+    person::{FirstAdmin, Language, Person, Role},
+    ports::{AddAdmin, AddAdminOutcome, Backend, ConfirmedSignIn, People},
 };
 
 use super::{
-    SqliteStore,
-    rows::{Columns, Fault, StoredId, exists, find, ms, run},
+    SqliteStore, administrators,
+    person_rows::{find_by_identity, find_person},
+    rows::{Fault, StoredId, ms, run},
 };
 
 #[async_trait]
 impl People for SqliteStore {
-    async fn sign_in(&self, identity: &Identity, new_id: PersonId, now: Timestamp) -> Backend<Person> {
-        let identity = identity.clone();
-        self.write(move |tx| sign_in(tx, &identity, new_id, now)).await
+    async fn sign_in(&self, confirmed: &ConfirmedSignIn, now: Timestamp) -> Backend<Person> {
+        let confirmed = confirmed.clone();
+        self.write(move |tx| sign_in(tx, &confirmed, now)).await
+    }
+
+    async fn add_admin(&self, request: &AddAdmin, now: Timestamp) -> Backend<AddAdminOutcome> {
+        let request = request.clone();
+        self.write(move |tx| administrators::add_admin(tx, &request, now)).await
+    }
+
+    async fn list_role_changes_since(&self, since: Timestamp, limit: u32) -> Backend<Vec<PersonId>> {
+        self.read(move |tx| administrators::list_role_changes(tx, since, limit)).await
     }
 
     async fn find_person(&self, id: PersonId) -> Backend<Option<Person>> {
@@ -36,42 +45,39 @@ impl People for SqliteStore {
     }
 }
 
-fn sign_in(tx: &Transaction<'_>, identity: &Identity, new_id: PersonId, now: Timestamp) -> Result<Person, Fault> {
-    let role = if is_first(tx, identity)? { Role::Admin } else { Role::User };
-    if role == Role::Admin {
-        // An existing administrator can only be a demo account, which loses the role.
-        run(tx, "UPDATE people SET role = ?1 WHERE role = ?2", (Role::User.as_ref(), Role::Admin.as_ref()))?;
-    }
+fn sign_in(tx: &Transaction<'_>, sign_in: &ConfirmedSignIn, now: Timestamp) -> Result<Person, Fault> {
+    let ConfirmedSignIn { identity, new_id, first_admin, on_promotion } = sign_in;
+    let is_new = find_by_identity(tx, identity)?.is_none();
+    let is_first = administrators::is_first(tx, identity, *first_admin, is_new)?;
+    let was_remembered = administrators::take_pending(tx, identity)?;
     let sql = "INSERT INTO people \
-         (id, issuer, subject, name, email, picture_url, role, language, search, created_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (issuer, subject) DO UPDATE SET \
-         name = excluded.name, email = excluded.email, picture_url = excluded.picture_url, search = excluded.search";
+         (id, issuer, subject, name, email, email_verified, picture_url, role, language, search, created_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (issuer, subject) DO UPDATE SET \
+         name = excluded.name, email = excluded.email, email_verified = excluded.email_verified, \
+         picture_url = excluded.picture_url, search = excluded.search";
     let values = params![
         new_id.bytes(),
         identity.issuer,
         identity.subject,
         identity.name,
         identity.email,
+        identity.is_email_verified,
         identity.picture_url,
-        role.as_ref(),
+        Role::User.as_ref(),
         identity.language.as_ref(),
         search_text(&identity.name, &identity.email),
         ms(now)
     ];
     run(tx, sql, values)?;
-    let sql = "SELECT * FROM people WHERE issuer = ?1 AND subject = ?2";
-    let person = find(tx, sql, (&identity.issuer, &identity.subject), read_person)?;
-    person.ok_or(Fault::Broken("a person cannot be found after the sign-in"))
-}
-
-/// Whether the person signing in is the first and becomes ADMIN. Demo accounts are not authenticated, so they do not
-/// count for people of other issuers.
-fn is_first(tx: &Transaction<'_>, identity: &Identity) -> Result<bool, Fault> {
-    let is_late = match identity.is_demo() {
-        true => exists(tx, "SELECT 1 FROM people", [])?,
-        false => exists(tx, "SELECT 1 FROM people WHERE issuer <> ?1", [DEMO_ISSUER])?,
-    };
-    Ok(!is_late)
+    let missing = || Fault::Broken("a person cannot be found after the sign-in");
+    let person = find_by_identity(tx, identity)?.ok_or_else(missing)?;
+    if person.role == Role::Admin || !(is_first || was_remembered) {
+        return Ok(person);
+    }
+    // The very first person becomes ADMIN by signing in, and the event of the sign-in shows the role.
+    let is_announced = was_remembered || *first_admin != FirstAdmin::FirstPerson;
+    let event = is_announced.then(|| on_promotion.clone().by(Some(person.id)));
+    administrators::promote(tx, &person, event.as_ref(), now)?.ok_or_else(missing)
 }
 
 /// The text in which customers are searched: name and e-mail address in lower case (Unicode).
@@ -81,20 +87,4 @@ pub(super) fn search_text(name: &str, email: &str) -> String {
 
 pub(super) fn without_case(text: &str) -> String {
     text.to_lowercase()
-}
-
-fn find_person(tx: &Transaction<'_>, id: PersonId) -> Result<Option<Person>, Fault> {
-    find(tx, "SELECT * FROM people WHERE id = ?1", [id.bytes()], read_person)
-}
-
-pub(super) fn read_person(row: &Row<'_>) -> Result<Person, Fault> {
-    Ok(Person {
-        id: row.id("id")?,
-        issuer: row.get("issuer")?,
-        name: row.get("name")?,
-        email: row.get("email")?,
-        picture_url: row.get("picture_url")?,
-        role: row.word("role")?,
-        language: row.word("language")?,
-    })
 }

@@ -10,7 +10,7 @@ use seatkeeper_core::{
 };
 
 use super::{
-    SqliteStore, event_rows, people,
+    SqliteStore, event_rows, person_rows,
     rows::{Columns, Fault, StoredId, find, list, ms, run},
 };
 
@@ -61,7 +61,7 @@ impl Sessions for SqliteStore {
         let read = move |row: &Row<'_>| {
             let (created_at, seen_at) = (row.time("began_at")?, row.time("seen_at")?);
             let session = Session { hash, person_id: row.id("person_id")?, created_at, seen_at };
-            Ok((session, people::read_person(row)?))
+            Ok((session, person_rows::read_person(row)?))
         };
         self.read(move |tx| find(tx, sql, [hash], read)).await
     }

@@ -18,6 +18,7 @@ use seatkeeper_embedded::{
 };
 use seatkeeper_testing::{
     ManualClock, SeededEntropy, event_of, hall_of, identity_of, movie_of, office_over, sample_now, screening_of,
+    sign_in_of,
 };
 use tempfile::TempDir;
 
@@ -132,7 +133,8 @@ impl TestOffice {
 
     pub(crate) async fn person(&self, name: &str) -> PersonId {
         let id = PersonId::from_uuid(self.entropy.next_uuid());
-        self.office.stores.people.sign_in(&identity_of(name), id, self.office.now()).await.expect("the store works").id
+        let sign_in = sign_in_of(identity_of(name), id);
+        self.office.stores.people.sign_in(&sign_in, self.office.now()).await.expect("the store works").id
     }
 
     pub(crate) fn payment_id(&self) -> PaymentId {

@@ -12,6 +12,7 @@ use seatkeeper_core::{
 use seatkeeper_embedded::{locks::MemoryLocks, sqlite::SqliteStore};
 use seatkeeper_testing::{
     ManualClock, SeededEntropy, event_of, hall_of, identity_of, movie_of, office_over, sample_now, screening_of,
+    sign_in_of,
 };
 use tempfile::TempDir;
 
@@ -74,7 +75,7 @@ async fn doubtful_payment(office: &BoxOffice) -> PaymentId {
         office.stores.programme.change_programme(&change, &event, now).await.unwrap();
     }
     let person_id = PersonId::from_uuid(ids.next_uuid());
-    let person_id = office.stores.people.sign_in(&identity_of("Ann"), person_id, now).await.unwrap().id;
+    let person_id = office.stores.people.sign_in(&sign_in_of(identity_of("Ann"), person_id), now).await.unwrap().id;
     let payment = NewPayment {
         id,
         screening_id,
