@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use axum::{Router, body::Body, extract::Request, response::IntoResponse, response::Response};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use openidconnect::{
-    AccessToken, HttpRequest, HttpResponse,
-    core::{CoreHmacKey, CoreIdToken, CoreJwsSigningAlgorithm},
+    HttpRequest, HttpResponse, JsonWebKey, JsonWebKeyId, PrivateSigningKey,
+    core::{CoreEdDsaPrivateSigningKey, CoreHmacKey, CoreIdToken, CoreJwsSigningAlgorithm},
 };
 use parking_lot::Mutex;
 use seatkeeper_core::ports::{Clock, Entropy};
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
-use super::{DemoIdp, authorize::AuthorizeAnswer, query::AuthorizeQuery};
-use crate::{config::SiteUrl, extract::parse_query};
+use super::{DemoIdp, authorize::AuthorizeAnswer, new_key, query::AuthorizeQuery};
+use crate::{auth::secrets, config::SiteUrl, extract::parse_query};
 use seatkeeper_core::person::Language;
 
 type Spoil = Box<dyn Fn(&DemoIdp, HttpRequest, HttpResponse) -> HttpResponse + Send + Sync>;
@@ -58,6 +59,13 @@ impl TestProvider {
         Self { idp, spoil, asked, server }
     }
 
+    /// Stops listening: connections are refused from now on.
+    pub(in crate::auth) async fn close(&mut self) {
+        self.server.abort();
+        // The result is that of an aborted task.
+        drop((&mut self.server).await);
+    }
+
     /// Issuer, client id and client secret of the registered client.
     pub(in crate::auth) fn client(&self) -> (String, String, String) {
         self.idp.lock().registered_client()
@@ -93,13 +101,18 @@ impl TestProvider {
         });
     }
 
-    /// Rotates the signing key, as providers do every few weeks. Pending codes stay valid; used codes are forgotten.
+    /// Rotates the signing key, as providers do every few weeks. Codes stay valid.
     pub(in crate::auth) fn change_key(&self) {
         let mut idp = self.idp.lock();
-        let home = SiteUrl::new(idp.issuer.trim_end_matches(super::PATH));
-        let client = SiteUrl::new(idp.redirect_uri.trim_end_matches(super::CALLBACK_PATH));
-        let renewed = DemoIdp::at(&home, &client, idp.clock.clone(), idp.entropy.clone()).unwrap();
-        *idp = DemoIdp { client_secret: idp.client_secret.clone(), ..renewed };
+        let key_id = Some(JsonWebKeyId::new(secrets::new_secret(&*idp.entropy)));
+        idp.key = CoreEdDsaPrivateSigningKey::from_ed25519_pem(&new_key(&*idp.entropy), key_id).unwrap();
+    }
+
+    /// Replaces the signing key by another with the same key id.
+    pub(in crate::auth) fn change_key_under_its_id(&self) {
+        let mut idp = self.idp.lock();
+        let key_id = idp.key.as_verification_key().key_id().cloned();
+        idp.key = CoreEdDsaPrivateSigningKey::from_ed25519_pem(&new_key(&*idp.entropy), key_id).unwrap();
     }
 
     /// Number of requests for the path so far.
@@ -109,10 +122,18 @@ impl TestProvider {
 }
 
 impl DemoIdp {
-    /// A token with these claims and a valid signature.
+    /// A token with these claims and a valid signature. The claims need not be valid.
     pub(in crate::auth) fn signed(&self, claims: Value) -> String {
-        let claims = serde_json::from_value(claims).unwrap();
-        self.sign(claims, &AccessToken::new("opens nothing".to_owned())).unwrap().to_string()
+        let kid = self.key.as_verification_key().key_id().map(|id| id.to_string());
+        self.signed_with(&json!({ "alg": "EdDSA", "kid": kid }), &claims)
+    }
+
+    /// A token with this header and these claims, signed with the provider's key.
+    pub(in crate::auth) fn signed_with(&self, header: &Value, claims: &Value) -> String {
+        let encoded = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+        let message = format!("{}.{}", encoded(header), encoded(claims));
+        let signature = self.key.sign(&CoreJwsSigningAlgorithm::EdDsa, message.as_bytes()).unwrap();
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
     /// A token with these claims, signed with the client secret (HMAC).

@@ -1,8 +1,8 @@
 //! Calls to the identity provider: over https, or in process to the demo provider.
 
-use std::{future::Future, pin::Pin, sync::OnceLock, time::Duration};
+use std::{sync::OnceLock, time::Duration};
 
-use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
+use openidconnect::{HttpRequest, HttpResponse};
 
 /// Timeout of connecting to the identity provider.
 const CONNECT_FOR_MAX: Duration = Duration::from_secs(3);
@@ -39,20 +39,11 @@ impl BackChannel {
         Self::Https(OnceLock::new())
     }
 
-    async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, BackChannelError> {
+    pub(super) async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, BackChannelError> {
         match self {
             Self::InProcess(answer) => Ok(answer(&request)),
             Self::Https(client) => ask_over_https(made(client)?, request).await,
         }
-    }
-}
-
-impl<'c> AsyncHttpClient<'c> for BackChannel {
-    type Error = BackChannelError;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Self::Error>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.ask(request))
     }
 }
 

@@ -20,9 +20,13 @@ pub(super) fn unavailable(error: &(dyn Error + 'static)) -> OidcError {
     OidcError::Unavailable(whole_story(error))
 }
 
+pub(super) fn refused(why: impl Into<String>) -> OidcError {
+    OidcError::Refused(why.into())
+}
+
 /// Formats an error with all its sources, by their `Display` only: the `Debug` of some contains the provider's answer
 /// with its secrets.
-pub(super) fn whole_story(error: &(dyn Error + 'static)) -> String {
+fn whole_story(error: &(dyn Error + 'static)) -> String {
     let mut story = error.to_string();
     let mut cause = error.source();
     while let Some(deeper) = cause {

@@ -1,55 +1,42 @@
 //! The relying party, which is this site as a client of the identity provider: OpenID Connect's authorization code flow
-//! with PKCE, `state` and `nonce`. The crate `openidconnect` checks the signature, issuer, audience, expiry and nonce
-//! of ID tokens; `iat`, `azp` and `iss` (RFC 9207) are checked here.
+//! with PKCE, `state` and `nonce`. The crate `openidconnect` verifies signatures; the claims are checked in [`claims`].
 
 mod back_channel;
+mod claims;
+mod discovery;
 mod error;
+mod exchange;
+mod json;
+mod jws;
 mod provider;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use jiff::{SignedDuration, Timestamp};
-use openidconnect::{
-    AuthType, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet,
-    EndpointNotSet, EndpointSet, IssuerUrl, LanguageTag, LoginHint, Nonce, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, RequestTokenError, Scope, SignatureVerificationError, TokenResponse,
-    core::{
-        CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier,
-        CoreJwsSigningAlgorithm,
-    },
-};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use seatkeeper_core::{
     person::{Identity, Language, Person, SignInAttempt},
     ports::Clock,
 };
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 use url::Url;
 
-pub(super) use self::{back_channel::BackChannel, error::OidcError};
+pub(super) use self::{back_channel::BackChannel, error::OidcError, exchange::Registration};
 use self::{
-    error::{unavailable, whole_story},
-    provider::{Metadata, Provider},
+    claims::{About, Expected},
+    discovery::Metadata,
+    error::refused,
+    exchange::{Grant, Tokens, UserInfo},
+    jws::JwsError,
+    provider::Provider,
 };
 use super::profile::{self, Profile};
 use crate::config::SiteUrl;
 
 /// Path of the redirect URI, below the public URL. The full URL is registered with Google.
 pub(super) const CALLBACK_PATH: &str = "/api/auth/google/callback";
-/// How far a provider's clock may be ahead of ours.
-const CLOCK_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
-/// Maximum age of an ID token. A genuine one is a second old; one that is much older was not issued for this exchange.
-const TOKEN_AGE_MAX: SignedDuration = SignedDuration::from_mins(10);
-/// Accepted signature algorithms: asymmetric ones only, never `none` or a shared secret.
-const SIGNATURES: [CoreJwsSigningAlgorithm; 5] = [
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
-    CoreJwsSigningAlgorithm::EdDsa,
-];
-
-type Client =
-    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+/// The requested claims: who the person is, the e-mail address, and name and picture.
+const SCOPES: &str = "openid email profile";
 
 /// Parameters of an authorization request.
 #[derive(Clone, Copy, Debug)]
@@ -60,18 +47,6 @@ pub(super) struct Question<'q> {
     pub(super) login_hint: Option<&'q str>,
     /// Language of the provider's pages.
     pub(super) language: Language,
-}
-
-/// A client registered at a provider.
-#[derive(Default)]
-pub(super) struct Registration {
-    /// The provider's issuer URL.
-    pub(super) issuer: String,
-    /// The issuer that is stored with each person. For the demo provider it is a constant, so that its people stay the
-    /// same when the public URL changes.
-    pub(super) people_issuer: String,
-    pub(super) client_id: String,
-    pub(super) client_secret: String,
 }
 
 /// This site as a client of one identity provider.
@@ -103,66 +78,49 @@ impl RelyingParty {
     /// Returns the URL of the authorization request, to which the browser must be redirected.
     pub(super) async fn ask(&self, question: Question<'_>) -> Result<Url, OidcError> {
         let Question { attempt, login_hint, language } = question;
-        let metadata = self.metadata().await?;
-        let client = self.client(&metadata)?;
-        let (state, nonce) = (CsrfToken::new(attempt.state.clone()), Nonce::new(attempt.nonce.clone()));
-        let verifier = PkceCodeVerifier::new(attempt.pkce_verifier.clone());
-        let flow = CoreAuthenticationFlow::AuthorizationCode;
-        let mut request = client
-            .authorize_url(flow, move || state, move || nonce)
-            .add_scope(Scope::new("email".to_owned()))
-            .add_scope(Scope::new("profile".to_owned()))
-            .add_ui_locale(LanguageTag::new(language.as_ref().to_owned()))
-            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        let mut url = self.metadata().await?.authorization_endpoint.clone();
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&attempt.pkce_verifier));
+        let mut query = url.query_pairs_mut();
+        query
+            .append_pair("response_type", "code")
+            .append_pair("client_id", &self.registration.client_id)
+            .append_pair("redirect_uri", &self.redirect_uri)
+            .append_pair("scope", SCOPES)
+            .append_pair("state", &attempt.state)
+            .append_pair("nonce", &attempt.nonce)
+            .append_pair("code_challenge", &challenge)
+            .append_pair("code_challenge_method", "S256")
+            .append_pair("ui_locales", language.as_ref());
         if let Some(hint) = login_hint {
-            request = request.set_login_hint(LoginHint::new(hint.to_owned()));
+            query.append_pair("login_hint", hint);
         }
-        Ok(request.url().0)
+        drop(query);
+        Ok(url)
     }
 
-    /// Exchanges the authorization code for an ID token and verifies it.
+    /// Exchanges the authorization code for an ID token, verifies it, and asks the UserInfo endpoint for what the token
+    /// leaves out.
     pub(super) async fn identify(
         &self,
-        code: String,
+        code: &str,
         named_issuer: Option<&str>,
         attempt: &SignInAttempt,
         language: Language,
     ) -> Result<Identity, OidcError> {
         let metadata = self.metadata().await?;
         self.check_named_issuer(&metadata, named_issuer)?;
-        let token = self.exchange(&metadata, code, &attempt.pkce_verifier).await?;
-        let nonce = Nonce::new(attempt.nonce.clone());
-        let claims = match self.check(&metadata, &token, &nonce) {
-            Err(ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey)) => {
-                // The provider may have rotated its keys since they were fetched.
-                let renewed = self.provider.with_new_keys(&self.back, self.clock.now()).await?;
-                self.check(renewed.as_ref().unwrap_or(&metadata), &token, &nonce)
-            }
-            checked => checked,
-        };
-        let claims = claims.map_err(|error| OidcError::Refused(whole_story(&error)))?;
-        self.check_authorized_party(&claims)?;
-        self.identity(&claims, language)
+        let grant = Grant { code, redirect_uri: &self.redirect_uri, pkce_verifier: &attempt.pkce_verifier };
+        let tokens = exchange::exchange(&metadata, &self.registration, grant, &self.back).await?;
+        let claims = self.verify(&metadata, &tokens.id_token).await?;
+        let (issuer, client_id) = (metadata.issuer.as_str(), self.registration.client_id.as_str());
+        let expected = Expected { issuer, client_id, nonce: &attempt.nonce, now: self.clock.now() };
+        let subject = claims::check_id_token(&claims, &expected)?;
+        let about = self.complete(About::of(&claims), subject, &metadata, &tokens).await?;
+        self.identity(subject, about, language)
     }
 
     async fn metadata(&self) -> Result<Arc<Metadata>, OidcError> {
-        let issuer = IssuerUrl::new(self.registration.issuer.clone())
-            .map_err(|error| OidcError::Refused(whole_story(&error)))?;
-        self.provider.metadata(&issuer, &self.back, self.clock.now()).await
-    }
-
-    fn client(&self, metadata: &Metadata) -> Result<Client, OidcError> {
-        let (id, secret) = (
-            ClientId::new(self.registration.client_id.clone()),
-            ClientSecret::new(self.registration.client_secret.clone()),
-        );
-        let redirect_uri =
-            RedirectUrl::new(self.redirect_uri.clone()).map_err(|error| OidcError::Refused(whole_story(&error)))?;
-        let client =
-            CoreClient::from_provider_metadata(metadata.clone(), id, Some(secret)).set_redirect_uri(redirect_uri);
-        let ways = metadata.token_endpoint_auth_methods_supported();
-        let takes_basic = ways.is_none_or(|ways| ways.contains(&CoreClientAuthMethod::ClientSecretBasic));
-        Ok(if takes_basic { client } else { client.set_auth_type(AuthType::RequestBody) })
+        self.provider.metadata(&self.registration.issuer, &self.back, self.clock.now()).await
     }
 
     /// Checks the issuer named by the callback. Defence against mix-up attacks: a code of another provider must not be
@@ -170,73 +128,74 @@ impl RelyingParty {
     fn check_named_issuer(&self, metadata: &Metadata, named: Option<&str>) -> Result<(), OidcError> {
         match named {
             Some(issuer) if issuer == self.registration.issuer => Ok(()),
-            None if !metadata.additional_metadata().is_named => Ok(()),
-            _ => Err(OidcError::Refused("the answer is not this provider's".to_owned())),
+            None if !metadata.is_named => Ok(()),
+            _ => Err(refused("the answer is not this provider's")),
         }
     }
 
-    async fn exchange(&self, metadata: &Metadata, code: String, verifier: &str) -> Result<CoreIdToken, OidcError> {
-        let client = self.client(metadata)?;
-        let request = client.exchange_code(AuthorizationCode::new(code)).map_err(|error| unavailable(&error))?;
-        let request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()));
-        let answer = request.request_async(&self.back).await.map_err(|error| match &error {
-            RequestTokenError::ServerResponse(refusal) => OidcError::Refused(refusal.to_string()),
-            RequestTokenError::Request(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                unavailable(&error)
+    /// Returns the payload of a token that the provider has signed. If no known key verifies the signature, the provider
+    /// may have changed its keys since they were fetched, with or without a new key id.
+    async fn verify(&self, metadata: &Arc<Metadata>, token: &str) -> Result<Value, OidcError> {
+        let verified = match jws::verify(token, &metadata.keys) {
+            Err(JwsError::WrongKey) => {
+                match self.provider.with_new_keys(metadata, &self.back, self.clock.now()).await? {
+                    Some(renewed) => jws::verify(token, &renewed.keys),
+                    None => Err(JwsError::WrongKey),
+                }
             }
-        })?;
-        answer.id_token().cloned().ok_or_else(|| OidcError::Refused("no ID token".to_owned()))
+            verified => verified,
+        };
+        verified.map_err(|error| refused(error.to_string()))
     }
 
-    fn check(
+    /// Adds the claims of the UserInfo endpoint if the ID token has not all. They are optional unless the address is
+    /// missing; but an answer about another person is refused in any case, because it must be an attack
+    /// (OpenID Connect Core 5.3.2).
+    async fn complete(
         &self,
-        metadata: &Metadata,
-        token: &CoreIdToken,
-        nonce: &Nonce,
-    ) -> Result<CoreIdTokenClaims, ClaimsVerificationError> {
-        let now = self.clock.now();
-        let offered = metadata.id_token_signing_alg_values_supported();
-        let (id, issuer) = (ClientId::new(self.registration.client_id.clone()), metadata.issuer().clone());
-        // Verify as a public client, so that tokens signed with a shared secret (HMAC) are never accepted.
-        let verifier = CoreIdTokenVerifier::new_public_client(id, issuer, metadata.jwks().clone())
-            .set_allowed_algs(SIGNATURES.into_iter().filter(|signature| offered.contains(signature)))
-            .set_time_fn(move || to_chrono(now))
-            .set_issue_time_verifier_fn(move |issued| check_issue_time(issued, now));
-        token.claims(&verifier, nonce).cloned()
-    }
-
-    /// Refuses a token that was issued to another client of the same provider.
-    fn check_authorized_party(&self, claims: &CoreIdTokenClaims) -> Result<(), OidcError> {
-        match claims.authorized_party() {
-            Some(party) if party.as_str() != self.registration.client_id => {
-                Err(OidcError::Refused("made for another client".to_owned()))
+        about: About,
+        subject: &str,
+        metadata: &Arc<Metadata>,
+        tokens: &Tokens,
+    ) -> Result<About, OidcError> {
+        let (Some(endpoint), Some(access)) = (&metadata.user_info_endpoint, &tokens.access_token) else {
+            return Ok(about);
+        };
+        if !about.is_incomplete() {
+            return Ok(about);
+        }
+        match self.user_info(endpoint, access, metadata).await {
+            Ok(more) if json::text(&more, "sub") == Some(subject) => Ok(about.completed_by(About::of(&more))),
+            Ok(_) => Err(refused("the UserInfo is about another person")),
+            Err(error) if about.email.is_none() => Err(error),
+            Err(error) => {
+                tracing::debug!(%error, "the UserInfo endpoint did not answer; the ID token has the address");
+                Ok(about)
             }
-            _ => Ok(()),
         }
     }
 
-    fn identity(&self, claims: &CoreIdTokenClaims, language: Language) -> Result<Identity, OidcError> {
-        let name = claims.name().and_then(|name| name.get(None)).map(|name| name.as_str());
-        let picture = claims.picture().and_then(|picture| picture.get(None)).map(|picture| picture.as_str());
+    async fn user_info(&self, endpoint: &Url, access: &str, metadata: &Arc<Metadata>) -> Result<Value, OidcError> {
+        let claims = match exchange::ask_user_info(endpoint, access, &self.back).await? {
+            UserInfo::Claims(claims) => claims,
+            UserInfo::Token(token) => self.verify(metadata, &token).await?,
+        };
+        claims::check_user_info(&claims, &metadata.issuer, &self.registration.client_id)?;
+        Ok(claims)
+    }
+
+    fn identity(&self, subject: &str, about: About, language: Language) -> Result<Identity, OidcError> {
         // An unverified address may belong to somebody else, so no mail is sent to it.
-        let email = claims.email().filter(|_| claims.email_verified() != Some(false)).map(|email| email.as_str());
-        let profile = Profile::new(name, email.ok_or(OidcError::NoEmail)?).ok_or(OidcError::NoEmail)?;
+        let email = about.email.filter(|_| about.email_verified != Some(false)).ok_or(OidcError::NoEmail)?;
+        let profile = Profile::new(about.name.as_deref(), &email).ok_or(OidcError::NoEmail)?;
         Ok(Identity {
             issuer: self.registration.people_issuer.clone(),
-            subject: claims.subject().as_str().to_owned(),
+            subject: subject.to_owned(),
             name: profile.name,
             email: profile.email,
-            picture_url: picture.and_then(profile::picture_url),
+            is_email_verified: about.email_verified == Some(true),
+            picture_url: about.picture.as_deref().and_then(profile::picture_url),
             language,
         })
     }
-}
-
-fn check_issue_time(issued: DateTime<Utc>, now: Timestamp) -> Result<(), String> {
-    let age = SignedDuration::from_secs(now.as_second().saturating_sub(issued.timestamp()));
-    if age > TOKEN_AGE_MAX || age < -CLOCK_AHEAD_MAX { Err(format!("issued at {issued}")) } else { Ok(()) }
-}
-
-fn to_chrono(at: Timestamp) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(at.as_millisecond()).unwrap_or_default()
 }

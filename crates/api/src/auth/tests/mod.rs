@@ -7,3 +7,4 @@ mod sessions;
 mod sockets;
 pub(crate) mod support;
 mod tokens;
+mod variants;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{provider::Abroad, support::World};
 
-fn claims_of(token: &str) -> Value {
+pub(super) fn claims_of(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
@@ -18,7 +18,7 @@ fn with_part(token: &str, index: usize, value: &Value) -> String {
     parts.join(".")
 }
 
-async fn refused(abroad: &Abroad, what: &str) {
+pub(super) async fn refused(abroad: &Abroad, what: &str) {
     let answer = abroad.sign_in("ann@example.test").await;
     assert_eq!(answer.location(), "/sign-in?error=sign_in_failed", "{what}");
     assert!(answer.cookies().is_empty(), "{what}");
@@ -59,7 +59,7 @@ async fn token_without_a_valid_signature_is_refused() {
 }
 
 #[tokio::test]
-async fn token_with_wrong_issuer_audience_nonce_or_time_is_refused() {
+async fn token_with_wrong_issuer_audience_subject_nonce_or_time_is_refused() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     let now_s = world.clock.now_ms() / 1_000;
@@ -67,11 +67,20 @@ async fn token_with_wrong_issuer_audience_nonce_or_time_is_refused() {
         ("iss", json!("https://evil.example")),
         ("iss", json!("http://127.0.0.1:8080/demo-idp")),
         ("aud", json!("another client")),
-        ("aud", json!(["seatkeeper", "another client"])),
+        ("aud", json!(["another client"])),
         ("aud", json!([])),
+        ("aud", Value::Null),
         ("azp", json!("another client")),
+        ("azp", json!(7)),
+        ("sub", json!("")),
+        ("sub", json!(7)),
+        ("sub", Value::Null),
+        ("sub", json!("s".repeat(256))),
         ("nonce", json!("another question's")),
         ("nonce", Value::Null),
+        ("exp", Value::Null),
+        ("exp", json!("later")),
+        ("iat", Value::Null),
         ("exp", json!(now_s)),
         ("exp", json!(now_s - 3_600)),
         ("iat", json!(now_s - 11 * 60)),
