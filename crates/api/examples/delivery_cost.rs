@@ -216,6 +216,7 @@ fn config(address: SocketAddr) -> ApiConfig {
         trusted_proxies: vec![],
         listen_is_loopback: true,
         sign_in: SignInConfig::Demo { is_allowed_behind_proxies: false },
+        admin_email: None,
         promptpay_id: None,
         callback_secret: Secret::new("secret"),
         rate_limit: false,

@@ -1,6 +1,7 @@
 //! Settings of this crate, as plain data. Their names and defaults are defined by the binary's command line.
 
 use ipnet::IpNet;
+use seatkeeper_core::email::EmailKey;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -20,6 +21,8 @@ pub struct ApiConfig {
     pub listen_is_loopback: bool,
     /// The identity provider.
     pub sign_in: SignInConfig,
+    /// The verified address of the person who alone can become the first administrator; `None`: the first person ever.
+    pub admin_email: Option<EmailKey>,
     /// The PromptPay payee: a phone number, national id or wallet number. The payment code is marked as a demo with or
     /// without it.
     pub promptpay_id: Option<String>,
@@ -199,6 +202,7 @@ pub(crate) mod tests {
             trusted_proxies: Vec::new(),
             listen_is_loopback: true,
             sign_in: SignInConfig::Demo { is_allowed_behind_proxies: false },
+            admin_email: None,
             promptpay_id: None,
             callback_secret: Secret::new("secret"),
             rate_limit: true,

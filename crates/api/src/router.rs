@@ -26,7 +26,8 @@ use crate::{
 
 /// Latency-critical calls, whose answers are not compressed.
 fn lean() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(locks::get_hold, locks::lock_seats, locks::unlock_seats))
+    let locks = OpenApiRouter::new().routes(routes!(locks::get_hold, locks::lock_seats, locks::unlock_seats));
+    locks.merge(auth::lean_routes())
 }
 
 /// All other calls, whose answers are compressed.

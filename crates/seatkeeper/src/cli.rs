@@ -1,5 +1,7 @@
 //! The command line. The flags of settings are generated from the list of settings.
 
+pub mod admin;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -24,6 +26,9 @@ pub enum Command {
     Serve(SettingFlags),
     /// Print every setting, its value and its source, and warnings; exit 2 when one of them is wrong.
     Check(SettingFlags),
+    /// Appoint administrators; the server may run meanwhile.
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
     /// Print the OpenAPI document of the HTTP calls.
     Openapi,
     /// Ask a running server whether it can sell; exit 1 when it cannot or does not answer.

@@ -6,12 +6,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rustix::fs::Mode;
+use seatkeeper::cli::admin::{AdminCommand, add_admin};
 use seatkeeper::cli::{Cli, Command, SettingFlags, describe_values};
 use seatkeeper::config::{Adapters, Config, SettingsError, list_warnings, local_address};
 use seatkeeper::health::ask_whether_ready;
 use seatkeeper::serve::serve;
 use seatkeeper::telemetry::start_log;
 use seatkeeper::wiring::{WiringError, check_addresses};
+use seatkeeper_core::email::EmailKey;
 use url::Url;
 
 /// The allocator. It returns the memory of large responses to the system soon after they were sent; the default
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(flags) => start(flags),
         Command::Check(flags) => check(flags),
+        Command::Admin(AdminCommand::Add { email, settings }) => appoint(settings, email),
         Command::Openapi => print_openapi(),
         Command::Health { site } => check_health(site),
     };
@@ -60,6 +63,14 @@ fn print_openapi() -> Result<(), Failure> {
     let document = serde_json::to_string_pretty(&seatkeeper_api::openapi_document())?;
     writeln!(io::stdout(), "{document}")?;
     Ok(())
+}
+
+/// Runs the command `admin add`.
+fn appoint(settings: SettingFlags, email: EmailKey) -> Result<(), Failure> {
+    let config = Config::store_of(&settings.gather(std::env::vars_os().collect())?, Adapters::BUILT_IN)?;
+    // A new store contains names and addresses, as the server's.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    in_runtime(async { Ok(writeln!(io::stdout(), "{}", add_admin(&config, email).await?)?) })
 }
 
 /// Runs the command `health`. Without `site` it checks the server with the settings of this environment, for the health

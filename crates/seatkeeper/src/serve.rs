@@ -227,6 +227,7 @@ fn api_config(config: &Config, site: &Origin, bound: SocketAddr, callback_secret
                 client_secret: Secret::new(client_secret.expose()),
             },
         },
+        admin_email: config.admin_email.clone(),
         promptpay_id: config.promptpay_id.as_ref().map(|id| match id {
             PromptPayId::Phone(digits) | PromptPayId::Tax(digits) | PromptPayId::Wallet(digits) => digits.clone(),
         }),

@@ -15,7 +15,7 @@ use seatkeeper_cluster::{
 use seatkeeper_core::{
     box_office::{BoxOffice, ScreeningCache, Settings},
     ids::ScreeningId,
-    ports::{BackendError, Clock, Entropy, EventLog, Health, LiveChanges, LockStore, MockBook, Store, Stores},
+    ports::{BackendError, Clock, Entropy, EventLog, Health, LiveChanges, LockStore, MockBook, People, Store, Stores},
 };
 use seatkeeper_embedded::{
     locks::MemoryLocks,
@@ -26,7 +26,7 @@ use seatkeeper_embedded::{
 #[cfg(feature = "cluster")]
 use crate::config::EventsUrl;
 use crate::{
-    config::{Config, LocksUrl, MailUrl, MockCallback, MockPaymentFaults, Origin, StoreUrl},
+    config::{Config, LocksUrl, MailUrl, MockCallback, MockPaymentFaults, Origin, StoreConfig, StoreUrl},
     mail::{MailTransport, TransportUrlError},
     mock_callbacks::MockCallbacks,
     patience::PatientProvider,
@@ -244,6 +244,45 @@ async fn open_store(config: &Config) -> Result<Stored, WiringError> {
         }
         #[cfg(not(feature = "cluster"))]
         StoreUrl::Mongo { .. } => Err(WiringError::NoAdapter("mongodb://")),
+    }
+}
+
+/// The store as a command opens it, beside the servers that use it.
+pub struct StoreBeside {
+    /// The people in the store.
+    pub people: Arc<dyn People>,
+    /// The clock of the servers of this store.
+    pub clock: Arc<dyn Clock>,
+    closing: Closing,
+}
+
+impl StoreBeside {
+    /// Opens the store, and creates it when it is missing.
+    ///
+    /// # Errors
+    /// The store cannot be opened, as a sentence for the operator.
+    pub async fn open(config: &StoreConfig) -> Result<Self, WiringError> {
+        match &config.store {
+            StoreUrl::Sqlite { path } => {
+                path.parent().map_or(Ok(()), make_folder)?;
+                let people = Arc::new(SqliteStore::open_beside(path)?);
+                Ok(Self { people, clock: Arc::new(SystemClock), closing: Closing::default() })
+            }
+            #[cfg(feature = "cluster")]
+            StoreUrl::Mongo { url } => {
+                let opened = MongoStore::open(url.expose()).await.map_err(|why| refused("store_url", url, why))?;
+                let store = Arc::new(opened);
+                let closing = Closing { log: None, store: Some(Arc::clone(&store)) };
+                Ok(Self { clock: store.clock(), people: store, closing })
+            }
+            #[cfg(not(feature = "cluster"))]
+            StoreUrl::Mongo { .. } => Err(WiringError::NoAdapter("mongodb://")),
+        }
+    }
+
+    /// Closes the store. What was written is committed already, so a time-out does no harm.
+    pub async fn close(self) {
+        self.closing.close(CLOSING_GRACE).await;
     }
 }
 

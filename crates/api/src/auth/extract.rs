@@ -47,7 +47,7 @@ impl FromRequestParts<App> for Fresh {
     }
 }
 
-/// Extracts the signed-in person, or `None` for an anonymous request.
+/// Extracts the signed-in person, or `None` for an anonymous request. Refuses a signed-in person like [`SignedIn`].
 #[derive(Debug)]
 pub struct MaybeSignedIn(pub Option<Arc<Person>>);
 
@@ -55,7 +55,11 @@ impl FromRequestParts<App> for MaybeSignedIn {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
-        Ok(Self(app.auth.find_caller(parts).await?))
+        let person = app.auth.find_caller(parts).await?;
+        if let Some(person) = &person {
+            app.admit(parts, person)?;
+        }
+        Ok(Self(person))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A session is identified by a cookie with 256 random bits, of which the store has only a hash. Sessions in use are
 //! cached, so that authenticating a request costs one hash and one map lookup. [`Auth::follow_store`] polls the store
-//! every second for sessions that have ended on any server.
+//! every second for sessions that have ended on any server, and for people whose role has changed.
 
 mod cookies;
 pub mod demo_idp;
@@ -30,6 +30,7 @@ use axum::{
 };
 use seatkeeper_core::{
     box_office::BoxOffice,
+    email::EmailKey,
     ids::PersonId,
     person::DEMO_ISSUER,
     ports::{Clock, Entropy, Outbox, People, Sessions},
@@ -47,10 +48,10 @@ use self::{
 };
 pub use self::{
     extract::{Admin, Fresh, MaybeSignedIn, SignedIn},
-    routes::routes,
+    routes::{lean_routes, routes},
 };
 pub(crate) use self::{open_sessions::OpenSessions, routes::in_words, sessions::SignedInViewer};
-use crate::config::{ApiConfig, SignInConfig, SiteUrl};
+use crate::config::{ApiConfig, SignInConfig};
 
 /// Maximum number of concurrent background writes, which no request waits for: session refreshes and audit events of
 /// refusals. Further ones are dropped.
@@ -67,6 +68,8 @@ struct Inner {
     /// Sessions of people with open WebSockets.
     open: Arc<OpenSessions>,
     party: RelyingParty,
+    /// The setting `admin_email`: who alone can become the first administrator.
+    admin_email: Option<EmailKey>,
     demo: Option<Arc<DemoIdp>>,
     refusals: Refusals,
     /// Time of the last successful poll for ended sessions, in milliseconds since 1970.
@@ -96,10 +99,11 @@ impl Auth {
             clock: Arc::clone(&office.clock),
             entropy: Arc::clone(&office.entropy),
         };
-        Self::with_ports(ports, &config.sign_in, &config.public_url)
+        Self::with_ports(ports, config)
     }
 
-    fn with_ports(ports: Ports, sign_in: &SignInConfig, public_url: &SiteUrl) -> Self {
+    fn with_ports(ports: Ports, config: &ApiConfig) -> Self {
+        let ApiConfig { sign_in, public_url, admin_email, .. } = config;
         let demo = match sign_in {
             SignInConfig::Demo { .. } => {
                 DemoIdp::new(public_url, Arc::clone(&ports.clock), Arc::clone(&ports.entropy)).map(Arc::new)
@@ -112,6 +116,7 @@ impl Auth {
             cache: SessionCache::new(SESSIONS_CACHED_MAX),
             open: Arc::default(),
             party: RelyingParty::new(registration, public_url, back, Arc::clone(&ports.clock)),
+            admin_email: admin_email.clone(),
             demo,
             refusals: Refusals::default(),
             heard_ms: AtomicI64::new(i64::MIN),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{SignedIn, return_to::ReturnTo, sign_in::ComeBack};
+use super::{MaybeSignedIn, SignedIn, return_to::ReturnTo, sign_in::ComeBack};
 use crate::{
     error::{ApiError, ApiResult, ErrorCode},
     extract::{Json, Query},
@@ -31,6 +31,12 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(finish_sign_in))
         .routes(routes!(get_me, update_me))
         .routes(routes!(sign_out))
+}
+
+/// The call with which every visit begins; its small answer is not compressed.
+#[must_use]
+pub fn lean_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(get_session))
 }
 
 /// Where to go, and as whom.
@@ -133,7 +139,7 @@ struct Me {
     email: String,
     #[schema(required)]
     picture_url: Option<String>,
-    /// The first person ever to sign in is ADMIN.
+    /// ADMIN for the first person ever to sign in, or the one whom the settings name, and for those whom an operator adds.
     #[schema(value_type = RoleShape)]
     role: Role,
     #[schema(value_type = LanguageShape)]
@@ -162,6 +168,27 @@ impl Me {
 )]
 async fn get_me(SignedIn(person): SignedIn) -> axum::Json<Me> {
     axum::Json(Me::of(&person))
+}
+
+/// Whose session this is.
+#[derive(Debug, Serialize, ToSchema)]
+struct SessionAnswer {
+    /// Null when nobody is signed in.
+    #[schema(required)]
+    person: Option<Me>,
+}
+
+/// Tells who is signed in, if anybody is
+///
+/// Like `GET /api/auth/me`, but the answer for a guest is not an error.
+#[utoipa::path(
+    get, path = "/api/auth/session", tag = "Signing in", operation_id = "get_session",
+    responses(
+        (status = 200, body = SessionAnswer),
+    )
+)]
+async fn get_session(MaybeSignedIn(person): MaybeSignedIn) -> axum::Json<SessionAnswer> {
+    axum::Json(SessionAnswer { person: person.as_deref().map(Me::of) })
 }
 
 /// What can be changed about oneself.

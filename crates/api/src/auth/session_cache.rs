@@ -5,7 +5,10 @@ use std::sync::Arc;
 use hashlink::LruCache;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
-use seatkeeper_core::person::{Person, SESSION_AGE_MAX, SESSION_IDLE_MAX, Session, SessionHash};
+use seatkeeper_core::{
+    ids::PersonId,
+    person::{Person, SESSION_AGE_MAX, SESSION_IDLE_MAX, Session, SessionHash},
+};
 
 /// Maximum number of cached sessions, some 300 bytes each. Requests of sessions that are not cached cost a read from
 /// the store.
@@ -107,6 +110,20 @@ impl SessionCache {
     pub(super) fn invalidate(&self, hash: &SessionHash) {
         let mut cached = self.0.lock();
         cached.by_hash.remove(hash);
+        cached.changes += 1;
+    }
+
+    /// Removes the sessions of people whose role has changed, and prevents concurrent reads from caching the old role.
+    pub(super) fn forget_people(&self, people: &[PersonId]) {
+        if people.is_empty() {
+            return;
+        }
+        let mut cached = self.0.lock();
+        let of_them = |(hash, entry): (&SessionHash, &Entry)| people.contains(&entry.person.id).then_some(*hash);
+        let gone: Vec<SessionHash> = cached.by_hash.iter().filter_map(of_them).collect();
+        for hash in gone {
+            cached.by_hash.remove(&hash);
+        }
         cached.changes += 1;
     }
 

@@ -16,6 +16,7 @@ fn person(number: u128) -> Arc<Person> {
         issuer: "https://idp.example.test".to_owned(),
         name: format!("Person {number}"),
         email: format!("{number}@example.test"),
+        is_email_verified: true,
         picture_url: None,
         role: Role::User,
         language: Language::Th,

@@ -1,4 +1,5 @@
-//! Finds the person of a request's session, and polls the store for sessions that ended on other servers.
+//! Finds the person of a request's session, and polls the store for sessions that ended, and roles that changed, on other
+//! servers or by a command.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -32,6 +33,8 @@ const FOLLOW_WITHIN: Duration = Duration::from_secs(5);
 const FOLLOW_OVERLAP: SignedDuration = SignedDuration::from_secs(30);
 /// Maximum number of ended sessions read per poll. If there are more, the whole cache of sessions is invalidated.
 const ENDINGS_MAX: u32 = 10_000;
+/// Maximum number of people with changed roles read per poll. If there are more, the whole cache is invalidated.
+const ROLE_CHANGES_MAX: u32 = 1_000;
 /// After a longer time without a successful poll, the whole cache of sessions is invalidated: the store may have purged
 /// sessions that ended meanwhile, so that the next poll would miss them.
 const SILENCE_MAX: SignedDuration = SignedDuration::from_mins(10);
@@ -104,8 +107,8 @@ impl Auth {
         Ok(Some(changed))
     }
 
-    /// Polls the store every second for ended sessions and removes them from the cache, until `stop`; then drains the
-    /// background writes.
+    /// Polls the store every second for ended sessions and changed roles and removes them from the cache, until `stop`;
+    /// then drains the background writes.
     pub async fn follow_store(&self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(FOLLOW_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -121,15 +124,20 @@ impl Auth {
         self.0.aside.wait().await;
     }
 
-    /// Polls once for sessions that ended since `heard_at`; returns the time of the poll if it succeeded.
+    /// Polls once for sessions that ended, and roles that changed, since `heard_at`; returns the time of the poll if it
+    /// succeeded.
     pub(super) async fn hear(&self, heard_at: Option<Timestamp>) -> Option<Timestamp> {
         let Self(inner) = self;
         let now = inner.ports.clock.now();
         let since = heard_at.unwrap_or(now).checked_sub(FOLLOW_OVERLAP).unwrap_or(Timestamp::MIN);
-        let asked =
-            tokio::time::timeout(FOLLOW_WITHIN, inner.ports.sessions.list_ended_since(since, ENDINGS_MAX)).await;
-        let ended = match asked {
-            Ok(Ok(ended)) => ended,
+        let polls = async {
+            tokio::try_join!(
+                inner.ports.sessions.list_ended_since(since, ENDINGS_MAX),
+                inner.ports.people.list_role_changes_since(since, ROLE_CHANGES_MAX),
+            )
+        };
+        let (ended, promoted) = match tokio::time::timeout(FOLLOW_WITHIN, polls).await {
+            Ok(Ok(heard)) => heard,
             // Only `debug`: requests report an unavailable store, and `find_fresh_caller` handles missing polls.
             Ok(Err(error)) => {
                 tracing::debug!(%error, "polling for ended sessions failed; retrying every second");
@@ -140,10 +148,11 @@ impl Auth {
                 return None;
             }
         };
-        let is_all = ended.len() < ENDINGS_MAX as usize;
+        let is_all = ended.len() < ENDINGS_MAX as usize && promoted.len() < ROLE_CHANGES_MAX as usize;
         let was_silent = heard_at.is_some_and(|at| now.duration_since(at) > SILENCE_MAX);
         if is_all && !was_silent {
             inner.cache.remove(&ended);
+            inner.cache.forget_people(&promoted);
         } else {
             inner.cache.clear();
             inner.open.mark_all_unread();

@@ -4,8 +4,8 @@ use axum::{http::HeaderMap, response::Response};
 use seatkeeper_core::{
     event::{Event, EventKind},
     ids::PersonId,
-    person::{Person, SIGN_IN_FOR_MAX, Session, SignInAttempt},
-    ports::Backend,
+    person::{FirstAdmin, Identity, Person, Role, SIGN_IN_FOR_MAX, Session, SignInAttempt},
+    ports::{Backend, ConfirmedSignIn},
 };
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
@@ -88,15 +88,19 @@ impl Auth {
         }
         let language = language::preferred(headers);
         let code = back.code.unwrap_or_default();
-        let identity = match inner.party.identify(code, back.iss.as_deref(), &attempt, language).await {
+        let identity = match inner.party.identify(&code, back.iss.as_deref(), &attempt, language).await {
             Ok(identity) => identity,
             Err(error) => return Ok(failed(&error, &return_to)),
         };
-        let new_id = PersonId::generate(inner.ports.clock.now(), &*inner.ports.entropy);
-        let person = inner.ports.people.sign_in(&identity, new_id, inner.ports.clock.now()).await?;
+        let issuer = identity.issuer.clone();
+        let person = inner.ports.people.sign_in(&self.confirm(identity), inner.ports.clock.now()).await?;
+        if person.role == Role::Admin {
+            // The sign-in may have changed the role, and the person's other sessions are cached with the old one.
+            inner.cache.forget_people(&[person.id]);
+        }
         // End any session that the browser already had: a session is never reused for another sign-in.
         self.end_session_of(headers, json!({ "reason": "signed_in_again" })).await?;
-        let secret = self.begin_session(&person, &identity.issuer).await?;
+        let secret = self.begin_session(&person, &issuer).await?;
         metrics::counter!("seatkeeper_sign_ins_total").increment(1);
         Ok(found(&return_to.to_location(), &[inner.cookies.set_session(&secret)]))
     }
@@ -119,6 +123,16 @@ impl Auth {
         let is_this_browsers = bool::from(attempt.browser_hash.ct_eq(&secrets::hash(browser)));
         let is_late = inner.ports.clock.now().duration_since(attempt.created_at) > SIGN_IN_FOR_MAX;
         if is_this_browsers && !is_late { Ok(attempt) } else { Err(ErrorCode::BadState.into()) }
+    }
+
+    fn confirm(&self, identity: Identity) -> ConfirmedSignIn {
+        let Self(inner) = self;
+        ConfirmedSignIn {
+            new_id: PersonId::generate(inner.ports.clock.now(), &*inner.ports.entropy),
+            first_admin: FirstAdmin::of(inner.admin_email.as_ref(), &identity),
+            on_promotion: self.audit("admin_added", None, None, json!({ "role": Role::Admin.as_ref() })),
+            identity,
+        }
     }
 
     async fn begin_session(&self, person: &Person, issuer: &str) -> Backend<String> {

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
+use seatkeeper_core::email::EmailKey;
 
 pub use mock_payment::{MockCallback, MockPaymentFaults};
 pub use origin::{Origin, PublicUrl, local_address};
@@ -85,6 +86,8 @@ pub struct Config {
     pub rate_limit: RateLimit,
     /// How people sign in.
     pub sign_in: SignIn,
+    /// The address of the only person who can become the first administrator. Without it that is the first person ever.
+    pub admin_email: Option<EmailKey>,
     /// The PromptPay account that receives payments.
     pub promptpay_id: Option<PromptPayId>,
     /// The key of the signatures of the payment provider's callbacks. Without it a random key is generated at each
@@ -100,6 +103,15 @@ pub struct Config {
     pub log_level: LogLevel,
     /// The log's format.
     pub log_format: LogFormat,
+}
+
+/// The settings of commands that work with the store beside a server.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// The store.
+    pub store: StoreUrl,
+    /// The issuer of the identity provider; `None` for demo sign-in.
+    pub issuer: Option<Issuer>,
 }
 
 /// How people sign in.
@@ -149,6 +161,7 @@ impl Config {
             cleaning: read.parse(&s::CLEANING_MINUTES, |text| parse::parse_minutes(text, CLEANING_MINUTES))?,
             rate_limit: read.parse(&s::RATE_LIMIT, parse::parse_rate_limit)?,
             sign_in: read.sign_in()?,
+            admin_email: read.optional(&s::ADMIN_EMAIL, parse::parse_email)?,
             promptpay_id: read.optional(&s::PROMPTPAY_ID, parse::parse_promptpay_id)?,
             payment_callback_secret: read.optional(&s::PAYMENT_CALLBACK_SECRET, parse::parse_secret)?,
             mock_payment: read.parse(&s::MOCK_PAYMENT, MockPaymentFaults::parse)?,
@@ -164,6 +177,20 @@ impl Config {
         read.check_demo_sign_in(&config, reach)?;
         read.check_test_payments(&config, reach)?;
         Ok(config)
+    }
+
+    /// Parses only the store and the identity provider. For commands beside a running server, which must work without
+    /// the server's secrets.
+    ///
+    /// # Errors
+    /// One of these values is invalid.
+    pub fn store_of(values: &Values, adapters: Adapters) -> Result<StoreConfig, SettingsError> {
+        let read = Reader(values);
+        let data_dir = read.parse(&settings::DATA_DIR, parse::parse_data_dir)?;
+        let store = read.parse(&settings::STORE_URL, |text| StoreUrl::parse(text, &data_dir, adapters))?;
+        let issuer = read.parse(&settings::OIDC_ISSUER, parse::parse_issuer)?;
+        let is_demo = values.get(&settings::GOOGLE_CLIENT_ID)?.text.is_empty();
+        Ok(StoreConfig { store, issuer: (!is_demo).then_some(issuer) })
     }
 
     /// Parses only the listen address. For commands that call a running server and must work when other settings are

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use seatkeeper_core::email::EmailKey;
 use url::Url;
 
 use super::origin::Origin;
@@ -186,6 +187,10 @@ pub(super) fn parse_issuer(text: &str) -> Result<Issuer, String> {
     } else {
         Err(format!("'{text}' must be https"))
     }
+}
+
+pub(super) fn parse_email(text: &str) -> Result<EmailKey, String> {
+    EmailKey::parse(text).ok_or_else(|| format!("'{text}' is not an address such as ann@tickets.example"))
 }
 
 pub(super) fn parse_promptpay_id(text: &str) -> Result<PromptPayId, String> {

@@ -136,6 +136,7 @@ settings! {
     OIDC_ISSUER = Setting::new("oidc_issuer", "URL", "The OpenID Connect provider to sign in with.");
     GOOGLE_CLIENT_ID = Setting::new("google_client_id", "ID", "The provider's id for this cinema; with it demo sign-in is off.").readable_from_file();
     GOOGLE_CLIENT_SECRET = Setting::new("google_client_secret", "SECRET", "The secret that belongs to the client id.").secret().without_flag();
+    ADMIN_EMAIL = Setting::new("admin_email", "EMAIL", "Who alone can become the first administrator.");
     ALLOW_TEST_PAYMENTS = Setting::new("allow_test_payments", "on|off", "Let the mock payment provider give tickets for nothing, to real customers too.").switch();
     PROMPTPAY_ID = Setting::new("promptpay_id", "ID", "Who is paid by PromptPay.");
     PAYMENT_CALLBACK_SECRET = Setting::new("payment_callback_secret", "SECRET", "What the payment provider signs its messages with.").secret();

@@ -249,3 +249,14 @@ async fn site_endpoint_returns_the_settings_that_the_web_page_needs() {
     );
     app.finish().await;
 }
+
+#[tokio::test]
+async fn session_call_answers_200_with_the_person_or_null() {
+    let app = TestApp::start().await;
+    let guest = app.stranger().get("/api/auth/session").await;
+    assert_eq!(guest.header("cache-control"), "no-store");
+    assert_eq!(guest.expect(200), json!({"person": null}));
+    let me = app.admin().get("/api/auth/me").await.expect(200);
+    assert_eq!(app.admin().get("/api/auth/session").await.expect(200), json!({"person": me}));
+    app.finish().await;
+}

@@ -9,6 +9,7 @@
 )]
 
 mod contract_admin;
+mod contract_administrators;
 mod contract_bookings;
 mod contract_callbacks;
 mod contract_catalogue;

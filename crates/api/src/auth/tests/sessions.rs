@@ -6,6 +6,12 @@ use axum::{
 };
 use expect_test::expect;
 use jiff::SignedDuration;
+use seatkeeper_core::{
+    email::EmailKey,
+    person::DEMO_ISSUER,
+    ports::{AddAdmin, AddAdminOutcome, Clock, People},
+};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::support::{Answer, Browser, Server, World};
@@ -306,4 +312,55 @@ async fn cookies_are_secure_over_https() {
     let answer = browser.get(&back).await;
     assert!(answer.cookies()[0].starts_with("__Host-seatkeeper_session=") && answer.cookies()[0].contains("; Secure"));
     assert_eq!(browser.me().await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn session_call_tells_who_is_signed_in_and_is_no_error_for_a_guest() {
+    let world = World::new();
+    let browser = world.server(|_| {}).browser();
+    let guest = browser.get("/api/auth/session").await;
+    assert_eq!((guest.status, guest.body.as_str()), (StatusCode::OK, r#"{"person":null}"#));
+    assert_eq!(guest.headers["cache-control"], "no-store");
+    browser.sign_in("ann@example.test").await;
+    let signed_in = browser.get("/api/auth/session").await;
+    assert_eq!(signed_in.json()["person"], browser.me().await.json());
+    browser.post("/api/auth/logout").await;
+    browser.set_cookie(COOKIE, &"C".repeat(43));
+    assert!(browser.get("/api/auth/session").await.json()["person"].is_null(), "no such session");
+    world.sessions.cut(true);
+    assert_eq!(browser.get("/api/auth/session").await.problem(), (503, "try_again".to_owned()), "it is not known");
+}
+
+/// The role of a person as another process writes it: the command `admin add`.
+#[tokio::test]
+async fn cached_session_has_the_new_role_after_the_next_poll() {
+    let world = World::new();
+    let server = world.server(|_| {});
+    let (boss, ann) = (server.browser(), server.browser());
+    boss.sign_in("boss@example.test").await;
+    ann.sign_in("ann@example.test").await;
+    assert_eq!(ann.me().await.json()["role"], "USER");
+    let heard = server.app.auth.hear(None).await;
+    let email = EmailKey::parse("ann@example.test").unwrap();
+    let event = server.app.auth.audit("admin_added", None, None, Value::Null);
+    let request = AddAdmin { issuer: DEMO_ISSUER.to_owned(), email, event };
+    assert!(matches!(world.store.add_admin(&request, world.clock.now()).await, Ok(AddAdminOutcome::Added(_))));
+    assert_eq!(ann.me().await.json()["role"], "USER", "cached, not polled yet");
+    assert_eq!(server.app.auth.hear(heard).await, Some(world.clock.now()));
+    assert_eq!(ann.me().await.json()["role"], "ADMIN");
+}
+
+#[tokio::test]
+async fn admin_email_names_the_only_person_who_can_become_the_first_administrator() {
+    let world = World::new();
+    let server = world.server(|config| config.admin_email = EmailKey::parse("Boss@Example.test"));
+    let (ann, boss) = (server.browser(), server.browser());
+    ann.sign_in("ann@example.test").await;
+    assert_eq!(ann.me().await.json()["role"], "USER", "though the first person");
+    boss.sign_in("boss@example.test").await;
+    assert_eq!(boss.me().await.json()["role"], "ADMIN");
+    let events = world.audit().await;
+    assert_eq!(events.len(), 3, "{events:?}");
+    let id = boss.me().await.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(events[1], format!(r#"admin_added {id} {{"role":"ADMIN"}}"#));
 }

@@ -27,6 +27,7 @@ const CONTRACT: &[(&str, &str, &str)] = &[
     ("--oidc-issuer", "SEATKEEPER_OIDC_ISSUER", "https://accounts.google.com"),
     ("--google-client-id", "SEATKEEPER_GOOGLE_CLIENT_ID", ""),
     ("", "SEATKEEPER_GOOGLE_CLIENT_SECRET", ""),
+    ("--admin-email", "SEATKEEPER_ADMIN_EMAIL", ""),
     ("--allow-test-payments", "SEATKEEPER_ALLOW_TEST_PAYMENTS", "off"),
     ("--promptpay-id", "SEATKEEPER_PROMPTPAY_ID", ""),
     ("--payment-callback-secret", "SEATKEEPER_PAYMENT_CALLBACK_SECRET", ""),

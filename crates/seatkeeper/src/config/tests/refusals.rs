@@ -31,6 +31,7 @@ fn error_for_a_bad_value_names_the_variable() {
         ("KEEP_REFUSED", "0", "'0' is not a whole number from 1 to 3650"),
         ("OIDC_ISSUER", "http://accounts.example", "'http://accounts.example' must be https"),
         ("OIDC_ISSUER", "google", "'google' is not an address such as https://accounts.google.com"),
+        ("ADMIN_EMAIL", "boss", "'boss' is not an address such as ann@tickets.example"),
         ("PROMPTPAY_ID", "12345", "'12345' is not a phone number of 10 digits, a tax number of 13 or a wallet of 15"),
         (
             "PROMPTPAY_ID",

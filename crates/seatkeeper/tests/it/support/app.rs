@@ -164,6 +164,11 @@ impl TestApp {
         self.folder.path().join("data")
     }
 
+    /// The flags that name the services of this server.
+    pub(crate) fn parts_flags(&self) -> Vec<String> {
+        self.parts.flags()
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }

@@ -1,0 +1,94 @@
+//! The command `admin`: appoints administrators in the store, beside a running server or without one.
+
+use std::fmt::Write as _;
+
+use clap::Subcommand;
+use seatkeeper_core::{
+    email::EmailKey,
+    event::{Event, EventKind},
+    person::{DEMO_ISSUER, Person, Role},
+    ports::{AddAdmin, AddAdminOutcome},
+};
+use serde_json::json;
+
+use super::SettingFlags;
+use crate::{config::StoreConfig, system::SystemEntropy, wiring::StoreBeside};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// What to do with administrators.
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// Make the person with this e-mail address an administrator, now or at the first sign-in; exit 1 when several people
+    /// or unverified ones have it.
+    Add {
+        /// The address, which the identity provider of the settings must have verified.
+        #[arg(value_parser = parse_email)]
+        email: EmailKey,
+        /// The settings of the server.
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+}
+
+fn parse_email(text: &str) -> Result<EmailKey, String> {
+    EmailKey::parse(text).ok_or_else(|| "not an e-mail address such as ann@tickets.example".to_owned())
+}
+
+/// Makes the person with this verified address an administrator, or remembers the address. Returns what was done.
+///
+/// # Errors
+/// The store cannot be opened or written; or not exactly one person has the address verified by the provider of the
+/// settings, with the list of those who have the address.
+pub async fn add_admin(config: &StoreConfig, email: EmailKey) -> Result<String, Failure> {
+    let issuer = config.issuer.as_ref().map_or_else(|| DEMO_ISSUER.to_owned(), ToString::to_string);
+    let beside = StoreBeside::open(config).await?;
+    let details = json!({ "role": Role::Admin.as_ref(), "by": "command" });
+    let now = beside.clock.now();
+    let kind = EventKind::AuditLog { action: "admin_added".to_owned(), subject: None, details };
+    let request = AddAdmin { event: Event::new(now, &SystemEntropy, kind), issuer, email };
+    let outcome = beside.people.add_admin(&request, now).await;
+    beside.close().await;
+    let AddAdmin { email, issuer, .. } = request;
+    match outcome? {
+        AddAdminOutcome::Added(person) => Ok(format!("{} <{}> is an administrator now", person.name, person.email)),
+        AddAdminOutcome::WasAdmin(person) => {
+            Ok(format!("{} <{}> was an administrator already", person.name, person.email))
+        }
+        AddAdminOutcome::Remembered => Ok(format!(
+            "nobody has signed in with {email} yet; the address is remembered, and whoever signs in with it at {issuer} \
+             becomes an administrator"
+        )),
+        AddAdminOutcome::NotOne(people) => Err(describe_refusal(&email, &issuer, &people).into()),
+    }
+}
+
+fn describe_refusal(email: &EmailKey, issuer: &str, people: &[Person]) -> String {
+    let mut text = format!("not exactly one person of {issuer} has the verified address {email}; people with it:");
+    for person in people {
+        let verified = if person.is_email_verified { "verified" } else { "not verified" };
+        // Writing to a text cannot fail.
+        let _ = write!(text, "\n  {} {} <{}> {} ({verified})", person.id, person.name, person.email, person.issuer);
+    }
+    text.push_str("\nan address is verified if the provider said so at the person's last sign-in: sign in once more");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn admin_add_takes_an_address_and_the_settings() {
+        let parsed = Cli::try_parse_from(["seatkeeper", "admin", "add", "Ann@X.test", "--data-dir=/d"]).unwrap();
+        let Command::Admin(AdminCommand::Add { email, settings }) = parsed.command else { panic!("admin add") };
+        assert_eq!(email.as_str(), "ann@x.test");
+        let values = settings.gather(Vec::new()).unwrap();
+        assert!(values.iter().any(|value| value.shown() == "/d"));
+        let refused = Cli::try_parse_from(["seatkeeper", "admin", "add", "ann"]).unwrap_err();
+        assert_eq!(refused.exit_code(), 2);
+    }
+}
