@@ -9,7 +9,7 @@ use super::{
 use seatkeeper_core::{
     booking::{Booking, BookingStatus},
     ids::{BookingId, HallId, MovieId, PersonId, ScreeningId},
-    payment::{ConfirmOutcome, PaymentStatus},
+    payment::{ConfirmOutcome, PaymentMethod, PaymentStatus},
     ports::{
         BookingFilter, CommitOutcome, MovieSales, PageRequest, ProgrammeChange, Sales, SalesTotals, StartOutcome, Store,
     },

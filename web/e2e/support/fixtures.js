@@ -28,7 +28,8 @@ export const test = base.extend({
 
   /**
    * Opens a new browser context, which stands for a person or device. The test fails at its end if any request went to another
-   * site, or if the console had an error or warning that the option `tolerate` does not match.
+   * site (except the hosts in `alsoVisits`), or if the console had an error or warning that the option `tolerate` does not match.
+   * With `isStrict` the errors of ordinary refusals, such as 401, count as well.
    */
   come: async ({ browser, server }, use) => {
     const visitors = []

@@ -21,7 +21,7 @@ export class Visitor {
   /** Requests to other sites, and errors and warnings of the console that `tolerate` does not match. */
   complaints = []
 
-  static async come(browser, url, { language = 'en', theme = 'dark', screen = DESKTOP, keepsLanguage = false, tolerate, ...context } = {}) {
+  static async come(browser, url, { language = 'en', theme = 'dark', screen = DESKTOP, keepsLanguage = false, tolerate, isStrict = false, alsoVisits = [], ...context } = {}) {
     const visitor = new Visitor()
     visitor.#language = language
     visitor.#url = url
@@ -38,20 +38,20 @@ export class Visitor {
       ...context,
     })
     await servePageFromDisk(visitor.context, url)
-    visitor.#watch(new URL(url).host, tolerate)
+    visitor.#watch([new URL(url).host, ...alsoVisits], isStrict ? null : ORDINARY, tolerate)
     visitor.page = await visitor.context.newPage()
     return visitor
   }
 
-  #watch(host, tolerate) {
+  #watch(hosts, ordinary, tolerate) {
     this.context.on('request', (request) => {
       const url = new URL(request.url())
-      if (/^(https?|wss?):$/.test(url.protocol) && url.host !== host) this.complaints.push(`left the site: ${url.href}`)
+      if (/^(https?|wss?):$/.test(url.protocol) && !hosts.includes(url.host)) this.complaints.push(`left the site: ${url.href}`)
     })
     this.context.on('console', (message) => {
       if (message.type() !== 'error' && message.type() !== 'warning') return
       const text = `${message.text()} ${message.location().url}`
-      if (!ORDINARY.test(text) && !tolerate?.test(text)) this.complaints.push(`console: ${text}`)
+      if (!ordinary?.test(text) && !tolerate?.test(text)) this.complaints.push(`console: ${text}`)
     })
     this.context.on('weberror', (error) => this.complaints.push(`error: ${error.error()}`))
   }

@@ -14,12 +14,12 @@ beforeEach(() => setActivePinia(createPinia()))
 it('the session is unknown while the server cannot answer, and the next call loads it again', async () => {
   const session = useSessionStore()
   const away = new ApiProblem({ ...NO_ANSWER, status: 503, code: 'try_again' })
-  answer.mockRejectedValueOnce(away).mockResolvedValueOnce(ME)
+  answer.mockRejectedValueOnce(away).mockResolvedValueOnce({ person: ME })
   expect(await session.ensure()).toEqual({ kind: 'unknown', error: away })
   expect(await session.ensure()).toEqual({ kind: 'signed_in', me: ME })
 })
 
-it('the session is a guest when the server answers sign_in_required', async () => {
-  answer.mockRejectedValueOnce(new ApiProblem({ ...NO_ANSWER, status: 401, code: 'sign_in_required' }))
+it('the session is a guest when the server knows no person', async () => {
+  answer.mockResolvedValueOnce({ person: null })
   expect(await useSessionStore().ensure()).toEqual({ kind: 'guest' })
 })

@@ -2,7 +2,6 @@ import { useEventListener } from '@vueuse/core'
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
 import { api, ask } from './client'
-import { isProblem } from './problem'
 import type { Me } from './types'
 
 /** `unknown`: not loaded yet, or loading failed with `error`; the person may be signed in or not. */
@@ -15,10 +14,11 @@ export const useSessionStore = defineStore('session', () => {
 
   async function fetchSession(): Promise<Session> {
     try {
-      session.value = { kind: 'signed_in', me: await ask(api.GET('/api/auth/me')) }
+      const { person } = await ask(api.GET('/api/auth/session'))
+      session.value = person === null ? { kind: 'guest' } : { kind: 'signed_in', me: person }
     } catch (error) {
-      // Other errors leave the session unknown, so that a signed-in person is not asked to sign in; the next `ensure` retries.
-      session.value = isProblem(error, 'sign_in_required') ? { kind: 'guest' } : { kind: 'unknown', error }
+      // An error leaves the session unknown, so that a signed-in person is not asked to sign in; the next `ensure` retries.
+      session.value = { kind: 'unknown', error }
     }
     return session.value
   }

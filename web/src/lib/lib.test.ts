@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createIntent } from './idempotency'
 import { inLanguage, pickLanguage } from './language'
 import { formatMoney, parseMajor, sumMoney } from './money'
-import { safeReturnTo } from './returnTo'
+import { keepsSeats, safeReturnTo } from './returnTo'
 import { createServerClock } from './serverClock'
 import { addDays, dayOf, formatCountdown, formatDate, formatTime, fromLocalInput, toLocalInput } from './time'
 
@@ -56,6 +56,18 @@ describe('the return path after sign-in', () => {
     ['/a\nb', '/'],
     [undefined, '/'],
   ])('%j → %s', (value, expected) => expect(safeReturnTo(value)).toBe(expected))
+})
+
+describe('seats that a person comes back to after sign-in', () => {
+  it.each([
+    ['/screenings/1?seats=A1,A2', true],
+    ['/screenings/1?view=list&seats=A1', true],
+    ['/pay/1', true],
+    ['/screenings/1', false],
+    ['/screenings/1?seats=', false],
+    ['/bookings?seats=A1', false],
+    ['/', false],
+  ])('%j → %s', (returnTo, expected) => expect(keepsSeats(returnTo)).toBe(expected))
 })
 
 describe('the clock of the server', () => {
