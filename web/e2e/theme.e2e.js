@@ -99,6 +99,7 @@ test('the cinema’s name is in the header of every screen, and the theme can be
       assert.equal(await visitor.byId('theme').count(), 1)
       await visitor.press(visitor.byId('theme'))
       await visitor.sees('theme', { 'data-theme-choice': 'auto' })
+      await visitor.page.evaluate(() => scrollTo(0, 0))
       await visitor.picture(`header-${screen.viewport.width}-${language}`)
     }
 })
