@@ -433,7 +433,7 @@ mod tests {
         let error = ApiError::invalid("limit", Rule::Range { min: 1, max: 200 });
         expect![[r#"
             422 application/problem+json None
-            {"type":"/docs#invalid","title":"The request breaks a rule","status":422,"detail":"The request breaks a rule","code":"invalid","request_id":"","errors":[{"field":"limit","rule":"range","params":{"min":1,"max":200},"why":"1 to 200"}]}"#]]
+            {"type":"/docs#invalid","title":"The request breaks a rule","status":422,"detail":"The request breaks a rule","code":"invalid","request_id":"","errors":[{"field":"limit","rule":"range","params":{"max":200,"min":1},"why":"1 to 200"}]}"#]]
         .assert_eq(&shown(error).await);
     }
 

@@ -31,11 +31,6 @@ export class ApiProblem extends Error {
   get isDefinite(): boolean {
     return this.problem.status >= 400 && this.problem.status < 500 && this.problem.status !== 429
   }
-
-  /** Validation errors by field name, shown beside the fields of a form. */
-  get fieldErrors(): Record<string, string> {
-    return Object.fromEntries((this.problem.errors ?? []).map(({ field, why }) => [field, why]))
-  }
 }
 
 export function isProblem(error: unknown, ...codes: ProblemCode[]): error is ApiProblem {

@@ -47,7 +47,8 @@ export interface paths {
         };
         /**
          * The whole selection as a table
-         * @description UTF-8 with a byte order mark, CRLF. A cell that a spreadsheet would run gets a leading `'`.
+         * @description UTF-8 with a byte order mark, CRLF. Times are in the cinema's time zone: `2026-11-30 18:00`. A cell that a spreadsheet would
+         *     evaluate as a formula gets a leading `'`.
          */
         get: operations["export_bookings"];
         put?: never;
@@ -172,7 +173,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sends a mail once more, as soon as possible */
+        /** Sends a mail once more, as soon as possible, to the customer's present address */
         post: operations["retry_mail"];
         delete?: never;
         options?: never;
@@ -393,6 +394,26 @@ export interface paths {
         head?: never;
         /** Changes my language */
         patch: operations["update_me"];
+        trace?: never;
+    };
+    "/api/auth/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells who is signed in, if anybody is
+         * @description Like `GET /api/auth/me`, but the answer for a guest is not an error.
+         */
+        get: operations["get_session"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/bookings": {
@@ -879,6 +900,7 @@ export interface components {
             id: string;
             /** @description The request that did it, if one did. */
             request_id: string | null;
+            screening: components["schemas"]["EntryScreening"] | null;
             /** @description Its type. */
             type: components["schemas"]["EventType"];
         };
@@ -912,6 +934,8 @@ export interface components {
             id: string;
             /** @description The film. */
             movie_title: string;
+            /** @description Its title in Thai then, if it had one; null for bookings of earlier versions. */
+            movie_title_th: string | null;
             /** @description The screening. */
             screening_id: string;
             /** @description In order of seat. */
@@ -1007,11 +1031,25 @@ export interface components {
              */
             tries: number;
         };
+        /** @description The names of a screening, for people who read the log. */
+        EntryScreening: {
+            /** @description The hall. */
+            hall_name: string;
+            /** @description The film's title. */
+            movie_title: string;
+            /** @description The film's title in Thai, if it has one. */
+            movie_title_th: string | null;
+            /**
+             * Format: date-time
+             * @description The start.
+             */
+            start_time: string;
+        };
         /**
          * @description Every code that an error can carry. Stable: clients decide by it.
          * @enum {string}
          */
-        ErrorCode: "bad_request" | "bad_return_to" | "bad_state" | "sign_in_required" | "bad_signature" | "payment_declined" | "forbidden" | "bad_origin" | "not_found" | "movie_not_found" | "screening_not_found" | "hall_not_found" | "payment_not_found" | "booking_not_found" | "mail_not_found" | "dead_letter_not_found" | "provider_not_found" | "method_not_allowed" | "ambiguous_screening" | "sales_closed" | "payment_in_progress" | "seat_taken" | "nothing_locked" | "in_progress" | "payment_not_pending" | "payment_expired" | "seats_lost" | "hall_busy" | "has_screenings" | "has_bookings" | "already_sent" | "screening_cancelled" | "screening_changed" | "price_changed" | "too_large" | "unsupported_media_type" | "misdirected" | "invalid" | "unknown_seat" | "too_many_seats" | "unknown_method" | "price_missing" | "starts_in_past" | "idempotency_key_reused" | "rate_limited" | "internal" | "try_again" | "not_ready";
+        ErrorCode: "bad_request" | "bad_return_to" | "bad_state" | "sign_in_required" | "bad_signature" | "payment_declined" | "forbidden" | "bad_origin" | "not_found" | "movie_not_found" | "screening_not_found" | "hall_not_found" | "payment_not_found" | "booking_not_found" | "mail_not_found" | "dead_letter_not_found" | "provider_not_found" | "method_not_allowed" | "ambiguous_screening" | "sales_closed" | "payment_in_progress" | "seat_taken" | "nothing_locked" | "in_progress" | "payment_not_pending" | "payment_expired" | "seats_lost" | "hall_busy" | "has_screenings" | "has_bookings" | "already_sent" | "screening_cancelled" | "screening_changed" | "price_changed" | "too_large" | "unsupported_media_type" | "misdirected" | "invalid" | "unknown_seat" | "too_many_seats" | "unknown_method" | "price_missing" | "starts_in_past" | "idempotency_key_reused" | "rate_limited" | "internal" | "try_again" | "too_slow" | "not_ready";
         /** @description An event as it travels. */
         EventBody: {
             /** @description Who did it, if anybody. */
@@ -1055,9 +1093,13 @@ export interface components {
              * @example seat_ids
              */
             field: string;
+            /** @description The rule's parameters, by name: the smallest and largest value, for example. */
+            params: Record<string, never>;
+            /** @description The rule that the field broke, for programs. */
+            rule: components["schemas"]["Rule"];
             /**
-             * @description Why, as a sentence.
-             * @example 1 to 10 seats
+             * @description The rule in words, in English.
+             * @example 1 to 200 characters
              */
             why: string;
         };
@@ -1278,11 +1320,11 @@ export interface components {
             booking_code: string;
             /** @description Its id. */
             id: string;
-            /** @description What the mail server last said. */
+            /** @description Why the last attempt failed, in words, with the mail server's reply. */
             last_error: string | null;
             /** @description Its status. */
             status: components["schemas"]["MailStatus"];
-            /** @description The address. */
+            /** @description The address of the last attempt, or of the first one if there was none. */
             to: string;
         };
         /**
@@ -1305,7 +1347,7 @@ export interface components {
              */
             name: string;
             picture_url: string | null;
-            /** @description The first person ever to sign in is ADMIN. */
+            /** @description ADMIN for the first person ever to sign in, or the one whom the settings name, and for those whom an operator adds. */
             role: components["schemas"]["Role"];
         };
         /** @description What can be changed about oneself. */
@@ -1411,6 +1453,8 @@ export interface components {
             movie_id: string;
             /** @description Its title. */
             movie_title: string;
+            /** @description Its title in Thai, if it has one. */
+            movie_title_th: string | null;
             /**
              * Format: double
              * @description Seats sold of those offered, 0 to 1, over its screenings shown in these days; null when there were none.
@@ -1592,6 +1636,11 @@ export interface components {
          * @enum {string}
          */
         Role: "ADMIN" | "USER";
+        /**
+         * @description A rule that a field broke. Its parameters are in `params`.
+         * @enum {string}
+         */
+        Rule: "type" | "required" | "required_with" | "required_or" | "twice" | "length" | "range" | "at_least" | "minutes" | "price" | "items_max" | "items_min" | "one_of" | "control_characters" | "direction_characters" | "visible" | "site_path" | "row_label" | "row_label_unique" | "has_seat" | "price_missing" | "price_unique" | "day" | "not_before" | "days_max" | "days_ahead" | "cursor" | "idempotency_key" | "picture_type";
         /** @description A showing of a film in a hall. */
         Screening: {
             /**
@@ -1607,6 +1656,8 @@ export interface components {
             movie_id: string;
             /** @description Its title. */
             movie_title: string;
+            /** @description Its title in Thai, if it has one. */
+            movie_title_th: string | null;
             /** @description The cheapest seat that can be sold, free or not. */
             price_from: components["schemas"]["Money"];
             /**
@@ -1727,6 +1778,10 @@ export interface components {
          * @enum {string}
          */
         SeatStatus: "AVAILABLE" | "LOCKED" | "BOOKED" | "UNAVAILABLE";
+        /** @description Whose session this is. */
+        SessionAnswer: {
+            person: components["schemas"]["Me"] | null;
+        };
         /**
          * @description With whom people sign in, as pages must know it.
          * @enum {string}
@@ -4854,6 +4909,64 @@ export interface operations {
             };
             /** @description `invalid` */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `try_again` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description `misdirected` */
+            421: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -8,9 +8,9 @@ const shared: Record<Language, () => Promise<{ default: Messages }>> = {
   en: () => import('./en'),
   th: () => import('./th'),
 }
-const admin: Record<Language, readonly (() => Promise<{ default: Messages }>)[]> = {
-  en: [() => import('./admin.en'), () => import('./audit.en'), () => import('./rules.en')],
-  th: [() => import('./admin.th'), () => import('./audit.th'), () => import('./rules.th')],
+const admin: Record<Language, () => Promise<{ default: Messages[] }>> = {
+  en: () => import('./administration.en'),
+  th: () => import('./administration.th'),
 }
 
 export const i18n = createI18n({ legacy: false, locale: 'en', fallbackLocale: 'en', missingWarn: false, fallbackWarn: false })
@@ -18,8 +18,8 @@ export const i18n = createI18n({ legacy: false, locale: 'en', fallbackLocale: 'e
 let wantsAdmin = false
 
 async function loadMessages(language: Language): Promise<void> {
-  const parts = [shared[language](), ...(wantsAdmin ? admin[language].map((load) => load()) : [])]
-  for (const part of await Promise.all(parts)) i18n.global.mergeLocaleMessage(language, part.default)
+  const [own, administration] = await Promise.all([shared[language](), wantsAdmin ? admin[language]() : null])
+  for (const part of [own.default, ...(administration?.default ?? [])]) i18n.global.mergeLocaleMessage(language, part)
 }
 
 /** Loads the messages of the language if they are not loaded yet, and switches the page to it. */

@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import adminEn from './admin.en'
-import adminTh from './admin.th'
-import auditEn from './audit.en'
-import auditTh from './audit.th'
+import administrationEn from './administration.en'
+import administrationTh from './administration.th'
 import en from './en'
-import rulesEn from './rules.en'
-import rulesTh from './rules.th'
 import th from './th'
 
 type Tree = { [key: string]: string | Tree }
@@ -20,8 +16,8 @@ function flatten(tree: Tree, prefix = ''): Map<string, string> {
 }
 
 const flattenAll = (...parts: Tree[]) => new Map(parts.flatMap((part) => [...flatten(part)]))
-const english = flattenAll(en, adminEn, auditEn, rulesEn)
-const thai = flattenAll(th, adminTh, auditTh, rulesTh)
+const english = flattenAll(en, ...administrationEn)
+const thai = flattenAll(th, ...administrationTh)
 const placeholders = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort()
 
 const sources = import.meta.glob(['../**/*.vue', '../**/*.ts', '!../**/*.test.ts'], { query: '?raw', import: 'default', eager: true }) as Record<string, string>

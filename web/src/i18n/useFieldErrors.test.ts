@@ -25,11 +25,11 @@ function inLanguage(locale: 'en' | 'th') {
 const problem = (errors: Errors) => new ApiProblem({ ...NO_ANSWER, code: 'invalid', errors })
 
 describe('validation errors', () => {
-  const errors: Errors = [
+  const errors = [
     { field: 'title', rule: 'length', params: { min: 1, max: 200 }, why: '1 to 200 characters' },
     { field: 'title', rule: 'visible', params: {}, why: 'at least one visible character' },
     { field: 'prices.sofa', rule: 'price', params: { max: 10_000_000 }, why: '0 to 10000000 satang' },
-  ]
+  ] as unknown as Errors
 
   it('errors of fields are sentences in the language of the page, with amounts in baht', () => {
     expect(inLanguage('en').textsOf(problem(errors))).toEqual({ title: 'Write 1 to 200 characters.', 'prices.sofa': 'An amount of 0 to 100,000 baht.' })

@@ -20,6 +20,8 @@ export function useFormat() {
     day: (day: string, style?: Intl.DateTimeFormatOptions) => time.formatDay(day, locale.value, style),
     compare: (a: string, b: string) => new Intl.Collator(locale.value, { numeric: true }).compare(a, b),
     title: (film: { title: string; title_th?: string | null }) => inLanguage(locale.value, film.title, film.title_th),
+    /** The film's title of a showing, booking or report. */
+    movieTitle: (of: { movie_title: string; movie_title_th?: string | null }) => inLanguage(locale.value, of.movie_title, of.movie_title_th),
     synopsis: (film: { synopsis?: string | null; synopsis_th?: string | null }) =>
       inLanguage(locale.value, film.synopsis, film.synopsis_th),
     /** Genres and price categories are entered by the administrator; common ones are translated, others shown as entered. */

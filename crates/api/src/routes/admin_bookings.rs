@@ -219,7 +219,7 @@ async fn add_page(
 
 fn push_booking(table: &mut String, found: &CustomerBooking, zone: &TimeZone) {
     let booking = &found.booking;
-    let local = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
+    let local = |at: Timestamp| at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
     let refunded = match booking.status {
         BookingStatus::Confirmed => Money::satang(0),
         BookingStatus::Refunded => booking.total,

@@ -8,6 +8,7 @@ use seatkeeper_core::{
     ids::PersonId,
     person::{FirstAdmin, Language, Person, Role},
     ports::{AddAdmin, AddAdminOutcome, Backend, ConfirmedSignIn, People},
+    text::search_key,
 };
 use serde::Serialize;
 
@@ -91,11 +92,8 @@ async fn sign_in(conn: &mut Conn, sign_in: &ConfirmedSignIn, now: Timestamp) -> 
     promoted.ok_or(Fault::Broken("a person cannot be found after the sign-in"))
 }
 
-/// The text in which searches for customers look: name and e-mail address in lower case, for all alphabets.
+/// The text in which searches for customers look: name and e-mail address as [`search_key`]. Servers of earlier versions write
+/// them in lower case.
 fn search_text(name: &str, email: &str) -> String {
-    format!("{}\n{}", without_case(name), without_case(email))
-}
-
-pub(super) fn without_case(text: &str) -> String {
-    text.to_lowercase()
+    format!("{}\n{}", search_key(name), search_key(email))
 }

@@ -10,6 +10,7 @@ use seatkeeper_core::{
     ports::{
         Backend, BookingFilter, Cursor, CustomerBooking, MovieSales, Page, PageRequest, Sales, SalesSlice, SalesTotals,
     },
+    text::search_key,
 };
 use serde::Deserialize;
 
@@ -20,7 +21,6 @@ use super::{
     documents::ms,
     fault::Fault,
     pages,
-    people::without_case,
     sales_reports::{self, Totals, totals_by},
     schema::{BOOKINGS, PAYMENTS, PEOPLE},
 };
@@ -171,9 +171,9 @@ fn with_payment() -> [Document; 2] {
 /// Matches bookings by a substring of the customer's name or e-mail address, or of the code. `$indexOfCP` has no
 /// wildcards, and `$literal` prevents a `$` in the text from being evaluated as an expression.
 fn has_text(text: &str) -> Document {
-    let text = without_case(text);
-    let is_in = |place: Document| doc! { "$gte": [{ "$indexOfCP": [place, { "$literal": &text }] }, 0] };
-    let customer = is_in(doc! { "$ifNull": ["$customer.search", ""] });
-    let code = is_in(doc! { "$toLower": "$code" });
-    doc! { "$match": { "$expr": { "$or": [customer, code] } } }
+    let (key, of_older_servers) = (search_key(text), text.to_lowercase());
+    let is_in = |text: &str, place: Document| doc! { "$gte": [{ "$indexOfCP": [place, { "$literal": text }] }, 0] };
+    let customer = || doc! { "$ifNull": ["$customer.search", ""] };
+    let code = is_in(&key, doc! { "$toLower": "$code" });
+    doc! { "$match": { "$expr": { "$or": [is_in(&key, customer()), is_in(&of_older_servers, customer()), code] } } }
 }

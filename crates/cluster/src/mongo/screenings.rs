@@ -300,7 +300,12 @@ fn with_names() -> [Document; 3] {
         } }
     };
     [
-        join(MOVIES, "movie_id", doc! { "details.title": 1, "details.duration_min": 1 }, "movie"),
+        join(
+            MOVIES,
+            "movie_id",
+            doc! { "details.title": 1, "details.title_th": 1, "details.duration_min": 1 },
+            "movie",
+        ),
         join(HALLS, "hall_id", doc! { "name": 1 }, "hall"),
         doc! { "$set": { "movie": { "$first": "$movie" }, "hall": { "$first": "$hall" } } },
     ]

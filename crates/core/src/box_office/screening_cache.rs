@@ -115,6 +115,7 @@ mod tests {
             hall_free_at: Timestamp::UNIX_EPOCH,
             is_cancelled: false,
             movie_title: String::new(),
+            movie_title_th: None,
             hall_name: String::new(),
             layout: serde_json::from_value::<Layout>(rows).unwrap(),
             prices: BTreeMap::new(),

@@ -7,6 +7,7 @@ use seatkeeper_core::{
     ids::PersonId,
     person::{FirstAdmin, Language, Person, Role},
     ports::{AddAdmin, AddAdminOutcome, Backend, ConfirmedSignIn, People},
+    text::search_key,
 };
 
 use super::{
@@ -80,11 +81,8 @@ fn sign_in(tx: &Transaction<'_>, sign_in: &ConfirmedSignIn, now: Timestamp) -> R
     administrators::promote(tx, &person, event.as_ref(), now)?.ok_or_else(missing)
 }
 
-/// The text in which customers are searched: name and e-mail address in lower case (Unicode).
+/// The text in which customers are searched: name and e-mail address as [`search_key`]. Rows of earlier versions have them in
+/// lower case, until their person signs in again.
 pub(super) fn search_text(name: &str, email: &str) -> String {
-    format!("{}\n{}", without_case(name), without_case(email))
-}
-
-pub(super) fn without_case(text: &str) -> String {
-    text.to_lowercase()
+    format!("{}\n{}", search_key(name), search_key(email))
 }

@@ -9,12 +9,12 @@ use seatkeeper_core::{
     ports::{
         Backend, BookingFilter, Cursor, CustomerBooking, MovieSales, Page, PageRequest, Sales, SalesSlice, SalesTotals,
     },
+    text::search_key,
 };
 
 use super::{
     SqliteStore,
     bookings::{find_booking, read_booking},
-    people::without_case,
     rows::{Columns, Fault, StoredId, before, find, limit, list, ms},
     sales_reports::{self, read_totals},
 };
@@ -131,10 +131,10 @@ fn narrow(filter: &BookingFilter, values: &mut Vec<Value>) -> String {
     if let Some(text) = &filter.text {
         // The matching customers are found once and not for each booking. `instr` has no wildcards. Booking codes are
         // ASCII, for which `lower()` is enough.
-        let text = Value::Text(without_case(text));
-        let clause = " AND (b.person_id IN (SELECT id FROM people WHERE instr(search, ?) > 0) \
+        let (key, of_old_rows) = (Value::Text(search_key(text)), Value::Text(text.to_lowercase()));
+        let clause = " AND (b.person_id IN (SELECT id FROM people WHERE instr(search, ?) > 0 OR instr(search, ?) > 0) \
              OR instr(lower(b.code), ?) > 0)";
-        add(clause, vec![text.clone(), text]);
+        add(clause, vec![key.clone(), of_old_rows, key]);
     }
     sql
 }

@@ -8,7 +8,7 @@ export interface Was<T> {
 
 /** The differences between the terms that a person has accepted and the current ones, as far as they affect the person's seats. */
 export interface TermsChange {
-  film?: Was<string>
+  film?: Was<Pick<ScreeningDetail, 'movie_title' | 'movie_title_th'>>
   start?: Was<string>
   hall?: Was<string>
   total?: Was<Money>
@@ -37,7 +37,7 @@ export function totalOf({ screening, prices }: Terms, seats: readonly PricedSeat
 /** Compares two versions of the terms for these seats. Returns null when no difference affects them. */
 export function compareTerms(was: Terms, is: Terms, seats: readonly PricedSeat[]): TermsChange | null {
   const change: TermsChange = {}
-  if (was.screening.movie_id !== is.screening.movie_id) change.film = { was: was.screening.movie_title, is: is.screening.movie_title }
+  if (was.screening.movie_id !== is.screening.movie_id) change.film = { was: was.screening, is: is.screening }
   // Compared as instants, because the same instant may be written in two forms.
   if (Date.parse(was.screening.start_time) !== Date.parse(is.screening.start_time)) {
     change.start = { was: was.screening.start_time, is: is.screening.start_time }

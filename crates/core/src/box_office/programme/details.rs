@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn changed_film_is_logged_with_old_and_new_values_of_the_changed_fields_only() {
         let details = of_movie(Some(&movie("Old", None)), Some(&movie("New", Some("x".repeat(300)))));
-        expect![[r#"{"changes":[{"field":"title","new":"New","old":"Old"},{"field":"synopsis","new":"…","old":null}],"movie":{"title":"New","title_th":null}}"#]]
+        expect![[r#"{"changes":[{"field":"synopsis","new":"…","old":null},{"field":"title","new":"New","old":"Old"}],"movie":{"title":"New","title_th":null}}"#]]
             .assert_eq(&details.to_string().replace(&"x".repeat(200), ""));
         let created = of_movie(None, Some(&movie("New", None)))["changes"].to_string();
         assert!(created.contains(r#"{"field":"duration_min","new":90,"old":null}"#), "{created}");
@@ -163,7 +163,7 @@ mod tests {
             prices: Prices::from([("VIP".to_owned(), Money::satang(satang))]),
         };
         let (old, new) = (at("2026-11-30T12:00:00Z", 20_000), at("2026-11-30T13:00:00Z", 25_000));
-        expect![[r#"{"changes":[{"field":"start_time","new":"2026-11-30T13:00:00Z","old":"2026-11-30T12:00:00Z"},{"field":"prices.VIP","new":{"amount":25000,"currency":"THB"},"old":{"amount":20000,"currency":"THB"}}],"hall":{"name":"One"},"movie":{"title":"Tides","title_th":"น้ำขึ้นน้ำลง"},"start_time":"2026-11-30T13:00:00Z"}"#]]
+        expect![[r#"{"changes":[{"field":"prices.VIP","new":{"amount":25000,"currency":"THB"},"old":{"amount":20000,"currency":"THB"}},{"field":"start_time","new":"2026-11-30T13:00:00Z","old":"2026-11-30T12:00:00Z"}],"hall":{"name":"One"},"movie":{"title":"Tides","title_th":"น้ำขึ้นน้ำลง"},"start_time":"2026-11-30T13:00:00Z"}"#]]
             .assert_eq(&of_screening(Some(&old), Some(&new)).to_string());
     }
 }

@@ -107,6 +107,8 @@ it('without a film or a hall the page leads to the first one', async () => {
   const halls = LISTS['/api/admin/halls']!
   LISTS['/api/admin/halls'] = []
   const { page } = await open()
+  // The texts of the administration are loaded on demand.
+  await vi.waitFor(() => expect(page.find('[data-testid="first-hall"]').exists()).toBe(true))
   expect(page.find('[data-testid="first-hall"]').attributes('href')).toBe('/admin/halls?new=1')
   expect(page.find('[data-testid="new"]').exists()).toBe(false)
   LISTS['/api/admin/halls'] = halls

@@ -2,6 +2,7 @@ import { ref, shallowRef } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { useRoute } from 'vue-router'
 import { isProblem } from '@/api/problem'
+import { useFieldErrors } from '@/i18n/useFieldErrors'
 import { useActionWithToast } from '../useActionWithToast'
 import { useProgrammeChanged } from './programme'
 import { useDraft } from './useDraft'
@@ -20,6 +21,7 @@ export function useEditor<T extends Item, Input>(calls: {
   remove: (id: string) => Promise<unknown>
 }) {
   const { t } = useI18n()
+  const { textsOf } = useFieldErrors()
   const changed = useProgrammeChanged()
   const { run, running } = useActionWithToast()
   const editing = shallowRef<Editing<T>>({ kind: 'closed' })
@@ -55,7 +57,7 @@ export function useEditor<T extends Item, Input>(calls: {
       },
       (error) => {
         if (!isProblem(error)) return false
-        errors.value = error.fieldErrors
+        errors.value = textsOf(error)
         return Object.keys(errors.value).length > 0
       },
     )
