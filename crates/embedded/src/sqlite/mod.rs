@@ -6,10 +6,12 @@
 mod administrators;
 mod audit;
 mod bookings;
+mod change_mark;
 mod claims;
 mod dead_letters;
 mod event_log;
 mod event_rows;
+mod files;
 mod ledger;
 mod ledger_commit;
 mod ledger_start;
@@ -30,16 +32,18 @@ mod sales;
 mod sales_reports;
 mod screenings;
 mod sessions;
+mod store_lock;
 #[cfg(test)]
 mod tests;
 mod unreadable;
+mod watch;
 mod writer;
 
-use std::{fs::File, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
-use rusqlite::{Connection, Transaction};
-use seatkeeper_core::ports::{Backend, Health, Store};
+use rusqlite::Transaction;
+use seatkeeper_core::ports::{Backend, BackendError, Health, Store};
 
 pub use open::OpenError;
 pub use readers::{ADMIN_READ_FOR_MAX, ADMIN_READERS, ADMIN_READS_WAITING_MAX, READERS, READS_WAITING_MAX};
@@ -48,55 +52,81 @@ pub use writer::{BATCH_WRITES_MAX, WRITES_WAITING_MAX, WriteCounts};
 use plans::Plans;
 use readers::Readers;
 use rows::{Fault, PART};
-use writer::Writer;
+use store_lock::{Missing, StoreLock};
+use watch::{Damage, Watch, Watcher};
+use writer::{AtEnd, Writer};
 
-/// All ports of the store in one SQLite file. Dropping it commits the waiting writes, then unlocks the file.
+/// All ports of the store in one SQLite file. Dropping it commits the waiting writes, moves everything into that one
+/// file, then unlocks it.
 #[derive(Debug)]
 pub struct SqliteStore {
-    // Fields are dropped in this order, so that the file is unlocked after the writer thread has ended.
-    writer: Writer,
+    // Fields are dropped in this order: the last connection that is closed is the writer's, which can empty the
+    // write-ahead log, and the lock is held until then.
+    _watcher: Option<Watcher>,
     readers: Readers,
     admin_readers: Readers,
+    writer: Writer,
     plans: Arc<Plans>,
-    /// `None` beside a running server, which holds the lock.
-    _lock: Option<File>,
+    watch: Option<Arc<Watch>>,
+    _lock: Option<StoreLock>,
 }
 
 impl SqliteStore {
-    /// Opens the file at `path`, creates it if it is missing, and runs migrations.
+    /// Opens the file at `path` for the only server that uses it, creates it if it is missing, and runs migrations.
     ///
     /// # Errors
-    /// Another server has the file open, a newer version of the program has migrated it, or it cannot be read or
-    /// written.
+    /// Another server has the file open, a newer version of the program has migrated it, it is older or emptier than it
+    /// was, or it cannot be read or written.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let lock = open::lock_file(path)?;
-        let mut connection = open::connect_writer(path)?;
+        Self::open_after(path, None)
+    }
+
+    /// Like [`Self::open`]. `earlier` is a file that only a cinema writes: when it exists and is not empty, an empty or
+    /// missing database is refused.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub fn open_after(path: &Path, earlier: Option<&Path>) -> Result<Self, OpenError> {
+        open::refuse_missing(path, earlier)?;
+        let (lock, path) = StoreLock::take(path, Missing::Create)?;
+        let mut connection = open::connect_writer(&path)?;
+        open::refuse_empty(&connection, &path, earlier)?;
+        // Before the first change, so that the right write-ahead log still fits when it is put back.
+        change_mark::refuse_older(&connection, &path)?;
         open::migrate(&mut connection)?;
         open::end_leases(&connection)?;
-        Self::start(path, connection, Some(lock))
+        // From now on the file alone has at least its tables. On a full disk the log stays as it is.
+        if let Err(error) = open::empty_log(&connection) {
+            tracing::warn!(%error, "the store's write-ahead log could not be emptied at the start");
+        }
+        let damage = Arc::<Damage>::default();
+        let watch = Arc::new(Watch::start(&path, Arc::clone(&damage))?);
+        let watcher = Watcher::start(&path, Arc::clone(&watch))?;
+        let readers = Readers::start(&path, &readers::FOR_ALL, &damage)?;
+        let admin_readers = Readers::start(&path, &readers::FOR_ADMINISTRATORS, &damage)?;
+        let writer = Writer::start(connection, damage, AtEnd::EmptyLog)?;
+        let (plans, watch) = (Arc::default(), Some(watch));
+        Ok(Self { _watcher: Some(watcher), readers, admin_readers, writer, plans, watch, _lock: Some(lock) })
     }
 
-    /// Opens the file for an operator's command, whether or not a server has it open; SQLite serialises the writes of
-    /// both. The lock is taken only to create or migrate the file, and released at once.
+    /// Opens an existing store beside the running server, without its lock, for commands of an administrator. Nothing
+    /// is created or migrated, and the server's leases and its write-ahead log are left alone.
     ///
     /// # Errors
-    /// As for [`Self::open`], or the file must be migrated while a server has it open.
+    /// There is no database, its version is not that of this program, or it cannot be read or written.
     pub fn open_beside(path: &Path) -> Result<Self, OpenError> {
-        let mut connection = open::connect_writer(path)?;
-        if !open::is_migrated(&connection)? {
-            let in_use = |error| if let OpenError::InUse(path) = error { OpenError::InUseByOlder(path) } else { error };
-            let lock = open::lock_file(path).map_err(in_use)?;
-            open::migrate(&mut connection)?;
-            drop(lock);
+        let path = &path.canonicalize().map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+        let connection = open::connect_beside(path)?;
+        let (found, known) = (open::version_of(&connection)?, open::MIGRATIONS.len());
+        if found < known {
+            return Err(OpenError::TooOld { found, known });
         }
-        Self::start(path, connection, None)
-    }
-
-    fn start(path: &Path, connection: Connection, lock: Option<File>) -> Result<Self, OpenError> {
-        let readers = Readers::start(path, &readers::FOR_ALL)?;
-        let admin_readers = Readers::start(path, &readers::FOR_ADMINISTRATORS)?;
-        let writer = Writer::start(connection)?;
-        Ok(Self { writer, readers, admin_readers, plans: Arc::default(), _lock: lock })
+        open::set_up_writer(&connection)?;
+        let damage = Arc::<Damage>::default();
+        let readers = Readers::start(path, &readers::FOR_ALL, &damage)?;
+        let admin_readers = Readers::start(path, &readers::FOR_ADMINISTRATORS, &damage)?;
+        let writer = Writer::start(connection, damage, AtEnd::LeaveLog)?;
+        Ok(Self { _watcher: None, readers, admin_readers, writer, plans: Arc::default(), watch: None, _lock: None })
     }
 
     /// The numbers of writes and commits since the store was opened.
@@ -136,8 +166,12 @@ impl Health for SqliteStore {
         PART
     }
 
-    /// Health check: runs a transaction on the writer and a query on a reader.
+    /// Health check: compares the files with those that were opened, asks whether damage was noticed, runs a
+    /// transaction on the writer and a query on a reader.
     async fn ping(&self) -> Backend<()> {
+        if let Some(why) = self.watch.as_ref().and_then(|watch| watch.find_fault()) {
+            return Err(BackendError::retryable(PART, why));
+        }
         let read =
             |tx: &Transaction<'_>| rows::count(tx, "SELECT value FROM counters WHERE name = 'programme_revision'", []);
         self.write(move |tx| read(tx)).await?;

@@ -1,13 +1,13 @@
-//! Opening the file: the lock against a second server, connection settings, migrations.
+//! Opening the file: connection settings, migrations, and what must not be opened.
 
 use std::{
-    ffi::OsString,
-    fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
+
+use super::files::{MARK_SUFFIX, beside, length_of};
 
 /// Busy timeout: how long a connection waits while another process (a backup, a shell) locks the file, in milliseconds.
 const BUSY_WAIT_MS_MAX: u64 = 5_000;
@@ -42,9 +42,49 @@ pub enum OpenError {
     /// Another server has the file open. Only one server may use a file.
     #[error("the store {0:?} is in use by another server")]
     InUse(PathBuf),
-    /// A server of an older version has the file open, so the file cannot be migrated.
-    #[error("the store {0:?} is in use by a server of an older version; upgrade that server first")]
-    InUseByOlder(PathBuf),
+    /// There is no database at this path.
+    #[error("there is no database {0:?}")]
+    Missing(PathBuf),
+    /// The database is missing or empty, although a cinema has used the folder. A new cinema would make its next
+    /// visitor the administrator.
+    #[error(
+        "the database {store:?} is missing or empty, but {trace:?} was left by a cinema: put its files back \
+         (seatkeeper.db together with seatkeeper.db-wal), or restore a backup with `seatkeeper restore`. To begin a new \
+         cinema instead, whose first visitor becomes the administrator, move {trace:?} away"
+    )]
+    Emptied {
+        /// The path of the database.
+        store: PathBuf,
+        /// The file that shows that there was a cinema.
+        trace: PathBuf,
+    },
+    /// The database lacks changes that it had before: its write-ahead log was lost, or an older copy took its place.
+    #[error(
+        "the database {store:?} is older than when it was last used (change {found} of {marked}): its write-ahead log \
+         seatkeeper.db-wal was lost, or an older copy was put in its place. Put the right files back, or restore a \
+         backup with `seatkeeper restore`. To go on without the lost changes, delete {mark:?}"
+    )]
+    Older {
+        /// The path of the database.
+        store: PathBuf,
+        /// The changes in the database.
+        found: u64,
+        /// The changes that it had.
+        marked: u64,
+        /// The file that remembers them.
+        mark: PathBuf,
+    },
+    /// An older program has written the file, and only a server may migrate it.
+    #[error(
+        "the store was written by an older program (version {found}, this one knows {known}); start the server of this \
+         version once, which migrates it"
+    )]
+    TooOld {
+        /// Number of migrations in the file.
+        found: usize,
+        /// Number of migrations that this program knows.
+        known: usize,
+    },
     /// A newer program has migrated the file.
     #[error("the store was written by a newer program (version {found}, this one knows {known})")]
     TooNew {
@@ -61,10 +101,10 @@ pub enum OpenError {
         /// The error of SQLite.
         source: rusqlite::Error,
     },
-    /// The lock file could not be opened or locked.
+    /// A file could not be opened, locked or made private.
     #[error("{path:?}: {source}")]
     File {
-        /// The path of the lock file.
+        /// The path of the file.
         path: PathBuf,
         /// The error of the file system.
         source: std::io::Error,
@@ -77,31 +117,35 @@ pub enum OpenError {
     Sqlite(#[from] rusqlite::Error),
 }
 
-/// Locks the `.lock` file beside the store. The operating system unlocks it when the process ends, also after a crash.
-pub(super) fn lock_file(store: &Path) -> Result<File, OpenError> {
-    let mut name = OsString::from(store);
-    name.push(".lock");
-    let path = PathBuf::from(name);
-    let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = opened.map_err(|source| OpenError::File { path: path.clone(), source })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(store.to_owned())),
-        Err(TryLockError::Error(source)) => Err(OpenError::File { path, source }),
-    }
-}
-
 /// The only writing connection.
 pub(super) fn connect_writer(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    set_up(&connection)?;
+    set_up_writer(&connection)?;
+    Ok(connection)
+}
+
+/// A writing connection beside those of a running server. It never creates the file; and when it is the last one to be
+/// closed, because the server was killed, it leaves the write-ahead log to the server's next start.
+pub(super) fn connect_beside(path: &Path) -> Result<Connection, OpenError> {
+    if !has_content(path)? {
+        return Err(OpenError::Missing(path.to_owned()));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.busy_timeout(Duration::from_millis(BUSY_WAIT_MS_MAX))?;
+    Ok(connection)
+}
+
+pub(super) fn set_up_writer(connection: &Connection) -> Result<(), rusqlite::Error> {
+    set_up(connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)?;
     connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT_MAX)?;
-    Ok(connection)
+    Ok(())
 }
 
 /// A read-only connection of the pool.
@@ -121,15 +165,8 @@ fn set_up(connection: &Connection) -> Result<(), rusqlite::Error> {
     Ok(())
 }
 
-/// Whether all migrations have run.
-///
-/// # Errors
-/// A newer program has migrated the file.
-pub(super) fn is_migrated(connection: &Connection) -> Result<bool, OpenError> {
-    Ok(count_migrations(connection)? == MIGRATIONS.len())
-}
-
-fn count_migrations(connection: &Connection) -> Result<usize, OpenError> {
+/// The number of migrations that have run on the file; 0 for an empty one.
+pub(super) fn version_of(connection: &Connection) -> Result<usize, OpenError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let found = usize::try_from(found).unwrap_or(usize::MAX);
     if found > MIGRATIONS.len() {
@@ -140,7 +177,7 @@ fn count_migrations(connection: &Connection) -> Result<usize, OpenError> {
 
 /// Runs the missing migrations, each in its own transaction.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    let found = count_migrations(connection)?;
+    let found = version_of(connection)?;
     for (version, (name, sql)) in (1i64..).zip(MIGRATIONS).skip(found) {
         run_migration(connection, version, sql).map_err(|source| OpenError::Migration { name, source })?;
     }
@@ -154,8 +191,48 @@ fn run_migration(connection: &mut Connection, version: i64, sql: &str) -> Result
     tx.commit()
 }
 
-/// Ends the leases of a previous process on idempotency keys, the relay and mails. The lock file proves that the
-/// process has ended, so its work can be retried without waiting for the leases to expire.
+/// Moves the write-ahead log's content into the database file, and empties the log. False when another process reads
+/// the store, which then still needs the log.
+pub(super) fn empty_log(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(busy == 0)
+}
+
+/// Refuses a database that does not exist or has a length of 0 although a cinema has used it. SQLite must not open it:
+/// it would delete a write-ahead log that contains everything.
+pub(super) fn refuse_missing(store: &Path, earlier: Option<&Path>) -> Result<(), OpenError> {
+    if has_content(store)? {
+        return Ok(());
+    }
+    // The other files are beside the file to which a symbolic link leads.
+    let store = &store.canonicalize().unwrap_or_else(|_| store.to_owned());
+    refuse_trace(store, &[&beside(store, "-wal"), &beside(store, MARK_SUFFIX)], earlier)
+}
+
+/// Refuses a database without tables although a cinema has used it.
+pub(super) fn refuse_empty(connection: &Connection, store: &Path, earlier: Option<&Path>) -> Result<(), OpenError> {
+    if version_of(connection)? > 0 {
+        return Ok(());
+    }
+    refuse_trace(store, &[&beside(store, MARK_SUFFIX)], earlier)
+}
+
+fn refuse_trace(store: &Path, own: &[&Path], earlier: Option<&Path>) -> Result<(), OpenError> {
+    for trace in own.iter().copied().chain(earlier) {
+        if has_content(trace)? {
+            return Err(OpenError::Emptied { store: store.to_owned(), trace: trace.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+fn has_content(path: &Path) -> Result<bool, OpenError> {
+    let length = length_of(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+    Ok(length > 0)
+}
+
+/// Ends the leases of a previous process on idempotency keys, the relay and mails. The lock proves that the process has
+/// ended, so its work can be retried without waiting for the leases to expire.
 pub(super) fn end_leases(connection: &Connection) -> Result<(), OpenError> {
     connection.execute_batch(
         "UPDATE reservations SET lease_until = NULL WHERE lease_until IS NOT NULL;

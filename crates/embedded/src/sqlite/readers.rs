@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 use super::{
     open::{OpenError, connect_reader},
     rows::{Fault, PART},
+    watch::Damage,
 };
 
 /// Number of reader threads for everybody. Most reads are served from memory, so a few are enough for a few cores.
@@ -83,13 +84,15 @@ pub(super) struct Readers {
     queue: Option<SyncSender<Job>>,
     threads: Vec<JoinHandle<()>>,
     runs_for_max: Option<Duration>,
+    damage: Arc<Damage>,
 }
 
 impl Readers {
-    pub(super) fn start(path: &Path, pool: &Pool) -> Result<Self, OpenError> {
+    pub(super) fn start(path: &Path, pool: &Pool, damage: &Arc<Damage>) -> Result<Self, OpenError> {
         let (queue, jobs) = sync_channel::<Job>(pool.waiting_max);
         let jobs = Arc::new(Mutex::new(jobs));
-        let mut readers = Self { queue: Some(queue), threads: Vec::new(), runs_for_max: pool.runs_for_max };
+        let (runs_for_max, damage) = (pool.runs_for_max, Arc::clone(damage));
+        let mut readers = Self { queue: Some(queue), threads: Vec::new(), runs_for_max, damage };
         for index in 1..=pool.threads {
             let mut connection = connect_reader(path)?;
             let (jobs, running) = (Arc::clone(&jobs), Running::default());
@@ -118,6 +121,7 @@ impl Readers {
     ) -> Backend<T> {
         let (answer, answered) = oneshot::channel();
         let caller = Caller::default();
+        let damage = Arc::clone(&self.damage);
         let (has_gone, runs_for_max) = (Arc::clone(&caller.has_gone), self.runs_for_max);
         let job: Job = Box::new(move |connection, running| {
             if has_gone.load(Ordering::Relaxed) {
@@ -126,7 +130,7 @@ impl Readers {
             running.begin(has_gone, runs_for_max);
             let read = AssertUnwindSafe(|| work(&connection.transaction()?));
             let result = catch_unwind(read).unwrap_or(Err(Fault::Panicked));
-            let result = running.end(result);
+            let result = running.end(result).inspect_err(|fault| damage.note(fault));
             // The caller may have been cancelled meanwhile, so nobody needs the result.
             drop(answer.send(result.map_err(BackendError::from)));
         });

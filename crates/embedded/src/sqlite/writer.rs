@@ -20,8 +20,9 @@ use seatkeeper_core::ports::{Backend, BackendError};
 use tokio::sync::oneshot;
 
 use super::{
-    open::OpenError,
+    open::{OpenError, empty_log},
     rows::{Fault, PART},
+    watch::Damage,
 };
 
 /// The most writes per commit. A larger batch would delay its first write for little gain. A sale is four writes, so
@@ -35,6 +36,19 @@ const CROWD_WRITES_MIN: usize = 16;
 const CROWD_WAIT_US_MAX: u64 = 300;
 /// The most writes that wait for the writer; further writes fail with a retryable error.
 pub const WRITES_WAITING_MAX: usize = 4_096;
+
+/// How long the writer's end waits for other processes that read the store (a backup), before it leaves the write-ahead
+/// log to the next start.
+const EMPTY_LOG_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// What happens to the write-ahead log when the writer ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AtEnd {
+    /// Its content is moved into the database file.
+    EmptyLog,
+    /// It is left to the server that has the store open.
+    LeaveLog,
+}
 
 /// The numbers of writes and commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +77,7 @@ pub(super) struct Writer {
     queue: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
     counts: Arc<Counts>,
+    damage: Arc<Damage>,
 }
 
 #[derive(Debug, Default)]
@@ -72,13 +87,19 @@ struct Counts {
 }
 
 impl Writer {
-    pub(super) fn start(mut connection: Connection) -> Result<Self, OpenError> {
+    pub(super) fn start(mut connection: Connection, damage: Arc<Damage>, end: AtEnd) -> Result<Self, OpenError> {
         let (queue, jobs) = sync_channel(WRITES_WAITING_MAX);
         let counts = Arc::new(Counts::default());
-        let thread_counts = Arc::clone(&counts);
+        let (thread_counts, thread_damage) = (Arc::clone(&counts), Arc::clone(&damage));
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
-        let thread = thread.spawn(move || write_all(&mut connection, &jobs, &thread_counts));
-        Ok(Self { queue: Some(queue), thread: Some(thread.map_err(OpenError::Thread)?), counts })
+        let thread = thread.spawn(move || {
+            write_all(&mut connection, &jobs, &thread_counts, &thread_damage);
+            match end {
+                AtEnd::EmptyLog => empty_log_at_end(&connection),
+                AtEnd::LeaveLog => {}
+            }
+        });
+        Ok(Self { queue: Some(queue), thread: Some(thread.map_err(OpenError::Thread)?), counts, damage })
     }
 
     pub(super) fn counts(&self) -> WriteCounts {
@@ -92,8 +113,10 @@ impl Writer {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Backend<T> {
         let (answer, answered) = oneshot::channel();
+        let damage = Arc::clone(&self.damage);
         let job: Job = Box::new(move |tx| {
             let result = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or(Err(Fault::Panicked));
+            let result = result.inspect_err(|fault| damage.note(fault));
             let commits = result.is_ok();
             let answer_later = Box::new(move |lost: Option<&str>| {
                 let answered = match (result, lost) {
@@ -126,13 +149,13 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(connection: &mut Connection, jobs: &Receiver<Job>, counts: &Counts) {
+fn write_all(connection: &mut Connection, jobs: &Receiver<Job>, counts: &Counts, damage: &Damage) {
     let mut answered = 0;
     while let Some(batch) = gather(jobs, answered) {
         answered = batch.len();
         let mut done = Vec::with_capacity(batch.len());
         let committed = commit_batch(connection, batch, &mut done);
-        let lost = committed.err().map(|error| error.to_string());
+        let lost = committed.inspect_err(|error| damage.note_error(error)).err().map(|error| error.to_string());
         if lost.is_none() {
             let committed = done.iter().filter(|job| job.commits).count();
             counts.writes.fetch_add(u64::try_from(committed).unwrap_or(0), Ordering::Relaxed);
@@ -141,6 +164,17 @@ fn write_all(connection: &mut Connection, jobs: &Receiver<Job>, counts: &Counts)
         for job in done {
             (job.answer)(lost.as_deref());
         }
+    }
+}
+
+/// Moves everything into the database file. Without this, who copies that file alone after a clean stop would get an
+/// older or an empty cinema.
+fn empty_log_at_end(connection: &Connection) {
+    let emptied = connection.busy_timeout(EMPTY_LOG_WAIT_MAX).and_then(|()| empty_log(connection));
+    match emptied {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!("another process reads the store, so its write-ahead log (-wal) is still needed"),
+        Err(error) => tracing::error!(%error, "the store's write-ahead log (-wal) could not be emptied"),
     }
 }
 

@@ -3,8 +3,11 @@
 mod contract;
 mod guards;
 mod leases;
+mod locking;
+mod lost_files;
 mod old_rows;
 mod plans;
 mod readers;
 mod unreadable;
+mod watching;
 mod writing;
