@@ -5,6 +5,7 @@
 
 mod administrators;
 mod audit;
+mod backup;
 mod bookings;
 mod change_mark;
 mod claims;
@@ -27,6 +28,7 @@ mod programme;
 mod programme_change;
 mod readers;
 mod reservations;
+mod restore;
 mod rows;
 mod sales;
 mod sales_reports;
@@ -36,6 +38,7 @@ mod store_lock;
 #[cfg(test)]
 mod tests;
 mod unreadable;
+mod verify;
 mod watch;
 mod writer;
 
@@ -45,8 +48,11 @@ use async_trait::async_trait;
 use rusqlite::Transaction;
 use seatkeeper_core::ports::{Backend, BackendError, Health, Store};
 
+pub use backup::{BackedUp, back_up};
 pub use open::OpenError;
 pub use readers::{ADMIN_READ_FOR_MAX, ADMIN_READERS, ADMIN_READS_WAITING_MAX, READERS, READS_WAITING_MAX};
+pub use restore::{Restored, restore};
+pub use verify::CopyError;
 pub use writer::{BATCH_WRITES_MAX, WRITES_WAITING_MAX, WriteCounts};
 
 use plans::Plans;

@@ -1,6 +1,7 @@
 //! The contract suites on SQLite, and tests of guarantees that only this store gives.
 
 mod contract;
+mod copies;
 mod guards;
 mod leases;
 mod locking;
