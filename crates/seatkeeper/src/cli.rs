@@ -29,6 +29,22 @@ pub enum Command {
     /// Appoint administrators; the server may run meanwhile.
     #[command(subcommand)]
     Admin(admin::AdminCommand),
+    /// Copy the embedded store into a new file, also while the server runs, and verify the copy.
+    Backup {
+        /// The new file. An existing one is never overwritten.
+        file: PathBuf,
+        /// The settings: where the store is.
+        #[command(flatten)]
+        flags: SettingFlags,
+    },
+    /// Put a backup in the place of the embedded store while no server runs; what was there is moved aside.
+    Restore {
+        /// The backup, which is verified first and stays as it is.
+        file: PathBuf,
+        /// The settings: where the store is.
+        #[command(flatten)]
+        flags: SettingFlags,
+    },
     /// Print the OpenAPI document of the HTTP calls.
     Openapi,
     /// Ask a running server whether it can sell; exit 1 when it cannot or does not answer.

@@ -2,6 +2,8 @@
 
 pub mod cli;
 pub mod config;
+pub mod copies;
+pub mod data_folder;
 pub mod demo;
 pub mod health;
 pub mod listener;

@@ -2,13 +2,17 @@
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use rustix::fs::Mode;
 use seatkeeper::cli::admin::{AdminCommand, add_admin};
 use seatkeeper::cli::{Cli, Command, SettingFlags, describe_values};
-use seatkeeper::config::{Adapters, Config, SettingsError, list_warnings, local_address};
+use seatkeeper::config::{
+    Adapters, Config, LogFormat, LogLevel, SettingsError, StorePlace, list_warnings, local_address,
+};
+use seatkeeper::copies::{self, CopyFailure};
 use seatkeeper::health::ask_whether_ready;
 use seatkeeper::serve::serve;
 use seatkeeper::telemetry::start_log;
@@ -28,10 +32,15 @@ enum Failure {
 }
 
 fn main() -> ExitCode {
+    // The program's files contain names, addresses and sessions. The umask protects them even in a folder that others
+    // can read.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let done = match Cli::parse().command {
         Command::Serve(flags) => start(flags),
         Command::Check(flags) => check(flags),
         Command::Admin(AdminCommand::Add { email, settings }) => appoint(settings, email),
+        Command::Backup { file, flags } => copy(flags, &file, copies::back_up),
+        Command::Restore { file, flags } => copy(flags, &file, copies::restore),
         Command::Openapi => print_openapi(),
         Command::Health { site } => check_health(site),
     };
@@ -53,10 +62,22 @@ fn start(flags: SettingFlags) -> Result<(), Failure> {
     for warning in list_warnings(&values, &config) {
         tracing::warn!("{warning}");
     }
-    // The program's files contain names, addresses and sessions. The umask protects them even in a folder that others
-    // can read.
-    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     in_runtime(serve(config))
+}
+
+/// Runs the command `backup` or `restore`. Only the settings of the store's place are read, so that it works when
+/// others are invalid.
+fn copy(
+    flags: SettingFlags,
+    file: &Path,
+    work: impl FnOnce(&StorePlace, &Path) -> Result<String, CopyFailure>,
+) -> Result<(), Failure> {
+    let place = Config::store_place_of(&flags.gather(std::env::vars_os().collect())?)?;
+    // Warnings about the files go to standard error.
+    start_log(LogLevel::Warn, LogFormat::Text);
+    let said = work(&place, file)?;
+    // The work is done even if nobody can read this.
+    Ok(io::stdout().write_all(said.as_bytes())?)
 }
 
 fn print_openapi() -> Result<(), Failure> {
@@ -121,6 +142,15 @@ fn fail(error: &dyn Error, code: u8) -> ExitCode {
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
         Self::Settings(error.into())
+    }
+}
+
+impl From<CopyFailure> for Failure {
+    fn from(failure: CopyFailure) -> Self {
+        match failure {
+            CopyFailure::Mongo(_) => Self::Settings(failure.into()),
+            CopyFailure::Folder(_) | CopyFailure::Copy(_) => Self::Other(failure.into()),
+        }
     }
 }
 

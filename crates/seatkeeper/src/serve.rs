@@ -42,6 +42,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
     let signals = StopSignals::listen()?;
     let metrics = telemetry::collect_metrics()?;
     let entrance = Entrance::open(&config).await?;
+    let _folder = wiring::open_data_folder(&config)?;
     let parts = wiring::open_parts(&config, &entrance.address()).await?;
     let closing = parts.closing.clone();
     let served = serve_parts(&config, entrance, parts, metrics, signals).await;

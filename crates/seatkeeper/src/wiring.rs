@@ -1,7 +1,7 @@
 //! Opens the parts that the settings name (store, locks, events, payments, mail) and connects them to the ports of the
 //! core. Only this file knows which technologies are in use.
 
-use std::{fs::DirBuilder, net::SocketAddr, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 #[cfg(feature = "cluster")]
 use futures_util::future::OptionFuture;
@@ -27,17 +27,13 @@ use seatkeeper_embedded::{
 use crate::config::EventsUrl;
 use crate::{
     config::{Config, LocksUrl, MailUrl, MockCallback, MockPaymentFaults, Origin, StoreConfig, StoreUrl},
+    data_folder::{self, FolderError, FolderLock, LOCK_LOG},
     mail::{MailTransport, TransportUrlError},
     mock_callbacks::MockCallbacks,
     patience::PatientProvider,
     system::{SystemClock, SystemEntropy},
     workers::Mailer,
 };
-
-/// File name of the lock log in the data folder.
-const LOCK_LOG: &str = "locks.log";
-/// Mode of created folders: everything for the owner, nothing for others.
-const DATA_DIR_MODE: u32 = 0o700;
 
 /// Why a part could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -58,14 +54,9 @@ pub enum WiringError {
         /// The problem.
         why: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The data folder cannot be created.
-    #[error("the data folder {path}: {source}")]
-    DataDir {
-        /// The folder.
-        path: String,
-        /// The error of the system.
-        source: std::io::Error,
-    },
+    /// The data folder, or the database's folder, cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] FolderError),
     /// The HTTP client of the mock payment provider cannot be created.
     #[error("mock payments: {0}")]
     MockPayments(#[from] reqwest::Error),
@@ -120,12 +111,25 @@ pub fn check_addresses(config: &Config) -> Result<(), WiringError> {
     Ok(())
 }
 
+/// Creates the data folder, and locks it for this server if the lock log will be in it. The lock must be kept until the
+/// parts are closed.
+///
+/// # Errors
+/// The folder cannot be used, or another server uses it.
+pub fn open_data_folder(config: &Config) -> Result<Option<FolderLock>, WiringError> {
+    data_folder::make_private(&config.data_dir)?;
+    match &config.locks {
+        LocksUrl::Memory => Ok(Some(FolderLock::take(&config.data_dir)?)),
+        // Servers of a cluster only write mails there.
+        LocksUrl::Redis { .. } => Ok(None),
+    }
+}
+
 /// Opens the parts that the settings name.
 ///
 /// # Errors
 /// The first part that cannot be opened, as a sentence for the operator.
 pub async fn open_parts(config: &Config, address: &Address<'_>) -> Result<Parts, WiringError> {
-    make_folder(&config.data_dir)?;
     let stored = open_store(config).await?;
     let closing = stored.closing.clone();
     match open_others(config, address, stored).await {
@@ -224,8 +228,9 @@ impl Stored {
 async fn open_store(config: &Config) -> Result<Stored, WiringError> {
     match &config.store {
         StoreUrl::Sqlite { path } => {
-            path.parent().map_or(Ok(()), make_folder)?;
-            let store = Arc::new(SqliteStore::open(path)?);
+            data_folder::create_for(&config.store)?;
+            let trace = data_folder::find_trace(&config.data_dir, &config.mail);
+            let store = Arc::new(SqliteStore::open_after(path, trace.as_deref())?);
             Ok(Stored::of(&store, Arc::new(SystemClock), Closing::default()))
         }
         #[cfg(feature = "cluster")]
@@ -372,12 +377,6 @@ fn transport(mail: &MailUrl) -> Result<MailTransport, TransportUrlError> {
         MailUrl::File { dir } => Ok(MailTransport::File { dir: dir.clone() }),
         MailUrl::Smtp { url } => MailTransport::from_url(url.expose(), Path::new("")),
     }
-}
-
-fn make_folder(path: &Path) -> Result<(), WiringError> {
-    let refused = |source| WiringError::DataDir { path: path.display().to_string(), source };
-    // The files of this folder contain names, addresses and sessions.
-    DirBuilder::new().recursive(true).mode(DATA_DIR_MODE).create(path).map_err(refused)
 }
 
 /// The host without its port, for Message-IDs and sender addresses.

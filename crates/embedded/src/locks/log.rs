@@ -7,6 +7,7 @@ use std::{
     ffi::OsString,
     fs::{File, OpenOptions},
     io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -17,6 +18,9 @@ const MAGIC: &[u8; 8] = b"SKLOCKS1";
 
 /// Bytes before a payload: its length and checksum.
 const HEAD_BYTES: usize = 8;
+
+/// Mode of the file: only its owner may read or write it.
+const FILE_MODE: u32 = 0o600;
 
 /// The longest payload, in bytes. It is several times the size of the largest hall with each seat held and paid by
 /// another person.
@@ -211,7 +215,7 @@ fn replace(path: &Path, fill: impl FnOnce(&mut Image)) -> io::Result<(File, u64)
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().append(true).create_new(true).open(&new_path)?;
+    let mut file = OpenOptions::new().append(true).create_new(true).mode(FILE_MODE).open(&new_path)?;
     file.write_all(&image.bytes)?;
     std::fs::rename(&new_path, path)?;
     Ok((file, image.bytes.len() as u64))

@@ -38,7 +38,7 @@ pub struct MemoryLocks {
 
 impl MemoryLocks {
     /// Opens a lock store with a log at `path`, and restores the locks in that log. Only one process may open a log;
-    /// the lock file of the SQLite store ensures that.
+    /// the caller's lock on the folder ensures that.
     ///
     /// # Errors
     /// The log cannot be read or written. A corrupt log is not an error: it is read up to the first corrupt record.

@@ -114,6 +114,15 @@ pub struct StoreConfig {
     pub issuer: Option<Issuer>,
 }
 
+/// Where the store is: for commands that work on its files and need no other setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorePlace {
+    /// Folder for the program's files.
+    pub data_dir: PathBuf,
+    /// The store.
+    pub store: StoreUrl,
+}
+
 /// How people sign in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignIn {
@@ -200,6 +209,17 @@ impl Config {
     /// The value is not an address with a port.
     pub fn listen_of(values: &Values) -> Result<SocketAddr, SettingsError> {
         Reader(values).parse(&settings::LISTEN, parse::parse_listen)
+    }
+
+    /// Parses only the settings of the store's place, whichever adapters this program has.
+    ///
+    /// # Errors
+    /// One of the two values is invalid.
+    pub fn store_place_of(values: &Values) -> Result<StorePlace, SettingsError> {
+        let read = Reader(values);
+        let data_dir = read.parse(&settings::DATA_DIR, parse::parse_data_dir)?;
+        let store = read.parse(&settings::STORE_URL, |text| StoreUrl::parse(text, &data_dir, Adapters::All))?;
+        Ok(StorePlace { data_dir, store })
     }
 }
 
