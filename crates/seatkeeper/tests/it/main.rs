@@ -8,6 +8,7 @@
     reason = "a test that cannot go on should say where it stopped"
 )]
 
+mod backups;
 mod contract_admin;
 mod contract_administrators;
 mod contract_bookings;
@@ -28,6 +29,7 @@ mod contract_programme;
 mod contract_revisions;
 mod contract_sign_in;
 mod crashes;
+mod data_folders;
 mod demo_filling;
 mod health_checks;
 mod log_faults;
