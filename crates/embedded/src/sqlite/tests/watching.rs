@@ -70,7 +70,7 @@ async fn malformed_pages_are_found_by_the_check_of_all_pages_and_by_reads() {
         file.write_all_at(&[0xa5; PAGE as usize], page * PAGE).unwrap();
     }
     let found = find_bad_page(&connect_reader(&path).unwrap(), &over);
-    let why = found.map_or_else(|error| Some(error.to_string()), |found| found);
+    let why = found.unwrap_or_else(|error| Some(error.to_string()));
     assert!(why.as_ref().is_some_and(|why| why.contains("posters") || why.contains("malformed")), "{why:?}");
 
     let store = SqliteStore::open(&path).unwrap();
