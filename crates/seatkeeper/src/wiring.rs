@@ -262,14 +262,13 @@ pub struct StoreBeside {
 }
 
 impl StoreBeside {
-    /// Opens the store, and creates it when it is missing.
+    /// Opens the store, which must exist.
     ///
     /// # Errors
     /// The store cannot be opened, as a sentence for the operator.
     pub async fn open(config: &StoreConfig) -> Result<Self, WiringError> {
         match &config.store {
             StoreUrl::Sqlite { path } => {
-                path.parent().map_or(Ok(()), make_folder)?;
                 let people = Arc::new(SqliteStore::open_beside(path)?);
                 Ok(Self { people, clock: Arc::new(SystemClock), closing: Closing::default() })
             }

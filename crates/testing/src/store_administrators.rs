@@ -121,7 +121,7 @@ async fn added_person_is_admin_at_once_and_the_change_is_listed(fixture: &impl S
     assert_eq!((boss.role, ann.role), (Role::Admin, Role::User));
     stage.pass_s(60);
     let expected = Person { role: Role::Admin, ..ann.clone() };
-    assert_eq!(add(&stage, "Ann.LEE@Example.test.").await, AddAdminOutcome::Added(expected.clone()));
+    assert_eq!(add(&stage, "Ann.LEE@Example.test").await, AddAdminOutcome::Added(expected.clone()));
     assert_eq!(must(stage.store.find_person(ann.id).await), Some(expected.clone()));
     assert_eq!(must(stage.store.find_person(boss.id).await), Some(boss), "several administrators");
     assert_eq!(add(&stage, "ann.lee@example.test").await, AddAdminOutcome::WasAdmin(expected));

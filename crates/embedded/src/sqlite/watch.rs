@@ -56,7 +56,7 @@ impl Damage {
     pub(super) fn note(&self, fault: &Fault) {
         match fault {
             Fault::Sqlite(error) => self.note_error(error),
-            Fault::Json(_) | Fault::Unreadable(_) | Fault::Broken(_) | Fault::Panicked => {}
+            Fault::Json(_) | Fault::Unreadable(_) | Fault::Broken(_) | Fault::Panicked | Fault::TooLong(_) => {}
         }
     }
 

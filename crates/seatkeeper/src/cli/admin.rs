@@ -11,7 +11,7 @@ use seatkeeper_core::{
 };
 use serde_json::json;
 
-use super::SettingFlags;
+use super::flags::SettingFlags;
 use crate::{config::StoreConfig, system::SystemEntropy, wiring::StoreBeside};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;

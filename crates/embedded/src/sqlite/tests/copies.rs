@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::Connection;
 use seatkeeper_core::{ids::PersonId, ports::People};
-use seatkeeper_testing::{SeededEntropy, identity_of, sample_now};
+use seatkeeper_testing::{SeededEntropy, identity_of, sample_now, sign_in_of};
 use tempfile::TempDir;
 
 use crate::sqlite::{
@@ -29,7 +29,7 @@ fn new_folder() -> (TempDir, PathBuf, PathBuf) {
 
 async fn sign_in(store: &SqliteStore, name: &str, seed: u64) {
     let id = PersonId::from_uuid(SeededEntropy::new(seed).next_uuid());
-    store.sign_in(&identity_of(name), id, sample_now()).await.unwrap();
+    store.sign_in(&sign_in_of(identity_of(name), id), sample_now()).await.unwrap();
 }
 
 async fn people(path: &Path) -> u64 {

@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::Connection;
 use seatkeeper_core::{ids::PersonId, ports::People};
-use seatkeeper_testing::{SeededEntropy, identity_of, sample_now};
+use seatkeeper_testing::{SeededEntropy, identity_of, sample_now, sign_in_of};
 use tempfile::TempDir;
 
 use crate::sqlite::{OpenError, SqliteStore, files::beside, open::MIGRATIONS};
@@ -70,7 +70,7 @@ async fn store_that_is_opened_beside_a_server_writes_and_leaves_its_log_alone() 
     let store = SqliteStore::open(&path).unwrap();
     let other = SqliteStore::open_beside(&path).unwrap();
     let id = PersonId::from_uuid(ids.next_uuid());
-    let person = other.sign_in(&identity_of("ann"), id, sample_now()).await.unwrap();
+    let person = other.sign_in(&sign_in_of(identity_of("ann"), id), sample_now()).await.unwrap();
     drop(other);
     assert_eq!(store.find_person(id).await.unwrap(), Some(person));
     assert!(beside(&path, "-wal").exists());

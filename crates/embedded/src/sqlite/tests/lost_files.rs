@@ -7,7 +7,7 @@ use std::{
 };
 
 use seatkeeper_core::{ids::PersonId, ports::People};
-use seatkeeper_testing::{SeededEntropy, identity_of, sample_now};
+use seatkeeper_testing::{SeededEntropy, identity_of, sample_now, sign_in_of};
 use tempfile::TempDir;
 
 use crate::sqlite::{OpenError, SqliteStore, files::beside};
@@ -15,7 +15,8 @@ use crate::sqlite::{OpenError, SqliteStore, files::beside};
 async fn sign_in(store: &SqliteStore, names: &[&str]) {
     let ids = SeededEntropy::new(names.len() as u64);
     for name in names {
-        store.sign_in(&identity_of(name), PersonId::from_uuid(ids.next_uuid()), sample_now()).await.unwrap();
+        let id = PersonId::from_uuid(ids.next_uuid());
+        store.sign_in(&sign_in_of(identity_of(name), id), sample_now()).await.unwrap();
     }
 }
 

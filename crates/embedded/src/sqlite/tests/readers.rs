@@ -89,7 +89,7 @@ async fn read_is_interrupted_when_its_caller_goes() {
     for pool in [FOR_ALL, FOR_ADMINISTRATORS] {
         // One thread without a time limit: it is free only if the read before was interrupted.
         let pool = Pool { threads: 1, runs_for_max: None, ..pool };
-        let readers = std::sync::Arc::new(Readers::start(&path, &pool).unwrap());
+        let readers = std::sync::Arc::new(Readers::start(&path, &pool, &std::sync::Arc::default()).unwrap());
         for _ in 0..3 {
             let read = start_endless(std::sync::Arc::clone(&readers)).await;
             read.abort();
@@ -104,7 +104,7 @@ async fn read_is_interrupted_when_its_caller_goes() {
 async fn read_that_takes_too_long_is_interrupted_with_its_cause() {
     let (_folder, path, _store) = open();
     let pool = Pool { runs_for_max: Some(Duration::from_millis(20)), ..FOR_ADMINISTRATORS };
-    let readers = Readers::start(&path, &pool).unwrap();
+    let readers = Readers::start(&path, &pool, &std::sync::Arc::default()).unwrap();
     let error = readers.run(|tx| count(tx, ENDLESS, [])).await.unwrap_err();
     assert!(error.took_too_long() && error.retryable, "{error}");
     let other = readers.run(|tx| count(tx, "SELECT 1 FROM no_such_table", [])).await.unwrap_err();

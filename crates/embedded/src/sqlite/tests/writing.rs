@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::sqlite::{
     BATCH_WRITES_MAX, OpenError, SqliteStore, WRITES_WAITING_MAX,
-    open::{MIGRATIONS, connect_writer, lock_file},
+    open::{MIGRATIONS, connect_writer},
     rows::{Fault, count, run},
 };
 
@@ -166,36 +166,6 @@ async fn second_server_cannot_open_the_store_until_the_first_has_closed_it() {
     assert!(refused.to_string().contains("in use by another server"));
     drop(store);
     SqliteStore::open(&path).unwrap();
-}
-
-/// A command beside the server writes to the open file, and is refused when it would have to migrate it.
-#[tokio::test]
-async fn command_opens_the_store_beside_a_server_but_does_not_migrate_a_file_in_use() {
-    let (folder, store) = opened();
-    let path = folder.path().join("store.sqlite");
-    let beside = SqliteStore::open_beside(&path).unwrap();
-    let id = PersonId::from_uuid(uuid::Uuid::from_u128(1));
-    let person = beside.sign_in(&sign_in_of(identity_of("Ann"), id), sample_now()).await.unwrap();
-    assert_eq!(store.find_person(id).await.unwrap(), Some(person.clone()), "seen by the server at once");
-    let ben = PersonId::from_uuid(uuid::Uuid::from_u128(2));
-    store.sign_in(&sign_in_of(identity_of("Ben"), ben), sample_now()).await.unwrap();
-    assert!(beside.find_person(ben).await.unwrap().is_some());
-    drop(beside);
-    assert!(matches!(SqliteStore::open(&path), Err(OpenError::InUse(_))), "the server still has the lock");
-    drop(store);
-    let without_lock = SqliteStore::open_beside(&path).unwrap();
-    assert_eq!(SqliteStore::open(&path).unwrap().find_person(id).await.unwrap(), Some(person), "no lock is held");
-    drop(without_lock);
-
-    let old = folder.path().join("old.sqlite");
-    let connection = connect_writer(&old).unwrap();
-    connection.execute_batch(MIGRATIONS[0].1).unwrap();
-    connection.pragma_update(None, "user_version", 1).unwrap();
-    let server = lock_file(&old).unwrap();
-    assert!(matches!(SqliteStore::open_beside(&old), Err(OpenError::InUseByOlder(_))));
-    drop(server);
-    drop(connection);
-    SqliteStore::open_beside(&old).unwrap();
 }
 
 /// Copies the files while the store is open. A kill -9 would leave the same files, because no connection was closed.
