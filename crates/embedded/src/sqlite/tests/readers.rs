@@ -55,7 +55,7 @@ async fn blocked_reads_of_administrators_do_not_delay_a_sale() {
     let wait = |released: std::sync::Arc<parking_lot::Mutex<Receiver<()>>>| {
         move |_: &Transaction<'_>| {
             // Returns when the sender is dropped.
-            released.lock().recv().unwrap_or_default();
+            released.lock().recv().unwrap_err();
             Ok::<_, Fault>(())
         }
     };
