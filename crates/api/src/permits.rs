@@ -2,8 +2,10 @@
 //! body and wait for the store, so many slow requests of one client must not starve others.
 //!
 //! A request holds no permit while it waits for its body. Otherwise a client that sends bodies slowly would use up the
-//! permits of everybody behind its address. Such a request costs what an idle connection costs, which the limits of
-//! connections cover, and the bytes that have arrived so far, which have their own budget here.
+//! permits of everybody behind its address. Such a request costs what an idle connection costs, and the bytes that have
+//! arrived so far. Both have limits for each client here, because the limits of connections do not count clients behind
+//! a trusted proxy: there one client could keep as many requests waiting as its request rate allows, and two or three
+//! clients would use up the connections of the server.
 
 use std::sync::{
     Arc,
@@ -26,8 +28,14 @@ pub(crate) const REQUESTS_AT_ONCE_MAX: usize = 4_096;
 pub(crate) const REQUESTS_AT_ONCE_PER_ADDRESS_MAX: usize = 256;
 /// Maximum number of concurrent requests of one IPv6 /48: a quarter of the server's limit.
 const REQUESTS_AT_ONCE_PER_NETWORK_MAX: usize = 1_024;
+/// Maximum number of requests of one address (for IPv6, of one /64) that wait for their body. A body of an honest client
+/// is complete in less than a second, and its address may send 200 requests a second. It is a twentieth of the server's
+/// connections.
+pub(crate) const AWAITED_REQUESTS_PER_ADDRESS_MAX: usize = 1_000;
+/// Maximum number of requests of one IPv6 /48 that wait for their body: a fifth of the server's connections.
+const AWAITED_REQUESTS_PER_NETWORK_MAX: usize = 4_000;
 /// Bytes of partly received bodies up to which one body is not charged to the budget below, so that ordinary calls still
-/// work for a client whose budget is used up. Nearly every body is smaller. The limits of connections bound their memory.
+/// work for a client whose budget is used up. Nearly every body is smaller. The number of requests that wait bounds their memory.
 const UNCHARGED_BODY_BYTES_MAX: usize = 4 * 1024;
 /// Budget of the bytes of partly received bodies of one server.
 const AWAITED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -42,13 +50,19 @@ const REQUESTS: ShareLimits = ShareLimits {
     per_address_max: REQUESTS_AT_ONCE_PER_ADDRESS_MAX,
     per_network_max: REQUESTS_AT_ONCE_PER_NETWORK_MAX,
 };
-const AWAITED: ShareLimits =
+const AWAITED_REQUESTS: ShareLimits = ShareLimits {
+    per_address_max: AWAITED_REQUESTS_PER_ADDRESS_MAX,
+    per_network_max: AWAITED_REQUESTS_PER_NETWORK_MAX,
+};
+const AWAITED_BYTES: ShareLimits =
     ShareLimits { per_address_max: AWAITED_BYTES_PER_ADDRESS_MAX, per_network_max: AWAITED_BYTES_PER_NETWORK_MAX };
 
-/// The pool of request permits, and the budget of partly received bodies.
+/// The pool of request permits, the requests that wait for their body, and the budget of partly received bodies.
 pub(crate) struct Permits {
     requests: Mutex<Given>,
-    awaited: Mutex<Given>,
+    /// Without a limit of the server, which the limit of its connections is.
+    awaited_requests: Mutex<ClientShares>,
+    awaited_bytes: Mutex<Given>,
 }
 
 /// What is given out, in total and to each client.
@@ -94,7 +108,11 @@ struct Slot {
 impl Permits {
     /// Creates a pool from which nothing is taken.
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { requests: Mutex::default(), awaited: Mutex::default() })
+        Arc::new(Self {
+            requests: Mutex::default(),
+            awaited_requests: Mutex::default(),
+            awaited_bytes: Mutex::default(),
+        })
     }
 
     /// Takes a permit; `None` when the limit of the server or of the client is reached. Without `client` only the
@@ -149,19 +167,23 @@ impl RequestPermit {
         is_held
     }
 
-    /// A charge for the bytes of this request's body, which begins with none.
-    pub(crate) fn charge_body(&self) -> BodyCharge {
-        BodyCharge { permit: self.clone(), bytes: 0 }
+    /// Counts this request as one that waits for its body, of which no bytes are charged yet. `None` when the limit of
+    /// the client is reached.
+    pub(crate) fn await_body(&self) -> Option<AwaitedBody> {
+        let slot = &self.0;
+        let is_counted =
+            slot.client.is_none_or(|client| slot.permits.awaited_requests.lock().take(client, 1, AWAITED_REQUESTS));
+        is_counted.then(|| AwaitedBody { permit: self.clone(), bytes: 0 })
     }
 }
 
-/// The bytes of a partly received body that are charged to the budget, until this is dropped.
-pub(crate) struct BodyCharge {
+/// A request that waits for its body, and the bytes of it that are charged to the budget, until this is dropped.
+pub(crate) struct AwaitedBody {
     permit: RequestPermit,
     bytes: usize,
 }
 
-impl BodyCharge {
+impl AwaitedBody {
     /// Charges a body of which `received` bytes have arrived. Returns false when the budget of the server or of the
     /// client is used up.
     pub(crate) fn cover(&mut self, received: usize) -> bool {
@@ -169,7 +191,7 @@ impl BodyCharge {
             return true;
         }
         let (slot, more) = (&self.permit.0, received - self.bytes);
-        let is_covered = slot.permits.awaited.lock().take(slot.client, more, AWAITED_BYTES_MAX, AWAITED);
+        let is_covered = slot.permits.awaited_bytes.lock().take(slot.client, more, AWAITED_BYTES_MAX, AWAITED_BYTES);
         if is_covered {
             self.bytes = received;
         }
@@ -177,11 +199,14 @@ impl BodyCharge {
     }
 }
 
-impl Drop for BodyCharge {
+impl Drop for AwaitedBody {
     fn drop(&mut self) {
+        let slot = &self.permit.0;
+        if let Some(client) = slot.client {
+            slot.permits.awaited_requests.lock().give_back(client, 1);
+        }
         if self.bytes > 0 {
-            let slot = &self.permit.0;
-            slot.permits.awaited.lock().give_back(slot.client, self.bytes);
+            slot.permits.awaited_bytes.lock().give_back(slot.client, self.bytes);
         }
     }
 }
@@ -204,9 +229,8 @@ mod tests {
     }
 
     fn is_untouched(permits: &Permits) -> bool {
-        [&permits.requests, &permits.awaited]
-            .iter()
-            .all(|given| given.lock().all == 0 && given.lock().shares.is_empty())
+        let is_unused = |given: &Mutex<Given>| given.lock().all == 0 && given.lock().shares.is_empty();
+        is_unused(&permits.requests) && is_unused(&permits.awaited_bytes) && permits.awaited_requests.lock().is_empty()
     }
 
     #[test]
@@ -253,13 +277,34 @@ mod tests {
     }
 
     #[test]
+    fn requests_of_one_client_that_wait_for_their_body_are_limited() {
+        let permits = Permits::new();
+        let wait = |text: &str| {
+            let permit = permits.take(client(text))?;
+            let handle = permit.handle();
+            handle.pause();
+            handle.await_body().map(|body| (permit, body))
+        };
+        let greedy: Vec<_> = (0..9_999).filter_map(|_| wait("203.0.113.9")).collect();
+        assert_eq!(greedy.len(), AWAITED_REQUESTS_PER_ADDRESS_MAX);
+        let rotating: Vec<_> = (0..9_999).filter_map(|n| wait(&format!("2001:db8:7:{n:x}::1"))).collect();
+        assert_eq!(rotating.len(), AWAITED_REQUESTS_PER_NETWORK_MAX, "another /64 for each request");
+        let other = wait("203.0.113.10");
+        assert!(other.is_some(), "other clients are not affected");
+        drop((greedy, rotating, other));
+        assert!(is_untouched(&permits), "no client is left");
+        assert!(wait("203.0.113.9").is_some(), "the places are given back");
+    }
+
+    #[test]
     fn bytes_of_awaited_bodies_are_limited_except_for_small_bodies() {
         let permits = Permits::new();
-        let of = |text: &str| permits.take(client(text)).unwrap().handle().charge_body();
+        let of = |text: &str| permits.take(client(text)).unwrap().handle().await_body().unwrap();
         let (mut first, mut second) = (of("203.0.113.9"), of("203.0.113.9"));
-        assert!(first.cover(UNCHARGED_BODY_BYTES_MAX) && is_untouched(&permits));
+        assert!(first.cover(UNCHARGED_BODY_BYTES_MAX));
+        assert_eq!(permits.awaited_bytes.lock().all, 0);
         assert!(first.cover(60_000) && first.cover(AWAITED_BYTES_PER_ADDRESS_MAX));
-        assert_eq!(permits.awaited.lock().all, AWAITED_BYTES_PER_ADDRESS_MAX);
+        assert_eq!(permits.awaited_bytes.lock().all, AWAITED_BYTES_PER_ADDRESS_MAX);
         assert!(second.cover(UNCHARGED_BODY_BYTES_MAX) && !second.cover(UNCHARGED_BODY_BYTES_MAX + 1));
         assert!(of("203.0.113.10").cover(60_000), "other clients are not affected");
         let mut rotating: Vec<_> = (0..9).map(|n| of(&format!("2001:db8:7:{n:x}::1"))).collect();

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::{
     error::{ApiError, ApiResult, ErrorCode},
-    permits::{BodyCharge, RequestPermit, busy},
+    permits::{AwaitedBody, RequestPermit, busy},
 };
 
 /// Maximum size of a request body, in bytes; uploaded pictures have their own limit.
@@ -24,7 +24,8 @@ const BODY_WAIT_MAX: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// `too_large` when the body exceeds `bytes_max`; `bad_request` when it is incomplete or takes too long; `try_again`
-/// when too many requests are running once it is complete, or when too many large bodies are awaited.
+/// when too many requests are running once it is complete, or when the client has too many requests that wait for their
+/// body or too many bytes of partly received bodies.
 pub(crate) async fn read_body(request: &Parts, body: Body, bytes_max: usize) -> ApiResult<Bytes> {
     read_body_within(BODY_WAIT_MAX, request, body, bytes_max).await
 }
@@ -46,24 +47,28 @@ pub(crate) async fn read_body_within(
     waiting.finish().map(|()| body)
 }
 
-/// What a request does while it waits for its body: it gives up its permit, and is charged for the bytes received so far.
+/// What a request does while it waits for its body: it gives up its permit, counts as one that waits, and is charged for
+/// the bytes received so far.
 struct Waiting<'a> {
     permit: Option<&'a RequestPermit>,
-    charge: Option<BodyCharge>,
+    awaited: Option<AwaitedBody>,
 }
 
 impl<'a> Waiting<'a> {
     /// Without `permit`, as for requests that did not pass the front door, nothing is given up or charged.
     fn new(permit: Option<&'a RequestPermit>) -> Self {
-        Self { permit, charge: None }
+        Self { permit, awaited: None }
     }
 
     /// The next frame must be awaited; `received` bytes of the body are in memory.
     fn begin(&mut self, received: usize) -> ApiResult<()> {
         let Some(permit) = self.permit else { return Ok(()) };
         permit.pause();
-        let charge = self.charge.get_or_insert_with(|| permit.charge_body());
-        if charge.cover(received) { Ok(()) } else { Err(busy()) }
+        let awaited = match self.awaited.take() {
+            Some(awaited) => awaited,
+            None => permit.await_body().ok_or_else(busy)?,
+        };
+        if self.awaited.insert(awaited).cover(received) { Ok(()) } else { Err(busy()) }
     }
 
     /// The body is complete: the request needs its permit again.
@@ -120,7 +125,7 @@ mod tests {
     use super::*;
     use crate::{
         client_address::ClientKeys,
-        permits::{Permit, Permits, REQUESTS_AT_ONCE_PER_ADDRESS_MAX},
+        permits::{AWAITED_REQUESTS_PER_ADDRESS_MAX, Permit, Permits, REQUESTS_AT_ONCE_PER_ADDRESS_MAX},
     };
 
     fn request(headers: HeaderMap) -> Parts {
@@ -136,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn requests_that_wait_for_bodies_hold_no_permit_and_only_their_bytes_are_limited() {
+    async fn requests_that_wait_for_bodies_hold_no_permit_and_their_number_and_bytes_are_limited() {
         let permits = Permits::new();
         let client = Some(ClientKeys::of("203.0.113.9".parse().unwrap()));
         // Each body is read by a request of its own, with the permit that the front door has taken for it.
@@ -150,16 +155,21 @@ mod tests {
             }
             .boxed()
         };
-        let mut slow: Vec<_> = (0..1_000).map(|_| (read(stalled(4_000)), false)).collect();
-        slow.extend((0..1_000).map(|_| (read(stalled(60_000)), true)));
+        let mut slow: Vec<_> = (0..500).map(|_| (read(stalled(4_000)), false)).collect();
+        slow.extend((0..500).map(|_| (read(stalled(60_000)), true)));
         let mut refused = 0;
         for (slow, is_large) in &mut slow {
             let Some(answer) = slow.now_or_never() else { continue };
             assert_eq!((answer.unwrap_err().code(), *is_large), (ErrorCode::TryAgain, true));
             refused += 1;
         }
-        assert_eq!(refused, 1_000 - 16 * 1024 * 1024 / 60_000, "the budget of one address is 16 MiB");
+        assert_eq!(refused, 500 - 16 * 1024 * 1024 / 60_000, "the budget of one address is 16 MiB");
+        let mut small: Vec<_> = (0..1_000).map(|_| read(stalled(1))).collect();
+        let answers = small.iter_mut().filter_map(FutureExt::now_or_never);
+        let refusals: Vec<ErrorCode> = answers.map(|answer| answer.unwrap_err().code()).collect();
+        assert_eq!(refusals, vec![ErrorCode::TryAgain; 2_000 - refused - AWAITED_REQUESTS_PER_ADDRESS_MAX]);
         assert_eq!(read(Body::from(vec![b'a'; 60_000])).await.unwrap(), 60_000, "a body that is there");
+        drop(small);
         drop(slow);
         let (send, receive) = tokio::sync::oneshot::channel::<&str>();
         let mut late = read(Body::from_stream(receive.into_stream()));
