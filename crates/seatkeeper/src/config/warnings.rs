@@ -25,10 +25,10 @@ struct Danger {
 
 static DANGERS: &[Danger] = &[
     Danger {
-        setting: &settings::PUBLIC_URL,
-        applies: |config| is_demo(config) && config.allow_demo_sign_in && is_https(config),
-        why: "is a public address, and allow_demo_sign_in lets everybody who opens it sign in as anybody, also as the \
-              administrator",
+        setting: &settings::ALLOW_DEMO_SIGN_IN,
+        applies: |config| is_demo(config) && config.allow_demo_sign_in && is_reachable(config),
+        why: "lets everybody who opens the site sign in as anybody, also as the administrator, and other machines can \
+              reach it",
     },
     Danger {
         setting: &settings::PUBLIC_URL,
@@ -63,7 +63,7 @@ static DANGERS: &[Danger] = &[
         applies: |config| match &config.store {
             StoreUrl::Sqlite { .. } => false,
             StoreUrl::Mongo { url } => {
-                sends_login_in_plain(url.expose(), "mongodb://", &[("tls", "true"), ("ssl", "true")])
+                is_in_plain(url.expose(), "mongodb://", &[("tls", "true"), ("ssl", "true")], Sent::Anything)
             }
         },
         why: "is without TLS: names, addresses and sessions cross the network unencrypted; add tls=true",
@@ -72,9 +72,9 @@ static DANGERS: &[Danger] = &[
         setting: &settings::LOCKS_URL,
         applies: |config| match &config.locks {
             LocksUrl::Memory => false,
-            LocksUrl::Redis { url } => {
-                ["redis://", "redis+cluster://"].iter().any(|scheme| sends_login_in_plain(url.expose(), scheme, &[]))
-            }
+            LocksUrl::Redis { url } => ["redis://", "redis+cluster://"]
+                .iter()
+                .any(|scheme| is_in_plain(url.expose(), scheme, &[], Sent::Password)),
         },
         why: "sends the password over the network unencrypted; use rediss:// or rediss+cluster://",
     },
@@ -82,7 +82,7 @@ static DANGERS: &[Danger] = &[
         setting: &settings::MAIL_URL,
         applies: |config| match &config.mail {
             MailUrl::File { .. } => false,
-            MailUrl::Smtp { url } => sends_login_in_plain(url.expose(), "smtp://", &[("tls", "required")]),
+            MailUrl::Smtp { url } => is_in_plain(url.expose(), "smtp://", &[("tls", "required")], Sent::Password),
         },
         why: "sends the password over the network unencrypted; use smtps://, or add ?tls=required",
     },
@@ -136,17 +136,30 @@ fn is_nearly_everything(network: &IpNet) -> bool {
     }
 }
 
-/// Whether the URL has this scheme and a password, names another machine, and has none of the options that turn TLS on.
-fn sends_login_in_plain(url: &str, scheme: &str, with_tls: &[(&str, &str)]) -> bool {
+/// What must not cross the network unencrypted.
+#[derive(Clone, Copy)]
+enum Sent {
+    /// All data of the connection.
+    Anything,
+    /// The password of the URL, if it has one.
+    Password,
+}
+
+/// Whether the URL has this scheme, names another machine, has none of the options that turn TLS on, and sends what must
+/// not cross the network unencrypted.
+fn is_in_plain(url: &str, scheme: &str, with_tls: &[(&str, &str)], sent: Sent) -> bool {
     let Some(rest) = url.strip_prefix(scheme) else { return false };
     let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
     // A password may contain any character, so the last `@` ends it.
-    let Some((login, hosts)) = address.rsplit_once('@') else { return false };
-    let has_password = login.split_once(':').is_some_and(|(_, password)| !password.is_empty());
+    let (login, hosts) = address.rsplit_once('@').unwrap_or(("", address));
+    let is_sent = match sent {
+        Sent::Anything => true,
+        Sent::Password => login.split_once(':').is_some_and(|(_, password)| !password.is_empty()),
+    };
     let hosts = hosts.split('/').next().unwrap_or_default();
     let is_encrypted = form_urlencoded::parse(query.as_bytes())
         .any(|(name, value)| with_tls.iter().any(|(tls, on)| name == *tls && value == *on));
-    has_password && !is_encrypted && !hosts.split(',').all(is_this_machine)
+    is_sent && !is_encrypted && !hosts.split(',').all(is_this_machine)
 }
 
 /// Whether `host`, `host:port` or `[IPv6]:port` is a loopback address or name, or a Unix socket.

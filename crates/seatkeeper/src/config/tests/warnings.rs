@@ -19,7 +19,7 @@ fn warnings(env: &[(&str, &str)]) -> Vec<String> {
     if has(&env, "SEATKEEPER_STORE_URL") && !has(&env, "SEATKEEPER_LOCKS_URL") {
         env.push(("SEATKEEPER_LOCKS_URL", "redis://r"));
     } else if has(&env, "SEATKEEPER_LOCKS_URL") && !has(&env, "SEATKEEPER_STORE_URL") {
-        env.push(("SEATKEEPER_STORE_URL", "mongodb://m/cinema"));
+        env.push(("SEATKEEPER_STORE_URL", "mongodb://localhost/cinema"));
     }
     let given = Given { env: &env, adapters: Some(Adapters::All), ..Given::default() };
     list_warnings(&gather(&given).unwrap(), &load(&given).unwrap())
@@ -44,15 +44,19 @@ fn usual_settings_of_a_trial_and_of_a_cinema_cause_no_warning() {
     assert_silent(&[]);
     assert_silent(&[("SEATKEEPER_DEMO", "on")]);
     assert_silent(&[&GOOGLE[..], &[SITE, PROXY]].concat());
-    let on_this_network = ("SEATKEEPER_PUBLIC_URL", "http://localhost:8080");
-    let everywhere = ("SEATKEEPER_LISTEN", "0.0.0.0:8080");
-    assert_silent(&[&DEMO_ALLOWED[..], &[on_this_network, everywhere]].concat());
+    assert_silent(&DEMO_ALLOWED);
 }
 
 #[test]
-fn demo_sign_in_at_a_public_address_is_warned_about() {
-    let warned = [&DEMO_ALLOWED[..], &[SITE, PROXY]].concat();
-    assert_warned(&warned, "SEATKEEPER_PUBLIC_URL", "allow_demo_sign_in lets everybody");
+fn demo_sign_in_that_other_machines_can_reach_is_warned_about() {
+    let on_this_machine = ("SEATKEEPER_PUBLIC_URL", "http://localhost:8080");
+    let in_this_network = ("SEATKEEPER_PUBLIC_URL", "http://cinema.lan:8080");
+    let everywhere = ("SEATKEEPER_LISTEN", "0.0.0.0:8080");
+    for reachable in [vec![SITE, PROXY], vec![in_this_network], vec![on_this_machine, everywhere]] {
+        let warned = [&DEMO_ALLOWED[..], &reachable].concat();
+        assert_warned(&warned, "SEATKEEPER_ALLOW_DEMO_SIGN_IN", "lets everybody who opens the site sign in as anybody");
+    }
+    assert_silent(&[&DEMO_ALLOWED[..], &[on_this_machine]].concat());
     assert_silent(&[&GOOGLE[..], &DEMO_ALLOWED, &[SITE, PROXY]].concat());
 }
 
@@ -113,9 +117,9 @@ fn demo_programme_and_payment_faults_with_real_sign_in_are_warned_about() {
     }
 }
 
-/// URLs with a password, and whether it or the data of the service would cross the network unencrypted.
+/// URLs, and whether their password or, for MongoDB, the data of the service would cross the network unencrypted.
 #[test]
-fn password_in_plain_text_to_another_machine_is_warned_about() {
+fn password_or_customer_data_in_plain_text_to_another_machine_is_warned_about() {
     for (variable, url, is_dangerous) in [
         ("SEATKEEPER_MAIL_URL", "smtp://ann:pw@mail.example:587", true),
         ("SEATKEEPER_MAIL_URL", "smtp://ann:pw@mail.example:587?tls=opportunistic", true),
@@ -140,7 +144,10 @@ fn password_in_plain_text_to_another_machine_is_warned_about() {
         ("SEATKEEPER_STORE_URL", "mongodb+srv://ann:pw@a.example/cinema", false),
         ("SEATKEEPER_STORE_URL", "mongodb://ann:pw@localhost:27017/cinema", false),
         ("SEATKEEPER_STORE_URL", "mongodb://ann:pw@%2Ftmp%2Fmongodb.sock/cinema", false),
-        ("SEATKEEPER_STORE_URL", "mongodb://a,b,c/cinema?replicaSet=rs0", false),
+        ("SEATKEEPER_STORE_URL", "mongodb://a,b,c/cinema?replicaSet=rs0", true),
+        ("SEATKEEPER_STORE_URL", "mongodb://localhost,b/cinema?replicaSet=rs0", true),
+        ("SEATKEEPER_STORE_URL", "mongodb://a,b,c/cinema?tls=true", false),
+        ("SEATKEEPER_STORE_URL", "mongodb://127.0.0.1:27017/cinema?replicaSet=rs0", false),
     ] {
         if is_dangerous {
             assert_warned(&[(variable, url)], variable, "unencrypted");
