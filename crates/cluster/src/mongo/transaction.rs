@@ -55,8 +55,12 @@ impl MongoStore {
             let _permit = permit;
             timeout(CALL_FOR_MAX, work).await.unwrap_or(Err(Fault::Late)).map_err(Fault::of_query)
         });
-        let answer = self.tasks.spawn(query).await.ok().flatten();
-        Ok(answer.unwrap_or(Err(Fault::Broken("the query ended with the server")))?)
+        let answer = match self.tasks.spawn(query).await {
+            Ok(Some(answer)) => answer,
+            Err(error) if error.is_panic() => Err(Fault::Broken("the query has panicked")),
+            Ok(None) | Err(_) => Err(Fault::Broken("the query was cancelled, because this server stops")),
+        };
+        Ok(answer?)
     }
 
     /// Runs `work` without a permit: for small calls that must succeed even on an overloaded store.

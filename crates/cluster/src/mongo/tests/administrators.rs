@@ -9,7 +9,7 @@ use seatkeeper_testbed::shared_mongo_url;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::mongo::{ADMIN_CALLS_AT_ONCE_MAX, MongoStore};
+use crate::mongo::{ADMIN_CALLS_AT_ONCE_MAX, MongoStore, fault::Fault};
 
 async fn open() -> MongoStore {
     let url = shared_mongo_url(&format!("test_{}", Uuid::new_v4().simple())).await;
@@ -51,4 +51,16 @@ async fn query_whose_caller_has_gone_keeps_its_permit_until_the_database_has_fin
     assert!(next.as_mut().now_or_never().is_none(), "the query still has its permit");
     finish.send(()).unwrap();
     assert!(next.await.is_ok());
+}
+
+#[tokio::test]
+async fn panic_in_a_query_is_named_as_the_cause() {
+    let store = open().await;
+    let query = async {
+        let answer = Err::<(), _>(Fault::Late);
+        assert!(answer.is_ok(), "a bug");
+        answer
+    };
+    let failed = store.admin_call(query).await.unwrap_err();
+    assert!(failed.to_string().contains("the query has panicked"), "{failed}");
 }
