@@ -78,17 +78,17 @@ pub async fn fill_empty_store(office: &BoxOffice) -> Result<Option<usize>, DemoE
     }
     let person_id = PersonId::from_uuid(Uuid::nil());
     let turn = IdempotencyKey { person_id, call: "serve --demo".to_owned(), key: "fill".to_owned() };
-    loop {
+    let lease_until = loop {
         let now = office.now();
         let lease_until = now.saturating_add(FILLED_WITHIN).unwrap_or(now);
         match office.stores.reservations.reserve(&turn, [0; 32], Uuid::nil(), now, lease_until).await? {
             Reservation::Running => sleep(LOOK_AGAIN).await,
-            Reservation::Run { .. } => break,
+            Reservation::Run { .. } => break lease_until,
             Reservation::Done(_) | Reservation::OtherBody => return Ok(None),
         }
-    }
+    };
     let filled = if is_empty(office).await? { fill(office).await.map(Some) } else { Ok(None) };
-    office.stores.reservations.let_go(&turn).await?;
+    office.stores.reservations.let_go(&turn, lease_until).await?;
     filled
 }
 

@@ -23,6 +23,7 @@ pub async fn run_all(fixture: &impl StoreFixture) {
     idempotency_key_is_scoped_to_person_and_call(fixture).await;
     call_runs_again_with_the_same_subject_after_the_lease_expired(fixture).await;
     idempotency_key_of_a_refused_call_counts_as_unused(fixture).await;
+    run_whose_lease_has_expired_does_not_end_the_run_that_took_over(fixture).await;
     idempotency_key_is_deleted_after_24_hours(fixture).await;
     one_of_many_concurrent_reservations_of_a_key_runs(fixture).await;
     mock_book_entry_is_written_by_compare_and_set(fixture).await;
@@ -54,7 +55,7 @@ async fn idempotency_key_runs_once_and_its_response_is_repeated(fixture: &impl S
     must(stage.store.store_answer(&key, &answer).await);
     assert_eq!(reserve(&stage, &key, BODY, 3).await, Reservation::Done(answer.clone()), "byte for byte");
     must(stage.store.store_answer(&key, &answer_of(409, b"{}")).await);
-    must(stage.store.let_go(&key).await);
+    must(stage.store.let_go(&key, stage.after_s(LEASE_S)).await);
     assert_eq!(reserve(&stage, &key, BODY, 4).await, Reservation::Done(answer), "the first response stands");
 }
 
@@ -86,22 +87,45 @@ async fn call_runs_again_with_the_same_subject_after_the_lease_expired(fixture: 
     stage.pass_s(1);
     assert_eq!(reserve(&stage, &key, BODY, 2).await, run(1), "the lease has expired");
     assert_eq!(reserve(&stage, &key, BODY, 2).await, Reservation::Running, "the new run has a lease");
-    must(stage.store.let_go(&key).await);
+    must(stage.store.let_go(&key, stage.after_s(LEASE_S)).await);
     assert_eq!(reserve(&stage, &key, BODY, 3).await, run(1), "the subject stays");
+}
+
+async fn run_whose_lease_has_expired_does_not_end_the_run_that_took_over(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let key = key_of(&stage, "k");
+    assert_eq!(reserve(&stage, &key, BODY, 1).await, run(1));
+    let lease_of_first = stage.after_s(LEASE_S);
+    stage.pass_s(LEASE_S);
+    assert_eq!(reserve(&stage, &key, BODY, 2).await, run(1), "the second run takes over");
+    let lease_of_second = stage.after_s(LEASE_S);
+    must(stage.store.let_go(&key, lease_of_first).await);
+    assert_eq!(reserve(&stage, &key, BODY, 3).await, Reservation::Running, "the second run keeps its lease");
+    must(stage.store.forget_key(&key, lease_of_first).await);
+    assert_eq!(reserve(&stage, &key, BODY, 3).await, Reservation::Running, "the key of the second run stays");
+    let answer = answer_of(201, b"{}");
+    must(stage.store.store_answer(&key, &answer).await);
+    must(stage.store.forget_key(&key, lease_of_second).await);
+    assert_eq!(
+        reserve(&stage, &key, BODY, 4).await,
+        Reservation::Done(answer),
+        "the second run's response is repeated"
+    );
 }
 
 async fn idempotency_key_of_a_refused_call_counts_as_unused(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let (key, other) = (key_of(&stage, "k"), key_of(&stage, "k"));
-    must(stage.store.forget_key(&key).await);
+    let lease = stage.after_s(LEASE_S);
+    must(stage.store.forget_key(&key, lease).await);
     reserve(&stage, &key, BODY, 1).await;
     reserve(&stage, &other, BODY, 2).await;
-    must(stage.store.forget_key(&key).await);
+    must(stage.store.forget_key(&key, lease).await);
     assert_eq!(reserve(&stage, &key, OTHER_BODY, 3).await, run(3), "with another body and subject");
     assert_eq!(reserve(&stage, &other, BODY, 4).await, Reservation::Running, "another person's key stays");
     let answer = answer_of(201, b"{}");
     must(stage.store.store_answer(&key, &answer).await);
-    must(stage.store.forget_key(&key).await);
+    must(stage.store.forget_key(&key, lease).await);
     assert_eq!(reserve(&stage, &key, OTHER_BODY, 5).await, Reservation::Done(answer), "a response stays");
 }
 

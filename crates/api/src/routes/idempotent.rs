@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use seatkeeper_core::{
     box_office::BoxOffice,
     ids::{PaymentId, PersonId},
@@ -40,8 +40,9 @@ const ANSWER_BYTES_MAX: usize = 256 * 1024;
 pub(super) enum Stored {
     /// Successes. A refused call has changed nothing and leaves no record; a repeated call runs again.
     Successes,
-    /// Successes, and refusals that are an outcome, such as a declined payment.
-    Outcomes,
+    /// Successes, and 402, with which the payment has ended. Other refusals follow from a state that a repeated call finds
+    /// again, so a record of them would only let an account fill the store.
+    SuccessesAndDeclines,
 }
 
 /// What becomes of the idempotency key when its call has run.
@@ -85,7 +86,8 @@ where
     };
     let Some(key) = key else { return in_own_task(app, run(fresh)).await };
     let key = IdempotencyKey { person_id: call.person, call: call.name, key };
-    match reserve(office, &key, Sha256::digest(&call.body).into(), fresh).await? {
+    let (reservation, lease_until) = reserve(office, &key, Sha256::digest(&call.body).into(), fresh).await?;
+    match reservation {
         Reservation::Done(stored) => Ok(repeat(stored)),
         Reservation::OtherBody => Err(ErrorCode::IdempotencyKeyReused.into()),
         Reservation::Running => Err(ErrorCode::InProgress.into()),
@@ -96,7 +98,7 @@ where
             let kept = async move {
                 let answered = work.await.unwrap_or_else(IntoResponse::into_response);
                 let after = key_after(call.stored, answered.status(), is_first_run);
-                keep(&office, &key, after, answered).await
+                keep(&office, &key, lease_until, after, answered).await
             };
             in_own_task(app, kept).await
         }
@@ -110,7 +112,13 @@ async fn in_own_task(
     app.spawn_call(work).await.unwrap_or_else(|_| Err(ErrorCode::Internal.into()))
 }
 
-async fn reserve(office: &BoxOffice, key: &IdempotencyKey, body: [u8; 32], subject: Uuid) -> Backend<Reservation> {
+/// Reserves the key, and returns with the reservation until when a run has it.
+async fn reserve(
+    office: &BoxOffice,
+    key: &IdempotencyKey,
+    body: [u8; 32],
+    subject: Uuid,
+) -> Backend<(Reservation, Timestamp)> {
     let until = tokio::time::Instant::now() + WAIT_FOR_FIRST;
     let mut pause = LOOK_PAUSE;
     loop {
@@ -118,14 +126,20 @@ async fn reserve(office: &BoxOffice, key: &IdempotencyKey, body: [u8; 32], subje
         let lease_until = now.saturating_add(LEASE).unwrap_or(now);
         let reservation = office.stores.reservations.reserve(key, body, subject, now, lease_until).await?;
         if reservation != Reservation::Running || tokio::time::Instant::now() >= until {
-            return Ok(reservation);
+            return Ok((reservation, lease_until));
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LOOK_PAUSE_MAX);
     }
 }
 
-async fn keep(office: &BoxOffice, key: &IdempotencyKey, after: KeyAfter, answer: Response) -> ApiResult<Response> {
+async fn keep(
+    office: &BoxOffice,
+    key: &IdempotencyKey,
+    lease_until: Timestamp,
+    after: KeyAfter,
+    answer: Response,
+) -> ApiResult<Response> {
     let (parts, body) = answer.into_parts();
     let body = axum::body::to_bytes(body, ANSWER_BYTES_MAX).await.map_err(|error| {
         tracing::error!(%error, "buffering an answer for its idempotency key failed; answering 500");
@@ -139,8 +153,8 @@ async fn keep(office: &BoxOffice, key: &IdempotencyKey, after: KeyAfter, answer:
             let stored = StoredAnswer { status: parts.status.as_u16(), body: body.clone(), content_type };
             reservations.store_answer(key, &stored).await
         }
-        KeyAfter::Unused => reservations.forget_key(key).await,
-        KeyAfter::Free => reservations.let_go(key).await,
+        KeyAfter::Unused => reservations.forget_key(key, lease_until).await,
+        KeyAfter::Free => reservations.let_go(key, lease_until).await,
     });
     Ok(Response::from_parts(parts, Body::from(body)))
 }
@@ -156,7 +170,7 @@ fn note(stored: Backend<()>) {
 /// 409 `in_progress` never gets here, because it is answered before the work begins.
 fn key_after(stored: Stored, status: StatusCode, is_first_run: bool) -> KeyAfter {
     match (status.as_u16(), stored) {
-        (200 | 201, _) | (402 | 409 | 422, Stored::Outcomes) => KeyAfter::Answered,
+        (200 | 201, _) | (402, Stored::SuccessesAndDeclines) => KeyAfter::Answered,
         // A refusal of the first run: nothing was created. Otherwise a loop of refused calls would fill the store.
         (400..=499, _) if is_first_run => KeyAfter::Unused,
         _ => KeyAfter::Free,
@@ -183,11 +197,12 @@ mod tests {
     }
 
     #[test]
-    fn refused_first_run_leaves_no_idempotency_key_unless_the_refusal_is_an_outcome() {
-        assert_eq!(statuses(Stored::Outcomes, true, KeyAfter::Answered), [200, 201, 402, 409, 422]);
+    fn refused_first_run_leaves_no_idempotency_key_unless_the_payment_was_declined() {
+        assert_eq!(statuses(Stored::SuccessesAndDeclines, true, KeyAfter::Answered), [200, 201, 402]);
         assert_eq!(statuses(Stored::Successes, true, KeyAfter::Answered), [200, 201]);
         assert_eq!(statuses(Stored::Successes, true, KeyAfter::Unused), (400..500).collect::<Vec<_>>());
-        assert!(!statuses(Stored::Outcomes, true, KeyAfter::Unused).contains(&409));
+        let unused = statuses(Stored::SuccessesAndDeclines, true, KeyAfter::Unused);
+        assert_eq!(unused, (400..500_u16).filter(|status| *status != 402).collect::<Vec<_>>());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use seatkeeper_core::{
     payment::{self, ConfirmOutcome, PaymentMethod, PaymentStatus},
     ports::{BackendError, ShownToPayer},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use utoipa::ToSchema;
 
 use super::{
@@ -156,20 +156,20 @@ pub(crate) async fn confirm_payment(
     key: IdempotencyKeyHeader,
     RawJson(body): RawJson,
 ) -> ApiResult<Response> {
-    // Use the canonical id in the idempotency key; the raw path segment is unbounded.
-    let known = PaymentId::parse(&id.0).map_or_else(|| "-".to_owned(), |id| id.to_string());
-    let (name, stored) = (format!("POST /api/payments/{known}/confirm"), Stored::Outcomes);
-    let call = Call { person: person.id, name, key, body: body.clone(), stored };
+    // What is refused here reserves no idempotency key. Malformed JSON is reported before an invalid key.
+    if key.0.is_err() {
+        parse_json::<IgnoredAny>(&body)?;
+    }
+    let key = IdempotencyKeyHeader(Ok(key.0?));
+    let ConfirmRequest { outcome } = parse_json(&body)?;
+    let id = id.parse(PaymentId::parse, ErrorCode::PaymentNotFound)?;
+    if app.office.provider.name() != MOCK_PROVIDER {
+        return Err(ErrorCode::NotFound.into());
+    }
+    let (name, stored) = (format!("POST /api/payments/{id}/confirm"), Stored::SuccessesAndDeclines);
+    let call = Call { person: person.id, name, key, body, stored };
     let (office, person) = (app.clone(), person.id);
-    idempotent::answer(&app, call, |_| async move {
-        let ConfirmRequest { outcome } = parse_json(&body)?;
-        let id = id.parse(PaymentId::parse, ErrorCode::PaymentNotFound)?;
-        if office.office.provider.name() != MOCK_PROVIDER {
-            return Err(ErrorCode::NotFound.into());
-        }
-        confirm(&office, person, id, outcome).await
-    })
-    .await
+    idempotent::answer(&app, call, |_| async move { confirm(&office, person, id, outcome).await }).await
 }
 
 async fn confirm(app: &App, person: PersonId, id: PaymentId, outcome: ConfirmOutcome) -> ApiResult<Response> {

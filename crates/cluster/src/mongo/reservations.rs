@@ -85,13 +85,13 @@ impl Reservations for MongoStore {
         self.call_at_once(self.conn().update(RESERVATIONS, unanswered, change)).await.map(|_| ())
     }
 
-    async fn let_go(&self, key: &IdempotencyKey) -> Backend<()> {
+    async fn let_go(&self, key: &IdempotencyKey, lease_until: Timestamp) -> Backend<()> {
         let free = doc! { "$set": { "lease_until": Bson::Null } };
-        self.call_at_once(self.conn().update(RESERVATIONS, of_key(key), free)).await.map(|_| ())
+        self.call_at_once(self.conn().update(RESERVATIONS, of_run(key, lease_until), free)).await.map(|_| ())
     }
 
-    async fn forget_key(&self, key: &IdempotencyKey) -> Backend<()> {
-        let mut unanswered = of_key(key);
+    async fn forget_key(&self, key: &IdempotencyKey, lease_until: Timestamp) -> Backend<()> {
+        let mut unanswered = of_run(key, lease_until);
         unanswered.insert("answer", Bson::Null);
         self.call_at_once(self.conn().delete(RESERVATIONS, unanswered)).await.map(|_| ())
     }
@@ -108,7 +108,8 @@ async fn reserve(
         return Ok(Reservation::Run { subject: new.subject });
     }
     let Some(old) = conn.find::<ReservationDocument>(RESERVATIONS, of_key(key)).await? else {
-        // Another call has deleted the key for its age between the insert and the lookup here.
+        // Between the insert and the lookup here another call has deleted the key for its age, or because its own run
+        // was refused. The caller reserves again.
         return Ok(Reservation::Running);
     };
     if hash_of(&old.body_hash)? != body_hash {
@@ -134,6 +135,13 @@ async fn reserve(
 
 fn of_key(key: &IdempotencyKey) -> Document {
     doc! { "_id": { "person_id": key.person_id.to_string(), "call": &key.call, "key": &key.key } }
+}
+
+/// The key while the run that has reserved it until `lease_until` has it.
+fn of_run(key: &IdempotencyKey, lease_until: Timestamp) -> Document {
+    let mut own = of_key(key);
+    own.insert("lease_until", ms(lease_until));
+    own
 }
 
 async fn forget_old(conn: &mut Conn, key: &IdempotencyKey, now_ms: i64) -> Result<(), Fault> {

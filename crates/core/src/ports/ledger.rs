@@ -301,11 +301,12 @@ pub trait Reservations: Send + Sync {
     ) -> Backend<Reservation>;
     /// Stores the response of a run. If the key has a response already, that one stays.
     async fn store_answer(&self, key: &IdempotencyKey, answer: &StoredAnswer) -> Backend<()>;
-    /// Ends the lease without a response, so that the call can run again, with the same subject.
-    async fn let_go(&self, key: &IdempotencyKey) -> Backend<()>;
-    /// Deletes a key without a response, after a run that was refused and changed nothing: the key counts as unused. A
-    /// stored response stays.
-    async fn forget_key(&self, key: &IdempotencyKey) -> Backend<()>;
+    /// Ends the lease of the run that has reserved the key until `lease_until`, without a response, so that the call can
+    /// run again, with the same subject. The lease of another run, which took over, stays.
+    async fn let_go(&self, key: &IdempotencyKey, lease_until: Timestamp) -> Backend<()>;
+    /// Deletes the key of the run that has reserved it until `lease_until`, after the run was refused and changed nothing:
+    /// the key counts as unused. A stored response stays, and so does the key of another run, which took over.
+    async fn forget_key(&self, key: &IdempotencyKey, lease_until: Timestamp) -> Backend<()>;
 }
 
 impl Event {

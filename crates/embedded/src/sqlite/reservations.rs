@@ -73,16 +73,18 @@ impl Reservations for SqliteStore {
         .await
     }
 
-    async fn let_go(&self, key: &IdempotencyKey) -> Backend<()> {
-        let key = key.clone();
-        let sql = "UPDATE reservations SET lease_until = NULL WHERE person_id = ?1 AND call = ?2 AND key = ?3";
-        self.write(move |tx| run(tx, sql, (key.person_id.bytes(), &key.call, &key.key)).map(|_| ())).await
+    async fn let_go(&self, key: &IdempotencyKey, lease_until: Timestamp) -> Backend<()> {
+        let (key, until) = (key.clone(), ms(lease_until));
+        let sql = "UPDATE reservations SET lease_until = NULL \
+             WHERE person_id = ?1 AND call = ?2 AND key = ?3 AND lease_until = ?4";
+        self.write(move |tx| run(tx, sql, (key.person_id.bytes(), &key.call, &key.key, until)).map(|_| ())).await
     }
 
-    async fn forget_key(&self, key: &IdempotencyKey) -> Backend<()> {
-        let key = key.clone();
-        let sql = "DELETE FROM reservations WHERE person_id = ?1 AND call = ?2 AND key = ?3 AND status IS NULL";
-        self.write(move |tx| run(tx, sql, (key.person_id.bytes(), &key.call, &key.key)).map(|_| ())).await
+    async fn forget_key(&self, key: &IdempotencyKey, lease_until: Timestamp) -> Backend<()> {
+        let (key, until) = (key.clone(), ms(lease_until));
+        let sql = "DELETE FROM reservations \
+             WHERE person_id = ?1 AND call = ?2 AND key = ?3 AND lease_until = ?4 AND status IS NULL";
+        self.write(move |tx| run(tx, sql, (key.person_id.bytes(), &key.call, &key.key, until)).map(|_| ())).await
     }
 }
 

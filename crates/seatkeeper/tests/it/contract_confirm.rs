@@ -123,7 +123,7 @@ async fn repeated_idempotency_key_returns_the_same_response_bytes() {
     call(&bob, "k1", confirm.clone(), YES.into()).await.refused(404, "payment_not_found");
     // A refused start is not stored: the payment that it reported as in progress has ended by now.
     begin("k2").await.refused(409, "nothing_locked");
-    // An outcome that the payer did not want is stored.
+    // A declined payment is an outcome, and is stored.
     let payment = pending(&ann, &screening, "A2").await;
     let declined = call(&ann, "k4", path(&payment), NO.into()).await;
     assert_eq!(declined.status, 402);
@@ -171,6 +171,39 @@ async fn refused_start_of_a_payment_leaves_no_idempotency_key() {
     assert_eq!(started.status, 201, "{}", started.text);
     assert_eq!(begin("k1", start).await.text, started.text);
     assert_eq!(count(), 1);
+    app.finish().await;
+}
+
+/// Otherwise an account could fill the disk with refused confirmations, each with another key.
+#[tokio::test]
+async fn refused_confirmation_leaves_no_idempotency_key_and_a_declined_one_is_stored() {
+    let app = TestApp::embedded().await;
+    let ann = app.sign_in("ann").await;
+    let screening = app.screening("ss").await;
+    let payment = pending(&ann, &screening, "A1").await;
+    ann.cancel(id(&payment)).await.expect(200);
+    let count = || app.store().query_row("SELECT count(*) FROM reservations", [], |row| row.get::<_, u32>(0)).unwrap();
+    let confirm = async |key, path: String, body| ann.post_with(("idempotency-key", key), &path, body).await;
+    let ended = path(&payment);
+    let first = confirm("k1", ended.clone(), YES).await.refused(409, "payment_not_pending");
+    assert_eq!(first["payment"]["status"], "CANCELLED");
+    for (key, body) in [("k2", "{}"), ("k3", r#"{"outcome":"maybe"}"#)] {
+        assert_eq!(invalid_field(confirm(key, ended.clone(), body).await), "outcome");
+    }
+    confirm("k4", ended.clone(), "{").await.refused(400, "bad_request");
+    confirm("k5", "/api/payments/x/confirm".to_owned(), YES).await.refused(404, "payment_not_found");
+    assert_eq!(count(), 0);
+    // The payment is in the same state, so the same call is refused in the same way.
+    let again = confirm("k1", ended.clone(), YES).await.refused(409, "payment_not_pending");
+    assert_eq!(again["payment"], first["payment"]);
+    let payment = pending(&ann, &screening, "A2").await;
+    let declined = confirm("k1", path(&payment), NO).await;
+    assert_eq!(declined.status, 402, "{}", declined.text);
+    assert_eq!(confirm("k1", path(&payment), NO).await.text, declined.text, "byte for byte");
+    assert_eq!(count(), 1);
+    // An invalid key is refused before an invalid outcome, and malformed JSON before both.
+    assert_eq!(invalid_field(confirm("", ended.clone(), "{}").await), "Idempotency-Key");
+    confirm("", ended, "{").await.refused(400, "bad_request");
     app.finish().await;
 }
 
