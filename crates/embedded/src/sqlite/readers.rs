@@ -36,9 +36,11 @@ pub const READS_WAITING_MAX: usize = 4_096;
 pub const ADMIN_READERS: usize = 1;
 /// The most reads of administrators that wait for their thread; further reads fail with a retryable error.
 pub const ADMIN_READS_WAITING_MAX: usize = 64;
-/// How long a read of an administrator may run. This bounds also for how long its snapshot keeps a checkpoint from
-/// emptying the write-ahead log.
-pub const ADMIN_READ_FOR_MAX: Duration = Duration::from_secs(5);
+/// How long a read of an administrator may run, in time of the clock. On a busy machine its thread gets about a tenth of
+/// the share of others, so that a report that computes for a second may take ten. Shorter than the 20 s in which a
+/// request is answered, so that the answer names the cause. This bounds also for how long its snapshot keeps a checkpoint
+/// from emptying the write-ahead log.
+pub const ADMIN_READ_FOR_MAX: Duration = Duration::from_secs(15);
 
 /// Number of steps of SQLite's virtual machine between two checks whether a read must end: less than a millisecond.
 const STEPS_PER_CHECK: i32 = 4_000;
