@@ -167,7 +167,7 @@ async fn build_screening(
             None => return Ok(Err(ChangeOutcome::HallMissing)),
         },
     };
-    let prices = match spell_categories(&layout, prices) {
+    let prices = match spell_categories(&layout, prices, old.map(|old| &old.prices)) {
         Ok(prices) => prices,
         Err(invalid) => return Ok(Err(ChangeOutcome::Invalid(invalid))),
     };
@@ -194,18 +194,23 @@ async fn build_screening(
     }))
 }
 
-/// Writes the categories of prices as the layout does: `vip` for a hall with `VIP` is a price of `VIP`.
-fn spell_categories(layout: &Layout, given: Prices) -> Result<Prices, Invalid> {
+/// Writes the categories of prices as the layout does: `vip` for a hall with `VIP` is a price of `VIP`. Earlier versions
+/// stored both for such a hall: a price of `old` that nobody can pay is dropped, while a new one is refused.
+fn spell_categories(layout: &Layout, given: Prices, old: Option<&Prices>) -> Result<Prices, Invalid> {
     let known = layout.categories();
+    // The exact names first: halls of earlier versions may have categories that differ in case only.
+    let (mut prices, others): (Prices, Prices) =
+        given.into_iter().partition(|(category, _)| known.contains(&category.as_str()));
     let mut invalid = Invalid::default();
-    let mut prices = Prices::new();
-    for (category, price) in given {
-        // The exact name first: halls of earlier versions may have categories that differ in case only.
+    for (category, price) in others {
         let same = |name: &&&str| text::folded(name) == text::folded(category.trim());
-        let exact = known.iter().find(|name| **name == category);
-        let spelled = exact.or_else(|| known.iter().find(same)).map_or(category.trim(), |name| name);
-        let again = prices.insert(spelled.to_owned(), price).is_some();
-        invalid.check(!again, format!("prices.{category}"), Rule::PriceUnique {});
+        let spelled = known.iter().find(same).map_or(category.trim(), |name| name);
+        if prices.contains_key(spelled) {
+            let is_stored = old.is_some_and(|old| old.get(&category) == Some(&price));
+            invalid.check(is_stored, format!("prices.{category}"), Rule::PriceUnique {});
+        } else {
+            prices.insert(spelled.to_owned(), price);
+        }
     }
     invalid.or(prices)
 }
