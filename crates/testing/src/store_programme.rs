@@ -14,7 +14,8 @@ use seatkeeper_core::{
     money::Money,
     payment::PaymentStatus,
     ports::{
-        Ledger, PageRequest, Poster, Posters, Programme, ProgrammeChange, ProgrammeOutcome, ScreeningFilter, Store,
+        Ledger, PageRequest, Poster, Posters, Programme, ProgrammeChange, ProgrammeOutcome, ScreeningFilter,
+        ScreeningNames, Store,
     },
 };
 
@@ -213,6 +214,9 @@ async fn past_screening_survives_the_deletion_of_its_film_and_hall(fixture: &imp
     assert_eq!(try_change(&stage, PutScreening(again, 1)).await, MovieMissing, "and the film");
     let stored = must(stage.store.find_screening(stage.screening.id).await);
     assert_eq!(stored, Some((stage.screening.clone(), 1)), "with the names from before");
+    let asked = [stage.screening.id, ScreeningId::from_uuid(stage.ids.next_uuid())];
+    let named = must(stage.store.list_screening_names(&asked).await);
+    assert_eq!(named, [names_of(&stage.screening)], "the other one does not exist");
     assert_eq!(must(stage.store.find_movie(stage.screening.movie_id).await), None);
     assert!(must(stage.store.list_movies(PageRequest::FIRST).await).items.is_empty());
     assert!(must(stage.store.list_halls(PageRequest::FIRST).await).items.is_empty());
@@ -265,8 +269,21 @@ async fn found<S: Store>(stage: &Stage<S>, filter: &ScreeningFilter) -> Vec<Scre
     let mut whole = must(stage.store.find_screenings(&ids.items).await);
     whole.sort_by_key(|(screening, _)| (screening.start_time, screening.id));
     assert_eq!(whole, page.items, "by their ids as by the filter");
+    let mut named = must(stage.store.list_screening_names(&ids.items).await);
+    named.sort_by_key(|names| (names.start_time, names.id));
+    assert_eq!(named, whole.iter().map(|(screening, _)| names_of(screening)).collect::<Vec<_>>());
     assert_eq!(ids, page.map(|(screening, _)| screening.id), "the same page");
     ids.items
+}
+
+fn names_of(screening: &Screening) -> ScreeningNames {
+    ScreeningNames {
+        id: screening.id,
+        movie_title: screening.movie_title.clone(),
+        movie_title_th: screening.movie_title_th.clone(),
+        hall_name: screening.hall_name.clone(),
+        start_time: screening.start_time,
+    }
 }
 
 async fn lists_of_the_programme_are_read_in_pages(fixture: &impl StoreFixture) {

@@ -7,12 +7,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{Timestamp, civil::Date};
 use seatkeeper_core::{
     box_office::{BoxOffice, day_span},
-    catalogue::Screening,
     event::{Event, EventKind},
     ids::{EventId, PersonId, ScreeningId},
     invalid::Rule,
     person::Person,
-    ports::{AuditFilter, Page},
+    ports::{AuditFilter, Page, ScreeningNames},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -77,13 +76,9 @@ pub(crate) struct EntryScreening {
 }
 
 impl EntryScreening {
-    fn new(screening: &Screening) -> Self {
-        Self {
-            movie_title: screening.movie_title.clone(),
-            movie_title_th: screening.movie_title_th.clone(),
-            hall_name: screening.hall_name.clone(),
-            start_time: screening.start_time,
-        }
+    fn new(names: ScreeningNames) -> Self {
+        let ScreeningNames { id: _, movie_title, movie_title_th, hall_name, start_time } = names;
+        Self { movie_title, movie_title_th, hall_name, start_time }
     }
 }
 
@@ -166,12 +161,16 @@ async fn find_actors(office: &BoxOffice, events: &[Event]) -> ApiResult<HashMap<
     Ok(found.try_collect().await?)
 }
 
-/// Reads the names of the screenings that the events of a page are about.
+/// Reads the names of the screenings that the events of a page are about. Not through the shared cache of screenings,
+/// because old screenings would displace those on sale there.
 async fn find_screenings(office: &BoxOffice, events: &[Event]) -> ApiResult<HashMap<ScreeningId, EntryScreening>> {
     let ids: HashSet<ScreeningId> = events.iter().filter_map(|event| event.screening_id).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
     let ids: Vec<ScreeningId> = ids.into_iter().collect();
-    let found = office.find_screenings(&ids).await?;
-    Ok(found.iter().map(|open| (open.screening.id, EntryScreening::new(&open.screening))).collect())
+    let found = office.stores.programme.list_screening_names(&ids).await?;
+    Ok(found.into_iter().map(|names| (names.id, EntryScreening::new(names))).collect())
 }
 
 #[cfg(test)]

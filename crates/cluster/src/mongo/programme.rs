@@ -11,7 +11,7 @@ use seatkeeper_core::{
     ids::{HallId, MovieId, PosterId, ScreeningId},
     ports::{
         Backend, Cursor, Page, PageRequest, Poster, Posters, Programme, ProgrammeChange, ProgrammeOutcome,
-        ScreeningFilter,
+        ScreeningFilter, ScreeningNames,
     },
     seating::Layout,
 };
@@ -114,6 +114,11 @@ impl Programme for MongoStore {
 
     async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<(Screening, u64)>> {
         self.call(screenings::find_screenings(&mut self.conn(), ids)).await
+    }
+
+    async fn list_screening_names(&self, ids: &[ScreeningId]) -> Backend<Vec<ScreeningNames>> {
+        let (mut conn, ids) = (self.conn(), ids.to_vec());
+        self.admin_call(async move { screenings::list_names(&mut conn, &ids).await }).await
     }
 
     async fn change_programme(

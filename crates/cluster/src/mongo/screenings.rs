@@ -13,7 +13,7 @@ use seatkeeper_core::{
     catalogue::{Prices, Screening},
     hall_slots::HallSlot,
     ids::{HallId, MovieId, ScreeningId},
-    ports::{Cursor, Page, PageRequest, ScreeningFilter},
+    ports::{Cursor, Page, PageRequest, ScreeningFilter, ScreeningNames},
     seating::{Layout, SeatPlan},
 };
 use serde::{Deserialize, Serialize};
@@ -260,6 +260,29 @@ pub(super) async fn find_screenings(conn: &mut Conn, ids: &[ScreeningId]) -> Res
     pipeline.extend(with_names());
     let found: Vec<Joined> = conn.aggregate(SCREENINGS, pipeline).await?;
     found.into_iter().map(Joined::screening).collect()
+}
+
+/// The names of those of the screenings with these ids that exist.
+pub(super) async fn list_names(conn: &mut Conn, ids: &[ScreeningId]) -> Result<Vec<ScreeningNames>, Fault> {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(rename = "_id")]
+        id: ScreeningId,
+        #[serde(with = "millisecond::required")]
+        start_time: Timestamp,
+        movie: Option<NamedMovie>,
+        hall: Option<NamedHall>,
+    }
+    let small = doc! { "movie_id": 1, "hall_id": 1, "start_time": 1 };
+    let mut pipeline = vec![doc! { "$match": { "_id": { "$in": texts(ids) } } }, doc! { "$project": small }];
+    pipeline.extend(with_names());
+    let found: Vec<Named> = conn.aggregate(SCREENINGS, pipeline).await?;
+    let names = found.into_iter().map(|Named { id, start_time, movie, hall }| {
+        let NamedDetails { title, title_th, .. } = movie.unwrap_or_default().details;
+        let hall_name = hall.unwrap_or_default().name;
+        ScreeningNames { id, movie_title: title, movie_title_th: title_th, hall_name, start_time }
+    });
+    Ok(names.collect())
 }
 
 /// The pipeline stages that list the matching screenings in order, one more than the page has.

@@ -26,6 +26,21 @@ pub struct ScreeningFilter {
     pub without_cancelled: bool,
 }
 
+/// The names of a screening for people who read a list: those that its film and hall have now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScreeningNames {
+    /// The screening.
+    pub id: ScreeningId,
+    /// The film's title.
+    pub movie_title: String,
+    /// The film's title in Thai, if it has one.
+    pub movie_title_th: Option<String>,
+    /// The hall's name.
+    pub hall_name: String,
+    /// The start.
+    pub start_time: Timestamp,
+}
+
 /// One change of the programme. `Put…` with revision 0 creates a record; otherwise it replaces the record if that still
 /// has the given revision (optimistic locking). Of two concurrent changes one is refused as `Changed`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +110,9 @@ pub trait Programme: Send + Sync {
     async fn list_screening_ids(&self, filter: &ScreeningFilter, page: PageRequest) -> Backend<Page<ScreeningId>>;
     /// The existing screenings with these ids, in any order, each with its record's revision, in one call.
     async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<(Screening, u64)>>;
+    /// The names of the existing screenings with these ids, in any order, for a list of an administrator. Without layouts
+    /// and prices, and with the low priority of such lists, because the screenings may be old and many.
+    async fn list_screening_names(&self, ids: &[ScreeningId]) -> Backend<Vec<ScreeningNames>>;
     /// Makes one change of the programme and writes `event`. `now` decides which screenings are upcoming. If several
     /// changes share one event, it is written once.
     async fn change_programme(

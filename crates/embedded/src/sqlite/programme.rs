@@ -10,7 +10,7 @@ use seatkeeper_core::{
     ids::{HallId, MovieId, PosterId, ScreeningId},
     ports::{
         Backend, Cursor, Page, PageRequest, Poster, Posters, Programme, ProgrammeChange, ProgrammeOutcome,
-        ScreeningFilter,
+        ScreeningFilter, ScreeningNames,
     },
 };
 use uuid::Uuid;
@@ -74,6 +74,11 @@ impl Programme for SqliteStore {
     async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<(Screening, u64)>> {
         let ids = ids.to_vec();
         self.read(move |tx| screenings::find_screenings(tx, &ids)).await
+    }
+
+    async fn list_screening_names(&self, ids: &[ScreeningId]) -> Backend<Vec<ScreeningNames>> {
+        let ids = ids.to_vec();
+        self.admin_read(move |tx| screenings::list_names(tx, &ids)).await
     }
 
     async fn change_programme(

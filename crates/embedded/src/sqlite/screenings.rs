@@ -10,7 +10,7 @@ use seatkeeper_core::{
     catalogue::Screening,
     hall_slots::HallSlot,
     ids::{HallId, MovieId, ScreeningId},
-    ports::{Cursor, Page, PageRequest, ScreeningFilter},
+    ports::{Cursor, Page, PageRequest, ScreeningFilter, ScreeningNames},
 };
 
 use super::rows::{Columns, Fault, StoredId, after, find, id_list, limit, list, ms};
@@ -79,6 +79,23 @@ pub(super) fn list_screening_ids(
 pub(super) fn find_screenings(tx: &Transaction<'_>, ids: &[ScreeningId]) -> Result<Vec<(Screening, u64)>, Fault> {
     let sql = format!("{SELECT} WHERE s.id IN (SELECT unhex(value) FROM json_each(?))");
     list(tx, &sql, [id_list(ids)?], read_screening)
+}
+
+/// The names of the screenings with these ids that exist.
+pub(super) fn list_names(tx: &Transaction<'_>, ids: &[ScreeningId]) -> Result<Vec<ScreeningNames>, Fault> {
+    let sql = "SELECT s.id, s.start_time, m.title, json_extract(m.details, '$.title_th') AS title_th, h.name \
+         FROM screenings s JOIN movies m ON m.id = s.movie_id JOIN halls h ON h.id = s.hall_id \
+         WHERE s.id IN (SELECT unhex(value) FROM json_each(?))";
+    let read = |row: &Row<'_>| {
+        Ok(ScreeningNames {
+            id: row.id("id")?,
+            movie_title: row.get("title")?,
+            movie_title_th: row.get("title_th")?,
+            hall_name: row.get("name")?,
+            start_time: row.time("start_time")?,
+        })
+    };
+    list(tx, sql, [id_list(ids)?], read)
 }
 
 /// The statement `select` with the filter's conditions, limited to one row more than the page.

@@ -9,8 +9,12 @@ use seatkeeper_core::{
     catalogue::{Hall, Movie, Screening},
     event::Event,
     ids::{EventId, HallId, MovieId, PersonId, ScreeningId},
+    invalid::{Invalid, Rule},
     money::Money,
-    ports::{Backend, BackendError, Page, PageRequest, Programme, ProgrammeChange, ProgrammeOutcome, ScreeningFilter},
+    ports::{
+        Backend, BackendError, Page, PageRequest, Programme, ProgrammeChange, ProgrammeOutcome, ScreeningFilter,
+        ScreeningNames,
+    },
 };
 use seatkeeper_testing::movie_of;
 use uuid::Uuid;
@@ -58,6 +62,9 @@ impl Programme for Troubled {
     }
     async fn find_screenings(&self, ids: &[ScreeningId]) -> Backend<Vec<(Screening, u64)>> {
         self.store.find_screenings(ids).await
+    }
+    async fn list_screening_names(&self, ids: &[ScreeningId]) -> Backend<Vec<ScreeningNames>> {
+        self.store.list_screening_names(ids).await
     }
     async fn change_programme(
         &self,
@@ -117,6 +124,30 @@ async fn screening_whose_film_or_hall_is_deleted_meanwhile_is_refused_with_the_p
             assert_eq!(changed.expect("the store works"), refusal, "new: {is_new}");
         }
     }
+}
+
+#[tokio::test]
+async fn screening_stored_with_two_spellings_of_a_category_keeps_the_price_of_the_exact_one() {
+    let cinema = TestOffice::new();
+    let boss = cinema.person("Boss").await;
+    let right = cinema.screening("VIP:ss").await.screening.clone();
+    // As an earlier version stored it.
+    let mut stored = right.clone();
+    stored.prices.insert("vip".to_owned(), Money::satang(100));
+    cinema.change(ProgrammeChange::PutScreening(stored, 1)).await;
+    let given = |details: ScreeningDetails| {
+        let new = ["VIP", "vip"].map(|category| (category.to_owned(), Money::satang(30_000)));
+        ScreeningDetails { prices: new.into(), ..details }
+    };
+    let refused = box_office::update_screening(&cinema.office, editor(boss), right.id, given).await;
+    let twice = Invalid::one("prices.vip", Rule::PriceUnique {});
+    assert_eq!(refused.expect("the store works"), ChangeOutcome::Invalid(twice), "a new price is not dropped");
+
+    let later = right.start_time + SignedDuration::from_hours(24);
+    let moved = |details: ScreeningDetails| ScreeningDetails { start_time: later, ..details };
+    let changed = box_office::update_screening(&cinema.office, editor(boss), right.id, moved).await;
+    let ChangeOutcome::Done((changed, _)) = changed.expect("the store works") else { panic!("it is refused") };
+    assert_eq!((changed.start_time, changed.prices), (later, right.prices));
 }
 
 #[tokio::test]

@@ -160,6 +160,7 @@ async fn queries_of_seats_screenings_and_logs_use_indexes() {
     heard.listen("to come", &["by_start"], async |store| store.list_screenings(&to_come, FIRST).await.unwrap()).await;
     heard.listen("ids", &["by_start"], async |store| store.list_screening_ids(&to_come, FIRST).await.unwrap()).await;
     heard.listen("whole", &[], async |store| store.find_screenings(&[screening]).await.unwrap()).await;
+    heard.listen("names", &[], async |store| store.list_screening_names(&[screening]).await.unwrap()).await;
     let either = ["by_movie", "by_start"];
     heard.listen("shows", &either, async |store| store.list_screenings(&shows, FIRST).await.unwrap()).await;
     let of_type = AuditFilter { type_name: Some("AUDIT_LOG".to_owned()), ..AuditFilter::default() };
