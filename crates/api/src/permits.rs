@@ -35,7 +35,8 @@ pub(crate) const AWAITED_REQUESTS_PER_ADDRESS_MAX: usize = 1_000;
 /// Maximum number of requests of one IPv6 /48 that wait for their body: a fifth of the server's connections.
 const AWAITED_REQUESTS_PER_NETWORK_MAX: usize = 4_000;
 /// Bytes of partly received bodies up to which one body is not charged to the budget below, so that ordinary calls still
-/// work for a client whose budget is used up. Nearly every body is smaller. The number of requests that wait bounds their memory.
+/// work for a client whose budget is used up. Nearly every body is smaller. The limits of connections, and of requests that
+/// wait, bound their memory.
 const UNCHARGED_BODY_BYTES_MAX: usize = 4 * 1024;
 /// Budget of the bytes of partly received bodies of one server.
 const AWAITED_BYTES_MAX: usize = 64 * 1024 * 1024;
