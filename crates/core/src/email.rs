@@ -59,7 +59,9 @@ impl EmailAddress {
     /// The address in the form in which addresses are compared.
     #[must_use]
     pub fn key(&self) -> EmailKey {
-        EmailKey(format!("{}@{}", self.local_part().to_lowercase(), self.ascii_domain))
+        // Only ASCII is changed: the Unicode case mapping would make equal what mail servers deliver to two people, such
+        // as `k` and U+212A, the Kelvin sign.
+        EmailKey(format!("{}@{}", self.local_part().to_ascii_lowercase(), self.ascii_domain))
     }
 
     /// Whether only a mail server with the extension SMTPUTF8 accepts the address. The domain never needs it.
@@ -69,9 +71,9 @@ impl EmailAddress {
     }
 }
 
-/// An e-mail address in the form in which addresses are compared: in lower case, with the domain as in DNS (IDNA), so
-/// that `Ann@Exämple.test` and `ann@xn--exmple-cua.test` are equal.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// An e-mail address in the form in which addresses are compared: with ASCII letters in lower case and the domain as in DNS
+/// (IDNA), so that `Ann@Exämple.test` and `ann@xn--exmple-cua.test` are equal.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EmailKey(String);
 
 impl EmailKey {
@@ -87,7 +89,7 @@ impl EmailKey {
         &self.0
     }
 
-    /// The part before the `@`, in lower case.
+    /// The part before the `@`, with ASCII letters in lower case.
     #[must_use]
     pub fn local_part(&self) -> &str {
         self.0.split('@').next().unwrap_or_default()
@@ -104,6 +106,12 @@ impl fmt::Display for EmailKey {
 impl fmt::Debug for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EmailAddress(***)")
+    }
+}
+
+impl fmt::Debug for EmailKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EmailKey(***)")
     }
 }
 
@@ -222,7 +230,8 @@ mod tests {
 
     #[test]
     fn debug_output_hides_the_address() {
-        let shown = format!("{:?}", EmailAddress::parse("ann@example.test").unwrap());
+        let address = EmailAddress::parse("ann@example.test").unwrap();
+        let shown = format!("{address:?} {:?}", address.key());
         assert!(!shown.contains("ann") && !shown.contains("example"), "{shown}");
     }
 
@@ -234,6 +243,7 @@ mod tests {
         assert_eq!(key("ann@โรงหนัง.ไทย").as_str(), "ann@xn--72ca7cvb2byb4h.xn--o3cw4h");
         assert_ne!(key("ann@example.test"), key("ann@example.test.evil.test"));
         assert_ne!(key("ann+x@example.test"), key("ann@example.test"));
+        assert_ne!(key("mar\u{212a}@example.test"), key("mark@example.test"), "U+212A, the Kelvin sign, is no k");
         assert_eq!(key("Ann@example.test").local_part(), "ann");
     }
 }
