@@ -148,9 +148,9 @@ impl RelyingParty {
         verified.map_err(|error| refused(error.to_string()))
     }
 
-    /// Adds the claims of the UserInfo endpoint if the ID token has not all. They are optional unless the address is
-    /// missing; but an answer about another person is refused in any case, because it must be an attack
-    /// (OpenID Connect Core 5.3.2).
+    /// Adds the claims of the UserInfo endpoint if the ID token has not all. A failure is ignored only if the ID token has
+    /// the address and says whether it is verified: UserInfo might say that it is not. An answer about another person is
+    /// refused in any case, because it must be an attack (OpenID Connect Core 5.3.2).
     async fn complete(
         &self,
         about: About,
@@ -167,7 +167,7 @@ impl RelyingParty {
         match self.user_info(endpoint, access, metadata).await {
             Ok(more) if json::text(&more, "sub") == Some(subject) => Ok(about.completed_by(About::of(&more))),
             Ok(_) => Err(refused("the UserInfo is about another person")),
-            Err(error) if about.email.is_none() => Err(error),
+            Err(error) if about.email.is_none() || about.email_verified.is_none() => Err(error),
             Err(error) => {
                 tracing::debug!(%error, "the UserInfo endpoint did not answer; the ID token has the address");
                 Ok(about)

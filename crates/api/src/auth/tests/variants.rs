@@ -14,6 +14,9 @@ use super::{
 };
 use crate::auth::demo_idp::DemoIdp;
 
+/// Sets of claims without which an ID token does not suffice, so that UserInfo must answer.
+const NEEDED_CLAIMS: [&[&str]; 3] = [&["name", "email", "email_verified"], &["email"], &["email_verified"]];
+
 /// The answer of a UserInfo endpoint: status and body.
 type UserInfo = (u16, Vec<u8>);
 
@@ -157,7 +160,7 @@ async fn signed_user_info_is_accepted_only_with_a_valid_signature_issuer_and_aud
 }
 
 #[tokio::test]
-async fn failing_user_info_fails_the_sign_in_only_when_the_address_is_missing() {
+async fn failing_user_info_fails_the_sign_in_only_when_the_address_or_its_verification_is_missing() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     for (answer, shown) in [
@@ -169,9 +172,16 @@ async fn failing_user_info_fails_the_sign_in_only_when_the_address_is_missing() 
     ] {
         let what = format!("{} {} bytes", answer.0, answer.1.len());
         let same = answer.clone();
-        abroad.with_user_info(without_profile, move |_, _| answer.clone());
-        let location = abroad.sign_in("ann@example.test").await.location();
-        assert_eq!(location, format!("/sign-in?error={shown}"), "{what}");
+        for missing in NEEDED_CLAIMS {
+            let answer = answer.clone();
+            let without = move |claims: &mut Value| {
+                let claims = claims.as_object_mut().unwrap();
+                claims.retain(|name, _| !missing.contains(&name.as_str()));
+            };
+            abroad.with_user_info(without, move |_, _| answer.clone());
+            let location = abroad.sign_in("ann@example.test").await.location();
+            assert_eq!(location, format!("/sign-in?error={shown}"), "{what}, without {missing:?}");
+        }
         abroad.with_user_info(|claims| claims["name"] = Value::Null, move |_, _| same.clone());
         assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/", "{what}, the ID token has the address");
         abroad.browser.post("/api/auth/logout").await;
