@@ -4,6 +4,7 @@
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
+    body::Body,
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts},
     middleware::Next,
@@ -87,7 +88,7 @@ pub(crate) async fn front_door(State(door): State<Door>, request: Request, next:
 
 async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response> {
     let app = &door.app;
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     refuse_repeated_headers(&parts.headers)?;
     if let Some(elsewhere) = misdirected(app, &parts)? {
         return Ok(elsewhere);
@@ -96,6 +97,18 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
         let why = "demo sign-in must not stand behind a proxy, where it lets everybody in as anybody";
         return auth::in_words(&parts.headers, Err(ApiError::new(ErrorCode::Misdirected).detail(why)));
     }
+    // A browser navigates to these calls, so a person sees the refusal.
+    let shown_with = is_sign_in(&parts).then(|| parts.headers.clone());
+    let answer = admit(door, parts, body, next).await;
+    match shown_with {
+        Some(headers) => auth::in_words(&headers, answer),
+        None => answer,
+    }
+}
+
+/// Runs the handler within the limits of requests.
+async fn admit(door: &Door, mut parts: Parts, body: Body, next: Next) -> ApiResult<Response> {
+    let app = &door.app;
     // The address is needed only for the limits, which load tests switch off because all their requests come from one
     // address.
     let client = app.config.rate_limit.then(|| ClientKeys::of(of_request(&parts, &app.config.trusted_proxies)));
@@ -157,7 +170,12 @@ fn is_proxied_demo_sign_in(app: &App, parts: &Parts) -> bool {
     let is_of_proxy = |name: &HeaderName| {
         *name == header::FORWARDED || *name == header::VIA || name.as_str().starts_with("x-forwarded-")
     };
-    SIGN_IN_PATHS.iter().any(|path| parts.uri.path().starts_with(path)) && parts.headers.keys().any(is_of_proxy)
+    is_sign_in(parts) && parts.headers.keys().any(is_of_proxy)
+}
+
+/// Whether a request is part of a sign-in.
+fn is_sign_in(parts: &Parts) -> bool {
+    SIGN_IN_PATHS.iter().any(|path| parts.uri.path().starts_with(path))
 }
 
 /// Redirects a browser to the public URL. A browser that sends the cookie of such a redirect is refused: it used the

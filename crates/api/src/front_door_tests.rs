@@ -336,7 +336,36 @@ async fn sign_ins_from_an_address_are_rate_limited() {
     }
     assert_eq!(statuses[0], 400);
     assert!(statuses.contains(&429));
+    // A browser that navigates gets the sign-in page with the reason.
+    let mut shown = Vec::new();
+    for _ in 0..100 {
+        let html = [("accept", "text/html,*/*;q=0.8")];
+        shown.push(send(&browser, Method::GET, "/api/auth/google/login?return_to=//x", &html, "").await);
+    }
+    let refused = shown.iter().find(|answer| answer.status.as_u16() == 429).unwrap();
+    assert_eq!(header(refused, "content-type"), "text/html; charset=utf-8");
+    assert_eq!(header(refused, "refresh"), "0; url=/sign-in?error=rate_limited");
+    assert!(!header(refused, "retry-after").is_empty());
     assert_eq!(browser.get("/api/site").await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn sign_in_at_a_busy_server_shows_the_sign_in_page_to_a_browser() {
+    let world = World::new();
+    let server = world.server(|_| ());
+    let browser = server.browser();
+    let taken: Vec<_> = std::iter::from_fn(|| server.app.permits.take(None)).collect();
+    let login = "/api/auth/google/login";
+    assert_eq!(browser.get(login).await.problem(), (503, "try_again".into()), "a program");
+    for path in [login, "/api/auth/google/callback?code=x&state=y"] {
+        let refused = send(&browser, Method::GET, path, &[("accept", "text/html")], "").await;
+        assert_eq!((refused.status.as_u16(), header(&refused, "content-type")), (503, "text/html; charset=utf-8"));
+        assert_eq!(header(&refused, "refresh"), "0; url=/sign-in?error=try_again", "{path}");
+    }
+    let other = send(&browser, Method::GET, "/api/site", &[("accept", "text/html")], "").await;
+    assert_eq!(other.problem(), (503, "try_again".into()), "no call of a sign-in");
+    drop(taken);
+    assert!(browser.get(login).await.location().contains("/demo-idp/"));
 }
 
 #[tokio::test]
