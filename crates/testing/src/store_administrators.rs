@@ -8,8 +8,9 @@ use seatkeeper_core::{
     event::EventKind,
     ids::PersonId,
     person::{FirstAdmin, Identity, Person, Role},
-    ports::{AddAdmin, AddAdminOutcome, ConfirmedSignIn, People, Store},
+    ports::{AddAdmin, AddAdminOutcome, ConfirmedSignIn, DEMOTED, NAMESAKES_MAX, People, Store},
 };
+use serde_json::json;
 
 use super::{
     demo_identity_of, identity_of, sign_in_of,
@@ -20,6 +21,7 @@ use super::{
 const CROWD: usize = 32;
 
 pub(super) async fn run_all(fixture: &impl StoreFixture) {
+    every_promotion_is_an_event_that_lists_who_loses_the_role(fixture).await;
     with_the_setting_only_the_named_person_becomes_the_first_admin(fixture).await;
     with_the_setting_a_real_person_replaces_the_demo_admin(fixture).await;
     without_the_setting_nobody_becomes_admin_after_people_came_under_it(fixture).await;
@@ -28,6 +30,7 @@ pub(super) async fn run_all(fixture: &impl StoreFixture) {
     remembered_address_becomes_admin_at_its_first_verified_sign_in(fixture).await;
     address_of_several_or_unverified_people_is_refused_with_their_list(fixture).await;
     address_of_people_of_two_issuers_belongs_to_the_one_of_the_configured_issuer(fixture).await;
+    person_is_chosen_among_more_namesakes_than_are_listed(fixture).await;
     added_admin_counts_as_the_first_admin_of_the_setting(fixture).await;
 }
 
@@ -53,6 +56,23 @@ async fn add<S: Store>(stage: &Stage<S>, address: &str) -> AddAdminOutcome {
 
 fn unverified(name: &str) -> Identity {
     Identity { is_email_verified: false, ..identity_of(name) }
+}
+
+async fn every_promotion_is_an_event_that_lists_who_loses_the_role(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    let guest = sign_in(&stage, demo_identity_of("Guest"), None).await;
+    sign_in(&stage, demo_identity_of("Dan"), None).await;
+    let boss = sign_in(&stage, identity_of("Boss"), None).await;
+    sign_in(&stage, identity_of("Ann"), None).await;
+    sign_in(&stage, identity_of("Boss"), None).await;
+    let events = stage.unsent().await.into_iter().map(|event| match event.kind {
+        EventKind::AuditLog { action, subject, details } => (action, event.actor, subject, details[DEMOTED].clone()),
+        other => unreachable!("{other:?}"),
+    });
+    let of =
+        |person: &Person, demoted| ("admin_added".to_owned(), Some(person.id), Some(person.id.to_string()), demoted);
+    let expected = [of(&guest, serde_json::Value::Null), of(&boss, json!([guest.id.to_string()]))];
+    assert_eq!(events.collect::<Vec<_>>(), expected);
 }
 
 async fn with_the_setting_only_the_named_person_becomes_the_first_admin(fixture: &impl StoreFixture) {
@@ -123,15 +143,14 @@ async fn added_person_is_admin_at_once_and_the_change_is_listed(fixture: &impl S
     let expected = Person { role: Role::Admin, ..ann.clone() };
     assert_eq!(add(&stage, "Ann.LEE@Example.test").await, AddAdminOutcome::Added(expected.clone()));
     assert_eq!(must(stage.store.find_person(ann.id).await), Some(expected.clone()));
-    assert_eq!(must(stage.store.find_person(boss.id).await), Some(boss), "several administrators");
+    assert_eq!(must(stage.store.find_person(boss.id).await).as_ref(), Some(&boss), "several administrators");
     assert_eq!(add(&stage, "ann.lee@example.test").await, AddAdminOutcome::WasAdmin(expected));
-    assert_eq!(stage.count_unsent_by_type().await, "admin_added:1");
-    let events = stage.unsent().await;
-    let subject = match &events[0].kind {
-        EventKind::AuditLog { subject, .. } => subject.clone(),
+    let subjects = stage.unsent().await.into_iter().map(|event| match event.kind {
+        EventKind::AuditLog { action, subject, .. } => (action, subject),
         other => unreachable!("{other:?}"),
-    };
-    assert_eq!(subject, Some(ann.id.to_string()));
+    });
+    let added = |id: PersonId| ("admin_added".to_owned(), Some(id.to_string()));
+    assert_eq!(subjects.collect::<Vec<_>>(), [added(boss.id), added(ann.id)], "once each");
     assert_eq!(must(stage.store.list_role_changes_since(stage.now(), 10).await), [ann.id]);
     assert!(must(stage.store.list_role_changes_since(stage.after_s(1), 10).await).is_empty());
     assert_eq!(must(stage.store.list_role_changes_since(stage.now(), 0).await), Vec::<PersonId>::new());
@@ -143,14 +162,14 @@ async fn remembered_address_becomes_admin_at_its_first_verified_sign_in(fixture:
     for _ in 0..2 {
         assert_eq!(add(&stage, "ann@EXAMPLE.test").await, AddAdminOutcome::Remembered);
     }
-    assert_eq!(stage.count_unsent_by_type().await, "");
+    assert_eq!(stage.count_unsent_by_type().await, "admin_added:1", "that of Boss");
     let elsewhere = Identity { issuer: "https://other.example.test".to_owned(), ..identity_of("Ann") };
     assert_eq!(sign_in(&stage, elsewhere, None).await.role, Role::User, "another issuer");
     assert_eq!(sign_in(&stage, unverified("Ann"), None).await.role, Role::User, "not verified");
     let ann = sign_in(&stage, identity_of("Ann"), None).await;
     assert_eq!(ann.role, Role::Admin);
     let events = stage.unsent().await;
-    assert!(events.len() == 1 && events[0].actor == Some(ann.id), "{events:?}");
+    assert!(events.len() == 2 && events[1].actor == Some(ann.id), "{events:?}");
     let namesake = Identity { subject: "another".to_owned(), ..identity_of("Ann") };
     assert_eq!(sign_in(&stage, namesake, None).await.role, Role::User, "an address is remembered for one person");
 
@@ -170,7 +189,7 @@ async fn address_of_several_or_unverified_people_is_refused_with_their_list(fixt
     let namesake = Identity { subject: "another".to_owned(), ..identity_of("Ann") };
     let second = sign_in(&stage, namesake.clone(), None).await;
     assert_eq!(add(&stage, "ann@example.test").await, AddAdminOutcome::NotOne(vec![first.clone(), second]));
-    assert_eq!(stage.count_unsent_by_type().await, "");
+    assert_eq!(stage.count_unsent_by_type().await, "admin_added:1", "that of Boss");
     // The address of the second person is not verified any more, so that the first is the only one.
     sign_in(&stage, Identity { is_email_verified: false, ..namesake }, None).await;
     let expected = Person { role: Role::Admin, ..first };
@@ -187,6 +206,33 @@ async fn address_of_people_of_two_issuers_belongs_to_the_one_of_the_configured_i
     assert_eq!(here.role, Role::User, "the refused address was not remembered");
     assert!(matches!(add(&stage, "ann@example.test").await, AddAdminOutcome::Added(person) if person.id == here.id));
     assert_eq!(must(stage.store.find_person(there.id).await), Some(there));
+}
+
+async fn person_is_chosen_among_more_namesakes_than_are_listed(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "s").await;
+    sign_in(&stage, identity_of("Boss"), None).await;
+    // Characters with a meaning in patterns of LIKE and in regular expressions.
+    let named = |identity: Identity| Identity { email: "A_n%n.x+1@Example.test".to_owned(), ..identity };
+    for number in 0..=NAMESAKES_MAX {
+        let namesake = Identity { subject: format!("namesake {number}"), ..unverified("Ann") };
+        sign_in(&stage, named(namesake), None).await;
+    }
+    // Not namesakes, though patterns without escapes match most of them.
+    for other in
+        ["Abn%n.x+1@example.test", "A_nnn.x+1@example.test", "A_n%nyx+1@example.test", "b.A_n%n.x+1@example.test"]
+    {
+        let other = Identity { subject: other.to_owned(), email: other.to_owned(), ..identity_of("Other") };
+        sign_in(&stage, other, None).await;
+    }
+    let listed = match add(&stage, "a_n%n.x+1@example.test").await {
+        AddAdminOutcome::NotOne(people) => people.len(),
+        other => unreachable!("{other:?}"),
+    };
+    assert_eq!(listed, NAMESAKES_MAX);
+    stage.pass_s(1);
+    let ann = sign_in(&stage, named(identity_of("Ann")), None).await;
+    let expected = Person { role: Role::Admin, ..ann };
+    assert_eq!(add(&stage, "a_n%n.x+1@example.test").await, AddAdminOutcome::Added(expected));
 }
 
 async fn added_admin_counts_as_the_first_admin_of_the_setting(fixture: &impl StoreFixture) {

@@ -8,9 +8,10 @@ use seatkeeper_core::{
     event::Event,
     ids::PersonId,
     person::{DEMO_ISSUER, FirstAdmin, Identity, Person, Role},
-    ports::{AddAdmin, AddAdminOutcome, NAMESAKES_MAX},
+    ports::{AddAdmin, AddAdminOutcome, DEMOTED, NAMESAKES_MAX},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{
     conn::Conn,
@@ -23,7 +24,8 @@ use super::{
 
 /// The unique key of the document of the first administrator, which only one sign-in can insert.
 const FIRST_ADMIN: &str = "first_admin";
-/// The most people with the same part before the `@` that one command compares.
+/// The most people with the same part before the `@` that one command compares. With more it fails, because it must not
+/// choose a person from a part of them. The value limits the memory and the time of the transaction.
 const CANDIDATES_MAX: u32 = 10_000;
 
 /// The first administrator.
@@ -68,13 +70,13 @@ pub(super) async fn take_pending(conn: &mut Conn, identity: &Identity) -> Result
     Ok(conn.delete(PENDING_ADMINS, doc! { "_id": key }).await? > 0)
 }
 
-/// Makes a person ADMIN and writes `event` about the person, if there is one. Administrators of the demo lose the role to a person of a
-/// real provider. Concurrent first promotions insert or change the same document, so one of their transactions fails
-/// and is retried.
+/// Makes a person ADMIN and writes `event` about the person. Administrators of the demo lose the role to a person of a real
+/// provider, and the event lists them. Concurrent first promotions insert or change the same document, so one of their
+/// transactions fails and is retried.
 pub(super) async fn promote(
     conn: &mut Conn,
     person: &Person,
-    event: Option<&Event>,
+    event: &Event,
     now: Timestamp,
 ) -> Result<Option<Person>, Fault> {
     let is_demo = person.issuer == DEMO_ISSUER;
@@ -86,19 +88,26 @@ pub(super) async fn promote(
         }
         Some(_) => {}
     }
+    let mut event = event.clone().about(&person.id);
     if !is_demo {
         let demo_admins = doc! { "issuer": DEMO_ISSUER, "role": Role::Admin.as_ref() };
+        // Few: the first one, and those whom an operator has added.
+        let found: Vec<OnlyId<PersonId>> = conn.list_all(PEOPLE, demo_admins.clone()).await?;
+        let mut demoted: Vec<String> = found.into_iter().map(|person| person.id.to_string()).collect();
+        demoted.sort_unstable();
+        if !demoted.is_empty() {
+            event = event.with_detail(DEMOTED, json!(demoted));
+        }
         conn.update_all(PEOPLE, demo_admins, doc! { "$set": role_now(Role::User, now) }).await?;
     }
     let change = doc! { "$set": role_now(Role::Admin, now) };
     let promoted = conn.change::<PersonDocument>(PEOPLE, by_id(person.id), Document::new(), change).await?;
-    let events: Vec<Event> = event.map(|event| event.clone().about(&person.id)).into_iter().collect();
-    outbox::put_events(conn, &events).await?;
+    outbox::put_events(conn, &[event]).await?;
     Ok(promoted.map(PersonDocument::person))
 }
 
 pub(super) async fn add_admin(conn: &mut Conn, request: &AddAdmin, now: Timestamp) -> Result<AddAdminOutcome, Fault> {
-    let namesakes = list_namesakes(conn, &request.email).await?;
+    let mut namesakes = list_namesakes(conn, &request.email).await?;
     if namesakes.is_empty() {
         let key = pending_key(&request.issuer, &request.email);
         conn.upsert(PENDING_ADMINS, doc! { "_id": key }, doc! { "$setOnInsert": { "added_at": ms(now) } }).await?;
@@ -108,10 +117,13 @@ pub(super) async fn add_admin(conn: &mut Conn, request: &AddAdmin, now: Timestam
     match (fit.next(), fit.next()) {
         (Some(person), None) if person.role == Role::Admin => Ok(AddAdminOutcome::WasAdmin(person.clone())),
         (Some(person), None) => {
-            let promoted = promote(conn, person, Some(&request.event), now).await?;
+            let promoted = promote(conn, person, &request.event, now).await?;
             Ok(AddAdminOutcome::Added(promoted.unwrap_or_else(|| person.clone())))
         }
-        _ => Ok(AddAdminOutcome::NotOne(namesakes)),
+        (Some(_), Some(_)) | (None, _) => {
+            namesakes.truncate(NAMESAKES_MAX);
+            Ok(AddAdminOutcome::NotOne(namesakes))
+        }
     }
 }
 
@@ -127,9 +139,12 @@ async fn list_namesakes(conn: &mut Conn, email: &EmailKey) -> Result<Vec<Person>
     let same_local_part = doc! { "$regex": format!("^\\s*{}@", escaped(email.local_part())), "$options": "i" };
     let order = doc! { "created_at": 1, "_id": 1 };
     let found: Vec<PersonDocument> =
-        conn.list(PEOPLE, doc! { "email": same_local_part }, order, CANDIDATES_MAX).await?;
+        conn.list(PEOPLE, doc! { "email": same_local_part }, order, CANDIDATES_MAX + 1).await?;
+    if found.len() > CANDIDATES_MAX as usize {
+        return Err(Fault::Broken("too many people have the same part before the @ of their address"));
+    }
     let people = found.into_iter().map(PersonDocument::person);
-    Ok(people.filter(|person| EmailKey::parse(&person.email).as_ref() == Some(email)).take(NAMESAKES_MAX).collect())
+    Ok(people.filter(|person| EmailKey::parse(&person.email).as_ref() == Some(email)).collect())
 }
 
 /// The text as a regular expression that matches itself.

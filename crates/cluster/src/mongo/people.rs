@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use mongodb::bson::{Document, doc};
 use seatkeeper_core::{
     ids::PersonId,
-    person::{FirstAdmin, Language, Person, Role},
+    person::{Language, Person, Role},
     ports::{AddAdmin, AddAdminOutcome, Backend, ConfirmedSignIn, People},
     text::search_key,
 };
@@ -85,10 +85,8 @@ async fn sign_in(conn: &mut Conn, sign_in: &ConfirmedSignIn, now: Timestamp) -> 
     if person.role == Role::Admin || !(is_first || was_remembered) {
         return Ok(person);
     }
-    // The very first person becomes ADMIN by signing in, and the event of the sign-in shows the role.
-    let is_announced = was_remembered || *first_admin != FirstAdmin::FirstPerson;
-    let event = is_announced.then(|| on_promotion.clone().by(Some(person.id)));
-    let promoted = administrators::promote(conn, &person, event.as_ref(), now).await?;
+    let event = on_promotion.clone().by(Some(person.id));
+    let promoted = administrators::promote(conn, &person, &event, now).await?;
     promoted.ok_or(Fault::Broken("a person cannot be found after the sign-in"))
 }
 

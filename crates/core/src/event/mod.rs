@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use strum::{IntoStaticStr, VariantNames};
 use uuid::Uuid;
 
@@ -157,6 +158,20 @@ impl Event {
     pub fn about(mut self, object: &dyn std::fmt::Display) -> Self {
         if let EventKind::AuditLog { subject, .. } = &mut self.kind {
             *subject = Some(object.to_string());
+        }
+        self
+    }
+
+    /// Adds a member to the details of an audit event, if they are an object or null.
+    #[must_use]
+    pub fn with_detail(mut self, name: &str, value: Value) -> Self {
+        if let EventKind::AuditLog { details, .. } = &mut self.kind {
+            if details.is_null() {
+                *details = Value::Object(serde_json::Map::new());
+            }
+            if let Value::Object(members) = details {
+                members.insert(name.to_owned(), value);
+            }
         }
         self
     }

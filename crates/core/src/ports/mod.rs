@@ -34,7 +34,7 @@ pub use ledger::{
 pub use locks::{LiveChanges, LiveFeed, LockSeats, LockStore, Releases, SeatLocks, SeatMaps};
 pub use mail::{Mail, MailAttempt, MailQueue, MailStatus, NewMail, SENT_MAIL_AGE_MAX};
 pub use outbox::Outbox;
-pub use people::{AddAdmin, AddAdminOutcome, ConfirmedSignIn, NAMESAKES_MAX, People, Sessions};
+pub use people::{AddAdmin, AddAdminOutcome, ConfirmedSignIn, DEMOTED, NAMESAKES_MAX, People, Sessions};
 pub use programme::{Poster, Posters, Programme, ProgrammeChange, ProgrammeOutcome, ScreeningFilter, ScreeningNames};
 pub use provider::{Charge, MockBook, PaymentProvider, ProviderAnswer, ProviderError};
 pub use sales::{BookingFilter, CustomerBooking, MovieSales, Sales, SalesSlice, SalesTotals};

@@ -20,8 +20,8 @@ pub struct ConfirmedSignIn {
     pub new_id: PersonId,
     /// Whether the person may become the first administrator.
     pub first_admin: FirstAdmin,
-    /// For the audit log, with the person as its actor: written if the person becomes ADMIN by the setting `admin_email`
-    /// or by [`People::add_admin`].
+    /// For the audit log, with the person as its actor: written if the person becomes ADMIN. The event of the sign-in shows
+    /// the role, too, but it is deleted after a while. Its detail [`DEMOTED`] lists who loses the role.
     pub on_promotion: Event,
 }
 
@@ -32,9 +32,13 @@ pub struct AddAdmin {
     pub issuer: String,
     /// The person's verified e-mail address.
     pub email: EmailKey,
-    /// For the audit log: written if a person's role changes now.
+    /// For the audit log: written if a person's role changes now. Its detail [`DEMOTED`] lists who loses the role.
     pub event: Event,
 }
+
+/// The detail of the event of a promotion with the ids of the administrators of the demo who lose the role by it. Left out
+/// if there are none.
+pub const DEMOTED: &str = "demoted";
 
 /// The outcome of [`People::add_admin`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +53,7 @@ pub enum AddAdminOutcome {
     NotOne(Vec<Person>),
 }
 
-/// The most people that [`AddAdminOutcome::NotOne`] lists.
+/// The most people that [`AddAdminOutcome::NotOne`] lists; the person is chosen among all. An operator does not read more.
 pub const NAMESAKES_MAX: usize = 100;
 
 /// Persons (user accounts).
@@ -60,7 +64,7 @@ pub trait People: Send + Sync {
     ///
     /// The first administrator is chosen by the rule [`FirstAdmin`]: exactly one, also after concurrent sign-ins. If
     /// that person's issuer is the demo ([`crate::person::DEMO_ISSUER`]), the first administrator of any other issuer
-    /// replaces all administrators of the demo. A person whose address [`Self::add_admin`] has remembered becomes ADMIN,
+    /// replaces all administrators of the demo, whose ids are in the event of the promotion. A person whose address [`Self::add_admin`] has remembered becomes ADMIN,
     /// too.
     async fn sign_in(&self, sign_in: &ConfirmedSignIn, now: Timestamp) -> Backend<Person>;
     /// Makes the one person of this issuer with this verified address ADMIN, or remembers the address if nobody with it

@@ -8,8 +8,9 @@ use seatkeeper_core::{
     event::Event,
     ids::PersonId,
     person::{DEMO_ISSUER, FirstAdmin, Identity, Person, Role},
-    ports::{AddAdmin, AddAdminOutcome, NAMESAKES_MAX},
+    ports::{AddAdmin, AddAdminOutcome, DEMOTED, NAMESAKES_MAX},
 };
+use serde_json::json;
 
 use super::{
     event_rows,
@@ -51,27 +52,32 @@ pub(super) fn take_pending(tx: &Transaction<'_>, identity: &Identity) -> Result<
     Ok(run(tx, sql, (&identity.issuer, address.as_str()))? > 0)
 }
 
-/// Makes a person ADMIN and writes `event` about the person, if there is one. Administrators of the demo lose the role to a person of a
-/// real provider.
+/// Makes a person ADMIN and writes `event` about the person. Administrators of the demo lose the role to a person of a real
+/// provider, and the event lists them.
 pub(super) fn promote(
     tx: &Transaction<'_>,
     person: &Person,
-    event: Option<&Event>,
+    event: &Event,
     now: Timestamp,
 ) -> Result<Option<Person>, Fault> {
+    let mut event = event.clone().about(&person.id);
     if person.issuer != DEMO_ISSUER {
+        let sql = "SELECT id FROM people WHERE role = ?1 AND issuer = ?2 ORDER BY id";
+        let demoted = list(tx, sql, (Role::Admin.as_ref(), DEMO_ISSUER), |row| row.id::<PersonId>("id"))?;
+        if !demoted.is_empty() {
+            event = event.with_detail(DEMOTED, json!(demoted));
+        }
         let sql = "UPDATE people SET role = ?1, role_changed_at = ?2 WHERE role = ?3 AND issuer = ?4";
         run(tx, sql, (Role::User.as_ref(), ms(now), Role::Admin.as_ref(), DEMO_ISSUER))?;
     }
     let sql = "UPDATE people SET role = ?2, role_changed_at = ?3 WHERE id = ?1";
     run(tx, sql, (person.id.bytes(), Role::Admin.as_ref(), ms(now)))?;
-    let events: Vec<Event> = event.map(|event| event.clone().about(&person.id)).into_iter().collect();
-    event_rows::put_events(tx, &events)?;
+    event_rows::put_events(tx, &[event])?;
     find_person(tx, person.id)
 }
 
 pub(super) fn add_admin(tx: &Transaction<'_>, request: &AddAdmin, now: Timestamp) -> Result<AddAdminOutcome, Fault> {
-    let namesakes = list_namesakes(tx, &request.email)?;
+    let mut namesakes = list_namesakes(tx, &request.email)?;
     if namesakes.is_empty() {
         let sql = "INSERT INTO pending_admins (issuer, address, added_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
         run(tx, sql, (&request.issuer, request.email.as_str(), ms(now)))?;
@@ -81,24 +87,34 @@ pub(super) fn add_admin(tx: &Transaction<'_>, request: &AddAdmin, now: Timestamp
     match (fit.next(), fit.next()) {
         (Some(person), None) if person.role == Role::Admin => Ok(AddAdminOutcome::WasAdmin(person.clone())),
         (Some(person), None) => {
-            let promoted = promote(tx, person, Some(&request.event), now)?;
+            let promoted = promote(tx, person, &request.event, now)?;
             Ok(AddAdminOutcome::Added(promoted.unwrap_or_else(|| person.clone())))
         }
-        _ => Ok(AddAdminOutcome::NotOne(namesakes)),
+        (Some(_), Some(_)) | (None, _) => {
+            namesakes.truncate(NAMESAKES_MAX);
+            Ok(AddAdminOutcome::NotOne(namesakes))
+        }
     }
 }
 
-/// People with this address. Reads the whole table, because SQLite cannot compare internationalised addresses; only an
-/// operator's command does it.
+/// People with this address. SQLite cannot compare internationalised domains, so it selects by the part before the `@`; its
+/// `LIKE` ignores the case of ASCII letters only, as [`EmailKey`] does. It scans the whole table, but reads few rows of it;
+/// only an operator's command does it.
 fn list_namesakes(tx: &Transaction<'_>, email: &EmailKey) -> Result<Vec<Person>, Fault> {
-    let mut found = Vec::new();
-    let mut statement = tx.prepare_cached("SELECT * FROM people ORDER BY created_at, id")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let is_namesake = EmailKey::parse(&row.get::<_, String>("email")?).as_ref() == Some(email);
-        if is_namesake && found.len() < NAMESAKES_MAX {
-            found.push(read_person(row)?);
-        }
-    }
+    let sql = r"SELECT * FROM people WHERE email LIKE ?1 ESCAPE '\' ORDER BY created_at, id";
+    let mut found = list(tx, sql, [format!("%{}@%", escaped(email.local_part()))], read_person)?;
+    found.retain(|person| EmailKey::parse(&person.email).as_ref() == Some(email));
     Ok(found)
+}
+
+/// The text as a pattern of `LIKE` that matches itself.
+fn escaped(text: &str) -> String {
+    let mut pattern = String::new();
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
 }

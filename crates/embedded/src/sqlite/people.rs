@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 use seatkeeper_core::{
     ids::PersonId,
-    person::{FirstAdmin, Language, Person, Role},
+    person::{Language, Person, Role},
     ports::{AddAdmin, AddAdminOutcome, Backend, ConfirmedSignIn, People},
     text::search_key,
 };
@@ -75,10 +75,8 @@ fn sign_in(tx: &Transaction<'_>, sign_in: &ConfirmedSignIn, now: Timestamp) -> R
     if person.role == Role::Admin || !(is_first || was_remembered) {
         return Ok(person);
     }
-    // The very first person becomes ADMIN by signing in, and the event of the sign-in shows the role.
-    let is_announced = was_remembered || *first_admin != FirstAdmin::FirstPerson;
-    let event = is_announced.then(|| on_promotion.clone().by(Some(person.id)));
-    administrators::promote(tx, &person, event.as_ref(), now)?.ok_or_else(missing)
+    let event = on_promotion.clone().by(Some(person.id));
+    administrators::promote(tx, &person, &event, now)?.ok_or_else(missing)
 }
 
 /// The text in which customers are searched: name and e-mail address as [`search_key`]. Rows of earlier versions have them in

@@ -44,7 +44,11 @@ async fn sign_in_returns_to_return_to_with_a_new_session() {
     assert_eq!((me["name"].as_str(), me["email"].as_str()), (Some("Ann Wongsuwan"), Some("ann@example.test")));
     assert_eq!((me["role"].as_str(), me["language"].as_str()), (Some("ADMIN"), Some("th")));
     assert!(me["picture_url"].is_null() && me["id"].is_string());
-    assert_eq!(world.audit().await.len(), 1);
+    let id = me["id"].as_str().unwrap();
+    assert_eq!(
+        world.audit().await,
+        [format!(r#"admin_added {id} {{"role":"ADMIN"}}"#), r#"sign_in  {"issuer":"demo","role":"ADMIN"}"#.to_owned(),]
+    );
 }
 
 #[tokio::test]
