@@ -89,7 +89,7 @@ fn print_openapi() -> Result<(), Failure> {
 /// Runs the command `admin add`.
 fn appoint(settings: SettingFlags, email: EmailKey) -> Result<(), Failure> {
     let config = Config::store_of(&settings.gather(std::env::vars_os().collect())?, Adapters::BUILT_IN)?;
-    // A new store contains names and addresses, as the server's.
+    // The files that SQLite creates beside the store contain names and addresses, as those of the server.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     in_runtime(async { Ok(writeln!(io::stdout(), "{}", add_admin(&config, email).await?)?) })
 }

@@ -262,7 +262,7 @@ pub struct StoreBeside {
 }
 
 impl StoreBeside {
-    /// Opens the store, which must exist.
+    /// Opens the store. A file that is missing is not created: its path may be mistyped.
     ///
     /// # Errors
     /// The store cannot be opened, as a sentence for the operator.

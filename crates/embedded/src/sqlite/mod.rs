@@ -42,7 +42,7 @@ mod verify;
 mod watch;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use rusqlite::Transaction;
@@ -121,7 +121,10 @@ impl SqliteStore {
     /// # Errors
     /// There is no database, its version is not that of this program, or it cannot be read or written.
     pub fn open_beside(path: &Path) -> Result<Self, OpenError> {
-        let path = &path.canonicalize().map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+        let path = &path.canonicalize().map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => OpenError::Missing(path.to_owned()),
+            _ => OpenError::File { path: path.to_owned(), source },
+        })?;
         let connection = open::connect_beside(path)?;
         let (found, known) = (open::version_of(&connection)?, open::MIGRATIONS.len());
         if found < known {

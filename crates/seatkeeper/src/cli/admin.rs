@@ -12,7 +12,11 @@ use seatkeeper_core::{
 use serde_json::json;
 
 use super::flags::SettingFlags;
-use crate::{config::StoreConfig, system::SystemEntropy, wiring::StoreBeside};
+use crate::{
+    config::{StoreConfig, StoreUrl},
+    system::SystemEntropy,
+    wiring::StoreBeside,
+};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -35,10 +39,11 @@ fn parse_email(text: &str) -> Result<EmailKey, String> {
     EmailKey::parse(text).ok_or_else(|| "not an e-mail address such as ann@tickets.example".to_owned())
 }
 
-/// Makes the person with this verified address an administrator, or remembers the address. Returns what was done.
+/// Makes the person with this verified address an administrator, or remembers the address. Returns what was done, and in
+/// which store: with a mistyped setting it may be another one than that of the server.
 ///
 /// # Errors
-/// The store cannot be opened or written; or not exactly one person has the address verified by the provider of the
+/// The store does not exist, or cannot be opened or written; or not exactly one person has the address verified by the provider of the
 /// settings, with the list of those who have the address.
 pub async fn add_admin(config: &StoreConfig, email: EmailKey) -> Result<String, Failure> {
     let issuer = config.issuer.as_ref().map_or_else(|| DEMO_ISSUER.to_owned(), ToString::to_string);
@@ -50,16 +55,33 @@ pub async fn add_admin(config: &StoreConfig, email: EmailKey) -> Result<String, 
     let outcome = beside.people.add_admin(&request, now).await;
     beside.close().await;
     let AddAdmin { email, issuer, .. } = request;
-    match outcome? {
-        AddAdminOutcome::Added(person) => Ok(format!("{} <{}> is an administrator now", person.name, person.email)),
-        AddAdminOutcome::WasAdmin(person) => {
-            Ok(format!("{} <{}> was an administrator already", person.name, person.email))
-        }
-        AddAdminOutcome::Remembered => Ok(format!(
+    let done = match outcome? {
+        AddAdminOutcome::Added(person) => format!("{} <{}> is an administrator now", person.name, person.email),
+        AddAdminOutcome::WasAdmin(person) => format!("{} <{}> was an administrator already", person.name, person.email),
+        AddAdminOutcome::Remembered => format!(
             "nobody has signed in with {email} yet; the address is remembered, and whoever signs in with it at {issuer} \
              becomes an administrator"
-        )),
-        AddAdminOutcome::NotOne(people) => Err(describe_refusal(&email, &issuer, &people).into()),
+        ),
+        AddAdminOutcome::NotOne(people) => {
+            let refusal = describe_refusal(&email, &issuer, &people);
+            return Err(format!("{refusal}\n{}", describe_store(&config.store)).into());
+        }
+    };
+    Ok(format!("{done}\n{}", describe_store(&config.store)))
+}
+
+/// The path of the store's file or its URL, without the password and the options, which may be secret, too.
+fn describe_store(store: &StoreUrl) -> String {
+    match store {
+        StoreUrl::Sqlite { path } => {
+            // The path as in the settings is less clear, but it helps, too.
+            let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            format!("store: {}", whole.display())
+        }
+        StoreUrl::Mongo { url } => {
+            let shown = url.to_string();
+            format!("store: {}", shown.split('?').next().unwrap_or_default())
+        }
     }
 }
 
@@ -77,6 +99,7 @@ fn describe_refusal(email: &EmailKey, issuer: &str, people: &[Person]) -> String
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use seatkeeper_embedded::sqlite::SqliteStore;
 
     use super::*;
     use crate::cli::{Cli, Command};
@@ -90,5 +113,22 @@ mod tests {
         assert!(values.iter().any(|value| value.shown() == "/d"));
         let refused = Cli::try_parse_from(["seatkeeper", "admin", "add", "ann"]).unwrap_err();
         assert_eq!(refused.exit_code(), 2);
+    }
+
+    #[tokio::test]
+    async fn admin_add_names_the_store_and_works_only_on_one_that_exists() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data").join("store.db");
+        let config = StoreConfig { store: StoreUrl::Sqlite { path: path.clone() }, issuer: None };
+        let email = EmailKey::parse("ann@x.test").unwrap();
+        let refused = add_admin(&config, email.clone()).await.unwrap_err().to_string();
+        assert!(refused.contains("there is no store") && refused.contains(path.to_str().unwrap()), "{refused}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is created");
+
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        drop(SqliteStore::open(&path).unwrap());
+        let said = add_admin(&config, email).await.unwrap();
+        assert!(said.contains("the address is remembered"), "{said}");
+        assert_eq!(said.lines().last(), Some(format!("store: {}", path.display()).as_str()));
     }
 }

@@ -65,12 +65,22 @@ async fn admin_add_exits_with_1_and_lists_the_people_when_none_is_of_the_configu
 }
 
 #[tokio::test]
-async fn admin_add_before_the_first_start_is_remembered() {
+async fn admin_add_with_a_mistyped_data_dir_exits_with_1_and_creates_no_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let mistyped = folder.path().join("seatkeper");
+    let mut command = Command::new(program());
+    command.args(["admin", "add", "cat@example.test"]).arg(format!("--data-dir={}", mistyped.display()));
+    let Output { status, stdout, stderr } = command.output().await.unwrap();
+    let why = String::from_utf8(stderr).unwrap();
+    assert_eq!((status.code(), stdout.as_slice()), (Some(1), &b""[..]), "{why}");
+    assert!(why.contains("there is no store") && why.contains(mistyped.to_str().unwrap()), "{why}");
+    assert!(!mistyped.exists());
+}
+
+#[tokio::test]
+async fn admin_add_before_the_first_sign_in_is_remembered_while_the_server_is_stopped() {
     let mut app = TestApp::without_people(&[]).await;
     app.kill().await;
-    if let Err(error) = std::fs::remove_dir_all(app.data_dir()) {
-        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
-    }
     let (code, said, _) = admin_add(&app, "cat@example.test", &[]).await;
     assert!(code == Some(0) && said.contains("the address is remembered"), "{said}");
     app.restart().await;

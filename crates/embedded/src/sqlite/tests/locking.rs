@@ -82,7 +82,7 @@ async fn store_that_is_opened_beside_a_server_writes_and_leaves_its_log_alone() 
 fn store_is_opened_beside_a_server_only_if_it_exists_and_has_this_version() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("store.sqlite");
-    assert!(matches!(SqliteStore::open_beside(&path).unwrap_err(), OpenError::File { .. }));
+    assert!(matches!(SqliteStore::open_beside(&path).unwrap_err(), OpenError::Missing(_)));
     fs::write(&path, "").unwrap();
     assert!(matches!(SqliteStore::open_beside(&path).unwrap_err(), OpenError::Missing(_)));
     drop(SqliteStore::open(&path).unwrap());
