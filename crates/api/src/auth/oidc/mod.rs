@@ -53,7 +53,7 @@ pub(super) struct Question<'q> {
 pub(super) struct RelyingParty {
     registration: Registration,
     redirect_uri: String,
-    back: BackChannel,
+    back: Arc<BackChannel>,
     provider: Provider,
     clock: Arc<dyn Clock>,
 }
@@ -67,7 +67,9 @@ impl RelyingParty {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let redirect_uri = format!("{}{CALLBACK_PATH}", public_url.as_str());
-        Self { registration, redirect_uri, back, provider: Provider::default(), clock }
+        let back = Arc::new(back);
+        let provider = Provider::new(registration.issuer.clone(), Arc::clone(&back), Arc::clone(&clock));
+        Self { registration, redirect_uri, back, provider, clock }
     }
 
     /// Whether the person signed in with the current provider, and not with one from earlier settings.
@@ -78,7 +80,7 @@ impl RelyingParty {
     /// Returns the URL of the authorization request, to which the browser must be redirected.
     pub(super) async fn ask(&self, question: Question<'_>) -> Result<Url, OidcError> {
         let Question { attempt, login_hint, language } = question;
-        let mut url = self.metadata().await?.authorization_endpoint.clone();
+        let mut url = self.provider.metadata().await?.authorization_endpoint.clone();
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&attempt.pkce_verifier));
         let mut query = url.query_pairs_mut();
         query
@@ -107,7 +109,7 @@ impl RelyingParty {
         attempt: &SignInAttempt,
         language: Language,
     ) -> Result<Identity, OidcError> {
-        let metadata = self.metadata().await?;
+        let metadata = self.provider.metadata().await?;
         self.check_named_issuer(&metadata, named_issuer)?;
         let grant = Grant { code, redirect_uri: &self.redirect_uri, pkce_verifier: &attempt.pkce_verifier };
         let tokens = exchange::exchange(&metadata, &self.registration, grant, &self.back).await?;
@@ -117,10 +119,6 @@ impl RelyingParty {
         let subject = claims::check_id_token(&claims, &expected)?;
         let about = self.complete(About::of(&claims), subject, &metadata, &tokens).await?;
         self.identity(subject, about, language)
-    }
-
-    async fn metadata(&self) -> Result<Arc<Metadata>, OidcError> {
-        self.provider.metadata(&self.registration.issuer, &self.back, self.clock.now()).await
     }
 
     /// Checks the issuer named by the callback. Defence against mix-up attacks: a code of another provider must not be
@@ -137,12 +135,10 @@ impl RelyingParty {
     /// may have changed its keys since they were fetched, with or without a new key id.
     async fn verify(&self, metadata: &Arc<Metadata>, token: &str) -> Result<Value, OidcError> {
         let verified = match jws::verify(token, &metadata.keys) {
-            Err(JwsError::WrongKey) => {
-                match self.provider.with_new_keys(metadata, &self.back, self.clock.now()).await? {
-                    Some(renewed) => jws::verify(token, &renewed.keys),
-                    None => Err(JwsError::WrongKey),
-                }
-            }
+            Err(JwsError::WrongKey) => match self.provider.with_new_keys(metadata).await? {
+                Some(renewed) => jws::verify(token, &renewed.keys),
+                None => Err(JwsError::WrongKey),
+            },
             verified => verified,
         };
         verified.map_err(|error| refused(error.to_string()))

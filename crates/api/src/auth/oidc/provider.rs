@@ -1,94 +1,215 @@
 //! Cache of the identity provider's discovery document and keys, fetched when first needed.
+//!
+//! A fetch runs in a task of its own, which all sign-ins that need it share. It is bounded in time, and its result, also a
+//! failure, is recorded even if the sign-in that started it has been cancelled.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Mutex;
+use parking_lot::Mutex;
+use seatkeeper_core::ports::Clock;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{back_channel::BackChannel, discovery::Metadata, error::OidcError};
 
-/// A cached discovery document and keys older than this are fetched again at the next sign-in.
+/// A cached discovery document and keys older than this are fetched again at the next sign-in, which does not wait for
+/// them.
 const FRESH_FOR: SignedDuration = SignedDuration::from_hours(1);
-/// If that fetch fails, the cached document and keys are used up to this age. The age is limited because a key that the
-/// provider has revoked must not be accepted for ever.
+/// While that fetch runs or fails, the cached document and keys are used up to this age. The age is limited because a key
+/// that the provider has revoked must not be accepted for ever.
 const STALE_FOR_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// Minimum time between two fetches of keys because of signatures that no key verifies: each costs the provider a
 /// request, and the person who signs in waits for it.
 const KEYS_REFETCH_AFTER: SignedDuration = SignedDuration::from_mins(1);
-/// Minimum time before a failed fetch is retried; meanwhile callers get the same error at once.
+/// Minimum time between the end of a failed fetch and the next one; meanwhile callers get the same error at once.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(2);
+/// Timeout of a whole fetch: the document and the keys. With a call of the token endpoint, which may take as long, it is
+/// below the timeout of a request to this server, so that the person gets the sign-in page with the reason.
+const FETCH_FOR_MAX: Duration = Duration::from_secs(8);
 
-/// Cache of the metadata of one identity provider.
-#[derive(Debug, Default)]
+/// The result of a fetch, or why it failed.
+type Fetched = Result<Arc<Metadata>, String>;
+/// A running fetch, for everybody who waits for it.
+type Fetch = Shared<BoxFuture<'static, Fetched>>;
+
+/// Cache of the metadata of one identity provider. Dropping it stops the running fetches.
 pub(super) struct Provider {
-    state: Mutex<State>,
+    source: Arc<Source>,
+    state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug, Default)]
+/// What a fetch needs.
+struct Source {
+    issuer: String,
+    back: Arc<BackChannel>,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Default)]
 struct State {
     known: Option<CachedMetadata>,
+    /// The last fetch of the document, if it failed: when, and why.
     failed: Option<(Timestamp, String)>,
+    /// The last fetch of keys because of a signature: when it ended, and why it failed, if it did.
+    renewed: Option<(Timestamp, Option<String>)>,
+    /// The running fetch of document and keys.
+    fetch: Option<Fetch>,
+    /// The running fetch of keys because of a signature.
+    renewal: Option<Fetch>,
 }
 
-#[derive(Debug)]
 struct CachedMetadata {
     metadata: Arc<Metadata>,
     fetched_at: Timestamp,
-    /// When the keys were last fetched because of a signature.
-    renewed_at: Option<Timestamp>,
 }
 
 impl Provider {
-    /// Returns the discovery document and keys, at most an hour old if the provider is reachable. Concurrent callers
-    /// share one fetch.
-    pub(super) async fn metadata(
-        &self,
-        issuer: &str,
-        back: &BackChannel,
-        now: Timestamp,
-    ) -> Result<Arc<Metadata>, OidcError> {
-        let mut state = self.state.lock().await;
-        if let Some(known) = state.known.as_ref().filter(|known| now.duration_since(known.fetched_at) < FRESH_FOR) {
-            return Ok(Arc::clone(&known.metadata));
-        }
-        let failure = match state.failed.take().filter(|(at, _)| now.duration_since(*at) < RETRY_AFTER) {
-            Some(failed) => failed,
-            None => match Metadata::fetch(issuer, back).await {
-                Ok(metadata) => {
-                    let metadata = Arc::new(metadata);
-                    let renewed_at = state.known.as_ref().and_then(|known| known.renewed_at);
-                    state.known = Some(CachedMetadata { metadata: Arc::clone(&metadata), fetched_at: now, renewed_at });
+    pub(super) fn new(issuer: String, back: Arc<BackChannel>, clock: Arc<dyn Clock>) -> Self {
+        Self { source: Arc::new(Source { issuer, back, clock }), state: Arc::default() }
+    }
+
+    /// Returns the discovery document and keys. If they are older than an hour, they are fetched again; the caller waits
+    /// for that only without cached ones, or with ones that are too old.
+    pub(super) async fn metadata(&self) -> Result<Arc<Metadata>, OidcError> {
+        let fetch = {
+            let mut state = self.state.lock();
+            let now = self.source.clock.now();
+            let known = state.known.as_ref().map(|known| (Arc::clone(&known.metadata), known.age(now)));
+            match known {
+                Some((metadata, age)) if age < FRESH_FOR => return Ok(metadata),
+                Some((metadata, age)) if age < STALE_FOR_MAX => {
+                    // Its result is in the cache for the next caller.
+                    drop(self.fetch(&mut state, now));
                     return Ok(metadata);
                 }
-                Err(OidcError::Unavailable(why) | OidcError::Refused(why)) => (now, why),
-                Err(error @ OidcError::NoEmail) => (now, error.to_string()),
-            },
+                Some(_) | None => self.fetch(&mut state, now)?,
+            }
         };
-        let old = state.known.as_ref().filter(|known| now.duration_since(known.fetched_at) < STALE_FOR_MAX);
-        let answer =
-            old.map(|known| Arc::clone(&known.metadata)).ok_or_else(|| OidcError::Unavailable(failure.1.clone()));
-        state.failed = Some(failure);
-        answer
+        fetch.await.map_err(OidcError::Unavailable)
     }
 
     /// Other keys than those of `tried`, which did not verify a signature: those that another sign-in has fetched
     /// meanwhile, else newly fetched ones; `None` if they were fetched less than a minute ago.
-    pub(super) async fn with_new_keys(
-        &self,
-        tried: &Arc<Metadata>,
-        back: &BackChannel,
-        now: Timestamp,
-    ) -> Result<Option<Arc<Metadata>>, OidcError> {
-        let mut state = self.state.lock().await;
-        let Some(known) = state.known.as_mut() else { return Ok(None) };
-        if !Arc::ptr_eq(&known.metadata, tried) {
-            return Ok(Some(Arc::clone(&known.metadata)));
+    pub(super) async fn with_new_keys(&self, tried: &Arc<Metadata>) -> Result<Option<Arc<Metadata>>, OidcError> {
+        let renewal = {
+            let mut state = self.state.lock();
+            match &state.known {
+                None => return Ok(None),
+                Some(known) if !Arc::ptr_eq(&known.metadata, tried) => return Ok(Some(Arc::clone(&known.metadata))),
+                Some(_) => {}
+            }
+            match self.renewal(&mut state, tried)? {
+                Some(renewal) => renewal,
+                None => return Ok(None),
+            }
+        };
+        renewal.await.map(Some).map_err(OidcError::Unavailable)
+    }
+
+    /// The running fetch of document and keys, or a new one; an error if the last one has just failed.
+    fn fetch(&self, state: &mut State, now: Timestamp) -> Result<Fetch, OidcError> {
+        if let Some(running) = &state.fetch {
+            return Ok(running.clone());
         }
-        if known.renewed_at.is_some_and(|at| now.duration_since(at) < KEYS_REFETCH_AFTER) {
-            return Ok(None);
+        if let Some((_, why)) = state.failed.as_ref().filter(|(at, _)| now.duration_since(*at) < RETRY_AFTER) {
+            return Err(OidcError::Unavailable(why.clone()));
         }
-        known.renewed_at = Some(now);
-        known.metadata = Arc::new(known.metadata.with_new_keys(back).await?);
-        Ok(Some(Arc::clone(&known.metadata)))
+        let (source, cache) = (Arc::clone(&self.source), Arc::downgrade(&self.state));
+        let fetch = started(async move {
+            let fetched = bounded(Metadata::fetch(&source.issuer, &source.back)).await;
+            // The cache is gone if the server has stopped.
+            if let Some(cache) = cache.upgrade() {
+                cache.lock().end_fetch(&fetched, source.clock.now());
+            }
+            fetched
+        });
+        state.fetch = Some(fetch.clone());
+        Ok(fetch)
+    }
+
+    /// The running fetch of keys, or a new one; `None` or an error, as its result was, if the last one has just ended.
+    fn renewal(&self, state: &mut State, tried: &Arc<Metadata>) -> Result<Option<Fetch>, OidcError> {
+        if let Some(running) = &state.renewal {
+            return Ok(Some(running.clone()));
+        }
+        let now = self.source.clock.now();
+        if let Some((_, failure)) =
+            state.renewed.as_ref().filter(|(at, _)| now.duration_since(*at) < KEYS_REFETCH_AFTER)
+        {
+            return failure.as_ref().map_or(Ok(None), |why| Err(OidcError::Unavailable(why.clone())));
+        }
+        let (source, cache, tried) = (Arc::clone(&self.source), Arc::downgrade(&self.state), Arc::clone(tried));
+        let renewal = started(async move {
+            let fetched = bounded(tried.with_new_keys(&source.back)).await;
+            // The cache is gone if the server has stopped.
+            if let Some(cache) = cache.upgrade() {
+                cache.lock().end_renewal(&tried, &fetched, source.clock.now());
+            }
+            fetched
+        });
+        state.renewal = Some(renewal.clone());
+        Ok(Some(renewal))
     }
 }
+
+impl State {
+    fn end_fetch(&mut self, fetched: &Fetched, now: Timestamp) {
+        self.fetch = None;
+        match fetched {
+            Ok(metadata) => {
+                self.failed = None;
+                self.known = Some(CachedMetadata { metadata: Arc::clone(metadata), fetched_at: now });
+            }
+            Err(why) => {
+                if self.known.is_some() {
+                    // A sign-in that waits for the fetch logs the failure itself; one with cached keys does not.
+                    tracing::warn!(%why, "refreshing the identity provider's keys failed; cached ones are used for a day");
+                }
+                self.failed = Some((now, why.clone()));
+            }
+        }
+    }
+
+    fn end_renewal(&mut self, tried: &Arc<Metadata>, fetched: &Fetched, now: Timestamp) {
+        self.renewal = None;
+        self.renewed = Some((now, fetched.as_ref().err().cloned()));
+        // A document that was fetched meanwhile came with its keys.
+        if let (Ok(metadata), Some(known)) = (fetched, &mut self.known)
+            && Arc::ptr_eq(&known.metadata, tried)
+        {
+            known.metadata = Arc::clone(metadata);
+        }
+    }
+}
+
+impl CachedMetadata {
+    fn age(&self, now: Timestamp) -> SignedDuration {
+        now.duration_since(self.fetched_at)
+    }
+}
+
+/// Runs a fetch in a task, so that it goes on when nobody waits for it any more. The task ends with the last owner of the
+/// result; the cache is one until the fetch has ended.
+fn started(work: impl Future<Output = Fetched> + Send + 'static) -> Fetch {
+    let task = AbortOnDropHandle::new(tokio::spawn(work));
+    async move { task.await.unwrap_or_else(|error| Err(error.to_string())) }.boxed().shared()
+}
+
+/// Bounds a fetch in time. A panic is a failure, too, so that it is recorded and the next fetch can start.
+async fn bounded(work: impl Future<Output = Result<Metadata, OidcError>>) -> Fetched {
+    match AssertUnwindSafe(tokio::time::timeout(FETCH_FOR_MAX, work)).catch_unwind().await {
+        Ok(Ok(Ok(metadata))) => Ok(Arc::new(metadata)),
+        Ok(Ok(Err(OidcError::Unavailable(why) | OidcError::Refused(why)))) => Err(why),
+        Ok(Ok(Err(error @ OidcError::NoEmail))) => Err(error.to_string()),
+        Ok(Err(_)) => Err(format!("no answer within {} s", FETCH_FOR_MAX.as_secs())),
+        Err(_) => Err("the fetch panicked".to_owned()),
+    }
+}
+
+#[cfg(test)]
+#[path = "provider_tests.rs"]
+mod tests;

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use axum::http::{HeaderValue, StatusCode, header};
 use jiff::SignedDuration;
 
-use super::support::{Answer, Browser, SITE, World, with_provider};
+use super::{
+    sessions::until,
+    support::{Answer, Browser, SITE, World, with_provider},
+};
 use crate::{auth::demo_idp::test_provider::TestProvider, config::SiteUrl};
 
 /// A server whose people sign in with a provider over HTTP.
@@ -41,7 +44,8 @@ async fn remote_provider_is_discovered_once_an_hour_and_signs_people_in() {
     assert_eq!(asked, [1, 1, 2]);
     world.clock.advance(SignedDuration::from_hours(1));
     assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/");
-    assert_eq!(abroad.provider.count_asked("/openid-configuration"), 2, "again after an hour");
+    // Again after an hour, while the old one is used.
+    until(|| async { abroad.provider.count_asked("/openid-configuration") == 2 }).await;
 }
 
 #[tokio::test]
@@ -64,6 +68,27 @@ async fn keys_are_fetched_again_when_a_signature_fails_at_most_once_a_minute() {
         assert_eq!(abroad.provider.count_asked("/jwks"), fetched + 2);
         world.clock.advance(SignedDuration::from_mins(1));
     }
+}
+
+#[tokio::test]
+async fn failed_fetch_of_new_keys_is_reported_as_unavailable_until_the_next_one() {
+    let world = World::new();
+    let abroad = Abroad::start(&world).await;
+    assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/");
+    abroad.provider.change_key();
+    abroad.provider.spoil(|_, request, mut answer| {
+        if request.uri().path().ends_with("/jwks") {
+            *answer.status_mut() = StatusCode::BAD_GATEWAY;
+        }
+        answer
+    });
+    for _ in 0..3 {
+        assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/sign-in?error=temporarily_unavailable");
+    }
+    assert_eq!(abroad.provider.count_asked("/jwks"), 2, "further attempts get the cached failure");
+    abroad.provider.spoil(|_, _, answer| answer);
+    world.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(abroad.sign_in("ann@example.test").await.location(), "/");
 }
 
 #[tokio::test]

@@ -24,10 +24,10 @@ async fn patch_me(browser: &Browser, body: &str, headers: &[(&str, &str)]) -> An
 }
 
 /// Polls until `is_so` returns true.
-async fn until<F: Future<Output = bool>>(mut is_so: impl FnMut() -> F) {
+pub(super) async fn until<F: Future<Output = bool>>(mut is_so: impl FnMut() -> F) {
     let asked = async {
         while !is_so().await {
-            // Poll again after a short time: the other server polls the store every second.
+            // Poll again after a short time: what is waited for is work in the background or of another server.
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
