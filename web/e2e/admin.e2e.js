@@ -53,7 +53,7 @@ test('the admin overview shows charts, tables and CSV files, and the totals foll
     assert.match(await table.locator('tbody tr', { hasText: title }).innerText(), new RegExp(`฿${sold / 100}\\b`))
   }
   const [report] = await Promise.all([page.waitForEvent('download'), page.locator('section.card button').last().click()])
-  assert.match(await readFile(await report.path(), 'utf8'), /movie_title,bookings,seats,revenue,occupancy/)
+  assert.match(await readFile(await report.path(), 'utf8'), /movie_title,movie_title_th,bookings,seats,revenue,occupancy/)
 
   await owner.go('/admin/bookings')
   const totals = owner.byId('booking-totals')

@@ -385,6 +385,8 @@ async fn page_is_the_fallback_for_paths_outside_the_api() {
         assert_eq!((head.status.as_u16(), head.body.as_str()), (404, ""), "{unknown}");
         assert_eq!(send(&browser, Method::POST, unknown, &[], "").await.problem(), (404, "not_found".into()));
     }
+    let icon = browser.get("/favicon.ico").await;
+    assert_eq!((icon.status.as_u16(), header(&icon, "content-type")), (200, "image/svg+xml"));
     let robots = browser.get("/robots.txt").await;
     assert_eq!((robots.status.as_u16(), header(&robots, "content-type")), (200, "text/plain; charset=utf-8"));
     assert!(robots.body.contains("Disallow: /admin\n"), "{}", robots.body);

@@ -58,7 +58,11 @@ pub(crate) async fn get_page(State(app): State<App>, request: Request) -> ApiRes
         guard_admin(&mut parts, &app).await?;
         return Err(ErrorCode::NotFound.into());
     }
-    let name = path.trim_start_matches('/');
+    let name = match path.trim_start_matches('/') {
+        // Browsers ask for it on pages that name no icon, such as those of the demo sign-in.
+        "favicon.ico" => "icon.svg",
+        name => name,
+    };
     let (is_file, is_page) = (name == ROBOTS || files().contains_key(name), is_page(&path));
     let is_read = matches!(parts.method, Method::GET | Method::HEAD);
     if !is_file && !is_page && (!is_read || name.starts_with(HASHED)) {
@@ -91,7 +95,7 @@ fn is_page(path: &str) -> bool {
         };
         route.strip_suffix('/').unwrap_or(route).split('/').all(fits) && segments.next().is_none()
     };
-    PAGE_ROUTES.iter().any(|route| is_route(&route))
+    PAGE_ROUTES.iter().any(is_route)
 }
 
 /// The page that the front end begins with, whatever the path.

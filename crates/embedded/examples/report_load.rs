@@ -160,6 +160,7 @@ fn commit_of(cinema: &Cinema, screening: &Screening, payment: Payment, now: Time
         screening_id: screening.id,
         movie_id: screening.movie_id,
         movie_title: screening.movie_title.clone(),
+        movie_title_th: None,
         hall_name: screening.hall_name.clone(),
         start_time: screening.start_time,
         total: payment.amount,

@@ -1,9 +1,20 @@
 import { useInfiniteQuery, useQuery } from '@pinia/colada'
 import { api, ask } from './client'
+import { useSessionStore } from './session'
+
+/** Whether to ask for the person's bookings: not as a guest, and not before it is known who is signed in, unless that failed. */
+function useMayAsk() {
+  const store = useSessionStore()
+  return () => {
+    const { session } = store
+    return session.kind === 'signed_in' || (session.kind === 'unknown' && session.error !== null)
+  }
+}
 
 export function useBooking(id: () => string) {
   return useQuery({
     key: () => ['bookings', id()],
+    enabled: useMayAsk(),
     query: () => ask(api.GET('/api/bookings/{id}', { params: { path: { id: id() } } })),
   })
 }
@@ -12,6 +23,7 @@ export function useBooking(id: () => string) {
 export function useMyBookings() {
   return useInfiniteQuery({
     key: ['bookings'],
+    enabled: useMayAsk(),
     query: ({ pageParam }) => ask(api.GET('/api/bookings', { params: { query: pageParam ? { cursor: pageParam } : {} } })),
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor ?? null,

@@ -43,7 +43,7 @@ pub enum OpenError {
     #[error("the store {0:?} is in use by another server")]
     InUse(PathBuf),
     /// There is no database at this path.
-    #[error("there is no database {0:?}")]
+    #[error("there is no database {0:?}; only a server creates it, at its first start")]
     Missing(PathBuf),
     /// The database is missing or empty, although a cinema has used the folder. A new cinema would make its next
     /// visitor the administrator.

@@ -122,7 +122,7 @@ mod tests {
         let config = StoreConfig { store: StoreUrl::Sqlite { path: path.clone() }, issuer: None };
         let email = EmailKey::parse("ann@x.test").unwrap();
         let refused = add_admin(&config, email.clone()).await.unwrap_err().to_string();
-        assert!(refused.contains("there is no store") && refused.contains(path.to_str().unwrap()), "{refused}");
+        assert!(refused.contains("there is no database") && refused.contains(path.to_str().unwrap()), "{refused}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is created");
 
         std::fs::create_dir(folder.path().join("data")).unwrap();

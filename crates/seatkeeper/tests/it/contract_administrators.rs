@@ -73,7 +73,7 @@ async fn admin_add_with_a_mistyped_data_dir_exits_with_1_and_creates_no_store() 
     let Output { status, stdout, stderr } = command.output().await.unwrap();
     let why = String::from_utf8(stderr).unwrap();
     assert_eq!((status.code(), stdout.as_slice()), (Some(1), &b""[..]), "{why}");
-    assert!(why.contains("there is no store") && why.contains(mistyped.to_str().unwrap()), "{why}");
+    assert!(why.contains("there is no database") && why.contains(mistyped.to_str().unwrap()), "{why}");
     assert!(!mistyped.exists());
 }
 

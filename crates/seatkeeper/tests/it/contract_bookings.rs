@@ -15,6 +15,7 @@ async fn person_lists_own_bookings_newest_first_with_the_data_of_the_sale() {
     for (field, expected) in [
         ("status", json!("CONFIRMED")),
         ("movie_title", json!("A Test of Time")),
+        ("movie_title_th", json!("บททดสอบ")),
         ("hall_name", json!("Test Hall")),
         ("screening_id", json!(screening.id)),
         ("start_time", json!(screening.start_time)),
@@ -24,7 +25,7 @@ async fn person_lists_own_bookings_newest_first_with_the_data_of_the_sale() {
         assert_eq!(first[field], expected, "{field}");
     }
     let fields: Vec<&str> = first.as_object().unwrap().keys().map(String::as_str).collect();
-    let expected = "code created_at hall_name id movie_title screening_id seats start_time status total";
+    let expected = "code created_at hall_name id movie_title movie_title_th screening_id seats start_time status total";
     let mut sorted = fields.clone();
     sorted.sort_unstable();
     assert_eq!(sorted.join(" "), expected);

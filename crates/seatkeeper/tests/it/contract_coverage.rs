@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use serde_json::Value;
 
 /// Error codes that no request can cause. The layers that return them have their own tests.
-const NOT_FROM_OUTSIDE: [&str; 3] = ["internal", "not_ready", "try_again"];
+const NOT_FROM_OUTSIDE: [&str; 4] = ["internal", "not_ready", "too_slow", "try_again"];
 
 fn texts_of_these_tests() -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");

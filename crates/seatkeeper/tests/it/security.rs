@@ -129,7 +129,7 @@ async fn slow_bodies_of_payment_callbacks_leave_their_address_served() {
     let mut app = TestApp::without_people(&["--rate-limit=on"]).await;
     let boss = app.sign_in("boss").await;
     app.set_admin(boss);
-    let now = jiff::Timestamp::now().as_second();
+    let now = crate::support::now().as_second();
     let head = format!(
         "POST /api/payments/callback/mock HTTP/1.1\r\nHost: {}\r\nContent-Length: 60000\r\n\
          X-Seatkeeper-Signature: t={now},v1={}\r\n\r\n{{",

@@ -6,8 +6,9 @@ import { createI18n } from 'vue-i18n'
 import { createMemoryHistory, createRouter } from 'vue-router'
 import { ask } from '@/api/client'
 import { ApiProblem, NO_ANSWER } from '@/api/problem'
+import { useSessionStore, type Session } from '@/api/session'
 import { useSiteStore } from '@/api/site'
-import type { Booking, Site } from '@/api/types'
+import type { Booking, Me, Site } from '@/api/types'
 import en from '@/i18n/en'
 import BookingsPage from './BookingsPage.vue'
 
@@ -20,10 +21,11 @@ const booking = {
 
 beforeEach(() => void vi.resetAllMocks())
 
-async function open() {
+async function open(session: Session = { kind: 'signed_in', me: {} as Me }) {
   const pinia = createPinia()
   setActivePinia(pinia)
   useSiteStore().state = { kind: 'ready', site: { time_zone: 'Asia/Bangkok' } as Site }
+  useSessionStore().session = session
   const router = createRouter({ history: createMemoryHistory(), routes: [{ path: '/:path(.*)*', component: BookingsPage }] })
   const i18n = createI18n({ legacy: false, locale: 'en', messages: { en } })
   const page = mount(BookingsPage, { global: { plugins: [pinia, PiniaColada, router, i18n] } })
@@ -44,4 +46,9 @@ it('the bookings page shows the error when no tickets were loaded', async () => 
   answer.mockRejectedValueOnce(away)
   const { page } = await open()
   expect(page.get('[role="alert"]').text()).toContain(en.problem.no_answer)
+})
+
+it('the bookings page asks for no tickets as a guest, whose call would be refused', async () => {
+  await open({ kind: 'guest' })
+  expect(answer).not.toHaveBeenCalled()
 })

@@ -63,7 +63,7 @@ async fn store_that_has_lost_its_log_is_refused_until_its_mark_is_deleted() {
     let (_folder, path) = killed().await;
     fs::remove_file(beside(&path, "-wal")).unwrap();
     let refused = refusal(&path);
-    let OpenError::Older { found: 1, marked: 3, mark, .. } = &refused else { panic!("{refused}") };
+    let OpenError::Older { found: 2, marked: 4, mark, .. } = &refused else { panic!("{refused}") };
     assert!(refused.to_string().contains("delete"), "{refused}");
     fs::remove_file(mark).unwrap();
     SqliteStore::open(&path).unwrap();
