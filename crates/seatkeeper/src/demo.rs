@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    future::Future,
     time::Duration,
 };
 
@@ -12,7 +13,7 @@ use seatkeeper_core::{
     event::EventKind,
     ids::{HallId, MovieId, PersonId, ScreeningId},
     money::Money,
-    ports::{IdempotencyKey, PageRequest, ProgrammeChange, ProgrammeOutcome, Reservation},
+    ports::{Backend, IdempotencyKey, PageRequest, ProgrammeChange, ProgrammeOutcome, Reservation},
     seating::{Layout, LayoutDraft, Row, SeatKind},
 };
 use serde::Deserialize;
@@ -26,6 +27,9 @@ const CINEMA: &str = include_str!("../demo/cinema.toml");
 const FILLED_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 /// Polling interval of the servers that wait while another one fills the store.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// Pauses, in seconds, before each repetition of a call that the store did not answer. A start soon after that of MongoDB meets a slow one,
+/// and a server that gave up would leave half a cinema, which the next start takes for data.
+const PAUSES_S: [u64; 5] = [1, 2, 4, 8, 16];
 /// The demo cinema has the screenings that start within this many days.
 const DAYS: i64 = 7;
 
@@ -81,21 +85,22 @@ pub async fn fill_empty_store(office: &BoxOffice) -> Result<Option<usize>, DemoE
     let lease_until = loop {
         let now = office.now();
         let lease_until = now.saturating_add(FILLED_WITHIN).unwrap_or(now);
-        match office.stores.reservations.reserve(&turn, [0; 32], Uuid::nil(), now, lease_until).await? {
+        let reserve = || office.stores.reservations.reserve(&turn, [0; 32], Uuid::nil(), now, lease_until);
+        match with_retries(reserve).await?.0 {
             Reservation::Running => sleep(LOOK_AGAIN).await,
             Reservation::Run { .. } => break lease_until,
             Reservation::Done(_) | Reservation::OtherBody => return Ok(None),
         }
     };
     let filled = if is_empty(office).await? { fill(office).await.map(Some) } else { Ok(None) };
-    office.stores.reservations.let_go(&turn, lease_until).await?;
+    with_retries(|| office.stores.reservations.let_go(&turn, lease_until)).await?;
     filled
 }
 
 async fn is_empty(office: &BoxOffice) -> Result<bool, DemoError> {
     let page = PageRequest { after: None, limit: 1 };
-    let movies = office.stores.programme.list_movies(page).await?;
-    let halls = office.stores.programme.list_halls(page).await?;
+    let (movies, _) = with_retries(|| office.stores.programme.list_movies(page)).await?;
+    let (halls, _) = with_retries(|| office.stores.programme.list_halls(page)).await?;
     Ok(movies.items.is_empty() && halls.items.is_empty())
 }
 
@@ -108,12 +113,32 @@ async fn fill(office: &BoxOffice) -> Result<usize, DemoError> {
     let details = json!({ "films": cinema.films.len(), "halls": cinema.halls.len(), "screenings": made });
     let event = office.event(EventKind::AuditLog { action: "demo_filled".into(), subject: None, details });
     for change in changes {
-        match office.stores.programme.change_programme(&change, &event, office.now()).await? {
-            ProgrammeOutcome::Done => {}
-            refused => return Err(data(format!("{refused:?} at {change:?}"))),
+        let make = || office.stores.programme.change_programme(&change, &event, office.now());
+        match with_retries(make).await? {
+            (ProgrammeOutcome::Done, _) => {}
+            // An attempt without an answer had made the change.
+            (ProgrammeOutcome::Changed, true) => {}
+            (refused, _) => return Err(data(format!("{refused:?} at {change:?}"))),
         }
     }
     Ok(made)
+}
+
+/// Repeats a call while the store does not answer. The flag says whether the call was repeated: then an earlier attempt may
+/// have had its effect.
+async fn with_retries<T, Call: Future<Output = Backend<T>>>(call: impl Fn() -> Call) -> Backend<(T, bool)> {
+    let mut is_repeated = false;
+    for pause in PAUSES_S.map(Duration::from_secs) {
+        match call().await {
+            Err(error) if error.retryable => {
+                tracing::warn!(%error, "the store did not answer while the demo cinema is created; repeating the call");
+                sleep(pause).await;
+                is_repeated = true;
+            }
+            answered => return answered.map(|answer| (answer, is_repeated)),
+        }
+    }
+    call().await.map(|answer| (answer, true))
 }
 
 /// The changes that create the demo cinema with screenings from `now` on. Films and halls come before their screenings.

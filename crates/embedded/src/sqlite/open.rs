@@ -33,7 +33,7 @@ pub(super) const MIGRATIONS: [(&str, &str); 10] = [
     ("007_film_ends", include_str!("../../migrations/007_film_ends.sql")),
     ("008_administrators", include_str!("../../migrations/008_administrators.sql")),
     ("009_reports_and_retention", include_str!("../../migrations/009_reports_and_retention.sql")),
-    ("012_thai_titles", include_str!("../../migrations/012_thai_titles.sql")),
+    ("010_thai_titles", include_str!("../../migrations/010_thai_titles.sql")),
 ];
 
 /// Why the store could not be opened.
