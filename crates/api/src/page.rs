@@ -50,7 +50,8 @@ const PAGE_ROUTES: [&str; 15] = [
 ];
 
 /// Fallback for paths without a route: answers with a file of the front end, with the front end's page, or with 404.
-/// An unknown path also gets the front end's page, which says so to people.
+/// The answer to an unknown path is 404 with the front end's page as its body, which displays that there is no such
+/// page.
 pub(crate) async fn get_page(State(app): State<App>, request: Request) -> ApiResult<Response> {
     let (mut parts, _) = request.into_parts();
     let path = parts.uri.path().to_owned();
@@ -63,7 +64,7 @@ pub(crate) async fn get_page(State(app): State<App>, request: Request) -> ApiRes
         "favicon.ico" => "icon.svg",
         name => name,
     };
-    let (is_file, is_page) = (name == ROBOTS || files().contains_key(name), is_page(&path));
+    let (is_file, is_page) = (files().contains_key(name), is_page(&path));
     let is_read = matches!(parts.method, Method::GET | Method::HEAD);
     if !is_file && !is_page && (!is_read || name.starts_with(HASHED)) {
         return Err(ErrorCode::NotFound.into());
@@ -71,9 +72,6 @@ pub(crate) async fn get_page(State(app): State<App>, request: Request) -> ApiRes
     if !is_read {
         let allow = [(header::ALLOW, "GET, HEAD")];
         return Ok((allow, ApiError::new(ErrorCode::MethodNotAllowed)).into_response());
-    }
-    if name == ROBOTS {
-        return Ok(robots().answer(&parts.headers));
     }
     if let Some(file) = get_file(name, &parts.headers) {
         return Ok(file);
@@ -98,7 +96,7 @@ fn is_page(path: &str) -> bool {
     PAGE_ROUTES.iter().any(is_route)
 }
 
-/// The page that the front end begins with, whatever the path.
+/// The front end's `index.html`, which is the same for every path.
 fn get_shell(headers: &HeaderMap) -> Response {
     get_file("index.html", headers).unwrap_or_else(|| axum::response::Html(NOT_BUILT).into_response())
 }
@@ -110,12 +108,6 @@ fn not_found(mut headers: HeaderMap) -> Response {
     *response.status_mut() = StatusCode::NOT_FOUND;
     response.headers_mut().remove(header::ETAG);
     response
-}
-
-fn robots() -> &'static Asset {
-    static FILE: LazyLock<Asset> =
-        LazyLock::new(|| Asset::new(content_type(ROBOTS), Caching::Revalidate, include_str!("../assets/robots.txt")));
-    &FILE
 }
 
 /// Answers with the front end's file of this name, if there is one.
@@ -138,7 +130,8 @@ fn all_files() -> HashMap<Cow<'static, str>, Asset> {
         let asset = Asset::new(content_type(&name), caching, bytes);
         Some((name, asset))
     };
-    Files::iter().filter_map(asset).collect()
+    let robots = Asset::new(content_type(ROBOTS), Caching::Revalidate, include_str!("../assets/robots.txt"));
+    Files::iter().filter_map(asset).chain([(ROBOTS.into(), robots)]).collect()
 }
 
 /// Answers 405 for a path that has a route but not for this method.
@@ -216,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn path_is_a_page_as_in_the_pages_router() {
+    fn path_is_matched_to_a_page_by_the_rules_of_the_pages_router() {
         for page in ["/", "/movies/x", "/Movies/%E0%B8%81", "/bookings", "/bookings/", "/bookings/x/", "/admin/mail"] {
             assert!(is_page(page), "{page}");
         }

@@ -24,7 +24,7 @@ use seatkeeper_embedded::{
 };
 
 #[cfg(feature = "cluster")]
-use crate::config::EventsUrl;
+use crate::config::{EventsUrl, ServiceUrl};
 use crate::{
     config::{Config, LocksUrl, MailUrl, MockCallback, MockPaymentFaults, Origin, StoreConfig, StoreUrl},
     data_folder::{self, FolderError, FolderLock, LOCK_LOG},
@@ -120,7 +120,7 @@ pub fn open_data_folder(config: &Config) -> Result<Option<FolderLock>, WiringErr
     data_folder::make_private(&config.data_dir)?;
     match &config.locks {
         LocksUrl::Memory => Ok(Some(FolderLock::take(&config.data_dir)?)),
-        // Servers of a cluster only write mails there.
+        // Servers of a cluster write only mails there, so they may share the folder.
         LocksUrl::Redis { .. } => Ok(None),
     }
 }
@@ -235,8 +235,7 @@ async fn open_store(config: &Config) -> Result<Stored, WiringError> {
         }
         #[cfg(feature = "cluster")]
         StoreUrl::Mongo { url } => {
-            let store = Arc::new(MongoStore::open(url.expose()).await.map_err(|why| refused("store_url", url, why))?);
-            let closing = Closing { log: None, store: Some(Arc::clone(&store)) };
+            let (store, closing) = open_mongo(url).await?;
             let stored = Stored::of(&store, store.clock(), closing);
             match &config.events {
                 EventsUrl::Embedded => Ok(stored),
@@ -250,6 +249,13 @@ async fn open_store(config: &Config) -> Result<Stored, WiringError> {
         #[cfg(not(feature = "cluster"))]
         StoreUrl::Mongo { .. } => Err(WiringError::NoAdapter("mongodb://")),
     }
+}
+
+#[cfg(feature = "cluster")]
+async fn open_mongo(url: &ServiceUrl) -> Result<(Arc<MongoStore>, Closing), WiringError> {
+    let opened = MongoStore::open(url.expose()).await.map_err(|why| refused("store_url", url, why))?;
+    let store = Arc::new(opened);
+    Ok((Arc::clone(&store), Closing { log: None, store: Some(store) }))
 }
 
 /// The store as a command opens it, beside the servers that use it.
@@ -274,9 +280,7 @@ impl StoreBeside {
             }
             #[cfg(feature = "cluster")]
             StoreUrl::Mongo { url } => {
-                let opened = MongoStore::open(url.expose()).await.map_err(|why| refused("store_url", url, why))?;
-                let store = Arc::new(opened);
-                let closing = Closing { log: None, store: Some(Arc::clone(&store)) };
+                let (store, closing) = open_mongo(url).await?;
                 Ok(Self { clock: store.clock(), people: store, closing })
             }
             #[cfg(not(feature = "cluster"))]

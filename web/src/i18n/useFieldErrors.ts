@@ -1,10 +1,9 @@
 import { useI18n } from 'vue-i18n'
 import type { components } from '@/api/schema'
 import type { ApiProblem } from '@/api/problem'
+import { MINOR_PER_MAJOR } from '@/lib/money'
 
 type FieldProblem = components['schemas']['FieldProblem']
-
-const SATANG_PER_BAHT = 100
 
 /** Validation errors of the API in the page's language: the server names the broken rule, and the page has its sentence. */
 export function useFieldErrors() {
@@ -12,7 +11,7 @@ export function useFieldErrors() {
 
   function whyOf({ rule, params }: FieldProblem): string {
     const shown = Object.entries(params as Record<string, unknown>).map(([name, value]) => {
-      const number = rule === 'price' && typeof value === 'number' ? value / SATANG_PER_BAHT : value
+      const number = rule === 'price' && typeof value === 'number' ? value / MINOR_PER_MAJOR : value
       return [name, typeof number === 'number' ? new Intl.NumberFormat(locale.value).format(number) : number]
     })
     // A newer server may know a rule that this page does not.

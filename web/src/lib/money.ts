@@ -4,7 +4,7 @@ export interface Money {
   currency: string
 }
 
-const MINOR_PER_MAJOR = 100
+export const MINOR_PER_MAJOR = 100
 
 /** Formats an amount as `฿320`, or `฿320.50` with satang: with the currency sign, not the code, in both languages. */
 export function formatMoney(money: Money, language: string): string {

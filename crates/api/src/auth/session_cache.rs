@@ -119,11 +119,7 @@ impl SessionCache {
             return;
         }
         let mut cached = self.0.lock();
-        let of_them = |(hash, entry): (&SessionHash, &Entry)| people.contains(&entry.person.id).then_some(*hash);
-        let gone: Vec<SessionHash> = cached.by_hash.iter().filter_map(of_them).collect();
-        for hash in gone {
-            cached.by_hash.remove(&hash);
-        }
+        cached.by_hash.retain(|_, entry| !people.contains(&entry.person.id));
         cached.changes += 1;
     }
 

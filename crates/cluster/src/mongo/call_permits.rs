@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
@@ -23,7 +23,8 @@ pub const PERMIT_WITHIN: Duration = Duration::from_secs(2);
 pub const ADMIN_CALLS_AT_ONCE_MAX: usize = 2;
 /// Limit of the lists and reports that wait for a permit.
 pub const ADMIN_CALLS_WAITING_MAX: usize = 64;
-/// How long a list or report waits for a permit: longer than a call, because nobody sells meanwhile.
+/// How long a list or report waits for a permit. It is longer than for other calls, because no sale waits for a list or
+/// report.
 pub const ADMIN_PERMIT_WITHIN: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Debug)]
@@ -50,20 +51,9 @@ impl CallPermits {
         Self::new(ADMIN_CALLS_AT_ONCE_MAX, ADMIN_CALLS_WAITING_MAX, ADMIN_PERMIT_WITHIN)
     }
 
-    /// Waits for a permit, first come first served. Dropping the permit returns it.
-    pub(super) async fn take(&self) -> Result<SemaphorePermit<'_>, Fault> {
-        if let Ok(permit) = self.under_way.try_acquire() {
-            return Ok(permit);
-        }
-        let _waiting_permit = self.waiting.try_acquire().map_err(|_| Fault::Busy)?;
-        match timeout(self.within, self.under_way.acquire()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(Fault::Busy),
-        }
-    }
-
-    /// Like [`Self::take`], for a task that may outlive its caller.
-    pub(super) async fn take_owned(&self) -> Result<OwnedSemaphorePermit, Fault> {
+    /// Waits for a permit, first come first served. Dropping the permit returns it. The permit is owned, so that a task that
+    /// outlives its caller can hold it.
+    pub(super) async fn take(&self) -> Result<OwnedSemaphorePermit, Fault> {
         if let Ok(permit) = Arc::clone(&self.under_way).try_acquire_owned() {
             return Ok(permit);
         }

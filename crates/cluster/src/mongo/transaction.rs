@@ -50,7 +50,7 @@ impl MongoStore {
         &self,
         work: impl Future<Output = Result<T, Fault>> + Send + 'static,
     ) -> Backend<T> {
-        let permit = self.admin_permits.take_owned().await?;
+        let permit = self.admin_permits.take().await?;
         let query = self.stop.clone().run_until_cancelled_owned(async move {
             let _permit = permit;
             timeout(CALL_FOR_MAX, work).await.unwrap_or(Err(Fault::Late)).map_err(Fault::of_query)

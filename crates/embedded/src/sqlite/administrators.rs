@@ -45,7 +45,7 @@ pub(super) fn is_first(
     Ok(!exists(tx, &format!("SELECT 1 FROM people WHERE {others}"), [DEMO_ISSUER])?)
 }
 
-/// Forgets the remembered address of the person signing in. Returns whether there was one.
+/// Deletes the remembered address of the person signing in, which applies once. Returns whether there was one.
 pub(super) fn take_pending(tx: &Transaction<'_>, identity: &Identity) -> Result<bool, Fault> {
     let Some(address) = identity.verified_email() else { return Ok(false) };
     let sql = "DELETE FROM pending_admins WHERE issuer = ?1 AND address = ?2";
@@ -98,23 +98,11 @@ pub(super) fn add_admin(tx: &Transaction<'_>, request: &AddAdmin, now: Timestamp
 }
 
 /// People with this address. SQLite cannot compare internationalised domains, so it selects by the part before the `@`; its
-/// `LIKE` ignores the case of ASCII letters only, as [`EmailKey`] does. It scans the whole table, but reads few rows of it;
-/// only an operator's command does it.
+/// `lower` changes ASCII letters only, as [`EmailKey`] does. The statement scans the whole table, but few rows match, and only
+/// an operator's command runs it.
 fn list_namesakes(tx: &Transaction<'_>, email: &EmailKey) -> Result<Vec<Person>, Fault> {
-    let sql = r"SELECT * FROM people WHERE email LIKE ?1 ESCAPE '\' ORDER BY created_at, id";
-    let mut found = list(tx, sql, [format!("%{}@%", escaped(email.local_part()))], read_person)?;
+    let sql = "SELECT * FROM people WHERE instr(lower(email), ?1) > 0 ORDER BY created_at, id";
+    let mut found = list(tx, sql, [format!("{}@", email.local_part())], read_person)?;
     found.retain(|person| EmailKey::parse(&person.email).as_ref() == Some(email));
     Ok(found)
-}
-
-/// The text as a pattern of `LIKE` that matches itself.
-fn escaped(text: &str) -> String {
-    let mut pattern = String::new();
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern
 }

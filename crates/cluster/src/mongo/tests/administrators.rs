@@ -19,7 +19,7 @@ async fn open() -> MongoStore {
 #[tokio::test]
 async fn blocked_lists_of_administrators_do_not_delay_a_sale() {
     let store = open().await;
-    let taken = join_all((0..ADMIN_CALLS_AT_ONCE_MAX).map(|_| store.admin_permits.take_owned())).await;
+    let taken = join_all((0..ADMIN_CALLS_AT_ONCE_MAX).map(|_| store.admin_permits.take())).await;
     let filter = BookingFilter::default();
     let mut list = store.list_bookings(&filter, PageRequest::FIRST);
     assert!(list.as_mut().now_or_never().is_none(), "the list waits");
@@ -45,9 +45,9 @@ async fn query_whose_caller_has_gone_keeps_its_permit_until_the_database_has_fin
     drop(query);
     let mut others = Vec::new();
     for _ in 1..ADMIN_CALLS_AT_ONCE_MAX {
-        others.push(store.admin_permits.take_owned().await.unwrap());
+        others.push(store.admin_permits.take().await.unwrap());
     }
-    let mut next = Box::pin(store.admin_permits.take_owned());
+    let mut next = Box::pin(store.admin_permits.take());
     assert!(next.as_mut().now_or_never().is_none(), "the query still has its permit");
     finish.send(()).unwrap();
     assert!(next.await.is_ok());

@@ -1,4 +1,5 @@
 import type { AdminScreening, Hall, Layout } from '@/api/types'
+import { DEFAULT_CATEGORY } from '@/lib/seating'
 
 /** Returns the showings of each hall that have not started and are not cancelled. */
 export function plannedByHall(screenings: readonly AdminScreening[], now: number): Map<string, AdminScreening[]> {
@@ -10,9 +11,9 @@ export function plannedByHall(screenings: readonly AdminScreening[], now: number
   return byHall
 }
 
-/** True if the showing keeps a copy of the hall's layout that the hall no longer has. */
+/** True if the showing's copy of the layout differs from the hall's present layout. */
 export function hasOldLayout(screening: AdminScreening, hall: Pick<Hall, 'layout'>): boolean {
   return textOf(screening.layout) !== textOf(hall.layout)
 }
 
-const textOf = ({ rows }: Layout) => JSON.stringify(rows.map(({ label, category, cells }) => [label, category ?? 'standard', cells]))
+const textOf = ({ rows }: Layout) => JSON.stringify(rows.map(({ label, category, cells }) => [label, category ?? DEFAULT_CATEGORY, cells]))
