@@ -17,7 +17,7 @@ test('an empty cinema tells visitors that nothing is on, and leads its administr
   assert.equal(new URL(page.url()).pathname, '/')
   await owner.picture('empty-administrator')
 
-  // Neither a visitor who is signed in nor a guest is promised anything.
+  // A guest is offered to sign in. A signed-in person without the role ADMIN is offered nothing.
   for (const [screen, language] of [[DESKTOP, 'en'], [SMALL_PHONE, 'th']]) {
     const visitor = await come({ screen, language, keepsLanguage: true, theme: 'light' })
     await visitor.go('/')
@@ -30,7 +30,7 @@ test('an empty cinema tells visitors that nothing is on, and leads its administr
     assert.equal(await visitor.byId('set-up').count() + (await visitor.byId('first-steps').count()), 0)
   }
 
-  // The page of the showings leads there too, because a showing needs a hall and a film.
+  // The list of showings also links to the form of the first hall, because a showing needs a hall and a film.
   await owner.go('/admin/screenings')
   await owner.byId('first-hall').click()
   await page.waitForURL('**/admin/halls?new=1')

@@ -25,7 +25,7 @@ async function openNewHall(owner, name) {
   await owner.press(owner.byId('tool-pair'))
 }
 
-test('the sofa brush makes three sofas of seven dragged seats, and dragging back takes them back', async ({ come }) => {
+test('the sofa brush makes three sofas of seven dragged seats, and dragging back undoes them', async ({ come }) => {
   const owner = await comeAsOwner(come, { screen: DESKTOP })
   const { page } = owner
   await openNewHall(owner, 'Brush Hall')
@@ -42,7 +42,7 @@ test('the sofa brush makes three sofas of seven dragged seats, and dragging back
   assert.equal(await drawnRow(owner), 'PPPSS')
   await owner.picture('hall-brush', { fullPage: true })
 
-  // Escape takes back a whole drag.
+  // Escape undoes the whole drag.
   await owner.byId('tool-gap').click()
   await page.mouse.move(places[0].x, places[0].y)
   await page.mouse.down()
@@ -123,7 +123,7 @@ test('saving a hall says before and afterwards how many planned showings keep th
   // The list also contains showings that have begun.
   assert.ok((await rows.count()) >= planned)
   assert.deepEqual(new Set(await rows.evaluateAll((all) => all.map((one) => one.innerText.includes('The Loft')))), new Set([true]))
-  // A change of the name alone keeps no showing from anything.
+  // A change of the name alone leaves no showing with an old layout, so no notice appears.
   await server.get('/api/site')
   await owner.go('/admin/halls')
   await page.locator('tr', { hasText: 'Hall 3' }).getByTestId('edit').click()
@@ -244,7 +244,7 @@ function png(width, height) {
   return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(Buffer.concat(Array(height).fill(line)))), chunk('IEND', Buffer.alloc(0))])
 }
 
-test('an uploaded poster is said not to be saved yet, what is cut off is told, and leaving asks first', async ({ come }) => {
+test('the form says that an uploaded poster is not saved yet and how much is cut off, and asks before it is left', async ({ come }) => {
   const owner = await comeAsOwner(come)
   const { page } = owner
   await owner.go('/admin/movies')

@@ -27,7 +27,7 @@ async function comeAlsoTo(provider, come, options = {}) {
   return visitor
 }
 
-test('a provider that has the claims in UserInfo only signs people in, the first of whom is the administrator', async ({ server, provider, come }) => {
+test('sign-in works with a provider whose claims are only in UserInfo, and the first person becomes the administrator', async ({ server, provider, come }) => {
   for (const [account, role] of [['owner', 'ADMIN'], ['ann', 'USER']]) {
     const visitor = await comeAlsoTo(provider, come)
     await visitor.go('/sign-in?return_to=/bookings')

@@ -12,7 +12,7 @@ async function firstVisit(visitor) {
   await visitor.settled()
 }
 
-/** Waits until the person sees this theme: an animation may still be on its way. */
+/** Waits until the page shows this theme, because a transition of the colours may still run. */
 async function looks(visitor, wanted) {
   let last
   await waitFor(async () => isDeepStrictEqual((last = await look(visitor)), wanted), 'the theme', 5_000).catch(() => assert.deepEqual(last, wanted))

@@ -9,7 +9,7 @@ async function hasTitle(visitor, wanted) {
   })
 }
 
-test('the tab says in the page’s language what every page shows, and names the cinema', async ({ server, come }) => {
+test('the tab’s title says in the page’s language what each page shows, and names the cinema', async ({ server, come }) => {
   const { name: cinema } = await server.get('/api/site')
   const showing = await server.showing('Hall 1', 1)
   const { movie } = showing
@@ -46,7 +46,7 @@ test('the tab says in the page’s language what every page shows, and names the
     await visitor.seesSeat('F10', 'mine')
     await visitor.seat('F10').click()
     await visitor.seesSeat('F10', 'available')
-    // From one page to another without a load.
+    // The router goes to another page without loading the document again.
     await visitor.page.locator('h1 a').click()
     await hasTitle(visitor, `${film} · ${cinema}`)
     await at('/pay/no-such-payment', texts.noPayment)

@@ -24,8 +24,8 @@ pub(crate) fn of_request(request: &Parts, trusted: &[IpNet]) -> IpAddr {
     behind_proxies(peer, lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')), trusted)
 }
 
-/// Walks from the peer outwards and stops at the first address that is not a trusted proxy: entries before it may be forged by
-/// the client. Also stops at an entry without an address, such as `unknown`.
+/// Walks from the peer outwards and stops at the first address that is not a trusted proxy: entries before it may be
+/// forged by the client. Also stops at an entry without an address, such as `unknown`.
 fn behind_proxies<'a>(peer: IpAddr, nearest_first: impl Iterator<Item = &'a [u8]>, trusted: &[IpNet]) -> IpAddr {
     let mut client = peer;
     for entry in nearest_first.take(FORWARDED_ENTRIES_MAX) {
@@ -38,8 +38,8 @@ fn behind_proxies<'a>(peer: IpAddr, nearest_first: impl Iterator<Item = &'a [u8]
     client
 }
 
-/// Parses an entry of `X-Forwarded-For`. Some proxies add the client's port, and then write an IPv6 address in brackets;
-/// some quote the entry.
+/// Parses an entry of `X-Forwarded-For`. Some proxies add the client's port, and then write an IPv6 address in
+/// brackets; some quote the entry.
 fn parse_forwarded(entry: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(entry).ok()?.trim();
     let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text).trim();
@@ -161,7 +161,7 @@ mod tests {
             let line = format!("6.6.6.6, {entry}");
             assert_eq!(client("10.0.0.1", &[line.as_bytes()], &["10.0.0.0/8"]), "10.0.0.1", "{entry}");
         }
-        // A proxy appends to the client's line, which is not text.
+        // The client has sent a line that is not UTF-8, to which the proxy has appended the address.
         let line = b"\xff, 1.1.1.1";
         assert_eq!(client("10.0.0.1", &[b"6.6.6.6", line], &["10.0.0.0/8"]), "1.1.1.1");
     }

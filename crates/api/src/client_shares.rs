@@ -1,5 +1,5 @@
-//! Counts what clients hold of a shared resource, such as connections or bytes. An IPv6 address is counted twice: its /64,
-//! and with a larger allowance its /48, because a client may own a whole /48 and rotate the /64 in it.
+//! Counts what clients hold of a shared resource, such as connections or bytes. An IPv6 address is counted twice: its
+//! /64, and with a larger allowance its /48, because a client may own a whole /48 and rotate the /64 in it.
 
 use std::collections::HashMap;
 

@@ -31,7 +31,7 @@ use crate::{
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// Path of the call that begins a sign-in, which has its own rate limit.
 const SIGN_IN_PATH: &str = "/api/auth/google/login";
-/// Paths of the calls of which a sign-in consists, with the demo provider.
+/// Prefixes of the paths of a sign-in, including those of the demo provider.
 const SIGN_IN_PATHS: [&str; 2] = ["/api/auth/google/", "/demo-idp/"];
 /// Paths that a server on loopback answers whatever the `Host` header.
 const HEALTH_PATHS: [&str; 2] = ["/healthz", "/readyz"];
@@ -97,7 +97,7 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
         let why = "demo sign-in must not stand behind a proxy, where it lets everybody in as anybody";
         return auth::in_words(&parts.headers, Err(ApiError::new(ErrorCode::Misdirected).detail(why)));
     }
-    // A browser navigates to these calls, so a person sees the refusal.
+    // A browser navigates to the paths of a sign-in, so their refusals are shown as a page.
     let shown_with = is_sign_in(&parts).then(|| parts.headers.clone());
     let answer = admit(door, parts, body, next).await;
     match shown_with {
@@ -106,7 +106,7 @@ async fn answer(door: &Door, request: Request, next: Next) -> ApiResult<Response
     }
 }
 
-/// Runs the handler within the limits of requests.
+/// Checks the rate limits, takes a request permit, and runs the handler with a timeout.
 async fn admit(door: &Door, mut parts: Parts, body: Body, next: Next) -> ApiResult<Response> {
     let app = &door.app;
     // The address is needed only for the limits, which load tests switch off because all their requests come from one
@@ -160,8 +160,8 @@ fn misdirected(app: &App, parts: &Parts) -> ApiResult<Option<Response>> {
     Err(ErrorCode::Misdirected.into())
 }
 
-/// Whether a request is part of a demo sign-in and has passed a proxy, so that it may come from another machine although
-/// the server listens on loopback. A proxy that adds no header cannot be detected.
+/// Whether a request is part of a demo sign-in and has passed through a proxy, so that it may come from another machine
+/// although the server listens on loopback. A proxy that adds no header cannot be detected.
 fn is_proxied_demo_sign_in(app: &App, parts: &Parts) -> bool {
     match app.config.sign_in {
         SignInConfig::Demo { is_allowed_behind_proxies: false } => {}

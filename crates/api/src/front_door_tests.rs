@@ -1,5 +1,5 @@
-//! Tests of the middleware `front_door` (request id, limits, timeout, panics, common headers of the answers), through the
-//! whole router with a SQLite store.
+//! Tests of the middleware `front_door` (request id, limits, timeout, panics, common headers of the answers), through
+//! the whole router with a SQLite store.
 
 use std::{convert::Infallible, pin::pin, sync::Arc, task::Poll};
 

@@ -28,15 +28,15 @@ pub(crate) const REQUESTS_AT_ONCE_MAX: usize = 4_096;
 pub(crate) const REQUESTS_AT_ONCE_PER_ADDRESS_MAX: usize = 256;
 /// Maximum number of concurrent requests of one IPv6 /48: a quarter of the server's limit.
 const REQUESTS_AT_ONCE_PER_NETWORK_MAX: usize = 1_024;
-/// Maximum number of requests of one address (for IPv6, of one /64) that wait for their body. A body of an honest client
-/// is complete in less than a second, and its address may send 200 requests a second. It is a twentieth of the server's
-/// connections.
+/// Maximum number of requests of one address (for IPv6, of one /64) that wait for their body. A body of an honest
+/// client is complete in less than a second, and its address may send 200 requests a second. It is a twentieth of the
+/// server's connections.
 pub(crate) const AWAITED_REQUESTS_PER_ADDRESS_MAX: usize = 1_000;
 /// Maximum number of requests of one IPv6 /48 that wait for their body: a fifth of the server's connections.
 const AWAITED_REQUESTS_PER_NETWORK_MAX: usize = 4_000;
-/// Bytes of partly received bodies up to which one body is not charged to the budget below, so that ordinary calls still
-/// work for a client whose budget is used up. Nearly every body is smaller. The limits of connections, and of requests that
-/// wait, bound their memory.
+/// Bytes of partly received bodies up to which one body is not charged to the budget below, so that ordinary calls
+/// still work for a client whose budget is used up. Nearly every body is smaller. The limits of connections, and of
+/// requests that wait, bound their memory.
 const UNCHARGED_BODY_BYTES_MAX: usize = 4 * 1024;
 /// Budget of the bytes of partly received bodies of one server.
 const AWAITED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -61,12 +61,12 @@ const AWAITED_BYTES: ShareLimits =
 /// The pool of request permits, the requests that wait for their body, and the budget of partly received bodies.
 pub(crate) struct Permits {
     requests: Mutex<Given>,
-    /// Without a limit of the server, which the limit of its connections is.
+    /// Limited only for each client: the limit of the server's connections also limits these requests.
     awaited_requests: Mutex<ClientShares>,
     awaited_bytes: Mutex<Given>,
 }
 
-/// What is given out, in total and to each client.
+/// The amounts taken from a limited resource, in total and by each client.
 #[derive(Default)]
 struct Given {
     all: usize,
@@ -93,10 +93,10 @@ impl Given {
     }
 }
 
-/// Permit for one request. It is returned on drop, whoever still has a [`RequestPermit`] of it.
+/// Permit for one request. Dropping it returns the permit, even if clones of its [`RequestPermit`] still exist.
 pub(crate) struct Permit(RequestPermit);
 
-/// Gives up the permit of a request while the request's body is awaited.
+/// Handle of a request's permit. Reading the body returns the permit while it waits, and takes it again afterwards.
 #[derive(Clone)]
 pub(crate) struct RequestPermit(Arc<Slot>);
 

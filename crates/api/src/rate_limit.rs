@@ -78,7 +78,8 @@ impl RateLimits {
     }
 
     /// Takes a token of the client's address and then, for IPv6, one of its /48, so that a client cannot get further
-    /// tokens by rotating the /64 in its /48. A /64 without tokens takes none of its neighbours'.
+    /// tokens by rotating the /64 in its /48. A request that the limit of its /64 refuses takes no token of the /48,
+    /// which other clients share.
     ///
     /// # Errors
     /// [`RateLimited`], with the time until the next token.

@@ -47,20 +47,22 @@ pub(crate) async fn read_body_within(
     waiting.finish().map(|()| body)
 }
 
-/// What a request does while it waits for its body: it gives up its permit, counts as one that waits, and is charged for
-/// the bytes received so far.
+/// A request that reads its body. While it waits, it holds no permit, counts as a request that waits for its body, and
+/// is charged for the bytes received so far.
 struct Waiting<'a> {
     permit: Option<&'a RequestPermit>,
     awaited: Option<AwaitedBody>,
 }
 
 impl<'a> Waiting<'a> {
-    /// Without `permit`, as for requests that did not pass the front door, nothing is given up or charged.
+    /// Without `permit`, for requests that did not pass through the middleware `front_door`, there is nothing to return
+    /// or to charge.
     fn new(permit: Option<&'a RequestPermit>) -> Self {
         Self { permit, awaited: None }
     }
 
-    /// The next frame must be awaited; `received` bytes of the body are in memory.
+    /// Called when the next frame of the body has not arrived yet. Returns the permit, and charges the `received` bytes
+    /// that are in memory.
     fn begin(&mut self, received: usize) -> ApiResult<()> {
         let Some(permit) = self.permit else { return Ok(()) };
         permit.pause();
@@ -71,7 +73,7 @@ impl<'a> Waiting<'a> {
         if self.awaited.insert(awaited).cover(received) { Ok(()) } else { Err(busy()) }
     }
 
-    /// The body is complete: the request needs its permit again.
+    /// Takes the permit again after the body has arrived.
     fn finish(self) -> ApiResult<()> {
         if self.permit.is_none_or(RequestPermit::resume) { Ok(()) } else { Err(busy()) }
     }

@@ -113,8 +113,8 @@ pub struct Person {
     pub name: String,
     /// The e-mail address.
     pub email: String,
-    /// Whether the provider had verified the address at the last sign-in. False for people who have not signed in since
-    /// this is recorded.
+    /// Whether the provider had verified the address at the last sign-in. False also if that sign-in was at an earlier
+    /// version of the program, which did not store it.
     pub is_email_verified: bool,
     /// The address of a picture.
     pub picture_url: Option<String>,

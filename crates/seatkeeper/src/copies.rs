@@ -15,7 +15,7 @@ use crate::{
 /// Why a store could not be backed up or restored.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyFailure {
-    /// The store is not a file of this machine.
+    /// The store is MongoDB, which has its own tools for backups.
     #[error("store_url: a MongoDB store has its own tools: {0}")]
     Mongo(&'static str),
     /// The data folder cannot be used.
@@ -29,7 +29,7 @@ pub enum CopyFailure {
 /// Copies the store into the new file `to`, also while the server runs. Returns sentences for the operator.
 ///
 /// # Errors
-/// The sentence says what is missing or in the way.
+/// The store cannot be read, or `to` cannot be created; the error is a sentence for the operator.
 pub fn back_up(place: &StorePlace, to: &Path) -> Result<String, CopyFailure> {
     let store = file_of(place, "back it up with mongodump")?;
     let done = sqlite::back_up(store, to)?;
@@ -37,11 +37,12 @@ pub fn back_up(place: &StorePlace, to: &Path) -> Result<String, CopyFailure> {
     Ok(format!("{} is backed up to {}: {size}, schema version {version}, verified\n", store.display(), to.display()))
 }
 
-/// Puts a copy of the file `from` in the place of the store, of which no server may run. Returns sentences for the
+/// Replaces the store by a copy of the backup `from` while no server uses the store. Returns sentences for the
 /// operator.
 ///
 /// # Errors
-/// The sentence says what is missing or in the way. The store is then as it was.
+/// A server uses the store, or the backup cannot be read or copied; the error is a sentence for the operator. The store
+/// is unchanged then.
 pub fn restore(place: &StorePlace, from: &Path) -> Result<String, CopyFailure> {
     let store = file_of(place, "restore the dump of mongodump with mongorestore")?;
     data_folder::make_private(&place.data_dir)?;

@@ -16,7 +16,8 @@ pub(crate) const LOCK_LOG: &str = "locks.log";
 const FOLDER_MODE: u32 = 0o700;
 /// The permissions of everybody but the owner.
 const OTHERS_MODE: u32 = 0o077;
-/// Names in a folder that say nothing about its purpose, besides those that begin with a dot.
+/// Names that may occur in any folder, so that they do not show that other programs use it. Names that begin with a dot
+/// are treated alike.
 const NEUTRAL_NAMES: [&str; 1] = ["lost+found"];
 /// Beginnings of the names of the program's own files and folders.
 const OWN_NAMES: [&str; 3] = ["seatkeeper", LOCK_LOG, "mail"];
@@ -32,12 +33,12 @@ pub enum FolderError {
         /// The error of the system.
         source: io::Error,
     },
-    /// It is a symbolic link that leads nowhere.
+    /// It is a symbolic link whose target does not exist.
     #[error("the data folder {path:?} is a symbolic link to {target:?}, which does not exist")]
     Dangling {
         /// The folder.
         path: PathBuf,
-        /// What the link leads to.
+        /// The target of the link.
         target: PathBuf,
     },
     /// Other users can read it, and the program may or should not change that.
@@ -81,7 +82,7 @@ impl FolderLock {
     }
 }
 
-/// Creates the folder if it is missing, and takes the access of other users away from an existing one.
+/// Creates the folder if it is missing, and removes the permissions of other users from an existing one.
 ///
 /// # Errors
 /// It cannot be created, belongs to somebody else, or is evidently shared with other programs.
@@ -121,7 +122,7 @@ fn reason_to_leave(metadata: &Metadata, path: &Path) -> io::Result<Option<&'stat
     if metadata.permissions().mode() & STICKY != 0 {
         return Ok(Some("it is a folder for the files of all users"));
     }
-    // Taking the access away from, say, /etc would break the machine.
+    // Removing the permissions of other users from a system folder such as /etc would break the machine.
     let (mut has_own, mut has_others) = (false, false);
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
@@ -139,14 +140,15 @@ fn is_neutral(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".") || NEUTRAL_NAMES.iter().any(|neutral| name == *neutral)
 }
 
-/// A file in the data folder that shows that a cinema has used it, whatever happened to its database.
+/// Finds a file that shows that a server has used this data folder before. Then a missing or empty database means that
+/// data was lost, not that the cinema is new.
 pub(crate) fn find_trace(data_dir: &Path, mail: &MailUrl) -> Option<PathBuf> {
     let log = data_dir.join(LOCK_LOG);
     if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
         return Some(log);
     }
     match mail {
-        // A folder elsewhere may have the mails of several cinemas.
+        // Several cinemas may share a mail folder outside of the data folder.
         MailUrl::File { dir } if dir.starts_with(data_dir) => {
             let mut entries = fs::read_dir(dir).ok()?.filter_map(Result::ok).map(|entry| entry.path());
             entries.find(|path| fs::metadata(path).is_ok_and(|mail| mail.is_file() && mail.len() > 0))

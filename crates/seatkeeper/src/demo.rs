@@ -27,8 +27,8 @@ const CINEMA: &str = include_str!("../demo/cinema.toml");
 const FILLED_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 /// Polling interval of the servers that wait while another one fills the store.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// Pauses, in seconds, before each repetition of a call that the store did not answer. A start soon after that of MongoDB meets a slow one,
-/// and a server that gave up would leave half a cinema, which the next start takes for data.
+/// Pauses, in seconds, before each retry of a call that the store did not answer. A MongoDB that has just started is slow, and a
+/// server that gave up would leave half of the demo cinema: the next start finds a store that is not empty, and adds nothing.
 const PAUSES_S: [u64; 5] = [1, 2, 4, 8, 16];
 /// The demo cinema has the screenings that start within this many days.
 const DAYS: i64 = 7;
@@ -116,7 +116,7 @@ async fn fill(office: &BoxOffice) -> Result<usize, DemoError> {
         let make = || office.stores.programme.change_programme(&change, &event, office.now());
         match with_retries(make).await? {
             (ProgrammeOutcome::Done, _) => {}
-            // An attempt without an answer had made the change.
+            // An earlier attempt, whose answer was lost, made the change.
             (ProgrammeOutcome::Changed, true) => {}
             (refused, _) => return Err(data(format!("{refused:?} at {change:?}"))),
         }
@@ -124,8 +124,8 @@ async fn fill(office: &BoxOffice) -> Result<usize, DemoError> {
     Ok(made)
 }
 
-/// Repeats a call while the store does not answer. The flag says whether the call was repeated: then an earlier attempt may
-/// have had its effect.
+/// Retries a call while the store is unavailable. The flag is true if the answer is that of a retry: an earlier attempt may
+/// have been committed although its answer was lost.
 async fn with_retries<T, Call: Future<Output = Backend<T>>>(call: impl Fn() -> Call) -> Backend<(T, bool)> {
     let mut is_repeated = false;
     for pause in PAUSES_S.map(Duration::from_secs) {

@@ -65,7 +65,7 @@ fn start(flags: SettingFlags) -> Result<(), Failure> {
     in_runtime(serve(config))
 }
 
-/// Runs the command `backup` or `restore`. Only the settings of the store's place are read, so that it works when
+/// Runs the command `backup` or `restore`. It reads only the settings that locate the store, so that it works when
 /// others are invalid.
 fn copy(
     flags: SettingFlags,
@@ -76,7 +76,7 @@ fn copy(
     // Warnings about the files go to standard error.
     start_log(LogLevel::Warn, LogFormat::Text);
     let said = work(&place, file)?;
-    // The work is done even if nobody can read this.
+    // The backup or restore is complete, even if its report cannot be written to standard output.
     Ok(io::stdout().write_all(said.as_bytes())?)
 }
 

@@ -53,7 +53,7 @@ fn check_exits_with_2_for_mock_payments_of_real_customers_unless_allowed() {
         assert!(stderr(&refused).contains("set --allow-test-payments"), "{}", stderr(&refused));
         let allowed = check(&[args, &["--allow-test-payments"]].concat(), env);
         assert_eq!(allowed.status.code(), Some(0), "{args:?}");
-        // Nothing but the warning that demo sign-in can be reached from other machines.
+        // Standard error contains only the warning that other machines can reach demo sign-in.
         let warnings = stderr(&allowed).lines().filter(|line| line.contains("warning: --allow-demo-sign-in: ")).count();
         assert_eq!((warnings, stderr(&allowed).lines().count()), (args.len().min(1), args.len().min(1)), "{args:?}");
     }

@@ -21,17 +21,17 @@ use super::{
 const CROWD: usize = 32;
 
 pub(super) async fn run_all(fixture: &impl StoreFixture) {
-    every_promotion_is_an_event_that_lists_who_loses_the_role(fixture).await;
+    every_promotion_writes_an_event_that_lists_demoted_administrators(fixture).await;
     with_the_setting_only_the_named_person_becomes_the_first_admin(fixture).await;
     with_the_setting_a_real_person_replaces_the_demo_admin(fixture).await;
-    without_the_setting_nobody_becomes_admin_after_people_came_under_it(fixture).await;
+    without_the_setting_nobody_becomes_admin_if_a_person_signed_in_while_it_was_set(fixture).await;
     concurrent_sign_ins_with_the_setting_make_the_named_person_admin(fixture).await;
     added_person_is_admin_at_once_and_the_change_is_listed(fixture).await;
     remembered_address_becomes_admin_at_its_first_verified_sign_in(fixture).await;
     address_of_several_or_unverified_people_is_refused_with_their_list(fixture).await;
-    address_of_people_of_two_issuers_belongs_to_the_one_of_the_configured_issuer(fixture).await;
+    address_used_at_two_issuers_selects_the_person_of_the_configured_issuer(fixture).await;
     person_is_chosen_among_more_namesakes_than_are_listed(fixture).await;
-    added_admin_counts_as_the_first_admin_of_the_setting(fixture).await;
+    added_admin_prevents_a_first_admin_by_the_setting(fixture).await;
 }
 
 fn email(text: &str) -> EmailKey {
@@ -58,7 +58,7 @@ fn unverified(name: &str) -> Identity {
     Identity { is_email_verified: false, ..identity_of(name) }
 }
 
-async fn every_promotion_is_an_event_that_lists_who_loses_the_role(fixture: &impl StoreFixture) {
+async fn every_promotion_writes_an_event_that_lists_demoted_administrators(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let guest = sign_in(&stage, demo_identity_of("Guest"), None).await;
     sign_in(&stage, demo_identity_of("Dan"), None).await;
@@ -105,7 +105,7 @@ async fn with_the_setting_a_real_person_replaces_the_demo_admin(fixture: &impl S
     assert_eq!(sign_in(&stage, demo_identity_of("Boss"), named).await.role, Role::User, "the demo never again");
 }
 
-async fn without_the_setting_nobody_becomes_admin_after_people_came_under_it(fixture: &impl StoreFixture) {
+async fn without_the_setting_nobody_becomes_admin_if_a_person_signed_in_while_it_was_set(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     assert_eq!(sign_in(&stage, identity_of("Ben"), Some("boss@example.test")).await.role, Role::User);
     for somebody in [identity_of("Ben"), identity_of("Cat"), demo_identity_of("Dan")] {
@@ -196,7 +196,7 @@ async fn address_of_several_or_unverified_people_is_refused_with_their_list(fixt
     assert_eq!(add(&stage, "ann@example.test").await, AddAdminOutcome::Added(expected));
 }
 
-async fn address_of_people_of_two_issuers_belongs_to_the_one_of_the_configured_issuer(fixture: &impl StoreFixture) {
+async fn address_used_at_two_issuers_selects_the_person_of_the_configured_issuer(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     sign_in(&stage, identity_of("Boss"), None).await;
     let elsewhere = Identity { issuer: "https://other.example.test".to_owned(), ..identity_of("Ann") };
@@ -235,7 +235,7 @@ async fn person_is_chosen_among_more_namesakes_than_are_listed(fixture: &impl St
     assert_eq!(add(&stage, "a_n%n.x+1@example.test").await, AddAdminOutcome::Added(expected));
 }
 
-async fn added_admin_counts_as_the_first_admin_of_the_setting(fixture: &impl StoreFixture) {
+async fn added_admin_prevents_a_first_admin_by_the_setting(fixture: &impl StoreFixture) {
     let stage = Stage::open(fixture, "s").await;
     let named = Some("boss@example.test");
     let guest = sign_in(&stage, demo_identity_of("Guest"), None).await;

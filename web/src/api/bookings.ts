@@ -2,7 +2,7 @@ import { useInfiniteQuery, useQuery } from '@pinia/colada'
 import { api, ask } from './client'
 import { useSessionStore } from './session'
 
-/** Whether to ask for the person's bookings: not as a guest, and not before it is known who is signed in, unless that failed. */
+/** Returns whether to request bookings: not for a guest, and not while the session loads, unless that failed. */
 function useMayAsk() {
   const store = useSessionStore()
   return () => {

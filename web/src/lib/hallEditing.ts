@@ -108,7 +108,10 @@ function paintSofas(cells: readonly Cell[], touched: readonly boolean[], isBackw
   return painted
 }
 
-/** One pressed place takes its neighbour to the right, else to the left. Between sofas and aisles the row grows by a column. */
+/**
+ * Joins one pressed place with its neighbour to the right, else to the left. A place between sofas and aisles has none:
+ * it becomes a sofa alone, and the row grows by a column.
+ */
 function paintOneSofa(cells: readonly Cell[], at: number): Cell[] {
   const cell = cells[at]!
   if (cell === 'pair') return [...cells]

@@ -32,8 +32,8 @@ pub(super) fn picture_url(text: &str) -> Option<String> {
 }
 
 /// Sanitizes a name: replaces control characters by spaces, removes characters that override the direction of text, and
-/// collapses white space. Joiners (U+200C, U+200D) are letters' neighbours in many scripts and stay. A name without a visible
-/// character is empty.
+/// collapses white space. Joiners (U+200C, U+200D) are retained, because many scripts need them between letters. The
+/// result for a name without a visible character is empty.
 fn clean(name: &str) -> String {
     let shown = name.chars().filter(|c| !text::overrides_direction(*c));
     let spaced: String = shown.map(|c| if c.is_control() { ' ' } else { c }).collect();

@@ -33,7 +33,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sign_out))
 }
 
-/// The call with which every visit begins; its small answer is not compressed.
+/// Routes whose answers are not compressed: `get_session`, which every visit calls first and whose answer is small.
 #[must_use]
 pub fn lean_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(get_session))

@@ -1,5 +1,5 @@
-//! Finds the person of a request's session, and polls the store for sessions that ended, and roles that changed, on other
-//! servers or by a command.
+//! Finds the person of a request's session, and polls the store for sessions that ended, and roles that changed, on
+//! other servers or by a command.
 
 use std::{
     sync::{Arc, atomic::Ordering},

@@ -27,7 +27,8 @@ fn push_cell(table: &mut String, cell: &str) {
     }
 }
 
-/// Whether a spreadsheet may evaluate the cell. Spreadsheets skip white space at the start, and some also read full-width signs.
+/// Whether a spreadsheet may evaluate the cell. Spreadsheets skip white space at the start, and some also read
+/// full-width signs.
 fn is_formula(cell: &str) -> bool {
     const SIGNS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
     cell.starts_with(['\t', '\r', '\n']) || cell.trim_start().starts_with(SIGNS)

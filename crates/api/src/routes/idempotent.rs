@@ -40,19 +40,20 @@ const ANSWER_BYTES_MAX: usize = 256 * 1024;
 pub(super) enum Stored {
     /// Successes. A refused call has changed nothing and leaves no record; a repeated call runs again.
     Successes,
-    /// Successes, and 402, with which the payment has ended. Other refusals follow from a state that a repeated call finds
-    /// again, so a record of them would only let an account fill the store.
+    /// Successes, and 402, which ends the payment. Other refusals follow from a state that a repeated call finds again,
+    /// so a record of them would only let an account fill the store.
     SuccessesAndDeclines,
 }
 
-/// What becomes of the idempotency key when its call has run.
+/// What happens to the idempotency key when its call has run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum KeyAfter {
-    /// The key keeps the answer.
+    /// The answer is stored with the key.
     Answered,
     /// The key is deleted.
     Unused,
-    /// The key keeps the id of the object, so that a repeated call finds what this one may have done.
+    /// The lease ends, and the key retains the id of the object, so that a repeated call finds what this one may have
+    /// done.
     Free,
 }
 
@@ -93,7 +94,7 @@ where
         Reservation::Running => Err(ErrorCode::InProgress.into()),
         Reservation::Run { subject } => {
             let (work, office) = (run(subject), Arc::clone(&app.office));
-            // With another id an earlier run had the key, and may have created the object before its server crashed.
+            // Another id was reserved by an earlier run, which may have created the object before its server crashed.
             let is_first_run = subject == fresh;
             let kept = async move {
                 let answered = work.await.unwrap_or_else(IntoResponse::into_response);
@@ -112,7 +113,7 @@ async fn in_own_task(
     app.spawn_call(work).await.unwrap_or_else(|_| Err(ErrorCode::Internal.into()))
 }
 
-/// Reserves the key, and returns with the reservation until when a run has it.
+/// Reserves the key. Returns the reservation and the end of its lease.
 async fn reserve(
     office: &BoxOffice,
     key: &IdempotencyKey,

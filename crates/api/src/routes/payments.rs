@@ -156,7 +156,7 @@ pub(crate) async fn confirm_payment(
     key: IdempotencyKeyHeader,
     RawJson(body): RawJson,
 ) -> ApiResult<Response> {
-    // What is refused here reserves no idempotency key. Malformed JSON is reported before an invalid key.
+    // A request that is refused here reserves no idempotency key. Malformed JSON is reported before an invalid key.
     if key.0.is_err() {
         parse_json::<IgnoredAny>(&body)?;
     }

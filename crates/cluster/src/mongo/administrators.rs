@@ -1,5 +1,5 @@
-//! Who is administrator: the first person, the owner of a remembered address, or a person whom the operator names. The
-//! unique key of one document ensures that only one sign-in is the first.
+//! Assigns the role ADMIN: to the first person, to the owner of a remembered address, or to a person whom the operator
+//! names. The unique key of one document ensures that only one sign-in is the first.
 
 use jiff::Timestamp;
 use mongodb::bson::{Document, doc};
@@ -24,8 +24,8 @@ use super::{
 
 /// The unique key of the document of the first administrator, which only one sign-in can insert.
 const FIRST_ADMIN: &str = "first_admin";
-/// The most people with the same part before the `@` that one command compares. With more it fails, because it must not
-/// choose a person from a part of them. The value limits the memory and the time of the transaction.
+/// Maximum number of people with the same part before the `@` that one command compares. With more it fails, because it
+/// must not choose a person from an incomplete list. The value limits the memory and the time of the transaction.
 const CANDIDATES_MAX: u32 = 10_000;
 
 /// The first administrator.
@@ -63,16 +63,16 @@ pub(super) async fn is_first(
     }
 }
 
-/// Forgets the remembered address of the person signing in. Returns whether there was one.
+/// Deletes the remembered address of the person signing in. Returns whether there was one.
 pub(super) async fn take_pending(conn: &mut Conn, identity: &Identity) -> Result<bool, Fault> {
     let Some(address) = identity.verified_email() else { return Ok(false) };
     let key = pending_key(&identity.issuer, &address);
     Ok(conn.delete(PENDING_ADMINS, doc! { "_id": key }).await? > 0)
 }
 
-/// Makes a person ADMIN and writes `event` about the person. Administrators of the demo lose the role to a person of a real
-/// provider, and the event lists them. Concurrent first promotions insert or change the same document, so one of their
-/// transactions fails and is retried.
+/// Makes a person ADMIN and writes `event` about the person. Administrators of the demo lose the role to a person of a
+/// real provider, and the event lists them. Concurrent first promotions insert or change the same document, so one of
+/// their transactions fails and is retried.
 pub(super) async fn promote(
     conn: &mut Conn,
     person: &Person,
@@ -147,7 +147,7 @@ async fn list_namesakes(conn: &mut Conn, email: &EmailKey) -> Result<Vec<Person>
     Ok(people.filter(|person| EmailKey::parse(&person.email).as_ref() == Some(email)).collect())
 }
 
-/// The text as a regular expression that matches itself.
+/// Escapes a text so that it matches itself in a regular expression.
 fn escaped(text: &str) -> String {
     let mut pattern = String::new();
     for c in text.chars() {

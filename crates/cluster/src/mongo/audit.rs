@@ -65,14 +65,15 @@ impl AuditLog for MongoStore {
     }
 }
 
-/// The place of an entry in the order of time.
+/// Position of an entry in the audit log, which is ordered by time and id.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Place {
     at: i64,
     id: Uuid,
 }
 
-/// Several servers may do this at once: they read the same entries and delete them once.
+/// Deletes old entries; returns whether there may be more. Several servers may run this concurrently: they read the
+/// same entries, and deleting an entry again has no effect.
 async fn forget_audit(conn: &mut Conn, kept: &AuditKept) -> Result<bool, Fault> {
     let (limit, order) = (FORGOTTEN_AT_ONCE_MAX, pages::rising("at"));
     let released = doc! { "type": "SEAT_RELEASED", "at": { "$lt": ms(kept.released_from) } };
@@ -97,7 +98,7 @@ async fn forget_audit(conn: &mut Conn, kept: &AuditKept) -> Result<bool, Fault> 
     Ok(has_more)
 }
 
-/// An entry that cannot be read stays.
+/// Whether an entry may be deleted because its action is in [`PASSING_ACTIONS`]. An unreadable entry is retained.
 fn is_passing(entry: &AuditDocument) -> bool {
     let event = read_entry(entry).ok();
     event.is_some_and(|event| match event.kind {

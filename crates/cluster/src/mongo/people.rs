@@ -1,4 +1,4 @@
-//! People.
+//! Stores people and their sign-ins.
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -90,8 +90,8 @@ async fn sign_in(conn: &mut Conn, sign_in: &ConfirmedSignIn, now: Timestamp) -> 
     promoted.ok_or(Fault::Broken("a person cannot be found after the sign-in"))
 }
 
-/// The text in which searches for customers look: name and e-mail address as [`search_key`]. Servers of earlier versions write
-/// them in lower case.
+/// The text in which searches for customers look: name and e-mail address as [`search_key`]. Servers of earlier
+/// versions write them in lower case.
 fn search_text(name: &str, email: &str) -> String {
     format!("{}\n{}", search_key(name), search_key(email))
 }

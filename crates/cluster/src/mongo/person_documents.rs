@@ -1,4 +1,4 @@
-//! People as documents.
+//! The document that stores a person.
 
 use seatkeeper_core::{
     ids::PersonId,

@@ -137,7 +137,7 @@ fn of_key(key: &IdempotencyKey) -> Document {
     doc! { "_id": { "person_id": key.person_id.to_string(), "call": &key.call, "key": &key.key } }
 }
 
-/// The key while the run that has reserved it until `lease_until` has it.
+/// Selects the key while it is leased to the run that reserved it until `lease_until`.
 fn of_run(key: &IdempotencyKey, lease_until: Timestamp) -> Document {
     let mut own = of_key(key);
     own.insert("lease_until", ms(lease_until));

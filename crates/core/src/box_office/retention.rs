@@ -1,4 +1,4 @@
-//! Deletes entries of the audit log that are not kept for good.
+//! Deletes the entries of the audit log whose retention time is over.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -13,7 +13,7 @@ use crate::{catalogue::SharedScreening, ids::ScreeningId};
 /// served from the cache as a whole. A full cache evicts one screening for each new one.
 pub const SCREENINGS_CACHED_MAX: usize = 6_144;
 
-/// A multiplier that scatters consecutive numbers (2⁶⁴ divided by the golden ratio).
+/// The multiplier of Fibonacci hashing (2⁶⁴ divided by the golden ratio), which scatters consecutive numbers.
 const SCATTER: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Cached screenings. All are invalidated when the programme's revision changes.
@@ -35,9 +35,9 @@ struct Cached {
 }
 
 impl Cached {
-    /// Evicts a screening from a scattered place when the cache is full. Evicting the least recently used one would
-    /// fail for lists: when a list is longer than the cache, each screening would be evicted just before the next list
-    /// asks for it.
+    /// Inserts a screening. A full cache evicts a pseudo-random one. Evicting the least recently used one would fail for
+    /// lists: when a list is longer than the cache, each screening would be evicted just before the next list asks for
+    /// it.
     fn insert(&mut self, open: SharedScreening) {
         let id = open.screening.id;
         if self.by_id.insert(id, open).is_some() {

@@ -23,7 +23,7 @@ pub struct AuditFilter {
 /// and sign-outs. They are deleted after a time; all other actions are kept for good.
 pub const PASSING_ACTIONS: [&str; 3] = ["admin_refused", "sign_in", "sign_out"];
 
-/// Which of the entries that are not kept for good are still kept: those that happened at or after these times.
+/// The retention limits of the audit log: entries of these two kinds are deleted when they are older than these times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditKept {
     /// `SEAT_RELEASED` events.
@@ -39,7 +39,7 @@ pub trait AuditLog: Send + Sync {
     async fn append_audit(&self, events: &[Event]) -> Backend<()>;
     /// Lists the events that `filter` selects, newest first.
     async fn list_audit(&self, filter: &AuditFilter, page: PageRequest) -> Backend<Page<Event>>;
-    /// Deletes a small batch of entries that are not kept any more, oldest first. Returns whether there may be more. A
+    /// Deletes a small batch of entries whose retention time is over, oldest first. Returns whether there may be more. A
     /// batch is small enough that a sale which waits for it is not noticeably slower.
     async fn forget_audit(&self, kept: &AuditKept) -> Backend<bool>;
 }

@@ -39,7 +39,8 @@ pub struct NewMail {
     pub booking_id: BookingId,
     /// The booking's code.
     pub booking_code: String,
-    /// The recipient's e-mail address: that of the last attempt, or of the next one as far as it is known.
+    /// The recipient's e-mail address: that of the newest attempt or requested retry; before the first of these, the
+    /// customer's address when the mail was created.
     pub to: String,
     /// The customer's name.
     pub name: String,

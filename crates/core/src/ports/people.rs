@@ -20,8 +20,8 @@ pub struct ConfirmedSignIn {
     pub new_id: PersonId,
     /// Whether the person may become the first administrator.
     pub first_admin: FirstAdmin,
-    /// For the audit log, with the person as its actor: written if the person becomes ADMIN. The event of the sign-in shows
-    /// the role, too, but it is deleted after a while. Its detail [`DEMOTED`] lists who loses the role.
+    /// The audit event that is written, with the person as its actor, if the person becomes ADMIN; its detail [`DEMOTED`]
+    /// lists who loses the role. The event of the sign-in shows the role, too, but the audit log deletes it after a time.
     pub on_promotion: Event,
 }
 
@@ -32,7 +32,7 @@ pub struct AddAdmin {
     pub issuer: String,
     /// The person's verified e-mail address.
     pub email: EmailKey,
-    /// For the audit log: written if a person's role changes now. Its detail [`DEMOTED`] lists who loses the role.
+    /// The audit event that is written if a person's role changes now; its detail [`DEMOTED`] lists who loses the role.
     pub event: Event,
 }
 
@@ -47,13 +47,15 @@ pub enum AddAdminOutcome {
     Added(Person),
     /// This person was ADMIN before.
     WasAdmin(Person),
-    /// Nobody with this address has signed in yet. Who does, with that issuer and the address verified, becomes ADMIN.
+    /// Nobody with this address has signed in yet. The first person who signs in at that issuer with the address verified
+    /// becomes ADMIN.
     Remembered,
     /// These people have the address, but not exactly one of them is of that issuer and has it verified.
     NotOne(Vec<Person>),
 }
 
-/// The most people that [`AddAdminOutcome::NotOne`] lists; the person is chosen among all. An operator does not read more.
+/// The most people that [`AddAdminOutcome::NotOne`] lists, because an operator does not read more. The search for the one
+/// person is not limited.
 pub const NAMESAKES_MAX: usize = 100;
 
 /// Persons (user accounts).
@@ -64,12 +66,12 @@ pub trait People: Send + Sync {
     ///
     /// The first administrator is chosen by the rule [`FirstAdmin`]: exactly one, also after concurrent sign-ins. If
     /// that person's issuer is the demo ([`crate::person::DEMO_ISSUER`]), the first administrator of any other issuer
-    /// replaces all administrators of the demo, whose ids are in the event of the promotion. A person whose address [`Self::add_admin`] has remembered becomes ADMIN,
-    /// too.
+    /// replaces all administrators of the demo, whose ids are in the event of the promotion. A person whose address
+    /// [`Self::add_admin`] has remembered becomes ADMIN, too.
     async fn sign_in(&self, sign_in: &ConfirmedSignIn, now: Timestamp) -> Backend<Person>;
     /// Makes the one person of this issuer with this verified address ADMIN, or remembers the address if nobody with it
-    /// has signed in. If the address is remembered at the very moment of its first sign-in, it may take effect at the
-    /// next one.
+    /// has signed in. In a race with the first sign-in of that address, the person may become ADMIN only at the next
+    /// sign-in.
     async fn add_admin(&self, request: &AddAdmin, now: Timestamp) -> Backend<AddAdminOutcome>;
     /// People whose role changed at or after `since`, on any server or by a command.
     async fn list_role_changes_since(&self, since: Timestamp, limit: u32) -> Backend<Vec<PersonId>>;

@@ -137,7 +137,7 @@ impl Layout {
     }
 }
 
-/// Checks what the seat plan relies on.
+/// Checks the rules that a seat plan relies on, which hold for new and for stored layouts.
 fn check_rows(invalid: &mut Invalid, rows: &[Row], is_same_label: impl Fn(&str, &str) -> bool) {
     invalid.check(rows.len() <= ROWS_MAX, "layout.rows", Rule::ItemsMax { max: ROWS_MAX });
     for (index, row) in rows.iter().enumerate().take(ROWS_MAX) {

@@ -15,7 +15,7 @@ use super::{
     rows::{Columns, Fault, StoredId, before, find, json_of, limit, list, ms, run},
 };
 
-/// The most entries that one call deletes, and the most events about refused attempts and sign-ins that it reads. Each
+/// The most releases of seats that one call deletes, and the most audit events that it reads and may delete. Each
 /// deletion changes five B-trees, some of them at random places of a large file, and sales wait for the writer
 /// meanwhile.
 const FORGOTTEN_AT_ONCE_MAX: u32 = 50;
@@ -53,7 +53,7 @@ impl AuditLog for SqliteStore {
 
     async fn forget_audit(&self, kept: &AuditKept) -> Backend<bool> {
         let kept = *kept;
-        // Found by a reader, so that the writer only deletes.
+        // A reader selects the entries, so that the writer, for which sales wait, only deletes.
         let found = self.read(move |tx| find_forgettable(tx, &kept)).await?;
         let has_more = found.has_more;
         if !found.ids.is_empty() || found.read_to.is_some() {

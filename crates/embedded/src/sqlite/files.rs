@@ -87,7 +87,7 @@ pub(super) fn length_of(path: &Path) -> io::Result<u64> {
     }
 }
 
-/// What a path leads to: the same for every name of a file, and another one after the file was replaced.
+/// The device and inode of a file: equal for all links to it, and different after the file was replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     device: u64,
@@ -118,7 +118,7 @@ pub(super) fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     sync_folder(folder_of(to))
 }
 
-/// Makes the names in a folder durable.
+/// Syncs a folder, so that new and changed names in it are durable.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
@@ -130,7 +130,7 @@ pub(super) struct Unfinished {
 }
 
 impl Unfinished {
-    /// Creates an empty private file beside `target`, with a name of this process.
+    /// Creates an empty private file beside `target`, with this process's id in its name.
     pub(super) fn beside(target: &Path, suffix: &str) -> io::Result<Self> {
         let path = beside(target, &format!(".{suffix}-{}", std::process::id()));
         // Left over by a killed process that had the same id.

@@ -1,7 +1,8 @@
 //! The store in one SQLite file (WAL, `synchronous=FULL`). A write is synced to disk before it is acknowledged.
 //!
 //! One writer thread batches waiting writes into one commit ([`writer`]); reads run on two small thread pools, one of
-//! them for administrators' lists and reports ([`readers`]). Each port has a file of its own; all of them run SQL through [`rows`].
+//! them for administrators' lists and reports ([`readers`]). Each port has a file of its own; all of them run SQL through
+//! [`rows`].
 
 mod administrators;
 mod audit;
@@ -87,8 +88,8 @@ impl SqliteStore {
         Self::open_after(path, None)
     }
 
-    /// Like [`Self::open`]. `earlier` is a file that only a cinema writes: when it exists and is not empty, an empty or
-    /// missing database is refused.
+    /// Like [`Self::open`]. `earlier` is a file that only a server writes while it runs, such as the lock log: when it
+    /// exists and is not empty, an empty or missing database is refused.
     ///
     /// # Errors
     /// Those of [`Self::open`].
@@ -97,11 +98,13 @@ impl SqliteStore {
         let (lock, path) = StoreLock::take(path, Missing::Create)?;
         let mut connection = open::connect_writer(&path)?;
         open::refuse_empty(&connection, &path, earlier)?;
-        // Before the first change, so that the right write-ahead log still fits when it is put back.
+        // Checked before the first write, after which a lost write-ahead log that is put back would no longer match the
+        // database file.
         change_mark::refuse_older(&connection, &path)?;
         open::migrate(&mut connection)?;
         open::end_leases(&connection)?;
-        // From now on the file alone has at least its tables. On a full disk the log stays as it is.
+        // From now on a copy of the database file alone has at least the tables. On a full disk this fails, and the start
+        // continues with the write-ahead log as it is.
         if let Err(error) = open::empty_log(&connection) {
             tracing::warn!(%error, "the store's write-ahead log could not be emptied at the start");
         }

@@ -1,4 +1,4 @@
-//! Opening the file: connection settings, migrations, and what must not be opened.
+//! Opening the file: connection settings, migrations, and the refusal of databases that are missing or empty.
 
 use std::{
     path::{Path, PathBuf},

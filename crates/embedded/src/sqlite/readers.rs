@@ -147,7 +147,7 @@ impl Readers {
     }
 }
 
-/// The future that waits for a read. Dropping it tells the read that nobody needs its result.
+/// A guard in the future that waits for a read. Dropping it makes the connection's progress handler interrupt the read.
 #[derive(Default)]
 struct Caller {
     has_gone: Arc<AtomicBool>,
@@ -200,7 +200,7 @@ fn next_job(jobs: &Mutex<Receiver<Job>>) -> Option<Job> {
     jobs.lock().recv().ok()
 }
 
-/// Lowers the priority of the calling thread. Linux alone has priorities of threads.
+/// Lowers the priority of the calling thread. Only on Linux: elsewhere `setpriority` applies to the whole process.
 #[cfg(target_os = "linux")]
 fn lower_priority() {
     if let Err(error) = rustix::process::setpriority_process(None, ADMIN_NICENESS) {

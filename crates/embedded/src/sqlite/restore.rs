@@ -62,8 +62,8 @@ pub fn restore(from: &Path, store: &Path, others: &[PathBuf], date: &str) -> Res
         }
         return Err(CopyError::File { path: store.to_owned(), source });
     }
-    // Last, so that after a power failure in between an incomplete restore is refused at the start and not taken for a
-    // new cinema.
+    // The mark is deleted only when the database is in place: after a power failure before that, the next start refuses
+    // the folder instead of creating an empty database in it.
     let mark = beside(store, MARK_SUFFIX);
     remove(&mark).map_err(CopyError::file(&mark))?;
     for other in others {

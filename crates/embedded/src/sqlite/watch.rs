@@ -1,5 +1,5 @@
 //! Watches the files of an open store: whether they are still those that were opened, and whether their pages can be
-//! read. `GET /readyz` reports what is found, and the log says it once.
+//! read. `GET /readyz` reports a fault while it lasts; the log reports its start and its end, once each.
 //!
 //! A thread with its own connection compares the files and writes the change mark every few seconds, and checks all
 //! pages of the database at longer intervals, so that the checks use a small share of one core and of the disk.
@@ -195,11 +195,11 @@ impl Rounds {
 
     /// Compares the files, writes the change mark, and logs a change of the store's health.
     fn look(&mut self) {
-        // With a file gone, a query could create a new one in its place.
+        // While a file is missing, a query could make SQLite create a new one in its place.
         if self.watch.find_lost_file().is_none() {
             match count_changes(&self.connection) {
                 Ok(changes) => self.mark.update(changes),
-                // At the end, queries are interrupted.
+                // An interruption, while the store is being closed, is not damage and is ignored.
                 Err(error) => self.watch.damage.note_error(&error),
             }
         }

@@ -167,8 +167,8 @@ fn write_all(connection: &mut Connection, jobs: &Receiver<Job>, counts: &Counts,
     }
 }
 
-/// Moves everything into the database file. Without this, who copies that file alone after a clean stop would get an
-/// older or an empty cinema.
+/// Moves the write-ahead log's content into the database file. Otherwise a copy of that file alone, made after a clean
+/// stop, would lack the newest writes.
 fn empty_log_at_end(connection: &Connection) {
     let emptied = connection.busy_timeout(EMPTY_LOG_WAIT_MAX).and_then(|()| empty_log(connection));
     match emptied {

@@ -97,7 +97,7 @@ async fn committed_programme_change_succeeds_when_the_following_query_fails() {
     assert_eq!(created.expect("the change was committed"), ChangeOutcome::Done(movie));
 }
 
-/// What another administrator deletes while a screening is added or moved, and the refusal.
+/// Another administrator deletes the film or the hall between the use case's reads and its write.
 #[tokio::test]
 async fn screening_whose_film_or_hall_is_deleted_meanwhile_is_refused_with_the_part_that_is_missing() {
     for is_new in [true, false] {

@@ -39,12 +39,13 @@ fn parse_email(text: &str) -> Result<EmailKey, String> {
     EmailKey::parse(text).ok_or_else(|| "not an e-mail address such as ann@tickets.example".to_owned())
 }
 
-/// Makes the person with this verified address an administrator, or remembers the address. Returns what was done, and in
-/// which store: with a mistyped setting it may be another one than that of the server.
+/// Makes the person with this verified address an administrator, or remembers the address for the first sign-in.
+/// Returns a text that says what was done and in which store, because a mistyped setting may name another store than
+/// the server's.
 ///
 /// # Errors
-/// The store does not exist, or cannot be opened or written; or not exactly one person has the address verified by the provider of the
-/// settings, with the list of those who have the address.
+/// The store does not exist, or cannot be opened or written. Or the address belongs to people, but not to exactly one
+/// whose address the provider of the settings has verified; the error lists these people.
 pub async fn add_admin(config: &StoreConfig, email: EmailKey) -> Result<String, Failure> {
     let issuer = config.issuer.as_ref().map_or_else(|| DEMO_ISSUER.to_owned(), ToString::to_string);
     let beside = StoreBeside::open(config).await?;
@@ -74,7 +75,7 @@ pub async fn add_admin(config: &StoreConfig, email: EmailKey) -> Result<String, 
 fn describe_store(store: &StoreUrl) -> String {
     match store {
         StoreUrl::Sqlite { path } => {
-            // The path as in the settings is less clear, but it helps, too.
+            // If the path cannot be made absolute, the path as the settings give it is shown.
             let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             format!("store: {}", whole.display())
         }
@@ -89,7 +90,7 @@ fn describe_refusal(email: &EmailKey, issuer: &str, people: &[Person]) -> String
     let mut text = format!("not exactly one person of {issuer} has the verified address {email}; people with it:");
     for person in people {
         let verified = if person.is_email_verified { "verified" } else { "not verified" };
-        // Writing to a text cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(text, "\n  {} {} <{}> {} ({verified})", person.id, person.name, person.email, person.issuer);
     }
     text.push_str("\nan address is verified if the provider said so at the person's last sign-in: sign in once more");
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn admin_add_names_the_store_and_works_only_on_one_that_exists() {
+    async fn admin_add_names_the_store_and_refuses_to_create_a_missing_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data").join("store.db");
         let config = StoreConfig { store: StoreUrl::Sqlite { path: path.clone() }, issuer: None };

@@ -86,7 +86,8 @@ pub struct Config {
     pub rate_limit: RateLimit,
     /// How people sign in.
     pub sign_in: SignIn,
-    /// The address of the only person who can become the first administrator. Without it that is the first person ever.
+    /// The address of the only person who can become the first administrator. Without it the first person who ever
+    /// signs in becomes the first administrator.
     pub admin_email: Option<EmailKey>,
     /// The PromptPay account that receives payments.
     pub promptpay_id: Option<PromptPayId>,
@@ -211,7 +212,8 @@ impl Config {
         Reader(values).parse(&settings::LISTEN, parse::parse_listen)
     }
 
-    /// Parses only the settings of the store's place, whichever adapters this program has.
+    /// Parses only the settings that locate the store. URLs of adapters that this program was built without are
+    /// accepted, too.
     ///
     /// # Errors
     /// One of the two values is invalid.

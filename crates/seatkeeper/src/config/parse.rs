@@ -21,7 +21,7 @@ const LIST_ITEMS_MAX: usize = 100;
 const SITE_NAME_CHARS_MAX: usize = 100;
 /// Least number of characters in a secret. A shorter secret could be guessed by brute force.
 const SECRET_CHARS_MIN: usize = 16;
-/// The payee of codes that pay nobody. It has no check digit, and is accepted nevertheless.
+/// A PromptPay payee that belongs to nobody, for the demo. It is accepted although its check digit is wrong.
 const PROMPTPAY_NOBODY: &str = "0000000000000";
 
 /// The PromptPay account that receives payments; digits only.
@@ -210,8 +210,8 @@ pub(super) fn parse_promptpay_id(text: &str) -> Result<PromptPayId, String> {
     }
 }
 
-/// Whether the last digit of a Thai tax or citizen number is its check digit: 11 less the weighted sum of the first twelve digits
-/// modulo 11, of which the last digit counts. Weights run from 13 down to 2.
+/// Whether the last digit of a Thai tax or citizen number is its check digit: the last digit of 11 - (s mod 11), where
+/// s is the sum of the first twelve digits, weighted with 13 down to 2.
 fn has_check_digit(number: &str) -> bool {
     let digits: Vec<u32> = number.bytes().map(|byte| u32::from(byte - b'0')).collect();
     let Some((check, first)) = digits.split_last() else { return false };

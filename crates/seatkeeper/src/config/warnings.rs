@@ -1,5 +1,5 @@
-//! Settings that are valid and dangerous, most of them only together. The program starts with them, and warns about each at the
-//! start and in `seatkeeper check`.
+//! Warnings about settings that are valid but dangerous, most of them only in combination. The program starts
+//! nevertheless; it warns at the start and in `seatkeeper check`.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,8 @@ use super::{
     settings::{self, Setting},
 };
 
-/// Shortest prefix of a trusted network, in bits, for IPv4 and IPv6. A larger network than a /8 is most likely "everything".
+/// Shortest prefix of a trusted network without a warning, in bits, for IPv4 and IPv6. A larger network most likely
+/// contains clients, not only proxies.
 const TRUSTED_PREFIX_MIN: (u8, u8) = (8, 16);
 
 /// A dangerous combination.
@@ -150,7 +151,7 @@ enum Sent {
 fn is_in_plain(url: &str, scheme: &str, with_tls: &[(&str, &str)], sent: Sent) -> bool {
     let Some(rest) = url.strip_prefix(scheme) else { return false };
     let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
-    // A password may contain any character, so the last `@` ends it.
+    // A password may contain `@`, so only the last `@` ends it.
     let (login, hosts) = address.rsplit_once('@').unwrap_or(("", address));
     let is_sent = match sent {
         Sent::Anything => true,

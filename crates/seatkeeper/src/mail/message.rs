@@ -123,7 +123,7 @@ pub(super) fn build(mail: &OutgoingMail) -> Result<Built, SendError> {
         .to(Mailbox::new(None, to.clone()))
         .subject("")
         .date(date)
-        // Otherwise the mail library would parse the addresses again.
+        // Without an envelope the mail library would parse the addresses again.
         .envelope(envelope)
         .message_id(Some(mail.message_id.clone()))
         .header(AutoSubmitted)
@@ -144,7 +144,8 @@ fn sender_address(address: &str) -> Result<Address, SendError> {
 
 /// The address as mail servers know it, with its domain in ASCII.
 fn smtp_address(recipient: &EmailAddress) -> Address {
-    // Not checked again: the mail library knows fewer characters than mail servers do, and refuses the tone marks of Thai.
+    // Without the check of the mail library, which refuses characters that mail servers accept, such as Thai tone
+    // marks.
     Address::new_dangerous(recipient.local_part(), recipient.ascii_domain())
 }
 

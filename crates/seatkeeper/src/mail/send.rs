@@ -16,7 +16,7 @@ const SMTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Timeout of sending one mail. A mail server that accepts the connection and then hangs must not delay other mails.
 const SMTP_SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What the name of a mail ends with while it is being written.
+/// Suffix of the name of a mail's file while the file is being written.
 const UNFINISHED_SUFFIX: &str = ".tmp";
 
 /// How mails are sent, chosen by `--mail-url`.
@@ -141,7 +141,7 @@ async fn remove_unfinished(dir: &Path) -> io::Result<usize> {
 }
 
 /// Whether `write_eml` gives this name to a mail that is being written: `.booking.ID.PROCESS-NUMBER.tmp`. The folder may
-/// be one that also contains files of others.
+/// also contain files of other programs.
 fn is_unfinished(name: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(UNFINISHED_SUFFIX));

@@ -14,10 +14,10 @@ use url::Url;
 use super::message::{Built, SendError};
 use super::smtp_refusals::Step;
 
-/// Timeout of ending a connection. Its outcome does not matter, but a slot for mails is taken meanwhile.
+/// Timeout of QUIT. Its outcome does not matter, but until it ends it occupies one of the few mails sent at once.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Why a mail is FAILED whose recipient only some mail servers can reach.
+/// The reason of a FAILED mail that needs SMTPUTF8 when the mail server does not offer it.
 const NEEDS_SMTPUTF8: &str = "the part of the address before the @ is not ASCII, and the mail server cannot deliver such \
      mails: it does not offer SMTPUTF8";
 
@@ -83,9 +83,10 @@ impl SmtpServer {
         let sending = Box::pin(self.deliver(built));
         match tokio::time::timeout(self.send_timeout, sending).await {
             Ok((outcome, connection)) => {
-                // Only after the outcome is known: a server that accepted the mail and then hangs has it.
+                // QUIT is outside of the timeout: a mail is sent even if the server hangs after it has accepted the
+                // mail.
                 if let Some(mut connection) = connection {
-                    // QUIT is a courtesy, and the connection is closed either way.
+                    // QUIT is best effort: the connection is closed either way.
                     let _ = tokio::time::timeout(QUIT_TIMEOUT, Box::pin(connection.abort())).await;
                 }
                 outcome
@@ -96,7 +97,7 @@ impl SmtpServer {
         }
     }
 
-    /// The outcome, and the connection if there is one to end.
+    /// Returns the outcome, and the connection, on which QUIT is still to be sent, if there is one.
     async fn deliver(&self, built: &Built) -> (Result<(), SendError>, Option<AsyncSmtpConnection>) {
         let mut connection = match self.connect().await {
             Ok(connection) => connection,

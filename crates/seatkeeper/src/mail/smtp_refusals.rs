@@ -71,7 +71,7 @@ impl Step {
         }
     }
 
-    /// Decides what follows an error in this step, and says why in words.
+    /// Decides whether an error in this step is temporary or permanent, and gives the reason in words.
     pub(super) fn judge(self, error: &smtp::Error) -> SendError {
         let text = error.source().map_or_else(|| error.to_string(), ToString::to_string);
         match error.status().map(u16::from) {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn reason_has_words_the_reply_and_one_line_of_limited_length() {
+    fn reason_names_the_step_and_the_reply_in_one_line_of_limited_length() {
         let SendError::Permanent(why) = Step::Recipient.judge_reply(550, "no\r\nsuch \u{7}user") else { panic!() };
         assert_eq!(why, "the mail server refused the recipient's address: 550 nosuch user");
         let SendError::Temporary(why) = Step::SignIn.judge_reply(535, &"x".repeat(1_000)) else { panic!() };

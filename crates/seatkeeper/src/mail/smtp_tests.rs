@@ -49,7 +49,7 @@ async fn smtp_user_and_password_are_used_and_hidden_from_debug_output() {
     assert_eq!(server.taken().len(), 1);
 }
 
-/// The reply of a mail server in a step, and whether the mail has then failed for good.
+/// Each case is a reply of the mail server in one step, and whether the mail is then FAILED without a retry.
 #[tokio::test]
 async fn refusal_is_permanent_only_if_it_is_about_the_recipient_or_the_mail() {
     for (manner, is_permanent, words) in [

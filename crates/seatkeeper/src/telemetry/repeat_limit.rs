@@ -17,8 +17,8 @@ use tracing_subscriber::{Layer, layer::Context};
 
 /// A cause that occurs again is logged again after this time.
 const REPEATED_AFTER: Duration = Duration::from_secs(1);
-/// Limit of the causes that are remembered, far above the number of log statements. When it is reached, one is
-/// forgotten for each new one; then at most too many lines are logged.
+/// Limit of the remembered causes, far above the number of log statements. At the limit each new cause evicts another;
+/// the worst result is that too many lines are logged.
 const CAUSES_MAX: usize = 1_024;
 /// The fields that identify a cause, together with the log statement. Other fields contain ids, which differ in every
 /// line.

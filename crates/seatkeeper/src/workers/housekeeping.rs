@@ -14,8 +14,9 @@ use super::job::{Job, Next};
 /// Polling interval of the programme, with which a change reaches every server within 2 s.
 const PROGRAMME_PERIOD: Duration = Duration::from_secs(1);
 const PURGE_PERIOD: Duration = Duration::from_secs(600);
-/// Pause between two batches of old entries of the audit log. With it the deletion keeps up with several accounts that
-/// hold and release seats as fast as they may, and the store has most of its time for sales.
+/// Pause between two batches when old entries of the audit log are deleted. The deletion then still keeps up with
+/// several accounts that lock and release seats as fast as the rate limit allows, and the store has most of its time
+/// for sales.
 const BATCH_PAUSE: Duration = Duration::from_millis(100);
 /// Interval of comparing each seat map with the ledger; the longest time that they may differ.
 const COMPARE_PERIOD: Duration = Duration::from_secs(60);

@@ -133,8 +133,8 @@ impl Desk {
         self.office.stores.mails.record_attempt(mail.mail.id, &recipient.to, &attempt).await
     }
 
-    /// The mail with the customer's present name and address: the stored address may be the reason why the attempts
-    /// before have failed.
+    /// Returns the mail with the customer's present name and address: the stored address may be the reason why previous
+    /// attempts have failed.
     async fn addressed(&self, mail: &Mail, booking: &Booking) -> Backend<NewMail> {
         let mut addressed = mail.mail.clone();
         if let Some(person) = self.office.stores.people.find_person(booking.person_id).await? {

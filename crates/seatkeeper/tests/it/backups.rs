@@ -33,7 +33,7 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Starts a server on the app's data folder, which must be refused. Returns the sentence.
+/// Starts a server on the app's data folder, and checks that it refuses to start. Returns its error text.
 async fn refused_start(app: &TestApp) -> String {
     let data = format!("--data-dir={}", app.data_dir().display());
     let mut command = Command::new(program());
@@ -54,7 +54,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Waits until the change mark has seen the newest sale, so that a loss is noticed.
+/// Waits until the change mark counts the newest sale, so that the loss of this sale would be noticed.
 async fn until_marked(app: &TestApp) {
     let changes = "SELECT (SELECT max(rowid) FROM people) + (SELECT seq FROM sqlite_sequence WHERE name = 'outbox')";
     eventually("the mark is written", || async {
@@ -66,9 +66,10 @@ async fn until_marked(app: &TestApp) {
     .await;
 }
 
-/// The drill of the manual: a backup beside a storm of seats that are taken and let go, a loss, a restore.
+/// The procedure of the manual: a backup while seats are locked and released without a pause, a loss of the data, a
+/// restore.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn backup_beside_a_storm_is_restored_with_every_sale_before_it_and_none_after_it() {
+async fn backup_during_many_writes_is_restored_with_every_sale_before_it_and_none_after_it() {
     let mut app = TestApp::embedded().await;
     let screening = app.screening("ssssssss").await;
     let ann = app.sign_in("ann").await;
@@ -112,7 +113,7 @@ async fn backup_beside_a_storm_is_restored_with_every_sale_before_it_and_none_af
 }
 
 #[tokio::test]
-async fn clean_stop_leaves_everything_in_one_file() {
+async fn clean_stop_leaves_all_data_in_the_database_file() {
     let mut app = TestApp::embedded().await;
     let screening = app.screening("ssss").await;
     let ann = app.sign_in("ann").await;
@@ -168,7 +169,7 @@ async fn server_does_not_start_on_a_database_that_lost_its_newest_sales_or_every
 }
 
 #[tokio::test]
-async fn readiness_names_the_store_when_its_file_or_log_is_deleted_and_a_stop_saves_what_can_be_saved() {
+async fn readiness_names_the_store_when_its_file_or_wal_is_missing_and_a_clean_stop_loses_no_sale() {
     let mut app = TestApp::embedded().await;
     let screening = app.screening("ssss").await;
     let ann = app.sign_in("ann").await;
@@ -186,7 +187,7 @@ async fn readiness_names_the_store_when_its_file_or_log_is_deleted_and_a_stop_sa
         app.log().contains("seatkeeper.db-wal was deleted").then_some(())
     })
     .await;
-    // A clean stop still has the deleted log open.
+    // The server still has the deleted WAL open, so a clean stop copies its pages into the database file.
     assert_eq!(app.stop().await, 0, "{}", app.log());
     app.restart().await;
     assert_eq!(screening.taken(&ann).await, ["A1:BOOKED"]);
@@ -196,7 +197,7 @@ async fn readiness_names_the_store_when_its_file_or_log_is_deleted_and_a_stop_sa
 #[tokio::test]
 async fn readiness_names_the_store_after_pages_of_the_database_became_unreadable() {
     let mut app = TestApp::on(Arc::new(Parts::Embedded), &["--demo"]).await;
-    // A restart moves everything into the database file.
+    // A clean stop moves all pages from the WAL into the database file.
     assert_eq!(app.stop().await, 0, "{}", app.log());
     app.restart().await;
     let file = std::fs::File::options().write(true).open(database(&app)).unwrap();

@@ -121,7 +121,7 @@ async fn repeated_idempotency_key_returns_the_same_response_bytes() {
     assert_eq!(call(&ann, "k1", confirm.clone(), YES.into()).await.text, sold.text);
     call(&ann, "k1", confirm.clone(), NO.into()).await.refused(422, "idempotency_key_reused");
     call(&bob, "k1", confirm.clone(), YES.into()).await.refused(404, "payment_not_found");
-    // A refused start is not stored: the payment that it reported as in progress has ended by now.
+    // The refusal of `k2` was not stored: the call runs again, and finds that the payment in progress has ended.
     begin("k2").await.refused(409, "nothing_locked");
     // A declined payment is an outcome, and is stored.
     let payment = pending(&ann, &screening, "A2").await;

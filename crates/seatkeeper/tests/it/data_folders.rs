@@ -19,7 +19,7 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Starts a server that must be refused. Returns the sentence.
+/// Starts a server, and checks that it refuses to start. Returns its error text.
 async fn refused(flags: &[String]) -> String {
     let mut command = Command::new(program());
     command.args(["serve", "--listen=127.0.0.1:0"]).args(flags).stdin(Stdio::null()).kill_on_drop(true);

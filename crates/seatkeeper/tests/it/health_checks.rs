@@ -41,7 +41,7 @@ async fn health_check_succeeds_whatever_the_public_url_is() {
     assert_eq!(code, Some(1), "{said}");
 }
 
-/// Demo sign-in refuses what a proxy sends, and its warnings are in the log.
+/// Demo sign-in refuses requests that come through a proxy, and the log warns about proxies.
 #[tokio::test]
 async fn demo_sign_in_behind_a_proxy_is_refused_and_warned_about() {
     let app = TestApp::start().await;

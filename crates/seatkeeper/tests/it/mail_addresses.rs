@@ -1,5 +1,5 @@
-//! To which address a confirmation goes: internationalised ones, one that has changed, and one that is refused; and what a
-//! kill leaves of mails in files.
+//! Confirmation mails to internationalised, changed and refused addresses, and the removal of unfinished mail files
+//! after a server was killed.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{ClosedMailServer, MailServer, Manner, Parts, TestApp, eventually};
 
-/// Waits until the only mail has this status and at least so many attempts.
+/// Waits until the only mail has this status and at least this number of attempts.
 async fn the_mail(app: &TestApp, status: &str, attempts: u64) -> Value {
     eventually(&format!("the mail is {status} after {attempts} attempts"), || async {
         let mails = app.admin().list_all("/api/admin/mail").await;
@@ -58,7 +58,7 @@ async fn mail_to_an_internationalised_local_part_fails_at_once_with_the_reason_w
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn refused_password_of_the_mail_server_is_retried_and_not_the_customers_fault() {
+async fn mail_stays_pending_when_the_mail_server_refuses_the_password() {
     let server = MailServer::start(Manner::AnswersLogin("535 5.7.8 wrong password"));
     let app = TestApp::with(&[&flag(&server, Some("cinema:old"))]).await;
     let screening = app.screening("ssss").await;
@@ -83,7 +83,7 @@ async fn retries_go_to_the_customers_present_address() {
     let failed = the_mail(&app, "FAILED", 1).await;
     assert_eq!(failed["to"], "ann@example.test");
 
-    // As a sign-in does when the identity provider reports another address.
+    // A sign-in makes the same change when the identity provider reports another address.
     let changed =
         "UPDATE people SET name = 'Ann Smith', email = 'ann@new.example.test' WHERE email = 'ann@example.test'";
     assert_eq!(app.store().execute(changed, ()).unwrap(), 1);

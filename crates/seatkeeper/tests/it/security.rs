@@ -124,7 +124,7 @@ async fn idle_and_slow_connections_are_closed_and_delay_no_other_client() {
 
 /// Callbacks of the payment provider need no sign-in, and their signature can only be checked with the whole body.
 #[tokio::test]
-async fn slow_bodies_of_payment_callbacks_leave_their_address_served() {
+async fn slow_bodies_of_payment_callbacks_do_not_block_other_requests_from_their_address() {
     raise_limit_of_open_files();
     let mut app = TestApp::without_people(&["--rate-limit=on"]).await;
     let boss = app.sign_in("boss").await;
@@ -140,7 +140,8 @@ async fn slow_bodies_of_payment_callbacks_leave_their_address_served() {
     for stream in &mut slow {
         stream.write_all(head.as_bytes()).await.unwrap();
     }
-    // Each of these requests would be refused while the bodies are awaited, which is for five seconds.
+    // The server waits five seconds for the bodies. If they used up a limit of their address, these requests would be
+    // refused.
     for _ in 0..20 {
         app.get("/api/site").await.expect(200);
         app.admin().get("/api/auth/me").await.expect(200);

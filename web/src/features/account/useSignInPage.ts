@@ -22,7 +22,7 @@ export function useSignInPage() {
     if (typeof code !== 'string') return null
     const text = te(`account.error_${code}`) ? t(`account.error_${code}`) : t('account.error_other')
     const isUnavailable = UNAVAILABLE.includes(code)
-    // The cinema itself could not be reached; the sentence says so.
+    // With `try_again` the cinema itself was unavailable, not the sign-in service; the text says so.
     const title = isUnavailable && code !== 'try_again' ? t('account.error_unavailable') : t('account.error')
     return { title, text, isUnavailable }
   })

@@ -27,14 +27,14 @@ async function open() {
   return page.get('[role="alert"]')
 }
 
-it('the page of an unknown film says that it does not exist, and offers no second try', async () => {
+it('the page of an unknown film says that it does not exist, and offers no retry', async () => {
   answer.mockRejectedValueOnce(new ApiProblem({ ...NO_ANSWER, status: 404, code: 'movie_not_found' }))
   const alert = await open()
   expect(alert.text()).toContain(en.movies.not_found)
   expect(alert.find('button').exists()).toBe(false)
 })
 
-it('the page of a film offers a second try when the server does not answer', async () => {
+it('the page of a film offers a retry when the server does not answer', async () => {
   answer.mockRejectedValueOnce(new ApiProblem(NO_ANSWER))
   const alert = await open()
   expect(alert.text()).toContain(en.problem.no_answer)

@@ -59,13 +59,14 @@ pub(super) fn check_user_info(claims: &Value, issuer: &str, client_id: &str) -> 
     if claims.get("aud").is_some() { check_audience(claims, client_id) } else { Ok(()) }
 }
 
-/// Providers such as Zitadel list projects and other clients beside ours.
+/// Checks that this client is in the audience (`aud`). Other entries are accepted, because providers such as Zitadel
+/// also list projects and other clients.
 fn check_audience(claims: &Value, client_id: &str) -> Result<(), OidcError> {
     let is_ours = json::texts(claims, "aud").contains(&client_id);
     if is_ours { Ok(()) } else { Err(refused("this site is not in the token's audience")) }
 }
 
-/// What a provider says about a person.
+/// The claims that describe a person, from an ID token or from UserInfo.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct About {
     pub(super) name: Option<String>,
@@ -86,12 +87,14 @@ impl About {
         Self { name: text("name"), email: text("email"), email_verified, picture: text("picture") }
     }
 
-    /// Whether the ID token leaves out what UserInfo may have. A picture is no reason to ask: most people have none.
+    /// Whether the ID token lacks a claim that UserInfo may have. A missing picture is no reason for a request to
+    /// UserInfo: most people have none.
     pub(super) fn is_incomplete(&self) -> bool {
         self.name.is_none() || self.email.is_none() || self.email_verified.is_none()
     }
 
-    /// Adds what is missing. `email_verified` is taken only together with the address that it is about.
+    /// Fills in missing claims from `more`, the claims of UserInfo. `email_verified` is taken only together with the
+    /// address that it is about.
     pub(super) fn completed_by(self, more: Self) -> Self {
         let is_same_email = self.email.is_none() || self.email == more.email;
         let email_verified = self.email_verified.filter(|_| self.email.is_some());

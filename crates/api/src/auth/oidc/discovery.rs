@@ -64,9 +64,9 @@ async fn fetch_keys(address: &Url, back: &BackChannel) -> Result<CoreJsonWebKeyS
     serde_json::from_value(document).map_err(|_| OidcError::Unavailable(format!("{address} lists no keys")))
 }
 
-/// The URL of this member, if the program may call it or send a browser there: the secret, the code and the tokens must be
-/// encrypted on a network. Plain http is accepted on loopback, and at the origin of an issuer that is http itself, which
-/// the settings allow only for the demo provider of this process and on loopback.
+/// Returns the URL of this member if it is safe to call it or to redirect a browser to it: the secret, the code and the
+/// tokens must be encrypted on a network. Plain http is accepted on loopback, and at the origin of an issuer that is
+/// http itself, which the settings allow only for the demo provider of this process and on loopback.
 fn find_url(document: &Value, name: &str, issuer: &str) -> Option<Url> {
     let url = Url::parse(json::text(document, name)?).ok()?;
     let is_of_issuer = || Url::parse(issuer).is_ok_and(|issuer| issuer.origin() == url.origin());

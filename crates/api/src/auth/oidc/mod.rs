@@ -131,8 +131,8 @@ impl RelyingParty {
         }
     }
 
-    /// Returns the payload of a token that the provider has signed. If no known key verifies the signature, the provider
-    /// may have changed its keys since they were fetched, with or without a new key id.
+    /// Returns the payload of a token that the provider has signed. If no known key verifies the signature, the
+    /// provider may have changed its keys since they were fetched, with or without a new key id.
     async fn verify(&self, metadata: &Arc<Metadata>, token: &str) -> Result<Value, OidcError> {
         let verified = match jws::verify(token, &metadata.keys) {
             Err(JwsError::WrongKey) => match self.provider.with_new_keys(metadata).await? {
@@ -144,9 +144,10 @@ impl RelyingParty {
         verified.map_err(|error| refused(error.to_string()))
     }
 
-    /// Adds the claims of the UserInfo endpoint if the ID token has not all. A failure is ignored only if the ID token has
-    /// the address and says whether it is verified: UserInfo might say that it is not. An answer about another person is
-    /// refused in any case, because it must be an attack (OpenID Connect Core 5.3.2).
+    /// Adds the claims of the UserInfo endpoint if the ID token lacks some. A failure of that request is ignored only
+    /// if the ID token has the address and `email_verified`: otherwise UserInfo might state that the address is not
+    /// verified. An answer about another person is always refused, because it indicates an attack (OpenID Connect Core
+    /// 5.3.2).
     async fn complete(
         &self,
         about: About,

@@ -1,7 +1,7 @@
 //! Cache of the identity provider's discovery document and keys, fetched when first needed.
 //!
-//! A fetch runs in a task of its own, which all sign-ins that need it share. It is bounded in time, and its result, also a
-//! failure, is recorded even if the sign-in that started it has been cancelled.
+//! A fetch runs in a task of its own, which all sign-ins that need it share. It is bounded in time, and its result,
+//! also a failure, is recorded even if the sign-in that started it has been cancelled.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -19,21 +19,21 @@ use super::{back_channel::BackChannel, discovery::Metadata, error::OidcError};
 /// A cached discovery document and keys older than this are fetched again at the next sign-in, which does not wait for
 /// them.
 const FRESH_FOR: SignedDuration = SignedDuration::from_hours(1);
-/// While that fetch runs or fails, the cached document and keys are used up to this age. The age is limited because a key
-/// that the provider has revoked must not be accepted for ever.
+/// While that fetch runs or fails, the cached document and keys are used up to this age. The age is limited because a
+/// key that the provider has revoked must not be accepted for ever.
 const STALE_FOR_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// Minimum time between two fetches of keys because of signatures that no key verifies: each costs the provider a
 /// request, and the person who signs in waits for it.
 const KEYS_REFETCH_AFTER: SignedDuration = SignedDuration::from_mins(1);
 /// Minimum time between the end of a failed fetch and the next one; meanwhile callers get the same error at once.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(2);
-/// Timeout of a whole fetch: the document and the keys. With a call of the token endpoint, which may take as long, it is
-/// below the timeout of a request to this server, so that the person gets the sign-in page with the reason.
+/// Timeout of a whole fetch: the document and the keys. With a call of the token endpoint, which may take as long, it
+/// is below the timeout of a request to this server, so that the person gets the sign-in page with the reason.
 const FETCH_FOR_MAX: Duration = Duration::from_secs(8);
 
 /// The result of a fetch, or why it failed.
 type Fetched = Result<Arc<Metadata>, String>;
-/// A running fetch, for everybody who waits for it.
+/// A running fetch, shared by all callers that wait for it.
 type Fetch = Shared<BoxFuture<'static, Fetched>>;
 
 /// Cache of the metadata of one identity provider. Dropping it stops the running fetches.
@@ -72,8 +72,8 @@ impl Provider {
         Self { source: Arc::new(Source { issuer, back, clock }), state: Arc::default() }
     }
 
-    /// Returns the discovery document and keys. If they are older than an hour, they are fetched again; the caller waits
-    /// for that only without cached ones, or with ones that are too old.
+    /// Returns the discovery document and keys. If they are older than an hour, they are fetched again. The caller
+    /// waits for that fetch only if nothing is cached or the cached ones are too old to be used.
     pub(super) async fn metadata(&self) -> Result<Arc<Metadata>, OidcError> {
         let fetch = {
             let mut state = self.state.lock();
@@ -82,7 +82,7 @@ impl Provider {
             match known {
                 Some((metadata, age)) if age < FRESH_FOR => return Ok(metadata),
                 Some((metadata, age)) if age < STALE_FOR_MAX => {
-                    // Its result is in the cache for the next caller.
+                    // The fetch runs in the background. Its result is cached for the next caller.
                     drop(self.fetch(&mut state, now));
                     return Ok(metadata);
                 }
@@ -110,7 +110,8 @@ impl Provider {
         renewal.await.map(Some).map_err(OidcError::Unavailable)
     }
 
-    /// The running fetch of document and keys, or a new one; an error if the last one has just failed.
+    /// Returns the running fetch of document and keys, or starts one. Fails without a fetch if the last one failed less
+    /// than [`RETRY_AFTER`] ago.
     fn fetch(&self, state: &mut State, now: Timestamp) -> Result<Fetch, OidcError> {
         if let Some(running) = &state.fetch {
             return Ok(running.clone());
@@ -131,7 +132,8 @@ impl Provider {
         Ok(fetch)
     }
 
-    /// The running fetch of keys, or a new one; `None` or an error, as its result was, if the last one has just ended.
+    /// Returns the running fetch of keys, or starts one. If the last one ended less than [`KEYS_REFETCH_AFTER`] ago,
+    /// none is started: returns `None` if that one succeeded, else its error.
     fn renewal(&self, state: &mut State, tried: &Arc<Metadata>) -> Result<Option<Fetch>, OidcError> {
         if let Some(running) = &state.renewal {
             return Ok(Some(running.clone()));
@@ -177,7 +179,7 @@ impl State {
     fn end_renewal(&mut self, tried: &Arc<Metadata>, fetched: &Fetched, now: Timestamp) {
         self.renewal = None;
         self.renewed = Some((now, fetched.as_ref().err().cloned()));
-        // A document that was fetched meanwhile came with its keys.
+        // A document that was fetched meanwhile has its own keys, so it is not replaced.
         if let (Ok(metadata), Some(known)) = (fetched, &mut self.known)
             && Arc::ptr_eq(&known.metadata, tried)
         {
@@ -192,8 +194,8 @@ impl CachedMetadata {
     }
 }
 
-/// Runs a fetch in a task, so that it goes on when nobody waits for it any more. The task ends with the last owner of the
-/// result; the cache is one until the fetch has ended.
+/// Runs a fetch in a task, which continues when all callers are cancelled. Dropping the last clone of the result aborts
+/// the task. The cache has a clone until the fetch has ended.
 fn started(work: impl Future<Output = Fetched> + Send + 'static) -> Fetch {
     let task = AbortOnDropHandle::new(tokio::spawn(work));
     async move { task.await.unwrap_or_else(|error| Err(error.to_string())) }.boxed().shared()

@@ -27,7 +27,7 @@ async fn patch_me(browser: &Browser, body: &str, headers: &[(&str, &str)]) -> An
 pub(super) async fn until<F: Future<Output = bool>>(mut is_so: impl FnMut() -> F) {
     let asked = async {
         while !is_so().await {
-            // Poll again after a short time: what is waited for is work in the background or of another server.
+            // Poll again after a short time: the condition depends on background work or on another server.
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
@@ -317,7 +317,7 @@ async fn cookies_are_secure_over_https() {
 }
 
 #[tokio::test]
-async fn session_call_tells_who_is_signed_in_and_is_no_error_for_a_guest() {
+async fn session_call_returns_the_signed_in_person_and_null_for_a_guest() {
     let world = World::new();
     let browser = world.server(|_| {}).browser();
     let guest = browser.get("/api/auth/session").await;
@@ -333,7 +333,7 @@ async fn session_call_tells_who_is_signed_in_and_is_no_error_for_a_guest() {
     assert_eq!(browser.get("/api/auth/session").await.problem(), (503, "try_again".to_owned()), "it is not known");
 }
 
-/// The role of a person as another process writes it: the command `admin add`.
+/// The test changes the role in the store, as another process does with the command `admin add`.
 #[tokio::test]
 async fn cached_session_has_the_new_role_after_the_next_poll() {
     let world = World::new();

@@ -21,8 +21,8 @@ const NEEDED_CLAIMS: [&[&str]; 3] = [&["name", "email", "email_verified"], &["em
 type UserInfo = (u16, Vec<u8>);
 
 impl Abroad {
-    /// Gives the provider a UserInfo endpoint. `in_token` changes the claims of ID tokens; `answer` makes the answer from
-    /// the claims without that change. The endpoint accepts only the access token of the same sign-in.
+    /// Adds a UserInfo endpoint to the provider. `in_token` changes the claims of ID tokens; `answer` makes the
+    /// endpoint's answer from the unchanged claims. The endpoint accepts only the access token of the same sign-in.
     fn with_user_info(
         &self,
         in_token: impl Fn(&mut Value) + Send + Sync + 'static,
@@ -90,7 +90,7 @@ fn json_of(claims: &Value) -> UserInfo {
 }
 
 #[tokio::test]
-async fn claims_that_only_user_info_has_sign_the_person_in() {
+async fn sign_in_uses_claims_of_user_info_when_the_id_token_lacks_them() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     abroad.with_user_info(without_profile, |_, claims| json_of(&claims));
@@ -189,7 +189,7 @@ async fn failing_user_info_fails_the_sign_in_only_when_the_address_or_its_verifi
 }
 
 #[tokio::test]
-async fn claims_that_the_program_does_not_use_never_decide() {
+async fn sign_in_succeeds_when_unused_claims_are_invalid_and_used_ones_have_other_forms() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     let now_s = world.clock.now_ms() / 1_000;
@@ -234,7 +234,7 @@ async fn token_header_may_have_another_type_and_no_key_id_but_no_critical_extens
 }
 
 #[tokio::test]
-async fn unused_members_of_the_discovery_document_and_of_the_token_answer_never_decide() {
+async fn sign_in_succeeds_when_unused_members_of_discovery_document_and_token_answer_are_invalid() {
     let world = World::new();
     let abroad = Abroad::start(&world).await;
     abroad.provider.spoil(|_, request, answer| match request.uri().path().rsplit('/').next() {

@@ -1,4 +1,5 @@
-//! What the audit log says of a change: names of the object as they were, and each changed field with its old and new value.
+//! Details of audit events about the programme: the names of the changed object (the new ones, or the last ones of a deleted
+//! object), and each changed field with its old and new value.
 
 use serde_json::{Map, Value, json};
 
@@ -7,8 +8,8 @@ use crate::{
     time_text::TimeText,
 };
 
-/// The longest text of a value, in characters. Longer ones, such as a synopsis, are cut: the log shows what was changed, and is
-/// kept for good.
+/// The longest text of a value, in characters. Longer texts, such as a synopsis, are truncated, because these entries of the
+/// audit log are never deleted.
 const VALUE_CHARS_MAX: usize = 200;
 
 /// Details of a new, changed (`old` and `new`) or deleted film.

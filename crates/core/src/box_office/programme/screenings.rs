@@ -195,7 +195,8 @@ async fn build_screening(
 }
 
 /// Writes the categories of prices as the layout does: `vip` for a hall with `VIP` is a price of `VIP`. Earlier versions
-/// stored both for such a hall: a price of `old` that nobody can pay is dropped, while a new one is refused.
+/// stored prices for both spellings: the price of the spelling that the layout does not have is dropped if `old` has the same
+/// price, and refused as a duplicate otherwise.
 fn spell_categories(layout: &Layout, given: Prices, old: Option<&Prices>) -> Result<Prices, Invalid> {
     let known = layout.categories();
     // The exact names first: halls of earlier versions may have categories that differ in case only.

@@ -1,4 +1,4 @@
-//! One server a database, whatever name leads to it, and commands beside that server.
+//! Only one server opens a database, whatever path leads to it; commands open it beside that server.
 
 use std::{
     fs,

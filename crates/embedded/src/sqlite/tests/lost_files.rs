@@ -34,7 +34,7 @@ async fn killed() -> (TempDir, PathBuf) {
     for suffix in ["", "-wal"] {
         fs::copy(beside(&path, suffix), beside(&killed.join("store.sqlite"), suffix)).unwrap();
     }
-    // The last look at the store writes the mark.
+    // The watcher writes the mark when the store is closed.
     drop(store);
     fs::copy(beside(&path, ".mark"), killed.join("store.sqlite.mark")).unwrap();
     (folder, killed.join("store.sqlite"))

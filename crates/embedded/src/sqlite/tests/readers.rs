@@ -1,4 +1,4 @@
-//! Lists and reports of administrators run beside everybody's reads, and a read that nobody waits for ends.
+//! Lists and reports of administrators do not delay other reads, and a read whose caller was cancelled is interrupted.
 
 use std::{
     path::PathBuf,
@@ -84,7 +84,7 @@ async fn blocked_reads_of_administrators_do_not_delay_a_sale() {
 }
 
 #[tokio::test]
-async fn read_is_interrupted_when_its_caller_goes() {
+async fn read_is_interrupted_when_its_caller_is_cancelled() {
     let (_folder, path, _store) = open();
     for pool in [FOR_ALL, FOR_ADMINISTRATORS] {
         // One thread without a time limit: it is free only if the read before was interrupted.
@@ -113,7 +113,7 @@ async fn read_that_takes_too_long_is_interrupted_with_its_cause() {
 }
 
 #[tokio::test]
-async fn list_in_pages_does_not_keep_the_write_ahead_log_between_two_pages() {
+async fn list_in_pages_holds_no_snapshot_between_two_pages() {
     let (_folder, path, store) = open();
     let page = PageRequest { after: None, limit: 1 };
     store.list_bookings(&BookingFilter::default(), page).await.unwrap();

@@ -65,7 +65,7 @@ it('the filters of the address apply', async () => {
   page.unmount()
 })
 
-it('a form with changes is left only after a question, by a link, another form and the end of the page', async () => {
+it('a form with changes asks before a link, another form or the end of the page closes it', async () => {
   const { page, router } = await open()
   const dialog = () => document.querySelector<HTMLElement>('[data-testid="confirm-dialog"]')
   const answer = async (leaves: boolean) => {

@@ -26,9 +26,9 @@ describe('the showings by day', () => {
 
 describe('the seats of a showing', () => {
   const screening = { id: 'one', layout: { rows: [{ label: 'A', category: 'standard', cells: ['seat', 'pair', null, 'blocked', 'wheelchair'] }] } as Layout }
-  it('the programme tells how many are taken', () => {
+  it('the number of taken seats is that of the programme', () => {
     const programme = [{ screenings: [{ id: 'one', seats_total: 3, seats_available: 1 }] }] as Movie[]
     expect(countSeats(screening, programme)).toEqual({ total: 3, taken: 2 })
   })
-  it('a showing that has begun is not in the programme: its layout tells the total', () => expect(countSeats(screening, [])).toEqual({ total: 3, taken: null }))
+  it('a showing that has begun is not in the programme: only its total is known, from its layout', () => expect(countSeats(screening, [])).toEqual({ total: 3, taken: null }))
 })

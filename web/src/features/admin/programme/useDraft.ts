@@ -5,7 +5,7 @@ import { useRouter } from 'vue-router'
 const DRAFT: InjectionKey<Ref<boolean>> = Symbol('draft')
 
 /**
- * Keeps a form with unsaved changes from vanishing without a question. The form inside reports its changes with
+ * Asks for confirmation before a form with unsaved changes is closed or left. The form inside reports its changes with
  * `useDraftChanges`; the page shows a dialog while `question` is not null, and calls it with the answer.
  */
 export function useDraft() {
@@ -25,12 +25,12 @@ export function useDraft() {
     })
   }
 
-  // Of other routes the page with its form is gone; filters of this one are in the query.
+  // Only another path removes the page and its form; a change of the query changes the filters of this page.
   onScopeDispose(useRouter().beforeEach((to, from) => to.path === from.path || mayLeave()))
   useEventListener(window, 'beforeunload', (event) => {
     if (hasChanges.value) event.preventDefault()
   })
-  // The page may vanish under the question, because the session has ended: the navigation then goes on.
+  // The page may be removed while the question is open, because the session ended: the pending navigation continues.
   onScopeDispose(() => question.value?.(true))
 
   return { hasChanges, question, mayLeave }

@@ -43,7 +43,7 @@ export function useEditor<T extends Item, Input>(calls: {
   // A link such as "create the first hall" opens the form at once.
   if (useRoute().query.new !== undefined) editing.value = { kind: 'new' }
 
-  /** Returns what was saved, as it was before, or null when saving failed. */
+  /** Saves the form. Returns its state before the save, or null when saving failed. */
   async function save(input: Input): Promise<Editing<T> | null> {
     errors.value = {}
     const current = editing.value

@@ -22,7 +22,7 @@ it('arrows go from cell to cell, over a sofa in one step, and stop at the edges'
   expect(go([0, 0], 'Delete')).toBeNull()
 })
 
-it('the column is kept on the way through a shorter row', () => {
+it('moving through a shorter row does not change the column', () => {
   expect(go([0, 3], 'ArrowDown')).toEqual([1, 3])
   expect(go([1, 3], 'ArrowUp')).toEqual([0, 3])
 })

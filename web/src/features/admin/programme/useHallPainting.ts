@@ -8,7 +8,7 @@ const PLACE = 'data-place'
 
 /**
  * Painting of the places of a hall with a pointer or the keyboard. A drag paints from a copy of the rows made when it began,
- * so that dragging back takes back what it painted; Escape, or a touch that turns out to scroll the page, undoes it all.
+ * so that dragging back undoes what it painted; Escape, or a touch that turns out to scroll the page, undoes it all.
  */
 export function useHallPainting(rows: Ref<DraftRow[]>, tool: Ref<SeatKind | null>, area: Readonly<ShallowRef<HTMLElement | null>>) {
   /** The place that the keyboard is at: the one tab stop of all places. */
