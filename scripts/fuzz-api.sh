@@ -37,7 +37,7 @@ start_server() {
   : >"$folder/out"
   # The program refuses unknown variables with its prefix.
   env -u SEATKEEPER_FUZZ_EXAMPLES -u SEATKEEPER_FUZZ_SEED \
-    "$PROGRAM" serve --demo --listen 127.0.0.1:0 --data-dir "$folder/data" --rate-limit off \
+    "$PROGRAM" serve --demo --listen 127.0.0.1:0 --data-dir "$folder/data" --rate-limit off --let-go-max 1000000 \
     >"$folder/out" 2>"$folder/log" &
   server=$!
   local waited=0

@@ -30,7 +30,7 @@ count() {
   local requests="$1" run="$folder/$1"
   mkdir "$run" && mkfifo "$run/said"
   valgrind --tool=callgrind --callgrind-out-file="$run/profile" \
-    "$BIN/seatkeeper" serve --demo --listen=127.0.0.1:0 --data-dir="$run/data" --rate-limit=off \
+    "$BIN/seatkeeper" serve --demo --listen=127.0.0.1:0 --data-dir="$run/data" --rate-limit=off --let-go-max=1000000 \
     >"$run/said" 2>"$run/log" &
   server=$!
   read -r line <"$run/said" || { cat "$run/log" >&2; exit 1; }

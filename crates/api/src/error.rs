@@ -76,6 +76,7 @@ error_codes! {
     SalesClosed 409 "sales_closed" "Sales for this screening have ended";
     PaymentInProgress 409 "payment_in_progress" "A payment is in progress";
     SeatTaken 409 "seat_taken" "Seats are taken";
+    LetGoTooOften 409 "let_go_too_often" "These seats were let go too often; they can be locked again after one lock time";
     NothingLocked 409 "nothing_locked" "No seats are held";
     InProgress 409 "in_progress" "The same call is still running";
     PaymentNotPending 409 "payment_not_pending" "The payment is over";
@@ -94,6 +95,7 @@ error_codes! {
     Invalid 422 "invalid" "The request breaks a rule";
     UnknownSeat 422 "unknown_seat" "The hall has no such seat";
     TooManySeats 422 "too_many_seats" "More seats than one person may hold at once";
+    TooManySeatsEverywhere 422 "too_many_seats_everywhere" "More seats than one person may hold at all screenings together";
     UnknownMethod 422 "unknown_method" "There is no such way to pay";
     PriceMissing 422 "price_missing" "A category of the hall has no price";
     StartsInPast 422 "starts_in_past" "A screening starts in the future";
@@ -161,6 +163,10 @@ struct More {
     #[serde(skip_serializing_if = "Option::is_none")]
     payment_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    held_elsewhere: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holders_max: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     payment: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     screening_ids: Option<Vec<String>>,
@@ -202,10 +208,14 @@ pub struct ProblemShape {
     pub request_id: String,
     /// With `invalid` and `price_missing`: the fields.
     pub errors: Option<Vec<FieldProblem>>,
-    /// With `seat_taken` and `unknown_seat`: the seats.
+    /// With `seat_taken`, `let_go_too_often` and `unknown_seat`: the seats.
     pub seat_ids: Option<Vec<String>>,
     /// With `payment_in_progress`: the payment.
     pub payment_id: Option<String>,
+    /// With `too_many_seats_everywhere`: how many seats the person holds at other screenings.
+    pub held_elsewhere: Option<usize>,
+    /// With `rate_limited`, when too many people of one network hold seats: how many may.
+    pub holders_max: Option<usize>,
     /// With codes about a payment that is over: the payment.
     #[schema(value_type = Option<wire::Payment>)]
     pub payment: Option<serde_json::Value>,
@@ -280,6 +290,20 @@ impl ApiError {
     #[must_use]
     pub fn payment_id(mut self, id: impl ToString) -> Self {
         self.0.more.payment_id = Some(id.to_string());
+        self
+    }
+
+    /// Adds the number of seats that the person holds at other screenings.
+    #[must_use]
+    pub fn held_elsewhere(mut self, seats: usize) -> Self {
+        self.0.more.held_elsewhere = Some(seats);
+        self
+    }
+
+    /// Adds the number of people of one network who may hold seats.
+    #[must_use]
+    pub fn holders_max(mut self, people: usize) -> Self {
+        self.0.more.holders_max = Some(people);
         self
     }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use seatkeeper_testbed::{Process, wait_until};
 use tempfile::TempDir;
+use tokio::process::Command;
 
 use crate::{outcome::Outcome, server::Server};
 
@@ -35,7 +36,13 @@ impl Started {
     /// Starts Seatkeeper with the demo cinema.
     pub(super) async fn seatkeeper(program: &Path, settings: &[String]) -> Outcome<Self> {
         let usual = "serve --demo --listen=127.0.0.1:0 --data-dir=data --rate-limit=off";
-        let words: Vec<String> = usual.split(' ').map(str::to_owned).chain(settings.iter().cloned()).collect();
+        // A few people of one address stand for a whole crowd. The limits are checked all the same, and so are measured.
+        let crowd = "--seats-per-person-everywhere=1000000 --holders-per-address=1000000 --let-go-max=1000000";
+        // A program of an earlier version, measured for comparison, has no such limits.
+        let help = Command::new(program).args(["serve", "--help"]).output().await?.stdout;
+        let crowd = if String::from_utf8_lossy(&help).contains("--let-go-max") { crowd } else { "" };
+        let usual = usual.split(' ').chain(crowd.split_whitespace()).map(str::to_owned);
+        let words: Vec<String> = usual.chain(settings.iter().cloned()).collect();
         Self::start(program, &words, tempfile::tempdir()?).await
     }
 

@@ -24,6 +24,17 @@ pub enum Role {
     User,
 }
 
+impl Role {
+    /// Whether the person works for the cinema. The limits against hoarding do not apply to staff.
+    #[must_use]
+    pub const fn is_staff(self) -> bool {
+        match self {
+            Self::Admin => true,
+            Self::User => false,
+        }
+    }
+}
+
 /// A language of the page and of mails.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, AsRefStr, EnumString, VariantArray, VariantNames,

@@ -125,6 +125,7 @@ async fn sell(cinema: &Cinema) -> Outcome<bool> {
         seats,
         expires_at: now + SignedDuration::from_mins(5),
         sales_close: SignedDuration::ZERO,
+        seats_everywhere_max: None,
         shown: ShownToPayer::default(),
         events: Vec::new(),
     };

@@ -131,6 +131,7 @@ async fn buy(cinema: &Cinema) -> Outcome<()> {
         seats: seat(place).into_iter().collect(),
         expires_at: now + SignedDuration::from_mins(5),
         sales_close: SignedDuration::ZERO,
+        seats_everywhere_max: None,
         shown: ShownToPayer::default(),
         events: Vec::new(),
     };

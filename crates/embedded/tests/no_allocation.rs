@@ -8,7 +8,7 @@ use std::{
 use allocation_counter::measure;
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
-    locks::{LoadReply, LockReply, SeatBoard, SeatTruth},
+    locks::{HeldSeat, HoardingRules, Hold, LoadReply, LockReply, PersonHolds, SeatBoard, SeatTruth},
     ports::{Backend, LockSeats, SeatLocks, SeatMaps},
 };
 use seatkeeper_embedded::locks::MemoryLocks;
@@ -66,4 +66,23 @@ fn refusing_a_lock_through_the_port_allocates_only_the_boxed_future() {
         LockSeats { screening: HERE, holder: ANN, seats: &wanted, not_for_sale: &[], ttl_ms: TTL_MS, seats_max: 4 };
     let count = measure(|| assert!(matches!(done(locks.lock(&call)), LockReply::Taken(_))));
     assert_eq!(count.count_total, 1, "the boxed future of a `dyn` port");
+}
+
+#[test]
+fn counting_for_the_limits_against_hoarding_allocates_nothing_when_a_lock_is_refused() {
+    let rules = HoardingRules { seats_everywhere_max: 20, let_go_max: 2, lock_ms: TTL_MS, payment_ms: TTL_MS };
+    let wanted = seats("A1 A2 C1");
+    let mut holds = PersonHolds::default();
+    let other = ScreeningId::from_uuid(Uuid::from_u128(9));
+    let held = Hold { seq: 1, seats: vec![HeldSeat { id: wanted[0], until: TTL_MS }], payment: None };
+    let refuse = |holds: &mut PersonHolds| {
+        let count = measure(|| {
+            let limits = holds.begin_lock(HERE, &wanted, 4, 1, &rules);
+            holds.finish_refused(HERE, &limits);
+        });
+        count.count_total
+    };
+    assert_eq!(refuse(&mut holds), 0, "for a person who holds nothing");
+    holds.note(other, &held, 1, &rules);
+    assert_eq!(refuse(&mut holds), 0, "for a person who holds seats at another screening");
 }

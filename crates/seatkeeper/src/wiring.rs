@@ -13,8 +13,9 @@ use seatkeeper_cluster::{
     redis::{RedisLocks, RedisUrl},
 };
 use seatkeeper_core::{
-    box_office::{BoxOffice, ScreeningCache, Settings},
-    ids::ScreeningId,
+    box_office::{BoxOffice, HoldLimits, ScreeningCache, Settings},
+    ids::{PersonId, ScreeningId},
+    locks::Hold,
     ports::{BackendError, Clock, Entropy, EventLog, Health, LiveChanges, LockStore, MockBook, People, Store, Stores},
 };
 use seatkeeper_embedded::{
@@ -164,7 +165,12 @@ async fn open_others(config: &Config, address: &Address<'_>, stored: Stored) -> 
         entropy,
         settings: settings(config),
         screenings: ScreeningCache::default(),
+        hold_limits: HoldLimits::default(),
     };
+    let now = office.clock.now().as_millisecond();
+    for (screening, person, hold) in &locked.restored_holds {
+        office.hold_limits.restore(&office.settings.hold_rules(), *person, *screening, hold, now);
+    }
     let mailer = Mailer {
         transport: transport(&config.mail)?,
         cinema_name: config.site_name.clone(),
@@ -311,11 +317,18 @@ struct Locked {
     live: Arc<dyn LiveChanges>,
     health: Arc<dyn Health>,
     restored: Vec<ScreeningId>,
+    restored_holds: Vec<(ScreeningId, PersonId, Hold)>,
 }
 
 impl Locked {
     fn of(store: Arc<impl LockStore + LiveChanges + Health + 'static>) -> Self {
-        Self { locks: Arc::clone(&store) as _, live: Arc::clone(&store) as _, health: store, restored: Vec::new() }
+        Self {
+            locks: Arc::clone(&store) as _,
+            live: Arc::clone(&store) as _,
+            health: store,
+            restored: Vec::new(),
+            restored_holds: Vec::new(),
+        }
     }
 }
 
@@ -323,7 +336,7 @@ async fn open_locks(config: &Config, clock: &Arc<dyn Clock>) -> Result<Locked, W
     match &config.locks {
         LocksUrl::Memory => {
             let locks = Arc::new(MemoryLocks::open(&config.data_dir.join(LOCK_LOG), Arc::clone(clock))?);
-            Ok(Locked { restored: locks.list_restored(), ..Locked::of(locks) })
+            Ok(Locked { restored: locks.list_restored(), restored_holds: locks.list_holds(), ..Locked::of(locks) })
         }
         #[cfg(feature = "cluster")]
         LocksUrl::Redis { url } => {
@@ -352,6 +365,9 @@ fn settings(config: &Config) -> Settings {
         lock_ttl: signed(config.lock_ttl),
         payment_ttl: signed(config.payment_ttl),
         seats_per_person: config.seats_per_person as usize,
+        seats_per_person_everywhere: config.seats_per_person_everywhere as usize,
+        holders_per_network: config.holders_per_address as usize,
+        let_go_max: config.let_go_max,
         sales_close: signed(config.sales_close),
         cleaning_minutes: u32::try_from(config.cleaning.as_secs() / 60).unwrap_or(u32::MAX),
         time_zone: config.time_zone.clone(),

@@ -11,6 +11,7 @@ mod office;
 mod store_administrators;
 pub mod store_events;
 mod store_fixture;
+pub mod store_hoarding;
 pub mod store_ledger;
 pub mod store_people;
 pub mod store_programme;

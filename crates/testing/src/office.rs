@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, tz::TimeZone};
 
 use seatkeeper_core::{
-    box_office::{BoxOffice, ScreeningCache, Settings},
+    box_office::{BoxOffice, HoldLimits, ScreeningCache, Settings},
     ports::{Clock, Entropy, EventLog, LiveChanges, LockStore, PaymentProvider, Store, Stores},
 };
 
@@ -30,6 +30,9 @@ pub fn office_over<S: Store + EventLog, L: LockStore + LiveChanges + 'static>(
             lock_ttl: SignedDuration::from_mins(5),
             payment_ttl: SignedDuration::from_mins(5),
             seats_per_person: 10,
+            seats_per_person_everywhere: 20,
+            holders_per_network: 200,
+            let_go_max: 2,
             sales_close: SignedDuration::ZERO,
             cleaning_minutes: 15,
             time_zone: TimeZone::UTC,
@@ -37,5 +40,6 @@ pub fn office_over<S: Store + EventLog, L: LockStore + LiveChanges + 'static>(
             keep_refused: SignedDuration::from_hours(90 * 24),
         },
         screenings: ScreeningCache::default(),
+        hold_limits: HoldLimits::default(),
     }
 }

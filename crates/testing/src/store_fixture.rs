@@ -143,6 +143,7 @@ impl<S: Store> Stage<S> {
             seats: seats_of(seats),
             expires_at: self.after_s(PAYMENT_S),
             sales_close: SignedDuration::ZERO,
+            seats_everywhere_max: None,
             shown: ShownToPayer::default(),
             events: Vec::new(),
         }

@@ -1049,7 +1049,7 @@ export interface components {
          * @description Every code that an error can carry. Stable: clients decide by it.
          * @enum {string}
          */
-        ErrorCode: "bad_request" | "bad_return_to" | "bad_state" | "sign_in_required" | "bad_signature" | "payment_declined" | "forbidden" | "bad_origin" | "not_found" | "movie_not_found" | "screening_not_found" | "hall_not_found" | "payment_not_found" | "booking_not_found" | "mail_not_found" | "dead_letter_not_found" | "provider_not_found" | "method_not_allowed" | "ambiguous_screening" | "sales_closed" | "payment_in_progress" | "seat_taken" | "nothing_locked" | "in_progress" | "payment_not_pending" | "payment_expired" | "seats_lost" | "hall_busy" | "has_screenings" | "has_bookings" | "already_sent" | "screening_cancelled" | "screening_changed" | "price_changed" | "too_large" | "unsupported_media_type" | "misdirected" | "invalid" | "unknown_seat" | "too_many_seats" | "unknown_method" | "price_missing" | "starts_in_past" | "idempotency_key_reused" | "rate_limited" | "internal" | "try_again" | "too_slow" | "not_ready";
+        ErrorCode: "bad_request" | "bad_return_to" | "bad_state" | "sign_in_required" | "bad_signature" | "payment_declined" | "forbidden" | "bad_origin" | "not_found" | "movie_not_found" | "screening_not_found" | "hall_not_found" | "payment_not_found" | "booking_not_found" | "mail_not_found" | "dead_letter_not_found" | "provider_not_found" | "method_not_allowed" | "ambiguous_screening" | "sales_closed" | "payment_in_progress" | "seat_taken" | "let_go_too_often" | "nothing_locked" | "in_progress" | "payment_not_pending" | "payment_expired" | "seats_lost" | "hall_busy" | "has_screenings" | "has_bookings" | "already_sent" | "screening_cancelled" | "screening_changed" | "price_changed" | "too_large" | "unsupported_media_type" | "misdirected" | "invalid" | "unknown_seat" | "too_many_seats" | "too_many_seats_everywhere" | "unknown_method" | "price_missing" | "starts_in_past" | "idempotency_key_reused" | "rate_limited" | "internal" | "try_again" | "too_slow" | "not_ready";
         /** @description An event as it travels. */
         EventBody: {
             /** @description Who did it, if anybody. */
@@ -1593,6 +1593,10 @@ export interface components {
             detail: string;
             /** @description With `invalid` and `price_missing`: the fields. */
             errors?: components["schemas"]["FieldProblem"][] | null;
+            /** @description With `too_many_seats_everywhere`: how many seats the person holds at other screenings. */
+            held_elsewhere?: number | null;
+            /** @description With `rate_limited`, when too many people of one network hold seats: how many may. */
+            holders_max?: number | null;
             payment?: components["schemas"]["Payment"] | null;
             /** @description With `payment_in_progress`: the payment. */
             payment_id?: string | null;
@@ -1601,7 +1605,7 @@ export interface components {
             screening?: components["schemas"]["ScreeningDetail"] | null;
             /** @description With `ambiguous_screening`: those that could be meant. With `hall_busy`: those that need the hall at the same time. */
             screening_ids?: string[] | null;
-            /** @description With `seat_taken` and `unknown_seat`: the seats. */
+            /** @description With `seat_taken`, `let_go_too_often` and `unknown_seat`: the seats. */
             seat_ids?: string[] | null;
             /** @description With `price_changed`: each seat with its price now. */
             seats?: components["schemas"]["PricedSeatProblem"][] | null;
@@ -5323,7 +5327,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `ambiguous_screening`, `screening_cancelled`, `screening_changed` with `screening`, `sales_closed`, `payment_in_progress`, `seat_taken` */
+            /** @description `ambiguous_screening`, `screening_cancelled`, `screening_changed` with `screening`, `sales_closed`, `payment_in_progress`, `let_go_too_often`, `seat_taken` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5359,7 +5363,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid`, `unknown_seat`, `too_many_seats` */
+            /** @description `invalid`, `unknown_seat`, `too_many_seats`, `too_many_seats_everywhere` with `held_elsewhere` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5368,7 +5372,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `rate_limited` */
+            /** @description `rate_limited`; with `holders_max` when too many people of one network hold seats */
             429: {
                 headers: {
                     "Retry-After": components["headers"]["Retry-After"];
@@ -5848,7 +5852,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid`, `unknown_method`, `idempotency_key_reused` */
+            /** @description `invalid`, `unknown_method`, `too_many_seats_everywhere` with `held_elsewhere`, `idempotency_key_reused` */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -3,20 +3,23 @@
 use axum::{
     Json,
     body::HttpBody,
-    extract::{FromRequest, Request, State},
+    extract::{FromRequest, FromRequestParts, Request, State},
+    http::request::Parts,
 };
 use jiff::Timestamp;
 use seatkeeper_core::{
-    box_office::{self, LockOutcome, ReleaseOutcome, SeatSelection},
+    box_office::{self, Buyer, LockOutcome, NetworkFull, ReleaseOutcome, SeatSelection},
     ids::SeatId,
     invalid::Rule,
     locks::PaymentLock,
+    person::Person,
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     auth::SignedIn,
+    client_address::{self, ClientKeys},
     error::{ApiError, ApiResult, ErrorCode},
     extract::{self, Query},
     screening_name::ScreeningSelector,
@@ -46,11 +49,12 @@ pub(crate) struct LockRequest {
 #[utoipa::path(post, path = "/api/lock", tag = "Locking seats", security(("session" = [])), request_body = LockRequest,
     responses((status = 200, body = Hold), (status = 404, description = "`screening_not_found`"),
         (status = 409, description = "`ambiguous_screening`, `screening_cancelled`, `screening_changed` with `screening`, \
-            `sales_closed`, `payment_in_progress`, `seat_taken`"),
-        (status = 422, description = "`unknown_seat`, `too_many_seats`")))]
+            `sales_closed`, `payment_in_progress`, `let_go_too_often`, `seat_taken`"),
+        (status = 422, description = "`unknown_seat`, `too_many_seats`, `too_many_seats_everywhere` with `held_elsewhere`"),
+        (status = 429, description = "`rate_limited`; with `holders_max` when too many people of one network hold seats")))]
 pub(crate) async fn lock_seats(
     State(app): State<App>,
-    SignedIn(person): SignedIn,
+    LockCaller(buyer): LockCaller,
     extract::Json(wanted): extract::Json<LockRequest>,
 ) -> ApiResult<Json<Hold>> {
     if wanted.seat_ids.is_empty() {
@@ -60,7 +64,7 @@ pub(crate) async fn lock_seats(
     let open = name.find_as_seen(&app, wanted.revision).await?;
     let seats = SeatSelection::parse(&open, &wanted.seat_ids)
         .map_err(|unknown| ApiError::new(ErrorCode::UnknownSeat).seats(unknown))?;
-    match box_office::lock_seats(&app.office, person.id, &open, &seats).await? {
+    match box_office::lock_seats(&app.office, &buyer, &open, &seats).await? {
         LockOutcome::Held(hold) => Ok(Json(Hold::of(open.screening.id, &hold))),
         LockOutcome::SalesClosed => Err(ErrorCode::SalesClosed.into()),
         LockOutcome::PaymentInProgress(lock) => Err(in_progress(lock)),
@@ -68,8 +72,54 @@ pub(crate) async fn lock_seats(
             let most = app.office.settings.seats_per_person;
             Err(ApiError::new(ErrorCode::TooManySeats).detail(format!("at most {most} seats at once at one screening")))
         }
+        LockOutcome::TooManySeatsEverywhere { held_elsewhere } => Err(too_many_everywhere(&app, held_elsewhere)),
+        LockOutcome::LetGoTooOften(seats) => Err(ApiError::new(ErrorCode::LetGoTooOften).seats(seats)),
+        LockOutcome::TooManyHolders(full) => Err(too_many_holders(&app, full)),
         LockOutcome::SeatsTaken(seats) => Err(ApiError::new(ErrorCode::SeatTaken).seats(seats)),
     }
+}
+
+/// The signed-in person who asks for seats, and their network. Refuses with 401 `sign_in_required`, then 429 (also when
+/// too many people of the network hold seats), then 403 `bad_origin`.
+pub(crate) struct LockCaller(Buyer);
+
+impl FromRequestParts<App> for LockCaller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        let person = app.auth.find_caller(parts).await?.ok_or(ErrorCode::SignInRequired)?;
+        let buyer = buyer_of(parts, app, &person);
+        let (office, now) = (&app.office, app.office.now().as_millisecond());
+        office
+            .hold_limits
+            .check_network(&office.settings.hold_rules(), &buyer, now)
+            .map_err(|full| too_many_holders(app, full))?;
+        app.admit(parts, &person)?;
+        Ok(Self(buyer))
+    }
+}
+
+/// The buyer that a signed-in person is to the use cases.
+fn buyer_of(parts: &Parts, app: &App, person: &Person) -> Buyer {
+    let address = client_address::of_request(parts, &app.config.trusted_proxies);
+    let network = ClientKeys::of(address).widest();
+    Buyer { person: person.id, is_staff: person.role.is_staff(), network }
+}
+
+/// 422 for more seats than one person may hold at all screenings together.
+pub(super) fn too_many_everywhere(app: &App, held_elsewhere: usize) -> ApiError {
+    let most = app.office.settings.seats_per_person_everywhere;
+    let detail = format!(
+        "at most {most} seats at once at all screenings together, of which {held_elsewhere} are held at others"
+    );
+    ApiError::new(ErrorCode::TooManySeatsEverywhere).detail(detail).held_elsewhere(held_elsewhere)
+}
+
+fn too_many_holders(app: &App, full: NetworkFull) -> ApiError {
+    let most = app.office.settings.holders_per_network;
+    let seconds = u32::try_from(full.retry_after_ms.max(1)).unwrap_or(u32::MAX).div_ceil(1_000);
+    let detail = format!("at most {most} people of one network may hold seats at once");
+    ApiError::new(ErrorCode::RateLimited).detail(detail).holders_max(most).retry_after(seconds)
 }
 
 /// Which seats to unlock.

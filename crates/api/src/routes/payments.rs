@@ -8,7 +8,9 @@ use axum::{
 };
 use jiff::Timestamp;
 use seatkeeper_core::{
-    box_office::{self, CancelOutcome, ConfirmAnswer, OUTCOME_POLLED_EVERY, OUTCOME_WITHIN, StartPaymentOutcome},
+    box_office::{
+        self, Buyer, CancelOutcome, ConfirmAnswer, OUTCOME_POLLED_EVERY, OUTCOME_WITHIN, StartPaymentOutcome,
+    },
     ids::{PaymentId, PersonId},
     money::Money,
     payment::{self, ConfirmOutcome, PaymentMethod, PaymentStatus},
@@ -19,6 +21,7 @@ use utoipa::ToSchema;
 
 use super::{
     idempotent::{self, Call, Stored},
+    locks::too_many_everywhere,
     promptpay,
 };
 use crate::{
@@ -68,7 +71,7 @@ pub(crate) struct PaymentRequest {
         (status = 409, description = "`ambiguous_screening`, `screening_cancelled`, `screening_changed` with `screening`, \
             `sales_closed`, `nothing_locked`, `payment_in_progress`, `seat_taken`, `price_changed` with `total` and `seats`, \
             `in_progress`"),
-        (status = 422, description = "`unknown_method`, `idempotency_key_reused`")))]
+        (status = 422, description = "`unknown_method`, `too_many_seats_everywhere` with `held_elsewhere`, `idempotency_key_reused`")))]
 pub(crate) async fn start_payment(
     State(app): State<App>,
     Fresh(person): Fresh,
@@ -77,21 +80,23 @@ pub(crate) async fn start_payment(
 ) -> ApiResult<Response> {
     let (name, stored) = ("POST /api/payments".to_owned(), Stored::Successes);
     let call = Call { person: person.id, name, key, body: body.clone(), stored };
-    let (office, person) = (app.clone(), person.id);
+    // The network does not count for payments: the seats are held already.
+    let buyer = Buyer { is_staff: person.role.is_staff(), ..Buyer::alone(person.id) };
+    let office = app.clone();
     idempotent::answer(&app, call, |id| async move {
         let wanted: PaymentRequest = parse_json(&body)?;
-        start(&office, person, &wanted, PaymentId::from_uuid(id)).await
+        start(&office, &buyer, &wanted, PaymentId::from_uuid(id)).await
     })
     .await
 }
 
-async fn start(app: &App, person: PersonId, wanted: &PaymentRequest, id: PaymentId) -> ApiResult<Response> {
+async fn start(app: &App, buyer: &Buyer, wanted: &PaymentRequest, id: PaymentId) -> ApiResult<Response> {
     let (screening_id, movie_id) = (wanted.screening_id.as_deref(), wanted.movie_id.as_deref());
     let open = ScreeningSelector { screening_id, movie_id, start_time: wanted.start_time }.find(app).await?;
     let method: PaymentMethod = wanted.method.parse().map_err(|_| ErrorCode::UnknownMethod)?;
     let in_progress = |id| ApiError::new(ErrorCode::PaymentInProgress).payment_id(id);
     let shown = ShownToPayer { revision: wanted.revision, total: wanted.total };
-    match box_office::start_payment(&app.office, person, &open, id, method, shown).await? {
+    match box_office::start_payment(&app.office, buyer, &open, id, method, shown).await? {
         StartPaymentOutcome::Started(payment) => {
             Ok((StatusCode::CREATED, Json(to_wire(app, &payment))).into_response())
         }
@@ -100,6 +105,7 @@ async fn start(app: &App, person: PersonId, wanted: &PaymentRequest, id: Payment
         StartPaymentOutcome::NothingLocked => Err(ErrorCode::NothingLocked.into()),
         StartPaymentOutcome::PaymentInProgress(other) => Err(in_progress(other)),
         StartPaymentOutcome::SeatsTaken(seats) => Err(ApiError::new(ErrorCode::SeatTaken).seats(seats)),
+        StartPaymentOutcome::TooManySeatsEverywhere { held_elsewhere } => Err(too_many_everywhere(app, held_elsewhere)),
         StartPaymentOutcome::ScreeningCancelled => Err(ErrorCode::ScreeningCancelled.into()),
         StartPaymentOutcome::ScreeningChanged(open) => Err(screening_name::changed(app, &open)),
         StartPaymentOutcome::PriceChanged { total, seats } => {

@@ -89,6 +89,20 @@ pub(super) async fn standing_claims(
     Ok(standing.into_iter().map(|claim| (claim.key.seat_id, claim)).collect())
 }
 
+/// The number of seats that the person's payments in progress claim, except for `mine`.
+pub(super) async fn count_of_person(
+    conn: &mut Conn,
+    person: PersonId,
+    mine: PaymentId,
+    now: Timestamp,
+) -> Result<usize, Fault> {
+    let mut claimed = standing_at(now);
+    claimed.extend(doc! {
+        "person_id": person.to_string(), "state": "CLAIMED", "payment_id": { "$ne": mine.to_string() },
+    });
+    Ok(conn.list_all::<Document>(SEATS, claimed).await?.len())
+}
+
 /// Expires every overdue payment of a screening, and deletes its claims.
 pub(super) async fn expire_overdue_at(conn: &mut Conn, screening: ScreeningId, now: Timestamp) -> Result<(), Fault> {
     let overdue = doc! { "_id.screening_id": screening.to_string(), "until": { "$lte": ms(now) } };

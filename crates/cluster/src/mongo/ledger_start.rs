@@ -8,7 +8,7 @@ use seatkeeper_core::{
     ports::{NewPayment, StartOutcome},
 };
 
-use super::{claims, conn::Conn, fault::Fault, guards, outbox, payments, screenings};
+use super::{claims, conn::Conn, fault::Fault, guards, outbox, payments, people, screenings};
 
 /// Creates a PENDING payment with a claim on each seat, or returns the first reason to refuse it.
 pub(super) async fn start_payment(conn: &mut Conn, start: &NewPayment, now: Timestamp) -> Result<StartOutcome, Fault> {
@@ -35,6 +35,13 @@ pub(super) async fn start_payment(conn: &mut Conn, start: &NewPayment, now: Time
     }
     if let Some(refused) = start.refused_by_price(&payment) {
         return Ok(refused);
+    }
+    if start.seats_everywhere_max.is_some() {
+        people::hold(conn, start.person_id).await?;
+        let elsewhere = claims::count_of_person(conn, start.person_id, start.id, now).await?;
+        if let Some(refused) = start.refused_by_seats_elsewhere(&payment, elsewhere) {
+            return Ok(refused);
+        }
     }
     outbox::put_events(conn, &start.events).await?;
     guards::hold(conn, payment.screening_id).await?;

@@ -124,6 +124,7 @@ fn indexes() -> Vec<Index> {
         Index::of(SIGN_INS, "by_time", doc! { "created_at": 1 }),
         // Both fields are immutable, so a scan of a screening's seats returns each seat once.
         Index::of(SEATS, "by_screening", doc! { "_id.screening_id": 1, "_id.seat_id": 1 }),
+        Index::only(SEATS, "claimed_by_person", doc! { "person_id": 1 }, doc! { "state": "CLAIMED" }),
         Index::of(GUARDS, "by_screening", doc! { "_id.screening_id": 1 }),
         Index::only(PAYMENTS, "unfinished", doc! { "created_at": 1, "_id": 1 }, doc! { "is_unfinished": true }),
         Index::unique(BOOKINGS, "by_code", doc! { "code": 1 }),

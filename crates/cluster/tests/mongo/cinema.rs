@@ -68,6 +68,7 @@ impl Cinema {
             seats: seats.split(' ').filter_map(SeatId::parse).collect(),
             expires_at: in_minutes(5),
             sales_close: SignedDuration::ZERO,
+            seats_everywhere_max: None,
             shown: ShownToPayer::default(),
             events: Vec::new(),
         }

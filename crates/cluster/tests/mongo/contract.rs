@@ -1,7 +1,7 @@
 //! Runs the contract suites of stores.
 
 use seatkeeper_testing::{
-    StoreFixture, event_log, store_events, store_ledger, store_people, store_programme, store_races,
+    StoreFixture, event_log, store_events, store_hoarding, store_ledger, store_people, store_programme, store_races,
     store_reservations, store_retention, store_sales,
 };
 
@@ -15,6 +15,11 @@ async fn mongodb_passes_the_suite_of_the_programme() {
 #[tokio::test]
 async fn mongodb_passes_the_suite_of_the_ledger() {
     store_ledger::run_all(&Databases).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mongodb_passes_the_suite_of_seats_at_all_screenings() {
+    store_hoarding::run_all(&Databases).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

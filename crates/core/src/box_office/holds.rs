@@ -1,7 +1,8 @@
 //! Locking and releasing seats.
 
 use super::{
-    BoxOffice,
+    BoxOffice, Buyer,
+    hold_limits::NetworkFull,
     maps::{LOCK_TRIES_MAX, load_screening, millis},
     payment_end::end_if_over,
 };
@@ -60,46 +61,82 @@ pub enum LockOutcome {
     SalesClosed,
     /// The person has a payment in progress, during which the hold cannot change.
     PaymentInProgress(PaymentLock),
-    /// The person would hold more seats than the limit per person allows.
+    /// The person would hold more seats at this screening than the limit per person allows.
     TooManySeats,
+    /// The person would hold more seats at all screenings together than the limit allows.
+    TooManySeatsEverywhere {
+        /// The number of seats that the person holds at other screenings.
+        held_elsewhere: usize,
+    },
+    /// The person has let these seats go too often within one lock time.
+    LetGoTooOften(SeatList),
+    /// Too many people of the buyer's network hold seats.
+    TooManyHolders(NetworkFull),
     /// These seats are locked by another person, sold, or not for sale.
     SeatsTaken(SeatList),
 }
 
-/// Locks all seats of `wanted` for the person, or none.
+/// Locks all seats of `wanted` for the buyer, or none.
+///
+/// The limits against hoarding cost no call of their own: this server counts them, and passes them to the lock store as a
+/// smaller limit of seats and as seats that are not for sale. So the refusals keep their order: `TooManyHolders`,
+/// `SalesClosed`, `PaymentInProgress`, `TooManySeats`, `TooManySeatsEverywhere`, `LetGoTooOften`, `SeatsTaken`.
 ///
 /// # Errors
 /// A call to the lock store or to the store failed.
 pub async fn lock_seats(
     office: &BoxOffice,
-    person: PersonId,
+    buyer: &Buyer,
     screening: &OpenScreening,
     wanted: &SeatSelection,
 ) -> Backend<LockOutcome> {
+    let id = screening.screening.id;
+    let pass = match office.hold_limits.begin(&office.settings.hold_rules(), buyer, id, &wanted.seats, office.now_ms())
+    {
+        Ok(pass) => pass,
+        Err(full) => return Ok(LockOutcome::TooManyHolders(full)),
+    };
     if screening.sales_closed(office.now()) {
+        pass.refused(office.now_ms());
         return Ok(LockOutcome::SalesClosed);
     }
-    let id = screening.screening.id;
+    let mut not_for_sale = wanted.not_for_sale.clone();
+    not_for_sale.extend_from_slice(pass.let_go_too_often());
     let call = LockSeats {
         screening: id,
-        holder: person,
+        holder: buyer.person,
         seats: &wanted.seats,
-        not_for_sale: &wanted.not_for_sale,
+        not_for_sale: &not_for_sale,
         ttl_ms: millis(office.settings.lock_ttl),
-        seats_max: office.settings.seats_per_person,
+        seats_max: pass.seats_max(),
     };
     for _ in 0..LOCK_TRIES_MAX {
-        match office.locks.lock(&call).await? {
-            LockReply::Held(hold) => return Ok(LockOutcome::Held(hold)),
-            LockReply::TooMany => return Ok(LockOutcome::TooManySeats),
-            LockReply::Taken(seats) => return Ok(LockOutcome::SeatsTaken(seats)),
-            LockReply::NotLoaded { seq } => load_screening(office, id, seq).await?,
-            LockReply::Paying(lock) => {
-                if !end_if_over(office, id, person, lock).await? {
-                    return Ok(LockOutcome::PaymentInProgress(lock));
-                }
+        let refused = match office.locks.lock(&call).await? {
+            LockReply::Held(hold) => {
+                pass.held(&hold, office.now_ms());
+                return Ok(LockOutcome::Held(hold));
             }
-        }
+            LockReply::TooMany => match pass.too_many_elsewhere(office.settings.seats_per_person) {
+                Some(held_elsewhere) => LockOutcome::TooManySeatsEverywhere { held_elsewhere },
+                None => LockOutcome::TooManySeats,
+            },
+            LockReply::Taken(seats) => match pass.let_go_too_often() {
+                [] => LockOutcome::SeatsTaken(seats),
+                too_often => LockOutcome::LetGoTooOften(too_often.into()),
+            },
+            LockReply::NotLoaded { seq } => {
+                load_screening(office, id, seq).await?;
+                continue;
+            }
+            LockReply::Paying(lock) => {
+                if end_if_over(office, id, buyer.person, lock).await? {
+                    continue;
+                }
+                LockOutcome::PaymentInProgress(lock)
+            }
+        };
+        pass.refused(office.now_ms());
+        return Ok(refused);
     }
     Err(BackendError::retryable("locks", "the seat map is changing too fast"))
 }
@@ -125,7 +162,10 @@ pub async fn release_seats(
 ) -> Backend<ReleaseOutcome> {
     for _ in 0..LOCK_TRIES_MAX {
         match office.locks.release(screening, person, seats).await? {
-            ReleaseReply::Left(hold) => return Ok(ReleaseOutcome::Left(hold)),
+            ReleaseReply::Left(hold) => {
+                office.hold_limits.note(&office.settings.hold_rules(), person, screening, &hold, office.now_ms());
+                return Ok(ReleaseOutcome::Left(hold));
+            }
             ReleaseReply::Paying(lock) => {
                 if !end_if_over(office, screening, person, lock).await? {
                     return Ok(ReleaseOutcome::PaymentInProgress(lock));
@@ -142,6 +182,7 @@ pub async fn release_seats(
 /// A call to the lock store or to the store failed.
 pub async fn find_hold(office: &BoxOffice, person: PersonId, screening: ScreeningId) -> Backend<Hold> {
     let hold = office.locks.find_hold(screening, person).await?;
+    office.hold_limits.note(&office.settings.hold_rules(), person, screening, &hold, office.now_ms());
     let Some(payment) = hold.payment else { return Ok(hold) };
     // A payment lock is set before its payment is written, and may outlive it. The client opens the page of the
     // returned payment, so only a payment that the store has in progress is returned.

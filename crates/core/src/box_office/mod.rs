@@ -9,6 +9,7 @@
 mod best_effort;
 mod consuming;
 mod dead_letters;
+mod hold_limits;
 mod holds;
 mod late_money;
 mod mailing;
@@ -30,6 +31,7 @@ mod whats_on;
 
 pub use consuming::handle_events;
 pub use dead_letters::replay_dead_letter;
+pub use hold_limits::{Buyer, HoldLimits, HoldRules, NetworkFull};
 pub use holds::{LockOutcome, ReleaseOutcome, SeatSelection, find_hold, lock_seats, release_seats};
 pub use late_money::provider_reported;
 pub use mailing::{MailRetry, retry_mail};

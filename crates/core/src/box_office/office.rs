@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use super::screening_cache::ScreeningCache;
+use super::{
+    hold_limits::{HoldLimits, HoldRules},
+    screening_cache::ScreeningCache,
+};
 use crate::{
     event::{Event, EventKind},
     ids::PersonId,
+    locks::{HoardingRules, Millis},
     ports::{Clock, Entropy, LiveChanges, LockStore, PaymentProvider, Stores},
 };
 
@@ -20,6 +24,13 @@ pub struct Settings {
     pub payment_ttl: SignedDuration,
     /// How many seats one person may hold at once at one screening.
     pub seats_per_person: usize,
+    /// How many seats one person may hold at once at all screenings together. Staff is exempt.
+    pub seats_per_person_everywhere: usize,
+    /// How many people of one network may hold seats at once. Staff is exempt.
+    pub holders_per_network: usize,
+    /// A seat that a person has let go this often within one lock time is refused to them for one lock time. Staff is
+    /// exempt.
+    pub let_go_max: u32,
     /// Sales end this long before a screening starts.
     pub sales_close: SignedDuration,
     /// Minutes between the end of a film and the next screening in the hall.
@@ -30,6 +41,24 @@ pub struct Settings {
     pub keep_released: SignedDuration,
     /// How long refused attempts, sign-ins and sign-outs stay in the audit log.
     pub keep_refused: SignedDuration,
+}
+
+impl Settings {
+    /// The limits against hoarding.
+    #[must_use]
+    pub fn hold_rules(&self) -> HoldRules {
+        let ms = |time: SignedDuration| Millis::try_from(time.as_millis()).unwrap_or(Millis::MAX);
+        HoldRules {
+            seats_per_person: self.seats_per_person,
+            holders_per_network: self.holders_per_network,
+            hoarding: HoardingRules {
+                seats_everywhere_max: self.seats_per_person_everywhere,
+                let_go_max: self.let_go_max,
+                lock_ms: ms(self.lock_ttl),
+                payment_ms: ms(self.payment_ttl),
+            },
+        }
+    }
 }
 
 /// The ports and settings that every use case works with.
@@ -50,6 +79,8 @@ pub struct BoxOffice {
     pub settings: Settings,
     /// Cached screenings.
     pub screenings: ScreeningCache,
+    /// What this server counts for the limits against hoarding.
+    pub hold_limits: HoldLimits,
 }
 
 impl BoxOffice {
@@ -57,6 +88,11 @@ impl BoxOffice {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The current time, in milliseconds since 1970.
+    pub(super) fn now_ms(&self) -> Millis {
+        self.now().as_millisecond()
     }
 
     /// A new event at the current time.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    BoxOffice, ScreeningCheck,
+    BoxOffice, Buyer, ScreeningCheck,
     best_effort::best_effort,
     holds::find_hold,
     maps::{LOCK_TRIES_MAX, load_screening, mend_screening, millis},
@@ -50,11 +50,16 @@ pub enum StartPaymentOutcome {
         /// The seats at their current prices, sorted by seat.
         seats: Vec<PricedSeat>,
     },
+    /// With the seats of the buyer's other payments in progress, these would be more than one person may hold.
+    TooManySeatsEverywhere {
+        /// The number of seats that those payments claim.
+        held_elsewhere: usize,
+    },
     /// The screening was deleted.
     NotFound,
 }
 
-/// Starts a payment for the seats that the person holds. The caller chooses `id`, so that a retry after a crash finds
+/// Starts a payment for the seats that the buyer holds. The caller chooses `id`, so that a retry after a crash finds
 /// the payment of the first attempt.
 ///
 /// Order: compare the screening with `shown` → lock store (restart the expiry of the locks, set the payment lock) →
@@ -65,12 +70,13 @@ pub enum StartPaymentOutcome {
 /// A call to the lock store or to the store failed.
 pub async fn start_payment(
     office: &BoxOffice,
-    person: PersonId,
+    buyer: &Buyer,
     screening: &SharedScreening,
     id: PaymentId,
     method: PaymentMethod,
     shown: ShownToPayer,
 ) -> Backend<StartPaymentOutcome> {
+    let person = buyer.person;
     if let Some(payment) = find_payment_of(office, person, id).await? {
         // An earlier run may have written the payment, lost the store's reply and ended the payment lock. Restore the
         // lock from the claims.
@@ -95,6 +101,7 @@ pub async fn start_payment(
         Ok(hold) => hold,
         Err(refused) => return Ok(refused),
     };
+    office.hold_limits.note(&office.settings.hold_rules(), person, screening_id, &hold, office.now_ms());
     let expires_at = hold.expires_at().and_then(|until| Timestamp::from_millisecond(until).ok());
     let seats: Vec<SeatId> = hold.seats.iter().map(|seat| seat.id).collect();
     let new = NewPayment {
@@ -106,6 +113,7 @@ pub async fn start_payment(
         seats,
         expires_at: expires_at.unwrap_or_else(|| office.now()),
         sales_close: office.settings.sales_close,
+        seats_everywhere_max: (!buyer.is_staff).then_some(office.settings.seats_per_person_everywhere),
         shown,
     };
     let started = office.stores.ledger.start_payment(&new, office.now()).await;
@@ -133,6 +141,9 @@ pub async fn start_payment(
             now.map_or(StartPaymentOutcome::NotFound, StartPaymentOutcome::ScreeningChanged)
         }
         StartOutcome::PriceChanged { total, seats } => StartPaymentOutcome::PriceChanged { total, seats },
+        StartOutcome::TooManySeatsEverywhere { held_elsewhere } => {
+            StartPaymentOutcome::TooManySeatsEverywhere { held_elsewhere }
+        }
         StartOutcome::NotFound => let_go_of_missing_seats(office, person, screening_id, &hold).await?,
         StartOutcome::SeatsTaken(seats) => seats_taken(office, screening_id, seats).await,
     })

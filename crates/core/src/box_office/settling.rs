@@ -208,6 +208,8 @@ async fn finish_sale(office: &BoxOffice, payment: &Payment, booking: Booking) ->
     // Publish the status before the seats leave the hold. Otherwise the payer's page would report the seats as lost.
     publish_payment(office, &sold).await;
     let told = office.locks.mark_sold(payment.screening_id, payment.id, &payment.seat_ids()).await;
+    let (person, screening) = (payment.person_id, payment.screening_id);
+    office.hold_limits.sold(&office.settings.hold_rules(), person, screening, &payment.seat_ids(), office.now_ms());
     let is_told = best_effort(told, "the money task reloads the seat map");
     let captured = move_money(office, &sold, MoneyTask::Capture, is_told).await;
     best_effort(captured, "the reconciler retries the capture");

@@ -329,6 +329,13 @@ impl SeatBoard {
         Hold { seq: self.seq, seats, payment: self.payment_of(now, holder).map(|lock| lock.payment) }
     }
 
+    /// The holds of all people, without expired locks.
+    #[must_use]
+    pub fn list_holds(&self, now: Millis) -> Vec<(PersonId, Hold)> {
+        let holds = self.holds.keys().map(|holder| (*holder, self.hold_of(now, *holder)));
+        holds.filter(|(_, hold)| !hold.seats.is_empty()).collect()
+    }
+
     /// The screening of this map.
     #[must_use]
     pub const fn screening(&self) -> ScreeningId {

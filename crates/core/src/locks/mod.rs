@@ -7,6 +7,7 @@
 mod board;
 mod board_load;
 mod board_transaction;
+mod hoarding;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -15,6 +16,7 @@ use smallvec::SmallVec;
 
 pub use board::SeatBoard;
 pub use board_load::LockEntry;
+pub use hoarding::{HoardingRules, LET_GO_SEATS_MAX, LockLimits, PersonHolds};
 pub use transaction::Effects;
 
 use crate::{

@@ -57,6 +57,8 @@ pub struct NewPayment {
     pub expires_at: Timestamp,
     /// Sales end this long before the screening starts.
     pub sales_close: SignedDuration,
+    /// The most seats that one person's payments in progress claim at all screenings together; `None` for no limit.
+    pub seats_everywhere_max: Option<usize>,
     /// Compared with the stored screening and its prices, in the transaction that writes the payment.
     pub shown: ShownToPayer,
     /// Releases of these seats that are not in the outbox yet. If the payment starts, they are written before its
@@ -78,12 +80,20 @@ impl NewPayment {
         open.sales_closed(now).then_some(StartOutcome::SalesClosed)
     }
 
-    /// The refusal if the total differs from the one that the payer saw. Every other refusal takes precedence over this
-    /// one.
+    /// The refusal if the total differs from the one that the payer saw. Only the limit of seats at all screenings is
+    /// checked after this.
     #[must_use]
     pub fn refused_by_price(&self, priced: &Payment) -> Option<StartOutcome> {
         let refused = || StartOutcome::PriceChanged { total: priced.amount, seats: priced.seats.clone() };
         self.shown.differs_from(priced.amount).then(refused)
+    }
+
+    /// The refusal if the payer's payments in progress claim `held_elsewhere` seats at other screenings, and too many
+    /// with this payment's. The last check, because it must count claims.
+    #[must_use]
+    pub fn refused_by_seats_elsewhere(&self, payment: &Payment, held_elsewhere: usize) -> Option<StartOutcome> {
+        let refused = || StartOutcome::TooManySeatsEverywhere { held_elsewhere };
+        self.seats_everywhere_max.filter(|max| payment.seats.len() + held_elsewhere > *max).map(|_| refused())
     }
 
     /// The payment with sorted seats at the screening's current prices. `None` if a seat does not exist, there are no
@@ -138,6 +148,11 @@ pub enum StartOutcome {
         total: Money,
         /// The seats at their current prices, sorted by seat.
         seats: Vec<PricedSeat>,
+    },
+    /// With the seats of the person's other payments in progress, these would be more than one person may hold.
+    TooManySeatsEverywhere {
+        /// The number of seats that those payments claim at other screenings.
+        held_elsewhere: usize,
     },
     /// The screening or one of its seats does not exist.
     NotFound,

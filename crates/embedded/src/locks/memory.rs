@@ -4,8 +4,8 @@ use std::{collections::HashMap, io, path::Path, sync::Arc};
 
 use parking_lot::{Mutex, RwLock};
 use seatkeeper_core::{
-    ids::ScreeningId,
-    locks::{Effects, LiveEvent, LockEntry, Millis, Release, SeatBoard},
+    ids::{PersonId, ScreeningId},
+    locks::{Effects, Hold, LiveEvent, LockEntry, Millis, Release, SeatBoard},
     ports::{Backend, BackendError, Clock},
 };
 
@@ -62,6 +62,17 @@ impl MemoryLocks {
     pub fn list_restored(&self) -> Vec<ScreeningId> {
         let boards = self.boards.read();
         boards.iter().filter(|(_, watched)| watched.lock().board.has_locks()).map(|(screening, _)| *screening).collect()
+    }
+
+    /// Every hold of every person, for the counts of the use cases after a restart.
+    #[must_use]
+    pub fn list_holds(&self) -> Vec<(ScreeningId, PersonId, Hold)> {
+        let (now, boards) = (self.now(), self.boards.read());
+        let holds = boards.iter().flat_map(|(screening, watched)| {
+            let holds = watched.lock().board.list_holds(now);
+            holds.into_iter().map(|(person, hold)| (*screening, person, hold))
+        });
+        holds.collect()
     }
 
     /// A lock store without a log, for simulations and tests.

@@ -67,6 +67,21 @@ pub(super) fn expire_overdue_at(tx: &Transaction<'_>, screening: ScreeningId, no
     Ok(())
 }
 
+pub(super) const OF_PERSON: &str = "SELECT count(*) FROM seat_claims WHERE person_id = ?1 AND state = 'CLAIMED' \
+     AND payment_id <> ?2 AND (until IS NULL OR until > ?3)";
+
+/// The number of seats that the person's payments in progress claim, except for `mine`.
+pub(super) fn count_of_person(
+    tx: &Transaction<'_>,
+    person: PersonId,
+    mine: PaymentId,
+    now: Timestamp,
+) -> Result<usize, Fault> {
+    let count: u32 =
+        tx.prepare_cached(OF_PERSON)?.query_row((person.bytes(), mine.bytes(), ms(now)), |row| row.get(0))?;
+    Ok(count as usize)
+}
+
 fn expire_by_id(tx: &Transaction<'_>, id: PaymentId, now: Timestamp) -> Result<(), Fault> {
     let mut payment = payments::find_payment(tx, id)?.ok_or(Fault::Broken("a claim has no payment"))?;
     if !payment.is_overdue(now) {

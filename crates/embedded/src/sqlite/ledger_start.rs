@@ -40,6 +40,12 @@ pub(super) fn start_payment(
     if let Some(refused) = start.refused_by_price(&payment) {
         return Ok(refused);
     }
+    if start.seats_everywhere_max.is_some() {
+        let elsewhere = claims::count_of_person(tx, start.person_id, start.id, now)?;
+        if let Some(refused) = start.refused_by_seats_elsewhere(&payment, elsewhere) {
+            return Ok(refused);
+        }
+    }
     event_rows::put_events(tx, &start.events)?;
     payments::insert(tx, &payment)?;
     for seat in &payment.seats {

@@ -64,7 +64,7 @@ async fn concurrent_locks_of_overlapping_seats_are_all_or_nothing() {
         let visit = Visit::of(&cinema, &format!("buyer {first}"), &screening).await;
         buyers.push(tokio::spawn(async move {
             for _ in 0..20 {
-                match visit.lock(&wanted).await {
+                match visit.lock_as_staff(&wanted).await {
                     LockOutcome::Held(hold) => {
                         assert_eq!(hold.seats.len(), 3, "all of them");
                         visit.release_all().await;
@@ -73,7 +73,7 @@ async fn concurrent_locks_of_overlapping_seats_are_all_or_nothing() {
                     other => panic!("{other:?}"),
                 }
             }
-            visit.lock(&wanted).await
+            visit.lock_as_staff(&wanted).await
         }));
     }
     let mut held = Vec::new();

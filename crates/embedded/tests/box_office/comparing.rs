@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use seatkeeper_core::{
-    box_office::{compare_map, list_loaded_maps, lock_seats},
+    box_office::{Buyer, compare_map, list_loaded_maps, lock_seats},
     catalogue::SharedScreening,
     ids::{HallId, MovieId, ScreeningId},
     locks::{SeatStatus, SeatTruth},
@@ -121,7 +121,7 @@ async fn consistency_check_covers_all_pages_but_no_unloaded_maps_and_no_past_scr
         let screening = cinema.find_screening(id).await;
         let ann = cinema.person("Ann").await;
         let visit = Visit { office: cinema.office.clone(), person: ann, screening: screening.clone() };
-        lock_seats(&cinema.office, ann, &screening, &visit.select("A1")).await.expect("the parts work");
+        lock_seats(&cinema.office, &Buyer::alone(ann), &screening, &visit.select("A1")).await.expect("the parts work");
         cinema.office.locks.mark_sold(id, cinema.payment_id(), &seats("A2")).await.expect("the locks work");
     }
     let states = cinema.office.locks.list_states(&ids).await.expect("the locks work");

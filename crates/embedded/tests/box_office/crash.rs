@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use seatkeeper_core::{
     box_office::{
-        BoxOffice, LockOutcome, ReleaseOutcome, cancel_payment, confirm_payment, lock_seats, provider_reported,
+        BoxOffice, Buyer, LockOutcome, ReleaseOutcome, cancel_payment, confirm_payment, lock_seats, provider_reported,
         publish_releases, relay_events, release_seats, start_payment,
     },
     payment::{CONFIRMING_FOR_MAX, ConfirmOutcome, Payment, PaymentMethod, PaymentStatus},
@@ -209,7 +209,7 @@ async fn act(
     match deed {
         Deed::Lock => {
             let visit = seatkeeper_core::box_office::SeatSelection::parse(&screening, &["A1".into(), "A2".into()]);
-            let locked = lock_seats(office, person, &screening, &visit.expect("seats")).await;
+            let locked = lock_seats(office, &Buyer::alone(person), &screening, &visit.expect("seats")).await;
             assert!(matches!(locked, Ok(LockOutcome::Held(_))), "{locked:?}");
         }
         Deed::Release => {
@@ -217,7 +217,7 @@ async fn act(
             assert!(matches!(released, Ok(ReleaseOutcome::Left(_))), "{released:?}");
         }
         Deed::Start => {
-            start_payment(office, person, &screening, id, payment.method, ShownToPayer::default())
+            start_payment(office, &Buyer::alone(person), &screening, id, payment.method, ShownToPayer::default())
                 .await
                 .expect("the parts work");
         }

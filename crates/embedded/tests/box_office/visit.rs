@@ -5,8 +5,9 @@ use std::sync::Arc;
 use seatkeeper_core::{
     booking::Booking,
     box_office::{
-        BoxOffice, CancelOutcome, ConfirmAnswer, LockOutcome, ReleaseOutcome, SeatSelection, StartPaymentOutcome,
-        cancel_payment, confirm_payment, find_hold, lock_seats, provider_reported, release_seats, start_payment,
+        BoxOffice, Buyer, CancelOutcome, ConfirmAnswer, LockOutcome, ReleaseOutcome, SeatSelection,
+        StartPaymentOutcome, cancel_payment, confirm_payment, find_hold, lock_seats, provider_reported, release_seats,
+        start_payment,
     },
     catalogue::SharedScreening,
     ids::{PaymentId, PersonId},
@@ -35,11 +36,17 @@ impl Visit {
     }
 
     pub(crate) async fn try_lock(&self, names: &str) -> Backend<LockOutcome> {
-        lock_seats(&self.office, self.person, &self.screening, &self.select(names)).await
+        lock_seats(&self.office, &Buyer::alone(self.person), &self.screening, &self.select(names)).await
     }
 
     pub(crate) async fn lock(&self, names: &str) -> LockOutcome {
         self.try_lock(names).await.expect("the parts work")
+    }
+
+    /// Locks seats as an employee, who may let seats go as often as they like.
+    pub(crate) async fn lock_as_staff(&self, names: &str) -> LockOutcome {
+        let staff = Buyer { is_staff: true, ..Buyer::alone(self.person) };
+        lock_seats(&self.office, &staff, &self.screening, &self.select(names)).await.expect("the parts work")
     }
 
     pub(crate) async fn locked(&self, names: &str) -> Hold {
@@ -59,7 +66,7 @@ impl Visit {
 
     pub(crate) async fn start(&self, id: PaymentId) -> StartPaymentOutcome {
         let method = PaymentMethod::MockCard;
-        start_payment(&self.office, self.person, &self.screening, id, method, ShownToPayer::default())
+        start_payment(&self.office, &Buyer::alone(self.person), &self.screening, id, method, ShownToPayer::default())
             .await
             .expect("the parts work")
     }

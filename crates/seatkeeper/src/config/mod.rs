@@ -37,6 +37,12 @@ const TTL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_se
 const SALES_CLOSE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(24 * 60 * 60);
 /// Allowed values of `seats_per_person`. A hundred seats is a large party, so a larger number is most likely a mistake.
 const SEATS_PER_PERSON: RangeInclusive<u32> = 1..=100;
+/// Allowed values of `seats_per_person_everywhere`. The highest lifts the limit, for load tests.
+const SEATS_PER_PERSON_EVERYWHERE: RangeInclusive<u32> = 1..=1_000_000;
+/// Allowed values of `holders_per_address`. The highest lifts the limit, for load tests and cinemas behind one address.
+const HOLDERS_PER_ADDRESS: RangeInclusive<u32> = 1..=1_000_000;
+/// Allowed values of `let_go_max`. The highest lifts the limit, for load tests.
+const LET_GO_MAX: RangeInclusive<u32> = 1..=1_000_000;
 /// Allowed values of `cleaning`, in minutes. The rules for halls (`hall_slots`) allow no longer cleaning time.
 const CLEANING_MINUTES: RangeInclusive<u32> = 0..=seatkeeper_core::hall_slots::CLEANING_MIN_MAX;
 
@@ -78,6 +84,12 @@ pub struct Config {
     pub payment_ttl: Duration,
     /// Limit of the seats that one person may hold at one screening.
     pub seats_per_person: u32,
+    /// Limit of the seats that one person may hold at all screenings together.
+    pub seats_per_person_everywhere: u32,
+    /// Limit of the people of one network address who hold seats.
+    pub holders_per_address: u32,
+    /// A seat that a person has let go this often within one lock time is refused to them for one lock time.
+    pub let_go_max: u32,
     /// How long before the start of a screening its sales close.
     pub sales_close: Duration,
     /// Time for cleaning between the end of a film and the start of the next one in the same hall.
@@ -167,6 +179,12 @@ impl Config {
             lock_ttl: read.parse(&s::LOCK_TTL, ttl)?,
             payment_ttl: read.parse(&s::PAYMENT_TTL, ttl)?,
             seats_per_person: read.parse(&s::SEATS_PER_PERSON, |text| parse::parse_number(text, SEATS_PER_PERSON))?,
+            seats_per_person_everywhere: read.parse(&s::SEATS_PER_PERSON_EVERYWHERE, |text| {
+                parse::parse_number(text, SEATS_PER_PERSON_EVERYWHERE)
+            })?,
+            holders_per_address: read
+                .parse(&s::HOLDERS_PER_ADDRESS, |text| parse::parse_number(text, HOLDERS_PER_ADDRESS))?,
+            let_go_max: read.parse(&s::LET_GO_MAX, |text| parse::parse_number(text, LET_GO_MAX))?,
             sales_close: read.parse(&s::SALES_CLOSE, |text| parse::parse_duration(text, SALES_CLOSE))?,
             cleaning: read.parse(&s::CLEANING_MINUTES, |text| parse::parse_minutes(text, CLEANING_MINUTES))?,
             rate_limit: read.parse(&s::RATE_LIMIT, parse::parse_rate_limit)?,

@@ -130,6 +130,9 @@ settings! {
     LOCK_TTL = Setting::new("lock_ttl", "DURATION", "How long a seat stays locked.");
     PAYMENT_TTL = Setting::new("payment_ttl", "DURATION", "How long a payment may take.");
     SEATS_PER_PERSON = Setting::new("seats_per_person", "NUMBER", "Seats that one person may hold at one screening.");
+    SEATS_PER_PERSON_EVERYWHERE = Setting::new("seats_per_person_everywhere", "NUMBER", "Seats that one person may hold at all screenings together.");
+    HOLDERS_PER_ADDRESS = Setting::new("holders_per_address", "NUMBER", "People of one network address who may hold seats at once.");
+    LET_GO_MAX = Setting::new("let_go_max", "NUMBER", "How often a person may let a seat go before it is refused to them for one lock time.");
     SALES_CLOSE = Setting::new("sales_close", "DURATION", "How long before the start sales close.");
     CLEANING_MINUTES = Setting::new("cleaning_minutes", "MINUTES", "Time between the end of a film and the next one in the same hall.");
     RATE_LIMIT = Setting::new("rate_limit", "on|off", "Limits on requests by person and by address.");

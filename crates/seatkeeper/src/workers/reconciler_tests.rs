@@ -84,6 +84,7 @@ async fn doubtful_payment(office: &BoxOffice) -> PaymentId {
         seats: SeatId::parse("A1").into_iter().collect(),
         expires_at: now + SignedDuration::from_mins(5),
         sales_close: SignedDuration::ZERO,
+        seats_everywhere_max: None,
         shown: ShownToPayer::default(),
         events: Vec::new(),
     };

@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt as _;
 use seatkeeper_core::{
-    box_office::{LockOutcome, SeatSelection, lock_seats},
+    box_office::{Buyer, LockOutcome, SeatSelection, lock_seats},
     ids::PersonId,
 };
 use tokio::net::TcpStream;
@@ -22,7 +22,7 @@ async fn lock(cinema: &Cinema, seat: &str) {
     let screening = office.find_screening(screening_id(1)).await.unwrap().unwrap();
     let wanted = SeatSelection::parse(&screening, &[seat.to_owned()]).unwrap();
     let person = PersonId::from_uuid(Uuid::from_u128(1));
-    let outcome = lock_seats(office, person, &screening, &wanted).await.unwrap();
+    let outcome = lock_seats(office, &Buyer::alone(person), &screening, &wanted).await.unwrap();
     assert!(matches!(outcome, LockOutcome::Held(_)), "{outcome:?}");
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use jiff::SignedDuration;
 use seatkeeper_core::{
-    box_office::{LockOutcome, SeatSelection, lock_seats},
+    box_office::{Buyer, LockOutcome, SeatSelection, lock_seats},
     ids::PersonId,
 };
 use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
@@ -77,7 +77,7 @@ async fn lock(cinema: &Cinema, person: PersonId, seat: &str) {
     let office = &cinema.app.office;
     let screening = office.find_screening(screening_id(SHOW)).await.unwrap().unwrap();
     let wanted = SeatSelection::parse(&screening, &[seat.to_owned()]).unwrap();
-    let outcome = lock_seats(office, person, &screening, &wanted).await.unwrap();
+    let outcome = lock_seats(office, &Buyer::alone(person), &screening, &wanted).await.unwrap();
     assert!(matches!(outcome, LockOutcome::Held(_)), "{outcome:?}");
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use seatkeeper_testing::{
-    StoreFixture, event_log, store_events, store_ledger, store_people, store_programme, store_races,
+    StoreFixture, event_log, store_events, store_hoarding, store_ledger, store_people, store_programme, store_races,
     store_reservations, store_retention, store_sales,
 };
 use tempfile::TempDir;
@@ -39,6 +39,11 @@ async fn sqlite_passes_the_suite_of_the_programme() {
 #[tokio::test]
 async fn sqlite_passes_the_suite_of_the_ledger() {
     store_ledger::run_all(&Files::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_passes_the_suite_of_seats_at_all_screenings() {
+    store_hoarding::run_all(&Files::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use seatkeeper_testing::{SeededEntropy, event_of, hall_of, movie_of, sample_now,
 use tempfile::TempDir;
 
 use crate::sqlite::{
-    SqliteStore, audit, event_log, ledger, mail, outbox,
+    SqliteStore, audit, claims, event_log, ledger, mail, outbox,
     rows::{self, Fault, list},
     sales, sales_reports,
 };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use seatkeeper_core::{
     box_office::{
-        BoxOffice, CancelOutcome, ConfirmAnswer, Editor, LockOutcome, ReleaseOutcome, SeatSelection,
+        BoxOffice, Buyer, CancelOutcome, ConfirmAnswer, Editor, LockOutcome, ReleaseOutcome, SeatSelection,
         StartPaymentOutcome, cancel_payment, confirm_payment, find_hold, find_payment_of, lock_seats,
         provider_reported, publish_releases, relay_events, release_seats, start_payment, update_screening,
     },
@@ -115,11 +115,12 @@ impl Deed {
 
     async fn try_to(self, Actor { office, person, screening }: &Actor) -> Backend<String> {
         let (person, id) = (*person, screening.screening.id);
+        let buyer = Buyer::alone(person);
         let method = PaymentMethod::Promptpay;
         Ok(match self {
             Self::Lock(names) => {
                 let Ok(wanted) = SeatSelection::parse(screening, &names) else { return Ok("no such seats".into()) };
-                describe_lock(lock_seats(office, person, screening, &wanted).await?)
+                describe_lock(lock_seats(office, &buyer, screening, &wanted).await?)
             }
             Self::Release(names) => {
                 let Ok(which) = SeatSelection::parse(screening, &names) else { return Ok("no such seats".into()) };
@@ -130,7 +131,7 @@ impl Deed {
             }
             Self::Hold => format!("holds {}", find_hold(office, person, id).await?.seats.len()),
             Self::Start { id: Some(id), .. } => {
-                describe_start(start_payment(office, person, screening, id, method, ShownToPayer::default()).await?)
+                describe_start(start_payment(office, &buyer, screening, id, method, ShownToPayer::default()).await?)
             }
             Self::Start { id: None, .. } => "nothing chosen".to_owned(),
             Self::Confirm(id, outcome) => {
@@ -181,6 +182,9 @@ fn describe_lock(outcome: LockOutcome) -> String {
         LockOutcome::SalesClosed => "sales closed".to_owned(),
         LockOutcome::PaymentInProgress(_) => "is paying".to_owned(),
         LockOutcome::TooManySeats => "too many".to_owned(),
+        LockOutcome::TooManySeatsEverywhere { held_elsewhere } => format!("too many with {held_elsewhere} elsewhere"),
+        LockOutcome::LetGoTooOften(seats) => format!("let go too often {seats:?}"),
+        LockOutcome::TooManyHolders(_) => "too many holders".to_owned(),
         LockOutcome::SeatsTaken(seats) => format!("taken {seats:?}"),
     }
 }
@@ -195,6 +199,7 @@ fn describe_start(outcome: StartPaymentOutcome) -> String {
         StartPaymentOutcome::ScreeningCancelled => "cancelled".to_owned(),
         StartPaymentOutcome::ScreeningChanged(now) => format!("changed to {}", now.revision),
         StartPaymentOutcome::PriceChanged { total, .. } => format!("costs {}", total.to_decimal()),
+        StartPaymentOutcome::TooManySeatsEverywhere { held_elsewhere } => format!("too many with {held_elsewhere}"),
         StartPaymentOutcome::NotFound => "not found".to_owned(),
     }
 }

@@ -30,6 +30,11 @@ const IDLE_MAX: Duration = Duration::from_secs(8);
 /// for MongoDB.
 const START_MAX: Duration = Duration::from_secs(180);
 
+/// Flags that lift the limits against hoarding: in storms a few people of one address stand for a whole crowd. Tests of the
+/// limits set them again. The previous version does not know these flags.
+const CROWD_FLAGS: [&str; 3] =
+    ["--seats-per-person-everywhere=1000000", "--holders-per-address=1000000", "--let-go-max=1000000"];
+
 /// A running server. End it with [`TestApp::finish`], which checks the books.
 pub(crate) struct TestApp {
     child: Option<Child>,
@@ -126,6 +131,9 @@ impl TestApp {
         command.arg("serve").arg(format!("--data-dir={}", self.data_dir().display()));
         let mut flags = self.parts.flags();
         flags.extend([format!("--listen={listen}"), "--rate-limit=off".to_owned()]);
+        if self.program == program() {
+            flags.extend(CROWD_FLAGS.map(str::to_owned));
+        }
         flags.retain(|flag| !self.flags.iter().any(|own| name_of(own) == name_of(flag)));
         if let Some(clock) = self.clock {
             command.env("LD_PRELOAD", false_clock()).env("FAKETIME", clock).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
