@@ -10,6 +10,8 @@ const PROGRAM =
   process.env.SEATKEEPER_TEST_PROGRAM ?? fileURLToPath(new URL('../../../target/debug/seatkeeper', import.meta.url))
 /** The timeout of a start: the first one writes the demo cinema to the store, which may take many seconds on a busy MongoDB. */
 const START_MS_MAX = 60_000
+/** The tests' few people of one address take and let go more seats than people do. */
+const CROWD_FLAGS = ['--seats-per-person-everywhere=1000000', '--holders-per-address=1000000', '--let-go-max=1000000']
 const STOP_MS_MAX = 15_000
 const OPEN = /^Seatkeeper is open: (http:\/\/\S+)$/m
 /** How much of the end of the server's log is shown when the server fails. */
@@ -45,7 +47,7 @@ export class Server {
 
   async start(listen) {
     const demo = this.#flags.some((flag) => flag.startsWith('--demo=')) ? [] : ['--demo']
-    const settings = ['serve', ...demo, '--listen', listen, '--data-dir', this.#dataDir, ...this.#flags]
+    const settings = ['serve', ...demo, '--listen', listen, '--data-dir', this.#dataDir, ...CROWD_FLAGS, ...this.#flags]
     // Settings from the environment of the tests must not reach the server.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SEATKEEPER_')))
     const child = startProcess(PROGRAM, settings, env)
