@@ -21,7 +21,7 @@ use redis::aio::MultiplexedConnection;
 use seatkeeper_cluster::redis::{RedisLocks, RedisUrl};
 use seatkeeper_core::{
     ids::{PersonId, ScreeningId, SeatId},
-    locks::{LockReply, SeatTruth},
+    locks::{LockReply, LongestTimes, SeatTruth},
     ports::{LockSeats, SeatLocks as _, SeatMaps as _},
 };
 use seatkeeper_testbed::RedisServer;
@@ -114,7 +114,8 @@ async fn main() {
     let (calls, at_once) = (numbers.next().unwrap_or(100_000), numbers.next().unwrap_or(50));
     let size = (calls, at_once);
     let redis = RedisServer::start().await;
-    let locks = Arc::new(RedisLocks::open(RedisUrl::parse(&redis.url()).unwrap()).await.unwrap());
+    let locks =
+        Arc::new(RedisLocks::open(RedisUrl::parse(&redis.url()).unwrap(), LongestTimes::default()).await.unwrap());
     redis.cli(&["FUNCTION", "LOAD", BARE]).await;
     let client = redis::Client::open(redis.url()).unwrap();
     let connection = client.get_multiplexed_async_connection().await.unwrap();

@@ -12,7 +12,7 @@ use std::{hint::black_box, path::PathBuf, process::ExitCode, sync::Arc};
 
 use seatkeeper_core::{
     ids::{PersonId, ScreeningId, SeatId},
-    locks::{LoadReply, LockReply, SeatBoard, SeatTruth},
+    locks::{LoadReply, LockReply, LongestTimes, SeatBoard, SeatTruth},
     ports::{Clock, LockSeats, Releases, SeatLocks, SeatMaps},
 };
 use seatkeeper_embedded::locks::MemoryLocks;
@@ -94,7 +94,7 @@ fn port(rounds: u64, is_taken: bool, log: Option<PathBuf>) -> Option<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
     let locks = match log {
-        Some(path) => MemoryLocks::open(&path, clock).ok()?,
+        Some(path) => MemoryLocks::open(&path, clock, LongestTimes::default()).ok()?,
         None => MemoryLocks::unlogged(clock),
     };
     let (truth, held, free) = hall();

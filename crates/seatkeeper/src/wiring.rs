@@ -15,7 +15,7 @@ use seatkeeper_cluster::{
 use seatkeeper_core::{
     box_office::{BoxOffice, HoldLimits, ScreeningCache, Settings},
     ids::{PersonId, ScreeningId},
-    locks::Hold,
+    locks::{Hold, LongestTimes},
     ports::{BackendError, Clock, Entropy, EventLog, Health, LiveChanges, LockStore, MockBook, People, Store, Stores},
 };
 use seatkeeper_embedded::{
@@ -333,15 +333,16 @@ impl Locked {
 }
 
 async fn open_locks(config: &Config, clock: &Arc<dyn Clock>) -> Result<Locked, WiringError> {
+    let longest = LongestTimes::of(signed(config.lock_ttl), signed(config.payment_ttl));
     match &config.locks {
         LocksUrl::Memory => {
-            let locks = Arc::new(MemoryLocks::open(&config.data_dir.join(LOCK_LOG), Arc::clone(clock))?);
+            let locks = Arc::new(MemoryLocks::open(&config.data_dir.join(LOCK_LOG), Arc::clone(clock), longest)?);
             Ok(Locked { restored: locks.list_restored(), restored_holds: locks.list_holds(), ..Locked::of(locks) })
         }
         #[cfg(feature = "cluster")]
         LocksUrl::Redis { url } => {
             let address = RedisUrl::parse(url.expose()).map_err(|why| refused("locks_url", url, why))?;
-            let locks = RedisLocks::open(address).await.map_err(|why| refused("locks_url", url, why))?;
+            let locks = RedisLocks::open(address, longest).await.map_err(|why| refused("locks_url", url, why))?;
             Ok(Locked::of(Arc::new(locks)))
         }
         #[cfg(not(feature = "cluster"))]

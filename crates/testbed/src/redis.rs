@@ -1,6 +1,8 @@
 //! Redis servers for tests: a single server, a replica, or a cluster of three nodes. Needs `redis-server` and
 //! `redis-cli`.
 
+use std::{path::PathBuf, time::Duration};
+
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -15,7 +17,14 @@ pub struct RedisServer {
     /// The process, which tests kill or freeze.
     pub process: Process,
     port: u16,
-    _folder: TempDir,
+    folder: TempDir,
+}
+
+/// The path of libfaketime, in Debian's folder for the processor architecture.
+fn false_clock() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").unwrap().map(|folder| folder.unwrap().path());
+    let mut libraries = folders.map(|folder| folder.join("faketime/libfaketime.so.1"));
+    libraries.find(|library| library.exists()).expect("libfaketime, which scripts/setup.sh installs")
 }
 
 impl RedisServer {
@@ -26,7 +35,41 @@ impl RedisServer {
 
     /// Starts a server with additional settings, such as `["--maxmemory", "10mb"]`.
     pub async fn start_with(settings: &[&str]) -> Self {
+        Self::start_by(&[], settings).await
+    }
+
+    /// Starts a server whose clock [`Self::set_clock_back`] can set back. Needs libfaketime.
+    pub async fn start_with_false_clock() -> Self {
+        let faketime = false_clock();
+        // With jemalloc, which Redis links, libfaketime calls itself while it starts. The C library's allocator is found
+        // first when that library is preloaded too.
+        let libc = faketime.parent().and_then(|folder| folder.parent()).unwrap().join("libc.so.6");
+        let by = ["env".to_owned(), format!("LD_PRELOAD={} {}", faketime.display(), libc.display())];
+        let rest = ["FAKETIME_TIMESTAMP_FILE=clock", "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"];
+        let by: Vec<String> = by.into_iter().chain(rest.map(str::to_owned)).collect();
+        Self::start_by(&by, &[]).await
+    }
+
+    /// Sets the clock back, of a server that was started with [`Self::start_with_false_clock`].
+    pub async fn set_clock_back(&self, by: Duration) {
+        let before = self.seconds().await;
+        let (clock, new) = (self.folder.path().join("clock"), self.folder.path().join("clock.new"));
+        std::fs::write(&new, format!("-{}s\n", by.as_secs())).unwrap();
+        std::fs::rename(new, clock).unwrap();
+        wait_until("Redis's clock was set back", || async { self.seconds().await < before }).await;
+    }
+
+    /// The server's clock, in seconds since 1970.
+    async fn seconds(&self) -> u64 {
+        self.cli(&["TIME"]).await.lines().next().and_then(|line| line.parse().ok()).unwrap_or(u64::MAX)
+    }
+
+    /// Starts a server with a command before its own, which sets its environment.
+    async fn start_by(by: &[String], settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        if !by.is_empty() {
+            std::fs::write(folder.path().join("clock"), "+0s\n").unwrap();
+        }
         let port = free_port();
         let port_text = port.to_string();
         let usual = [
@@ -40,9 +83,10 @@ impl RedisServer {
             "--enable-debug-command",
             "yes",
         ];
-        let command: Vec<String> = usual.iter().chain(settings).map(|&word| word.to_owned()).collect();
+        let words = usual.iter().chain(settings).map(|&word| word.to_owned());
+        let command: Vec<String> = by.iter().cloned().chain(words).collect();
         let process = Process::start("redis", folder.path(), &command).await;
-        let server = Self { process, port, _folder: folder };
+        let server = Self { process, port, folder };
         server.answers().await;
         server
     }

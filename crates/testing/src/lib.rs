@@ -20,6 +20,7 @@ pub mod store_reservations;
 pub mod store_retention;
 pub mod store_sales;
 mod store_showings;
+pub mod store_times;
 
 pub use build::{
     ManualClock, SAMPLE_NOW_MS, SeededEntropy, demo_identity_of, event_of, hall_of, identity_of, layout_of, mail_of,

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use seatkeeper_core::{
     box_office::BoxOffice,
     ids::{PaymentId, PersonId},
-    ports::{Backend, IdempotencyKey, Reservation, StoredAnswer},
+    ports::{Backend, IdempotencyKey, RESERVATION_LEASE_MAX, Reservation, StoredAnswer},
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -31,7 +31,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(25);
 /// Maximum backoff between two polls for the end of the first call.
 const LOOK_PAUSE_MAX: Duration = Duration::from_millis(400);
 /// Lease of a running call, after which a repeated call may execute it again. Longer than the timeout of a request.
-const LEASE: SignedDuration = SignedDuration::from_secs(30);
+const LEASE: SignedDuration = RESERVATION_LEASE_MAX;
 /// Maximum size of a stored answer, in bytes; a payment with its QR code takes a tenth of it.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 

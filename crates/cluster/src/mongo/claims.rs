@@ -152,6 +152,15 @@ pub(super) async fn keep(conn: &mut Conn, payment: &Payment) -> Result<(), Fault
     Ok(())
 }
 
+/// Copies the times of a payment to its claims, after the clock was set back.
+pub(super) async fn move_times(conn: &mut Conn, payment: &Payment) -> Result<(), Fault> {
+    let times = match payment.confirming_since {
+        None => doc! { "until": ms(payment.expires_at) },
+        Some(since) => doc! { "confirming_since": ms(since), "kept_from": ms(payment.expires_at) },
+    };
+    conn.update_all(SEATS, claims_of(payment), doc! { "$set": times }).await.map(drop)
+}
+
 /// Marks the payment's seats as sold: those that it has claimed, and those of `unclaimed`, on which it has no claim any
 /// more. Fails when another payment has claimed or bought one of them.
 pub(super) async fn sell(conn: &mut Conn, payment: &Payment, unclaimed: &[SeatId]) -> Result<(), Fault> {

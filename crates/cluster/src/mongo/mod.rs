@@ -47,6 +47,7 @@ mod screenings;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod times;
 mod transaction;
 mod unreadable;
 

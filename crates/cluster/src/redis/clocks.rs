@@ -4,7 +4,7 @@
 //! have separate clocks, so there is one estimate per tag.
 
 use std::{
-    sync::atomic::{AtomicI64, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -12,6 +12,10 @@ use seatkeeper_core::locks::Millis;
 
 use super::keys::{TAGS, Tag};
 use crate::steady::Steady;
+
+/// A clock that falls behind its estimate by more than this, in milliseconds, was set back. A shorter step lengthens a lock
+/// by no more.
+const SET_BACK_MS_MIN: i64 = 1_000;
 
 /// Marks a tag of which no reply has arrived yet.
 const UNKNOWN: i64 = i64::MIN;
@@ -21,11 +25,28 @@ pub(super) struct Clocks {
     steady: Steady,
     /// In milliseconds; [`UNKNOWN`] before the first reply.
     ahead: [AtomicI64; TAGS as usize],
+    /// For each tag, whether its node's clock may have been set back, and the locks have not been shortened since. True at
+    /// the start, because nobody knows what the clock did before.
+    may_be_set_back: [AtomicBool; TAGS as usize],
 }
 
 impl Clocks {
     pub(super) fn new() -> Self {
-        Self { steady: Steady::new(), ahead: [const { AtomicI64::new(UNKNOWN) }; TAGS as usize] }
+        Self {
+            steady: Steady::new(),
+            ahead: [const { AtomicI64::new(UNKNOWN) }; TAGS as usize],
+            may_be_set_back: [const { AtomicBool::new(true) }; TAGS as usize],
+        }
+    }
+
+    /// Takes the note that a tag's clock may have been set back.
+    pub(super) fn take_set_back(&self, tag: Tag) -> bool {
+        self.may_be_set_back[tag.index()].swap(false, Ordering::Relaxed)
+    }
+
+    /// Notes that a tag's clock may have been set back.
+    pub(super) fn note_set_back(&self, tag: Tag) {
+        self.may_be_set_back[tag.index()].store(true, Ordering::Relaxed);
     }
 
     /// Updates the estimate from a reply: the request was sent at `sent`, the reply was received at `heard`, and
@@ -36,6 +57,10 @@ impl Clocks {
         let learnt = self.steady.learnt(known, sent, heard, said);
         if learnt != known {
             ahead.store(learnt, Ordering::Relaxed);
+            // A smaller correction only follows from the limited accuracy of the estimate.
+            if known != UNKNOWN && learnt < known.saturating_sub(SET_BACK_MS_MIN) {
+                self.note_set_back(tag);
+            }
         }
     }
 

@@ -43,22 +43,22 @@ pub(super) enum Function {
 impl Function {
     const fn name(self) -> &'static str {
         match self {
-            Self::Lock => "seatkeeper_v2_lock",
-            Self::Release => "seatkeeper_v2_release",
-            Self::StartPayment => "seatkeeper_v2_start_payment",
-            Self::ExtendPayment => "seatkeeper_v2_keep_payment",
-            Self::EndPayment => "seatkeeper_v2_end_payment",
-            Self::MarkSold => "seatkeeper_v2_mark_sold",
-            Self::MarkFreed => "seatkeeper_v2_mark_freed",
-            Self::Withdraw => "seatkeeper_v2_withdraw",
-            Self::RestoreToSale => "seatkeeper_v2_restore_to_sale",
-            Self::Load => "seatkeeper_v2_load",
-            Self::Sweep => "seatkeeper_v2_sweep",
-            Self::Snapshot => "seatkeeper_v2_snapshot",
-            Self::FindHold => "seatkeeper_v2_find_hold",
-            Self::ListStates => "seatkeeper_v2_list_states",
-            Self::ForgetReleases => "seatkeeper_v2_forget_releases",
-            Self::Ping => "seatkeeper_v2_ping",
+            Self::Lock => "seatkeeper_v3_lock",
+            Self::Release => "seatkeeper_v3_release",
+            Self::StartPayment => "seatkeeper_v3_start_payment",
+            Self::ExtendPayment => "seatkeeper_v3_keep_payment",
+            Self::EndPayment => "seatkeeper_v3_end_payment",
+            Self::MarkSold => "seatkeeper_v3_mark_sold",
+            Self::MarkFreed => "seatkeeper_v3_mark_freed",
+            Self::Withdraw => "seatkeeper_v3_withdraw",
+            Self::RestoreToSale => "seatkeeper_v3_restore_to_sale",
+            Self::Load => "seatkeeper_v3_load",
+            Self::Sweep => "seatkeeper_v3_sweep",
+            Self::Snapshot => "seatkeeper_v3_snapshot",
+            Self::FindHold => "seatkeeper_v3_find_hold",
+            Self::ListStates => "seatkeeper_v3_list_states",
+            Self::ForgetReleases => "seatkeeper_v3_forget_releases",
+            Self::Ping => "seatkeeper_v3_ping",
         }
     }
 
@@ -98,7 +98,7 @@ mod tests {
         let bytes = code_lines().flat_map(|line| line.bytes().chain([b'\n']));
         let hash = bytes.fold(0xcbf2_9ce4_8422_2325, mix);
         assert_eq!(
-            hash, 0x088c_b909_e495_9a52,
+            hash, 0xb750_497f_a9c9_40d5,
             "once this version has shipped, changed functions need the next version number"
         );
     }
@@ -123,7 +123,7 @@ mod tests {
             Function::ForgetReleases,
             Function::Ping,
         ];
-        let version = "seatkeeper_v2";
+        let version = "seatkeeper_v3";
         assert!(LIBRARY.starts_with(&format!("#!lua name={version}\n")));
         assert!(LIBRARY.contains(&format!("function_name = '{version}_' .. name")));
         for function in all {

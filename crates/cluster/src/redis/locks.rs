@@ -299,15 +299,25 @@ impl SeatMaps for RedisLocks {
 impl Releases for RedisLocks {
     async fn sweep(&self) -> Backend<()> {
         let mut tags: Vec<Tag> = Tag::all().collect();
+        let mut set_back: Vec<Tag> = tags.iter().copied().filter(|tag| self.clocks.take_set_back(*tag)).collect();
         for _ in 0..SWEEP_ROUNDS_MAX {
             let call = |tag: &Tag| {
                 let mut call = Function::Sweep.on_keys(&[&tag.keys().due, &tag.keys().releases]);
                 call.arg(SWEEP_LOCKS_MAX);
+                if set_back.contains(tag) {
+                    call.arg(ttl(self.longest.lock_ms)).arg(ttl(self.longest.payment_ms));
+                }
                 call
             };
             let calls: Vec<Cmd> = tags.iter().map(call).collect();
             let mut with_more = Vec::new();
-            for (tag, (_, mut reply)) in tags.iter().zip(self.call_each(&tags, &calls).await?) {
+            let swept = self.call_each(&tags, &calls).await;
+            if swept.is_err() {
+                // The next sweep tries again.
+                set_back.iter().for_each(|tag| self.clocks.note_set_back(*tag));
+            }
+            set_back.clear();
+            for (tag, (_, mut reply)) in tags.iter().zip(swept?) {
                 if reply.seq()? >= SWEEP_LOCKS_MAX {
                     with_more.push(*tag);
                 }

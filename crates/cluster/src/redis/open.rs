@@ -6,7 +6,10 @@ use std::{
 };
 
 use redis::Value;
-use seatkeeper_core::ports::{Backend, BackendError, Releases as _};
+use seatkeeper_core::{
+    locks::LongestTimes,
+    ports::{Backend, BackendError, Releases as _},
+};
 
 use super::{PART, clocks::Clocks, failure::Failure, link::Link, live::Feeds, reply::bad_reply, url::RedisUrl};
 
@@ -21,6 +24,7 @@ const MEMORY_POLICY: &str = "noeviction";
 pub struct RedisLocks {
     pub(super) link: Link,
     pub(super) clocks: Clocks,
+    pub(super) longest: LongestTimes,
     pub(super) feeds: Arc<Feeds>,
     /// Whether the stream of releases of some tag was full at the last check. Redis drops the oldest releases of a full
     /// stream.
@@ -29,15 +33,15 @@ pub struct RedisLocks {
 
 impl RedisLocks {
     /// Connects, loads the functions, and estimates the clock of each node. Connections that are lost later are
-    /// reopened automatically.
+    /// reopened automatically. After Redis's clock was set back, locks last no longer than `longest`.
     ///
     /// # Errors
     /// Redis is unreachable, refuses the account, is older than 7.0, evicts keys when its memory is full, or is a node
     /// of a cluster although the URL names a single Redis.
-    pub async fn open(url: RedisUrl) -> Backend<Self> {
+    pub async fn open(url: RedisUrl, longest: LongestTimes) -> Backend<Self> {
         let feeds = Arc::new(Feeds::default());
         let link = Link::new(url, &feeds).map_err(|error| BackendError::lasting(PART, error))?;
-        let locks = Self { link, clocks: Clocks::new(), feeds, drops_releases: AtomicBool::new(false) };
+        let locks = Self { link, clocks: Clocks::new(), longest, feeds, drops_releases: AtomicBool::new(false) };
         match tokio::time::timeout(OPEN_WITHIN, locks.prepare()).await {
             Ok(prepared) => prepared.map(|()| locks),
             Err(_) => Err(BackendError::retryable(PART, "Redis did not answer in time")),

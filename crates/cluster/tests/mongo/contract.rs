@@ -2,7 +2,7 @@
 
 use seatkeeper_testing::{
     StoreFixture, event_log, store_events, store_hoarding, store_ledger, store_people, store_programme, store_races,
-    store_reservations, store_retention, store_sales,
+    store_reservations, store_retention, store_sales, store_times,
 };
 
 use crate::stores::Databases;
@@ -20,6 +20,11 @@ async fn mongodb_passes_the_suite_of_the_ledger() {
 #[tokio::test(flavor = "multi_thread")]
 async fn mongodb_passes_the_suite_of_seats_at_all_screenings() {
     store_hoarding::run_all(&Databases).await;
+}
+
+#[tokio::test]
+async fn mongodb_passes_the_suite_of_a_clock_that_is_set_back() {
+    store_times::run_all(&Databases).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@
 )]
 
 mod away;
+mod clock_steps;
 mod contract;
 mod cost;
 mod differential;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use seatkeeper_cluster::redis::{RedisLocks, RedisUrl};
-use seatkeeper_core::locks::Millis;
+use seatkeeper_core::locks::{LongestTimes, Millis};
 use seatkeeper_testbed::{RedisCluster, RedisServer};
 use tokio::sync::OnceCell;
 
@@ -29,7 +29,7 @@ pub(crate) async fn shared_cluster() -> String {
 /// Opens a lock store, as one server does.
 pub(crate) async fn open(url: &str) -> Arc<RedisLocks> {
     let url = RedisUrl::parse(url).expect("an address");
-    Arc::new(RedisLocks::open(url).await.expect("Redis is usable"))
+    Arc::new(RedisLocks::open(url, LongestTimes::default()).await.expect("Redis is usable"))
 }
 
 /// Redis's clock, read over a separate connection.

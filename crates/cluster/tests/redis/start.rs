@@ -2,7 +2,7 @@
 
 use seatkeeper_cluster::redis::{RedisLocks, RedisUrl};
 use seatkeeper_core::{
-    locks::{LiveEvent, LockReply},
+    locks::{LiveEvent, LockReply, LongestTimes},
     ports::{BackendError, Health as _, LiveChanges as _, LiveFeed, Releases as _, SeatLocks as _, SeatMaps as _},
 };
 use seatkeeper_testbed::{RedisServer, WAIT_MAX, free_port, wait_until};
@@ -13,7 +13,7 @@ use crate::{
 };
 
 async fn refusal(url: &str) -> BackendError {
-    match RedisLocks::open(RedisUrl::parse(url).unwrap()).await {
+    match RedisLocks::open(RedisUrl::parse(url).unwrap(), LongestTimes::default()).await {
         Ok(_) => panic!("{url} was accepted"),
         Err(error) => error,
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ports::MailAttempt;
+use crate::ports::{MAIL_WAIT_MAX, MailAttempt};
 
 /// How long the answer to a confirmation waits for the provider's outcome, before it reports the outcome as unknown.
 pub const OUTCOME_WITHIN: Duration = Duration::from_secs(5);
@@ -13,7 +13,7 @@ pub const OUTCOME_POLLED_EVERY: Duration = Duration::from_millis(250);
 /// How long after it was stored a mail is retried; then it becomes FAILED.
 pub const MAIL_TRIES_FOR_MAX: SignedDuration = SignedDuration::from_hours(48);
 const MAIL_FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
-const MAIL_PAUSE_MAX: SignedDuration = SignedDuration::from_mins(15);
+const MAIL_PAUSE_MAX: SignedDuration = MAIL_WAIT_MAX;
 
 /// What follows a failed attempt to send a mail: a retry with exponential backoff from 5 s to 15 min, for 48 h. A
 /// permanent refusal fails the mail at once.

@@ -102,6 +102,9 @@ pub async fn start_payment(
         Err(refused) => return Ok(refused),
     };
     office.hold_limits.note(&office.settings.hold_rules(), person, screening_id, &hold, office.now_ms());
+    // The lock store may have another clock than the store. Claims end by the store's, and never later than a payment may
+    // last.
+    let latest = office.now().saturating_add(office.settings.payment_ttl).unwrap_or(Timestamp::MAX);
     let expires_at = hold.expires_at().and_then(|until| Timestamp::from_millisecond(until).ok());
     let seats: Vec<SeatId> = hold.seats.iter().map(|seat| seat.id).collect();
     let new = NewPayment {
@@ -111,7 +114,7 @@ pub async fn start_payment(
         person_id: person,
         method,
         seats,
-        expires_at: expires_at.unwrap_or_else(|| office.now()),
+        expires_at: expires_at.map_or_else(|| office.now(), |at| at.min(latest)),
         sales_close: office.settings.sales_close,
         seats_everywhere_max: (!buyer.is_staff).then_some(office.settings.seats_per_person_everywhere),
         shown,

@@ -4,13 +4,17 @@ use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::{BoxOffice, best_effort::best_effort, payment_frames::publish_timeouts};
-use crate::{event::Event, ids::EventId, ports::Backend};
+use crate::{
+    event::Event,
+    ids::EventId,
+    ports::{Backend, RELAY_LEASE_MAX},
+};
 
 /// The most events that one round of the relay publishes.
 pub const RELAY_EVENTS_MAX: u32 = 256;
 
 /// How long the relay's lease lasts after it was taken or renewed.
-const RELAY_LEASE: SignedDuration = SignedDuration::from_secs(10);
+const RELAY_LEASE: SignedDuration = RELAY_LEASE_MAX;
 
 /// A release that is older than this is copied to the outbox by any server, because the server with the relay's lease
 /// has probably lost its connection to the lock store.

@@ -7,6 +7,7 @@
 mod board;
 mod board_load;
 mod board_transaction;
+mod clock_steps;
 mod hoarding;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use smallvec::SmallVec;
 
 pub use board::SeatBoard;
 pub use board_load::LockEntry;
+pub use clock_steps::LongestTimes;
 pub use hoarding::{HoardingRules, LET_GO_SEATS_MAX, LockLimits, PersonHolds};
 pub use transaction::Effects;
 

@@ -17,6 +17,7 @@ mod programme;
 mod provider;
 mod sales;
 mod stores;
+mod times;
 
 use std::fmt;
 
@@ -39,6 +40,7 @@ pub use programme::{Poster, Posters, Programme, ProgrammeChange, ProgrammeOutcom
 pub use provider::{Charge, MockBook, PaymentProvider, ProviderAnswer, ProviderError};
 pub use sales::{BookingFilter, CustomerBooking, MovieSales, Sales, SalesSlice, SalesTotals};
 pub use stores::{Store, Stores};
+pub use times::{MAIL_WAIT_MAX, RELAY_LEASE_MAX, RESERVATION_LEASE_MAX, StoredTimes};
 
 /// Milliseconds since 1970, the precision of stores. The time is truncated, so that a stored time compares like the one
 /// that was written.

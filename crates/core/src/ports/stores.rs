@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     AuditLog, DeadLetters, EventLog, Health, Ledger, MailQueue, MockBook, Outbox, People, Posters, Programme,
-    Reservations, Sales, Sessions,
+    Reservations, Sales, Sessions, StoredTimes,
 };
 
 /// All ports that one store implements. The event log is not among them, because it may be a separate system.
@@ -21,6 +21,7 @@ pub trait Store:
     + AuditLog
     + DeadLetters
     + MockBook
+    + StoredTimes
     + Health
     + 'static
 {
@@ -54,6 +55,8 @@ pub struct Stores {
     pub audit: Arc<dyn AuditLog>,
     /// Events that a consumer could not handle.
     pub dead_letters: Arc<dyn DeadLetters>,
+    /// Times that must be shortened after the clock was set back.
+    pub times: Arc<dyn StoredTimes>,
 }
 
 impl Stores {
@@ -73,6 +76,7 @@ impl Stores {
             mails: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
             dead_letters: Arc::clone(store) as _,
+            times: Arc::clone(store) as _,
         }
     }
 }

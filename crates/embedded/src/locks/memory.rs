@@ -1,11 +1,19 @@
 //! The seat boards of all screenings. Every change of a board is logged before it is published.
 
-use std::{collections::HashMap, io, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use parking_lot::{Mutex, RwLock};
 use seatkeeper_core::{
     ids::{PersonId, ScreeningId},
-    locks::{Effects, Hold, LiveEvent, LockEntry, Millis, Release, SeatBoard},
+    locks::{Effects, Hold, LiveEvent, LockEntry, LongestTimes, Millis, Release, SeatBoard},
     ports::{Backend, BackendError, Clock},
 };
 
@@ -30,6 +38,9 @@ pub const LOG_REWRITE_BYTES: u64 = 4 << 20;
 /// The lock store in this process. Its mutexes are locked in the order of the fields, and never held across an await.
 pub struct MemoryLocks {
     clock: Arc<dyn Clock>,
+    longest: LongestTimes,
+    /// The time of the last sweep. A sweep at an earlier time finds that the clock was set back.
+    swept_at: AtomicI64,
     boards: RwLock<HashMap<ScreeningId, Mutex<WatchedBoard>>>,
     pending: Mutex<Pending>,
     /// The log from which locks are restored; `None` when locks need not survive the process.
@@ -38,17 +49,21 @@ pub struct MemoryLocks {
 
 impl MemoryLocks {
     /// Opens a lock store with a log at `path`, and restores the locks in that log. Only one process may open a log;
-    /// the caller's lock on the folder ensures that.
+    /// the caller's lock on the folder ensures that. Restored locks last no longer than `longest`, because the clock may have
+    /// been set back.
     ///
     /// # Errors
     /// The log cannot be read or written. A corrupt log is not an error: it is read up to the first corrupt record.
-    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Backend<Self> {
-        let mut locks = Self::unlogged(clock);
+    pub fn open(path: &Path, clock: Arc<dyn Clock>, longest: LongestTimes) -> Backend<Self> {
+        let mut locks = Self { longest, ..Self::unlogged(clock) };
+        let now = locks.now();
         for record in read_log(path).map_err(|error| BackendError::retryable(PART, error))? {
             locks.replay(record);
         }
         for watched in locks.boards.get_mut().values_mut() {
             let watched = watched.get_mut();
+            // The log is rewritten below, and nobody watches yet, so these changes need no record and no message.
+            drop(watched.board.limit_times(now, &longest));
             watched.due = watched.board.next_expiry().unwrap_or(Millis::MAX);
         }
         let log = Log::create(path, |image| locks.write_all(image));
@@ -78,7 +93,9 @@ impl MemoryLocks {
     /// A lock store without a log, for simulations and tests.
     #[must_use]
     pub fn unlogged(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, boards: RwLock::default(), pending: Mutex::default(), log: None }
+        let swept_at = AtomicI64::new(clock.now().as_millisecond());
+        let longest = LongestTimes::default();
+        Self { clock, longest, swept_at, boards: RwLock::default(), pending: Mutex::default(), log: None }
     }
 
     pub(super) fn now(&self) -> Millis {
@@ -168,6 +185,14 @@ impl MemoryLocks {
         }
     }
 
+    /// Shortens the locks of one seat board that would last too long after the clock was set back.
+    fn limit_times(&self, watched: &mut WatchedBoard, now: Millis) -> Backend<()> {
+        watched.used_at = watched.used_at.min(now);
+        self.change(watched, |board| ((), board.limit_times(now, &self.longest)))?;
+        watched.due = watched.board.next_expiry().unwrap_or(Millis::MAX);
+        Ok(())
+    }
+
     /// Removes the expired locks and payment locks of one seat board.
     pub(super) fn sweep_board(&self, watched: &mut WatchedBoard, now: Millis) -> Backend<()> {
         if watched.due <= now {
@@ -184,8 +209,21 @@ impl MemoryLocks {
         let idle_since = now.saturating_sub(BOARD_IDLE_MS);
         let mut failed = None;
         let mut has_idle = false;
+        let swept_at = self.swept_at.swap(now, Ordering::Relaxed);
+        let is_set_back = now < swept_at;
+        if is_set_back {
+            tracing::warn!(
+                by_ms = swept_at - now,
+                "the clock was set back; locks last their own time from now at most"
+            );
+        }
         for watched in self.boards.read().values() {
             let mut watched = watched.lock();
+            if is_set_back && let Err(error) = self.limit_times(&mut watched, now) {
+                // The next sweep tries again.
+                self.swept_at.store(swept_at, Ordering::Relaxed);
+                failed = Some(error);
+            }
             if let Err(error) = self.sweep_board(&mut watched, now) {
                 failed = Some(error);
             }

@@ -38,6 +38,7 @@ mod sessions;
 mod store_lock;
 #[cfg(test)]
 mod tests;
+mod times;
 mod unreadable;
 mod verify;
 mod watch;

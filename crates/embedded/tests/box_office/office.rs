@@ -7,6 +7,7 @@ use seatkeeper_core::{
     box_office::{BoxOffice, Settings},
     catalogue::SharedScreening,
     ids::{HallId, MovieId, PaymentId, PersonId, ScreeningId, SeatId},
+    locks::LongestTimes,
     ports::{
         EventLog, Ledger, LockStore, MockBook, Outbox, PaymentProvider, ProgrammeChange, ProgrammeOutcome, Stores,
     },
@@ -158,7 +159,10 @@ fn locks_file(folder: &Path) -> std::path::PathBuf {
 }
 
 fn open_locks(folder: &Path, clock: &Arc<ManualClock>) -> Arc<dyn LockStore> {
-    Arc::new(MemoryLocks::open(&locks_file(folder), Arc::clone(clock) as _).expect("the lock log opens"))
+    Arc::new(
+        MemoryLocks::open(&locks_file(folder), Arc::clone(clock) as _, LongestTimes::of(LOCK_TTL, PAYMENT_TTL))
+            .expect("the lock log opens"),
+    )
 }
 
 /// Parses seats from their names: `"A1 A2"`.

@@ -1,9 +1,10 @@
-//! Follows changes of the programme by other servers, compares the seat maps with the ledger, and deletes expired
-//! sessions and old entries of the audit log.
+//! Follows changes of the programme by other servers, watches the clock, compares the seat maps with the ledger, and deletes
+//! expired sessions and old entries of the audit log.
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use seatkeeper_core::{
     box_office::{BoxOffice, compare_map, forget_audit, list_loaded_maps},
     ports::Backend,
@@ -13,6 +14,8 @@ use super::job::{Job, Next};
 
 /// Polling interval of the programme, with which a change reaches every server within 2 s.
 const PROGRAMME_PERIOD: Duration = Duration::from_secs(1);
+/// Interval of comparing the clock with the time before.
+const CLOCK_PERIOD: Duration = Duration::from_secs(1);
 const PURGE_PERIOD: Duration = Duration::from_secs(600);
 /// Pause between two batches when old entries of the audit log are deleted. The deletion then still keeps up with
 /// several accounts that lock and release seats as fast as the rate limit allows, and the store has most of its time
@@ -42,6 +45,46 @@ impl Job for ProgrammeFollower {
 
     async fn run(&mut self) -> Backend<Next> {
         self.0.follow_programme().await?;
+        Ok(Next::AfterPause)
+    }
+}
+
+/// Notices when the clock was set back, and then shortens the times in the store that would last too long.
+pub(super) struct ClockWatch {
+    office: Arc<BoxOffice>,
+    /// The time of the last round; `None` before the first round, which knows nothing of the clock before the start.
+    last: Option<Timestamp>,
+}
+
+impl ClockWatch {
+    pub(super) const fn new(office: Arc<BoxOffice>) -> Self {
+        Self { office, last: None }
+    }
+}
+
+#[async_trait]
+impl Job for ClockWatch {
+    fn name(&self) -> &'static str {
+        "clock"
+    }
+
+    fn period(&self) -> Duration {
+        CLOCK_PERIOD
+    }
+
+    async fn run(&mut self) -> Backend<Next> {
+        let now = self.office.now();
+        if self.last.is_none_or(|last| now < last) {
+            if let Some(last) = self.last {
+                let by_ms = last.as_millisecond() - now.as_millisecond();
+                tracing::warn!(
+                    by_ms,
+                    "the clock was set back; payments and leases last their own time from now at most"
+                );
+            }
+            self.office.stores.times.limit_times(now).await?;
+        }
+        self.last = Some(now);
         Ok(Next::AfterPause)
     }
 }

@@ -51,6 +51,7 @@ impl Workers {
         workers.spawn(office, mail_sender::MailSender::new(Arc::clone(office), mailer));
         workers.spawn(office, reconciler::Reconciler::new(Arc::clone(office)));
         workers.spawn(office, housekeeping::ProgrammeFollower(Arc::clone(office)));
+        workers.spawn(office, housekeeping::ClockWatch::new(Arc::clone(office)));
         workers.spawn(office, housekeeping::MapComparer(Arc::clone(office)));
         workers.spawn(office, housekeeping::SessionPurge(Arc::clone(office)));
         workers.spawn(office, housekeeping::AuditPurge(Arc::clone(office)));

@@ -127,9 +127,9 @@ async fn maps_with_ten_thousand_locks_are_read_from_redis_only_once() {
     // Besides, all live rooms are compared with Redis once a second, by one call per hash tag, and with the store once
     // a minute.
     let seconds = usize::try_from(listened.elapsed().as_secs()).unwrap() + 1;
-    assert!(asked.remove("seatkeeper_v2_list_states").is_none_or(|calls| calls <= TAGS * (seconds + 1)), "{seconds} s");
+    assert!(asked.remove("seatkeeper_v3_list_states").is_none_or(|calls| calls <= TAGS * (seconds + 1)), "{seconds} s");
     let minutes = seconds / 60 + 1;
-    assert!(asked.remove("seatkeeper_v2_snapshot").is_none_or(|calls| calls <= SCREENINGS * minutes), "{minutes} min");
+    assert!(asked.remove("seatkeeper_v3_snapshot").is_none_or(|calls| calls <= SCREENINGS * minutes), "{minutes} min");
     assert!(asked.is_empty(), "{asked:?}");
     app.finish().await;
 }

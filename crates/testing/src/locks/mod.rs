@@ -3,6 +3,7 @@
 //! Each adapter runs the suite with one line, [`seatkeeper_core::seat_locks_contract`]. Each case has its own
 //! screenings, so that cases may run concurrently and on a shared lock store.
 
+mod clock_steps;
 mod contest;
 mod hall;
 mod holds;
@@ -17,6 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
+pub use clock_steps::*;
 pub use contest::*;
 pub use holds::*;
 pub use live::*;

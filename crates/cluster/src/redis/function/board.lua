@@ -1,4 +1,4 @@
-#!lua name=seatkeeper_v2
+#!lua name=seatkeeper_v3
 
 -- The seat map of one screening (a "board") is one hash with these fields. Lists in a field are separated by spaces:
 --

@@ -37,13 +37,37 @@ local function sweep_board(board, seats, holders)
   end_over(board, seats_over, holders_over)
 end
 
--- Removes the expired locks and payment locks of all screenings of one tag. KEYS: the tag's sorted set `due`, its
--- stream of releases. ARGV: the limit. Replies with the number of entries of `due` that were expired.
-local function sweep(keys, args)
-  local now = clock()
-  local due = redis.call('ZRANGE', keys[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, args[1])
+-- Shortens the locks on these seats and the payment locks of these people that would last longer than they may.
+local function limit_board(board, seats, holders, lock_until, payment_until)
+  local names = append_from({ '#' }, seats, 1)
+  for _, holder in ipairs(holders) do
+    names[#names + 1] = '$' .. holder
+  end
+  read(board, names)
+  table.sort(seats, is_before)
+  for _, seat in ipairs(seats) do
+    local lock = lock_on(board, seat)
+    local ends = lock and lock.is_restarted and payment_until or lock_until
+    if lock and lock.ends > ends then
+      set_lock(board, seat, lock.holder, ends, lock.is_restarted)
+    end
+  end
+  for _, holder in ipairs(holders) do
+    local lock = payment_of(board, holder)
+    if lock and (lock.ends > payment_until or (lock.kept_from or 0) > payment_until) then
+      put_payment(board, holder, {
+        payment = lock.payment, since = math.min(lock.since, board.now), ends = math.min(lock.ends, payment_until),
+        kept_from = lock.kept_from and math.min(lock.kept_from, payment_until),
+      })
+    end
+  end
+  finish(board, true)
+end
+
+-- Groups members of `due` by screening, and calls `work` with the seats and the people of each.
+local function for_each_board(keys, now, members, work)
   local prefix, boards, order = keys[1]:sub(1, PREFIX_LENGTH), {}, {}
-  for _, member in ipairs(due) do
+  for _, member in ipairs(members) do
     local screening, kind, what = member:sub(1, ID_LENGTH), member:sub(ID_LENGTH + 1, ID_LENGTH + 1), member:sub(ID_LENGTH + 2)
     local board = boards[screening]
     if not board then
@@ -56,8 +80,25 @@ local function sweep(keys, args)
   end
   for _, screening in ipairs(order) do
     local board = new_board(prefix .. screening, keys[1], keys[2], now)
-    sweep_board(board, boards[screening].seats, boards[screening].holders)
+    work(board, boards[screening].seats, boards[screening].holders)
   end
+end
+
+-- Removes the expired locks and payment locks of all screenings of one tag. KEYS: the tag's sorted set `due`, its
+-- stream of releases. ARGV: the limit; then, after this Redis's clock was set back, the longest time of a lock and of the
+-- locks of a payment in ms: locks that would last longer are shortened first. Replies with the number of entries of `due`
+-- that were expired.
+local function sweep(keys, args)
+  local now = clock()
+  if args[2] then
+    local lock_until, payment_until = now + tonumber(args[2]), now + tonumber(args[3])
+    local late = redis.call('ZRANGE', keys[1], '(' .. text_of(math.min(lock_until, payment_until)), '+inf', 'BYSCORE')
+    for_each_board(keys, now, late, function(board, seats, holders)
+      limit_board(board, seats, holders, lock_until, payment_until)
+    end)
+  end
+  local due = redis.call('ZRANGE', keys[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, args[1])
+  for_each_board(keys, now, due, sweep_board)
   return { now, DONE, #due }
 end
 
@@ -163,7 +204,7 @@ local function on_board(call)
 end
 
 local function register(name, callback, flags)
-  redis.register_function({ function_name = 'seatkeeper_v2_' .. name, callback = callback, flags = flags or {} })
+  redis.register_function({ function_name = 'seatkeeper_v3_' .. name, callback = callback, flags = flags or {} })
 end
 
 -- Functions that free memory have the flag `allow-oom`, so that Redis runs them although its memory is full.

@@ -1,5 +1,6 @@
 //! Tests of the lock rules: on seat maps drawn as text, and over random histories.
 
+mod clock_steps;
 mod hoarding;
 mod loading;
 mod paying;

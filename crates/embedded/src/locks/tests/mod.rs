@@ -8,7 +8,7 @@ use std::{path::Path, sync::Arc};
 
 use seatkeeper_core::{
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
-    locks::{Hold, LiveChange, LiveEvent, LoadReply, LockReply, Millis, SeatTruth},
+    locks::{Hold, LiveChange, LiveEvent, LoadReply, LockReply, LongestTimes, Millis, SeatTruth},
     ports::{Backend, Clock, LiveFeed, LockSeats, SeatLocks, SeatMaps},
 };
 use seatkeeper_testing::ManualClock;
@@ -23,8 +23,11 @@ const ANN: PersonId = PersonId::from_uuid(Uuid::from_u128(2));
 const BOB: PersonId = PersonId::from_uuid(Uuid::from_u128(3));
 const PAYMENT: PaymentId = PaymentId::from_uuid(Uuid::from_u128(4));
 
+/// The longest times of locks in these tests.
+const LONGEST: LongestTimes = LongestTimes { lock_ms: TTL_MS, payment_ms: 5 * TTL_MS };
+
 fn open(path: &Path, clock: &Arc<ManualClock>) -> MemoryLocks {
-    MemoryLocks::open(path, Arc::clone(clock) as Arc<dyn Clock>).expect("the log can be opened")
+    MemoryLocks::open(path, Arc::clone(clock) as Arc<dyn Clock>, LONGEST).expect("the log can be opened")
 }
 
 fn seats(names: &str) -> Vec<SeatId> {

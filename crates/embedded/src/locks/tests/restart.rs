@@ -157,3 +157,25 @@ async fn sweep_compacts_a_long_lock_log_without_losing_locks_or_releases() {
     assert_eq!(locks.find_hold(HERE, BOB).await.unwrap(), bob);
     assert_eq!(locks.list_releases(None, 10).await.unwrap(), waiting);
 }
+
+#[tokio::test]
+async fn restored_locks_last_their_own_time_at_most_when_the_clock_was_set_back_before_the_restart() {
+    let (_dir, path, clock) = place();
+    let locks = open(&path, &clock);
+    load(&locks, "").await;
+    take(&locks, ANN, "A1").await;
+    drop(locks);
+    clock.advance(SignedDuration::from_hours(-1));
+
+    let locks = open(&path, &clock);
+    assert_eq!(locks.find_hold(HERE, ANN).await.unwrap().expires_at(), Some(clock.now_ms() + TTL_MS));
+    let holds = locks.list_holds();
+    assert_eq!(holds.iter().map(|(at, who, hold)| (*at, *who, hold.seats.len())).collect::<Vec<_>>(), [(HERE, ANN, 1)]);
+    drop(locks);
+    clock.advance(SignedDuration::from_millis(TTL_MS));
+    assert_eq!(
+        open(&path, &clock).find_hold(HERE, ANN).await.unwrap().seats,
+        [],
+        "the shortened time was written down"
+    );
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use seatkeeper_testing::{
     StoreFixture, event_log, store_events, store_hoarding, store_ledger, store_people, store_programme, store_races,
-    store_reservations, store_retention, store_sales,
+    store_reservations, store_retention, store_sales, store_times,
 };
 use tempfile::TempDir;
 
@@ -44,6 +44,11 @@ async fn sqlite_passes_the_suite_of_the_ledger() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlite_passes_the_suite_of_seats_at_all_screenings() {
     store_hoarding::run_all(&Files::new()).await;
+}
+
+#[tokio::test]
+async fn sqlite_passes_the_suite_of_a_clock_that_is_set_back() {
+    store_times::run_all(&Files::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::sqlite::{
     SqliteStore, audit, claims, event_log, ledger, mail, outbox,
     rows::{self, Fault, list},
-    sales, sales_reports,
+    sales, sales_reports, times,
 };
 
 fn plan(tx: &Transaction<'_>, sql: &str, params: impl Params) -> Result<String, Fault> {
@@ -48,6 +48,10 @@ async fn frequent_statements_use_their_indexes() {
         check(&plan(tx, ledger::UNFINISHED, (0, 1, 0, id))?, &unfinished);
         check(&plan(tx, ledger::TRUTH, (id, 0))?, &["SEARCH c USING PRIMARY KEY (screening_id=?)"]);
         check(&plan(tx, ledger::TAKEN, ("[]", 0))?, &["SEARCH c USING PRIMARY KEY (screening_id=?)"]);
+        check(&plan(tx, claims::OF_PERSON, (id, id, 0))?, &["seat_claims_by_person"]);
+        for (sql, index) in times::FUTURE_PAYMENTS.iter().zip(["payments_pending", "payments_confirming"]) {
+            check(&plan(tx, sql, [0])?, &[index]);
+        }
         let one = "SELECT * FROM seat_claims WHERE screening_id = ?1 AND seat_id = ?2";
         check(&plan(tx, one, (id, "A1"))?, &["USING PRIMARY KEY (screening_id=? AND seat_id=?)"]);
         Ok(())
