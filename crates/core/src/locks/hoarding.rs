@@ -19,6 +19,10 @@ use crate::ids::{ScreeningId, SeatId};
 /// permits more.
 pub const LET_GO_SEATS_MAX: usize = 64;
 
+/// A lock that ends in less than this time, in milliseconds, may expire before the lock store runs a call that begins now.
+/// Such a call would take the seat anew, so it is judged as if the lock had expired.
+const EXPIRES_DURING_CALL_MS: Millis = 1_000;
+
 /// The limits against hoarding. Times are in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoardingRules {
@@ -148,11 +152,11 @@ impl PersonHolds {
         let held_elsewhere = others.map(|hold| hold.seats.len() + hold.reserved).sum();
         let held_here = self.find(screening).map_or(0, |hold| hold.seats.len());
         let is_new = |seat: &&SeatId| !is_held(&self.holds, screening, **seat);
-        let is_refused = |seat: &&SeatId| self.is_refused(screening, **seat, rules);
+        let is_refused = |seat: &&SeatId| self.is_refused(screening, **seat, now, rules);
         let new = wanted.iter().filter(is_new).count();
         let mut limits = LockLimits {
             seats_max: seats_per_person.min(rules.seats_everywhere_max.saturating_sub(held_elsewhere)),
-            let_go_too_often: wanted.iter().filter(is_new).filter(is_refused).copied().collect(),
+            let_go_too_often: wanted.iter().filter(is_refused).copied().collect(),
             held_elsewhere,
             would_hold: held_here + new,
             reserved: 0,
@@ -253,9 +257,17 @@ impl PersonHolds {
         self.let_go.len()
     }
 
-    fn is_refused(&self, screening: ScreeningId, seat: SeatId, rules: &HoardingRules) -> bool {
+    fn is_refused(&self, screening: ScreeningId, seat: SeatId, now: Millis, rules: &HoardingRules) -> bool {
         let is_it = |entry: &&LetGo| entry.screening == screening && entry.seat == seat;
-        self.let_go.iter().find(is_it).is_some_and(|entry| entry.times >= rules.let_go_max)
+        let times = self.let_go.iter().find(is_it).map_or(0, |entry| entry.times);
+        let held = self.find(screening).and_then(|hold| hold.seats.iter().find(|held| held.id == seat));
+        match held {
+            None => times >= rules.let_go_max,
+            Some(held) if held.is_sure && held.until <= now.saturating_add(EXPIRES_DURING_CALL_MS) => {
+                times.saturating_add(1) >= rules.let_go_max
+            }
+            Some(_) => false,
+        }
     }
 
     fn find(&self, screening: ScreeningId) -> Option<&NotedHold> {

@@ -150,6 +150,18 @@ fn seat_whose_lock_expired_once_may_be_locked_again_and_is_refused_after_the_sec
     assert_eq!(ann.lock(at, "A1", 3 * LOCK_MS), Answer::Held, "left alone for one lock time");
 }
 
+/// The lock store may run a call after the lock has expired that was noted when the call began.
+#[test]
+fn second_renewal_is_refused_already_in_the_last_second_of_the_lock() {
+    let (mut ann, at) = (Buyer::default(), screening(1));
+    assert_eq!(ann.lock(at, "A1", 0), Answer::Held);
+    assert_eq!(ann.lock(at, "A1", LOCK_MS - 1), Answer::Held, "it was never let go");
+    assert_eq!(ann.lock(at, "A1", LOCK_MS), Answer::Held, "expired once");
+    assert_eq!(ann.lock(at, "A1", 2 * LOCK_MS - 1_001), Answer::Held, "still locked");
+    assert_eq!(ann.lock(at, "A1", 2 * LOCK_MS - 1_000), Answer::LetGoTooOften(seats_of("A1")));
+    assert_eq!(ann.lock(at, "A2", 2 * LOCK_MS - 1), Answer::Held, "another seat");
+}
+
 #[test]
 fn seat_left_alone_for_one_lock_time_counts_as_never_let_go() {
     let (mut ann, at) = (Buyer::default(), screening(1));
