@@ -81,6 +81,11 @@ async fn answer_of(office: &BoxOffice, payment: Payment, outcome: Option<Confirm
             let Some(id) = payment.booking_id else {
                 return Err(BackendError::lasting("store", "a payment SUCCEEDED without a booking"));
             };
+            if payment.money_task.is_some() {
+                // The call that sold the seats may have stopped before it updated the seat map.
+                let told = office.locks.mark_sold(payment.screening_id, payment.id, &payment.seat_ids()).await;
+                best_effort(told, "the money task reloads the seat map");
+            }
             match office.stores.sales.find_booking(id).await? {
                 Some(booking) => ConfirmAnswer::Succeeded(Box::new((payment, booking))),
                 None => return Err(BackendError::lasting("store", "the booking of a payment is missing")),

@@ -1,11 +1,14 @@
 //! Races in which another call changes the state between a read and the write that depends on it.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use seatkeeper_core::{
-    box_office::{StartPaymentOutcome, list_unfinished, load_screening},
+    box_office::{StartPaymentOutcome, confirm_payment, list_unfinished, load_screening},
     catalogue::Screening,
     event::{Event, EventKind},
     ids::HallId,
+    locks::SeatStatus,
     payment::{ConfirmOutcome, Payment, PaymentStatus},
     ports::{ConfirmStart, ProgrammeChange},
 };
@@ -36,6 +39,27 @@ async fn concurrent_locks_succeed_when_the_map_is_not_loaded() {
         crowd.spawn(async move { visit.locked(&seat).await.seats.len() });
     }
     assert_eq!(crowd.join_all().await, [1; CROWD]);
+}
+
+/// A confirmation stops after its commit, as when the store's answer is lost, and is repeated.
+#[tokio::test]
+async fn repeated_confirmation_of_a_sale_shows_its_seats_as_sold() {
+    let cinema = TestOffice::new();
+    let screening = cinema.screening("ss").await;
+    let ann = Visit::of(&cinema, "Ann", &screening).await;
+    let payment = ann.paying(&cinema, "A1").await;
+    let (office, person, id) = (Arc::clone(&cinema.office), ann.person, payment.id);
+    let mut first =
+        Stepper::new(async move { confirm_payment(&office, person, id, ConfirmOutcome::Success).await.is_ok() });
+    assert_eq!(first.arrive().await, None);
+    while ann.find(id).await.status != PaymentStatus::Succeeded {
+        assert_eq!(first.go_on().await, None, "the seats are sold before the end");
+    }
+    drop(first);
+    ann.paid(id).await;
+    let map = cinema.office.locks.snapshot(payment.screening_id).await.expect("the locks work").expect("a map");
+    let sold: Vec<_> = map.seats.iter().filter(|seat| seat.status == SeatStatus::Booked).map(|seat| seat.id).collect();
+    assert_eq!(sold, seats("A1"));
 }
 
 impl Visit {
