@@ -31,6 +31,12 @@ impl Money {
         Self { amount, currency: Currency::Thb }
     }
 
+    /// Whether this is nothing.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.amount == 0
+    }
+
     /// The sum, or `None` on overflow.
     #[must_use]
     pub fn sum(parts: impl IntoIterator<Item = Self>) -> Option<Self> {

@@ -121,7 +121,7 @@ async fn sell(cinema: &Cinema) -> Outcome<bool> {
         id: PaymentId::generate(now, &cinema.ids),
         screening_id: screening.id,
         person_id: PersonId::from_uuid(cinema.ids.next_uuid()),
-        method: PaymentMethod::MockCard,
+        method: Some(PaymentMethod::MockCard),
         seats,
         expires_at: now + SignedDuration::from_mins(5),
         sales_close: SignedDuration::ZERO,

@@ -127,7 +127,7 @@ async fn buy(cinema: &Cinema) -> Outcome<()> {
         id: PaymentId::generate(now, &cinema.ids),
         screening_id: screening.id,
         person_id: PersonId::from_uuid(cinema.ids.next_uuid()),
-        method: PaymentMethod::MockCard,
+        method: Some(PaymentMethod::MockCard),
         seats: seat(place).into_iter().collect(),
         expires_at: now + SignedDuration::from_mins(5),
         sales_close: SignedDuration::ZERO,

@@ -139,7 +139,7 @@ impl<S: Store> Stage<S> {
             id: PaymentId::from_uuid(self.ids.next_uuid()),
             screening_id: self.screening.id,
             person_id: person,
-            method: PaymentMethod::MockCard,
+            method: Some(PaymentMethod::MockCard),
             seats: seats_of(seats),
             expires_at: self.after_s(PAYMENT_S),
             sales_close: SignedDuration::ZERO,

@@ -12,7 +12,7 @@ use seatkeeper_core::{
     catalogue::{Hall, Movie, Screening},
     ids::{HallId, MovieId, ScreeningId},
     money::Money,
-    payment::{PaymentStatus, PricedSeat},
+    payment::{PaymentMethod, PaymentStatus, PricedSeat},
     ports::{
         CommitOutcome, Ledger, NewPayment, PageRequest, Programme, ProgrammeChange, ProgrammeOutcome, Sales,
         ScreeningFilter, ShownToPayer, StartOutcome, Store,
@@ -32,6 +32,7 @@ pub(super) async fn run_all(fixture: &impl StoreFixture) {
     cancelled_screening_is_not_sold(fixture).await;
     payment_is_refused_when_revision_or_total_differ_from_those_the_payer_saw(fixture).await;
     refusals_to_start_a_payment_have_a_fixed_order_of_precedence(fixture).await;
+    payment_needs_a_method_unless_its_total_is_zero(fixture).await;
     booking_copies_film_hall_and_start_from_the_stored_screening(fixture).await;
 }
 
@@ -231,6 +232,25 @@ async fn refusals_to_start_a_payment_have_a_fixed_order_of_precedence(fixture: &
     assert_eq!(stage.start(&old).await, StartOutcome::ScreeningChanged, "changed before closed");
     stage.change(PutScreening(Screening { is_cancelled: true, ..dearer }, 2)).await;
     assert_eq!(stage.start(&old).await, StartOutcome::ScreeningCancelled, "cancelled before changed");
+}
+
+async fn payment_needs_a_method_unless_its_total_is_zero(fixture: &impl StoreFixture) {
+    let stage = Stage::open(fixture, "ss").await;
+    let without = |start: NewPayment| NewPayment { method: None, ..start };
+    let start = without(shown(&stage, "A1", None, None));
+    assert_eq!(stage.start(&start).await, StartOutcome::MethodMissing);
+    assert_eq!(must(stage.store.find_payment(start.id).await), None);
+    assert_eq!(stage.map().await, " | ", "nothing was written");
+    let refused = stage.start(&without(shown(&stage, "A1", None, Some(0)))).await;
+    assert!(matches!(refused, StartOutcome::PriceChanged { .. }), "price changed before method missing: {refused:?}");
+    let mut free = stage.screening.clone();
+    free.prices.insert("standard".to_owned(), Money::satang(0));
+    stage.change(PutScreening(free, 1)).await;
+    for start in [without(shown(&stage, "A1", Some(2), Some(0))), shown(&stage, "A2", Some(2), Some(0))] {
+        let StartOutcome::Started(payment) = stage.start(&start).await else { unreachable!("nothing is to be paid") };
+        assert_eq!((payment.needed_method(), payment.method), (None, PaymentMethod::STORED_WHEN_FREE));
+        assert_eq!(must(stage.store.find_payment(start.id).await), Some(payment));
+    }
 }
 
 async fn booking_copies_film_hall_and_start_from_the_stored_screening(fixture: &impl StoreFixture) {

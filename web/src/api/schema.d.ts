@@ -537,7 +537,8 @@ export interface paths {
         put?: never;
         /**
          * Starts a payment
-         * @description Everything I hold at the screening. The locks restart once, and until the payment is over seats cannot be changed.
+         * @description Everything I hold at the screening. The locks restart once, and until the payment is over seats cannot be changed. A payment
+         *     of 0 needs no method; it is confirmed by its payer, and no payment provider is asked.
          */
         post: operations["start_payment"];
         delete?: never;
@@ -837,6 +838,7 @@ export interface components {
         AdminBooking: components["schemas"]["Booking"] & {
             /** @description Whose. */
             customer: components["schemas"]["Customer"];
+            payment_method: components["schemas"]["PaymentMethod"] | null;
         };
         /** @description A page of bookings with the numbers of the whole selection. */
         AdminBookings: {
@@ -960,10 +962,9 @@ export interface components {
          * @enum {string}
          */
         ConfirmOutcome: "success" | "decline";
-        /** @description What the payer decides at the mock provider. */
+        /** @description What the payer decides at the mock provider; empty for a payment of 0. */
         ConfirmRequest: {
-            /** @description Its answer. */
-            outcome: components["schemas"]["ConfirmOutcome"];
+            outcome?: components["schemas"]["ConfirmOutcome"] | null;
         };
         /** @description A confirmed payment. */
         ConfirmedPayment: {
@@ -1511,8 +1512,7 @@ export interface components {
             expires_at: string;
             /** @description Its id. */
             id: string;
-            /** @description How. */
-            method: components["schemas"]["PaymentMethod"];
+            method: components["schemas"]["PaymentMethod"] | null;
             /** @description The screening. */
             screening_id: string;
             /**
@@ -1548,8 +1548,7 @@ export interface components {
         PaymentMethod: "promptpay" | "mock_card";
         /** @description What to pay for and how: everything that I hold at the screening. */
         PaymentRequest: {
-            /** @description How. */
-            method: components["schemas"]["PaymentMethod"];
+            method?: components["schemas"]["PaymentMethod"] | null;
             /** @description Or its film … */
             movie_id?: string | null;
             /**

@@ -31,7 +31,7 @@ export type Hold = Schemas['Hold'] & { seq: number }
 export type ScreeningDetail = Schemas['ScreeningDetail'] & { revision: number; state: ScreeningState }
 export type SeatMap = paths['/api/screenings/{id}/seats']['get']['responses'][200]['content']['application/json'] & { revision: number }
 export type LockRequest = { screening_id: string; seat_ids: string[]; revision: number }
-export type StartPaymentRequest = { screening_id: string; method: PaymentMethod; revision: number; total: Money }
+export type StartPaymentRequest = { screening_id: string; method: PaymentMethod | null; revision: number; total: Money }
 /** Extra fields of error responses about changed terms: the current screening, total and price of each seat. */
 export interface NewerFacts {
   screening?: ScreeningDetail | null

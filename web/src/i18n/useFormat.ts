@@ -11,6 +11,8 @@ export function useFormat() {
   const zone = () => store.site.time_zone
   return {
     money: (money: Money) => formatMoney(money, locale.value),
+    /** The sum of an order, which may be nothing. */
+    total: (money: Money) => (money.amount === 0 ? t('site.free') : formatMoney(money, locale.value)),
     number: (value: number) => new Intl.NumberFormat(locale.value).format(value),
     percent: (value: number) => new Intl.NumberFormat(locale.value, { style: 'percent' }).format(value),
     time: (instant: string) => time.formatTime(instant, zone(), locale.value),

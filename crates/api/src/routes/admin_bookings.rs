@@ -15,6 +15,7 @@ use seatkeeper_core::{
     ids::{MovieId, PersonId, ScreeningId},
     invalid::Rule,
     money::Money,
+    payment::PaymentMethod,
     ports::{BackendError, BookingFilter, Cursor, CustomerBooking, PAGE_ITEMS_MAX, Page, PageRequest, SalesTotals},
 };
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ use crate::{
     error::{ApiError, ApiResult},
     extract::{PageParams, Query},
     state::App,
-    wire::{Booking, BookingStatusShape, MoneyShape},
+    wire::{Booking, BookingStatusShape, MoneyShape, PaymentMethodShape},
 };
 
 /// A booking and whose it is.
@@ -37,6 +38,9 @@ pub(crate) struct AdminBooking {
     pub booking: Booking,
     /// Whose.
     pub customer: Customer,
+    /// How it was paid; null when there was nothing to pay.
+    #[schema(value_type = Option<PaymentMethodShape>, required = true)]
+    pub payment_method: Option<PaymentMethod>,
 }
 
 /// The customer.
@@ -83,8 +87,9 @@ pub(crate) struct AdminBookings {
 
 impl AdminBooking {
     fn new(found: CustomerBooking) -> Self {
+        let payment_method = found.paid_by();
         let customer = Customer { id: found.booking.person_id, name: found.customer_name, email: found.customer_email };
-        Self { booking: Booking::new(found.booking), customer }
+        Self { booking: Booking::new(found.booking), customer, payment_method }
     }
 }
 
@@ -239,7 +244,7 @@ fn push_booking(table: &mut String, found: &CustomerBooking, zone: &TimeZone) {
             &booking.total.to_decimal(),
             booking.total.currency.as_ref(),
             &local(booking.created_at),
-            found.payment_method.as_ref(),
+            found.paid_by().as_ref().map_or("", AsRef::as_ref),
             booking.movie_title_th.as_deref().unwrap_or_default(),
             &refunded.to_decimal(),
         ],

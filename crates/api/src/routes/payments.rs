@@ -12,6 +12,7 @@ use seatkeeper_core::{
         self, Buyer, CancelOutcome, ConfirmAnswer, OUTCOME_POLLED_EVERY, OUTCOME_WITHIN, StartPaymentOutcome,
     },
     ids::{PaymentId, PersonId},
+    invalid::Rule,
     money::Money,
     payment::{self, ConfirmOutcome, PaymentMethod, PaymentStatus},
     ports::{BackendError, ShownToPayer},
@@ -38,7 +39,8 @@ const MOCK_PROVIDER: &str = "mock";
 
 /// The payment as JSON type, with the QR code to scan while it waits for a PromptPay transfer.
 fn to_wire(app: &App, payment: &payment::Payment) -> Payment {
-    let is_waiting = payment.status == PaymentStatus::Pending && payment.method == PaymentMethod::Promptpay;
+    let is_waiting =
+        payment.status == PaymentStatus::Pending && payment.needed_method() == Some(PaymentMethod::Promptpay);
     let action = is_waiting.then(|| promptpay::action(app.config.promptpay_id.as_deref(), payment.amount)).flatten();
     Payment::new(payment, action)
 }
@@ -52,9 +54,9 @@ pub(crate) struct PaymentRequest {
     pub movie_id: Option<String>,
     /// … and start.
     pub start_time: Option<Timestamp>,
-    /// How.
-    #[schema(value_type = PaymentMethodShape)]
-    pub method: String,
+    /// How. Needed unless the total is 0.
+    #[schema(value_type = Option<PaymentMethodShape>)]
+    pub method: Option<String>,
     /// The screening's revision that the payer saw: an older one is refused, and nothing changes.
     pub revision: Option<u64>,
     /// The sum that the payer saw: another one than the server's is refused, and nothing changes.
@@ -64,7 +66,8 @@ pub(crate) struct PaymentRequest {
 
 /// Starts a payment
 ///
-/// Everything I hold at the screening. The locks restart once, and until the payment is over seats cannot be changed.
+/// Everything I hold at the screening. The locks restart once, and until the payment is over seats cannot be changed. A payment
+/// of 0 needs no method; it is confirmed by its payer, and no payment provider is asked.
 #[utoipa::path(post, path = "/api/payments", tag = "Paying", security(("session" = [])), request_body = PaymentRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "1–255 printable characters", max_length = 255)),
     responses((status = 201, body = Payment), (status = 404, description = "`screening_not_found`"),
@@ -93,7 +96,8 @@ pub(crate) async fn start_payment(
 async fn start(app: &App, buyer: &Buyer, wanted: &PaymentRequest, id: PaymentId) -> ApiResult<Response> {
     let (screening_id, movie_id) = (wanted.screening_id.as_deref(), wanted.movie_id.as_deref());
     let open = ScreeningSelector { screening_id, movie_id, start_time: wanted.start_time }.find(app).await?;
-    let method: PaymentMethod = wanted.method.parse().map_err(|_| ErrorCode::UnknownMethod)?;
+    let method = wanted.method.as_deref().map(str::parse::<PaymentMethod>).transpose();
+    let method = method.map_err(|_| ErrorCode::UnknownMethod)?;
     let in_progress = |id| ApiError::new(ErrorCode::PaymentInProgress).payment_id(id);
     let shown = ShownToPayer { revision: wanted.revision, total: wanted.total };
     match box_office::start_payment(&app.office, buyer, &open, id, method, shown).await? {
@@ -111,6 +115,7 @@ async fn start(app: &App, buyer: &Buyer, wanted: &PaymentRequest, id: PaymentId)
         StartPaymentOutcome::PriceChanged { total, seats } => {
             Err(ApiError::new(ErrorCode::PriceChanged).prices(total, &seats))
         }
+        StartPaymentOutcome::MethodMissing => Err(ApiError::invalid("method", Rule::Required {})),
     }
 }
 
@@ -127,12 +132,12 @@ pub(crate) async fn get_payment(
     Ok(Json(to_wire(&app, &payment.ok_or(ErrorCode::PaymentNotFound)?)))
 }
 
-/// What the payer decides at the mock provider.
+/// What the payer decides at the mock provider; empty for a payment of 0.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ConfirmRequest {
-    /// Its answer.
-    #[schema(value_type = ConfirmOutcomeShape)]
-    pub outcome: ConfirmOutcome,
+    /// Its answer. Needed unless the payment's amount is 0.
+    #[schema(value_type = Option<ConfirmOutcomeShape>)]
+    pub outcome: Option<ConfirmOutcome>,
 }
 
 /// A confirmed payment.
@@ -146,6 +151,8 @@ pub(crate) struct ConfirmedPayment {
 }
 
 /// Confirms a payment at the mock provider
+///
+/// A payment of 0 is confirmed by `{}`, with any provider, and the provider is not asked.
 #[utoipa::path(post, path = "/api/payments/{id}/confirm", tag = "Paying", security(("session" = [])),
     params(("id" = String, Path),
         ("Idempotency-Key" = Option<String>, Header, description = "1–255 printable characters", max_length = 255)),
@@ -169,13 +176,32 @@ pub(crate) async fn confirm_payment(
     let key = IdempotencyKeyHeader(Ok(key.0?));
     let ConfirmRequest { outcome } = parse_json(&body)?;
     let id = id.parse(PaymentId::parse, ErrorCode::PaymentNotFound)?;
-    if app.office.provider.name() != MOCK_PROVIDER {
-        return Err(ErrorCode::NotFound.into());
-    }
+    let outcome = find_outcome(&app, person.id, id, outcome).await?;
     let (name, stored) = (format!("POST /api/payments/{id}/confirm"), Stored::SuccessesAndDeclines);
     let call = Call { person: person.id, name, key, body, stored };
     let (office, person) = (app.clone(), person.id);
     idempotent::answer(&app, call, |_| async move { confirm(&office, person, id, outcome).await }).await
+}
+
+/// The outcome to ask for. Only at the mock provider does the payer choose it. A free payment is not paid at any provider and
+/// needs no choice.
+async fn find_outcome(
+    app: &App,
+    person: PersonId,
+    id: PaymentId,
+    chosen: Option<ConfirmOutcome>,
+) -> ApiResult<ConfirmOutcome> {
+    let is_mock = app.office.provider.name() == MOCK_PROVIDER;
+    if let Some(outcome) = chosen.filter(|_| is_mock) {
+        return Ok(outcome);
+    }
+    let found = box_office::find_payment_of(&app.office, person, id).await?;
+    let payment = found.ok_or(ErrorCode::PaymentNotFound)?;
+    match (payment.is_free(), is_mock) {
+        (true, _) => Ok(chosen.unwrap_or(ConfirmOutcome::Success)),
+        (false, true) => Err(ApiError::invalid("outcome", Rule::Required {})),
+        (false, false) => Err(ErrorCode::NotFound.into()),
+    }
 }
 
 async fn confirm(app: &App, person: PersonId, id: PaymentId, outcome: ConfirmOutcome) -> ApiResult<Response> {

@@ -80,7 +80,7 @@ fn all_shapes(at: Timestamp) -> Vec<String> {
         id: sold.payment_id,
         screening_id: SCREENING,
         status: PaymentStatus::Pending,
-        method: PaymentMethod::MockCard,
+        method: Some(PaymentMethod::MockCard),
         amount: sold.total,
         seat_ids: Vec::new(),
         expires_at: at,

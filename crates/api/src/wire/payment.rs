@@ -23,9 +23,9 @@ pub(crate) struct Payment {
     /// Its status.
     #[schema(value_type = PaymentStatusShape)]
     pub status: PaymentStatus,
-    /// How.
-    #[schema(value_type = PaymentMethodShape)]
-    pub method: PaymentMethod,
+    /// How; null when there is nothing to pay.
+    #[schema(value_type = Option<PaymentMethodShape>, required = true)]
+    pub method: Option<PaymentMethod>,
     /// The sum.
     #[schema(value_type = MoneyShape)]
     pub amount: Money,
@@ -35,7 +35,7 @@ pub(crate) struct Payment {
     /// When it expires unless it is being confirmed.
     #[serde(with = "seatkeeper_core::time_text")]
     pub expires_at: Timestamp,
-    /// What the payer has to do, while it is PENDING.
+    /// What the payer has to do, while it is PENDING; null when there is nothing to do.
     #[schema(required = true)]
     pub action: Option<PaymentAction>,
     /// The sale, once it SUCCEEDED.
@@ -49,7 +49,7 @@ impl Payment {
             id: payment.id,
             screening_id: payment.screening_id,
             status: payment.status,
-            method: payment.method,
+            method: payment.needed_method(),
             amount: payment.amount,
             seat_ids: payment.seat_ids(),
             expires_at: payment.expires_at,

@@ -64,7 +64,7 @@ impl Cinema {
             id: PaymentId::from_uuid(self.ids.next_uuid()),
             screening_id: self.screening.id,
             person_id: PersonId::from_uuid(self.ids.next_uuid()),
-            method: PaymentMethod::MockCard,
+            method: Some(PaymentMethod::MockCard),
             seats: seats.split(' ').filter_map(SeatId::parse).collect(),
             expires_at: in_minutes(5),
             sales_close: SignedDuration::ZERO,

@@ -50,6 +50,8 @@ pub enum StartPaymentOutcome {
         /// The seats at their current prices, sorted by seat.
         seats: Vec<PricedSeat>,
     },
+    /// There is something to pay, and no method to pay by.
+    MethodMissing,
     /// With the seats of the buyer's other payments in progress, these would be more than one person may hold.
     TooManySeatsEverywhere {
         /// The number of seats that those payments claim.
@@ -60,7 +62,7 @@ pub enum StartPaymentOutcome {
 }
 
 /// Starts a payment for the seats that the buyer holds. The caller chooses `id`, so that a retry after a crash finds
-/// the payment of the first attempt.
+/// the payment of the first attempt. `method` may be missing if the seats are free.
 ///
 /// Order: compare the screening with `shown` → lock store (restart the expiry of the locks, set the payment lock) →
 /// store (compare `shown` again, write payment and claims) → if the store refuses, end the payment lock. The first
@@ -73,7 +75,7 @@ pub async fn start_payment(
     buyer: &Buyer,
     screening: &SharedScreening,
     id: PaymentId,
-    method: PaymentMethod,
+    method: Option<PaymentMethod>,
     shown: ShownToPayer,
 ) -> Backend<StartPaymentOutcome> {
     let person = buyer.person;
@@ -96,6 +98,10 @@ pub async fn start_payment(
     };
     if let Some(refused) = find_other_total(office, person, &screening, shown).await? {
         return Ok(refused);
+    }
+    if method.is_none() && !screening.price_from().is_zero() {
+        // No seat of the screening is free. At one with seats of both kinds the store finds out what these seats cost.
+        return Ok(StartPaymentOutcome::MethodMissing);
     }
     let hold = match lock_for_payment(office, person, &screening, id).await? {
         Ok(hold) => hold,
@@ -144,6 +150,7 @@ pub async fn start_payment(
             now.map_or(StartPaymentOutcome::NotFound, StartPaymentOutcome::ScreeningChanged)
         }
         StartOutcome::PriceChanged { total, seats } => StartPaymentOutcome::PriceChanged { total, seats },
+        StartOutcome::MethodMissing => StartPaymentOutcome::MethodMissing,
         StartOutcome::TooManySeatsEverywhere { held_elsewhere } => {
             StartPaymentOutcome::TooManySeatsEverywhere { held_elsewhere }
         }

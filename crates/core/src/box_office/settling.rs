@@ -115,13 +115,7 @@ pub async fn settle_payment(office: &BoxOffice, payment: Payment) -> Backend<Con
         return give_up(office, payment).await;
     }
     keep_locks(office, &payment).await;
-    let charge = Charge {
-        payment_id: payment.id,
-        amount: payment.amount,
-        method: payment.method,
-        outcome: payment.outcome.unwrap_or(ConfirmOutcome::Success),
-    };
-    match office.provider.authorise(&charge).await {
+    match authorise(office, &payment).await {
         Ok(ProviderAnswer::Authorised | ProviderAnswer::Captured) => {
             commit(office, payment, &[PaymentStatus::Confirming]).await
         }
@@ -135,6 +129,31 @@ pub async fn settle_payment(office: &BoxOffice, payment: Payment) -> Backend<Con
             log_failed_call("authorise", &payment, &error);
             Ok(ConfirmAnswer::Unknown(payment))
         }
+    }
+}
+
+/// Authorises the payment's money. There is none to authorise of a free payment: the payer's own answer counts, and the
+/// provider is not asked.
+async fn authorise(office: &BoxOffice, payment: &Payment) -> Result<ProviderAnswer, ProviderError> {
+    let outcome = payment.outcome.unwrap_or(ConfirmOutcome::Success);
+    if payment.is_free() {
+        return Ok(match outcome {
+            ConfirmOutcome::Success => ProviderAnswer::Authorised,
+            ConfirmOutcome::Decline => ProviderAnswer::Declined,
+        });
+    }
+    let charge = Charge { payment_id: payment.id, amount: payment.amount, method: payment.method, outcome };
+    office.provider.authorise(&charge).await
+}
+
+/// Captures or returns the money. There is none of a free payment, and the provider is not asked; what is left of its money
+/// task is to update the seat map.
+async fn ask_to_move(office: &BoxOffice, payment: &Payment, task: MoneyTask) -> Result<ProviderAnswer, ProviderError> {
+    match task {
+        MoneyTask::Capture if payment.is_free() => Ok(ProviderAnswer::Captured),
+        MoneyTask::GiveBack if payment.is_free() => Ok(ProviderAnswer::Voided),
+        MoneyTask::Capture => office.provider.capture(payment.id).await,
+        MoneyTask::GiveBack => office.provider.give_back(payment.id).await,
     }
 }
 
@@ -257,11 +276,7 @@ pub(super) async fn run_money_task(office: &BoxOffice, payment: &Payment) -> Bac
 /// Captures or returns the money. The task is done only when the seat map is updated as well: `is_told` means that the
 /// caller has updated it; otherwise the map is reloaded here.
 async fn move_money(office: &BoxOffice, payment: &Payment, task: MoneyTask, is_told: bool) -> Backend<()> {
-    let asked = match task {
-        MoneyTask::Capture => office.provider.capture(payment.id).await,
-        MoneyTask::GiveBack => office.provider.give_back(payment.id).await,
-    };
-    let answer = match asked {
+    let answer = match ask_to_move(office, payment, task).await {
         Ok(answer) => answer,
         Err(error) => {
             log_failed_call(task.as_ref(), payment, &error);

@@ -38,6 +38,9 @@ pub enum PaymentMethod {
 impl PaymentMethod {
     /// All values.
     pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
+    /// The method that is stored with a free payment, which needs none: rows and documents have a method, and older servers
+    /// cannot read them without one. With this one an older server shows no code to pay 0 baht.
+    pub const STORED_WHEN_FREE: Self = Self::MockCard;
 }
 
 /// The state of a payment.
@@ -136,7 +139,7 @@ pub struct Payment {
     pub screening_id: ScreeningId,
     /// The payer.
     pub person_id: PersonId,
-    /// The payment method.
+    /// The payment method as it is stored; [`Payment::needed_method`] is the one to pay by.
     pub method: PaymentMethod,
     /// The payment's state.
     pub status: PaymentStatus,
@@ -159,6 +162,18 @@ pub struct Payment {
 }
 
 impl Payment {
+    /// Whether there is nothing to pay. The provider is never asked about such a payment: it is confirmed by the payer alone.
+    #[must_use]
+    pub const fn is_free(&self) -> bool {
+        self.amount.is_zero()
+    }
+
+    /// How the payment is to be paid; `None` when there is nothing to pay.
+    #[must_use]
+    pub fn needed_method(&self) -> Option<PaymentMethod> {
+        (!self.is_free()).then_some(self.method)
+    }
+
     /// Whether the payment is PENDING past its expiry (overdue).
     #[must_use]
     pub fn is_overdue(&self, now: Timestamp) -> bool {

@@ -49,8 +49,8 @@ pub struct NewPayment {
     pub screening_id: ScreeningId,
     /// The payer.
     pub person_id: PersonId,
-    /// The payment method.
-    pub method: PaymentMethod,
+    /// The payment method. It may be missing when there is nothing to pay.
+    pub method: Option<PaymentMethod>,
     /// The seats to claim, sorted; never empty.
     pub seats: Vec<SeatId>,
     /// When the payment expires.
@@ -80,12 +80,14 @@ impl NewPayment {
         open.sales_closed(now).then_some(StartOutcome::SalesClosed)
     }
 
-    /// The refusal if the total differs from the one that the payer saw. Only the limit of seats at all screenings is
-    /// checked after this.
+    /// The refusal if the total differs from the one that the payer saw, or if there is something to pay and no method to
+    /// pay by. Only the limit of seats at all screenings is checked after this.
     #[must_use]
     pub fn refused_by_price(&self, priced: &Payment) -> Option<StartOutcome> {
-        let refused = || StartOutcome::PriceChanged { total: priced.amount, seats: priced.seats.clone() };
-        self.shown.differs_from(priced.amount).then(refused)
+        if self.shown.differs_from(priced.amount) {
+            return Some(StartOutcome::PriceChanged { total: priced.amount, seats: priced.seats.clone() });
+        }
+        (self.method.is_none() && !priced.is_free()).then_some(StartOutcome::MethodMissing)
     }
 
     /// The refusal if the payer's payments in progress claim `held_elsewhere` seats at other screenings, and too many
@@ -108,13 +110,15 @@ impl NewPayment {
             Some(PricedSeat { id, kind: seat.kind, price: open.price_of(seat) })
         });
         let seats = priced.collect::<Option<Vec<_>>>().filter(|seats| !seats.is_empty())?;
+        let amount = Money::sum(seats.iter().map(|seat| seat.price))?;
+        let needed_method = self.method.filter(|_| !amount.is_zero());
         Some(Payment {
             id: self.id,
             screening_id: self.screening_id,
             person_id: self.person_id,
-            method: self.method,
+            method: needed_method.unwrap_or(PaymentMethod::STORED_WHEN_FREE),
             status: PaymentStatus::Pending,
-            amount: Money::sum(seats.iter().map(|seat| seat.price))?,
+            amount,
             seats,
             created_at: whole_ms(now),
             expires_at: whole_ms(self.expires_at),
@@ -149,6 +153,8 @@ pub enum StartOutcome {
         /// The seats at their current prices, sorted by seat.
         seats: Vec<PricedSeat>,
     },
+    /// There is something to pay, and no method to pay by.
+    MethodMissing,
     /// With the seats of the person's other payments in progress, these would be more than one person may hold.
     TooManySeatsEverywhere {
         /// The number of seats that those payments claim at other screenings.

@@ -36,8 +36,16 @@ pub struct CustomerBooking {
     pub customer_name: String,
     /// The customer's e-mail now.
     pub customer_email: String,
-    /// How the booking was paid.
+    /// The method that is stored with the booking's payment; [`CustomerBooking::paid_by`] is how it was paid.
     pub payment_method: PaymentMethod,
+}
+
+impl CustomerBooking {
+    /// How the booking was paid; `None` when there was nothing to pay.
+    #[must_use]
+    pub fn paid_by(&self) -> Option<PaymentMethod> {
+        (!self.booking.total.is_zero()).then_some(self.payment_method)
+    }
 }
 
 /// Totals of the bookings that match a filter. Refunded bookings are not counted.

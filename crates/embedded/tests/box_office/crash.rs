@@ -217,7 +217,7 @@ async fn act(
             assert!(matches!(released, Ok(ReleaseOutcome::Left(_))), "{released:?}");
         }
         Deed::Start => {
-            start_payment(office, &Buyer::alone(person), &screening, id, payment.method, ShownToPayer::default())
+            start_payment(office, &Buyer::alone(person), &screening, id, Some(payment.method), ShownToPayer::default())
                 .await
                 .expect("the parts work");
         }

@@ -7,6 +7,7 @@ mod books;
 mod buying;
 mod comparing;
 mod crash;
+mod free;
 mod late_money;
 mod office;
 mod orphans;

@@ -65,7 +65,7 @@ impl Visit {
     }
 
     pub(crate) async fn start(&self, id: PaymentId) -> StartPaymentOutcome {
-        let method = PaymentMethod::MockCard;
+        let method = Some(PaymentMethod::MockCard);
         start_payment(&self.office, &Buyer::alone(self.person), &self.screening, id, method, ShownToPayer::default())
             .await
             .expect("the parts work")

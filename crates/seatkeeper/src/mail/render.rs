@@ -8,7 +8,7 @@ use mrml::prelude::render::RenderOptions;
 use seatkeeper_core::person::Language;
 use serde::Serialize;
 
-use super::words::{baht, long_date_time, seat_kind, words};
+use super::words::{long_date_time, seat_kind, total, words};
 
 const HTML_TEMPLATE: &str = "confirmation.mjml.j2";
 const TEXT_TEMPLATE: &str = "confirmation.txt.j2";
@@ -121,7 +121,7 @@ impl<'a> View<'a> {
             when: long_date_time(mail.start_time, &mail.time_zone, language),
             seats_line: labels.join(", "),
             seats,
-            total: baht(mail.total_minor),
+            total: total(mail.total_minor, language),
             greeting: greeting(&one_line(&mail.customer_name), language),
             cinema_name: one_line(&mail.cinema_name),
             booking_url: one_line(&mail.booking_url),

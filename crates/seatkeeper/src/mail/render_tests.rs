@@ -242,6 +242,18 @@ fn every_weekday_and_month_has_a_name() {
 }
 
 #[test]
+fn mail_of_a_free_booking_says_that_nothing_was_paid() {
+    let free = ConfirmationMail { total_minor: 0, ..booking() };
+    for (language, words) in [(Language::En, "Total paid: ฿0 (free)"), (Language::Th, "ยอดชำระทั้งหมด: ฿0 (ไม่มีค่าใช้จ่าย)")]
+    {
+        let mail = render_confirmation(&free, language).unwrap();
+        assert!(mail.text.contains(words), "{}", mail.text);
+        let amount = words.split_once(": ").unwrap().1;
+        assert!(mail.html.contains(amount), "{}", mail.html);
+    }
+}
+
+#[test]
 fn amounts_in_satang_are_formatted_as_baht() {
     for (satang, text) in [
         (0, "฿0"),

@@ -93,6 +93,15 @@ pub(super) fn long_date_time(at: jiff::Timestamp, zone: &TimeZone, language: Lan
     }
 }
 
+/// The total of a booking. Words say that a free booking costs nothing, because an amount of 0 looks like a mistake.
+pub(super) fn total(total_minor: i64, language: Language) -> String {
+    match (total_minor, language) {
+        (0, Language::En) => format!("{} (free)", baht(0)),
+        (0, Language::Th) => format!("{} (ไม่มีค่าใช้จ่าย)", baht(0)),
+        (paid, _) => baht(paid),
+    }
+}
+
 /// Formats an amount in satang as baht: `฿1,060`. Satang are shown only when they are not 0: `฿1,060.50`.
 pub(super) fn baht(total_minor: i64) -> String {
     let sign = if total_minor < 0 { "-" } else { "" };

@@ -80,7 +80,7 @@ async fn doubtful_payment(office: &BoxOffice) -> PaymentId {
         id,
         screening_id,
         person_id,
-        method: PaymentMethod::MockCard,
+        method: Some(PaymentMethod::MockCard),
         seats: SeatId::parse("A1").into_iter().collect(),
         expires_at: now + SignedDuration::from_mins(5),
         sales_close: SignedDuration::ZERO,

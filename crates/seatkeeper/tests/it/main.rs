@@ -18,6 +18,7 @@ mod contract_confirm;
 mod contract_conventions;
 mod contract_coverage;
 mod contract_events;
+mod contract_free;
 mod contract_hoarding;
 mod contract_hold_frames;
 mod contract_live;

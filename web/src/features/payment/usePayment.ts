@@ -4,6 +4,7 @@ import { loadRouteLocation, useRoute, useRouter } from 'vue-router'
 import { notify } from '@/lib/notify'
 import { cancelPayment, confirmPayment, getPayment, startPayment, type Outcome } from '@/api/payments'
 import { isProblem } from '@/api/problem'
+import { useSiteStore } from '@/api/site'
 import type { Payment, PaymentMethod } from '@/api/types'
 import { useSignInFirst } from '@/features/account/useSignInFirst'
 import { useProblemText } from '@/i18n/useProblemText'
@@ -30,6 +31,7 @@ export function usePayment(id: string) {
   const route = useRoute()
   const router = useRouter()
   const problemText = useProblemText()
+  const { site } = useSiteStore()
   const now = useServerNow()
   useSignInFirst()
   const state = shallowRef<PaymentState>({ kind: 'loading' })
@@ -121,9 +123,13 @@ export function usePayment(id: string) {
       await backToSeats()
     })
 
-  /** Replaces this payment by a new one of the same seats, for another method or a retry; the seats' expiry does not change. */
-  const startAgain = (method: PaymentMethod) =>
+  /**
+   * Replaces this payment by a new one of the same seats, for another method or a retry; the seats' expiry does not change. A free
+   * payment had no method, but its seats may cost something by now.
+   */
+  const startAgain = (wanted: PaymentMethod | null) =>
     act('switch', async () => {
+      const method = wanted ?? site.payment_methods[0] ?? null
       const old = payment.value
       const [screening, total] = [terms.screening.value, terms.total.value]
       // The person must accept a change of terms before a new payment is started.

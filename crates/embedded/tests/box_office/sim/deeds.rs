@@ -116,7 +116,7 @@ impl Deed {
     async fn try_to(self, Actor { office, person, screening }: &Actor) -> Backend<String> {
         let (person, id) = (*person, screening.screening.id);
         let buyer = Buyer::alone(person);
-        let method = PaymentMethod::Promptpay;
+        let method = Some(PaymentMethod::Promptpay);
         Ok(match self {
             Self::Lock(names) => {
                 let Ok(wanted) = SeatSelection::parse(screening, &names) else { return Ok("no such seats".into()) };
@@ -199,6 +199,7 @@ fn describe_start(outcome: StartPaymentOutcome) -> String {
         StartPaymentOutcome::ScreeningCancelled => "cancelled".to_owned(),
         StartPaymentOutcome::ScreeningChanged(now) => format!("changed to {}", now.revision),
         StartPaymentOutcome::PriceChanged { total, .. } => format!("costs {}", total.to_decimal()),
+        StartPaymentOutcome::MethodMissing => "no method".to_owned(),
         StartPaymentOutcome::TooManySeatsEverywhere { held_elsewhere } => format!("too many with {held_elsewhere}"),
         StartPaymentOutcome::NotFound => "not found".to_owned(),
     }
