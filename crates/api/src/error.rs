@@ -162,10 +162,8 @@ struct More {
     seat_ids: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payment_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    held_elsewhere: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    holders_max: Option<usize>,
+    #[serde(flatten)]
+    numbers: Numbers,
     #[serde(skip_serializing_if = "Option::is_none")]
     payment: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,6 +174,26 @@ struct More {
     total: Option<Money>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     seats: Vec<PricedSeatProblem>,
+}
+
+/// The numbers behind a refusal. [`ProblemShape`] describes them.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Numbers {
+    /// The most seats that one person may hold at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seats_max: Option<usize>,
+    /// The seats that the person holds at other screenings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_elsewhere: Option<usize>,
+    /// The most people of one network who may hold seats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holders_max: Option<usize>,
+    /// The time after which the call may succeed, in seconds. Unlike `Retry-After` it invites no program to repeat it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_s: Option<i64>,
+    /// The largest size of a body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_max: Option<usize>,
 }
 
 /// A seat and its price now.
@@ -212,10 +230,16 @@ pub struct ProblemShape {
     pub seat_ids: Option<Vec<String>>,
     /// With `payment_in_progress`: the payment.
     pub payment_id: Option<String>,
+    /// With `too_many_seats` and `too_many_seats_everywhere`: how many seats a person may hold at once.
+    pub seats_max: Option<usize>,
     /// With `too_many_seats_everywhere`: how many seats the person holds at other screenings.
     pub held_elsewhere: Option<usize>,
     /// With `rate_limited`, when too many people of one network hold seats: how many may.
     pub holders_max: Option<usize>,
+    /// With `let_go_too_often`: after how many seconds at most the seats can be locked again, unless they are let go meanwhile.
+    pub wait_s: Option<i64>,
+    /// With `too_large`: the largest size, in bytes.
+    pub bytes_max: Option<usize>,
     /// With codes about a payment that is over: the payment.
     #[schema(value_type = Option<wire::Payment>)]
     pub payment: Option<serde_json::Value>,
@@ -293,17 +317,10 @@ impl ApiError {
         self
     }
 
-    /// Adds the number of seats that the person holds at other screenings.
+    /// Adds the numbers behind the refusal.
     #[must_use]
-    pub fn held_elsewhere(mut self, seats: usize) -> Self {
-        self.0.more.held_elsewhere = Some(seats);
-        self
-    }
-
-    /// Adds the number of people of one network who may hold seats.
-    #[must_use]
-    pub fn holders_max(mut self, people: usize) -> Self {
-        self.0.more.holders_max = Some(people);
+    pub fn numbers(mut self, numbers: Numbers) -> Self {
+        self.0.more.numbers = numbers;
         self
     }
 

@@ -9,7 +9,7 @@ use axum::{
 use bytes::{Bytes, BytesMut};
 
 use crate::{
-    error::{ApiError, ApiResult, ErrorCode},
+    error::{ApiError, ApiResult, ErrorCode, Numbers},
     permits::{AwaitedBody, RequestPermit, busy},
 };
 
@@ -85,7 +85,10 @@ async fn read_whole(
     bytes_max: usize,
     waiting: &mut Waiting<'_>,
 ) -> ApiResult<Bytes> {
-    let too_large = || ApiError::new(ErrorCode::TooLarge).detail(format!("at most {bytes_max} bytes"));
+    let too_large = || {
+        let numbers = Numbers { bytes_max: Some(bytes_max), ..Numbers::default() };
+        ApiError::new(ErrorCode::TooLarge).detail(format!("at most {bytes_max} bytes")).numbers(numbers)
+    };
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > bytes_max as u64) {
         return Err(too_large());

@@ -37,9 +37,15 @@ export interface NewerFacts {
   screening?: ScreeningDetail | null
   total?: Money | null
   seats?: { id: string; price: Money }[] | null
+  /** With `too_many_seats` and `too_many_seats_everywhere`: the seats that one person may hold at once. */
+  seats_max?: number | null
   /** With `too_many_seats_everywhere`: the seats that the person holds in other showings. */
   held_elsewhere?: number | null
   /** With `rate_limited`: set when too many people of the person's network hold seats. */
   holders_max?: number | null
+  /** With `let_go_too_often`: the seconds until the seats can be locked again. */
+  wait_s?: number | null
+  /** With `too_large`: the largest size. */
+  bytes_max?: number | null
 }
 export type NewerCode = 'screening_changed' | 'price_changed' | 'screening_cancelled' | 'too_many_seats_everywhere' | 'let_go_too_often'

@@ -20,10 +20,37 @@ function textOf(locale: 'en' | 'th', problem: Partial<Problem>): string {
 }
 
 describe('the text of a problem', () => {
-  it.each(['en', 'th'] as const)('names the number of seats that are held in other showings (%s)', (locale) => {
-    const text = textOf(locale, { code: 'too_many_seats_everywhere', status: 422, held_elsewhere: 17 })
-    expect(text).toContain('17')
-    expect(text).not.toContain('{')
+  const REFUSALS: [Partial<Problem>, string[]][] = [
+    [{ code: 'too_many_seats', seats_max: 10 }, ['10']],
+    [{ code: 'too_many_seats_everywhere', seats_max: 20, held_elsewhere: 17 }, ['20', '17']],
+    [{ code: 'let_go_too_often', wait_s: 300 }, ['5']],
+    [{ code: 'rate_limited', holders_max: 200 }, ['200']],
+    [{ code: 'too_large', bytes_max: 5 * 1024 * 1024 }, ['5']],
+    [{ code: 'hall_busy', screening_ids: ['a', 'b', 'c'] }, ['3']],
+    [{ code: 'ambiguous_screening', screening_ids: ['a', 'b'] }, ['2']],
+  ]
+
+  it.each(['en', 'th'] as const)('a sentence about a limit says how many (%s)', (locale) => {
+    for (const [problem, numbers] of REFUSALS) {
+      const text = textOf(locale, problem)
+      for (const number of numbers) expect(text.match(/\d+/g)).toContain(number)
+      expect(text).not.toContain('{')
+    }
+  })
+
+  it('every sentence with numbers is one of these', () => {
+    expect(Object.keys(en.problem_numbers).sort()).toEqual(REFUSALS.map(([{ code }]) => code).sort())
+  })
+
+  it('an answer without the number, such as that of an older server, has a sentence without one', () => {
+    for (const [{ code }] of REFUSALS) expect(textOf('en', { code, screening_ids: ['a'] }), code).toMatch(/^[^\d{]+$/)
+  })
+
+  it('times and sizes are written in the units of the language', () => {
+    expect(textOf('en', { code: 'let_go_too_often', wait_s: 20 })).toContain('20 seconds')
+    expect(textOf('en', { code: 'let_go_too_often', wait_s: 60 })).toContain('1 minute,')
+    expect(textOf('en', { code: 'too_large', bytes_max: 64 * 1024 })).toContain('64 kilobytes')
+    expect(textOf('th', { code: 'too_large', bytes_max: 5 * 1024 * 1024 })).toContain('5 เมกะไบต์')
   })
 
   it('tells a full network from requests that came too fast', () => {

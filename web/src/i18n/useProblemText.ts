@@ -1,14 +1,49 @@
 import { useI18n } from 'vue-i18n'
-import { isProblem } from '@/api/problem'
+import { isProblem, type Problem } from '@/api/problem'
+
+const BYTES_PER_KB = 1024
+const KB_PER_MB = 1024
+const SECONDS_PER_MINUTE = 60
 
 /** The only function that maps the error code of an API problem to a message. */
 export function useProblemText() {
-  const { t, te } = useI18n()
+  const { t, te, locale } = useI18n()
+  const count = (value: number) => new Intl.NumberFormat(locale.value).format(value)
+  const measure = (value: number, unit: string) => new Intl.NumberFormat(locale.value, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 }).format(value)
+  const time = (seconds: number) => (seconds < SECONDS_PER_MINUTE ? measure(seconds, 'second') : measure(Math.ceil(seconds / SECONDS_PER_MINUTE), 'minute'))
+  const size = (bytes: number) => {
+    const kilobytes = bytes / BYTES_PER_KB
+    return kilobytes < KB_PER_MB ? measure(kilobytes, 'kilobyte') : measure(kilobytes / KB_PER_MB, 'megabyte')
+  }
+
+  /** The numbers of a code's sentence; null when the answer lacks one, such as that of an older server. */
+  function numbersOf(problem: Problem): Record<string, string> | null {
+    const { seats_max: seats, held_elsewhere: held, holders_max: holders, wait_s: wait, bytes_max: bytes } = problem
+    const showings = problem.screening_ids?.length ?? 0
+    switch (problem.code) {
+      case 'too_many_seats':
+        return seats ? { max: count(seats) } : null
+      case 'too_many_seats_everywhere':
+        return seats && held ? { max: count(seats), held: count(held) } : null
+      case 'let_go_too_often':
+        return wait ? { time: time(wait) } : null
+      // The code is that of too many requests, but waiting a moment does not help.
+      case 'rate_limited':
+        return holders ? { max: count(holders) } : null
+      case 'too_large':
+        return bytes ? { size: size(bytes) } : null
+      case 'hall_busy':
+      case 'ambiguous_screening':
+        return showings > 1 ? { n: count(showings) } : null
+      default:
+        return null
+    }
+  }
+
   return (error: unknown): string => {
-    const code = isProblem(error) ? error.code : 'unknown'
-    // The code is that of too many requests, but waiting a moment does not help.
-    if (isProblem(error, 'rate_limited') && error.problem.holders_max) return t('network_full')
-    const facts = { held: (isProblem(error) && error.problem.held_elsewhere) || 0 }
-    return te(`problem.${code}`) ? t(`problem.${code}`, facts) : t('problem.unknown')
+    if (!isProblem(error)) return t('problem.unknown')
+    const numbers = numbersOf(error.problem)
+    if (numbers !== null) return t(`problem_numbers.${error.code}`, numbers)
+    return te(`problem.${error.code}`) ? t(`problem.${error.code}`) : t('problem.unknown')
   }
 }

@@ -20,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     auth::SignedIn,
     client_address::{self, ClientKeys},
-    error::{ApiError, ApiResult, ErrorCode},
+    error::{ApiError, ApiResult, ErrorCode, Numbers},
     extract::{self, Query},
     screening_name::ScreeningSelector,
     state::App,
@@ -49,8 +49,9 @@ pub(crate) struct LockRequest {
 #[utoipa::path(post, path = "/api/lock", tag = "Locking seats", security(("session" = [])), request_body = LockRequest,
     responses((status = 200, body = Hold), (status = 404, description = "`screening_not_found`"),
         (status = 409, description = "`ambiguous_screening`, `screening_cancelled`, `screening_changed` with `screening`, \
-            `sales_closed`, `payment_in_progress`, `let_go_too_often`, `seat_taken`"),
-        (status = 422, description = "`unknown_seat`, `too_many_seats`, `too_many_seats_everywhere` with `held_elsewhere`"),
+            `sales_closed`, `payment_in_progress`, `let_go_too_often` with `wait_s`, `seat_taken`"),
+        (status = 422, description = "`unknown_seat`, `too_many_seats` with `seats_max`, `too_many_seats_everywhere` with \
+            `seats_max` and `held_elsewhere`"),
         (status = 429, description = "`rate_limited`; with `holders_max` when too many people of one network hold seats")))]
 pub(crate) async fn lock_seats(
     State(app): State<App>,
@@ -70,10 +71,17 @@ pub(crate) async fn lock_seats(
         LockOutcome::PaymentInProgress(lock) => Err(in_progress(lock)),
         LockOutcome::TooManySeats => {
             let most = app.office.settings.seats_per_person;
-            Err(ApiError::new(ErrorCode::TooManySeats).detail(format!("at most {most} seats at once at one screening")))
+            let detail = format!("at most {most} seats at once at one screening");
+            Err(ApiError::new(ErrorCode::TooManySeats)
+                .detail(detail)
+                .numbers(Numbers { seats_max: Some(most), ..Numbers::default() }))
         }
         LockOutcome::TooManySeatsEverywhere { held_elsewhere } => Err(too_many_everywhere(&app, held_elsewhere)),
-        LockOutcome::LetGoTooOften(seats) => Err(ApiError::new(ErrorCode::LetGoTooOften).seats(seats)),
+        LockOutcome::LetGoTooOften(seats) => {
+            let wait_s = Some(app.office.settings.lock_ttl.as_secs());
+            let numbers = Numbers { wait_s, ..Numbers::default() };
+            Err(ApiError::new(ErrorCode::LetGoTooOften).seats(seats).numbers(numbers))
+        }
         LockOutcome::TooManyHolders(full) => Err(too_many_holders(&app, full)),
         LockOutcome::SeatsTaken(seats) => Err(ApiError::new(ErrorCode::SeatTaken).seats(seats)),
     }
@@ -112,14 +120,16 @@ pub(super) fn too_many_everywhere(app: &App, held_elsewhere: usize) -> ApiError 
     let detail = format!(
         "at most {most} seats at once at all screenings together, of which {held_elsewhere} are held at others"
     );
-    ApiError::new(ErrorCode::TooManySeatsEverywhere).detail(detail).held_elsewhere(held_elsewhere)
+    let numbers = Numbers { seats_max: Some(most), held_elsewhere: Some(held_elsewhere), ..Numbers::default() };
+    ApiError::new(ErrorCode::TooManySeatsEverywhere).detail(detail).numbers(numbers)
 }
 
 fn too_many_holders(app: &App, full: NetworkFull) -> ApiError {
     let most = app.office.settings.holders_per_network;
     let seconds = u32::try_from(full.retry_after_ms.max(1)).unwrap_or(u32::MAX).div_ceil(1_000);
     let detail = format!("at most {most} people of one network may hold seats at once");
-    ApiError::new(ErrorCode::RateLimited).detail(detail).holders_max(most).retry_after(seconds)
+    let numbers = Numbers { holders_max: Some(most), ..Numbers::default() };
+    ApiError::new(ErrorCode::RateLimited).detail(detail).numbers(numbers).retry_after(seconds)
 }
 
 /// Which seats to unlock.

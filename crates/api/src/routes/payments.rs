@@ -74,7 +74,8 @@ pub(crate) struct PaymentRequest {
         (status = 409, description = "`ambiguous_screening`, `screening_cancelled`, `screening_changed` with `screening`, \
             `sales_closed`, `nothing_locked`, `payment_in_progress`, `seat_taken`, `price_changed` with `total` and `seats`, \
             `in_progress`"),
-        (status = 422, description = "`unknown_method`, `too_many_seats_everywhere` with `held_elsewhere`, `idempotency_key_reused`")))]
+        (status = 422, description = "`unknown_method`, `too_many_seats_everywhere` with `seats_max` and `held_elsewhere`, \
+            `idempotency_key_reused`")))]
 pub(crate) async fn start_payment(
     State(app): State<App>,
     Fresh(person): Fresh,

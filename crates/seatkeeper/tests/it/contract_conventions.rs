@@ -110,7 +110,8 @@ async fn errors_are_problem_documents_and_responses_have_request_id_and_date() {
     assert_eq!(invalid_field(me(vec![JSON], "{\"language\":7}".into()).await), "language");
     let sized = |bytes: usize| format!("{{\"language\":\"en\"}}{}", " ".repeat(bytes - 17));
     me(vec![JSON], sized(64 * 1024)).await.expect(200);
-    me(vec![JSON], sized(64 * 1024 + 1)).await.refused(413, "too_large");
+    let refused = me(vec![JSON], sized(64 * 1024 + 1)).await.refused(413, "too_large");
+    assert_eq!(refused["bytes_max"], 64 * 1024);
     me(vec![("content-type", "application/json; charset=utf-8")], sized(17)).await.expect(200);
     app.finish().await;
 }

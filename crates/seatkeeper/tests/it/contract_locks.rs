@@ -179,7 +179,8 @@ async fn checks_of_a_lock_call_are_applied_in_the_documented_order() {
     // are all taken.
     let unknown = ann.lock(&screening, &["A3", "A4", "A5", "Z9", "a3", "A03"]).await.refused(422, "unknown_seat");
     assert_eq!(unknown["seat_ids"], json!(["Z9", "a3", "A03"]));
-    ann.lock(&screening, &["A1", "A2", "B3"]).await.refused(422, "too_many_seats");
+    let refused = ann.lock(&screening, &["A1", "A2", "B3"]).await.refused(422, "too_many_seats");
+    assert_eq!(refused["seats_max"], 2);
     let taken = ann.lock(&screening, &["A1", "B3"]).await.refused(409, "seat_taken");
     assert_eq!(taken["seat_ids"], json!(["A1", "B3"]));
     let taken = ann.lock(&screening, &["A2", "A3"]).await.refused(409, "seat_taken");

@@ -31,7 +31,8 @@ async fn poster_is_accepted_only_if_its_content_matches_its_type() {
     upload("application/json", png.clone()).await.refused(415, "unsupported_media_type");
     let sized = |bytes: usize| [png.as_slice(), &vec![0; bytes - png.len()]].concat();
     upload("image/png", sized(5 * 1024 * 1024)).await.expect(201);
-    upload("image/png", sized(5 * 1024 * 1024 + 1)).await.refused(413, "too_large");
+    let refused = upload("image/png", sized(5 * 1024 * 1024 + 1)).await.refused(413, "too_large");
+    assert_eq!(refused["bytes_max"], 5 * 1024 * 1024);
     let user = app.sign_in("user").await;
     let kind = [("content-type", "image/png")];
     user.raw("POST", "/api/admin/posters", &kind, sized(5 * 1024 * 1024)).await.refused(403, "forbidden");
