@@ -10,6 +10,7 @@ const WAYS = [
   { name: 'phone-th-dark', screen: PHONE, language: 'th', theme: 'dark', hall: 'Hall 1', seats: ['E10', 'E11'], method: 'promptpay' },
   { name: 'small-phone-en-light', screen: SMALL_PHONE, language: 'en', theme: 'light', hall: 'Hall 2', seats: ['B3', 'B4'], method: 'mock_card' },
 ]
+const CODE_SAYS = { en: 'demo, do not pay', th: 'ตัวอย่าง ห้ามชำระเงิน' }
 const MAIL_SAYS = { en: 'Booking code', th: 'รหัสการจอง' }
 
 for (const way of WAYS) {
@@ -48,6 +49,8 @@ for (const way of WAYS) {
       const qr = visitor.byId('promptpay-qr')
       await qr.waitFor()
       assert.ok(await qr.evaluate((image) => image.decode().then(() => image.naturalWidth > 50)), 'the QR code is drawn')
+      const words = decodeURIComponent(await qr.getAttribute('src')).match(/<text[^>]*>([^<]*)<\/text>/)[1]
+      assert.equal(words, CODE_SAYS[way.language], 'the words over the QR code are in the language of the page')
     }
     await picture('6-payment')
 

@@ -10,7 +10,8 @@ use crate::wire::{ActionKind, PaymentAction};
 
 /// Dummy payee for payment codes when none is configured.
 const NOBODY: &str = "0000000000000";
-/// Text drawn over every QR code: payments run through a mock provider, which does not check whether anybody has paid.
+/// Text drawn over every QR code: payments run through a mock provider, which does not check whether anybody has paid. It is
+/// the only `text` element of the drawing: the page puts the words of its reader's language there.
 const DEMO_WORDS: &str = "demo, do not pay";
 /// Width of the blank margin (quiet zone) around a QR code, in modules, as required by the QR standard.
 const QUIET_MODULES: usize = 4;
@@ -143,7 +144,9 @@ mod tests {
     fn every_promptpay_code_is_marked_as_demo() {
         for (payee, target) in [(None, "0213000000000000"), (Some("0812223333"), "01130066812223333")] {
             let code = action(payee, Money::satang(20_000)).unwrap();
-            assert!(code.svg.contains(DEMO_WORDS) && code.payload.contains(target), "{}", code.payload);
+            assert!(code.payload.contains(target), "{}", code.payload);
+            assert_eq!(code.svg.matches("<text").count(), 1, "the page replaces the words of one element");
+            assert!(code.svg.contains(&format!(">{DEMO_WORDS}</text>")), "{}", code.svg);
             assert!(code.svg.len() < 20_000, "{} bytes", code.svg.len());
         }
     }
