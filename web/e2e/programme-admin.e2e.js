@@ -155,7 +155,7 @@ test('the showings are grouped by day under sticky heads, filtered, counted, and
     const { page } = owner
     await owner.go('/admin/screenings')
     await owner.byId(`screenings-${day}`).waitFor()
-    await owner.byId(`screening-${showing.id}`).getByText(language === 'en' ? /[2-9]\d* of \d+ sold or held/ : /ขายหรือถือ [2-9]/).waitFor()
+    await owner.byId(`screening-${showing.id}`).getByText(language === 'en' ? /[2-9]\d* of \d+ seats sold/ : /ขายแล้ว [2-9]\d* จาก \d+ ที่/).waitFor()
     const outside = await page.evaluate(() => {
       const parts = document.querySelectorAll('#content li[data-testid^="screening-"] *, #content h2 *')
       return [...parts].filter((part) => part.getBoundingClientRect().right > innerWidth || part.getBoundingClientRect().left < 0).length
@@ -201,13 +201,13 @@ test('days are written and read in the page’s language in every field, whateve
     const { page } = owner
     const shown = new Intl.DateTimeFormat(language === 'th' ? 'th-TH-u-ca-buddhist-nu-latn' : 'en-GB', { dateStyle: 'medium', timeZone: 'UTC' }).format(Date.parse(`${day}T00:00:00Z`))
     await owner.go('/admin/screenings')
-    await owner.byId('filter-day').fill(`${date}/${month}/${language === 'th' ? year + 543 : year}`)
-    await owner.byId('filter-day').press('Enter')
-    await page.waitForURL(`**day=${day}`)
-    assert.equal(await owner.byId('filter-day').inputValue(), shown)
-    await owner.byId('filter-day').fill('31/2')
-    await owner.byId('filter-day').press('Enter')
-    assert.equal(await owner.byId('filter-day').getAttribute('aria-invalid'), 'true')
+    await owner.byId('filter-from').fill(`${date}/${month}/${language === 'th' ? year + 543 : year}`)
+    await owner.byId('filter-from').press('Enter')
+    await page.waitForURL(`**from=${day}`)
+    assert.equal(await owner.byId('filter-from').inputValue(), shown)
+    await owner.byId('filter-from').fill('31/2')
+    await owner.byId('filter-from').press('Enter')
+    assert.equal(await owner.byId('filter-from').getAttribute('aria-invalid'), 'true')
     for (const [path, fields] of [['/admin', ['filter-from', 'filter-to']], [`/admin/bookings?date=${day}&show_date=${day}`, ['filter-date', 'filter-show-date']], [`/admin/audit?from=${day}&to=${day}`, ['filter-from', 'filter-to']]]) {
       await owner.go(path)
       for (const field of fields) {

@@ -251,6 +251,10 @@ async fn screenings_are_found_by_filter(fixture: &impl StoreFixture) {
     assert_eq!(found(&stage, &of_movie).await, [beside.id]);
     let of_both = ScreeningFilter { movies: Some(vec![movie.id, first.movie_id]), ..all.clone() };
     assert_eq!(found(&stage, &of_both).await.len(), 3);
+    let in_hall = ScreeningFilter { hall: Some(hall.id), ..all.clone() };
+    assert_eq!(found(&stage, &in_hall).await, [beside.id]);
+    let of_other_hall = ScreeningFilter { hall: Some(first.hall_id), ..of_movie.clone() };
+    assert!(found(&stage, &of_other_hall).await.is_empty(), "both conditions must hold");
     let of_none = ScreeningFilter { movies: Some(Vec::new()), ..all.clone() };
     assert!(found(&stage, &of_none).await.is_empty());
     let at = ScreeningFilter { start_time: Some(first.start_time), ..all.clone() };

@@ -23,6 +23,7 @@ pub async fn run_all(fixture: &impl StoreFixture) {
     totals_of_sales_cover_the_whole_selection_without_refunds(fixture).await;
     sales_are_listed_in_slices_of_15_minutes(fixture).await;
     sales_by_film_are_sorted_by_revenue(fixture).await;
+    sold_seats_are_counted_by_screening(fixture).await;
 }
 
 /// Sells seats of the test stage's screening to a person.
@@ -103,6 +104,22 @@ async fn administrator_finds_bookings_by_every_filter(fixture: &impl StoreFixtur
     assert_eq!(items.iter().map(|item| item.booking.id).collect::<Vec<_>>(), [third.id, second.id, first.id]);
     assert_eq!((items[0].customer_name.as_str(), items[0].customer_email.as_str()), ("Ben", "ben@example.test"));
     assert_eq!((&items[0].booking, items[0].payment_method), (&third, PaymentMethod::MockCard));
+}
+
+async fn sold_seats_are_counted_by_screening(fixture: &impl StoreFixture) {
+    let mut stage = Stage::open(fixture, "sssss/pp").await;
+    let (ann, here) = (signed_in(&stage, "Ann").await, stage.screening.id);
+    sell(&stage, ann, "A1 B1").await;
+    let refunded = sell(&stage, ann, "A2 A3").await;
+    refund(&stage, &refunded).await;
+    stage.confirming("A4").await;
+    stage.started("A5").await;
+    stage.screening = second_screening(&stage).await;
+    sell(&stage, ann, "A1").await;
+    let (there, unknown) = (stage.screening.id, ScreeningId::from_uuid(stage.ids.next_uuid()));
+    let counted = must(stage.store.count_sold(&[there, unknown, here, there]).await);
+    assert_eq!(counted, [1, 0, 2, 1], "without claimed and refunded seats; a pair is one");
+    assert!(must(stage.store.count_sold(&[]).await).is_empty());
 }
 
 /// A screening of another film in another hall, three hours later.

@@ -882,6 +882,18 @@ export interface components {
             hall_free_at: string;
             /** @description The hall. */
             hall_id: string;
+            /**
+             * Format: int32
+             * @description Seats that are neither sold nor free: locked, or being paid for. Up to 2 s old.
+             */
+            seats_held: number;
+            /**
+             * Format: int32
+             * @description Seats that are sold.
+             */
+            seats_sold: number;
+            /** @description Seats that can be sold, free or not. */
+            seats_total: number;
         };
         /** @description An entry of the audit log. */
         AuditEntry: {
@@ -3994,6 +4006,14 @@ export interface operations {
     list_all_screenings: {
         parameters: {
             query?: {
+                /** @description Of this film. */
+                movie_id?: string;
+                /** @description In this hall. */
+                hall_id?: string;
+                /** @description Starting on or after this day of the cinema's time zone. */
+                from?: string;
+                /** @description Starting on or before this day. */
+                to?: string;
                 /** @description Where the page before ended: its `next_cursor`. */
                 cursor?: string;
                 /** @description How many items, 1 to 200; 50 when left out. */

@@ -6,20 +6,22 @@ use axum::{Json, extract::State};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{Timestamp, civil::Date};
 use seatkeeper_core::{
-    box_office::{BoxOffice, day_span},
+    box_office::BoxOffice,
     event::{Event, EventKind},
     ids::{EventId, PersonId, ScreeningId},
-    invalid::Rule,
     person::Person,
     ports::{AuditFilter, Page, ScreeningNames},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::admin_events::{data_of, event_type};
+use super::{
+    admin_events::{data_of, event_type},
+    days::open_span,
+};
 use crate::{
     auth::Admin,
-    error::{ApiError, ApiResult},
+    error::ApiResult,
     extract::{PageParams, Query},
     state::App,
     wire::{EventTypeShape, List},
@@ -105,15 +107,8 @@ pub(crate) struct AuditQuery {
 impl AuditQuery {
     /// The filter; `None` for a malformed actor id, which no entry can have.
     fn filter(&self, office: &BoxOffice) -> ApiResult<Option<AuditFilter>> {
-        let day = |field: &str, date: Option<Date>| {
-            let span = date.map(|date| day_span(date, date, &office.settings.time_zone));
-            span.transpose().map_err(|_| ApiError::invalid(field, Rule::Day {}))
-        };
         let type_name = self.r#type.as_deref().map(event_type).transpose()?.map(str::to_owned);
-        let (from, before) = (day("from", self.from)?.map(|day| day.0), day("to", self.to)?.map(|day| day.1));
-        if self.from.zip(self.to).is_some_and(|(from, to)| to < from) {
-            return Err(ApiError::invalid("to", Rule::NotBefore { other: "from" }));
-        }
+        let (from, before) = open_span(self.from, self.to, &office.settings.time_zone)?;
         let actor = self.actor.as_deref().map(PersonId::parse);
         if actor == Some(None) {
             return Ok(None);

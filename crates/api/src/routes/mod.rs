@@ -12,6 +12,7 @@ pub(crate) mod admin_screenings;
 pub(crate) mod bookings;
 mod changes;
 mod csv;
+mod days;
 pub(crate) mod docs;
 pub(crate) mod health;
 mod idempotent;

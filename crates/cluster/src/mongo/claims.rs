@@ -12,7 +12,13 @@ use seatkeeper_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{conn::Conn, documents::ms, fault::Fault, outbox, payments, schema::SEATS};
+use super::{
+    conn::Conn,
+    documents::{ms, texts},
+    fault::Fault,
+    outbox, payments,
+    schema::SEATS,
+};
 
 /// Identifies one seat of one screening. The fields must always be written in this order: MongoDB compares embedded
 /// documents in `_id` including the order of fields.
@@ -189,4 +195,25 @@ fn claims_of(payment: &Payment) -> Document {
 fn keys_of(screening: ScreeningId, seats: &[SeatId]) -> Document {
     let key = |seat: &SeatId| doc! { "screening_id": screening.to_string(), "seat_id": seat.to_string() };
     doc! { "_id": { "$in": seats.iter().map(key).collect::<Vec<_>>() } }
+}
+
+/// A number of seats of one screening.
+#[derive(Deserialize)]
+struct Counted {
+    #[serde(rename = "_id")]
+    screening_id: ScreeningId,
+    seats: u32,
+}
+
+/// The number of seats that match `seats` of each of these screenings, in the order of the argument.
+pub(super) async fn count_seats(
+    conn: &mut Conn,
+    screenings: &[ScreeningId],
+    mut seats: Document,
+) -> Result<Vec<u32>, Fault> {
+    seats.insert("_id.screening_id", doc! { "$in": texts(screenings) });
+    let group = doc! { "_id": "$_id.screening_id", "seats": { "$sum": 1i64 } };
+    let counted: Vec<Counted> = conn.aggregate(SEATS, vec![doc! { "$match": seats }, doc! { "$group": group }]).await?;
+    let counted: BTreeMap<_, _> = counted.into_iter().map(|of_one| (of_one.screening_id, of_one.seats)).collect();
+    Ok(screenings.iter().map(|id| counted.get(id).copied().unwrap_or(0)).collect())
 }

@@ -1,7 +1,5 @@
 //! The ledger: claims, payments and bookings. Each write is one transaction.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
@@ -15,13 +13,12 @@ use seatkeeper_core::{
         StartOutcome,
     },
 };
-use serde::Deserialize;
 
 use super::{
     MongoStore,
     claims::{self, Claim},
     conn::Conn,
-    documents::{ms, texts, whole_ms},
+    documents::{ms, whole_ms},
     fault::Fault,
     ledger_commit, ledger_start, pages,
     payments::{self, PaymentDocument},
@@ -74,7 +71,7 @@ impl Ledger for MongoStore {
     }
 
     async fn count_taken(&self, screenings: &[ScreeningId], now: Timestamp) -> Backend<Vec<u32>> {
-        self.call(count_taken(&mut self.conn(), screenings, now)).await
+        self.call(claims::count_seats(&mut self.conn(), screenings, claims::standing_at(now))).await
     }
 }
 
@@ -132,22 +129,4 @@ fn confirming_until_ms(since_ms: Option<i64>, now: Timestamp) -> i64 {
     let planned = since.saturating_add(CONFIRMING_FOR_MAX).unwrap_or(since);
     let at_least = now.saturating_add(CONFIRMING_LEFT_MIN).unwrap_or(now);
     ms(planned.max(at_least))
-}
-
-/// The number of sold or claimed seats of one screening.
-#[derive(Deserialize)]
-struct Taken {
-    #[serde(rename = "_id")]
-    screening_id: ScreeningId,
-    seats: u32,
-}
-
-async fn count_taken(conn: &mut Conn, screenings: &[ScreeningId], now: Timestamp) -> Result<Vec<u32>, Fault> {
-    let mut standing = claims::standing_at(now);
-    standing.insert("_id.screening_id", doc! { "$in": texts(screenings) });
-    let group = doc! { "_id": "$_id.screening_id", "seats": { "$sum": 1i64 } };
-    let counted: Vec<Taken> =
-        conn.aggregate(SEATS, vec![doc! { "$match": standing }, doc! { "$group": group }]).await?;
-    let counted: BTreeMap<_, _> = counted.into_iter().map(|taken| (taken.screening_id, taken.seats)).collect();
-    Ok(screenings.iter().map(|id| counted.get(id).copied().unwrap_or(0)).collect())
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use mongodb::bson::{Document, doc};
 use seatkeeper_core::{
     booking::Booking,
-    ids::{BookingId, PersonId},
+    ids::{BookingId, PersonId, ScreeningId},
     payment::PaymentMethod,
     ports::{
         Backend, BookingFilter, Cursor, CustomerBooking, MovieSales, Page, PageRequest, Sales, SalesSlice, SalesTotals,
@@ -17,6 +17,7 @@ use serde::Deserialize;
 use super::{
     MongoStore,
     bookings::{BookingDocument, find_booking},
+    claims,
     conn::Conn,
     documents::ms,
     fault::Fault,
@@ -47,6 +48,11 @@ impl Sales for MongoStore {
     async fn sum_bookings(&self, filter: &BookingFilter) -> Backend<SalesTotals> {
         let (mut conn, filter) = (self.conn(), filter.clone());
         self.admin_call(async move { sum_bookings(&mut conn, &filter).await }).await
+    }
+
+    async fn count_sold(&self, screenings: &[ScreeningId]) -> Backend<Vec<u32>> {
+        let (mut conn, ids, sold) = (self.conn(), screenings.to_vec(), doc! { "state": "SOLD" });
+        self.admin_call(async move { claims::count_seats(&mut conn, &ids, sold).await }).await
     }
 
     async fn list_sales(&self, from: Timestamp, to: Timestamp) -> Backend<Vec<SalesSlice>> {

@@ -299,6 +299,9 @@ fn match_of(filter: &ScreeningFilter, page: PageRequest) -> Document {
     if let Some(movies) = &filter.movies {
         found.insert("movie_id", doc! { "$in": texts(movies) });
     }
+    if let Some(hall) = filter.hall {
+        found.insert("hall_id", hall.to_string());
+    }
     if let Some(at) = filter.start_time {
         pages::add(&mut found, doc! { "start_time": ms(at) });
     }

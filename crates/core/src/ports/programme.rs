@@ -16,6 +16,8 @@ use crate::{
 pub struct ScreeningFilter {
     /// Only screenings of these films; of all films when `None`.
     pub movies: Option<Vec<MovieId>>,
+    /// Only screenings in this hall.
+    pub hall: Option<HallId>,
     /// Only screenings that start exactly at this instant.
     pub start_time: Option<Timestamp>,
     /// Only screenings that start at or after this instant.

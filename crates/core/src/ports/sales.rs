@@ -96,6 +96,9 @@ pub trait Sales: Send + Sync {
     async fn list_bookings(&self, filter: &BookingFilter, page: PageRequest) -> Backend<Page<CustomerBooking>>;
     /// Totals of the bookings that match.
     async fn sum_bookings(&self, filter: &BookingFilter) -> Backend<SalesTotals>;
+    /// The number of sold seats of each of these screenings, in the order of the argument, in one query. A pair counts as
+    /// one; refunded seats are not sold.
+    async fn count_sold(&self, screenings: &[ScreeningId]) -> Backend<Vec<u32>>;
     /// Sales from `from` to before `to`, in order of time, without empty slices.
     async fn list_sales(&self, from: Timestamp, to: Timestamp) -> Backend<Vec<SalesSlice>>;
     /// Sales by film from `from` to before `to`: films with sales or screenings in that time, greatest revenue first.

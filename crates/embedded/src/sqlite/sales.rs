@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, Transaction, params_from_iter, types::Value};
 use seatkeeper_core::{
     booking::Booking,
-    ids::{BookingId, PersonId},
+    ids::{BookingId, PersonId, ScreeningId},
     ports::{
         Backend, BookingFilter, Cursor, CustomerBooking, MovieSales, Page, PageRequest, Sales, SalesSlice, SalesTotals,
     },
@@ -15,7 +15,7 @@ use seatkeeper_core::{
 use super::{
     SqliteStore,
     bookings::{find_booking, read_booking},
-    rows::{Columns, Fault, StoredId, before, find, limit, list, ms},
+    rows::{Columns, Fault, StoredId, before, find, id_list, limit, list, ms},
     sales_reports::{self, read_totals},
 };
 
@@ -46,6 +46,11 @@ impl Sales for SqliteStore {
         self.admin_read(move |tx| sum_bookings(tx, &filter)).await
     }
 
+    async fn count_sold(&self, screenings: &[ScreeningId]) -> Backend<Vec<u32>> {
+        let ids = id_list(screenings);
+        self.admin_read(move |tx| list(tx, SOLD_SEATS, [ids?], |row| row.number("sold"))).await
+    }
+
     async fn list_sales(&self, from: Timestamp, to: Timestamp) -> Backend<Vec<SalesSlice>> {
         self.admin_read(move |tx| sales_reports::list_sales(tx, from, to)).await
     }
@@ -54,6 +59,10 @@ impl Sales for SqliteStore {
         self.admin_read(move |tx| sales_reports::list_movie_sales(tx, from, to)).await
     }
 }
+
+/// Returns one row for each requested screening, in the order of the request.
+pub(super) const SOLD_SEATS: &str = "SELECT (SELECT count(*) FROM seat_claims c \
+     WHERE c.screening_id = unhex(asked.value) AND c.state = 'SOLD') AS sold FROM json_each(?1) AS asked ORDER BY asked.key";
 
 fn cursor_of(booking: &Booking) -> Cursor {
     Cursor { at: ms(booking.created_at), id: booking.id.uuid() }

@@ -16,7 +16,7 @@ use seatkeeper_core::{
 use super::rows::{Columns, Fault, StoredId, after, find, id_list, limit, list, ms};
 
 /// Joins the names of film and hall. Deleted films and halls are included, because past screenings refer to them.
-const SELECT: &str = "SELECT s.id, s.revision, s.movie_id, s.hall_id, s.start_time, s.end_time, s.is_cancelled, \
+pub(super) const SELECT: &str = "SELECT s.id, s.revision, s.movie_id, s.hall_id, s.start_time, s.end_time, s.is_cancelled, \
      s.prices, s.layout, m.title AS movie_title, json_extract(m.details, '$.title_th') AS movie_title_th, \
      h.name AS hall_name, \
      coalesce(s.film_ms, json_extract(m.details, '$.duration_min') * 60000) AS film_ms \
@@ -99,7 +99,11 @@ pub(super) fn list_names(tx: &Transaction<'_>, ids: &[ScreeningId]) -> Result<Ve
 }
 
 /// The statement `select` with the filter's conditions, limited to one row more than the page.
-fn list_statement(select: &str, filter: &ScreeningFilter, page: PageRequest) -> Result<(String, Vec<Value>), Fault> {
+pub(super) fn list_statement(
+    select: &str,
+    filter: &ScreeningFilter,
+    page: PageRequest,
+) -> Result<(String, Vec<Value>), Fault> {
     let (after_at, after_id) = after(page);
     let mut sql = format!("{select} WHERE (s.start_time, s.id) > (?, ?)");
     let mut values = vec![Value::Integer(after_at), Value::Blob(after_id.to_vec())];
@@ -110,6 +114,9 @@ fn list_statement(select: &str, filter: &ScreeningFilter, page: PageRequest) -> 
     if let Some(movies) = &filter.movies {
         let clause = " AND s.movie_id IN (SELECT unhex(value) FROM json_each(?))";
         narrow(clause, Value::Text(id_list(movies)?));
+    }
+    if let Some(hall) = filter.hall {
+        narrow(" AND s.hall_id = ?", Value::Blob(hall.bytes().to_vec()));
     }
     if let Some(at) = filter.start_time {
         narrow(" AND s.start_time = ?", Value::Integer(ms(at)));

@@ -29,6 +29,7 @@ mod contract_payments;
 mod contract_posters;
 mod contract_programme;
 mod contract_revisions;
+mod contract_showings;
 mod contract_sign_in;
 mod crashes;
 mod data_folders;

@@ -9,7 +9,7 @@ use mongodb::{
 use parking_lot::Mutex;
 use seatkeeper_core::{
     booking::BookingStatus,
-    ids::{MovieId, PersonId, ScreeningId},
+    ids::{HallId, MovieId, PersonId, ScreeningId},
     ports::{
         AuditFilter, AuditKept, AuditLog, BookingFilter, Consumer, Cursor, DeadLetters, EventLog, Ledger, MailQueue,
         MailStatus, Outbox, PageRequest, Programme, Sales, ScreeningFilter, Sessions,
@@ -155,6 +155,7 @@ async fn queries_of_seats_screenings_and_logs_use_indexes() {
     let screening = ScreeningId::from_uuid(Uuid::nil());
     heard.listen("seats", &["by_screening"], async |store| store.seat_truth(screening, now).await.unwrap()).await;
     heard.listen("taken", &["by_screening"], async |store| store.count_taken(&[screening], now).await.unwrap()).await;
+    heard.listen("sold", &["by_screening"], async |store| store.count_sold(&[screening]).await.unwrap()).await;
     let to_come = ScreeningFilter { from: Some(now), ..ScreeningFilter::default() };
     let shows = ScreeningFilter { movies: Some(vec![movie]), ..to_come.clone() };
     heard.listen("to come", &["by_start"], async |store| store.list_screenings(&to_come, FIRST).await.unwrap()).await;
@@ -162,6 +163,9 @@ async fn queries_of_seats_screenings_and_logs_use_indexes() {
     heard.listen("whole", &[], async |store| store.find_screenings(&[screening]).await.unwrap()).await;
     heard.listen("names", &[], async |store| store.list_screening_names(&[screening]).await.unwrap()).await;
     let either = ["by_movie", "by_start"];
+    let in_hall = ScreeningFilter { hall: Some(HallId::from_uuid(Uuid::nil())), ..to_come.clone() };
+    let by_hall = ["by_hall", "by_start"];
+    heard.listen("in a hall", &by_hall, async |store| store.list_screenings(&in_hall, FIRST).await.unwrap()).await;
     heard.listen("shows", &either, async |store| store.list_screenings(&shows, FIRST).await.unwrap()).await;
     let of_type = AuditFilter { type_name: Some("AUDIT_LOG".to_owned()), ..AuditFilter::default() };
     let of_actor = AuditFilter { actor: Some(person), ..AuditFilter::default() };

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::sqlite::{
     SqliteStore, audit, claims, event_log, ledger, mail, outbox,
     rows::{self, Fault, list},
-    sales, sales_reports, times,
+    sales, sales_reports, screenings, times,
 };
 
 fn plan(tx: &Transaction<'_>, sql: &str, params: impl Params) -> Result<String, Fault> {
@@ -48,6 +48,7 @@ async fn frequent_statements_use_their_indexes() {
         check(&plan(tx, ledger::UNFINISHED, (0, 1, 0, id))?, &unfinished);
         check(&plan(tx, ledger::TRUTH, (id, 0))?, &["SEARCH c USING PRIMARY KEY (screening_id=?)"]);
         check(&plan(tx, ledger::TAKEN, ("[]", 0))?, &["SEARCH c USING PRIMARY KEY (screening_id=?)"]);
+        check(&plan(tx, sales::SOLD_SEATS, ["[]"])?, &["SEARCH c USING PRIMARY KEY (screening_id=?)"]);
         check(&plan(tx, claims::OF_PERSON, (id, id, 0))?, &["seat_claims_by_person"]);
         for (sql, index) in times::FUTURE_PAYMENTS.iter().zip(["payments_pending", "payments_confirming"]) {
             check(&plan(tx, sql, [0])?, &[index]);
@@ -102,6 +103,26 @@ async fn totals_reports_and_searches_read_indexes_and_no_rows() {
         Ok(())
     });
     checked.await.unwrap();
+}
+
+#[tokio::test]
+async fn lists_of_screenings_are_read_from_an_index_with_every_filter() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
+    let all = ScreeningFilter::default();
+    for filter in [
+        ScreeningFilter { movies: Some(vec![MovieId::from_uuid(uuid::Uuid::nil())]), ..all.clone() },
+        ScreeningFilter { hall: Some(HallId::from_uuid(uuid::Uuid::nil())), ..all.clone() },
+        ScreeningFilter { from: Some(sample_now()), before: Some(sample_now()), ..all.clone() },
+        all,
+    ] {
+        let checked = store.read(move |tx| {
+            let (sql, values) = screenings::list_statement(screenings::SELECT, &filter, PageRequest::FIRST)?;
+            check(&plan(tx, &sql, params_from_iter(values))?, &["screenings_by_"]);
+            Ok(())
+        });
+        checked.await.unwrap();
+    }
 }
 
 #[tokio::test]

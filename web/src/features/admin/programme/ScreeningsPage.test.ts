@@ -14,12 +14,11 @@ import ScreeningsPage from './ScreeningsPage.vue'
 vi.mock('@/api/client')
 
 const layout = (...cells: string[]) => ({ rows: [{ label: 'A', category: 'standard', cells }] })
-const at = (id: string, time: string) => ({ id, movie_id: 'film', hall_id: 'hall', start_time: time, end_time: time, prices: {}, layout: layout('seat'), movie_title: 'Film', hall_name: 'Hall' })
+const at = (id: string, time: string) => ({ id, movie_id: 'film', hall_id: 'hall', start_time: time, end_time: time, prices: {}, layout: layout('seat'), seats_total: 230, seats_sold: id === 'past' ? 230 : 27, seats_held: id === 'past' ? 0 : 3, movie_title: 'Film', hall_name: 'Hall' })
 const LISTS: Record<string, unknown[]> = {
   '/api/admin/screenings': [at('to-come', '2999-01-01T12:00:00Z'), at('past', '2020-01-01T12:00:00Z')],
   '/api/admin/movies': [{ id: 'film', title: 'Film', genres: [] }],
   '/api/admin/halls': [{ id: 'hall', name: 'Hall', layout: layout('seat', 'seat') }],
-  '/api/movies': [{ id: 'film', screenings: [{ id: 'to-come', seats_total: 230, seats_available: 200 }] }],
 }
 
 beforeEach(() => {
@@ -48,16 +47,19 @@ it('the screenings page lists future screenings, and past ones on request', asyn
   page.unmount()
 })
 
-it('each showing says how many of its seats are taken, and that its layout is older than the hall’s', async () => {
+it('each showing says how many of its seats are sold and held, and that its layout is older than the hall’s', async () => {
   const { page } = await open()
   const row = page.get('[data-testid="screening-to-come"]')
-  expect(row.get('[data-testid="taken"]').text()).toBe('30 of 230 sold or held')
+  const taken = row.get('[data-testid="taken"]')
+  expect(taken.get('[aria-hidden]').text()).toBe('27 / 230')
+  expect(taken.get('.sr-only').text()).toBe('27 of 230 seats sold')
+  expect(taken.text()).toContain('3 held')
   expect(row.text()).toContain(adminEn.admin.screening.old_layout)
   page.unmount()
 })
 
 it('the filters of the address apply', async () => {
-  const { page, shown } = await open('?day=2020-01-01')
+  const { page, shown } = await open('?from=2020-01-01&to=2020-01-01')
   expect(shown()).toEqual(['past'])
   await page.get('[data-testid="filter-hall"]').setValue('hall')
   await flushPromises()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { AdminScreening, Layout, Movie } from '@/api/types'
-import { countSeats, groupByDay, type ScreeningFilters } from './screeningList'
+import type { AdminScreening, Layout } from '@/api/types'
+import { groupByDay, seatsIn, type ScreeningFilters } from './screeningList'
 
 const ZONE = 'Asia/Bangkok'
 const NOW = Date.parse('2026-11-24T00:00:00Z')
@@ -21,14 +21,14 @@ describe('the showings by day', () => {
     expect(shown({ movie: 'film', hall: 'loft' })).toEqual([['2026-11-24', 'evening']])
     expect(shown({ movie: 'other', hall: 'loft' })).toEqual([])
   })
-  it('a chosen day is shown whole, even when it is over', () => expect(shown({ day: '2026-11-23' })).toEqual([['2026-11-23', 'yesterday']]))
+  it('chosen days are shown whole, even when they are over', () => {
+    expect(shown({ from: '2026-11-23', to: '2026-11-23' })).toEqual([['2026-11-23', 'yesterday']])
+    expect(shown({ to: '2026-11-24' })).toEqual([['2026-11-23', 'yesterday'], ['2026-11-24', 'noon', 'evening']])
+    expect(shown({ from: '2026-11-25' })).toEqual([['2026-11-25', 'after midnight']])
+    expect(shown({ from: '2026-11-26', to: '2026-11-23' })).toEqual([])
+  })
 })
 
-describe('the seats of a showing', () => {
-  const screening = { id: 'one', layout: { rows: [{ label: 'A', category: 'standard', cells: ['seat', 'pair', null, 'blocked', 'wheelchair'] }] } as Layout }
-  it('the number of taken seats is that of the programme', () => {
-    const programme = [{ screenings: [{ id: 'one', seats_total: 3, seats_available: 1 }] }] as Movie[]
-    expect(countSeats(screening, programme)).toEqual({ total: 3, taken: 2 })
-  })
-  it('a showing that has begun is not in the programme: only its total is known, from its layout', () => expect(countSeats(screening, [])).toEqual({ total: 3, taken: null }))
+it('the seats of a layout are those that can be sold, and a sofa is one', () => {
+  expect(seatsIn({ rows: [{ label: 'A', category: 'standard', cells: ['seat', 'pair', null, 'blocked', 'wheelchair'] }] } as Layout)).toBe(3)
 })
