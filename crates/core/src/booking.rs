@@ -55,6 +55,8 @@ pub struct Booking {
     pub movie_title_th: Option<String>,
     /// The hall's name when the seats were sold.
     pub hall_name: String,
+    /// Its Thai name when the seats were sold. None: it had none, or an earlier version of the program sold the seats.
+    pub hall_name_th: Option<String>,
     /// The start of the screening.
     pub start_time: Timestamp,
     /// The seats, sorted; never empty.

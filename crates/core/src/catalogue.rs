@@ -97,17 +97,25 @@ pub struct Hall {
     pub id: HallId,
     /// The hall's name, 1–200 characters.
     pub name: String,
+    /// The hall's name in Thai, if it has one.
+    pub name_th: Option<String>,
     /// The hall's seats.
     pub layout: Layout,
 }
 
 impl Hall {
-    /// Checks a hall's name.
+    /// Checks a hall's name and its Thai name; a missing one is not checked.
     ///
     /// # Errors
-    /// The name breaks a rule of names; the error names the field `name`.
-    pub fn check_name(name: &str) -> Result<(), Invalid> {
-        text::check_line(name, TITLE_CHARS_MAX).map_err(|broken| Invalid::one("name", broken))
+    /// Every name that breaks a rule of names, by its field: `name`, `name_th`.
+    pub fn check_names(name: Option<&str>, name_th: Option<&str>) -> Result<(), Invalid> {
+        let mut invalid = Invalid::default();
+        for (field, given) in [("name", name), ("name_th", name_th)] {
+            if let Some(Err(broken)) = given.map(|given| text::check_line(given, TITLE_CHARS_MAX)) {
+                invalid.add(field, broken);
+            }
+        }
+        invalid.or(())
     }
 }
 
@@ -137,6 +145,8 @@ pub struct Screening {
     pub movie_title_th: Option<String>,
     /// The hall's name, which the store joins in.
     pub hall_name: String,
+    /// The hall's Thai name, if it has one, which the store joins in.
+    pub hall_name_th: Option<String>,
     /// The hall's layout when the screening was created.
     pub layout: Layout,
     /// The price of each category of the layout.
@@ -198,7 +208,8 @@ pub enum ScreeningState {
 pub struct OpenScreening {
     /// The screening as stored.
     pub screening: Screening,
-    /// The screening's revision, which grows when film, hall, start, end, prices or state change.
+    /// The screening's revision, which grows when film, hall, start, end, prices or state change. A new title of the film or
+    /// a new name of the hall, in either language, does not count.
     pub revision: u64,
     /// The seats of the screening.
     pub plan: SeatPlan,

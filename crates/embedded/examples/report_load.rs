@@ -163,6 +163,7 @@ fn commit_of(cinema: &Cinema, screening: &Screening, payment: Payment, now: Time
         movie_title: screening.movie_title.clone(),
         movie_title_th: None,
         hall_name: screening.hall_name.clone(),
+        hall_name_th: None,
         start_time: screening.start_time,
         total: payment.amount,
         seats: payment.seats,

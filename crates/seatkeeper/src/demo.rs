@@ -51,6 +51,7 @@ struct Film {
 #[derive(Deserialize)]
 struct DemoHall {
     name: String,
+    name_th: String,
     rows: Vec<String>,
     week: HashMap<String, Vec<String>>,
 }
@@ -152,7 +153,8 @@ fn changes_of(cinema: &Cinema, office: &BoxOffice) -> Result<Vec<ProgrammeChange
     }
     for demo in &cinema.halls {
         let layout = parse_layout(&demo.rows)?;
-        let hall = Hall { id: HallId::generate(now, &*office.entropy), name: demo.name.clone(), layout };
+        let (name, name_th) = (demo.name.clone(), Some(demo.name_th.clone()));
+        let hall = Hall { id: HallId::generate(now, &*office.entropy), name, name_th, layout };
         changes.push(ProgrammeChange::PutHall(hall.clone(), 0));
         for showing in showings(demo, now, office)? {
             let movie = films.get(showing.slug).ok_or_else(|| data(format!("no film {}", showing.slug)))?;
@@ -170,6 +172,7 @@ fn changes_of(cinema: &Cinema, office: &BoxOffice) -> Result<Vec<ProgrammeChange
                 movie_title: movie.details.title.clone(),
                 movie_title_th: movie.details.title_th.clone(),
                 hall_name: hall.name.clone(),
+                hall_name_th: hall.name_th.clone(),
                 layout: hall.layout.clone(),
                 prices: hall
                     .layout

@@ -39,6 +39,7 @@ struct Film {
 #[serde(deny_unknown_fields)]
 struct Hall {
     name: String,
+    name_th: String,
     rows: Vec<String>,
     week: BTreeMap<String, Vec<String>>,
 }
@@ -76,7 +77,7 @@ fn units(hall: &Hall) -> BTreeMap<char, usize> {
 }
 
 #[test]
-fn films_are_complete_in_both_languages() {
+fn films_and_halls_are_complete_in_both_languages() {
     let cinema = cinema();
     assert_eq!((cinema.time_zone.as_str(), cinema.currency.as_str()), ("Asia/Bangkok", "THB"));
     assert_eq!(cinema.films.len(), 12);
@@ -90,6 +91,11 @@ fn films_are_complete_in_both_languages() {
         assert!(film.synopsis.len() > 100, "{}", film.slug);
         assert!(!film.genres.is_empty() && (60..=200).contains(&film.duration_min), "{}", film.slug);
         assert!(["G", "13+", "15+", "18+"].contains(&film.rating.as_str()), "{}", film.rating);
+    }
+    let mut names = BTreeSet::new();
+    for hall in &cinema.halls {
+        assert!(thai(&hall.name_th) && !thai(&hall.name), "{}", hall.name);
+        assert!(names.insert(&hall.name_th), "{} twice", hall.name_th);
     }
 }
 

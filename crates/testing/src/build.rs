@@ -145,10 +145,12 @@ pub fn movie_of(id: MovieId, title: &str) -> Movie {
     Movie { id, details }
 }
 
-/// A hall with the seats that [`layout_of`] parses from `picture`.
+/// A hall with the seats that [`layout_of`] parses from `picture`, and a Thai name.
 #[must_use]
 pub fn hall_of(id: HallId, name: &str, picture: &str) -> Hall {
-    Hall { id, name: name.to_owned(), layout: layout_of(picture) }
+    Hall {
+        id, name: name.to_owned(), name_th: Some(format!("{name} ภาษาไทย")), layout: layout_of(picture)
+    }
 }
 
 /// A screening of a film in a hall, with a price of 200 baht in every category and 15 minutes of cleaning.
@@ -167,6 +169,7 @@ pub fn screening_of(id: ScreeningId, movie: &Movie, hall: &Hall, start_time: Tim
         movie_title: movie.details.title.clone(),
         movie_title_th: movie.details.title_th.clone(),
         hall_name: hall.name.clone(),
+        hall_name_th: hall.name_th.clone(),
         prices: prices.collect(),
         layout: hall.layout.clone(),
     }

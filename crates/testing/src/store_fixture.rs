@@ -204,6 +204,7 @@ impl<S: Store> Stage<S> {
             movie_title: self.screening.movie_title.clone(),
             movie_title_th: self.screening.movie_title_th.clone(),
             hall_name: self.screening.hall_name.clone(),
+            hall_name_th: self.screening.hall_name_th.clone(),
             start_time: self.screening.start_time,
             seats: payment.seats.clone(),
             total: payment.amount,

@@ -34,6 +34,7 @@ pub(super) async fn run_all(fixture: &impl StoreFixture) {
     refusals_to_start_a_payment_have_a_fixed_order_of_precedence(fixture).await;
     payment_needs_a_method_unless_its_total_is_zero(fixture).await;
     booking_copies_film_hall_and_start_from_the_stored_screening(fixture).await;
+    new_names_of_a_hall_are_shown_by_its_screenings_at_the_same_revision_and_not_by_bookings(fixture).await;
 }
 
 async fn try_change<S: Store>(stage: &Stage<S>, change: ProgrammeChange) -> ProgrammeOutcome {
@@ -260,10 +261,31 @@ async fn booking_copies_film_hall_and_start_from_the_stored_screening(fixture: &
     // A server with a stale cached screening passes an outdated start.
     commit.booking.start_time += SignedDuration::from_hours(2);
     (commit.booking.movie_title, commit.booking.hall_name) = ("Old title".to_owned(), "Old name".to_owned());
+    (commit.booking.movie_title_th, commit.booking.hall_name_th) = (None, Some("ชื่อเก่า".to_owned()));
     let CommitOutcome::Committed(booking) = must(stage.store.commit_booking(&commit, stage.now()).await) else {
         unreachable!("the seat is claimed")
     };
-    let Screening { start_time, movie_title, hall_name, .. } = stage.screening.clone();
+    let Screening { start_time, movie_title, movie_title_th, hall_name, hall_name_th, .. } = stage.screening.clone();
     assert_eq!((booking.start_time, &booking.movie_title, &booking.hall_name), (start_time, &movie_title, &hall_name));
+    assert_eq!((&booking.movie_title_th, &booking.hall_name_th), (&movie_title_th, &hall_name_th));
     assert_eq!(must(stage.store.find_booking(booking.id).await), Some(booking));
+}
+
+async fn new_names_of_a_hall_are_shown_by_its_screenings_at_the_same_revision_and_not_by_bookings(
+    fixture: &impl StoreFixture,
+) {
+    let stage = Stage::open(fixture, "s").await;
+    let (_, booking) = stage.sold("A1").await;
+    let (_, hall) = movie_and_hall(&stage).await;
+    let new_thai = Hall { name_th: Some("โรงใหญ่".to_owned()), ..hall };
+    let new_name = Hall { name: "Great hall".to_owned(), ..new_thai.clone() };
+    let without_thai = Hall { name_th: None, ..new_name.clone() };
+    for (revision, hall) in (1..).zip([new_thai, new_name, without_thai]) {
+        let before = must(stage.store.revision().await);
+        assert_eq!(try_change(&stage, PutHall(hall.clone(), revision)).await, Done);
+        assert_eq!(must(stage.store.revision().await), before + 1, "servers read their cached screenings again");
+        let shown = Screening { hall_name: hall.name, hall_name_th: hall.name_th, ..stage.screening.clone() };
+        assert_eq!(stored(&stage, shown.id).await, (shown, 1), "names do not count");
+    }
+    assert_eq!(must(stage.store.find_booking(booking.id).await), Some(booking), "a ticket keeps its names");
 }

@@ -78,6 +78,7 @@ pub(super) fn screening_frame(open: &OpenScreening, state: ScreeningState) -> St
         #[serde(with = "seatkeeper_core::time_text")]
         end_time: Timestamp,
         hall_name: &'a str,
+        hall_name_th: Option<&'a str>,
         prices: &'a Prices,
         state: ScreeningState,
     }
@@ -88,6 +89,7 @@ pub(super) fn screening_frame(open: &OpenScreening, state: ScreeningState) -> St
         start_time: screening.start_time,
         end_time: screening.end_time,
         hall_name: &screening.hall_name,
+        hall_name_th: screening.hall_name_th.as_deref(),
         prices: &screening.prices,
         state,
     };

@@ -72,6 +72,9 @@ pub(crate) struct EntryScreening {
     pub movie_title_th: Option<String>,
     /// The hall.
     pub hall_name: String,
+    /// The hall's name in Thai, if it has one.
+    #[schema(required = true)]
+    pub hall_name_th: Option<String>,
     /// The start.
     #[serde(with = "seatkeeper_core::time_text")]
     pub start_time: Timestamp,
@@ -79,8 +82,8 @@ pub(crate) struct EntryScreening {
 
 impl EntryScreening {
     fn new(names: ScreeningNames) -> Self {
-        let ScreeningNames { id: _, movie_title, movie_title_th, hall_name, start_time } = names;
-        Self { movie_title, movie_title_th, hall_name, start_time }
+        let ScreeningNames { id: _, movie_title, movie_title_th, hall_name, hall_name_th, start_time } = names;
+        Self { movie_title, movie_title_th, hall_name, hall_name_th, start_time }
     }
 }
 

@@ -9,7 +9,7 @@ use seatkeeper_core::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::changes::{changed, editor};
+use super::changes::{changed, editor, some};
 use crate::{
     auth::Admin,
     error::{ApiResult, ErrorCode},
@@ -27,6 +27,9 @@ pub(crate) struct Hall {
     pub id: HallId,
     /// As on its door.
     pub name: String,
+    /// The name in Thai.
+    #[schema(required = true)]
+    pub name_th: Option<String>,
     /// Its seats.
     #[schema(value_type = LayoutShape)]
     pub layout: Layout,
@@ -34,7 +37,7 @@ pub(crate) struct Hall {
 
 impl Hall {
     fn new(hall: catalogue::Hall) -> Self {
-        Self { id: hall.id, name: hall.name, layout: hall.layout }
+        Self { id: hall.id, name: hall.name, name_th: hall.name_th, layout: hall.layout }
     }
 }
 
@@ -44,17 +47,24 @@ pub(crate) struct HallInput {
     /// 1–200 characters.
     #[schema(max_length = 200)]
     name: String,
+    /// The name in Thai, 1–200 characters.
+    #[schema(max_length = 200)]
+    name_th: Option<String>,
     /// Its seats.
     #[schema(value_type = LayoutShape)]
     layout: LayoutDraft,
 }
 
-/// Changes of a hall: what is left out stays. Screenings keep the layout of the day they were made.
+/// Changes of a hall: what is left out stays, `null` clears. Screenings keep the layout of the day they were made.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct HallPatch {
     /// 1–200 characters.
     #[schema(max_length = 200)]
     name: Option<String>,
+    /// The name in Thai, 1–200 characters.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = Option<String>, max_length = 200)]
+    name_th: Option<Option<String>>,
     /// Its seats.
     #[schema(value_type = Option<LayoutShape>)]
     layout: Option<LayoutDraft>,
@@ -90,9 +100,10 @@ pub(crate) async fn create_hall(
     extract::Json(input): extract::Json<HallInput>,
 ) -> ApiResult<(StatusCode, Json<Hall>)> {
     let (office, request) = (&app.office, request_id::current());
-    let layout = Layout::parse(input.layout)?;
-    let id = HallId::generate(office.now(), &*office.entropy);
-    let made = box_office::create_hall(office, editor(&person, &request), id, input.name, layout).await?;
+    let HallInput { name, name_th, layout } = input;
+    let layout = Layout::parse(layout)?;
+    let hall = catalogue::Hall { id: HallId::generate(office.now(), &*office.entropy), name, name_th, layout };
+    let made = box_office::create_hall(office, editor(&person, &request), hall).await?;
     Ok((StatusCode::CREATED, Json(Hall::new(changed(made, ErrorCode::HallNotFound)?))))
 }
 
@@ -104,15 +115,16 @@ pub(crate) async fn update_hall(
     State(app): State<App>,
     Admin(person): Admin,
     id: PathId,
-    extract::Json(HallPatch { name, layout }): extract::Json<HallPatch>,
+    extract::Json(HallPatch { name, name_th, layout }): extract::Json<HallPatch>,
 ) -> ApiResult<Json<Hall>> {
     let request = request_id::current();
-    name.as_deref().map_or(Ok(()), catalogue::Hall::check_name)?;
+    catalogue::Hall::check_names(name.as_deref(), name_th.as_ref().and_then(Option::as_deref))?;
     let layout = layout.map(Layout::parse).transpose()?;
     let id = id.parse(HallId::parse, ErrorCode::HallNotFound)?;
     let edit = |old: catalogue::Hall| catalogue::Hall {
         id,
         name: name.clone().unwrap_or(old.name),
+        name_th: name_th.clone().unwrap_or(old.name_th),
         layout: layout.clone().unwrap_or(old.layout),
     };
     let hall = box_office::update_hall(&app.office, editor(&person, &request), id, edit).await?;

@@ -63,6 +63,9 @@ pub(crate) struct MovieScreening {
     pub start_time: Timestamp,
     /// Where.
     pub hall_name: String,
+    /// The hall's name in Thai, if it has one.
+    #[schema(required = true)]
+    pub hall_name_th: Option<String>,
     /// The cheapest seat that can be sold, free or not.
     #[schema(value_type = MoneyShape)]
     pub price_from: Money,
@@ -85,6 +88,7 @@ impl Movie {
             id: open.screening.id,
             start_time: open.screening.start_time,
             hall_name: open.screening.hall_name.clone(),
+            hall_name_th: open.screening.hall_name_th.clone(),
             price_from: open.price_from(),
             seats_total: open.plan.seats_for_sale(),
             seats_available: seats_available.next().unwrap_or_default(),

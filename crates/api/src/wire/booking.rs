@@ -32,6 +32,9 @@ pub(crate) struct Booking {
     pub movie_title_th: Option<String>,
     /// Where.
     pub hall_name: String,
+    /// The hall's name in Thai then, if it had one; null for bookings of earlier versions.
+    #[schema(required = true)]
+    pub hall_name_th: Option<String>,
     /// The screening.
     #[schema(value_type = String)]
     pub screening_id: ScreeningId,
@@ -72,6 +75,7 @@ impl Booking {
             movie_title: booking.movie_title,
             movie_title_th: booking.movie_title_th,
             hall_name: booking.hall_name,
+            hall_name_th: booking.hall_name_th,
             screening_id: booking.screening_id,
             start_time: booking.start_time,
             seats: booking.seats.into_iter().map(seat).collect(),

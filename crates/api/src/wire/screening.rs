@@ -28,6 +28,9 @@ pub(crate) struct Screening {
     pub movie_title_th: Option<String>,
     /// Where.
     pub hall_name: String,
+    /// The hall's name in Thai, if it has one.
+    #[schema(required = true)]
+    pub hall_name_th: Option<String>,
     /// The start.
     #[serde(with = "seatkeeper_core::time_text")]
     pub start_time: Timestamp,
@@ -53,6 +56,7 @@ impl Screening {
             movie_title: screening.movie_title.clone(),
             movie_title_th: screening.movie_title_th.clone(),
             hall_name: screening.hall_name.clone(),
+            hall_name_th: screening.hall_name_th.clone(),
             start_time: screening.start_time,
             end_time: screening.end_time,
             price_from: open.price_from(),

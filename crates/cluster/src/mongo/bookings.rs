@@ -28,6 +28,9 @@ struct Fields {
     #[serde(default)]
     movie_title_th: Option<String>,
     hall_name: String,
+    /// Missing in bookings of earlier versions.
+    #[serde(default)]
+    hall_name_th: Option<String>,
     #[serde(with = "millisecond::required")]
     start_time: Timestamp,
     seats: Vec<PricedSeat>,

@@ -41,6 +41,9 @@ struct StoredHall {
     id: HallId,
     revision: u64,
     name: String,
+    /// Missing in documents of earlier versions.
+    #[serde(default)]
+    name_th: Option<String>,
     layout: Layout,
 }
 
@@ -63,7 +66,7 @@ impl From<StoredMovie> for Movie {
 
 impl From<StoredHall> for Hall {
     fn from(stored: StoredHall) -> Self {
-        Self { id: stored.id, name: stored.name, layout: stored.layout }
+        Self { id: stored.id, name: stored.name, name_th: stored.name_th, layout: stored.layout }
     }
 }
 

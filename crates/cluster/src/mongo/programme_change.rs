@@ -155,7 +155,12 @@ async fn put_hall(conn: &mut Conn, hall: &Hall, revision: u64) -> Result<Program
     if let Some(refused) = check_revision(revision_of(conn, HALLS, hall.id).await?, revision) {
         return Ok(refused);
     }
-    let fields = doc! { "name": &hall.name, "layout": serialize_to_bson(&hall.layout)?, "deleted_at": Bson::Null };
+    let fields = doc! {
+        "name": &hall.name,
+        "name_th": hall.name_th.as_deref(),
+        "layout": serialize_to_bson(&hall.layout)?,
+        "deleted_at": Bson::Null,
+    };
     conn.upsert(HALLS, by_id(hall.id), next_revision(fields)).await?;
     Ok(ProgrammeOutcome::Done)
 }

@@ -127,6 +127,7 @@ struct NamedDetails {
 #[derive(Default, Deserialize)]
 struct NamedHall {
     name: String,
+    name_th: Option<String>,
 }
 
 impl Joined {
@@ -135,6 +136,7 @@ impl Joined {
         let film_ms = film_ms(self.movie_id, self.film_length.as_ref(), self.movie.as_ref());
         let slot = HallSlot::of_stored(self.id, self.hall_id, ms(self.start_time), film_ms, self.end_time);
         let NamedDetails { title, title_th, .. } = self.movie.unwrap_or_default().details;
+        let NamedHall { name, name_th } = self.hall.unwrap_or_default();
         let screening = Screening {
             id: self.id,
             movie_id: self.movie_id,
@@ -145,7 +147,8 @@ impl Joined {
             is_cancelled: self.is_cancelled,
             movie_title: title,
             movie_title_th: title_th,
-            hall_name: self.hall.unwrap_or_default().name,
+            hall_name: name,
+            hall_name_th: name_th,
             layout: self.layout,
             prices: self.prices,
         };
@@ -217,7 +220,15 @@ pub(super) async fn with_show_of_now(conn: &mut Conn, booking: Booking) -> Resul
         return Ok(booking);
     };
     let NamedDetails { title, title_th, .. } = movie.details;
-    Ok(Booking { movie_id, start_time, movie_title: title, movie_title_th: title_th, hall_name: hall.name, ..booking })
+    Ok(Booking {
+        movie_id,
+        start_time,
+        movie_title: title,
+        movie_title_th: title_th,
+        hall_name: hall.name,
+        hall_name_th: hall.name_th,
+        ..booking
+    })
 }
 
 /// A screening and its revision.
@@ -279,8 +290,15 @@ pub(super) async fn list_names(conn: &mut Conn, ids: &[ScreeningId]) -> Result<V
     let found: Vec<Named> = conn.aggregate(SCREENINGS, pipeline).await?;
     let names = found.into_iter().map(|Named { id, start_time, movie, hall }| {
         let NamedDetails { title, title_th, .. } = movie.unwrap_or_default().details;
-        let hall_name = hall.unwrap_or_default().name;
-        ScreeningNames { id, movie_title: title, movie_title_th: title_th, hall_name, start_time }
+        let NamedHall { name, name_th } = hall.unwrap_or_default();
+        ScreeningNames {
+            id,
+            movie_title: title,
+            movie_title_th: title_th,
+            hall_name: name,
+            hall_name_th: name_th,
+            start_time,
+        }
     });
     Ok(names.collect())
 }
@@ -332,7 +350,7 @@ fn with_names() -> [Document; 3] {
             doc! { "details.title": 1, "details.title_th": 1, "details.duration_min": 1 },
             "movie",
         ),
-        join(HALLS, "hall_id", doc! { "name": 1 }, "hall"),
+        join(HALLS, "hall_id", doc! { "name": 1, "name_th": 1 }, "hall"),
         doc! { "$set": { "movie": { "$first": "$movie" }, "hall": { "$first": "$hall" } } },
     ]
 }

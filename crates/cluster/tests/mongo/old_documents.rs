@@ -1,26 +1,27 @@
-//! Documents that servers of the previous version wrote before or during an upgrade. They have no `film_length` and no
-//! `is_cancelled`.
+//! Documents that servers of previous versions wrote before or during an upgrade. They have no `film_length`, no
+//! `is_cancelled` and no Thai names of halls.
 
 use jiff::SignedDuration;
 use mongodb::{
-    Client, Collection,
+    Client, Database,
     bson::{Document, doc},
 };
 use seatkeeper_cluster::mongo::MongoStore;
 use seatkeeper_core::{
-    catalogue::Screening,
+    booking::Booking,
+    catalogue::{Hall, Screening},
     ids::MovieId,
-    ports::{PageRequest, Programme, ProgrammeChange, ProgrammeOutcome, ScreeningFilter},
+    ports::{CommitOutcome, Ledger, PageRequest, Programme, ProgrammeChange, ProgrammeOutcome, Sales, ScreeningFilter},
 };
 use seatkeeper_testbed::shared_mongo_url;
-use seatkeeper_testing::movie_of;
+use seatkeeper_testing::{movie_of, sample_now};
 
 use crate::{cinema::Cinema, stores::fresh_name};
 
 struct Scene {
     store: MongoStore,
     cinema: Cinema,
-    screenings: Collection<Document>,
+    database: Database,
 }
 
 impl Scene {
@@ -29,16 +30,20 @@ impl Scene {
         let url = shared_mongo_url(&name).await;
         let store = MongoStore::open(&url).await.unwrap();
         let cinema = Cinema::open(&store).await;
-        let screenings = Client::with_uri_str(&url).await.unwrap().database(&name).collection("screenings");
-        let scene = Self { store, cinema, screenings };
+        let database = Client::with_uri_str(&url).await.unwrap().database(&name);
+        let scene = Self { store, cinema, database };
         scene.update(doc! { "$unset": { "film_length": "", "is_cancelled": "" } }).await;
         scene
     }
 
     /// Changes the document of the cinema's screening, as a server of the previous version would.
     async fn update(&self, change: Document) {
-        let one = doc! { "_id": self.cinema.screening.id.to_string() };
-        assert_eq!(self.screenings.update_one(one, change).await.unwrap().matched_count, 1);
+        self.update_in("screenings", self.cinema.screening.id, change).await;
+    }
+
+    async fn update_in(&self, collection: &str, id: impl ToString, change: Document) {
+        let (documents, one) = (self.database.collection::<Document>(collection), doc! { "_id": id.to_string() });
+        assert_eq!(documents.update_one(one, change).await.unwrap().matched_count, 1);
     }
 
     async fn change(&self, change: ProgrammeChange) -> ProgrammeOutcome {
@@ -102,4 +107,22 @@ async fn past_screening_keeps_its_end_when_its_film_gets_a_longer_duration() {
     longer.details.duration_min += 30;
     assert_eq!(scene.change(ProgrammeChange::PutMovie(longer, 1)).await, ProgrammeOutcome::Done);
     assert_eq!(scene.stored().await, (past, 1));
+}
+
+#[tokio::test]
+async fn hall_and_booking_of_the_previous_version_have_no_thai_name_of_the_hall() {
+    let scene = Scene::open().await;
+    let payment = scene.cinema.confirming(&scene.store, "A1").await.unwrap();
+    let sale = scene.cinema.sale_of(&payment);
+    let sold = scene.store.commit_booking(&sale, sample_now()).await.unwrap();
+    let CommitOutcome::Committed(booking) = sold else { unreachable!("{sold:?}") };
+    assert_eq!(booking.hall_name_th, scene.cinema.hall.name_th, "as this version stores it");
+    scene.update_in("halls", scene.cinema.hall.id, doc! { "$unset": { "name_th": "" } }).await;
+    scene.update_in("bookings", booking.id, doc! { "$unset": { "hall_name_th": "" } }).await;
+
+    let (hall, _) = scene.store.find_hall(scene.cinema.hall.id).await.unwrap().unwrap();
+    assert_eq!(hall, Hall { name_th: None, ..scene.cinema.hall.clone() });
+    assert_eq!(scene.stored().await.0, Screening { hall_name_th: None, ..scene.cinema.screening.clone() });
+    let stored = scene.store.find_booking(booking.id).await.unwrap().unwrap();
+    assert_eq!(stored, Booking { hall_name_th: None, ..booking });
 }

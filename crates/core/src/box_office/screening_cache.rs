@@ -117,6 +117,7 @@ mod tests {
             movie_title: String::new(),
             movie_title_th: None,
             hall_name: String::new(),
+            hall_name_th: None,
             layout: serde_json::from_value::<Layout>(rows).unwrap(),
             prices: BTreeMap::new(),
         };

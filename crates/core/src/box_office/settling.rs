@@ -179,6 +179,7 @@ pub(super) async fn commit(
             movie_title: open.screening.movie_title.clone(),
             movie_title_th: open.screening.movie_title_th.clone(),
             hall_name: open.screening.hall_name.clone(),
+            hall_name_th: open.screening.hall_name_th.clone(),
             start_time: open.screening.start_time,
             seats: payment.seats.clone(),
             total: payment.amount,

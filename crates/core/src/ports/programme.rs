@@ -39,6 +39,8 @@ pub struct ScreeningNames {
     pub movie_title_th: Option<String>,
     /// The hall's name.
     pub hall_name: String,
+    /// The hall's name in Thai, if it has one.
+    pub hall_name_th: Option<String>,
     /// The start.
     pub start_time: Timestamp,
 }
@@ -53,7 +55,7 @@ pub enum ProgrammeChange {
     PutMovie(Movie, u64),
     /// Deletes a film without upcoming screenings.
     DeleteMovie(MovieId),
-    /// Creates or replaces a hall.
+    /// Creates or replaces a hall. Its screenings show the new names, but their revisions do not grow.
     PutHall(Hall, u64),
     /// Deletes a hall without upcoming screenings.
     DeleteHall(HallId),

@@ -15,8 +15,9 @@ pub(super) fn find_booking(tx: &Transaction<'_>, id: BookingId) -> Result<Option
 /// Inserts a new booking; false when another booking has the same booking code.
 pub(super) fn insert(tx: &Transaction<'_>, booking: &Booking) -> Result<bool, Fault> {
     let sql = "INSERT INTO bookings (id, code, status, person_id, payment_id, screening_id, movie_id, movie_title, \
-         hall_name, start_time, seats, seat_count, total, created_at, movie_title_th) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (code) DO NOTHING";
+         hall_name, start_time, seats, seat_count, total, created_at, movie_title_th, \
+         hall_name_th) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+         ON CONFLICT (code) DO NOTHING";
     let values = params![
         booking.id.bytes(),
         booking.code,
@@ -32,7 +33,8 @@ pub(super) fn insert(tx: &Transaction<'_>, booking: &Booking) -> Result<bool, Fa
         i64::try_from(booking.seats.len()).unwrap_or(i64::MAX),
         booking.total.amount,
         ms(booking.created_at),
-        booking.movie_title_th
+        booking.movie_title_th,
+        booking.hall_name_th
     ];
     Ok(run(tx, sql, values)? == 1)
 }
@@ -56,6 +58,7 @@ pub(super) fn read_booking(row: &Row<'_>) -> Result<Booking, Fault> {
         movie_title: row.get("movie_title")?,
         movie_title_th: row.get("movie_title_th")?,
         hall_name: row.get("hall_name")?,
+        hall_name_th: row.get("hall_name_th")?,
         start_time: row.time("start_time")?,
         seats: row.json("seats")?,
         total: row.money("total")?,

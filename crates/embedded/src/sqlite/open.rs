@@ -23,7 +23,7 @@ const STATEMENTS_MAX: usize = 256;
 
 /// The migrations, each run once and in this order. `user_version` is the number of migrations that have run. A shipped
 /// migration never changes.
-pub(super) const MIGRATIONS: [(&str, &str); 11] = [
+pub(super) const MIGRATIONS: [(&str, &str); 12] = [
     ("001_programme", include_str!("../../migrations/001_programme.sql")),
     ("002_people", include_str!("../../migrations/002_people.sql")),
     ("003_ledger", include_str!("../../migrations/003_ledger.sql")),
@@ -35,6 +35,7 @@ pub(super) const MIGRATIONS: [(&str, &str); 11] = [
     ("009_reports_and_retention", include_str!("../../migrations/009_reports_and_retention.sql")),
     ("010_thai_titles", include_str!("../../migrations/010_thai_titles.sql")),
     ("011_claims_by_person", include_str!("../../migrations/011_claims_by_person.sql")),
+    ("012_thai_hall_names", include_str!("../../migrations/012_thai_hall_names.sql")),
 ];
 
 /// Why the store could not be opened.

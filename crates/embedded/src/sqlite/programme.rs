@@ -43,13 +43,14 @@ impl Programme for SqliteStore {
     }
 
     async fn find_hall(&self, id: HallId) -> Backend<Option<(Hall, u64)>> {
-        let sql = "SELECT id, name, layout, revision FROM halls WHERE id = ?1 AND deleted_at IS NULL";
+        let sql = "SELECT id, name, name_th, layout, revision FROM halls WHERE id = ?1 AND deleted_at IS NULL";
         let read = |row: &Row<'_>| Ok((read_hall(row)?, row.number("revision")?));
         self.read(move |tx| find(tx, sql, [id.bytes()], read)).await
     }
 
     async fn list_halls(&self, page: PageRequest) -> Backend<Page<Hall>> {
-        let sql = "SELECT id, name, layout FROM halls WHERE id > ?1 AND deleted_at IS NULL ORDER BY id LIMIT ?2";
+        let sql =
+            "SELECT id, name, name_th, layout FROM halls WHERE id > ?1 AND deleted_at IS NULL ORDER BY id LIMIT ?2";
         self.read(move |tx| {
             let items = list(tx, sql, (after_id(page), limit(page)), read_hall)?;
             Ok(Page::cut(items, page.limit, |hall| by_id(hall.id.uuid())))
@@ -106,7 +107,7 @@ fn read_movie(row: &Row<'_>) -> Result<Movie, Fault> {
 }
 
 fn read_hall(row: &Row<'_>) -> Result<Hall, Fault> {
-    Ok(Hall { id: row.id("id")?, name: row.get("name")?, layout: row.json("layout")? })
+    Ok(Hall { id: row.id("id")?, name: row.get("name")?, name_th: row.get("name_th")?, layout: row.json("layout")? })
 }
 
 #[async_trait]

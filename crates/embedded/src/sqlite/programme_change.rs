@@ -135,9 +135,10 @@ fn put_hall(tx: &Transaction<'_>, hall: &Hall, revision: u64) -> Result<Programm
     if let Some(refused) = check_revision(hall_revision(tx, hall.id)?, revision) {
         return Ok(refused);
     }
-    let sql = "INSERT INTO halls (id, revision, name, layout) VALUES (?1, 1, ?2, ?3) ON CONFLICT (id) DO UPDATE \
-         SET revision = revision + 1, name = excluded.name, layout = excluded.layout, deleted_at = NULL";
-    run(tx, sql, (hall.id.bytes(), &hall.name, json_of(&hall.layout)?))?;
+    let sql = "INSERT INTO halls (id, revision, name, layout, name_th) VALUES (?1, 1, ?2, ?3, ?4) \
+         ON CONFLICT (id) DO UPDATE SET revision = revision + 1, name = excluded.name, layout = excluded.layout, \
+         name_th = excluded.name_th, deleted_at = NULL";
+    run(tx, sql, (hall.id.bytes(), &hall.name, json_of(&hall.layout)?, &hall.name_th))?;
     Ok(ProgrammeOutcome::Done)
 }
 

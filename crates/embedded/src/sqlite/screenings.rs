@@ -18,7 +18,7 @@ use super::rows::{Columns, Fault, StoredId, after, find, id_list, limit, list, m
 /// Joins the names of film and hall. Deleted films and halls are included, because past screenings refer to them.
 pub(super) const SELECT: &str = "SELECT s.id, s.revision, s.movie_id, s.hall_id, s.start_time, s.end_time, s.is_cancelled, \
      s.prices, s.layout, m.title AS movie_title, json_extract(m.details, '$.title_th') AS movie_title_th, \
-     h.name AS hall_name, \
+     h.name AS hall_name, h.name_th AS hall_name_th, \
      coalesce(s.film_ms, json_extract(m.details, '$.duration_min') * 60000) AS film_ms \
      FROM screenings s JOIN movies m ON m.id = s.movie_id JOIN halls h ON h.id = s.hall_id";
 /// The times of screenings, without prices and layout, which are large.
@@ -83,7 +83,7 @@ pub(super) fn find_screenings(tx: &Transaction<'_>, ids: &[ScreeningId]) -> Resu
 
 /// The names of the screenings with these ids that exist.
 pub(super) fn list_names(tx: &Transaction<'_>, ids: &[ScreeningId]) -> Result<Vec<ScreeningNames>, Fault> {
-    let sql = "SELECT s.id, s.start_time, m.title, json_extract(m.details, '$.title_th') AS title_th, h.name \
+    let sql = "SELECT s.id, s.start_time, m.title, json_extract(m.details, '$.title_th') AS title_th, h.name, h.name_th \
          FROM screenings s JOIN movies m ON m.id = s.movie_id JOIN halls h ON h.id = s.hall_id \
          WHERE s.id IN (SELECT unhex(value) FROM json_each(?))";
     let read = |row: &Row<'_>| {
@@ -92,6 +92,7 @@ pub(super) fn list_names(tx: &Transaction<'_>, ids: &[ScreeningId]) -> Result<Ve
             movie_title: row.get("title")?,
             movie_title_th: row.get("title_th")?,
             hall_name: row.get("name")?,
+            hall_name_th: row.get("name_th")?,
             start_time: row.time("start_time")?,
         })
     };
@@ -156,8 +157,8 @@ pub(super) fn list_slots_to_come(tx: &Transaction<'_>, movie: [u8; 16], now_ms: 
 
 /// Updates the booking's film, hall and start to those of its screening, if the screening still exists.
 pub(super) fn with_show_of_now(tx: &Transaction<'_>, booking: Booking) -> Result<Booking, Fault> {
-    let sql = "SELECT s.movie_id, m.title, json_extract(m.details, '$.title_th') AS title_th, h.name, s.start_time \
-         FROM screenings s JOIN movies m ON m.id = s.movie_id JOIN halls h ON h.id = s.hall_id WHERE s.id = ?1";
+    let sql = "SELECT s.movie_id, m.title, json_extract(m.details, '$.title_th') AS title_th, h.name, h.name_th, \
+         s.start_time FROM screenings s JOIN movies m ON m.id = s.movie_id JOIN halls h ON h.id = s.hall_id WHERE s.id = ?1";
     let old = booking.clone();
     let read = |row: &Row<'_>| {
         Ok(Booking {
@@ -165,6 +166,7 @@ pub(super) fn with_show_of_now(tx: &Transaction<'_>, booking: Booking) -> Result
             movie_title: row.get("title")?,
             movie_title_th: row.get("title_th")?,
             hall_name: row.get("name")?,
+            hall_name_th: row.get("name_th")?,
             start_time: row.time("start_time")?,
             ..old.clone()
         })
@@ -190,6 +192,7 @@ fn read_screening(row: &Row<'_>) -> Result<(Screening, u64), Fault> {
         movie_title: row.get("movie_title")?,
         movie_title_th: row.get("movie_title_th")?,
         hall_name: row.get("hall_name")?,
+        hall_name_th: row.get("hall_name_th")?,
         layout: row.json("layout")?,
         prices: row.json("prices")?,
     };

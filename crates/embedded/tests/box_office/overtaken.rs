@@ -151,6 +151,7 @@ async fn other_held_seats_can_be_paid_after_one_is_missing_in_the_new_hall() {
     let moved = Screening {
         hall_id: small.id,
         hall_name: small.name.clone(),
+        hall_name_th: small.name_th.clone(),
         layout: small.layout.clone(),
         ..screening.screening.clone()
     };

@@ -171,6 +171,7 @@ async fn prices_of_a_past_screening_can_change_after_film_and_hall_are_deleted()
     let ChangeOutcome::Done((changed, _)) = changed else { panic!("{changed:?}") };
     assert!(changed.prices.values().all(|price| *price == Money::satang(30_000)));
     assert_eq!((&changed.movie_title, &changed.hall_name), (&old.movie_title, &old.hall_name));
+    assert_eq!((&changed.movie_title_th, &changed.hall_name_th), (&old.movie_title_th, &old.hall_name_th));
     assert_eq!((&changed.layout, changed.end_time), (&old.layout, old.end_time));
 
     // A new start time is refused if the film or the hall is deleted.

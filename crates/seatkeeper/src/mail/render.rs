@@ -17,7 +17,7 @@ const TEXT_TEMPLATE: &str = "confirmation.txt.j2";
 /// 200 characters.
 const FIELD_CHARS_MAX: usize = 300;
 
-/// The data of a confirmation mail. `movie_title` is already in the language of the mail.
+/// The data of a confirmation mail. `movie_title` and `hall_name` are already in the language of the mail.
 #[derive(Debug, Clone)]
 pub struct ConfirmationMail {
     /// The booking code, which is shown at the door of the hall.

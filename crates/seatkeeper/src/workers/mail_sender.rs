@@ -157,7 +157,7 @@ impl Desk {
         let confirmation = ConfirmationMail {
             code: booking.code.clone(),
             movie_title,
-            hall_name: booking.hall_name.clone(),
+            hall_name: hall_name_in(booking, mail.language),
             start_time: booking.start_time,
             time_zone: self.office.settings.time_zone.clone(),
             seats: booking.seats.iter().map(|seat| (seat.id.to_string(), seat.kind.as_ref().to_owned())).collect(),
@@ -178,6 +178,15 @@ impl Desk {
             date: mail.created_at,
         })
     }
+}
+
+/// The hall's name when the seats were sold: in Thai its Thai name if it had one.
+fn hall_name_in(booking: &Booking, language: Language) -> String {
+    let thai = match language {
+        Language::Th => booking.hall_name_th.clone(),
+        Language::En => None,
+    };
+    thai.unwrap_or_else(|| booking.hall_name.clone())
 }
 
 #[async_trait]
@@ -209,6 +218,49 @@ impl Job for MailSender {
             if let Err(error) = outcome_of(arrived) {
                 tracing::warn!(%error, "the outcome of a mail could not be stored; it is sent again after its lease");
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use seatkeeper_core::{
+        ids::{BookingId, MovieId, PaymentId, PersonId, ScreeningId},
+        money::Money,
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn booking_in(hall_name_th: Option<&str>) -> Booking {
+        Booking {
+            id: BookingId::from_uuid(Uuid::nil()),
+            code: "K7QX2M9P".to_owned(),
+            status: BookingStatus::Confirmed,
+            person_id: PersonId::from_uuid(Uuid::nil()),
+            payment_id: PaymentId::from_uuid(Uuid::nil()),
+            screening_id: ScreeningId::from_uuid(Uuid::nil()),
+            movie_id: MovieId::from_uuid(Uuid::nil()),
+            movie_title: "Film".to_owned(),
+            movie_title_th: None,
+            hall_name: "Hall 1".to_owned(),
+            hall_name_th: hall_name_th.map(str::to_owned),
+            start_time: Timestamp::UNIX_EPOCH,
+            seats: Vec::new(),
+            total: Money::satang(0),
+            created_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn thai_mail_has_the_thai_name_of_the_hall_if_the_booking_has_one() {
+        for (language, hall_name_th, shown) in [
+            (Language::Th, Some("โรง 1"), "โรง 1"),
+            (Language::En, Some("โรง 1"), "Hall 1"),
+            (Language::Th, None, "Hall 1"),
+        ] {
+            assert_eq!(hall_name_in(&booking_in(hall_name_th), language), shown, "{language:?}");
         }
     }
 }

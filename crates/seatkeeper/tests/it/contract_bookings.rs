@@ -17,6 +17,7 @@ async fn person_lists_own_bookings_newest_first_with_the_data_of_the_sale() {
         ("movie_title", json!("A Test of Time")),
         ("movie_title_th", json!("บททดสอบ")),
         ("hall_name", json!("Test Hall")),
+        ("hall_name_th", json!("โรงทดสอบ")),
         ("screening_id", json!(screening.id)),
         ("start_time", json!(screening.start_time)),
         ("seats", json!([seat("A3", "wheelchair"), seat("B1", "pair")])),
@@ -25,7 +26,7 @@ async fn person_lists_own_bookings_newest_first_with_the_data_of_the_sale() {
         assert_eq!(first[field], expected, "{field}");
     }
     let fields: Vec<&str> = first.as_object().unwrap().keys().map(String::as_str).collect();
-    let expected = "code created_at hall_name id movie_title movie_title_th screening_id seats start_time status total";
+    let expected = "code created_at hall_name hall_name_th id movie_title movie_title_th screening_id seats start_time status total";
     let mut sorted = fields.clone();
     sorted.sort_unstable();
     assert_eq!(sorted.join(" "), expected);
@@ -34,11 +35,15 @@ async fn person_lists_own_bookings_newest_first_with_the_data_of_the_sale() {
 
     // Later changes of the programme do not change existing bookings.
     admin.patch(&format!("/api/admin/movies/{}", screening.movie_id), json!({"title": "Renamed"})).await.expect(200);
-    admin.patch(&format!("/api/admin/halls/{}", screening.hall_id), json!({"name": "Renamed"})).await.expect(200);
+    admin
+        .patch(&format!("/api/admin/halls/{}", screening.hall_id), json!({"name": "Renamed", "name_th": null}))
+        .await
+        .expect(200);
     let dearer = json!({"prices": {"standard": {"amount": 30_000, "currency": "THB"}}});
     admin.patch(&format!("/api/admin/screenings/{}", screening.id), dearer).await.expect(200);
     let second = ann.buy(&screening, &["A1"]).await;
     assert_eq!((&second["movie_title"], &second["total"]["amount"]), (&json!("Renamed"), &json!(30_000)));
+    assert_eq!((&second["hall_name"], &second["hall_name_th"]), (&json!("Renamed"), &Value::Null));
     let third = bob.buy(&screening, &["A2"]).await;
     assert_ne!(second["code"], first["code"]);
 

@@ -24,7 +24,10 @@ async fn film_lists_its_screenings_with_prices_and_numbers_of_available_seats() 
     let mut rows = layout("ss_w/cp/x")["rows"].clone();
     rows[1]["category"] = json!("sofa");
     rows[2]["category"] = json!("broken");
-    let hall = admin.post("/api/admin/halls", json!({"name": "Hall 9", "layout": {"rows": rows}})).await.expect(201);
+    let hall = admin
+        .post("/api/admin/halls", json!({"name": "Hall 9", "name_th": "โรง 9", "layout": {"rows": rows}}))
+        .await
+        .expect(201);
     let start = now().checked_add(26.hours()).unwrap().round(jiff::Unit::Second).unwrap();
     let thb = |amount: i64| json!({"amount": amount, "currency": "THB"});
     let prices = json!({"standard": thb(20_000), "sofa": thb(50_000), "broken": thb(100)});
@@ -36,7 +39,7 @@ async fn film_lists_its_screenings_with_prices_and_numbers_of_available_seats() 
     let mut expected = movie.clone();
     expected["id"] = movie_id.clone();
     expected["screenings"] = json!([{
-        "id": id, "start_time": start.to_string(), "hall_name": "Hall 9", "price_from": thb(20_000),
+        "id": id, "start_time": start.to_string(), "hall_name": "Hall 9", "hall_name_th": "โรง 9", "price_from": thb(20_000),
         "seats_total": 5, "seats_available": 5, "revision": 1, "state": "ON_SALE",
     }]);
     assert_eq!(found, expected);
@@ -51,7 +54,7 @@ async fn film_lists_its_screenings_with_prices_and_numbers_of_available_seats() 
     let end = start.checked_add(95.minutes()).unwrap();
     let expected = json!({
         "id": id, "movie_id": movie_id, "movie_title": "Orbit", "movie_title_th": "วงโคจร",
-        "hall_name": "Hall 9",
+        "hall_name": "Hall 9", "hall_name_th": "โรง 9",
         "start_time": start.to_string(), "end_time": end.to_string(), "price_from": thb(20_000),
         "revision": 1, "state": "ON_SALE",
     });

@@ -41,6 +41,12 @@ async fn audit_log_and_event_log_list_events_with_filters() {
     assert_eq!((&made["actor"], &made["type"]), (&json!(admin.id), &json!("AUDIT_LOG")));
     assert!(made["request_id"].is_string() && made["data"]["subject"] == json!(screening.movie_id), "{made}");
     assert!(find("sign_in")["id"].is_string());
+    let released = whole.iter().find(|entry| entry["type"] == "SEAT_RELEASED").unwrap();
+    let names = json!({
+        "movie_title": "A Test of Time", "movie_title_th": "บททดสอบ", "hall_name": "Test Hall", "hall_name_th": "โรงทดสอบ",
+        "start_time": screening.start_time,
+    });
+    assert_eq!(released["screening"], names);
 
     assert!(audit(format!("actor={}", ann.id)).await.iter().all(|entry| entry["actor"] == json!(ann.id)));
     let sales = audit("type=BOOKING_SUCCESS".into()).await;

@@ -106,7 +106,7 @@ async fn halls_are_created_within_the_layout_limits() {
         {"label": "A", "category": "standard", "cells": cells},
         {"label": "bc", "category": "sofa", "cells": [null, "pair"]},
     ]);
-    assert_eq!(hall, json!({"id": hall["id"], "name": "Small", "layout": {"rows": rows}}));
+    assert_eq!(hall, json!({"id": hall["id"], "name": "Small", "name_th": null, "layout": {"rows": rows}}));
     assert_eq!(admin.get(&path("halls", &hall)).await.expect(200), hall);
     let row = |label: &str, cells: usize| json!({"label": label, "cells": vec!["seat"; cells]});
     let label =
@@ -136,11 +136,27 @@ async fn halls_are_created_within_the_layout_limits() {
         let made = json!({"name": name, "layout": layout("s")});
         assert_eq!(invalid_field(admin.post("/api/admin/halls", made).await), "name");
         assert_eq!(invalid_field(admin.patch(&path("halls", &hall), json!({"name": name})).await), "name");
+        let made = json!({"name": "Hall", "name_th": name, "layout": layout("s")});
+        assert_eq!(invalid_field(admin.post("/api/admin/halls", made).await), "name_th");
+        assert_eq!(invalid_field(admin.patch(&path("halls", &hall), json!({"name_th": name})).await), "name_th");
     }
     let largest = json!({"rows": (0..60).map(|index| row(&label(index), 100)).collect::<Vec<_>>()});
     admin.post("/api/admin/halls", json!({"name": "Largest", "layout": largest})).await.expect(201);
     let renamed = admin.patch(&path("halls", &hall), json!({"name": "Renamed"})).await.expect(200);
     assert_eq!((&renamed["name"], &renamed["layout"]), (&json!("Renamed"), &hall["layout"]));
+    // PATCH without `name_th` keeps the Thai name; null removes it.
+    for (change, name_th) in [
+        (json!({"name_th": "โรงเล็ก"}), json!("โรงเล็ก")),
+        (json!({"name": "Small"}), json!("โรงเล็ก")),
+        (json!({"name_th": null}), Value::Null),
+    ] {
+        assert_eq!(
+            admin.patch(&path("halls", &hall), change.clone()).await.expect(200)["name_th"],
+            name_th,
+            "{change}"
+        );
+        assert_eq!(admin.get(&path("halls", &hall)).await.expect(200)["name_th"], name_th, "{change}");
+    }
     nothing_of(admin, "halls", "hall_not_found").await;
 
     // A screening has its own copy of the layout of its hall. A hall with future screenings cannot be deleted.
@@ -202,6 +218,7 @@ async fn screening_is_refused_when_it_overlaps_or_lacks_a_price() {
     assert_eq!(first["hall_free_at"], json!(at(120)), "only administrators see the cleaning time");
     assert_eq!((&first["movie_id"], &first["hall_id"], &first["prices"]), (&film["id"], &hall["id"], &prices));
     assert_eq!((&first["movie_title"], &first["hall_name"]), (&json!("Film"), &json!("H")));
+    assert_eq!(first["hall_name_th"], Value::Null);
     assert_eq!(admin.get(&path("screenings", &first)).await.expect(200), first);
     for overlap in [0, 119, -119, 60, -1] {
         post(body(overlap)).await.refused(409, "hall_busy");

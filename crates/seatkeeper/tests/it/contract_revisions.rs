@@ -71,8 +71,12 @@ async fn revision_increases_with_prices_and_times_and_is_in_every_response() {
         assert_eq!(same["revision"], 2, "a change without effect does not increase the revision");
     }
     admin.patch(&format!("/api/admin/movies/{}", screening.movie_id), json!({"title": "T"})).await.expect(200);
-    admin.patch(&format!("/api/admin/halls/{}", screening.hall_id), json!({"name": "H"})).await.expect(200);
+    for names in [json!({"name": "H"}), json!({"name_th": "โรงใหม่"})] {
+        admin.patch(&format!("/api/admin/halls/{}", screening.hall_id), names).await.expect(200);
+    }
     assert_eq!(of_now().await, 2, "neither do titles and names");
+    let detail = app.get(&format!("/api/screenings/{}", screening.id)).await.expect(200);
+    assert_eq!((&detail["hall_name"], &detail["hall_name_th"]), (&json!("H"), &json!("โรงใหม่")), "which show at once");
     let later = screening.start_time.parse::<Timestamp>().unwrap() + SignedDuration::from_hours(1);
     let moved = admin.patch(&admin_path(&screening), json!({"start_time": later.to_string()})).await.expect(200);
     assert_eq!(moved["revision"], 3);
@@ -231,7 +235,7 @@ async fn changed_film_duration_changes_the_ends_of_its_screenings() {
     let frame = viewer.next().await;
     let expected = json!({
         "type": "screening", "revision": 2, "start_time": screening.start_time, "end_time": at(105),
-        "hall_name": "Test Hall", "prices": {"standard": thb(20_000)}, "state": "ON_SALE",
+        "hall_name": "Test Hall", "hall_name_th": "โรงทดสอบ", "prices": {"standard": thb(20_000)}, "state": "ON_SALE",
     });
     assert_eq!(frame, expected);
     app.finish().await;
@@ -243,11 +247,12 @@ async fn viewers_get_a_frame_when_the_hall_changes_and_when_sales_close() {
     let admin = app.admin();
     let screening = app.screening("ss").await;
     let mut viewer = Viewer::join(&app, &screening).await;
-    let larger = admin.post("/api/admin/halls", json!({"name": "Larger", "layout": crate::support::layout("ssss")}));
-    let larger = larger.await.expect(201);
+    let larger = json!({"name": "Larger", "name_th": "โรงใหญ่", "layout": crate::support::layout("ssss")});
+    let larger = admin.post("/api/admin/halls", larger).await.expect(201);
     admin.patch(&admin_path(&screening), json!({"hall_id": larger["id"]})).await.expect(200);
     let frame = viewer.next().await;
     assert_eq!((&frame["type"], &frame["hall_name"]), (&json!("screening"), &json!("Larger")));
+    assert_eq!(frame["hall_name_th"], "โรงใหญ่");
     let again = viewer.next().await;
     assert_eq!((&again["type"], &again["revision"]), (&json!("snapshot"), &json!(2)), "new seats, new snapshot");
 

@@ -6,30 +6,22 @@ use crate::{
     catalogue::Hall,
     ids::HallId,
     ports::{Backend, ProgrammeChange, ProgrammeOutcome},
-    seating::Layout,
 };
 
 /// Adds a hall.
 ///
 /// # Errors
 /// A call to the store failed.
-pub async fn create_hall(
-    office: &BoxOffice,
-    editor: Editor<'_>,
-    id: HallId,
-    name: String,
-    layout: Layout,
-) -> Backend<ChangeOutcome<Hall>> {
-    if let Err(invalid) = Hall::check_name(&name) {
+pub async fn create_hall(office: &BoxOffice, editor: Editor<'_>, hall: Hall) -> Backend<ChangeOutcome<Hall>> {
+    if let Err(invalid) = Hall::check_names(Some(&hall.name), hall.name_th.as_deref()) {
         return Ok(ChangeOutcome::Invalid(invalid));
     }
-    let hall = Hall { id, name, layout };
     let logged = of_hall(None, Some(&hall));
     let change = ProgrammeChange::PutHall(hall.clone(), 0);
-    Ok(answer(office.change(editor, "hall_created", id.to_string(), logged, change, hall).await?))
+    Ok(answer(office.change(editor, "hall_created", hall.id.to_string(), logged, change, hall).await?))
 }
 
-/// Changes a hall. Existing screenings keep the layout with which they were created.
+/// Changes a hall. Existing screenings keep the layout with which they were created, and show the new names.
 ///
 /// # Errors
 /// A call to the store failed.
@@ -44,7 +36,7 @@ pub async fn update_hall(
             return Ok(ChangeOutcome::NotFound);
         };
         let hall = Hall { id, ..edit(old.clone()) };
-        if let Err(invalid) = Hall::check_name(&hall.name) {
+        if let Err(invalid) = Hall::check_names(Some(&hall.name), hall.name_th.as_deref()) {
             return Ok(ChangeOutcome::Invalid(invalid));
         }
         let logged = of_hall(Some(&old), Some(&hall));

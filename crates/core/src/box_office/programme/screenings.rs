@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{CHANGE_TRIES_MAX, ChangeOutcome, Editor, answer, details::of_screening};
 use crate::{
     box_office::{BoxOffice, maps::mend_screening},
-    catalogue::{MovieDetails, Prices, Screening},
+    catalogue::{Hall, MovieDetails, Prices, Screening},
     ids::{HallId, MovieId, ScreeningId},
     invalid::{Invalid, Rule},
     money::PRICE_SATANG_MAX,
@@ -160,10 +160,12 @@ async fn build_screening(
         }
     };
     let same_hall = old.filter(|old| old.hall_id == hall_id);
-    let (hall_name, layout) = match same_hall.filter(|_| same_start) {
-        Some(old) => (old.hall_name.clone(), old.layout.clone()),
+    let ((hall_name, hall_name_th), layout) = match same_hall.filter(|_| same_start) {
+        Some(old) => ((old.hall_name.clone(), old.hall_name_th.clone()), old.layout.clone()),
         None => match office.stores.programme.find_hall(hall_id).await? {
-            Some((hall, _)) => (hall.name, same_hall.map_or(hall.layout, |old| old.layout.clone())),
+            Some((Hall { name, name_th, layout, .. }, _)) => {
+                ((name, name_th), same_hall.map_or(layout, |old| old.layout.clone()))
+            }
             None => return Ok(Err(ChangeOutcome::HallMissing)),
         },
     };
@@ -189,6 +191,7 @@ async fn build_screening(
         movie_title,
         movie_title_th,
         hall_name,
+        hall_name_th,
         layout,
         prices,
     }))

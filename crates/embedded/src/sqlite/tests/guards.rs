@@ -57,6 +57,7 @@ fn booking_of(ids: &SeededEntropy, payment: &Payment) -> Booking {
         movie_title: "Film".to_owned(),
         movie_title_th: None,
         hall_name: "Hall".to_owned(),
+        hall_name_th: None,
         start_time: sample_now(),
         seats: payment.seats.clone(),
         total: payment.amount,

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use seatkeeper_core::{
-    catalogue::Screening,
+    catalogue::{Hall, Screening},
     ids::{HallId, MovieId, ScreeningId},
     ports::{AuditFilter, AuditLog, PageRequest, Programme, ProgrammeChange, ProgrammeOutcome},
 };
@@ -39,7 +39,8 @@ async fn screenings_of_the_previous_version_end_with_the_length_of_their_film() 
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("old.sqlite");
     let movie = movie_of(MovieId::from_uuid(Uuid::from_u128(1)), "Old");
-    let hall = hall_of(HallId::from_uuid(Uuid::from_u128(2)), "Hall", "s");
+    // The previous version stored no Thai name.
+    let hall = Hall { name_th: None, ..hall_of(HallId::from_uuid(Uuid::from_u128(2)), "Hall", "s") };
     let showing =
         |number, minutes| screening_of(ScreeningId::from_uuid(Uuid::from_u128(number)), &movie, &hall, at(minutes));
     // One past and two future screenings. The stored `end_time` of the last one was not updated when the film became

@@ -88,7 +88,7 @@ impl TestScreening {
     async fn create_film_and_hall(admin: &TestPerson, picture: &str) -> (Value, Value) {
         let movie = json!({"title": "A Test of Time", "title_th": "บททดสอบ", "duration_min": 100});
         let movie = admin.post("/api/admin/movies", movie).await.expect(201);
-        let hall = json!({"name": "Test Hall", "layout": layout(picture)});
+        let hall = json!({"name": "Test Hall", "name_th": "โรงทดสอบ", "layout": layout(picture)});
         let hall = admin.post("/api/admin/halls", hall).await.expect(201);
         (movie, hall)
     }
