@@ -104,6 +104,7 @@ test('an administrator creates a film, a hall and a screening, and a ticket is s
   await owner.go('/admin/halls')
   await owner.byId('new').click()
   await owner.byId('field-name').fill('Garden Hall')
+  await owner.byId('field-name_th').fill('โรงสวน')
   await owner.byId('tool-pair').click()
   await owner.byId('cell-A-1').click()
   await owner.byId('tool-wheelchair').click()

@@ -56,11 +56,13 @@ for (const way of WAYS) {
 
     const code = await payNow(visitor)
     await picture('7-ticket')
+    const hall = way.language === 'th' ? showing.hall_name_th : showing.hall_name
+    await visitor.page.getByText(hall, { exact: true }).first().waitFor()
     await visitor.go('/bookings')
     await visitor.page.getByText(code).waitFor()
     await picture('8-my-tickets')
     const mail = await server.mailWith(code)
-    assert.ok(mail.includes(MAIL_SAYS[way.language]), `the mail is in ${way.language}`)
+    assert.ok(mail.includes(MAIL_SAYS[way.language]) && mail.includes(hall), `the mail is in ${way.language}`)
     for (const seat of way.seats) assert.ok(mail.includes(seat), `the mail names ${seat}`)
   })
 }

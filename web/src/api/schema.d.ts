@@ -944,6 +944,8 @@ export interface components {
             created_at: string;
             /** @description Where. */
             hall_name: string;
+            /** @description The hall's name in Thai then, if it had one; null for bookings of earlier versions. */
+            hall_name_th: string | null;
             /** @description Its id. */
             id: string;
             /** @description The film. */
@@ -1048,6 +1050,8 @@ export interface components {
         EntryScreening: {
             /** @description The hall. */
             hall_name: string;
+            /** @description The hall's name in Thai, if it has one. */
+            hall_name_th: string | null;
             /** @description The film's title. */
             movie_title: string;
             /** @description The film's title in Thai, if it has one. */
@@ -1124,6 +1128,8 @@ export interface components {
             layout: components["schemas"]["Layout"];
             /** @description As on its door. */
             name: string;
+            /** @description The name in Thai. */
+            name_th: string | null;
         };
         /** @description A new hall. */
         HallInput: {
@@ -1131,12 +1137,16 @@ export interface components {
             layout: components["schemas"]["Layout"];
             /** @description 1–200 characters. */
             name: string;
+            /** @description The name in Thai, 1–200 characters. */
+            name_th?: string | null;
         };
-        /** @description Changes of a hall: what is left out stays. Screenings keep the layout of the day they were made. */
+        /** @description Changes of a hall: what is left out stays, `null` clears. Screenings keep the layout of the day they were made. */
         HallPatch: {
             layout?: components["schemas"]["Layout"] | null;
             /** @description 1–200 characters. */
             name?: string | null;
+            /** @description The name in Thai, 1–200 characters. */
+            name_th?: string | null;
         };
         /** @description That all is well. */
         Health: {
@@ -1486,6 +1496,8 @@ export interface components {
         MovieScreening: {
             /** @description Where. */
             hall_name: string;
+            /** @description The hall's name in Thai, if it has one. */
+            hall_name_th: string | null;
             /** @description Its id. */
             id: string;
             /** @description The cheapest seat that can be sold, free or not. */
@@ -1665,6 +1677,8 @@ export interface components {
             end_time: string;
             /** @description Where. */
             hall_name: string;
+            /** @description The hall's name in Thai, if it has one. */
+            hall_name_th: string | null;
             /** @description Its id. */
             id: string;
             /** @description The film. */

@@ -34,6 +34,6 @@ export default {
     picture_type: 'This file is not the kind of picture that its name says.',
   } satisfies Record<components['schemas']['Rule'], string>,
   field: {
-    title: 'Title', title_th: 'Title in Thai', synopsis: 'Synopsis', synopsis_th: 'Synopsis in Thai', genres: 'Genre {n}', duration_min: 'Length', rating: 'Rating', poster_url: 'Poster', name: 'Name', rows: 'Rows', label: 'Row {n}, letter', category: 'Row {n}, category', cells: 'Row {n}, places', prices: 'Prices', price: 'Price {name}', movie_id: 'Film', hall_id: 'Hall', start_time: 'Start', movie: 'Film', hall: 'Hall', seats: 'Seats', categories: 'Categories', genres_all: 'Genres', role: 'Role', issuer: 'Signed in with', code: 'Refused with', body: 'File',
+    title: 'Title', title_th: 'Title in Thai', synopsis: 'Synopsis', synopsis_th: 'Synopsis in Thai', genres: 'Genre {n}', duration_min: 'Length', rating: 'Rating', poster_url: 'Poster', name: 'Name', name_th: 'Name in Thai', rows: 'Rows', label: 'Row {n}, letter', category: 'Row {n}, category', cells: 'Row {n}, places', prices: 'Prices', price: 'Price {name}', movie_id: 'Film', hall_id: 'Hall', start_time: 'Start', movie: 'Film', hall: 'Hall', seats: 'Seats', categories: 'Categories', genres_all: 'Genres', role: 'Role', issuer: 'Signed in with', code: 'Refused with', body: 'File',
   },
 }

@@ -24,6 +24,9 @@ export function useFormat() {
     title: (film: { title: string; title_th?: string | null }) => inLanguage(locale.value, film.title, film.title_th),
     /** The film's title of a showing, booking or report. */
     movieTitle: (of: { movie_title: string; movie_title_th?: string | null }) => inLanguage(locale.value, of.movie_title, of.movie_title_th),
+    hall: (hall: { name: string; name_th?: string | null }) => inLanguage(locale.value, hall.name, hall.name_th),
+    /** The hall's name of a showing, booking or entry of the audit log. */
+    hallName: (of: { hall_name: string; hall_name_th?: string | null }) => inLanguage(locale.value, of.hall_name, of.hall_name_th),
     synopsis: (film: { synopsis?: string | null; synopsis_th?: string | null }) =>
       inLanguage(locale.value, film.synopsis, film.synopsis_th),
     /** Genres and price categories are entered by the administrator; common ones are translated, others shown as entered. */

@@ -10,7 +10,7 @@ export interface SeatChange {
 }
 
 /** The fields of a screening that may change while viewers are connected. */
-export type ScreeningChange = Pick<ScreeningDetail, 'revision' | 'start_time' | 'end_time' | 'hall_name' | 'prices' | 'state'>
+export type ScreeningChange = Pick<ScreeningDetail, 'revision' | 'start_time' | 'end_time' | 'hall_name' | 'hall_name_th' | 'prices' | 'state'>
 
 /** The frames that keep the page's copy of the seat map up to date; `seq` numbers the versions of the map. */
 export type MapFrame =

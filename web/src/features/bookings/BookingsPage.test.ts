@@ -10,24 +10,25 @@ import { useSessionStore, type Session } from '@/api/session'
 import { useSiteStore } from '@/api/site'
 import type { Booking, Me, Site } from '@/api/types'
 import en from '@/i18n/en'
+import th from '@/i18n/th'
 import BookingsPage from './BookingsPage.vue'
 
 vi.mock('@/api/client')
 const answer = vi.mocked(ask)
 const away = new ApiProblem(NO_ANSWER)
 const booking = {
-  id: 'b', code: 'KWX7', status: 'CONFIRMED', movie_title: 'Neon Orchid', hall_name: 'Hall 1', start_time: '2026-11-23T12:30:00Z', seats: [], total: { amount: 20_000, currency: 'THB' },
+  id: 'b', code: 'KWX7', status: 'CONFIRMED', movie_title: 'Neon Orchid', hall_name: 'Hall 1', hall_name_th: 'โรง 1', start_time: '2026-11-23T12:30:00Z', seats: [], total: { amount: 20_000, currency: 'THB' },
 } as unknown as Booking
 
 beforeEach(() => void vi.resetAllMocks())
 
-async function open(session: Session = { kind: 'signed_in', me: {} as Me }) {
+async function open(session: Session = { kind: 'signed_in', me: {} as Me }, locale: 'en' | 'th' = 'en') {
   const pinia = createPinia()
   setActivePinia(pinia)
   useSiteStore().state = { kind: 'ready', site: { time_zone: 'Asia/Bangkok' } as Site }
   useSessionStore().session = session
   const router = createRouter({ history: createMemoryHistory(), routes: [{ path: '/:path(.*)*', component: BookingsPage }] })
-  const i18n = createI18n({ legacy: false, locale: 'en', messages: { en } })
+  const i18n = createI18n({ legacy: false, locale, messages: { en, th } })
   const page = mount(BookingsPage, { global: { plugins: [pinia, PiniaColada, router, i18n] } })
   await flushPromises()
   return { page, askAgain: () => useQueryCache(pinia).invalidateQueries({ key: ['bookings'] }).catch(() => undefined).then(flushPromises) }
@@ -51,4 +52,11 @@ it('the bookings page shows the error when no tickets were loaded', async () => 
 it('the bookings page asks for no tickets as a guest, whose call would be refused', async () => {
   await open({ kind: 'guest' })
   expect(answer).not.toHaveBeenCalled()
+})
+
+it.each([['th', 'โรง 1', 'Hall 1'], ['en', 'Hall 1', 'โรง 1']] as const)('the bookings page names the hall in the language of the page (%s)', async (locale, shown, other) => {
+  answer.mockResolvedValueOnce({ items: [booking], next_cursor: null })
+  const { page } = await open(undefined, locale)
+  expect(page.text()).toContain(shown)
+  expect(page.text()).not.toContain(other)
 })

@@ -10,7 +10,7 @@ export interface Was<T> {
 export interface TermsChange {
   film?: Was<Pick<ScreeningDetail, 'movie_title' | 'movie_title_th'>>
   start?: Was<string>
-  hall?: Was<string>
+  hall?: Was<Pick<ScreeningDetail, 'hall_name' | 'hall_name_th'>>
   total?: Was<Money>
 }
 
@@ -42,7 +42,7 @@ export function compareTerms(was: Terms, is: Terms, seats: readonly PricedSeat[]
   if (Date.parse(was.screening.start_time) !== Date.parse(is.screening.start_time)) {
     change.start = { was: was.screening.start_time, is: is.screening.start_time }
   }
-  if (was.screening.hall_name !== is.screening.hall_name) change.hall = { was: was.screening.hall_name, is: is.screening.hall_name }
+  if (was.screening.hall_name !== is.screening.hall_name) change.hall = { was: was.screening, is: is.screening }
   const [before, after] = [totalOf(was, seats), totalOf(is, seats)]
   if (before.amount !== after.amount) change.total = { was: before, is: after }
   return Object.keys(change).length > 0 ? change : null

@@ -11,6 +11,7 @@ const FIRST = {
   movie_id: 'm',
   movie_title: 'Film',
   hall_name: 'Hall 1',
+  hall_name_th: 'โรง 1',
   start_time: '2026-11-23T12:00:00Z',
   end_time: '2026-11-23T14:00:00Z',
   sales_close_at: '2026-11-23T11:45:00Z',
@@ -38,8 +39,8 @@ beforeEach(() => {
 describe('the terms of a screening', () => {
   it('a screening frame changes the terms at once, moves the end of sales with the start, and causes a reload', () => {
     const terms = open()
-    terms.hear(frame({ start_time: '2026-11-23T14:00:00Z', hall_name: 'Hall 2' }))
-    expect(terms.current.value?.screening).toMatchObject({ revision: 8, hall_name: 'Hall 2', movie_title: 'Film', sales_close_at: '2026-11-23T13:45:00.000Z' })
+    terms.hear(frame({ start_time: '2026-11-23T14:00:00Z', hall_name: 'Hall 2', hall_name_th: 'โรง 2' }))
+    expect(terms.current.value?.screening).toMatchObject({ revision: 8, hall_name: 'Hall 2', hall_name_th: 'โรง 2', movie_title: 'Film', sales_close_at: '2026-11-23T13:45:00.000Z' })
     expect(reload).toHaveBeenCalledTimes(1)
   })
 
@@ -71,14 +72,24 @@ describe('the terms of a screening', () => {
   it('the change lists old and new values until it is accepted', () => {
     const terms = open()
     stake.value = [SEAT]
-    terms.hear(frame({ start_time: '2026-11-23T14:00:00Z', hall_name: 'Hall 2', prices: { standard: thb(25_000), sofa: thb(40_000) } }))
+    terms.hear(frame({ start_time: '2026-11-23T14:00:00Z', hall_name: 'Hall 2', hall_name_th: null, prices: { standard: thb(25_000), sofa: thb(40_000) } }))
     expect(terms.change.value).toEqual({
       start: { was: '2026-11-23T12:00:00Z', is: '2026-11-23T14:00:00Z' },
-      hall: { was: 'Hall 1', is: 'Hall 2' },
+      hall: {
+        was: expect.objectContaining({ hall_name: 'Hall 1', hall_name_th: 'โรง 1' }),
+        is: expect.objectContaining({ hall_name: 'Hall 2', hall_name_th: null }),
+      },
       total: { was: thb(16_000), is: thb(25_000) },
     })
     terms.agree()
     expect(terms.change.value).toBeNull()
+  })
+
+  it('a new Thai name of the hall is shown, and needs no consent', () => {
+    const terms = open()
+    stake.value = [SEAT]
+    loaded.value = { ...FIRST, hall_name_th: 'โรงใหญ่' }
+    expect([terms.current.value?.screening.hall_name_th, terms.change.value]).toEqual(['โรงใหญ่', null])
   })
 
   it('new terms are compared with the accepted ones, and need no consent when these are restored', () => {

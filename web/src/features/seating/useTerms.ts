@@ -42,10 +42,10 @@ export function useTerms({ loaded, reload, stake }: Sources) {
   function hear(frame: ScreeningChange): void {
     const known = current.value?.screening
     if (known === undefined || frame.revision <= known.revision) return
-    const { revision, start_time, end_time, hall_name, prices, state } = frame
+    const { revision, start_time, end_time, hall_name, hall_name_th, prices, state } = frame
     // The frame does not contain the end of sales, which keeps its distance to the start of the screening.
     const sales_close_at = new Date(Date.parse(known.sales_close_at) + Date.parse(start_time) - Date.parse(known.start_time)).toISOString()
-    take({ ...known, revision, start_time, end_time, hall_name, prices, state, sales_close_at })
+    take({ ...known, revision, start_time, end_time, hall_name, hall_name_th, prices, state, sales_close_at })
     reload()
   }
 

@@ -2,6 +2,7 @@ import { useI18n } from 'vue-i18n'
 import type { components } from '@/api/schema'
 import { useFieldErrors } from '@/i18n/useFieldErrors'
 import { useFormat } from '@/i18n/useFormat'
+import { inLanguage } from '@/lib/language'
 import type { Money } from '@/lib/money'
 
 type Entry = components['schemas']['AuditEntry']
@@ -10,6 +11,9 @@ interface Change {
   field: string
   old: unknown
   new: unknown
+  /** The Thai names of a film or hall, beside those in `old` and `new`. Entries of earlier versions have none. */
+  old_th?: unknown
+  new_th?: unknown
 }
 
 /** An entry of the audit log in words: what happened, to what, and its details line by line. */
@@ -25,7 +29,7 @@ const textOf = (value: unknown): string | null => (typeof value === 'string' && 
 
 /** Writes entries of the audit log in the page's language, with names, amounts and times as people read them. */
 export function useAuditText() {
-  const { t, te } = useI18n()
+  const { t, te, locale } = useI18n()
   const format = useFormat()
   const { nameOf } = useFieldErrors()
   const known = (key: string, other: string) => (te(key) ? t(key) : other)
@@ -38,10 +42,11 @@ export function useAuditText() {
     return typeof value === 'number' ? format.number(value) : String(value)
   }
 
-  function changeText({ field, old, new: next }: Change): string {
+  function changeText({ field, old, new: next, old_th, new_th }: Change): string {
     const name = nameOf(field)
-    if (old === null) return `${name}: ${show(field, next)}`
-    return `${name}: ${show(field, old)} → ${show(field, next)}`
+    const shown = (value: unknown, thai: unknown) => inLanguage(locale.value, show(field, value), textOf(thai))
+    if (old === null) return `${name}: ${shown(next, new_th)}`
+    return `${name}: ${shown(old, old_th)} → ${shown(next, new_th)}`
   }
 
   /** The film, hall and time of an entry: of its screening as it is now, else as they were when the entry was written. */
@@ -49,10 +54,11 @@ export function useAuditText() {
     const movie = isObject(details.movie) ? details.movie : {}
     const hall = isObject(details.hall) ? details.hall : {}
     const title = screening?.movie_title ?? textOf(movie.title)
+    const place = screening?.hall_name ?? textOf(hall.name)
     const start = screening?.start_time ?? textOf(details.start_time)
     return [
       title && format.title({ title, title_th: screening ? screening.movie_title_th : textOf(movie.title_th) }),
-      screening?.hall_name ?? textOf(hall.name),
+      place && format.hall({ name: place, name_th: screening ? screening.hall_name_th : textOf(hall.name_th) }),
       start && format.dateTime(start),
     ]
       .filter(Boolean)
