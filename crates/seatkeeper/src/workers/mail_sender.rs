@@ -143,13 +143,17 @@ impl Desk {
         Ok(addressed)
     }
 
-    /// The film's title. In English, that of the booking; in Thai, the film's current Thai title if it has one.
+    /// The film's title when the seats were sold, in the language of the mail. A booking that an earlier version of the
+    /// program made has no Thai title, and its mail may still wait or be requested again: it gets the film's current one.
     async fn title_of(&self, booking: &Booking, language: Language) -> Backend<String> {
-        let movie = match language {
-            Language::Th => self.office.stores.programme.find_movie(booking.movie_id).await?,
-            Language::En => None,
+        let thai = match (language, &booking.movie_title_th) {
+            (Language::En, _) => None,
+            (Language::Th, Some(stored)) => Some(stored.clone()),
+            (Language::Th, None) => {
+                let movie = self.office.stores.programme.find_movie(booking.movie_id).await?;
+                movie.and_then(|(movie, _)| movie.details.title_th)
+            }
         };
-        let thai = movie.and_then(|(movie, _)| movie.details.title_th);
         Ok(thai.unwrap_or_else(|| booking.movie_title.clone()))
     }
 

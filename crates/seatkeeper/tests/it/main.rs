@@ -38,6 +38,7 @@ mod health_checks;
 mod log_faults;
 mod mail_addresses;
 mod mail_faults;
+mod mail_titles;
 mod old_version;
 #[cfg(feature = "cluster")]
 mod real_parts_costs;
