@@ -11,5 +11,12 @@ export default {
     released: { user_unlocked: 'Seats released by the customer', expired: 'Seats released when their time was up' },
     refund_reason: { seats_lost: 'The seats went to somebody else', sales_closed: 'Sales had ended', provider_refunded: 'The payment provider refunded it' },
     layout_changed: 'The layout changed', raw: 'Raw data',
+    nothing: 'none',
+    role: { ADMIN: 'Administrator', USER: 'Customer' },
+    issuer: { demo: 'Demo sign-in' },
+    system_error: {
+      internal: 'A fault of the program', unavailable: 'A service of the program does not work and is tried again', recovered: 'A service of the program works again',
+      unreadable_event: 'A stored event cannot be read', capture_failed: 'Seats were sold, but their money cannot be collected',
+    },
   },
 }

@@ -33,6 +33,6 @@ export default {
     picture_type: 'ไฟล์นี้ไม่ใช่รูปภาพชนิดที่ชื่อไฟล์ระบุ',
   } satisfies Record<components['schemas']['Rule'], string>,
   field: {
-    title: 'ชื่อเรื่อง', title_th: 'ชื่อเรื่องภาษาไทย', synopsis: 'เรื่องย่อ', synopsis_th: 'เรื่องย่อภาษาไทย', genres: 'แนวที่ {n}', duration_min: 'ความยาว', rating: 'เรต', poster_url: 'โปสเตอร์', name: 'ชื่อ', name_th: 'ชื่อภาษาไทย', rows: 'แถว', label: 'แถวที่ {n} ตัวอักษร', category: 'แถวที่ {n} ประเภท', cells: 'แถวที่ {n} ที่นั่ง', prices: 'ราคา', price: 'ราคา {name}', movie_id: 'หนัง', hall_id: 'โรง', start_time: 'เวลาเริ่ม', movie: 'หนัง', hall: 'โรง', seats: 'ที่นั่ง', categories: 'ประเภท', genres_all: 'แนว', role: 'บทบาท', issuer: 'ลงชื่อเข้าใช้ด้วย', code: 'ปฏิเสธด้วย', body: 'ไฟล์',
+    title: 'ชื่อเรื่อง', title_th: 'ชื่อเรื่องภาษาไทย', synopsis: 'เรื่องย่อ', synopsis_th: 'เรื่องย่อภาษาไทย', genres: 'แนวที่ {n}', duration_min: 'ความยาว', rating: 'เรต', poster_url: 'โปสเตอร์', name: 'ชื่อ', name_th: 'ชื่อภาษาไทย', rows: 'แถว', label: 'แถวที่ {n} ตัวอักษร', category: 'แถวที่ {n} ประเภท', cells: 'แถวที่ {n} ที่นั่ง', prices: 'ราคา', price: 'ราคา {name}', movie_id: 'หนัง', hall_id: 'โรง', start_time: 'เวลาเริ่ม', movie: 'หนัง', hall: 'โรง', seats: 'ที่นั่ง', categories: 'ประเภท', genres_all: 'แนว', role: 'บทบาท', issuer: 'เข้าสู่ระบบด้วย', code: 'ปฏิเสธด้วย', body: 'ไฟล์',
   },
 }

@@ -1,6 +1,6 @@
 import { useI18n } from 'vue-i18n'
 import { useSiteStore } from '@/api/site'
-import { inLanguage } from '@/lib/language'
+import { inLanguage, langOf } from '@/lib/language'
 import { formatMoney, type Money } from '@/lib/money'
 import * as time from '@/lib/time'
 
@@ -27,6 +27,8 @@ export function useFormat() {
     hall: (hall: { name: string; name_th?: string | null }) => inLanguage(locale.value, hall.name, hall.name_th),
     /** The hall's name of a showing, booking or entry of the audit log. */
     hallName: (of: { hall_name: string; hall_name_th?: string | null }) => inLanguage(locale.value, of.hall_name, of.hall_name_th),
+    /** The `lang` of a text of the cinema, such as a title that has no translation. */
+    lang: (text: string) => langOf(text, locale.value),
     synopsis: (film: { synopsis?: string | null; synopsis_th?: string | null }) =>
       inLanguage(locale.value, film.synopsis, film.synopsis_th),
     /** Genres and price categories are entered by the administrator; common ones are translated, others shown as entered. */

@@ -19,3 +19,12 @@ export function pickLanguage(saved: string | null, wanted: readonly string[]): L
 export function inLanguage(language: string, english: string | null | undefined, thai: string | null | undefined): string {
   return (language === 'th' ? thai || english : english || thai) ?? ''
 }
+
+/**
+ * The value of `lang` for a text that people entered, such as a title or a name: undefined when it is in the page's language
+ * or in none, so that the element inherits it. One Thai letter makes a text Thai, because Thai texts contain Latin names.
+ */
+export function langOf(text: string, page: string): Language | undefined {
+  const language = /\p{Script=Thai}/u.test(text) ? 'th' : /\p{Script=Latin}{2}/u.test(text) ? 'en' : undefined
+  return language === page ? undefined : language
+}

@@ -203,6 +203,10 @@ mod tests {
         let (old, new) = (screening("2026-11-30T12:00:00Z", 20_000), screening("2026-11-30T13:00:00Z", 25_000));
         expect![[r#"{"changes":[{"field":"prices.VIP","new":{"amount":25000,"currency":"THB"},"old":{"amount":20000,"currency":"THB"}},{"field":"start_time","new":"2026-11-30T13:00:00Z","old":"2026-11-30T12:00:00Z"}],"hall":{"name":"One","name_th":"โรง 1"},"movie":{"title":"Tides","title_th":"น้ำขึ้นน้ำลง"},"start_time":"2026-11-30T13:00:00Z"}"#]]
             .assert_eq(&of_screening(Some(&old), Some(&new)).to_string());
+
+        let other = Screening { movie_title: "Ebb".into(), movie_title_th: None, ..old.clone() };
+        let changes = of_screening(Some(&old), Some(&other))["changes"].to_string();
+        assert_eq!(changes, r#"[{"field":"movie","new":"Ebb","new_th":null,"old":"Tides","old_th":"น้ำขึ้นน้ำลง"}]"#);
     }
 
     #[test]

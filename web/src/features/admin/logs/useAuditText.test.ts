@@ -11,7 +11,9 @@ import en from '@/i18n/en'
 import th from '@/i18n/th'
 import { useAuditText, type AuditText } from './useAuditText'
 
-function textIn(locale: 'en' | 'th', entry: Pick<AuditEntry, 'type' | 'screening' | 'data'>): AuditText {
+type Entry = Pick<AuditEntry, 'type' | 'screening' | 'data'>
+
+function textIn(locale: 'en' | 'th', entry: Entry): AuditText {
   const pinia = createPinia()
   setActivePinia(pinia)
   useSiteStore().state = { kind: 'ready', site: { time_zone: 'Asia/Bangkok', currency: 'THB' } as Site }
@@ -46,8 +48,8 @@ describe('the names of halls in the audit log', () => {
       changes: [{ field: 'name', old: 'Hall 1', new: 'Great hall' }, { field: 'name_th', old: null, new: 'โรงใหญ่' }],
       layout_changed: false,
     })
-    expect(textIn('en', entry)).toEqual({ title: 'Hall changed', about: 'Great hall', lines: ['Name: Hall 1 → Great hall', 'Name in Thai: โรงใหญ่'] })
-    expect(textIn('th', entry)).toEqual({ title: 'แก้ไขโรง', about: 'โรงใหญ่', lines: ['ชื่อ: Hall 1 → Great hall', 'ชื่อภาษาไทย: โรงใหญ่'] })
+    expect(textIn('en', entry)).toEqual({ title: 'Hall changed', about: 'Great hall', lines: ['Name: Hall 1 → Great hall', 'Name in Thai: none → โรงใหญ่'] })
+    expect(textIn('th', entry)).toEqual({ title: 'แก้ไขโรง', about: 'โรงใหญ่', lines: ['ชื่อ: Hall 1 → Great hall', 'ชื่อภาษาไทย: ไม่มี → โรงใหญ่'] })
   })
 
   it('are Thai where a showing moved, unless the hall has no Thai name or the entry is of an earlier version', () => {
@@ -57,5 +59,42 @@ describe('the names of halls in the audit log', () => {
     expect(lines('th', change)).toEqual(['โรง: โรง 1 → The Loft'])
     expect(lines('en', change)).toEqual(['Hall: Hall 1 → The Loft'])
     expect(lines('th', earlier)).toEqual(['โรง: Hall 1 → The Loft'])
+  })
+})
+
+const textOf = (locale: 'en' | 'th', type: Entry['type'], data: object) => textIn(locale, { type, screening: null, data } as unknown as Entry)
+const linesOf = (locale: 'en' | 'th', action: string, changes: object[]) => textOf(locale, 'AUDIT_LOG', { action, subject: null, details: { changes } }).lines
+
+describe('the words of an audit entry', () => {
+  it.each([
+    ['movie_changed', ['drama'], [], 'Genres: Drama → none', 'แนว: ดราม่า → ไม่มี'],
+    ['movie_changed', null, ['drama', 'sci-fi'], 'Genres: none → Drama, Science fiction', 'แนว: ไม่มี → ดราม่า, ไซไฟ'],
+    ['movie_created', null, [], 'Genres: none', 'แนว: ไม่มี'],
+    ['movie_deleted', ['drama'], null, 'Genres: Drama', 'แนว: ดราม่า'],
+  ])('an empty list has a word for none, %s %j %j', (action, old, next, english, thai) => {
+    const change = { field: 'genres', old, new: next }
+    expect(linesOf('en', action, [change])).toEqual([english])
+    expect(linesOf('th', action, [change])).toEqual([thai])
+  })
+
+  it.each([null, undefined, ''])('the value %j has a word for none', (nothing) => {
+    expect(linesOf('en', 'movie_changed', [{ field: 'rating', old: '15+', new: nothing }])).toEqual(['Rating: 15+ → none'])
+    expect(textOf('th', 'BOOKING_SUCCESS', { code: nothing, seat_ids: [] }).lines).toEqual(['รหัส: ไม่มี', 'ที่นั่ง: ไม่มี'])
+    expect(textOf('th', 'AUDIT_LOG', { action: 'admin_refused', subject: nothing, details: { code: nothing } }).lines).toEqual(['ไม่มี', 'ปฏิเสธด้วย: ไม่มี'])
+  })
+
+  it('the title of another film of a screening is in the language of the page, and in English in entries without a Thai one', () => {
+    const change = { field: 'movie', old: 'Tides', new: 'Ebb', old_th: 'น้ำขึ้นน้ำลง', new_th: null }
+    expect(linesOf('th', 'screening_changed', [change])).toEqual(['หนัง: น้ำขึ้นน้ำลง → Ebb'])
+    expect(linesOf('en', 'screening_changed', [change])).toEqual(['Film: Tides → Ebb'])
+    expect(linesOf('th', 'screening_changed', [{ field: 'movie', old: 'Tides', new: 'Ebb' }])).toEqual(['หนัง: Tides → Ebb'])
+  })
+
+  it('codes of the program are words, and unknown ones are shown as they are', () => {
+    expect(textOf('th', 'AUDIT_LOG', { action: 'sign_in', details: { role: 'ADMIN', issuer: 'demo' } }).lines).toEqual(['บทบาท: ผู้ดูแลระบบ', 'เข้าสู่ระบบด้วย: ระบบสาธิต'])
+    expect(textOf('th', 'AUDIT_LOG', { action: 'admin_refused', subject: '/api/admin/halls', details: { code: 'forbidden' } }).lines).toEqual(['/api/admin/halls', 'ปฏิเสธด้วย: คุณไม่มีสิทธิ์ทำรายการนี้'])
+    expect(textOf('th', 'SYSTEM_ERROR', { code: 'internal', place: 'GET /api/movies', count: 2 }).lines).toEqual(['โปรแกรมขัดข้อง', 'GET /api/movies × 2'])
+    expect(textOf('th', 'SYSTEM_ERROR', { code: 'of_a_newer_server', place: 'relay', count: 1 }).lines).toEqual(['of_a_newer_server', 'relay × 1'])
+    expect(linesOf('th', 'hall_changed', [{ field: 'categories', old: ['standard'], new: ['standard', 'VIP'] }])).toEqual(['ประเภท: ธรรมดา → ธรรมดา, VIP'])
   })
 })

@@ -25,6 +25,7 @@ export interface AuditText {
 
 const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 const isMoney = (value: unknown): value is Money => isObject(value) && typeof value.amount === 'number' && typeof value.currency === 'string'
+const isNothing = (value: unknown) => value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0)
 const textOf = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null)
 
 /** Writes entries of the audit log in the page's language, with names, amounts and times as people read them. */
@@ -34,18 +35,41 @@ export function useAuditText() {
   const { nameOf } = useFieldErrors()
   const known = (key: string, other: string) => (te(key) ? t(key) : other)
 
-  function show(field: string, value: unknown): string {
-    if (value === null || value === undefined) return '–'
-    if (isMoney(value)) return format.money(value)
-    if (field === 'start_time' && typeof value === 'string') return format.dateTime(value)
-    if (Array.isArray(value)) return value.join(', ')
-    return typeof value === 'number' ? format.number(value) : String(value)
+  /** A single value in words. Values that the page has no word for, such as names, are shown as they were entered. */
+  function wordOf(field: string, value: string): string {
+    switch (field) {
+      case 'genres':
+        return format.genre(value)
+      case 'categories':
+        return format.category(value)
+      case 'rating':
+        return format.rating(value)
+      case 'start_time':
+        return format.dateTime(value)
+      case 'role':
+        return known(`admin.role.${value}`, value)
+      case 'issuer':
+        return known(`admin.issuer.${value}`, value)
+      case 'code':
+        return known(`problem.${value}`, value)
+      default:
+        return value
+    }
   }
 
-  function changeText({ field, old, new: next, old_th, new_th }: Change): string {
+  function show(field: string, value: unknown): string {
+    if (isNothing(value)) return t('admin.nothing')
+    if (isMoney(value)) return format.money(value)
+    if (Array.isArray(value)) return value.map((item) => wordOf(field, String(item))).join(', ')
+    return typeof value === 'number' ? format.number(value) : wordOf(field, String(value))
+  }
+
+  /** A new object has only new values, and a deleted one only old ones. */
+  function changeText({ field, old, new: next, old_th, new_th }: Change, action: string): string {
     const name = nameOf(field)
     const shown = (value: unknown, thai: unknown) => inLanguage(locale.value, show(field, value), textOf(thai))
-    if (old === null) return `${name}: ${shown(next, new_th)}`
+    if (action.endsWith('_created')) return `${name}: ${shown(next, new_th)}`
+    if (action.endsWith('_deleted')) return `${name}: ${shown(old, old_th)}`
     return `${name}: ${shown(old, old_th)} → ${shown(next, new_th)}`
   }
 
@@ -66,21 +90,21 @@ export function useAuditText() {
   }
 
   function linesOf(type: Entry['type'], data: Fields, details: Fields): string[] {
-    const seats = Array.isArray(data.seat_ids) ? [`${t('admin.seats')}: ${data.seat_ids.join(' ')}`] : []
+    const seats = Array.isArray(data.seat_ids) ? [`${t('admin.seats')}: ${show('seat_ids', data.seat_ids)}`] : []
     switch (type) {
       case 'BOOKING_SUCCESS':
-        return [`${t('admin.code')}: ${String(data.code)}`, ...seats, ...(isMoney(data.total) ? [`${t('admin.total')}: ${format.money(data.total)}`] : [])]
+        return [`${t('admin.code')}: ${show('', data.code)}`, ...seats, ...(isMoney(data.total) ? [`${t('admin.total')}: ${format.money(data.total)}`] : [])]
       case 'BOOKING_TIMEOUT':
       case 'SEAT_RELEASED':
         return seats
       case 'PAYMENT_REFUNDED':
-        return [...(isMoney(data.amount) ? [format.money(data.amount)] : []), known(`admin.refund_reason.${String(data.reason)}`, String(data.reason))]
+        return [...(isMoney(data.amount) ? [format.money(data.amount)] : []), known(`admin.refund_reason.${String(data.reason)}`, show('', data.reason))]
       case 'SYSTEM_ERROR':
-        return [`${String(data.code)} · ${String(data.place)} × ${format.number(Number(data.count))}`]
+        return [known(`admin.system_error.${String(data.code)}`, show('', data.code)), `${show('', data.place)} × ${format.number(Number(data.count))}`]
       case 'AUDIT_LOG': {
-        const changes = Array.isArray(details.changes) ? (details.changes as Change[]).map(changeText) : []
+        const changes = Array.isArray(details.changes) ? (details.changes as Change[]).map((change) => changeText(change, String(data.action))) : []
         const others = Object.entries(details).filter(([name]) => ['role', 'issuer', 'code'].includes(name))
-        const place = data.action === 'admin_refused' ? [String(data.subject)] : []
+        const place = data.action === 'admin_refused' ? [show('', data.subject)] : []
         return [...place, ...changes, ...(details.layout_changed === true ? [t('admin.layout_changed')] : []), ...others.map(([name, value]) => `${nameOf(name)}: ${show(name, value)}`)]
       }
     }
