@@ -1,4 +1,4 @@
-/** What the audit log says; loaded with the texts of the administration. */
+/** What the audit log and the lists of mails and events say; loaded with the texts of the administration. */
 export default {
   admin: {
     action: {
@@ -17,6 +17,24 @@ export default {
     system_error: {
       internal: 'A fault of the program', unavailable: 'A service of the program does not work and is tried again', recovered: 'A service of the program works again',
       unreadable_event: 'A stored event cannot be read', capture_failed: 'Seats were sold, but their money cannot be collected',
+    },
+    in_its_words: 'In the server’s words',
+    dead_by: { mail: 'The confirmation mail could not be prepared.', audit: 'It could not be written to the audit log.' },
+    mail_error: {
+      connection: 'The mail server cannot be reached.',
+      encryption: 'The mail server offers no working encryption.',
+      account: 'The mail server refused the user or password in the settings.',
+      sender: 'The mail server refused the cinema’s own address.',
+      recipient: 'The mail server refused the customer’s address.',
+      refused: 'The mail server refused the mail.',
+      no_answer: 'The mail server cannot be reached, or did not answer.',
+      not_ascii: 'The mail server cannot deliver to this address, because it has other than Latin letters before the @.',
+      bad_address: 'The customer’s address is not an e-mail address.',
+      file: 'The mail could not be written to the folder of mails.',
+      refunded: 'The booking was refunded before the mail was sent, so no mail is needed.',
+      no_booking: 'The booking no longer exists.',
+      fault: 'A fault of the program prevented this mail.',
+      other: 'The mail could not be sent.',
     },
   },
 }
