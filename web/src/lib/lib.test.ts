@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createIntent } from './idempotency'
-import { inLanguage, pickLanguage } from './language'
+import { inLanguage, langOf, pickLanguage } from './language'
 import { formatMoney, parseMajor, sumMoney } from './money'
 import { keepsSeats, safeReturnTo } from './returnTo'
 import { createServerClock } from './serverClock'
@@ -115,5 +115,15 @@ describe('language', () => {
   it('a text without a translation is shown in the other language', () => {
     expect(inLanguage('th', 'Rain', null)).toBe('Rain')
     expect(inLanguage('en', '', 'ฝน')).toBe('ฝน')
+  })
+  it.each([
+    ['The Last Ferry', 'en', undefined, 'en'],
+    ['เรือเที่ยวสุดท้าย', 'th', 'th', undefined],
+    ['บลูส์ซอยเสือ VIP', 'th', 'th', undefined],
+    ['Amélie', 'en', undefined, 'en'],
+    ['1917', 'none', undefined, undefined],
+    ['', 'none', undefined, undefined],
+  ])('a text is marked with its language on a page of another one: "%s" is %s', (text, _, onEnglish, onThai) => {
+    expect([langOf(text, 'en'), langOf(text, 'th')]).toEqual([onEnglish, onThai])
   })
 })
