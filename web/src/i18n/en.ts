@@ -16,7 +16,7 @@ export default {
     none_title: 'Nothing is shown on this day', none_text: 'Choose another day above.', empty_title: 'Nothing is on yet', empty_text: 'This cinema has not announced its programme. Please come back a little later.', empty_owner: 'Do you run this cinema? Sign in to set up its halls, films and showings.', empty_sign_in: 'Sign in to set it up', other_days: 'On other days', details: 'About the film', no_showings: 'No showings planned at the moment',
     showtime_label: '{time}, {hall}, from {price}, {left}', not_found: 'This film is not in the programme', all: 'All films',
   },
-  genre: { drama: 'Drama', comedy: 'Comedy', thriller: 'Thriller', horror: 'Horror', romance: 'Romance', action: 'Action', adventure: 'Adventure', animation: 'Animation', documentary: 'Documentary', fantasy: 'Fantasy', mystery: 'Mystery', crime: 'Crime', family: 'Family', music: 'Music', musical: 'Musical', history: 'History', sport: 'Sport', war: 'War', western: 'Western', science_fiction: 'Science fiction', 'science-fiction': 'Science fiction', scifi: 'Science fiction', 'sci-fi': 'Science fiction' },
+  genre: { drama: 'Drama', comedy: 'Comedy', thriller: 'Thriller', horror: 'Horror', romance: 'Romance', action: 'Action', adventure: 'Adventure', animation: 'Animation', documentary: 'Documentary', fantasy: 'Fantasy', mystery: 'Mystery', crime: 'Crime', family: 'Family', music: 'Music', musical: 'Musical', history: 'History', sport: 'Sport', war: 'War', western: 'Western', 'science-fiction': 'Science fiction', science_fiction: 'Science fiction', scifi: 'Science fiction', 'sci-fi': 'Science fiction' },
   rating: { G: 'G' },
   category: { standard: 'Standard', premium: 'Premium', sofa: 'Sofa' },
   seats: {

@@ -16,7 +16,7 @@ export default {
     none_title: 'ไม่มีรอบฉายในวันที่เลือก', none_text: 'โปรดเลือกวันอื่นด้านบน', empty_title: 'ยังไม่มีรอบฉาย', empty_text: 'โรงหนังนี้ยังไม่ได้ประกาศโปรแกรม โปรดกลับมาใหม่อีกครั้งในภายหลัง', empty_owner: 'คุณเป็นผู้ดูแลโรงหนังนี้หรือไม่ เข้าสู่ระบบเพื่อเพิ่มโรง หนัง และรอบฉาย', empty_sign_in: 'เข้าสู่ระบบเพื่อเริ่มต้น', other_days: 'ฉายในวันอื่น', details: 'เกี่ยวกับหนังเรื่องนี้', no_showings: 'ยังไม่มีรอบฉายในขณะนี้',
     showtime_label: '{time} {hall} เริ่มต้น {price} {left}', not_found: 'ไม่มีหนังเรื่องนี้ในโปรแกรม', all: 'หนังทั้งหมด',
   },
-  genre: { drama: 'ดราม่า', comedy: 'ตลก', thriller: 'ระทึกขวัญ', horror: 'สยองขวัญ', romance: 'โรแมนติก', action: 'แอ็กชัน', adventure: 'ผจญภัย', animation: 'แอนิเมชัน', documentary: 'สารคดี', fantasy: 'แฟนตาซี', mystery: 'ลึกลับ', crime: 'อาชญากรรม', family: 'ครอบครัว', music: 'ดนตรี', musical: 'เพลง', history: 'ประวัติศาสตร์', sport: 'กีฬา', war: 'สงคราม', western: 'ตะวันตก', science_fiction: 'ไซไฟ', 'science-fiction': 'ไซไฟ', scifi: 'ไซไฟ', 'sci-fi': 'ไซไฟ' },
+  genre: { drama: 'ดราม่า', comedy: 'ตลก', thriller: 'ระทึกขวัญ', horror: 'สยองขวัญ', romance: 'โรแมนติก', action: 'แอ็กชัน', adventure: 'ผจญภัย', animation: 'แอนิเมชัน', documentary: 'สารคดี', fantasy: 'แฟนตาซี', mystery: 'ลึกลับ', crime: 'อาชญากรรม', family: 'ครอบครัว', music: 'ดนตรี', musical: 'ละครเพลง', history: 'ประวัติศาสตร์', sport: 'กีฬา', war: 'สงคราม', western: 'คาวบอย', 'science-fiction': 'ไซไฟ', science_fiction: 'ไซไฟ', scifi: 'ไซไฟ', 'sci-fi': 'ไซไฟ' },
   rating: { G: 'ท' },
   category: { standard: 'ธรรมดา', premium: 'พรีเมียม', sofa: 'โซฟา' },
   seats: {

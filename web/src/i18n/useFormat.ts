@@ -2,11 +2,12 @@ import { useI18n } from 'vue-i18n'
 import { useSiteStore } from '@/api/site'
 import { inLanguage, langOf } from '@/lib/language'
 import { formatMoney, type Money } from '@/lib/money'
+import { isSameWord } from '@/lib/text'
 import * as time from '@/lib/time'
 
 /** Formats times in the cinema's time zone, and amounts and names in the page's language. */
 export function useFormat() {
-  const { locale, t, te } = useI18n()
+  const { locale, t, te, tm } = useI18n()
   const store = useSiteStore()
   const zone = () => store.site.time_zone
   return {
@@ -33,6 +34,8 @@ export function useFormat() {
       inLanguage(locale.value, film.synopsis, film.synopsis_th),
     /** Genres and price categories are entered by the administrator; common ones are translated, others shown as entered. */
     genre: (slug: string) => (te(`genre.${slug}`) ? t(`genre.${slug}`) : slug),
+    /** The genre of a name in the page's language, else the name itself. */
+    genreOf: (name: string) => Object.keys(tm('genre')).find((slug) => isSameWord(t(`genre.${slug}`), name)) ?? name,
     rating: (rating: string) => (te(`rating.${rating}`) ? t(`rating.${rating}`) : rating),
     category: (slug: string) => (te(`category.${slug}`) ? t(`category.${slug}`) : slug),
   }

@@ -1,0 +1,34 @@
+import { mount } from '@vue/test-utils'
+import { createPinia } from 'pinia'
+import { expect, it } from 'vitest'
+import { createI18n } from 'vue-i18n'
+import type { AdminMovie, MovieInput } from '@/api/types'
+import adminEn from '@/i18n/admin.en'
+import adminTh from '@/i18n/admin.th'
+import en from '@/i18n/en'
+import th from '@/i18n/th'
+import MovieForm from './MovieForm.vue'
+
+function open(locale: 'en' | 'th', genres: string[]) {
+  const i18n = createI18n({ legacy: false, locale, messages: { en: { ...en, ...adminEn }, th: { ...th, ...adminTh } } })
+  const movie = { id: '1', title: 'Tides', title_th: null, genres, duration_min: 90, rating: null, poster_url: null } as unknown as AdminMovie
+  const form = mount(MovieForm, { props: { movie, errors: {}, busy: false }, global: { plugins: [createPinia(), i18n], stubs: { PosterField: true } } })
+  const field = form.findAll('input').find((input) => input.element.value.includes(','))!
+  const save = async () => {
+    await form.find('form').trigger('submit')
+    return (form.emitted('save')!.at(-1)![0] as MovieInput).genres
+  }
+  return { field, save }
+}
+
+it('genres are written by their names in the page’s language and saved as before', async () => {
+  const thai = open('th', ['drama', 'scifi', 'Heimat'])
+  expect(thai.field.element.value).toBe('ดราม่า, ไซไฟ, Heimat')
+  expect(await thai.save()).toEqual(['drama', 'scifi', 'Heimat'])
+  await thai.field.setValue(' ตลก , ไซไฟ,crime, ')
+  expect(await thai.save()).toEqual(['comedy', 'scifi', 'crime'])
+  const english = open('en', ['drama', 'music'])
+  expect(english.field.element.value).toBe('Drama, Music')
+  await english.field.setValue('science fiction, WAR, new wave')
+  expect(await english.save()).toEqual(['science-fiction', 'war', 'new wave'])
+})
