@@ -34,6 +34,17 @@ describe('the messages', () => {
     expect(latinOnly).toEqual([])
   })
 
+  it('Thai messages contain no Latin words except names, formats and keys, and English ones no Thai letters', () => {
+    const known = /\{\w+\}|\/posters\/film\.svg|\b(?:Google|CSV|PNG|JPEG|WebP|SVG|MB|Shift|Escape)\b/g
+    expect([...thai].filter(([, text]) => /[A-Za-z]{2,}/.test(text.replaceAll(known, ' ')))).toEqual([])
+    expect([...english].filter(([, text]) => /[\u0e00-\u0e7f]/.test(text))).toEqual([])
+  })
+
+  it('no message contains a code such as hall_busy', () => {
+    const codes = [...english, ...thai].filter(([, text]) => /\w_\w/.test(text.replaceAll(/\{\w+\}/g, ' ')))
+    expect(codes).toEqual([])
+  })
+
   it('a message exists for every key that the code uses', () => {
     const asked = [...code.matchAll(/\bt\(\s*'([\w.-]+)'/g)].map((match) => match[1]!)
     expect(asked.length).toBeGreaterThan(100)
