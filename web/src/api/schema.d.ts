@@ -613,7 +613,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Confirms a payment at the mock provider */
+        /**
+         * Confirms a payment at the mock provider
+         * @description A payment of 0 is confirmed by `{}`, with any provider, and the provider is not asked.
+         */
         post: operations["confirm_payment"];
         delete?: never;
         options?: never;
@@ -1610,6 +1613,8 @@ export interface components {
         };
         /** @description An error document (RFC 9457). `code` is stable; the sentences are not. */
         Problem: {
+            /** @description With `too_large`: the largest size, in bytes. */
+            bytes_max?: number | null;
             /** @description The stable code, for programs. */
             code: components["schemas"]["ErrorCode"];
             /** @description More about this case. */
@@ -1632,6 +1637,8 @@ export interface components {
             seat_ids?: string[] | null;
             /** @description With `price_changed`: each seat with its price now. */
             seats?: components["schemas"]["PricedSeatProblem"][] | null;
+            /** @description With `too_many_seats` and `too_many_seats_everywhere`: how many seats a person may hold at once. */
+            seats_max?: number | null;
             /**
              * Format: int32
              * @description The status of the answer.
@@ -1645,6 +1652,11 @@ export interface components {
              * @example /docs#seat_taken
              */
             type: string;
+            /**
+             * Format: int64
+             * @description With `let_go_too_often`: after how many seconds at most the seats can be locked again, unless they are let go meanwhile.
+             */
+            wait_s?: number | null;
         };
         /** @description A provider's message. It only names a payment: the server then queries the provider and trusts only that answer. */
         ProviderMessage: {
@@ -5360,7 +5372,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `ambiguous_screening`, `screening_cancelled`, `screening_changed` with `screening`, `sales_closed`, `payment_in_progress`, `let_go_too_often`, `seat_taken` */
+            /** @description `ambiguous_screening`, `screening_cancelled`, `screening_changed` with `screening`, `sales_closed`, `payment_in_progress`, `let_go_too_often` with `wait_s`, `seat_taken` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5396,7 +5408,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid`, `unknown_seat`, `too_many_seats`, `too_many_seats_everywhere` with `held_elsewhere` */
+            /** @description `invalid`, `unknown_seat`, `too_many_seats` with `seats_max`, `too_many_seats_everywhere` with `seats_max` and `held_elsewhere` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5885,7 +5897,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid`, `unknown_method`, `too_many_seats_everywhere` with `held_elsewhere`, `idempotency_key_reused` */
+            /** @description `invalid`, `unknown_method`, `too_many_seats_everywhere` with `seats_max` and `held_elsewhere`, `idempotency_key_reused` */
             422: {
                 headers: {
                     [name: string]: unknown;
