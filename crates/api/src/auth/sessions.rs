@@ -179,7 +179,7 @@ impl Auth {
         let person = Arc::new(person);
         inner.cache.insert(&session, &person, version, now);
         if now.duration_since(session.seen_at) >= REFRESH_AFTER {
-            self.touch_aside(*hash);
+            self.touch_aside(*hash, now);
         }
         Ok(Some(person))
     }
@@ -217,24 +217,24 @@ impl Auth {
         }
     }
 
-    fn touch_aside(&self, hash: SessionHash) {
+    fn touch_aside(&self, hash: SessionHash, now: Timestamp) {
         let auth = self.clone();
-        self.do_aside(async move { auth.touch(&hash).await });
+        self.do_aside(async move { auth.touch(&hash, now).await });
     }
 
     /// In the background, records the use of a session in the store and reads its person again.
     fn refresh_aside(&self, hash: SessionHash) {
-        let auth = self.clone();
+        let (auth, now) = (self.clone(), self.0.ports.clock.now());
         self.do_aside(async move {
-            auth.touch(&hash).await;
+            auth.touch(&hash, now).await;
             if let Err(error) = auth.read_session(&hash).await {
                 tracing::debug!(%error, "refreshing a cached session failed; a later request retries");
             }
         });
     }
 
-    async fn touch(&self, hash: &SessionHash) {
-        let now = self.0.ports.clock.now();
+    /// Records that the session was used at `now`, the time of the request.
+    async fn touch(&self, hash: &SessionHash, now: Timestamp) {
         if let Err(error) = self.0.ports.sessions.touch_session(hash, now).await {
             tracing::debug!(%error, "recording the use of a session failed; a later request retries");
         }

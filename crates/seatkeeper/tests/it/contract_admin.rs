@@ -42,6 +42,7 @@ async fn admin_bookings_are_filtered_by_query_and_summed_up() {
     assert_eq!(codes(&all), [c.as_str(), &b, &a], "newest first");
     let mut expected = first.clone();
     expected["customer"] = json!({"id": ann.id, "name": "ann_lee", "email": "ann_lee@example.test"});
+    expected["payment_method"] = json!("mock_card");
     let mut shown = all["items"][2].clone();
     let name = shown["customer"]["name"].as_str().unwrap().to_lowercase();
     shown["customer"]["name"] = json!(name);
