@@ -78,7 +78,7 @@ fn counting_for_the_limits_against_hoarding_allocates_nothing_when_a_lock_is_ref
     let refuse = |holds: &mut PersonHolds| {
         let count = measure(|| {
             let limits = holds.begin_lock(HERE, &wanted, 4, 1, &rules);
-            holds.finish_refused(HERE, &limits);
+            holds.finish_refused(HERE, &limits, 1);
         });
         count.count_total
     };

@@ -65,8 +65,12 @@ pub(crate) async fn lock_seats(
     let open = name.find_as_seen(&app, wanted.revision).await?;
     let seats = SeatSelection::parse(&open, &wanted.seat_ids)
         .map_err(|unknown| ApiError::new(ErrorCode::UnknownSeat).seats(unknown))?;
-    match box_office::lock_seats(&app.office, &buyer, &open, &seats).await? {
-        LockOutcome::Held(hold) => Ok(Json(Hold::of(open.screening.id, &hold))),
+    let (id, calling) = (open.screening.id, app.clone());
+    // In its own task, because the limits against hoarding need the reply of the lock store when the client disconnects, too.
+    let locked =
+        app.spawn_call(async move { box_office::lock_seats(&calling.office, &buyer, &open, &seats).await }).await;
+    match locked.map_err(|_| ErrorCode::Internal)?? {
+        LockOutcome::Held(hold) => Ok(Json(Hold::of(id, &hold))),
         LockOutcome::SalesClosed => Err(ErrorCode::SalesClosed.into()),
         LockOutcome::PaymentInProgress(lock) => Err(in_progress(lock)),
         LockOutcome::TooManySeats => {

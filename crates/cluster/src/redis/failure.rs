@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
-use seatkeeper_core::ports::BackendError;
+use seatkeeper_core::ports::{BackendError, DidNothing};
 
 use super::PART;
 
@@ -38,7 +38,7 @@ impl From<Failure> for BackendError {
         match failure {
             Failure::Redis(error) if is_lasting(&error) => Self::lasting(PART, error),
             Failure::Redis(error) => Self::retryable(PART, error),
-            Failure::Late => Self::retryable(PART, "the call reached Redis too late and did nothing"),
+            Failure::Late => Self::retryable(PART, DidNothing("the call reached Redis too late".to_owned())),
             Failure::Senseless(error) => error,
         }
     }

@@ -243,9 +243,14 @@ impl HoldLimits {
         pass.is_newcomer = self.enter(&rules, &buyer, now)?;
         let mut part = self.people.part(key_of(buyer.person));
         let is_alive = |tracked: &mut Tracked| is_alive(tracked, now, &rules.hoarding);
+        let mut left = None;
         if let Some(tracked) = part.entry(buyer.person, now, Tracked::default, is_alive) {
-            tracked.network = Some(buyer.network);
+            left = tracked.network.replace(buyer.network).filter(|old| *old != buyer.network);
             pass.allowed = tracked.holds.begin_lock(screening, wanted, rules.seats_per_person, now, &rules.hoarding);
+        }
+        drop(part);
+        if let Some(old) = left {
+            self.hold_network(old, buyer.person, None, now, &rules.hoarding);
         }
         pass.is_over = false;
         Ok(pass)
@@ -254,6 +259,12 @@ impl HoldLimits {
     /// Notes a hold that a reply of the lock store has shown, if this server has counted the person before.
     pub(super) fn note(&self, rules: &HoldRules, person: PersonId, screening: ScreeningId, hold: &Hold, now: Millis) {
         self.change(person, now, rules, |holds, rules| holds.note(screening, hold, now, rules));
+    }
+
+    /// The screenings other than `here` at which this server counts seats of the person.
+    pub(super) fn list_elsewhere(&self, person: PersonId, here: ScreeningId) -> Vec<ScreeningId> {
+        let part = self.people.part(key_of(person));
+        part.entries.get(&person).map(|tracked| tracked.holds.list_elsewhere(here)).unwrap_or_default()
     }
 
     /// Notes a sale: bought seats do not count.
@@ -265,7 +276,7 @@ impl HoldLimits {
         seats: &[SeatId],
         now: Millis,
     ) {
-        self.change(person, now, rules, |holds, _| holds.sold(screening, seats));
+        self.change(person, now, rules, |holds, _| holds.sold(screening, seats, now));
     }
 
     /// Counts the person as a holder of their network for the length of a call. Returns whether they were none before.
@@ -358,7 +369,7 @@ impl LockPass<'_> {
 
     /// Ends the call: nothing was locked.
     pub(super) fn refused(mut self, now: Millis) {
-        self.finish(|holds, pass| holds.finish_refused(pass.screening, &pass.allowed), now);
+        self.finish(|holds, pass| holds.finish_refused(pass.screening, &pass.allowed, now), now);
     }
 
     fn finish(&mut self, work: impl FnOnce(&mut PersonHolds, &Self), now: Millis) {

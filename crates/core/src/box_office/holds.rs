@@ -2,6 +2,7 @@
 
 use super::{
     BoxOffice, Buyer,
+    best_effort::best_effort,
     hold_limits::NetworkFull,
     maps::{LOCK_TRIES_MAX, load_screening, millis},
     payment_end::end_if_over,
@@ -90,6 +91,36 @@ pub async fn lock_seats(
     screening: &OpenScreening,
     wanted: &SeatSelection,
 ) -> Backend<LockOutcome> {
+    let outcome = try_lock_seats(office, buyer, screening, wanted).await?;
+    if !matches!(outcome, LockOutcome::TooManySeatsEverywhere { held_elsewhere: 1.. }) {
+        return Ok(outcome);
+    }
+    // Seats that the person has released or bought through other servers are counted here until their locks would have
+    // expired. So nobody is refused before the counted holds were read again.
+    match note_elsewhere(office, buyer.person, screening.screening.id).await {
+        Ok(()) => try_lock_seats(office, buyer, screening, wanted).await,
+        Err(error) => {
+            best_effort::<()>(Err(error), "the holds at other screenings count as noted");
+            Ok(outcome)
+        }
+    }
+}
+
+/// Reads the person's holds at all other screenings that this server counts.
+async fn note_elsewhere(office: &BoxOffice, person: PersonId, here: ScreeningId) -> Backend<()> {
+    for at in office.hold_limits.list_elsewhere(person, here) {
+        let hold = office.locks.find_hold(at, person).await?;
+        office.hold_limits.note(&office.settings.hold_rules(), person, at, &hold, office.now_ms());
+    }
+    Ok(())
+}
+
+async fn try_lock_seats(
+    office: &BoxOffice,
+    buyer: &Buyer,
+    screening: &OpenScreening,
+    wanted: &SeatSelection,
+) -> Backend<LockOutcome> {
     let id = screening.screening.id;
     let pass = match office.hold_limits.begin(&office.settings.hold_rules(), buyer, id, &wanted.seats, office.now_ms())
     {
@@ -111,7 +142,16 @@ pub async fn lock_seats(
         seats_max: pass.seats_max(),
     };
     for _ in 0..LOCK_TRIES_MAX {
-        let refused = match office.locks.lock(&call).await? {
+        let reply = match office.locks.lock(&call).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                if error.did_nothing() {
+                    pass.refused(office.now_ms());
+                }
+                return Err(error);
+            }
+        };
+        let refused = match reply {
             LockReply::Held(hold) => {
                 pass.held(&hold, office.now_ms());
                 return Ok(LockOutcome::Held(hold));
@@ -124,20 +164,26 @@ pub async fn lock_seats(
                 [] => LockOutcome::SeatsTaken(seats),
                 too_often => LockOutcome::LetGoTooOften(too_often.into()),
             },
-            LockReply::NotLoaded { seq } => {
-                load_screening(office, id, seq).await?;
-                continue;
-            }
-            LockReply::Paying(lock) => {
-                if end_if_over(office, id, buyer.person, lock).await? {
-                    continue;
+            LockReply::NotLoaded { seq } => match load_screening(office, id, seq).await {
+                Ok(()) => continue,
+                Err(error) => {
+                    pass.refused(office.now_ms());
+                    return Err(error);
                 }
-                LockOutcome::PaymentInProgress(lock)
-            }
+            },
+            LockReply::Paying(lock) => match end_if_over(office, id, buyer.person, lock).await {
+                Ok(true) => continue,
+                Ok(false) => LockOutcome::PaymentInProgress(lock),
+                Err(error) => {
+                    pass.refused(office.now_ms());
+                    return Err(error);
+                }
+            },
         };
         pass.refused(office.now_ms());
         return Ok(refused);
     }
+    pass.refused(office.now_ms());
     Err(BackendError::retryable("locks", "the seat map is changing too fast"))
 }
 

@@ -15,13 +15,21 @@ use smallvec::SmallVec;
 use super::{Hold, Millis, SeatList};
 use crate::ids::{ScreeningId, SeatId};
 
-/// The most seats that a person has let go and that are remembered. Beyond it the oldest are forgotten, which only
-/// permits more.
+/// The most seats that a person has let go and that are remembered. Beyond it the person gets only seats that are remembered,
+/// until some of them were left alone for one lock time: forgetting one instead would permit to renew it.
 pub const LET_GO_SEATS_MAX: usize = 64;
 
 /// A lock that ends in less than this time, in milliseconds, may expire before the lock store runs a call that begins now.
 /// Such a call would take the seat anew, so it is judged as if the lock had expired.
 const EXPIRES_DURING_CALL_MS: Millis = 1_000;
+
+/// For how long the seats of a call whose outcome is unknown count as held, in milliseconds. The lock store was away, so
+/// longer would refuse people who hold nothing when it is back.
+const UNKNOWN_FOR_MS: Millis = 30_000;
+
+/// For how long a hold that became empty is remembered, in milliseconds: longer than a call takes. A reply that was made
+/// before the seats were gone, and arrives later, is recognised by its sequence number.
+const LATE_REPLY_MS: Millis = 10_000;
 
 /// The limits against hoarding. Times are in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,9 +89,18 @@ struct NotedHold {
     screening: ScreeningId,
     /// The sequence number of the newest hold that was noted. Replies may arrive out of order.
     seq: u64,
+    /// When it was noted.
+    noted_at: Millis,
     /// Seats of running calls.
     reserved: usize,
     seats: SmallVec<[NotedSeat; 4]>,
+}
+
+impl NotedHold {
+    fn is_needed(&self, now: Millis) -> bool {
+        let is_recent = self.seq > 0 && now < self.noted_at.saturating_add(LATE_REPLY_MS);
+        self.reserved > 0 || !self.seats.is_empty() || is_recent
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +139,7 @@ impl PersonHolds {
         let Self { holds, let_go } = self;
         for hold in holds.iter_mut() {
             let screening = hold.screening;
+            hold.noted_at = hold.noted_at.min(now);
             hold.seats.retain(|seat| {
                 seat.until = seat.until.min(longest);
                 if seat.until <= now && seat.is_sure {
@@ -130,7 +148,7 @@ impl PersonHolds {
                 seat.until > now
             });
         }
-        holds.retain(|hold| hold.reserved > 0 || !hold.seats.is_empty());
+        holds.retain(|hold| hold.is_needed(now));
         let_go.retain_mut(|entry| {
             entry.at = entry.at.min(now);
             now < entry.at.saturating_add(rules.lock_ms) || is_held(holds, entry.screening, entry.seat)
@@ -172,11 +190,11 @@ impl PersonHolds {
     }
 
     /// Ends a call that was refused: it has locked nothing.
-    pub fn finish_refused(&mut self, screening: ScreeningId, limits: &LockLimits) {
+    pub fn finish_refused(&mut self, screening: ScreeningId, limits: &LockLimits, now: Millis) {
         if let Some(hold) = self.holds.iter_mut().find(|hold| hold.screening == screening) {
             hold.reserved = hold.reserved.saturating_sub(limits.reserved);
         }
-        self.holds.retain(|hold| hold.reserved > 0 || !hold.seats.is_empty());
+        self.holds.retain(|hold| hold.is_needed(now));
     }
 
     /// Ends a call that locked its seats, with the hold that it left.
@@ -188,11 +206,11 @@ impl PersonHolds {
         now: Millis,
         rules: &HoardingRules,
     ) {
-        self.finish_refused(screening, limits);
         self.note(screening, hold, now, rules);
+        self.finish_refused(screening, limits, now);
     }
 
-    /// Ends a call whose outcome is unknown: its seats count as held, because it may have locked them.
+    /// Ends a call whose outcome is unknown: its seats count as held for [`UNKNOWN_FOR_MS`], because it may have locked them.
     pub fn finish_unknown(
         &mut self,
         screening: ScreeningId,
@@ -201,7 +219,7 @@ impl PersonHolds {
         now: Millis,
         rules: &HoardingRules,
     ) {
-        let until = now.saturating_add(rules.lock_ms);
+        let until = now.saturating_add(rules.lock_ms.min(UNKNOWN_FOR_MS));
         if limits.reserved > 0 {
             let hold = self.find_or_insert(screening);
             for seat in wanted.iter().take(limits.seats_max) {
@@ -210,7 +228,13 @@ impl PersonHolds {
                 }
             }
         }
-        self.finish_refused(screening, limits);
+        self.finish_refused(screening, limits, now);
+    }
+
+    /// The screenings at which seats are noted, except for `here`.
+    pub fn list_elsewhere(&self, here: ScreeningId) -> Vec<ScreeningId> {
+        let others = self.holds.iter().filter(|hold| hold.screening != here && !hold.seats.is_empty());
+        others.map(|hold| hold.screening).collect()
     }
 
     /// Notes a hold that the lock store has shown. Seats that are gone from it were let go; a sale is told by
@@ -222,33 +246,33 @@ impl PersonHolds {
         if hold.seq < was_seq {
             return;
         }
-        let gone = was.iter().filter(|seat| seat.is_sure && !hold.seats.iter().any(|held| held.id == seat.id));
-        for seat in gone {
+        // A lock that has just expired is gone, even if the reply was made before.
+        let is_over = |until: Millis| until <= now && now < until.saturating_add(LATE_REPLY_MS);
+        let held = || hold.seats.iter().filter(|seat| !is_over(seat.until));
+        for seat in was.iter().filter(|seat| seat.is_sure && !held().any(|held| held.id == seat.id)) {
             note_let_go(&mut self.let_go, screening, seat.id, now);
         }
         // The lock store may have another clock than this server. A time that this server's clock makes impossible is
         // replaced by one whole lock time.
         let possible = now.saturating_add(1)..=now.saturating_add(rules.longest_ms());
         let until = |until| if possible.contains(&until) { until } else { now.saturating_add(rules.lock_ms) };
-        let seats = hold.seats.iter().map(|seat| NotedSeat { id: seat.id, until: until(seat.until), is_sure: true });
-        if hold.seats.is_empty() {
-            if let Some(noted) = self.holds.iter_mut().find(|noted| noted.screening == screening) {
-                noted.seats.clear();
-                noted.seq = hold.seq;
-            }
-            self.holds.retain(|hold| hold.reserved > 0 || !hold.seats.is_empty());
-        } else {
+        let seats: SmallVec<_> =
+            held().map(|seat| NotedSeat { id: seat.id, until: until(seat.until), is_sure: true }).collect();
+        if !seats.is_empty() || self.find(screening).is_some() {
             let noted = self.find_or_insert(screening);
-            (noted.seq, noted.seats) = (hold.seq, seats.collect());
+            (noted.seq, noted.noted_at, noted.seats) = (hold.seq, now, seats);
         }
+        self.holds.retain(|hold| hold.is_needed(now));
     }
 
     /// Notes a sale: bought seats are neither held nor let go.
-    pub fn sold(&mut self, screening: ScreeningId, seats: &[SeatId]) {
+    pub fn sold(&mut self, screening: ScreeningId, seats: &[SeatId], now: Millis) {
         for hold in self.holds.iter_mut().filter(|hold| hold.screening == screening) {
             hold.seats.retain(|seat| !seats.contains(&seat.id));
+            // The sale has taken at least one sequence number, so replies made before it are recognised as older.
+            (hold.seq, hold.noted_at) = (hold.seq.saturating_add(1), now);
         }
-        self.holds.retain(|hold| hold.reserved > 0 || !hold.seats.is_empty());
+        self.holds.retain(|hold| hold.is_needed(now));
         self.let_go.retain(|entry| entry.screening != screening || !seats.contains(&entry.seat));
     }
 
@@ -259,7 +283,11 @@ impl PersonHolds {
 
     fn is_refused(&self, screening: ScreeningId, seat: SeatId, now: Millis, rules: &HoardingRules) -> bool {
         let is_it = |entry: &&LetGo| entry.screening == screening && entry.seat == seat;
-        let times = self.let_go.iter().find(is_it).map_or(0, |entry| entry.times);
+        let times = match self.let_go.iter().find(is_it) {
+            Some(entry) => entry.times,
+            None if self.let_go.len() >= LET_GO_SEATS_MAX => rules.let_go_max,
+            None => 0,
+        };
         let held = self.find(screening).and_then(|hold| hold.seats.iter().find(|held| held.id == seat));
         match held {
             None => times >= rules.let_go_max,
@@ -276,7 +304,7 @@ impl PersonHolds {
 
     fn find_or_insert(&mut self, screening: ScreeningId) -> &mut NotedHold {
         let place = self.holds.iter().position(|hold| hold.screening == screening).unwrap_or_else(|| {
-            self.holds.push(NotedHold { screening, seq: 0, reserved: 0, seats: SmallVec::new() });
+            self.holds.push(NotedHold { screening, seq: 0, noted_at: 0, reserved: 0, seats: SmallVec::new() });
             self.holds.len() - 1
         });
         &mut self.holds[place]
@@ -294,10 +322,8 @@ fn note_let_go(let_go: &mut Vec<LetGo>, screening: ScreeningId, seat: SeatId, at
         entry.at = at;
         return;
     }
-    if let_go.len() >= LET_GO_SEATS_MAX
-        && let Some(oldest) = let_go.iter().enumerate().min_by_key(|(_, entry)| entry.at).map(|(index, _)| index)
-    {
-        let_go.swap_remove(oldest);
+    if let_go.len() >= LET_GO_SEATS_MAX {
+        return;
     }
     let_go.push(LetGo { screening, seat, times: 1, at });
 }

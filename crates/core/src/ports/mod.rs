@@ -79,12 +79,23 @@ impl BackendError {
         Self { part, retryable: false, source: source.into() }
     }
 
+    /// Whether the call certainly changed nothing. Of other failures this is unknown.
+    #[must_use]
+    pub fn did_nothing(&self) -> bool {
+        self.source.is::<DidNothing>()
+    }
+
     /// Whether a query was ended at its time limit.
     #[must_use]
     pub fn took_too_long(&self) -> bool {
         self.source.is::<TookTooLong>()
     }
 }
+
+/// The cause of a [`BackendError`] of a call that certainly changed nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; the call did nothing")]
+pub struct DidNothing(pub String);
 
 /// The cause of a [`BackendError`] when a query was ended at its time limit. A narrower query may succeed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]

@@ -14,7 +14,7 @@ use parking_lot::{Mutex, RwLock};
 use seatkeeper_core::{
     ids::{PersonId, ScreeningId},
     locks::{Effects, Hold, LiveEvent, LockEntry, LongestTimes, Millis, Release, SeatBoard},
-    ports::{Backend, BackendError, Clock},
+    ports::{Backend, BackendError, Clock, DidNothing},
 };
 
 use super::{
@@ -151,7 +151,7 @@ impl MemoryLocks {
         let written = self.write_down(&watched.board, &effects, &mut soonest);
         if let Err(error) = written {
             watched.board.undo(effects);
-            return Err(BackendError::retryable(PART, error));
+            return Err(BackendError::retryable(PART, DidNothing(error.to_string())));
         }
         watched.due = soonest;
         if !effects.releases.is_empty() {

@@ -116,6 +116,25 @@ async fn signing_out_at_one_server_ends_the_session_at_all_servers() {
     finish(servers).await;
 }
 
+/// Each server counts the seats of a person, and learns before a refusal what the person did at the other one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn seats_released_at_another_server_do_not_count_for_the_limit_at_all_screenings() {
+    let servers = servers(2, &["--seats-per-person-everywhere=4"]).await;
+    let [one, two] = [&servers[0], &servers[1]];
+    let (first, second, third) =
+        (one.screening("ssss").await, one.screening("ssss").await, one.screening("ssss").await);
+    let ann = one.sign_in("ann").await;
+    for screening in [&first, &second] {
+        ann.lock(screening, &["A1", "A2"]).await.expect(200);
+    }
+    ann.lock(&third, &["A1"]).await.refused(422, "too_many_seats_everywhere");
+    ann.at(two).unlock(&first, &["A1", "A2"]).await.expect(200);
+    ann.lock(&third, &["A1", "A2"]).await.expect(200);
+    let refused = ann.lock(&third, &["A3"]).await.refused(422, "too_many_seats_everywhere");
+    assert_eq!(refused["held_elsewhere"], 2);
+    finish(servers).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hold_frames_reach_devices_at_two_servers_until_the_session_ends() {
     let servers = servers(2, &[]).await;
