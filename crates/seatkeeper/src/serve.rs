@@ -100,6 +100,9 @@ async fn serve_parts(
         tracing::info!(screenings, "demo cinema filled in");
     }
     office.follow_programme().await?;
+    if let Err(error) = office.stores.times.limit_times(office.now()).await {
+        tracing::warn!(%error, "times in the store could not be compared with the clock; a worker repeats it");
+    }
     for screening in restored {
         // Until its map is loaded, locked seats of the screening would be reported as available. Requests for the map
         // also load it.

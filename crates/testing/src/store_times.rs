@@ -107,10 +107,15 @@ async fn sessions_and_sign_ins_end_in_time(fixture: &impl StoreFixture) {
         created_at,
     };
     must(stage.store.begin_sign_in(&attempt("early", now)).await);
+    let gone = Session { hash: [8; 32], ..session.clone() };
+    must(stage.store.create_session(&gone, &stage.event("sign_in")).await);
+    must(stage.store.end_session(&gone.hash, stage.now(), &stage.event("sign_out")).await);
 
     set_back(&stage).await;
     let Some((session, _)) = must(stage.store.find_session(&hash).await) else { unreachable!("the session stands") };
     assert!(session.is_over(stage.now() + SESSION_IDLE_MAX) && !session.is_over(stage.now()), "{session:?}");
+    let ended = must(stage.store.list_ended_since(stage.now() + SignedDuration::from_millis(1), 10).await);
+    assert!(ended.is_empty(), "no session ends later than now: {ended:?}");
     stage.clock.advance(SIGN_IN_FOR_MAX);
     must(stage.store.begin_sign_in(&attempt("late", stage.now())).await);
     assert_eq!(must(stage.store.take_sign_in("early").await), None, "expired after its own time");

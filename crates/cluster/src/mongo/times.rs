@@ -22,13 +22,6 @@ use super::{
 const FROM_NOW: [(&str, &str); 4] =
     [(SESSIONS, "seen_at"), (SESSIONS, "created_at"), (ENDED_SESSIONS, "ended_at"), (SIGN_INS, "created_at")];
 
-/// Fields with an end that is never further away than this.
-const ENDS: [(&str, &str, SignedDuration); 3] = [
-    (LEASES, "until", RELAY_LEASE_MAX),
-    (RESERVATIONS, "lease_until", RESERVATION_LEASE_MAX),
-    (MAILS, "due_at", MAIL_WAIT_MAX),
-];
-
 #[async_trait]
 impl StoredTimes for MongoStore {
     async fn limit_times(&self, now: Timestamp) -> Backend<()> {
@@ -36,12 +29,33 @@ impl StoredTimes for MongoStore {
         for (collection, field) in FROM_NOW {
             self.call(limit(&mut self.conn(), collection, field, ms(now))).await?;
         }
-        for (collection, field, longest) in ENDS {
+        for (collection, found, field, longest) in ends(now) {
             let end = ms(now.saturating_add(longest).unwrap_or(Timestamp::MAX));
-            self.call(limit(&mut self.conn(), collection, field, end)).await?;
+            self.call(limit_end(&mut self.conn(), collection, found, field, end)).await?;
         }
         Ok(())
     }
+}
+
+/// Fields with an end that is never further away than this, with a filter that an index serves. A lease that is taken again
+/// for an older call is not found: it ends in its own time.
+fn ends(now: Timestamp) -> [(&'static str, Document, &'static str, SignedDuration); 3] {
+    [
+        (LEASES, doc! {}, "until", RELAY_LEASE_MAX),
+        (RESERVATIONS, doc! { "created_at": { "$gt": ms(now) } }, "lease_until", RESERVATION_LEASE_MAX),
+        (MAILS, doc! { "status": "PENDING" }, "due_at", MAIL_WAIT_MAX),
+    ]
+}
+
+async fn limit_end(
+    conn: &mut Conn,
+    collection: &str,
+    mut found: Document,
+    field: &str,
+    latest: i64,
+) -> Result<(), Fault> {
+    found.insert(field, doc! { "$gt": latest });
+    conn.update_all(collection, found, doc! { "$set": { field: latest } }).await.map(drop)
 }
 
 async fn limit(conn: &mut Conn, collection: &str, field: &str, latest: i64) -> Result<(), Fault> {

@@ -4,7 +4,7 @@
 //! have separate clocks, so there is one estimate per tag.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicI64, Ordering},
+    sync::atomic::{AtomicI64, AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -25,9 +25,10 @@ pub(super) struct Clocks {
     steady: Steady,
     /// In milliseconds; [`UNKNOWN`] before the first reply.
     ahead: [AtomicI64; TAGS as usize],
-    /// For each tag, whether its node's clock may have been set back, and the locks have not been shortened since. True at
-    /// the start, because nobody knows what the clock did before.
-    may_be_set_back: [AtomicBool; TAGS as usize],
+    /// For each tag, how often its node's clock was set back. 1 at the start, because nobody knows what the clock did before.
+    steps_back: [AtomicU32; TAGS as usize],
+    /// For each tag, the value of `steps_back` at which its locks were last shortened.
+    handled_steps: [AtomicU32; TAGS as usize],
 }
 
 impl Clocks {
@@ -35,18 +36,20 @@ impl Clocks {
         Self {
             steady: Steady::new(),
             ahead: [const { AtomicI64::new(UNKNOWN) }; TAGS as usize],
-            may_be_set_back: [const { AtomicBool::new(true) }; TAGS as usize],
+            steps_back: [const { AtomicU32::new(1) }; TAGS as usize],
+            handled_steps: [const { AtomicU32::new(0) }; TAGS as usize],
         }
     }
 
-    /// Takes the note that a tag's clock may have been set back.
-    pub(super) fn take_set_back(&self, tag: Tag) -> bool {
-        self.may_be_set_back[tag.index()].swap(false, Ordering::Relaxed)
+    /// The number of the last step back of a tag's clock after which its locks were not shortened yet.
+    pub(super) fn step_back(&self, tag: Tag) -> Option<u32> {
+        let steps = self.steps_back[tag.index()].load(Ordering::Relaxed);
+        (steps != self.handled_steps[tag.index()].load(Ordering::Relaxed)).then_some(steps)
     }
 
-    /// Notes that a tag's clock may have been set back.
-    pub(super) fn note_set_back(&self, tag: Tag) {
-        self.may_be_set_back[tag.index()].store(true, Ordering::Relaxed);
+    /// Notes that a tag's locks were shortened after this step back.
+    pub(super) fn handled_step_back(&self, tag: Tag, step: u32) {
+        self.handled_steps[tag.index()].store(step, Ordering::Relaxed);
     }
 
     /// Updates the estimate from a reply: the request was sent at `sent`, the reply was received at `heard`, and
@@ -59,7 +62,7 @@ impl Clocks {
             ahead.store(learnt, Ordering::Relaxed);
             // A smaller correction only follows from the limited accuracy of the estimate.
             if known != UNKNOWN && learnt < known.saturating_sub(SET_BACK_MS_MIN) {
-                self.note_set_back(tag);
+                self.steps_back[tag.index()].fetch_add(1, Ordering::Relaxed);
             }
         }
     }

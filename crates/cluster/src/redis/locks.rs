@@ -28,7 +28,8 @@ use super::{
 const TTL_MS_MAX: Millis = 100_000_000_000;
 
 /// Limit of the expired locks of one tag that one call of `sweep` removes. All tags are swept in one pipeline, which
-/// blocks other calls for about 20 ms with this limit.
+/// blocks other calls for about 20 ms with this limit. After Redis's clock was set back, one sweep also shortens all locks,
+/// without a limit.
 const SWEEP_LOCKS_MAX: u64 = 32;
 
 /// Limit of the rounds in which one sweep removes the expired locks of tags that have more than one call may remove.
@@ -299,25 +300,25 @@ impl SeatMaps for RedisLocks {
 impl Releases for RedisLocks {
     async fn sweep(&self) -> Backend<()> {
         let mut tags: Vec<Tag> = Tag::all().collect();
-        let mut set_back: Vec<Tag> = tags.iter().copied().filter(|tag| self.clocks.take_set_back(*tag)).collect();
+        let find_step = |tag: &Tag| self.clocks.step_back(*tag).map(|step| (*tag, step));
+        let mut steps_back: Vec<(Tag, u32)> = tags.iter().filter_map(find_step).collect();
         for _ in 0..SWEEP_ROUNDS_MAX {
             let call = |tag: &Tag| {
                 let mut call = Function::Sweep.on_keys(&[&tag.keys().due, &tag.keys().releases]);
                 call.arg(SWEEP_LOCKS_MAX);
-                if set_back.contains(tag) {
+                if steps_back.iter().any(|(of, _)| of == tag) {
                     call.arg(ttl(self.longest.lock_ms)).arg(ttl(self.longest.payment_ms));
                 }
                 call
             };
             let calls: Vec<Cmd> = tags.iter().map(call).collect();
             let mut with_more = Vec::new();
-            let swept = self.call_each(&tags, &calls).await;
-            if swept.is_err() {
-                // The next sweep tries again.
-                set_back.iter().for_each(|tag| self.clocks.note_set_back(*tag));
+            // If this fails or is dropped, the next sweep tries again.
+            let swept = self.call_each(&tags, &calls).await?;
+            for (tag, step) in steps_back.drain(..) {
+                self.clocks.handled_step_back(tag, step);
             }
-            set_back.clear();
-            for (tag, (_, mut reply)) in tags.iter().zip(swept?) {
+            for (tag, (_, mut reply)) in tags.iter().zip(swept) {
                 if reply.seq()? >= SWEEP_LOCKS_MAX {
                     with_more.push(*tag);
                 }

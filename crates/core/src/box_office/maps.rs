@@ -8,7 +8,7 @@ use super::BoxOffice;
 use crate::{
     hall_slots::DURATION_MIN_MAX,
     ids::{PaymentId, PersonId, ScreeningId, SeatId},
-    locks::{ClaimedSeat, LoadReply, Millis, SeatSnapshot, SeatStatus, SeatTruth},
+    locks::{ClaimedSeat, LoadReply, LongestTimes, Millis, SeatSnapshot, SeatStatus, SeatTruth},
     ports::{Backend, BackendError, Cursor, Page, PageRequest, ScreeningFilter},
 };
 
@@ -93,12 +93,24 @@ pub async fn mend_screening(office: &BoxOffice, screening: ScreeningId) -> Backe
 }
 
 async fn load_at(office: &BoxOffice, screening: ScreeningId, seq: u64) -> Backend<LoadReply> {
-    let truth = office.stores.ledger.seat_truth(screening, office.now()).await?;
+    let mut truth = office.stores.ledger.seat_truth(screening, office.now()).await?;
+    limit_claims(office, &mut truth);
     let reply = office.locks.load(screening, seq, &truth).await?;
     if reply == LoadReply::Loaded {
         end_kept_too_long(office, screening, &truth).await?;
     }
     Ok(reply)
+}
+
+/// Shortens claims that last longer than any payment. The store has them after its clock was set back, until its times are
+/// shortened too.
+fn limit_claims(office: &BoxOffice, truth: &mut SeatTruth) {
+    let longest = LongestTimes::of(office.settings.lock_ttl, office.settings.payment_ttl);
+    let latest = office.now_ms().saturating_add(longest.payment_ms);
+    for claim in &mut truth.claimed {
+        claim.until = claim.until.min(latest);
+        claim.extended_from = claim.extended_from.map(|from| from.min(latest));
+    }
 }
 
 /// Handles a race between a load and the end of a payment. A payment that was CONFIRMING when the ledger was read may

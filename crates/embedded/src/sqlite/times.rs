@@ -23,7 +23,7 @@ pub(super) const FUTURE_PAYMENTS: [&str; 2] = [
 ];
 
 /// Each sets a time that is later than ?1 to ?1.
-const FROM_NOW: [&str; 5] = [
+pub(super) const FROM_NOW: [&str; 5] = [
     "UPDATE payments SET confirming_since = ?1 WHERE status = 'CONFIRMING' AND confirming_since > ?1",
     "UPDATE sessions SET seen_at = ?1 WHERE seen_at > ?1",
     "UPDATE sessions SET created_at = ?1 WHERE created_at > ?1",
@@ -32,11 +32,15 @@ const FROM_NOW: [&str; 5] = [
 ];
 
 /// Each sets an end that is later than ?1 to ?1, which is `now` and the longest time.
-const ENDS: [(&str, SignedDuration); 3] = [
+pub(super) const ENDS: [(&str, SignedDuration); 2] = [
     ("UPDATE relay_lease SET lease_until = ?1 WHERE lease_until > ?1", RELAY_LEASE_MAX),
-    ("UPDATE reservations SET lease_until = ?1 WHERE lease_until > ?1", RESERVATION_LEASE_MAX),
     ("UPDATE mails SET due_at = ?1 WHERE status = 'PENDING' AND due_at > ?1", MAIL_WAIT_MAX),
 ];
+
+/// Sets the ends of leases of calls that were made later than ?2. A lease that was taken again for an older call is not
+/// found: it ends in its own time.
+pub(super) const CALL_LEASES: &str =
+    "UPDATE reservations SET lease_until = ?1 WHERE created_at > ?2 AND lease_until > ?1";
 
 #[async_trait]
 impl StoredTimes for SqliteStore {
@@ -62,8 +66,10 @@ fn limit_times(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
     for sql in FROM_NOW {
         run(tx, sql, [ms(now)])?;
     }
+    let after = |longest: SignedDuration| ms(now.saturating_add(longest).unwrap_or(Timestamp::MAX));
     for (sql, longest) in ENDS {
-        run(tx, sql, [ms(now.saturating_add(longest).unwrap_or(Timestamp::MAX))])?;
+        run(tx, sql, [after(longest)])?;
     }
+    run(tx, CALL_LEASES, (after(RESERVATION_LEASE_MAX), ms(now)))?;
     Ok(())
 }

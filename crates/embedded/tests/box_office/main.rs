@@ -5,6 +5,7 @@
 
 mod books;
 mod buying;
+mod clock_steps;
 mod comparing;
 mod crash;
 mod free;

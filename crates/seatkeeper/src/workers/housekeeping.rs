@@ -165,3 +165,7 @@ impl Job for AuditPurge {
         Ok(if has_more { Next::After(BATCH_PAUSE) } else { Next::AfterPause })
     }
 }
+
+#[cfg(test)]
+#[path = "clock_watch_tests.rs"]
+mod tests;
