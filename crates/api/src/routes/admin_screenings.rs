@@ -235,8 +235,13 @@ pub(crate) async fn update_screening(
         start_time: patch.start_time.unwrap_or(old.start_time),
         prices: patch.prices.clone().unwrap_or(old.prices),
     };
-    let screening = box_office::update_screening(&app.office, editor(&person, &request), id, edit).await?;
-    Ok(Json(AdminScreening::count_one(&app, changed(screening, ErrorCode::ScreeningNotFound)?).await?))
+    // The seats are counted before the change, because an error means that nothing has changed.
+    let before = app.office.stores.programme.find_screening(id).await?.ok_or(ErrorCode::ScreeningNotFound)?;
+    let before = AdminScreening::count_one(&app, before).await?;
+    let new = box_office::update_screening(&app.office, editor(&person, &request), id, edit).await?;
+    let (screening, revision) = changed(new, ErrorCode::ScreeningNotFound)?;
+    let counted = (before.seats_sold, before.seats_held);
+    Ok(Json(AdminScreening::new(&app, &opened(&app, screening, revision), counted)))
 }
 
 /// Deletes a screening without locks or bookings
