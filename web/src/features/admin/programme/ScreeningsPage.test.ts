@@ -51,10 +51,20 @@ it('each showing says how many of its seats are sold and held, and that its layo
   const { page } = await open()
   const row = page.get('[data-testid="screening-to-come"]')
   const taken = row.get('[data-testid="taken"]')
-  expect(taken.get('[aria-hidden]').text()).toBe('27 / 230')
+  expect(taken.get('[aria-hidden]').text()).toBe('27 / 230 sold')
   expect(taken.get('.sr-only').text()).toBe('27 of 230 seats sold')
   expect(taken.text()).toContain('3 held')
   expect(row.text()).toContain(adminEn.admin.screening.old_layout)
+  page.unmount()
+})
+
+it('showings of an older server, which does not count seats, show the seats of their layout', async () => {
+  const list = LISTS['/api/admin/screenings']!
+  LISTS['/api/admin/screenings'] = [{ ...at('to-come', '2999-01-01T12:00:00Z'), layout: layout('seat', 'pair', 'blocked'), seats_sold: undefined, seats_total: undefined, seats_held: undefined }]
+  const { page } = await open()
+  expect(page.get('[data-testid="taken"]').text()).toBe('2 seats')
+  expect(page.find('[data-testid="share"]').exists()).toBe(false)
+  LISTS['/api/admin/screenings'] = list
   page.unmount()
 })
 
