@@ -164,7 +164,10 @@ test('administrators read no English words on Thai pages', async ({ come, browse
   }, 'the audit log')
   await waitFor(async () => (await ask('/mail')).items.some(({ last_error: error }) => error !== null), 'a mail that failed')
 
-  for (const path of [ticket, ...ADMIN, '/admin/bookings?q=ไม่มี', '/admin/screenings?day=2020-01-01', '/admin/mail?status=SENT', '/admin/audit?type=SYSTEM_ERROR', '/admin?from=2026-02-02&to=2026-02-01']) await at(path)
+  for (const path of [ticket, ...ADMIN, '/admin/bookings?q=ไม่มี', '/admin/mail?status=SENT', '/admin/audit?type=SYSTEM_ERROR', '/admin?from=2026-02-02&to=2026-02-01']) await at(path)
+  await owner.go('/admin/screenings?to=2020-01-01')
+  await owner.sees('empty-list')
+  await read('a list of showings that is empty after filtering')
   await owner.go('/admin/audit')
   await page.getByTestId('actor').first().click()
   await owner.sees('all-actors')

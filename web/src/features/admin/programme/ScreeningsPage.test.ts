@@ -77,6 +77,13 @@ it('the filters of the address apply', async () => {
   page.unmount()
 })
 
+it('a link of an earlier version to one day shows that day', async () => {
+  const { page, router, shown } = await open('?day=2020-01-01&hall=hall')
+  expect(shown()).toEqual(['past'])
+  expect(router.currentRoute.value.query).toEqual({ from: '2020-01-01', to: '2020-01-01', hall: 'hall' })
+  page.unmount()
+})
+
 it('a form with changes asks before a link, another form or the end of the page closes it', async () => {
   const { page, router } = await open()
   const dialog = () => document.querySelector<HTMLElement>('[data-testid="confirm-dialog"]')

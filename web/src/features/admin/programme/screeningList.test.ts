@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { AdminScreening, Layout } from '@/api/types'
-import { groupByDay, seatsIn, type ScreeningFilters } from './screeningList'
+import { groupByDay, seatsIn, withDayAsRange, type ScreeningFilters } from './screeningList'
 
 const ZONE = 'Asia/Bangkok'
 const NOW = Date.parse('2026-11-24T00:00:00Z')
@@ -27,6 +27,15 @@ describe('the showings by day', () => {
     expect(shown({ from: '2026-11-25' })).toEqual([['2026-11-25', 'after midnight']])
     expect(shown({ from: '2026-11-26', to: '2026-11-23' })).toEqual([])
   })
+})
+
+describe('the query of an address of an earlier version', () => {
+  it('its day becomes the first and last day, and its other filters stay', () => {
+    expect(withDayAsRange({ day: '2026-11-23', hall: 'loft' })).toEqual({ hall: 'loft', from: '2026-11-23', to: '2026-11-23' })
+    expect(withDayAsRange({ day: '', movie: 'film' })).toEqual({ movie: 'film' })
+    expect(withDayAsRange({ day: '2026-11-23', to: '2026-11-30' })).toEqual({ to: '2026-11-30' })
+  })
+  it('is unchanged without a day', () => expect(withDayAsRange({ from: '2026-11-23', past: '1' })).toBeNull())
 })
 
 it('the seats of a layout are those that can be sold, and a sofa is one', () => {

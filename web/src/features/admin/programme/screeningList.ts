@@ -1,8 +1,19 @@
+import type { LocationQuery, LocationQueryRaw } from 'vue-router'
 import type { AdminScreening, Layout } from '@/api/types'
 import { dayOf } from '@/lib/time'
 
 export const SCREENING_FILTERS = ['movie', 'hall', 'from', 'to', 'past'] as const
 export type ScreeningFilters = Partial<Record<(typeof SCREENING_FILTERS)[number], string>>
+
+/**
+ * Returns the query of an address of an earlier version, whose filter `day` was one day, with that day as `from` and `to`; null
+ * for a query without `day`. Days that are chosen beside it take precedence.
+ */
+export function withDayAsRange(query: LocationQuery): LocationQueryRaw | null {
+  if (query.day === undefined) return null
+  const { day, ...others } = query
+  return typeof day === 'string' && day !== '' && query.from === undefined && query.to === undefined ? { ...others, from: day, to: day } : others
+}
 
 export interface ScreeningsOfDay {
   day: string
