@@ -44,12 +44,12 @@ export default {
   },
   not_found: { tab: 'Page not found', title: 'This page does not exist', text: 'The address may be mistyped, or the page has been removed.', home: 'See what’s on' },
   problem_numbers: {
-    too_many_seats: 'You can hold at most {max} seats at once for one showing.',
-    too_many_seats_everywhere: 'You can hold at most {max} seats at once in all showings together, and you hold {held} in others. Let some go, or pay for them first.',
+    too_many_seats: 'You can hold only one seat at once for one showing. | You can hold at most {max} seats at once for one showing.',
+    too_many_seats_everywhere: 'The most seats that you can hold at once in all showings together is {max}, and you hold {held} in others. Let some go, or pay for them first.',
     let_go_too_often: 'You have chosen and let go of this seat several times. Please leave it to others for {time}, or choose another one.',
-    rate_limited: '{max} people on your network hold seats already, and no more can at once. Please try again in a minute, or use another connection.',
+    rate_limited: 'One person on your network holds seats already, and no one else can at once. Please try again in a minute, or use another connection. | {max} people on your network hold seats already, and no more can at once. Please try again in a minute, or use another connection.',
     too_large: 'This is too large: at most {size}.',
-    hall_busy: '{n} other showings need this hall at that time.',
+    hall_busy: '{n} showings would need the same hall at the same time.',
     ambiguous_screening: '{n} halls show this at the same time; please choose one.',
   } satisfies Partial<Record<ProblemCode, string>>,
   problem: {
@@ -58,6 +58,6 @@ export default {
     movie_not_found: 'This film does not exist.', screening_not_found: 'This showing does not exist.', hall_not_found: 'This hall does not exist.', booking_not_found: 'This ticket does not exist.', payment_not_found: 'This payment does not exist.', mail_not_found: 'This mail does not exist.', dead_letter_not_found: 'This event is no longer in the list.', provider_not_found: 'This payment provider does not exist.', ambiguous_screening: 'Several halls show this at the same time; please choose one.',
     unknown_seat: 'This seat does not exist in the hall.', screening_changed: 'This showing has changed. Please look at it again.', price_changed: 'The price has changed. Please look at it again.', screening_cancelled: 'This showing has been cancelled.', sales_closed: 'Sales for this showing have closed.', payment_in_progress: 'A payment is under way. Finish or cancel it first.', too_many_seats: 'That is more seats than one person can hold at once.', too_many_seats_everywhere: 'You hold too many seats in other showings. Let some go, or pay for them first.', let_go_too_often: 'You have chosen and let go of this seat several times. Please leave it to others for a few minutes, or choose another one.', seat_taken: 'Someone was faster with this seat.',
     unknown_method: 'This way to pay is not offered.', nothing_locked: 'Your seats are no longer held. Please choose again.', payment_declined: 'The payment was declined. Nothing was charged.', payment_not_pending: 'This payment is already finished.', payment_expired: 'The time to pay has run out. Nothing was charged.', seats_lost: 'The payment came too late for these seats. The money is being refunded.', bad_signature: 'The message was not genuine.',
-    price_missing: 'Every category of the hall needs a price.', hall_busy: 'Another film is in this hall at that time.', starts_in_past: 'The start is in the past.', has_screenings: 'There are showings to come; delete them first.', has_bookings: 'People hold seats or tickets for this showing, so it cannot be moved or deleted.', already_sent: 'This mail was already sent.',
+    price_missing: 'Every category of the hall needs a price.', hall_busy: 'Two showings would need the same hall at the same time.', starts_in_past: 'The start is in the past.', has_screenings: 'There are showings to come; delete them first.', has_bookings: 'People hold seats or tickets for this showing, so it cannot be moved or deleted.', already_sent: 'This mail was already sent.',
   } satisfies Record<ProblemCode, string>,
 }

@@ -46,6 +46,28 @@ describe('the text of a problem', () => {
     for (const [{ code }] of REFUSALS) expect(textOf('en', { code, screening_ids: ['a'] }), code).toMatch(/^[^\d{]+$/)
   })
 
+  it('a limit of one is in the singular', () => {
+    expect(textOf('en', { code: 'too_many_seats', seats_max: 1 })).toMatch(/only one seat /)
+    expect(textOf('en', { code: 'too_many_seats', seats_max: 2 })).toMatch(/2 seats /)
+    expect(textOf('en', { code: 'rate_limited', holders_max: 1 })).toMatch(/^One person .* holds /)
+    expect(textOf('en', { code: 'too_many_seats_everywhere', seats_max: 1, held_elsewhere: 1 })).not.toMatch(/1 seats/)
+    expect(textOf('th', { code: 'too_many_seats', seats_max: 1 })).toContain('1 ที่')
+  })
+
+  it('zero is a number, and who holds no seats elsewhere reads only the limit', () => {
+    expect(textOf('en', { code: 'too_many_seats_everywhere', seats_max: 6, held_elsewhere: 0 })).toBe(textOf('en', { code: 'too_many_seats', seats_max: 6 }))
+    expect(textOf('th', { code: 'too_many_seats_everywhere', seats_max: 6, held_elsewhere: 0 })).toBe(textOf('th', { code: 'too_many_seats', seats_max: 6 }))
+    expect(textOf('en', { code: 'too_many_seats', seats_max: 0 })).toContain('0 seats')
+    expect(textOf('en', { code: 'rate_limited', holders_max: 0 })).toContain('network')
+    expect(textOf('en', { code: 'too_large', bytes_max: 0 })).toContain('0 kilobytes')
+    expect(textOf('en', { code: 'let_go_too_often', wait_s: 0 })).toContain('0 seconds')
+  })
+
+  it('showings in one hall at one time are not said to be others: a longer film overlaps itself', () => {
+    expect(textOf('en', { code: 'hall_busy', screening_ids: ['a', 'b'] })).toBe('2 showings would need the same hall at the same time.')
+    for (const screening_ids of [['a'], undefined]) expect(textOf('en', { code: 'hall_busy', screening_ids })).toBe('Two showings would need the same hall at the same time.')
+  })
+
   it('times and sizes are written in the units of the language', () => {
     expect(textOf('en', { code: 'let_go_too_often', wait_s: 20 })).toContain('20 seconds')
     expect(textOf('en', { code: 'let_go_too_often', wait_s: 60 })).toContain('1 minute,')

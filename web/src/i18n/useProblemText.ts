@@ -5,6 +5,8 @@ const BYTES_PER_KB = 1024
 const KB_PER_MB = 1024
 const SECONDS_PER_MINUTE = 60
 
+const isGiven = (number: number | null | undefined): number is number => number !== null && number !== undefined
+
 /** The only function that maps the error code of an API problem to a message. */
 export function useProblemText() {
   const { t, te, locale } = useI18n()
@@ -16,25 +18,28 @@ export function useProblemText() {
     return kilobytes < KB_PER_MB ? measure(kilobytes, 'kilobyte') : measure(kilobytes / KB_PER_MB, 'megabyte')
   }
 
-  /** The numbers of a code's sentence; null when the answer lacks one, such as that of an older server. */
-  function numbersOf(problem: Problem): Record<string, string> | null {
+  /** The sentence with numbers of a problem; null when the answer lacks one, such as that of an older server. A number may be 0. */
+  function withNumbers(problem: Problem): string | null {
     const { seats_max: seats, held_elsewhere: held, holders_max: holders, wait_s: wait, bytes_max: bytes } = problem
     const showings = problem.screening_ids?.length ?? 0
     switch (problem.code) {
       case 'too_many_seats':
-        return seats ? { max: count(seats) } : null
+        return isGiven(seats) ? t('problem_numbers.too_many_seats', { max: count(seats) }, seats) : null
       case 'too_many_seats_everywhere':
-        return seats && held ? { max: count(seats), held: count(held) } : null
+        if (!isGiven(seats) || !isGiven(held)) return null
+        // Nobody can let go of seats or pay for them who holds none elsewhere: the limit alone says why.
+        if (held === 0) return t('problem_numbers.too_many_seats', { max: count(seats) }, seats)
+        return t('problem_numbers.too_many_seats_everywhere', { max: count(seats), held: count(held) })
       case 'let_go_too_often':
-        return wait ? { time: time(wait) } : null
+        return isGiven(wait) ? t('problem_numbers.let_go_too_often', { time: time(wait) }) : null
       // The code is that of too many requests, but waiting a moment does not help.
       case 'rate_limited':
-        return holders ? { max: count(holders) } : null
+        return isGiven(holders) ? t('problem_numbers.rate_limited', { max: count(holders) }, holders) : null
       case 'too_large':
-        return bytes ? { size: size(bytes) } : null
+        return isGiven(bytes) ? t('problem_numbers.too_large', { size: size(bytes) }) : null
       case 'hall_busy':
       case 'ambiguous_screening':
-        return showings > 1 ? { n: count(showings) } : null
+        return showings > 1 ? t(`problem_numbers.${problem.code}`, { n: count(showings) }) : null
       default:
         return null
     }
@@ -42,8 +47,6 @@ export function useProblemText() {
 
   return (error: unknown): string => {
     if (!isProblem(error)) return t('problem.unknown')
-    const numbers = numbersOf(error.problem)
-    if (numbers !== null) return t(`problem_numbers.${error.code}`, numbers)
-    return te(`problem.${error.code}`) ? t(`problem.${error.code}`) : t('problem.unknown')
+    return withNumbers(error.problem) ?? (te(`problem.${error.code}`) ? t(`problem.${error.code}`) : t('problem.unknown'))
   }
 }
