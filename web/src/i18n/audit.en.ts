@@ -18,6 +18,11 @@ export default {
       internal: 'A fault of the program', unavailable: 'A service of the program does not work and is tried again', recovered: 'A service of the program works again',
       unreadable_event: 'A stored event cannot be read', capture_failed: 'Seats were sold, but their money cannot be collected',
     },
+    worker: {
+      mail_sender: 'Sending mails', mail_consumer: 'Preparing confirmation mails', audit_consumer: 'Writing the audit log', programme: 'Following changes of the programme', clock: 'Watching the clock',
+      maps: 'Comparing the seat maps with the bookings', sessions: 'Deleting old sessions', audit: 'Deleting old entries of the audit log', relay: 'Publishing events', releases: 'Publishing released seats', lag: 'Measuring delayed events',
+      reconciler: 'Finishing interrupted payments', sweeper: 'Releasing seats whose time is up', payment: 'Payment {id}', outbox: 'Event {id} before it was published', event_log: 'Event {id} in the list of events', page: 'A page of the site',
+    },
     in_its_words: 'In the server’s words',
     dead_by: { mail: 'The confirmation mail could not be prepared.', audit: 'It could not be written to the audit log.' },
     mail_error: {

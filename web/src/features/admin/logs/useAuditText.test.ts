@@ -94,7 +94,16 @@ describe('the words of an audit entry', () => {
     expect(textOf('th', 'AUDIT_LOG', { action: 'sign_in', details: { role: 'ADMIN', issuer: 'demo' } }).lines).toEqual(['บทบาท: ผู้ดูแลระบบ', 'เข้าสู่ระบบด้วย: ระบบสาธิต'])
     expect(textOf('th', 'AUDIT_LOG', { action: 'admin_refused', subject: '/api/admin/halls', details: { code: 'forbidden' } }).lines).toEqual(['/api/admin/halls', 'ปฏิเสธด้วย: คุณไม่มีสิทธิ์ทำรายการนี้'])
     expect(textOf('th', 'SYSTEM_ERROR', { code: 'internal', place: 'GET /api/movies', count: 2 }).lines).toEqual(['โปรแกรมขัดข้อง', 'GET /api/movies × 2'])
-    expect(textOf('th', 'SYSTEM_ERROR', { code: 'of_a_newer_server', place: 'relay', count: 1 }).lines).toEqual(['of_a_newer_server', 'relay × 1'])
+    expect(textOf('th', 'SYSTEM_ERROR', { code: 'of_a_newer_server', place: 'of a newer worker', count: 1 }).lines).toEqual(['of_a_newer_server', 'of a newer worker × 1'])
     expect(linesOf('th', 'hall_changed', [{ field: 'categories', old: ['standard'], new: ['standard', 'VIP'] }])).toEqual(['ประเภท: ธรรมดา → ธรรมดา, VIP'])
+  })
+
+  it.each([
+    ['mail sender', 'Sending mails × 3', 'การส่งอีเมล × 3'],
+    ['payment 01890a5d', 'Payment 01890a5d × 3', 'การชำระเงิน 01890a5d × 3'],
+    ['', 'none × 3', 'ไม่มี × 3'],
+  ])('the place %j of a system error has words', (place, english, thai) => {
+    const last = (locale: 'en' | 'th') => textOf(locale, 'SYSTEM_ERROR', { code: 'unavailable', place, count: 3 }).lines.at(-1)
+    expect([last('en'), last('th')]).toEqual([english, thai])
   })
 })

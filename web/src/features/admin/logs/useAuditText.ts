@@ -4,6 +4,7 @@ import { useFieldErrors } from '@/i18n/useFieldErrors'
 import { useFormat } from '@/i18n/useFormat'
 import { inLanguage } from '@/lib/language'
 import type { Money } from '@/lib/money'
+import { placeWords } from './systemPlaces'
 
 type Entry = components['schemas']['AuditEntry']
 type Fields = Record<string, unknown>
@@ -89,6 +90,12 @@ export function useAuditText() {
       .join(' · ')
   }
 
+  /** Where a system error occurred. Requests, such as `GET /api/movies`, have no words of the page. */
+  function placeText(place: unknown): string {
+    const words = placeWords(textOf(place) ?? '')
+    return words === null ? show('', place) : t(words.key, { id: words.id })
+  }
+
   function linesOf(type: Entry['type'], data: Fields, details: Fields): string[] {
     const seats = Array.isArray(data.seat_ids) ? [`${t('admin.seats')}: ${show('seat_ids', data.seat_ids)}`] : []
     switch (type) {
@@ -100,7 +107,7 @@ export function useAuditText() {
       case 'PAYMENT_REFUNDED':
         return [...(isMoney(data.amount) ? [format.money(data.amount)] : []), known(`admin.refund_reason.${String(data.reason)}`, show('', data.reason))]
       case 'SYSTEM_ERROR':
-        return [known(`admin.system_error.${String(data.code)}`, show('', data.code)), `${show('', data.place)} × ${format.number(Number(data.count))}`]
+        return [known(`admin.system_error.${String(data.code)}`, show('', data.code)), `${placeText(data.place)} × ${format.number(Number(data.count))}`]
       case 'AUDIT_LOG': {
         const changes = Array.isArray(details.changes) ? (details.changes as Change[]).map((change) => changeText(change, String(data.action))) : []
         const others = Object.entries(details).filter(([name]) => ['role', 'issuer', 'code'].includes(name))
