@@ -4,8 +4,8 @@ import { holdSeats } from './support/paths.js'
 import { DESKTOP, PHONE } from './support/visitor.js'
 
 const WAYS = [
-  { name: 'desktop-en', screen: DESKTOP, language: 'en', theme: 'light', seat: 'A2', free: 'Free', book: 'Book for free', mail: '฿0 (free)' },
-  { name: 'phone-th', screen: PHONE, language: 'th', theme: 'dark', seat: 'A3', free: 'ฟรี', book: 'จองฟรี', mail: '฿0 (ไม่มีค่าใช้จ่าย)' },
+  { name: 'desktop-en', screen: DESKTOP, language: 'en', theme: 'light', seat: 'A2', free: 'Free', goOn: 'Continue', book: 'Book for free', mail: '฿0 (free)' },
+  { name: 'phone-th', screen: PHONE, language: 'th', theme: 'dark', seat: 'A3', free: 'ฟรี', goOn: 'ดำเนินการต่อ', book: 'จองฟรี', mail: '฿0 (ไม่มีค่าใช้จ่าย)' },
 ]
 
 for (const way of WAYS) {
@@ -24,10 +24,11 @@ for (const way of WAYS) {
     await visitor.seesSeat(way.seat, 'available')
     await holdSeats(visitor, [way.seat])
     assert.equal(await visitor.byId('summary-total').innerText(), way.free)
-    assert.equal((await visitor.byId('pay').innerText()).trim(), way.book)
+    assert.equal((await visitor.byId('pay').innerText()).trim(), way.goOn)
     await visitor.press(visitor.byId('pay'))
     await visitor.page.waitForURL('**/pay/*')
     await visitor.sees('confirm-free')
+    assert.equal((await visitor.byId('confirm-free').innerText()).trim(), way.book)
     assert.equal(await visitor.page.locator('input[type=radio]').count(), 0, 'there is no method to choose')
     assert.equal(await visitor.byId('promptpay-qr').count(), 0)
     await visitor.picture(`free-${way.name}`)
