@@ -60,3 +60,10 @@ it.each([['th', 'โรง 1', 'Hall 1'], ['en', 'Hall 1', 'โรง 1']] as co
   expect(page.text()).toContain(shown)
   expect(page.text()).not.toContain(other)
 })
+
+it.each([['en', 'Free'], ['th', 'ฟรี']] as const)('the bookings page says that a booking of 0 was free (%s)', async (locale, word) => {
+  answer.mockResolvedValueOnce({ items: [{ ...booking, total: { amount: 0, currency: 'THB' } }], next_cursor: null })
+  const { page } = await open(undefined, locale)
+  expect(page.text()).toContain(`· ${word}`)
+  expect(page.text()).not.toContain('฿0')
+})

@@ -19,3 +19,11 @@ it.each([
   const shown = (name: string) => ['s', 'strong'].map((tag) => notice.get(`[data-testid="changed-${name}"] ${tag}`).text())
   expect([shown('film'), shown('hall')]).toEqual([[film, 'Dunes'], [hall, 'The Loft']])
 })
+
+it('a total of 0 is free, before and now', () => {
+  const free = { amount: 0, currency: 'THB' }
+  const costly = { amount: 20_000, currency: 'THB' }
+  const shown = (total: { was: typeof free; is: typeof free }) => mount(TermsNotice, { props: { change: { total } }, global: { plugins: [createPinia(), createI18n({ legacy: false, locale: 'en', messages: { en } })] } }).get('[data-testid="changed-total"]')
+  expect(shown({ was: costly, is: free }).get('strong').text()).toBe('Free')
+  expect(shown({ was: free, is: costly }).get('s').text()).toBe('Free')
+})
