@@ -44,3 +44,39 @@ it('the error of the Thai name stands at its field', () => {
   expect(ids.map((id) => form.get(`[id="${id}"]`).text()).join()).toContain('1–200')
   expect(form.text()).toContain(adminTh.admin.hall_form.name_th)
 })
+
+async function withCategory(locale: 'en' | 'th', categories: string[], typed: string) {
+  const rows = categories.map((category, index) => ({ label: 'AB'[index]!, category, cells: ['seat' as const] }))
+  const { form, saved } = edit({ ...HALL, layout: { rows } }, {}, locale)
+  await form.findAll<HTMLInputElement>('input[list="categories"]').at(-1)!.setValue(typed)
+  await form.findAll<HTMLInputElement>('input[list="categories"]').at(-1)!.trigger('change')
+  const options = form.findAll('datalist option').map((option) => option.attributes('value'))
+  return { categories: (await saved())!.layout.rows.map(({ category }) => category), options }
+}
+
+it.each([
+  ['th', ['standard', 'sofa'], ' ธรรมดา ', ['standard', 'standard']],
+  ['en', ['standard', 'sofa'], 'PREMIUM', ['standard', 'premium']],
+  ['en', ['standard', 'sofa'], 'Balcony', ['standard', 'Balcony']],
+  ['en', ['Balcony', 'sofa'], 'balcony', ['Balcony', 'Balcony']],
+  ['en', ['premium', 'sofa'], ' ', ['premium', 'standard']],
+  // A category that was entered by the Thai name of a known one stays one category.
+  ['th', ['ธรรมดา', 'sofa'], 'ธรรมดา', ['ธรรมดา', 'ธรรมดา']],
+] as const)('a row gets the category of the typed name, of the hall’s own ones first (%s, %j, %j)', async (locale, before, typed, after) => {
+  expect((await withCategory(locale, [...before], typed)).categories).toEqual(after)
+})
+
+it('each name of a category is offered once', async () => {
+  const { options } = await withCategory('th', ['ธรรมดา', 'VIP'], 'VIP')
+  expect(options).toEqual(['ธรรมดา', 'VIP', 'พรีเมียม', 'โซฟา'])
+})
+
+it.each([
+  ['en', ['S', 'P', 'W', 'C', '×', '']],
+  ['th', ['ด', 'ซ', 'ร', 'ต', '×', '']],
+] as const)('each kind of place has a letter of the page’s language, and its tool has the same (%s)', (locale, letters) => {
+  const cells = ['seat', 'pair', 'wheelchair', 'companion', 'blocked', null] as const
+  const { form } = edit({ ...HALL, layout: { rows: [{ label: 'A', category: 'standard', cells: [...cells] }] } }, {}, locale)
+  expect(form.findAll('[data-testid^="cell-A-"]').map((cell) => cell.text())).toEqual(letters)
+  expect(cells.map((kind) => form.find(`[data-testid="tool-${kind ?? 'gap'}"] [aria-hidden]`)).map((letter) => (letter.exists() ? letter.text() : ''))).toEqual(letters)
+})
