@@ -20,6 +20,9 @@ const SIGN_IN_ERRORS = ['access_denied', 'try_again', 'bad_state', 'temporarily_
 /** The ticket that the administrator has bought. */
 let ticket
 const names = new Set()
+/** A film and a hall without Thai names, and their showing. */
+const ENGLISH = { title: 'Northern Lights', name: 'The Annex' }
+let english
 test.beforeAll(async ({ server, come }) => {
   const owner = await come(THAI)
   await owner.signInQuietly(OWNER)
@@ -30,23 +33,37 @@ test.beforeAll(async ({ server, come }) => {
   const { items } = await server.get('/api/movies?limit=200')
   for (const film of items) if (film.title_th === null) names.add(film.title)
   await changeProgramme(owner, server)
+  english = await addEnglish(owner, server)
+  names.add(ENGLISH.title).add(ENGLISH.name)
+  names.add(await buy(owner, english, ['A1']))
 })
+
+async function change(owner, server, method, path, data) {
+  const answer = await owner.context.request[method](`/api/admin${path}`, { data, headers: { origin: server.url } })
+  assert.ok(answer.ok(), `${method} ${path}: ${answer.status()} ${await answer.text()}`)
+  return answer.status() === 204 ? null : answer.json()
+}
+
+const ROWS = [{ label: 'A', category: 'standard', cells: ['seat', 'pair'] }]
+/** When the created showings begin: so far ahead that the sale is open all the time. */
+const inTwoDays = () => new Date(Date.now() + 48 * 3_600_000).toISOString()
+
+/** Creates a film, a hall and a showing without Thai names, and returns the showing. */
+async function addEnglish(owner, server) {
+  const film = await change(owner, server, 'post', '/movies', { title: ENGLISH.title, duration_min: 90, genres: ['drama'] })
+  const hall = await change(owner, server, 'post', '/halls', { name: ENGLISH.name, layout: { rows: ROWS } })
+  return change(owner, server, 'post', '/screenings', { movie_id: film.id, hall_id: hall.id, start_time: inTwoDays(), prices: { standard: { amount: 20_000, currency: 'THB' } } })
+}
 
 /** Creates, changes and deletes a film, a hall and a showing, so that the audit log has an entry of each kind. */
 async function changeProgramme(owner, server) {
-  const ask = async (method, path, data) => {
-    const answer = await owner.context.request[method](`/api/admin${path}`, { data, headers: { origin: server.url } })
-    assert.ok(answer.ok(), `${method} ${path}: ${answer.status()} ${await answer.text()}`)
-    return answer.status() === 204 ? null : answer.json()
-  }
-  const rows = [{ label: 'A', category: 'standard', cells: ['seat', 'pair'] }]
+  const ask = (method, path, data) => change(owner, server, method, path, data)
   const film = await ask('post', '/movies', { title: 'ทดสอบ', title_th: 'ทดสอบ', duration_min: 90, rating: 'G', genres: ['drama'] })
-  const hall = await ask('post', '/halls', { name: 'โรงทดสอบ', layout: { rows } })
-  const start_time = new Date(Date.now() + 48 * 3_600_000).toISOString()
-  const showing = await ask('post', '/screenings', { movie_id: film.id, hall_id: hall.id, start_time, prices: { standard: { amount: 20_000, currency: 'THB' } } })
+  const hall = await ask('post', '/halls', { name: 'โรงทดสอบ', layout: { rows: ROWS } })
+  const showing = await ask('post', '/screenings', { movie_id: film.id, hall_id: hall.id, start_time: inTwoDays(), prices: { standard: { amount: 20_000, currency: 'THB' } } })
   await ask('patch', `/screenings/${showing.id}`, { prices: { standard: { amount: 25_000, currency: 'THB' } } })
   await ask('patch', `/movies/${film.id}`, { genres: [], rating: null, synopsis_th: 'เรื่องย่อ' })
-  await ask('patch', `/halls/${hall.id}`, { layout: { rows: [{ ...rows[0], category: 'sofa', cells: ['pair', 'pair'] }] } })
+  await ask('patch', `/halls/${hall.id}`, { layout: { rows: [{ ...ROWS[0], category: 'sofa', cells: ['pair', 'pair'] }] } })
   await ask('delete', `/screenings/${showing.id}`)
   await ask('delete', `/halls/${hall.id}`)
   await ask('delete', `/movies/${film.id}`)
@@ -57,7 +74,7 @@ function reader(visitor) {
   const found = []
   const read = async (what) => {
     await visitor.settled()
-    found.push(...(await readLatin(visitor.page, names)).map((text) => `${what}: ${text}`))
+    found.push(...(await readLatin(visitor.page, names, new Set(Object.values(ENGLISH)))).map((text) => `${what}: ${text}`))
   }
   const at = async (path) => {
     await visitor.go(path)
@@ -77,7 +94,7 @@ test('guests and customers read no English words on Thai pages', async ({ server
   const showing = await server.showing('Hall 2', 1)
   const seats = `/screenings/${showing.id}`
 
-  for (const path of ['/', `/movies/${showing.movie.id}`, '/movies/no-such-film', seats, '/screenings/no-such-showing', '/no-such-page', '/bookings']) await at(path)
+  for (const path of ['/', `/movies/${showing.movie.id}`, '/movies/no-such-film', seats, '/screenings/no-such-showing', '/no-such-page', '/bookings', `/movies/${english.movie_id}`, `/screenings/${english.id}`]) await at(path)
   for (const error of SIGN_IN_ERRORS) await at(`/sign-in?error=${error}`)
   await at(`/sign-in?return_to=${encodeURIComponent(`${seats}?seats=A2`)}`)
   await visitor.byId('sign-in').click()
@@ -164,7 +181,7 @@ test('administrators read no English words on Thai pages', async ({ come, browse
   }, 'the audit log')
   await waitFor(async () => (await ask('/mail')).items.some(({ last_error: error }) => error !== null), 'a mail that failed')
 
-  for (const path of [ticket, ...ADMIN, '/admin/bookings?q=ไม่มี', '/admin/mail?status=SENT', '/admin?from=2026-02-02&to=2026-02-01']) await at(path)
+  for (const path of [ticket, '/bookings', ...ADMIN, '/admin/bookings?q=ไม่มี', '/admin/mail?status=SENT', '/admin?from=2026-02-02&to=2026-02-01']) await at(path)
   await owner.go('/admin/screenings?to=2020-01-01')
   await owner.sees('empty-list')
   await read('a list of showings that is empty after filtering')

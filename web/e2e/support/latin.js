@@ -32,13 +32,16 @@ const EXCEPTIONS = [
 
 /**
  * Returns the texts of a Thai page in which a Latin word is left, each with the element that shows it: visible and accessible
- * texts, texts of closed details, options, values of fields, and the title. `names` are texts that people have entered.
+ * texts, texts of closed details, options, values of fields, and the title. `names` are texts that people have entered. Those of them
+ * in `english` must be marked as English where they are the whole text of an element, so that screen readers say them so.
  */
-export async function readLatin(page, names) {
+export async function readLatin(page, names, english = new Set()) {
   const { language, texts } = await page.evaluate(collectTexts, NOT_THAI.join(', '))
   assert.equal(language, 'th')
   assert.ok(texts.length > 1, 'the page has texts')
-  return texts.filter(({ text }) => LATIN_WORD.test(withoutNames(text, names))).map(({ place, text }) => `${place}: ${text}`)
+  const latin = texts.filter(({ text }) => LATIN_WORD.test(withoutNames(text, names))).map(({ place, text }) => `${place}: ${text}`)
+  const unmarked = texts.filter(({ text, marked }) => marked !== undefined && marked !== 'en' && english.has(text)).map(({ place, text }) => `${place} without lang="en": ${text}`)
+  return [...latin, ...unmarked]
 }
 
 function withoutNames(text, names) {
@@ -60,7 +63,10 @@ function collectTexts(notThai) {
     const values = element.matches(`${WRITTEN}, datalist option`) ? [element.value] : []
     const id = element.closest('[data-testid]')?.dataset.testid
     const place = `${element.localName}${id === undefined ? '' : ` in ${id}`}`
-    for (const text of [own.join(' '), ...attributes, ...values]) if (text.trim() !== '') texts.push({ place, text: text.trim().replace(/\s+/g, ' ') })
+    // An attribute or the title of the page has the language of the page, whatever its text is.
+    const marked = element.closest('[lang]').lang
+    const all = [{ text: own.join(' '), marked }, ...[...attributes, ...values].map((text) => ({ text }))]
+    for (const { text, ...rest } of all) if (text.trim() !== '') texts.push({ place, text: text.trim().replace(/\s+/g, ' '), ...rest })
   }
   return { language: document.documentElement.lang, texts }
 }
