@@ -41,9 +41,9 @@ LONG_ON_CLUSTER := storms:: unread_answers:: demo_filling:: acknowledged_booking
 AT_ONCE := $(shell echo $$(($$(nproc) + 2)))
 # Browser tests that `make test` runs on Redis, MongoDB and Kafka as well: buying and live changes.
 E2E_CLUSTER := e2e/booking.e2e.js e2e/live.e2e.js
-# Browser tests of accessibility, text size and tap targets on every page or in every size. They take half of the time of all
-# browser tests, so `make test-all` runs them.
-E2E_LOOKS := $(patsubst %,e2e/%.e2e.js,access-desktop access-phone sight taps)
+# Browser tests of accessibility, text size, tap targets, language and titles on every page or in every size. They take half of
+# the time of all browser tests, so `make test-all` runs them.
+E2E_LOOKS := $(patsubst %,e2e/%.e2e.js,access-desktop access-phone sight taps thai titles)
 TEST_PARTS := unit cluster web-test e2e e2e-cluster
 E2E_ALL := $(patsubst web/%,%,$(wildcard web/e2e/*.e2e.js))
 
