@@ -187,7 +187,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
-    /// Where the page before ended: its `next_cursor`.
+    /// The `next_cursor` of the previous page; left out for the first page.
     pub cursor: Option<String>,
     /// How many items, 1 to 200; 50 when left out.
     #[param(minimum = 1, maximum = 200, default = 50)]

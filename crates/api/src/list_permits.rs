@@ -16,9 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 /// Maximum number of films in all concurrently built lists of one server: sixteen lists of maximum length.
 const LISTED_FILMS_MAX: u32 = 3_200;
 /// Maximum number of films in the concurrently built lists of one network (an IPv4 address, an IPv6 /48): one list of
-/// maximum length. Further lists of
-/// the network wait without delaying other networks. Building a long list takes some 20 MiB, from the store's answer to
-/// the JSON text.
+/// maximum length. Further lists of the network wait without delaying other networks. Building a long list takes some
+/// 20 MiB, from the store's answer to the JSON text.
 const LISTED_FILMS_PER_NETWORK_MAX: u32 = 200;
 
 /// The pool of permits to build lists.
@@ -110,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lists_of_a_small_cinema_do_not_wait_for_each_other() {
+    async fn film_list_takes_no_more_permits_than_the_cinema_has_films_once_their_number_is_known() {
         let permits = ListPermits::default();
         permits.note_listed(Some(12));
         let lists: Vec<_> = (0..16).map(|_| permits.acquire(Some(1), 200).now_or_never()).collect();

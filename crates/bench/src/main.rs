@@ -46,7 +46,7 @@ enum Bench {
     Buy(buy::BuyBench),
     /// People read the front page, the lists, a screening and its seats.
     Read(read::ReadBench),
-    /// The least that such work costs on this machine.
+    /// Runs one floor: the same kind of work (HTTP answers, socket writes or `fdatasync`) without Seatkeeper, for comparison.
     #[command(subcommand)]
     Floor(floor::Floor),
     /// Starts the servers itself, runs every load, and prints one table.

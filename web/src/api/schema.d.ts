@@ -1931,7 +1931,7 @@ export interface operations {
                 from?: string;
                 /** @description To this day, included. */
                 to?: string;
-                /** @description Where the page before ended: its `next_cursor`. */
+                /** @description The `next_cursor` of the previous page; left out for the first page. */
                 cursor?: string;
                 /** @description How many items, 1 to 200; 50 when left out. */
                 limit?: number;
@@ -2033,7 +2033,7 @@ export interface operations {
                 q?: string;
                 /** @description In this state. */
                 status?: components["schemas"]["BookingStatus"];
-                /** @description Where the page before ended: its `next_cursor`. */
+                /** @description The `next_cursor` of the previous page; left out for the first page. */
                 cursor?: string;
                 /** @description How many items, 1 to 200; 50 when left out. */
                 limit?: number;
@@ -2135,7 +2135,7 @@ export interface operations {
                 q?: string;
                 /** @description In this state. */
                 status?: components["schemas"]["BookingStatus"];
-                /** @description Where the page before ended: its `next_cursor`. */
+                /** @description The `next_cursor` of the previous page; left out for the first page. */
                 cursor?: string;
                 /** @description How many items, 1 to 200; 50 when left out. */
                 limit?: number;
@@ -2225,7 +2225,7 @@ export interface operations {
     list_dead_letters: {
         parameters: {
             query?: {
-                /** @description Where the page before ended: its `next_cursor`. */
+                /** @description The `next_cursor` of the previous page; left out for the first page. */
                 cursor?: string;
                 /** @description How many items, 1 to 200; 50 when left out. */
                 limit?: number;
@@ -2406,7 +2406,7 @@ export interface operations {
                 after?: number;
                 /** @description Of this type. */
                 type?: components["schemas"]["EventType"];
-                /** @description Where the page before ended: its `next_cursor`. */
+                /** @description The `next_cursor` of the previous page; left out for the first page. */
                 cursor?: string;
                 /** @description How many items, 1 to 200; 50 when left out. */
                 limit?: number;
@@ -2496,7 +2496,7 @@ export interface operations {
     list_halls: {
         parameters: {
             query?: {
-                /** @description Where the page before ended: its `next_cursor`. */
+                /** @description The `next_cursor` of the previous page; left out for the first page. */
                 cursor?: string;
                 /** @description How many items, 1 to 200; 50 when left out. */
                 limit?: number;
@@ -3012,7 +3012,7 @@ export interface operations {
             query?: {
                 /** @description In this state. */
                 status?: components["schemas"]["MailStatus"];
-                /** @description Where the page before ended: its `next_cursor`. */
+                /** @description The `next_cursor` of the previous page; left out for the first page. */
                 cursor?: string;
                 /** @description How many items, 1 to 200; 50 when left out. */
                 limit?: number;
@@ -3198,7 +3198,7 @@ export interface operations {
     list_all_movies: {
         parameters: {
             query?: {
-                /** @description Where the page before ended: its `next_cursor`. */
+                /** @description The `next_cursor` of the previous page; left out for the first page. */
                 cursor?: string;
                 /** @description How many items, 1 to 200; 50 when left out. */
                 limit?: number;
@@ -4040,7 +4040,7 @@ export interface operations {
                 from?: string;
                 /** @description Starting on or before this day. */
                 to?: string;
-                /** @description Where the page before ended: its `next_cursor`. */
+                /** @description The `next_cursor` of the previous page; left out for the first page. */
                 cursor?: string;
                 /** @description How many items, 1 to 200; 50 when left out. */
                 limit?: number;
@@ -5057,7 +5057,7 @@ export interface operations {
     list_bookings: {
         parameters: {
             query?: {
-                /** @description Where the page before ended: its `next_cursor`. */
+                /** @description The `next_cursor` of the previous page; left out for the first page. */
                 cursor?: string;
                 /** @description How many items, 1 to 200; 50 when left out. */
                 limit?: number;
@@ -5597,7 +5597,7 @@ export interface operations {
     list_movies: {
         parameters: {
             query?: {
-                /** @description Where the page before ended: its `next_cursor`. */
+                /** @description The `next_cursor` of the previous page; left out for the first page. */
                 cursor?: string;
                 /** @description How many items, 1 to 200; 50 when left out. */
                 limit?: number;
@@ -6397,7 +6397,7 @@ export interface operations {
                 start_time?: string;
                 /** @description On this day of the cinema's time zone. */
                 date?: string;
-                /** @description Where the page before ended: its `next_cursor`. */
+                /** @description The `next_cursor` of the previous page; left out for the first page. */
                 cursor?: string;
                 /** @description How many items, 1 to 200; 50 when left out. */
                 limit?: number;

@@ -95,9 +95,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_agrees_when_the_lock_stores_sequence_lies_between_the_rooms_at_start_and_end_of_the_read() {
+    fn room_agrees_with_a_sequence_of_the_lock_store_between_its_own_before_and_after_the_call() {
         assert_eq!(judge(5, 5, Some(5)), Verdict::Agrees);
         assert_eq!(judge(5, 9, Some(7)), Verdict::Agrees, "changes arrived during the call");
+    }
+
+    #[test]
+    fn room_is_behind_a_greater_sequence_of_the_lock_store_and_wrong_about_a_smaller_or_missing_one() {
         assert_eq!(judge(5, 5, Some(6)), Verdict::Behind);
         assert_eq!(judge(5, 5, Some(4)), Verdict::Wrong);
         assert_eq!(judge(5, 9, None), Verdict::Wrong);

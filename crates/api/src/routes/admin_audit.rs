@@ -100,7 +100,7 @@ pub(crate) struct AuditQuery {
     from: Option<Date>,
     /// To this day, included.
     to: Option<Date>,
-    /// Where the page before ended: its `next_cursor`.
+    /// The `next_cursor` of the previous page; left out for the first page.
     cursor: Option<String>,
     /// How many items, 1 to 200; 50 when left out.
     #[param(minimum = 1, maximum = 200, default = 50)]

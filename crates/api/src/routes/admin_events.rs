@@ -90,7 +90,7 @@ pub(crate) struct EventsQuery {
     /// Of this type.
     #[param(value_type = Option<EventTypeShape>)]
     r#type: Option<String>,
-    /// Where the page before ended: its `next_cursor`.
+    /// The `next_cursor` of the previous page; left out for the first page.
     cursor: Option<String>,
     /// How many items, 1 to 200; 50 when left out.
     #[param(minimum = 1, maximum = 200, default = 50)]

@@ -27,7 +27,7 @@ pub(crate) struct ScreeningsQuery {
     start_time: Option<Timestamp>,
     /// On this day of the cinema's time zone.
     date: Option<Date>,
-    /// Where the page before ended: its `next_cursor`.
+    /// The `next_cursor` of the previous page; left out for the first page.
     cursor: Option<String>,
     /// How many items, 1 to 200; 50 when left out.
     #[param(minimum = 1, maximum = 200, default = 50)]

@@ -82,7 +82,8 @@ async fn pages_of_bookings_are_read_in_index_order_without_a_sort() {
     }
 }
 
-/// A booking's row is ten times as long as its entry in the index, and a customer's too.
+/// The rows of bookings and of people are several times as long as their entries in these indexes, so reading rows would read
+/// several times as many bytes.
 #[tokio::test]
 async fn totals_reports_and_searches_read_indexes_and_no_rows() {
     let folder = TempDir::new().unwrap();

@@ -30,7 +30,7 @@ export function useEditor<T extends Item, Input>(calls: {
 
   const { hasChanges, question, mayLeave } = useDraft()
 
-  /** Opens another form or closes the open one, after a question if that has unsaved changes. */
+  /** Opens another form, or closes the open one. Asks for confirmation first if the open form has unsaved changes. */
   async function edit(next: Editing<T>): Promise<void> {
     if (isSame(editing.value, next) || !(await mayLeave())) return
     errors.value = {}
