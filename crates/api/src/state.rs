@@ -1,6 +1,12 @@
 //! The application state that all handlers share.
 
-use std::{ops::Deref, sync::Arc, time::Instant};
+use std::{
+    ops::Deref,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
 
 use seatkeeper_core::{box_office::BoxOffice, person::Person, ports::Health};
 use tokio::task::JoinHandle;
@@ -116,6 +122,15 @@ impl App {
         self.calls.spawn(request_id::with_current(call))
     }
 
+    /// Runs a call in its request, and in a task of its own when the client disconnects. Unlike [`Self::spawn_call`] it costs
+    /// no task otherwise.
+    pub(crate) fn run_to_end<F>(&self, call: F) -> RunToEnd<F>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        RunToEnd { app: self.clone(), call: Some(Box::pin(call)) }
+    }
+
     /// Runs the background tasks: writing events about internal errors (status 500), polling for sessions that ended on
     /// other servers, and sending viewers the changes of their screenings. Returns when `stop` is cancelled, pending
     /// writes are flushed and all calls have ended.
@@ -132,5 +147,31 @@ impl App {
     /// Microseconds since the program's start, by the monotonic clock.
     pub(crate) fn uptime_us(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A call that ends even if the future that waits for it is dropped. Never poll it again after its end.
+pub(crate) struct RunToEnd<F: Future<Output: Send> + Send + 'static> {
+    app: App,
+    call: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Future for RunToEnd<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let Some(call) = self.call.as_mut() else { return Poll::Pending };
+        let output = ready!(call.as_mut().poll(context));
+        self.call = None;
+        Poll::Ready(output)
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Drop for RunToEnd<F> {
+    fn drop(&mut self) {
+        // A call that has panicked must not be polled again.
+        if let Some(call) = self.call.take().filter(|_| !std::thread::panicking()) {
+            drop(self.app.spawn_call(call));
+        }
     }
 }

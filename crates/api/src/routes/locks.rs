@@ -66,10 +66,9 @@ pub(crate) async fn lock_seats(
     let seats = SeatSelection::parse(&open, &wanted.seat_ids)
         .map_err(|unknown| ApiError::new(ErrorCode::UnknownSeat).seats(unknown))?;
     let (id, calling) = (open.screening.id, app.clone());
-    // In its own task, because the limits against hoarding need the reply of the lock store when the client disconnects, too.
-    let locked =
-        app.spawn_call(async move { box_office::lock_seats(&calling.office, &buyer, &open, &seats).await }).await;
-    match locked.map_err(|_| ErrorCode::Internal)?? {
+    // The limits against hoarding need the reply of the lock store also when the client disconnects.
+    let lock = async move { box_office::lock_seats(&calling.office, &buyer, &open, &seats).await };
+    match app.run_to_end(lock).await? {
         LockOutcome::Held(hold) => Ok(Json(Hold::of(id, &hold))),
         LockOutcome::SalesClosed => Err(ErrorCode::SalesClosed.into()),
         LockOutcome::PaymentInProgress(lock) => Err(in_progress(lock)),
@@ -201,7 +200,9 @@ pub(crate) async fn unlock_seats(
         names.iter().filter_map(|name| SeatId::parse(name)).filter(|seat| open.plan.find(*seat).is_some()).collect()
     });
     let id = open.screening.id;
-    match box_office::release_seats(&app.office, person.id, id, seats.as_deref()).await? {
+    let (person, calling) = (person.id, app.clone());
+    let release = async move { box_office::release_seats(&calling.office, person, id, seats.as_deref()).await };
+    match app.run_to_end(release).await? {
         ReleaseOutcome::Left(hold) => Ok(Json(Hold::of(id, &hold))),
         ReleaseOutcome::PaymentInProgress(lock) => Err(in_progress(lock)),
     }

@@ -67,7 +67,11 @@ impl RedisLocks {
     {
         let both = async {
             match ask().await {
-                Err(failure) if self.can_mend(&failure).await => ask().await,
+                Err(failure) if self.can_mend(&failure).await => match (ask().await, failure) {
+                    // Redis may have run the first attempt before the connection was lost.
+                    (Err(Failure::Late), Failure::Redis(first)) if is_lost(&first) => Err(Failure::Redis(first)),
+                    (answer, _) => answer,
+                },
                 answer => answer,
             }
         };

@@ -1,5 +1,5 @@
 //! The limits against hoarding on one server: seats of one person at all screenings, seats that a person has let go, and
-//! people of one network who hold seats. They cost no call of the lock store or the store.
+//! people of one network who hold seats. They cost a successful call no call of the lock store or the store.
 //!
 //! Each server counts what passes through it. The rules for one person are in [`crate::locks::PersonHolds`].
 

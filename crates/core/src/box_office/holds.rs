@@ -79,8 +79,9 @@ pub enum LockOutcome {
 
 /// Locks all seats of `wanted` for the buyer, or none.
 ///
-/// The limits against hoarding cost no call of their own: this server counts them, and passes them to the lock store as a
-/// smaller limit of seats and as seats that are not for sale. So the refusals keep their order: `TooManyHolders`,
+/// The limits against hoarding cost a successful call no call of their own: this server counts, and passes the limits to the
+/// lock store as a smaller limit of seats and as seats that are not for sale. Only before a refusal for the seats at other
+/// screenings are those holds read again. So the refusals keep their order: `TooManyHolders`,
 /// `SalesClosed`, `PaymentInProgress`, `TooManySeats`, `TooManySeatsEverywhere`, `LetGoTooOften`, `SeatsTaken`.
 ///
 /// # Errors

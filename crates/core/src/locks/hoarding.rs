@@ -19,6 +19,9 @@ use crate::ids::{ScreeningId, SeatId};
 /// until some of them were left alone for one lock time: forgetting one instead would permit to renew it.
 pub const LET_GO_SEATS_MAX: usize = 64;
 
+/// A `let_go_max` that lifts the limit, for load tests.
+pub const LET_GO_UNLIMITED: u32 = 1_000_000;
+
 /// A lock that ends in less than this time, in milliseconds, may expire before the lock store runs a call that begins now.
 /// Such a call would take the seat anew, so it is judged as if the lock had expired.
 const EXPIRES_DURING_CALL_MS: Millis = 1_000;
@@ -91,15 +94,23 @@ struct NotedHold {
     seq: u64,
     /// When it was noted.
     noted_at: Millis,
+    /// Seats that were bought a short time ago. Replies that were made before the sale, and arrive later, still have them.
+    sold: SeatList,
+    /// When seats were last bought.
+    sold_at: Millis,
     /// Seats of running calls.
     reserved: usize,
     seats: SmallVec<[NotedSeat; 4]>,
 }
 
 impl NotedHold {
+    fn has_just_sold(&self, now: Millis) -> bool {
+        !self.sold.is_empty() && now < self.sold_at.saturating_add(LATE_REPLY_MS)
+    }
+
     fn is_needed(&self, now: Millis) -> bool {
         let is_recent = self.seq > 0 && now < self.noted_at.saturating_add(LATE_REPLY_MS);
-        self.reserved > 0 || !self.seats.is_empty() || is_recent
+        self.reserved > 0 || !self.seats.is_empty() || is_recent || self.has_just_sold(now)
     }
 }
 
@@ -139,7 +150,10 @@ impl PersonHolds {
         let Self { holds, let_go } = self;
         for hold in holds.iter_mut() {
             let screening = hold.screening;
-            hold.noted_at = hold.noted_at.min(now);
+            (hold.noted_at, hold.sold_at) = (hold.noted_at.min(now), hold.sold_at.min(now));
+            if !hold.has_just_sold(now) {
+                hold.sold.clear();
+            }
             hold.seats.retain(|seat| {
                 seat.until = seat.until.min(longest);
                 if seat.until <= now && seat.is_sure {
@@ -241,15 +255,17 @@ impl PersonHolds {
     /// [`Self::sold`] before.
     pub fn note(&mut self, screening: ScreeningId, hold: &Hold, now: Millis, rules: &HoardingRules) {
         self.expire(now, rules);
-        let was = self.find(screening).map(|was| (was.seq, was.seats.clone()));
-        let (was_seq, was) = was.unwrap_or_default();
-        if hold.seq < was_seq {
+        let was = self.find(screening).map(|was| (was.seq, was.seats.clone(), was.sold.clone()));
+        let (was_seq, was, sold) = was.unwrap_or_default();
+        // 0: the lock store has no such map, so it has lost the locks.
+        if hold.seq < was_seq && hold.seq != 0 {
             return;
         }
+        let is_lost = hold.seq == 0;
         // A lock that has just expired is gone, even if the reply was made before.
         let is_over = |until: Millis| until <= now && now < until.saturating_add(LATE_REPLY_MS);
-        let held = || hold.seats.iter().filter(|seat| !is_over(seat.until));
-        for seat in was.iter().filter(|seat| seat.is_sure && !held().any(|held| held.id == seat.id)) {
+        let held = || hold.seats.iter().filter(|seat| !is_over(seat.until) && !sold.contains(&seat.id));
+        for seat in was.iter().filter(|seat| seat.is_sure && !is_lost && !held().any(|held| held.id == seat.id)) {
             note_let_go(&mut self.let_go, screening, seat.id, now);
         }
         // The lock store may have another clock than this server. A time that this server's clock makes impossible is
@@ -269,8 +285,8 @@ impl PersonHolds {
     pub fn sold(&mut self, screening: ScreeningId, seats: &[SeatId], now: Millis) {
         for hold in self.holds.iter_mut().filter(|hold| hold.screening == screening) {
             hold.seats.retain(|seat| !seats.contains(&seat.id));
-            // The sale has taken at least one sequence number, so replies made before it are recognised as older.
-            (hold.seq, hold.noted_at) = (hold.seq.saturating_add(1), now);
+            hold.sold.extend_from_slice(seats);
+            hold.sold_at = now;
         }
         self.holds.retain(|hold| hold.is_needed(now));
         self.let_go.retain(|entry| entry.screening != screening || !seats.contains(&entry.seat));
@@ -282,6 +298,9 @@ impl PersonHolds {
     }
 
     fn is_refused(&self, screening: ScreeningId, seat: SeatId, now: Millis, rules: &HoardingRules) -> bool {
+        if rules.let_go_max >= LET_GO_UNLIMITED {
+            return false;
+        }
         let is_it = |entry: &&LetGo| entry.screening == screening && entry.seat == seat;
         let times = match self.let_go.iter().find(is_it) {
             Some(entry) => entry.times,
@@ -304,7 +323,15 @@ impl PersonHolds {
 
     fn find_or_insert(&mut self, screening: ScreeningId) -> &mut NotedHold {
         let place = self.holds.iter().position(|hold| hold.screening == screening).unwrap_or_else(|| {
-            self.holds.push(NotedHold { screening, seq: 0, noted_at: 0, reserved: 0, seats: SmallVec::new() });
+            self.holds.push(NotedHold {
+                screening,
+                seq: 0,
+                noted_at: 0,
+                sold: SeatList::new(),
+                sold_at: 0,
+                reserved: 0,
+                seats: SmallVec::new(),
+            });
             self.holds.len() - 1
         });
         &mut self.holds[place]

@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 pub use board::SeatBoard;
 pub use board_load::LockEntry;
 pub use clock_steps::LongestTimes;
-pub use hoarding::{HoardingRules, LET_GO_SEATS_MAX, LockLimits, PersonHolds};
+pub use hoarding::{HoardingRules, LET_GO_SEATS_MAX, LET_GO_UNLIMITED, LockLimits, PersonHolds};
 pub use transaction::Effects;
 
 use crate::{

@@ -42,7 +42,7 @@ const SEATS_PER_PERSON_EVERYWHERE: RangeInclusive<u32> = 1..=1_000_000;
 /// Allowed values of `holders_per_address`. The highest lifts the limit, for load tests and cinemas behind one address.
 const HOLDERS_PER_ADDRESS: RangeInclusive<u32> = 1..=1_000_000;
 /// Allowed values of `let_go_max`. The highest lifts the limit, for load tests.
-const LET_GO_MAX: RangeInclusive<u32> = 1..=1_000_000;
+const LET_GO_MAX: RangeInclusive<u32> = 1..=seatkeeper_core::locks::LET_GO_UNLIMITED;
 /// Allowed values of `cleaning`, in minutes. The rules for halls (`hall_slots`) allow no longer cleaning time.
 const CLEANING_MINUTES: RangeInclusive<u32> = 0..=seatkeeper_core::hall_slots::CLEANING_MIN_MAX;
 

@@ -125,3 +125,19 @@ async fn socket_from_the_own_origin_has_the_same_seq_as_the_seat_map() {
         assert_eq!(map["seq"].as_i64(), viewer.seq);
     }
 }
+
+#[tokio::test]
+async fn call_whose_client_disconnects_runs_to_its_end() {
+    let cinema = Cinema::open().await;
+    let (reply, replied) = tokio::sync::oneshot::channel::<()>();
+    let (done, ended) = tokio::sync::oneshot::channel();
+    let mut call = Box::pin(cinema.app.run_to_end(async move {
+        replied.await.unwrap();
+        done.send(()).unwrap();
+    }));
+    assert!(futures_util::poll!(call.as_mut()).is_pending());
+    drop(call);
+    reply.send(()).unwrap();
+    ended.await.unwrap();
+    assert_eq!(cinema.app.run_to_end(async { 7 }).await, 7);
+}

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::seats_of;
 use crate::{
     ids::{ScreeningId, SeatId},
-    locks::{HeldSeat, HoardingRules, Hold, LET_GO_SEATS_MAX, Millis, PersonHolds},
+    locks::{HeldSeat, HoardingRules, Hold, LET_GO_SEATS_MAX, LET_GO_UNLIMITED, Millis, PersonHolds},
 };
 
 const LOCK_MS: Millis = 300_000;
@@ -194,9 +194,10 @@ fn bought_seats_are_neither_held_nor_let_go() {
     assert_eq!(ann.lock(at, "A1 A2", 2), Answer::Held);
     ann.holds.sold(at, &seats_of("A1 A2"), 3);
     assert_eq!((ann.holds.held_until(), ann.holds.count_let_go()), (None, 0));
+    ann.seq += 100;
     ann.holds.note(at, &ann.hold_at(at, 2), 4, &RULES);
     assert_eq!(ann.holds.held_until(), None, "a hold that was read before the sale and arrives after it");
-    ann.holds.expire(10_003, &RULES);
+    ann.holds.expire(10_004, &RULES);
     assert!(ann.holds.is_empty(), "{:?}", ann.holds);
 }
 
@@ -211,6 +212,28 @@ fn noted_times_are_limited_when_the_clock_is_set_back() {
     assert_eq!(ann.holds.held_until(), None);
     ann.holds.expire(2 * LOCK_MS, &RULES);
     assert!(ann.holds.is_empty(), "{:?}", ann.holds);
+}
+
+#[test]
+fn locks_that_the_lock_store_has_lost_are_neither_held_nor_let_go() {
+    let mut holds = PersonHolds::default();
+    holds.note(screening(1), &hold(7, "A1 A2", LOCK_MS), 0, &RULES);
+    holds.note(screening(1), &Hold::default(), 1, &RULES);
+    assert_eq!((holds.held_until(), holds.count_let_go()), (None, 0));
+}
+
+#[test]
+fn lifted_limit_refuses_no_seat_however_many_were_let_go() {
+    let rules = HoardingRules { let_go_max: LET_GO_UNLIMITED, ..RULES };
+    let mut holds = PersonHolds::default();
+    for number in 1..=2 * LET_GO_SEATS_MAX {
+        let wanted = seats_of(&format!("A{}", number % 90 + 1));
+        let limits = holds.begin_lock(screening(1), &wanted, PER_PERSON, 0, &rules);
+        assert!(limits.let_go_too_often.is_empty(), "{number}");
+        let seq = u64::try_from(number).unwrap() * 2;
+        holds.finish_held(screening(1), &limits, &hold(seq, &format!("A{}", number % 90 + 1), LOCK_MS), 0, &rules);
+        holds.note(screening(1), &hold(seq + 1, "", 0), 0, &rules);
+    }
 }
 
 #[test]
