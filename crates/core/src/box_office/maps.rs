@@ -12,6 +12,9 @@ use crate::{
     ports::{Backend, BackendError, Cursor, Page, PageRequest, ScreeningFilter},
 };
 
+/// By how much the clocks of the lock store and the store differ at most, unless one of them was set.
+pub(super) const CLOCKS_APART_MAX: SignedDuration = SignedDuration::from_secs(5);
+
 /// The most attempts of a lock-store call that is refused because the seat map is not loaded or a payment lock is
 /// stale.
 pub(super) const LOCK_TRIES_MAX: usize = 4;
@@ -107,9 +110,10 @@ async fn load_at(office: &BoxOffice, screening: ScreeningId, seq: u64) -> Backen
 fn limit_claims(office: &BoxOffice, truth: &mut SeatTruth) {
     let longest = LongestTimes::of(office.settings.lock_ttl, office.settings.payment_ttl);
     let latest = office.now_ms().saturating_add(longest.payment_ms);
+    let limit = |until: Millis| if until - latest > millis(CLOCKS_APART_MAX) { latest } else { until };
     for claim in &mut truth.claimed {
-        claim.until = claim.until.min(latest);
-        claim.extended_from = claim.extended_from.map(|from| from.min(latest));
+        claim.until = limit(claim.until);
+        claim.extended_from = claim.extended_from.map(limit);
     }
 }
 

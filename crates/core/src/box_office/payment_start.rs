@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     BoxOffice, Buyer, ScreeningCheck,
     best_effort::best_effort,
     holds::find_hold,
-    maps::{LOCK_TRIES_MAX, load_screening, mend_screening, millis},
+    maps::{CLOCKS_APART_MAX, LOCK_TRIES_MAX, load_screening, mend_screening, millis},
     payment_end::{end_if_over, find_payment_of},
     payment_frames::publish_payment,
 };
@@ -108,9 +108,6 @@ pub async fn start_payment(
         Err(refused) => return Ok(refused),
     };
     office.hold_limits.note(&office.settings.hold_rules(), person, screening_id, &hold, office.now_ms());
-    // The lock store may have another clock than the store. Claims end by the store's, and never later than a payment may
-    // last.
-    let latest = office.now().saturating_add(office.settings.payment_ttl).unwrap_or(Timestamp::MAX);
     let expires_at = hold.expires_at().and_then(|until| Timestamp::from_millisecond(until).ok());
     let seats: Vec<SeatId> = hold.seats.iter().map(|seat| seat.id).collect();
     let new = NewPayment {
@@ -120,7 +117,7 @@ pub async fn start_payment(
         person_id: person,
         method,
         seats,
-        expires_at: expires_at.map_or_else(|| office.now(), |at| at.min(latest)),
+        expires_at: possible_expiry(office.now(), office.settings.payment_ttl, expires_at),
         sales_close: office.settings.sales_close,
         seats_everywhere_max: (!buyer.is_staff).then_some(office.settings.seats_per_person_everywhere),
         shown,
@@ -157,6 +154,14 @@ pub async fn start_payment(
         StartOutcome::NotFound => let_go_of_missing_seats(office, person, screening_id, &hold).await?,
         StartOutcome::SeatsTaken(seats) => seats_taken(office, screening_id, seats).await,
     })
+}
+
+/// The expiry of the locks, which is the payment's too. If the lock store's clock is far ahead of the store's, by which claims
+/// end, the payment gets its whole time by the store's.
+fn possible_expiry(now: Timestamp, payment_ttl: SignedDuration, locks_until: Option<Timestamp>) -> Timestamp {
+    let latest = now.saturating_add(payment_ttl).unwrap_or(Timestamp::MAX);
+    let is_possible = |until: &Timestamp| until.duration_since(latest) <= CLOCKS_APART_MAX;
+    locks_until.map_or(now, |until| Some(until).filter(is_possible).unwrap_or(latest))
 }
 
 /// Checks that the screening is on sale and has not changed since the payer saw it.
@@ -285,4 +290,20 @@ async fn lock_for_payment(
         }
     }
     Err(BackendError::retryable("locks", "the seat map is changing too fast"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payment_expires_with_its_locks_unless_the_clock_of_the_lock_store_is_far_ahead() {
+        let (now, ttl) = (Timestamp::UNIX_EPOCH, SignedDuration::from_mins(5));
+        let expiry = |locks_after: SignedDuration| possible_expiry(now, ttl, Some(now + locks_after));
+        for apart in [SignedDuration::from_millis(-4_000), SignedDuration::from_millis(1), CLOCKS_APART_MAX] {
+            assert_eq!(expiry(ttl + apart), now + ttl + apart);
+        }
+        assert_eq!(expiry(ttl + SignedDuration::from_hours(1)), now + ttl);
+        assert_eq!(possible_expiry(now, ttl, None), now);
+    }
 }
