@@ -41,9 +41,9 @@ LONG_ON_CLUSTER := storms:: unread_answers:: demo_filling:: acknowledged_booking
 AT_ONCE := $(shell echo $$(($$(nproc) + 2)))
 # Browser tests that `make test` runs on Redis, MongoDB and Kafka as well: buying and live changes.
 E2E_CLUSTER := e2e/booking.e2e.js e2e/live.e2e.js
-# Browser tests of accessibility, text size, tap targets, language and titles on every page or in every size. They take half of
-# the time of all browser tests, so `make test-all` runs them.
-E2E_LOOKS := $(patsubst %,e2e/%.e2e.js,access-desktop access-phone sight taps thai titles)
+# Browser tests of every page or in every size: accessibility, text size, tap targets, language, titles, themes, notices; and of
+# payments that expire. They take more than half of the time of all browser tests, so `make test-all` runs them.
+E2E_LOOKS := $(patsubst %,e2e/%.e2e.js,access-desktop access-phone sight taps thai titles theme notices time)
 TEST_PARTS := unit cluster web-test e2e e2e-cluster
 E2E_ALL := $(patsubst web/%,%,$(wildcard web/e2e/*.e2e.js))
 
@@ -143,7 +143,7 @@ fuzz-api: fuzz ## the same for a quarter of an hour: 50,000 requests
 e2e: setup programs ## the whole path in a real browser
 	cd web && ../$(PART) e2e npm run --silent e2e -- $(filter-out $(E2E_LOOKS),$(E2E_ALL))
 
-e2e-looks: setup programs ## every page in a browser, in both languages and all sizes: accessibility and layout
+e2e-looks: setup programs ## every page in a browser, in both languages and all sizes: accessibility, layout, texts
 	cd web && ../$(PART) e2e-looks npm run --silent e2e -- $(E2E_LOOKS)
 
 e2e-cluster: export SEATKEEPER_TEST_MODE := cluster
