@@ -30,7 +30,9 @@ test('a link clicked without a network shows an error and leaves the page as it 
   const showing = await server.showing('Hall 2')
   const visitor = await come({ tolerate: MISSING })
   const { page } = visitor
-  await page.goto('/', { waitUntil: 'networkidle' })
+  // The page preloads the part that shows errors. On a busy machine this is after the network was idle for the first time.
+  await Promise.all([page.waitForResponse(/\/assets\/toasts-/), page.goto('/')])
+  await page.waitForLoadState('networkidle')
   await page.route('**', (route) => route.abort())
   await page.locator(`[href="/movies/${showing.movie.id}"]`).and(page.locator('h2 a, li a')).first().click()
   await page.getByText('could not be reached').waitFor()
