@@ -76,13 +76,13 @@ error_codes! {
     SalesClosed 409 "sales_closed" "Sales for this screening have ended";
     PaymentInProgress 409 "payment_in_progress" "A payment is in progress";
     SeatTaken 409 "seat_taken" "Seats are taken";
-    LetGoTooOften 409 "let_go_too_often" "These seats were let go too often; they can be locked again after one lock time";
+    LetGoTooOften 409 "let_go_too_often" "These seats, or very many seats, were let go a short time ago; they can be locked again after one lock time";
     NothingLocked 409 "nothing_locked" "No seats are held";
     InProgress 409 "in_progress" "The same call is still running";
     PaymentNotPending 409 "payment_not_pending" "The payment is over";
     PaymentExpired 409 "payment_expired" "The time for this payment is up";
     SeatsLost 409 "seats_lost" "The seats went to somebody else; the money goes back";
-    HallBusy 409 "hall_busy" "Another screening is in this hall then";
+    HallBusy 409 "hall_busy" "Two screenings would need this hall at the same time";
     HasScreenings 409 "has_screenings" "Screenings are to come";
     HasBookings 409 "has_bookings" "Seats are locked or sold";
     AlreadySent 409 "already_sent" "The mail has been sent";

@@ -28,7 +28,7 @@ pub struct Settings {
     pub seats_per_person_everywhere: usize,
     /// How many people of one network may hold seats at once. Staff is exempt.
     pub holders_per_network: usize,
-    /// A seat that a person has let go this often within one lock time is refused to them for one lock time. Staff is
+    /// A seat that a person has let go this often, without leaving it alone for one lock time, is refused to them for one lock time. Staff is
     /// exempt.
     pub let_go_max: u32,
     /// Sales end this long before a screening starts.

@@ -88,7 +88,7 @@ pub struct Config {
     pub seats_per_person_everywhere: u32,
     /// Limit of the people of one network address who hold seats.
     pub holders_per_address: u32,
-    /// A seat that a person has let go this often within one lock time is refused to them for one lock time.
+    /// A seat that a person has let go this often, without leaving it alone for one lock time, is refused to them for one lock time.
     pub let_go_max: u32,
     /// How long before the start of a screening its sales close.
     pub sales_close: Duration,
