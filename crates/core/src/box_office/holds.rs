@@ -3,7 +3,7 @@
 use super::{
     BoxOffice, Buyer,
     best_effort::best_effort,
-    hold_limits::NetworkFull,
+    hold_limits::{LockPass, NetworkFull},
     maps::{LOCK_TRIES_MAX, load_screening, millis},
     payment_end::end_if_over,
 };
@@ -69,7 +69,7 @@ pub enum LockOutcome {
         /// The number of seats that the person holds at other screenings.
         held_elsewhere: usize,
     },
-    /// The person has let these seats go too often within one lock time.
+    /// The person has let these seats go too often, or very many seats, and has not left them alone for one lock time.
     LetGoTooOften(SeatList),
     /// Too many people of the buyer's network hold seats.
     TooManyHolders(NetworkFull),
@@ -107,11 +107,16 @@ pub async fn lock_seats(
     }
 }
 
+/// Counts a hold that a reply of the lock store has shown for the limits against hoarding.
+pub(super) fn note_hold(office: &BoxOffice, person: PersonId, screening: ScreeningId, hold: &Hold) {
+    office.hold_limits.note(&office.settings.hold_rules(), person, screening, hold, office.now_ms());
+}
+
 /// Reads the person's holds at all other screenings that this server counts.
 async fn note_elsewhere(office: &BoxOffice, person: PersonId, here: ScreeningId) -> Backend<()> {
     for at in office.hold_limits.list_elsewhere(person, here) {
         let hold = office.locks.find_hold(at, person).await?;
-        office.hold_limits.note(&office.settings.hold_rules(), person, at, &hold, office.now_ms());
+        note_hold(office, person, at, &hold);
     }
     Ok(())
 }
@@ -142,15 +147,15 @@ async fn try_lock_seats(
         ttl_ms: millis(office.settings.lock_ttl),
         seats_max: pass.seats_max(),
     };
+    let nothing_was_locked = |pass: LockPass<'_>, error: BackendError| {
+        pass.refused(office.now_ms());
+        Err(error)
+    };
     for _ in 0..LOCK_TRIES_MAX {
         let reply = match office.locks.lock(&call).await {
             Ok(reply) => reply,
-            Err(error) => {
-                if error.did_nothing() {
-                    pass.refused(office.now_ms());
-                }
-                return Err(error);
-            }
+            Err(error) if error.did_nothing() => return nothing_was_locked(pass, error),
+            Err(error) => return Err(error),
         };
         let refused = match reply {
             LockReply::Held(hold) => {
@@ -167,25 +172,18 @@ async fn try_lock_seats(
             },
             LockReply::NotLoaded { seq } => match load_screening(office, id, seq).await {
                 Ok(()) => continue,
-                Err(error) => {
-                    pass.refused(office.now_ms());
-                    return Err(error);
-                }
+                Err(error) => return nothing_was_locked(pass, error),
             },
             LockReply::Paying(lock) => match end_if_over(office, id, buyer.person, lock).await {
                 Ok(true) => continue,
                 Ok(false) => LockOutcome::PaymentInProgress(lock),
-                Err(error) => {
-                    pass.refused(office.now_ms());
-                    return Err(error);
-                }
+                Err(error) => return nothing_was_locked(pass, error),
             },
         };
         pass.refused(office.now_ms());
         return Ok(refused);
     }
-    pass.refused(office.now_ms());
-    Err(BackendError::retryable("locks", "the seat map is changing too fast"))
+    nothing_was_locked(pass, BackendError::retryable("locks", "the seat map is changing too fast"))
 }
 
 /// The result of releasing seats.
@@ -210,7 +208,7 @@ pub async fn release_seats(
     for _ in 0..LOCK_TRIES_MAX {
         match office.locks.release(screening, person, seats).await? {
             ReleaseReply::Left(hold) => {
-                office.hold_limits.note(&office.settings.hold_rules(), person, screening, &hold, office.now_ms());
+                note_hold(office, person, screening, &hold);
                 return Ok(ReleaseOutcome::Left(hold));
             }
             ReleaseReply::Paying(lock) => {
@@ -229,7 +227,7 @@ pub async fn release_seats(
 /// A call to the lock store or to the store failed.
 pub async fn find_hold(office: &BoxOffice, person: PersonId, screening: ScreeningId) -> Backend<Hold> {
     let hold = office.locks.find_hold(screening, person).await?;
-    office.hold_limits.note(&office.settings.hold_rules(), person, screening, &hold, office.now_ms());
+    note_hold(office, person, screening, &hold);
     let Some(payment) = hold.payment else { return Ok(hold) };
     // A payment lock is set before its payment is written, and may outlive it. The client opens the page of the
     // returned payment, so only a payment that the store has in progress is returned.

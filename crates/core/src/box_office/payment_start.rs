@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     BoxOffice, Buyer, ScreeningCheck,
     best_effort::best_effort,
-    holds::find_hold,
+    holds::{find_hold, note_hold},
     maps::{CLOCKS_APART_MAX, LOCK_TRIES_MAX, load_screening, mend_screening, millis},
     payment_end::{end_if_over, find_payment_of},
     payment_frames::publish_payment,
@@ -107,7 +107,7 @@ pub async fn start_payment(
         Ok(hold) => hold,
         Err(refused) => return Ok(refused),
     };
-    office.hold_limits.note(&office.settings.hold_rules(), person, screening_id, &hold, office.now_ms());
+    note_hold(office, person, screening_id, &hold);
     let expires_at = hold.expires_at().and_then(|until| Timestamp::from_millisecond(until).ok());
     let seats: Vec<SeatId> = hold.seats.iter().map(|seat| seat.id).collect();
     let new = NewPayment {

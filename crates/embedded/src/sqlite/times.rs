@@ -23,7 +23,7 @@ pub(super) const FUTURE_PAYMENTS: [&str; 2] = [
 ];
 
 /// Each sets a time that is later than ?1 to ?1.
-pub(super) const FROM_NOW: [&str; 5] = [
+const FROM_NOW: [&str; 5] = [
     "UPDATE payments SET confirming_since = ?1 WHERE status = 'CONFIRMING' AND confirming_since > ?1",
     "UPDATE sessions SET seen_at = ?1 WHERE seen_at > ?1",
     "UPDATE sessions SET created_at = ?1 WHERE created_at > ?1",

@@ -53,6 +53,8 @@ async fn frequent_statements_use_their_indexes() {
         for (sql, index) in times::FUTURE_PAYMENTS.iter().zip(["payments_pending", "payments_confirming"]) {
             check(&plan(tx, sql, [0])?, &[index]);
         }
+        check(&plan(tx, times::CALL_LEASES, (0, 0))?, &["reservations_by_time (created_at>?)"]);
+        check(&plan(tx, times::ENDS[1].0, [0])?, &["USING INDEX mails"]);
         let one = "SELECT * FROM seat_claims WHERE screening_id = ?1 AND seat_id = ?2";
         check(&plan(tx, one, (id, "A1"))?, &["USING PRIMARY KEY (screening_id=? AND seat_id=?)"]);
         Ok(())
