@@ -33,8 +33,11 @@ BENCH = target/release/seatkeeper-bench table --program now=target/release/seatk
 PART := scripts/part.sh
 # Tests that need the program of an earlier version, which takes minutes to build once.
 OLD_VERSION_TESTS := old_version:: real_parts_versions::
+# Tests of the crates that take 40 s or more, and are not about selling seats: a network that loses messages, brokers that start
+# late or are old, and responses that nobody reads.
+LONG := unread_answers:: no_event_is_lost_when_the_network_loses server_starts_without_a_broker broker_older_than_4_0
 # Tests that take half a minute or more on real Redis, MongoDB and Kafka: crowds, storms, and many documents. In embedded mode
-# `make test` runs them, apart from the last three, which need several servers or Redis.
+# `make test` or `unit-long` runs them, apart from the last three, which need several servers or Redis.
 LONG_ON_CLUSTER := storms:: unread_answers:: demo_filling:: acknowledged_bookings_and_locks_survive_twenty_kills_in_a_storm \
 	maps_with_ten_thousand_locks three_servers_lose_no_booking two_servers_that_start_at_the_same_time_create_one_demo_cinema
 # Tests wait for servers most of the time, so more of them run at once than there are cores.
@@ -48,7 +51,7 @@ TEST_PARTS := unit cluster web-test e2e e2e-cluster
 E2E_ALL := $(patsubst web/%,%,$(wildcard web/e2e/*.e2e.js))
 
 .PHONY: help run run-build build dist containers test test-all check bench bench-cluster openapi advisories clean setup \
-	lint lint-embedded programs unit cluster cluster-long web-test e2e e2e-looks e2e-cluster e2e-cluster-all versions fuzz fuzz-api
+	lint lint-embedded programs unit unit-long cluster cluster-long web-test e2e e2e-looks e2e-cluster e2e-cluster-all versions fuzz fuzz-api
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 24
@@ -85,7 +88,7 @@ test: ## tests of both modes, on a fresh machine too: embedded, and on real Redi
 test-all: ## these, all longer ones and `make check`: storms on real parts, two versions, generated requests, every browser test
 	$(PART) --begin
 	@$(MAKE) $(TEST_PARTS)
-	@$(MAKE) check lint-embedded cluster-long versions fuzz e2e-looks e2e-cluster-all
+	@$(MAKE) check lint-embedded unit-long cluster-long versions fuzz e2e-looks e2e-cluster-all
 	$(PART) --total
 
 lint: lint-embedded ## clippy alone, with all adapters and without; `make test-all` contains both
@@ -111,7 +114,11 @@ programs: $(WEB_PAGE)
 	cargo build $(TESTED)
 
 unit: setup $(WEB_PAGE) ## tests of the crates, on real servers too, and of the whole program, embedded
-	$(PART) unit cargo test $(TESTED) --no-fail-fast -- --test-threads=$(AT_ONCE) --skip real_parts_ --skip old_version::
+	$(PART) unit cargo test $(TESTED) --no-fail-fast -- --test-threads=$(AT_ONCE) --skip real_parts_ --skip old_version:: \
+		$(LONG:%=--skip %)
+
+unit-long: setup $(WEB_PAGE) ## the longest of these tests
+	$(PART) unit-long cargo test $(TESTED) --no-fail-fast -- --test-threads=$(AT_ONCE) $(LONG)
 
 cluster: export SEATKEEPER_TEST_MODE := cluster
 cluster: setup programs ## tests of the whole program on Redis, MongoDB and Kafka, with several servers and faults

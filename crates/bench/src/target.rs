@@ -14,7 +14,8 @@ pub(crate) const PEOPLE_MAX: u64 = 4_096;
 /// The server to put under load.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Target {
-    /// The server's address, a loopback address; start it with `--demo --rate-limit=off --let-go-max=1000000`.
+    /// The server's address, a loopback address; start it with `--demo --rate-limit=off --let-go-max=1000000`, and for more
+    /// than 200 people with `--holders-per-address=1000000`.
     #[arg(long, value_name = "URL", value_parser = Server::parse)]
     pub(crate) url: Server,
     /// How long, in seconds.
