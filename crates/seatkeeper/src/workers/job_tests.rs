@@ -1,9 +1,15 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use seatkeeper_core::ports::Health;
+use jiff::Timestamp;
+use seatkeeper_core::{
+    event::Event,
+    ids::EventId,
+    ports::{Health, Outbox},
+};
 use seatkeeper_embedded::{locks::MemoryLocks, mock_provider::MockProvider, sqlite::SqliteStore};
 use seatkeeper_testing::{ManualClock, SeededEntropy, office_over};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use super::*;
 
@@ -59,13 +65,46 @@ impl Job for Breaking {
             }
             Fault::Fails if self.breaks() => {
                 self.mend_one();
-                return Err(BackendError::retryable("store", "away"));
+                return away();
             }
             Fault::Hangs if self.breaks() => std::future::pending().await,
             Fault::InRound | Fault::BetweenRounds | Fault::Fails | Fault::Hangs => {}
         }
         self.good_rounds.fetch_add(1, Ordering::SeqCst);
         Ok(Next::AfterPause)
+    }
+}
+
+/// An outbox that is unavailable, and says so at once. The paused clock runs on while a real store writes, so that a worker
+/// which waits for one looks stuck.
+struct UnavailableOutbox;
+
+fn away<T>() -> Backend<T> {
+    Err(BackendError::retryable("store", "away"))
+}
+
+#[async_trait]
+impl Outbox for UnavailableOutbox {
+    async fn append_events(&self, _: &[Event]) -> Backend<()> {
+        away()
+    }
+    async fn take_relay_lease(&self, _: Uuid, _: Timestamp, _: Timestamp) -> Backend<bool> {
+        away()
+    }
+    async fn find_relay(&self, _: Timestamp) -> Backend<Option<Uuid>> {
+        away()
+    }
+    async fn list_unsent(&self, _: Uuid, _: u32) -> Backend<Vec<Event>> {
+        away()
+    }
+    async fn mark_sent(&self, _: Uuid, _: &[EventId]) -> Backend<()> {
+        away()
+    }
+    async fn has_unsent(&self) -> Backend<bool> {
+        away()
+    }
+    async fn count_unsent(&self) -> Backend<u64> {
+        away()
     }
 }
 
@@ -84,11 +123,12 @@ fn start(fault: Fault, broken: u32) -> Scene {
     let (clock, entropy) = (Arc::new(ManualClock::default()), Arc::new(SeededEntropy::new(1)));
     let locks = Arc::new(MemoryLocks::unlogged(clock.clone()));
     let provider = MockProvider::new(store.clone(), clock.clone(), entropy.clone(), Arc::default(), None);
-    let office = Arc::new(office_over(&store, &locks, Arc::new(provider), clock, entropy));
+    let mut office = office_over(&store, &locks, Arc::new(provider), clock, entropy);
+    office.stores.outbox = Arc::new(UnavailableOutbox);
     let (pulse, cancel) = (Arc::new(Pulse::new("breaking")), CancellationToken::new());
     let (broken, good_rounds) = (Arc::new(AtomicU32::new(broken)), Arc::new(AtomicU32::new(0)));
     let job = Breaking { fault, broken: Arc::clone(&broken), good_rounds: Arc::clone(&good_rounds) };
-    let worker = tokio::spawn(supervise(job, office, Arc::clone(&pulse), cancel.clone()));
+    let worker = tokio::spawn(supervise(job, Arc::new(office), Arc::clone(&pulse), cancel.clone()));
     Scene { pulse, broken, good_rounds, cancel, worker, _folder: folder }
 }
 
