@@ -26,6 +26,13 @@ async function check(visitor, what) {
   assert.ok(wide <= 0, `${what} scrolls ${wide} px sideways`)
 }
 
+/** The buttons of every row are on the screen, without scrolling the table sideways. */
+async function seesActionsInside(visitor, what) {
+  const rights = await visitor.page.getByTestId(/^(edit|delete|(retry|replay)-.*)$/).evaluateAll((buttons) => buttons.map((button) => button.getBoundingClientRect().right))
+  const { width } = visitor.page.viewportSize()
+  assert.ok(rights.every((right) => right <= width), `${what}: buttons end at ${Math.max(...rights)} of ${width} px`)
+}
+
 /** Defines one test per look (language, theme and screen), which checks every page with axe. */
 export function testLooks(looks) {
   let ticket
@@ -74,7 +81,10 @@ export function testLooks(looks) {
 
       await at(`${ticket}?new=1`, 'ticket')
       await at('/bookings', 'my-tickets')
-      for (const path of ADMIN) await at(path, path.slice(1).replace('/', '-'))
+      for (const path of ADMIN) {
+        await at(path, path.slice(1).replace('/', '-'))
+        await seesActionsInside(visitor, path)
+      }
       for (const form of ['movies', 'halls', 'screenings']) {
         await visitor.go(`/admin/${form}`)
         await visitor.byId('new').click()
